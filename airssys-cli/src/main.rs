@@ -1,0 +1,2 @@
+//! Run apps of supervised WebAssembly components.
+fn main() {}

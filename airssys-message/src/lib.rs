@@ -1,0 +1,1 @@
+//! What travels in airssys messages: the codec prefix and the standard report.

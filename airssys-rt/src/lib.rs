@@ -1,0 +1,1 @@
+//! An actor runtime: supervised actors, bounded mailboxes, request-response, topics.

@@ -1,0 +1,1 @@
+//! Write airssys components in Rust: a struct and a trait impl.
