@@ -1,0 +1,148 @@
+//! The codec prefix: an unsigned-varint multicodec code in front of a message's body.
+//!
+//! Official codes where the [multicodec table](https://github.com/multiformats/multicodec) has one;
+//! borsh and bincode have none and use its private range (0x300000 to 0x3fffff).
+
+use std::fmt;
+use std::str::FromStr;
+
+/// How the body of a message is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Codec {
+    /// Concise Binary Object Representation, RFC 8949.
+    Cbor,
+    /// JSON, RFC 8259.
+    Json,
+    /// MessagePack.
+    MessagePack,
+    /// Protocol Buffers.
+    Protobuf,
+    /// Bytes that only the two sides understand.
+    Raw,
+    /// Borsh.
+    Borsh,
+    /// The bincode wire format.
+    Bincode,
+}
+
+/// Every codec with its multicodec code and its name in manifests: the one table of codecs.
+const TABLE: [(Codec, u32, &str); 7] = [
+    (Codec::Cbor, 0x51, "cbor"),
+    (Codec::Json, 0x0200, "json"),
+    (Codec::MessagePack, 0x0201, "messagepack"),
+    (Codec::Protobuf, 0x50, "protobuf"),
+    (Codec::Raw, 0x55, "raw"),
+    (Codec::Borsh, 0x30_0001, "borsh"),
+    (Codec::Bincode, 0x30_0002, "bincode"),
+];
+
+/// Why the beginning of a message is not a codec prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrefixError {
+    /// The message is empty.
+    #[error("the message is empty: it has no codec prefix")]
+    Empty,
+    /// The varint does not end, is longer than needed, or is larger than 32 bits.
+    #[error("the message does not begin with an unsigned varint of at most 32 bits")]
+    Malformed,
+    /// The code is none of [`Codec::all`].
+    #[error("0x{0:x} is not the multicodec code of a known codec")]
+    Unknown(u32),
+}
+
+/// A name that is none of [`Codec::all`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a codec: the codecs are cbor, json, messagepack, protobuf, raw, borsh, bincode")]
+pub struct UnknownCodec(pub String);
+
+impl Codec {
+    /// Every codec.
+    pub fn all() -> impl Iterator<Item = Codec> {
+        TABLE.iter().map(|(codec, _, _)| *codec)
+    }
+
+    /// The multicodec code.
+    pub fn code(self) -> u32 {
+        self.row().1
+    }
+
+    /// The name in manifests and messages, such as `cbor`.
+    pub fn name(self) -> &'static str {
+        self.row().2
+    }
+
+    /// This codec's bit in a set of codecs, of which there are at most 32.
+    pub fn bit(self) -> u32 {
+        1 << self as u32
+    }
+
+    /// Splits a message into its codec and its body.
+    ///
+    /// # Errors
+    /// [`PrefixError`] if the message does not begin with the prefix of a known codec.
+    pub fn split(message: &[u8]) -> Result<(Codec, &[u8]), PrefixError> {
+        if message.is_empty() {
+            return Err(PrefixError::Empty);
+        }
+        let (code, body) = unsigned_varint::decode::u32(message).map_err(|_| PrefixError::Malformed)?;
+        let codec = TABLE.iter().find(|row| row.1 == code).ok_or(PrefixError::Unknown(code))?.0;
+        Ok((codec, body))
+    }
+
+    /// Appends the prefix to an empty buffer, before the body is.
+    pub fn write_prefix(self, buffer: &mut Vec<u8>) {
+        let mut scratch = unsigned_varint::encode::u32_buffer();
+        buffer.extend_from_slice(unsigned_varint::encode::u32(self.code(), &mut scratch));
+    }
+
+    /// A message of this codec with this body, in one buffer.
+    pub fn message(self, body: &[u8]) -> Vec<u8> {
+        let mut message = Vec::with_capacity(body.len() + 4);
+        self.write_prefix(&mut message);
+        message.extend_from_slice(body);
+        message
+    }
+
+    fn row(self) -> &'static (Codec, u32, &'static str) {
+        &TABLE[self as usize]
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Codec {
+    type Err = UnknownCodec;
+
+    fn from_str(name: &str) -> Result<Codec, UnknownCodec> {
+        Codec::all().find(|codec| codec.name() == name).ok_or_else(|| UnknownCodec(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_codec_finds_itself_in_a_message_and_by_name() {
+        for (index, codec) in Codec::all().enumerate() {
+            assert_eq!(codec as usize, index, "TABLE is in the order of the enum");
+            let message = codec.message(b"body");
+            assert_eq!(Codec::split(&message), Ok((codec, &b"body"[..])));
+            assert_eq!(codec.name().parse(), Ok(codec));
+        }
+    }
+
+    #[test]
+    fn what_is_no_prefix_is_refused() {
+        assert_eq!(Codec::split(b""), Err(PrefixError::Empty));
+        assert_eq!(Codec::split(b"\xff\xff"), Err(PrefixError::Malformed));
+        assert_eq!(Codec::split(b"\xff\xff\xff\xff\xff\x01"), Err(PrefixError::Malformed));
+        assert_eq!(Codec::split(b"{\"a\":1}"), Err(PrefixError::Unknown(0x7b)));
+    }
+}
