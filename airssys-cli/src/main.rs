@@ -1,2 +1,35 @@
-//! Run apps of supervised WebAssembly components.
-fn main() {}
+//! The `airssys` program: runs apps of supervised WebAssembly components.
+
+mod args;
+mod build;
+mod check;
+mod exit;
+mod new;
+mod output;
+mod run;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let terminal = terminal::Terminal::new(args.verbose);
+    let result = match args.command {
+        Command::Run(run) => run::run(&run, &terminal),
+        Command::Build(build) => build::build(&build, &terminal),
+        Command::Check(check) => check::check(&check, &terminal),
+        Command::New(new) => new::new(&new),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal.finish();
+            failure.show();
+            failure.code()
+        }
+    }
+}

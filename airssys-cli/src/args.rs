@@ -1,0 +1,98 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+/// Runs WebAssembly components as supervised actors.
+#[derive(Debug, Parser)]
+#[command(
+    name = "airssys",
+    version,
+    propagate_version = true,
+    after_help = "Exit status:
+  0    all went well
+  1    the app ran and failed: a component was given up, or its source of work ended in an error
+  2    the command line is wrong
+  3    a manifest is wrong, or a component does not fit
+  4    a component does not build
+  130  interrupted (Ctrl-C); the app was shut down in order
+
+Environment:
+  RUST_LOG            what to log, such as `airssys=debug`; goes before -v
+  AIRSSYS_CACHE_DIR   where compiled components are kept (default: airssys in the user's cache)
+  NO_COLOR            never colour the output"
+)]
+pub(crate) struct Args {
+    /// Say more: -v the runtime's own log and every dead letter, -vv its details.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(Run),
+    Build(Build),
+    Check(Check),
+    New(New),
+}
+
+/// Run an app.
+///
+/// Builds the components that are crates, starts the app and shows what it does. If the app's
+/// manifest says `until = "COMPONENT"`, the run ends when that component has stopped and every
+/// mailbox has drained, and its report is printed; else it runs until Ctrl-C.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// The app's manifest, app.toml.
+    pub(crate) app: PathBuf,
+
+    /// Read this file instead of the input that the manifest grants; `-` is the standard input.
+    ///
+    /// If several components of the app read an input: NAME=FILE for the component NAME.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: Option<String>,
+
+    /// Print what came out as JSON on the standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Time that the components have to stop, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) stop_timeout: u64,
+}
+
+/// Build components that are crates.
+///
+/// Compiles for wasm32-wasip2, optimised; adds that target through rustup if it is missing.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Build {
+    /// An app's manifest (all its components), or the folder of one component.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+}
+
+/// Check manifests, and that components fit this host.
+///
+/// Reports every error of the manifests at once, then looks at each component that is built:
+/// whether the host has what it imports, and whether it exports what the host calls.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Check {
+    /// An app's manifest, the folder of one component, or a .wasm file.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+}
+
+/// Make a new component that builds and runs as it is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct New {
+    /// Where to make it; the folder's name is the component's.
+    pub(crate) path: PathBuf,
+
+    /// The folder of the airssys-sdk crate to depend on.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) sdk: Option<PathBuf>,
+}

@@ -1,0 +1,51 @@
+//! `airssys check`.
+
+use std::path::{Path, PathBuf};
+
+use airssys_wasm::app;
+use airssys_wasm::manifest::{AppManifest, ComponentManifest};
+use airssys_wasm::{Component, Engine, EngineConfig, builder};
+
+use crate::args::Check;
+use crate::build;
+use crate::exit::Failure;
+use crate::run;
+use crate::terminal::Terminal;
+
+pub(crate) fn check(args: &Check, terminal: &Terminal) -> Result<(), Failure> {
+    let engine = Engine::new(EngineConfig::default());
+    let engine = engine.map_err(|error| Failure::run("nothing can be checked", error))?;
+    let parts = parts(&args.path, terminal)?;
+    for (name, file) in &parts {
+        terminal.working(format!("checking {name}"));
+        let loaded = Component::load(&engine, file);
+        let component = loaded.map_err(|error| Failure::misfit(format!("`{name}` does not fit"), error))?;
+        terminal.finish();
+        let how = match component.runs_on_fiber() {
+            true => "on a stack of its own: it imports what can wait",
+            false => "directly: nothing that it imports can wait",
+        };
+        anstream::println!("{name}: fits; runs {how}");
+    }
+    Ok(())
+}
+
+/// The components to look at: names and `.wasm` files. Crates are built first.
+fn parts(path: &Path, terminal: &Terminal) -> Result<Vec<(String, PathBuf)>, Failure> {
+    if path.is_dir() {
+        let manifest = ComponentManifest::load(&path.join("Component.toml"))?;
+        let built = builder::build(path, |event| build::show(terminal, &event));
+        let file = built.map_err(|error| Failure::build("the build failed", error))?;
+        return Ok(vec![(manifest.name, file)]);
+    }
+    if path.extension().is_some_and(|extension| extension == "wasm") {
+        return Ok(vec![(path.display().to_string(), path.to_owned())]);
+    }
+    let app = AppManifest::load(path)?;
+    let locate = |component| {
+        let file = app::locate(component, &mut |event| run::show_start(terminal, &event));
+        let file = file.map_err(|error| Failure::build("the build failed", error))?;
+        Ok((component.name.clone(), file))
+    };
+    app.components.iter().map(locate).collect()
+}

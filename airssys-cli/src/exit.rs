@@ -1,0 +1,57 @@
+//! How a command failed, and the exit status that says so.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use airssys_wasm::manifest::Diagnostics;
+
+use crate::output;
+
+/// How a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Manifest(#[from] Diagnostics),
+    #[error("{what}")]
+    Misfit { what: String, source: Box<dyn Error + Send + Sync> },
+    #[error("{what}")]
+    Build { what: String, source: Box<dyn Error + Send + Sync> },
+    #[error("{what}")]
+    Run { what: String, source: Box<dyn Error + Send + Sync> },
+    #[error("{0}")]
+    Usage(String),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    pub(crate) fn run(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+        Failure::Run { what: what.into(), source: source.into() }
+    }
+
+    pub(crate) fn misfit(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+        Failure::Misfit { what: what.into(), source: source.into() }
+    }
+
+    pub(crate) fn build(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+        Failure::Build { what: what.into(), source: source.into() }
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Failure::Run { .. } => 1,
+            Failure::Usage(_) => 2,
+            Failure::Manifest(_) | Failure::Misfit { .. } => 3,
+            Failure::Build { .. } => 4,
+            Failure::Interrupted => 130,
+        })
+    }
+
+    /// Prints the failure and what led to it on the standard error.
+    pub(crate) fn show(&self) {
+        match self {
+            Failure::Manifest(diagnostics) => output::show_diagnostics(diagnostics),
+            other => output::show_error(other),
+        }
+    }
+}

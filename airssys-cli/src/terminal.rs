@@ -1,0 +1,103 @@
+//! The standard error: progress on a terminal, and the log.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// The log's levels by how often `-v` was given. What components log is shown from the start;
+/// dead letters are counted at the end of a run, and logged one by one with `-v`.
+const LEVELS: [&str; 3] = [
+    "warn,airssys::component=info,airssys::dead_letter=off",
+    "info,wasmtime=warn,airssys_rt=debug,airssys_wasm=debug",
+    "debug,wasmtime=info,airssys=trace,airssys_rt=trace,airssys_wasm=trace",
+];
+
+/// The standard error: progress on a terminal, and the log above it.
+pub(crate) struct Terminal {
+    progress: ProgressBar,
+}
+
+impl Terminal {
+    pub(crate) fn new(verbose: u8) -> Terminal {
+        let progress = match io::stderr().is_terminal() {
+            true => ProgressBar::new_spinner(),
+            false => ProgressBar::hidden(),
+        };
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+            progress.set_style(style);
+        }
+        let level = LEVELS[usize::from(verbose).min(LEVELS.len() - 1)];
+        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(colour())
+            .with_writer(LogWriter(progress.clone()))
+            .with_target(verbose > 0)
+            .init();
+        Terminal { progress }
+    }
+
+    /// Shows what is being done, in place of what was shown before.
+    pub(crate) fn working(&self, what: impl Into<String>) {
+        self.progress.enable_steady_tick(Duration::from_millis(100));
+        self.progress.set_message(what.into());
+    }
+
+    /// Leaves a line.
+    pub(crate) fn line(&self, text: &str) {
+        self.progress.suspend(|| anstream::eprintln!("{text}"));
+    }
+
+    /// Takes the progress away.
+    pub(crate) fn finish(&self) {
+        self.progress.finish_and_clear();
+    }
+
+    /// A handle for showing progress from elsewhere.
+    pub(crate) fn progress(&self) -> ProgressBar {
+        self.progress.clone()
+    }
+}
+
+fn colour() -> bool {
+    let choice = anstream::AutoStream::choice(&io::stderr());
+    choice != anstream::ColorChoice::Never
+}
+
+/// Writes the log without tearing the progress line.
+struct LogWriter(ProgressBar);
+
+struct LogLine {
+    progress: ProgressBar,
+    line: Vec<u8>,
+}
+
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = LogLine;
+
+    fn make_writer(&'a self) -> LogLine {
+        LogLine { progress: self.0.clone(), line: Vec::new() }
+    }
+}
+
+impl Write for LogLine {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let line = std::mem::take(&mut self.line);
+        self.progress.suspend(|| io::stderr().write_all(&line))
+    }
+}
+
+impl Drop for LogLine {
+    fn drop(&mut self) {
+        // Nobody is left to tell when the standard error is gone.
+        drop(self.flush());
+    }
+}

@@ -1,0 +1,244 @@
+//! A component instance as an actor.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use airssys_rt::{Actor, ActorContext, ActorRef, BoxError, Child, ChildContext};
+use tokio::sync::oneshot;
+
+use crate::bindings::{HealthStatus, Outcome};
+use crate::callbacks::{Callbacks, Settled};
+use crate::component::Component;
+use crate::dead_letters::DeadLetterReason;
+use crate::host::{Current, GuestContext, Input, Links, wasi_context};
+use crate::instance::{GuestFailure, Instance};
+use crate::message::Envelope;
+
+/// What every incarnation of an instance is made from.
+pub(crate) struct Blueprint {
+    pub(crate) component: Component,
+    pub(crate) links: Links,
+    pub(crate) config: Vec<(String, String)>,
+    pub(crate) input: Option<Input>,
+    /// Operators that asked how the instance is.
+    pub(crate) health_requests: Mutex<Vec<oneshot::Sender<Health>>>,
+}
+
+/// How a component says it is.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Health {
+    /// It works.
+    Healthy,
+    /// It works, with this restriction.
+    Degraded(String),
+    /// It does not work, for this reason.
+    Unhealthy(String),
+}
+
+/// A component instance as an actor: [`Child`] is its life, [`Actor`] its messages.
+///
+/// A trap ends the incarnation. The supervisor starts the next one, with a fresh store and the
+/// same mailbox.
+pub struct ComponentActor {
+    blueprint: Arc<Blueprint>,
+    callbacks: Option<Arc<Callbacks>>,
+    /// None before the start, and after a failure: a trapped store is never entered again.
+    instance: Option<Instance>,
+    next_message: u64,
+}
+
+impl ComponentActor {
+    pub(crate) fn new(blueprint: Arc<Blueprint>) -> ComponentActor {
+        ComponentActor { blueprint, callbacks: None, instance: None, next_message: 0 }
+    }
+
+    async fn start(&mut self, incarnation: u64) -> Result<(), BoxError> {
+        let Blueprint { component, links, config, input, .. } = &*self.blueprint;
+        let (myself, accepts) = (links.myself.clone(), links.endpoint.accepts);
+        let in_flight = links.endpoint.in_flight.clone();
+        let callbacks = Callbacks::new(myself, accepts, &links.limits, in_flight);
+        self.callbacks = Some(Arc::clone(&callbacks));
+        let guest = GuestContext::new(links, incarnation, callbacks);
+        let wasi = wasi_context(&links.identity.instance, input.as_ref())?;
+        let mut instance = Instance::new(component, guest, wasi, &links.limits).await?;
+        instance.initialize(config.clone()).await?;
+        if let HealthStatus::Unhealthy(message) = instance.health().await? {
+            return Err(GuestFailure::StartRefused { message }.into());
+        }
+        self.instance = Some(instance);
+        Ok(())
+    }
+
+    /// Runs the handler of a message until it has finished, which can be after it was deferred.
+    async fn handle(&mut self, envelope: Envelope) -> Result<(), GuestFailure> {
+        let Some(instance) = self.instance.as_mut() else { return Ok(()) };
+        self.next_message += 1;
+        let id = self.next_message;
+        let body = envelope.body.clone();
+        let delivered_at = Instant::now();
+        instance.new_message();
+        instance.guest().current = Some(Current { id, envelope, delivered_at, completion: None });
+        let ended = match instance.handle_message(id, body).await {
+            Ok(Outcome::Completed(completion)) => Ok(completion),
+            Ok(Outcome::Deferred) => self.finish_deferred().await,
+            Err(failure) => Err(failure),
+        };
+        let current = self.instance.as_mut().and_then(|instance| instance.guest().current.take());
+        let Some(Current { envelope, .. }) = current else { return Ok(()) };
+        match ended {
+            Ok(completion) => envelope.complete(completion, delivered_at.elapsed()),
+            Err(failure) => {
+                envelope.fail(reason_of(&failure));
+                return Err(self.failed(failure));
+            }
+        }
+        Ok(())
+    }
+
+    /// Delivers callbacks until the deferred message is completed.
+    async fn finish_deferred(&mut self) -> Result<crate::bindings::Completion, GuestFailure> {
+        let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
+            return Err(GuestFailure::Abandoned);
+        };
+        loop {
+            let current = instance.guest().current.as_mut();
+            if let Some(completion) = current.and_then(|current| current.completion.take()) {
+                return Ok(completion);
+            }
+            let Some(settled) = callbacks.next().await else { return Err(GuestFailure::Abandoned) };
+            deliver(instance, settled).await?;
+        }
+    }
+
+    /// Delivers what is ready for a component that is on no message.
+    async fn deliver_ready(&mut self) -> Result<(), GuestFailure> {
+        let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
+            return Ok(());
+        };
+        while let Some(settled) = callbacks.take_ready() {
+            instance.new_message();
+            if let Err(failure) = deliver(instance, settled).await {
+                return Err(self.failed(failure));
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer_health(&mut self) -> Result<(), GuestFailure> {
+        let waiting = std::mem::take(
+            &mut *self.blueprint.health_requests.lock().unwrap_or_else(PoisonError::into_inner),
+        );
+        for waiter in waiting {
+            let Some(instance) = self.instance.as_mut() else { return Ok(()) };
+            instance.new_message();
+            let status = instance.health().await.map_err(|failure| self.failed(failure))?;
+            // Who asked may have gone; the answer is for nobody else.
+            drop(waiter.send(Health::from(status)));
+        }
+        Ok(())
+    }
+
+    /// Takes note of a failure: this incarnation's store is never entered again.
+    fn failed(&mut self, failure: GuestFailure) -> GuestFailure {
+        self.instance = None;
+        failure
+    }
+
+    /// Stops this component if it asked for that.
+    fn obey_stop_self(&mut self, context: &ChildContext) {
+        if self.instance.as_mut().is_some_and(|instance| instance.guest().stop_requested) {
+            context.stop_self();
+        }
+    }
+}
+
+async fn deliver(instance: &mut Instance, settled: Settled) -> Result<(), GuestFailure> {
+    instance.handle_callback(settled.request, settled.callback).await
+}
+
+fn reason_of(failure: &GuestFailure) -> DeadLetterReason {
+    match failure {
+        GuestFailure::Abandoned => DeadLetterReason::Abandoned,
+        other => DeadLetterReason::HandlerFailed(other.to_string()),
+    }
+}
+
+impl From<HealthStatus> for Health {
+    fn from(status: HealthStatus) -> Health {
+        match status {
+            HealthStatus::Healthy => Health::Healthy,
+            HealthStatus::Degraded(how) => Health::Degraded(how),
+            HealthStatus::Unhealthy(why) => Health::Unhealthy(why),
+        }
+    }
+}
+
+impl Child for ComponentActor {
+    async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        let started = self.start(context.incarnation()).await;
+        if let (Err(_), Some(callbacks)) = (&started, &self.callbacks) {
+            callbacks.close();
+        }
+        started
+    }
+
+    async fn post_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        self.obey_stop_self(context);
+        Ok(())
+    }
+
+    async fn pre_stop(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
+        let Some(instance) = self.instance.as_mut() else { return Ok(()) };
+        instance.new_message();
+        Ok(instance.shutdown().await?)
+    }
+
+    async fn post_stop(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
+        self.instance = None;
+        Ok(())
+    }
+}
+
+impl Actor for ComponentActor {
+    type Message = Envelope;
+    type Error = GuestFailure;
+
+    async fn handle_message(
+        &mut self,
+        envelope: Envelope,
+        context: &ActorContext<Envelope>,
+    ) -> Result<(), GuestFailure> {
+        self.handle(envelope).await?;
+        self.obey_stop_self(context.child());
+        Ok(())
+    }
+
+    async fn on_signal(&mut self, context: &ActorContext<Envelope>) -> Result<(), GuestFailure> {
+        self.deliver_ready().await?;
+        self.answer_health().await?;
+        self.obey_stop_self(context.child());
+        Ok(())
+    }
+}
+
+impl Drop for ComponentActor {
+    /// Also when the incarnation was aborted: nothing is delivered to it any more.
+    fn drop(&mut self) {
+        if let Some(callbacks) = &self.callbacks {
+            callbacks.close();
+        }
+    }
+}
+
+/// Asks an instance how it is; none if it ends before it answers.
+pub(crate) async fn ask_health(blueprint: &Blueprint, actor: &ActorRef<Envelope>) -> Option<Health> {
+    let (ask, answer) = oneshot::channel();
+    blueprint.health_requests.lock().unwrap_or_else(PoisonError::into_inner).push(ask);
+    actor.signal();
+    tokio::select! {
+        health = answer => health.ok(),
+        _ = actor.closed() => None,
+    }
+}

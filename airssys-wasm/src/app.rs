@@ -1,0 +1,326 @@
+//! An app: the components of an `app.toml`, built, started and followed to their end.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use airssys_message::Codec;
+use airssys_message::report::{REPORT_REQUEST, Report};
+use airssys_rt::{ActorSystem, ExitReason, ShutdownReport, SupervisorFailure};
+
+use crate::builder::{self, BuildError, BuildEvent};
+use crate::component::{Component, LoadError};
+use crate::component_host::{CallError, ComponentHost, ComponentSpec, SpawnError};
+use crate::dead_letters::DeadLetters;
+use crate::engine::{Engine, EngineConfig, EngineError};
+use crate::host::Input;
+use crate::manifest::{AppComponent, AppManifest, Source};
+use crate::stats::ComponentSummary;
+
+/// How long a component may take over its report.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How an app is started.
+#[derive(Clone, Debug, Default)]
+pub struct StartOptions {
+    /// How components are compiled and kept.
+    pub engine: EngineConfig,
+    /// An input in place of the one that the manifest grants.
+    pub input: Option<InputOverride>,
+}
+
+/// An input in place of the one that the manifest grants to a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputOverride {
+    component: String,
+    input: Input,
+}
+
+/// Why an input cannot be put in place of a manifest's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// No component of the app reads one.
+    #[error("no component of this app reads an input")]
+    NoReader,
+    /// Several do, and it was not said which.
+    #[error("{} read an input: say which, as in --input {}=FILE", readers.join(" and "), readers[0])]
+    Ambiguous {
+        /// The components that read an input.
+        readers: Vec<String>,
+    },
+}
+
+impl InputOverride {
+    /// Reads `FILE`, or `NAME=FILE` where several components of the app read an input; `-` as
+    /// the file is the program's standard input.
+    ///
+    /// # Errors
+    /// [`InputError`] if no component reads an input, or it is not clear which is meant.
+    pub fn parse(text: &str, app: &AppManifest) -> Result<InputOverride, InputError> {
+        let readers: Vec<&AppComponent> = app.components.iter().filter(|c| c.capabilities.input).collect();
+        let named = text.split_once('=').and_then(|(name, file)| {
+            readers.iter().find(|reader| reader.name == name).map(|reader| (reader, file))
+        });
+        let (reader, file) = match (&readers[..], named) {
+            ([], _) => return Err(InputError::NoReader),
+            (_, Some(found)) => found,
+            ([only], None) => (only, text),
+            (several, None) => {
+                let readers = several.iter().map(|reader| reader.name.clone()).collect();
+                return Err(InputError::Ambiguous { readers });
+            }
+        };
+        let input = match file {
+            "-" => Input::Stdin,
+            file => Input::File(PathBuf::from(file)),
+        };
+        Ok(InputOverride { component: reader.name.clone(), input })
+    }
+}
+
+/// What is told while an app starts.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum AppEvent {
+    /// A component that is a crate is being built.
+    Build(BuildEvent),
+    /// A component is being loaded, and compiled if it is new.
+    Loading {
+        /// Its name.
+        component: String,
+    },
+    /// A component is being started.
+    Starting {
+        /// Its name.
+        component: String,
+    },
+}
+
+/// Why an app does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartAppError {
+    /// A component does not build.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The engine does not start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A component cannot be loaded.
+    #[error("`{component}` cannot be loaded from {}", path.display())]
+    Load {
+        /// Its name in the app.
+        component: String,
+        /// Its `.wasm` file.
+        path: PathBuf,
+        /// Why not.
+        source: LoadError,
+    },
+    /// A component does not start.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// The component that the run waits for has stopped, and every mailbox has drained.
+    Done,
+    /// Something was given up.
+    Failed(RunError),
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The component that the run waits for ended otherwise than by its own will.
+    #[error("`{component}`, which the run waits for, ended before its work was done: {reason}")]
+    UntilFailed {
+        /// Its name.
+        component: String,
+        /// How it ended.
+        reason: ExitReason,
+    },
+    /// A component failed more often than its supervisor allows.
+    #[error(transparent)]
+    GivenUp(SupervisorFailure),
+}
+
+/// An app that runs.
+pub struct RunningApp {
+    name: String,
+    host: ComponentHost,
+    until: Option<String>,
+    report: Option<String>,
+}
+
+/// Builds, loads and starts the components of an app.
+///
+/// All mailboxes exist before the first component starts, so the order of the components in the
+/// manifest decides who starts first, not who can be sent to. Blocks the calling task while
+/// components are built and compiled.
+///
+/// # Errors
+/// [`StartAppError`]; what had started is stopped again.
+pub async fn start(
+    manifest: &AppManifest,
+    options: StartOptions,
+    mut tell: impl FnMut(AppEvent),
+) -> Result<RunningApp, StartAppError> {
+    let engine = Engine::new(options.engine)?;
+    let mut specs = Vec::with_capacity(manifest.components.len());
+    for component in &manifest.components {
+        specs.push(load(&engine, component, options.input.as_ref(), &mut tell)?);
+    }
+    let system = ActorSystem::builder(&manifest.name).supervisor(manifest.supervisor.clone()).build();
+    let host = ComponentHost::new(system);
+    if let Err(error) = start_all(&host, specs, &mut tell).await {
+        let stopped = host.system().shutdown(Duration::from_secs(5)).await;
+        tracing::debug!(?stopped, "stopped what had started");
+        return Err(error);
+    }
+    let (name, until, report) = (manifest.name.clone(), manifest.until.clone(), manifest.report.clone());
+    Ok(RunningApp { name, host, until, report })
+}
+
+async fn start_all(
+    host: &ComponentHost,
+    specs: Vec<ComponentSpec>,
+    tell: &mut impl FnMut(AppEvent),
+) -> Result<(), StartAppError> {
+    let mut prepared = Vec::with_capacity(specs.len());
+    for spec in specs {
+        prepared.push((spec.name.clone(), host.prepare(spec)?));
+    }
+    for (component, prepared) in prepared {
+        tell(AppEvent::Starting { component });
+        host.start(prepared).await?;
+    }
+    Ok(())
+}
+
+/// Builds a component if it is a crate; its `.wasm` file.
+///
+/// # Errors
+/// [`BuildError`] if it does not build.
+pub fn locate(component: &AppComponent, tell: &mut impl FnMut(AppEvent)) -> Result<PathBuf, BuildError> {
+    match &component.source {
+        Source::Crate(folder) => builder::build(folder, |event| tell(AppEvent::Build(event))),
+        Source::Wasm(file) => Ok(file.clone()),
+    }
+}
+
+fn load(
+    engine: &Engine,
+    component: &AppComponent,
+    replaced: Option<&InputOverride>,
+    tell: &mut impl FnMut(AppEvent),
+) -> Result<ComponentSpec, StartAppError> {
+    let path = locate(component, tell)?;
+    tell(AppEvent::Loading { component: component.name.clone() });
+    let loaded = Component::load(engine, &path);
+    let code = loaded.map_err(|source| StartAppError::Load { component: component.name.clone(), path, source })?;
+    let mut spec = component.spec(code);
+    if let Some(replaced) = replaced.filter(|replaced| replaced.component == component.name) {
+        spec.input = Some(replaced.input.clone());
+    }
+    Ok(spec)
+}
+
+impl AppComponent {
+    /// How the component is to run, with its code.
+    pub fn spec(&self, code: Component) -> ComponentSpec {
+        ComponentSpec {
+            capabilities: self.capabilities.clone(),
+            accepts: self.accepts.clone(),
+            subscribes: self.subscribes.clone(),
+            limits: self.limits.clone(),
+            capacity: self.capacity,
+            overflow: self.overflow,
+            restart: self.restart,
+            instances: self.instances,
+            config: self.config.clone(),
+            input: self.input.clone(),
+            ..ComponentSpec::new(self.name.clone(), code)
+        }
+    }
+}
+
+impl RunningApp {
+    /// The app's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The components, for whoever wants to send to them.
+    pub fn host(&self) -> &ComponentHost {
+        &self.host
+    }
+
+    /// Waits until the run has ended: the component that it waits for (`until`) has stopped and
+    /// every mailbox has drained, or something was given up. An app without `until` only ends by
+    /// a failure. Cancel safe.
+    pub async fn ended(&self) -> Ended {
+        tokio::select! {
+            failure = self.host.system().failed() => Ended::Failed(RunError::GivenUp(failure)),
+            ended = self.done() => ended,
+        }
+    }
+
+    async fn done(&self) -> Ended {
+        let Some(until) = &self.until else { return std::future::pending().await };
+        for actor in self.host.actors(until) {
+            match actor.closed().await {
+                ExitReason::Normal => {}
+                reason => {
+                    let component = until.clone();
+                    return Ended::Failed(RunError::UntilFailed { component, reason });
+                }
+            }
+        }
+        self.host.drained().await;
+        Ended::Done
+    }
+
+    /// Asks the component that reports (`report`) for its report; none if the app has no such.
+    ///
+    /// # Errors
+    /// [`CallError`] if it does not answer with a report.
+    pub async fn report(&self) -> Result<Option<Report>, CallError> {
+        let Some(target) = &self.report else { return Ok(None) };
+        let no_reply = |reason: String| CallError::NoReply { target: target.clone(), reason };
+        let mut request = Vec::new();
+        Codec::Cbor.write_prefix(&mut request);
+        ciborium::into_writer(REPORT_REQUEST, &mut request).map_err(|error| no_reply(error.to_string()))?;
+        let reply = self.host.request(target, request, REPORT_TIMEOUT).await?;
+        match Codec::split(&reply) {
+            Ok((Codec::Cbor, body)) => {
+                let report = ciborium::from_reader(body);
+                report.map(Some).map_err(|error| no_reply(format!("its reply is no report: {error}")))
+            }
+            Ok((codec, _)) => Err(no_reply(format!("its report is {codec}, not cbor"))),
+            Err(error) => Err(no_reply(format!("its reply is no report: {error}"))),
+        }
+    }
+
+    /// What each component did.
+    pub fn summaries(&self) -> Vec<ComponentSummary> {
+        self.host.summaries()
+    }
+
+    /// How many messages and callbacks are under way.
+    pub fn in_flight(&self) -> usize {
+        self.host.in_flight()
+    }
+
+    /// Messages that could not be handled.
+    pub fn dead_letters(&self) -> &DeadLetters {
+        self.host.dead_letters()
+    }
+
+    /// Stops all components, the last started first, within `deadline`.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        self.host.system().shutdown(deadline).await
+    }
+}

@@ -1,0 +1,234 @@
+//! What an instance waits for: its requests, and its waits for room.
+//!
+//! Each is registered before anything can settle it, is settled once (by a reply, an error, a
+//! cancellation or its deadline, whichever is first), and is delivered to the guest once.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use airssys_message::Codec;
+use airssys_rt::ActorRef;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::bindings::{Callback, RequestError, SizeLimit};
+use crate::in_flight::{InFlight, InFlightCount};
+use crate::message::Envelope;
+
+/// The longest that a request can wait.
+const MAX_TIMEOUT: Duration = Duration::from_millis(86_400_000);
+
+/// What one incarnation of an instance waits for.
+pub(crate) struct Callbacks {
+    actor: ActorRef<Envelope>,
+    /// Codecs of replies that the component accepts, as bits.
+    accepts: u32,
+    max_reply_bytes: u64,
+    max_open: usize,
+    in_flight: InFlightCount,
+    state: Mutex<State>,
+    /// Somebody in this incarnation waits for a callback.
+    settled: Notify,
+    /// An earlier deadline than the timer waits for was added.
+    earlier: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    open: HashMap<u64, Open>,
+    deadlines: BTreeSet<(Instant, u64)>,
+    ready: VecDeque<Settled>,
+    /// The actor waits in a deferred handler: it need not be signalled.
+    awaited: bool,
+    closed: bool,
+    tasks: JoinSet<()>,
+    timer_runs: bool,
+}
+
+struct Open {
+    deadline: Instant,
+    in_flight: InFlight,
+}
+
+/// What a request or a wait came to, on its way to the guest.
+pub(crate) struct Settled {
+    pub(crate) request: u64,
+    pub(crate) callback: Callback,
+    /// Held until the guest has dealt with the callback.
+    pub(crate) _in_flight: InFlight,
+}
+
+/// The limit on requests and waits under way is reached.
+#[derive(Debug)]
+pub(crate) struct TooMany;
+
+impl Callbacks {
+    pub(crate) fn new(
+        actor: ActorRef<Envelope>,
+        accepts: u32,
+        limits: &crate::limits::Limits,
+        in_flight: InFlightCount,
+    ) -> Arc<Callbacks> {
+        Arc::new(Callbacks {
+            actor,
+            accepts,
+            max_reply_bytes: limits.message_size_bytes,
+            max_open: usize::try_from(limits.concurrent_requests).unwrap_or(usize::MAX),
+            in_flight,
+            state: Mutex::default(),
+            settled: Notify::new(),
+            earlier: Notify::new(),
+        })
+    }
+
+    /// Registers a request or a wait, which fails with `timed-out` after `timeout`.
+    pub(crate) fn open(self: &Arc<Callbacks>, timeout: Duration) -> Result<u64, TooMany> {
+        let deadline = Instant::now() + timeout.clamp(Duration::from_millis(1), MAX_TIMEOUT);
+        let mut state = self.lock();
+        if state.open.len() + state.ready.len() >= self.max_open || state.closed {
+            return Err(TooMany);
+        }
+        state.next += 1;
+        let request = state.next;
+        let first = state.deadlines.first().map(|key| key.0);
+        state.open.insert(request, Open { deadline, in_flight: self.in_flight.begin() });
+        state.deadlines.insert((deadline, request));
+        if !state.timer_runs {
+            state.timer_runs = true;
+            state.tasks.spawn(run_timer(Arc::clone(self)));
+        } else if first.is_none_or(|first| deadline < first) {
+            self.earlier.notify_one();
+        }
+        Ok(request)
+    }
+
+    /// Takes back a request that could not be sent: there will be no callback.
+    pub(crate) fn withdraw(&self, request: u64) {
+        self.lock().remove(request);
+    }
+
+    /// Settles a request if it is still open, after a look at its reply.
+    pub(crate) fn settle(&self, request: u64, callback: Callback) {
+        let callback = self.acceptable(callback);
+        let mut state = self.lock();
+        let Some(open) = state.remove(request) else { return };
+        state.ready.push_back(Settled { request, callback, _in_flight: open.in_flight });
+        self.announce(state);
+    }
+
+    /// Settles a request with `cancelled` if it is still open; whether it was.
+    pub(crate) fn cancel(&self, request: u64) -> bool {
+        let was_open = self.lock().open.contains_key(&request);
+        self.settle(request, Callback::Failed(RequestError::Cancelled));
+        was_open
+    }
+
+    /// Runs something that may settle a callback, until it ends or this incarnation does.
+    pub(crate) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut state = self.lock();
+        while state.tasks.try_join_next().is_some() {}
+        if !state.closed {
+            state.tasks.spawn(task);
+        }
+    }
+
+    /// The next callback to deliver.
+    pub(crate) fn take_ready(&self) -> Option<Settled> {
+        self.lock().ready.pop_front()
+    }
+
+    /// Waits for the next callback to deliver; none if nothing is under way. Cancel safe.
+    pub(crate) async fn next(&self) -> Option<Settled> {
+        loop {
+            {
+                let mut state = self.lock();
+                state.awaited = state.ready.is_empty() && !state.open.is_empty();
+                if !state.awaited {
+                    return state.ready.pop_front();
+                }
+            }
+            self.settled.notified().await;
+        }
+    }
+
+    /// Ends everything: nothing is delivered any more.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.open.clear();
+        state.deadlines.clear();
+        state.ready.clear();
+        state.tasks.abort_all();
+    }
+
+    /// The reply, or the error that stands for one the component does not accept.
+    fn acceptable(&self, callback: Callback) -> Callback {
+        let Callback::Reply(reply) = &callback else { return callback };
+        let size = reply.len() as u64;
+        if size > self.max_reply_bytes {
+            let limit = self.max_reply_bytes;
+            return Callback::Failed(RequestError::ReplyTooLarge(SizeLimit { size, limit }));
+        }
+        if reply.is_empty() {
+            return callback;
+        }
+        match Codec::split(reply) {
+            Ok((codec, _)) if codec.bit() & self.accepts != 0 => callback,
+            Ok((codec, _)) => Callback::Failed(RequestError::CodecRefused(codec.name().to_owned())),
+            Err(error) => Callback::Failed(RequestError::CodecRefused(error.to_string())),
+        }
+    }
+
+    fn announce(&self, mut state: MutexGuard<'_, State>) {
+        let awaited = std::mem::take(&mut state.awaited);
+        drop(state);
+        match awaited {
+            true => self.settled.notify_one(),
+            false => self.actor.signal(),
+        }
+    }
+
+    /// Fails what is overdue; when to look again, if anything is open.
+    fn expire(&self) -> Option<Instant> {
+        let now = Instant::now();
+        loop {
+            let mut state = self.lock();
+            let (deadline, request) = state.deadlines.first().copied()?;
+            if deadline > now {
+                return Some(deadline);
+            }
+            if let Some(open) = state.remove(request) {
+                let callback = Callback::Failed(RequestError::TimedOut);
+                state.ready.push_back(Settled { request, callback, _in_flight: open.in_flight });
+                self.announce(state);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn remove(&mut self, request: u64) -> Option<Open> {
+        let open = self.open.remove(&request)?;
+        self.deadlines.remove(&(open.deadline, request));
+        Some(open)
+    }
+}
+
+/// Fails requests at their deadlines, until the incarnation closes.
+async fn run_timer(callbacks: Arc<Callbacks>) {
+    loop {
+        let earlier = callbacks.earlier.notified();
+        match callbacks.expire() {
+            Some(deadline) => drop(tokio::time::timeout_at(deadline, earlier).await),
+            None => earlier.await,
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A component: compiled code that is known to fit the contract.
+
+use std::path::{Path, PathBuf};
+
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{ComponentExportIndex, InstancePre};
+
+use crate::engine::Engine;
+use crate::host;
+use crate::instance::{Entry, InstanceState};
+
+const HANDLER: &str = "airssys:component/handler@0.1.0";
+const LIFECYCLE: &str = "airssys:component/lifecycle@0.1.0";
+
+/// Compiled code that is known to fit the contract; ready to be instantiated many times.
+#[derive(Clone)]
+pub struct Component {
+    pub(crate) pre: InstancePre<InstanceState>,
+    pub(crate) entry: Entry,
+    pub(crate) exports: Exports,
+}
+
+/// Where a component's exported functions are.
+#[derive(Clone, Copy)]
+pub(crate) struct Exports {
+    pub(crate) initialize: ComponentExportIndex,
+    pub(crate) health: ComponentExportIndex,
+    pub(crate) shutdown: ComponentExportIndex,
+    pub(crate) handle_message: ComponentExportIndex,
+    pub(crate) handle_callback: ComponentExportIndex,
+}
+
+/// Why something is not a component that this host can run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("{} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The bytes are not a valid component.
+    #[error("not a valid WebAssembly component: {hint}")]
+    Invalid {
+        /// What it seems to be, and what to do.
+        hint: &'static str,
+        /// What the compiler said.
+        source: wasmtime::Error,
+    },
+    /// It imports interfaces that this host does not have.
+    #[error("imports what this host does not have: {}", .0.join(", "))]
+    UnknownImports(Vec<String>),
+    /// It imports a function of a known interface in a shape that the host does not have.
+    #[error("an import does not fit the host")]
+    ImportMismatch(#[source] wasmtime::Error),
+    /// It lacks exports of the contract.
+    #[error("lacks exports of the world `airssys:component/component@0.1.0`: {}", .0.join(", "))]
+    MissingExports(Vec<String>),
+}
+
+impl Component {
+    /// Loads a component from a `.wasm` file; from the cache, if it was compiled before.
+    ///
+    /// # Errors
+    /// [`LoadError`] if the file cannot be read, is not a component, or does not fit the contract.
+    pub fn load(engine: &Engine, path: &Path) -> Result<Component, LoadError> {
+        let read = std::fs::read(path);
+        let wasm = read.map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+        Component::new(engine, &wasm)
+    }
+
+    /// As [`Component::load`], from the bytes of a `.wasm` file.
+    ///
+    /// # Errors
+    /// As [`Component::load`].
+    pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Component, LoadError> {
+        let compiled = wasmtime::component::Component::new(engine.wasmtime(), wasm)
+            .map_err(|source| LoadError::Invalid { hint: hint(wasm), source })?;
+        let imports = imports(engine, &compiled);
+        let unknown: Vec<String> =
+            imports.iter().filter(|import| !host::provides(&import.interface)).map(Import::to_string).collect();
+        if !unknown.is_empty() {
+            return Err(LoadError::UnknownImports(unknown));
+        }
+        let waits = imports.iter().any(|import| host::can_wait(&import.interface, &import.function));
+        let (entry, linker) = match waits {
+            true => (Entry::Fiber, engine.fiber_linker()),
+            false => (Entry::Direct, engine.direct_linker()),
+        };
+        let exports = exports(&compiled)?;
+        let pre = linker.instantiate_pre(&compiled).map_err(LoadError::ImportMismatch)?;
+        Ok(Component { pre, entry, exports })
+    }
+
+    /// Whether its calls run on a stack of their own, because something that it imports can wait
+    /// (input, timers, files); a component that only messages is called on the worker's stack.
+    pub fn runs_on_fiber(&self) -> bool {
+        self.entry == Entry::Fiber
+    }
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Component").field("entry", &self.entry).finish_non_exhaustive()
+    }
+}
+
+struct Import {
+    interface: String,
+    function: String,
+}
+
+impl std::fmt::Display for Import {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.function.is_empty() {
+            true => f.write_str(&self.interface),
+            false => write!(f, "{}#{}", self.interface, self.function),
+        }
+    }
+}
+
+/// Every function that the component imports; an import that is no interface stands by itself.
+fn imports(engine: &Engine, component: &wasmtime::component::Component) -> Vec<Import> {
+    let engine = engine.wasmtime();
+    let mut imports = Vec::new();
+    for (name, import) in component.component_type().imports(engine) {
+        let ComponentItem::ComponentInstance(interface) = import.ty else {
+            imports.push(Import { interface: name.to_owned(), function: String::new() });
+            continue;
+        };
+        for (function, item) in interface.exports(engine) {
+            if matches!(item.ty, ComponentItem::ComponentFunc(_)) {
+                imports.push(Import { interface: name.to_owned(), function: function.to_owned() });
+            }
+        }
+    }
+    imports
+}
+
+fn exports(component: &wasmtime::component::Component) -> Result<Exports, LoadError> {
+    let mut missing = Vec::new();
+    let mut find = |interface: &str, function: &str| {
+        let instance = component.get_export_index(None, interface);
+        let found = instance.and_then(|instance| component.get_export_index(Some(&instance), function));
+        if found.is_none() {
+            missing.push(format!("{interface}#{function}"));
+        }
+        found
+    };
+    let found = (
+        find(LIFECYCLE, "initialize"),
+        find(LIFECYCLE, "health"),
+        find(LIFECYCLE, "shutdown"),
+        find(HANDLER, "handle-message"),
+        find(HANDLER, "handle-callback"),
+    );
+    match found {
+        (Some(initialize), Some(health), Some(shutdown), Some(handle_message), Some(handle_callback)) => {
+            Ok(Exports { initialize, health, shutdown, handle_message, handle_callback })
+        }
+        _ => Err(LoadError::MissingExports(missing)),
+    }
+}
+
+fn hint(wasm: &[u8]) -> &'static str {
+    match wasm.get(..8) {
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
+            "this is a core module; build it for wasm32-wasip2, or make a component of it"
+        }
+        Some([0, b'a', b's', b'm', ..]) => "it is damaged, or made for another version of the format",
+        _ => "the file does not begin as WebAssembly does",
+    }
+}

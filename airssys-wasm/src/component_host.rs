@@ -1,0 +1,468 @@
+//! Components as children of an actor system, beside native actors.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use airssys_message::Codec;
+use airssys_rt::{
+    ActorRef, ActorSystem, ChildSpec, Overflow, PrepareError, Prepared, RestartPolicy, StartError, Topic,
+    TopicPattern,
+};
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
+use crate::bindings::{RequestError, SendError};
+use crate::capability::{Capabilities, Subject};
+use crate::component::Component;
+use crate::dead_letters::DeadLetters;
+use crate::host::{Identity, Input, Links};
+use crate::limits::Limits;
+use crate::message::{Envelope, ReplyTo};
+use crate::router::{Endpoint, Mode, Router, Sender};
+use crate::stats::{ComponentStats, ComponentSummary};
+
+/// The sender's name of messages from outside the components.
+const OUTSIDE: &str = "host";
+
+/// A component as it is to run. What is not said is denied, or its default.
+#[derive(Clone, Debug)]
+pub struct ComponentSpec {
+    /// The name by which it is reached.
+    pub name: String,
+    /// Its code.
+    pub component: Component,
+    /// What it may do. Default: nothing.
+    pub capabilities: Capabilities,
+    /// The codecs that it accepts, of messages and of replies. Default: cbor.
+    pub accepts: Vec<Codec>,
+    /// Topics that every instance is subscribed to from the start; its capabilities have to allow
+    /// each. Default: none.
+    pub subscribes: Vec<TopicPattern>,
+    /// The most that an instance may use.
+    pub limits: Limits,
+    /// Messages that the mailbox of an instance holds. Default: 1,024.
+    pub capacity: usize,
+    /// What senders meet when a mailbox is full. Default: they wait.
+    pub overflow: Overflow,
+    /// When an instance that ended is restarted. Default: always.
+    pub restart: RestartPolicy,
+    /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
+    pub instances: usize,
+    /// Settings that `initialize` gets.
+    pub config: Vec<(String, String)>,
+    /// What it reads as its standard input. Default: nothing.
+    pub input: Option<Input>,
+}
+
+impl ComponentSpec {
+    /// A component that may do nothing, with the defaults of everything.
+    pub fn new(name: impl Into<String>, component: Component) -> ComponentSpec {
+        ComponentSpec {
+            name: name.into(),
+            component,
+            capabilities: Capabilities::default(),
+            accepts: vec![Codec::Cbor],
+            subscribes: Vec::new(),
+            limits: Limits::default(),
+            capacity: 1_024,
+            overflow: Overflow::Wait,
+            restart: RestartPolicy::Permanent,
+            instances: 1,
+            config: Vec::new(),
+            input: None,
+        }
+    }
+}
+
+/// Why a component did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpawnError {
+    /// Its name cannot be had.
+    #[error("`{name}` cannot be added")]
+    Prepare {
+        /// The instance.
+        name: String,
+        /// Why not.
+        source: PrepareError,
+    },
+    /// Its first incarnation did not start.
+    #[error("`{name}` did not start")]
+    Start {
+        /// The instance.
+        name: String,
+        /// Why not.
+        source: StartError,
+    },
+    /// It is subscribed to a topic that its capabilities do not allow.
+    #[error("`{name}` is subscribed to `{pattern}`, which its capabilities do not allow")]
+    SubscriptionDenied {
+        /// The component.
+        name: String,
+        /// The topics.
+        pattern: String,
+    },
+    /// A component needs at least one instance.
+    #[error("`{name}` has no instances; it needs at least 1")]
+    NoInstances {
+        /// The component.
+        name: String,
+    },
+}
+
+/// Why a message from outside was not delivered, or not answered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The message was not taken.
+    #[error("`{target}` did not take the message: {reason}")]
+    Refused {
+        /// The component.
+        target: String,
+        /// Why not.
+        reason: String,
+    },
+    /// There was no reply.
+    #[error("`{target}` did not answer: {reason}")]
+    NoReply {
+        /// The component.
+        target: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The time given passed.
+    #[error("`{target}` did not answer within {} ms", timeout.as_millis())]
+    TimedOut {
+        /// The component.
+        target: String,
+        /// The time given.
+        timeout: Duration,
+    },
+    /// The topic is not one.
+    #[error("`{topic}` is not a topic")]
+    InvalidTopic {
+        /// What was given.
+        topic: String,
+        /// Why it is not.
+        source: airssys_rt::InvalidTopic,
+    },
+}
+
+/// Components as children of an actor system, beside native actors. Cheap to clone.
+#[derive(Clone)]
+pub struct ComponentHost {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    system: ActorSystem,
+    app: Arc<str>,
+    router: Arc<Router>,
+    outside: Sender,
+    components: Mutex<BTreeMap<String, Registered>>,
+}
+
+#[derive(Clone)]
+struct Registered {
+    endpoint: Arc<Endpoint>,
+    blueprints: Vec<Arc<Blueprint>>,
+}
+
+/// A component whose mailboxes exist, and that has not started: it can be sent to.
+pub struct PreparedComponent {
+    name: String,
+    seats: Vec<(Prepared<Envelope>, Arc<Blueprint>)>,
+}
+
+impl ComponentHost {
+    /// Runs components in this actor system.
+    pub fn new(system: ActorSystem) -> ComponentHost {
+        let outside = Sender {
+            subject: Subject::new(OUTSIDE, OUTSIDE),
+            instance: Arc::from(OUTSIDE),
+            capabilities: Arc::new(Capabilities::everything()),
+        };
+        let (app, components) = (Arc::from(system.name()), Mutex::default());
+        ComponentHost { shared: Arc::new(Shared { system, app, router: Arc::default(), outside, components }) }
+    }
+
+    /// The actor system that the components run in.
+    pub fn system(&self) -> &ActorSystem {
+        &self.shared.system
+    }
+
+    /// Starts a component: [`ComponentHost::prepare`] and [`ComponentHost::start`].
+    ///
+    /// # Errors
+    /// [`SpawnError`] if its name is taken, a subscription is denied, or an instance does not start.
+    pub async fn spawn(&self, spec: ComponentSpec) -> Result<(), SpawnError> {
+        let prepared = self.prepare(spec)?;
+        self.start(prepared).await
+    }
+
+    /// Makes a component's mailboxes and subscriptions, so that others can send to it before it
+    /// has started.
+    ///
+    /// # Errors
+    /// [`SpawnError`] if its name is taken or a subscription is denied.
+    pub fn prepare(&self, spec: ComponentSpec) -> Result<PreparedComponent, SpawnError> {
+        if spec.instances == 0 {
+            return Err(SpawnError::NoInstances { name: spec.name });
+        }
+        let mut seats = Vec::with_capacity(spec.instances);
+        for number in 1..=spec.instances {
+            let name = match spec.instances {
+                1 => spec.name.clone(),
+                _ => format!("{}/{number}", spec.name),
+            };
+            let child = ChildSpec::new(name.clone())
+                .restart(spec.restart)
+                .capacity(spec.capacity)
+                .overflow(spec.overflow);
+            let prepared = self.shared.system.prepare::<Envelope>(child);
+            seats.push((prepared.map_err(|source| SpawnError::Prepare { name: name.clone(), source })?, name));
+        }
+        let members = seats.iter().map(|(seat, _)| seat.actor_ref().clone()).collect();
+        let endpoint = self.endpoint(&spec, members);
+        let capabilities = Arc::new(spec.capabilities.clone());
+        let mut blueprints = Vec::with_capacity(seats.len());
+        for (seat, instance) in &seats {
+            let own = match spec.instances {
+                1 => Arc::clone(&endpoint),
+                _ => Arc::new(endpoint.alone(seat.actor_ref().clone())),
+            };
+            let sender = Sender {
+                subject: Subject::new(instance, &spec.name),
+                instance: Arc::from(instance.as_str()),
+                capabilities: Arc::clone(&capabilities),
+            };
+            self.subscribe(&spec, &sender, seat.actor_ref(), &own)?;
+            blueprints.push(Arc::new(self.blueprint(&spec, sender, seat.actor_ref(), own)));
+        }
+        self.register(&spec.name, endpoint, &blueprints);
+        let seats = seats.into_iter().map(|(seat, _)| seat).zip(blueprints).collect();
+        Ok(PreparedComponent { name: spec.name, seats })
+    }
+
+    /// Starts the instances of a prepared component, in order. If one does not start, the
+    /// component is taken away.
+    ///
+    /// # Errors
+    /// [`SpawnError::Start`] with what the instance said.
+    pub async fn start(&self, component: PreparedComponent) -> Result<(), SpawnError> {
+        let name = component.name;
+        for (seat, blueprint) in component.seats {
+            let instance = blueprint.links.identity.instance.to_string();
+            let make = move || ComponentActor::new(Arc::clone(&blueprint));
+            if let Err(source) = self.shared.system.start(seat, make).await {
+                self.forget(&name);
+                return Err(SpawnError::Start { name: instance, source });
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a message (codec prefix and body) from outside; waits for room.
+    ///
+    /// Cancel safe: if dropped before it returns, the message was sent or it was not.
+    ///
+    /// # Errors
+    /// [`CallError::Refused`] if the component is unknown, has ended, or does not take it.
+    pub async fn send(&self, target: &str, message: impl Into<Bytes>) -> Result<(), CallError> {
+        let message = message.into();
+        let result = self.deliver(target, Mode::Send, &message, || None).await;
+        result.map_err(|error| refused(target, &error))
+    }
+
+    /// Sends a request from outside and waits for its reply: codec prefix and body, or nothing.
+    ///
+    /// Cancel safe: if dropped, the reply is dropped.
+    ///
+    /// # Errors
+    /// [`CallError`] if it was not taken, rejected, or not answered within `timeout`.
+    pub async fn request(
+        &self,
+        target: &str,
+        message: impl Into<Bytes>,
+        timeout: Duration,
+    ) -> Result<Bytes, CallError> {
+        let (message, mut answer) = (message.into(), None);
+        let answered = async {
+            let make = || {
+                let (reply, waiter) = oneshot::channel();
+                answer = Some(waiter);
+                Some(ReplyTo::Outside(reply))
+            };
+            let sent = self.deliver(target, Mode::Request, &message, make).await;
+            sent.map_err(|error| refused(target, &error))?;
+            let reply = match answer {
+                Some(waiter) => waiter.await.unwrap_or(Err(RequestError::TargetStopped)),
+                None => Err(RequestError::TargetStopped),
+            };
+            reply.map_err(|error| no_reply(target, &error))
+        };
+        let timed_out = |_| CallError::TimedOut { target: target.to_owned(), timeout };
+        tokio::time::timeout(timeout, answered).await.map_err(timed_out)?
+    }
+
+    /// Publishes a message (codec prefix and body) from outside; how many subscribers took it.
+    /// Does not wait for room.
+    ///
+    /// # Errors
+    /// [`CallError`] if the topic is not one, or a subscriber that waits has no room.
+    pub fn publish(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
+        let parsed: Topic = topic
+            .parse()
+            .map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
+        let published = self.shared.router.publish(&self.shared.outside, &parsed, message.into());
+        published.map_err(|error| refused(topic, &error))
+    }
+
+    /// Waits until no message and no callback is under way. Cancel safe.
+    pub async fn drained(&self) {
+        self.shared.router.in_flight.none().await;
+    }
+
+    /// How many messages and callbacks are under way.
+    pub fn in_flight(&self) -> usize {
+        self.shared.router.in_flight.get()
+    }
+
+    /// Messages that could not be handled.
+    pub fn dead_letters(&self) -> &DeadLetters {
+        &self.shared.router.dead_letters
+    }
+
+    /// What each component did, in the order of their names.
+    pub fn summaries(&self) -> Vec<ComponentSummary> {
+        let components = self.components();
+        components.iter().map(|(name, registered)| registered.endpoint.summary(name)).collect()
+    }
+
+    /// Asks each instance of a component how it is: its name, and the answer, or none if it ended
+    /// before it answered. Empty if there is no such component. Cancel safe.
+    pub async fn health(&self, component: &str) -> Vec<(String, Option<Health>)> {
+        let registered = self.components().get(component).cloned();
+        let mut healths = Vec::new();
+        for (blueprint, actor) in registered.iter().flat_map(|r| r.blueprints.iter().zip(&r.endpoint.members)) {
+            healths.push((actor.name().to_owned(), ask_health(blueprint, actor).await));
+        }
+        healths
+    }
+
+    /// The actors behind a component, one per instance; empty if there is no such component.
+    pub fn actors(&self, component: &str) -> Vec<ActorRef<Envelope>> {
+        self.components().get(component).map_or_else(Vec::new, |r| r.endpoint.members.clone())
+    }
+
+    fn components(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Registered>> {
+        self.shared.components.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn endpoint(&self, spec: &ComponentSpec, members: Vec<ActorRef<Envelope>>) -> Arc<Endpoint> {
+        let router = &self.shared.router;
+        Arc::new(Endpoint {
+            name: Arc::from(spec.name.as_str()),
+            members,
+            accepts: spec.accepts.iter().fold(0, |bits, codec| bits | codec.bit()),
+            max_message_bytes: spec.limits.message_size_bytes,
+            waits: spec.overflow == Overflow::Wait,
+            stats: Arc::new(ComponentStats::new()),
+            dead_letters: Arc::clone(&router.dead_letters),
+            in_flight: router.in_flight.clone(),
+        })
+    }
+
+    fn subscribe(
+        &self,
+        spec: &ComponentSpec,
+        sender: &Sender,
+        actor: &ActorRef<Envelope>,
+        endpoint: &Arc<Endpoint>,
+    ) -> Result<(), SpawnError> {
+        for pattern in &spec.subscribes {
+            let subscribed = self.shared.router.subscribe(sender, pattern.clone(), actor, endpoint);
+            subscribed.map_err(|_| SpawnError::SubscriptionDenied {
+                name: spec.name.clone(),
+                pattern: pattern.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn blueprint(
+        &self,
+        spec: &ComponentSpec,
+        sender: Sender,
+        actor: &ActorRef<Envelope>,
+        endpoint: Arc<Endpoint>,
+    ) -> Blueprint {
+        let identity = Identity { app: Arc::clone(&self.shared.app), instance: Arc::clone(&sender.instance) };
+        let links = Links {
+            identity: Arc::new(identity),
+            limits: spec.limits.clone(),
+            router: Arc::clone(&self.shared.router),
+            sender,
+            myself: actor.clone(),
+            endpoint,
+        };
+        Blueprint {
+            component: spec.component.clone(),
+            links,
+            config: spec.config.clone(),
+            input: spec.input.clone(),
+            health_requests: Mutex::default(),
+        }
+    }
+
+    fn register(&self, name: &str, endpoint: Arc<Endpoint>, blueprints: &[Arc<Blueprint>]) {
+        if blueprints.len() > 1 {
+            for blueprint in blueprints {
+                self.shared.router.add(&blueprint.links.identity.instance, Arc::clone(&blueprint.links.endpoint));
+            }
+        }
+        self.shared.router.add(name, Arc::clone(&endpoint));
+        let registered = Registered { endpoint, blueprints: blueprints.to_vec() };
+        self.components().insert(name.to_owned(), registered);
+    }
+
+    fn forget(&self, name: &str) {
+        let Some(registered) = self.components().remove(name) else { return };
+        for actor in &registered.endpoint.members {
+            self.shared.router.unsubscribe_all(actor);
+            self.shared.router.remove(actor.name());
+            actor.stop();
+        }
+        self.shared.router.remove(name);
+    }
+
+    /// Sends as soon as there is room.
+    async fn deliver(
+        &self,
+        target: &str,
+        mode: Mode,
+        message: &Bytes,
+        mut reply: impl FnMut() -> Option<ReplyTo>,
+    ) -> Result<(), SendError> {
+        let Shared { router, outside, .. } = &*self.shared;
+        loop {
+            let route = router.resolve(outside, target)?;
+            match router.send(outside, &route, mode, message.clone(), reply()) {
+                Err(SendError::MailboxFull) if route.endpoint.waits => {
+                    route.endpoint.least_loaded().room().await;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+fn refused(target: &str, error: &SendError) -> CallError {
+    CallError::Refused { target: target.to_owned(), reason: error.to_string() }
+}
+
+fn no_reply(target: &str, error: &RequestError) -> CallError {
+    CallError::NoReply { target: target.to_owned(), reason: error.to_string() }
+}

@@ -1,0 +1,148 @@
+//! Messages that were accepted and could not be handled, with the reason.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+/// Most dead letters that are kept; of older ones only the count is.
+pub const MAX_KEPT: usize = 10_000;
+
+/// Most bytes of bodies that are kept, together.
+pub const MAX_KEPT_BYTES: usize = 64 << 20;
+
+/// Why a message was not handled.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeadLetterReason {
+    /// Its handler rejected it.
+    #[error("rejected: {0}")]
+    Rejected(String),
+    /// Its handler failed: it trapped, or reached a limit.
+    #[error("failed: {0}")]
+    HandlerFailed(String),
+    /// Its handler deferred it, and then waited for nothing that could still happen.
+    #[error("abandoned: the handler deferred the message and waits for nothing")]
+    Abandoned,
+    /// Its receiver ended for good before it came to the message.
+    #[error("the receiver stopped before it came to the message")]
+    TargetStopped,
+    /// A subscriber whose mailbox rejects what it has no room for.
+    #[error("the subscriber's mailbox was full")]
+    MailboxFull,
+    /// A subscriber does not accept the publication's codec.
+    #[error("the subscriber does not accept the codec: {0}")]
+    CodecRefused(String),
+    /// A publication was larger than a subscriber takes.
+    #[error("{size} bytes are more than the subscriber's limit of {limit}")]
+    TooLarge {
+        /// What it was, in bytes.
+        size: u64,
+        /// What the subscriber takes, in bytes.
+        limit: u64,
+    },
+}
+
+/// A message that was accepted and could not be handled.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// The component that it was for.
+    pub receiver: Arc<str>,
+    /// The instance that sent it.
+    pub sender: Arc<str>,
+    /// The topic it was published on, if it was.
+    pub topic: Option<Arc<str>>,
+    /// The message: codec prefix and body.
+    pub message: Bytes,
+    /// Why it was not handled.
+    pub reason: DeadLetterReason,
+    /// When it was given up.
+    pub at: SystemTime,
+}
+
+/// The dead letters of an app: the newest, within [`MAX_KEPT`] and [`MAX_KEPT_BYTES`], and the
+/// number of all by receiver and reason.
+#[derive(Debug, Default)]
+pub struct DeadLetters {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    kept: VecDeque<DeadLetter>,
+    kept_bytes: usize,
+    counts: BTreeMap<(Arc<str>, String), u64>,
+    total: u64,
+}
+
+/// How many dead letters a receiver has for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct DeadLetterCount {
+    /// The component that the messages were for.
+    pub receiver: String,
+    /// Why they were not handled.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+}
+
+/// Most different reasons that are counted apart; further ones are counted as one.
+const MAX_REASONS: usize = 1_000;
+
+impl DeadLetters {
+    pub(crate) fn add(
+        &self,
+        receiver: &Arc<str>,
+        sender: &Arc<str>,
+        topic: Option<Arc<str>>,
+        message: &Bytes,
+        reason: DeadLetterReason,
+    ) {
+        tracing::warn!(target: "airssys::dead_letter", %receiver, %sender, topic = topic.as_deref(), "{reason}");
+        let (receiver, sender) = (Arc::clone(receiver), Arc::clone(sender));
+        let (message, at) = (message.clone(), SystemTime::now());
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.count(&receiver, &reason);
+        state.kept_bytes += message.len();
+        state.kept.push_back(DeadLetter { receiver, sender, topic, message, reason, at });
+        while state.kept.len() > MAX_KEPT || (state.kept_bytes > MAX_KEPT_BYTES && state.kept.len() > 1) {
+            state.kept_bytes -= state.kept.pop_front().map_or(0, |oldest| oldest.message.len());
+        }
+    }
+
+    /// The dead letters that are kept, oldest first.
+    pub fn kept(&self) -> Vec<DeadLetter> {
+        self.lock(|state| state.kept.iter().cloned().collect())
+    }
+
+    /// How many dead letters there were, kept or not.
+    pub fn total(&self) -> u64 {
+        self.lock(|state| state.total)
+    }
+
+    /// How many dead letters there were, kept or not, by receiver and reason.
+    pub fn counts(&self) -> Vec<DeadLetterCount> {
+        let count = |((receiver, reason), count): (&(Arc<str>, String), &u64)| DeadLetterCount {
+            receiver: receiver.to_string(),
+            reason: reason.clone(),
+            count: *count,
+        };
+        self.lock(|state| state.counts.iter().map(count).collect())
+    }
+
+    fn lock<R>(&self, read: impl FnOnce(&State) -> R) -> R {
+        read(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl State {
+    fn count(&mut self, receiver: &Arc<str>, reason: &DeadLetterReason) {
+        let mut key = (Arc::clone(receiver), reason.to_string());
+        if self.counts.len() >= MAX_REASONS && !self.counts.contains_key(&key) {
+            key.1 = "other reasons".to_owned();
+        }
+        *self.counts.entry(key).or_default() += 1;
+        self.total += 1;
+    }
+}

@@ -1,0 +1,174 @@
+//! The engine: what compiles components and interrupts them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::Linker;
+use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::host;
+use crate::instance::InstanceState;
+use crate::limits::Limits;
+
+/// How often a running guest can be interrupted: limits on execution time are this exact.
+pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(1);
+
+/// Core instances that one component may consist of: a guest module and its shims.
+const CORE_INSTANCES_PER_COMPONENT: u32 = 20;
+
+/// How an [`Engine`] is made.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Folder in which compiled components are kept between runs; none keeps nothing.
+    pub cache_dir: Option<PathBuf>,
+    /// Most instances that can live at once. Default: 1,000.
+    pub max_instances: u32,
+}
+
+impl Default for EngineConfig {
+    fn default() -> EngineConfig {
+        EngineConfig { cache_dir: default_cache_dir(), max_instances: 1_000 }
+    }
+}
+
+/// Why there is no engine.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The folder for compiled components cannot be used.
+    #[error("the folder {} for compiled components cannot be used", folder.display())]
+    Cache {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        source: wasmtime::Error,
+    },
+    /// The WebAssembly engine does not start on this machine.
+    #[error("the WebAssembly engine cannot be set up")]
+    Setup(#[source] wasmtime::Error),
+}
+
+/// What compiles components and interrupts them. Cheap to clone; shared by all components.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    wasmtime: wasmtime::Engine,
+    cache: Option<Cache>,
+    direct: Linker<InstanceState>,
+    fiber: Linker<InstanceState>,
+}
+
+impl Engine {
+    /// Makes an engine and starts its ticker thread, which ends with the engine.
+    ///
+    /// Instances come from a pool of reserved address space; where the machine does not give so
+    /// much of it, they are allocated one by one, and the log says so.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the cache folder cannot be made or the engine does not start.
+    pub fn new(config: EngineConfig) -> Result<Engine, EngineError> {
+        let cache = config.cache_dir.map(open_cache).transpose()?;
+        let pooled = base_config(cache.clone(), pooling(config.max_instances));
+        let wasmtime = wasmtime::Engine::new(&pooled).or_else(|error| {
+            tracing::warn!("instances are allocated one by one, as no pool can be reserved: {error:#}");
+            wasmtime::Engine::new(&base_config(cache.clone(), InstanceAllocationStrategy::OnDemand))
+        });
+        let wasmtime = wasmtime.map_err(EngineError::Setup)?;
+        let direct = host::direct_linker(&wasmtime).map_err(EngineError::Setup)?;
+        let fiber = host::fiber_linker(&wasmtime).map_err(EngineError::Setup)?;
+        start_ticker(&wasmtime).map_err(|error| EngineError::Setup(error.into()))?;
+        Ok(Engine { inner: Arc::new(Inner { wasmtime, cache, direct, fiber }) })
+    }
+
+    /// How many components came from the cache of compiled components, and how many had to be
+    /// compiled, since this engine was made.
+    pub fn cache_use(&self) -> CacheUse {
+        let cache = self.inner.cache.as_ref();
+        CacheUse {
+            hits: cache.map_or(0, Cache::cache_hits),
+            misses: cache.map_or(0, Cache::cache_misses),
+        }
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.inner.wasmtime
+    }
+
+    pub(crate) fn direct_linker(&self) -> &Linker<InstanceState> {
+        &self.inner.direct
+    }
+
+    pub(crate) fn fiber_linker(&self) -> &Linker<InstanceState> {
+        &self.inner.fiber
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("cache", &self.inner.cache.as_ref().map(Cache::directory)).finish()
+    }
+}
+
+/// What the cache of compiled components was good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheUse {
+    /// Components that were loaded from it.
+    pub hits: usize,
+    /// Components that had to be compiled.
+    pub misses: usize,
+}
+
+/// `$AIRSSYS_CACHE_DIR`, else `airssys` in the user's cache folder, if there is one.
+fn default_cache_dir() -> Option<PathBuf> {
+    let own = std::env::var_os("AIRSSYS_CACHE_DIR").filter(|dir| !dir.is_empty());
+    let user = || std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    own.map(PathBuf::from).or_else(|| user().or_else(home).map(|dir| dir.join("airssys")))
+}
+
+fn open_cache(folder: PathBuf) -> Result<Cache, EngineError> {
+    let failed = |source| EngineError::Cache { folder: folder.clone(), source };
+    let absolute = std::path::absolute(&folder).map_err(|error| failed(error.into()))?;
+    let mut config = CacheConfig::new();
+    config.with_directory(absolute);
+    Cache::new(config).map_err(failed)
+}
+
+fn base_config(cache: Option<Cache>, allocation: InstanceAllocationStrategy) -> Config {
+    let mut config = Config::new();
+    config.cache(cache);
+    config.epoch_interruption(true);
+    config.allocation_strategy(allocation);
+    config.memory_init_cow(true);
+    config
+}
+
+fn pooling(max_instances: u32) -> InstanceAllocationStrategy {
+    let ceiling = Limits::HOST_MAX;
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(max_instances)
+        .total_core_instances(max_instances.saturating_mul(4))
+        .total_memories(max_instances)
+        .total_tables(max_instances.saturating_mul(2))
+        .total_stacks(max_instances)
+        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
+        .max_memory_size(usize::try_from(ceiling.memory_bytes).unwrap_or(usize::MAX))
+        .table_elements(usize::try_from(ceiling.table_elements).unwrap_or(usize::MAX));
+    InstanceAllocationStrategy::Pooling(pool)
+}
+
+fn start_ticker(engine: &wasmtime::Engine) -> std::io::Result<()> {
+    let engine = engine.weak();
+    let tick = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(EPOCH_TICK);
+        }
+    };
+    std::thread::Builder::new().name("airssys-epoch".to_owned()).spawn(tick).map(drop)
+}

@@ -1,0 +1,61 @@
+//! The host's side of what components import: one file per interface.
+
+mod clock;
+mod context;
+mod logging;
+mod messaging;
+mod system;
+mod wasi;
+
+use wasmtime::component::{HasData, Linker};
+
+pub(crate) use context::{Current, GuestContext, Identity, Links};
+pub use wasi::Input;
+pub(crate) use wasi::context as wasi_context;
+
+use crate::bindings;
+use crate::instance::InstanceState;
+
+/// Interfaces of the contract that a component can import.
+const OWN: [&str; 5] = ["types", "messaging", "system", "logging", "clock"];
+
+/// Whether the host has an interface with this name, such as `wasi:io/streams@0.2.6`.
+pub(crate) fn provides(interface: &str) -> bool {
+    let own = OWN.iter().any(|name| interface == format!("airssys:component/{name}@0.1.0"));
+    own || wasi::provides(interface)
+}
+
+/// Whether a call of this import can have to wait.
+pub(crate) fn can_wait(interface: &str, function: &str) -> bool {
+    !interface.starts_with("airssys:component/") && wasi::can_wait(interface, function)
+}
+
+/// What components get that import nothing that can wait.
+pub(crate) fn direct_linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<InstanceState>> {
+    let mut linker = Linker::new(engine);
+    add_own(&mut linker)?;
+    wasi::add_direct(&mut linker)?;
+    Ok(linker)
+}
+
+/// What components get that run on a stack of their own.
+pub(crate) fn fiber_linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<InstanceState>> {
+    let mut linker = Linker::new(engine);
+    add_own(&mut linker)?;
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    Ok(linker)
+}
+
+/// Says that the interfaces below work on the [`GuestContext`] of a store.
+struct HasGuest;
+
+impl HasData for HasGuest {
+    type Data<'a> = &'a mut GuestContext;
+}
+
+fn add_own(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
+    bindings::messaging::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
+    bindings::system::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
+    bindings::logging::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
+    bindings::clock::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)
+}

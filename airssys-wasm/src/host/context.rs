@@ -1,0 +1,135 @@
+//! What the host knows of one incarnation of an instance while it serves it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use airssys_rt::{ActorRef, Topic};
+
+use crate::bindings::Completion;
+use crate::callbacks::Callbacks;
+use crate::limits::Limits;
+use crate::message::Envelope;
+use crate::router::{Endpoint, Route, Router, Sender};
+
+/// Who an instance is.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    pub(crate) app: Arc<str>,
+    pub(crate) instance: Arc<str>,
+}
+
+/// What the host knows of one incarnation of an instance while it serves it.
+pub(crate) struct GuestContext {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) incarnation: u64,
+    pub(crate) limits: Limits,
+    pub(crate) router: Arc<Router>,
+    pub(crate) sender: Sender,
+    pub(crate) myself: ActorRef<Envelope>,
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) callbacks: Arc<Callbacks>,
+    pub(crate) routes: Handles<Route>,
+    pub(crate) topics: Handles<Topic>,
+    pub(crate) subscriptions: HashSet<String>,
+    pub(crate) current: Option<Current>,
+    pub(crate) stop_requested: bool,
+    panic: Option<String>,
+}
+
+/// The message that an instance is on.
+pub(crate) struct Current {
+    pub(crate) id: u64,
+    pub(crate) envelope: Envelope,
+    pub(crate) delivered_at: Instant,
+    /// How it ended, if its handler has said so through `complete`.
+    pub(crate) completion: Option<Completion>,
+}
+
+/// Names and the numbers that a guest uses instead.
+pub(crate) struct Handles<T> {
+    entries: Vec<(Arc<str>, T)>,
+    by_name: HashMap<Arc<str>, u32>,
+}
+
+impl<T> Default for Handles<T> {
+    fn default() -> Handles<T> {
+        Handles { entries: Vec::new(), by_name: HashMap::new() }
+    }
+}
+
+impl<T> Handles<T> {
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn add(&mut self, name: &str, value: T) -> u32 {
+        let handle = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let name: Arc<str> = Arc::from(name);
+        self.entries.push((Arc::clone(&name), value));
+        self.by_name.insert(name, handle);
+        handle
+    }
+
+    /// The name and the value behind a handle.
+    pub(crate) fn get_mut(&mut self, handle: u32) -> Option<&mut (Arc<str>, T)> {
+        self.entries.get_mut(handle as usize)
+    }
+}
+
+/// What a [`GuestContext`] is made of.
+pub(crate) struct Links {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) limits: Limits,
+    pub(crate) router: Arc<Router>,
+    pub(crate) sender: Sender,
+    pub(crate) myself: ActorRef<Envelope>,
+    pub(crate) endpoint: Arc<Endpoint>,
+}
+
+impl GuestContext {
+    pub(crate) fn new(links: &Links, incarnation: u64, callbacks: Arc<Callbacks>) -> GuestContext {
+        GuestContext {
+            identity: Arc::clone(&links.identity),
+            incarnation,
+            limits: links.limits.clone(),
+            router: Arc::clone(&links.router),
+            sender: links.sender.clone(),
+            myself: links.myself.clone(),
+            endpoint: Arc::clone(&links.endpoint),
+            callbacks,
+            routes: Handles::default(),
+            topics: Handles::default(),
+            subscriptions: HashSet::new(),
+            current: None,
+            stop_requested: false,
+            panic: None,
+        }
+    }
+
+    /// Keeps the last thing that the guest's panic handler said.
+    pub(crate) fn set_panic(&mut self, message: String) {
+        self.panic = Some(message);
+    }
+
+    pub(crate) fn take_panic(&mut self) -> Option<String> {
+        self.panic.take()
+    }
+
+    /// At most the limit on log lines of a text, and a mark where it was cut.
+    pub(crate) fn log_line(&self, text: &str) -> String {
+        let limit = usize::try_from(self.limits.log_line_bytes).unwrap_or(usize::MAX);
+        if text.len() <= limit {
+            return text.to_owned();
+        }
+        let mut end = limit;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        format!("{}… ({} bytes more, log_line is {limit})", &text[..end], text.len() - end)
+    }
+}

@@ -1,0 +1,159 @@
+//! `airssys:component/messaging`: every function decides at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use airssys_rt::{ActorRef, Topic, TopicPattern};
+use bytes::Bytes;
+
+use super::GuestContext;
+use crate::bindings::messaging::{CompleteError, Host, MessageInfo};
+use crate::bindings::{Callback, Completion, RequestError, SendError};
+use crate::message::{Envelope, ReplyTo};
+use crate::router::{Mode, Route};
+
+/// Most bytes of a name that is resolved.
+const MAX_NAME_BYTES: usize = 128;
+
+impl Host for GuestContext {
+    fn resolve(&mut self, name: String) -> Result<u32, SendError> {
+        if let Some(handle) = self.routes.find(&name) {
+            return Ok(handle);
+        }
+        if name.is_empty() || name.len() > MAX_NAME_BYTES {
+            let found = name.len();
+            return Err(SendError::InvalidName(format!("a name has 1 to {MAX_NAME_BYTES} bytes, not {found}")));
+        }
+        self.room_for_route()?;
+        let route = self.router.resolve(&self.sender, &name)?;
+        Ok(self.routes.add(&name, route))
+    }
+
+    fn resolve_topic(&mut self, name: String) -> Result<u32, SendError> {
+        if let Some(handle) = self.topics.find(&name) {
+            return Ok(handle);
+        }
+        let topic: Topic = name.parse().map_err(invalid_name)?;
+        self.room_for_route()?;
+        self.router.may_publish(&self.sender, &topic)?;
+        Ok(self.topics.add(&name, topic))
+    }
+
+    fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
+        let route = self.route(to)?;
+        self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None)
+    }
+
+    fn send_request(&mut self, to: u32, body: Vec<u8>, timeout_ms: u32) -> Result<u64, SendError> {
+        let route = self.route(to)?;
+        let request = self.open(timeout_ms)?;
+        let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
+        let sent =
+            self.router.send(&self.sender, &route, Mode::Request, Bytes::from(body), Some(reply));
+        sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
+    }
+
+    fn cancel_request(&mut self, request: u64) -> bool {
+        self.callbacks.cancel(request)
+    }
+
+    fn publish(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
+        let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
+        self.router.publish(&self.sender, topic, Bytes::from(body))
+    }
+
+    fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
+        let route = self.route(to)?;
+        let request = self.open(timeout_ms)?;
+        self.wait_for(request, Some(route.endpoint.least_loaded().clone()));
+        Ok(request)
+    }
+
+    fn await_topic_room(&mut self, on: u32, timeout_ms: u32) -> Result<u64, SendError> {
+        let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
+        let full = self.router.full_subscriber(topic);
+        let request = self.open(timeout_ms)?;
+        self.wait_for(request, full);
+        Ok(request)
+    }
+
+    fn subscribe(&mut self, pattern: String) -> Result<(), SendError> {
+        let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
+        let limit = self.limits.subscriptions;
+        if !self.subscriptions.contains(&pattern) && self.subscriptions.len() as u64 >= limit {
+            return Err(SendError::QuotaExceeded(format!("subscriptions: at most {limit}")));
+        }
+        self.router.subscribe(&self.sender, parsed, &self.myself, &self.endpoint)?;
+        self.subscriptions.insert(pattern);
+        Ok(())
+    }
+
+    fn unsubscribe(&mut self, pattern: String) -> bool {
+        let Ok(parsed) = pattern.parse() else { return false };
+        self.subscriptions.remove(&pattern);
+        self.router.unsubscribe(&parsed, &self.myself)
+    }
+
+    fn describe(&mut self, message: u64) -> Option<MessageInfo> {
+        let current = self.current.as_ref().filter(|current| current.id == message)?;
+        let envelope = &current.envelope;
+        Some(MessageInfo {
+            sender: envelope.sender.to_string(),
+            topic: envelope.topic.as_deref().map(str::to_owned),
+            wants_reply: envelope.wants_reply(),
+            waited_ns: u64::try_from(envelope.waited_before(current.delivered_at).as_nanos()).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn complete(&mut self, message: u64, how: Completion) -> Result<(), CompleteError> {
+        let current = self.current.as_mut().filter(|current| current.id == message);
+        let open = current.filter(|current| current.completion.is_none());
+        open.ok_or(CompleteError::UnknownMessage)?.completion = Some(how);
+        Ok(())
+    }
+}
+
+impl GuestContext {
+    /// The route behind a handle, made anew if the app has changed since.
+    fn route(&mut self, handle: u32) -> Result<Route, SendError> {
+        let (name, route) = self.routes.get_mut(handle).ok_or(SendError::UnknownHandle)?;
+        if self.router.is_stale(route) {
+            *route = self.router.resolve(&self.sender, name)?;
+        }
+        Ok(route.clone())
+    }
+
+    fn room_for_route(&self) -> Result<(), SendError> {
+        let limit = self.limits.routes;
+        match ((self.routes.len() + self.topics.len()) as u64) < limit {
+            true => Ok(()),
+            false => Err(SendError::QuotaExceeded(format!("routes: at most {limit}"))),
+        }
+    }
+
+    fn open(&self, timeout_ms: u32) -> Result<u64, SendError> {
+        let timeout = Duration::from_millis(timeout_ms.into());
+        self.callbacks.open(timeout).map_err(|_| {
+            let limit = self.limits.concurrent_requests;
+            SendError::QuotaExceeded(format!("concurrent_requests: at most {limit}"))
+        })
+    }
+
+    /// Settles a wait when the mailbox has room; at once if there is none to wait for.
+    fn wait_for(&self, request: u64, mailbox: Option<ActorRef<Envelope>>) {
+        let callbacks = Arc::clone(&self.callbacks);
+        let Some(mailbox) = mailbox else { return callbacks.settle(request, Callback::Ready) };
+        self.callbacks.run(async move {
+            mailbox.room().await;
+            let callback = match mailbox.is_closed() {
+                true => Callback::Failed(RequestError::TargetStopped),
+                false => Callback::Ready,
+            };
+            callbacks.settle(request, callback);
+        });
+    }
+}
+
+fn invalid_name(error: airssys_rt::InvalidTopic) -> SendError {
+    SendError::InvalidName(error.to_string())
+}

@@ -1,0 +1,65 @@
+//! WASI: what a component gets of the world outside its messages.
+//!
+//! Deny by default: no files, no network, no environment, no arguments. Standard output and error
+//! go to the log. Standard input is what the app grants, and empty otherwise.
+
+mod direct;
+mod stdio;
+
+pub(crate) use direct::add_direct;
+pub use stdio::Input;
+
+use std::sync::Arc;
+
+use wasmtime_wasi::WasiCtx;
+
+use stdio::{LogStream, StdinSource};
+
+/// The packages of WASI 0.2 that the host has.
+const PACKAGES: [&str; 6] =
+    ["wasi:io/", "wasi:cli/", "wasi:clocks/", "wasi:random/", "wasi:filesystem/", "wasi:sockets/"];
+
+/// Interfaces none of whose functions wait.
+const NEVER_WAIT: [&str; 2] = ["wasi:cli/", "wasi:random/"];
+
+/// Functions that do not wait, of interfaces that have others which do. Output never waits: it
+/// goes to the log. So a pollable can only come from an output stream, and is always ready, where
+/// nothing else is imported.
+const DO_NOT_WAIT: [(&str, &str); 14] = [
+    ("wasi:clocks/wall-clock", "now"),
+    ("wasi:clocks/wall-clock", "resolution"),
+    ("wasi:clocks/monotonic-clock", "now"),
+    ("wasi:clocks/monotonic-clock", "resolution"),
+    ("wasi:io/error", "[method]error.to-debug-string"),
+    ("wasi:io/poll", "[method]pollable.ready"),
+    ("wasi:io/poll", "[method]pollable.block"),
+    ("wasi:io/poll", "poll"),
+    ("wasi:io/streams", "[method]output-stream.check-write"),
+    ("wasi:io/streams", "[method]output-stream.write"),
+    ("wasi:io/streams", "[method]output-stream.flush"),
+    ("wasi:io/streams", "[method]output-stream.blocking-flush"),
+    ("wasi:io/streams", "[method]output-stream.blocking-write-and-flush"),
+    ("wasi:io/streams", "[method]output-stream.subscribe"),
+];
+
+pub(crate) fn provides(interface: &str) -> bool {
+    let version = interface.rsplit_once('@').map_or("", |(_, version)| version);
+    version.starts_with("0.2.") && PACKAGES.iter().any(|package| interface.starts_with(package))
+}
+
+pub(crate) fn can_wait(interface: &str, function: &str) -> bool {
+    let name = interface.split('@').next().unwrap_or(interface);
+    let never = NEVER_WAIT.iter().any(|package| name.starts_with(package));
+    !never && !DO_NOT_WAIT.contains(&(name, function))
+}
+
+/// The WASI of one incarnation.
+pub(crate) fn context(instance: &Arc<str>, input: Option<&Input>) -> std::io::Result<WasiCtx> {
+    let mut wasi = WasiCtx::builder();
+    wasi.stdout(LogStream::new(Arc::clone(instance), tracing::Level::INFO));
+    wasi.stderr(LogStream::new(Arc::clone(instance), tracing::Level::WARN));
+    if let Some(input) = input {
+        wasi.stdin(StdinSource::open(input)?);
+    }
+    Ok(wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build())
+}

@@ -1,0 +1,107 @@
+//! The part of WASI that never waits, without any function that would need a fiber.
+
+use wasmtime::StoreContextMut;
+use wasmtime::component::{HasData, Linker, LinkerInstance, Resource, ResourceTable, ResourceType};
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
+use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::p2::bindings::sync::io::poll::HostPollable;
+use wasmtime_wasi::p2::bindings::sync::io::streams::{HostOutputStream, StreamError as WitStreamError};
+use wasmtime_wasi::p2::bindings::{cli, clocks, random};
+use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
+use wasmtime_wasi::random::WasiRandom;
+use wasmtime_wasi::WasiView;
+
+use crate::instance::InstanceState;
+
+type State = InstanceState;
+type Caller<'a> = StoreContextMut<'a, State>;
+type Output = Resource<DynOutputStream>;
+type Answer<T> = wasmtime::Result<(Result<T, WitStreamError>,)>;
+
+/// Says that an interface works on the resource table of a store.
+struct HasTable;
+
+impl HasData for HasTable {
+    type Data<'a> = &'a mut ResourceTable;
+}
+
+pub(crate) fn add_direct(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi_io::bindings::wasi::io::error::add_to_linker::<State, HasTable>(linker, |state| {
+        state.ctx().table
+    })?;
+    add_poll(linker.instance("wasi:io/poll@0.2.12")?)?;
+    add_streams(linker.instance("wasi:io/streams@0.2.12")?)?;
+    clocks::wall_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)?;
+    add_monotonic_clock(linker)?;
+    random::random::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
+    random::insecure::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
+    random::insecure_seed::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
+    cli::exit::add_to_linker::<State, WasiCli>(linker, &cli::exit::LinkOptions::default(), State::cli)?;
+    cli::environment::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::stderr::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_input::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_output::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
+    cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)
+}
+
+fn add_monotonic_clock(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)
+}
+
+/// Every pollable here is an output stream's, and ready.
+fn add_poll(mut poll: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    poll.resource("pollable", ResourceType::host::<DynPollable>(), |mut store: Caller<'_>, rep| {
+        HostPollable::drop(store.data_mut().ctx().table, Resource::new_own(rep))
+    })?;
+    poll.func_wrap("[method]pollable.ready", |_: Caller<'_>, (_,): (Resource<DynPollable>,)| Ok((true,)))?;
+    poll.func_wrap("[method]pollable.block", |_: Caller<'_>, (_,): (Resource<DynPollable>,)| Ok(()))?;
+    poll.func_wrap("poll", |_: Caller<'_>, (pollables,): (Vec<Resource<DynPollable>>,)| {
+        let count = u32::try_from(pollables.len())?;
+        Ok(((0..count).collect::<Vec<u32>>(),))
+    })
+}
+
+fn add_streams(mut streams: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    streams.resource("input-stream", ResourceType::host::<DynInputStream>(), |mut store: Caller<'_>, rep| {
+        let input: Resource<DynInputStream> = Resource::new_own(rep);
+        Ok(drop(store.data_mut().ctx().table.delete(input)?))
+    })?;
+    streams.resource("output-stream", ResourceType::host::<DynOutputStream>(), |mut store: Caller<'_>, rep| {
+        let output: Output = Resource::new_own(rep);
+        Ok(drop(store.data_mut().ctx().table.delete(output)?))
+    })?;
+    let name = |function: &str| format!("[method]output-stream.{function}");
+    streams.func_wrap(&name("check-write"), |mut store: Caller<'_>, (output,): (Output,)| {
+        answer(store.data_mut().ctx().table.check_write(output))
+    })?;
+    streams.func_wrap(&name("write"), |mut store: Caller<'_>, (output, bytes): (Output, Vec<u8>)| {
+        answer(store.data_mut().ctx().table.write(output, bytes))
+    })?;
+    streams.func_wrap(&name("subscribe"), |mut store: Caller<'_>, (output,): (Output,)| {
+        Ok((HostOutputStream::subscribe(store.data_mut().ctx().table, output)?,))
+    })?;
+    for flush in ["flush", "blocking-flush"] {
+        streams.func_wrap(&name(flush), |mut store: Caller<'_>, (output,): (Output,)| {
+            answer(HostOutputStream::flush(store.data_mut().ctx().table, output))
+        })?;
+    }
+    streams.func_wrap(
+        &name("blocking-write-and-flush"),
+        |mut store: Caller<'_>, (output, bytes): (Output, Vec<u8>)| {
+            answer(store.data_mut().ctx().table.write(output, bytes))
+        },
+    )
+}
+
+/// What a guest gets of a stream's result.
+fn answer<T>(result: StreamResult<T>) -> Answer<T> {
+    match result {
+        Ok(value) => Ok((Ok(value),)),
+        Err(StreamError::Closed) => Ok((Err(WitStreamError::Closed),)),
+        Err(StreamError::LastOperationFailed(error) | StreamError::Trap(error)) => Err(error),
+    }
+}

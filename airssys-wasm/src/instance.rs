@@ -1,0 +1,281 @@
+//! An instance: one store, in which a component lives until it ends or traps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use wasmtime::component::{ComponentExportIndex, Instance as WasmInstance, ResourceTable, TypedFunc};
+use wasmtime::component::{ComponentNamedList, Lift, Lower};
+use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::bindings::{Callback, HealthStatus, Outcome};
+use crate::component::Component;
+use crate::engine::EPOCH_TICK;
+use crate::host::GuestContext;
+use crate::limits::Limits;
+use crate::meter::Meter;
+
+/// How a component's exports are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// On the worker's stack: nothing that it imports can wait.
+    Direct,
+    /// On a stack of its own: its calls can be suspended.
+    Fiber,
+}
+
+/// Most handles of WASI resources (streams, pollables) that an instance can hold.
+const MAX_RESOURCES: usize = 4_096;
+
+/// What a store holds beside the guest.
+pub(crate) struct InstanceState {
+    pub(crate) guest: GuestContext,
+    wasi: WasiCtx,
+    table: ResourceTable,
+    limiter: Limiter,
+}
+
+/// A component that lives: its memory, and the way into it.
+pub(crate) struct Instance {
+    store: Store<InstanceState>,
+    entry: Entry,
+    meter: Arc<Meter>,
+    handle_message: TypedFunc<(u64, Bytes), (Outcome,)>,
+    handle_callback: TypedFunc<(u64, Callback), ()>,
+    component: Component,
+    instance: WasmInstance,
+}
+
+/// Why an instance failed. It is poisoned: nothing may be called in it any more.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuestFailure {
+    /// The guest's code gave up and said why.
+    #[error("panicked: {message}")]
+    Panicked {
+        /// What its panic handler reported.
+        message: String,
+    },
+    /// The guest was stopped by the sandbox.
+    #[error("trapped: {trap}")]
+    Trapped {
+        /// What it did.
+        trap: String,
+    },
+    /// The guest used more time on one message than it may.
+    #[error("ran longer than its limit of {} ms (execution_time)", limit.as_millis())]
+    OutOfTime {
+        /// The limit on its own time, waiting not counted.
+        limit: Duration,
+    },
+    /// The guest failed after it was refused more memory.
+    #[error("failed after it was refused memory beyond its limit of {limit_bytes} bytes ({what})")]
+    OutOfMemory {
+        /// The limit that it reached, by its name in the manifest.
+        what: &'static str,
+        /// How much it may have: bytes, or elements of a table.
+        limit_bytes: u64,
+    },
+    /// The guest ended itself through WASI.
+    #[error("called exit")]
+    Exited,
+    /// The guest deferred a message and waits for nothing.
+    #[error("deferred a message and waits for nothing")]
+    Abandoned,
+    /// The guest refused to start.
+    #[error("refused to start: {message}")]
+    StartRefused {
+        /// What it said.
+        message: String,
+    },
+}
+
+/// Raised in a guest that has used up its time.
+#[derive(Debug, thiserror::Error)]
+#[error("out of time")]
+struct OutOfTime;
+
+impl Instance {
+    /// Makes a new store with the component in it. No code of the component's handlers runs yet.
+    pub(crate) async fn new(
+        component: &Component,
+        guest: GuestContext,
+        wasi: WasiCtx,
+        limits: &Limits,
+    ) -> Result<Instance, GuestFailure> {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
+        let limiter = Limiter::new(limits);
+        let state = InstanceState { guest, wasi, table, limiter };
+        let mut store = Store::new(component.pre.engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        let meter = Meter::new(limits.execution_time);
+        arm(&mut store, component.entry, Arc::clone(&meter));
+        let instantiated = match component.entry {
+            Entry::Direct => meter.stretch(|| component.pre.instantiate(&mut store)),
+            Entry::Fiber => meter.metered(component.pre.instantiate_async(&mut store)).await,
+        };
+        let instance = instantiated.map_err(|error| failure(error, &mut store, &meter))?;
+        let exports = component.exports;
+        let typed = typed(&instance, &mut store, exports.handle_message)
+            .and_then(|message| Ok((message, typed(&instance, &mut store, exports.handle_callback)?)));
+        let (handle_message, handle_callback) = typed.map_err(|error| failure(error, &mut store, &meter))?;
+        let (entry, component) = (component.entry, component.clone());
+        Ok(Instance { store, entry, meter, handle_message, handle_callback, component, instance })
+    }
+
+    pub(crate) fn guest(&mut self) -> &mut GuestContext {
+        &mut self.store.data_mut().guest
+    }
+
+    /// Gives the next message the whole limit on execution time.
+    pub(crate) fn new_message(&mut self) {
+        self.meter.reset();
+    }
+
+    pub(crate) async fn initialize(&mut self, config: Vec<(String, String)>) -> Result<(), GuestFailure> {
+        let index = self.component.exports.initialize;
+        let (answer,): (Result<(), String>,) = self.call_by_index(index, (config,)).await?;
+        answer.map_err(|message| GuestFailure::StartRefused { message })
+    }
+
+    pub(crate) async fn health(&mut self) -> Result<HealthStatus, GuestFailure> {
+        let index = self.component.exports.health;
+        let (status,) = self.call_by_index(index, ()).await?;
+        Ok(status)
+    }
+
+    pub(crate) async fn shutdown(&mut self) -> Result<(), GuestFailure> {
+        self.call_by_index(self.component.exports.shutdown, ()).await
+    }
+
+    pub(crate) async fn handle_message(&mut self, id: u64, body: Bytes) -> Result<Outcome, GuestFailure> {
+        let (outcome,) = self.call(self.handle_message, (id, body)).await?;
+        Ok(outcome)
+    }
+
+    pub(crate) async fn handle_callback(&mut self, id: u64, what: Callback) -> Result<(), GuestFailure> {
+        self.call(self.handle_callback, (id, what)).await
+    }
+
+    async fn call_by_index<P, R>(&mut self, index: ComponentExportIndex, params: P) -> Result<R, GuestFailure>
+    where
+        P: ComponentNamedList + Lower + Send + Sync + 'static,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let function = typed(&self.instance, &mut self.store, index);
+        let function = function.map_err(|error| failure(error, &mut self.store, &self.meter))?;
+        self.call(function, params).await
+    }
+
+    async fn call<P, R>(&mut self, function: TypedFunc<P, R>, params: P) -> Result<R, GuestFailure>
+    where
+        P: ComponentNamedList + Lower + Send + Sync + 'static,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let result = match self.entry {
+            Entry::Direct => {
+                self.store.set_epoch_deadline(ticks(self.meter.limit()));
+                let store = &mut self.store;
+                self.meter.stretch(|| function.call(store, params))
+            }
+            Entry::Fiber => {
+                self.store.set_epoch_deadline(1);
+                let call = function.call_async(&mut self.store, params);
+                self.meter.metered(call).await
+            }
+        };
+        result.map_err(|error| failure(error, &mut self.store, &self.meter))
+    }
+}
+
+/// Interrupts the guest when its time is up; a guest on a fiber also makes way for others at
+/// every tick.
+fn arm(store: &mut Store<InstanceState>, entry: Entry, meter: Arc<Meter>) {
+    store.set_epoch_deadline(ticks(meter.limit()));
+    store.epoch_deadline_callback(move |_| match (meter.left(), entry) {
+        (None, _) => Err(wasmtime::Error::from(OutOfTime)),
+        (Some(left), Entry::Direct) => Ok(UpdateDeadline::Continue(ticks(left))),
+        (Some(_), Entry::Fiber) => Ok(UpdateDeadline::Yield(1)),
+    });
+}
+
+fn ticks(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(EPOCH_TICK.as_nanos())).unwrap_or(u64::MAX / 2) + 1
+}
+
+fn typed<P, R>(
+    instance: &WasmInstance,
+    store: &mut Store<InstanceState>,
+    index: ComponentExportIndex,
+) -> wasmtime::Result<TypedFunc<P, R>>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    instance.get_typed_func(store, index)
+}
+
+/// What the error of a call means to the component's supervisor.
+fn failure(error: wasmtime::Error, store: &mut Store<InstanceState>, meter: &Meter) -> GuestFailure {
+    let state = store.data_mut();
+    if error.is::<OutOfTime>() {
+        return GuestFailure::OutOfTime { limit: meter.limit() };
+    }
+    if let Some(message) = state.guest.take_panic() {
+        return GuestFailure::Panicked { message };
+    }
+    if let Some((what, limit_bytes)) = state.limiter.refused {
+        return GuestFailure::OutOfMemory { what, limit_bytes };
+    }
+    if error.is::<wasmtime_wasi::I32Exit>() {
+        return GuestFailure::Exited;
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(trap) => GuestFailure::Trapped { trap: trap.to_string() },
+        None => GuestFailure::Trapped { trap: format!("{error:#}") },
+    }
+}
+
+impl WasiView for InstanceState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// Keeps an instance's memories and tables within its limits, and remembers what it refused.
+struct Limiter {
+    memory_bytes: u64,
+    table_elements: u64,
+    used_bytes: u64,
+    refused: Option<(&'static str, u64)>,
+}
+
+impl Limiter {
+    fn new(limits: &Limits) -> Limiter {
+        let (memory_bytes, table_elements) = (limits.memory_bytes, limits.table_elements);
+        Limiter { memory_bytes, table_elements, used_bytes: 0, refused: None }
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    /// The limit is on all memories of the instance together.
+    fn memory_growing(&mut self, current: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
+        let used = self.used_bytes + desired.saturating_sub(current) as u64;
+        if used > self.memory_bytes {
+            self.refused = Some(("memory", self.memory_bytes));
+            return Ok(false);
+        }
+        self.used_bytes = used;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
+        let allowed = desired as u64 <= self.table_elements;
+        if !allowed {
+            self.refused = Some(("table_elements", self.table_elements));
+        }
+        Ok(allowed)
+    }
+}

@@ -1,0 +1,115 @@
+//! A message on its way, and the promise that it is not lost.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::bindings::{Callback, Completion, RequestError};
+use crate::callbacks::Callbacks;
+use crate::dead_letters::DeadLetterReason;
+use crate::in_flight::InFlight;
+use crate::router::Endpoint;
+
+/// A message on its way: accepted into a mailbox, not yet handled.
+///
+/// Whoever holds it has to end it with [`Envelope::complete`] or [`Envelope::fail`]. One that is
+/// dropped otherwise, because its receiver ended for good, goes to the dead letters by itself.
+pub struct Envelope {
+    pub(crate) body: Bytes,
+    pub(crate) sender: Arc<str>,
+    pub(crate) topic: Option<Arc<str>>,
+    accepted_at: Instant,
+    receiver: Arc<Endpoint>,
+    reply: Option<ReplyTo>,
+    /// Held until the message has ended and whatever waits for it has been told.
+    _in_flight: InFlight,
+    ended: bool,
+}
+
+/// Who waits for a reply.
+pub(crate) enum ReplyTo {
+    /// A component's request.
+    Component { callbacks: Arc<Callbacks>, request: u64 },
+    /// A request from outside the app.
+    Outside(oneshot::Sender<Result<Bytes, RequestError>>),
+}
+
+/// What a message is made of before it is accepted.
+#[derive(Clone)]
+pub(crate) struct Draft {
+    pub(crate) body: Bytes,
+    pub(crate) sender: Arc<str>,
+    pub(crate) topic: Option<Arc<str>>,
+}
+
+impl Envelope {
+    /// Accepts a message for a receiver: from here on it is the receiver's to account for.
+    pub(crate) fn accept(draft: Draft, receiver: &Arc<Endpoint>, reply: Option<ReplyTo>) -> Envelope {
+        receiver.stats.received();
+        let Draft { body, sender, topic } = draft;
+        let in_flight = receiver.in_flight.begin();
+        let receiver = Arc::clone(receiver);
+        let accepted_at = Instant::now();
+        Envelope { body, sender, topic, accepted_at, receiver, reply, _in_flight: in_flight, ended: false }
+    }
+
+    pub(crate) fn wants_reply(&self) -> bool {
+        self.reply.is_some()
+    }
+
+    /// How long it was in the mailbox before it was delivered.
+    pub(crate) fn waited_before(&self, delivered_at: Instant) -> Duration {
+        delivered_at.saturating_duration_since(self.accepted_at)
+    }
+
+    /// Ends the message as its handler decided, after `took` in the handler.
+    pub(crate) fn complete(mut self, how: Completion, took: Duration) {
+        self.ended = true;
+        match how {
+            Completion::Done => self.finish(Callback::Reply(Vec::new()), took),
+            Completion::Reply(body) => self.finish(Callback::Reply(body), took),
+            Completion::Rejected(reason) => {
+                self.dead_letter(DeadLetterReason::Rejected(reason.clone()));
+                self.answer(Callback::Failed(RequestError::Rejected(reason)));
+            }
+        }
+    }
+
+    /// Ends the message because its handler failed.
+    pub(crate) fn fail(mut self, reason: DeadLetterReason) {
+        self.ended = true;
+        self.dead_letter(reason);
+        self.answer(Callback::Failed(RequestError::TargetFailed));
+    }
+
+    fn finish(&mut self, reply: Callback, took: Duration) {
+        self.receiver.stats.handled(took);
+        self.answer(reply);
+    }
+
+    fn dead_letter(&self, reason: DeadLetterReason) {
+        self.receiver.stats.dead_lettered();
+        let topic = self.topic.clone();
+        self.receiver.dead_letters.add(&self.receiver.name, &self.sender, topic, &self.body, reason);
+    }
+
+    fn answer(&mut self, callback: Callback) {
+        match (self.reply.take(), callback) {
+            (Some(ReplyTo::Component { callbacks, request }), callback) => callbacks.settle(request, callback),
+            (Some(ReplyTo::Outside(waiter)), Callback::Reply(body)) => drop(waiter.send(Ok(Bytes::from(body)))),
+            (Some(ReplyTo::Outside(waiter)), Callback::Failed(error)) => drop(waiter.send(Err(error))),
+            (Some(ReplyTo::Outside(_)), Callback::Ready) | (None, _) => {}
+        }
+    }
+}
+
+impl Drop for Envelope {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.dead_letter(DeadLetterReason::TargetStopped);
+            self.answer(Callback::Failed(RequestError::TargetStopped));
+        }
+    }
+}

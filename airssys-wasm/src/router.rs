@@ -1,0 +1,290 @@
+//! From a name or a topic to mailboxes: every message of an app passes here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use airssys_message::Codec;
+use airssys_rt::{ActorRef, MessageBroker, PublishError, ReserveError, SkipReason, Topic, TopicPattern};
+use bytes::Bytes;
+use dashmap::DashMap;
+
+use crate::bindings::{SendError, SizeLimit};
+use crate::capability::{Access, Capabilities, Denied, Subject, decide};
+use crate::dead_letters::{DeadLetterReason, DeadLetters};
+use crate::in_flight::InFlightCount;
+use crate::message::{Draft, Envelope, ReplyTo};
+use crate::stats::{ComponentStats, ComponentSummary};
+
+/// A component, or one of its instances, as a target of messages.
+pub(crate) struct Endpoint {
+    /// The component's name in the app.
+    pub(crate) name: Arc<str>,
+    /// The mailboxes behind the name: one per instance.
+    pub(crate) members: Vec<ActorRef<Envelope>>,
+    /// The codecs it accepts, as bits.
+    pub(crate) accepts: u32,
+    /// The largest message it takes, in bytes.
+    pub(crate) max_message_bytes: u64,
+    /// Whether a full mailbox makes senders wait, rather than lose a publication.
+    pub(crate) waits: bool,
+    pub(crate) stats: Arc<ComponentStats>,
+    pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) in_flight: InFlightCount,
+}
+
+/// Who sends, publishes or subscribes.
+#[derive(Clone)]
+pub(crate) struct Sender {
+    pub(crate) subject: Subject,
+    pub(crate) instance: Arc<str>,
+    pub(crate) capabilities: Arc<Capabilities>,
+}
+
+/// Where a sender's messages to one name go, with the decision about them.
+#[derive(Clone)]
+pub(crate) struct Route {
+    pub(crate) endpoint: Arc<Endpoint>,
+    may_send: bool,
+    may_request: bool,
+    generation: u64,
+}
+
+/// From a name or a topic to mailboxes.
+#[derive(Default)]
+pub(crate) struct Router {
+    directory: DashMap<Arc<str>, Arc<Endpoint>>,
+    broker: MessageBroker<Envelope, Arc<Endpoint>>,
+    /// Counts the changes of the directory: routes that were made before one are made anew.
+    generation: AtomicU64,
+    pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) in_flight: InFlightCount,
+}
+
+/// What a message is sent as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Send,
+    Request,
+}
+
+impl Sender {
+    /// Decides, and leaves a record of a denial.
+    fn allows(&self, access: &Access<'_>) -> Result<(), Denied> {
+        let decision = decide(&self.subject, &self.capabilities, access);
+        if let Err(denied) = &decision {
+            tracing::warn!(target: "airssys::audit", instance = %self.instance, "{denied}");
+        }
+        decision
+    }
+}
+
+impl Router {
+    /// Adds a target, or replaces the one with this name.
+    pub(crate) fn add(&self, name: &str, endpoint: Arc<Endpoint>) {
+        self.directory.insert(Arc::from(name), endpoint);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Takes a target away.
+    pub(crate) fn remove(&self, name: &str) {
+        self.directory.remove(name);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether a route was made before the directory changed.
+    pub(crate) fn is_stale(&self, route: &Route) -> bool {
+        route.generation != self.generation.load(Ordering::Acquire)
+    }
+
+    /// Makes a route. A name that the sender has no right to use is `access-denied`, whether
+    /// there is such a component or not.
+    pub(crate) fn resolve(&self, from: &Sender, name: &str) -> Result<Route, SendError> {
+        let generation = self.generation.load(Ordering::Acquire);
+        let may_send = decide(&from.subject, &from.capabilities, &Access::Send { to: name }).is_ok();
+        let may_request = decide(&from.subject, &from.capabilities, &Access::Request { to: name }).is_ok();
+        if !may_send && !may_request {
+            let _recorded = from.allows(&Access::Send { to: name });
+            return Err(SendError::AccessDenied);
+        }
+        let found = self.directory.get(name).map(|entry| Arc::clone(entry.value()));
+        let endpoint = found.ok_or(SendError::UnknownTarget)?;
+        Ok(Route { endpoint, may_send, may_request, generation })
+    }
+
+    /// Puts a message into a mailbox of the route's target.
+    pub(crate) fn send(
+        &self,
+        from: &Sender,
+        route: &Route,
+        mode: Mode,
+        body: Bytes,
+        reply: Option<ReplyTo>,
+    ) -> Result<(), SendError> {
+        let endpoint = &route.endpoint;
+        let (allowed, access) = match mode {
+            Mode::Send => (route.may_send, Access::Send { to: &endpoint.name }),
+            Mode::Request => (route.may_request, Access::Request { to: &endpoint.name }),
+        };
+        if !allowed {
+            let _recorded = from.allows(&access);
+            return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
+        }
+        endpoint.accepts_message(&body).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
+        let permit = endpoint.least_loaded().try_reserve().map_err(|error| match error {
+            ReserveError::Full => endpoint.full(),
+            ReserveError::Closed => endpoint.refuse("target-stopped", SendError::TargetStopped),
+        })?;
+        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None };
+        permit.send(Envelope::accept(draft, endpoint, reply));
+        Ok(())
+    }
+
+    /// Puts a message into the mailbox of every subscriber: of all of those that wait, or of none.
+    pub(crate) fn publish(&self, from: &Sender, topic: &Topic, body: Bytes) -> Result<u32, SendError> {
+        if from.allows(&Access::Publish { topic }).is_err() {
+            return Err(SendError::AccessDenied);
+        }
+        Codec::split(&body).map_err(|error| SendError::CodecRefused(error.to_string()))?;
+        let name: Arc<str> = Arc::from(topic.as_str());
+        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name) };
+        let accepts = |_: &ActorRef<Envelope>, endpoint: &Arc<Endpoint>| {
+            endpoint.accepts_message(&draft.body).is_ok()
+        };
+        let make = |_: &ActorRef<Envelope>, endpoint: &Arc<Endpoint>| {
+            Envelope::accept(draft.clone(), endpoint, None)
+        };
+        match self.broker.try_publish(topic, accepts, make) {
+            Ok(published) => {
+                for (subscriber, endpoint, reason) in &published.skipped {
+                    endpoint.skip(subscriber, &draft, *reason);
+                }
+                Ok(u32::try_from(published.delivered).unwrap_or(u32::MAX))
+            }
+            Err(PublishError::Full { tag: endpoint, .. }) => Err(endpoint.full()),
+        }
+    }
+
+    /// The first subscriber of the topic that has no room.
+    pub(crate) fn full_subscriber(&self, topic: &Topic) -> Option<ActorRef<Envelope>> {
+        let subscribers = self.broker.matching(topic);
+        let full = |(subscriber, endpoint): &(ActorRef<Envelope>, Arc<Endpoint>)| {
+            endpoint.waits && matches!(subscriber.try_reserve(), Err(ReserveError::Full))
+        };
+        subscribers.into_iter().find(full).map(|(subscriber, _)| subscriber)
+    }
+
+    /// Decides about a topic that a sender wants to publish on.
+    pub(crate) fn may_publish(&self, from: &Sender, topic: &Topic) -> Result<(), SendError> {
+        from.allows(&Access::Publish { topic }).map_err(|_| SendError::AccessDenied)
+    }
+
+    /// Subscribes an instance.
+    pub(crate) fn subscribe(
+        &self,
+        from: &Sender,
+        pattern: TopicPattern,
+        subscriber: &ActorRef<Envelope>,
+        endpoint: &Arc<Endpoint>,
+    ) -> Result<(), SendError> {
+        from.allows(&Access::Subscribe { pattern: &pattern }).map_err(|_| SendError::AccessDenied)?;
+        self.broker.subscribe(pattern, subscriber.clone(), Arc::clone(endpoint));
+        Ok(())
+    }
+
+    pub(crate) fn unsubscribe(&self, pattern: &TopicPattern, subscriber: &ActorRef<Envelope>) -> bool {
+        self.broker.unsubscribe(pattern, subscriber.id())
+    }
+
+    pub(crate) fn unsubscribe_all(&self, subscriber: &ActorRef<Envelope>) {
+        self.broker.unsubscribe_all(subscriber.id());
+    }
+}
+
+impl Endpoint {
+    /// Looks at a message's size and codec: the name of the refusal and the error, if it is one.
+    fn accepts_message(&self, message: &[u8]) -> Result<(), (&'static str, SendError)> {
+        let size = message.len() as u64;
+        if size > self.max_message_bytes {
+            let limit = self.max_message_bytes;
+            return Err(("message-too-large", SendError::MessageTooLarge(SizeLimit { size, limit })));
+        }
+        let refused = |text: String| Err(("codec-refused", SendError::CodecRefused(text)));
+        match Codec::split(message) {
+            Ok((codec, _)) if codec.bit() & self.accepts != 0 => Ok(()),
+            Ok((codec, _)) => {
+                let accepted: Vec<&str> =
+                    Codec::all().filter(|c| c.bit() & self.accepts != 0).map(Codec::name).collect();
+                let (name, accepted) = (&self.name, accepted.join(", "));
+                refused(format!("the message is {codec}; `{name}` accepts {accepted}"))
+            }
+            Err(error) => refused(error.to_string()),
+        }
+    }
+
+    /// The instance with the fewest messages that has not ended.
+    pub(crate) fn least_loaded(&self) -> &ActorRef<Envelope> {
+        let mut best = &self.members[0];
+        for member in &self.members[1..] {
+            if best.is_closed() || (!member.is_closed() && member.depth() < best.depth()) {
+                best = member;
+            }
+        }
+        best
+    }
+
+    /// A mailbox without room: the sender waits, or it is refused.
+    fn full(&self) -> SendError {
+        self.stats.mailbox_full();
+        if !self.waits {
+            self.stats.refused("mailbox-full");
+        }
+        SendError::MailboxFull
+    }
+
+    /// The same component with one of its instances only.
+    pub(crate) fn alone(&self, member: ActorRef<Envelope>) -> Endpoint {
+        Endpoint {
+            name: Arc::clone(&self.name),
+            members: vec![member],
+            stats: Arc::clone(&self.stats),
+            dead_letters: Arc::clone(&self.dead_letters),
+            in_flight: self.in_flight.clone(),
+            ..*self
+        }
+    }
+
+    /// What the component did, with what the runtime knows of its instances.
+    pub(crate) fn summary(&self, name: &str) -> ComponentSummary {
+        let mut summary = self.stats.summary(name);
+        summary.instances = self.members.len();
+        for stats in self.members.iter().map(ActorRef::stats) {
+            summary.restarts += stats.restarts;
+            summary.high_water = summary.high_water.max(stats.high_water);
+        }
+        summary
+    }
+
+    fn refuse(&self, reason: &'static str, error: SendError) -> SendError {
+        tracing::debug!(receiver = %self.name, reason, "message refused to its sender");
+        self.stats.refused(reason);
+        error
+    }
+
+    /// A subscriber that cannot take a publication: its copy goes to the dead letters.
+    fn skip(&self, subscriber: &ActorRef<Envelope>, draft: &Draft, reason: SkipReason) {
+        let reason = match reason {
+            SkipReason::Full => DeadLetterReason::MailboxFull,
+            SkipReason::Closed => DeadLetterReason::TargetStopped,
+            _ => match self.accepts_message(&draft.body) {
+                Err((_, SendError::MessageTooLarge(SizeLimit { size, limit }))) => {
+                    DeadLetterReason::TooLarge { size, limit }
+                }
+                Err((_, SendError::CodecRefused(text))) => DeadLetterReason::CodecRefused(text),
+                _ => return,
+            },
+        };
+        tracing::debug!(subscriber = subscriber.name(), "publication skipped");
+        self.stats.dead_lettered();
+        self.dead_letters.add(&self.name, &draft.sender, draft.topic.clone(), &draft.body, reason);
+    }
+}

@@ -1,0 +1,73 @@
+//! Makes new components.
+
+use std::path::{Path, PathBuf};
+
+/// The files of a new component, with `{name}` and `{sdk}` to fill in.
+const FILES: [(&str, &str); 5] = [
+    ("Cargo.toml", include_str!("scaffold/Cargo.toml.txt")),
+    ("Component.toml", include_str!("scaffold/Component.toml.txt")),
+    ("app.toml", include_str!("scaffold/app.toml.txt")),
+    ("src/lib.rs", include_str!("scaffold/lib.rs.txt")),
+    (".gitignore", "target/\n"),
+];
+
+/// Why a new component was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScaffoldError {
+    /// The folder's name cannot be a component's.
+    #[error("`{name}` cannot be a component's name: use lower-case letters, digits and hyphens, a letter first")]
+    Name {
+        /// The folder's name.
+        name: String,
+    },
+    /// Something is there already.
+    #[error("{} is there already, and is not empty", folder.display())]
+    Exists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// There is no SDK in the folder that was named.
+    #[error("{} holds no airssys-sdk crate; name its folder with --sdk", folder.display())]
+    NoSdk {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A file cannot be written.
+    #[error("{} cannot be written", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// Where the SDK that this library was built with lies, if it is still there.
+pub fn own_sdk() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../airssys-sdk")
+}
+
+/// Makes a component in a new or empty folder, which names it; it builds and runs as it is.
+///
+/// # Errors
+/// [`ScaffoldError`]; nothing is overwritten.
+pub fn make(folder: &Path, sdk: &Path) -> Result<(), ScaffoldError> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if !crate::manifest::is_component_name(&name) {
+        return Err(ScaffoldError::Name { name });
+    }
+    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(ScaffoldError::Exists { folder: folder.to_owned() });
+    }
+    let found = sdk.canonicalize().ok().filter(|sdk| sdk.join("Cargo.toml").is_file());
+    let sdk = found.ok_or_else(|| ScaffoldError::NoSdk { folder: sdk.to_owned() })?;
+    for (file, text) in FILES {
+        let path = folder.join(file);
+        let text = text.replace("{name}", &name).replace("{sdk}", &sdk.to_string_lossy());
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        let written = made.and_then(|()| std::fs::write(&path, text));
+        written.map_err(|source| ScaffoldError::Write { path, source })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! What a component did: counters and handling times.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// Handling times are exact to one part in a hundred.
+const SIGNIFICANT_DIGITS: u8 = 2;
+
+/// The counters of a component, of all its instances together, over all incarnations.
+#[derive(Debug)]
+pub(crate) struct ComponentStats {
+    received: AtomicU64,
+    handled: AtomicU64,
+    dead_lettered: AtomicU64,
+    mailbox_full: AtomicU64,
+    refused: Mutex<BTreeMap<&'static str, u64>>,
+    handling_ns: Mutex<Option<Histogram<u64>>>,
+}
+
+/// What a component did so far: a copy of its counters.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ComponentSummary {
+    /// The component's name in the app.
+    pub name: String,
+    /// Instances that it runs in.
+    pub instances: usize,
+    /// Messages that were accepted into its mailbox.
+    pub received: u64,
+    /// Messages whose handler finished with `done` or a reply.
+    pub handled: u64,
+    /// Messages that were refused to their sender at its door, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// Messages that ended in the dead letters.
+    pub dead_lettered: u64,
+    /// How often a sender found its mailbox full and had to wait or give up.
+    pub mailbox_full: u64,
+    /// Most messages that were in a mailbox at once.
+    pub high_water: usize,
+    /// How often an instance was restarted.
+    pub restarts: u64,
+    /// Half of the messages were handled in at most this time, in nanoseconds; none if none was.
+    pub p50_ns: Option<u64>,
+    /// 99 of 100 messages were handled in at most this time, in nanoseconds; none if none was.
+    pub p99_ns: Option<u64>,
+}
+
+impl ComponentSummary {
+    /// Messages refused at its door, for whatever reason.
+    pub fn refused_total(&self) -> u64 {
+        self.refused.values().sum()
+    }
+}
+
+impl ComponentStats {
+    pub(crate) fn new() -> ComponentStats {
+        let zero = || AtomicU64::new(0);
+        // A histogram of these bounds cannot fail; without one, times would just not be shown.
+        let mut times = Histogram::new(SIGNIFICANT_DIGITS).ok();
+        times.iter_mut().for_each(|times| times.auto(true));
+        ComponentStats {
+            received: zero(),
+            handled: zero(),
+            dead_lettered: zero(),
+            mailbox_full: zero(),
+            refused: Mutex::default(),
+            handling_ns: Mutex::new(times),
+        }
+    }
+
+    pub(crate) fn received(&self) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn handled(&self, took: Duration) {
+        self.handled.fetch_add(1, Ordering::Relaxed);
+        let mut times = self.handling_ns.lock().unwrap_or_else(PoisonError::into_inner);
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        times.iter_mut().for_each(|times| times.saturating_record(nanoseconds));
+    }
+
+    pub(crate) fn dead_lettered(&self) {
+        self.dead_lettered.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn mailbox_full(&self) {
+        self.mailbox_full.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn refused(&self, reason: &'static str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused.entry(reason).or_default() += 1;
+    }
+
+    /// A copy, without what the runtime knows of the component's instances.
+    pub(crate) fn summary(&self, name: &str) -> ComponentSummary {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let times = self.handling_ns.lock().unwrap_or_else(PoisonError::into_inner);
+        let quantile = |q| times.as_ref().filter(|t| !t.is_empty()).map(|t| t.value_at_quantile(q));
+        ComponentSummary {
+            name: name.to_owned(),
+            received: load(&self.received),
+            handled: load(&self.handled),
+            refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            dead_lettered: load(&self.dead_lettered),
+            mailbox_full: load(&self.mailbox_full),
+            p50_ns: quantile(0.50),
+            p99_ns: quantile(0.99),
+            ..ComponentSummary::default()
+        }
+    }
+}
