@@ -1,0 +1,57 @@
+//! Why an actor ended.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+
+/// Why an incarnation of an actor, or the actor for good, ended.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ExitReason {
+    /// It stopped itself, or was asked to by [`ActorRef::stop`](crate::ActorRef::stop).
+    Normal,
+    /// Its supervisor stopped it.
+    Shutdown,
+    /// A handler or a hook returned this error.
+    Error(Arc<dyn Error + Send + Sync>),
+    /// A handler or a hook panicked with this message.
+    Panic(String),
+    /// It did not stop in the time it was given, and was aborted: no hook was called.
+    Killed,
+}
+
+impl ExitReason {
+    /// Whether something went wrong: neither [`Normal`](Self::Normal) nor
+    /// [`Shutdown`](Self::Shutdown).
+    pub fn is_failure(&self) -> bool {
+        !matches!(self, Self::Normal | Self::Shutdown)
+    }
+
+    /// The error that ended it, if one did.
+    pub(crate) fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Error(error) => Some(&**error),
+            _ => None,
+        }
+    }
+
+    /// Displays all but the error, for errors that give it as their source.
+    pub(crate) fn without_source(&self) -> impl fmt::Display {
+        fmt::from_fn(move |f| match self {
+            Self::Error(_) => f.write_str("failed"),
+            other => write!(f, "{other}"),
+        })
+    }
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("stopped normally"),
+            Self::Shutdown => f.write_str("shut down"),
+            Self::Error(error) => write!(f, "failed: {error}"),
+            Self::Panic(message) => write!(f, "panicked: {message}"),
+            Self::Killed => f.write_str("killed"),
+        }
+    }
+}
