@@ -1,1 +1,99 @@
 //! Write airssys components in Rust: a struct and a trait impl.
+//!
+//! A component is a struct that implements [`Component`], in a crate of its own whose type is
+//! `cdylib`, built for `wasm32-wasip2`. The host runs it as an actor: one message at a time, in a
+//! sandbox, supervised. What it may do is what its `Component.toml` asks for and its app grants.
+//!
+//! ```
+//! use airssys_sdk::prelude::*;
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Deserialize)]
+//! struct Order {
+//!     article: String,
+//!     count: u64,
+//! }
+//!
+//! #[derive(Serialize)]
+//! struct Shipped<'a> {
+//!     article: &'a str,
+//! }
+//!
+//! struct Orders {
+//!     stock: String,
+//! }
+//!
+//! impl Component for Orders {
+//!     fn initialize(config: &Config, _context: &Context) -> Result<Self, StartError> {
+//!         Ok(Orders { stock: config.require("stock")?.to_owned() })
+//!     }
+//!
+//!     async fn handle(&mut self, message: Message, context: &Context) -> Result<Reply, Rejection> {
+//!         let order: Order = message.decode()?;
+//!         let left: u64 = context.request(&self.stock, &order.article).await?;
+//!         if left < order.count {
+//!             return Err(Rejection::from(format!("{left} of {} are left", order.article)));
+//!         }
+//!         context.publish("orders.shipped", &Shipped { article: &order.article }).await?;
+//!         log::info!("shipped {} of {}", order.count, order.article);
+//!         Ok(Reply::none())
+//!     }
+//! }
+//!
+//! airssys_sdk::component!(Orders);
+//! ```
+//!
+//! Values travel as CBOR. With the feature `json`, JSON is decoded too; a component that leaves it
+//! out is smaller. The [`log`] crate writes to the host's log, which decides line by line what it
+//! keeps. A panic is reported to the host with its place, and ends the instance.
+
+// What is generated names the runtime by this crate's name, here and in the author's crate.
+extern crate self as airssys_sdk;
+
+// `component!` names it in the author's crate.
+#[doc(hidden)]
+pub mod bindings;
+
+mod codec;
+mod component;
+mod config;
+mod context;
+mod error;
+mod executor;
+mod export;
+#[cfg(test)]
+mod fake_host;
+mod host;
+mod logger;
+mod message;
+mod reply;
+
+pub use airssys_message::{Codec, report};
+pub use log;
+
+pub use component::{Component, Health};
+pub use config::Config;
+pub use context::{
+    Context, Identity, PublishFuture, REQUEST_TIMEOUT, RequestFuture, SEND_TIMEOUT, SendFuture,
+};
+pub use error::{
+    ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, StartError, SubscribeError,
+};
+pub use message::Message;
+pub use reply::Reply;
+
+/// What most components use.
+pub mod prelude {
+    pub use crate::log;
+    pub use crate::{Codec, Component, Config, Context, Health, Message, Rejection, Reply, StartError};
+}
+
+/// What `component!` expands to. Not for authors.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bindings;
+    pub use crate::bindings::export_component;
+    pub use crate::bindings::exports::airssys::component::lifecycle::Guest as Lifecycle;
+    pub use crate::export::Export;
+    pub use wit_bindgen::rt as runtime;
+}

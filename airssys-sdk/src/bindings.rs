@@ -1,0 +1,12 @@
+//! The guest's side of `wit/component.wit`, as wit-bindgen generates it.
+
+#![allow(clippy::all, missing_docs, unreachable_pub, unused_qualifications)]
+#![allow(unsafe_code, reason = "generated: the calling convention between a guest and its host")]
+
+wit_bindgen::generate!({
+    path: "../wit",
+    world: "component",
+    pub_export_macro: true,
+    export_macro_name: "export_component",
+    runtime_path: "::airssys_sdk::__private::runtime",
+});

@@ -1,0 +1,220 @@
+//! What a component can do: send, publish, request, subscribe, stop, tell the time.
+
+mod delivery;
+mod slots;
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use airssys_message::Codec;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec;
+use crate::error::{SendError, SubscribeError};
+use crate::host::{self, Callback, RequestId};
+
+pub use delivery::{PublishFuture, RequestFuture, SendFuture};
+
+use slots::Slots;
+
+/// How long a send or a publication waits for room, unless it is told otherwise.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a request waits for its reply, unless it is told otherwise.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Who an instance is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Identity {
+    /// The app's name.
+    pub app: String,
+    /// The instance's name: the component's name in the app, followed by `/1`, `/2` and so on if
+    /// it has several instances.
+    pub name: String,
+    /// How many instances with this name have lived before this one: 0 for the first.
+    pub incarnation: u64,
+}
+
+/// What a component can do. Cheap to clone; valid as long as the instance.
+///
+/// Targets and topics are names: the route to each is looked up at the host once and kept.
+///
+/// A send, a publication or a request that finds a full mailbox waits for room. A topic that this
+/// component itself subscribes to may fill its own mailbox: no wait empties that one, so that
+/// publication fails when its time has passed.
+#[derive(Clone)]
+pub struct Context {
+    inner: Rc<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    components: RefCell<BTreeMap<String, Route>>,
+    topics: RefCell<BTreeMap<String, u32>>,
+    slots: Slots,
+    identity: OnceCell<Identity>,
+}
+
+/// A route to a component.
+#[derive(Clone, Copy)]
+struct Route {
+    address: u32,
+    /// Whether it leads to this instance, whose mailbox only empties when the handler returns.
+    own: bool,
+}
+
+impl Context {
+    pub(crate) fn new() -> Context {
+        Context { inner: Rc::default() }
+    }
+
+    /// Sends a value, as CBOR, to the component of this name.
+    ///
+    /// Waits for room while the target's mailbox is full, for at most [`SEND_TIMEOUT`] or what
+    /// [`timeout`](SendFuture::timeout) says; never for room in this instance's own mailbox. When
+    /// it returns ok the message is in the mailbox. Dropped before that, nothing is sent.
+    ///
+    /// Errors: see [`SendError`].
+    pub fn send<T: Serialize + ?Sized>(&self, target: &str, value: &T) -> SendFuture {
+        SendFuture::new(self, self.route(target), codec::encode(value))
+    }
+
+    /// As [`send`](Context::send), for a value that is encoded already.
+    pub fn send_encoded(&self, target: &str, codec: Codec, body: impl AsRef<[u8]>) -> SendFuture {
+        SendFuture::new(self, self.route(target), Ok(codec.message(body.as_ref())))
+    }
+
+    /// Sends a value, as CBOR, and does not wait.
+    ///
+    /// # Errors
+    /// [`SendError`]; [`SendError::MailboxFull`] if the target's mailbox has no room now.
+    pub fn try_send<T: Serialize + ?Sized>(&self, target: &str, value: &T) -> Result<(), SendError> {
+        let route = self.route(target)?;
+        let message = codec::encode(value)?;
+        host::messaging::send_message(route.address, &message).map_err(|error| SendError::new(target, error))
+    }
+
+    /// Publishes a value, as CBOR, on a topic; awaited, it says how many subscribers got it.
+    ///
+    /// All subscribers or none: waits while the mailbox of one that waits for room is full, for
+    /// at most [`SEND_TIMEOUT`] or what [`timeout`](PublishFuture::timeout) says. Dropped before
+    /// it is done, nothing is published.
+    ///
+    /// Errors: see [`SendError`].
+    pub fn publish<T: Serialize + ?Sized>(&self, topic: &str, value: &T) -> PublishFuture {
+        PublishFuture::new(self, self.topic(topic), codec::encode(value))
+    }
+
+    /// Sends a value, as CBOR, and waits for the reply: its value.
+    ///
+    /// ```
+    /// # use airssys_sdk::prelude::*;
+    /// # use std::time::Duration;
+    /// async fn stock(context: &Context) -> Result<u64, Rejection> {
+    ///     let count: u64 = context.request("stock", "apples").timeout(Duration::from_millis(200)).await?;
+    ///     Ok(count)
+    /// }
+    /// ```
+    ///
+    /// The reply and, before it, room in the target's mailbox are waited for, together for at most
+    /// [`REQUEST_TIMEOUT`] or what [`timeout`](RequestFuture::timeout) says. It is sent when it is
+    /// first polled; several can be joined. Dropped, it is cancelled: the target handles it all
+    /// the same. An empty reply is read as `()` or `None`.
+    ///
+    /// Errors: see [`RequestError`](crate::RequestError).
+    pub fn request<R: DeserializeOwned>(
+        &self,
+        target: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> RequestFuture<R> {
+        RequestFuture::new(self, target, self.route(target), codec::encode(value))
+    }
+
+    /// Subscribes this instance to the topics that match: segments separated by dots; `*` in the
+    /// middle is exactly one segment, at the end it is one or more. Twice changes nothing.
+    ///
+    /// # Errors
+    /// [`SubscribeError`] if the manifests or a limit do not allow it, or it is no pattern.
+    pub fn subscribe(&self, pattern: &str) -> Result<(), SubscribeError> {
+        host::messaging::subscribe(pattern).map_err(|error| SubscribeError::new(pattern, error))
+    }
+
+    /// Ends a subscription made with exactly this pattern; false if there is none. Messages that
+    /// are in the mailbox already stay there.
+    pub fn unsubscribe(&self, pattern: &str) -> bool {
+        host::messaging::unsubscribe(pattern)
+    }
+
+    /// Stops this instance, normally, when the handler that is running has ended. With
+    /// `restart = "transient"` or `"temporary"` it is then not restarted.
+    pub fn stop(&self) {
+        host::system::stop_self();
+    }
+
+    /// Who this instance is.
+    pub fn identity(&self) -> &Identity {
+        self.inner.identity.get_or_init(|| {
+            let host::system::Identity { app, name, incarnation } = host::system::self_id();
+            Identity { app, name, incarnation }
+        })
+    }
+
+    /// The time by the host's wall clock, in milliseconds; it may go back.
+    pub fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(host::clock::now_ms())
+    }
+
+    /// The time since some fixed moment, in nanoseconds; it never goes back.
+    pub fn monotonic(&self) -> Duration {
+        Duration::from_nanos(host::clock::monotonic_ns())
+    }
+
+    /// Records what a request or a wait came to, and wakes whoever awaits it.
+    pub(crate) fn settle(&self, request: RequestId, what: Callback) {
+        self.inner.slots.settle(request, what);
+    }
+
+    fn route(&self, target: &str) -> Result<Route, SendError> {
+        if let Some(route) = self.inner.components.borrow().get(target) {
+            return Ok(*route);
+        }
+        let address = host::messaging::resolve(target).map_err(|error| SendError::new(target, error))?;
+        let route = Route { address, own: target == self.identity().name };
+        self.inner.components.borrow_mut().insert(target.to_owned(), route);
+        Ok(route)
+    }
+
+    fn topic(&self, name: &str) -> Result<u32, SendError> {
+        if let Some(topic) = self.inner.topics.borrow().get(name) {
+            return Ok(*topic);
+        }
+        let topic = host::messaging::resolve_topic(name).map_err(|error| SendError::new(name, error))?;
+        self.inner.topics.borrow_mut().insert(name.to_owned(), topic);
+        Ok(topic)
+    }
+
+    /// The name behind a route: looked for only when there is an error to report.
+    fn component_name(&self, address: u32) -> String {
+        let components = self.inner.components.borrow();
+        components
+            .iter()
+            .find(|(_, route)| route.address == address)
+            .map_or_else(String::new, |(name, _)| name.clone())
+    }
+
+    fn topic_name(&self, topic: u32) -> String {
+        let topics = self.inner.topics.borrow();
+        topics.iter().find(|(_, known)| **known == topic).map_or_else(String::new, |(name, _)| name.clone())
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! The component's exports, as the host calls them.
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::panic::PanicHookInfo;
+
+use crate::bindings::exports::airssys::component::handler::{self, Outcome};
+use crate::bindings::exports::airssys::component::lifecycle::{self, HealthStatus};
+use crate::component::{Component, Health};
+use crate::executor::{Executor, Running};
+use crate::host::{Callback, Completion, MessageId, RequestId, system};
+use crate::logger;
+
+thread_local! {
+    static INSTANCE: RefCell<Option<Box<dyn Running>>> = const { RefCell::new(None) };
+}
+
+/// Exports `C`. Named by `component!` only.
+#[derive(Debug)]
+pub struct Export<C>(PhantomData<C>);
+
+impl<C: Component> lifecycle::Guest for Export<C> {
+    fn initialize(config: Vec<(String, String)>) -> Result<(), String> {
+        std::panic::set_hook(Box::new(report_panic));
+        logger::install();
+        let executor =
+            Executor::<C>::initialize(&config.into_iter().collect()).map_err(|error| error.into_text())?;
+        INSTANCE.set(Some(Box::new(executor)));
+        Ok(())
+    }
+
+    fn health() -> HealthStatus {
+        match with_instance(|instance| instance.health()) {
+            Some(Health::Healthy) => HealthStatus::Healthy,
+            Some(Health::Degraded(reason)) => HealthStatus::Degraded(reason),
+            Some(Health::Unhealthy(reason)) => HealthStatus::Unhealthy(reason),
+            None => HealthStatus::Unhealthy(NOT_INITIALIZED.to_owned()),
+        }
+    }
+
+    fn shutdown() {
+        with_instance(|instance| instance.shutdown());
+    }
+}
+
+impl<C: Component> handler::Guest for Export<C> {
+    fn handle_message(message: MessageId, body: Vec<u8>) -> Outcome {
+        with_instance(|instance| instance.handle_message(message, body))
+            .unwrap_or_else(|| Outcome::Completed(Completion::Rejected(NOT_INITIALIZED.to_owned())))
+    }
+
+    fn handle_callback(request: RequestId, what: Callback) {
+        with_instance(|instance| instance.handle_callback(request, what));
+    }
+}
+
+const NOT_INITIALIZED: &str = "the component is not initialized";
+
+fn with_instance<R>(call: impl FnOnce(&mut dyn Running) -> R) -> Option<R> {
+    INSTANCE.with_borrow_mut(|instance| instance.as_mut().map(|instance| call(&mut **instance)))
+}
+
+/// Tells the host what the trap that follows is about.
+fn report_panic(panic: &PanicHookInfo<'_>) {
+    let message = panic.payload_as_str().unwrap_or("the component panicked");
+    match panic.location() {
+        Some(location) => system::report_panic(&format!("{message} ({location})")),
+        None => system::report_panic(message),
+    }
+}
+
+/// Exports a type that implements [`Component`](crate::Component) as the component of this crate.
+///
+/// Once per crate, at its root; the crate's type is `cdylib`. Built for anything but WebAssembly
+/// it exports nothing, so that the crate's own tests run anywhere.
+#[macro_export]
+macro_rules! component {
+    ($component:ty) => {
+        const _: () = {
+            #[allow(dead_code, reason = "exported by its symbols, which only a component has")]
+            type Exported = $crate::__private::Export<$component>;
+            #[cfg(target_family = "wasm")]
+    $crate::__private::export_component!(Exported with_types_in $crate::__private::bindings);
+            #[cfg(not(target_family = "wasm"))]
+            const _: fn() -> Result<(), ::std::string::String> =
+                || <Exported as $crate::__private::Lifecycle>::initialize(::std::vec::Vec::new());
+        };
+    };
+}

@@ -1,0 +1,12 @@
+//! What the executor and the context call on the host, and the values that cross over.
+
+#[cfg(not(test))]
+pub(crate) use crate::bindings::airssys::component::{clock, logging, messaging, system};
+#[cfg(test)]
+pub(crate) use crate::fake_host::{clock, logging, messaging, system};
+
+pub(crate) use crate::bindings::airssys::component::messaging::MessageInfo;
+pub(crate) use crate::bindings::airssys::component::types::{
+    Callback, Completion, MessageId, RequestError, RequestId, SendError,
+};
+pub(crate) use crate::bindings::exports::airssys::component::handler::Outcome;

@@ -1,0 +1,129 @@
+//! A message as its handler sees it.
+
+use std::cell::OnceCell;
+use std::time::Duration;
+
+use airssys_message::report::REPORT_REQUEST;
+use airssys_message::{Codec, PrefixError};
+use serde::de::DeserializeOwned;
+
+use crate::codec;
+use crate::error::DecodeError;
+use crate::host::{self, MessageId, MessageInfo};
+
+/// A message from the mailbox: a codec, a body, and what the host knows of it.
+///
+/// The host is asked once, and only if there is a question: [`sender`](Message::sender),
+/// [`topic`](Message::topic), [`wants_reply`](Message::wants_reply), [`waited`](Message::waited).
+/// It answers while the message is being handled; first asked later, it knows nothing.
+#[derive(Debug)]
+pub struct Message {
+    id: MessageId,
+    bytes: Vec<u8>,
+    codec: Codec,
+    prefix_len: usize,
+    info: OnceCell<Option<MessageInfo>>,
+}
+
+impl Message {
+    pub(crate) fn new(id: MessageId, bytes: Vec<u8>) -> Result<Message, PrefixError> {
+        let (codec, body) = Codec::split(&bytes)?;
+        let prefix_len = bytes.len() - body.len();
+        Ok(Message { id, bytes, codec, prefix_len, info: OnceCell::new() })
+    }
+
+    /// The value in the body: CBOR, and with the feature `json` also JSON.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if the body has another codec, or is no `T`.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        codec::decode(self.codec, self.body())
+    }
+
+    /// How the body is encoded.
+    pub fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// The encoded value, without the codec prefix.
+    pub fn body(&self) -> &[u8] {
+        &self.bytes[self.prefix_len..]
+    }
+
+    /// The encoded value, without the codec prefix.
+    pub fn into_body(mut self) -> Vec<u8> {
+        self.bytes.drain(..self.prefix_len);
+        self.bytes
+    }
+
+    /// The instance that sent it; `host` for a message from outside the app.
+    pub fn sender(&self) -> &str {
+        self.info().map_or("", |info| &info.sender)
+    }
+
+    /// The topic it was published on; none if it was sent to this component alone.
+    pub fn topic(&self) -> Option<&str> {
+        self.info()?.topic.as_deref()
+    }
+
+    /// Whether somebody waits for a reply.
+    pub fn wants_reply(&self) -> bool {
+        self.info().is_some_and(|info| info.wants_reply)
+    }
+
+    /// How long it was in the mailbox.
+    pub fn waited(&self) -> Duration {
+        self.info().map_or(Duration::ZERO, |info| Duration::from_nanos(info.waited_ns))
+    }
+
+    /// Whether it is the request that asks for a [report](crate::report).
+    pub fn is_report_request(&self) -> bool {
+        const SHORT_TEXT: u8 = 0x60;
+        let expected = REPORT_REQUEST.as_bytes();
+        self.codec == Codec::Cbor
+            && self.body().split_first() == Some((&(SHORT_TEXT | expected.len() as u8), expected))
+    }
+
+    fn info(&self) -> Option<&MessageInfo> {
+        self.info.get_or_init(|| host::messaging::describe(self.id)).as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake_host;
+
+    #[test]
+    fn a_message_is_its_codec_and_its_body() {
+        let message = Message::new(1, Codec::Json.message(b"{}")).unwrap();
+        assert_eq!(message.codec(), Codec::Json);
+        assert_eq!(message.body(), b"{}");
+        assert_eq!(message.into_body(), b"{}");
+        assert_eq!(Message::new(1, Vec::new()).unwrap_err(), PrefixError::Empty);
+    }
+
+    #[test]
+    fn the_host_is_asked_once() {
+        fake_host::describe_as(MessageInfo {
+            sender: "quake-feed".into(),
+            topic: Some("quakes.major.asia".into()),
+            wants_reply: true,
+            waited_ns: 5,
+        });
+        let message = Message::new(9, Codec::Raw.message(b"")).unwrap();
+        assert_eq!(message.sender(), "quake-feed");
+        assert_eq!(message.topic(), Some("quakes.major.asia"));
+        assert!(message.wants_reply());
+        assert_eq!(message.waited(), Duration::from_nanos(5));
+        assert_eq!(fake_host::calls(), ["describe 9"]);
+    }
+
+    #[test]
+    fn a_report_request_is_known() {
+        let request = Message::new(1, codec::encode(REPORT_REQUEST).unwrap()).unwrap();
+        assert!(request.is_report_request());
+        let other = Message::new(1, codec::encode("reports").unwrap()).unwrap();
+        assert!(!other.is_report_request());
+    }
+}
