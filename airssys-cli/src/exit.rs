@@ -29,7 +29,10 @@ impl Failure {
         Failure::Run { what: what.into(), source: source.into() }
     }
 
-    pub(crate) fn misfit(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+    pub(crate) fn misfit(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Failure {
         Failure::Misfit { what: what.into(), source: source.into() }
     }
 

@@ -3,9 +3,11 @@
 use std::error::Error;
 
 use airssys_message::report::{Cell as ReportCell, Table as ReportTable};
+use airssys_wasm::manifest::Diagnostics;
 use airssys_wasm::{ComponentSummary, DeadLetterCount};
 use anstyle::{AnsiColor, Style};
 use comfy_table::{Cell, CellAlignment, Table, presets};
+use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const TITLE: Style = Style::new().bold();
@@ -19,6 +21,27 @@ pub(crate) fn show_error(error: &dyn Error) {
         anstream::eprintln!("  because {text}");
         source = cause.source();
     }
+}
+
+/// Prints every mistake of the manifests, with the lines they are in.
+pub(crate) fn show_diagnostics(diagnostics: &Diagnostics) {
+    for diagnostic in diagnostics.list() {
+        let file = diagnostic.file.display().to_string();
+        let mut report = MietteDiagnostic::new(diagnostic.message.clone()).with_help(diagnostic.help.clone());
+        match (&diagnostic.span, diagnostics.text(&diagnostic.file)) {
+            (Some(span), Some(text)) => {
+                report = report.with_label(LabeledSpan::underline(span.clone()));
+                let source = NamedSource::new(&file, text.to_owned());
+                anstream::eprintln!("{:?}", Report::new(report).with_source_code(source));
+            }
+            _ => anstream::eprintln!("{:?}", Report::new(report).wrap_err(file)),
+        }
+    }
+    let count = match diagnostics.list().len() {
+        1 => "1 mistake".to_owned(),
+        count => format!("{count} mistakes"),
+    };
+    anstream::eprintln!("{ERROR}error:{ERROR:#} {count} in the manifests");
 }
 
 /// Prints a table under its title.

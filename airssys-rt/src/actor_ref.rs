@@ -40,6 +40,11 @@ impl<M> ActorRef<M> {
         self.cell.mailbox.overflow()
     }
 
+    /// How many messages are in the mailbox now.
+    pub fn depth(&self) -> usize {
+        self.cell.mailbox.figures().depth
+    }
+
     /// The most messages that the mailbox takes.
     pub fn capacity(&self) -> usize {
         self.cell.mailbox.capacity()

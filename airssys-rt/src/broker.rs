@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-pub use self::publish::{PublishError, Published, SkipReason};
+pub use self::publish::{PublishError, Published, Reservation, SkipReason};
 use self::trie::Trie;
 use crate::{ActorRef, Topic, TopicPattern};
 

@@ -17,7 +17,7 @@ mod topic;
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};
 pub use actor_ref::{ActorRef, Permit, ReplyTo};
-pub use broker::{MessageBroker, PublishError, Published, SkipReason, Subscriber};
+pub use broker::{MessageBroker, PublishError, Published, Reservation, SkipReason, Subscriber};
 pub use cell::{ActorState, ActorStats};
 pub use child_spec::ChildSpec;
 pub use errors::{RequestError, ReserveError, SendError, TrySendError};

@@ -173,7 +173,7 @@ pub async fn start(
     for component in &manifest.components {
         specs.push(load(&engine, component, options.input.as_ref(), &mut tell)?);
     }
-    let system = ActorSystem::builder(&manifest.name).supervisor(manifest.supervisor.clone()).build();
+    let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor.clone()).build();
     let host = ComponentHost::new(system);
     if let Err(error) = start_all(&host, specs, &mut tell).await {
         let stopped = host.system().shutdown(Duration::from_secs(5)).await;
@@ -220,7 +220,8 @@ fn load(
     let path = locate(component, tell)?;
     tell(AppEvent::Loading { component: component.name.clone() });
     let loaded = Component::load(engine, &path);
-    let code = loaded.map_err(|source| StartAppError::Load { component: component.name.clone(), path, source })?;
+    let code =
+        loaded.map_err(|source| StartAppError::Load { component: component.name.clone(), path, source })?;
     let mut spec = component.spec(code);
     if let Some(replaced) = replaced.filter(|replaced| replaced.component == component.name) {
         spec.input = Some(replaced.input.clone());

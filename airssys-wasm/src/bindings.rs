@@ -10,3 +10,37 @@ pub(crate) use airssys::component::types::{Callback, Completion, RequestError, S
 pub(crate) use airssys::component::{clock, logging, messaging, system};
 pub(crate) use exports::airssys::component::handler::Outcome;
 pub(crate) use exports::airssys::component::lifecycle::HealthStatus;
+
+/// What a refusal means, for people.
+pub(crate) fn send_error_text(error: &SendError) -> String {
+    match error {
+        SendError::AccessDenied => "access is denied".to_owned(),
+        SendError::UnknownTarget => "there is no such component".to_owned(),
+        SendError::UnknownHandle => "the handle is unknown".to_owned(),
+        SendError::TargetStopped => "it has stopped".to_owned(),
+        SendError::MailboxFull => "its mailbox is full".to_owned(),
+        SendError::MessageTooLarge(SizeLimit { size, limit }) => {
+            format!("{size} bytes are more than its limit of {limit}")
+        }
+        SendError::CodecRefused(text) => format!("the codec is refused: {text}"),
+        SendError::QuotaExceeded(text) => format!("a quota is exceeded: {text}"),
+        SendError::InvalidName(text) => format!("the name is invalid: {text}"),
+        SendError::Other(text) => text.clone(),
+    }
+}
+
+/// What a failed request means, for people.
+pub(crate) fn request_error_text(error: &RequestError) -> String {
+    match error {
+        RequestError::TimedOut => "the time passed".to_owned(),
+        RequestError::Cancelled => "it was cancelled".to_owned(),
+        RequestError::Rejected(reason) => format!("it rejected the message: {reason}"),
+        RequestError::TargetFailed => "it failed on the message".to_owned(),
+        RequestError::TargetStopped => "it has stopped".to_owned(),
+        RequestError::ReplyTooLarge(SizeLimit { size, limit }) => {
+            format!("its reply of {size} bytes is more than the limit of {limit}")
+        }
+        RequestError::CodecRefused(text) => format!("its reply's codec is refused: {text}"),
+        RequestError::Other(text) => text.clone(),
+    }
+}

@@ -42,7 +42,9 @@ pub enum BuildError {
         source: std::io::Error,
     },
     /// The compilation target is missing and rustup could not add it.
-    #[error("the target {TARGET} is missing and could not be added; try `rustup target add {TARGET}`\n{output}")]
+    #[error(
+        "the target {TARGET} is missing and could not be added; try `rustup target add {TARGET}`\n{output}"
+    )]
     NoTarget {
         /// What rustup printed.
         output: String,

@@ -80,8 +80,11 @@ impl Component {
         let compiled = wasmtime::component::Component::new(engine.wasmtime(), wasm)
             .map_err(|source| LoadError::Invalid { hint: hint(wasm), source })?;
         let imports = imports(engine, &compiled);
-        let unknown: Vec<String> =
-            imports.iter().filter(|import| !host::provides(&import.interface)).map(Import::to_string).collect();
+        let unknown: Vec<String> = imports
+            .iter()
+            .filter(|import| !host::provides(&import.interface))
+            .map(Import::to_string)
+            .collect();
         if !unknown.is_empty() {
             return Err(LoadError::UnknownImports(unknown));
         }

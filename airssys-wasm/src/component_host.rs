@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
-use crate::bindings::{RequestError, SendError};
+use crate::bindings::{self, RequestError, SendError};
 use crate::capability::{Capabilities, Subject};
 use crate::component::Component;
 use crate::dead_letters::DeadLetters;
@@ -185,7 +185,9 @@ impl ComponentHost {
             capabilities: Arc::new(Capabilities::everything()),
         };
         let (app, components) = (Arc::from(system.name()), Mutex::default());
-        ComponentHost { shared: Arc::new(Shared { system, app, router: Arc::default(), outside, components }) }
+        ComponentHost {
+            shared: Arc::new(Shared { system, app, router: Arc::default(), outside, components }),
+        }
     }
 
     /// The actor system that the components run in.
@@ -222,24 +224,25 @@ impl ComponentHost {
                 .capacity(spec.capacity)
                 .overflow(spec.overflow);
             let prepared = self.shared.system.prepare::<Envelope>(child);
-            seats.push((prepared.map_err(|source| SpawnError::Prepare { name: name.clone(), source })?, name));
+            seats
+                .push((prepared.map_err(|source| SpawnError::Prepare { name: name.clone(), source })?, name));
         }
-        let members = seats.iter().map(|(seat, _)| seat.actor_ref().clone()).collect();
+        let members = seats.iter().map(|(seat, _)| seat.actor_ref()).collect();
         let endpoint = self.endpoint(&spec, members);
         let capabilities = Arc::new(spec.capabilities.clone());
         let mut blueprints = Vec::with_capacity(seats.len());
         for (seat, instance) in &seats {
             let own = match spec.instances {
                 1 => Arc::clone(&endpoint),
-                _ => Arc::new(endpoint.alone(seat.actor_ref().clone())),
+                _ => Arc::new(endpoint.alone(seat.actor_ref())),
             };
             let sender = Sender {
                 subject: Subject::new(instance, &spec.name),
                 instance: Arc::from(instance.as_str()),
                 capabilities: Arc::clone(&capabilities),
             };
-            self.subscribe(&spec, &sender, seat.actor_ref(), &own)?;
-            blueprints.push(Arc::new(self.blueprint(&spec, sender, seat.actor_ref(), own)));
+            self.subscribe(&spec, &sender, &seat.actor_ref(), &own)?;
+            blueprints.push(Arc::new(self.blueprint(&spec, sender, &seat.actor_ref(), own)));
         }
         self.register(&spec.name, endpoint, &blueprints);
         let seats = seats.into_iter().map(|(seat, _)| seat).zip(blueprints).collect();
@@ -313,9 +316,8 @@ impl ComponentHost {
     /// # Errors
     /// [`CallError`] if the topic is not one, or a subscriber that waits has no room.
     pub fn publish(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
-        let parsed: Topic = topic
-            .parse()
-            .map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
+        let parsed: Topic =
+            topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
         let published = self.shared.router.publish(&self.shared.outside, &parsed, message.into());
         published.map_err(|error| refused(topic, &error))
     }
@@ -346,7 +348,8 @@ impl ComponentHost {
     pub async fn health(&self, component: &str) -> Vec<(String, Option<Health>)> {
         let registered = self.components().get(component).cloned();
         let mut healths = Vec::new();
-        for (blueprint, actor) in registered.iter().flat_map(|r| r.blueprints.iter().zip(&r.endpoint.members)) {
+        for (blueprint, actor) in registered.iter().flat_map(|r| r.blueprints.iter().zip(&r.endpoint.members))
+        {
             healths.push((actor.name().to_owned(), ask_health(blueprint, actor).await));
         }
         healths
@@ -420,7 +423,9 @@ impl ComponentHost {
     fn register(&self, name: &str, endpoint: Arc<Endpoint>, blueprints: &[Arc<Blueprint>]) {
         if blueprints.len() > 1 {
             for blueprint in blueprints {
-                self.shared.router.add(&blueprint.links.identity.instance, Arc::clone(&blueprint.links.endpoint));
+                self.shared
+                    .router
+                    .add(&blueprint.links.identity.instance, Arc::clone(&blueprint.links.endpoint));
             }
         }
         self.shared.router.add(name, Arc::clone(&endpoint));
@@ -460,9 +465,9 @@ impl ComponentHost {
 }
 
 fn refused(target: &str, error: &SendError) -> CallError {
-    CallError::Refused { target: target.to_owned(), reason: error.to_string() }
+    CallError::Refused { target: target.to_owned(), reason: bindings::send_error_text(error) }
 }
 
 fn no_reply(target: &str, error: &RequestError) -> CallError {
-    CallError::NoReply { target: target.to_owned(), reason: error.to_string() }
+    CallError::NoReply { target: target.to_owned(), reason: bindings::request_error_text(error) }
 }

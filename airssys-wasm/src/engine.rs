@@ -88,10 +88,7 @@ impl Engine {
     /// compiled, since this engine was made.
     pub fn cache_use(&self) -> CacheUse {
         let cache = self.inner.cache.as_ref();
-        CacheUse {
-            hits: cache.map_or(0, Cache::cache_hits),
-            misses: cache.map_or(0, Cache::cache_misses),
-        }
+        CacheUse { hits: cache.map_or(0, Cache::cache_hits), misses: cache.map_or(0, Cache::cache_misses) }
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {

@@ -261,7 +261,12 @@ impl Limiter {
 
 impl ResourceLimiter for Limiter {
     /// The limit is on all memories of the instance together.
-    fn memory_growing(&mut self, current: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _max: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let used = self.used_bytes + desired.saturating_sub(current) as u64;
         if used > self.memory_bytes {
             self.refused = Some(("memory", self.memory_bytes));
@@ -271,7 +276,12 @@ impl ResourceLimiter for Limiter {
         Ok(true)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _max: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _max: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         let allowed = desired as u64 <= self.table_elements;
         if !allowed {
             self.refused = Some(("table_elements", self.table_elements));

@@ -32,7 +32,9 @@ pub use actor::{ComponentActor, Health};
 pub use capability::{Access, Capabilities, Denied, Subject, decide};
 pub use component::{Component, LoadError};
 pub use component_host::{CallError, ComponentHost, ComponentSpec, PreparedComponent, SpawnError};
-pub use dead_letters::{DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES};
+pub use dead_letters::{
+    DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES,
+};
 pub use engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use host::Input;
 pub use instance::GuestFailure;

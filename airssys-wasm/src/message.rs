@@ -97,8 +97,12 @@ impl Envelope {
 
     fn answer(&mut self, callback: Callback) {
         match (self.reply.take(), callback) {
-            (Some(ReplyTo::Component { callbacks, request }), callback) => callbacks.settle(request, callback),
-            (Some(ReplyTo::Outside(waiter)), Callback::Reply(body)) => drop(waiter.send(Ok(Bytes::from(body)))),
+            (Some(ReplyTo::Component { callbacks, request }), callback) => {
+                callbacks.settle(request, callback)
+            }
+            (Some(ReplyTo::Outside(waiter)), Callback::Reply(body)) => {
+                drop(waiter.send(Ok(Bytes::from(body))))
+            }
             (Some(ReplyTo::Outside(waiter)), Callback::Failed(error)) => drop(waiter.send(Err(error))),
             (Some(ReplyTo::Outside(_)), Callback::Ready) | (None, _) => {}
         }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use airssys_message::Codec;
-use airssys_rt::{ActorRef, MessageBroker, PublishError, ReserveError, SkipReason, Topic, TopicPattern};
+use airssys_rt::{
+    ActorRef, MessageBroker, Reservation, ReserveError, SkipReason, Subscriber, Topic, TopicPattern,
+};
 use bytes::Bytes;
 use dashmap::DashMap;
 
@@ -48,6 +50,8 @@ pub(crate) struct Route {
     may_request: bool,
     generation: u64,
 }
+
+type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
 
 /// From a name or a topic to mailboxes.
 #[derive(Default)]
@@ -132,10 +136,11 @@ impl Router {
         endpoint.accepts_message(&body).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
         let permit = endpoint.least_loaded().try_reserve().map_err(|error| match error {
             ReserveError::Full => endpoint.full(),
-            ReserveError::Closed => endpoint.refuse("target-stopped", SendError::TargetStopped),
+            _ => endpoint.refuse("target-stopped", SendError::TargetStopped),
         })?;
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None };
-        permit.send(Envelope::accept(draft, endpoint, reply));
+        // A mailbox that has closed in between: the envelope accounts for itself when dropped.
+        drop(permit.send(Envelope::accept(draft, endpoint, reply)));
         Ok(())
     }
 
@@ -147,30 +152,28 @@ impl Router {
         Codec::split(&body).map_err(|error| SendError::CodecRefused(error.to_string()))?;
         let name: Arc<str> = Arc::from(topic.as_str());
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name) };
-        let accepts = |_: &ActorRef<Envelope>, endpoint: &Arc<Endpoint>| {
-            endpoint.accepts_message(&draft.body).is_ok()
-        };
-        let make = |_: &ActorRef<Envelope>, endpoint: &Arc<Endpoint>| {
-            Envelope::accept(draft.clone(), endpoint, None)
-        };
-        match self.broker.try_publish(topic, accepts, make) {
-            Ok(published) => {
-                for (subscriber, endpoint, reason) in &published.skipped {
-                    endpoint.skip(subscriber, &draft, *reason);
-                }
-                Ok(u32::try_from(published.delivered).unwrap_or(u32::MAX))
+        let subscribers = self.broker.matching(topic);
+        let accepts = |s: &Subscribed| s.tag.accepts_message(&draft.body).is_ok();
+        let reserved = Reservation::new(&subscribers, accepts).map_err(|subscriber| subscriber.tag.full())?;
+        for (subscriber, reason) in &reserved.skipped {
+            match reason {
+                SkipReason::Closed => drop(self.broker.unsubscribe_all(subscriber.actor.id())),
+                _ => subscriber.tag.skip(&draft, *reason),
             }
-            Err(PublishError::Full { tag: endpoint, .. }) => Err(endpoint.full()),
         }
+        let mut delivered = 0;
+        for (subscriber, permit) in reserved.places {
+            let envelope = Envelope::accept(draft.clone(), &subscriber.tag, None);
+            // One whose mailbox has closed in between accounts for itself when it is dropped.
+            delivered += u32::from(permit.send(envelope).is_ok());
+        }
+        Ok(delivered)
     }
 
-    /// The first subscriber of the topic that has no room.
+    /// The first subscriber of the topic that waits for room and has none.
     pub(crate) fn full_subscriber(&self, topic: &Topic) -> Option<ActorRef<Envelope>> {
         let subscribers = self.broker.matching(topic);
-        let full = |(subscriber, endpoint): &(ActorRef<Envelope>, Arc<Endpoint>)| {
-            endpoint.waits && matches!(subscriber.try_reserve(), Err(ReserveError::Full))
-        };
-        subscribers.into_iter().find(full).map(|(subscriber, _)| subscriber)
+        Reservation::new(&subscribers, |_| true).err().map(|subscriber| subscriber.actor.clone())
     }
 
     /// Decides about a topic that a sender wants to publish on.
@@ -271,19 +274,15 @@ impl Endpoint {
     }
 
     /// A subscriber that cannot take a publication: its copy goes to the dead letters.
-    fn skip(&self, subscriber: &ActorRef<Envelope>, draft: &Draft, reason: SkipReason) {
-        let reason = match reason {
-            SkipReason::Full => DeadLetterReason::MailboxFull,
-            SkipReason::Closed => DeadLetterReason::TargetStopped,
-            _ => match self.accepts_message(&draft.body) {
-                Err((_, SendError::MessageTooLarge(SizeLimit { size, limit }))) => {
-                    DeadLetterReason::TooLarge { size, limit }
-                }
-                Err((_, SendError::CodecRefused(text))) => DeadLetterReason::CodecRefused(text),
-                _ => return,
-            },
+    fn skip(&self, draft: &Draft, reason: SkipReason) {
+        let reason = match (reason, self.accepts_message(&draft.body)) {
+            (SkipReason::Full, _) => DeadLetterReason::MailboxFull,
+            (_, Err((_, SendError::MessageTooLarge(SizeLimit { size, limit })))) => {
+                DeadLetterReason::TooLarge { size, limit }
+            }
+            (_, Err((_, SendError::CodecRefused(text)))) => DeadLetterReason::CodecRefused(text),
+            _ => return,
         };
-        tracing::debug!(subscriber = subscriber.name(), "publication skipped");
         self.stats.dead_lettered();
         self.dead_letters.add(&self.name, &draft.sender, draft.topic.clone(), &draft.body, reason);
     }

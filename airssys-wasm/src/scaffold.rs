@@ -16,7 +16,9 @@ const FILES: [(&str, &str); 5] = [
 #[non_exhaustive]
 pub enum ScaffoldError {
     /// The folder's name cannot be a component's.
-    #[error("`{name}` cannot be a component's name: use lower-case letters, digits and hyphens, a letter first")]
+    #[error(
+        "`{name}` cannot be a component's name: use lower-case letters, digits and hyphens, a letter first"
+    )]
     Name {
         /// The folder's name.
         name: String,

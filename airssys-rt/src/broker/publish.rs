@@ -43,6 +43,50 @@ pub enum PublishError<M> {
     },
 }
 
+/// Room for a publication in the mailbox of every subscriber that is to get it.
+///
+/// For publishers whose message is not the same for every subscriber: take room from all, then
+/// make each subscriber's message and send it through its permit. Dropping a permit gives its room
+/// back.
+#[non_exhaustive]
+pub struct Reservation<'s, M, T = ()> {
+    /// The subscribers that are to get the publication, with their room.
+    pub places: SmallVec<[(&'s Subscriber<M, T>, Permit<M>); 8]>,
+    /// Those that are not, and why.
+    pub skipped: SmallVec<[(&'s Subscriber<M, T>, SkipReason); 2]>,
+}
+
+impl<'s, M, T> Reservation<'s, M, T> {
+    /// Takes room from every subscriber that `accept` agrees to, or from none.
+    ///
+    /// One that is full and rejects, one that has ended and one that `accept` refuses are
+    /// skipped.
+    ///
+    /// # Errors
+    /// The first subscriber whose mailbox waits for room ([`Overflow::Wait`]) and has none.
+    pub fn new(
+        subscribers: &'s [Subscriber<M, T>],
+        accept: impl Fn(&Subscriber<M, T>) -> bool,
+    ) -> Result<Self, &'s Subscriber<M, T>> {
+        let mut reserved = Reservation { places: SmallVec::new(), skipped: SmallVec::new() };
+        for subscriber in subscribers {
+            if !accept(subscriber) {
+                reserved.skipped.push((subscriber, SkipReason::Refused));
+                continue;
+            }
+            match subscriber.actor.try_reserve() {
+                Ok(permit) => reserved.places.push((subscriber, permit)),
+                Err(ReserveError::Closed) => reserved.skipped.push((subscriber, SkipReason::Closed)),
+                Err(ReserveError::Full) if subscriber.actor.overflow() == Overflow::Wait => {
+                    return Err(subscriber);
+                }
+                Err(ReserveError::Full) => reserved.skipped.push((subscriber, SkipReason::Full)),
+            }
+        }
+        Ok(reserved)
+    }
+}
+
 impl<M: Clone, T: Clone> MessageBroker<M, T> {
     /// Puts a message into the mailbox of every subscriber of the topic that `accept` agrees to,
     /// or into none.
@@ -72,32 +116,21 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
         message: M,
         accept: impl Fn(&Subscriber<M, T>) -> bool,
     ) -> Result<Published<M>, PublishError<M>> {
-        let mut skipped = SmallVec::new();
-        let mut permits: SmallVec<[(&ActorRef<M>, Permit<M>); 8]> = SmallVec::new();
-        for subscriber in subscribers {
-            let actor = &subscriber.actor;
-            if !accept(subscriber) {
-                skipped.push((actor.clone(), SkipReason::Refused));
-                continue;
-            }
-            match actor.try_reserve() {
-                Ok(permit) => permits.push((actor, permit)),
-                Err(ReserveError::Closed) => skipped.push((actor.clone(), SkipReason::Closed)),
-                Err(ReserveError::Full) if actor.overflow() == Overflow::Wait => {
-                    return Err(PublishError::Full { message, subscriber: actor.clone() });
-                }
-                Err(ReserveError::Full) => skipped.push((actor.clone(), SkipReason::Full)),
-            }
-        }
-        let reserved = permits.len();
+        let reserved = match Reservation::new(subscribers, accept) {
+            Ok(reserved) => reserved,
+            Err(full) => return Err(PublishError::Full { message, subscriber: full.actor.clone() }),
+        };
+        let mut skipped: SmallVec<_> =
+            reserved.skipped.iter().map(|(skipped, reason)| (skipped.actor.clone(), *reason)).collect();
+        let copies = reserved.places.len();
         let mut delivered = 0;
         let mut left = Some(message);
-        for (index, (actor, permit)) in permits.into_iter().enumerate() {
+        for (index, (subscriber, permit)) in reserved.places.into_iter().enumerate() {
             // The last gets the message itself.
-            let copy = if index + 1 == reserved { left.take() } else { left.clone() };
+            let copy = if index + 1 == copies { left.take() } else { left.clone() };
             match copy.map(|copy| permit.send(copy)) {
                 Some(Ok(())) => delivered += 1,
-                _ => skipped.push((actor.clone(), SkipReason::Closed)),
+                _ => skipped.push((subscriber.actor.clone(), SkipReason::Closed)),
             }
         }
         Ok(Published { delivered, skipped })

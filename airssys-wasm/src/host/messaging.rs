@@ -22,7 +22,9 @@ impl Host for GuestContext {
         }
         if name.is_empty() || name.len() > MAX_NAME_BYTES {
             let found = name.len();
-            return Err(SendError::InvalidName(format!("a name has 1 to {MAX_NAME_BYTES} bytes, not {found}")));
+            return Err(SendError::InvalidName(format!(
+                "a name has 1 to {MAX_NAME_BYTES} bytes, not {found}"
+            )));
         }
         self.room_for_route()?;
         let route = self.router.resolve(&self.sender, &name)?;
@@ -48,8 +50,7 @@ impl Host for GuestContext {
         let route = self.route(to)?;
         let request = self.open(timeout_ms)?;
         let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
-        let sent =
-            self.router.send(&self.sender, &route, Mode::Request, Bytes::from(body), Some(reply));
+        let sent = self.router.send(&self.sender, &route, Mode::Request, Bytes::from(body), Some(reply));
         sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
     }
 
@@ -101,7 +102,8 @@ impl Host for GuestContext {
             sender: envelope.sender.to_string(),
             topic: envelope.topic.as_deref().map(str::to_owned),
             wants_reply: envelope.wants_reply(),
-            waited_ns: u64::try_from(envelope.waited_before(current.delivered_at).as_nanos()).unwrap_or(u64::MAX),
+            waited_ns: u64::try_from(envelope.waited_before(current.delivered_at).as_nanos())
+                .unwrap_or(u64::MAX),
         })
     }
 

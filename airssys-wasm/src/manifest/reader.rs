@@ -153,7 +153,8 @@ impl<'d> Table<'d> {
     /// A whole number within bounds.
     pub(super) fn integer(&self, key: &'static str, allowed: RangeInclusive<u64>) -> Option<Found<u64>> {
         let (low, high) = (*allowed.start(), *allowed.end());
-        let found = self.typed(key, &format!("a whole number, such as {key} = {low}"), DeValue::as_integer)?;
+        let found =
+            self.typed(key, &format!("a whole number, such as {key} = {low}"), DeValue::as_integer)?;
         let digits = found.value.as_str();
         let number = u64::from_str_radix(digits, found.value.radix()).ok().filter(|n| allowed.contains(n));
         if number.is_none() {

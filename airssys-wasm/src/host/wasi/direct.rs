@@ -2,6 +2,7 @@
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, LinkerInstance, Resource, ResourceTable, ResourceType};
+use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings::sync::io::poll::HostPollable;
@@ -9,7 +10,6 @@ use wasmtime_wasi::p2::bindings::sync::io::streams::{HostOutputStream, StreamErr
 use wasmtime_wasi::p2::bindings::{cli, clocks, random};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
 use wasmtime_wasi::random::WasiRandom;
-use wasmtime_wasi::WasiView;
 
 use crate::instance::InstanceState;
 
@@ -32,11 +32,11 @@ pub(crate) fn add_direct(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     add_poll(linker.instance("wasi:io/poll@0.2.12")?)?;
     add_streams(linker.instance("wasi:io/streams@0.2.12")?)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)?;
-    add_monotonic_clock(linker)?;
+    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)?;
     random::random::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
     random::insecure::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
     random::insecure_seed::add_to_linker::<State, WasiRandom>(linker, |state| state.ctx().ctx.random())?;
-    cli::exit::add_to_linker::<State, WasiCli>(linker, &cli::exit::LinkOptions::default(), State::cli)?;
+    cli::exit::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::environment::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
@@ -46,10 +46,6 @@ pub(crate) fn add_direct(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     cli::terminal_stdin::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::terminal_stdout::add_to_linker::<State, WasiCli>(linker, State::cli)?;
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)
-}
-
-fn add_monotonic_clock(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(linker, State::clocks)
 }
 
 /// Every pollable here is an output stream's, and ready.
@@ -66,14 +62,22 @@ fn add_poll(mut poll: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
 }
 
 fn add_streams(mut streams: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
-    streams.resource("input-stream", ResourceType::host::<DynInputStream>(), |mut store: Caller<'_>, rep| {
-        let input: Resource<DynInputStream> = Resource::new_own(rep);
-        Ok(drop(store.data_mut().ctx().table.delete(input)?))
-    })?;
-    streams.resource("output-stream", ResourceType::host::<DynOutputStream>(), |mut store: Caller<'_>, rep| {
-        let output: Output = Resource::new_own(rep);
-        Ok(drop(store.data_mut().ctx().table.delete(output)?))
-    })?;
+    streams.resource(
+        "input-stream",
+        ResourceType::host::<DynInputStream>(),
+        |mut store: Caller<'_>, rep| {
+            let input: Resource<DynInputStream> = Resource::new_own(rep);
+            Ok(drop(store.data_mut().ctx().table.delete(input)?))
+        },
+    )?;
+    streams.resource(
+        "output-stream",
+        ResourceType::host::<DynOutputStream>(),
+        |mut store: Caller<'_>, rep| {
+            let output: Output = Resource::new_own(rep);
+            Ok(drop(store.data_mut().ctx().table.delete(output)?))
+        },
+    )?;
     let name = |function: &str| format!("[method]output-stream.{function}");
     streams.func_wrap(&name("check-write"), |mut store: Caller<'_>, (output,): (Output,)| {
         answer(store.data_mut().ctx().table.check_write(output))

@@ -57,7 +57,8 @@ impl Checks<'_> {
             let Some(name) = name else { continue };
             let span = part.name.as_ref().map_or(&part.span, |name| &name.span);
             if name == RESERVED {
-                let message = format!("a component is named `{RESERVED}`, which stands for the program itself");
+                let message =
+                    format!("a component is named `{RESERVED}`, which stands for the program itself");
                 self.problem(span, message, "give it another name with name = \"…\"".to_owned());
             }
             if first.insert(name, part).is_some() {
@@ -112,7 +113,8 @@ impl Checks<'_> {
         let place = grant.map_or(&part.span, |grant| &grant.component.span);
         for Missing { wish, key, item } in draft.rights.missing(rights) {
             let message = format!("`{name}` asks to {wish}, which the app does not grant");
-            let help = format!("add to [grants.{name}]: {key} = [\"{item}\"], or add \"{item}\" to its {key}");
+            let help =
+                format!("add to [grants.{name}]: {key} = [\"{item}\"], or add \"{item}\" to its {key}");
             self.problem(place, message, help);
         }
         let input = grant.and_then(|grant| grant.input.as_ref());

@@ -89,7 +89,9 @@ impl AppDraft {
     pub(super) fn names(&self, components: &[Option<ComponentDraft>]) -> Vec<Option<String>> {
         let own = |draft: &Option<ComponentDraft>| Some(draft.as_ref()?.manifest.as_ref()?.name.clone());
         let pairs = self.components.iter().zip(components);
-        pairs.map(|(part, draft)| part.name.as_ref().map(|name| name.value.0.clone()).or(own(draft))).collect()
+        pairs
+            .map(|(part, draft)| part.name.as_ref().map(|name| name.value.0.clone()).or(own(draft)))
+            .collect()
     }
 }
 
@@ -177,7 +179,8 @@ fn read_restart(table: &Table<'_>, found: &Found<&str>) -> RestartPolicy {
         "transient" => RestartPolicy::Transient,
         "temporary" => RestartPolicy::Temporary,
         other => {
-            let help = "write \"permanent\" (always), \"transient\" (after a failure) or \"temporary\" (never)";
+            let help =
+                "write \"permanent\" (always), \"transient\" (after a failure) or \"temporary\" (never)";
             table.problem(&found.span, format!("`restart` is \"{other}\""), help);
             RestartPolicy::Permanent
         }
@@ -195,7 +198,8 @@ fn read_config(table: &Table<'_>) -> Vec<(String, String)> {
             DeValue::Boolean(yes) => yes.to_string(),
             other => {
                 let message = format!("the setting `{}` is a {}", key.value, other.type_str());
-                let help = "settings are strings, decimal numbers or booleans; put anything else into a string";
+                let help =
+                    "settings are strings, decimal numbers or booleans; put anything else into a string";
                 table.problem(&value.span(), message, help);
                 continue;
             }
@@ -210,7 +214,8 @@ fn read_supervisor(table: &Table<'_>) -> SupervisorConfig {
     let max_restarts = table.integer("max_restarts", 0..=1_000_000);
     let within = table.duration("within");
     SupervisorConfig {
-        max_restarts: max_restarts.map_or(default.max_restarts, |n| u32::try_from(n.value).unwrap_or(u32::MAX)),
+        max_restarts: max_restarts
+            .map_or(default.max_restarts, |n| u32::try_from(n.value).unwrap_or(u32::MAX)),
         within_duration: within.map_or(default.within_duration, |found| found.value),
         restart_strategy: read_backoff(table).unwrap_or(default.restart_strategy),
     }
@@ -220,7 +225,8 @@ fn read_backoff(table: &Table<'_>) -> Option<RestartStrategy> {
     if table.is_string("backoff") {
         let found = table.string("backoff", "\"immediate\"")?;
         if found.value != "immediate" {
-            let help = "write \"immediate\", { fixed = \"50 ms\" }, or { initial = \"10 ms\", max = \"1 s\" }";
+            let help =
+                "write \"immediate\", { fixed = \"50 ms\" }, or { initial = \"10 ms\", max = \"1 s\" }";
             table.problem(&found.span, format!("`backoff` is \"{}\"", found.value), help);
         }
         return Some(RestartStrategy::Immediate);
@@ -229,7 +235,8 @@ fn read_backoff(table: &Table<'_>) -> Option<RestartStrategy> {
         if let Some(fixed) = backoff.duration("fixed") {
             return RestartStrategy::Fixed { delay: fixed.value };
         }
-        let initial_delay = backoff.duration("initial").map_or(Duration::from_millis(10), |found| found.value);
+        let initial_delay =
+            backoff.duration("initial").map_or(Duration::from_millis(10), |found| found.value);
         let max = backoff.duration("max");
         let max_delay = max.as_ref().map_or(Duration::from_secs(1).max(initial_delay), |found| found.value);
         if let Some(max) = max.filter(|max| max.value < initial_delay) {
