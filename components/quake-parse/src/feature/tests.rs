@@ -108,3 +108,24 @@ fn every_event_of_the_example_is_read() {
         read(feature.get().as_bytes()).unwrap();
     }
 }
+
+#[test]
+fn every_broken_line_of_the_example_has_its_reason() {
+    let text = include_bytes!("../../../../examples/quakes/broken.ndjson");
+    let lines = text.strip_suffix(b"\n").unwrap().split(|byte| *byte == b'\n');
+    let reasons: Vec<_> = (1..)
+        .zip(lines)
+        .filter_map(|(number, line)| Some(format!("{number}: {}", read(line).err()?)))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "3: magnitude is missing",
+            "6: magnitude is a string: \"4.1\"",
+            "9: latitude 95.2 is outside -90 to 90",
+            "12: not JSON: EOF while parsing a string at column 200",
+            "15: the line is empty",
+            "21: not UTF-8 at byte 53",
+        ]
+    );
+}
