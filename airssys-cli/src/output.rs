@@ -6,7 +6,7 @@ use airssys_message::report::{Cell as ReportCell, Table as ReportTable};
 use airssys_wasm::manifest::Diagnostics;
 use airssys_wasm::{ComponentSummary, DeadLetterCount};
 use anstyle::{AnsiColor, Style};
-use comfy_table::{Cell, CellAlignment, Table, presets};
+use comfy_table::{Cell, CellAlignment, Table, TableComponent, presets};
 use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -46,7 +46,7 @@ pub(crate) fn show_diagnostics(diagnostics: &Diagnostics) {
 
 /// Prints a table under its title.
 pub(crate) fn print_table(title: &str, table: &Table) {
-    anstream::println!("{TITLE}{title}{TITLE:#}\n{}\n", table.to_string().trim_end());
+    anstream::println!("{TITLE}{title}{TITLE:#}\n{}\n", table.trim_fmt());
 }
 
 /// A table that a component reported.
@@ -56,7 +56,7 @@ pub(crate) fn report_table(report: &ReportTable) -> Table {
         table.add_row(row.iter().map(|cell| match cell {
             ReportCell::Text(text) => Cell::new(text),
             ReportCell::Count(count) => number(&thousands(*count)),
-            ReportCell::Number(value) => number(&value.to_string()),
+            ReportCell::Number(value) => number(&format!("{value:?}")),
         }));
     }
     table
@@ -104,7 +104,9 @@ pub(crate) fn lost_table(components: &[ComponentSummary], dead: &[DeadLetterCoun
 
 fn empty(columns: &[String]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_preset(presets::NOTHING);
+    table.set_style(TableComponent::HeaderLines, '─');
+    table.set_style(TableComponent::MiddleHeaderIntersections, '─');
     table.set_header(columns);
     table
 }

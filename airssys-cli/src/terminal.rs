@@ -56,10 +56,6 @@ impl Terminal {
         self.progress.finish_and_clear();
     }
 
-    /// A handle for showing progress from elsewhere.
-    pub(crate) fn progress(&self) -> ProgressBar {
-        self.progress.clone()
-    }
 }
 
 fn colour() -> bool {

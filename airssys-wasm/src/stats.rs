@@ -59,8 +59,7 @@ impl ComponentStats {
     pub(crate) fn new() -> ComponentStats {
         let zero = || AtomicU64::new(0);
         // A histogram of these bounds cannot fail; without one, times would just not be shown.
-        let mut times = Histogram::new(SIGNIFICANT_DIGITS).ok();
-        times.iter_mut().for_each(|times| times.auto(true));
+        let times = Histogram::new(SIGNIFICANT_DIGITS).ok();
         ComponentStats {
             received: zero(),
             handled: zero(),
@@ -79,7 +78,8 @@ impl ComponentStats {
         self.handled.fetch_add(1, Ordering::Relaxed);
         let mut times = self.handling_ns.lock().unwrap_or_else(PoisonError::into_inner);
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        times.iter_mut().for_each(|times| times.saturating_record(nanoseconds));
+        // It grows as needed, so every time fits.
+        times.iter_mut().for_each(|times| times.record(nanoseconds).unwrap_or_default());
     }
 
     pub(crate) fn dead_lettered(&self) {
