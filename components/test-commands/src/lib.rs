@@ -1,0 +1,70 @@
+//! What the test components can be told to do.
+
+use serde::{Deserialize, Serialize};
+
+/// A message to a test component.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Keep a text. [`Command::Notes`] gives it back.
+    Note(String),
+    /// Reply with the texts that were kept, oldest first.
+    Notes,
+    /// Reply with this text.
+    Echo(String),
+    /// Reply with what the host says of this message.
+    Describe,
+    /// Reply with the instance's name and incarnation.
+    Identity,
+    /// Reply with a text of this many bytes.
+    Large(usize),
+    /// Reply in a codec that is named by its multicodec name.
+    ReplyIn(String),
+    /// Reject the message.
+    Reject(String),
+    /// Panic.
+    Panic(String),
+    /// End the process, as far as WASI goes.
+    Exit,
+    /// Never return.
+    Spin,
+    /// Use the processor for this many milliseconds.
+    Work(u64),
+    /// Wait for this many milliseconds (`test-waiter` only).
+    Sleep(u64),
+    /// Recurse without end.
+    Recurse,
+    /// Allocate this many MiB, and keep them.
+    Allocate(usize),
+    /// Await something that never happens.
+    Stall,
+    /// Stop the component.
+    Stop,
+    /// Write to the standard output, the standard error and the log.
+    Say(String),
+    /// Send a command to a component, so many times; wait for room.
+    Send { to: String, command: Box<Command>, times: u32 },
+    /// Send without waiting; reply with how often it worked before the first refusal, and with the
+    /// refusal.
+    TrySend { to: String, command: Box<Command>, times: u32 },
+    /// Send so many bytes with a codec's name; reply with the refusal, if it is one.
+    SendBytes { to: String, codec: String, bytes: usize },
+    /// Publish a command; reply with the number of subscribers, or the refusal.
+    Publish { topic: String, command: Box<Command> },
+    /// Send a command as a request; reply with what came of it.
+    Request { to: String, command: Box<Command>, timeout_ms: u64 },
+    /// Send a request so many times at once; reply with the number of replies.
+    RequestAll { to: String, command: Box<Command>, times: u32 },
+    /// Send a request, and give it up at once. Reply with what a second request comes to.
+    RequestTwice { to: String, first: Box<Command>, second: Box<Command> },
+    /// Subscribe; reply with the refusal, if it is one.
+    Subscribe(String),
+    /// Unsubscribe; reply with whether there was such a subscription.
+    Unsubscribe(String),
+    /// Try to send to so many different names; reply with the last refusal.
+    ResolveMany(u32),
+    /// Reply with what WASI shows: arguments, environment, the root folder, standard input.
+    Surroundings,
+}
+
+/// What a test component replies.
+pub type Answer = Result<String, String>;

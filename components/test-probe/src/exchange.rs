@@ -1,0 +1,93 @@
+//! Messages to other components.
+
+use std::time::Duration;
+
+use airssys_sdk::prelude::*;
+use futures_util::future::join_all;
+use test_commands::{Answer, Command};
+
+pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, Rejection> {
+    Ok(match command {
+        Command::Send { to, command, times } => {
+            for _ in 0..times {
+                context.send(&to, &*command).await?;
+            }
+            Ok(format!("sent {times}"))
+        }
+        Command::TrySend { to, command, times } => try_send(context, &to, &command, times),
+        Command::SendBytes { to, codec, bytes } => {
+            let body = vec![b'x'; bytes];
+            let sent = context.send_encoded(&to, self::codec(&codec)?, body).await;
+            sent.map(|()| "sent".to_owned()).map_err(|error| error.to_string())
+        }
+        Command::Publish { topic, command } => {
+            let published = context.publish(&topic, &*command).await;
+            published.map(|count| count.to_string()).map_err(|error| error.to_string())
+        }
+        Command::Request { to, command, timeout_ms } => {
+            let timeout = Duration::from_millis(timeout_ms);
+            request(context.request::<Answer>(&to, &*command).timeout(timeout).await)
+        }
+        Command::RequestAll { to, command, times } => {
+            let requests = (0..times).map(|_| context.request::<Answer>(&to, &*command));
+            let replies = join_all(requests).await;
+            let failed = replies.iter().find_map(|reply| reply.as_ref().err());
+            match failed {
+                Some(error) => Err(error.to_string()),
+                None => Ok(format!("{} replies", replies.len())),
+            }
+        }
+        Command::RequestTwice { to, first, second } => {
+            drop(context.request::<Answer>(&to, &*first));
+            request(context.request::<Answer>(&to, &*second).await)
+        }
+        Command::Subscribe(pattern) => {
+            let subscribed = context.subscribe(&pattern);
+            subscribed.map(|()| "subscribed".to_owned()).map_err(|error| error.to_string())
+        }
+        Command::Unsubscribe(pattern) => Ok(context.unsubscribe(&pattern).to_string()),
+        Command::ResolveMany(count) => resolve_many(context, count),
+        other => Err(format!("{other:?} is not for this component")),
+    })
+}
+
+/// The codec with this name.
+pub(crate) fn codec(name: &str) -> Result<Codec, Rejection> {
+    name.parse().map_err(|_| Rejection::from(format!("`{name}` is no codec")))
+}
+
+fn try_send(context: &Context, to: &str, command: &Command, times: u32) -> Answer {
+    for sent in 0..times {
+        if let Err(error) = context.try_send(to, command) {
+            return Err(format!("after {sent}: {error}"));
+        }
+    }
+    Ok(format!("sent {times}"))
+}
+
+fn resolve_many(context: &Context, count: u32) -> Answer {
+    for number in 1..=count {
+        let topic = format!("many.{number}");
+        // Publishing makes a route; whether anybody listens does not matter.
+        let published = futures_util::FutureExt::now_or_never(context.publish(&topic, ""));
+        if let Some(Err(error)) = published {
+            return Err(format!("at {number}: {error}"));
+        }
+    }
+    Ok(format!("resolved {count}"))
+}
+
+fn request(reply: Result<Answer, airssys_sdk::RequestError>) -> Answer {
+    match reply {
+        Ok(answer) => answer,
+        Err(error) => {
+            let mut text = error.to_string();
+            let mut source = std::error::Error::source(&error);
+            while let Some(cause) = source {
+                text = format!("{text}: {cause}");
+                source = cause.source();
+            }
+            Err(text)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What components should not do.
+
+use std::future::pending;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use test_commands::{Answer, Command};
+
+pub(crate) async fn run(command: Command) -> Answer {
+    match command {
+        Command::Panic(text) => panic!("{text}"),
+        Command::Exit => std::process::exit(3),
+        Command::Spin => loop {
+            black_box(());
+        },
+        Command::Work(milliseconds) => {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_millis(milliseconds) {
+                black_box(());
+            }
+            Ok("worked".to_owned())
+        }
+        Command::Recurse => Ok(recurse(0).to_string()),
+        Command::Stall => pending().await,
+        other => Err(format!("{other:?} is not for this component")),
+    }
+}
+
+#[allow(unconditional_recursion, reason = "it is what the stack's limit is for")]
+fn recurse(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    recurse(depth + 1) + frame[black_box(7)]
+}
+
+/// What WASI shows: nothing, unless the host gives more than it should.
+pub(crate) fn surroundings() -> String {
+    let arguments = std::env::args().count();
+    let variables = std::env::vars().count();
+    format!("{arguments} arguments, {variables} variables")
+}

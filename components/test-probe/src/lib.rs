@@ -1,0 +1,95 @@
+//! A component that does what its messages say, and imports nothing that can wait.
+
+mod exchange;
+mod harm;
+
+use airssys_sdk::prelude::*;
+use test_commands::{Answer, Command};
+
+struct Probe {
+    notes: Vec<String>,
+    health: Health,
+    shutdown_note: Option<String>,
+    kept: Vec<Vec<u8>>,
+}
+
+impl Component for Probe {
+    fn initialize(config: &Config, context: &Context) -> Result<Self, StartError> {
+        if let Some(text) = config.get("refuse") {
+            return Err(StartError::from(text));
+        }
+        if let Some(text) = config.get("panic") {
+            panic!("{text}");
+        }
+        if config.get("panic-after-restart").is_some() && context.identity().incarnation > 0 {
+            panic!("again");
+        }
+        let health = match (config.get("degraded"), config.get("unhealthy")) {
+            (Some(text), _) => Health::Degraded(text.to_owned()),
+            (_, Some(text)) => Health::Unhealthy(text.to_owned()),
+            _ => Health::Healthy,
+        };
+        let shutdown_note = config.get("shutdown-note").map(str::to_owned);
+        Ok(Probe { notes: Vec::new(), health, shutdown_note, kept: Vec::new() })
+    }
+
+    async fn handle(&mut self, message: Message, context: &Context) -> Result<Reply, Rejection> {
+        let command: Command = message.decode()?;
+        let answer = match command {
+            Command::Note(text) => {
+                self.notes.push(text);
+                return Ok(Reply::none());
+            }
+            Command::Notes => Ok(self.notes.join(" ")),
+            Command::Echo(text) => Ok(text),
+            Command::Describe => {
+                let (sender, topic) = (message.sender(), message.topic().unwrap_or("no topic"));
+                Ok(format!("{sender}, {topic}, reply: {}", message.wants_reply()))
+            }
+            Command::Identity => {
+                let identity = context.identity();
+                Ok(format!("{} {} {}", identity.app, identity.name, identity.incarnation))
+            }
+            Command::Large(bytes) => Ok("x".repeat(bytes)),
+            Command::ReplyIn(codec) => return Ok(Reply::encoded(exchange::codec(&codec)?, b"{}")),
+            Command::Reject(reason) => return Err(Rejection::from(reason)),
+            Command::Allocate(mib) => {
+                self.kept.push(vec![1; mib << 20]);
+                Ok(format!("{} kept", self.kept.len()))
+            }
+            Command::Stop => {
+                context.stop();
+                return Ok(Reply::none());
+            }
+            Command::Say(text) => {
+                println!("out {text}");
+                eprintln!("err {text}");
+                log::info!("log {text}");
+                return Ok(Reply::none());
+            }
+            Command::Surroundings => Ok(harm::surroundings()),
+            command @ (Command::Panic(_)
+            | Command::Exit
+            | Command::Spin
+            | Command::Work(_)
+            | Command::Sleep(_)
+            | Command::Recurse
+            | Command::Stall) => harm::run(command).await,
+            command => exchange::run(command, context).await?,
+        };
+        let answer: Answer = answer;
+        Ok(Reply::cbor(&answer)?)
+    }
+
+    fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    fn shutdown(&mut self) {
+        if let Some(note) = &self.shutdown_note {
+            log::info!("{note}");
+        }
+    }
+}
+
+airssys_sdk::component!(Probe);
