@@ -29,6 +29,7 @@ impl Log {
     }
 }
 
+#[derive(Debug)]
 pub enum Do {
     Note(u32),
     Fail,
