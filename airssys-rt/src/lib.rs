@@ -1,4 +1,77 @@
 //! An actor runtime: supervised actors, bounded mailboxes, request-response, topics.
+//!
+//! An [`Actor`] is state that handles messages one at a time. An [`ActorSystem`] runs actors under
+//! a supervisor that restarts those that fail. The mailbox belongs to the actor, not to the
+//! incarnation that crashes: an [`ActorRef`] stays valid, and the messages behind the crash are
+//! handled by the next incarnation.
+//!
+//! ```
+//! use std::time::Duration;
+//! use airssys_rt::{Actor, ActorContext, ActorSystem, Child, ChildSpec, ReplyTo};
+//!
+//! enum Order {
+//!     Place(u32),
+//!     Total(ReplyTo<u32>),
+//! }
+//!
+//! #[derive(Debug, thiserror::Error)]
+//! #[error("nobody orders {0} pieces")]
+//! struct TooMany(u32);
+//!
+//! #[derive(Default)]
+//! struct Orders {
+//!     total: u32,
+//! }
+//!
+//! impl Child for Orders {}
+//!
+//! impl Actor for Orders {
+//!     type Message = Order;
+//!     type Error = TooMany;
+//!
+//!     async fn handle_message(
+//!         &mut self,
+//!         order: Order,
+//!         _context: &ActorContext<Order>,
+//!     ) -> Result<(), TooMany> {
+//!         match order {
+//!             Order::Place(pieces) if pieces > 1000 => return Err(TooMany(pieces)),
+//!             Order::Place(pieces) => self.total += pieces,
+//!             // Whoever asked may have stopped waiting.
+//!             Order::Total(reply) => drop(reply.send(self.total)),
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let system = ActorSystem::new("shop");
+//! let orders = system.spawn(ChildSpec::new("orders"), Orders::default).await?;
+//!
+//! orders.send(Order::Place(3)).await?;
+//! orders.send(Order::Place(4)).await?;
+//! assert_eq!(orders.request(Order::Total, Duration::from_secs(1)).await?, 7);
+//!
+//! // This one crashes the actor. The next incarnation starts anew, with what is behind it.
+//! orders.send(Order::Place(5000)).await?;
+//! orders.send(Order::Place(2)).await?;
+//! assert_eq!(orders.request(Order::Total, Duration::from_secs(1)).await?, 2);
+//! assert_eq!(orders.stats().restarts, 1);
+//!
+//! let report = system.shutdown(Duration::from_secs(5)).await;
+//! assert_eq!(report.stopped, ["orders"]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | to | see |
+//! |---|---|
+//! | write an actor | [`Actor`], and [`Child`] for what runs around it |
+//! | start, find and stop actors | [`ActorSystem`], [`ChildSpec`] |
+//! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
+//! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
+//! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
 #![forbid(unsafe_code)]
 
 mod actor;

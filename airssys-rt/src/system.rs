@@ -241,8 +241,8 @@ impl ActorSystem {
     /// Each has its own time ([`ChildSpec::shutdown`]) at most, all together have `deadline`. When
     /// nine tenths of that have passed, all that are left are asked to stop at once; who has not
     /// stopped soon after is aborted. So this returns within `deadline`, even if an actor blocks
-    /// its thread and cannot be aborted. If the system has stopped already, or is about to, the
-    /// report is empty at once.
+    /// its thread and cannot be aborted, as long as the runtime has another thread. If the system
+    /// has stopped already, or is about to, the report is empty at once.
     ///
     /// Cancel safety: if dropped before it resolves, the shutdown goes on.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {

@@ -1,0 +1,121 @@
+//! Requests: an answer, or the reason why there is none, at once.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/probe.rs"]
+mod probe;
+
+use std::time::Duration;
+
+use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Overflow, ReplyTo, RequestError, RestartPolicy};
+use probe::{Do, Log, Probe, hang, hold};
+use tokio::time::Instant;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn start(spec: ChildSpec) -> (ActorSystem, ActorRef<Do>) {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    let actor = system.spawn(spec, move || Probe::new(&log)).await.unwrap();
+    (system, actor)
+}
+
+fn held() -> (ChildSpec, impl AsyncFnOnce(&ActorRef<Do>) -> tokio::sync::oneshot::Sender<()>) {
+    let spec = ChildSpec::new("probe").capacity(1).restart(RestartPolicy::Temporary);
+    let fill = async |actor: &ActorRef<Do>| {
+        let (message, is_held, go) = hold();
+        actor.send(message).await.unwrap();
+        is_held.await.unwrap();
+        go
+    };
+    (spec, fill)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer() {
+    let (_system, actor) = start(ChildSpec::new("probe")).await;
+    assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_dies_on_it_is_known_at_once() {
+    // A message that carries the reply and makes the actor fail.
+    for crash in [Do::Fail, Do::Panic] {
+        let (_system, actor) = start(ChildSpec::new("probe").restart(RestartPolicy::Temporary)).await;
+        let before = Instant::now();
+        let (message, is_held, go) = hold();
+        actor.send(message).await.unwrap();
+        is_held.await.unwrap();
+        actor.send(crash).await.unwrap();
+        let release = async {
+            tokio::task::yield_now().await;
+            go.send(()).unwrap();
+        };
+        let (answer, ()) = tokio::join!(actor.request(Do::Ask, 60 * SECOND), release);
+        assert!(matches!(answer, Err(RequestError::NoReply)));
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_dropped_unanswered_is_known_at_once() {
+    let (_system, actor) = start(ChildSpec::new("probe")).await;
+    let before = Instant::now();
+    let unanswered = |reply: ReplyTo<u64>| {
+        assert!(!reply.is_closed());
+        drop(reply);
+        Do::Note(1)
+    };
+    assert!(matches!(actor.request(unanswered, SECOND).await, Err(RequestError::NoReply)));
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_is_up_exactly_then() {
+    let (spec, fill) = held();
+    let (_system, actor) = start(spec).await;
+    let go = fill(&actor).await;
+    for in_mailbox in [true, false] {
+        // The first waits for the reply, the second for room.
+        let before = Instant::now();
+        assert!(matches!(actor.request(Do::Ask, SECOND).await, Err(RequestError::TimedOut)));
+        assert_eq!(before.elapsed(), SECOND);
+        assert_eq!(actor.stats().accepted, 2, "{in_mailbox}");
+    }
+    go.send(()).unwrap();
+    assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), 0, "a late reply harms nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_not_taken_comes_back() {
+    let (spec, fill) = held();
+    let (system, actor) = start(spec.overflow(Overflow::Reject)).await;
+    let _go = fill(&actor).await;
+    actor.send(Do::Note(1)).await.unwrap();
+    assert!(matches!(actor.request(Do::Ask, SECOND).await, Err(RequestError::Full(Do::Ask(_)))));
+    system.shutdown(SECOND).await;
+    assert!(matches!(actor.request(Do::Ask, SECOND).await, Err(RequestError::Closed(Do::Ask(_)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_is_aborted_answers_nobody() {
+    let (system, actor) = start(ChildSpec::new("probe")).await;
+    let (message, hangs) = hang();
+    actor.send(message).await.unwrap();
+    hangs.await.unwrap();
+    let (answer, _) = tokio::join!(actor.request(Do::Ask, 60 * SECOND), system.shutdown(SECOND));
+    assert!(matches!(answer, Err(RequestError::NoReply)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_nobody_waits_for_comes_back() {
+    let (_system, actor) = start(ChildSpec::new("probe")).await;
+    let mut kept = None;
+    let keep = |reply: ReplyTo<u64>| {
+        kept = Some(reply);
+        Do::Note(1)
+    };
+    assert!(matches!(actor.request(keep, SECOND).await, Err(RequestError::TimedOut)));
+    let reply = kept.unwrap();
+    assert!(reply.is_closed());
+    assert_eq!(reply.send(7), Err(7));
+}

@@ -1,0 +1,197 @@
+//! The end of a system: in order, within its time, whatever the actors do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "support/probe.rs"]
+mod probe;
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use airssys_rt::{
+    Actor, ActorContext, ActorRef, ActorSystem, Child, ChildSpec, ExitReason, PrepareError, StartError,
+};
+use probe::{Do, Log, Probe, hang, hold};
+use tokio::time::Instant;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn start(system: &ActorSystem, log: &Log, spec: ChildSpec) -> ActorRef<Do> {
+    let log = log.clone();
+    system.spawn(spec, move || Probe::new(&log)).await.unwrap()
+}
+
+async fn hung(system: &ActorSystem, log: &Log, spec: ChildSpec) -> ActorRef<Do> {
+    let actor = start(system, log, spec).await;
+    let (message, hangs) = hang();
+    actor.send(message).await.unwrap();
+    hangs.await.unwrap();
+    actor
+}
+
+#[tokio::test(start_paused = true)]
+async fn actors_stop_in_reverse_order() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    for name in ["a", "b", "c"] {
+        start(&system, &log, ChildSpec::new(name)).await;
+    }
+    let b = system.whereis::<Do>("b").unwrap();
+    let report = system.shutdown(SECOND).await;
+    assert_eq!(report.stopped, ["c", "b", "a"]);
+    assert!(report.late.is_empty());
+    let order: Vec<_> = log.all().into_iter().filter(|line| line.ends_with(" stopped")).collect();
+    assert_eq!(order, ["c stopped", "b stopped", "a stopped"]);
+    assert!(matches!(b.closed().await, ExitReason::Shutdown));
+    assert!(b.try_send(Do::Stop).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_running_handler_finishes_and_queued_messages_are_dropped() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    let actor = start(&system, &log, ChildSpec::new("probe")).await;
+    let (message, is_held, go) = hold();
+    actor.send(message).await.unwrap();
+    actor.send(Do::Note(1)).await.unwrap();
+    is_held.await.unwrap();
+    let release = async {
+        tokio::time::sleep(SECOND).await;
+        go.send(()).unwrap();
+    };
+    let (report, ()) = tokio::join!(system.shutdown(10 * SECOND), release);
+    assert_eq!(report.stopped, ["probe"]);
+    let stats = actor.stats();
+    assert_eq!((stats.handled, stats.dropped, stats.failed), (1, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_has_its_own_time() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    start(&system, &log, ChildSpec::new("first")).await;
+    hung(&system, &log, ChildSpec::new("two").shutdown(2 * SECOND)).await;
+    hung(&system, &log, ChildSpec::new("three").shutdown(3 * SECOND)).await;
+    let before = Instant::now();
+    let report = system.shutdown(60 * SECOND).await;
+    assert_eq!(before.elapsed(), 5 * SECOND);
+    assert_eq!(report.stopped, ["first"]);
+    assert_eq!(report.late, ["three", "two"]);
+    assert_eq!(log.only("dropped").len(), 3, "nobody is left behind");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_holds_and_does_not_make_others_late() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    start(&system, &log, ChildSpec::new("first")).await;
+    let hung = hung(&system, &log, ChildSpec::new("hung")).await;
+    start(&system, &log, ChildSpec::new("last")).await;
+    let before = Instant::now();
+    let report = system.shutdown(SECOND).await;
+    assert!(before.elapsed() <= SECOND, "{:?}", before.elapsed());
+    assert_eq!(report.stopped, ["last", "first"]);
+    assert_eq!(report.late, ["hung"]);
+    assert!(matches!(hung.closed().await, ExitReason::Killed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_time_at_all_is_no_time_at_all() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    let actor = hung(&system, &log, ChildSpec::new("hung")).await;
+    let before = Instant::now();
+    assert_eq!(system.shutdown(Duration::ZERO).await.late, ["hung"]);
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert!(matches!(actor.closed().await, ExitReason::Killed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn endless_times_are_taken() {
+    let system = ActorSystem::new("test");
+    start(&system, &Log::default(), ChildSpec::new("probe").shutdown(Duration::MAX)).await;
+    assert_eq!(system.shutdown(Duration::MAX).await.stopped, ["probe"]);
+}
+
+/// Blocks its thread until it is told to go on.
+struct Blocks;
+
+impl Child for Blocks {}
+
+impl Actor for Blocks {
+    type Message = (mpsc::Sender<()>, mpsc::Receiver<()>);
+    type Error = std::fmt::Error;
+
+    async fn handle_message(
+        &mut self,
+        (here, go): Self::Message,
+        _: &ActorContext<Self::Message>,
+    ) -> Result<(), Self::Error> {
+        here.send(()).unwrap();
+        go.recv().unwrap();
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_actor_that_blocks_its_thread_does_not_hold_it_up() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    start(&system, &log, ChildSpec::new("first")).await;
+    let actor = system.spawn(ChildSpec::new("blocks"), || Blocks).await.unwrap();
+    let ((here, is_here), (go, may_go)) = (mpsc::channel(), mpsc::channel());
+    actor.send((here, may_go)).await.unwrap();
+    is_here.recv().unwrap();
+    let before = Instant::now();
+    let report = system.shutdown(SECOND).await;
+    assert!(before.elapsed() < SECOND, "{:?}", before.elapsed());
+    assert_eq!((report.stopped, report.late), (vec!["first".into()], vec!["blocks".into()]));
+    go.send(()).unwrap();
+    assert!(matches!(actor.closed().await, ExitReason::Killed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_starts_after_a_shutdown() {
+    let system = ActorSystem::new("test");
+    let prepared = system.prepare(ChildSpec::new("prepared")).unwrap();
+    let waits = prepared.actor_ref();
+    assert_eq!(system.shutdown(SECOND).await.stopped, Vec::<String>::new());
+
+    let log = Log::default();
+    let error = system.start(prepared, move || Probe::new(&log)).await.unwrap_err();
+    assert!(matches!(error, StartError::SystemStopped { name } if name == "prepared"));
+    assert!(matches!(waits.closed().await, ExitReason::Shutdown));
+    let error = system.prepare::<Do>(ChildSpec::new("later")).unwrap_err();
+    assert!(matches!(error, PrepareError::SystemStopped { name } if name == "later"));
+    assert!(system.actors().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_shutdown_is_over_at_once() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    hung(&system, &log, ChildSpec::new("hung")).await;
+    let before = Instant::now();
+    let second = async {
+        tokio::task::yield_now().await;
+        let report = system.shutdown(SECOND).await;
+        (report, before.elapsed())
+    };
+    let (first, (second, took)) = tokio::join!(system.shutdown(10 * SECOND), second);
+    assert_eq!(first.late, ["hung"]);
+    assert_eq!((second, took), (Default::default(), Duration::ZERO));
+    assert_eq!(system.shutdown(SECOND).await, Default::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_system_that_nobody_holds_stops() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    let first = start(&system, &log, ChildSpec::new("first")).await;
+    let second = start(&system, &log, ChildSpec::new("second")).await;
+    drop(system.clone());
+    assert_eq!(first.request(Do::Ask, SECOND).await.unwrap(), 0);
+    drop(system);
+    assert!(matches!(second.closed().await, ExitReason::Shutdown));
+    assert!(matches!(first.closed().await, ExitReason::Shutdown));
+    assert_eq!(log.only("dropped").len(), 2);
+}
