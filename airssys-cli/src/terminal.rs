@@ -55,7 +55,6 @@ impl Terminal {
     pub(crate) fn finish(&self) {
         self.progress.finish_and_clear();
     }
-
 }
 
 fn colour() -> bool {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
 use crate::bindings::{self, RequestError, SendError};
-use crate::capability::{Capabilities, Subject};
+use crate::capability::{Access, Capabilities, Denied, Subject};
 use crate::component::Component;
 use crate::dead_letters::DeadLetters;
 use crate::host::{Identity, Input, Links};
@@ -96,13 +96,13 @@ pub enum SpawnError {
         /// Why not.
         source: StartError,
     },
-    /// It is subscribed to a topic that its capabilities do not allow.
-    #[error("`{name}` is subscribed to `{pattern}`, which its capabilities do not allow")]
-    SubscriptionDenied {
+    /// It has a subscription or an input that its capabilities do not allow.
+    #[error("`{name}` is set up to do what its capabilities do not allow")]
+    Denied {
         /// The component.
         name: String,
-        /// The topics.
-        pattern: String,
+        /// What it may not do.
+        source: Denied,
     },
     /// A component needs at least one instance.
     #[error("`{name}` has no instances; it needs at least 1")]
@@ -241,7 +241,7 @@ impl ComponentHost {
                 instance: Arc::from(instance.as_str()),
                 capabilities: Arc::clone(&capabilities),
             };
-            self.subscribe(&spec, &sender, &seat.actor_ref(), &own)?;
+            self.set_up(&spec, &sender, &seat.actor_ref(), &own)?;
             blueprints.push(Arc::new(self.blueprint(&spec, sender, &seat.actor_ref(), own)));
         }
         self.register(&spec.name, endpoint, &blueprints);
@@ -378,19 +378,20 @@ impl ComponentHost {
         })
     }
 
-    fn subscribe(
+    /// Subscribes an instance from the start, and looks whether it may do what it is set up for.
+    fn set_up(
         &self,
         spec: &ComponentSpec,
         sender: &Sender,
         actor: &ActorRef<Envelope>,
         endpoint: &Arc<Endpoint>,
     ) -> Result<(), SpawnError> {
+        let denied = |source| SpawnError::Denied { name: spec.name.clone(), source };
+        if spec.input.is_some() {
+            sender.allows(&Access::Input).map_err(denied)?;
+        }
         for pattern in &spec.subscribes {
-            let subscribed = self.shared.router.subscribe(sender, pattern.clone(), actor, endpoint);
-            subscribed.map_err(|_| SpawnError::SubscriptionDenied {
-                name: spec.name.clone(),
-                pattern: pattern.to_string(),
-            })?;
+            self.shared.router.subscribe(sender, pattern.clone(), actor, endpoint).map_err(denied)?;
         }
         Ok(())
     }
@@ -431,6 +432,17 @@ impl ComponentHost {
         self.shared.router.add(name, Arc::clone(&endpoint));
         let registered = Registered { endpoint, blueprints: blueprints.to_vec() };
         self.components().insert(name.to_owned(), registered);
+    }
+
+    /// Stops a component in order and takes its name away; false if there is no such component.
+    /// Waits until its instances have ended.
+    pub async fn retire(&self, name: &str) -> bool {
+        let actors = self.actors(name);
+        self.forget(name);
+        for actor in &actors {
+            actor.closed().await;
+        }
+        !actors.is_empty()
     }
 
     fn forget(&self, name: &str) {

@@ -73,7 +73,7 @@ pub(crate) enum Mode {
 
 impl Sender {
     /// Decides, and leaves a record of a denial.
-    fn allows(&self, access: &Access<'_>) -> Result<(), Denied> {
+    pub(crate) fn allows(&self, access: &Access<'_>) -> Result<(), Denied> {
         let decision = decide(&self.subject, &self.capabilities, access);
         if let Err(denied) = &decision {
             tracing::warn!(target: "airssys::audit", instance = %self.instance, "{denied}");
@@ -188,8 +188,8 @@ impl Router {
         pattern: TopicPattern,
         subscriber: &ActorRef<Envelope>,
         endpoint: &Arc<Endpoint>,
-    ) -> Result<(), SendError> {
-        from.allows(&Access::Subscribe { pattern: &pattern }).map_err(|_| SendError::AccessDenied)?;
+    ) -> Result<(), Denied> {
+        from.allows(&Access::Subscribe { pattern: &pattern })?;
         self.broker.subscribe(pattern, subscriber.clone(), Arc::clone(endpoint));
         Ok(())
     }

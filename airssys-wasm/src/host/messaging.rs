@@ -84,7 +84,8 @@ impl Host for GuestContext {
         if !self.subscriptions.contains(&pattern) && self.subscriptions.len() as u64 >= limit {
             return Err(SendError::QuotaExceeded(format!("subscriptions: at most {limit}")));
         }
-        self.router.subscribe(&self.sender, parsed, &self.myself, &self.endpoint)?;
+        let subscribed = self.router.subscribe(&self.sender, parsed, &self.myself, &self.endpoint);
+        subscribed.map_err(|_| SendError::AccessDenied)?;
         self.subscriptions.insert(pattern);
         Ok(())
     }

@@ -56,6 +56,8 @@ pub enum Command {
     RequestAll { to: String, command: Box<Command>, times: u32 },
     /// Send a request, and give it up at once. Reply with what a second request comes to.
     RequestTwice { to: String, first: Box<Command>, second: Box<Command> },
+    /// Send a request, and panic before there is a reply.
+    AskAndPanic { to: String, command: Box<Command> },
     /// Subscribe; reply with the refusal, if it is one.
     Subscribe(String),
     /// Unsubscribe; reply with whether there was such a subscription.

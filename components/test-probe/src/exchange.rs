@@ -1,5 +1,8 @@
 //! Messages to other components.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use airssys_sdk::prelude::*;
@@ -40,6 +43,11 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
         Command::RequestTwice { to, first, second } => {
             drop(context.request::<Answer>(&to, &*first));
             request(context.request::<Answer>(&to, &*second).await)
+        }
+        Command::AskAndPanic { to, command } => {
+            let mut asked = pin!(context.request::<Answer>(&to, &*command));
+            let answered = poll_fn(|waker| Poll::Ready(asked.as_mut().poll(waker).is_ready())).await;
+            panic!("asked; answered already: {answered}");
         }
         Command::Subscribe(pattern) => {
             let subscribed = context.subscribe(&pattern);

@@ -1,0 +1,26 @@
+//! Real components in a real host.
+
+#[path = "suite/backpressure.rs"]
+mod backpressure;
+#[path = "suite/capabilities.rs"]
+mod capabilities;
+#[path = "suite/codecs.rs"]
+mod codecs;
+#[path = "suite/conservation.rs"]
+mod conservation;
+#[path = "suite/failures.rs"]
+mod failures;
+#[path = "suite/lifecycle.rs"]
+mod lifecycle;
+#[path = "suite/limits.rs"]
+mod limits;
+#[path = "suite/loading.rs"]
+mod loading;
+#[path = "suite/messaging.rs"]
+mod messaging;
+#[path = "suite/requests.rs"]
+mod requests;
+#[path = "suite/support.rs"]
+mod support;
+#[path = "suite/wasi.rs"]
+mod wasi;

@@ -1,0 +1,114 @@
+//! Full mailboxes.
+
+use airssys_rt::Overflow;
+use airssys_wasm::ComponentSpec;
+
+use crate::support::*;
+
+fn small(name: &str, overflow: Overflow) -> ComponentSpec {
+    ComponentSpec { capacity: 4, overflow, ..trusted(name) }
+}
+
+fn try_send(times: u32) -> Command {
+    Command::TrySend { to: "receiver".to_owned(), command: note("x"), times }
+}
+
+#[tokio::test]
+async fn a_full_mailbox_is_told_at_once() {
+    for overflow in [Overflow::Wait, Overflow::Reject] {
+        let host = host();
+        let prepared = host.prepare(small("receiver", overflow)).unwrap();
+        host.spawn(trusted("sender")).await.unwrap();
+        let text = host.ask("sender", try_send(9)).await.unwrap_err();
+        assert!(text.starts_with("after 4: ") && text.contains("full"), "{text}");
+        host.start(prepared).await.unwrap();
+        host.drained().await;
+        let receiver = host.summaries().into_iter().find(|summary| summary.name == "receiver").unwrap();
+        assert_eq!((receiver.received, receiver.mailbox_full, receiver.high_water), (4, 1, 4));
+        // A sender that may wait is not refused; it is just asked to come again.
+        assert_eq!(receiver.refused_total(), u64::from(overflow == Overflow::Reject));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_waits_for_room_and_nothing_is_lost() {
+    let host = host();
+    let prepared = host.prepare(small("receiver", Overflow::Wait)).unwrap();
+    host.spawn(trusted("sender")).await.unwrap();
+    let send = Command::Send { to: "receiver".to_owned(), command: note("x"), times: 500 };
+    host.tell("sender", send).await;
+    while host.actors("receiver")[0].depth() < 4 {
+        tokio::task::yield_now().await;
+    }
+    // The sender waits; it is on its message, and holds no worker.
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    assert_eq!(host.notes("receiver").await.split(' ').count(), 500);
+    assert_eq!(host.dead_letters().total(), 0);
+}
+
+#[tokio::test]
+async fn a_sender_that_waits_learns_that_its_target_has_ended() {
+    let host = host();
+    let prepared = host.prepare(small("receiver", Overflow::Wait)).unwrap();
+    host.spawn(trusted("sender")).await.unwrap();
+    let send = Command::Send { to: "receiver".to_owned(), command: note("x"), times: 5 };
+    host.tell("sender", send).await;
+    while host.actors("receiver")[0].depth() < 4 {
+        tokio::task::yield_now().await;
+    }
+    drop(prepared);
+    host.drained().await;
+    let reasons = host.reasons();
+    let rejected = reasons.iter().filter(|reason| reason.starts_with("rejected")).count();
+    assert_eq!((reasons.len(), rejected), (5, 1), "{reasons:?}");
+}
+
+#[tokio::test]
+async fn a_component_that_fills_its_own_mailbox_does_not_wait_for_itself() {
+    let host = host();
+    host.spawn(small("sender", Overflow::Wait)).await.unwrap();
+    let send = Command::Send { to: "sender".to_owned(), command: note("x"), times: 5 };
+    let error = host.try_ask("sender", send).await.unwrap_err();
+    assert!(error.to_string().contains("full"), "{error}");
+    assert_eq!(host.notes("sender").await, "x x x x");
+}
+
+#[tokio::test]
+async fn a_publication_reaches_all_who_wait_or_none() {
+    let host = host();
+    let subscribed = |spec: ComponentSpec| ComponentSpec { subscribes: vec![pattern("news")], ..spec };
+    let prepared = host.prepare(subscribed(small("slow", Overflow::Wait))).unwrap();
+    host.spawn(subscribed(trusted("fast"))).await.unwrap();
+    host.spawn(trusted("writer")).await.unwrap();
+    for number in 0..4 {
+        assert_eq!(host.publish("news", message(&note(number.to_string()))).unwrap(), 2);
+    }
+    let error = host.publish("news", message(&note("too many"))).unwrap_err();
+    assert!(error.to_string().contains("full"), "{error}");
+    // A component that publishes waits for the slow one.
+    let publish = Command::Publish { topic: "news".to_owned(), command: note("4") };
+    host.tell("writer", publish).await;
+    assert_eq!(host.notes("fast").await, "0 1 2 3");
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    assert_eq!(host.notes("fast").await, "0 1 2 3 4");
+    assert_eq!(host.notes("slow").await, "0 1 2 3 4");
+}
+
+#[tokio::test]
+async fn a_slow_subscriber_that_rejects_hurts_only_itself() {
+    let host = host();
+    let subscribed = |spec: ComponentSpec| ComponentSpec { subscribes: vec![pattern("news")], ..spec };
+    let prepared = host.prepare(subscribed(small("slow", Overflow::Reject))).unwrap();
+    host.spawn(subscribed(trusted("fast"))).await.unwrap();
+    for number in 0..6 {
+        let delivered = host.publish("news", message(&note(number.to_string()))).unwrap();
+        assert_eq!(delivered, if number < 4 { 2 } else { 1 });
+    }
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    assert_eq!(host.notes("fast").await, "0 1 2 3 4 5");
+    assert_eq!(host.notes("slow").await, "0 1 2 3");
+    assert_eq!(host.reasons(), ["the subscriber's mailbox was full"; 2]);
+}

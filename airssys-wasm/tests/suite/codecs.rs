@@ -1,0 +1,44 @@
+//! The codec prefix is read, and nothing else.
+
+use airssys_message::Codec;
+use airssys_wasm::ComponentSpec;
+
+use crate::support::*;
+
+fn bytes(codec: &str) -> Command {
+    Command::SendBytes { to: "receiver".to_owned(), codec: codec.to_owned(), bytes: 10 }
+}
+
+#[tokio::test]
+async fn a_receiver_gets_the_codecs_that_it_accepts() {
+    let host = host();
+    let accepts = vec![Codec::Json, Codec::Borsh];
+    // Not started: nothing decodes what is sent.
+    let _receiver = host.prepare(ComponentSpec { accepts, ..trusted("receiver") }).unwrap();
+    host.spawn(trusted("sender")).await.unwrap();
+    for codec in Codec::all() {
+        let answer = host.ask("sender", bytes(codec.name())).await;
+        let accepted = matches!(codec, Codec::Json | Codec::Borsh);
+        assert_eq!(answer.is_ok(), accepted, "{codec}: {answer:?}");
+        if let Err(text) = answer {
+            assert!(text.contains(codec.name()) && text.contains("json") && text.contains("borsh"), "{text}");
+        }
+    }
+    let summaries = host.summaries();
+    let receiver = summaries.iter().find(|summary| summary.name == "receiver").unwrap();
+    assert_eq!((receiver.received, receiver.refused["codec-refused"]), (2, 5));
+}
+
+#[tokio::test]
+async fn a_subscriber_that_does_not_accept_a_codec_hurts_only_itself() {
+    let host = host();
+    let news =
+        |name: &str, accepts| ComponentSpec { subscribes: vec![pattern("news")], accepts, ..trusted(name) };
+    host.spawn(news("cbor", vec![Codec::Cbor])).await.unwrap();
+    host.spawn(news("json", vec![Codec::Json])).await.unwrap();
+    assert_eq!(host.publish("news", message(&note("one"))).unwrap(), 1);
+    assert_eq!(host.notes("cbor").await, "one");
+    let letter = host.dead_letters().kept().remove(0);
+    assert_eq!(&*letter.receiver, "json");
+    assert!(letter.reason.to_string().contains("codec"), "{}", letter.reason);
+}

@@ -1,0 +1,63 @@
+//! No message is lost: each is handled, dead-lettered or refused.
+
+use airssys_rt::Overflow;
+use airssys_wasm::ComponentSpec;
+use proptest::prelude::*;
+
+use crate::support::*;
+
+fn command() -> impl Strategy<Value = Command> {
+    let names = prop_oneof![Just("a"), Just("b"), Just("c")].prop_map(str::to_owned);
+    let leaf = prop_oneof![
+        4 => Just(Command::Note("n".to_owned())),
+        1 => Just(Command::Reject("no".to_owned())),
+        1 => Just(Command::Panic("no".to_owned())),
+        1 => Just(Command::Stall),
+        2 => Just(Command::Echo("e".to_owned())),
+    ];
+    leaf.prop_recursive(2, 8, 1, move |inner| {
+        let (send, publish, request) = (names.clone(), Just("news".to_owned()), names.clone());
+        prop_oneof![
+            (send, inner.clone(), 1..20u32).prop_map(|(to, command, times)| {
+                Command::TrySend { to, command: Box::new(command), times }
+            }),
+            (publish, inner.clone())
+                .prop_map(|(topic, command)| { Command::Publish { topic, command: Box::new(command) } }),
+            (request, inner).prop_map(|(to, command)| {
+                Command::Request { to, command: Box::new(command), timeout_ms: 50 }
+            }),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_received_is_accounted_for(commands in prop::collection::vec(command(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let summaries = runtime.block_on(async {
+            let host = host();
+            for (name, overflow) in [("a", Overflow::Wait), ("b", Overflow::Reject), ("c", Overflow::Reject)] {
+                let subscribes = vec![pattern("news")];
+                let spec = ComponentSpec { capacity: 8, overflow, subscribes, ..trusted(name) };
+                host.spawn(spec).await.unwrap();
+            }
+            for (index, command) in commands.iter().enumerate() {
+                // A mailbox that rejects may refuse it: then it is not received.
+                drop(host.send(["a", "b", "c"][index % 3], message(command)).await);
+            }
+            tokio::time::timeout(SOON, host.drained()).await.expect("everything ends");
+            prop_assert_eq!(host.in_flight(), 0);
+            let kept = host.dead_letters().total();
+            Ok((host.summaries(), kept))
+        });
+        let (summaries, dead_letters) = summaries?;
+        let skipped: u64 = summaries.iter().map(|s| s.handled + s.dead_lettered).sum::<u64>()
+            - summaries.iter().map(|s| s.received).sum::<u64>();
+        // What was skipped in a publication was dead-lettered without being received.
+        let dead: u64 = summaries.iter().map(|s| s.dead_lettered).sum();
+        prop_assert_eq!(dead, dead_letters);
+        prop_assert!(skipped <= dead, "{:?}", summaries);
+    }
+}

@@ -1,0 +1,123 @@
+//! Traps, and what becomes of the messages.
+
+use std::time::Duration;
+
+use airssys_rt::{RestartPolicy, RestartStrategy, SupervisorConfig};
+use airssys_wasm::ComponentSpec;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_trap_loses_nothing_but_the_message_it_was_on() {
+    let host = host();
+    let prepared = host.prepare(trusted("probe")).unwrap();
+    host.tell("probe", Command::Note("before".to_owned())).await;
+    host.tell("probe", Command::Panic("drill".to_owned())).await;
+    host.tell("probe", Command::Note("after".to_owned())).await;
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    // The notes of the first life went with it.
+    assert_eq!(host.notes("probe").await, "after");
+    let letters = host.dead_letters().kept();
+    assert_eq!(letters.len(), 1);
+    let reason = letters[0].reason.to_string();
+    assert!(reason.starts_with("failed: panicked: drill (test-probe/src/harm.rs:"), "{reason}");
+    assert_eq!(letters[0].message, message(&Command::Panic("drill".to_owned())));
+    let summary = host.summaries().remove(0);
+    assert_eq!((summary.received, summary.handled, summary.dead_lettered, summary.restarts), (4, 3, 1, 1));
+}
+
+#[tokio::test]
+async fn every_way_to_fail_is_told_apart() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    for (command, expected) in [
+        (Command::Panic("on purpose".to_owned()), "panicked: on purpose"),
+        (Command::Exit, "called exit"),
+        (Command::Recurse, "stack"),
+        (Command::Stall, "waits for nothing"),
+        (Command::Allocate(65), "memory"),
+    ] {
+        host.tell("probe", command.clone()).await;
+        host.drained().await;
+        let reason = host.reasons().pop().expect("a dead letter");
+        assert!(reason.contains(expected), "{command:?}: {reason}");
+        // The next message finds a component that works.
+        assert_eq!(host.ask("probe", Command::Echo("ok".to_owned())).await, Ok("ok".to_owned()));
+    }
+    assert_eq!(host.summaries()[0].restarts, 5);
+}
+
+#[tokio::test]
+async fn a_component_that_fails_too_often_is_given_up() {
+    let host = host_with(SupervisorConfig {
+        max_restarts: 2,
+        within_duration: Duration::from_secs(60),
+        restart_strategy: RestartStrategy::Immediate,
+    });
+    host.spawn(trusted("probe")).await.unwrap();
+    for _ in 0..3 {
+        host.tell("probe", Command::Panic("again".to_owned())).await;
+    }
+    let failure = host.system().failed().await;
+    assert_eq!((failure.child.as_str(), failure.restarts), ("probe", 2));
+    host.drained().await;
+    assert!(host.actors("probe")[0].is_closed());
+    assert_eq!(host.dead_letters().total(), 3);
+}
+
+#[tokio::test]
+async fn a_restart_that_fails_counts_as_a_failure() {
+    let host = host_with(SupervisorConfig {
+        max_restarts: 3,
+        within_duration: Duration::from_secs(60),
+        restart_strategy: RestartStrategy::Immediate,
+    });
+    let config = vec![setting("panic-after-restart", "yes")];
+    host.spawn(ComponentSpec { config, ..trusted("probe") }).await.unwrap();
+    host.tell("probe", Command::Panic("first".to_owned())).await;
+    host.tell("probe", Command::Note("behind".to_owned())).await;
+    let failure = host.system().failed().await;
+    assert_eq!(failure.child, "probe");
+    host.drained().await;
+    let reasons = host.reasons();
+    assert_eq!(reasons.last().unwrap(), "the receiver stopped before it came to the message");
+}
+
+#[tokio::test]
+async fn a_temporary_component_is_not_restarted() {
+    let host = host();
+    host.spawn(ComponentSpec { restart: RestartPolicy::Temporary, ..trusted("probe") }).await.unwrap();
+    let actor = host.actors("probe").remove(0);
+    host.tell("probe", Command::Panic("only once".to_owned())).await;
+    let reason = actor.closed().await.to_string();
+    assert!(reason.contains("only once"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_is_over_in_time_whatever_the_guests_do() {
+    let host = host();
+    host.spawn(trusted("good")).await.unwrap();
+    host.spawn(ComponentSpec::new("spins", waiter())).await.unwrap();
+    host.tell("spins", Command::Spin).await;
+    while host.actors("spins")[0].depth() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let deadline = Duration::from_millis(300);
+    let report = tokio::time::timeout(SOON, host.system().shutdown(deadline)).await.unwrap();
+    assert_eq!(report.late, ["spins"]);
+    assert!(report.stopped.contains(&"good".to_owned()), "{report:?}");
+    host.drained().await;
+}
+
+#[tokio::test]
+async fn dead_letters_are_counted_by_reason() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    for reason in ["bad", "worse", "bad"] {
+        host.tell("probe", Command::Reject(reason.to_owned())).await;
+    }
+    host.drained().await;
+    let counts: Vec<_> = host.dead_letters().counts().into_iter().map(|c| (c.reason, c.count)).collect();
+    assert_eq!(counts, [("rejected: bad".to_owned(), 2), ("rejected: worse".to_owned(), 1)]);
+}

@@ -1,0 +1,112 @@
+//! How components begin and end.
+
+use airssys_rt::{ExitReason, RestartPolicy};
+use airssys_wasm::{ComponentSpec, Health, SpawnError};
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_component_knows_who_it_is() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    assert_eq!(host.ask("probe", Command::Identity).await, Ok("test probe 0".to_owned()));
+    host.tell("probe", Command::Panic("once".to_owned())).await;
+    assert_eq!(host.ask("probe", Command::Identity).await, Ok("test probe 1".to_owned()));
+}
+
+#[tokio::test]
+async fn a_component_that_refuses_to_start_says_why() {
+    let host = host();
+    for (setting, expected) in [
+        (setting("refuse", "no stock"), "no stock"),
+        (setting("unhealthy", "no database"), "no database"),
+        (setting("panic", "bad luck"), "panicked: bad luck"),
+    ] {
+        let spec = ComponentSpec { config: vec![setting], ..trusted("probe") };
+        let error = host.spawn(spec).await.unwrap_err();
+        assert!(matches!(error, SpawnError::Start { .. }), "{error:?}");
+        let text = causes(&error);
+        assert!(text.contains(expected), "{text}");
+        // Its name is free again.
+        assert!(host.actors("probe").is_empty());
+    }
+    host.spawn(trusted("probe")).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_operator_can_ask_how_a_component_is() {
+    let host = host();
+    let degraded = ComponentSpec { config: vec![setting("degraded", "slow disk")], ..trusted("slow") };
+    host.spawn(degraded).await.unwrap();
+    host.spawn(ComponentSpec { instances: 2, ..trusted("pool") }).await.unwrap();
+    let slow = host.health("slow").await;
+    assert_eq!(slow, [("slow".to_owned(), Some(Health::Degraded("slow disk".to_owned())))]);
+    let healthy = |name: &str| (name.to_owned(), Some(Health::Healthy));
+    assert_eq!(host.health("pool").await, [healthy("pool/1"), healthy("pool/2")]);
+    assert!(host.health("nobody").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_component_is_told_before_it_is_stopped_and_not_after_a_trap() {
+    let log = Log::capture();
+    let host = host();
+    let spec = |name: &str, note: &str| ComponentSpec {
+        config: vec![setting("shutdown-note", note)],
+        restart: RestartPolicy::Temporary,
+        ..trusted(name)
+    };
+    host.spawn(spec("orderly", "closing orderly")).await.unwrap();
+    host.spawn(spec("broken", "closing broken")).await.unwrap();
+    host.tell("broken", Command::Panic("oh".to_owned())).await;
+    host.drained().await;
+    let report = host.system().shutdown(SOON).await;
+    assert!(report.late.is_empty(), "{report:?}");
+    assert!(log.text().contains("closing orderly"), "{}", log.text());
+    assert!(!log.text().contains("closing broken"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_component_that_stops_itself_ends_normally() {
+    let host = host();
+    let transient = ComponentSpec { restart: RestartPolicy::Transient, ..trusted("feed") };
+    host.spawn(transient).await.unwrap();
+    let actor = host.actors("feed").remove(0);
+    host.tell("feed", Command::Stop).await;
+    assert!(matches!(actor.closed().await, ExitReason::Normal));
+    let error = host.try_ask("feed", Command::Notes).await.unwrap_err();
+    assert!(error.to_string().contains("has stopped"), "{error}");
+}
+
+#[tokio::test]
+async fn messages_sent_before_the_start_are_handled_after_it() {
+    let host = host();
+    let prepared = host.prepare(trusted("late")).unwrap();
+    host.tell("late", Command::Note("early".to_owned())).await;
+    assert_eq!(host.in_flight(), 1);
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    assert_eq!(host.notes("late").await, "early");
+}
+
+#[tokio::test]
+async fn names_are_had_once() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    let error = host.spawn(trusted("probe")).await.unwrap_err();
+    assert!(matches!(error, SpawnError::Prepare { .. }), "{error:?}");
+    let none = ComponentSpec { instances: 0, ..trusted("none") };
+    assert!(matches!(host.spawn(none).await, Err(SpawnError::NoInstances { .. })));
+    // The first is as it was.
+    assert_eq!(host.ask("probe", Command::Echo("here".to_owned())).await, Ok("here".to_owned()));
+}
+
+/// An error with what led to it.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

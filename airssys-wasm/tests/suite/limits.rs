@@ -1,0 +1,136 @@
+//! Every limit is enforced.
+
+use std::time::Duration;
+
+use airssys_wasm::{ComponentSpec, Limits};
+
+use crate::support::*;
+
+fn limited(name: &str, limits: Limits) -> ComponentSpec {
+    ComponentSpec { limits, ..trusted(name) }
+}
+
+#[tokio::test]
+async fn memory() {
+    let host = host();
+    let memory_bytes = 8 << 20;
+    host.spawn(limited("probe", Limits { memory_bytes, ..Limits::default() })).await.unwrap();
+    assert_eq!(host.ask("probe", Command::Allocate(2)).await.unwrap(), "1 kept");
+    assert_eq!(host.ask("probe", Command::Allocate(2)).await.unwrap(), "2 kept");
+    host.tell("probe", Command::Allocate(6)).await;
+    host.drained().await;
+    assert!(host.reasons()[0].contains("8388608 bytes"), "{:?}", host.reasons());
+    assert_eq!(host.ask("probe", Command::Allocate(2)).await.unwrap(), "1 kept");
+}
+
+#[tokio::test]
+async fn memory_that_a_component_begins_with() {
+    let host = host();
+    let error = host.spawn(limited("probe", Limits { memory_bytes: 64 << 10, ..Limits::default() })).await;
+    assert!(error.is_err());
+}
+
+#[tokio::test]
+async fn table_elements() {
+    let host = host();
+    let error = host.spawn(limited("probe", Limits { table_elements: 1, ..Limits::default() })).await;
+    assert!(error.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn execution_time() {
+    let host = host();
+    let limits = Limits { execution_time: Duration::from_millis(50), ..Limits::default() };
+    host.spawn(limited("direct", limits.clone())).await.unwrap();
+    host.spawn(ComponentSpec { limits, ..ComponentSpec::new("fiber", waiter()) }).await.unwrap();
+    for name in ["direct", "fiber"] {
+        host.tell(name, Command::Spin).await;
+        host.tell(name, Command::Echo("next".to_owned())).await;
+    }
+    host.drained().await;
+    let reason = "failed: ran longer than its limit of 50 ms (execution_time)";
+    assert_eq!(host.reasons(), [reason; 2]);
+    assert_eq!(host.ask("direct", Command::Echo("ok".to_owned())).await.unwrap(), "ok");
+}
+
+#[tokio::test]
+async fn waiting_is_not_execution_time() {
+    let host = host();
+    let limits = Limits { execution_time: Duration::from_millis(100), ..Limits::default() };
+    let fiber = ComponentSpec { limits: limits.clone(), ..ComponentSpec::new("fiber", waiter()) };
+    host.spawn(fiber).await.unwrap();
+    assert_eq!(host.ask("fiber", Command::Sleep(400)).await.unwrap(), "slept");
+    // Nor is the time that a request takes.
+    host.spawn(limited("direct", limits)).await.unwrap();
+    let command = Box::new(Command::Sleep(400));
+    let request = Command::Request { to: "fiber".to_owned(), command, timeout_ms: 20_000 };
+    assert_eq!(host.ask("direct", request).await.unwrap(), "slept");
+    assert_eq!(host.dead_letters().total(), 0);
+}
+
+#[tokio::test]
+async fn execution_time_is_for_each_message() {
+    let host = host();
+    let limits = Limits { execution_time: Duration::from_millis(400), ..Limits::default() };
+    host.spawn(limited("probe", limits)).await.unwrap();
+    for _ in 0..12 {
+        assert_eq!(host.ask("probe", Command::Work(60)).await.unwrap(), "worked");
+    }
+}
+
+#[tokio::test]
+async fn message_size() {
+    let host = host();
+    let limits = Limits { message_size_bytes: 1_000, ..Limits::default() };
+    host.spawn(limited("receiver", limits)).await.unwrap();
+    host.spawn(trusted("sender")).await.unwrap();
+    let bytes = |bytes| Command::SendBytes { to: "receiver".to_owned(), codec: "cbor".to_owned(), bytes };
+    // One byte is the codec's prefix.
+    host.ask("sender", bytes(999)).await.unwrap();
+    let text = host.ask("sender", bytes(1_000)).await.unwrap_err();
+    assert!(text.contains("1001") && text.contains("1000"), "{text}");
+    host.drained().await;
+    let summaries = host.summaries();
+    let receiver = summaries.iter().find(|summary| summary.name == "receiver").unwrap();
+    assert_eq!((receiver.received, receiver.refused["message-too-large"]), (1, 1));
+    // A subscriber that takes less hurts only itself.
+    let limits = Limits { message_size_bytes: 100, ..Limits::default() };
+    let small = ComponentSpec { subscribes: vec![pattern("news")], ..limited("small", limits) };
+    host.spawn(small).await.unwrap();
+    assert_eq!(host.publish("news", message(&note("x".repeat(200)))).unwrap(), 0);
+    assert!(host.reasons().pop().unwrap().contains("limit of 100"));
+}
+
+#[tokio::test]
+async fn routes() {
+    let host = host();
+    host.spawn(limited("probe", Limits { routes: 10, ..Limits::default() })).await.unwrap();
+    assert_eq!(host.ask("probe", Command::ResolveMany(10)).await.unwrap(), "resolved 10");
+    let text = host.ask("probe", Command::ResolveMany(11)).await.unwrap_err();
+    assert!(text.starts_with("at 11: ") && text.contains("routes"), "{text}");
+}
+
+#[tokio::test]
+async fn subscriptions() {
+    let host = host();
+    host.spawn(limited("probe", Limits { subscriptions: 2, ..Limits::default() })).await.unwrap();
+    for topic in ["a", "b", "a"] {
+        host.ask("probe", Command::Subscribe(topic.to_owned())).await.unwrap();
+    }
+    let text = host.ask("probe", Command::Subscribe("c".to_owned())).await.unwrap_err();
+    assert!(text.contains("subscriptions"), "{text}");
+    host.ask("probe", Command::Unsubscribe("a".to_owned())).await.unwrap();
+    host.ask("probe", Command::Subscribe("c".to_owned())).await.unwrap();
+}
+
+#[tokio::test]
+async fn log_lines() {
+    let log = Log::capture();
+    let host = host();
+    host.spawn(limited("probe", Limits { log_line_bytes: 50, ..Limits::default() })).await.unwrap();
+    host.tell("probe", Command::Say("é".repeat(100))).await;
+    host.drained().await;
+    let text = log.text();
+    let line = text.lines().find(|line| line.contains("log é")).expect("the log line");
+    assert!(line.contains("bytes more") && !line.contains(&"é".repeat(30)), "{line}");
+}

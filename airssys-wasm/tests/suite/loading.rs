@@ -1,0 +1,80 @@
+//! What is loaded, from where, and what is refused.
+
+use airssys_wasm::{Component, Engine, EngineConfig, LoadError, builder};
+
+use crate::support::*;
+
+fn load(bytes: &[u8]) -> LoadError {
+    Component::new(engine(), bytes).unwrap_err()
+}
+
+fn text(error: &LoadError) -> String {
+    error.to_string()
+}
+
+#[test]
+fn what_is_no_component_is_refused_with_what_it_seems_to_be() {
+    assert!(text(&load(b"")).contains("does not begin"));
+    assert!(text(&load(b"#!/bin/sh\n")).contains("does not begin"));
+    assert!(text(&load(b"\0asm\x01\0\0\0")).contains("core module"));
+    let file = builder::build(&folder("test-probe"), |_| {}).unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    for end in [9, 100, whole.len() / 2, whole.len() - 1] {
+        assert!(matches!(load(&whole[..end]), LoadError::Invalid { .. }), "{end} bytes");
+    }
+    let absent = Component::load(engine(), &folder("no-such").join("x.wasm")).unwrap_err();
+    assert!(matches!(absent, LoadError::Read { .. }));
+}
+
+#[test]
+fn a_component_with_flipped_bytes_loads_or_is_refused_but_never_panics() {
+    let file = builder::build(&folder("test-waiter"), |_| {}).unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    // The beginning holds the types, imports and sections, which are looked at before any code.
+    for place in (8..2_000.min(whole.len())).step_by(37) {
+        let mut damaged = whole.clone();
+        damaged[place] ^= 0xff;
+        drop(Component::new(engine(), &damaged));
+    }
+}
+
+#[test]
+fn what_a_component_lacks_is_named() {
+    let nothing = load(b"(component)");
+    let LoadError::MissingExports(missing) = &nothing else { panic!("{nothing:?}") };
+    assert_eq!(missing.len(), 5);
+    assert!(text(&nothing).contains("airssys:component/handler@0.1.0#handle-message"), "{nothing}");
+}
+
+#[test]
+fn what_the_host_lacks_is_named() {
+    let foreign = br#"(component
+        (import "acme:bank/vault@1.0.0" (instance (export "open" (func))))
+        (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#;
+    let error = load(foreign);
+    let LoadError::UnknownImports(unknown) = &error else { panic!("{error:?}") };
+    assert_eq!(unknown, &["acme:bank/vault@1.0.0#open", "wasi:http/types@0.2.0#f"]);
+}
+
+#[test]
+fn an_import_in_another_shape_is_refused() {
+    let other = br#"(component
+        (import "airssys:component/clock@0.1.0" (instance (export "now-ms" (func (result string))))))"#;
+    let error = load(other);
+    assert!(matches!(error, LoadError::ImportMismatch(_) | LoadError::MissingExports(_)), "{error:?}");
+}
+
+#[test]
+fn a_component_is_compiled_once() {
+    let folder_ = tempfile::tempdir().unwrap();
+    let file = builder::build(&folder("test-waiter"), |_| {}).unwrap();
+    let use_of_cache = || {
+        let cache_dir = Some(folder_.path().to_owned());
+        let engine = Engine::new(EngineConfig { cache_dir, max_instances: 10 }).unwrap();
+        Component::load(&engine, &file).unwrap();
+        let cache = engine.cache_use();
+        (cache.hits > 0, cache.misses > 0)
+    };
+    assert_eq!(use_of_cache(), (false, true));
+    assert_eq!(use_of_cache(), (true, false));
+}

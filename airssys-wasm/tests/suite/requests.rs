@@ -1,0 +1,178 @@
+//! Requests and what comes of them.
+
+use std::time::Duration;
+
+use airssys_message::Codec;
+use airssys_rt::RestartPolicy;
+use airssys_wasm::{CallError, ComponentSpec, Limits};
+
+use crate::support::*;
+
+/// A host with a component that asks and one that is asked.
+async fn pair() -> airssys_wasm::ComponentHost {
+    let host = host();
+    host.spawn(trusted("asked")).await.unwrap();
+    host.spawn(trusted("asks")).await.unwrap();
+    host
+}
+
+fn request(command: Command) -> Command {
+    Command::Request { to: "asked".to_owned(), command: Box::new(command), timeout_ms: 20_000 }
+}
+
+#[tokio::test]
+async fn a_request_is_answered_with_the_handlers_reply() {
+    let host = pair().await;
+    let reply = host.ask("asks", request(Command::Echo("hello".to_owned()))).await;
+    assert_eq!(reply, Ok("hello".to_owned()));
+}
+
+#[tokio::test]
+async fn a_rejection_is_answered_with_its_reason_and_kept() {
+    let host = pair().await;
+    let reply = host.ask("asks", request(Command::Reject("no such order".to_owned()))).await;
+    assert!(reply.unwrap_err().contains("no such order"));
+    assert_eq!(host.reasons(), ["rejected: no such order"]);
+}
+
+#[tokio::test]
+async fn a_target_that_fails_answers_at_once() {
+    let host = pair().await;
+    let began = std::time::Instant::now();
+    let reply = host.ask("asks", request(Command::Panic("no".to_owned()))).await;
+    // The request's own time is 20 s; this is no measurement, but tells at once from at the end.
+    assert!(began.elapsed() < Duration::from_secs(15));
+    let text = reply.unwrap_err();
+    assert!(text.contains("failed"), "{text}");
+    assert_eq!(host.ask("asked", Command::Identity).await.unwrap(), "test asked 1");
+}
+
+#[tokio::test]
+async fn a_target_that_has_ended_answers_at_once() {
+    let host = host();
+    host.spawn(ComponentSpec { restart: RestartPolicy::Temporary, ..trusted("asked") }).await.unwrap();
+    host.spawn(trusted("asks")).await.unwrap();
+    let actor = host.actors("asked").remove(0);
+    host.tell("asked", Command::Stop).await;
+    actor.closed().await;
+    let text = host.ask("asks", request(Command::Notes)).await.unwrap_err();
+    assert!(text.contains("ended") || text.contains("stopped"), "{text}");
+}
+
+#[tokio::test]
+async fn what_waits_in_the_mailbox_of_a_target_that_ends_is_answered() {
+    let host = host();
+    let prepared =
+        host.prepare(ComponentSpec { restart: RestartPolicy::Temporary, ..trusted("asked") }).unwrap();
+    host.spawn(trusted("asks")).await.unwrap();
+    let asked = host.ask("asks", request(Command::Notes));
+    let end = async {
+        while host.actors("asked")[0].depth() == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(prepared);
+    };
+    let (reply, ()) = tokio::join!(asked, end);
+    assert!(reply.is_err(), "{reply:?}");
+    assert_eq!(host.reasons(), ["the receiver stopped before it came to the message"]);
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_answers_times_out_and_a_late_reply_is_dropped() {
+    let host = host();
+    let prepared = host.prepare(trusted("asked")).unwrap();
+    host.spawn(trusted("asks")).await.unwrap();
+    let command = Box::new(Command::Echo("late".to_owned()));
+    let reply = host.ask("asks", Command::Request { to: "asked".to_owned(), command, timeout_ms: 30 }).await;
+    let text = reply.unwrap_err();
+    assert!(text.contains("30 ms") || text.contains("time"), "{text}");
+    // Now it is answered, too late.
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    assert_eq!(host.ask("asks", request(Command::Echo("next".to_owned()))).await.unwrap(), "next");
+}
+
+#[tokio::test]
+async fn a_request_that_was_given_up_does_not_disturb_the_next() {
+    let host = pair().await;
+    let (first, second) = (note("given up"), Box::new(Command::Echo("second".to_owned())));
+    let reply = host.ask("asks", Command::RequestTwice { to: "asked".to_owned(), first, second }).await;
+    assert_eq!(reply, Ok("second".to_owned()));
+    host.drained().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_requests_are_under_way_at_once() {
+    let host = pair().await;
+    let command = Box::new(Command::Echo("x".to_owned()));
+    let all = Command::RequestAll { to: "asked".to_owned(), command, times: 64 };
+    for _ in 0..20 {
+        assert_eq!(host.ask("asks", all.clone()).await, Ok("64 replies".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn requests_under_way_are_limited() {
+    let host = host();
+    let limits = Limits { concurrent_requests: 4, ..Limits::default() };
+    host.spawn(trusted("asked")).await.unwrap();
+    host.spawn(ComponentSpec { limits, ..trusted("asks") }).await.unwrap();
+    let all = |times| {
+        let command = Box::new(Command::Echo("x".to_owned()));
+        Command::RequestAll { to: "asked".to_owned(), command, times }
+    };
+    assert_eq!(host.ask("asks", all(4)).await, Ok("4 replies".to_owned()));
+    assert!(host.ask("asks", all(5)).await.is_err());
+    host.drained().await;
+    assert_eq!(host.ask("asks", all(4)).await, Ok("4 replies".to_owned()));
+}
+
+#[tokio::test]
+async fn a_reply_has_to_suit_who_asked() {
+    let host = host();
+    let limits = Limits { message_size_bytes: 1_000, ..Limits::default() };
+    host.spawn(trusted("asked")).await.unwrap();
+    host.spawn(ComponentSpec { limits, ..trusted("asks") }).await.unwrap();
+    let large = host.ask("asks", request(Command::Large(2_000))).await.unwrap_err();
+    assert!(large.contains("1000 bytes") || large.contains("1000"), "{large}");
+    let json = host.ask("asks", request(Command::ReplyIn("json".to_owned()))).await.unwrap_err();
+    assert!(json.contains("json"), "{json}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_from_outside_times_out() {
+    let host = host();
+    let _prepared = host.prepare(trusted("slow")).unwrap();
+    let timeout = Duration::from_secs(3);
+    let error = host.request("slow", message(&Command::Notes), timeout).await.unwrap_err();
+    assert!(matches!(error, CallError::TimedOut { .. }), "{error:?}");
+    let error = host.request("absent", message(&Command::Notes), timeout).await.unwrap_err();
+    assert!(matches!(error, CallError::Refused { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_requester_that_restarts_gets_no_callback_of_its_former_life() {
+    let host = host();
+    let prepared = host.prepare(trusted("asked")).unwrap();
+    host.spawn(trusted("asks")).await.unwrap();
+    let command = Box::new(Command::Echo("former".to_owned()));
+    host.tell("asks", Command::AskAndPanic { to: "asked".to_owned(), command }).await;
+    assert_eq!(host.ask("asks", Command::Identity).await.unwrap(), "test asks 1");
+    assert_eq!(host.actors("asked")[0].depth(), 1);
+    // The reply to the former life's request comes now; nobody is there for it.
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    assert_eq!(host.ask("asks", request(Command::Echo("next".to_owned()))).await.unwrap(), "next");
+    assert_eq!(host.ask("asks", Command::Identity).await.unwrap(), "test asks 1");
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_refused() {
+    let host = pair().await;
+    for (body, expected) in
+        [(Vec::new(), "empty"), (b"{}".to_vec(), "0x7b"), (Codec::Json.message(b"{}"), "json")]
+    {
+        let error = host.request("asked", body, SOON).await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
