@@ -149,6 +149,19 @@ async fn an_actor_that_blocks_its_thread_does_not_hold_it_up() {
     assert!(matches!(actor.closed().await, ExitReason::Killed));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_aborted_is_gone_when_it_is_over() {
+    for _ in 0..50 {
+        let system = ActorSystem::new("test");
+        let log = Log::default();
+        for name in ["a", "b", "c"] {
+            hung(&system, &log, ChildSpec::new(name).shutdown(Duration::ZERO)).await;
+        }
+        assert_eq!(system.shutdown(10 * SECOND).await.late, ["c", "b", "a"]);
+        assert_eq!(log.only("dropped").len(), 3);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_starts_after_a_shutdown() {
     let system = ActorSystem::new("test");
