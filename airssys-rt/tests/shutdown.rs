@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use airssys_rt::{
-    Actor, ActorContext, ActorRef, ActorSystem, Child, ChildSpec, ExitReason, PrepareError, StartError,
+    Actor, ActorContext, ActorRef, ActorSystem, Child, ChildSpec, ExitReason, PrepareError, RestartStrategy,
+    StartError, SupervisorConfig,
 };
 use probe::{Do, Log, Probe, hang, hold};
 use tokio::time::Instant;
@@ -81,15 +82,19 @@ async fn each_has_its_own_time() {
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_holds_and_does_not_make_others_late() {
-    let system = ActorSystem::new("test");
+    let restart_strategy = RestartStrategy::Fixed { delay: 3600 * SECOND };
+    let config = SupervisorConfig { restart_strategy, ..SupervisorConfig::default() };
+    let system = ActorSystem::builder("test").supervisor(config).build();
     let log = Log::default();
     start(&system, &log, ChildSpec::new("first")).await;
+    let restarts = start(&system, &log, ChildSpec::new("restarts")).await;
+    restarts.send(Do::Fail).await.unwrap();
     let hung = hung(&system, &log, ChildSpec::new("hung")).await;
     start(&system, &log, ChildSpec::new("last")).await;
     let before = Instant::now();
     let report = system.shutdown(SECOND).await;
     assert!(before.elapsed() <= SECOND, "{:?}", before.elapsed());
-    assert_eq!(report.stopped, ["last", "first"]);
+    assert_eq!(report.stopped, ["last", "restarts", "first"]);
     assert_eq!(report.late, ["hung"]);
     assert!(matches!(hung.closed().await, ExitReason::Killed));
 }

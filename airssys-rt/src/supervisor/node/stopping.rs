@@ -41,13 +41,8 @@ impl SupervisorNode {
     pub(super) async fn stop_all(&mut self, limit: Option<Limit>) -> ShutdownReport {
         let mut report = ShutdownReport::default();
         while let Some((&child, entry)) = self.children.last_key_value() {
-            if entry.task.is_none() {
-                // It waits for a restart that will not come.
-                self.stopped(child, ExitReason::Shutdown, &mut report);
-                continue;
-            }
-            entry.place.cell.stop(StopRequest::Shutdown);
             let own = later(Instant::now(), entry.shutdown);
+            self.ask_to_stop(child, &mut report);
             match &limit {
                 Some(limit) if limit.in_order < own => {
                     self.join_until(limit.in_order, Some(child), &mut report).await;
@@ -62,8 +57,8 @@ impl SupervisorNode {
             }
         }
         if let Some(limit) = &limit {
-            for entry in self.children.values() {
-                entry.place.cell.stop(StopRequest::Shutdown);
+            for child in self.children.keys().rev().copied().collect::<Vec<_>>() {
+                self.ask_to_stop(child, &mut report);
             }
             self.join_until(limit.together, None, &mut report).await;
         }
@@ -99,6 +94,15 @@ impl SupervisorNode {
                 }
                 () = &mut passed => return,
             }
+        }
+    }
+
+    fn ask_to_stop(&mut self, child: u64, report: &mut ShutdownReport) {
+        match self.children.get(&child) {
+            // It waits for a restart that will not come.
+            Some(entry) if entry.task.is_none() => self.stopped(child, ExitReason::Shutdown, report),
+            Some(entry) => entry.place.cell.stop(StopRequest::Shutdown),
+            None => {}
         }
     }
 
