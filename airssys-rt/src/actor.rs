@@ -26,7 +26,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// | fails in `post_start` | yes | yes | no | yes | yes |
 /// | fails in `pre_start` | yes | no | no | no | no |
 /// | fails in `pre_stop` | yes | yes | yes | yes | yes |
-/// | is aborted: out of time for its stop | yes | cut off where it is | | | |
+/// | is aborted: out of time for its stop | yes | cut off where it next waits | | | |
 ///
 /// So `pre_stop` and `post_stop` each run exactly once, whatever ended the incarnation, once
 /// `pre_start` has succeeded, unless the incarnation is aborted.

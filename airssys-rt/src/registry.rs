@@ -51,7 +51,7 @@ impl Registry {
     /// name free.
     pub(crate) fn retire(&self, cell: &dyn AnyCell, reason: ExitReason) {
         cell.close();
-        self.actors.remove_if(cell.name(), |_, found| found.id() == cell.id());
+        self.actors.remove(cell.name());
         cell.announce(reason);
     }
 

@@ -72,7 +72,7 @@ pub struct SupervisorConfig {
     /// supervisor gives up.
     pub max_restarts: u32,
     /// The time over which restarts are counted. A child that has lived for as long starts its
-    /// delays anew.
+    /// delays anew. If it is zero, no restart counts and no child's delay grows.
     pub within_duration: Duration,
     /// How long to wait before each restart.
     pub restart_strategy: RestartStrategy,

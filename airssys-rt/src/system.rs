@@ -24,7 +24,8 @@ const COMMANDS: usize = 64;
 /// A set of actors under one supervisor, which restarts each on its own.
 ///
 /// Cheap to clone: the clones are one system. When the last is dropped without a
-/// [`shutdown`](Self::shutdown), the actors are stopped in order, in the background.
+/// [`shutdown`](Self::shutdown), the actors are stopped in order, in the background; an actor that
+/// holds one keeps the system alive.
 #[derive(Clone)]
 pub struct ActorSystem {
     shared: Arc<Shared>,

@@ -161,6 +161,53 @@ async fn a_waiter_that_gives_up_passes_its_turn_on() {
     }
 }
 
+/// Each of these waits in a task of its own, so that only a wake-up gets it any further.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_woken_whatever_those_before_do() {
+    let (_system, _prepared, actor) = prepare(1, Overflow::Wait);
+    let room = || {
+        let actor = actor.clone();
+        tokio::spawn(async move { actor.room().await })
+    };
+    let permit = actor.try_reserve().unwrap();
+    let waiters = [room(), room(), room()];
+    tokio::task::yield_now().await;
+    drop(permit);
+    for waiter in waiters {
+        // None of them uses the room.
+        tokio::time::timeout(SECOND, waiter).await.expect("is woken").unwrap();
+    }
+
+    let permit = actor.try_reserve().unwrap();
+    let mut first = Box::pin(actor.room());
+    let mut second = Box::pin(actor.room());
+    assert!(first.as_mut().now_or_never().is_none());
+    assert!(second.as_mut().now_or_never().is_none());
+    let third = room();
+    tokio::task::yield_now().await;
+    drop(permit);
+    // The first hears of the room and so the second is woken, but gives up instead.
+    first.now_or_never().unwrap();
+    drop(second);
+    tokio::time::timeout(SECOND, third).await.expect("is woken").unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_gets_ahead_of_who_waits_to_send() {
+    let (_system, _prepared, actor) = prepare(1, Overflow::Wait);
+    let permit = actor.try_reserve().unwrap();
+    let mut room = Box::pin(actor.room());
+    assert!(room.as_mut().now_or_never().is_none());
+    let mut waits = Box::pin(actor.send(Do::Note(1)));
+    assert!(waits.as_mut().now_or_never().is_none());
+    drop(permit);
+    room.now_or_never().unwrap();
+    // There is room, which the first did not use: it is for the second, not for a third.
+    assert!(actor.send(Do::Note(2)).now_or_never().is_none());
+    waits.now_or_never().unwrap().unwrap();
+    assert_eq!(actor.stats().depth, 1);
+}
+
 /// Several tasks that wait for room and then try share one slot: each gets its turn.
 #[tokio::test(start_paused = true)]
 async fn room_is_fair() {

@@ -8,7 +8,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use airssys_rt::{
-    Actor, ActorContext, ActorRef, ActorSystem, Child, ChildSpec, ExitReason, PrepareError, StartError,
+    Actor, ActorContext, ActorRef, ActorSystem, Child, ChildSpec, ExitReason, PrepareError, RestartStrategy,
+    StartError, SupervisorConfig,
 };
 use probe::{Do, Log, Probe, hang, hold};
 use tokio::time::Instant;
@@ -81,15 +82,19 @@ async fn each_has_its_own_time() {
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_holds_and_does_not_make_others_late() {
-    let system = ActorSystem::new("test");
+    let restart_strategy = RestartStrategy::Fixed { delay: 3600 * SECOND };
+    let config = SupervisorConfig { restart_strategy, ..SupervisorConfig::default() };
+    let system = ActorSystem::builder("test").supervisor(config).build();
     let log = Log::default();
     start(&system, &log, ChildSpec::new("first")).await;
+    let restarts = start(&system, &log, ChildSpec::new("restarts")).await;
+    restarts.send(Do::Fail).await.unwrap();
     let hung = hung(&system, &log, ChildSpec::new("hung")).await;
     start(&system, &log, ChildSpec::new("last")).await;
     let before = Instant::now();
     let report = system.shutdown(SECOND).await;
     assert!(before.elapsed() <= SECOND, "{:?}", before.elapsed());
-    assert_eq!(report.stopped, ["last", "first"]);
+    assert_eq!(report.stopped, ["last", "restarts", "first"]);
     assert_eq!(report.late, ["hung"]);
     assert!(matches!(hung.closed().await, ExitReason::Killed));
 }
@@ -137,16 +142,29 @@ async fn an_actor_that_blocks_its_thread_does_not_hold_it_up() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     start(&system, &log, ChildSpec::new("first")).await;
-    let actor = system.spawn(ChildSpec::new("blocks"), || Blocks).await.unwrap();
+    let actor = system.spawn(ChildSpec::new("blocks").shutdown(SECOND / 10), || Blocks).await.unwrap();
     let ((here, is_here), (go, may_go)) = (mpsc::channel(), mpsc::channel());
     actor.send((here, may_go)).await.unwrap();
     is_here.recv().unwrap();
     let before = Instant::now();
-    let report = system.shutdown(SECOND).await;
-    assert!(before.elapsed() < SECOND, "{:?}", before.elapsed());
+    let report = system.shutdown(60 * SECOND).await;
+    assert!(before.elapsed() < 30 * SECOND, "{:?}", before.elapsed());
     assert_eq!((report.stopped, report.late), (vec!["first".into()], vec!["blocks".into()]));
     go.send(()).unwrap();
     assert!(matches!(actor.closed().await, ExitReason::Killed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_aborted_is_gone_when_it_is_over() {
+    for _ in 0..50 {
+        let system = ActorSystem::new("test");
+        let log = Log::default();
+        for name in ["a", "b", "c"] {
+            hung(&system, &log, ChildSpec::new(name).shutdown(Duration::ZERO)).await;
+        }
+        assert_eq!(system.shutdown(10 * SECOND).await.late, ["c", "b", "a"]);
+        assert_eq!(log.only("dropped").len(), 3);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,8 +7,8 @@ mod probe;
 use std::time::Duration;
 
 use airssys_rt::{
-    ActorRef, ActorState, ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy,
-    SupervisorConfig,
+    Actor, ActorContext, ActorRef, ActorState, ActorSystem, BoxError, Child, ChildContext, ChildSpec,
+    ExitReason, RestartPolicy, RestartStrategy, SupervisorConfig,
 };
 use probe::{Do, Log, Probe};
 use tokio::time::Instant;
@@ -157,6 +157,40 @@ async fn a_child_that_waits_for_its_restart_holds_nobody_up() {
     assert_eq!(report.stopped, ["other", "waits"]);
     assert!(matches!(waits.closed().await, ExitReason::Shutdown));
     assert_eq!(waits.stats().dropped, 1);
+}
+
+/// Stops itself in its last hook, when that means nothing any more.
+struct StopsLate(Log);
+
+impl Child for StopsLate {
+    async fn post_stop(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        context.stop_self();
+        Ok(())
+    }
+}
+
+impl Actor for StopsLate {
+    type Message = u32;
+    type Error = std::fmt::Error;
+
+    async fn handle_message(&mut self, number: u32, context: &ActorContext<u32>) -> Result<(), Self::Error> {
+        self.0.note(format!("{} {number}", context.incarnation()));
+        if number == 0 { Err(std::fmt::Error) } else { Ok(()) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_incarnation_stops_itself_only() {
+    let log = Log::default();
+    let log_too = log.clone();
+    let system = ActorSystem::new("test");
+    let spec = ChildSpec::new("probe").restart(RestartPolicy::Transient);
+    let actor = system.spawn(spec, move || StopsLate(log_too.clone())).await.unwrap();
+    actor.send(0).await.unwrap();
+    actor.send(1).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert!(!actor.is_closed());
+    assert_eq!(log.all(), ["0 0", "1 1"]);
 }
 
 #[tokio::test(start_paused = true)]

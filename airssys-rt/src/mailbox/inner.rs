@@ -220,7 +220,6 @@ impl<M> Inner<M> {
 
     pub(super) fn close(&mut self, wakers: &mut Wakers) -> VecDeque<M> {
         self.closed = true;
-        self.reserved -= self.granted.len();
         self.granted.clear();
         wakers.extend(std::mem::take(&mut self.waiting).into_values());
         self.receiver = None;

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{SupervisorNode, later};
 use crate::ExitReason;
 use crate::mailbox::StopRequest;
 use crate::system::ShutdownReport;
 
-/// How often the tasks that were aborted get a turn to end before the supervisor reports.
-const SETTLE_TURNS: u32 = 64;
+/// The most time that the tasks that were aborted get to be gone before the supervisor reports.
+const SETTLE: Duration = Duration::from_millis(50);
 
 /// When the stages of a stop are over.
 pub(super) struct Limit {
@@ -18,30 +18,31 @@ pub(super) struct Limit {
     in_order: Instant,
     /// Then those that are still there are aborted.
     together: Instant,
+    /// Then the supervisor reports, whoever is still there.
+    report: Instant,
 }
 
 impl Limit {
     /// The last tenth of the time is for those whose turn did not come, and half of that to abort
-    /// and to report, so that the whole is within it.
+    /// and to report: in the middle of it, so that the whole is within the time.
     pub(super) fn new(time: Duration) -> Self {
         let now = Instant::now();
-        Self { in_order: later(now, time / 10 * 9), together: later(now, time / 20 * 19) }
+        let part = time / 40;
+        Self {
+            in_order: later(now, part * 36),
+            together: later(now, part * 38),
+            report: later(now, part * 39),
+        }
     }
 }
 
 impl SupervisorNode {
     /// Stops all children, the last started first; each has its own time, all together the limit.
     pub(super) async fn stop_all(&mut self, limit: Option<Limit>) -> ShutdownReport {
-        self.due.clear();
         let mut report = ShutdownReport::default();
         while let Some((&child, entry)) = self.children.last_key_value() {
-            if entry.task.is_none() {
-                // It waits for a restart that will not come.
-                self.stopped(child, ExitReason::Shutdown, &mut report);
-                continue;
-            }
-            entry.place.cell.stop(StopRequest::Shutdown);
             let own = later(Instant::now(), entry.shutdown);
+            self.ask_to_stop(child, &mut report);
             match &limit {
                 Some(limit) if limit.in_order < own => {
                     self.join_until(limit.in_order, Some(child), &mut report).await;
@@ -55,16 +56,20 @@ impl SupervisorNode {
                 }
             }
         }
-        if let Some(limit) = limit {
-            for entry in self.children.values() {
-                entry.place.cell.stop(StopRequest::Shutdown);
+        if let Some(limit) = &limit {
+            for child in self.children.keys().rev().copied().collect::<Vec<_>>() {
+                self.ask_to_stop(child, &mut report);
             }
             self.join_until(limit.together, None, &mut report).await;
         }
         while let Some((&child, _)) = self.children.last_key_value() {
             self.abort(child, &mut report);
         }
-        self.settle().await;
+        let settled = later(Instant::now(), SETTLE);
+        let settled = limit.map_or(settled, |limit| settled.min(limit.report));
+        // One that blocks its thread is joined after the report.
+        let all_gone = async { while self.tasks.join_next().await.is_some() {} };
+        let _ = timeout_at(settled, all_gone).await;
         report
     }
 
@@ -92,6 +97,15 @@ impl SupervisorNode {
         }
     }
 
+    fn ask_to_stop(&mut self, child: u64, report: &mut ShutdownReport) {
+        match self.children.get(&child) {
+            // It waits for a restart that will not come.
+            Some(entry) if entry.task.is_none() => self.stopped(child, ExitReason::Shutdown, report),
+            Some(entry) => entry.place.cell.stop(StopRequest::Shutdown),
+            None => {}
+        }
+    }
+
     fn stopped(&mut self, child: u64, reason: ExitReason, report: &mut ShutdownReport) {
         if let Some(entry) = self.children.get(&child) {
             report.stopped.push(entry.place.cell.name().to_string());
@@ -110,17 +124,6 @@ impl SupervisorNode {
             }
             report.late.push(name);
             self.retire(child, ExitReason::Killed);
-        }
-    }
-
-    /// Gives the tasks that were aborted a chance to be gone.
-    async fn settle(&mut self) {
-        for _ in 0..SETTLE_TURNS {
-            while self.tasks.try_join_next().is_some() {}
-            if self.tasks.is_empty() {
-                return;
-            }
-            tokio::task::yield_now().await;
         }
     }
 }
