@@ -318,7 +318,7 @@ impl ComponentHost {
     pub fn publish(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
         let parsed: Topic =
             topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
-        let published = self.shared.router.publish(&self.shared.outside, &parsed, message.into());
+        let published = self.shared.router.publish(&self.shared.outside, None, &parsed, message.into());
         published.map_err(|error| refused(topic, &error))
     }
 
@@ -450,7 +450,7 @@ impl ComponentHost {
         for actor in &registered.endpoint.members {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.remove(actor.name());
-            actor.stop();
+            actor.terminate();
         }
         self.shared.router.remove(name);
     }

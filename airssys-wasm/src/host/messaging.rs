@@ -60,7 +60,7 @@ impl Host for GuestContext {
 
     fn publish(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
         let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
-        self.router.publish(&self.sender, topic, Bytes::from(body))
+        self.router.publish(&self.sender, Some(&self.myself), topic, Bytes::from(body))
     }
 
     fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
@@ -72,7 +72,7 @@ impl Host for GuestContext {
 
     fn await_topic_room(&mut self, on: u32, timeout_ms: u32) -> Result<u64, SendError> {
         let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
-        let full = self.router.full_subscriber(topic);
+        let full = self.router.full_subscriber(topic, &self.myself);
         let request = self.open(timeout_ms)?;
         self.wait_for(request, full);
         Ok(request)
