@@ -1,12 +1,14 @@
 //! What a supervisor does about a child that ends.
 
 mod decision;
+mod node;
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-pub use decision::{Decision, RestartWindow, decide};
+pub use self::decision::{Decision, RestartWindow, decide};
+pub(crate) use self::node::{Command, NewChild, Place, SupervisorNode};
 
 use crate::ExitReason;
 

@@ -1,0 +1,213 @@
+//! References to actors, and what messages carry to answer through.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use crate::cell::{ActorStats, Cell};
+use crate::errors::{RequestError, ReserveError, SendError, TrySendError};
+use crate::mailbox::StopRequest;
+use crate::{ExitReason, Overflow};
+
+/// A reference to an actor: the way to send to it.
+///
+/// Cheap to clone. Valid across restarts: the mailbox belongs to the actor, not to an incarnation.
+/// Messages of one sender are handled in the order in which they were sent.
+pub struct ActorRef<M> {
+    cell: Arc<Cell<M>>,
+}
+
+impl<M> ActorRef<M> {
+    pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
+        Self { cell }
+    }
+
+    /// The actor's name.
+    pub fn name(&self) -> &str {
+        self.cell.name()
+    }
+
+    /// The actor's number: unique in its system for as long as that lives, also among those that
+    /// have ended.
+    pub fn id(&self) -> u64 {
+        self.cell.id()
+    }
+
+    /// What the mailbox does when it is full.
+    pub fn overflow(&self) -> Overflow {
+        self.cell.mailbox.overflow()
+    }
+
+    /// The most messages that the mailbox takes.
+    pub fn capacity(&self) -> usize {
+        self.cell.mailbox.capacity()
+    }
+
+    /// Puts a message into the mailbox; waits for room if the mailbox's policy is
+    /// [`Overflow::Wait`]. Those who wait are served in their order.
+    ///
+    /// An actor that sends to itself in this way may wait for ever: it should use
+    /// [`try_send`](Self::try_send).
+    ///
+    /// Cancel safety: if dropped before it resolves, the message is dropped and not delivered.
+    pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
+        self.cell.mailbox.send(message).await
+    }
+
+    /// Puts a message into the mailbox if there is room now.
+    pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+        self.cell.mailbox.try_send(message)
+    }
+
+    /// Reserves room for one message if there is some now.
+    pub fn try_reserve(&self) -> Result<Permit<M>, ReserveError> {
+        self.cell.mailbox.try_reserve()?;
+        Ok(Permit { cell: Some(self.cell.clone()) })
+    }
+
+    /// Waits until there is room in the mailbox, or until it has closed.
+    ///
+    /// The room is not reserved: try to send, and wait again if another was faster. Those who
+    /// wait take turns with those in [`send`](Self::send), in one order.
+    ///
+    /// Cancel safety: nothing is lost if this is dropped.
+    pub async fn room(&self) {
+        self.cell.mailbox.room().await;
+    }
+
+    /// Sends a message that carries a [`ReplyTo`], and waits for the reply.
+    ///
+    /// `timeout` covers all of it, the wait for room included. A message that is dropped without
+    /// a reply, because the actor failed on it, has ended or does not answer, is known at once.
+    ///
+    /// Cancel safety: if dropped before the message is in the mailbox, it is not delivered; after
+    /// that it is handled and the reply is dropped.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use airssys_rt::{ActorRef, ReplyTo, RequestError};
+    ///
+    /// enum Counter {
+    ///     Add(u64),
+    ///     Read(ReplyTo<u64>),
+    /// }
+    ///
+    /// async fn read(counter: &ActorRef<Counter>) -> Result<u64, RequestError<Counter>> {
+    ///     counter.request(Counter::Read, Duration::from_secs(1)).await
+    /// }
+    /// ```
+    pub async fn request<R>(
+        &self,
+        message: impl FnOnce(ReplyTo<R>) -> M,
+        timeout: Duration,
+    ) -> Result<R, RequestError<M>> {
+        let (sender, reply) = oneshot::channel();
+        let message = message(ReplyTo { sender });
+        let exchange = async {
+            self.send(message).await?;
+            reply.await.map_err(|_| RequestError::NoReply)
+        };
+        tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(RequestError::TimedOut))
+    }
+
+    /// Has the actor's [`on_signal`](crate::Actor::on_signal) called, ahead of the mailbox.
+    ///
+    /// Signals are not counted: many of them before the actor gets to it are one call.
+    pub fn signal(&self) {
+        self.cell.mailbox.signal();
+    }
+
+    /// Asks the actor to stop normally, once the handler that is running now has returned.
+    ///
+    /// What is in the mailbox is not handled before that. A permanent actor is restarted; of any
+    /// other, the mailbox is dropped. If the actor is being restarted, the next incarnation obeys
+    /// before it handles a message.
+    pub fn stop(&self) {
+        self.cell.mailbox.request_stop(StopRequest::Asked);
+    }
+
+    /// Waits until the actor has ended for good: it will not be restarted, its mailbox is closed
+    /// and its name is free. Resolves at once if that is so already.
+    ///
+    /// Cancel safety: nothing is lost if this is dropped.
+    pub async fn closed(&self) -> ExitReason {
+        self.cell.exit().await
+    }
+
+    /// Whether the mailbox has closed because the actor has ended for good.
+    pub fn is_closed(&self) -> bool {
+        self.cell.mailbox.is_closed()
+    }
+
+    /// The actor's figures now.
+    pub fn stats(&self) -> ActorStats {
+        self.cell.stats()
+    }
+}
+
+impl<M> Clone for ActorRef<M> {
+    fn clone(&self) -> Self {
+        Self { cell: self.cell.clone() }
+    }
+}
+
+impl<M> fmt::Debug for ActorRef<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ActorRef({:?}, {})", self.name(), self.id())
+    }
+}
+
+/// Room for one message in a mailbox: held until it is used or dropped.
+#[must_use = "dropped, the room is given back"]
+pub struct Permit<M> {
+    cell: Option<Arc<Cell<M>>>,
+}
+
+impl<M> Permit<M> {
+    /// Puts a message into the room; hands it back if the actor has ended for good since.
+    pub fn send(mut self, message: M) -> Result<(), M> {
+        match self.cell.take() {
+            Some(cell) => cell.mailbox.fill(message),
+            None => Err(message),
+        }
+    }
+}
+
+impl<M> Drop for Permit<M> {
+    fn drop(&mut self) {
+        if let Some(cell) = &self.cell {
+            cell.mailbox.release();
+        }
+    }
+}
+
+impl<M> fmt::Debug for Permit<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Permit")
+    }
+}
+
+/// Where the reply to a request goes; dropped without a reply, the requester is told at once.
+pub struct ReplyTo<R> {
+    sender: oneshot::Sender<R>,
+}
+
+impl<R> ReplyTo<R> {
+    /// Replies; hands the reply back if nobody waits for it any more.
+    pub fn send(self, reply: R) -> Result<(), R> {
+        self.sender.send(reply)
+    }
+
+    /// Whether nobody waits for the reply any more.
+    pub fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+}
+
+impl<R> fmt::Debug for ReplyTo<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReplyTo")
+    }
+}

@@ -1,0 +1,175 @@
+//! Topics at work: who has subscribed to what, and publishing to all of them or to none.
+
+mod publish;
+mod trie;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+pub use self::publish::{PublishError, Published, SkipReason};
+use self::trie::Trie;
+use crate::{ActorRef, Topic, TopicPattern};
+
+/// Who has subscribed to which topics, for messages of type `M`.
+///
+/// `T` is whatever a subscription carries for the publisher to look at, such as what the
+/// subscriber accepts. Looking up who gets a publication takes as long as the topic has segments,
+/// however many patterns there are.
+///
+/// Put a broker into an [`Arc`](std::sync::Arc) to share it. Publishing clones `M` once per
+/// subscriber: let it share its payload.
+///
+/// ```
+/// use std::sync::Arc;
+/// use airssys_rt::{ActorRef, MessageBroker, Topic, TopicPattern};
+///
+/// #[derive(Clone)]
+/// struct Event(Arc<str>);
+///
+/// async fn announce(orders: ActorRef<Event>) -> Result<usize, Box<dyn std::error::Error>> {
+///     let broker = MessageBroker::<Event>::new();
+///     broker.subscribe(TopicPattern::parse("orders.*")?, orders, ());
+///     let topic = Topic::parse("orders.eu.created")?;
+///     Ok(broker.publish(&topic, Event("42".into()), |_| true).await.delivered)
+/// }
+/// ```
+pub struct MessageBroker<M, T = ()> {
+    state: RwLock<State<M, T>>,
+    generation: AtomicU64,
+}
+
+/// Somebody who gets the publications on a topic.
+pub struct Subscriber<M, T = ()> {
+    /// Where they go.
+    pub actor: ActorRef<M>,
+    /// What the subscription carries.
+    pub tag: T,
+}
+
+struct State<M, T> {
+    trie: Trie<Subscription<M, T>>,
+    /// The patterns of each subscriber, by its id.
+    patterns: HashMap<u64, Vec<TopicPattern>>,
+    last_number: u64,
+}
+
+struct Subscription<M, T> {
+    /// Later subscriptions have greater numbers.
+    number: u64,
+    subscriber: Subscriber<M, T>,
+}
+
+impl<M, T: Clone> MessageBroker<M, T> {
+    /// A broker without subscriptions.
+    pub fn new() -> Self {
+        let state = State { trie: Trie::default(), patterns: HashMap::new(), last_number: 0 };
+        Self { state: RwLock::new(state), generation: AtomicU64::new(0) }
+    }
+
+    /// Subscribes an actor to the topics that match; false, and nothing changes, if it has a
+    /// subscription with exactly this pattern already.
+    ///
+    /// A publication reaches it once even if several of its patterns match, with the tag of the
+    /// oldest of these.
+    pub fn subscribe(&self, pattern: TopicPattern, subscriber: ActorRef<M>, tag: T) -> bool {
+        let mut state = self.write();
+        let state = &mut *state;
+        let patterns = state.patterns.entry(subscriber.id()).or_default();
+        if patterns.contains(&pattern) {
+            return false;
+        }
+        state.last_number += 1;
+        let subscriber = Subscriber { actor: subscriber, tag };
+        state.trie.at(&pattern).push(Subscription { number: state.last_number, subscriber });
+        patterns.push(pattern);
+        self.generation.fetch_add(1, Ordering::Release);
+        true
+    }
+
+    /// Ends the subscription that the actor with this [id](ActorRef::id) has with exactly this
+    /// pattern; false if there is none.
+    pub fn unsubscribe(&self, pattern: &TopicPattern, id: u64) -> bool {
+        let mut state = self.write();
+        let Some(patterns) = state.patterns.get_mut(&id) else { return false };
+        let Some(index) = patterns.iter().position(|found| found == pattern) else { return false };
+        patterns.swap_remove(index);
+        if patterns.is_empty() {
+            state.patterns.remove(&id);
+        }
+        state.remove(pattern, id);
+        self.generation.fetch_add(1, Ordering::Release);
+        true
+    }
+
+    /// Ends all subscriptions of the actor with this id; says how many there were.
+    ///
+    /// To be called when an actor has ended; a publication that finds it ended does so too.
+    pub fn unsubscribe_all(&self, id: u64) -> usize {
+        let mut state = self.write();
+        let Some(patterns) = state.patterns.remove(&id) else { return 0 };
+        for pattern in &patterns {
+            state.remove(pattern, id);
+        }
+        self.generation.fetch_add(1, Ordering::Release);
+        patterns.len()
+    }
+
+    /// Who gets publications on this topic: each once, the longest subscribed first.
+    pub fn matching(&self, topic: &Topic) -> Vec<Subscriber<M, T>> {
+        let state = self.read();
+        let mut found = Vec::new();
+        state.trie.matching(topic, |subscription| found.push(subscription));
+        found.sort_unstable_by_key(|subscription| (subscription.subscriber.actor.id(), subscription.number));
+        found.dedup_by_key(|subscription| subscription.subscriber.actor.id());
+        found.sort_unstable_by_key(|subscription| subscription.number);
+        found.into_iter().map(|subscription| subscription.subscriber.clone()).collect()
+    }
+
+    /// A number that changes with every subscription made or ended.
+    ///
+    /// What [`matching`](Self::matching) gave stays right for as long as the number that was read
+    /// before it does.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State<M, T>> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State<M, T>> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M, T> State<M, T> {
+    fn remove(&mut self, pattern: &TopicPattern, id: u64) {
+        self.trie.remove(pattern, |subscription| subscription.subscriber.actor.id() == id);
+    }
+}
+
+impl<M, T: Clone> Default for MessageBroker<M, T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M, T> fmt::Debug for MessageBroker<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageBroker(generation {})", self.generation.load(Ordering::Acquire))
+    }
+}
+
+impl<M, T: Clone> Clone for Subscriber<M, T> {
+    fn clone(&self) -> Self {
+        Self { actor: self.actor.clone(), tag: self.tag.clone() }
+    }
+}
+
+impl<M, T: fmt::Debug> fmt::Debug for Subscriber<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber").field("actor", &self.actor).field("tag", &self.tag).finish()
+    }
+}

@@ -1,0 +1,142 @@
+//! Publishing: to all subscribers that wait for room, or to none.
+
+use std::fmt;
+
+use smallvec::SmallVec;
+use thiserror::Error;
+
+use super::{MessageBroker, Subscriber};
+use crate::{ActorRef, Overflow, Permit, ReserveError, Topic};
+
+/// What became of a publication.
+#[non_exhaustive]
+pub struct Published<M> {
+    /// How many subscribers got it.
+    pub delivered: usize,
+    /// Those that did not, and why: their copies were never made.
+    pub skipped: SmallVec<[(ActorRef<M>, SkipReason); 2]>,
+}
+
+/// Why a subscriber did not get a publication that others may have got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// Its mailbox is full, and rejects rather than waits.
+    Full,
+    /// It has ended for good.
+    Closed,
+    /// The publisher's `accept` refused it.
+    Refused,
+}
+
+/// Why a publication reached nobody.
+#[derive(Error)]
+#[non_exhaustive]
+pub enum PublishError<M> {
+    /// A subscriber whose mailbox waits for room has none.
+    #[error("the mailbox of `{}` is full", .subscriber.name())]
+    Full {
+        /// What was to be published.
+        message: M,
+        /// The subscriber: wait for its [`room`](ActorRef::room).
+        subscriber: ActorRef<M>,
+    },
+}
+
+impl<M: Clone, T: Clone> MessageBroker<M, T> {
+    /// Puts a message into the mailbox of every subscriber of the topic that `accept` agrees to,
+    /// or into none.
+    ///
+    /// If a subscriber whose mailbox waits for room ([`Overflow::Wait`]) is full, nobody gets the
+    /// message. One that is full and rejects, one that has ended and one that `accept` refuses
+    /// are skipped. One that has ended is unsubscribed, too.
+    pub fn try_publish(
+        &self,
+        topic: &Topic,
+        message: M,
+        accept: impl Fn(&Subscriber<M, T>) -> bool,
+    ) -> Result<Published<M>, PublishError<M>> {
+        let published = Self::try_publish_to(&self.matching(topic), message, accept)?;
+        for (subscriber, reason) in &published.skipped {
+            if *reason == SkipReason::Closed {
+                self.unsubscribe_all(subscriber.id());
+            }
+        }
+        Ok(published)
+    }
+
+    /// As [`try_publish`](Self::try_publish), to these subscribers: for publishers that keep what
+    /// [`matching`](Self::matching) gave. Unsubscribes nobody.
+    pub fn try_publish_to(
+        subscribers: &[Subscriber<M, T>],
+        message: M,
+        accept: impl Fn(&Subscriber<M, T>) -> bool,
+    ) -> Result<Published<M>, PublishError<M>> {
+        let mut skipped = SmallVec::new();
+        let mut permits: SmallVec<[(&ActorRef<M>, Permit<M>); 8]> = SmallVec::new();
+        for subscriber in subscribers {
+            let actor = &subscriber.actor;
+            if !accept(subscriber) {
+                skipped.push((actor.clone(), SkipReason::Refused));
+                continue;
+            }
+            match actor.try_reserve() {
+                Ok(permit) => permits.push((actor, permit)),
+                Err(ReserveError::Closed) => skipped.push((actor.clone(), SkipReason::Closed)),
+                Err(ReserveError::Full) if actor.overflow() == Overflow::Wait => {
+                    return Err(PublishError::Full { message, subscriber: actor.clone() });
+                }
+                Err(ReserveError::Full) => skipped.push((actor.clone(), SkipReason::Full)),
+            }
+        }
+        let reserved = permits.len();
+        let mut delivered = 0;
+        let mut left = Some(message);
+        for (index, (actor, permit)) in permits.into_iter().enumerate() {
+            // The last gets the message itself.
+            let copy = if index + 1 == reserved { left.take() } else { left.clone() };
+            match copy.map(|copy| permit.send(copy)) {
+                Some(Ok(())) => delivered += 1,
+                _ => skipped.push((actor.clone(), SkipReason::Closed)),
+            }
+        }
+        Ok(Published { delivered, skipped })
+    }
+
+    /// As [`try_publish`](Self::try_publish), and waits while a subscriber that waits for room
+    /// has none.
+    ///
+    /// Cancel safety: if dropped before it resolves, nobody has got the message.
+    pub async fn publish(
+        &self,
+        topic: &Topic,
+        mut message: M,
+        accept: impl Fn(&Subscriber<M, T>) -> bool,
+    ) -> Published<M> {
+        loop {
+            match self.try_publish(topic, message, &accept) {
+                Ok(published) => return published,
+                Err(PublishError::Full { message: again, subscriber }) => {
+                    subscriber.room().await;
+                    message = again;
+                }
+            }
+        }
+    }
+}
+
+impl<M> fmt::Debug for Published<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Published")
+            .field("delivered", &self.delivered)
+            .field("skipped", &self.skipped)
+            .finish()
+    }
+}
+
+impl<M> fmt::Debug for PublishError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Full { subscriber, .. } = self;
+        f.debug_struct("Full").field("subscriber", &subscriber.name()).finish_non_exhaustive()
+    }
+}

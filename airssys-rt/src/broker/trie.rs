@@ -1,0 +1,107 @@
+//! Patterns by their segments.
+
+use std::collections::HashMap;
+
+use crate::{Topic, TopicPattern};
+
+/// Values filed under patterns, found by topic.
+pub(super) struct Trie<V> {
+    root: Node<V>,
+}
+
+struct Node<V> {
+    named: HashMap<Box<str>, Node<V>>,
+    /// Where a `*` in the middle leads.
+    any: Option<Box<Node<V>>>,
+    /// Filed under the patterns that end here.
+    here: Vec<V>,
+    /// Filed under the patterns that end here but for a last `*`.
+    below: Vec<V>,
+}
+
+impl<V> Default for Node<V> {
+    fn default() -> Self {
+        Self { named: HashMap::new(), any: None, here: Vec::new(), below: Vec::new() }
+    }
+}
+
+impl<V> Default for Trie<V> {
+    fn default() -> Self {
+        Self { root: Node::default() }
+    }
+}
+
+impl<V> Trie<V> {
+    /// What is filed under a pattern.
+    pub(super) fn at(&mut self, pattern: &TopicPattern) -> &mut Vec<V> {
+        let mut node = &mut self.root;
+        let mut segments = pattern.segments().peekable();
+        while let Some(segment) = segments.next() {
+            node = match (segment, segments.peek()) {
+                ("*", None) => return &mut node.below,
+                ("*", Some(_)) => node.any.get_or_insert_default(),
+                (name, _) => node.named.entry(name.into()).or_default(),
+            };
+        }
+        &mut node.here
+    }
+
+    /// Removes what is filed under a pattern and is meant, and the branches that leads nowhere then.
+    pub(super) fn remove(&mut self, pattern: &TopicPattern, is_meant: impl Fn(&V) -> bool) {
+        let segments: Vec<&str> = pattern.segments().collect();
+        self.root.remove(&segments, &is_meant);
+    }
+
+    /// Gives all that is filed under patterns that match the topic.
+    pub(super) fn matching<'a>(&'a self, topic: &Topic, mut give: impl FnMut(&'a V)) {
+        self.root.matching(topic.segments(), &mut give);
+    }
+}
+
+// The depth of a recursion is that of a pattern: at most 128 segments.
+impl<V> Node<V> {
+    fn remove(&mut self, segments: &[&str], is_meant: &impl Fn(&V) -> bool) {
+        match segments {
+            [] => self.here.retain(|value| !is_meant(value)),
+            ["*"] => self.below.retain(|value| !is_meant(value)),
+            ["*", rest @ ..] => {
+                if let Some(next) = &mut self.any {
+                    next.remove(rest, is_meant);
+                    if next.is_empty() {
+                        self.any = None;
+                    }
+                }
+            }
+            [name, rest @ ..] => {
+                if let Some(next) = self.named.get_mut(*name) {
+                    next.remove(rest, is_meant);
+                    if next.is_empty() {
+                        self.named.remove(*name);
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.named.is_empty() && self.any.is_none() && self.here.is_empty() && self.below.is_empty()
+    }
+
+    fn matching<'a, 't>(
+        &'a self,
+        mut segments: impl Iterator<Item = &'t str> + Clone,
+        give: &mut impl FnMut(&'a V),
+    ) {
+        let Some(name) = segments.next() else {
+            self.here.iter().for_each(give);
+            return;
+        };
+        self.below.iter().for_each(&mut *give);
+        if let Some(next) = self.named.get(name) {
+            next.matching(segments.clone(), give);
+        }
+        if let Some(next) = &self.any {
+            next.matching(segments, give);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The futures that wait for a slot of a mailbox.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::Mailbox;
+
+/// Resolves to true once a slot is reserved for the caller, to false if the mailbox has closed.
+pub(crate) struct Slot<'a, M> {
+    mailbox: &'a Mailbox<M>,
+    ticket: Option<u64>,
+}
+
+impl<'a, M> Slot<'a, M> {
+    pub(super) fn new(mailbox: &'a Mailbox<M>) -> Self {
+        Self { mailbox, ticket: None }
+    }
+}
+
+impl<M> Future for Slot<'_, M> {
+    type Output = bool;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
+        let Self { mailbox, ticket } = &mut *self;
+        mailbox.update(|inner, wakers| inner.poll_turn(ticket, context.waker(), wakers))
+    }
+}
+
+impl<M> Drop for Slot<'_, M> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.mailbox.update(|inner, wakers| {
+                if !inner.closed() {
+                    inner.give_up(ticket, wakers);
+                }
+            });
+        }
+    }
+}
+
+/// Resolves once there is room, or the mailbox has closed; reserves nothing.
+pub(crate) struct Room<'a, M>(Slot<'a, M>);
+
+impl<'a, M> Room<'a, M> {
+    pub(super) fn new(mailbox: &'a Mailbox<M>) -> Self {
+        Self(Slot::new(mailbox))
+    }
+}
+
+impl<M> Future for Room<'_, M> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let Slot { mailbox, ticket } = &mut self.0;
+        mailbox.update(|inner, wakers| match inner.poll_turn(ticket, context.waker(), wakers) {
+            Poll::Ready(true) => {
+                inner.offer(wakers);
+                Poll::Ready(())
+            }
+            Poll::Ready(false) => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+        })
+    }
+}
