@@ -48,7 +48,8 @@ impl Subject {
     /// Whether this is the name of its component or of one of that component's instances.
     fn is_own(&self, name: &str) -> bool {
         let below = name.strip_prefix(self.component.as_str());
-        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && check_instance_name(name).is_ok()
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            && check_instance_name(name).is_ok()
     }
 }
 
@@ -191,9 +192,7 @@ pub(crate) fn grant_line(capability: Capability, object: Option<&str>) -> String
 pub fn decide(who: &Subject, capabilities: &Capabilities, access: &Access<'_>) -> Result<(), Denied> {
     let names = |patterns: &[NamePattern], name: &str| patterns.iter().any(|pattern| pattern.matches(name));
     let (allowed, capability, object) = match *access {
-        Access::Send { to } => {
-            (who.is_own(to) || names(&capabilities.send, to), Capability::Send, Some(to))
-        }
+        Access::Send { to } => (who.is_own(to) || names(&capabilities.send, to), Capability::Send, Some(to)),
         Access::Request { to } => (names(&capabilities.request, to), Capability::Request, Some(to)),
         Access::Publish { topic } => {
             let allowed = capabilities.publish.iter().any(|pattern| pattern.matches(topic));
@@ -256,9 +255,15 @@ mod tests {
     #[test]
     fn a_component_may_send_to_itself() {
         let (who, nothing) = (Subject::new("pool", "pool/1"), Capabilities::default());
-        for (to, allowed) in
-            [("pool", true), ("pool/1", true), ("pool/2", true), ("pools", false), ("pool-2", false), ("pool/", false), ("", false)]
-        {
+        for (to, allowed) in [
+            ("pool", true),
+            ("pool/1", true),
+            ("pool/2", true),
+            ("pools", false),
+            ("pool-2", false),
+            ("pool/", false),
+            ("", false),
+        ] {
             assert_eq!(decide(&who, &nothing, &Access::Send { to }).is_ok(), allowed, "{to}");
             assert!(decide(&who, &nothing, &Access::Request { to }).is_err());
         }
@@ -268,7 +273,8 @@ mod tests {
     fn a_subscription_must_be_covered_whole() {
         let who = Subject::new("a", "a");
         let granted = Capabilities { subscribe: vec![topics("quakes.*")], ..Capabilities::default() };
-        for (pattern, allowed) in [("quakes.big", true), ("quakes.*", true), ("*", false), ("quakes", false)] {
+        for (pattern, allowed) in [("quakes.big", true), ("quakes.*", true), ("*", false), ("quakes", false)]
+        {
             let pattern = topics(pattern);
             assert_eq!(decide(&who, &granted, &Access::Subscribe { pattern: &pattern }).is_ok(), allowed);
         }
@@ -285,7 +291,10 @@ mod tests {
              request = [\"region\"]"
         );
         let denied = decide(&who, &Capabilities::default(), &Access::Input).unwrap_err();
-        assert_eq!((denied.component_line(), denied.grant_line()), ("input = true".into(), "input = \"FILE\"".into()));
+        assert_eq!(
+            (denied.component_line(), denied.grant_line()),
+            ("input = true".into(), "input = \"FILE\"".into())
+        );
     }
 
     proptest! {
@@ -296,7 +305,8 @@ mod tests {
             let allowed = decide(&who, &capabilities, &Access::Send { to: &to }).is_ok();
             let below = to.starts_with(&format!("{listed}/")) && crate::pattern::check_instance_name(&to).is_ok();
             prop_assert_eq!(allowed, to == listed || below);
-            prop_assert!(decide(&who, &Capabilities::default(), &Access::Send { to: &to }).is_err());
+            let unlisted = decide(&who, &Capabilities::default(), &Access::Send { to: &to });
+            prop_assert!(unlisted.is_err());
         }
     }
 }

@@ -136,8 +136,7 @@ impl NamePattern {
     }
 
     fn begins<'a>(&self, mut found: impl Iterator<Item = &'a str>) -> bool {
-        self.segments()
-            .all(|segment| found.next().is_some_and(|name| segment == WILDCARD || segment == name))
+        self.segments().all(|segment| found.next().is_some_and(|name| segment == WILDCARD || segment == name))
     }
 }
 
@@ -200,7 +199,11 @@ mod tests {
     #[test]
     fn segments_are_whole() {
         for (text, yes, no) in [
-            ("pool", vec!["pool", "pool/1", "pool/20"], vec!["pools", "poo", "a/pool", "", "/", "pool/", "pool//1"]),
+            (
+                "pool",
+                vec!["pool", "pool/1", "pool/20"],
+                vec!["pools", "poo", "a/pool", "", "/", "pool/", "pool//1"],
+            ),
             ("pool/2", vec!["pool/2"], vec!["pool", "pool/20", "pool/1"]),
             ("pool/*", vec!["pool/2", "pool/2/3"], vec!["pool", "pools/2"]),
             ("*", vec!["pool", "pool/2"], vec!["", "/pool", "../pool", "2", "*", "Pool"]),

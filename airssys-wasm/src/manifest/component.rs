@@ -1,0 +1,189 @@
+//! `Component.toml`.
+
+use std::path::Path;
+
+use airssys_message::Codec;
+use airssys_rt::{Overflow, TopicPattern};
+use semver::Version;
+use toml::de::DeTable;
+
+use super::amount::Unit;
+use super::diagnostic::{Document, Fault, verdict};
+use super::limits::Written;
+use super::lists::{Lists, component_name, topics};
+use super::reader::{List, Located, Table};
+use super::{ComponentManifest, Diagnostics, MAX_MAILBOX_CAPACITY, Mailbox};
+use crate::capability::Capabilities;
+use crate::limits::Limits;
+
+impl ComponentManifest {
+    /// Reads the text of a `Component.toml`; `file` is what diagnostics call it. No file is read.
+    ///
+    /// ```
+    /// use airssys_wasm::manifest::ComponentManifest;
+    ///
+    /// let text = "[component]\nname = \"quake-feed\"\nversion = \"0.1.0\"";
+    /// let manifest = ComponentManifest::parse(text, "Component.toml".as_ref())?;
+    /// assert_eq!(manifest.mailbox.capacity, 1024);
+    ///
+    /// let wrong = ComponentManifest::parse("[component]\nnam = \"quake-feed\"", "Component.toml".as_ref());
+    /// assert!(wrong.unwrap_err().to_string().contains("did you mean `name`?"));
+    /// # Ok::<(), airssys_wasm::manifest::Diagnostics>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Everything that is wrong in it.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Diagnostics> {
+        let document = Document::new(file, text);
+        let read = Asked::read(&document, text);
+        verdict([&document])?;
+        Ok(read.manifest())
+    }
+}
+
+/// What a `Component.toml` asks for, with the places where it does. Where it is wrong, what is
+/// right of it.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// None only if it is wrong.
+    pub(super) name: Option<Located<String>>,
+    version: Option<Version>,
+    description: Option<String>,
+    accepts: Option<Vec<Codec>>,
+    pub(super) subscribes: List<TopicPattern>,
+    pub(super) mailbox: Mailbox,
+    pub(super) lists: Lists,
+    pub(super) input: Option<Located<bool>>,
+    pub(super) limits: Written,
+}
+
+impl Asked {
+    pub(super) fn read(document: &Document, text: &str) -> Self {
+        let (parsed, errors) = DeTable::parse_recoverable(text);
+        if syntax(document, text, &errors) {
+            return Self::default();
+        }
+        let root = Table::root(document, parsed.get_ref());
+        let mut asked = Self::default();
+        match root.table("component") {
+            Some(table) => asked.component(table),
+            None if root.value("component").is_none() => document.report(
+                None,
+                "the file has no [component]".to_owned(),
+                "add a [component] with name = \"quake-feed\" and version = \"0.1.0\"".to_owned(),
+            ),
+            None => {}
+        }
+        if let Some(table) = root.table("messages") {
+            asked.messages(table);
+        }
+        if let Some(table) = root.table("mailbox") {
+            asked.mailbox = mailbox(table);
+        }
+        if let Some(table) = root.table("capabilities") {
+            asked.lists = Lists::read(&table);
+            asked.input = table.boolean("input");
+            table.finish();
+        }
+        asked.limits = Written::read(root.table("limits"));
+        root.finish();
+        asked
+    }
+
+    fn component(&mut self, table: Table<'_>) {
+        self.name = table.required("name", "\"quake-feed\"", component_name);
+        let version = table.required("version", "\"0.1.0\"", |text| {
+            Version::parse(text).map_err(|error| Fault {
+                message: format!("{text:?} is not a semantic version: {error}"),
+                help: "write three numbers, such as \"0.1.0\"".to_owned(),
+            })
+        });
+        self.version = version.map(|version| version.value);
+        self.description = table.text("description", "\"…\"").map(|text| text.value.to_owned());
+        table.finish();
+    }
+
+    fn messages(&mut self, table: Table<'_>) {
+        let accepts = table.list("accepts", "\"cbor\"", |text| {
+            text.parse::<Codec>().map_err(|error| Fault {
+                message: error.to_string(),
+                help: "write the name of a codec, such as \"cbor\"".to_owned(),
+            })
+        });
+        self.accepts = accepts.span.is_some().then(|| accepts.values());
+        self.subscribes = table.list("subscribes", "\"quakes.*\"", topics);
+        table.finish();
+    }
+
+    /// Whether it takes messages of this codec.
+    pub(super) fn accepts(&self, codec: Codec) -> bool {
+        self.accepts.as_ref().is_none_or(|accepts| accepts.contains(&codec))
+    }
+
+    /// The manifest; right only if nothing was found to be wrong.
+    pub(super) fn manifest(&self) -> ComponentManifest {
+        let mut subscribe = self.subscribes.values();
+        for pattern in self.lists.subscribe.values() {
+            if !subscribe.contains(&pattern) {
+                subscribe.push(pattern);
+            }
+        }
+        ComponentManifest {
+            name: self.name.as_ref().map(|name| name.value.clone()).unwrap_or_default(),
+            version: self.version.clone().unwrap_or(Version::new(0, 0, 0)),
+            description: self.description.clone(),
+            accepts: self.accepts.clone().unwrap_or_else(|| vec![Codec::Cbor]),
+            subscribes: self.subscribes.values(),
+            mailbox: self.mailbox,
+            capabilities: Capabilities {
+                send: self.lists.send.values(),
+                request: self.lists.request.values(),
+                publish: self.lists.publish.values(),
+                subscribe,
+                input: self.input.as_ref().is_some_and(|input| input.value),
+            },
+            limits: self.limits.over(Limits::DEFAULT),
+        }
+    }
+}
+
+fn mailbox(table: Table<'_>) -> Mailbox {
+    let default = Mailbox::default();
+    let mailbox = Mailbox {
+        capacity: capacity(&table, "capacity").unwrap_or(default.capacity),
+        overflow: table
+            .choice("overflow", &[("wait", Overflow::Wait), ("reject", Overflow::Reject)])
+            .unwrap_or(default.overflow),
+    };
+    table.finish();
+    mailbox
+}
+
+/// How many messages a mailbox is made for.
+pub(super) fn capacity(table: &Table<'_>, key: &'static str) -> Option<usize> {
+    let range = 1..=MAX_MAILBOX_CAPACITY as u64;
+    table
+        .amount(key, Unit::Count, range, Mailbox::default().capacity as u64)
+        .map(|amount| amount.value as usize)
+}
+
+/// Reports what is not TOML; of each line the first, as the rest mostly follows from it. Says
+/// whether there was anything.
+pub(super) fn syntax(document: &Document, text: &str, errors: &[toml::de::Error]) -> bool {
+    let mut lines = Vec::new();
+    for error in errors {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.get(..start).map_or(0, |before| before.matches('\n').count());
+        if lines.contains(&line) {
+            continue;
+        }
+        lines.push(line);
+        let help = match error.message() {
+            message if message.contains("duplicate key") => "remove one of the two, or write both into one",
+            message if message.contains("string") => "write strings in double quotes, on one line",
+            _ => "write key = value, one on a line, under headers such as [component]",
+        };
+        document.report(error.span(), format!("this is not TOML: {}", error.message()), help.to_owned());
+    }
+    !errors.is_empty()
+}

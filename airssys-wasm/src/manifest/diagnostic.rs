@@ -1,0 +1,147 @@
+//! What is wrong in a manifest, where, and how to mend it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// One thing that is wrong in a manifest.
+///
+/// Its Display is `file:line:column: message`, and the help on a line of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The file, as it was named to the reader.
+    pub file: PathBuf,
+    /// The bytes of the file that it is about; none if it is about the file as a whole.
+    pub span: Option<Range<usize>>,
+    /// The line on which it begins; the first is 1.
+    pub line: usize,
+    /// The character of the line at which it begins; the first is 1.
+    pub column: usize,
+    /// What was found.
+    pub message: String,
+    /// How to mend it.
+    pub help: String,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, message, help, .. } = self;
+        write!(f, "{}:{line}:{column}: {message}\n  help: {help}", file.display())
+    }
+}
+
+/// Everything that is wrong in the manifests of an app: at least one thing.
+///
+/// Ordered by file, `app.toml` first, and by place in the file. Keeps the text of the files, so
+/// that the places can be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    texts: BTreeMap<PathBuf, Arc<str>>,
+}
+
+impl Diagnostics {
+    /// What was found, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// The text of a file that a diagnostic names; none if it could not be read.
+    pub fn text(&self, file: &Path) -> Option<&str> {
+        self.texts.get(file).map(|text| &**text)
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, diagnostic) in self.list.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for Diagnostics {}
+
+/// What is wrong with a value, before its place is known.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+/// A file and what has been found in it so far.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) file: PathBuf,
+    /// None if the file could not be read.
+    text: Option<Arc<str>>,
+    found: RefCell<Vec<Diagnostic>>,
+}
+
+impl Document {
+    pub(super) fn new(file: &Path, text: &str) -> Self {
+        Self { file: file.to_owned(), text: Some(text.into()), found: RefCell::default() }
+    }
+
+    /// A file that could not be read, for this reason.
+    pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        let document = Self { file: file.to_owned(), text: None, found: RefCell::default() };
+        let message = format!("the file cannot be read: {error}");
+        document.report(None, message, "check the path and its permissions".to_owned());
+        document
+    }
+
+    pub(super) fn report(&self, span: Option<Range<usize>>, message: String, help: String) {
+        let (line, column) = span.as_ref().map_or((1, 1), |span| self.place(span.start));
+        self.found.borrow_mut().push(Diagnostic {
+            file: self.file.clone(),
+            span,
+            line,
+            column,
+            message,
+            help,
+        });
+    }
+
+    /// `file:line` of a place in the file.
+    pub(super) fn line_of(&self, span: &Range<usize>) -> String {
+        format!("{}:{}", self.file.display(), self.place(span.start).0)
+    }
+
+    /// The line and column at which a byte is.
+    fn place(&self, offset: usize) -> (usize, usize) {
+        let text = self.text.as_deref().unwrap_or_default();
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// All that was found in these files; `Ok` if that is nothing.
+pub(super) fn verdict<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Result<(), Diagnostics> {
+    let mut all = Diagnostics { list: Vec::new(), texts: BTreeMap::new() };
+    for document in documents {
+        let mut found = document.found.borrow().clone();
+        found.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start));
+        if let (false, Some(text)) = (found.is_empty(), &document.text) {
+            all.texts.insert(document.file.clone(), text.clone());
+        }
+        all.list.append(&mut found);
+    }
+    if all.list.is_empty() { Ok(()) } else { Err(all) }
+}
