@@ -147,7 +147,7 @@ impl Denied {
 
     /// The line under `[grants.<component>]` of the `app.toml` that grants it.
     pub fn grant_line(&self) -> String {
-        grant_line(self.capability, self.object.as_deref())
+        grant_line(self.capability, self.object.as_slice())
     }
 }
 
@@ -163,10 +163,11 @@ impl fmt::Display for Denied {
     }
 }
 
-pub(crate) fn grant_line(capability: Capability, object: Option<&str>) -> String {
-    match object {
-        Some(object) => format!("{} = [{object:?}]", capability.key()),
-        None => format!("{} = \"FILE\"", capability.key()),
+/// The line of `app.toml` that grants a capability for these objects.
+pub(crate) fn grant_line(capability: Capability, objects: &[String]) -> String {
+    match capability {
+        Capability::Input => "input = \"FILE\"".to_owned(),
+        _ => format!("{} = {objects:?}", capability.key()),
     }
 }
 

@@ -60,8 +60,8 @@ impl Unit {
         };
         let message = match number {
             Some(_) if unit.is_empty() => format!("{text:?} is a {kind} without a unit"),
-            Some(_) => format!("{unit:?} is not a unit of {kind}"),
-            None => format!("{text:?} is not a {kind}: a whole number, a space and a unit"),
+            Some(_) if unit.chars().all(char::is_alphabetic) => format!("{unit:?} is not a unit of {kind}"),
+            _ => format!("{text:?} is not a {kind}: a whole number, a space and a unit"),
         };
         Fault { message, help: format!("write {spelling}; the units are {names}") }
     }

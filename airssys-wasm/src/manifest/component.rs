@@ -180,8 +180,7 @@ pub(super) fn syntax(document: &Document, text: &str, errors: &[toml::de::Error]
         lines.push(line);
         let help = match error.message() {
             message if message.contains("duplicate key") => "remove one of the two, or write both into one",
-            message if message.contains("string") => "write strings in double quotes, on one line",
-            _ => "write key = value, one on a line, under headers such as [component]",
+            _ => "write key = value, each on a line of its own, and strings in double quotes",
         };
         document.report(error.span(), format!("this is not TOML: {}", error.message()), help.to_owned());
     }

@@ -337,6 +337,7 @@ pub(super) fn nearest_or_all(found: &str, kind: &str, known: &[&str]) -> String 
     let nearest = known.iter().map(|name| (distance(name), *name)).min();
     match nearest {
         Some((distance, name)) if distance <= (found.len() / 3).max(1) => format!("did you mean `{name}`?"),
+        Some((_, name)) if known.len() == 1 => format!("the only {kind} is `{name}`"),
         Some(_) => format!("the {kind}s are {}", known.join(", ")),
         None => format!("there are no {kind}s"),
     }

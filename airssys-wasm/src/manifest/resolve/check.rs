@@ -96,7 +96,7 @@ impl Team<'_> {
         let (subscribes, limit) = (asked.subscribes.items.len(), self.limits(member).subscriptions);
         if subscribes > limit {
             let message = format!(
-                "`{name}` has {subscribes} entries in `subscribes`, and a limit of {limit} subscriptions"
+                "`{name}` has {subscribes} entries in `subscribes`, and its limit is subscriptions = {limit}"
             );
             let help = format!("write fewer patterns, or write under [limits]: subscriptions = {subscribes}");
             document.report(asked.subscribes.span.clone(), message, help);

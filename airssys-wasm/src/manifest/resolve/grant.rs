@@ -96,8 +96,14 @@ impl Team<'_> {
         let (asked, grants) = (&member.read.asked, self.grants(name));
         let lists = grants.map(|grants| &grants.lists);
         let request = Request { team: self, member, name };
+        // What a component may do without a grant it may also ask for.
+        let own = name.parse::<NamePattern>().ok();
+        let is_own = |pattern: &NamePattern| own.as_ref().is_some_and(|own| own.covers(pattern));
         for (capability, list) in NAME_LISTS {
-            let wanted = list(&asked.lists).items.iter().filter(|pattern| !self.is_nobody(&pattern.value));
+            let is_settled = |pattern: &NamePattern| {
+                self.is_nobody(pattern) || (capability == Capability::Send && is_own(pattern))
+            };
+            let wanted = list(&asked.lists).items.iter().filter(|pattern| !is_settled(&pattern.value));
             request.check(capability, wanted, lists.map(list));
         }
         request.check(Capability::Publish, &asked.lists.publish.items, lists.map(|lists| &lists.publish));
@@ -105,7 +111,7 @@ impl Team<'_> {
         request.check(Capability::Subscribe, wanted, lists.map(|lists| &lists.subscribe));
         let input = asked.input.as_ref().filter(|input| input.value);
         if let (Some(input), false) = (input, grants.is_some_and(|grants| grants.has_input)) {
-            request.refuse(Capability::Input, None, input, None);
+            request.refuse(Capability::Input, "", input, request.addition(Capability::Input, &[]));
         }
     }
 }
@@ -131,29 +137,30 @@ impl Request<'_> {
         let covered = |pattern: &P| {
             granted.is_some_and(|granted| granted.items.iter().any(|item| item.value.covers(pattern)))
         };
-        for pattern in wanted.into_iter().filter(|pattern| !covered(&pattern.value)) {
-            let place = granted.and_then(|granted| granted.span.as_ref());
-            let place = place.map(|span| self.team.app.document.line_of(span));
-            self.refuse(capability, Some(pattern.value.to_string()), pattern, place);
+        let refused: Vec<_> = wanted.into_iter().filter(|pattern| !covered(&pattern.value)).collect();
+        let place = granted.and_then(|granted| granted.span.as_ref());
+        let place = place.map(|span| self.team.app.document.line_of(span));
+        // One line for all of them: a key cannot be added twice.
+        let mut lacking: Vec<String> = refused.iter().map(|pattern| pattern.value.to_string()).collect();
+        let mut seen = BTreeSet::new();
+        lacking.retain(|pattern| seen.insert(pattern.clone()));
+        for pattern in refused {
+            let help = match &place {
+                Some(place) => format!("add \"{}\" to `{}` at {place}", pattern.value, capability.key()),
+                None => self.addition(capability, &lacking),
+            };
+            self.refuse(capability, &format!(" `{}`", pattern.value), pattern, help);
         }
     }
 
-    /// Reports what is not granted; `list` is the place of the list that lacks it, if there is one.
-    fn refuse<T>(
-        &self,
-        capability: Capability,
-        object: Option<String>,
-        asked: &Located<T>,
-        list: Option<String>,
-    ) {
-        let app = self.team.app.document.file.display();
-        let shown = object.as_ref().map(|object| format!(" `{object}`")).unwrap_or_default();
-        let message =
-            format!("`{}` asks to {}{shown}, which {app} does not grant", self.name, capability.verb());
-        let help = match (list, &object) {
-            (Some(list), Some(object)) => format!("add {object:?} to `{}` at {list}", capability.key()),
-            _ => format!("add to [grants.{}]: {}", self.name, grant_line(capability, object.as_deref())),
-        };
+    /// The line to add to the component's grants.
+    fn addition(&self, capability: Capability, objects: &[String]) -> String {
+        format!("add to [grants.{}]: {}", self.name, grant_line(capability, objects))
+    }
+
+    fn refuse<T>(&self, capability: Capability, object: &str, asked: &Located<T>, help: String) {
+        let (name, verb, app) = (self.name, capability.verb(), self.team.app.document.file.display());
+        let message = format!("`{name}` asks to {verb}{object}, which {app} does not grant");
         self.member.read.document.report(Some(asked.span.clone()), message, help);
     }
 }
