@@ -1,5 +1,6 @@
 //! Every folder of `tests/manifests` is an app whose `expected.txt` says what comes of loading it:
 //! all diagnostics, or the app. `BLESS=1` writes the files anew; read what changed.
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

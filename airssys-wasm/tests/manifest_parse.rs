@@ -95,6 +95,27 @@ fn a_manifest_that_is_not_utf8_is_a_diagnostic() {
 }
 
 #[test]
+fn the_examples_of_the_reference_are_right() {
+    let reference = include_str!("../../docs/manifests.md");
+    let mut examples =
+        reference.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
+    let (component, app) = (examples.next().unwrap(), examples.next().unwrap());
+    let component = ComponentManifest::parse(component, Path::new("Component.toml")).unwrap();
+    assert_eq!(component.limits.memory_bytes, 32 << 20);
+
+    let manifest = |name: &str| format!("[component]\nname = \"{name}\"\nversion = \"0.1.0\"");
+    let files = [
+        ("../../components/quake-feed/Component.toml", manifest("quake-feed")),
+        ("../../components/quake-parse/Component.toml", manifest("quake-parse")),
+        ("earthquakes.json", String::new()),
+    ];
+    let mut files = Memory(files.map(|(path, text)| (PathBuf::from(path), text)).into());
+    files.0.insert("app.toml".into(), app.to_owned());
+    let app = AppManifest::load_from(Path::new("app.toml"), &files).unwrap();
+    assert_eq!(app.components.len(), 2);
+}
+
+#[test]
 fn lists_have_a_bound() {
     let many = vec!["\"a\""; 1025].join(",");
     let text = format!("{FEED}[capabilities]\nsend = [{many}]");
