@@ -188,7 +188,9 @@ impl Router {
         myself: &ActorRef<Envelope>,
     ) -> Option<ActorRef<Envelope>> {
         let subscribers = self.broker.matching(topic);
-        Reservation::new(&subscribers, |subscriber| subscriber.actor.id() != myself.id()).err().map(|subscriber| subscriber.actor.clone())
+        Reservation::new(&subscribers, |subscriber| subscriber.actor.id() != myself.id())
+            .err()
+            .map(|subscriber| subscriber.actor.clone())
     }
 
     /// Decides about a topic that a sender wants to publish on.
