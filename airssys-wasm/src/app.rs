@@ -172,7 +172,7 @@ pub async fn start(
     for component in &manifest.components {
         specs.push(load(&engine, component, options.input.as_ref(), &mut tell)?);
     }
-    let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor.clone()).build();
+    let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
     let host = ComponentHost::new(system);
     if let Err(error) = start_all(&host, specs, &mut tell).await {
         let stopped = host.system().shutdown(Duration::from_secs(5)).await;

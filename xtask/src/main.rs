@@ -1,2 +1,50 @@
-//! Chores of the project.
-fn main() {}
+//! Chores of the project, run as `cargo xtask`.
+
+mod args;
+mod counts;
+mod guests;
+mod newcomer;
+mod progress;
+mod target;
+mod test;
+mod tidy;
+mod tool;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use args::Chore;
+use progress::Failed;
+
+fn main() -> ExitCode {
+    let chore = match args::parse(lexopt::Parser::from_env()) {
+        Ok(chore) => chore,
+        Err(error) => {
+            eprintln!("error: {error}\n\n{}", args::HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match run(chore) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failed) => ExitCode::FAILURE,
+    }
+}
+
+fn run(chore: Chore) -> Result<(), Failed> {
+    let root = root();
+    match chore {
+        Chore::Help(text) => {
+            println!("{text}");
+            Ok(())
+        }
+        Chore::Test { filters } => test::test(root, &filters),
+        Chore::Tidy => tidy::tidy(root),
+        Chore::Newcomer { remove_target, keep } => newcomer::newcomer(root, remove_target, keep),
+    }
+}
+
+/// The repository's folder.
+fn root() -> &'static Path {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+    own.parent().unwrap_or(own)
+}

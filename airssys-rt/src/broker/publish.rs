@@ -43,6 +43,9 @@ pub enum PublishError<M> {
     },
 }
 
+/// A subscriber, and its room.
+type Reserved<'s, M, T> = (&'s Subscriber<M, T>, Permit<M>);
+
 /// Room for a publication in the mailbox of every subscriber that is to get it.
 ///
 /// For publishers whose message is not the same for every subscriber: take room from all, then
@@ -51,7 +54,7 @@ pub enum PublishError<M> {
 #[non_exhaustive]
 pub struct Reservation<'s, M, T = ()> {
     /// The subscribers that are to get the publication, with their room.
-    pub places: SmallVec<[(&'s Subscriber<M, T>, Permit<M>); 8]>,
+    pub places: SmallVec<[Reserved<'s, M, T>; 8]>,
     /// Those that are not, and why.
     pub skipped: SmallVec<[(&'s Subscriber<M, T>, SkipReason); 2]>,
 }

@@ -67,7 +67,8 @@ fn add_streams(mut streams: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
         ResourceType::host::<DynInputStream>(),
         |mut store: Caller<'_>, rep| {
             let input: Resource<DynInputStream> = Resource::new_own(rep);
-            Ok(drop(store.data_mut().ctx().table.delete(input)?))
+            store.data_mut().ctx().table.delete(input)?;
+            Ok(())
         },
     )?;
     streams.resource(
@@ -75,7 +76,8 @@ fn add_streams(mut streams: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
         ResourceType::host::<DynOutputStream>(),
         |mut store: Caller<'_>, rep| {
             let output: Output = Resource::new_own(rep);
-            Ok(drop(store.data_mut().ctx().table.delete(output)?))
+            store.data_mut().ctx().table.delete(output)?;
+            Ok(())
         },
     )?;
     let name = |function: &str| format!("[method]output-stream.{function}");

@@ -1,0 +1,140 @@
+//! What can be said on the command line.
+
+use lexopt::{Arg, Parser, ValueExt};
+
+pub(crate) const HELP: &str = "\
+Chores of the project.
+
+Usage: cargo xtask CHORE
+
+Chores:
+  test [FILTER…]   set up what the tests need, and run them
+  tidy             check the house rules
+  newcomer         run what the README prints, in a fresh clone
+
+`cargo xtask CHORE --help` says more.";
+
+const TEST: &str = "\
+Sets up what the tests need, and runs them. Stops at the first step that fails.
+
+Usage: cargo xtask test [FILTER…]
+
+  1. wasm32-wasip2, added through rustup if it is missing
+  2. the components of components/, compiled
+  3. the host's tests, with cargo-nextest if it is installed, else with cargo test
+  4. the host's doctests
+  5. the components' own tests, which run natively
+  6. the house rules, as in `cargo xtask tidy`
+
+The last line is the count, such as `431 passed, 0 failed`.
+
+Arguments:
+  FILTER…   only tests whose name contains one of these; leaves out the last step";
+
+const TIDY: &str = "\
+Checks the house rules on the files that git knows or would add. They are also ordinary tests
+of this crate. Each violation is shown as FILE:LINE: what is wrong; how to mend it.
+
+Usage: cargo xtask tidy";
+
+const NEWCOMER: &str = "\
+Does what a newcomer does: clones the commit that is checked out into a temporary folder, runs
+the two commands of the README's first screen there, checks what they print, then makes a
+component as the README says. Needs several GB in the temporary folder (TMPDIR) and about a
+quarter of an hour on two cores.
+
+Usage: cargo xtask newcomer [--remove-target] [--keep]
+
+Options:
+  --remove-target   first remove wasm32-wasip2 from the toolchain, which every other build on
+                    this machine shares, so that adding it is tested too
+  --keep            leave the temporary folder, and say where it is";
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Chore {
+    Help(&'static str),
+    Test { filters: Vec<String> },
+    Tidy,
+    Newcomer { remove_target: bool, keep: bool },
+}
+
+pub(crate) fn parse(mut parser: Parser) -> Result<Chore, lexopt::Error> {
+    match parser.next()? {
+        None | Some(Arg::Short('h') | Arg::Long("help")) => Ok(Chore::Help(HELP)),
+        Some(Arg::Value(chore)) => match chore.string()?.as_str() {
+            "test" => test(parser),
+            "tidy" => tidy(parser),
+            "newcomer" => newcomer(parser),
+            "help" => Ok(Chore::Help(HELP)),
+            unknown => Err(format!("there is no chore `{unknown}`").into()),
+        },
+        Some(unexpected) => Err(unexpected.unexpected()),
+    }
+}
+
+fn test(mut parser: Parser) -> Result<Chore, lexopt::Error> {
+    let mut filters = Vec::new();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Chore::Help(TEST)),
+            Arg::Value(filter) => filters.push(filter.string()?),
+            unexpected => return Err(unexpected.unexpected()),
+        }
+    }
+    Ok(Chore::Test { filters })
+}
+
+fn tidy(mut parser: Parser) -> Result<Chore, lexopt::Error> {
+    match parser.next()? {
+        None => Ok(Chore::Tidy),
+        Some(Arg::Short('h') | Arg::Long("help")) => Ok(Chore::Help(TIDY)),
+        Some(unexpected) => Err(unexpected.unexpected()),
+    }
+}
+
+fn newcomer(mut parser: Parser) -> Result<Chore, lexopt::Error> {
+    let (mut remove_target, mut keep) = (false, false);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Chore::Help(NEWCOMER)),
+            Arg::Long("remove-target") => remove_target = true,
+            Arg::Long("keep") => keep = true,
+            unexpected => return Err(unexpected.unexpected()),
+        }
+    }
+    Ok(Chore::Newcomer { remove_target, keep })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Option<Chore> {
+        parse(Parser::from_args(args)).ok()
+    }
+
+    #[test]
+    fn each_chore_has_its_options() {
+        let filters = vec!["topic".to_owned(), "mailbox".to_owned()];
+        assert_eq!(parsed(&["test", "topic", "mailbox"]), Some(Chore::Test { filters }));
+        assert_eq!(parsed(&["tidy"]), Some(Chore::Tidy));
+        let both = Chore::Newcomer { remove_target: true, keep: true };
+        assert_eq!(parsed(&["newcomer", "--keep", "--remove-target"]), Some(both));
+    }
+
+    #[test]
+    fn help_is_there_for_each() {
+        assert_eq!(parsed(&[]), Some(Chore::Help(HELP)));
+        assert_eq!(parsed(&["test", "--help"]), Some(Chore::Help(TEST)));
+        assert_eq!(parsed(&["tidy", "-h"]), Some(Chore::Help(TIDY)));
+        assert_eq!(parsed(&["newcomer", "--help"]), Some(Chore::Help(NEWCOMER)));
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused() {
+        for args in [&["tests"][..], &["tidy", "now"], &["newcomer", "--fast"], &["test", "--release"]] {
+            assert_eq!(parsed(args), None, "{args:?}");
+        }
+    }
+}

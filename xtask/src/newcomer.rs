@@ -1,0 +1,200 @@
+//! `cargo xtask newcomer`.
+
+mod readme;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::counts::Counts;
+use crate::progress::{Failed, Progress};
+use crate::target::{self, TARGET};
+use crate::tool::{self, Ran, ToolError, clean_tool};
+use readme::ReadmeError;
+
+/// Set for what a newcomer runs, so that it does not begin again.
+const INSIDE: &str = "AIRSSYS_NEWCOMER";
+
+/// What the app of the example prints: the line that adds up, by minor, moderate and major.
+const TOTALS: [&str; 5] = ["total", "1,410", "258", "39", "1,707"];
+
+/// Why a newcomer would be disappointed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+enum NewcomerError {
+    #[error("this runs in a newcomer's clone already")]
+    Inside,
+    #[error("the temporary folder cannot be used")]
+    Folder(#[from] io::Error),
+    #[error("the README misses what a newcomer needs")]
+    Readme(#[from] ReadmeError),
+    #[error("what the README prints does not work")]
+    Tool(#[from] ToolError),
+    #[error("the run does not print the totals: a line `{}`", TOTALS.join(" "))]
+    NoTotals,
+    #[error("the target {TARGET} was missing, and the run does not say that it adds it")]
+    SilentTarget,
+    #[error("the tests pass, and do not end with how many")]
+    NoCount,
+    #[error("the run of the app does not show the new component `{name}`")]
+    NoComponent { name: String },
+}
+
+/// Does what a newcomer does, in a clone of the commit that is checked out.
+pub(crate) fn newcomer(root: &Path, remove_target: bool, keep: bool) -> Result<(), Failed> {
+    let plan = ["clone", readme::RUN, readme::TEST, "make a component as the README says"];
+    let mut progress = Progress::new("newcomer", plan.map(str::to_owned).into());
+    let clone = progress.step(|| Clone::of(root, keep))?;
+    let done = clone.run(remove_target, &mut progress);
+    // Where the target was removed and the run did not add it, other builds still need it.
+    if remove_target && let Err(error) = target::ensure(root) {
+        println!("error: {error}");
+    }
+    if keep {
+        println!("the newcomer's folder is left at {}", clone.temporary.path().display());
+    }
+    let counts = done?;
+    progress.finish();
+    println!("{counts}");
+    Ok(())
+}
+
+/// A fresh clone, in a temporary folder that goes when this is dropped.
+struct Clone {
+    temporary: TempDir,
+}
+
+impl Clone {
+    fn of(root: &Path, keep: bool) -> Result<Clone, NewcomerError> {
+        if std::env::var_os(INSIDE).is_some() {
+            return Err(NewcomerError::Inside);
+        }
+        let temporary = tempfile::Builder::new().prefix("airssys-").disable_cleanup(keep).tempdir()?;
+        let clone = Clone { temporary };
+        let mut git = clean_tool("git", root);
+        git.args(["status", "--porcelain"]);
+        if !tool::read(git)?.is_empty() {
+            println!("what is not committed is not in the clone");
+        }
+        let mut git = clean_tool("git", root);
+        git.args(["rev-parse", "HEAD"]);
+        let commit = tool::read(git)?;
+        let mut git = clean_tool("git", root);
+        git.args(["clone", "--quiet", "--no-checkout"]).arg(root).arg(clone.folder());
+        tool::run(git)?;
+        let mut git = clean_tool("git", &clone.folder());
+        git.args(["checkout", "--quiet", "--detach", commit.trim()]);
+        tool::run(git)?;
+        Ok(clone)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.temporary.path().join("airssys")
+    }
+
+    fn run(&self, remove_target: bool, progress: &mut Progress) -> Result<Counts, Failed> {
+        progress.step(|| {
+            let [app, _] = readme::first_screen(&self.readme()?)?;
+            if remove_target {
+                target::remove(&self.folder())?;
+            }
+            let ran = self.shell(&app)?;
+            check_app(&ran, remove_target)
+        })?;
+        let counts = progress.step(|| {
+            let [_, tests] = readme::first_screen(&self.readme()?)?;
+            check_tests(&self.shell(&tests)?)
+        })?;
+        progress.step(|| {
+            let making = readme::making(&self.readme()?)?;
+            let ran = self.shell(&making.script)?;
+            ran.success()?;
+            match ran.stdout.iter().any(|line| line.split_whitespace().any(|word| word == making.name)) {
+                true => Ok(counts),
+                false => Err(NewcomerError::NoComponent { name: making.name }),
+            }
+        })
+    }
+
+    fn readme(&self) -> Result<String, NewcomerError> {
+        Ok(std::fs::read_to_string(self.folder().join("README.md"))?)
+    }
+
+    /// Runs what the README prints. The program that the first command has built can be called
+    /// by its name, as after an installation.
+    fn shell(&self, script: &str) -> Result<Ran, ToolError> {
+        let mut shell = clean_tool("sh", &self.folder());
+        shell.args(["-euxc", script]);
+        self.environment(&mut shell);
+        tool::watch(shell)
+    }
+
+    fn environment(&self, command: &mut Command) {
+        let own = self.folder().join("target/release").into_os_string();
+        let path = match std::env::var_os("PATH") {
+            Some(others) => [own, others].join(&OsString::from(":")),
+            None => own,
+        };
+        command.env("PATH", path);
+        command.env("AIRSSYS_CACHE_DIR", self.temporary.path().join("cache"));
+        command.env(INSIDE, "1").env_remove("RUST_LOG");
+    }
+}
+
+fn check_app(ran: &Ran, target_was_missing: bool) -> Result<(), NewcomerError> {
+    ran.success()?;
+    if !ran.stdout.iter().any(|line| line.split_whitespace().eq(TOTALS)) {
+        return Err(NewcomerError::NoTotals);
+    }
+    let says = |line: &str| line.contains("adding") && line.contains(TARGET);
+    if target_was_missing && !ran.lines().any(says) {
+        return Err(NewcomerError::SilentTarget);
+    }
+    Ok(())
+}
+
+fn check_tests(ran: &Ran) -> Result<Counts, NewcomerError> {
+    ran.success()?;
+    let counts = ran.stdout.last().and_then(|line| Counts::alone(line));
+    let counts = counts.filter(|counts| counts.passed > 0 && counts.failed == 0);
+    counts.ok_or(NewcomerError::NoCount)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(script: &str) -> Ran {
+        let mut shell = clean_tool("sh", Path::new("."));
+        shell.args(["-c", script]);
+        tool::watch(shell).unwrap()
+    }
+
+    #[test]
+    fn an_app_that_adds_up_is_good() {
+        let good = ran("echo '  total   1,410   258   39   1,707'");
+        assert!(check_app(&good, false).is_ok());
+        assert!(matches!(check_app(&good, true), Err(NewcomerError::SilentTarget)));
+        let both = ran("echo adding the target wasm32-wasip2 >&2; echo total 1,410 258 39 1,707");
+        assert!(check_app(&both, true).is_ok());
+    }
+
+    #[test]
+    fn an_app_that_fails_or_miscounts_is_not() {
+        let failed = ran("echo total 1,410 258 39 1,707; exit 1");
+        assert!(matches!(check_app(&failed, false), Err(NewcomerError::Tool(_))));
+        let miscounted = ran("echo total 1,410 258 38 1,706");
+        assert!(matches!(check_app(&miscounted, false), Err(NewcomerError::NoTotals)));
+    }
+
+    #[test]
+    fn tests_without_a_count_are_not_good() {
+        assert_eq!(check_tests(&ran("echo 12 passed, 0 failed")).unwrap().passed, 12);
+        for script in ["true", "echo 0 passed, 0 failed", "echo 12 passed, 0 failed; exit 1"] {
+            assert!(check_tests(&ran(script)).is_err(), "{script}");
+        }
+    }
+}

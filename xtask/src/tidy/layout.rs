@@ -1,0 +1,74 @@
+//! How files are laid out.
+
+use super::Violation;
+use super::tree::Tree;
+
+const LONGEST: usize = 600;
+
+/// No Rust file is longer than 600 lines.
+pub(super) fn short_files(tree: &Tree) -> Vec<Violation> {
+    let counted = tree.ending(&[".rs"]).map(|(path, text)| (path, text.lines().count()));
+    let long = counted.filter(|(_, lines)| *lines > LONGEST);
+    long.map(|(path, lines)| {
+        let what = format!("the file has {lines} lines, and {LONGEST} are the most");
+        Violation::new(path, LONGEST + 1, what, "move a part that stands alone into a module of its own")
+    })
+    .collect()
+}
+
+/// A module's file has the module's name.
+pub(super) fn no_mod_rs(tree: &Tree) -> Vec<Violation> {
+    let named = tree.paths().filter(|path| path.rsplit('/').next() == Some("mod.rs"));
+    named
+        .map(|path| {
+            let mend = match path.strip_suffix("/mod.rs") {
+                Some(folder) => format!("rename it to {folder}.rs"),
+                None => "give it the name of its module".to_owned(),
+            };
+            Violation::new(path, 1, "the file's name does not say which module it is", mend)
+        })
+        .collect()
+}
+
+/// The contract is in `wit/`, and nowhere else.
+pub(super) fn wit_in_its_folder(tree: &Tree) -> Vec<Violation> {
+    let stray = tree.paths().filter(|path| path.ends_with(".wit") && !path.starts_with("wit/"));
+    stray
+        .map(|path| {
+            Violation::new(path, 1, "a contract outside wit/", "move it there, and read it from there")
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_file_is_found() {
+        let tree = Tree::planted(&[
+            ("a/long.rs", &"\n".repeat(601)),
+            ("a/fits.rs", &"\n".repeat(600)),
+            ("a/data.json", &"\n".repeat(601)),
+        ]);
+        let found = short_files(&tree);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].to_string().starts_with("a/long.rs:601: the file has 601 lines"), "{}", found[0]);
+    }
+
+    #[test]
+    fn a_mod_rs_is_found() {
+        let tree = Tree::planted(&[("a/src/b/mod.rs", ""), ("a/src/c.rs", ""), ("a/src/remod.rs", "")]);
+        let found = no_mod_rs(&tree);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].to_string().ends_with("rename it to a/src/b.rs"), "{}", found[0]);
+    }
+
+    #[test]
+    fn a_contract_in_the_wrong_place_is_found() {
+        let tree = Tree::planted(&[("wit/deps/a.wit", ""), ("components/a/wit/b.wit", "")]);
+        let found = wit_in_its_folder(&tree);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].path, "components/a/wit/b.wit");
+    }
+}
