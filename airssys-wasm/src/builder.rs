@@ -166,6 +166,6 @@ fn artifact(messages: &str, folder: &Path) -> Option<PathBuf> {
     let parsed = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let files = parsed.filter(own).filter_map(|message| message.get("filenames").cloned());
     let names = files.flat_map(|files| files.as_array().cloned().unwrap_or_default());
-    let paths = names.filter_map(|name| name.as_str().map(PathBuf::from));
-    paths.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")).next_back()
+    let mut paths = names.filter_map(|name| name.as_str().map(PathBuf::from));
+    paths.rfind(|path| path.extension().is_some_and(|extension| extension == "wasm"))
 }
