@@ -44,7 +44,7 @@ fn folders(args: &Build) -> Result<Vec<PathBuf>, Failure> {
     let app = AppManifest::load(&args.path)?;
     let crates = app.components.iter().filter_map(|component| match &component.source {
         Source::Crate(folder) => Some(folder.clone()),
-        Source::Wasm(_) => None,
+        _ => None,
     });
     Ok(crates.collect())
 }

@@ -25,7 +25,7 @@ pub(crate) fn show_error(error: &dyn Error) {
 
 /// Prints every mistake of the manifests, with the lines they are in.
 pub(crate) fn show_diagnostics(diagnostics: &Diagnostics) {
-    for diagnostic in diagnostics.list() {
+    for diagnostic in diagnostics.iter() {
         let file = diagnostic.file.display().to_string();
         let mut report = MietteDiagnostic::new(diagnostic.message.clone()).with_help(diagnostic.help.clone());
         match (&diagnostic.span, diagnostics.text(&diagnostic.file)) {
@@ -37,7 +37,7 @@ pub(crate) fn show_diagnostics(diagnostics: &Diagnostics) {
             _ => anstream::eprintln!("{:?}", Report::new(report).wrap_err(file)),
         }
     }
-    let count = match diagnostics.list().len() {
+    let count = match diagnostics.iter().count() {
         1 => "1 mistake".to_owned(),
         count => format!("{count} mistakes"),
     };

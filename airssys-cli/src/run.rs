@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use airssys_message::report::Report;
 use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartOptions};
-use airssys_wasm::manifest::AppManifest;
+use airssys_wasm::manifest::{App, AppManifest};
 use airssys_wasm::{ComponentSummary, DeadLetterCount};
 
 use crate::args::Run;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
 
 async fn run_app(
     args: &Run,
-    manifest: &AppManifest,
+    manifest: &App,
     input: Option<InputOverride>,
     terminal: &Terminal,
 ) -> Result<(), Failure> {

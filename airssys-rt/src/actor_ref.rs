@@ -133,6 +133,12 @@ impl<M> ActorRef<M> {
         self.cell.mailbox.request_stop(StopRequest::Asked);
     }
 
+    /// Ends the actor for good: as [`stop`](Self::stop), and whatever its restart policy, it is not
+    /// restarted. [`closed`](Self::closed) tells when it has ended.
+    pub fn terminate(&self) {
+        self.cell.mailbox.request_stop(StopRequest::Shutdown);
+    }
+
     /// Waits until the actor has ended for good: it will not be restarted, its mailbox is closed
     /// and its name is free. Resolves at once if that is so already.
     ///

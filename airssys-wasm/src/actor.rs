@@ -10,8 +10,9 @@ use crate::bindings::{HealthStatus, Outcome};
 use crate::callbacks::{Callbacks, Settled};
 use crate::component::Component;
 use crate::dead_letters::DeadLetterReason;
-use crate::host::{Current, GuestContext, Input, Links, wasi_context};
+use crate::host::{Current, GuestContext, Links, wasi_context};
 use crate::instance::{GuestFailure, Instance};
+use crate::manifest::Input;
 use crate::message::Envelope;
 
 /// What every incarnation of an instance is made from.

@@ -12,8 +12,7 @@ use crate::component::{Component, LoadError};
 use crate::component_host::{CallError, ComponentHost, ComponentSpec, SpawnError};
 use crate::dead_letters::DeadLetters;
 use crate::engine::{Engine, EngineConfig, EngineError};
-use crate::host::Input;
-use crate::manifest::{AppComponent, AppManifest, Source};
+use crate::manifest::{App, AppComponent, Input, Source};
 use crate::stats::ComponentSummary;
 
 /// How long a component may take over its report.
@@ -56,7 +55,7 @@ impl InputOverride {
     ///
     /// # Errors
     /// [`InputError`] if no component reads an input, or it is not clear which is meant.
-    pub fn parse(text: &str, app: &AppManifest) -> Result<InputOverride, InputError> {
+    pub fn parse(text: &str, app: &App) -> Result<InputOverride, InputError> {
         let readers: Vec<&AppComponent> = app.components.iter().filter(|c| c.capabilities.input).collect();
         let named = text.split_once('=').and_then(|(name, file)| {
             readers.iter().find(|reader| reader.name == name).map(|reader| (reader, file))
@@ -71,7 +70,7 @@ impl InputOverride {
             }
         };
         let input = match file {
-            "-" => Input::Stdin,
+            "-" => Input::Program,
             file => Input::File(PathBuf::from(file)),
         };
         Ok(InputOverride { component: reader.name.clone(), input })
@@ -164,7 +163,7 @@ pub struct RunningApp {
 /// # Errors
 /// [`StartAppError`]; what had started is stopped again.
 pub async fn start(
-    manifest: &AppManifest,
+    manifest: &App,
     options: StartOptions,
     mut tell: impl FnMut(AppEvent),
 ) -> Result<RunningApp, StartAppError> {
@@ -234,11 +233,11 @@ impl AppComponent {
     pub fn spec(&self, code: Component) -> ComponentSpec {
         ComponentSpec {
             capabilities: self.capabilities.clone(),
-            accepts: self.accepts.clone(),
-            subscribes: self.subscribes.clone(),
+            accepts: self.manifest.accepts.clone(),
+            subscribes: self.manifest.subscribes.clone(),
             limits: self.limits.clone(),
-            capacity: self.capacity,
-            overflow: self.overflow,
+            capacity: self.mailbox.capacity,
+            overflow: self.mailbox.overflow,
             restart: self.restart,
             instances: self.instances,
             config: self.config.clone(),

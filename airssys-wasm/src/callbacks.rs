@@ -76,8 +76,8 @@ impl Callbacks {
         Arc::new(Callbacks {
             actor,
             accepts,
-            max_reply_bytes: limits.message_size_bytes,
-            max_open: usize::try_from(limits.concurrent_requests).unwrap_or(usize::MAX),
+            max_reply_bytes: limits.message_size_bytes as u64,
+            max_open: limits.concurrent_requests,
             in_flight,
             state: Mutex::default(),
             settled: Notify::new(),

@@ -1,10 +1,13 @@
-//! The one function that decides who may do what.
+//! What a component may do, and the one function that decides it.
+
+use std::fmt;
 
 use airssys_rt::{Topic, TopicPattern};
+use thiserror::Error;
 
-use crate::pattern::NamePattern;
+use crate::pattern::{NamePattern, check_instance_name};
 
-/// What a component may do. Default: nothing.
+/// What a component may do: nothing, unless it is listed here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Whom it may send messages to.
@@ -15,178 +18,305 @@ pub struct Capabilities {
     pub publish: Vec<TopicPattern>,
     /// What it may subscribe to.
     pub subscribe: Vec<TopicPattern>,
-    /// Whether it may read an input.
+    /// Whether it may read a standard input.
     pub input: bool,
-}
-
-/// Who wants to do something.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subject {
-    instance: String,
-    component: String,
-}
-
-/// What somebody wants to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Access<'a> {
-    /// Send a message to a component or one of its instances.
-    Send {
-        /// Its name.
-        to: &'a str,
-    },
-    /// Send a request to a component or one of its instances.
-    Request {
-        /// Its name.
-        to: &'a str,
-    },
-    /// Publish a message.
-    Publish {
-        /// The topic.
-        topic: &'a Topic,
-    },
-    /// Get the messages of topics.
-    Subscribe {
-        /// The topics.
-        pattern: &'a TopicPattern,
-    },
-    /// Read an input.
-    Input,
-}
-
-/// A denial: who wanted what, and which lines would allow it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{instance}` may not {action}; to allow it, put `{line}` under [capabilities] in its \
-     Component.toml and under [grants.{component}] in the app's manifest"
-)]
-pub struct Denied {
-    /// The instance that wanted it.
-    pub instance: String,
-    /// Its component.
-    pub component: String,
-    /// What it wanted to do.
-    pub action: String,
-    /// What would allow it, as in a manifest.
-    pub line: String,
 }
 
 impl Capabilities {
     /// To be allowed everything, as the program that runs an app is.
     pub fn everything() -> Capabilities {
+        let names = || NamePattern::parse("*").into_iter().collect();
         let topics = || TopicPattern::parse("*").into_iter().collect();
-        Capabilities {
-            send: vec![NamePattern::any()],
-            request: vec![NamePattern::any()],
-            publish: topics(),
-            subscribe: topics(),
-            input: true,
-        }
+        Capabilities { send: names(), request: names(), publish: topics(), subscribe: topics(), input: true }
     }
+}
+
+/// Who wants to do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    component: String,
+    instance: String,
 }
 
 impl Subject {
-    /// An instance of a component.
-    pub fn new(instance: impl Into<String>, component: impl Into<String>) -> Subject {
-        Subject { instance: instance.into(), component: component.into() }
+    /// An instance, such as `pool/2`, of the component that has this name in the app, `pool`.
+    pub fn new(component: impl Into<String>, instance: impl Into<String>) -> Self {
+        Self { component: component.into(), instance: instance.into() }
+    }
+
+    /// The component's name in the app.
+    pub fn component(&self) -> &str {
+        &self.component
+    }
+
+    /// The instance's name.
+    pub fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// Whether this is the name of its component or of one of that component's instances.
+    fn is_own(&self, name: &str) -> bool {
+        let below = name.strip_prefix(self.component.as_str());
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            && check_instance_name(name).is_ok()
     }
 }
 
-/// Decides whether somebody may do something: only what its capabilities list. A component may
-/// always send to itself.
+/// Something that a component wants to do.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Access<'a> {
+    /// Send a message.
+    Send {
+        /// The name of a component or an instance.
+        to: &'a str,
+    },
+    /// Send a message that is to be answered.
+    Request {
+        /// The name of a component or an instance.
+        to: &'a str,
+    },
+    /// Publish on a topic.
+    Publish {
+        /// The topic.
+        topic: &'a Topic,
+    },
+    /// Subscribe to topics.
+    Subscribe {
+        /// Which topics.
+        pattern: &'a TopicPattern,
+    },
+    /// Read the standard input.
+    Input,
+}
+
+/// The kinds of access: one for each key of `[capabilities]` and `[grants.…]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Capability {
+    /// Send messages.
+    Send,
+    /// Send requests.
+    Request,
+    /// Publish on topics.
+    Publish,
+    /// Subscribe to topics.
+    Subscribe,
+    /// Read a standard input.
+    Input,
+}
+
+impl Capability {
+    /// The key in manifests.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Request => "request",
+            Self::Publish => "publish",
+            Self::Subscribe => "subscribe",
+            Self::Input => "input",
+        }
+    }
+
+    /// How it reads before the object, as in "may not **send to** `x`".
+    pub(crate) fn verb(self) -> &'static str {
+        match self {
+            Self::Send => "send to",
+            Self::Request => "send requests to",
+            Self::Publish => "publish on",
+            Self::Subscribe => "subscribe to",
+            Self::Input => "read a standard input",
+        }
+    }
+}
+
+/// A component wanted to do what it may not.
+///
+/// Its Display names the lines of both manifests that would allow it. It is meant for the operator:
+/// a guest learns only that access is denied.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub struct Denied {
+    /// Who wanted it.
+    pub who: Subject,
+    /// What kind of access it was.
+    pub capability: Capability,
+    /// The name, topic or pattern; none for [`Capability::Input`].
+    pub object: Option<String>,
+}
+
+impl Denied {
+    /// The line under `[capabilities]` of the `Component.toml` that asks for it.
+    pub fn component_line(&self) -> String {
+        match &self.object {
+            Some(object) => format!("{} = [{object:?}]", self.capability.key()),
+            None => format!("{} = true", self.capability.key()),
+        }
+    }
+
+    /// The line under `[grants.<component>]` of the `app.toml` that grants it.
+    pub fn grant_line(&self) -> String {
+        grant_line(self.capability, self.object.as_slice())
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` may not {}", self.who.instance, self.capability.verb())?;
+        if let Some(object) = &self.object {
+            write!(f, " `{object}`")?;
+        }
+        let (ask, grant, component) = (self.component_line(), self.grant_line(), &self.who.component);
+        write!(f, ": to allow it, Component.toml asks under [capabilities]: {ask}")?;
+        write!(f, ", and app.toml grants under [grants.{component}]: {grant}")
+    }
+}
+
+/// The line of `app.toml` that grants a capability for these objects.
+pub(crate) fn grant_line(capability: Capability, objects: &[String]) -> String {
+    match capability {
+        Capability::Input => "input = \"FILE\"".to_owned(),
+        _ => format!("{} = {objects:?}", capability.key()),
+    }
+}
+
+/// Decides whether a component may do something. Every access goes through here.
+///
+/// A component may send messages to itself: to its own name and those of its instances.
+/// Everything else is denied unless it is listed. Nothing here waits or changes anything, so a
+/// decision may be kept for as long as the capabilities are the same.
 ///
 /// # Errors
-/// [`Denied`] if not, with what would allow it.
+/// [`Denied`] if it may not.
+///
+/// ```
+/// use airssys_wasm::capability::{Access, Capabilities, Subject, decide};
+///
+/// let feed = Subject::new("feed", "feed");
+/// let capabilities = Capabilities { send: vec!["parse".parse()?], ..Capabilities::default() };
+/// assert!(decide(&feed, &capabilities, &Access::Send { to: "parse" }).is_ok());
+/// assert!(decide(&feed, &capabilities, &Access::Send { to: "parser" }).is_err());
+/// assert!(decide(&feed, &capabilities, &Access::Request { to: "parse" }).is_err());
+/// # Ok::<(), airssys_wasm::pattern::InvalidName>(())
+/// ```
 pub fn decide(who: &Subject, capabilities: &Capabilities, access: &Access<'_>) -> Result<(), Denied> {
-    let allowed = match access {
-        Access::Send { to } => is_own_name(who, to) || names(&capabilities.send, to),
-        Access::Request { to } => names(&capabilities.request, to),
-        Access::Publish { topic } => capabilities.publish.iter().any(|pattern| pattern.matches(topic)),
-        Access::Subscribe { pattern } => capabilities.subscribe.iter().any(|granted| granted.covers(pattern)),
-        Access::Input => capabilities.input,
-    };
-    if allowed {
-        return Ok(());
-    }
-    let (action, line) = match access {
-        Access::Send { to } => (format!("send to `{to}`"), format!("send = [\"{to}\"]")),
-        Access::Request { to } => (format!("send requests to `{to}`"), format!("request = [\"{to}\"]")),
+    let names = |patterns: &[NamePattern], name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+    let (allowed, capability, object) = match *access {
+        Access::Send { to } => (who.is_own(to) || names(&capabilities.send, to), Capability::Send, Some(to)),
+        Access::Request { to } => (names(&capabilities.request, to), Capability::Request, Some(to)),
         Access::Publish { topic } => {
-            let topic = topic.as_str();
-            (format!("publish on `{topic}`"), format!("publish = [\"{topic}\"]"))
+            let allowed = capabilities.publish.iter().any(|pattern| pattern.matches(topic));
+            (allowed, Capability::Publish, Some(topic.as_str()))
         }
         Access::Subscribe { pattern } => {
-            let pattern = pattern.as_str();
-            (format!("subscribe to `{pattern}`"), format!("subscribe = [\"{pattern}\"]"))
+            let allowed = capabilities.subscribe.iter().any(|granted| granted.covers(pattern));
+            (allowed, Capability::Subscribe, Some(pattern.as_str()))
         }
-        Access::Input => ("read an input".to_owned(), "input = …".to_owned()),
+        Access::Input => (capabilities.input, Capability::Input, None),
     };
-    Err(Denied { instance: who.instance.clone(), component: who.component.clone(), action, line })
-}
-
-fn is_own_name(who: &Subject, name: &str) -> bool {
-    name == who.instance || name == who.component
-}
-
-fn names(patterns: &[NamePattern], name: &str) -> bool {
-    patterns.iter().any(|pattern| pattern.matches(name))
+    if allowed {
+        Ok(())
+    } else {
+        Err(Denied { who: who.clone(), capability, object: object.map(str::to_owned) })
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn subject() -> Subject {
-        Subject::new("feed/1", "feed")
+    fn topic(text: &str) -> Topic {
+        text.parse().unwrap()
+    }
+
+    fn topics(text: &str) -> TopicPattern {
+        text.parse().unwrap()
     }
 
     #[test]
-    fn everything_is_denied_that_is_not_listed() {
-        let (none, who) = (Capabilities::default(), subject());
-        let (topic, pattern) = (Topic::parse("a.b").unwrap(), TopicPattern::parse("a.*").unwrap());
+    fn each_list_allows_its_own_kind_only() {
+        let who = Subject::new("feed", "feed/1");
+        let (name, topic, pattern) = ("parse", topic("parse"), topics("parse"));
         let accesses = [
-            Access::Send { to: "parse" },
-            Access::Request { to: "parse" },
-            Access::Request { to: "feed" },
+            Access::Send { to: name },
+            Access::Request { to: name },
             Access::Publish { topic: &topic },
             Access::Subscribe { pattern: &pattern },
             Access::Input,
         ];
-        for access in accesses {
-            let denied = decide(&who, &none, &access).unwrap_err();
-            assert!(denied.to_string().contains("[grants.feed]"), "{denied}");
-            assert_eq!(decide(&who, &Capabilities::everything(), &access), Ok(()));
+        let nothing = Capabilities::default();
+        let lists = [
+            Capabilities { send: vec!["parse".parse().unwrap()], ..nothing.clone() },
+            Capabilities { request: vec!["parse".parse().unwrap()], ..nothing.clone() },
+            Capabilities { publish: vec![topics("parse")], ..nothing.clone() },
+            Capabilities { subscribe: vec![topics("parse")], ..nothing.clone() },
+            Capabilities { input: true, ..nothing.clone() },
+        ];
+        for (listed, capabilities) in lists.iter().enumerate() {
+            for (tried, access) in accesses.iter().enumerate() {
+                assert_eq!(decide(&who, capabilities, access).is_ok(), listed == tried, "{access:?}");
+                assert!(decide(&who, &nothing, access).is_err(), "{access:?}");
+            }
         }
     }
 
     #[test]
-    fn a_component_may_send_to_itself_only_as_itself() {
-        let none = Capabilities::default();
-        for own in ["feed", "feed/1"] {
-            assert_eq!(decide(&subject(), &none, &Access::Send { to: own }), Ok(()));
-        }
-        for other in ["feed/2", "feeder", "fee"] {
-            assert!(decide(&subject(), &none, &Access::Send { to: other }).is_err(), "{other}");
+    fn a_component_may_send_to_itself() {
+        let (who, nothing) = (Subject::new("pool", "pool/1"), Capabilities::default());
+        for (to, allowed) in [
+            ("pool", true),
+            ("pool/1", true),
+            ("pool/2", true),
+            ("pools", false),
+            ("pool-2", false),
+            ("pool/", false),
+            ("", false),
+        ] {
+            assert_eq!(decide(&who, &nothing, &Access::Send { to }).is_ok(), allowed, "{to}");
+            assert!(decide(&who, &nothing, &Access::Request { to }).is_err());
         }
     }
 
     #[test]
-    fn rights_do_not_stand_for_each_other() {
-        let send = Capabilities { send: vec!["parse".parse().unwrap()], ..Capabilities::default() };
-        assert_eq!(decide(&subject(), &send, &Access::Send { to: "parse" }), Ok(()));
-        assert!(decide(&subject(), &send, &Access::Request { to: "parse" }).is_err());
-        assert!(decide(&subject(), &send, &Access::Send { to: "parser" }).is_err());
+    fn a_subscription_must_be_covered_whole() {
+        let who = Subject::new("a", "a");
+        let granted = Capabilities { subscribe: vec![topics("quakes.*")], ..Capabilities::default() };
+        for (pattern, allowed) in [("quakes.big", true), ("quakes.*", true), ("*", false), ("quakes", false)]
+        {
+            let pattern = topics(pattern);
+            assert_eq!(decide(&who, &granted, &Access::Subscribe { pattern: &pattern }).is_ok(), allowed);
+        }
     }
 
     #[test]
-    fn a_subscription_needs_a_right_to_all_of_its_topics() {
-        let subscribe = vec![TopicPattern::parse("quakes.*").unwrap()];
-        let may = Capabilities { subscribe, ..Capabilities::default() };
-        let allowed = |text: &str| {
-            let pattern = TopicPattern::parse(text).unwrap();
-            decide(&subject(), &may, &Access::Subscribe { pattern: &pattern }).is_ok()
-        };
-        assert!(allowed("quakes.major.*") && allowed("quakes.*.asia") && allowed("quakes.*"));
-        assert!(!allowed("*") && !allowed("quakes") && !allowed("*.major"));
+    fn a_denial_names_the_lines_that_would_allow_it() {
+        let who = Subject::new("pool", "pool/2");
+        let denied = decide(&who, &Capabilities::default(), &Access::Request { to: "region" }).unwrap_err();
+        assert_eq!(
+            denied.to_string(),
+            "`pool/2` may not send requests to `region`: to allow it, Component.toml asks under \
+             [capabilities]: request = [\"region\"], and app.toml grants under [grants.pool]: \
+             request = [\"region\"]"
+        );
+        let denied = decide(&who, &Capabilities::default(), &Access::Input).unwrap_err();
+        assert_eq!(
+            (denied.component_line(), denied.grant_line()),
+            ("input = true".into(), "input = \"FILE\"".into())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_not_listed_is_denied(to in "[a-z*/.-]{0,12}", listed in "[a-z][a-z-]{0,6}") {
+            let who = Subject::new("someone", "someone");
+            let capabilities = Capabilities { send: vec![listed.parse().unwrap()], ..Capabilities::default() };
+            let allowed = decide(&who, &capabilities, &Access::Send { to: &to }).is_ok();
+            let below = to.starts_with(&format!("{listed}/")) && crate::pattern::check_instance_name(&to).is_ok();
+            prop_assert_eq!(allowed, to == listed || below);
+            let unlisted = decide(&who, &Capabilities::default(), &Access::Send { to: &to });
+            prop_assert!(unlisted.is_err());
+        }
     }
 }

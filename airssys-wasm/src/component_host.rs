@@ -17,14 +17,12 @@ use crate::bindings::{self, RequestError, SendError};
 use crate::capability::{Access, Capabilities, Denied, Subject};
 use crate::component::Component;
 use crate::dead_letters::DeadLetters;
-use crate::host::{Identity, Input, Links};
+use crate::host::{Identity, Links};
 use crate::limits::Limits;
+use crate::manifest::{HOST_NAME, Input};
 use crate::message::{Envelope, ReplyTo};
 use crate::router::{Endpoint, Mode, Router, Sender};
 use crate::stats::{ComponentStats, ComponentSummary};
-
-/// The sender's name of messages from outside the components.
-const OUTSIDE: &str = "host";
 
 /// A component as it is to run. What is not said is denied, or its default.
 #[derive(Clone, Debug)]
@@ -180,8 +178,8 @@ impl ComponentHost {
     /// Runs components in this actor system.
     pub fn new(system: ActorSystem) -> ComponentHost {
         let outside = Sender {
-            subject: Subject::new(OUTSIDE, OUTSIDE),
-            instance: Arc::from(OUTSIDE),
+            subject: Subject::new(HOST_NAME, HOST_NAME),
+            instance: Arc::from(HOST_NAME),
             capabilities: Arc::new(Capabilities::everything()),
         };
         let (app, components) = (Arc::from(system.name()), Mutex::default());
@@ -237,7 +235,7 @@ impl ComponentHost {
                 _ => Arc::new(endpoint.alone(seat.actor_ref())),
             };
             let sender = Sender {
-                subject: Subject::new(instance, &spec.name),
+                subject: Subject::new(&spec.name, instance),
                 instance: Arc::from(instance.as_str()),
                 capabilities: Arc::clone(&capabilities),
             };
@@ -318,7 +316,7 @@ impl ComponentHost {
     pub fn publish(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
         let parsed: Topic =
             topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
-        let published = self.shared.router.publish(&self.shared.outside, &parsed, message.into());
+        let published = self.shared.router.publish(&self.shared.outside, None, &parsed, message.into());
         published.map_err(|error| refused(topic, &error))
     }
 
@@ -370,7 +368,7 @@ impl ComponentHost {
             name: Arc::from(spec.name.as_str()),
             members,
             accepts: spec.accepts.iter().fold(0, |bits, codec| bits | codec.bit()),
-            max_message_bytes: spec.limits.message_size_bytes,
+            max_message_bytes: spec.limits.message_size_bytes as u64,
             waits: spec.overflow == Overflow::Wait,
             stats: Arc::new(ComponentStats::new()),
             dead_letters: Arc::clone(&router.dead_letters),
@@ -450,7 +448,7 @@ impl ComponentHost {
         for actor in &registered.endpoint.members {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.remove(actor.name());
-            actor.stop();
+            actor.terminate();
         }
         self.shared.router.remove(name);
     }

@@ -153,8 +153,8 @@ fn pooling(max_instances: u32) -> InstanceAllocationStrategy {
         .total_tables(max_instances.saturating_mul(2))
         .total_stacks(max_instances)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_memory_size(usize::try_from(ceiling.memory_bytes).unwrap_or(usize::MAX))
-        .table_elements(usize::try_from(ceiling.table_elements).unwrap_or(usize::MAX));
+        .max_memory_size(ceiling.memory_bytes)
+        .table_elements(ceiling.table_elements);
     InstanceAllocationStrategy::Pooling(pool)
 }
 

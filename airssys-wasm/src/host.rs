@@ -10,7 +10,6 @@ mod wasi;
 use wasmtime::component::{HasData, Linker};
 
 pub(crate) use context::{Current, GuestContext, Identity, Links};
-pub use wasi::Input;
 pub(crate) use wasi::context as wasi_context;
 
 use crate::bindings;

@@ -75,7 +75,7 @@ pub enum GuestFailure {
         /// The limit that it reached, by its name in the manifest.
         what: &'static str,
         /// How much it may have: bytes, or elements of a table.
-        limit_bytes: u64,
+        limit_bytes: usize,
     },
     /// The guest ended itself through WASI.
     #[error("called exit")]
@@ -246,10 +246,10 @@ impl WasiView for InstanceState {
 
 /// Keeps an instance's memories and tables within its limits, and remembers what it refused.
 struct Limiter {
-    memory_bytes: u64,
-    table_elements: u64,
-    used_bytes: u64,
-    refused: Option<(&'static str, u64)>,
+    memory_bytes: usize,
+    table_elements: usize,
+    used_bytes: usize,
+    refused: Option<(&'static str, usize)>,
 }
 
 impl Limiter {
@@ -267,7 +267,7 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _max: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let used = self.used_bytes + desired.saturating_sub(current) as u64;
+        let used = self.used_bytes + desired.saturating_sub(current);
         if used > self.memory_bytes {
             self.refused = Some(("memory", self.memory_bytes));
             return Ok(false);
@@ -282,7 +282,7 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         _max: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = desired as u64 <= self.table_elements;
+        let allowed = desired <= self.table_elements;
         if !allowed {
             self.refused = Some(("table_elements", self.table_elements));
         }

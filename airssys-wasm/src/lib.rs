@@ -7,13 +7,15 @@
 
 pub mod app;
 pub mod builder;
+pub mod capability;
+pub mod limits;
 pub mod manifest;
+pub mod pattern;
 pub mod scaffold;
 
 mod actor;
 mod bindings;
 mod callbacks;
-mod capability;
 mod component;
 mod component_host;
 mod dead_letters;
@@ -21,10 +23,8 @@ mod engine;
 mod host;
 mod in_flight;
 mod instance;
-mod limits;
 mod message;
 mod meter;
-mod pattern;
 mod router;
 mod stats;
 
@@ -36,9 +36,9 @@ pub use dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES,
 };
 pub use engine::{CacheUse, Engine, EngineConfig, EngineError};
-pub use host::Input;
 pub use instance::GuestFailure;
 pub use limits::Limits;
+pub use manifest::Input;
 pub use message::Envelope;
 pub use pattern::NamePattern;
 pub use stats::ComponentSummary;

@@ -1,60 +1,111 @@
-//! Patterns over the names of components and their instances.
+//! Names of components and their instances, and the patterns that stand for sets of them.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Most bytes of a component's name.
+use thiserror::Error;
+
+/// The most bytes a component's name may have.
 pub const MAX_NAME_BYTES: usize = 64;
+
+/// The most bytes an instance's name or a pattern may have.
+pub const MAX_PATTERN_BYTES: usize = 255;
 
 const WILDCARD: &str = "*";
 
-/// Whether a text can be a component's name: lower-case letters, digits and hyphens, a letter
-/// first, at most [`MAX_NAME_BYTES`] bytes.
-pub fn is_component_name(text: &str) -> bool {
-    let rest_fits = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    text.len() <= MAX_NAME_BYTES && text.starts_with(|c: char| c.is_ascii_lowercase()) && rest_fits
+/// Why a text is not a name, or not a pattern of names.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidName {
+    /// There is no text.
+    #[error("a name cannot be empty")]
+    Empty,
+    /// The text is longer than allowed.
+    #[error("a name of {length} bytes is longer than the {limit} allowed")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+        /// [`MAX_NAME_BYTES`] or [`MAX_PATTERN_BYTES`].
+        limit: usize,
+    },
+    /// Two slashes meet, or a slash begins or ends the text.
+    #[error("segment {index} of `{text}` is empty")]
+    EmptySegment {
+        /// What was found.
+        text: String,
+        /// Which segment is empty; the first is 0.
+        index: usize,
+    },
+    /// The name of a component does not begin with a letter.
+    #[error("`{text}` does not begin with a letter from a to z")]
+    Beginning {
+        /// What was found.
+        text: String,
+    },
+    /// A character that names cannot have.
+    #[error("`{text}` has {character:?} at byte {position}: only a-z, 0-9 and `-` are allowed")]
+    Character {
+        /// What was found.
+        text: String,
+        /// The character.
+        character: char,
+        /// Where it is, in bytes.
+        position: usize,
+    },
+    /// A segment of a pattern has a `*` and something else.
+    #[error("segment `{segment}` of `{text}` mixes `*` with other characters")]
+    PartialWildcard {
+        /// What was found.
+        text: String,
+        /// The segment.
+        segment: String,
+    },
 }
 
-/// A set of components: a name, which also stands for the instances of that component; one
-/// instance (`name/2`); or `*` for all.
+/// Checks a component's name: `[a-z][a-z0-9-]*`, at most [`MAX_NAME_BYTES`] bytes.
+pub fn check_component_name(text: &str) -> Result<(), InvalidName> {
+    check(text, "-", MAX_NAME_BYTES)?;
+    check_beginning(text, text)
+}
+
+/// Checks an instance's name: a component's name, alone or followed by segments such as `/2`.
+pub fn check_instance_name(text: &str) -> Result<(), InvalidName> {
+    check(text, "-/", MAX_PATTERN_BYTES)?;
+    text.split('/').next().map_or(Ok(()), |component| check_beginning(text, component))
+}
+
+/// A set of instances, by their names: segments separated by `/`, each a name or `*`.
 ///
-/// Whole segments are compared: `quake-parse` does not stand for `quake-parser`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct NamePattern(String);
-
-/// Why a text is no pattern of names.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{text}` is not a component's name, an instance such as `name/2`, or `*`: \
-     names have lower-case letters, digits and hyphens, a letter first"
-)]
-pub struct InvalidName {
-    /// What was found.
-    pub text: String,
-}
+/// A segment stands for whole segments only. `*` in the middle is exactly one segment, at the end
+/// it is one or more. A pattern that ends in a name also stands for everything below it: `pool`
+/// is `pool` and its instances `pool/1`, `pool/2` and so on.
+///
+/// ```
+/// use airssys_wasm::pattern::NamePattern;
+///
+/// let pool = NamePattern::parse("pool")?;
+/// assert!(pool.matches("pool") && pool.matches("pool/2"));
+/// assert!(!pool.matches("pool-other"));
+///
+/// let instances = NamePattern::parse("pool/*")?;
+/// assert!(instances.matches("pool/2") && !instances.matches("pool"));
+/// assert!(pool.covers(&instances) && !instances.covers(&pool));
+/// # Ok::<(), airssys_wasm::pattern::InvalidName>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NamePattern(Box<str>);
 
 impl NamePattern {
-    /// The pattern that stands for every component.
-    pub fn any() -> NamePattern {
-        NamePattern(WILDCARD.to_owned())
-    }
-
     /// Checks a text and makes a pattern of it.
-    ///
-    /// # Errors
-    /// [`InvalidName`] if it is no name, no instance and not `*`.
-    pub fn parse(text: &str) -> Result<NamePattern, InvalidName> {
-        let fits = match text.split_once('/') {
-            None => text == WILDCARD || is_component_name(text),
-            Some((name, number)) => {
-                let positive = number.parse::<u32>().is_ok_and(|n| n > 0 && n.to_string() == number);
-                is_component_name(name) && positive
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        check(text, "-/*", MAX_PATTERN_BYTES)?;
+        match text.split('/').find(|segment| segment.contains('*') && *segment != WILDCARD) {
+            Some(segment) => {
+                Err(InvalidName::PartialWildcard { text: text.to_owned(), segment: segment.to_owned() })
             }
-        };
-        if !fits {
-            return Err(InvalidName { text: text.to_owned() });
+            None if text.starts_with('*') => Ok(Self(text.into())),
+            None => check_beginning(text, text).map(|()| Self(text.into())),
         }
-        Ok(NamePattern(text.to_owned()))
     }
 
     /// The pattern's text.
@@ -62,21 +113,38 @@ impl NamePattern {
         &self.0
     }
 
-    /// The component that the pattern names; none for `*`.
-    pub fn component(&self) -> Option<&str> {
-        let name = self.0.split('/').next()?;
-        (name != WILDCARD).then_some(name)
+    /// The segments, in order: at least one; a wildcard is `*`.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.0.split('/')
     }
 
-    /// Whether the component or instance is one of those that the pattern stands for.
+    /// Whether the pattern has no `*`: it names one component or one instance.
+    pub fn is_exact(&self) -> bool {
+        self.segments().all(|segment| segment != WILDCARD)
+    }
+
+    /// Whether the pattern stands for this instance. What is not an instance's name is matched by
+    /// no pattern.
     pub fn matches(&self, name: &str) -> bool {
-        let of_component = || name.split_once('/').is_some_and(|(component, _)| component == self.0);
-        self.0 == WILDCARD || self.0 == name || of_component()
+        check_instance_name(name).is_ok() && self.begins(name.split('/'))
     }
 
-    /// Whether everything that `other` stands for is also what this pattern stands for.
-    pub fn covers(&self, other: &NamePattern) -> bool {
-        self.0 == WILDCARD || (other.0 != WILDCARD && self.matches(&other.0))
+    /// Whether every name that `other` matches is matched by this pattern too.
+    pub fn covers(&self, other: &Self) -> bool {
+        // What a pattern leaves open it leaves open at its end, so only its own segments count.
+        self.begins(other.segments())
+    }
+
+    fn begins<'a>(&self, mut found: impl Iterator<Item = &'a str>) -> bool {
+        self.segments().all(|segment| found.next().is_some_and(|name| segment == WILDCARD || segment == name))
+    }
+}
+
+impl FromStr for NamePattern {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidName> {
+        Self::parse(text)
     }
 }
 
@@ -86,16 +154,42 @@ impl fmt::Display for NamePattern {
     }
 }
 
-impl FromStr for NamePattern {
-    type Err = InvalidName;
+impl fmt::Debug for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NamePattern({:?})", &*self.0)
+    }
+}
 
-    fn from_str(text: &str) -> Result<NamePattern, InvalidName> {
-        NamePattern::parse(text)
+/// What all names have in common; `punctuation` are the characters besides a-z and 0-9.
+fn check(text: &str, punctuation: &str, limit: usize) -> Result<(), InvalidName> {
+    if text.is_empty() {
+        return Err(InvalidName::Empty);
+    }
+    if text.len() > limit {
+        return Err(InvalidName::TooLong { length: text.len(), limit });
+    }
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || punctuation.contains(c);
+    if let Some((position, character)) = text.char_indices().find(|(_, c)| !allowed(*c)) {
+        return Err(InvalidName::Character { text: text.to_owned(), character, position });
+    }
+    match text.split('/').position(str::is_empty) {
+        Some(index) => Err(InvalidName::EmptySegment { text: text.to_owned(), index }),
+        None => Ok(()),
+    }
+}
+
+fn check_beginning(text: &str, component: &str) -> Result<(), InvalidName> {
+    if component.starts_with(|c: char| c.is_ascii_lowercase()) {
+        Ok(())
+    } else {
+        Err(InvalidName::Beginning { text: text.to_owned() })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn pattern(text: &str) -> NamePattern {
@@ -103,30 +197,85 @@ mod tests {
     }
 
     #[test]
-    fn whole_names_are_compared() {
-        assert!(pattern("quake-parse").matches("quake-parse"));
-        assert!(pattern("quake-parse").matches("quake-parse/2"));
-        assert!(!pattern("quake-parse").matches("quake-parser"));
-        assert!(!pattern("quake-parse").matches("quake-parser/2"));
-        assert!(!pattern("quake-parse/2").matches("quake-parse"));
-        assert!(!pattern("quake-parse/2").matches("quake-parse/21"));
-        assert!(pattern("*").matches("anything/7"));
-    }
-
-    #[test]
-    fn a_pattern_covers_what_it_matches() {
-        assert!(pattern("*").covers(&pattern("*")));
-        assert!(pattern("*").covers(&pattern("a/1")));
-        assert!(pattern("a").covers(&pattern("a/1")));
-        assert!(!pattern("a").covers(&pattern("*")));
-        assert!(!pattern("a/1").covers(&pattern("a")));
-    }
-
-    #[test]
-    fn what_is_no_name_is_refused() {
-        for text in ["", "A", "1a", "a*", "*a", "a/", "a/0", "a/01", "a/b", "a/1/2", "a b", "é"] {
-            assert!(NamePattern::parse(text).is_err(), "{text}");
+    fn segments_are_whole() {
+        for (text, yes, no) in [
+            (
+                "pool",
+                vec!["pool", "pool/1", "pool/20"],
+                vec!["pools", "poo", "a/pool", "", "/", "pool/", "pool//1"],
+            ),
+            ("pool/2", vec!["pool/2"], vec!["pool", "pool/20", "pool/1"]),
+            ("pool/*", vec!["pool/2", "pool/2/3"], vec!["pool", "pools/2"]),
+            ("*", vec!["pool", "pool/2"], vec!["", "/pool", "../pool", "2", "*", "Pool"]),
+            ("*/2", vec!["pool/2", "a/2"], vec!["pool", "pool/1", "pool/1/2"]),
+        ] {
+            for name in yes {
+                assert!(pattern(text).matches(name), "{text} matches {name}");
+            }
+            for name in no {
+                assert!(!pattern(text).matches(name), "{text} does not match {name}");
+            }
         }
-        assert!(NamePattern::parse(&"a".repeat(MAX_NAME_BYTES + 1)).is_err());
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        use InvalidName as E;
+        let text = |text: &str| text.to_owned();
+        assert_eq!(NamePattern::parse(""), Err(E::Empty));
+        assert_eq!(NamePattern::parse("a//b"), Err(E::EmptySegment { text: text("a//b"), index: 1 }));
+        assert_eq!(
+            NamePattern::parse("quake-*"),
+            Err(E::PartialWildcard { text: text("quake-*"), segment: text("quake-*") })
+        );
+        assert_eq!(
+            NamePattern::parse("a/../b"),
+            Err(E::Character { text: text("a/../b"), character: '.', position: 2 })
+        );
+        assert_eq!(NamePattern::parse("2"), Err(E::Beginning { text: text("2") }));
+        assert_eq!(check_component_name("a/2").is_err(), check_instance_name("a/2").is_ok());
+        assert_eq!(check_component_name(&"a".repeat(65)), Err(E::TooLong { length: 65, limit: 64 }));
+    }
+
+    fn segment() -> impl Strategy<Value = &'static str> {
+        prop::sample::select(vec!["a", "b", "*"])
+    }
+
+    /// Every name of up to five segments of `a`, `b` and one that no pattern names.
+    fn names() -> Vec<String> {
+        let mut all = vec!["a".to_owned(), "b".to_owned(), "z".to_owned()];
+        let mut last = all.clone();
+        for _ in 1..5 {
+            last = last.iter().flat_map(|name| ["a", "b", "z"].map(|end| format!("{name}/{end}"))).collect();
+            all.extend(last.iter().cloned());
+        }
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn covers_is_what_matches_says(
+            wide in prop::collection::vec(segment(), 1..4),
+            narrow in prop::collection::vec(segment(), 1..4),
+        ) {
+            let (wide, narrow) = (pattern(&wide.join("/")), pattern(&narrow.join("/")));
+            let all = names().iter().filter(|name| narrow.matches(name)).all(|name| wide.matches(name));
+            prop_assert_eq!(wide.covers(&narrow), all, "{} {}", wide, narrow);
+        }
+
+        #[test]
+        fn a_name_never_stands_for_one_that_it_begins(name in "[a-z][a-z0-9-]{0,20}", more in "[a-z0-9-]{1,8}") {
+            let longer = format!("{name}{more}");
+            prop_assert!(!pattern(&name).matches(&longer));
+            prop_assert!(!pattern(&longer).matches(&name));
+            prop_assert!(!pattern(&name).covers(&pattern(&longer)));
+        }
+
+        #[test]
+        fn what_is_a_pattern_shows_as_it_was_written(text in "[a-z0-9*/.-]{0,12}") {
+            if let Ok(parsed) = NamePattern::parse(&text) {
+                prop_assert_eq!(parsed.to_string(), text);
+            }
+        }
     }
 }

@@ -145,7 +145,16 @@ impl Router {
     }
 
     /// Puts a message into the mailbox of every subscriber: of all of those that wait, or of none.
-    pub(crate) fn publish(&self, from: &Sender, topic: &Topic, body: Bytes) -> Result<u32, SendError> {
+    ///
+    /// A publisher that is subscribed itself cannot wait for itself: where it has no room, its own
+    /// copy goes to the dead letters.
+    pub(crate) fn publish(
+        &self,
+        from: &Sender,
+        myself: Option<&ActorRef<Envelope>>,
+        topic: &Topic,
+        body: Bytes,
+    ) -> Result<u32, SendError> {
         if from.allows(&Access::Publish { topic }).is_err() {
             return Err(SendError::AccessDenied);
         }
@@ -153,12 +162,14 @@ impl Router {
         let name: Arc<str> = Arc::from(topic.as_str());
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name) };
         let subscribers = self.broker.matching(topic);
-        let accepts = |s: &Subscribed| s.tag.accepts_message(&draft.body).is_ok();
+        let is_full = |actor: &ActorRef<Envelope>| actor.depth() >= actor.capacity();
+        let own_and_full = |s: &Subscribed| myself.is_some_and(|me| me.id() == s.actor.id() && is_full(me));
+        let accepts = |s: &Subscribed| s.tag.accepts_message(&draft.body).is_ok() && !own_and_full(s);
         let reserved = Reservation::new(&subscribers, accepts).map_err(|subscriber| subscriber.tag.full())?;
         for (subscriber, reason) in &reserved.skipped {
             match reason {
                 SkipReason::Closed => drop(self.broker.unsubscribe_all(subscriber.actor.id())),
-                _ => subscriber.tag.skip(&draft, *reason),
+                _ => subscriber.tag.skip(&draft),
             }
         }
         let mut delivered = 0;
@@ -170,10 +181,16 @@ impl Router {
         Ok(delivered)
     }
 
-    /// The first subscriber of the topic that waits for room and has none.
-    pub(crate) fn full_subscriber(&self, topic: &Topic) -> Option<ActorRef<Envelope>> {
+    /// The first subscriber of the topic, other than the publisher, that waits for room and has none.
+    pub(crate) fn full_subscriber(
+        &self,
+        topic: &Topic,
+        myself: &ActorRef<Envelope>,
+    ) -> Option<ActorRef<Envelope>> {
         let subscribers = self.broker.matching(topic);
-        Reservation::new(&subscribers, |_| true).err().map(|subscriber| subscriber.actor.clone())
+        Reservation::new(&subscribers, |subscriber| subscriber.actor.id() != myself.id())
+            .err()
+            .map(|subscriber| subscriber.actor.clone())
     }
 
     /// Decides about a topic that a sender wants to publish on.
@@ -274,14 +291,13 @@ impl Endpoint {
     }
 
     /// A subscriber that cannot take a publication: its copy goes to the dead letters.
-    fn skip(&self, draft: &Draft, reason: SkipReason) {
-        let reason = match (reason, self.accepts_message(&draft.body)) {
-            (SkipReason::Full, _) => DeadLetterReason::MailboxFull,
-            (_, Err((_, SendError::MessageTooLarge(SizeLimit { size, limit })))) => {
+    fn skip(&self, draft: &Draft) {
+        let reason = match self.accepts_message(&draft.body) {
+            Err((_, SendError::MessageTooLarge(SizeLimit { size, limit }))) => {
                 DeadLetterReason::TooLarge { size, limit }
             }
-            (_, Err((_, SendError::CodecRefused(text)))) => DeadLetterReason::CodecRefused(text),
-            _ => return,
+            Err((_, SendError::CodecRefused(text))) => DeadLetterReason::CodecRefused(text),
+            _ => DeadLetterReason::MailboxFull,
         };
         self.stats.dead_lettered();
         self.dead_letters.add(&self.name, &draft.sender, draft.topic.clone(), &draft.body, reason);

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::pattern::{InvalidName, check_component_name};
+
 /// The files of a new component, with `{name}` and `{sdk}` to fill in.
 const FILES: [(&str, &str); 5] = [
     ("Cargo.toml", include_str!("scaffold/Cargo.toml.txt")),
@@ -16,12 +18,12 @@ const FILES: [(&str, &str); 5] = [
 #[non_exhaustive]
 pub enum ScaffoldError {
     /// The folder's name cannot be a component's.
-    #[error(
-        "`{name}` cannot be a component's name: use lower-case letters, digits and hyphens, a letter first"
-    )]
+    #[error("`{name}` cannot be a component's name")]
     Name {
         /// The folder's name.
         name: String,
+        /// Why not.
+        source: InvalidName,
     },
     /// Something is there already.
     #[error("{} is there already, and is not empty", folder.display())]
@@ -56,9 +58,7 @@ pub fn own_sdk() -> PathBuf {
 /// [`ScaffoldError`]; nothing is overwritten.
 pub fn make(folder: &Path, sdk: &Path) -> Result<(), ScaffoldError> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if !crate::manifest::is_component_name(&name) {
-        return Err(ScaffoldError::Name { name });
-    }
+    check_component_name(&name).map_err(|source| ScaffoldError::Name { name: name.clone(), source })?;
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(ScaffoldError::Exists { folder: folder.to_owned() });
     }

@@ -122,7 +122,7 @@ impl GuestContext {
 
     /// At most the limit on log lines of a text, and a mark where it was cut.
     pub(crate) fn log_line(&self, text: &str) -> String {
-        let limit = usize::try_from(self.limits.log_line_bytes).unwrap_or(usize::MAX);
+        let limit = self.limits.log_line_bytes;
         if text.len() <= limit {
             return text.to_owned();
         }

@@ -10,22 +10,15 @@ use super::GuestContext;
 use crate::bindings::messaging::{CompleteError, Host, MessageInfo};
 use crate::bindings::{Callback, Completion, RequestError, SendError};
 use crate::message::{Envelope, ReplyTo};
+use crate::pattern::check_instance_name;
 use crate::router::{Mode, Route};
-
-/// Most bytes of a name that is resolved.
-const MAX_NAME_BYTES: usize = 128;
 
 impl Host for GuestContext {
     fn resolve(&mut self, name: String) -> Result<u32, SendError> {
         if let Some(handle) = self.routes.find(&name) {
             return Ok(handle);
         }
-        if name.is_empty() || name.len() > MAX_NAME_BYTES {
-            let found = name.len();
-            return Err(SendError::InvalidName(format!(
-                "a name has 1 to {MAX_NAME_BYTES} bytes, not {found}"
-            )));
-        }
+        check_instance_name(&name).map_err(|error| SendError::InvalidName(error.to_string()))?;
         self.room_for_route()?;
         let route = self.router.resolve(&self.sender, &name)?;
         Ok(self.routes.add(&name, route))
@@ -60,7 +53,7 @@ impl Host for GuestContext {
 
     fn publish(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
         let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
-        self.router.publish(&self.sender, topic, Bytes::from(body))
+        self.router.publish(&self.sender, Some(&self.myself), topic, Bytes::from(body))
     }
 
     fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
@@ -72,7 +65,7 @@ impl Host for GuestContext {
 
     fn await_topic_room(&mut self, on: u32, timeout_ms: u32) -> Result<u64, SendError> {
         let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
-        let full = self.router.full_subscriber(topic);
+        let full = self.router.full_subscriber(topic, &self.myself);
         let request = self.open(timeout_ms)?;
         self.wait_for(request, full);
         Ok(request)
@@ -81,7 +74,7 @@ impl Host for GuestContext {
     fn subscribe(&mut self, pattern: String) -> Result<(), SendError> {
         let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
         let limit = self.limits.subscriptions;
-        if !self.subscriptions.contains(&pattern) && self.subscriptions.len() as u64 >= limit {
+        if !self.subscriptions.contains(&pattern) && self.subscriptions.len() >= limit {
             return Err(SendError::QuotaExceeded(format!("subscriptions: at most {limit}")));
         }
         let subscribed = self.router.subscribe(&self.sender, parsed, &self.myself, &self.endpoint);
@@ -128,7 +121,7 @@ impl GuestContext {
 
     fn room_for_route(&self) -> Result<(), SendError> {
         let limit = self.limits.routes;
-        match ((self.routes.len() + self.topics.len()) as u64) < limit {
+        match self.routes.len() + self.topics.len() < limit {
             true => Ok(()),
             false => Err(SendError::QuotaExceeded(format!("routes: at most {limit}"))),
         }

@@ -7,11 +7,12 @@ mod direct;
 mod stdio;
 
 pub(crate) use direct::add_direct;
-pub use stdio::Input;
 
 use std::sync::Arc;
 
 use wasmtime_wasi::WasiCtx;
+
+use crate::manifest::Input;
 
 use stdio::{LogStream, StdinSource};
 

@@ -1,151 +1,246 @@
-//! `app.toml`: the components of an app, and what each may do.
+//! `app.toml`.
 
-mod checks;
-mod parts;
+use std::path::Path;
 
-use std::cell::RefCell;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use airssys_rt::{RestartPolicy, SupervisorConfig};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
-use airssys_message::Codec;
-use airssys_rt::{Overflow, RestartPolicy, SupervisorConfig, TopicPattern};
+use super::amount::Unit;
+use super::component::{capacity, syntax};
+use super::diagnostic::Document;
+use super::limits::Written;
+use super::lists::{Lists, component_name};
+use super::reader::{Located, Table, describe};
+use super::{App, Diagnostics, Disk, Files, HOST_NAME, MAX_INSTANCES, backoff, resolve};
 
-use super::component::{self, ComponentDraft};
-use super::diagnostic::{Diagnostics, Problems};
-use super::reader::read_document;
-use crate::capability::Capabilities;
-use crate::host::Input;
-use crate::limits::Limits;
+/// The most components that an app may list.
+const MAX_COMPONENTS: usize = 1024;
 
-use parts::AppDraft;
-
-/// An app: a valid `app.toml`, with the manifests of its components.
-#[derive(Clone, Debug)]
+/// What an `app.toml` says, before it is held against the manifests that it names.
+#[derive(Debug)]
 pub struct AppManifest {
-    /// The app's name.
-    pub name: String,
-    /// The component whose stop ends a run; none runs until it is stopped.
-    pub until: Option<String>,
-    /// The component that is asked for the report of a run.
-    pub report: Option<String>,
-    /// How its components are supervised.
-    pub supervisor: SupervisorConfig,
-    /// Its components, in the order of their start.
-    pub components: Vec<AppComponent>,
+    pub(super) document: Document,
+    pub(super) name: String,
+    pub(super) until: Option<Located<String>>,
+    pub(super) report: Option<Located<String>>,
+    pub(super) supervisor: SupervisorConfig,
+    pub(super) limits: Written,
+    pub(super) components: Vec<Entry>,
+    pub(super) grants: Vec<Grants>,
 }
 
-/// A component as an app has it: what it asks for, and was granted.
-#[derive(Clone, Debug)]
-pub struct AppComponent {
-    /// Its name in the app.
-    pub name: String,
-    /// Where its code comes from.
-    pub source: Source,
-    /// Its version.
-    pub version: semver::Version,
-    /// The codecs that it accepts.
-    pub accepts: Vec<Codec>,
-    /// The topics that it is subscribed to from the start.
-    pub subscribes: Vec<TopicPattern>,
-    /// Messages that a mailbox of it holds.
-    pub capacity: usize,
-    /// What senders meet when a mailbox of it is full.
-    pub overflow: Overflow,
-    /// What it may do.
-    pub capabilities: Capabilities,
-    /// What it may use.
-    pub limits: Limits,
-    /// How many instances run.
-    pub instances: usize,
-    /// When an instance that ended is restarted.
-    pub restart: RestartPolicy,
-    /// Its settings.
-    pub config: Vec<(String, String)>,
-    /// What it reads as its standard input.
-    pub input: Option<Input>,
+/// A `[[component]]`.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// None only if it is absent or wrong.
+    pub(super) source: Option<Located<String>>,
+    pub(super) name: Option<Located<String>>,
+    /// Whether a name is written, right or wrong.
+    pub(super) is_named: bool,
+    pub(super) manifest: Option<Located<String>>,
+    pub(super) instances: Option<Located<u64>>,
+    pub(super) restart: RestartPolicy,
+    pub(super) capacity: Option<usize>,
+    pub(super) config: Vec<(String, String)>,
 }
 
-/// Where a component's code comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// A crate, to be built.
-    Crate(PathBuf),
-    /// A `.wasm` file.
-    Wasm(PathBuf),
+/// A `[grants.…]`.
+#[derive(Debug)]
+pub(super) struct Grants {
+    pub(super) component: Located<String>,
+    pub(super) lists: Lists,
+    pub(super) input: Option<Located<String>>,
+    /// Whether an input is written, right or wrong.
+    pub(super) has_input: bool,
 }
 
 impl AppManifest {
-    /// Reads and checks an `app.toml` and the `Component.toml` of each of its components.
+    /// Reads an `app.toml` and the manifests of all its components, and resolves them to an app.
     ///
     /// # Errors
-    /// [`Diagnostics`] with everything that is wrong with any of them.
-    pub fn load(path: &Path) -> Result<AppManifest, Diagnostics> {
-        let problems = RefCell::new(Problems::default());
-        let manifest = component::read_text(path, &problems).and_then(|text| {
-            let app = draft(path, &text, &problems);
-            let components: Vec<_> = app.components.iter().map(|part| part.load(path, &problems)).collect();
-            resolve(path, app, components, &problems)
-        });
-        problems.into_inner().finish(manifest)
+    /// Everything that is wrong in any of the files or between them, files that cannot be read
+    /// among it.
+    pub fn load(file: &Path) -> Result<App, Diagnostics> {
+        Self::load_from(file, &Disk)
     }
 
-    /// Checks the text of an `app.toml` by itself, without its components and files; `file` names
-    /// it in what is reported.
+    /// As [`AppManifest::load`], with files from elsewhere than the disk.
     ///
     /// # Errors
-    /// [`Diagnostics`] with everything that is wrong with it.
-    pub fn check_text(file: &Path, text: &str) -> Result<(), Diagnostics> {
-        let problems = RefCell::new(Problems::default());
-        problems.borrow_mut().add_source(file, &Arc::from(text));
-        draft(file, text, &problems);
-        problems.into_inner().finish(Some(()))
+    /// As [`AppManifest::load`].
+    pub fn load_from(file: &Path, files: &impl Files) -> Result<App, Diagnostics> {
+        match files.read(file) {
+            Ok(text) => Self::parse(&text, file).resolve(files),
+            Err(error) => Self::empty(Document::unreadable(file, &error)).resolve(files),
+        }
+    }
+
+    /// Reads the text of an `app.toml`; `file` is what diagnostics call it, and paths in it are
+    /// relative to its folder. What is wrong is kept for [`AppManifest::resolve`] to tell.
+    pub fn parse(text: &str, file: &Path) -> Self {
+        let mut app = Self::empty(Document::new(file, text));
+        let (parsed, errors) = DeTable::parse_recoverable(text);
+        if !syntax(&app.document, text, &errors) {
+            app.read(parsed.get_ref());
+        }
+        app
+    }
+
+    /// Reads the manifests of the components and holds all of them against each other.
+    ///
+    /// # Errors
+    /// Everything that is wrong in this file, in theirs, or between them.
+    pub fn resolve(self, files: &impl Files) -> Result<App, Diagnostics> {
+        resolve::resolve(&self, files)
+    }
+
+    fn empty(document: Document) -> Self {
+        Self {
+            document,
+            name: String::new(),
+            until: None,
+            report: None,
+            supervisor: SupervisorConfig::default(),
+            limits: Written::default(),
+            components: Vec::new(),
+            grants: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, entries: &DeTable<'_>) {
+        let document = &self.document;
+        let root = Table::root(document, entries);
+        match root.table("app") {
+            Some(table) => {
+                let name = table.required("name", "\"quakes\"", component_name);
+                self.name = name.map(|name| name.value).unwrap_or_default();
+                self.until = table.parsed("until", "\"quake-feed\"", component_name);
+                self.report = table.parsed("report", "\"quake-stats\"", component_name);
+                table.finish();
+            }
+            None if root.value("app").is_none() => {
+                let help = "add an [app] with name = \"quakes\"".to_owned();
+                document.report(None, "the file has no [app]".to_owned(), help);
+            }
+            None => {}
+        }
+        if let Some(table) = root.table("supervisor") {
+            self.supervisor = backoff::supervisor(table);
+        }
+        self.limits = Written::read(root.table("limits"));
+        self.components = components(document, &root);
+        self.grants = grants(document, &root);
+        root.finish();
     }
 }
 
-fn draft(file: &Path, text: &str, problems: &RefCell<Problems>) -> AppDraft {
-    read_document(file, text, problems, AppDraft::read)
+fn components(document: &Document, root: &Table<'_>) -> Vec<Entry> {
+    let tables = root.tables("component");
+    if root.value("component").is_none() {
+        let help = "add a [[component]] with source = \"FOLDER\"".to_owned();
+        document.report(None, "the app has no [[component]]".to_owned(), help);
+    }
+    if let Some(excess) = tables.get(MAX_COMPONENTS) {
+        let message = format!("the app has {} components: {MAX_COMPONENTS} are allowed", tables.len());
+        document.report(excess.span(), message, "use `instances` for components that are alike".to_owned());
+        return Vec::new();
+    }
+    tables.into_iter().map(entry).collect()
 }
 
-/// Puts an app together with its components' manifests, and checks them against each other.
-fn resolve(
-    file: &Path,
-    app: AppDraft,
-    components: Vec<Option<ComponentDraft>>,
-    problems: &RefCell<Problems>,
-) -> Option<AppManifest> {
-    checks::check(file, &app, &components, &mut problems.borrow_mut());
-    let names = app.names(&components);
-    let mut resolved = Vec::with_capacity(components.len());
-    for ((part, draft), name) in app.components.iter().zip(components).zip(names) {
-        let manifest = draft?.manifest?;
-        let name = name?;
-        let grant = app.grants.iter().find(|grant| grant.component.value == name);
-        let input = grant.and_then(|grant| grant.input.as_ref());
-        let input = input.filter(|_| manifest.capabilities.input).map(|input| match input.value.as_str() {
-            "-" => Input::Stdin,
-            path => Input::File(component::beside(file, path)),
-        });
-        resolved.push(AppComponent {
-            name,
-            source: part.source.clone()?.source(file),
-            version: manifest.version,
-            accepts: manifest.accepts,
-            subscribes: manifest.subscribes,
-            capacity: part.mailbox.unwrap_or(manifest.capacity),
-            overflow: manifest.overflow,
-            capabilities: manifest.capabilities,
-            limits: manifest.limits,
-            instances: part.instances,
-            restart: part.restart,
-            config: part.config.clone(),
-            input,
-        });
+fn entry(table: Table<'_>) -> Entry {
+    let entry = Entry {
+        source: table.required("source", "\"../components/quake-feed\"", |text| Ok(text.to_owned())),
+        name: table.parsed("name", "\"quake-feed\"", component_name),
+        is_named: table.value("name").is_some(),
+        manifest: table.text("manifest", "\"Component.toml\"").map(|text| text.map(str::to_owned)),
+        instances: table.amount("instances", Unit::Count, 1..=MAX_INSTANCES as u64, 1),
+        restart: restart(&table),
+        capacity: capacity(&table, "mailbox"),
+        config: config(&table),
+    };
+    reserved(table.document, entry.name.as_ref());
+    table.finish();
+    entry
+}
+
+fn restart(table: &Table<'_>) -> RestartPolicy {
+    let words = [
+        ("permanent", RestartPolicy::Permanent),
+        ("transient", RestartPolicy::Transient),
+        ("temporary", RestartPolicy::Temporary),
+    ];
+    table.choice("restart", &words).unwrap_or_default()
+}
+
+/// Reports a name that no component may have.
+pub(super) fn reserved(document: &Document, name: Option<&Located<String>>) {
+    if let Some(name) = name.filter(|name| name.value == HOST_NAME) {
+        document.report(
+            Some(name.span.clone()),
+            format!("`{HOST_NAME}` stands for the world outside the app: no component can have the name"),
+            "give it another name".to_owned(),
+        );
     }
-    Some(AppManifest {
-        name: app.name?,
-        until: app.until.map(|found| found.value),
-        report: app.report.map(|found| found.value),
-        supervisor: app.supervisor,
-        components: resolved,
-    })
+}
+
+/// The settings of a component, as text.
+fn config(table: &Table<'_>) -> Vec<(String, String)> {
+    let Some(settings) = table.table("config") else { return Vec::new() };
+    let mut config = Vec::new();
+    for (key, value) in settings.entries() {
+        match setting(value) {
+            Some(text) => config.push((key.value.to_owned(), text)),
+            None => {
+                let help = "write a string, an integer that fits 64 bits, a float or a boolean; a list can be a string that the \
+                            component splits";
+                settings.wrong_kind(key.value, value, "a setting", help.to_owned());
+            }
+        }
+    }
+    config
+}
+
+fn setting(value: &Spanned<DeValue<'_>>) -> Option<String> {
+    match value.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(|number| number.to_string())
+        }
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
+        DeValue::Boolean(boolean) => Some(boolean.to_string()),
+        _ => None,
+    }
+}
+
+fn grants(document: &Document, root: &Table<'_>) -> Vec<Grants> {
+    let Some(table) = root.table("grants") else { return Vec::new() };
+    let mut all = Vec::new();
+    for (key, value) in table.entries() {
+        match value.get_ref() {
+            DeValue::Table(_) => {}
+            _ => {
+                let found = describe(value.get_ref());
+                let message = format!("`{}` in [grants] is {found}, not a table", key.value);
+                let help = "grants are by component: write [grants.NAME] above it".to_owned();
+                document.report(Some(key.span), message, help);
+                continue;
+            }
+        }
+        let component = key.map(str::to_owned);
+        let name = format!("[grants.{}]", component.value);
+        if let Some(granted) = table.as_table(&component.value, name, value) {
+            all.push(grant(component, granted));
+        }
+    }
+    all
+}
+
+fn grant(component: Located<String>, table: Table<'_>) -> Grants {
+    let lists = Lists::read(&table);
+    let input = table.text("input", "\"FILE\" or input = \"-\"").map(|text| text.map(str::to_owned));
+    let has_input = table.value("input").is_some();
+    table.finish();
+    Grants { component, lists, input, has_input }
 }

@@ -1,185 +1,197 @@
-//! `Component.toml`: what a component is, and what it asks for.
+//! `Component.toml`.
 
-use std::cell::RefCell;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use airssys_message::Codec;
 use airssys_rt::{Overflow, TopicPattern};
+use semver::Version;
+use toml::de::DeTable;
 
-use super::diagnostic::{Diagnostics, Problems};
-use super::grants::{ComponentName, NAME_HELP, Rights};
-use super::limits::NamedLimits;
-use super::reader::{Found, Table, read_document};
+use super::amount::Unit;
+use super::diagnostic::{Document, Fault, verdict};
+use super::limits::Written;
+use super::lists::{Lists, component_name, topics};
+use super::reader::{List, Located, Table};
+use super::{ComponentManifest, Diagnostics, Disk, Files, MAX_MAILBOX_CAPACITY, Mailbox};
 use crate::capability::Capabilities;
 use crate::limits::Limits;
 
-/// The most messages that a mailbox can be made for.
-pub(super) const MAX_CAPACITY: u64 = 1_000_000;
-
-const DEFAULT_CAPACITY: u64 = 1_024;
-
-/// What a component is, and what it asks for: a valid `Component.toml`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ComponentManifest {
-    /// The component's name.
-    pub name: String,
-    /// Its version.
-    pub version: semver::Version,
-    /// What it is for.
-    pub description: Option<String>,
-    /// The codecs that it accepts.
-    pub accepts: Vec<Codec>,
-    /// The topics that it is subscribed to from the start.
-    pub subscribes: Vec<TopicPattern>,
-    /// Messages that its mailbox holds.
-    pub capacity: usize,
-    /// What senders meet when the mailbox is full.
-    pub overflow: Overflow,
-    /// What it asks to be allowed to do.
-    pub capabilities: Capabilities,
-    /// What it asks to use.
-    pub limits: Limits,
-}
-
-/// A `Component.toml` as far as it could be read, with the places that an app is checked against.
-pub(super) struct ComponentDraft {
-    pub(super) manifest: Option<ComponentManifest>,
-    pub(super) rights: Rights,
-    pub(super) input: bool,
-    pub(super) limits: NamedLimits,
-}
-
 impl ComponentManifest {
+    /// Reads the text of a `Component.toml`; `file` is what diagnostics call it. No file is read.
+    ///
+    /// ```
+    /// use airssys_wasm::manifest::ComponentManifest;
+    ///
+    /// let text = "[component]\nname = \"quake-feed\"\nversion = \"0.1.0\"";
+    /// let manifest = ComponentManifest::parse(text, "Component.toml".as_ref())?;
+    /// assert_eq!(manifest.mailbox.capacity, 1024);
+    ///
+    /// let wrong = ComponentManifest::parse("[component]\nnam = \"quake-feed\"", "Component.toml".as_ref());
+    /// assert!(wrong.unwrap_err().to_string().contains("did you mean `name`?"));
+    /// # Ok::<(), airssys_wasm::manifest::Diagnostics>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Everything that is wrong in it.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, Diagnostics> {
+        let document = Document::new(file, text);
+        let read = Asked::read(&document, text);
+        verdict([&document])?;
+        Ok(read.manifest())
+    }
+
     /// Reads and checks a `Component.toml`.
     ///
     /// # Errors
-    /// [`Diagnostics`] with everything that is wrong with it.
-    pub fn load(path: &Path) -> Result<ComponentManifest, Diagnostics> {
-        let problems = RefCell::default();
-        let manifest = read_text(path, &problems).and_then(|text| draft(path, &text, &problems).manifest);
-        problems.into_inner().finish(manifest)
-    }
-
-    /// Checks the text of a `Component.toml`; `file` names it in what is reported.
-    ///
-    /// # Errors
-    /// [`Diagnostics`] with everything that is wrong with it.
-    pub fn parse(file: &Path, text: &str) -> Result<ComponentManifest, Diagnostics> {
-        let problems = RefCell::new(Problems::default());
-        problems.borrow_mut().add_source(file, &Arc::from(text));
-        let manifest = draft(file, text, &problems).manifest;
-        problems.into_inner().finish(manifest)
+    /// Everything that is wrong in it, or that it cannot be read.
+    pub fn load(file: &Path) -> Result<Self, Diagnostics> {
+        let text = Disk.read(file).map_err(|error| Document::unreadable(file, &error).into_diagnostics())?;
+        Self::parse(&text, file)
     }
 }
 
-/// A file's text; reports it if it cannot be read.
-pub(super) fn read_text(path: &Path, problems: &RefCell<Problems>) -> Option<Arc<str>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => {
-            let text: Arc<str> = Arc::from(text);
-            problems.borrow_mut().add_source(path, &text);
-            Some(text)
-        }
-        Err(error) => {
-            let help = "name a file that is there, is text, and may be read".to_owned();
-            problems.borrow_mut().add(path, None, format!("the file cannot be read: {error}"), help);
-            None
-        }
-    }
-}
-
-/// Reads what can be read of a `Component.toml`.
-pub(super) fn draft(file: &Path, text: &str, problems: &RefCell<Problems>) -> ComponentDraft {
-    read_document(file, text, problems, |document| {
-        let component = document.table("component", Heading::read);
-        if component.is_none() {
-            let help = "add [component] with name = \"…\" and version = \"0.1.0\"";
-            document.problem(document.span(), "the manifest has no [component]", help);
-        }
-        let (accepts, subscribes) = document.table("messages", read_messages).unwrap_or_default();
-        let accepts = accepts.unwrap_or_else(|| vec![Codec::Cbor]);
-        let (capacity, overflow) = document.table("mailbox", read_mailbox).unwrap_or((None, Overflow::Wait));
-        let read_rights = |table: &Table<'_>| (Rights::read(table), table.boolean("input"));
-        let (mut rights, input) = document.table("capabilities", read_rights).unwrap_or_default();
-        let input = input.is_some_and(|input| input.value);
-        let limits = document.table("limits", NamedLimits::read).unwrap_or_default();
-        check_ceiling(document, &limits);
-        // A static subscription needs the same right as one made while running.
-        rights.subscribe.extend(subscribes.iter().cloned());
-        let heading = component.flatten();
-        let manifest = heading.map(|Heading { name, version, description }| ComponentManifest {
-            name,
-            version,
-            description,
-            accepts,
-            subscribes: subscribes.into_iter().map(|found| found.value).collect(),
-            capacity: usize::try_from(capacity.unwrap_or(DEFAULT_CAPACITY)).unwrap_or(usize::MAX),
-            overflow,
-            capabilities: rights.capabilities(input),
-            limits: limits.or(&Limits::DEFAULT),
-        });
-        ComponentDraft { manifest, rights, input, limits }
-    })
-}
-
-struct Heading {
-    name: String,
-    version: semver::Version,
+/// What a `Component.toml` asks for, with the places where it does. Where it is wrong, what is
+/// right of it.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// None only if it is wrong.
+    pub(super) name: Option<Located<String>>,
+    version: Option<Version>,
     description: Option<String>,
+    accepts: Option<Vec<Codec>>,
+    pub(super) subscribes: List<TopicPattern>,
+    pub(super) mailbox: Mailbox,
+    pub(super) lists: Lists,
+    pub(super) input: Option<Located<bool>>,
+    pub(super) limits: Written,
 }
 
-impl Heading {
-    fn read(table: &Table<'_>) -> Option<Heading> {
-        let name = table.required_string("name", "\"order-book\"");
-        let name: Option<Found<ComponentName>> = name.and_then(|name| table.parse(&name, NAME_HELP));
-        let version = table.required_string("version", "\"0.1.0\"");
-        let version = version.and_then(|version| {
-            let parsed = semver::Version::parse(version.value);
-            if let Err(error) = &parsed {
-                let message = format!("`version` is \"{}\": {error}", version.value);
-                table.problem(&version.span, message, "write three numbers, such as \"0.1.0\"");
-            }
-            parsed.ok()
-        });
-        let description = table.string("description", "\"Keeps the orders\"");
-        let description = description.map(|found| found.value.to_owned());
-        Some(Heading { name: name?.value.0, version: version?, description })
-    }
-}
-
-type Messages = (Option<Vec<Codec>>, Vec<Found<TopicPattern>>);
-
-fn read_messages(table: &Table<'_>) -> Messages {
-    let accepts: Option<Vec<Found<Codec>>> = table.list("accepts", "[\"cbor\"]");
-    let subscribes = table.list("subscribes", "[\"orders.*\"]").unwrap_or_default();
-    (accepts.map(|list| list.into_iter().map(|found| found.value).collect()), subscribes)
-}
-
-fn read_mailbox(table: &Table<'_>) -> (Option<u64>, Overflow) {
-    let capacity = table.integer("capacity", 1..=MAX_CAPACITY).map(|found| found.value);
-    let overflow = table.string("overflow", "\"wait\"");
-    let overflow = overflow.map(|found| match found.value {
-        "wait" => Overflow::Wait,
-        "reject" => Overflow::Reject,
-        other => {
-            let help = "write \"wait\" (senders wait for room) or \"reject\" (they are refused)";
-            table.problem(&found.span, format!("`overflow` is \"{other}\""), help);
-            Overflow::Wait
+impl Asked {
+    pub(super) fn read(document: &Document, text: &str) -> Self {
+        let (parsed, errors) = DeTable::parse_recoverable(text);
+        if syntax(document, text, &errors) {
+            return Self::default();
         }
-    });
-    (capacity, overflow.unwrap_or(Overflow::Wait))
-}
+        let root = Table::root(document, parsed.get_ref());
+        let mut asked = Self::default();
+        match root.table("component") {
+            Some(table) => asked.component(table),
+            None if root.value("component").is_none() => document.report(
+                None,
+                "the file has no [component]".to_owned(),
+                "add a [component] with name = \"quake-feed\" and version = \"0.1.0\"".to_owned(),
+            ),
+            None => {}
+        }
+        if let Some(table) = root.table("messages") {
+            asked.messages(table);
+        }
+        if let Some(table) = root.table("mailbox") {
+            asked.mailbox = mailbox(table);
+        }
+        if let Some(table) = root.table("capabilities") {
+            asked.lists = Lists::read(&table);
+            asked.input = table.boolean("input");
+            table.finish();
+        }
+        asked.limits = Written::read(root.table("limits"));
+        root.finish();
+        asked
+    }
 
-/// Reports limits that no host gives.
-pub(super) fn check_ceiling(document: &Table<'_>, limits: &NamedLimits) {
-    for exceeded in limits.beyond(&Limits::HOST_MAX) {
-        let message = format!("`{}` is {}, more than any host gives", exceeded.key, exceeded.asked);
-        document.problem(&exceeded.span, message, format!("write at most {}", exceeded.allowed));
+    fn component(&mut self, table: Table<'_>) {
+        self.name = table.required("name", "\"quake-feed\"", component_name);
+        let version = table.required("version", "\"0.1.0\"", |text| {
+            Version::parse(text).map_err(|error| Fault {
+                message: format!("{text:?} is not a semantic version: {error}"),
+                help: "write three numbers, such as \"0.1.0\"".to_owned(),
+            })
+        });
+        self.version = version.map(|version| version.value);
+        self.description = table.text("description", "\"…\"").map(|text| text.value.to_owned());
+        table.finish();
+    }
+
+    fn messages(&mut self, table: Table<'_>) {
+        let accepts = table.list("accepts", "\"cbor\"", |text| {
+            text.parse::<Codec>().map_err(|error| Fault {
+                message: error.to_string(),
+                help: "write the name of a codec, such as \"cbor\"".to_owned(),
+            })
+        });
+        self.accepts = accepts.span.is_some().then(|| accepts.values());
+        self.subscribes = table.list("subscribes", "\"quakes.*\"", topics);
+        table.finish();
+    }
+
+    /// Whether it takes messages of this codec.
+    pub(super) fn accepts(&self, codec: Codec) -> bool {
+        self.accepts.as_ref().is_none_or(|accepts| accepts.contains(&codec))
+    }
+
+    /// The manifest; right only if nothing was found to be wrong.
+    pub(super) fn manifest(&self) -> ComponentManifest {
+        let mut subscribe = self.subscribes.values();
+        for pattern in self.lists.subscribe.values() {
+            if !subscribe.contains(&pattern) {
+                subscribe.push(pattern);
+            }
+        }
+        ComponentManifest {
+            name: self.name.as_ref().map(|name| name.value.clone()).unwrap_or_default(),
+            version: self.version.clone().unwrap_or(Version::new(0, 0, 0)),
+            description: self.description.clone(),
+            accepts: self.accepts.clone().unwrap_or_else(|| vec![Codec::Cbor]),
+            subscribes: self.subscribes.values(),
+            mailbox: self.mailbox,
+            capabilities: Capabilities {
+                send: self.lists.send.values(),
+                request: self.lists.request.values(),
+                publish: self.lists.publish.values(),
+                subscribe,
+                input: self.input.as_ref().is_some_and(|input| input.value),
+            },
+            limits: self.limits.over(Limits::DEFAULT),
+        }
     }
 }
 
-/// A path that a manifest names, relative to the manifest's folder.
-pub(super) fn beside(manifest: &Path, named: &str) -> PathBuf {
-    manifest.parent().unwrap_or(Path::new("")).join(named)
+fn mailbox(table: Table<'_>) -> Mailbox {
+    let default = Mailbox::default();
+    let mailbox = Mailbox {
+        capacity: capacity(&table, "capacity").unwrap_or(default.capacity),
+        overflow: table
+            .choice("overflow", &[("wait", Overflow::Wait), ("reject", Overflow::Reject)])
+            .unwrap_or(default.overflow),
+    };
+    table.finish();
+    mailbox
+}
+
+/// How many messages a mailbox is made for.
+pub(super) fn capacity(table: &Table<'_>, key: &'static str) -> Option<usize> {
+    let range = 1..=MAX_MAILBOX_CAPACITY as u64;
+    table
+        .amount(key, Unit::Count, range, Mailbox::default().capacity as u64)
+        .map(|amount| amount.value as usize)
+}
+
+/// Reports what is not TOML; of each line the first, as the rest mostly follows from it. Says
+/// whether there was anything.
+pub(super) fn syntax(document: &Document, text: &str, errors: &[toml::de::Error]) -> bool {
+    let mut lines = Vec::new();
+    for error in errors {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.get(..start).map_or(0, |before| before.matches('\n').count());
+        if lines.contains(&line) {
+            continue;
+        }
+        lines.push(line);
+        let help = match error.message() {
+            message if message.contains("duplicate key") => "remove one of the two, or write both into one",
+            _ => "write key = value, each on a line of its own, and strings in double quotes",
+        };
+        document.report(error.span(), format!("this is not TOML: {}", error.message()), help.to_owned());
+    }
+    !errors.is_empty()
 }

@@ -1,20 +1,25 @@
-//! Mistakes in manifests.
+//! What is wrong in a manifest, where, and how to mend it.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A mistake in a manifest: where it is, what was found, and how to mend it.
+/// One thing that is wrong in a manifest.
+///
+/// Its Display is `file:line:column: message`, and the help on a line of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The file.
+    /// The file, as it was named to the reader.
     pub file: PathBuf,
-    /// The place in the file, in bytes; none if it is the whole file.
+    /// The bytes of the file that it is about; none if it is about the file as a whole.
     pub span: Option<Range<usize>>,
-    /// The line of the place; the first is 1.
+    /// The line on which it begins; the first is 1.
     pub line: usize,
-    /// The column of the place in characters; the first is 1.
+    /// The character of the line at which it begins; the first is 1.
     pub column: usize,
     /// What was found.
     pub message: String,
@@ -22,38 +27,41 @@ pub struct Diagnostic {
     pub help: String,
 }
 
-/// The text of a file that has mistakes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceText {
-    /// The file.
-    pub file: PathBuf,
-    /// What it says.
-    pub text: Arc<str>,
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, line, column, message, help, .. } = self;
+        write!(f, "{}:{line}:{column}: {message}\n  help: {help}", file.display())
+    }
 }
 
-/// All mistakes that were found, in the order of the files' names and their lines; at least one.
+/// Everything that is wrong in the manifests of an app: at least one thing.
+///
+/// Ordered by file, `app.toml` first, and by place in the file. Keeps the text of the files, so
+/// that the places can be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
-    sources: Vec<SourceText>,
+    texts: BTreeMap<PathBuf, Arc<str>>,
 }
 
 impl Diagnostics {
-    /// The mistakes.
-    pub fn list(&self) -> &[Diagnostic] {
-        &self.list
+    /// What was found, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
     }
 
-    /// The text of a file, if it could be read.
+    /// The text of a file that a diagnostic names; none if it could not be read.
     pub fn text(&self, file: &Path) -> Option<&str> {
-        self.sources.iter().find(|source| source.file == file).map(|source| &*source.text)
+        self.texts.get(file).map(|text| &**text)
     }
 }
 
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (file, line, column) = (self.file.display(), self.line, self.column);
-        write!(f, "{file}:{line}:{column}: {}\n  help: {}", self.message, self.help)
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 
@@ -67,47 +75,88 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-impl std::error::Error for Diagnostics {}
+impl Error for Diagnostics {}
 
-/// Where mistakes are collected.
-#[derive(Debug, Default)]
-pub(super) struct Problems {
-    list: Vec<Diagnostic>,
-    sources: Vec<SourceText>,
+/// What is wrong with a value, before its place is known.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) help: String,
 }
 
-impl Problems {
-    /// Makes a file's text known, so that places in it can be shown.
-    pub(super) fn add_source(&mut self, file: &Path, text: &Arc<str>) {
-        self.sources.push(SourceText { file: file.to_owned(), text: Arc::clone(text) });
+/// A file and what has been found in it so far.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) file: PathBuf,
+    /// None if the file could not be read.
+    text: Option<Arc<str>>,
+    found: RefCell<Vec<Diagnostic>>,
+}
+
+impl Document {
+    pub(super) fn new(file: &Path, text: &str) -> Self {
+        Self { file: file.to_owned(), text: Some(text.into()), found: RefCell::default() }
     }
 
-    pub(super) fn add(&mut self, file: &Path, span: Option<Range<usize>>, message: String, help: String) {
-        let text = self.sources.iter().find(|source| source.file == file).map(|source| &*source.text);
-        let (line, column) = place(text.unwrap_or_default(), span.as_ref().map_or(0, |span| span.start));
-        let diagnostic = Diagnostic { file: file.to_owned(), span, line, column, message, help };
-        // The same component can stand in an app several times; its mistakes are shown once.
-        if !self.list.contains(&diagnostic) {
-            self.list.push(diagnostic);
-        }
+    /// A file that could not be read, for this reason.
+    pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        let document = Self { file: file.to_owned(), text: None, found: RefCell::default() };
+        let message = format!("the file cannot be read: {error}");
+        document.report(None, message, "check the path and its permissions".to_owned());
+        document
     }
 
-    /// The value, if there were no mistakes.
-    pub(super) fn finish<T>(mut self, value: Option<T>) -> Result<T, Diagnostics> {
-        match value {
-            Some(value) if self.list.is_empty() => Ok(value),
-            _ => {
-                self.list.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-                Err(Diagnostics { list: self.list, sources: self.sources })
-            }
-        }
+    pub(super) fn report(&self, span: Option<Range<usize>>, message: String, help: String) {
+        let (line, column) = span.as_ref().map_or((1, 1), |span| self.place(span.start));
+        self.found.borrow_mut().push(Diagnostic {
+            file: self.file.clone(),
+            span,
+            line,
+            column,
+            message,
+            help,
+        });
+    }
+
+    /// `file:line` of a place in the file.
+    pub(super) fn line_of(&self, span: &Range<usize>) -> String {
+        format!("{}:{}", self.file.display(), self.place(span.start).0)
+    }
+
+    /// The line and column at which a byte is.
+    fn place(&self, offset: usize) -> (usize, usize) {
+        let text = self.text.as_deref().unwrap_or_default();
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
     }
 }
 
-/// The line and the column of a place, both from 1.
-fn place(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-    (line, before[line_start..].chars().count() + 1)
+/// All that was found in the documents; fine if it is nothing.
+pub(super) fn verdict<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Result<(), Diagnostics> {
+    let mut all = Diagnostics { list: Vec::new(), texts: BTreeMap::new() };
+    for document in documents {
+        all.take(document);
+    }
+    if all.list.is_empty() { Ok(()) } else { Err(all) }
+}
+
+impl Document {
+    /// What was found in this document alone.
+    pub(super) fn into_diagnostics(self) -> Diagnostics {
+        let mut all = Diagnostics { list: Vec::new(), texts: BTreeMap::new() };
+        all.take(&self);
+        all
+    }
+}
+
+impl Diagnostics {
+    fn take(&mut self, document: &Document) {
+        let mut found = document.found.borrow().clone();
+        found.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start));
+        if let (false, Some(text)) = (found.is_empty(), &document.text) {
+            self.texts.insert(document.file.clone(), text.clone());
+        }
+        self.list.append(&mut found);
+    }
 }

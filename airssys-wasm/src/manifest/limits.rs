@@ -1,94 +1,128 @@
-//! `[limits]`: in a component's manifest what it asks for, in an app's the most it may.
+//! The `[limits]` of both manifests, as one table of keys.
 
-use std::ops::Range;
+use std::time::Duration;
 
-use super::reader::{Found, Table};
+use super::amount::Unit;
+use super::reader::{Located, Table};
 use crate::limits::Limits;
 
-/// Limits that a manifest names; the others have their default.
-#[derive(Clone, Debug, Default)]
-pub(super) struct NamedLimits {
-    memory: Option<Found<u64>>,
-    table_elements: Option<Found<u64>>,
-    execution_time: Option<Found<std::time::Duration>>,
-    message_size: Option<Found<u64>>,
-    concurrent_requests: Option<Found<u64>>,
-    subscriptions: Option<Found<u64>>,
-    routes: Option<Found<u64>>,
-    log_line: Option<Found<u64>>,
-}
-
-/// A limit that is larger than what is allowed.
-pub(super) struct Exceeded {
+/// A limit: its key, what it is counted in, the least it may be, and its field.
+pub(super) struct Row {
     pub(super) key: &'static str,
-    pub(super) span: Range<usize>,
-    /// Both as they are written in a manifest.
-    pub(super) asked: String,
-    pub(super) allowed: String,
+    pub(super) unit: Unit,
+    least: u64,
+    pub(super) get: fn(&Limits) -> u64,
+    pub(super) set: fn(&mut Limits, u64),
 }
 
-impl NamedLimits {
-    pub(super) fn read(table: &Table<'_>) -> NamedLimits {
-        NamedLimits {
-            memory: table.size("memory"),
-            table_elements: table.integer("table_elements", 1..=u64::MAX),
-            execution_time: table.duration("execution_time"),
-            message_size: table.size("message_size"),
-            concurrent_requests: table.integer("concurrent_requests", 1..=u64::MAX),
-            subscriptions: table.integer("subscriptions", 1..=u64::MAX),
-            routes: table.integer("routes", 1..=u64::MAX),
-            log_line: table.size("log_line"),
+/// Every limit. No limit is above [`Limits::HOST_MAX`], so it is as large a number as a `usize`.
+pub(super) const ROWS: [Row; 8] = [
+    Row {
+        key: "memory",
+        unit: Unit::Bytes,
+        // One page of linear memory.
+        least: 64 << 10,
+        get: |limits| limits.memory_bytes as u64,
+        set: |limits, amount| limits.memory_bytes = amount as usize,
+    },
+    Row {
+        key: "table_elements",
+        unit: Unit::Count,
+        least: 0,
+        get: |limits| limits.table_elements as u64,
+        set: |limits, amount| limits.table_elements = amount as usize,
+    },
+    Row {
+        key: "execution_time",
+        unit: Unit::Time,
+        least: 1,
+        get: |limits| limits.execution_time.as_millis() as u64,
+        set: |limits, amount| limits.execution_time = Duration::from_millis(amount),
+    },
+    Row {
+        key: "message_size",
+        unit: Unit::Bytes,
+        least: 1,
+        get: |limits| limits.message_size_bytes as u64,
+        set: |limits, amount| limits.message_size_bytes = amount as usize,
+    },
+    Row {
+        key: "concurrent_requests",
+        unit: Unit::Count,
+        least: 0,
+        get: |limits| limits.concurrent_requests as u64,
+        set: |limits, amount| limits.concurrent_requests = amount as usize,
+    },
+    Row {
+        key: "subscriptions",
+        unit: Unit::Count,
+        least: 0,
+        get: |limits| limits.subscriptions as u64,
+        set: |limits, amount| limits.subscriptions = amount as usize,
+    },
+    Row {
+        key: "routes",
+        unit: Unit::Count,
+        least: 0,
+        get: |limits| limits.routes as u64,
+        set: |limits, amount| limits.routes = amount as usize,
+    },
+    Row {
+        key: "log_line",
+        unit: Unit::Bytes,
+        least: 1,
+        get: |limits| limits.log_line_bytes as u64,
+        set: |limits, amount| limits.log_line_bytes = amount as usize,
+    },
+];
+
+/// What a `[limits]` says, in the order of [`ROWS`].
+#[derive(Debug, Default)]
+pub(super) struct Written([Option<Located<u64>>; ROWS.len()]);
+
+impl Written {
+    pub(super) fn read(table: Option<Table<'_>>) -> Self {
+        let Some(table) = table else { return Self::default() };
+        let read = |row: &Row| {
+            let most = (row.get)(&Limits::HOST_MAX);
+            table.amount(row.key, row.unit, row.least..=most, (row.get)(&Limits::DEFAULT))
+        };
+        let written = Self(ROWS.each_ref().map(read));
+        table.finish();
+        written
+    }
+
+    /// Every limit with what is written of it.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Row, Option<&Located<u64>>)> {
+        ROWS.iter().zip(self.0.iter().map(Option::as_ref))
+    }
+
+    /// What is written, on top of these.
+    pub(super) fn over(&self, mut limits: Limits) -> Limits {
+        for (row, written) in self.iter() {
+            if let Some(amount) = written {
+                (row.set)(&mut limits, amount.value);
+            }
         }
+        limits
     }
+}
 
-    /// The limits, with those of `default` where none is named.
-    pub(super) fn or(&self, default: &Limits) -> Limits {
-        let value = |found: &Option<Found<u64>>, default| found.as_ref().map_or(default, |found| found.value);
-        Limits {
-            memory_bytes: value(&self.memory, default.memory_bytes),
-            table_elements: value(&self.table_elements, default.table_elements),
-            execution_time: self.execution_time.as_ref().map_or(default.execution_time, |found| found.value),
-            message_size_bytes: value(&self.message_size, default.message_size_bytes),
-            concurrent_requests: value(&self.concurrent_requests, default.concurrent_requests),
-            subscriptions: value(&self.subscriptions, default.subscriptions),
-            routes: value(&self.routes, default.routes),
-            log_line_bytes: value(&self.log_line, default.log_line_bytes),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_a_field_of_its_own_and_the_maxima_are_ordered() {
+        for (index, row) in ROWS.iter().enumerate() {
+            let mut limits = Limits::DEFAULT;
+            (row.set)(&mut limits, 7);
+            for (other_index, other) in ROWS.iter().enumerate() {
+                let expected = if index == other_index { 7 } else { (other.get)(&Limits::DEFAULT) };
+                assert_eq!((other.get)(&limits), expected, "{} {}", row.key, other.key);
+            }
+            let steps = [&Limits::DEFAULT, &Limits::APP_MAX, &Limits::HOST_MAX].map(row.get);
+            assert!(row.least <= steps[0] && steps.is_sorted(), "{} {steps:?}", row.key);
         }
-    }
-
-    /// The named limits that are larger than `most`.
-    pub(super) fn beyond(&self, most: &Limits) -> Vec<Exceeded> {
-        let time = |time: std::time::Duration| format!("\"{} ms\"", time.as_millis());
-        let number = |number: u64| number.to_string();
-        let checks = [
-            exceeded("memory", &self.memory, most.memory_bytes, size),
-            exceeded("table_elements", &self.table_elements, most.table_elements, number),
-            exceeded("execution_time", &self.execution_time, most.execution_time, time),
-            exceeded("message_size", &self.message_size, most.message_size_bytes, size),
-            exceeded("concurrent_requests", &self.concurrent_requests, most.concurrent_requests, number),
-            exceeded("subscriptions", &self.subscriptions, most.subscriptions, number),
-            exceeded("routes", &self.routes, most.routes, number),
-            exceeded("log_line", &self.log_line, most.log_line_bytes, size),
-        ];
-        checks.into_iter().flatten().collect()
-    }
-}
-
-fn exceeded<T: PartialOrd + Copy>(
-    key: &'static str,
-    found: &Option<Found<T>>,
-    most: T,
-    show: impl Fn(T) -> String,
-) -> Option<Exceeded> {
-    let found = found.as_ref().filter(|found| found.value > most)?;
-    Some(Exceeded { key, span: found.span.clone(), asked: show(found.value), allowed: show(most) })
-}
-
-/// A size as it is written in a manifest.
-fn size(bytes: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.iter().find(|(factor, _)| bytes % factor == 0) {
-        Some((factor, unit)) => format!("\"{} {unit}\"", bytes / factor),
-        None => format!("\"{bytes} B\""),
     }
 }

@@ -1,308 +1,344 @@
-//! Reads tables of a manifest, and collects what is wrong with them.
+//! Reading a table of a manifest key by key; what is wrong goes to the document, and reading on.
 
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
-use std::path::Path;
-use std::str::FromStr;
-use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::Problems;
-use super::units::{self, BadUnit};
+use super::amount::Unit;
+use super::diagnostic::{Document, Fault};
 
-/// A value and its place.
+/// The most entries that a list may have.
+const MAX_LIST: usize = 1024;
+
+/// A value and the bytes of the file where it is.
 #[derive(Clone, Debug)]
-pub(super) struct Found<T> {
+pub(super) struct Located<T> {
     pub(super) value: T,
     pub(super) span: Range<usize>,
 }
 
-/// A table of a manifest, and where to report what is wrong with it.
-pub(super) struct Table<'d> {
-    pub(super) file: &'d Path,
-    problems: &'d RefCell<Problems>,
-    /// As it stands in the file, such as `[limits]`.
+impl<T> Located<T> {
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Located<U> {
+        Located { value: change(self.value), span: self.span }
+    }
+}
+
+/// An array of a manifest.
+#[derive(Debug)]
+pub(super) struct List<T> {
+    pub(super) items: Vec<Located<T>>,
+    /// Where the array is; none if it is absent.
+    pub(super) span: Option<Range<usize>>,
+    /// Whether all that is written in the array is in `items`.
+    pub(super) complete: bool,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), span: None, complete: true }
+    }
+}
+
+impl<T: Clone> List<T> {
+    pub(super) fn values(&self) -> Vec<T> {
+        self.items.iter().map(|item| item.value.clone()).collect()
+    }
+}
+
+/// A table of a manifest, and the keys that it has been asked for so far: those it may have.
+pub(super) struct Table<'a> {
+    pub(super) document: &'a Document,
+    /// As it stands in the file, such as `[mailbox]`.
     name: String,
-    entries: &'d DeTable<'d>,
-    span: Range<usize>,
-    asked: RefCell<Vec<&'static str>>,
+    span: Option<Range<usize>>,
+    entries: &'a DeTable<'a>,
+    known: RefCell<Vec<&'static str>>,
 }
 
-/// Reads a manifest's text with `read`; reports what is wrong with its syntax.
-pub(super) fn read_document<T>(
-    file: &Path,
-    text: &str,
-    problems: &RefCell<Problems>,
-    read: impl FnOnce(&Table<'_>) -> T,
-) -> T {
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let message = error.message().to_owned();
-        let help = "write it as TOML, https://toml.io".to_owned();
-        problems.borrow_mut().add(file, error.span(), message, help);
-    }
-    let (entries, asked) = (document.get_ref(), RefCell::default());
-    let table = Table { file, problems, name: "the manifest".to_owned(), entries, span: 0..0, asked };
-    let value = read(&table);
-    // What the parser skipped over can make keys look unknown or missing.
-    if errors.is_empty() {
-        table.report_unknown_keys();
-    }
-    value
-}
-
-impl<'d> Table<'d> {
-    /// Reports a mistake.
-    pub(super) fn problem(&self, span: &Range<usize>, message: impl Into<String>, help: impl Into<String>) {
-        self.problems.borrow_mut().add(self.file, Some(span.clone()), message.into(), help.into());
+impl<'a> Table<'a> {
+    pub(super) fn root(document: &'a Document, entries: &'a DeTable<'a>) -> Self {
+        Self::new(document, String::new(), None, entries)
     }
 
-    /// Where the table stands.
-    pub(super) fn span(&self) -> &Range<usize> {
-        &self.span
+    fn new(
+        document: &'a Document,
+        name: String,
+        span: Option<Range<usize>>,
+        entries: &'a DeTable<'a>,
+    ) -> Self {
+        Self { document, name, span, entries, known: RefCell::default() }
     }
 
-    /// The name that it has in the file.
-    pub(super) fn name(&self) -> &str {
-        &self.name
+    /// Where the table is; none for the root.
+    pub(super) fn span(&self) -> Option<Range<usize>> {
+        self.span.clone()
     }
 
-    fn get(&self, key: &'static str) -> Option<&'d Spanned<DeValue<'d>>> {
-        self.asked.borrow_mut().push(key);
+    /// The value of a key that this table may have.
+    pub(super) fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         self.entries.get(key)
     }
 
-    /// A value of one type; reports any other.
-    fn typed<T>(
+    /// All keys with their values, in the order of the file. All are known from here on.
+    pub(super) fn entries(&self) -> Vec<(Located<&'a str>, &'a Spanned<DeValue<'a>>)> {
+        let located =
+            |key: &'a Spanned<_>| Located { value: AsRef::<str>::as_ref(key.get_ref()), span: key.span() };
+        let mut entries: Vec<_> = self.entries.iter().map(|(key, value)| (located(key), value)).collect();
+        entries.sort_by_key(|(key, _)| key.span.start);
+        entries
+    }
+
+    /// Reports every key that this table has not been asked for.
+    pub(super) fn finish(self) {
+        let known = self.known.borrow();
+        for (key, _) in self.entries() {
+            if !known.contains(&key.value) {
+                let inside = if self.name.is_empty() { "the file" } else { &self.name };
+                let message = format!("{inside} has no key `{}`", key.value);
+                self.document.report(Some(key.span), message, nearest_or_all(key.value, "key", &known));
+            }
+        }
+    }
+
+    /// Reports that a key is absent which has to be there.
+    pub(super) fn missing(&self, key: &str, example: &str) {
+        let message = format!("{} has no `{key}`", self.name);
+        self.document.report(self.span(), message, format!("add {key} = {example}"));
+    }
+
+    fn fault(&self, key: &str, span: Range<usize>, fault: Fault) {
+        let message = format!("`{key}` in {}: {}", self.name, fault.message);
+        self.document.report(Some(span), message, fault.help);
+    }
+
+    /// Reports that a value is of another kind than it must be.
+    pub(super) fn wrong_kind(&self, key: &str, found: &Spanned<DeValue<'_>>, expected: &str, help: String) {
+        let inside = if self.name.is_empty() { String::new() } else { format!(" in {}", self.name) };
+        let message = format!("`{key}`{inside} is {}, not {expected}", describe(found.get_ref()));
+        self.document.report(Some(found.span()), message, help);
+    }
+
+    /// A table in this one, by its header.
+    pub(super) fn table(&self, key: &'static str) -> Option<Table<'a>> {
+        let value = self.value(key)?;
+        let path = if self.name.is_empty() { key.to_owned() } else { self.path_of(key) };
+        self.as_table(key, format!("[{path}]"), value)
+    }
+
+    fn path_of(&self, key: &str) -> String {
+        format!("{}.{key}", self.name.trim_matches(['[', ']']))
+    }
+
+    /// A value of this table as a table of this name.
+    pub(super) fn as_table(
+        &self,
+        key: &str,
+        name: String,
+        value: &'a Spanned<DeValue<'a>>,
+    ) -> Option<Table<'a>> {
+        match value.get_ref() {
+            DeValue::Table(entries) => Some(Table::new(self.document, name, Some(value.span()), entries)),
+            _ => {
+                self.wrong_kind(key, value, "a table", format!("write {name} on a line of its own"));
+                None
+            }
+        }
+    }
+
+    /// The tables that are written as `[[key]]`.
+    pub(super) fn tables(&self, key: &'static str) -> Vec<Table<'a>> {
+        let name = format!("[[{key}]]");
+        let help = || format!("write {name} on a line of its own");
+        match self.value(key).map(|value| (value, value.get_ref())) {
+            None => Vec::new(),
+            Some((_, DeValue::Array(array))) => {
+                array.iter().filter_map(|value| self.as_table(key, name.clone(), value)).collect()
+            }
+            Some((value, _)) => {
+                self.wrong_kind(key, value, "a list of tables", help());
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn text(&self, key: &'static str, example: &str) -> Option<Located<&'a str>> {
+        let value = self.value(key)?;
+        match value.get_ref() {
+            DeValue::String(text) => Some(Located { value: text, span: value.span() }),
+            _ => {
+                self.wrong_kind(key, value, "a string", format!("write {key} = {example}"));
+                None
+            }
+        }
+    }
+
+    /// A string that stands for something else.
+    pub(super) fn parsed<T>(
         &self,
         key: &'static str,
-        expected: &str,
-        read: impl FnOnce(&'d DeValue<'d>) -> Option<T>,
-    ) -> Option<Found<T>> {
-        let found = self.get(key)?;
-        let (value, span) = (read(found.get_ref()), found.span());
-        if value.is_none() {
-            let kind = found.get_ref().type_str();
-            self.problem(&span, format!("`{key}` is {}", a(kind)), format!("write {expected}"));
+        example: &str,
+        parse: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Option<Located<T>> {
+        let text = self.text(key, example)?;
+        match parse(text.value) {
+            Ok(value) => Some(Located { value, span: text.span }),
+            Err(fault) => {
+                self.fault(key, text.span, fault);
+                None
+            }
         }
-        value.map(|value| Found { value, span })
     }
 
-    /// A text.
-    pub(super) fn string(&self, key: &'static str, example: &str) -> Option<Found<&'d str>> {
-        self.typed(key, &format!("it as a string, such as {key} = {example}"), DeValue::as_str)
-    }
-
-    /// Whether a key is there and has a text.
-    pub(super) fn is_string(&self, key: &str) -> bool {
-        self.entries.get(key).is_some_and(|found| found.get_ref().is_str())
-    }
-
-    /// A text that has to be there.
-    pub(super) fn required_string(&self, key: &'static str, example: &str) -> Option<Found<&'d str>> {
-        let found = self.string(key, example);
-        if found.is_none() && !self.entries.contains_key(key) {
-            let message = format!("{} has no `{key}`", self.name);
-            self.problem(&self.span, message, format!("add {key} = {example}"));
+    /// As `parsed`, and the key has to be there.
+    pub(super) fn required<T>(
+        &self,
+        key: &'static str,
+        example: &str,
+        parse: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Option<Located<T>> {
+        let found = self.parsed(key, example, parse);
+        if !self.entries.contains_key(key) {
+            self.missing(key, example);
         }
         found
     }
 
-    /// A text with a meaning; reports one that has none.
-    pub(super) fn parse<T: FromStr>(&self, found: &Found<&str>, help: &str) -> Option<Found<T>>
-    where
-        T::Err: Display,
-    {
-        match found.value.parse() {
-            Ok(value) => Some(Found { value, span: found.span.clone() }),
-            Err(error) => {
-                self.problem(&found.span, error.to_string(), help);
+    /// One of a few words.
+    pub(super) fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        let quoted: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        let found = self.parsed(key, quoted.first().map_or("", |word| word), |text| {
+            words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| Fault {
+                message: format!("{text:?} is none of the words it may be"),
+                help: format!("write {}", quoted.join(" or ")),
+            })
+        });
+        found.map(|found| found.value)
+    }
+
+    pub(super) fn boolean(&self, key: &'static str) -> Option<Located<bool>> {
+        let value = self.value(key)?;
+        match value.get_ref() {
+            DeValue::Boolean(boolean) => Some(Located { value: *boolean, span: value.span() }),
+            _ => {
+                self.wrong_kind(key, value, "a boolean", format!("write {key} = true or {key} = false"));
                 None
             }
         }
     }
 
-    /// A list of texts with a meaning; none if the key is missing.
-    pub(super) fn list<T: FromStr>(&self, key: &'static str, example: &str) -> Option<Vec<Found<T>>>
-    where
-        T::Err: Display,
-    {
-        let help = format!("write a list of strings, such as {key} = {example}");
-        let array = self.typed(key, &help["write ".len()..], DeValue::as_array)?;
-        let mut list: Vec<Found<T>> = Vec::new();
-        let mut seen: Vec<&str> = Vec::new();
-        for item in array.value.iter() {
-            let Some(text) = item.get_ref().as_str() else {
-                let kind = item.get_ref().type_str();
-                self.problem(&item.span(), format!("`{key}` holds {}", a(kind)), help.clone());
-                continue;
-            };
-            if seen.contains(&text) {
-                self.problem(&item.span(), format!("`{key}` names `{text}` twice"), "take one of them away");
-                continue;
+    /// An amount: a whole number, or a string with a unit.
+    pub(super) fn amount(
+        &self,
+        key: &'static str,
+        unit: Unit,
+        range: RangeInclusive<u64>,
+        example: u64,
+    ) -> Option<Located<u64>> {
+        let value = self.value(key)?;
+        let example = unit.show(example);
+        let parsed = match (value.get_ref(), unit) {
+            (DeValue::Integer(number), Unit::Count) => {
+                // The parser leaves a sign and too many digits to us: both are out of any range.
+                Some(Ok(u64::from_str_radix(number.as_str(), number.radix()).ok()))
             }
-            seen.push(text);
-            list.extend(self.parse(&Found { value: text, span: item.span() }, &help));
-        }
-        Some(list)
-    }
-
-    /// A whole number within bounds.
-    pub(super) fn integer(&self, key: &'static str, allowed: RangeInclusive<u64>) -> Option<Found<u64>> {
-        let (low, high) = (*allowed.start(), *allowed.end());
-        let found =
-            self.typed(key, &format!("a whole number, such as {key} = {low}"), DeValue::as_integer)?;
-        let digits = found.value.as_str();
-        let number = u64::from_str_radix(digits, found.value.radix()).ok().filter(|n| allowed.contains(n));
-        if number.is_none() {
-            let message = format!("`{key}` is {digits}");
-            self.problem(&found.span, message, format!("write a whole number from {low} to {high}"));
-        }
-        number.map(|value| Found { value, span: found.span })
-    }
-
-    /// A number that is at least `least`.
-    pub(super) fn number(&self, key: &'static str, least: f64) -> Option<f64> {
-        let read = |value: &DeValue<'_>| match value {
-            DeValue::Float(float) => float.as_str().replace('_', "").parse::<f64>().ok(),
-            DeValue::Integer(integer) => integer.as_str().replace('_', "").parse::<f64>().ok(),
+            (DeValue::Integer(number), _) => Some(unit.parse(&number.to_string(), &example).map(Some)),
+            (DeValue::String(text), Unit::Bytes | Unit::Time) => Some(unit.parse(text, &example).map(Some)),
             _ => None,
         };
-        let found = self.typed(key, &format!("a number, such as {key} = 2.0"), read)?;
-        if !(found.value.is_finite() && found.value >= least) {
-            let message = format!("`{key}` is {}", found.value);
-            self.problem(&found.span, message, format!("write a number that is at least {least}"));
-            return None;
+        match parsed {
+            Some(Ok(Some(amount))) if range.contains(&amount) => {
+                return Some(Located { value: amount, span: value.span() });
+            }
+            Some(Ok(_)) => {
+                let (least, most) = (unit.show(*range.start()), unit.show(*range.end()));
+                let (found, inside) = (describe(value.get_ref()), &self.name);
+                let message = format!("`{key}` in {inside} is {found}: it must be from {least} to {most}");
+                let help = format!("write an amount within that, such as {example}");
+                self.document.report(Some(value.span()), message, help);
+            }
+            Some(Err(fault)) => self.fault(key, value.span(), fault),
+            None => {
+                let expected = if unit == Unit::Count { "a whole number" } else { "a string with a unit" };
+                self.wrong_kind(key, value, expected, format!("write {key} = {example}"));
+            }
         }
-        Some(found.value)
+        None
     }
 
-    /// Yes or no.
-    pub(super) fn boolean(&self, key: &'static str) -> Option<Found<bool>> {
-        self.typed(key, &format!("{key} = true or {key} = false"), DeValue::as_bool)
-    }
-
-    /// A size in bytes, at least 1.
-    pub(super) fn size(&self, key: &'static str) -> Option<Found<u64>> {
-        self.unit(key, "64 MiB", units::size, |size| size > 0)
-    }
-
-    /// A duration, longer than none.
-    pub(super) fn duration(&self, key: &'static str) -> Option<Found<Duration>> {
-        self.unit(key, "100 ms", units::duration, |duration: Duration| !duration.is_zero())
-    }
-
-    fn unit<T: Copy>(
+    /// A list of strings that stand for something else, none twice.
+    pub(super) fn list<T: PartialEq + Display>(
         &self,
         key: &'static str,
         example: &str,
-        read: impl FnOnce(&str) -> Result<T, BadUnit>,
-        is_something: impl FnOnce(T) -> bool,
-    ) -> Option<Found<T>> {
-        let expected = format!("a number and its unit as a string, such as {key} = \"{example}\"");
-        let found = self.typed(key, &expected, DeValue::as_str)?;
-        match read(found.value) {
-            Ok(value) if is_something(value) => Some(Found { value, span: found.span }),
-            Ok(_) => {
-                let message = format!("`{key}` is nothing: \"{}\"", found.value);
-                self.problem(&found.span, message, format!("write more, such as \"{example}\""));
-                None
-            }
-            Err(BadUnit { message, help }) => {
-                self.problem(&found.span, format!("`{key}`: {message}"), help);
-                None
-            }
+        parse: impl Fn(&str) -> Result<T, Fault>,
+    ) -> List<T> {
+        let Some(value) = self.value(key) else { return List::default() };
+        let mut list = List { span: Some(value.span()), ..List::default() };
+        let DeValue::Array(array) = value.get_ref() else {
+            list.complete = false;
+            self.wrong_kind(key, value, "a list of strings", format!("write {key} = [{example}]"));
+            return list;
+        };
+        if array.len() > MAX_LIST {
+            list.complete = false;
+            let message =
+                format!("`{key}` in {} has {} entries: {MAX_LIST} are allowed", self.name, array.len());
+            self.document.report(Some(value.span()), message, "write patterns with `*` instead".to_owned());
+            return list;
         }
-    }
-
-    /// A table below this one; what it does not know is reported when it has been read.
-    pub(super) fn table<T>(&self, key: &'static str, read: impl FnOnce(&Table<'d>) -> T) -> Option<T> {
-        let found = self.typed(key, &format!("a table, [{key}]"), DeValue::as_table)?;
-        let table = self.below(format!("[{key}]"), found.value, found.span);
-        let value = read(&table);
-        table.report_unknown_keys();
-        Some(value)
-    }
-
-    /// A list of tables, `[[key]]`.
-    pub(super) fn tables<T>(&self, key: &'static str, mut read: impl FnMut(&Table<'d>) -> T) -> Vec<T> {
-        let found = self.typed(key, &format!("a list of tables, [[{key}]]"), DeValue::as_array);
-        let mut list = Vec::new();
-        for item in found.iter().flat_map(|found| found.value.iter()) {
-            let Some(entries) = item.get_ref().as_table() else {
-                self.problem(&item.span(), format!("`{key}` holds no table"), format!("write [[{key}]]"));
+        for item in array.iter() {
+            let DeValue::String(text) = item.get_ref() else {
+                list.complete = false;
+                self.wrong_kind(key, item, "a string", format!("write {key} = [{example}]"));
                 continue;
             };
-            let table = self.below(format!("[[{key}]]"), entries, item.span());
-            list.push(read(&table));
-            table.report_unknown_keys();
+            match parse(text) {
+                Ok(value) if list.items.iter().any(|known| known.value == value) => {
+                    let message = format!("`{key}` in {} lists `{value}` twice", self.name);
+                    self.document.report(Some(item.span()), message, "remove one of the two".to_owned());
+                }
+                Ok(value) => list.items.push(Located { value, span: item.span() }),
+                Err(fault) => {
+                    list.complete = false;
+                    self.fault(key, item.span(), fault);
+                }
+            }
         }
         list
     }
+}
 
-    /// Every entry of a table whose keys are free, by name.
-    pub(super) fn each(&self) -> impl Iterator<Item = (Found<&'d str>, &'d Spanned<DeValue<'d>>)> {
-        self.entries.iter().map(|(key, value)| {
-            let found: &'d str = key.get_ref().as_ref();
-            (Found { value: found, span: key.span() }, value)
-        })
-    }
-
-    /// A table below this one, whose keys are free.
-    pub(super) fn free_table(&self, key: &'static str) -> Option<Table<'d>> {
-        let found = self.typed(key, &format!("a table, [{key}]"), DeValue::as_table)?;
-        Some(self.below(format!("[{key}]"), found.value, found.span))
-    }
-
-    /// An entry of a table whose keys are free, which has to be a table itself.
-    pub(super) fn entry_table<T>(
-        &self,
-        key: &Found<&'d str>,
-        value: &'d Spanned<DeValue<'d>>,
-        read: impl FnOnce(&Table<'d>) -> T,
-    ) -> Option<T> {
-        let parent = self.name.trim_matches(['[', ']']);
-        let name = format!("[{parent}.{}]", key.value);
-        let Some(entries) = value.get_ref().as_table() else {
-            let kind = value.get_ref().type_str();
-            self.problem(&value.span(), format!("`{}` is {}", key.value, a(kind)), format!("write {name}"));
-            return None;
-        };
-        let table = self.below(name, entries, key.span.clone());
-        let result = read(&table);
-        table.report_unknown_keys();
-        Some(result)
-    }
-
-    fn below(&self, name: String, entries: &'d DeTable<'d>, span: Range<usize>) -> Table<'d> {
-        Table { file: self.file, problems: self.problems, name, entries, span, asked: RefCell::default() }
-    }
-
-    fn report_unknown_keys(&self) {
-        let asked = self.asked.borrow();
-        for key in self.entries.keys().filter(|key| !asked.contains(&key.get_ref().as_ref())) {
-            let found: &str = key.get_ref().as_ref();
-            let help = match nearest(found, asked.iter().copied()) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("the keys are {}", asked.join(", ")),
-            };
-            self.problem(&key.span(), format!("{} has no key `{found}`", self.name), help);
+/// What a value is, for people; long texts are cut.
+pub(super) fn describe(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) if text.chars().count() > 40 => {
+            format!("the string {:?}…", text.chars().take(40).collect::<String>())
         }
+        DeValue::String(text) => format!("the string {text:?}"),
+        DeValue::Integer(number) => format!("the integer {number}"),
+        DeValue::Float(number) => format!("the number {number}"),
+        DeValue::Boolean(boolean) => format!("the boolean {boolean}"),
+        DeValue::Datetime(_) => "a date or time".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
     }
 }
 
-/// The known name that is most like the one that was found, if one is like it.
-pub(super) fn nearest<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let rated = known.map(|name| (strsim::damerau_levenshtein(found, name), name));
-    let (distance, name) = rated.min()?;
-    (distance <= 2.max(found.len() / 4)).then_some(name)
-}
-
-/// The name of a type with its article.
-fn a(kind: &str) -> String {
-    let article = if kind.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
-    format!("{article} {kind}")
+/// Help for a name that is none of those known: the one that is most like it, or all of them.
+pub(super) fn nearest_or_all(found: &str, kind: &str, known: &[&str]) -> String {
+    let distance = |name: &str| strsim::damerau_levenshtein(found, name);
+    let nearest = known.iter().map(|name| (distance(name), *name)).min();
+    match nearest {
+        Some((distance, name)) if distance <= (found.len() / 3).max(1) => format!("did you mean `{name}`?"),
+        Some((_, name)) if known.len() == 1 => format!("the only {kind} is `{name}`"),
+        Some(_) => format!("the {kind}s are {}", known.join(", ")),
+        None => format!("there are no {kind}s"),
+    }
 }

@@ -112,3 +112,20 @@ async fn a_slow_subscriber_that_rejects_hurts_only_itself() {
     assert_eq!(host.notes("slow").await, "0 1 2 3");
     assert_eq!(host.reasons(), ["the subscriber's mailbox was full"; 2]);
 }
+
+#[tokio::test]
+async fn a_publisher_does_not_wait_for_itself() {
+    let host = host();
+    let own = ComponentSpec { subscribes: vec![pattern("news")], ..small("writer", Overflow::Wait) };
+    let prepared = host.prepare(own).unwrap();
+    let publish = Command::Publish { topic: "news".to_owned(), command: note("x") };
+    for _ in 0..4 {
+        host.tell("writer", publish.clone()).await;
+    }
+    // The first is handled with three in the mailbox, so one copy fits.
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    let notes = host.notes("writer").await;
+    let lost = host.dead_letters().total();
+    assert_eq!(notes.split(' ').count() as u64 + lost, 4, "{notes}");
+}

@@ -79,7 +79,7 @@ async fn what_is_absent_and_what_is_forbidden_look_the_same() {
     let host = host_for(Capabilities::default()).await;
     let forbidden = host.ask("subject", send("target")).await.unwrap_err();
     let absent = host.ask("subject", send("nobody")).await.unwrap_err();
-    assert_eq!(forbidden.replace("target", "NAME"), absent.replace("nobody", "NAME"));
+    assert_eq!(forbidden.replace("`target`", "NAME"), absent.replace("`nobody`", "NAME"));
     // What it may use, it may know to be absent.
     let capabilities = Capabilities { send: vec!["nobody".parse().unwrap()], ..Capabilities::default() };
     let host = host_for(capabilities).await;

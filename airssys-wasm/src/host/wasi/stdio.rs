@@ -1,7 +1,6 @@
 //! Standard input, output and error of a component.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -13,18 +12,10 @@ use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamResult};
 
 use crate::host::logging::target;
+use crate::manifest::Input;
 
 /// Longest line that is collected of what a component writes to its standard output.
 const MAX_LINE_BYTES: usize = 8 << 10;
-
-/// What a component reads as its standard input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// A file; every incarnation reads it from its beginning.
-    File(PathBuf),
-    /// The program's own standard input; a later incarnation goes on where the earlier one ended.
-    Stdin,
-}
 
 /// An opened [`Input`].
 pub(super) enum StdinSource {
@@ -39,7 +30,7 @@ impl StdinSource {
                 let file = tokio::fs::File::from_std(File::open(path)?);
                 Ok(StdinSource::File(Arc::new(Mutex::new(file))))
             }
-            Input::Stdin => Ok(StdinSource::Program(tokio::io::stdin())),
+            Input::Program => Ok(StdinSource::Program(tokio::io::stdin())),
         }
     }
 }
