@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::counts::Tally;
+use crate::counts::{Counts, Tally};
 use crate::guests::{Guests, GuestsError};
 use crate::progress::{Failed, Progress};
 use crate::target::{self, TARGET};
@@ -27,7 +27,7 @@ pub(crate) fn test(root: &Path, filters: &[String]) -> Result<(), Failed> {
     if done.is_ok() {
         progress.finish();
     }
-    if let Some(counts) = tally.counts() {
+    if let Some(counts) = tally.counts().filter(|counts| *counts != Counts::default()) {
         println!("{counts}");
     }
     done
@@ -73,7 +73,7 @@ fn run(tests: Command, tally: &mut Tally) -> Result<(), TestError> {
 
 fn matched(filters: &[String], tally: &Tally) -> Result<(), TestError> {
     match tally.counts() {
-        Some(counts) if counts.passed + counts.failed == 0 => {
+        Some(counts) if counts == Counts::default() => {
             Err(TestError::NoMatch { filters: format!("`{}`", filters.join("` or `")) })
         }
         _ => Ok(()),
