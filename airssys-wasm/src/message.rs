@@ -14,8 +14,8 @@ use crate::router::Endpoint;
 
 /// A message on its way: accepted into a mailbox, not yet handled.
 ///
-/// Whoever holds it has to end it with [`Envelope::complete`] or [`Envelope::fail`]. One that is
-/// dropped otherwise, because its receiver ended for good, goes to the dead letters by itself.
+/// What a handler makes of it ends it. One that is dropped before, because its receiver ended for
+/// good, goes to the dead letters by itself.
 pub struct Envelope {
     pub(crate) body: Bytes,
     pub(crate) sender: Arc<str>,
