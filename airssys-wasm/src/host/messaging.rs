@@ -138,7 +138,7 @@ impl GuestContext {
     fn wait_for(&self, request: u64, mailbox: Option<ActorRef<Envelope>>) {
         let callbacks = Arc::clone(&self.callbacks);
         let Some(mailbox) = mailbox else { return callbacks.settle(request, Callback::Ready) };
-        self.callbacks.run(async move {
+        self.callbacks.run(request, async move {
             mailbox.room().await;
             let callback = match mailbox.is_closed() {
                 true => Callback::Failed(RequestError::TargetStopped),
