@@ -61,7 +61,7 @@ pub(crate) struct Settled {
     pub(crate) request: u64,
     pub(crate) callback: Callback,
     /// Held until the guest has dealt with the callback.
-    pub(crate) _in_flight: InFlight,
+    pub(crate) in_flight: InFlight,
 }
 
 /// The limit on requests and waits under way is reached.
@@ -118,7 +118,7 @@ impl Callbacks {
         let callback = self.acceptable(callback);
         let mut state = self.lock();
         let Some(open) = state.remove(request) else { return };
-        state.ready.push_back(Settled { request, callback, _in_flight: open.in_flight });
+        state.ready.push_back(Settled { request, callback, in_flight: open.in_flight });
         self.announce(state);
     }
 
@@ -207,7 +207,7 @@ impl Callbacks {
             }
             if let Some(open) = state.remove(request) {
                 let callback = Callback::Failed(RequestError::TimedOut);
-                state.ready.push_back(Settled { request, callback, _in_flight: open.in_flight });
+                state.ready.push_back(Settled { request, callback, in_flight: open.in_flight });
                 self.announce(state);
             }
         }
