@@ -1,6 +1,6 @@
 //! What can be said on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Parser, Subcommand};
 
@@ -9,10 +9,10 @@ use clap::{ArgAction, Parser, Subcommand};
 #[command(
     name = "airssys",
     version,
-    propagate_version = true,
+    max_term_width = 100,
     after_help = "Exit status:
   0    all went well
-  1    the app ran and failed: a component was given up, or its source of work ended in an error
+  1    the app failed: a component did not start, was given up, or its source of work failed
   2    the command line is wrong
   3    a manifest is wrong, or a component does not fit
   4    a component does not build
@@ -20,11 +20,11 @@ use clap::{ArgAction, Parser, Subcommand};
 
 Environment:
   RUST_LOG            what to log, such as `airssys=debug`; goes before -v
-  AIRSSYS_CACHE_DIR   where compiled components are kept (default: airssys in the user's cache)
+  AIRSSYS_CACHE_DIR   where compiled components are kept
   NO_COLOR            never colour the output"
 )]
 pub(crate) struct Args {
-    /// Say more: -v the runtime's own log and every dead letter, -vv its details.
+    /// Say more: -v the runtime's log and every dead letter, -vv its details.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 
@@ -47,7 +47,7 @@ pub(crate) enum Command {
 /// mailbox has drained, and its report is printed; else it runs until Ctrl-C.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {
-    /// The app's manifest, app.toml.
+    /// The app's manifest, app.toml, or the folder that it is in.
     pub(crate) app: PathBuf,
 
     /// Read this file instead of the input that the manifest grants; `-` is the standard input.
@@ -60,28 +60,32 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Time that the components have to stop, in seconds.
+    /// Time that all components together have to stop, in seconds.
+    ///
+    /// Who has not stopped then is ended. A second Ctrl-C does not wait at all.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) stop_timeout: u64,
 }
 
 /// Build components that are crates.
 ///
-/// Compiles for wasm32-wasip2, optimised; adds that target through rustup if it is missing.
+/// Compiles for wasm32-wasip2, optimised; adds that target through rustup if it is missing. Prints
+/// the .wasm files.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Build {
-    /// An app's manifest (all its components), or the folder of one component.
+    /// An app's manifest or folder (all its components), or the folder of one component.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
 }
 
 /// Check manifests, and that components fit this host.
 ///
-/// Reports every error of the manifests at once, then looks at each component that is built:
-/// whether the host has what it imports, and whether it exports what the host calls.
+/// Reports every error of the manifests at once, then looks at each component:
+/// whether the host has what it imports, and whether it exports what the host calls. Components
+/// that are crates are built for that.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
-    /// An app's manifest, the folder of one component, or a .wasm file.
+    /// An app's manifest or folder, the folder of one component, or a .wasm file.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
 }
@@ -95,4 +99,18 @@ pub(crate) struct New {
     /// The folder of the airssys-sdk crate to depend on.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sdk: Option<PathBuf>,
+}
+
+/// The manifest of the app in this folder, if it is one; the path itself, if it is not.
+pub(crate) fn app_manifest(path: &Path) -> PathBuf {
+    let manifest = path.join("app.toml");
+    if manifest.is_file() { manifest } else { path.to_owned() }
+}
+
+/// As [`app_manifest`], for a path that can name a component: the folder of one is taken as that.
+pub(crate) fn app_or_component(path: &Path) -> PathBuf {
+    match path.join("Component.toml").exists() {
+        true => path.to_owned(),
+        false => app_manifest(path),
+    }
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use airssys_wasm::builder::{self, BuildEvent, TARGET};
 use airssys_wasm::manifest::{AppManifest, Source};
 
-use crate::args::Build;
+use crate::args::{Build, app_or_component};
 use crate::exit::Failure;
+use crate::plain::plain;
 use crate::terminal::Terminal;
 
 pub(crate) fn build(args: &Build, terminal: &Terminal) -> Result<(), Failure> {
     for folder in folders(args)? {
-        let built = builder::build(&folder, |event| show(terminal, &event));
-        let file = built.map_err(|error| Failure::build("the build failed", error))?;
+        let file = builder::build(&folder, |event| show(terminal, &event))?;
         let size = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
         terminal.finish();
         anstream::println!("{} ({} KiB)", file.display(), size.div_ceil(1024));
@@ -29,8 +29,8 @@ pub(crate) fn show(terminal: &Terminal, event: &BuildEvent) {
             terminal.working(format!("building {}", name.display()));
         }
         BuildEvent::Output(line) => {
-            tracing::debug!(target: "airssys::build", "{line}");
-            terminal.working(line.trim().to_owned());
+            tracing::debug!(target: "airssys::build", "{}", line.trim());
+            terminal.working(plain(line.trim()));
         }
         _ => {}
     }
@@ -38,10 +38,11 @@ pub(crate) fn show(terminal: &Terminal, event: &BuildEvent) {
 
 /// The crates to build: an app's, or the one in a folder.
 fn folders(args: &Build) -> Result<Vec<PathBuf>, Failure> {
-    if args.path.is_dir() {
-        return Ok(vec![args.path.clone()]);
+    let path = app_or_component(&args.path);
+    if path.is_dir() {
+        return Ok(vec![path]);
     }
-    let app = AppManifest::load(&args.path)?;
+    let app = AppManifest::load(&path)?;
     let crates = app.components.iter().filter_map(|component| match &component.source {
         Source::Crate(folder) => Some(folder.clone()),
         _ => None,

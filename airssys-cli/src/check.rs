@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use airssys_wasm::app;
 use airssys_wasm::manifest::{AppManifest, ComponentManifest};
-use airssys_wasm::{Component, Engine, EngineConfig, builder};
+use airssys_wasm::{Component, Engine, EngineConfig, LoadError, builder};
 
-use crate::args::Check;
+use crate::args::{Check, app_or_component};
 use crate::build;
 use crate::exit::Failure;
 use crate::run;
@@ -15,11 +15,11 @@ use crate::terminal::Terminal;
 pub(crate) fn check(args: &Check, terminal: &Terminal) -> Result<(), Failure> {
     let engine = Engine::new(EngineConfig::default());
     let engine = engine.map_err(|error| Failure::run("nothing can be checked", error))?;
-    let parts = parts(&args.path, terminal)?;
+    let parts = parts(&app_or_component(&args.path), terminal)?;
     for (name, file) in &parts {
         terminal.working(format!("checking {name}"));
         let loaded = Component::load(&engine, file);
-        let component = loaded.map_err(|error| Failure::misfit(format!("`{name}` does not fit"), error))?;
+        let component = loaded.map_err(|error| misfit(name, error))?;
         terminal.finish();
         let how = match component.runs_on_fiber() {
             true => "on a stack of its own: it imports what can wait",
@@ -30,12 +30,18 @@ pub(crate) fn check(args: &Check, terminal: &Terminal) -> Result<(), Failure> {
     Ok(())
 }
 
+fn misfit(name: &str, error: LoadError) -> Failure {
+    match error {
+        LoadError::Read { .. } => Failure::misfit(format!("`{name}` cannot be checked"), error),
+        error => Failure::misfit(format!("`{name}` does not fit"), error),
+    }
+}
+
 /// The components to look at: names and `.wasm` files. Crates are built first.
 fn parts(path: &Path, terminal: &Terminal) -> Result<Vec<(String, PathBuf)>, Failure> {
     if path.is_dir() {
         let manifest = ComponentManifest::load(&path.join("Component.toml"))?;
-        let built = builder::build(path, |event| build::show(terminal, &event));
-        let file = built.map_err(|error| Failure::build("the build failed", error))?;
+        let file = builder::build(path, |event| build::show(terminal, &event))?;
         return Ok(vec![(manifest.name, file)]);
     }
     if path.extension().is_some_and(|extension| extension == "wasm") {
@@ -43,8 +49,7 @@ fn parts(path: &Path, terminal: &Terminal) -> Result<Vec<(String, PathBuf)>, Fai
     }
     let app = AppManifest::load(path)?;
     let locate = |component| {
-        let file = app::locate(component, &mut |event| run::show_start(terminal, &event));
-        let file = file.map_err(|error| Failure::build("the build failed", error))?;
+        let file = app::locate(component, &mut |event| run::show_start(terminal, &event))?;
         Ok((component.name.clone(), file))
     };
     app.components.iter().map(locate).collect()

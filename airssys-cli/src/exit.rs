@@ -3,9 +3,12 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use airssys_wasm::builder::BuildError;
 use airssys_wasm::manifest::Diagnostics;
 
 use crate::output;
+
+type Cause = Box<dyn Error + Send + Sync>;
 
 /// How a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,31 +16,28 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Manifest(#[from] Diagnostics),
     #[error("{what}")]
-    Misfit { what: String, source: Box<dyn Error + Send + Sync> },
+    Misfit { what: String, source: Cause },
+    #[error(transparent)]
+    Build(#[from] BuildError),
     #[error("{what}")]
-    Build { what: String, source: Box<dyn Error + Send + Sync> },
-    #[error("{what}")]
-    Run { what: String, source: Box<dyn Error + Send + Sync> },
-    #[error("{0}")]
-    Usage(String),
+    Run { what: String, source: Cause },
+    #[error(transparent)]
+    Usage(Cause),
     #[error("interrupted")]
     Interrupted,
 }
 
 impl Failure {
-    pub(crate) fn run(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
+    pub(crate) fn run(what: impl Into<String>, source: impl Into<Cause>) -> Failure {
         Failure::Run { what: what.into(), source: source.into() }
     }
 
-    pub(crate) fn misfit(
-        what: impl Into<String>,
-        source: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Failure {
+    pub(crate) fn misfit(what: impl Into<String>, source: impl Into<Cause>) -> Failure {
         Failure::Misfit { what: what.into(), source: source.into() }
     }
 
-    pub(crate) fn build(what: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Failure {
-        Failure::Build { what: what.into(), source: source.into() }
+    pub(crate) fn usage(source: impl Into<Cause>) -> Failure {
+        Failure::Usage(source.into())
     }
 
     pub(crate) fn code(&self) -> ExitCode {
@@ -45,7 +45,7 @@ impl Failure {
             Failure::Run { .. } => 1,
             Failure::Usage(_) => 2,
             Failure::Manifest(_) | Failure::Misfit { .. } => 3,
-            Failure::Build { .. } => 4,
+            Failure::Build(_) => 4,
             Failure::Interrupted => 130,
         })
     }

@@ -4,9 +4,13 @@ mod args;
 mod build;
 mod check;
 mod exit;
+mod interrupt;
 mod new;
+mod outcome;
 mod output;
+mod plain;
 mod run;
+mod tables;
 mod terminal;
 
 use std::process::ExitCode;

@@ -1,26 +1,25 @@
 //! `airssys run`.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use airssys_message::report::Report;
 use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartOptions};
 use airssys_wasm::manifest::{App, AppManifest};
-use airssys_wasm::{ComponentSummary, DeadLetterCount};
 
-use crate::args::Run;
+use crate::args::{Run, app_manifest};
 use crate::build;
 use crate::exit::Failure;
-use crate::output::{self, thousands};
+use crate::interrupt::Interrupt;
+use crate::outcome::Outcome;
+use crate::output::thousands;
 use crate::terminal::Terminal;
 
 /// How often the progress is renewed.
 const PROGRESS: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
-    let manifest = AppManifest::load(&args.app)?;
+    let manifest = AppManifest::load(&app_manifest(&args.app))?;
     let input = args.input.as_deref().map(|text| InputOverride::parse(text, &manifest));
-    let input = input.transpose().map_err(|error| Failure::Usage(error.to_string()))?;
+    let input = input.transpose().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
     let result = runtime.block_on(run_app(args, &manifest, input, terminal));
@@ -36,29 +35,59 @@ async fn run_app(
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let options = StartOptions { input, ..StartOptions::default() };
-    let started = app::start(manifest, options, |event| show_start(terminal, &event)).await;
-    let app = started.map_err(start_failure)?;
+    let mut interrupt = None;
+    let started = app::start(manifest, options, |event| {
+        // Until then nothing runs that has to be stopped in order, and builds end by themselves.
+        if let AppEvent::Starting { .. } = event {
+            interrupt.get_or_insert_with(Interrupt::listen);
+        }
+        show_start(terminal, &event);
+    });
+    let app = started.await.map_err(start_failure)?;
+    let interrupt = interrupt.unwrap_or_else(Interrupt::listen);
     let began = Instant::now();
-    let ended = follow(&app, terminal).await;
+    let running = if manifest.until.is_some() { "running" } else { "running until Ctrl-C" };
+    let ended = follow(&app, interrupt, running, terminal).await;
     let took = began.elapsed();
     terminal.finish();
+    // What asks for the report is no part of the run, and does not count.
+    let done = ended.is_ok().then(|| Outcome::of(&app, took));
     let report = match &ended {
         Ok(()) => app.report().await.map_err(|error| Failure::run("the app's report is missing", error)),
         Err(_) => Ok(None),
     };
-    let outcome = Outcome::of(&app, report.as_ref().ok().cloned().flatten(), took);
-    let stopped = app.shutdown(Duration::from_secs(args.stop_timeout)).await;
-    for late in &stopped.late {
-        terminal.line(&format!("warning: {late} did not stop in time and was ended"));
-    }
+    stop(&app, args, terminal).await?;
+    // Only now it is clear what became of the messages that a run leaves when it does not end well.
+    let mut outcome = done.unwrap_or_else(|| Outcome::of(&app, took));
+    outcome.report = report.as_ref().ok().cloned().flatten();
     outcome.print(args.json)?;
     ended.and(report.map(drop))
 }
 
+/// Stops the app in order; at once if Ctrl-C is pressed meanwhile.
+async fn stop(app: &RunningApp, args: &Run, terminal: &Terminal) -> Result<(), Failure> {
+    terminal.working("stopping");
+    let mut again = Interrupt::listen();
+    let stopped = tokio::select! {
+        stopped = app.shutdown(Duration::from_secs(args.stop_timeout)) => stopped,
+        () = again.came() => return Err(Failure::Interrupted),
+    };
+    terminal.finish();
+    for late in &stopped.late {
+        terminal.line(&format!("warning: {late} did not stop in time and was ended"));
+    }
+    Ok(())
+}
+
 /// Waits until the run has ended, and shows how it is going.
-async fn follow(app: &RunningApp, terminal: &Terminal) -> Result<(), Failure> {
+async fn follow(
+    app: &RunningApp,
+    mut interrupt: Interrupt,
+    what: &str,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let mut ended = std::pin::pin!(app.ended());
-    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut interrupted = std::pin::pin!(interrupt.came());
     let mut renew = tokio::time::interval(PROGRESS);
     loop {
         tokio::select! {
@@ -66,11 +95,11 @@ async fn follow(app: &RunningApp, terminal: &Terminal) -> Result<(), Failure> {
                 Ended::Done => Ok(()),
                 Ended::Failed(error) => Err(Failure::run("the app failed", error)),
             },
-            _ = &mut interrupted => return Err(Failure::Interrupted),
+            () = &mut interrupted => return Err(Failure::Interrupted),
             _ = renew.tick() => {
                 let handled: u64 = app.summaries().iter().map(|component| component.handled).sum();
                 let waiting = thousands(app.in_flight() as u64);
-                terminal.working(format!("running: {} handled, {waiting} under way", thousands(handled)));
+                terminal.working(format!("{what}: {} handled, {waiting} under way", thousands(handled)));
             }
         }
     }
@@ -89,85 +118,8 @@ fn start_failure(error: app::StartAppError) -> Failure {
     use app::StartAppError as E;
     let what = "the app does not start";
     match error {
-        E::Build(source) => Failure::build(what, source),
+        E::Build(error) => Failure::Build(error),
         error @ E::Load { .. } => Failure::misfit(what, error),
         error => Failure::run(what, error),
-    }
-}
-
-/// What came out of a run.
-#[derive(serde::Serialize)]
-struct Outcome {
-    app: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    report: Option<Report>,
-    components: Vec<ComponentSummary>,
-    dead_letters: Vec<DeadLetterCount>,
-    summary: Summary,
-}
-
-#[derive(serde::Serialize)]
-struct Summary {
-    handled: u64,
-    refused: u64,
-    refused_by_reason: BTreeMap<&'static str, u64>,
-    dead_lettered: u64,
-    restarts: u64,
-    seconds: f64,
-}
-
-impl Outcome {
-    fn of(app: &RunningApp, report: Option<Report>, took: Duration) -> Outcome {
-        let components = app.summaries();
-        let sum = |count: fn(&ComponentSummary) -> u64| components.iter().map(count).sum();
-        let mut refused_by_reason = BTreeMap::new();
-        for (reason, count) in components.iter().flat_map(|component| &component.refused) {
-            *refused_by_reason.entry(*reason).or_default() += count;
-        }
-        let summary = Summary {
-            handled: sum(|component| component.handled),
-            refused: sum(ComponentSummary::refused_total),
-            refused_by_reason,
-            dead_lettered: app.dead_letters().total(),
-            restarts: sum(|component| component.restarts),
-            seconds: took.as_secs_f64(),
-        };
-        let dead_letters = app.dead_letters().counts();
-        Outcome { app: app.name().to_owned(), report, components, dead_letters, summary }
-    }
-
-    fn print(&self, json: bool) -> Result<(), Failure> {
-        if json {
-            let text = serde_json::to_string_pretty(self);
-            anstream::println!("{}", text.map_err(|error| Failure::run("the outcome is no JSON", error))?);
-            return Ok(());
-        }
-        for table in self.report.iter().flat_map(|report| &report.tables) {
-            output::print_table(&table.title, &output::report_table(table));
-        }
-        output::print_table("Components", &output::components_table(&self.components));
-        if self.summary.refused + self.summary.dead_lettered > 0 {
-            let lost = output::lost_table(&self.components, &self.dead_letters);
-            output::print_table("Refused and dead-lettered messages", &lost);
-        }
-        anstream::println!("{}", self.summary.line());
-        Ok(())
-    }
-}
-
-impl Summary {
-    fn line(&self) -> String {
-        let count = |count, one: &str, many: &str| match count {
-            1 => format!("1 {one}"),
-            count => format!("{} {many}", thousands(count)),
-        };
-        format!(
-            "{}, {} refused, {}, {}, in {:.2} s",
-            count(self.handled, "message handled", "messages handled"),
-            thousands(self.refused),
-            count(self.dead_lettered, "dead letter", "dead letters"),
-            count(self.restarts, "restart", "restarts"),
-            self.seconds,
-        )
     }
 }

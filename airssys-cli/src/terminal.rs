@@ -1,11 +1,15 @@
 //! The standard error: progress on a terminal, and the log.
 
+mod log;
+
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+use log::LogFormat;
 
 /// The log's levels by how often `-v` was given. What components log is shown from the start;
 /// dead letters are counted at the end of a run, and logged one by one with `-v`.
@@ -35,7 +39,7 @@ impl Terminal {
             .with_env_filter(filter)
             .with_ansi(colour())
             .with_writer(LogWriter(progress.clone()))
-            .with_target(verbose > 0)
+            .event_format(LogFormat { short_time: io::stderr().is_terminal(), with_target: verbose > 0 })
             .init();
         Terminal { progress }
     }
@@ -86,6 +90,9 @@ impl Write for LogLine {
 
     fn flush(&mut self) -> io::Result<()> {
         let line = std::mem::take(&mut self.line);
+        if line.is_empty() {
+            return Ok(());
+        }
         self.progress.suspend(|| io::stderr().write_all(&line))
     }
 }

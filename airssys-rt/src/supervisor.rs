@@ -92,6 +92,15 @@ impl Default for SupervisorConfig {
     }
 }
 
+/// Whether a supervisor has given up.
+#[derive(Debug, Clone)]
+pub(crate) enum Outlook {
+    Sound,
+    /// It is stopping its children, because one ended too often.
+    Failing,
+    Failed(SupervisorFailure),
+}
+
 /// A supervisor gave up: a child would have been restarted more often than allowed.
 ///
 /// [`source`](Error::source) is the error that ended the child, if one did.

@@ -14,7 +14,7 @@ use crate::actor::{Actor, Factory};
 use crate::cell::{ActorStats, AnyCell, Cell};
 use crate::mailbox::Mailbox;
 use crate::registry::Registry;
-use crate::supervisor::{Command, NewChild, Place, SupervisorNode};
+use crate::supervisor::{Command, NewChild, Outlook, Place, SupervisorNode};
 use crate::sync::lock;
 use crate::{ActorRef, ChildSpec, ExitReason, SupervisorConfig, SupervisorFailure};
 
@@ -35,7 +35,7 @@ struct Shared {
     name: Arc<str>,
     registry: Arc<Registry>,
     commands: mpsc::Sender<Command>,
-    failed: watch::Receiver<Option<SupervisorFailure>>,
+    outlook: watch::Receiver<Outlook>,
     /// The supervisor's task, until a shutdown joins it.
     node: Mutex<Option<JoinHandle<()>>>,
 }
@@ -62,11 +62,11 @@ impl ActorSystemBuilder {
     pub fn build(self) -> ActorSystem {
         let registry = Arc::<Registry>::default();
         let (commands, receiver) = mpsc::channel(COMMANDS);
-        let (failed, failure) = watch::channel(None);
-        let node = SupervisorNode::new(self.config, registry.clone(), failed);
+        let (outlook, watched) = watch::channel(Outlook::Sound);
+        let node = SupervisorNode::new(self.config, registry.clone(), outlook);
         let node = tokio::spawn(node.run(receiver));
         let shared =
-            Shared { name: self.name, registry, commands, failed: failure, node: Mutex::new(Some(node)) };
+            Shared { name: self.name, registry, commands, outlook: watched, node: Mutex::new(Some(node)) };
         ActorSystem { shared: Arc::new(shared) }
     }
 }
@@ -229,12 +229,24 @@ impl ActorSystem {
     /// Never resolves if that does not happen, not after a shutdown either. Cancel safety: nothing
     /// is lost if this is dropped.
     pub async fn failed(&self) -> SupervisorFailure {
-        let mut failed = self.shared.failed.clone();
-        let failure = failed.wait_for(Option::is_some).await.ok().and_then(|failure| failure.clone());
+        let mut outlook = self.shared.outlook.clone();
+        let failed = outlook.wait_for(|outlook| matches!(outlook, Outlook::Failed(_))).await;
+        let failure = match failed.as_deref() {
+            Ok(Outlook::Failed(failure)) => Some(failure.clone()),
+            _ => None,
+        };
+        drop(failed);
         match failure {
             Some(failure) => failure,
             None => std::future::pending().await,
         }
+    }
+
+    /// Whether the system has failed, or is about to: an actor has ended too often, and all others
+    /// are being stopped because of that. True before anybody can see that the actor has ended for
+    /// good, so it tells whether that was a failure of the system.
+    pub fn is_failing(&self) -> bool {
+        !matches!(*self.shared.outlook.borrow(), Outlook::Sound)
     }
 
     /// Stops all actors, the last started first, and says which did not stop in time.

@@ -107,7 +107,10 @@ async fn too_many_restarts_stop_all_in_reverse_order_and_fail_the_system() {
     let third = start(&system, &log, ChildSpec::new("third")).await;
     crash(&second).await;
     crash(&first).await;
+    assert!(!system.is_failing());
     second.send(Do::Panic).await.unwrap();
+    second.closed().await;
+    assert!(system.is_failing(), "who sees the end of the actor knows that the system fails");
     let failure = system.failed().await;
     assert_eq!((failure.child.as_str(), failure.restarts), ("second", 2));
     assert_eq!(failure.within, 5 * SECOND);

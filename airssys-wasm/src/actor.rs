@@ -11,6 +11,7 @@ use crate::callbacks::{Callbacks, Settled};
 use crate::component::Component;
 use crate::dead_letters::DeadLetterReason;
 use crate::host::{Current, GuestContext, Links, wasi_context};
+use crate::in_flight::InFlight;
 use crate::instance::{GuestFailure, Instance};
 use crate::manifest::Input;
 use crate::message::Envelope;
@@ -23,6 +24,17 @@ pub(crate) struct Blueprint {
     pub(crate) input: Option<Input>,
     /// Operators that asked how the instance is.
     pub(crate) health_requests: Mutex<Vec<oneshot::Sender<Health>>>,
+}
+
+/// Counts as under way from a failure of an incarnation until the next one has started. Held by
+/// whatever makes the incarnations, so it ends with that if there is no next one.
+#[derive(Clone, Default)]
+pub(crate) struct Recovery(Arc<Mutex<Option<InFlight>>>);
+
+impl Recovery {
+    fn set(&self, under_way: Option<InFlight>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = under_way;
+    }
 }
 
 /// How a component says it is.
@@ -44,6 +56,7 @@ pub enum Health {
 /// same mailbox.
 pub struct ComponentActor {
     blueprint: Arc<Blueprint>,
+    recovery: Recovery,
     callbacks: Option<Arc<Callbacks>>,
     /// None before the start, and after a failure: a trapped store is never entered again.
     instance: Option<Instance>,
@@ -51,8 +64,8 @@ pub struct ComponentActor {
 }
 
 impl ComponentActor {
-    pub(crate) fn new(blueprint: Arc<Blueprint>) -> ComponentActor {
-        ComponentActor { blueprint, callbacks: None, instance: None, next_message: 0 }
+    pub(crate) fn new(blueprint: Arc<Blueprint>, recovery: Recovery) -> ComponentActor {
+        ComponentActor { blueprint, recovery, callbacks: None, instance: None, next_message: 0 }
     }
 
     async fn start(&mut self, incarnation: u64) -> Result<(), BoxError> {
@@ -73,11 +86,12 @@ impl ComponentActor {
     }
 
     /// Runs the handler of a message until it has finished, which can be after it was deferred.
-    async fn handle(&mut self, envelope: Envelope) -> Result<(), GuestFailure> {
+    async fn handle(&mut self, mut envelope: Envelope) -> Result<(), GuestFailure> {
         let Some(instance) = self.instance.as_mut() else { return Ok(()) };
         self.next_message += 1;
         let id = self.next_message;
         let body = envelope.body.clone();
+        envelope.delivered();
         let delivered_at = Instant::now();
         instance.new_message();
         instance.guest().current = Some(Current { id, envelope, delivered_at, completion: None });
@@ -91,8 +105,9 @@ impl ComponentActor {
         match ended {
             Ok(completion) => envelope.complete(completion, delivered_at.elapsed()),
             Err(failure) => {
+                let failure = self.failed(failure);
                 envelope.fail(reason_of(&failure));
-                return Err(self.failed(failure));
+                return Err(failure);
             }
         }
         Ok(())
@@ -109,7 +124,7 @@ impl ComponentActor {
                 return Ok(completion);
             }
             let Some(settled) = callbacks.next().await else { return Err(GuestFailure::Abandoned) };
-            deliver(instance, settled).await?;
+            instance.handle_callback(settled.request, settled.callback).await?;
         }
     }
 
@@ -118,11 +133,12 @@ impl ComponentActor {
         let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
             return Ok(());
         };
-        while let Some(settled) = callbacks.take_ready() {
+        while let Some(Settled { request, callback, in_flight }) = callbacks.take_ready() {
             instance.new_message();
-            if let Err(failure) = deliver(instance, settled).await {
+            if let Err(failure) = instance.handle_callback(request, callback).await {
                 return Err(self.failed(failure));
             }
+            drop(in_flight);
         }
         Ok(())
     }
@@ -141,8 +157,10 @@ impl ComponentActor {
         Ok(())
     }
 
-    /// Takes note of a failure: this incarnation's store is never entered again.
+    /// Takes note of a failure: this incarnation's store is never entered again, and the app has
+    /// not drained before it is clear what follows.
     fn failed(&mut self, failure: GuestFailure) -> GuestFailure {
+        self.recovery.set(Some(self.blueprint.links.endpoint.in_flight.begin()));
         self.instance = None;
         failure
     }
@@ -153,10 +171,6 @@ impl ComponentActor {
             context.stop_self();
         }
     }
-}
-
-async fn deliver(instance: &mut Instance, settled: Settled) -> Result<(), GuestFailure> {
-    instance.handle_callback(settled.request, settled.callback).await
 }
 
 fn reason_of(failure: &GuestFailure) -> DeadLetterReason {
@@ -186,6 +200,7 @@ impl Child for ComponentActor {
     }
 
     async fn post_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        self.recovery.set(None);
         self.obey_stop_self(context);
         Ok(())
     }

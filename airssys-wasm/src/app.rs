@@ -1,6 +1,7 @@
 //! An app: the components of an `app.toml`, built, started and followed to their end.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airssys_message::Codec;
@@ -17,6 +18,9 @@ use crate::stats::ComponentSummary;
 
 /// How long a component may take over its report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Room for instances that start while others, which they replace, still end.
+const SPARE_INSTANCES: u32 = 64;
 
 /// How an app is started.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +51,14 @@ pub enum InputError {
         /// The components that read an input.
         readers: Vec<String>,
     },
+    /// The file cannot be read.
+    #[error("the input {} cannot be read", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 impl InputOverride {
@@ -54,7 +66,8 @@ impl InputOverride {
     /// the file is the program's standard input.
     ///
     /// # Errors
-    /// [`InputError`] if no component reads an input, or it is not clear which is meant.
+    /// [`InputError`] if no component reads an input, it is not clear which is meant, or the file
+    /// cannot be read.
     pub fn parse(text: &str, app: &App) -> Result<InputOverride, InputError> {
         let readers: Vec<&AppComponent> = app.components.iter().filter(|c| c.capabilities.input).collect();
         let named = text.split_once('=').and_then(|(name, file)| {
@@ -71,10 +84,20 @@ impl InputOverride {
         };
         let input = match file {
             "-" => Input::Program,
-            file => Input::File(PathBuf::from(file)),
+            file => Input::File(readable(Path::new(file))?),
         };
         Ok(InputOverride { component: reader.name.clone(), input })
     }
+}
+
+/// A file that exists, and is no folder. Not opened: a pipe can be opened only once.
+fn readable(path: &Path) -> Result<PathBuf, InputError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => Ok(path.to_owned()),
+        Err(error) => Err(error),
+    }
+    .map_err(|source| InputError::File { path: path.to_owned(), source })
 }
 
 /// What is told while an app starts.
@@ -167,7 +190,10 @@ pub async fn start(
     options: StartOptions,
     mut tell: impl FnMut(AppEvent),
 ) -> Result<RunningApp, StartAppError> {
-    let engine = Engine::new(options.engine)?;
+    let instances: usize = manifest.components.iter().map(|component| component.instances).sum();
+    let instances = u32::try_from(instances).unwrap_or(u32::MAX);
+    let max_instances = options.engine.max_instances.max(instances.saturating_add(SPARE_INSTANCES));
+    let engine = Engine::new(EngineConfig { max_instances, ..options.engine })?;
     let mut specs = Vec::with_capacity(manifest.components.len());
     for component in &manifest.components {
         specs.push(load(&engine, component, options.input.as_ref(), &mut tell)?);
@@ -271,16 +297,24 @@ impl RunningApp {
     async fn done(&self) -> Ended {
         let Some(until) = &self.until else { return std::future::pending().await };
         for actor in self.host.actors(until) {
-            match actor.closed().await {
-                ExitReason::Normal => {}
-                reason => {
-                    let component = until.clone();
-                    return Ended::Failed(RunError::UntilFailed { component, reason });
-                }
+            let reason = actor.closed().await;
+            self.unless_failing().await;
+            if !matches!(reason, ExitReason::Normal) {
+                let component = until.clone();
+                return Ended::Failed(RunError::UntilFailed { component, reason });
             }
         }
         self.host.drained().await;
+        self.unless_failing().await;
         Ended::Done
+    }
+
+    /// Never resolves if a component was given up: what is seen then only follows from that, and
+    /// the failure itself comes when all others have been stopped.
+    async fn unless_failing(&self) {
+        if self.host.system().is_failing() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Asks the component that reports (`report`) for its report; none if the app has no such.
@@ -309,7 +343,7 @@ impl RunningApp {
         self.host.summaries()
     }
 
-    /// How many messages and callbacks are under way.
+    /// How many messages, callbacks and restarts are under way.
     pub fn in_flight(&self) -> usize {
         self.host.in_flight()
     }

@@ -12,7 +12,7 @@ use airssys_rt::{
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
+use crate::actor::{Blueprint, ComponentActor, Health, Recovery, ask_health};
 use crate::bindings::{self, RequestError, SendError};
 use crate::capability::{Access, Capabilities, Denied, Subject};
 use crate::component::Component;
@@ -87,13 +87,8 @@ pub enum SpawnError {
         source: PrepareError,
     },
     /// Its first incarnation did not start.
-    #[error("`{name}` did not start")]
-    Start {
-        /// The instance.
-        name: String,
-        /// Why not.
-        source: StartError,
-    },
+    #[error(transparent)]
+    Start(StartError),
     /// It has a subscription or an input that its capabilities do not allow.
     #[error("`{name}` is set up to do what its capabilities do not allow")]
     Denied {
@@ -255,11 +250,11 @@ impl ComponentHost {
     pub async fn start(&self, component: PreparedComponent) -> Result<(), SpawnError> {
         let name = component.name;
         for (seat, blueprint) in component.seats {
-            let instance = blueprint.links.identity.instance.to_string();
-            let make = move || ComponentActor::new(Arc::clone(&blueprint));
+            let recovery = Recovery::default();
+            let make = move || ComponentActor::new(Arc::clone(&blueprint), recovery.clone());
             if let Err(source) = self.shared.system.start(seat, make).await {
                 self.forget(&name);
-                return Err(SpawnError::Start { name: instance, source });
+                return Err(SpawnError::Start(source));
             }
         }
         Ok(())
@@ -320,12 +315,13 @@ impl ComponentHost {
         published.map_err(|error| refused(topic, &error))
     }
 
-    /// Waits until no message and no callback is under way. Cancel safe.
+    /// Waits until no message and no callback is under way, and no instance that failed is yet to be
+    /// restarted. Cancel safe.
     pub async fn drained(&self) {
         self.shared.router.in_flight.none().await;
     }
 
-    /// How many messages and callbacks are under way.
+    /// How many messages, callbacks and restarts are under way.
     pub fn in_flight(&self) -> usize {
         self.shared.router.in_flight.get()
     }

@@ -11,7 +11,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
 use self::stopping::Limit;
-use super::{Decision, RestartPolicy, RestartWindow, SupervisorConfig, SupervisorFailure, decide};
+use super::{Decision, Outlook, RestartPolicy, RestartWindow, SupervisorConfig, SupervisorFailure, decide};
 use crate::ExitReason;
 use crate::actor::Runner;
 use crate::cell::{ActorState, AnyCell};
@@ -78,7 +78,7 @@ type Joined = Result<(Id, ExitReason), JoinError>;
 pub(crate) struct SupervisorNode {
     config: SupervisorConfig,
     registry: Arc<Registry>,
-    failed: watch::Sender<Option<SupervisorFailure>>,
+    outlook: watch::Sender<Outlook>,
     /// By the order of their start.
     children: BTreeMap<u64, Entry>,
     last_child: u64,
@@ -93,12 +93,12 @@ impl SupervisorNode {
     pub(crate) fn new(
         config: SupervisorConfig,
         registry: Arc<Registry>,
-        failed: watch::Sender<Option<SupervisorFailure>>,
+        outlook: watch::Sender<Outlook>,
     ) -> Self {
         Self {
             config,
             registry,
-            failed,
+            outlook,
             children: BTreeMap::new(),
             last_child: 0,
             tasks: JoinSet::new(),
@@ -120,7 +120,7 @@ impl SupervisorNode {
         }
         let report = self.stop_all(limit).await;
         if let Some(failure) = failure {
-            self.failed.send_replace(Some(failure));
+            self.outlook.send_replace(Outlook::Failed(failure));
         }
         if let Some(report_to) = report_to {
             // Whoever asked may have given up.
@@ -232,6 +232,8 @@ impl SupervisorNode {
             Decision::GiveUp => {
                 let restarts = self.window.count(now_std, within);
                 tracing::error!(actor = %name, %reason, restarts, ?within, "an actor ended too often");
+                // Before anybody can see what follows from it.
+                self.outlook.send_replace(Outlook::Failing);
                 self.retire(child, reason.clone());
                 Some(SupervisorFailure { child: name.to_string(), reason, restarts, within })
             }

@@ -85,6 +85,30 @@ async fn a_restart_that_fails_counts_as_a_failure() {
 }
 
 #[tokio::test]
+async fn nothing_is_drained_while_a_restart_is_to_come() {
+    let host = host_with(SupervisorConfig {
+        max_restarts: 1,
+        within_duration: Duration::from_secs(60),
+        restart_strategy: RestartStrategy::Fixed { delay: Duration::from_millis(20) },
+    });
+    host.spawn(trusted("probe")).await.unwrap();
+    host.spawn(ComponentSpec { restart: RestartPolicy::Temporary, ..trusted("once") }).await.unwrap();
+    host.tell("probe", Command::Panic("first".to_owned())).await;
+    host.drained().await;
+    assert_eq!(host.summaries().iter().map(|component| component.restarts).sum::<u64>(), 1);
+    assert!(!host.system().is_failing());
+
+    // Where there is no next one, there is nothing to wait for.
+    host.tell("once", Command::Panic("only".to_owned())).await;
+    host.drained().await;
+    assert!(!host.system().is_failing());
+
+    host.tell("probe", Command::Panic("second".to_owned())).await;
+    host.drained().await;
+    assert!(host.system().is_failing());
+}
+
+#[tokio::test]
 async fn a_temporary_component_is_not_restarted() {
     let host = host();
     host.spawn(ComponentSpec { restart: RestartPolicy::Temporary, ..trusted("probe") }).await.unwrap();
@@ -108,6 +132,17 @@ async fn a_shutdown_is_over_in_time_whatever_the_guests_do() {
     assert_eq!(report.late, ["spins"]);
     assert!(report.stopped.contains(&"good".to_owned()), "{report:?}");
     host.drained().await;
+    assert_eq!(host.reasons(), ["the receiver was ended while it handled the message"]);
+}
+
+#[tokio::test]
+async fn a_long_reason_is_cut() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    host.tell("probe", Command::Reject("é".repeat(10_000))).await;
+    host.drained().await;
+    let reason = host.reasons().remove(0);
+    assert!(reason.len() < 1_100 && reason.ends_with('…'), "{} bytes", reason.len());
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ async fn a_component_that_refuses_to_start_says_why() {
     ] {
         let spec = ComponentSpec { config: vec![setting], ..trusted("probe") };
         let error = host.spawn(spec).await.unwrap_err();
-        assert!(matches!(error, SpawnError::Start { .. }), "{error:?}");
+        assert!(matches!(error, SpawnError::Start(_)), "{error:?}");
         let text = causes(&error);
         assert!(text.contains(expected), "{text}");
         // Its name is free again.

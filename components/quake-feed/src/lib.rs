@@ -61,10 +61,7 @@ impl QuakeFeed {
         let (number, event) = match self.events.next() {
             Ok(Some(next)) => next,
             Ok(None) => return false,
-            Err(error) => {
-                log::error!("{}", Rejection::because(&error));
-                panic!("the input could not be read to its end");
-            }
+            Err(error) => panic!("{}", Rejection::because(&error)),
         };
         self.counts.read += 1;
         let event = match event {

@@ -27,7 +27,11 @@ impl StdinSource {
     pub(super) fn open(input: &Input) -> std::io::Result<StdinSource> {
         match input {
             Input::File(path) => {
-                let file = tokio::fs::File::from_std(File::open(path)?);
+                let opened = File::open(path).map_err(|error| {
+                    let text = format!("the input {} cannot be opened: {error}", path.display());
+                    std::io::Error::new(error.kind(), text)
+                });
+                let file = tokio::fs::File::from_std(opened?);
                 Ok(StdinSource::File(Arc::new(Mutex::new(file))))
             }
             Input::Program => Ok(StdinSource::Program(tokio::io::stdin())),

@@ -1,0 +1,90 @@
+//! What came out of a run.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use airssys_message::report::Report;
+use airssys_wasm::app::RunningApp;
+use airssys_wasm::{ComponentSummary, DeadLetterCount};
+
+use crate::exit::Failure;
+use crate::output::{duration, thousands};
+use crate::tables;
+
+/// What came out of a run.
+#[derive(serde::Serialize)]
+pub(crate) struct Outcome {
+    app: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) report: Option<Report>,
+    components: Vec<ComponentSummary>,
+    dead_letters: Vec<DeadLetterCount>,
+    summary: Summary,
+}
+
+#[derive(serde::Serialize)]
+struct Summary {
+    handled: u64,
+    refused: u64,
+    refused_by_reason: BTreeMap<&'static str, u64>,
+    dead_lettered: u64,
+    restarts: u64,
+    seconds: f64,
+}
+
+impl Outcome {
+    /// What came out so far, without the report.
+    pub(crate) fn of(app: &RunningApp, took: Duration) -> Outcome {
+        let components = app.summaries();
+        let sum = |count: fn(&ComponentSummary) -> u64| components.iter().map(count).sum();
+        let mut refused_by_reason = BTreeMap::new();
+        for (reason, count) in components.iter().flat_map(|component| &component.refused) {
+            *refused_by_reason.entry(*reason).or_default() += count;
+        }
+        let summary = Summary {
+            handled: sum(|component| component.handled),
+            refused: sum(ComponentSummary::refused_total),
+            refused_by_reason,
+            dead_lettered: app.dead_letters().total(),
+            restarts: sum(|component| component.restarts),
+            seconds: took.as_secs_f64(),
+        };
+        let dead_letters = app.dead_letters().counts();
+        Outcome { app: app.name().to_owned(), report: None, components, dead_letters, summary }
+    }
+
+    pub(crate) fn print(&self, json: bool) -> Result<(), Failure> {
+        if json {
+            let text = serde_json::to_string_pretty(self);
+            anstream::println!("{}", text.map_err(|error| Failure::run("the outcome is no JSON", error))?);
+            return Ok(());
+        }
+        for table in self.report.iter().flat_map(|report| &report.tables) {
+            tables::print(&table.title, tables::reported(table));
+        }
+        tables::print("Components", tables::components(&self.components));
+        if self.summary.refused + self.summary.dead_lettered > 0 {
+            let lost = tables::lost(&self.components, &self.dead_letters);
+            tables::print("Refused and dead-lettered messages", lost);
+        }
+        anstream::println!("{}", self.summary.line());
+        Ok(())
+    }
+}
+
+impl Summary {
+    fn line(&self) -> String {
+        let count = |count, one: &str, many: &str| match count {
+            1 => format!("1 {one}"),
+            count => format!("{} {many}", thousands(count)),
+        };
+        format!(
+            "{}, {} refused, {}, {}, in {}",
+            count(self.handled, "message handled", "messages handled"),
+            thousands(self.refused),
+            count(self.dead_lettered, "dead letter", "dead letters"),
+            count(self.restarts, "restart", "restarts"),
+            duration((self.seconds * 1e9) as u64),
+        )
+    }
+}

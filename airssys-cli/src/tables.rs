@@ -1,0 +1,163 @@
+//! The tables that a run prints.
+
+use std::io::{self, IsTerminal};
+
+use airssys_message::report::{Cell as ReportCell, Table as ReportTable};
+use airssys_wasm::{ComponentSummary, DeadLetterCount};
+use anstyle::Style;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
+
+use crate::output::{duration, thousands};
+use crate::plain::plain;
+
+const TITLE: Style = Style::new().bold();
+
+/// Prints a table under its title. On a terminal that is too narrow, cells are broken into lines;
+/// elsewhere a row is always one line.
+pub(crate) fn print(title: &str, mut table: Table) {
+    let stdout = io::stdout();
+    if stdout.is_terminal()
+        && let Some((width, _)) = terminal_size::terminal_size_of(stdout)
+    {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width.0);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
+    anstream::println!("{TITLE}{}{TITLE:#}\n{}\n", plain(title), table.trim_fmt());
+}
+
+/// A table that a component reported.
+pub(crate) fn reported(report: &ReportTable) -> Table {
+    let mut table = empty(report.columns.iter().map(|column| plain(column).into_owned()));
+    let decimals: Vec<usize> = (0..report.columns.len()).map(|column| decimals(report, column)).collect();
+    for row in &report.rows {
+        table.add_row(row.iter().enumerate().map(|(column, cell)| match cell {
+            ReportCell::Text(text) => plain(text).into_owned(),
+            ReportCell::Count(count) => thousands(*count),
+            ReportCell::Number(value) => aligned(*value, decimals.get(column).copied().unwrap_or(0)),
+        }));
+    }
+    for column in 0..report.columns.len() {
+        if is_numeric(report, column) {
+            align_right(&mut table, column);
+        }
+    }
+    table
+}
+
+fn is_numeric(report: &ReportTable, column: usize) -> bool {
+    let mut cells = report.rows.iter().filter_map(|row| row.get(column)).peekable();
+    cells.peek().is_some() && cells.all(|cell| !matches!(cell, ReportCell::Text(_)))
+}
+
+/// The most digits behind the point that a number of the column has.
+fn decimals(report: &ReportTable, column: usize) -> usize {
+    let digits = |cell: &ReportCell| match cell {
+        ReportCell::Number(value) => fraction(&format!("{value:?}")),
+        _ => 0,
+    };
+    report.rows.iter().filter_map(|row| row.get(column)).map(digits).max().unwrap_or(0)
+}
+
+fn fraction(number: &str) -> usize {
+    number.split_once('.').map_or(0, |(_, fraction)| fraction.len())
+}
+
+/// A number with room behind it, so that the points of a column stand one below the other.
+fn aligned(value: f64, decimals: usize) -> String {
+    let number = format!("{value:?}");
+    let room = decimals.saturating_sub(fraction(&number));
+    // No-break spaces: plain ones would be taken off.
+    number + &"\u{a0}".repeat(room)
+}
+
+/// What each component did.
+pub(crate) fn components(components: &[ComponentSummary]) -> Table {
+    const COLUMNS: [&str; 8] = ["component", "in", "handled", "refused", "dead", "restarts", "p50", "p99"];
+    let mut table = empty(COLUMNS);
+    let time = |time: Option<u64>| time.map_or_else(|| "–".to_owned(), duration);
+    for component in components {
+        let name = match component.instances {
+            1 => component.name.clone(),
+            instances => format!("{} ×{instances}", component.name),
+        };
+        table.add_row([
+            name,
+            thousands(component.received),
+            thousands(component.handled),
+            thousands(component.refused_total()),
+            thousands(component.dead_lettered),
+            thousands(component.restarts),
+            time(component.p50_ns),
+            time(component.p99_ns),
+        ]);
+    }
+    (1..COLUMNS.len()).for_each(|column| align_right(&mut table, column));
+    table
+}
+
+/// Messages that did not reach their handler or were rejected by it, by reason.
+pub(crate) fn lost(components: &[ComponentSummary], dead: &[DeadLetterCount]) -> Table {
+    let mut table = empty(["component", "messages", "what became of them"]);
+    let refused = components.iter().flat_map(|component| {
+        let what = |reason: &&str| format!("refused to the sender: {reason}");
+        component.refused.iter().map(move |(reason, count)| (&component.name, *count, what(reason)))
+    });
+    let dead = dead.iter().map(|letter| {
+        let what = format!("dead letter: {}", plain(&letter.reason));
+        (&letter.receiver, letter.count, what)
+    });
+    for (component, count, what) in refused.chain(dead) {
+        table.add_row([component.clone(), thousands(count), what]);
+    }
+    align_right(&mut table, 1);
+    table
+}
+
+fn empty(columns: impl IntoIterator<Item = impl Into<Cell>>) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_style(TableComponent::HeaderLines, '─');
+    table.set_style(TableComponent::MiddleHeaderIntersections, '─');
+    table.set_header(columns.into_iter().map(Into::into).collect::<Vec<Cell>>());
+    table
+}
+
+fn align_right(table: &mut Table, column: usize) {
+    if let Some(column) = table.column_mut(column) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(rows: Vec<Vec<ReportCell>>) -> ReportTable {
+        ReportTable { rows, ..ReportTable::new("title", &["number", "text"]) }
+    }
+
+    fn lines(table: &Table) -> Vec<String> {
+        table.trim_fmt().lines().map(|line| line.replace('\u{a0}', "_")).collect()
+    }
+
+    #[test]
+    fn points_stand_one_below_the_other_and_headings_above_their_numbers() {
+        let row = |number: f64, text: &str| vec![number.into(), text.into()];
+        let table = reported(&report(vec![row(6.0, "one"), row(2.49, "two"), row(10.5, "three")]));
+        assert_eq!(lines(&table)[0], " number   text");
+        assert_eq!(lines(&table)[2..], ["   6.0_   one", "   2.49   two", "  10.5_   three"]);
+    }
+
+    #[test]
+    fn what_a_component_reports_cannot_steer_the_terminal() {
+        let table = reported(&report(vec![vec![1_u64.into(), "\u{1b}[31mred\nline".into()]]));
+        assert_eq!(lines(&table)[2..], ["      1   \\u{1b}[31mred\\nline"]);
+    }
+
+    #[test]
+    fn an_empty_report_is_its_headings() {
+        assert_eq!(lines(&reported(&report(Vec::new())))[0], " number   text");
+    }
+}
