@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::manifest::HOST_NAME;
 use crate::pattern::{InvalidName, check_component_name};
 
 /// The files of a new component, with `{name}` and `{sdk}` to fill in.
@@ -24,6 +25,12 @@ pub enum ScaffoldError {
         name: String,
         /// Why not.
         source: InvalidName,
+    },
+    /// The folder's name stands for something else.
+    #[error("`{name}` cannot be a component's name: it stands for the world outside an app")]
+    Reserved {
+        /// The folder's name.
+        name: String,
     },
     /// Something is there already.
     #[error("{} is there already, and is not empty", folder.display())]
@@ -59,6 +66,9 @@ pub fn own_sdk() -> PathBuf {
 pub fn make(folder: &Path, sdk: &Path) -> Result<(), ScaffoldError> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     check_component_name(&name).map_err(|source| ScaffoldError::Name { name: name.clone(), source })?;
+    if name == HOST_NAME {
+        return Err(ScaffoldError::Reserved { name });
+    }
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(ScaffoldError::Exists { folder: folder.to_owned() });
     }
