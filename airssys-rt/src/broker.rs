@@ -116,6 +116,11 @@ impl<M, T: Clone> MessageBroker<M, T> {
         patterns.len()
     }
 
+    /// The patterns that the actor with this id has subscriptions with, in no order.
+    pub fn subscriptions(&self, id: u64) -> Vec<TopicPattern> {
+        self.read().patterns.get(&id).cloned().unwrap_or_default()
+    }
+
     /// Who gets publications on this topic: each once, the longest subscribed first.
     pub fn matching(&self, topic: &Topic) -> Vec<Subscriber<M, T>> {
         let state = self.read();

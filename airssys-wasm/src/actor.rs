@@ -86,11 +86,12 @@ impl ComponentActor {
     }
 
     /// Runs the handler of a message until it has finished, which can be after it was deferred.
-    async fn handle(&mut self, envelope: Envelope) -> Result<(), GuestFailure> {
+    async fn handle(&mut self, mut envelope: Envelope) -> Result<(), GuestFailure> {
         let Some(instance) = self.instance.as_mut() else { return Ok(()) };
         self.next_message += 1;
         let id = self.next_message;
         let body = envelope.body.clone();
+        envelope.delivered();
         let delivered_at = Instant::now();
         instance.new_message();
         instance.guest().current = Some(Current { id, envelope, delivered_at, completion: None });

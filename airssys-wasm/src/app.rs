@@ -19,6 +19,9 @@ use crate::stats::ComponentSummary;
 /// How long a component may take over its report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Room for instances that start while others, which they replace, still end.
+const SPARE_INSTANCES: u32 = 64;
+
 /// How an app is started.
 #[derive(Clone, Debug, Default)]
 pub struct StartOptions {
@@ -187,7 +190,10 @@ pub async fn start(
     options: StartOptions,
     mut tell: impl FnMut(AppEvent),
 ) -> Result<RunningApp, StartAppError> {
-    let engine = Engine::new(options.engine)?;
+    let instances: usize = manifest.components.iter().map(|component| component.instances).sum();
+    let instances = u32::try_from(instances).unwrap_or(u32::MAX);
+    let max_instances = options.engine.max_instances.max(instances.saturating_add(SPARE_INSTANCES));
+    let engine = Engine::new(EngineConfig { max_instances, ..options.engine })?;
     let mut specs = Vec::with_capacity(manifest.components.len());
     for component in &manifest.components {
         specs.push(load(&engine, component, options.input.as_ref(), &mut tell)?);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use airssys_message::Codec;
 use airssys_rt::ActorRef;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 
 use crate::bindings::{Callback, RequestError, SizeLimit};
@@ -52,6 +52,8 @@ struct State {
 struct Open {
     deadline: Instant,
     in_flight: InFlight,
+    /// What may settle it, if that is a task of this incarnation's.
+    task: Option<AbortHandle>,
 }
 
 /// What a request or a wait came to, on its way to the guest.
@@ -95,7 +97,7 @@ impl Callbacks {
         state.next += 1;
         let request = state.next;
         let first = state.deadlines.first().map(|key| key.0);
-        state.open.insert(request, Open { deadline, in_flight: self.in_flight.begin() });
+        state.open.insert(request, Open { deadline, in_flight: self.in_flight.begin(), task: None });
         state.deadlines.insert((deadline, request));
         if !state.timer_runs {
             state.timer_runs = true;
@@ -127,12 +129,14 @@ impl Callbacks {
         was_open
     }
 
-    /// Runs something that may settle a callback, until it ends or this incarnation does.
-    pub(crate) fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+    /// Runs what may settle a request, until it ends, the request is settled otherwise, or this
+    /// incarnation ends.
+    pub(crate) fn run(&self, request: u64, task: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.lock();
-        while state.tasks.try_join_next().is_some() {}
-        if !state.closed {
-            state.tasks.spawn(task);
+        let State { open, tasks, .. } = &mut *state;
+        while tasks.try_join_next().is_some() {}
+        if let Some(open) = open.get_mut(&request) {
+            open.task = Some(tasks.spawn(task));
         }
     }
 
@@ -216,8 +220,11 @@ impl Callbacks {
 
 impl State {
     fn remove(&mut self, request: u64) -> Option<Open> {
-        let open = self.open.remove(&request)?;
+        let mut open = self.open.remove(&request)?;
         self.deadlines.remove(&(open.deadline, request));
+        if let Some(task) = open.task.take() {
+            task.abort();
+        }
         Some(open)
     }
 }
@@ -232,3 +239,7 @@ async fn run_timer(callbacks: Arc<Callbacks>) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "callbacks/tests.rs"]
+mod tests;

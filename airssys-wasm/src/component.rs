@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use wasmtime::component::types::ComponentItem;
+use bytes::Bytes;
+use wasmtime::component::types::{Component as ComponentType, ComponentFunc, ComponentItem};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
+use crate::bindings::{Callback, HealthStatus, Outcome};
 use crate::engine::Engine;
 use crate::host;
 use crate::instance::{Entry, InstanceState};
 
 const HANDLER: &str = "airssys:component/handler@0.1.0";
 const LIFECYCLE: &str = "airssys:component/lifecycle@0.1.0";
+
+type InitializeParams = (Vec<(String, String)>,);
+type InitializeResult = (Result<(), String>,);
 
 /// Compiled code that is known to fit the contract; ready to be instantiated many times.
 #[derive(Clone)]
@@ -56,6 +61,14 @@ pub enum LoadError {
     /// It imports a function of a known interface in a shape that the host does not have.
     #[error("an import does not fit the host")]
     ImportMismatch(#[source] wasmtime::Error),
+    /// It exports a function of the contract in a shape that the host does not call.
+    #[error("the export {export} has a shape that the host does not call")]
+    ExportMismatch {
+        /// The function.
+        export: String,
+        /// What differs.
+        source: wasmtime::Error,
+    },
     /// It lacks exports of the contract.
     #[error("lacks exports of the world `airssys:component/component@0.1.0`: {}", .0.join(", "))]
     MissingExports(Vec<String>),
@@ -143,23 +156,41 @@ fn imports(engine: &Engine, component: &wasmtime::component::Component) -> Vec<I
     imports
 }
 
+/// Whether a function has the shape that the host calls.
+type Fits = fn(&ComponentFunc, &ComponentType) -> wasmtime::Result<()>;
+
 fn exports(component: &wasmtime::component::Component) -> Result<Exports, LoadError> {
-    let mut missing = Vec::new();
-    let mut find = |interface: &str, function: &str| {
+    let (mut missing, mut misfit) = (Vec::new(), None);
+    let component_type = component.component_type();
+    let mut find = |interface: &str, function: &str, fits: Fits| {
         let instance = component.get_export_index(None, interface);
-        let found = instance.and_then(|instance| component.get_export_index(Some(&instance), function));
-        if found.is_none() {
+        let found = instance.and_then(|instance| component.get_export(Some(&instance), function));
+        let Some((ComponentItem::ComponentFunc(found), index)) = found else {
             missing.push(format!("{interface}#{function}"));
+            return None;
+        };
+        if let Err(source) = fits(&found, &component_type) {
+            misfit.get_or_insert(LoadError::ExportMismatch {
+                export: format!("{interface}#{function}"),
+                source,
+            });
         }
-        found
+        Some(index)
     };
     let found = (
-        find(LIFECYCLE, "initialize"),
-        find(LIFECYCLE, "health"),
-        find(LIFECYCLE, "shutdown"),
-        find(HANDLER, "handle-message"),
-        find(HANDLER, "handle-callback"),
+        find(LIFECYCLE, "initialize", |f, all| {
+            f.typecheck::<InitializeParams, InitializeResult>(&all.instance_type())
+        }),
+        find(LIFECYCLE, "health", |f, all| f.typecheck::<(), (HealthStatus,)>(&all.instance_type())),
+        find(LIFECYCLE, "shutdown", |f, all| f.typecheck::<(), ()>(&all.instance_type())),
+        find(HANDLER, "handle-message", |f, all| {
+            f.typecheck::<(u64, Bytes), (Outcome,)>(&all.instance_type())
+        }),
+        find(HANDLER, "handle-callback", |f, all| f.typecheck::<(u64, Callback), ()>(&all.instance_type())),
     );
+    if let Some(misfit) = misfit {
+        return Err(misfit);
+    }
     match found {
         (Some(initialize), Some(health), Some(shutdown), Some(handle_message), Some(handle_callback)) => {
             Ok(Exports { initialize, health, shutdown, handle_message, handle_callback })

@@ -25,6 +25,9 @@ pub enum DeadLetterReason {
     /// Its handler deferred it, and then waited for nothing that could still happen.
     #[error("abandoned: the handler deferred the message and waits for nothing")]
     Abandoned,
+    /// Its receiver was ended while it handled the message: it did not stop in time.
+    #[error("the receiver was ended while it handled the message")]
+    Interrupted,
     /// Its receiver ended for good before it came to the message.
     #[error("the receiver stopped before it came to the message")]
     TargetStopped,

@@ -176,7 +176,7 @@ impl Instance {
     {
         let result = match self.entry {
             Entry::Direct => {
-                self.store.set_epoch_deadline(ticks(self.meter.limit()));
+                self.store.set_epoch_deadline(ticks(self.meter.remaining()));
                 let store = &mut self.store;
                 self.meter.stretch(|| function.call(store, params))
             }

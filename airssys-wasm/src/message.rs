@@ -14,8 +14,8 @@ use crate::router::Endpoint;
 
 /// A message on its way: accepted into a mailbox, not yet handled.
 ///
-/// Whoever holds it has to end it with [`Envelope::complete`] or [`Envelope::fail`]. One that is
-/// dropped otherwise, because its receiver ended for good, goes to the dead letters by itself.
+/// What a handler makes of it ends it. One that is dropped before, because its receiver ended for
+/// good, goes to the dead letters by itself.
 pub struct Envelope {
     pub(crate) body: Bytes,
     pub(crate) sender: Arc<str>,
@@ -25,8 +25,12 @@ pub struct Envelope {
     reply: Option<ReplyTo>,
     /// Held until the message has ended and whatever waits for it has been told.
     _in_flight: InFlight,
+    delivered: bool,
     ended: bool,
 }
+
+/// Longest reason of a rejection that is kept and handed on, in bytes.
+const MAX_REASON_BYTES: usize = 1 << 10;
 
 /// Who waits for a reply.
 pub(crate) enum ReplyTo {
@@ -52,7 +56,22 @@ impl Envelope {
         let in_flight = receiver.in_flight.begin();
         let receiver = Arc::clone(receiver);
         let accepted_at = Instant::now();
-        Envelope { body, sender, topic, accepted_at, receiver, reply, _in_flight: in_flight, ended: false }
+        Envelope {
+            body,
+            sender,
+            topic,
+            accepted_at,
+            receiver,
+            reply,
+            _in_flight: in_flight,
+            delivered: false,
+            ended: false,
+        }
+    }
+
+    /// Notes that a handler has it now.
+    pub(crate) fn delivered(&mut self) {
+        self.delivered = true;
     }
 
     pub(crate) fn wants_reply(&self) -> bool {
@@ -70,7 +89,8 @@ impl Envelope {
         match how {
             Completion::Done => self.finish(Callback::Reply(Vec::new()), took),
             Completion::Reply(body) => self.finish(Callback::Reply(body), took),
-            Completion::Rejected(reason) => {
+            Completion::Rejected(mut reason) => {
+                cut(&mut reason);
                 self.dead_letter(DeadLetterReason::Rejected(reason.clone()));
                 self.answer(Callback::Failed(RequestError::Rejected(reason)));
             }
@@ -111,9 +131,22 @@ impl Envelope {
 
 impl Drop for Envelope {
     fn drop(&mut self) {
-        if !self.ended {
-            self.dead_letter(DeadLetterReason::TargetStopped);
-            self.answer(Callback::Failed(RequestError::TargetStopped));
+        if self.ended {
+            return;
         }
+        let (reason, error) = match self.delivered {
+            true => (DeadLetterReason::Interrupted, RequestError::TargetFailed),
+            false => (DeadLetterReason::TargetStopped, RequestError::TargetStopped),
+        };
+        self.dead_letter(reason);
+        self.answer(Callback::Failed(error));
+    }
+}
+
+/// Cuts a reason that is too long, at the end of a character, and marks the cut.
+fn cut(reason: &mut String) {
+    if reason.len() > MAX_REASON_BYTES {
+        reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
+        reason.push('…');
     }
 }

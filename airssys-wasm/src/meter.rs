@@ -35,6 +35,11 @@ impl Meter {
         self.limit
     }
 
+    /// What is left of the limit, seen from outside of a stretch.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.limit.saturating_sub(Duration::from_nanos(self.spent_ns.load(Ordering::Relaxed)))
+    }
+
     /// What is left of the limit, seen from inside the guest; none when it is used up.
     pub(crate) fn left(&self) -> Option<Duration> {
         let stretch = self.now_ns().saturating_sub(self.resumed_ns.load(Ordering::Relaxed));

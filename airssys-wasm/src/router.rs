@@ -211,6 +211,11 @@ impl Router {
         Ok(())
     }
 
+    /// The patterns that an instance is subscribed to.
+    pub(crate) fn subscriptions(&self, subscriber: &ActorRef<Envelope>) -> Vec<TopicPattern> {
+        self.broker.subscriptions(subscriber.id())
+    }
+
     pub(crate) fn unsubscribe(&self, pattern: &TopicPattern, subscriber: &ActorRef<Envelope>) -> bool {
         self.broker.unsubscribe(pattern, subscriber.id())
     }

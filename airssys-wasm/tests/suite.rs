@@ -1,5 +1,7 @@
 //! Real components in a real host.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 #[path = "suite/backpressure.rs"]
 mod backpressure;
 #[path = "suite/capabilities.rs"]

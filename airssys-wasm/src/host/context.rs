@@ -1,6 +1,6 @@
 //! What the host knows of one incarnation of an instance while it serves it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,7 +31,6 @@ pub(crate) struct GuestContext {
     pub(crate) callbacks: Arc<Callbacks>,
     pub(crate) routes: Handles<Route>,
     pub(crate) topics: Handles<Topic>,
-    pub(crate) subscriptions: HashSet<String>,
     pub(crate) current: Option<Current>,
     pub(crate) stop_requested: bool,
     panic: Option<String>,
@@ -104,7 +103,6 @@ impl GuestContext {
             callbacks,
             routes: Handles::default(),
             topics: Handles::default(),
-            subscriptions: HashSet::new(),
             current: None,
             stop_requested: false,
             panic: None,
@@ -126,10 +124,7 @@ impl GuestContext {
         if text.len() <= limit {
             return text.to_owned();
         }
-        let mut end = limit;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
+        let end = text.floor_char_boundary(limit);
         format!("{}… ({} bytes more, log_line is {limit})", &text[..end], text.len() - end)
     }
 }

@@ -73,19 +73,18 @@ impl Host for GuestContext {
 
     fn subscribe(&mut self, pattern: String) -> Result<(), SendError> {
         let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
-        let limit = self.limits.subscriptions;
-        if !self.subscriptions.contains(&pattern) && self.subscriptions.len() >= limit {
+        // Counted where they are kept: they outlive the incarnation that made them.
+        let (own, limit) = (self.router.subscriptions(&self.myself), self.limits.subscriptions);
+        if !own.contains(&parsed) && own.len() >= limit {
             return Err(SendError::QuotaExceeded(format!("subscriptions: at most {limit}")));
         }
         let subscribed = self.router.subscribe(&self.sender, parsed, &self.myself, &self.endpoint);
         subscribed.map_err(|_| SendError::AccessDenied)?;
-        self.subscriptions.insert(pattern);
         Ok(())
     }
 
     fn unsubscribe(&mut self, pattern: String) -> bool {
         let Ok(parsed) = pattern.parse() else { return false };
-        self.subscriptions.remove(&pattern);
         self.router.unsubscribe(&parsed, &self.myself)
     }
 
@@ -139,7 +138,7 @@ impl GuestContext {
     fn wait_for(&self, request: u64, mailbox: Option<ActorRef<Envelope>>) {
         let callbacks = Arc::clone(&self.callbacks);
         let Some(mailbox) = mailbox else { return callbacks.settle(request, Callback::Ready) };
-        self.callbacks.run(async move {
+        self.callbacks.run(request, async move {
             mailbox.room().await;
             let callback = match mailbox.is_closed() {
                 true => Callback::Failed(RequestError::TargetStopped),

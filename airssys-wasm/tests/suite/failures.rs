@@ -132,6 +132,17 @@ async fn a_shutdown_is_over_in_time_whatever_the_guests_do() {
     assert_eq!(report.late, ["spins"]);
     assert!(report.stopped.contains(&"good".to_owned()), "{report:?}");
     host.drained().await;
+    assert_eq!(host.reasons(), ["the receiver was ended while it handled the message"]);
+}
+
+#[tokio::test]
+async fn a_long_reason_is_cut() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    host.tell("probe", Command::Reject("é".repeat(10_000))).await;
+    host.drained().await;
+    let reason = host.reasons().remove(0);
+    assert!(reason.len() < 1_100 && reason.ends_with('…'), "{} bytes", reason.len());
 }
 
 #[tokio::test]

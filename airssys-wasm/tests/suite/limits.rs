@@ -79,6 +79,18 @@ async fn execution_time_is_for_each_message() {
 }
 
 #[tokio::test]
+async fn execution_time_counts_all_stretches_of_a_message() {
+    let host = host();
+    let limits = Limits { execution_time: Duration::from_millis(150), ..Limits::default() };
+    host.spawn(trusted("other")).await.unwrap();
+    host.spawn(limited("probe", limits)).await.unwrap();
+    // Ten stretches of work with a request between them: each alone is within the limit.
+    host.tell("probe", Command::WorkBetween { to: "other".to_owned(), milliseconds: 40, times: 10 }).await;
+    host.drained().await;
+    assert_eq!(host.reasons(), ["failed: ran longer than its limit of 150 ms (execution_time)"]);
+}
+
+#[tokio::test]
 async fn message_size() {
     let host = host();
     let limits = Limits { message_size_bytes: 1_000, ..Limits::default() };
@@ -119,6 +131,9 @@ async fn subscriptions() {
     }
     let text = host.ask("probe", Command::Subscribe("c".to_owned())).await.unwrap_err();
     assert!(text.contains("subscriptions"), "{text}");
+    // They outlive a restart, and so does their count.
+    host.tell("probe", Command::Panic("restart".to_owned())).await;
+    assert!(host.ask("probe", Command::Subscribe("c".to_owned())).await.is_err());
     host.ask("probe", Command::Unsubscribe("a".to_owned())).await.unwrap();
     host.ask("probe", Command::Subscribe("c".to_owned())).await.unwrap();
 }

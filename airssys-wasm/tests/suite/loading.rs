@@ -65,6 +65,26 @@ fn an_import_in_another_shape_is_refused() {
 }
 
 #[test]
+fn an_export_in_another_shape_is_refused() {
+    let function = |interface: &str, functions: &[&str]| {
+        let exports: String = functions.iter().map(|name| format!("(export \"{name}\" (func $f))")).collect();
+        format!(
+            "(instance ${interface} {exports}) (export \"airssys:component/{interface}@0.1.0\" (instance ${interface}))"
+        )
+    };
+    let (lifecycle, handler) = (
+        function("lifecycle", &["initialize", "health", "shutdown"]),
+        function("handler", &["handle-message", "handle-callback"]),
+    );
+    let other = format!(
+        "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m)) \
+         (func $f (canon lift (core func $i \"f\"))) {lifecycle} {handler})"
+    );
+    let error = load(other.as_bytes());
+    assert!(matches!(error, LoadError::ExportMismatch { .. }), "{error:?}");
+}
+
+#[test]
 fn a_component_is_compiled_once() {
     let folder_ = tempfile::tempdir().unwrap();
     let file = builder::build(&folder("test-waiter"), |_| {}).unwrap();

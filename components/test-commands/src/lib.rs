@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 pub enum Command {
     /// Keep a text. [`Command::Notes`] gives it back.
     Note(String),
+    /// Count a text, and keep nothing.
+    Tally(String),
     /// Reply with the texts that were kept, oldest first.
     Notes,
     /// Reply with this text.
@@ -29,6 +31,8 @@ pub enum Command {
     Spin,
     /// Use the processor for this many milliseconds.
     Work(u64),
+    /// Work for so many milliseconds, so many times, with a request between.
+    WorkBetween { to: String, milliseconds: u64, times: u32 },
     /// Wait for this many milliseconds (`test-waiter` only).
     Sleep(u64),
     /// Recurse without end.

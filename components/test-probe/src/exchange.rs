@@ -44,6 +44,16 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             drop(context.request::<Answer>(&to, &*first));
             request(context.request::<Answer>(&to, &*second).await)
         }
+        Command::WorkBetween { to, milliseconds, times } => {
+            for _ in 0..times {
+                crate::harm::work(milliseconds);
+                context
+                    .request::<Answer>(&to, &Command::Echo(String::new()))
+                    .await?
+                    .map_err(Rejection::from)?;
+            }
+            Ok("worked".to_owned())
+        }
         Command::AskAndPanic { to, command } => {
             let mut asked = pin!(context.request::<Answer>(&to, &*command));
             let answered = poll_fn(|waker| Poll::Ready(asked.as_mut().poll(waker).is_ready())).await;

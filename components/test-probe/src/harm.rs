@@ -14,15 +14,20 @@ pub(crate) async fn run(command: Command) -> Answer {
             black_box(());
         },
         Command::Work(milliseconds) => {
-            let began = Instant::now();
-            while began.elapsed() < Duration::from_millis(milliseconds) {
-                black_box(());
-            }
+            work(milliseconds);
             Ok("worked".to_owned())
         }
         Command::Recurse => Ok(recurse(0).to_string()),
         Command::Stall => pending().await,
         other => Err(format!("{other:?} is not for this component")),
+    }
+}
+
+/// Uses the processor.
+pub(crate) fn work(milliseconds: u64) {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(milliseconds) {
+        black_box(());
     }
 }
 

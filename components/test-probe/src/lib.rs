@@ -40,6 +40,7 @@ impl Component for Probe {
                 self.notes.push(text);
                 return Ok(Reply::none());
             }
+            Command::Tally(_) => return Ok(Reply::none()),
             Command::Notes => Ok(self.notes.join(" ")),
             Command::Echo(text) => Ok(text),
             Command::Describe => {

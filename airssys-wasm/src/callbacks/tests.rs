@@ -1,0 +1,112 @@
+use airssys_rt::{ActorSystem, ChildSpec, Prepared};
+
+use super::*;
+use crate::limits::Limits;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Callbacks of an actor that has not started: what is signalled to it stays.
+fn callbacks(limit: usize) -> (Arc<Callbacks>, InFlightCount, Prepared<Envelope>) {
+    let seat = ActorSystem::new("test").prepare(ChildSpec::new("requester")).unwrap();
+    let limits = Limits { concurrent_requests: limit, message_size_bytes: 100, ..Limits::default() };
+    let in_flight = InFlightCount::default();
+    let callbacks = Callbacks::new(seat.actor_ref(), Codec::Cbor.bit(), &limits, in_flight.clone());
+    (callbacks, in_flight, seat)
+}
+
+fn reply() -> Callback {
+    Callback::Reply(Codec::Cbor.message(b"yes"))
+}
+
+fn error(settled: Option<Settled>) -> Option<String> {
+    match settled?.callback {
+        Callback::Failed(error) => Some(format!("{error:?}")),
+        Callback::Reply(_) | Callback::Ready => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_settled_once_by_whatever_is_first() {
+    let (callbacks, in_flight, _seat) = callbacks(8);
+    let request = callbacks.open(SECOND).unwrap();
+    callbacks.settle(request, reply());
+    callbacks.settle(request, reply());
+    assert!(!callbacks.cancel(request));
+    tokio::time::sleep(SECOND * 2).await;
+    assert_eq!(callbacks.take_ready().map(|settled| settled.request), Some(request));
+    assert!(callbacks.take_ready().is_none());
+    assert_eq!(in_flight.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_fails_at_its_own_deadline() {
+    let (callbacks, in_flight, _seat) = callbacks(8);
+    let began = Instant::now();
+    let late = callbacks.open(SECOND * 3).unwrap();
+    let early = callbacks.open(SECOND).unwrap();
+    assert_eq!(in_flight.get(), 2);
+    for (request, seconds) in [(early, 1), (late, 3)] {
+        let settled = callbacks.next().await.unwrap();
+        assert_eq!((settled.request, began.elapsed()), (request, SECOND * seconds));
+        assert_eq!(error(Some(settled)).unwrap(), "RequestError::TimedOut");
+    }
+    assert!(callbacks.next().await.is_none(), "there is nothing to wait for");
+    assert_eq!(in_flight.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_cancelled_or_withdrawn_is_gone() {
+    let (callbacks, in_flight, _seat) = callbacks(2);
+    let (cancelled, withdrawn) = (callbacks.open(SECOND).unwrap(), callbacks.open(SECOND).unwrap());
+    assert!(callbacks.open(SECOND).is_err(), "the limit is two");
+    callbacks.withdraw(withdrawn);
+    assert!(callbacks.cancel(cancelled));
+    assert_eq!(error(callbacks.next().await).unwrap(), "RequestError::Cancelled");
+    assert!(callbacks.next().await.is_none());
+    assert_eq!(in_flight.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_over_leaves_no_task_behind() {
+    let (callbacks, in_flight, _seat) = callbacks(2);
+    for _ in 0..100 {
+        let request = callbacks.open(SECOND).unwrap();
+        callbacks.run(request, std::future::pending());
+        assert_eq!(error(callbacks.next().await).unwrap(), "RequestError::TimedOut");
+        tokio::task::yield_now().await;
+    }
+    let request = callbacks.open(SECOND).unwrap();
+    callbacks.run(request, std::future::pending());
+    // The timer, this wait, and at most the one before it, which is just being aborted.
+    assert!(callbacks.lock().tasks.len() <= 3, "{}", callbacks.lock().tasks.len());
+    callbacks.close();
+    assert_eq!(in_flight.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_delivered_after_the_end() {
+    let (callbacks, in_flight, _seat) = callbacks(8);
+    let (ready, open) = (callbacks.open(SECOND).unwrap(), callbacks.open(SECOND).unwrap());
+    callbacks.settle(ready, reply());
+    callbacks.close();
+    callbacks.settle(open, reply());
+    assert!(callbacks.take_ready().is_none());
+    assert!(callbacks.open(SECOND).is_err());
+    assert_eq!(in_flight.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_does_not_suit_is_an_error() {
+    let (callbacks, _, _seat) = callbacks(8);
+    let unsuitable = [
+        (Codec::Json.message(b"{}"), "CodecRefused"),
+        (b"{}".to_vec(), "CodecRefused"),
+        (Codec::Cbor.message(&[0; 100]), "ReplyTooLarge"),
+    ];
+    for (body, expected) in unsuitable {
+        let request = callbacks.open(SECOND).unwrap();
+        callbacks.settle(request, Callback::Reply(body));
+        let text = error(callbacks.next().await).unwrap();
+        assert!(text.contains(expected), "{text}");
+    }
+}
