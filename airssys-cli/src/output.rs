@@ -1,10 +1,11 @@
 //! What is printed: JSON and lines on the standard output, errors on the standard error.
 
 use std::error::Error;
+use std::io::{self, IsTerminal};
 
 use airssys_wasm::manifest::Diagnostics;
 use anstyle::{AnsiColor, Style};
-use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
+use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
 use crate::plain::plain_lines;
 
@@ -22,6 +23,7 @@ pub(crate) fn show_error(error: &dyn Error) {
 
 /// Prints every mistake of the manifests, with the lines they are in.
 pub(crate) fn show_diagnostics(diagnostics: &Diagnostics) {
+    set_layout();
     for diagnostic in diagnostics.iter() {
         let file = diagnostic.file.display().to_string();
         let mut report = MietteDiagnostic::new(diagnostic.message.clone()).with_help(diagnostic.help.clone());
@@ -39,6 +41,19 @@ pub(crate) fn show_diagnostics(diagnostics: &Diagnostics) {
         count => format!("{count} mistakes"),
     };
     anstream::eprintln!("{ERROR}error:{ERROR:#} {count} in the manifests");
+}
+
+/// Lets diagnostics break their lines where the terminal ends, and elsewhere nowhere.
+fn set_layout() {
+    let stderr = io::stderr();
+    let width = if stderr.is_terminal() { terminal_size::terminal_size_of(stderr) } else { None };
+    let layout = move || match width {
+        Some((width, _)) => MietteHandlerOpts::new().width(width.0.into()).break_words(false),
+        None => MietteHandlerOpts::new().wrap_lines(false),
+    };
+    // It fails where a layout has been set already: this is called once.
+    let set = miette::set_hook(Box::new(move |_| Box::new(layout().build())));
+    debug_assert!(set.is_ok(), "the layout is set once");
 }
 
 /// A count with its digits in groups of three.

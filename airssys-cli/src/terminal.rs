@@ -34,13 +34,22 @@ impl Terminal {
             progress.set_style(style);
         }
         let level = LEVELS[usize::from(verbose).min(LEVELS.len() - 1)];
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+        let (filter, misread) = match std::env::var("RUST_LOG") {
+            Ok(text) if !text.is_empty() => match EnvFilter::try_new(&text) {
+                Ok(filter) => (filter, None),
+                Err(error) => (EnvFilter::new(level), Some(error)),
+            },
+            _ => (EnvFilter::new(level), None),
+        };
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_ansi(colour())
             .with_writer(LogWriter(progress.clone()))
             .event_format(LogFormat { short_time: io::stderr().is_terminal(), with_target: verbose > 0 })
             .init();
+        if let Some(error) = misread {
+            tracing::warn!("RUST_LOG is left aside: {error}");
+        }
         Terminal { progress }
     }
 

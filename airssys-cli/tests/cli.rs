@@ -1,0 +1,21 @@
+//! The `airssys` program as its users meet it: a process, real components, exit statuses.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "cli/broken.rs"]
+mod broken;
+#[path = "cli/components.rs"]
+mod components;
+#[path = "cli/failures.rs"]
+mod failures;
+#[path = "cli/input.rs"]
+mod input;
+#[path = "cli/interrupt.rs"]
+mod interrupt;
+#[path = "cli/manifests.rs"]
+mod manifests;
+#[path = "cli/output.rs"]
+mod output;
+#[path = "cli/quakes.rs"]
+mod quakes;
+#[path = "cli/support.rs"]
+mod support;

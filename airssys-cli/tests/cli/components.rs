@@ -1,0 +1,99 @@
+//! Making, building and checking components.
+
+use crate::support::*;
+
+#[test]
+fn a_new_component_builds_runs_and_joins_an_app() {
+    let folder = Folder::kept("cli-new");
+    folder.remove("greeter");
+    // What the component depends on is compiled once.
+    let target = folder.path().join("target");
+    folder.write(".cargo/config.toml", format!("[build]\ntarget-dir = {target:?}\n"));
+    let in_folder = |args: &[&str]| airssys(args).within(folder.path());
+    in_folder(&["new", "greeter"])
+        .run()
+        .exits(0)
+        .prints(&["airssys run greeter/app.toml", "source = \"greeter\""]);
+
+    let built = in_folder(&["build", "greeter"]).run().exits(0);
+    let wasm = built.stdout.split(" (").next().unwrap();
+    assert!(wasm.ends_with("greeter.wasm") && std::path::Path::new(wasm).is_file(), "{built}");
+    assert!(built.stdout.ends_with(" KiB)\n"), "{built}");
+
+    let fits = ["greeter: fits; runs directly"];
+    in_folder(&["check", "greeter"]).run().exits(0).prints(&fits);
+    in_folder(&["check", "greeter/app.toml"]).run().exits(0).prints(&fits);
+    in_folder(&["check", wasm]).run().exits(0).prints(&["fits; runs directly"]);
+
+    let ran =
+        in_folder(&["run", "greeter/app.toml"]).run().exits(0).says(&["greeter: greeter says hello, world"]);
+    let row = ["greeter", "1", "1", "0", "0", "0"];
+    assert!(ran.words().iter().any(|words| words.starts_with(&row)), "{ran}");
+
+    let joined =
+        "[[component]]\nsource = \"greeter\"\nconfig = { greet = \"quakes\" }\n\n[grants.quake-feed]";
+    let app = folder.quakes(&[("[grants.quake-feed]", joined)]);
+    let outcome = airssys(["run", "--json", &app]).run().exits(0).says(&["says hello, quakes"]).json();
+    crate::quakes::is_the_week(&outcome);
+    assert_eq!(count(component(&outcome, "greeter"), "handled"), 1);
+}
+
+#[test]
+fn new_overwrites_nothing_and_takes_no_bad_name() {
+    let folder = Folder::new();
+    folder.write("taken/notes.txt", "mine");
+    let new = |name: &str| airssys(["new", name]).within(folder.path()).run();
+    new("taken").exits(2).says(&["taken is there already, and is not empty"]);
+    assert_eq!(folder.path().join("taken").read_dir().unwrap().count(), 1);
+    for (name, why) in [
+        ("Shouting", "because "),
+        ("under_score", "because "),
+        ("9lives", "because "),
+        ("a b", "because "),
+        ("host", "it stands for the world outside an app"),
+    ] {
+        new(name).exits(2).says(&[&format!("error: `{name}` cannot be a component's name"), why]);
+        assert!(!folder.path().join(name).exists());
+    }
+    let other_sdk = ["new", "fine", "--sdk", "taken"];
+    airssys(other_sdk).within(folder.path()).run().exits(2).says(&["taken holds no airssys-sdk crate"]);
+    assert!(!folder.path().join("fine").exists());
+}
+
+#[test]
+fn an_empty_folder_can_be_made_a_component() {
+    let folder = Folder::new();
+    let empty = folder.path().join("fresh");
+    std::fs::create_dir(&empty).unwrap();
+    airssys(["new", empty.to_str().unwrap()]).run().exits(0);
+    let app = std::fs::read_to_string(empty.join("app.toml")).unwrap();
+    assert!(app.contains("until = \"fresh\""), "{app}");
+}
+
+const QUAKES: [&str; 6] =
+    ["quake-alerts", "quake-stats", "quake-region", "quake-classify", "quake-parse", "quake-feed"];
+
+#[test]
+fn build_prints_the_files_it_made() {
+    let built = airssys(["build", "examples/quakes"]).run().exits(0);
+    let lines: Vec<&str> = built.stdout.lines().collect();
+    assert_eq!(lines.len(), QUAKES.len(), "{built}");
+    for (name, line) in QUAKES.iter().zip(lines) {
+        let file = line.split(" (").next().unwrap();
+        assert!(file.ends_with(&format!("{}.wasm", name.replace('-', "_"))), "{line}");
+        assert!(std::fs::read(file).unwrap().starts_with(b"\0asm"), "{line}");
+    }
+    airssys(["build", env!("CARGO_TARGET_TMPDIR")]).run().exits(4).says(&["holds no Cargo.toml"]);
+}
+
+#[test]
+fn check_says_of_each_component_that_it_fits_and_how_it_runs() {
+    let checked = airssys(["check", "examples/quakes/app.toml"]).run().exits(0);
+    let lines: Vec<&str> = checked.stdout.lines().collect();
+    assert_eq!(lines.len(), QUAKES.len(), "{checked}");
+    for (name, line) in QUAKES.iter().zip(lines) {
+        // Only the feed reads an input, and waits for it.
+        let how = if *name == "quake-feed" { "on a stack of its own" } else { "directly" };
+        assert!(line.starts_with(&format!("{name}: fits; runs {how}")), "{line}");
+    }
+}

@@ -1,0 +1,283 @@
+//! The program as a child process, and copies of the quakes app.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What takes longer is stuck. Most of it is for components that are built for the first time.
+const LIMIT: Duration = Duration::from_secs(110);
+
+/// Where the project lies.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
+
+/// A file of the project.
+pub(crate) fn path(file: &str) -> String {
+    root().join(file).to_str().unwrap().to_owned()
+}
+
+/// The program with these arguments.
+pub(crate) fn airssys(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_airssys"));
+    command.args(args).current_dir(root());
+    command.env("AIRSSYS_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-components"));
+    for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Program { command, input: Vec::new() }
+}
+
+/// The program before it runs.
+pub(crate) struct Program {
+    command: Command,
+    input: Vec<u8>,
+}
+
+impl Program {
+    pub(crate) fn arg(mut self, arg: &str) -> Program {
+        self.command.arg(arg);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Program {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn within(mut self, folder: &Path) -> Program {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// What it finds on its standard input.
+    pub(crate) fn input(mut self, input: impl Into<Vec<u8>>) -> Program {
+        self.input = input.into();
+        self
+    }
+
+    pub(crate) fn start(mut self) -> Running {
+        let mut child = self.command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().unwrap();
+        // It may end before it has read everything.
+        std::thread::spawn(move || drop(stdin.write_all(&self.input)));
+        let (sender, lines) = channel();
+        read_lines(child.stdout.take().unwrap(), sender.clone(), Line::Out);
+        read_lines(child.stderr.take().unwrap(), sender, Line::Err);
+        let until = Instant::now() + LIMIT;
+        Running { child, lines, until, stdout: String::new(), stderr: String::new() }
+    }
+
+    /// Runs it to its end.
+    pub(crate) fn run(self) -> Ended {
+        self.start().end()
+    }
+}
+
+enum Line {
+    Out(String),
+    Err(String),
+}
+
+fn read_lines(
+    from: impl std::io::Read + Send + 'static,
+    to: std::sync::mpsc::Sender<Line>,
+    kind: fn(String) -> Line,
+) {
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(from);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
+            let text = String::from_utf8(std::mem::take(&mut line)).expect("the program prints UTF-8");
+            if to.send(kind(text)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// The program while it runs. It is killed if it takes too long, or if the test fails.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<Line>,
+    until: Instant,
+    stdout: String,
+    stderr: String,
+}
+
+impl Running {
+    /// Waits until a line of the standard error contains this text.
+    pub(crate) fn until_it_says(&mut self, text: &str) {
+        while !self.stderr.contains(text) {
+            assert!(self.read(), "it ended without saying `{text}`:\n{}", self.stderr);
+        }
+    }
+
+    /// What Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        let kill = format!("kill -INT {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    pub(crate) fn end(mut self) -> Ended {
+        while self.read() {}
+        let status = self.child.wait().unwrap();
+        let (stdout, stderr) = (std::mem::take(&mut self.stdout), std::mem::take(&mut self.stderr));
+        Ended { status, stdout, stderr }
+    }
+
+    /// Reads a line; false if there will be none.
+    fn read(&mut self) -> bool {
+        let left = self.until.saturating_duration_since(Instant::now());
+        match self.lines.recv_timeout(left) {
+            Ok(Line::Out(line)) => self.stdout.push_str(&line),
+            Ok(Line::Err(line)) => self.stderr.push_str(&line),
+            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("stuck after\n{}\nand\n{}", self.stdout, self.stderr)
+            }
+        }
+        true
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, unless the test fails.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// The program after its end.
+pub(crate) struct Ended {
+    status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Ended {
+        assert_eq!(self.status.code(), Some(code), "{self}");
+        self
+    }
+
+    /// The standard error contains each of these.
+    #[track_caller]
+    pub(crate) fn says(self, texts: &[&str]) -> Ended {
+        for text in texts {
+            assert!(self.stderr.contains(text), "it does not say `{text}`: {self}");
+        }
+        self
+    }
+
+    /// The standard output contains each of these.
+    #[track_caller]
+    pub(crate) fn prints(self, texts: &[&str]) -> Ended {
+        for text in texts {
+            assert!(self.stdout.contains(text), "it does not print `{text}`: {self}");
+        }
+        self
+    }
+
+    /// The standard output, which is one JSON document and nothing else.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        match serde_json::from_str(&self.stdout) {
+            Ok(json) => json,
+            Err(error) => panic!("{error}: {self}"),
+        }
+    }
+
+    /// The lines of the standard output in words.
+    pub(crate) fn words(&self) -> Vec<Vec<&str>> {
+        self.stdout.lines().map(|line| line.split_whitespace().collect()).collect()
+    }
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n--- stdout\n{}\n--- stderr\n{}", self.status, self.stdout, self.stderr)
+    }
+}
+
+/// A folder for files that a test makes.
+pub(crate) struct Folder {
+    path: PathBuf,
+    _temporary: Option<TempDir>,
+}
+
+impl Folder {
+    pub(crate) fn new() -> Folder {
+        let temporary = TempDir::new().unwrap();
+        Folder { path: temporary.path().to_owned(), _temporary: Some(temporary) }
+    }
+
+    /// One that stays for the next time, for what takes long to make.
+    pub(crate) fn kept(name: &str) -> Folder {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Folder { path, _temporary: None }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes a folder in it, if there is one.
+    pub(crate) fn remove(&self, name: &str) {
+        let path = self.path.join(name);
+        if path.exists() {
+            std::fs::remove_dir_all(path).unwrap();
+        }
+    }
+
+    /// Writes a file, and gives its path.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let file = self.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, content).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+
+    /// Writes the manifest of the quakes app, changed: each pair is a text that is in it, and what
+    /// takes its place. Gives its path.
+    #[track_caller]
+    pub(crate) fn quakes(&self, changes: &[(&str, &str)]) -> String {
+        let manifest = std::fs::read_to_string(path("examples/quakes/app.toml")).unwrap();
+        let manifest = manifest
+            .replace("../../components", &path("components"))
+            .replace("\"earthquakes.json\"", &format!("{:?}", path("examples/quakes/earthquakes.json")));
+        self.write("app.toml", changed(manifest, changes))
+    }
+}
+
+#[track_caller]
+fn changed(mut text: String, changes: &[(&str, &str)]) -> String {
+    for (from, to) in changes {
+        assert!(text.contains(from), "`{from}` is not in\n{text}");
+        text = text.replace(from, to);
+    }
+    text
+}
+
+/// What a run as JSON says of a component.
+#[track_caller]
+pub(crate) fn component<'a>(outcome: &'a Value, name: &str) -> &'a Value {
+    let mut components = outcome["components"].as_array().unwrap().iter();
+    components.find(|component| component["name"] == name).unwrap_or_else(|| panic!("no {name}: {outcome}"))
+}
+
+#[track_caller]
+pub(crate) fn count(of: &Value, what: &str) -> u64 {
+    of[what].as_u64().unwrap_or_else(|| panic!("{what} is no count: {of}"))
+}
