@@ -60,9 +60,12 @@ pub(crate) struct Route {
 
 type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
 
+/// Room for a publication at one who is to get it.
+type Place<'s> = (&'s Arc<Endpoint>, Permit<Envelope>, HeldBytes);
+
 /// Room for a publication at all who are to get it, and those who are not.
 struct Room<'s> {
-    places: SmallVec<[(&'s Arc<Endpoint>, Permit<Envelope>, HeldBytes); 8]>,
+    places: SmallVec<[Place<'s>; 8]>,
     skipped: SmallVec<[(&'s Subscribed, SkipReason); 2]>,
 }
 
