@@ -73,7 +73,7 @@ pub enum ScaffoldError {
         source: InvalidName,
     },
     /// The name stands for something else.
-    #[error("`{name}` is a name of Rust's, of the SDK's or of the host's; give the folder another")]
+    #[error("`{name}` cannot be a component's name: it is one of Rust's, of the SDK's or of the host's")]
     Reserved {
         /// The folder's name.
         name: String,

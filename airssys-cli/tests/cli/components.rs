@@ -50,7 +50,9 @@ fn new_overwrites_nothing_and_takes_no_bad_name() {
         ("under_score", "because "),
         ("9lives", "because "),
         ("a b", "because "),
-        ("host", "it stands for the world outside an app"),
+        ("host", "of the host's"),
+        ("serde", "of the SDK's"),
+        ("test", "of Rust's"),
     ] {
         new(name).exits(2).says(&[&format!("error: `{name}` cannot be a component's name"), why]);
         assert!(!folder.path().join(name).exists());
