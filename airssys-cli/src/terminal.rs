@@ -30,7 +30,7 @@ impl Terminal {
             true => ProgressBar::new_spinner(),
             false => ProgressBar::hidden(),
         };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             progress.set_style(style);
         }
         let level = LEVELS[usize::from(verbose).min(LEVELS.len() - 1)];
@@ -55,8 +55,11 @@ impl Terminal {
 
     /// Shows what is being done, in place of what was shown before.
     pub(crate) fn working(&self, what: impl Into<String>) {
+        if self.progress.is_finished() {
+            self.progress.reset();
+        }
         self.progress.enable_steady_tick(Duration::from_millis(100));
-        self.progress.set_message(what.into());
+        self.progress.set_message(shortened(what.into()));
     }
 
     /// Leaves a line.
@@ -73,6 +76,18 @@ impl Terminal {
 fn colour() -> bool {
     let choice = anstream::AutoStream::choice(&io::stderr());
     choice != anstream::ColorChoice::Never
+}
+
+/// A text that leaves room in the terminal's line for the `^C` that it shows: a line that is broken
+/// could not be taken away again.
+fn shortened(text: String) -> String {
+    const SPINNER_AND_ROOM: u16 = 8;
+    let Some((width, _)) = terminal_size::terminal_size_of(io::stderr()) else { return text };
+    let room = usize::from(width.0.saturating_sub(SPINNER_AND_ROOM));
+    match text.char_indices().nth(room) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// Writes the log without tearing the progress line.
