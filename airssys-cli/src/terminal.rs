@@ -1,15 +1,17 @@
 //! The standard error: progress on a terminal, and the log.
 
 mod log;
+mod narrow;
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use log::LogFormat;
+use narrow::NarrowTerm;
 
 /// The log's levels by how often `-v` was given. What components log is shown from the start;
 /// dead letters are counted at the end of a run, and logged one by one with `-v`.
@@ -27,10 +29,10 @@ pub(crate) struct Terminal {
 impl Terminal {
     pub(crate) fn new(verbose: u8) -> Terminal {
         let progress = match io::stderr().is_terminal() {
-            true => ProgressBar::new_spinner(),
+            true => ProgressBar::with_draw_target(None, target()),
             false => ProgressBar::hidden(),
         };
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
             progress.set_style(style);
         }
         let level = LEVELS[usize::from(verbose).min(LEVELS.len() - 1)];
@@ -59,7 +61,7 @@ impl Terminal {
             self.progress.reset();
         }
         self.progress.enable_steady_tick(Duration::from_millis(100));
-        self.progress.set_message(shortened(what.into()));
+        self.progress.set_message(what.into());
     }
 
     /// Leaves a line.
@@ -73,21 +75,13 @@ impl Terminal {
     }
 }
 
+fn target() -> ProgressDrawTarget {
+    ProgressDrawTarget::term_like(Box::new(NarrowTerm::stderr()))
+}
+
 fn colour() -> bool {
     let choice = anstream::AutoStream::choice(&io::stderr());
     choice != anstream::ColorChoice::Never
-}
-
-/// A text that leaves room in the terminal's line for the `^C` that it shows: a line that is broken
-/// could not be taken away again.
-fn shortened(text: String) -> String {
-    const SPINNER_AND_ROOM: u16 = 8;
-    let Some((width, _)) = terminal_size::terminal_size_of(io::stderr()) else { return text };
-    let room = usize::from(width.0.saturating_sub(SPINNER_AND_ROOM));
-    match text.char_indices().nth(room) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
 }
 
 /// Writes the log without tearing the progress line.
