@@ -20,7 +20,11 @@ pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
     let manifest = AppManifest::load(&app_manifest(&args.app))?;
     let input = args.input.as_deref().map(|text| InputOverride::parse(text, &manifest));
     let input = input.transpose().map_err(Failure::usage)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // A component that keeps its worker busy makes timers and input late by this many turns.
+        .event_interval(4)
+        .build();
     let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
     let result = runtime.block_on(run_app(args, &manifest, input, terminal));
     // A thread that reads the standard input cannot be interrupted: do not wait for it.

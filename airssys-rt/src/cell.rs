@@ -147,6 +147,8 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn id(&self) -> u64;
     fn stats(&self) -> ActorStats;
     fn stop(&self, request: StopRequest);
+    /// Whether the actor was told to end for good.
+    fn terminated(&self) -> bool;
     /// A new incarnation is about to begin.
     fn begin(&self, incarnation: u64);
     fn enter(&self, state: ActorState);
@@ -173,6 +175,10 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
 
     fn stop(&self, request: StopRequest) {
         self.mailbox.request_stop(request);
+    }
+
+    fn terminated(&self) -> bool {
+        self.mailbox.terminated()
     }
 
     fn begin(&self, incarnation: u64) {

@@ -136,6 +136,11 @@ impl<M> Mailbox<M> {
         Room::new(self)
     }
 
+    /// Whether the actor was told to end for good.
+    pub(crate) fn terminated(&self) -> bool {
+        lock(&self.inner).terminated()
+    }
+
     pub(crate) fn request_stop(&self, request: StopRequest) {
         self.update(|inner, wakers| inner.request_stop(request, wakers));
     }

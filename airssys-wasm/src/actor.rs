@@ -14,7 +14,11 @@ use crate::host::{Current, GuestContext, Links, wasi_context};
 use crate::in_flight::InFlight;
 use crate::instance::{GuestFailure, Instance};
 use crate::manifest::Input;
-use crate::message::Envelope;
+use crate::message::{Envelope, cut};
+use crate::meter::Meter;
+
+/// Callbacks that are delivered before others get their turn.
+const CALLBACKS_AT_ONCE: u64 = 32;
 
 /// What every incarnation of an instance is made from.
 pub(crate) struct Blueprint {
@@ -74,12 +78,13 @@ impl ComponentActor {
         let in_flight = links.endpoint.in_flight.clone();
         let callbacks = Callbacks::new(myself, accepts, &links.limits, in_flight);
         self.callbacks = Some(Arc::clone(&callbacks));
-        let guest = GuestContext::new(links, incarnation, callbacks);
-        let wasi = wasi_context(&links.identity.instance, input.as_ref())?;
+        let meter = Meter::new(links.limits.execution_time);
+        let guest = GuestContext::new(links, incarnation, callbacks, Arc::clone(&meter));
+        let wasi = wasi_context(&links.identity.instance, &meter, input.as_ref()).await?;
         let mut instance = Instance::new(component, guest, wasi, &links.limits).await?;
         instance.initialize(config.clone()).await?;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
-            return Err(GuestFailure::StartRefused { message }.into());
+            return Err(GuestFailure::StartRefused { message: cut(message) }.into());
         }
         self.instance = Some(instance);
         Ok(())
@@ -118,28 +123,38 @@ impl ComponentActor {
         let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
             return Err(GuestFailure::Abandoned);
         };
-        loop {
+        for delivered in 1_u64.. {
             let current = instance.guest().current.as_mut();
             if let Some(completion) = current.and_then(|current| current.completion.take()) {
                 return Ok(completion);
             }
             let Some(settled) = callbacks.next().await else { return Err(GuestFailure::Abandoned) };
             instance.handle_callback(settled.request, settled.callback).await?;
+            // A component that keeps itself busy with callbacks makes way for its neighbours.
+            if delivered.is_multiple_of(CALLBACKS_AT_ONCE) {
+                tokio::task::yield_now().await;
+            }
         }
+        Err(GuestFailure::Abandoned)
     }
 
-    /// Delivers what is ready for a component that is on no message.
+    /// Delivers some of what is ready for a component that is on no message; the rest when it is
+    /// signalled again, so that a stop gets in between.
     async fn deliver_ready(&mut self) -> Result<(), GuestFailure> {
         let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
             return Ok(());
         };
-        while let Some(Settled { request, callback, in_flight }) = callbacks.take_ready() {
+        for _ in 0..CALLBACKS_AT_ONCE {
+            let Some(Settled { request, callback, in_flight }) = callbacks.take_ready() else {
+                return Ok(());
+            };
             instance.new_message();
             if let Err(failure) = instance.handle_callback(request, callback).await {
                 return Err(self.failed(failure));
             }
             drop(in_flight);
         }
+        self.blueprint.links.myself.signal();
         Ok(())
     }
 
@@ -176,6 +191,7 @@ impl ComponentActor {
 fn reason_of(failure: &GuestFailure) -> DeadLetterReason {
     match failure {
         GuestFailure::Abandoned => DeadLetterReason::Abandoned,
+        GuestFailure::Ended => DeadLetterReason::Interrupted,
         other => DeadLetterReason::HandlerFailed(other.to_string()),
     }
 }
@@ -184,8 +200,8 @@ impl From<HealthStatus> for Health {
     fn from(status: HealthStatus) -> Health {
         match status {
             HealthStatus::Healthy => Health::Healthy,
-            HealthStatus::Degraded(how) => Health::Degraded(how),
-            HealthStatus::Unhealthy(why) => Health::Unhealthy(why),
+            HealthStatus::Degraded(how) => Health::Degraded(cut(how)),
+            HealthStatus::Unhealthy(why) => Health::Unhealthy(cut(why)),
         }
     }
 }

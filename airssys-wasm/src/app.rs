@@ -201,7 +201,7 @@ pub async fn start(
     let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
     let host = ComponentHost::new(system);
     if let Err(error) = start_all(&host, specs, &mut tell).await {
-        let stopped = host.system().shutdown(Duration::from_secs(5)).await;
+        let stopped = host.shutdown(Duration::from_secs(5)).await;
         tracing::debug!(?stopped, "stopped what had started");
         return Err(error);
     }
@@ -355,6 +355,6 @@ impl RunningApp {
 
     /// Stops all components, the last started first, within `deadline`.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        self.host.system().shutdown(deadline).await
+        self.host.shutdown(deadline).await
     }
 }

@@ -117,9 +117,21 @@ fn tool(program: &str, folder: &Path) -> Command {
 }
 
 fn is_foreign(name: &OsStr) -> bool {
+    const USERS: [&str; 11] = [
+        "CARGO_HOME",
+        "CARGO_ALIAS_",
+        "CARGO_BUILD_JOBS",
+        "CARGO_HTTP_",
+        "CARGO_INCREMENTAL",
+        "CARGO_NET_",
+        "CARGO_PROFILE_",
+        "CARGO_REGISTRIES_",
+        "CARGO_REGISTRY_",
+        "CARGO_SOURCE_",
+        "CARGO_TERM_",
+    ];
     let name = name.to_string_lossy();
-    let users = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTRIES_", "CARGO_SOURCE_"];
-    let cargo = name.starts_with("CARGO") && !users.iter().any(|kept| name.starts_with(kept));
+    let cargo = name.starts_with("CARGO") && !USERS.iter().any(|kept| name.starts_with(kept));
     let rustc = name.starts_with("RUSTC") || name == "RUSTFLAGS" || name == "RUSTDOCFLAGS";
     cargo || rustc || name == "RUSTUP_TOOLCHAIN" || name == "CLIPPY_ARGS" || name.starts_with("LLVM_PROFILE")
 }
@@ -140,12 +152,13 @@ fn run(
     let mut child = command.spawn().map_err(failed)?;
     let stdout = child.stdout.take();
     let reader = std::thread::spawn(move || {
-        let mut text = String::new();
-        stdout.map(|mut stdout| stdout.read_to_string(&mut text)).transpose().map(|_| text)
+        let mut bytes = Vec::new();
+        let read = stdout.map(|mut stdout| stdout.read_to_end(&mut bytes)).transpose();
+        read.map(|_| String::from_utf8_lossy(&bytes).into_owned())
     });
     let mut stderr = String::new();
-    for line in child.stderr.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines()) {
-        let line = line.map_err(failed)?;
+    for line in child.stderr.take().into_iter().flat_map(|pipe| BufReader::new(pipe).split(b'\n')) {
+        let line = String::from_utf8_lossy(&line.map_err(failed)?).trim_end().to_owned();
         stderr.push_str(&line);
         stderr.push('\n');
         tell(BuildEvent::Output(line));
@@ -156,12 +169,15 @@ fn run(
     Ok(Ran { success: status.success(), stdout, stderr })
 }
 
-/// The `.wasm` file among the artifacts that cargo named: the one of the folder's own crate.
+/// The `.wasm` file among the artifacts that cargo named: the library of the folder's own crate.
 fn artifact(messages: &str, folder: &Path) -> Option<PathBuf> {
     let manifest = folder.join("Cargo.toml").canonicalize().ok()?;
     let own = |message: &serde_json::Value| {
         let path = message.get("manifest_path").and_then(serde_json::Value::as_str);
-        path.is_some_and(|path| Path::new(path).canonicalize().is_ok_and(|path| path == manifest))
+        let kinds = message.pointer("/target/kind").and_then(serde_json::Value::as_array);
+        let is_library = kinds.is_some_and(|kinds| kinds.iter().any(|kind| kind == "cdylib"));
+        is_library
+            && path.is_some_and(|path| Path::new(path).canonicalize().is_ok_and(|path| path == manifest))
     };
     let parsed = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let files = parsed.filter(own).filter_map(|message| message.get("filenames").cloned());

@@ -116,17 +116,22 @@ impl Callbacks {
     /// Settles a request if it is still open, after a look at its reply.
     pub(crate) fn settle(&self, request: u64, callback: Callback) {
         let callback = self.acceptable(callback);
+        self.decide(request, callback);
+    }
+
+    /// Decides what an open request comes to; whether it was open. In one step: whoever is second
+    /// finds it decided.
+    fn decide(&self, request: u64, callback: Callback) -> bool {
         let mut state = self.lock();
-        let Some(open) = state.remove(request) else { return };
+        let Some(open) = state.remove(request) else { return false };
         state.ready.push_back(Settled { request, callback, in_flight: open.in_flight });
         self.announce(state);
+        true
     }
 
     /// Settles a request with `cancelled` if it is still open; whether it was.
     pub(crate) fn cancel(&self, request: u64) -> bool {
-        let was_open = self.lock().open.contains_key(&request);
-        self.settle(request, Callback::Failed(RequestError::Cancelled));
-        was_open
+        self.decide(request, Callback::Failed(RequestError::Cancelled))
     }
 
     /// Runs what may settle a request, until it ends, the request is settled otherwise, or this
@@ -200,16 +205,13 @@ impl Callbacks {
     fn expire(&self) -> Option<Instant> {
         let now = Instant::now();
         loop {
-            let mut state = self.lock();
+            let state = self.lock();
             let (deadline, request) = state.deadlines.first().copied()?;
             if deadline > now {
                 return Some(deadline);
             }
-            if let Some(open) = state.remove(request) {
-                let callback = Callback::Failed(RequestError::TimedOut);
-                state.ready.push_back(Settled { request, callback, in_flight: open.in_flight });
-                self.announce(state);
-            }
+            drop(state);
+            self.decide(request, Callback::Failed(RequestError::TimedOut));
         }
     }
 

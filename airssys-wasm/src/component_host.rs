@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use airssys_message::Codec;
 use airssys_rt::{
-    ActorRef, ActorSystem, ChildSpec, Overflow, PrepareError, Prepared, RestartPolicy, StartError, Topic,
-    TopicPattern,
+    ActorRef, ActorSystem, ChildSpec, Overflow, PrepareError, Prepared, RestartPolicy, ShutdownReport,
+    StartError, Topic, TopicPattern,
 };
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::actor::{Blueprint, ComponentActor, Health, Recovery, ask_health};
 use crate::bindings::{self, RequestError, SendError};
+use crate::byte_budget::ByteBudget;
 use crate::capability::{Access, Capabilities, Denied, Subject};
 use crate::component::Component;
 use crate::dead_letters::DeadLetters;
@@ -21,6 +22,7 @@ use crate::host::{Identity, Links};
 use crate::limits::Limits;
 use crate::manifest::{HOST_NAME, Input};
 use crate::message::{Envelope, ReplyTo};
+use crate::pattern::{InvalidName, check_component_name};
 use crate::router::{Endpoint, Mode, Router, Sender};
 use crate::stats::{ComponentStats, ComponentSummary};
 
@@ -42,7 +44,8 @@ pub struct ComponentSpec {
     pub limits: Limits,
     /// Messages that the mailbox of an instance holds. Default: 1,024.
     pub capacity: usize,
-    /// What senders meet when a mailbox is full. Default: they wait.
+    /// What a publication meets when a mailbox is full: publishers wait, or its copy is lost to the
+    /// dead letters. Who sends is told `mailbox-full` in either case. Default: they wait.
     pub overflow: Overflow,
     /// When an instance that ended is restarted. Default: always.
     pub restart: RestartPolicy,
@@ -78,7 +81,21 @@ impl ComponentSpec {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// Its name cannot be had.
+    /// Its name is not one.
+    #[error("a component cannot be named `{name}`")]
+    InvalidName {
+        /// The name.
+        name: String,
+        /// Why not.
+        source: InvalidName,
+    },
+    /// Its name stands for another component, or for the program itself.
+    #[error("`{name}` is taken; give the component another name")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// An instance cannot be added.
     #[error("`{name}` cannot be added")]
     Prepare {
         /// The instance.
@@ -203,6 +220,7 @@ impl ComponentHost {
     /// # Errors
     /// [`SpawnError`] if its name is taken or a subscription is denied.
     pub fn prepare(&self, spec: ComponentSpec) -> Result<PreparedComponent, SpawnError> {
+        self.check_name(&spec.name)?;
         if spec.instances == 0 {
             return Err(SpawnError::NoInstances { name: spec.name });
         }
@@ -234,7 +252,12 @@ impl ComponentHost {
                 instance: Arc::from(instance.as_str()),
                 capabilities: Arc::clone(&capabilities),
             };
-            self.set_up(&spec, &sender, &seat.actor_ref(), &own)?;
+            if let Err(denied) = self.set_up(&spec, &sender, &seat.actor_ref(), &own) {
+                for (seat, _) in &seats {
+                    self.shared.router.unsubscribe_all(&seat.actor_ref());
+                }
+                return Err(denied);
+            }
             blueprints.push(Arc::new(self.blueprint(&spec, sender, &seat.actor_ref(), own)));
         }
         self.register(&spec.name, endpoint, &blueprints);
@@ -337,6 +360,14 @@ impl ComponentHost {
         components.iter().map(|(name, registered)| registered.endpoint.summary(name)).collect()
     }
 
+    /// Stops all components and actors, the last started first, within `deadline`. A guest that
+    /// still runs when nine tenths of it are over is ended, so that no guest holds its worker
+    /// longer. To be preferred to the actor system's own shutdown, which cannot do that.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        self.shared.router.end_at(std::time::Instant::now() + deadline.mul_f64(0.9));
+        self.shared.system.shutdown(deadline).await
+    }
+
     /// Asks each instance of a component how it is: its name, and the answer, or none if it ended
     /// before it answered. Empty if there is no such component. Cancel safe.
     pub async fn health(&self, component: &str) -> Vec<(String, Option<Health>)> {
@@ -358,6 +389,15 @@ impl ComponentHost {
         self.shared.components.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn check_name(&self, name: &str) -> Result<(), SpawnError> {
+        check_component_name(name)
+            .map_err(|source| SpawnError::InvalidName { name: name.to_owned(), source })?;
+        match name == HOST_NAME || self.components().contains_key(name) {
+            true => Err(SpawnError::NameTaken { name: name.to_owned() }),
+            false => Ok(()),
+        }
+    }
+
     fn endpoint(&self, spec: &ComponentSpec, members: Vec<ActorRef<Envelope>>) -> Arc<Endpoint> {
         let router = &self.shared.router;
         Arc::new(Endpoint {
@@ -365,6 +405,7 @@ impl ComponentHost {
             members,
             accepts: spec.accepts.iter().fold(0, |bits, codec| bits | codec.bit()),
             max_message_bytes: spec.limits.message_size_bytes as u64,
+            budget: ByteBudget::new(spec.limits.memory_bytes, spec.limits.message_size_bytes),
             waits: spec.overflow == Overflow::Wait,
             stats: Arc::new(ComponentStats::new()),
             dead_letters: Arc::clone(&router.dead_letters),
@@ -461,8 +502,9 @@ impl ComponentHost {
         loop {
             let route = router.resolve(outside, target)?;
             match router.send(outside, &route, mode, message.clone(), reply()) {
-                Err(SendError::MailboxFull) if route.endpoint.waits => {
+                Err(SendError::MailboxFull) => {
                     route.endpoint.least_loaded().room().await;
+                    route.endpoint.budget.room().await;
                 }
                 result => return result,
             }

@@ -119,12 +119,22 @@ pub struct CacheUse {
     pub misses: usize,
 }
 
-/// `$AIRSSYS_CACHE_DIR`, else `airssys` in the user's cache folder, if there is one.
+/// `$AIRSSYS_CACHE_DIR`, else `airssys` in the user's cache folder, if there can be one.
 fn default_cache_dir() -> Option<PathBuf> {
-    let own = std::env::var_os("AIRSSYS_CACHE_DIR").filter(|dir| !dir.is_empty());
-    let user = || std::env::var_os("XDG_CACHE_HOME").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    own.map(PathBuf::from).or_else(|| user().or_else(home).map(|dir| dir.join("airssys")))
+    let set = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
+    if let Some(chosen) = set("AIRSSYS_CACHE_DIR") {
+        return Some(chosen);
+    }
+    let users = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let folder = users?.join("airssys");
+    match std::fs::create_dir_all(&folder) {
+        Ok(()) => Some(folder),
+        Err(error) => {
+            let folder = folder.display();
+            tracing::warn!("compiled components are not kept, as {folder} cannot be made: {error}");
+            None
+        }
+    }
 }
 
 fn open_cache(folder: PathBuf) -> Result<Cache, EngineError> {

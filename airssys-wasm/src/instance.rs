@@ -14,6 +14,7 @@ use crate::component::Component;
 use crate::engine::EPOCH_TICK;
 use crate::host::GuestContext;
 use crate::limits::Limits;
+use crate::message::cut;
 use crate::meter::Meter;
 
 /// How a component's exports are called.
@@ -77,6 +78,9 @@ pub enum GuestFailure {
         /// How much it may have: bytes, or elements of a table.
         limit_bytes: usize,
     },
+    /// The app's shutdown did not wait for the guest any longer.
+    #[error("was ended: its app is shutting down")]
+    Ended,
     /// The guest ended itself through WASI.
     #[error("called exit")]
     Exited,
@@ -96,6 +100,14 @@ pub enum GuestFailure {
 #[error("out of time")]
 struct OutOfTime;
 
+/// Raised in a guest that runs when its app's shutdown is over.
+#[derive(Debug, thiserror::Error)]
+#[error("ended")]
+struct Ended;
+
+/// How often a guest that holds its worker is looked at, in ticks.
+const LOOK_TICKS: u64 = 10;
+
 impl Instance {
     /// Makes a new store with the component in it. No code of the component's handlers runs yet.
     pub(crate) async fn new(
@@ -107,10 +119,10 @@ impl Instance {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let limiter = Limiter::new(limits);
+        let meter = Arc::clone(&guest.meter);
         let state = InstanceState { guest, wasi, table, limiter };
         let mut store = Store::new(component.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        let meter = Meter::new(limits.execution_time);
         arm(&mut store, component.entry, Arc::clone(&meter));
         let instantiated = match component.entry {
             Entry::Direct => meter.stretch(|| component.pre.instantiate(&mut store)),
@@ -132,12 +144,16 @@ impl Instance {
     /// Gives the next message the whole limit on execution time.
     pub(crate) fn new_message(&mut self) {
         self.meter.reset();
+        let state = self.store.data_mut();
+        // What the guest has survived is no reason of a later failure.
+        state.limiter.refused = None;
+        drop(state.guest.take_panic());
     }
 
     pub(crate) async fn initialize(&mut self, config: Vec<(String, String)>) -> Result<(), GuestFailure> {
         let index = self.component.exports.initialize;
         let (answer,): (Result<(), String>,) = self.call_by_index(index, (config,)).await?;
-        answer.map_err(|message| GuestFailure::StartRefused { message })
+        answer.map_err(|message| GuestFailure::StartRefused { message: cut(message) })
     }
 
     pub(crate) async fn health(&mut self) -> Result<HealthStatus, GuestFailure> {
@@ -176,7 +192,7 @@ impl Instance {
     {
         let result = match self.entry {
             Entry::Direct => {
-                self.store.set_epoch_deadline(ticks(self.meter.remaining()));
+                self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(LOOK_TICKS));
                 let store = &mut self.store;
                 self.meter.stretch(|| function.call(store, params))
             }
@@ -194,9 +210,10 @@ impl Instance {
 /// every tick.
 fn arm(store: &mut Store<InstanceState>, entry: Entry, meter: Arc<Meter>) {
     store.set_epoch_deadline(ticks(meter.limit()));
-    store.epoch_deadline_callback(move |_| match (meter.left(), entry) {
+    store.epoch_deadline_callback(move |store| match (meter.left(), entry) {
+        _ if store.data().guest.router.has_ended() => Err(wasmtime::Error::from(Ended)),
         (None, _) => Err(wasmtime::Error::from(OutOfTime)),
-        (Some(left), Entry::Direct) => Ok(UpdateDeadline::Continue(ticks(left))),
+        (Some(left), Entry::Direct) => Ok(UpdateDeadline::Continue(ticks(left).min(LOOK_TICKS))),
         (Some(_), Entry::Fiber) => Ok(UpdateDeadline::Yield(1)),
     });
 }
@@ -223,8 +240,11 @@ fn failure(error: wasmtime::Error, store: &mut Store<InstanceState>, meter: &Met
     if error.is::<OutOfTime>() {
         return GuestFailure::OutOfTime { limit: meter.limit() };
     }
+    if error.is::<Ended>() {
+        return GuestFailure::Ended;
+    }
     if let Some(message) = state.guest.take_panic() {
-        return GuestFailure::Panicked { message };
+        return GuestFailure::Panicked { message: cut(message) };
     }
     if let Some((what, limit_bytes)) = state.limiter.refused {
         return GuestFailure::OutOfMemory { what, limit_bytes };
@@ -234,7 +254,7 @@ fn failure(error: wasmtime::Error, store: &mut Store<InstanceState>, meter: &Met
     }
     match error.downcast_ref::<Trap>() {
         Some(trap) => GuestFailure::Trapped { trap: trap.to_string() },
-        None => GuestFailure::Trapped { trap: format!("{error:#}") },
+        None => GuestFailure::Trapped { trap: cut(format!("{error:#}")) },
     }
 }
 
@@ -249,13 +269,14 @@ struct Limiter {
     memory_bytes: usize,
     table_elements: usize,
     used_bytes: usize,
+    used_elements: usize,
     refused: Option<(&'static str, usize)>,
 }
 
 impl Limiter {
     fn new(limits: &Limits) -> Limiter {
         let (memory_bytes, table_elements) = (limits.memory_bytes, limits.table_elements);
-        Limiter { memory_bytes, table_elements, used_bytes: 0, refused: None }
+        Limiter { memory_bytes, table_elements, used_bytes: 0, used_elements: 0, refused: None }
     }
 }
 
@@ -276,16 +297,19 @@ impl ResourceLimiter for Limiter {
         Ok(true)
     }
 
+    /// The limit is on all tables of the instance together.
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _max: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let allowed = desired <= self.table_elements;
-        if !allowed {
+        let used = self.used_elements + desired.saturating_sub(current);
+        if used > self.table_elements {
             self.refused = Some(("table_elements", self.table_elements));
+            return Ok(false);
         }
-        Ok(allowed)
+        self.used_elements = used;
+        Ok(true)
     }
 }

@@ -15,6 +15,7 @@ pub mod scaffold;
 
 mod actor;
 mod bindings;
+mod byte_budget;
 mod callbacks;
 mod component;
 mod component_host;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::bindings::{Callback, Completion, RequestError};
+use crate::byte_budget::HeldBytes;
 use crate::callbacks::Callbacks;
 use crate::dead_letters::DeadLetterReason;
 use crate::in_flight::InFlight;
@@ -25,11 +26,13 @@ pub struct Envelope {
     reply: Option<ReplyTo>,
     /// Held until the message has ended and whatever waits for it has been told.
     _in_flight: InFlight,
+    /// Its share of the receiver's budget; given back when a handler has it.
+    held: Option<HeldBytes>,
     delivered: bool,
     ended: bool,
 }
 
-/// Longest reason of a rejection that is kept and handed on, in bytes.
+/// Longest text of a guest's that is kept as a reason and handed on, in bytes.
 const MAX_REASON_BYTES: usize = 1 << 10;
 
 /// Who waits for a reply.
@@ -50,7 +53,12 @@ pub(crate) struct Draft {
 
 impl Envelope {
     /// Accepts a message for a receiver: from here on it is the receiver's to account for.
-    pub(crate) fn accept(draft: Draft, receiver: &Arc<Endpoint>, reply: Option<ReplyTo>) -> Envelope {
+    pub(crate) fn accept(
+        draft: Draft,
+        held: HeldBytes,
+        receiver: &Arc<Endpoint>,
+        reply: Option<ReplyTo>,
+    ) -> Envelope {
         receiver.stats.received();
         let Draft { body, sender, topic } = draft;
         let in_flight = receiver.in_flight.begin();
@@ -64,6 +72,7 @@ impl Envelope {
             receiver,
             reply,
             _in_flight: in_flight,
+            held: Some(held),
             delivered: false,
             ended: false,
         }
@@ -72,6 +81,7 @@ impl Envelope {
     /// Notes that a handler has it now.
     pub(crate) fn delivered(&mut self) {
         self.delivered = true;
+        self.held = None;
     }
 
     pub(crate) fn wants_reply(&self) -> bool {
@@ -89,8 +99,8 @@ impl Envelope {
         match how {
             Completion::Done => self.finish(Callback::Reply(Vec::new()), took),
             Completion::Reply(body) => self.finish(Callback::Reply(body), took),
-            Completion::Rejected(mut reason) => {
-                cut(&mut reason);
+            Completion::Rejected(reason) => {
+                let reason = cut(reason);
                 self.dead_letter(DeadLetterReason::Rejected(reason.clone()));
                 self.answer(Callback::Failed(RequestError::Rejected(reason)));
             }
@@ -143,10 +153,11 @@ impl Drop for Envelope {
     }
 }
 
-/// Cuts a reason that is too long, at the end of a character, and marks the cut.
-fn cut(reason: &mut String) {
-    if reason.len() > MAX_REASON_BYTES {
-        reason.truncate(reason.floor_char_boundary(MAX_REASON_BYTES));
-        reason.push('…');
+/// Cuts a guest's text that is too long, at the end of a character, and marks the cut.
+pub(crate) fn cut(mut text: String) -> String {
+    if text.len() > MAX_REASON_BYTES {
+        text.truncate(text.floor_char_boundary(MAX_REASON_BYTES));
+        text.push('…');
     }
+    text
 }

@@ -52,7 +52,18 @@ impl Meter {
         let began = self.now_ns();
         self.resumed_ns.store(began, Ordering::Relaxed);
         let result = run();
-        self.spent_ns.fetch_add(self.now_ns() - began, Ordering::Relaxed);
+        // Later than it began, if there were pauses.
+        let resumed = self.resumed_ns.load(Ordering::Relaxed);
+        self.spent_ns.fetch_add(self.now_ns().saturating_sub(resumed), Ordering::Relaxed);
+        result
+    }
+
+    /// Does something for the guest that can be held up, such as writing to the log: it is not the
+    /// guest's time.
+    pub(crate) fn pause<R>(&self, run: impl FnOnce() -> R) -> R {
+        let began = self.now_ns();
+        let result = run();
+        self.resumed_ns.fetch_add(self.now_ns() - began, Ordering::Relaxed);
         result
     }
 

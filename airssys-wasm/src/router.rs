@@ -1,16 +1,19 @@
 //! From a name or a topic to mailboxes: every message of an app passes here.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use airssys_message::Codec;
 use airssys_rt::{
-    ActorRef, MessageBroker, Reservation, ReserveError, SkipReason, Subscriber, Topic, TopicPattern,
+    ActorRef, MessageBroker, Permit, Reservation, ReserveError, SkipReason, Subscriber, Topic, TopicPattern,
 };
 use bytes::Bytes;
 use dashmap::DashMap;
+use smallvec::SmallVec;
 
 use crate::bindings::{SendError, SizeLimit};
+use crate::byte_budget::{ByteBudget, HeldBytes};
 use crate::capability::{Access, Capabilities, Denied, Subject, decide};
 use crate::dead_letters::{DeadLetterReason, DeadLetters};
 use crate::in_flight::InFlightCount;
@@ -27,7 +30,9 @@ pub(crate) struct Endpoint {
     pub(crate) accepts: u32,
     /// The largest message it takes, in bytes.
     pub(crate) max_message_bytes: u64,
-    /// Whether a full mailbox makes senders wait, rather than lose a publication.
+    /// How many bytes may wait in its mailboxes.
+    pub(crate) budget: Arc<ByteBudget>,
+    /// Whether a full mailbox makes publishers wait, rather than lose its copy.
     pub(crate) waits: bool,
     pub(crate) stats: Arc<ComponentStats>,
     pub(crate) dead_letters: Arc<DeadLetters>,
@@ -46,12 +51,23 @@ pub(crate) struct Sender {
 #[derive(Clone)]
 pub(crate) struct Route {
     pub(crate) endpoint: Arc<Endpoint>,
+    /// The name that was resolved: a component's, or an instance's.
+    name: Arc<str>,
     may_send: bool,
     may_request: bool,
     generation: u64,
 }
 
 type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
+
+/// Room for a publication at one who is to get it.
+type Place<'s> = (&'s Arc<Endpoint>, Permit<Envelope>, HeldBytes);
+
+/// Room for a publication at all who are to get it, and those who are not.
+struct Room<'s> {
+    places: SmallVec<[Place<'s>; 8]>,
+    skipped: SmallVec<[(&'s Subscribed, SkipReason); 2]>,
+}
 
 /// From a name or a topic to mailboxes.
 #[derive(Default)]
@@ -60,6 +76,8 @@ pub(crate) struct Router {
     broker: MessageBroker<Envelope, Arc<Endpoint>>,
     /// Counts the changes of the directory: routes that were made before one are made anew.
     generation: AtomicU64,
+    /// When guests that still run are ended, because the shutdown does not wait for them.
+    end_at: OnceLock<Instant>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) in_flight: InFlightCount,
 }
@@ -83,6 +101,16 @@ impl Sender {
 }
 
 impl Router {
+    /// Has every guest ended that still runs at this time. Only the first call counts.
+    pub(crate) fn end_at(&self, time: Instant) {
+        self.end_at.get_or_init(|| time);
+    }
+
+    /// Whether guests that still run are to be ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end_at.get().is_some_and(|time| Instant::now() >= *time)
+    }
+
     /// Adds a target, or replaces the one with this name.
     pub(crate) fn add(&self, name: &str, endpoint: Arc<Endpoint>) {
         self.directory.insert(Arc::from(name), endpoint);
@@ -112,7 +140,7 @@ impl Router {
         }
         let found = self.directory.get(name).map(|entry| Arc::clone(entry.value()));
         let endpoint = found.ok_or(SendError::UnknownTarget)?;
-        Ok(Route { endpoint, may_send, may_request, generation })
+        Ok(Route { endpoint, name: Arc::from(name), may_send, may_request, generation })
     }
 
     /// Puts a message into a mailbox of the route's target.
@@ -126,8 +154,8 @@ impl Router {
     ) -> Result<(), SendError> {
         let endpoint = &route.endpoint;
         let (allowed, access) = match mode {
-            Mode::Send => (route.may_send, Access::Send { to: &endpoint.name }),
-            Mode::Request => (route.may_request, Access::Request { to: &endpoint.name }),
+            Mode::Send => (route.may_send, Access::Send { to: &route.name }),
+            Mode::Request => (route.may_request, Access::Request { to: &route.name }),
         };
         if !allowed {
             let _recorded = from.allows(&access);
@@ -138,9 +166,10 @@ impl Router {
             ReserveError::Full => endpoint.full(),
             _ => endpoint.refuse("target-stopped", SendError::TargetStopped),
         })?;
+        let held = endpoint.budget.take(body.len()).ok_or_else(|| endpoint.full())?;
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None };
         // A mailbox that has closed in between: the envelope accounts for itself when dropped.
-        drop(permit.send(Envelope::accept(draft, endpoint, reply)));
+        drop(permit.send(Envelope::accept(draft, held, endpoint, reply)));
         Ok(())
     }
 
@@ -162,35 +191,62 @@ impl Router {
         let name: Arc<str> = Arc::from(topic.as_str());
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name) };
         let subscribers = self.broker.matching(topic);
-        let is_full = |actor: &ActorRef<Envelope>| actor.depth() >= actor.capacity();
-        let own_and_full = |s: &Subscribed| myself.is_some_and(|me| me.id() == s.actor.id() && is_full(me));
-        let accepts = |s: &Subscribed| s.tag.accepts_message(&draft.body).is_ok() && !own_and_full(s);
-        let reserved = Reservation::new(&subscribers, accepts).map_err(|subscriber| subscriber.tag.full())?;
-        for (subscriber, reason) in &reserved.skipped {
+        let room = self.reserve(&subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
+        for (subscriber, reason) in &room.skipped {
             match reason {
                 SkipReason::Closed => drop(self.broker.unsubscribe_all(subscriber.actor.id())),
                 _ => subscriber.tag.skip(&draft),
             }
         }
         let mut delivered = 0;
-        for (subscriber, permit) in reserved.places {
-            let envelope = Envelope::accept(draft.clone(), &subscriber.tag, None);
+        for (endpoint, permit, held) in room.places {
+            let envelope = Envelope::accept(draft.clone(), held, endpoint, None);
             // One whose mailbox has closed in between accounts for itself when it is dropped.
             delivered += u32::from(permit.send(envelope).is_ok());
         }
         Ok(delivered)
     }
 
-    /// The first subscriber of the topic, other than the publisher, that waits for room and has none.
+    /// Takes room from every subscriber that is to get a publication. The error is the first that
+    /// waits for room and has none, other than the publisher itself.
+    fn reserve<'s>(
+        &self,
+        subscribers: &'s [Subscribed],
+        body: &[u8],
+        myself: Option<&ActorRef<Envelope>>,
+    ) -> Result<Room<'s>, &'s Subscribed> {
+        let is_own = |s: &Subscribed| myself.is_some_and(|myself| myself.id() == s.actor.id());
+        let accepts = |s: &Subscribed| s.tag.accepts_message(body).is_ok();
+        let reserved = match Reservation::new(subscribers, accepts) {
+            Err(full) if is_own(full) => Reservation::new(subscribers, |s| accepts(s) && !is_own(s))?,
+            reserved => reserved?,
+        };
+        let mut room = Room { places: SmallVec::new(), skipped: reserved.skipped };
+        for (subscriber, permit) in reserved.places {
+            match subscriber.tag.budget.take(body.len()) {
+                Some(held) => room.places.push((&subscriber.tag, permit, held)),
+                None if subscriber.tag.waits && !is_own(subscriber) => return Err(subscriber),
+                None => room.skipped.push((subscriber, SkipReason::Full)),
+            }
+        }
+        Ok(room)
+    }
+
+    /// The first subscriber of the topic, other than the publisher, that waits for room for the
+    /// largest message it takes and has none.
     pub(crate) fn full_subscriber(
         &self,
         topic: &Topic,
         myself: &ActorRef<Envelope>,
-    ) -> Option<ActorRef<Envelope>> {
+    ) -> Option<(ActorRef<Envelope>, Arc<ByteBudget>)> {
+        let has_room = |s: &Subscribed| {
+            let bytes = usize::try_from(s.tag.max_message_bytes).unwrap_or(usize::MAX);
+            s.tag.budget.take(bytes).is_some() && !matches!(s.actor.try_reserve(), Err(ReserveError::Full))
+        };
         let subscribers = self.broker.matching(topic);
-        Reservation::new(&subscribers, |subscriber| subscriber.actor.id() != myself.id())
-            .err()
-            .map(|subscriber| subscriber.actor.clone())
+        let others = subscribers.into_iter().filter(|s| s.actor.id() != myself.id() && s.tag.waits);
+        let full = others.into_iter().find(|subscriber| !has_room(subscriber));
+        full.map(|subscriber| (subscriber.actor, Arc::clone(&subscriber.tag.budget)))
     }
 
     /// Decides about a topic that a sender wants to publish on.
@@ -257,12 +313,9 @@ impl Endpoint {
         best
     }
 
-    /// A mailbox without room: the sender waits, or it is refused.
+    /// A mailbox without room. Not counted among the refusals: the sender can come again.
     fn full(&self) -> SendError {
         self.stats.mailbox_full();
-        if !self.waits {
-            self.stats.refused("mailbox-full");
-        }
         SendError::MailboxFull
     }
 
@@ -271,6 +324,7 @@ impl Endpoint {
         Endpoint {
             name: Arc::clone(&self.name),
             members: vec![member],
+            budget: Arc::clone(&self.budget),
             stats: Arc::clone(&self.stats),
             dead_letters: Arc::clone(&self.dead_letters),
             in_flight: self.in_flight.clone(),

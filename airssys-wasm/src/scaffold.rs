@@ -14,6 +14,52 @@ const FILES: [(&str, &str); 5] = [
     (".gitignore", "target/\n"),
 ];
 
+/// Names that cargo refuses for a crate, or that its dependencies have.
+const RESERVED: [&str; 42] = [
+    "abstract",
+    "airssys-sdk",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "proc-macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "serde",
+    "static",
+    "std",
+    "super",
+    "test",
+];
+
 /// Why a new component was not made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -26,8 +72,8 @@ pub enum ScaffoldError {
         /// Why not.
         source: InvalidName,
     },
-    /// The folder's name stands for something else.
-    #[error("`{name}` cannot be a component's name: it stands for the world outside an app")]
+    /// The name stands for something else.
+    #[error("`{name}` is a name of Rust's, of the SDK's or of the host's; give the folder another")]
     Reserved {
         /// The folder's name.
         name: String,
@@ -66,7 +112,7 @@ pub fn own_sdk() -> PathBuf {
 pub fn make(folder: &Path, sdk: &Path) -> Result<(), ScaffoldError> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     check_component_name(&name).map_err(|source| ScaffoldError::Name { name: name.clone(), source })?;
-    if name == HOST_NAME {
+    if RESERVED.contains(&name.as_str()) || name == HOST_NAME {
         return Err(ScaffoldError::Reserved { name });
     }
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
@@ -76,10 +122,15 @@ pub fn make(folder: &Path, sdk: &Path) -> Result<(), ScaffoldError> {
     let sdk = found.ok_or_else(|| ScaffoldError::NoSdk { folder: sdk.to_owned() })?;
     for (file, text) in FILES {
         let path = folder.join(file);
-        let text = text.replace("{name}", &name).replace("{sdk}", &sdk.to_string_lossy());
+        let text = text.replace("{name}", &name).replace("{sdk}", &toml_string(&sdk));
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let written = made.and_then(|()| std::fs::write(&path, text));
         written.map_err(|source| ScaffoldError::Write { path, source })?;
     }
     Ok(())
+}
+
+/// A path as a string of TOML's.
+fn toml_string(path: &Path) -> String {
+    toml::Value::from(path.to_string_lossy().as_ref()).to_string()
 }

@@ -22,6 +22,8 @@ pub(super) struct Inner<M> {
     next_ticket: u64,
     receiver: Option<Waker>,
     stop: Option<StopRequest>,
+    /// It was to end for good: whatever its end is like, there is no next incarnation.
+    terminated: bool,
     signalled: bool,
     accepted: u64,
     dropped: u64,
@@ -40,6 +42,7 @@ impl<M> Inner<M> {
             next_ticket: 0,
             receiver: None,
             stop: None,
+            terminated: false,
             signalled: false,
             accepted: 0,
             dropped: 0,
@@ -185,7 +188,12 @@ impl<M> Inner<M> {
         self.serve(wakers);
     }
 
+    pub(super) fn terminated(&self) -> bool {
+        self.terminated
+    }
+
     pub(super) fn request_stop(&mut self, request: StopRequest, wakers: &mut Wakers) {
+        self.terminated |= request == StopRequest::Shutdown;
         self.stop = self.stop.max(Some(request));
         wakers.extend(self.receiver.take());
     }

@@ -202,8 +202,8 @@ impl SupervisorNode {
         let within = self.config.within_duration;
         let entry = self.children.get_mut(&child)?;
         entry.task = None;
-        if !entry.place.cell.started() {
-            // Whoever starts it learns why it did not, and decides.
+        if !entry.place.cell.started() || entry.place.cell.terminated() {
+            // Whoever starts it learns why it did not, and decides; whoever ended it has decided.
             self.retire(child, reason);
             return None;
         }

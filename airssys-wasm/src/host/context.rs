@@ -10,6 +10,7 @@ use crate::bindings::Completion;
 use crate::callbacks::Callbacks;
 use crate::limits::Limits;
 use crate::message::Envelope;
+use crate::meter::Meter;
 use crate::router::{Endpoint, Route, Router, Sender};
 
 /// Who an instance is.
@@ -31,6 +32,7 @@ pub(crate) struct GuestContext {
     pub(crate) callbacks: Arc<Callbacks>,
     pub(crate) routes: Handles<Route>,
     pub(crate) topics: Handles<Topic>,
+    pub(crate) meter: Arc<Meter>,
     pub(crate) current: Option<Current>,
     pub(crate) stop_requested: bool,
     panic: Option<String>,
@@ -91,7 +93,12 @@ pub(crate) struct Links {
 }
 
 impl GuestContext {
-    pub(crate) fn new(links: &Links, incarnation: u64, callbacks: Arc<Callbacks>) -> GuestContext {
+    pub(crate) fn new(
+        links: &Links,
+        incarnation: u64,
+        callbacks: Arc<Callbacks>,
+        meter: Arc<Meter>,
+    ) -> GuestContext {
         GuestContext {
             identity: Arc::clone(&links.identity),
             incarnation,
@@ -103,6 +110,7 @@ impl GuestContext {
             callbacks,
             routes: Handles::default(),
             topics: Handles::default(),
+            meter,
             current: None,
             stop_requested: false,
             panic: None,

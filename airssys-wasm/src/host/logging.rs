@@ -15,7 +15,7 @@ pub(crate) use target;
 
 impl Host for GuestContext {
     fn log(&mut self, level: Level, message: String) {
-        write(self, level, &message);
+        self.meter.pause(|| write(self, level, &message));
     }
 
     fn enabled(&mut self, level: Level) -> bool {

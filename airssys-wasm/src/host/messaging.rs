@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::GuestContext;
 use crate::bindings::messaging::{CompleteError, Host, MessageInfo};
 use crate::bindings::{Callback, Completion, RequestError, SendError};
+use crate::byte_budget::ByteBudget;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_instance_name;
 use crate::router::{Mode, Route};
@@ -59,7 +60,8 @@ impl Host for GuestContext {
     fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
         let route = self.route(to)?;
         let request = self.open(timeout_ms)?;
-        self.wait_for(request, Some(route.endpoint.least_loaded().clone()));
+        let endpoint = &route.endpoint;
+        self.wait_for(request, Some((endpoint.least_loaded().clone(), Arc::clone(&endpoint.budget))));
         Ok(request)
     }
 
@@ -135,11 +137,12 @@ impl GuestContext {
     }
 
     /// Settles a wait when the mailbox has room; at once if there is none to wait for.
-    fn wait_for(&self, request: u64, mailbox: Option<ActorRef<Envelope>>) {
+    fn wait_for(&self, request: u64, mailbox: Option<(ActorRef<Envelope>, Arc<ByteBudget>)>) {
         let callbacks = Arc::clone(&self.callbacks);
-        let Some(mailbox) = mailbox else { return callbacks.settle(request, Callback::Ready) };
+        let Some((mailbox, budget)) = mailbox else { return callbacks.settle(request, Callback::Ready) };
         self.callbacks.run(request, async move {
             mailbox.room().await;
+            budget.room().await;
             let callback = match mailbox.is_closed() {
                 true => Callback::Failed(RequestError::TargetStopped),
                 false => Callback::Ready,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use wasmtime_wasi::WasiCtx;
 
 use crate::manifest::Input;
+use crate::meter::Meter;
 
 use stdio::{LogStream, StdinSource};
 
@@ -55,12 +56,20 @@ pub(crate) fn can_wait(interface: &str, function: &str) -> bool {
 }
 
 /// The WASI of one incarnation.
-pub(crate) fn context(instance: &Arc<str>, input: Option<&Input>) -> std::io::Result<WasiCtx> {
+pub(crate) async fn context(
+    instance: &Arc<str>,
+    meter: &Arc<Meter>,
+    input: Option<&Input>,
+) -> std::io::Result<WasiCtx> {
+    let stdin = match input {
+        Some(input) => Some(StdinSource::open(input).await?),
+        None => None,
+    };
     let mut wasi = WasiCtx::builder();
-    wasi.stdout(LogStream::new(Arc::clone(instance), tracing::Level::INFO));
-    wasi.stderr(LogStream::new(Arc::clone(instance), tracing::Level::WARN));
-    if let Some(input) = input {
-        wasi.stdin(StdinSource::open(input)?);
+    wasi.stdout(LogStream::new(Arc::clone(instance), Arc::clone(meter), tracing::Level::INFO));
+    wasi.stderr(LogStream::new(Arc::clone(instance), Arc::clone(meter), tracing::Level::WARN));
+    if let Some(stdin) = stdin {
+        wasi.stdin(stdin);
     }
     Ok(wasi.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false).build())
 }

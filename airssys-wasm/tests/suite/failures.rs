@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use airssys_rt::{RestartPolicy, RestartStrategy, SupervisorConfig};
-use airssys_wasm::ComponentSpec;
+use airssys_wasm::{ComponentSpec, Limits};
 
 use crate::support::*;
 
@@ -133,6 +133,52 @@ async fn a_shutdown_is_over_in_time_whatever_the_guests_do() {
     assert!(report.stopped.contains(&"good".to_owned()), "{report:?}");
     host.drained().await;
     assert_eq!(host.reasons(), ["the receiver was ended while it handled the message"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_shutdown_does_not_wait_for_a_guest_that_holds_the_only_worker() {
+    let host = host();
+    let limits = Limits { execution_time: Duration::from_secs(600), ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..trusted("spins") }).await.unwrap();
+    host.tell("spins", Command::Spin).await;
+    while host.actors("spins")[0].depth() > 0 {
+        std::thread::yield_now();
+    }
+    let stopped = host.shutdown(Duration::from_millis(300)).await;
+    assert!(stopped.stopped.len() + stopped.late.len() == 1, "{stopped:?}");
+    host.drained().await;
+    assert_eq!(host.reasons(), ["the receiver was ended while it handled the message"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_component_that_is_busy_with_its_callbacks_can_be_stopped() {
+    let host = host();
+    host.spawn(trusted("busy")).await.unwrap();
+    host.spawn(trusted("other")).await.unwrap();
+    host.tell("busy", Command::CancelForever { to: "other".to_owned() }).await;
+    assert_eq!(host.ask("other", Command::Echo("here".to_owned())).await.unwrap(), "here");
+    host.shutdown(Duration::from_millis(500)).await;
+}
+
+#[tokio::test]
+async fn a_component_that_fails_while_it_stops_can_be_retired() {
+    let host = host();
+    host.spawn(ComponentSpec { config: vec![setting("panic-on-shutdown", "yes")], ..trusted("probe") })
+        .await
+        .unwrap();
+    assert!(tokio::time::timeout(SOON, host.retire("probe")).await.unwrap());
+    host.spawn(trusted("probe")).await.unwrap();
+    assert_eq!(host.ask("probe", Command::Identity).await.unwrap(), "test probe 0");
+}
+
+#[tokio::test]
+async fn a_reason_is_that_of_the_failure_and_not_of_an_earlier_one() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    assert_eq!(host.ask("probe", Command::TryAllocate(65)).await.unwrap(), "refused");
+    host.tell("probe", Command::Exit).await;
+    host.drained().await;
+    assert_eq!(host.reasons(), ["failed: called exit"]);
 }
 
 #[tokio::test]

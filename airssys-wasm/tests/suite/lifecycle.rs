@@ -93,7 +93,17 @@ async fn names_are_had_once() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     let error = host.spawn(trusted("probe")).await.unwrap_err();
-    assert!(matches!(error, SpawnError::Prepare { .. }), "{error:?}");
+    assert!(matches!(error, SpawnError::NameTaken { .. }), "{error:?}");
+    let pool = ComponentSpec { instances: 3, ..trusted("pool") };
+    host.spawn(pool).await.unwrap();
+    for (name, taken) in [("pool", true), ("host", true), ("Pool", false), ("pool/1", false), ("a b", false)]
+    {
+        match host.spawn(trusted(name)).await.unwrap_err() {
+            SpawnError::NameTaken { .. } => assert!(taken, "{name}"),
+            SpawnError::InvalidName { .. } => assert!(!taken, "{name}"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
     let none = ComponentSpec { instances: 0, ..trusted("none") };
     assert!(matches!(host.spawn(none).await, Err(SpawnError::NoInstances { .. })));
     // The first is as it was.

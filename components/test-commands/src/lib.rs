@@ -39,6 +39,10 @@ pub enum Command {
     Recurse,
     /// Allocate this many MiB, and keep them.
     Allocate(usize),
+    /// Try to allocate this many MiB; reply with whether that was refused.
+    TryAllocate(usize),
+    /// Without end, send a request and give it up: each brings a callback.
+    CancelForever { to: String },
     /// Await something that never happens.
     Stall,
     /// Stop the component.

@@ -1,7 +1,7 @@
 //! Messages to other components.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -54,9 +54,18 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             }
             Ok("worked".to_owned())
         }
+        Command::CancelForever { to } => loop {
+            poll_once(pin!(context.request::<Answer>(&to, &Command::Tally(String::new())))).await;
+            // The callback of the request that was given up polls this handler again.
+            let mut waited = false;
+            poll_fn(|_| match std::mem::replace(&mut waited, true) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
+        },
         Command::AskAndPanic { to, command } => {
-            let mut asked = pin!(context.request::<Answer>(&to, &*command));
-            let answered = poll_fn(|waker| Poll::Ready(asked.as_mut().poll(waker).is_ready())).await;
+            let answered = poll_once(pin!(context.request::<Answer>(&to, &*command))).await;
             panic!("asked; answered already: {answered}");
         }
         Command::Subscribe(pattern) => {
@@ -67,6 +76,11 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
         Command::ResolveMany(count) => resolve_many(context, count),
         other => Err(format!("{other:?} is not for this component")),
     })
+}
+
+/// Lets a future begin; whether it has ended at once.
+async fn poll_once(mut future: Pin<&mut impl Future>) -> bool {
+    poll_fn(|waker| Poll::Ready(future.as_mut().poll(waker).is_ready())).await
 }
 
 /// The codec with this name.

@@ -10,6 +10,7 @@ struct Probe {
     notes: Vec<String>,
     health: Health,
     shutdown_note: Option<String>,
+    panics_on_shutdown: bool,
     kept: Vec<Vec<u8>>,
 }
 
@@ -30,7 +31,8 @@ impl Component for Probe {
             _ => Health::Healthy,
         };
         let shutdown_note = config.get("shutdown-note").map(str::to_owned);
-        Ok(Probe { notes: Vec::new(), health, shutdown_note, kept: Vec::new() })
+        let panics_on_shutdown = config.get("panic-on-shutdown").is_some();
+        Ok(Probe { notes: Vec::new(), health, shutdown_note, panics_on_shutdown, kept: Vec::new() })
     }
 
     async fn handle(&mut self, message: Message, context: &Context) -> Result<Reply, Rejection> {
@@ -57,6 +59,11 @@ impl Component for Probe {
             Command::Allocate(mib) => {
                 self.kept.push(vec![1; mib << 20]);
                 Ok(format!("{} kept", self.kept.len()))
+            }
+            Command::TryAllocate(mib) => {
+                let mut bytes: Vec<u8> = Vec::new();
+                let refused = bytes.try_reserve_exact(mib << 20).is_err();
+                Ok(if refused { "refused" } else { "allocated" }.to_owned())
             }
             Command::Stop => {
                 context.stop();
@@ -89,6 +96,9 @@ impl Component for Probe {
     fn shutdown(&mut self) {
         if let Some(note) = &self.shutdown_note {
             log::info!("{note}");
+        }
+        if self.panics_on_shutdown {
+            panic!("while it stops");
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Standard input, output and error of a component.
 
-use std::fs::File;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -13,6 +12,7 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamResult};
 
 use crate::host::logging::target;
 use crate::manifest::Input;
+use crate::meter::Meter;
 
 /// Longest line that is collected of what a component writes to its standard output.
 const MAX_LINE_BYTES: usize = 8 << 10;
@@ -24,14 +24,11 @@ pub(super) enum StdinSource {
 }
 
 impl StdinSource {
-    pub(super) fn open(input: &Input) -> std::io::Result<StdinSource> {
+    /// Opens an input. Does not hold up a worker, however long that takes.
+    pub(super) async fn open(input: &Input) -> std::io::Result<StdinSource> {
         match input {
             Input::File(path) => {
-                let opened = File::open(path).map_err(|error| {
-                    let text = format!("the input {} cannot be opened: {error}", path.display());
-                    std::io::Error::new(error.kind(), text)
-                });
-                let file = tokio::fs::File::from_std(opened?);
+                let file = tokio::fs::File::open(path).await?;
                 Ok(StdinSource::File(Arc::new(Mutex::new(file))))
             }
             Input::Program => Ok(StdinSource::Program(tokio::io::stdin())),
@@ -81,20 +78,21 @@ impl AsyncRead for SharedFile {
 #[derive(Clone)]
 pub(super) struct LogStream {
     instance: Arc<str>,
+    meter: Arc<Meter>,
     level: Level,
     line: Arc<Mutex<Vec<u8>>>,
 }
 
 impl LogStream {
-    pub(super) fn new(instance: Arc<str>, level: Level) -> LogStream {
-        LogStream { instance, level, line: Arc::default() }
+    pub(super) fn new(instance: Arc<str>, meter: Arc<Meter>, level: Level) -> LogStream {
+        LogStream { instance, meter, level, line: Arc::default() }
     }
 
     fn take(&self, mut bytes: &[u8]) {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             append(&mut line, &bytes[..end]);
-            self.log(&line);
+            self.meter.pause(|| self.log(&line));
             line.clear();
             bytes = &bytes[end + 1..];
         }

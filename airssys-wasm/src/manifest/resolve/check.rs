@@ -13,6 +13,19 @@ impl Team<'_> {
         self.check_report();
         for member in &self.members {
             self.check_limits(member);
+            self.check_input(member);
+        }
+    }
+
+    /// Each instance would read the whole input, so that everything came several times.
+    fn check_input(&self, member: &Member<'_>) {
+        let reads = member.read.asked.input.as_ref().is_some_and(|input| input.value);
+        let several = member.entry.instances.as_ref().filter(|instances| instances.value != 1);
+        if let (true, Some(instances)) = (reads, several) {
+            let name = member.name.as_ref().map_or("the component", |name| name.value.as_str());
+            let message = format!("`{name}` reads an input, but has {} instances", instances.value);
+            let help = "write instances = 1: each of several would read all of it".to_owned();
+            self.app.document.report(Some(instances.span.clone()), message, help);
         }
     }
 
