@@ -1,15 +1,17 @@
 //! The standard error: progress on a terminal, and the log.
 
 mod log;
+mod narrow;
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use log::LogFormat;
+use narrow::NarrowTerm;
 
 /// The log's levels by how often `-v` was given. What components log is shown from the start;
 /// dead letters are counted at the end of a run, and logged one by one with `-v`.
@@ -27,7 +29,7 @@ pub(crate) struct Terminal {
 impl Terminal {
     pub(crate) fn new(verbose: u8) -> Terminal {
         let progress = match io::stderr().is_terminal() {
-            true => ProgressBar::new_spinner(),
+            true => ProgressBar::with_draw_target(None, target()),
             false => ProgressBar::hidden(),
         };
         if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
@@ -55,6 +57,9 @@ impl Terminal {
 
     /// Shows what is being done, in place of what was shown before.
     pub(crate) fn working(&self, what: impl Into<String>) {
+        if self.progress.is_finished() {
+            self.progress.reset();
+        }
         self.progress.enable_steady_tick(Duration::from_millis(100));
         self.progress.set_message(what.into());
     }
@@ -68,6 +73,10 @@ impl Terminal {
     pub(crate) fn finish(&self) {
         self.progress.finish_and_clear();
     }
+}
+
+fn target() -> ProgressDrawTarget {
+    ProgressDrawTarget::term_like(Box::new(NarrowTerm::stderr()))
 }
 
 fn colour() -> bool {

@@ -46,15 +46,14 @@ fn new_overwrites_nothing_and_takes_no_bad_name() {
     new("taken").exits(2).says(&["taken is there already, and is not empty"]);
     assert_eq!(folder.path().join("taken").read_dir().unwrap().count(), 1);
     for (name, why) in [
-        ("Shouting", "because "),
-        ("under_score", "because "),
-        ("9lives", "because "),
-        ("a b", "because "),
-        ("host", "of the host's"),
-        ("serde", "of the SDK's"),
-        ("test", "of Rust's"),
+        ("Shouting", "cannot be a component's name"),
+        ("under_score", "cannot be a component's name"),
+        ("9lives", "cannot be a component's name"),
+        ("a b", "cannot be a component's name"),
+        ("host", "cannot be a component's name: it is one of Rust's, of the SDK's"),
+        ("serde", "cannot be a component's name: it is one of Rust's"),
     ] {
-        new(name).exits(2).says(&[&format!("error: `{name}` cannot be a component's name"), why]);
+        new(name).exits(2).says(&[&format!("error: `{name}` {why}")]);
         assert!(!folder.path().join(name).exists());
     }
     let other_sdk = ["new", "fine", "--sdk", "taken"];
