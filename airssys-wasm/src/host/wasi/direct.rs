@@ -56,6 +56,9 @@ fn add_poll(mut poll: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     poll.func_wrap("[method]pollable.ready", |_: Caller<'_>, (_,): (Resource<DynPollable>,)| Ok((true,)))?;
     poll.func_wrap("[method]pollable.block", |_: Caller<'_>, (_,): (Resource<DynPollable>,)| Ok(()))?;
     poll.func_wrap("poll", |_: Caller<'_>, (pollables,): (Vec<Resource<DynPollable>>,)| {
+        if pollables.is_empty() {
+            return Err(wasmtime::Error::msg("poll was called with no pollables"));
+        }
         let count = u32::try_from(pollables.len())?;
         Ok(((0..count).collect::<Vec<u32>>(),))
     })
