@@ -40,7 +40,7 @@ async fn table_elements() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn execution_time() {
     let host = host();
-    let limits = Limits { execution_time: Duration::from_millis(50), ..Limits::default() };
+    let limits = Limits { execution_time: Duration::from_millis(250), ..Limits::default() };
     host.spawn(limited("direct", limits.clone())).await.unwrap();
     host.spawn(ComponentSpec { limits, ..ComponentSpec::new("fiber", waiter()) }).await.unwrap();
     for name in ["direct", "fiber"] {
@@ -48,7 +48,7 @@ async fn execution_time() {
         host.tell(name, Command::Echo("next".to_owned())).await;
     }
     host.drained().await;
-    let reason = "failed: ran longer than its limit of 50 ms (execution_time)";
+    let reason = "failed: ran longer than its limit of 250 ms (execution_time)";
     assert_eq!(host.reasons(), [reason; 2]);
     assert_eq!(host.ask("direct", Command::Echo("ok".to_owned())).await.unwrap(), "ok");
 }
@@ -56,13 +56,13 @@ async fn execution_time() {
 #[tokio::test]
 async fn waiting_is_not_execution_time() {
     let host = host();
-    let limits = Limits { execution_time: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits { execution_time: Duration::from_millis(300), ..Limits::default() };
     let fiber = ComponentSpec { limits: limits.clone(), ..ComponentSpec::new("fiber", waiter()) };
     host.spawn(fiber).await.unwrap();
-    assert_eq!(host.ask("fiber", Command::Sleep(400)).await.unwrap(), "slept");
+    assert_eq!(host.ask("fiber", Command::Sleep(900)).await.unwrap(), "slept");
     // Nor is the time that a request takes.
     host.spawn(limited("direct", limits)).await.unwrap();
-    let command = Box::new(Command::Sleep(400));
+    let command = Box::new(Command::Sleep(900));
     let request = Command::Request { to: "fiber".to_owned(), command, timeout_ms: 20_000 };
     assert_eq!(host.ask("direct", request).await.unwrap(), "slept");
     assert_eq!(host.dead_letters().total(), 0);
@@ -71,10 +71,10 @@ async fn waiting_is_not_execution_time() {
 #[tokio::test]
 async fn execution_time_is_for_each_message() {
     let host = host();
-    let limits = Limits { execution_time: Duration::from_millis(400), ..Limits::default() };
+    let limits = Limits { execution_time: Duration::from_millis(600), ..Limits::default() };
     host.spawn(limited("probe", limits)).await.unwrap();
     for _ in 0..12 {
-        assert_eq!(host.ask("probe", Command::Work(60)).await.unwrap(), "worked");
+        assert_eq!(host.ask("probe", Command::Work(90)).await.unwrap(), "worked");
     }
 }
 

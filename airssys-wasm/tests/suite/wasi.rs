@@ -24,7 +24,7 @@ async fn a_granted_file_is_the_standard_input_of_every_incarnation() {
     let capabilities = Capabilities { input: true, ..Capabilities::default() };
     let input = Some(Input::File(path));
     let limits =
-        airssys_wasm::Limits { execution_time: std::time::Duration::from_millis(50), ..Default::default() };
+        airssys_wasm::Limits { execution_time: std::time::Duration::from_millis(250), ..Default::default() };
     let spec = ComponentSpec { capabilities, input, limits, ..ComponentSpec::new("reader", waiter()) };
     host.spawn(spec).await.unwrap();
     let granted = |seen: &str| seen.starts_with("input: granted; root: false; file: false");
