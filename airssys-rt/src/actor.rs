@@ -1,11 +1,12 @@
 //! What an actor is: its hooks, its handler, and what it knows while they run.
 
 mod incarnation;
+mod runner;
 
 use std::error::Error;
 use std::sync::Arc;
 
-pub(crate) use self::incarnation::{Factory, Runner};
+pub(crate) use self::runner::ActorRunner;
 use crate::ActorRef;
 use crate::cell::{AnyCell, Cell};
 use crate::mailbox::StopRequest;
@@ -26,7 +27,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// | fails in `post_start` | yes | yes | no | yes | yes |
 /// | fails in `pre_start` | yes | no | no | no | no |
 /// | fails in `pre_stop` | yes | yes | yes | yes | yes |
-/// | is aborted: out of time for its stop | yes | cut off where it next waits | | | |
+/// | is aborted: killed, or out of time for its stop | yes | cut off where it next waits | | | |
 ///
 /// So `pre_stop` and `post_stop` each run exactly once, whatever ended the incarnation, once
 /// `pre_start` has succeeded, unless the incarnation is aborted.

@@ -3,16 +3,19 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::task::{Context, Poll};
 
 use tokio::sync::watch;
 
 use crate::ExitReason;
 use crate::mailbox::{Mailbox, StopRequest};
+use crate::supervisor::{Key, Order, SupervisorNode};
 use crate::sync::lock;
 
 /// Where an actor is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ActorState {
     /// It is registered, and its first incarnation has not started yet.
@@ -32,7 +35,7 @@ pub enum ActorState {
 /// `accepted` is the sum of `handled`, `failed`, `dropped` and `depth`, and of the message that is
 /// being handled, if there is one. The figures are read one after another: those of an actor that
 /// is at work may miss what it handles meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct ActorStats {
     /// Messages taken into the mailbox.
@@ -62,6 +65,13 @@ pub(crate) struct Cell<M> {
     restarts: AtomicU64,
     progress: Mutex<Progress>,
     exit: watch::Sender<Option<ExitReason>>,
+    home: OnceLock<Home>,
+}
+
+/// Where an actor lives, once it has been started.
+pub(crate) struct Home {
+    pub(crate) node: Weak<SupervisorNode>,
+    pub(crate) key: Key,
 }
 
 struct Progress {
@@ -80,6 +90,7 @@ impl<M> Cell<M> {
             restarts: AtomicU64::new(0),
             progress: Mutex::new(Progress { state: ActorState::Starting, started: false }),
             exit: watch::Sender::new(None),
+            home: OnceLock::new(),
         }
     }
 
@@ -114,6 +125,10 @@ impl<M> Cell<M> {
         Handling { handled: &self.handled, failed: &self.failed, done: false }
     }
 
+    pub(crate) fn home(&self) -> Option<&Home> {
+        self.home.get()
+    }
+
     pub(crate) async fn exit(&self) -> ExitReason {
         let mut exit = self.exit.subscribe();
         let ended = exit.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
@@ -141,11 +156,23 @@ impl Drop for Handling<'_> {
     }
 }
 
-/// A [`Cell`] whatever its messages are.
+/// A [`Cell`] whatever its messages are, or a supervisor.
 pub(crate) trait AnyCell: Any + Send + Sync {
+    /// Empty if it has none.
     fn name(&self) -> &Arc<str>;
     fn id(&self) -> u64;
-    fn stats(&self) -> ActorStats;
+    /// None for a supervisor.
+    fn stats(&self) -> Option<ActorStats>;
+    fn is_supervisor(&self) -> bool {
+        false
+    }
+    /// Adds the actors without a name in its part of the tree.
+    fn unnamed(&self, _: &mut Vec<Arc<dyn AnyCell>>) {}
+    fn state(&self) -> ActorState;
+    fn settle_in(&self, home: Home);
+    /// Ready once a stop like this, or a greater one, is asked for. For the time between
+    /// incarnations.
+    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest>;
     fn stop(&self, request: StopRequest);
     /// Whether the actor was told to end for good.
     fn terminated(&self) -> bool;
@@ -158,6 +185,22 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn close(&self);
     /// Tells those who wait that the actor has ended for good.
     fn announce(&self, reason: ExitReason);
+
+    /// As `stop`, for good, and if it is a supervisor, within these limits.
+    fn shut_down(&self, order: &Order) {
+        let _ = order;
+        self.stop(StopRequest::Shutdown);
+    }
+}
+
+impl dyn AnyCell {
+    /// What logs and reports call it.
+    pub(crate) fn label(&self) -> String {
+        match self.name() {
+            name if name.is_empty() => format!("#{}", self.id()),
+            name => name.to_string(),
+        }
+    }
 }
 
 impl<M: Send + 'static> AnyCell for Cell<M> {
@@ -169,8 +212,20 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
         self.id()
     }
 
-    fn stats(&self) -> ActorStats {
-        self.stats()
+    fn stats(&self) -> Option<ActorStats> {
+        Some(self.stats())
+    }
+
+    fn state(&self) -> ActorState {
+        lock(&self.progress).state
+    }
+
+    fn settle_in(&self, home: Home) {
+        let _ = self.home.set(home);
+    }
+
+    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
+        self.mailbox.poll_stop(least, context)
     }
 
     fn stop(&self, request: StopRequest) {

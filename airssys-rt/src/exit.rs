@@ -4,20 +4,25 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::SupervisorFailure;
+
 /// Why an incarnation of an actor, or the actor for good, ended.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ExitReason {
     /// It stopped itself, or was asked to by [`ActorRef::stop`](crate::ActorRef::stop).
     Normal,
-    /// Its supervisor stopped it.
+    /// Its supervisor stopped it; or it is a supervisor that ended with its significant children.
     Shutdown,
     /// A handler or a hook returned this error.
     Error(Arc<dyn Error + Send + Sync>),
     /// A handler or a hook panicked with this message.
     Panic(String),
-    /// It did not stop in the time it was given, and was aborted: no hook was called.
+    /// It was aborted: by [`ActorRef::kill`](crate::ActorRef::kill), or because it did not stop in
+    /// the time it was given. No hook was called.
     Killed,
+    /// It is a supervisor and gave up: a child would have been restarted more often than allowed.
+    Escalated(Arc<SupervisorFailure>),
 }
 
 impl ExitReason {
@@ -31,6 +36,7 @@ impl ExitReason {
     pub(crate) fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Error(error) => Some(&**error),
+            Self::Escalated(failure) => Some(&**failure),
             _ => None,
         }
     }
@@ -39,6 +45,7 @@ impl ExitReason {
     pub(crate) fn without_source(&self) -> impl fmt::Display {
         fmt::from_fn(move |f| match self {
             Self::Error(_) => f.write_str("failed"),
+            Self::Escalated(_) => f.write_str("gave up"),
             other => write!(f, "{other}"),
         })
     }
@@ -52,6 +59,7 @@ impl fmt::Display for ExitReason {
             Self::Error(error) => write!(f, "failed: {error}"),
             Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Killed => f.write_str("killed"),
+            Self::Escalated(failure) => write!(f, "gave up: {failure}"),
         }
     }
 }

@@ -71,6 +71,7 @@
 //! | start, find and stop actors | [`ActorSystem`], [`ChildSpec`] |
 //! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
 //! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
+//! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
 //! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
 #![forbid(unsafe_code)]
 
@@ -97,7 +98,9 @@ pub use errors::{RequestError, ReserveError, SendError, TrySendError};
 pub use exit::ExitReason;
 pub use mailbox::Overflow;
 pub use supervisor::{
-    Decision, RestartPolicy, RestartStrategy, RestartWindow, SupervisorConfig, SupervisorFailure, decide,
+    AutoShutdown, ChildKind, ChildSummary, Decision, Ended, RestartPolicy, RestartStrategy, RestartWindow,
+    Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,
+    decide,
 };
 pub use system::{
     ActorSummary, ActorSystem, ActorSystemBuilder, PrepareError, Prepared, ShutdownReport, StartError,

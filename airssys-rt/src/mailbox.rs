@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use self::inner::Inner;
 pub(crate) use self::waiting::{Room, Slot};
+use crate::ExitReason;
 use crate::errors::{ReserveError, SendError, TrySendError};
 use crate::sync::lock;
 
@@ -34,8 +35,20 @@ pub(crate) enum StopRequest {
     Own,
     /// Somebody who holds a reference.
     Asked,
-    /// The supervisor.
+    /// The supervisor, which may start the actor again: it means this incarnation.
+    Group,
+    /// The supervisor, for good.
     Shutdown,
+}
+
+impl StopRequest {
+    /// How an incarnation ends that obeys.
+    pub(crate) fn reason(self) -> ExitReason {
+        match self {
+            Self::Own | Self::Asked => ExitReason::Normal,
+            Self::Group | Self::Shutdown => ExitReason::Shutdown,
+        }
+    }
 }
 
 /// What an actor has to do next.
@@ -145,9 +158,21 @@ impl<M> Mailbox<M> {
         self.update(|inner, wakers| inner.request_stop(request, wakers));
     }
 
-    /// Forgets a stop that the incarnation before asked for itself.
+    /// Forgets a stop that only meant the incarnation before.
     pub(crate) fn forget_own_stop(&self) {
         self.update(|inner, _| inner.forget_own_stop());
+    }
+
+    /// Ready once a stop like this, or a greater one, is asked for; takes nothing. For the time
+    /// between incarnations.
+    pub(crate) fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
+        self.update(|inner, _| match inner.stop_request().filter(|request| *request >= least) {
+            Some(request) => Poll::Ready(request),
+            None => {
+                inner.set_receiver(context.waker());
+                Poll::Pending
+            }
+        })
     }
 
     pub(crate) fn signal(&self) {

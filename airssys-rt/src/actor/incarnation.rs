@@ -2,10 +2,8 @@
 
 use std::any::Any;
 use std::error::Error;
-use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
@@ -13,53 +11,12 @@ use tokio::sync::oneshot;
 use super::{Actor, ActorContext, BoxError};
 use crate::ExitReason;
 use crate::cell::{ActorState, AnyCell, Cell};
-use crate::mailbox::{Event, StopRequest};
-use crate::sync::lock;
+use crate::mailbox::Event;
 
 /// How many messages and signals an actor handles before its neighbours get a turn.
 const BUDGET: u32 = 64;
 
-/// Makes incarnations of an actor, whatever its type.
-pub(crate) trait Runner: Send {
-    /// An incarnation, to be run by a task of its own. It never panics.
-    fn incarnation(&mut self, number: u64) -> Pin<Box<dyn Future<Output = ExitReason> + Send>>;
-}
-
-pub(crate) struct Factory<A: Actor, F> {
-    cell: Arc<Cell<A::Message>>,
-    /// Shared with the running incarnation, which calls it: user code never runs in the supervisor.
-    make: Arc<Mutex<F>>,
-    started: Option<oneshot::Sender<()>>,
-    actor: PhantomData<fn() -> A>,
-}
-
-impl<A: Actor, F: FnMut() -> A> Factory<A, F> {
-    /// `started` hears of the first incarnation's start; if that fails, it is dropped.
-    pub(crate) fn new(cell: Arc<Cell<A::Message>>, make: F, started: oneshot::Sender<()>) -> Self {
-        Self { cell, make: Arc::new(Mutex::new(make)), started: Some(started), actor: PhantomData }
-    }
-}
-
-impl<A: Actor, F: FnMut() -> A + Send + 'static> Runner for Factory<A, F> {
-    fn incarnation(&mut self, number: u64) -> Pin<Box<dyn Future<Output = ExitReason> + Send>> {
-        let (cell, make, started) = (self.cell.clone(), self.make.clone(), self.started.take());
-        Box::pin(async move {
-            cell.begin(number);
-            let mut actor = match catch_unwind(AssertUnwindSafe(|| lock(&make)())) {
-                Ok(actor) => actor,
-                Err(panic) => return panicked(panic),
-            };
-            let context = ActorContext::new(cell.clone(), number);
-            let reason = live(&mut actor, &context, &cell, started).await;
-            match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
-                Ok(()) => reason,
-                Err(panic) => first_failure(reason, panicked(panic), &context),
-            }
-        })
-    }
-}
-
-async fn live<A: Actor>(
+pub(super) async fn live<A: Actor>(
     actor: &mut A,
     context: &ActorContext<A::Message>,
     cell: &Cell<A::Message>,
@@ -96,8 +53,7 @@ async fn handle_messages<A: Actor>(
     let mut budget = BUDGET;
     loop {
         let result = match cell.mailbox.next().await {
-            Event::Stop(StopRequest::Shutdown) => return ExitReason::Shutdown,
-            Event::Stop(StopRequest::Own | StopRequest::Asked) => return ExitReason::Normal,
+            Event::Stop(request) => return request.reason(),
             Event::Signal => guarded(async { actor.on_signal(context).await }).await,
             Event::Message(message) => {
                 let handling = cell.handling();
@@ -133,7 +89,7 @@ async fn hook(code: impl Future<Output = Result<(), BoxError>>) -> Result<(), Ex
     result.map_err(|error| ExitReason::Error(Arc::<dyn Error + Send + Sync>::from(error)))
 }
 
-fn panicked(panic: Box<dyn Any + Send>) -> ExitReason {
+pub(super) fn panicked(panic: Box<dyn Any + Send>) -> ExitReason {
     let message = match panic.downcast::<String>() {
         Ok(message) => *message,
         Err(panic) => panic.downcast_ref::<&str>().unwrap_or(&"a panic without a message").to_string(),
@@ -142,7 +98,7 @@ fn panicked(panic: Box<dyn Any + Send>) -> ExitReason {
 }
 
 /// The failure that counts: a later one is only logged.
-fn first_failure<M: Send + 'static>(
+pub(super) fn first_failure<M: Send + 'static>(
     reason: ExitReason,
     failure: ExitReason,
     context: &ActorContext<M>,

@@ -199,7 +199,12 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn forget_own_stop(&mut self) {
-        self.stop = self.stop.filter(|request| *request != StopRequest::Own);
+        let only_that = |request: &StopRequest| matches!(request, StopRequest::Own | StopRequest::Group);
+        self.stop = self.stop.filter(|request| !only_that(request));
+    }
+
+    pub(super) fn stop_request(&self) -> Option<StopRequest> {
+        self.stop
     }
 
     pub(super) fn signal(&mut self, wakers: &mut Wakers) {
