@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 
 use tokio::sync::watch;
 
-use crate::ExitReason;
 use crate::mailbox::{Mailbox, StopRequest};
 use crate::supervisor::{Key, Order, SupervisorNode};
 use crate::sync::lock;
+use crate::{ExitReason, SupervisorSnapshot};
 
 /// Where an actor is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -165,6 +165,10 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn stats(&self) -> Option<ActorStats>;
     fn is_supervisor(&self) -> bool {
         false
+    }
+    /// None for an actor.
+    fn snapshot(&self) -> Option<SupervisorSnapshot> {
+        None
     }
     /// Adds the actors without a name in its part of the tree.
     fn unnamed(&self, _: &mut Vec<Arc<dyn AnyCell>>) {}

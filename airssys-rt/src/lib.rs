@@ -72,6 +72,7 @@
 //! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
 //! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
 //! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
+//! | look at all of it | [`ActorSystem::snapshot`] |
 //! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
 #![forbid(unsafe_code)]
 
@@ -84,6 +85,7 @@ mod errors;
 mod exit;
 mod mailbox;
 mod registry;
+mod snapshot;
 mod supervisor;
 mod sync;
 mod system;
@@ -97,6 +99,7 @@ pub use child_spec::ChildSpec;
 pub use errors::{RequestError, ReserveError, SendError, TrySendError};
 pub use exit::ExitReason;
 pub use mailbox::Overflow;
+pub use snapshot::{ActorSnapshot, ChildSnapshot, SupervisorSnapshot, SystemSnapshot};
 pub use supervisor::{
     AutoShutdown, ChildKind, ChildSummary, Decision, Ended, RestartPolicy, RestartStrategy, RestartWindow,
     Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,

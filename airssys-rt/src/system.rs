@@ -15,7 +15,9 @@ use crate::cell::{ActorStats, AnyCell, Cell};
 use crate::registry::{Place, Registry};
 use crate::supervisor::{Limit, Order, Outlook, Root, SupervisorNode};
 use crate::sync::lock;
-use crate::{ActorRef, ChildSpec, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec};
+use crate::{
+    ActorRef, ChildSpec, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec, SystemSnapshot,
+};
 
 /// A tree of supervised actors.
 ///
@@ -207,6 +209,11 @@ impl ActorSystem {
             Some(ActorSummary { name: cell.name().to_string(), id: cell.id(), stats: cell.stats()? })
         };
         cells.into_iter().filter_map(summary).collect()
+    }
+
+    /// The whole tree as it is now, with states and figures.
+    pub fn snapshot(&self) -> SystemSnapshot {
+        SystemSnapshot { name: self.name().to_owned(), root: self.shared.root.node().snapshot() }
     }
 
     /// Waits until the system has failed: a child of the root would have been restarted more often

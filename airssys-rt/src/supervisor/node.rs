@@ -25,7 +25,7 @@ use crate::cell::{ActorState, ActorStats, AnyCell, Home};
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::sync::lock;
-use crate::{ExitReason, RestartStrategy};
+use crate::{ExitReason, RestartStrategy, SupervisorSnapshot};
 
 /// What a supervisor is told about a child.
 #[derive(Debug, Clone, Copy)]
@@ -269,6 +269,10 @@ impl AnyCell for SupervisorNode {
 
     fn is_supervisor(&self) -> bool {
         true
+    }
+
+    fn snapshot(&self) -> Option<SupervisorSnapshot> {
+        Some(self.snapshot())
     }
 
     fn unnamed(&self, found: &mut Vec<Arc<dyn AnyCell>>) {
