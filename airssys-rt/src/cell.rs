@@ -268,6 +268,11 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
     }
 
     fn announce(&self, reason: ExitReason) {
-        self.exit.send_replace(Some(reason));
+        // The first reason counts.
+        self.exit.send_if_modified(|exit| {
+            let first = exit.is_none();
+            exit.get_or_insert(reason);
+            first
+        });
     }
 }

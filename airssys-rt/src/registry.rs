@@ -60,7 +60,8 @@ impl Registry {
     pub(crate) fn retire(&self, cell: &dyn AnyCell, reason: ExitReason) {
         cell.close();
         if !cell.name().is_empty() {
-            self.actors.remove(cell.name());
+            // One that was given up on may end when another has its name.
+            self.actors.remove_if(cell.name(), |_, registered| registered.id() == cell.id());
         }
         cell.announce(reason);
     }

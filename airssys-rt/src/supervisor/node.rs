@@ -325,7 +325,12 @@ impl AnyCell for SupervisorNode {
     }
 
     fn announce(&self, reason: ExitReason) {
-        self.exit.send_replace(Some(reason));
+        // The first reason counts.
+        self.exit.send_if_modified(|exit| {
+            let first = exit.is_none();
+            exit.get_or_insert(reason);
+            first
+        });
     }
 
     fn shut_down(&self, order: &Order) {

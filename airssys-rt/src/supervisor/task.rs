@@ -64,9 +64,13 @@ impl<R: Runnable> Parked for Idle<R> {
     }
 
     fn discard(self: Box<Self>) {
-        if catch_unwind(AssertUnwindSafe(|| drop(self))).is_err() {
-            tracing::error!("the maker of an actor panicked when it was dropped");
-        }
+        discard(self.runner);
+    }
+}
+
+fn discard<R: Runnable>(runner: R) {
+    if catch_unwind(AssertUnwindSafe(|| drop(runner))).is_err() {
+        tracing::error!("the maker of an actor panicked when it was dropped");
     }
 }
 
@@ -100,45 +104,59 @@ impl<R: Runnable> Drop for Seat<R> {
     }
 }
 
-async fn run<R: Runnable>(mut seat: Seat<R>, mut after: Duration) {
+/// Not an `async fn`: that would hold its arguments twice, in each task.
+fn run<R: Runnable>(mut seat: Seat<R>, mut after: Duration) -> impl Future<Output = ()> + Send {
     let mut heeds = StopRequest::Group;
-    loop {
-        let Some(runner) = seat.runner.as_mut() else { return };
-        let interrupted = match after.is_zero() {
-            true => None,
-            false => pause(runner.cell(), heeds, after).await,
-        };
-        let reason = match interrupted {
-            Some(request) => request.reason(),
-            None => {
-                let number = seat.number;
-                seat.number += 1;
-                runner.incarnation(number).await
-            }
-        };
-        match seat.node.ended(seat.key, &reason) {
-            Verdict::Restart(delay, least) => {
-                tracing::warn!(
-                    actor = %runner.cell().label(), %reason, after = ?delay,
-                    "an actor ended and is restarted"
-                );
-                (after, heeds) = (delay, least);
-            }
-            Verdict::Park => {
-                let Some(runner) = seat.runner.take() else { return };
-                let parked = Box::new(Idle { runner, number: seat.number });
-                return seat.node.park(seat.key, parked, reason);
-            }
-            Verdict::Gone => {
-                let Some(runner) = seat.runner.take() else { return };
-                return Box::new(Idle { runner, number: seat.number }).discard();
-            }
-            Verdict::End => {
-                let Some(runner) = seat.runner.take() else { return };
-                seat.node.leave(seat.key, runner.cell(), reason);
-                return Box::new(Idle { runner, number: seat.number }).discard();
+    async move {
+        loop {
+            let Some(runner) = seat.runner.as_mut() else { return };
+            let interrupted = match after.is_zero() {
+                true => None,
+                false => pause(runner.cell(), heeds, after).await,
+            };
+            let reason = match interrupted {
+                Some(request) => request.reason(),
+                None => {
+                    let number = seat.number;
+                    seat.number += 1;
+                    runner.incarnation(number).await
+                }
+            };
+            match seat.follow(reason) {
+                Some(restart) => (after, heeds) = restart,
+                None => return,
             }
         }
+    }
+}
+
+impl<R: Runnable> Seat<R> {
+    /// Has the supervisor decide what follows the end of an incarnation, and does it; gives the
+    /// delay before the next and what cuts it short, if there is to be a next one.
+    fn follow(&mut self, reason: ExitReason) -> Option<(Duration, StopRequest)> {
+        let verdict = match self.runner.as_ref()?.cell().terminated() {
+            // Whoever ended it has decided.
+            true => Verdict::End,
+            false => self.node.ended(self.key, &reason),
+        };
+        match verdict {
+            Verdict::Restart(after, heeds) => {
+                let cell = self.runner.as_ref()?.cell();
+                tracing::warn!(actor = %cell.label(), %reason, ?after, "an actor ended and is restarted");
+                return Some((after, heeds));
+            }
+            Verdict::Park => {
+                let idle = Box::new(Idle { runner: self.runner.take()?, number: self.number });
+                self.node.park(self.key, idle, reason);
+            }
+            Verdict::End => {
+                let runner = self.runner.take()?;
+                self.node.leave(self.key, runner.cell(), reason);
+                discard(runner);
+            }
+            Verdict::Gone => discard(self.runner.take()?),
+        }
+        None
     }
 }
 

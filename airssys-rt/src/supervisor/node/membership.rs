@@ -134,8 +134,11 @@ impl SupervisorNode {
         state.gone.extend(task);
         state.active -= 1;
         state.kept.insert(key, Kept { runner, failure: Some(reason).filter(ExitReason::is_failure) });
+        let awaited = state.is_awaited(key);
         drop(state);
-        self.changed.notify_one();
+        if awaited {
+            self.changed.notify_one();
+        }
     }
 
     /// Ends a child for good, from its own task.
@@ -144,11 +147,15 @@ impl SupervisorNode {
         self.registry.retire(cell, reason);
         let mut state = lock(&self.state);
         let late = state.children.get(key).is_some_and(|entry| entry.late);
-        if state.remove(key).is_some() && state.phase != Phase::Running {
-            if !late {
-                state.order().stopped(cell);
-            }
-            drop(state);
+        if state.remove(key).is_none() {
+            return;
+        }
+        if let Some(ending) = state.ending.as_ref().filter(|_| !late) {
+            ending.order.stopped(cell);
+        }
+        let awaited = state.is_awaited(key);
+        drop(state);
+        if awaited {
             self.changed.notify_one();
         }
     }

@@ -83,6 +83,14 @@ pub(super) struct Plan {
     pub(super) at: Option<Instant>,
 }
 
+/// Which ends of children the supervisor's task is to hear of, when several are being stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaits {
+    Each,
+    One(Key),
+    Last,
+}
+
 pub(super) struct NodeState {
     pub(super) phase: Phase,
     pub(super) children: Children,
@@ -97,6 +105,8 @@ pub(super) struct NodeState {
     pub(super) ending: Option<Ending>,
     pub(super) started: bool,
     pub(super) incarnation: u64,
+    /// Whose end the supervisor's task waits for.
+    pub(super) awaits: Awaits,
     /// Woken when it is to end while no incarnation is running.
     pub(super) waker: Option<Waker>,
     pub(super) gone: Gone,
@@ -115,6 +125,7 @@ impl NodeState {
             plan: Plan::default(),
             ending: None,
             started: false,
+            awaits: Awaits::Each,
             incarnation: 0,
             waker: None,
             gone: Gone::default(),
@@ -151,6 +162,7 @@ impl NodeState {
     /// the next, unless it is to end for good.
     pub(super) fn rest(&mut self) -> ExitReason {
         self.phase = Phase::Waiting;
+        self.awaits = Awaits::Each;
         let reason = self.ending.as_ref().map(|ending| ending.reason.clone());
         self.ending = self.ending.take().filter(|ending| ending.for_good);
         reason.unwrap_or(ExitReason::Shutdown)
@@ -195,6 +207,16 @@ impl NodeState {
         self.significant -= usize::from(entry.significant);
         self.gone.extend(entry.task);
         Some(entry.cell)
+    }
+
+    /// Whether the supervisor's task is to hear of the end of this child, which has been noted.
+    pub(super) fn is_awaited(&self, key: Key) -> bool {
+        self.phase != Phase::Running
+            && match self.awaits {
+                Awaits::Each => true,
+                Awaits::One(awaited) => awaited == key,
+                Awaits::Last => self.active == 0,
+            }
     }
 
     /// Includes in the restart whom the scope of this child's failure concerns.

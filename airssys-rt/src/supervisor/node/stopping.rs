@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use super::state::{Ending, Kept, NodeState, Order, Phase};
+use super::state::{Awaits, Ending, Kept, NodeState, Order, Phase};
 use super::{SupervisorNode, later};
 use crate::ExitReason;
 use crate::cell::AnyCell;
@@ -166,28 +166,13 @@ impl SupervisorNode {
     /// Stops all children: the last started first, or, of a dynamic supervisor, all at once. Those
     /// that may come back are parked.
     pub(in crate::supervisor) async fn stop_all(&self) {
-        let start = Instant::now();
-        let mut timer = pin!(sleep_until(start));
+        let mut timer = pin!(sleep_until(Instant::now()));
         let mut keys: Vec<Key> = lock(&self.state).children.keys().collect();
         keys.reverse();
-        if self.dynamic {
-            self.ask_all(&keys);
-            let state = lock(&self.state);
-            let own_time = |key: &Key| match state.children.get(*key).map(|entry| entry.shutdown) {
-                Some(Shutdown::After(time)) => time,
-                Some(Shutdown::Unbounded) => Duration::MAX,
-                Some(Shutdown::Kill) | None => Duration::ZERO,
-            };
-            keys.sort_by_cached_key(own_time);
-        }
-        let mut in_time = true;
-        for key in &keys {
-            let since = if self.dynamic { start } else { Instant::now() };
-            in_time = self.stop_child(*key, since, timer.as_mut()).await;
-            if !in_time {
-                break;
-            }
-        }
+        let in_time = match self.dynamic {
+            true => self.stop_together(&keys, timer.as_mut()).await,
+            false => self.stop_in_turn(&keys, timer.as_mut()).await,
+        };
         if !in_time {
             self.stop_rest(&keys, timer.as_mut()).await;
         }
@@ -197,11 +182,86 @@ impl SupervisorNode {
         self.join_gone().await;
     }
 
-    fn ask_all(&self, keys: &[Key]) {
+    /// Stops one after another; false if the time for that has passed.
+    async fn stop_in_turn(&self, keys: &[Key], mut timer: Pin<&mut Sleep>) -> bool {
         for key in keys {
-            let mut asked = Asked::new(Instant::now());
-            asked.ask(self, &mut lock(&self.state), *key);
-            asked.carry_out(&self.registry);
+            lock(&self.state).awaits = Awaits::One(*key);
+            if !self.stop_child(*key, Instant::now(), timer.as_mut()).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Stops all at once, each with its own time; false if the time for that has passed.
+    async fn stop_together(&self, keys: &[Key], mut timer: Pin<&mut Sleep>) -> bool {
+        let start = Instant::now();
+        lock(&self.state).awaits = Awaits::Last;
+        self.ask_all(keys, start);
+        let mut by_time: Vec<_> = {
+            let state = lock(&self.state);
+            let time = |key: &Key| match state.children.get(*key).map(|entry| entry.shutdown) {
+                Some(Shutdown::After(time)) => time,
+                Some(Shutdown::Unbounded) => Duration::MAX,
+                Some(Shutdown::Kill) | None => Duration::ZERO,
+            };
+            keys.iter().map(|key| (time(key), *key)).collect()
+        };
+        by_time.sort_by_key(|(time, _)| *time);
+        for alike in by_time.chunk_by(|one, other| one.0 == other.0) {
+            let time = alike.first().map(|(time, _)| *time).filter(|time| *time < Duration::MAX);
+            if !self.inactive_or(time.map(|time| later(start, time)), timer.as_mut()).await {
+                return false;
+            }
+            // Those that are left are aborted.
+            let alike: Vec<Key> = alike.iter().map(|(_, key)| *key).collect();
+            self.ask_all(&alike, start);
+        }
+        let settled = later(Instant::now(), SETTLE);
+        let in_time = self.inactive_or(Some(settled), timer).await;
+        if in_time {
+            keys.iter().for_each(|key| self.abandon(*key));
+        }
+        in_time
+    }
+
+    /// Returns when no child has a task any more, or at this time; false if the time for stopping
+    /// in order has passed.
+    async fn inactive_or(&self, time: Option<Instant>, mut timer: Pin<&mut Sleep>) -> bool {
+        loop {
+            let limit = {
+                let state = lock(&self.state);
+                if state.active == 0 {
+                    return true;
+                }
+                state.order().limit.map(|limit| limit.in_order)
+            };
+            let now = Instant::now();
+            if limit.is_some_and(|limit| now >= limit) {
+                return false;
+            }
+            if time.is_some_and(|time| now >= time) {
+                return true;
+            }
+            self.changed_or_until(timer.as_mut(), time.into_iter().chain(limit).min()).await;
+        }
+    }
+
+    /// Asks all of them, or aborts those whose time is over: some at once, so that those that end
+    /// meanwhile get at the lock.
+    fn ask_all(&self, keys: &[Key], since: Instant) {
+        const BATCH: usize = 64;
+        let mut due = Vec::with_capacity(BATCH);
+        for batch in keys.chunks(BATCH) {
+            {
+                let mut state = lock(&self.state);
+                due.extend(batch.iter().map(|key| {
+                    let mut asked = Asked::new(since);
+                    asked.ask(self, &mut state, *key);
+                    asked
+                }));
+            }
+            due.drain(..).for_each(|mut asked| asked.carry_out(&self.registry));
         }
     }
 
@@ -229,7 +289,8 @@ impl SupervisorNode {
 
     /// Stops all that are left at once, since the time for more than that has passed.
     async fn stop_rest(&self, keys: &[Key], mut timer: Pin<&mut Sleep>) {
-        self.ask_all(keys);
+        lock(&self.state).awaits = Awaits::Last;
+        self.ask_all(keys, Instant::now());
         let Some(limit) = lock(&self.state).order().limit else { return };
         self.inactive_until(limit.together, timer.as_mut()).await;
         let (aborted, supervisors) = {
