@@ -177,8 +177,10 @@ impl SupervisorNode {
             self.stop_rest(&keys, timer.as_mut()).await;
         }
         // Those that were parked before it was known that there is no restart.
-        let kept: Vec<Key> = keys.into_iter().filter(|key| self.is_kept(*key)).collect();
-        kept.into_iter().for_each(|key| self.end_kept(key));
+        if lock(&self.state).kept.is_empty() {
+            return self.join_gone().await;
+        }
+        keys.into_iter().for_each(|key| self.end_kept(key));
         self.join_gone().await;
     }
 
@@ -250,7 +252,7 @@ impl SupervisorNode {
     /// Asks all of them, or aborts those whose time is over: some at once, so that those that end
     /// meanwhile get at the lock.
     fn ask_all(&self, keys: &[Key], since: Instant) {
-        const BATCH: usize = 64;
+        const BATCH: usize = 16;
         let mut due = Vec::with_capacity(BATCH);
         for batch in keys.chunks(BATCH) {
             {
@@ -346,10 +348,6 @@ impl SupervisorNode {
         };
         abort.into_iter().for_each(|task| task.abort());
         self.registry.retire(&*cell, ExitReason::Killed);
-    }
-
-    fn is_kept(&self, key: Key) -> bool {
-        lock(&self.state).kept.contains_key(&key)
     }
 
     /// Ends a child for good that is parked, if its supervisor ends for good.
