@@ -4,11 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::cell::{ActorStats, Cell};
 use crate::errors::{RequestError, ReserveError, SendError, TrySendError};
 use crate::mailbox::StopRequest;
+use crate::request::{ReplyTo, Unanswered, slot};
 use crate::{ExitReason, Overflow};
 
 /// A reference to an actor: the way to send to it.
@@ -58,17 +59,17 @@ impl<M> ActorRef<M> {
     ///
     /// Cancel safety: if dropped before it resolves, the message is dropped and not delivered.
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
-        self.cell.mailbox.send(message).await
+        self.cell.send(message).await
     }
 
     /// Puts a message into the mailbox if there is room now.
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
-        self.cell.mailbox.try_send(message)
+        self.cell.try_send(message)
     }
 
     /// Reserves room for one message if there is some now.
     pub fn try_reserve(&self) -> Result<Permit<M>, ReserveError> {
-        self.cell.mailbox.try_reserve()?;
+        self.cell.try_reserve()?;
         Ok(Permit { cell: Some(self.cell.clone()) })
     }
 
@@ -103,18 +104,32 @@ impl<M> ActorRef<M> {
     ///     counter.request(Counter::Read, Duration::from_secs(1)).await
     /// }
     /// ```
-    pub async fn request<R>(
+    pub async fn request<R: Send + 'static>(
         &self,
         message: impl FnOnce(ReplyTo<R>) -> M,
         timeout: Duration,
     ) -> Result<R, RequestError<M>> {
-        let (sender, reply) = oneshot::channel();
-        let message = message(ReplyTo { sender });
-        let exchange = async {
-            self.send(message).await?;
-            reply.await.map_err(|_| RequestError::NoReply)
-        };
-        tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(RequestError::TimedOut))
+        let (reply_to, reply) = slot();
+        let (message, cell) = (message(reply_to), &self.cell);
+        let mut left = timeout;
+        match cell.send_now(message) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(message)) => return Err(RequestError::Closed(message)),
+            Err(TrySendError::Full(message)) if cell.mailbox.overflow() != Overflow::Wait => {
+                return Err(RequestError::Full(message));
+            }
+            Err(TrySendError::Full(message)) => {
+                let deadline = Instant::now().checked_add(timeout);
+                let sent = tokio::time::timeout(timeout, cell.mailbox.send_waiting(message)).await;
+                sent.map_err(|_| RequestError::TimedOut)??;
+                left = deadline.map_or(timeout, |deadline| deadline - Instant::now());
+            }
+        }
+        cell.services().deadlines.add(left, reply.expires());
+        reply.await.map_err(|unanswered| match unanswered {
+            Unanswered::Dropped => RequestError::NoReply,
+            Unanswered::TimedOut => RequestError::TimedOut,
+        })
     }
 
     /// Has the actor's [`on_signal`](crate::Actor::on_signal) called, ahead of the mailbox.
@@ -197,28 +212,5 @@ impl<M> Drop for Permit<M> {
 impl<M> fmt::Debug for Permit<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Permit")
-    }
-}
-
-/// Where the reply to a request goes; dropped without a reply, the requester is told at once.
-pub struct ReplyTo<R> {
-    sender: oneshot::Sender<R>,
-}
-
-impl<R> ReplyTo<R> {
-    /// Replies; hands the reply back if nobody waits for it any more.
-    pub fn send(self, reply: R) -> Result<(), R> {
-        self.sender.send(reply)
-    }
-
-    /// Whether nobody waits for the reply any more.
-    pub fn is_closed(&self) -> bool {
-        self.sender.is_closed()
-    }
-}
-
-impl<R> fmt::Debug for ReplyTo<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReplyTo")
     }
 }

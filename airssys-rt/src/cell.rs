@@ -2,14 +2,16 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
-use crate::ExitReason;
+use crate::errors::{ReserveError, SendError, TrySendError};
 use crate::mailbox::{Mailbox, StopRequest};
-use crate::sync::lock;
+use crate::services::Services;
+use crate::{ExitReason, Overflow};
 
 /// Where an actor is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,14 +31,21 @@ pub enum ActorState {
 
 /// The figures of an actor, over all of its incarnations.
 ///
-/// `accepted` is the sum of `handled`, `failed`, `dropped` and `depth`, and of the message that is
-/// being handled, if there is one. The figures are read one after another: those of an actor that
-/// is at work may miss what it handles meanwhile.
+/// `accepted` is the sum of `handled`, `failed`, `overflowed`, `dropped` and `depth`, and of the
+/// message that is being handled, if there is one. The figures are read one after another: those of
+/// an actor that is at work may miss what it handles meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActorStats {
-    /// Messages taken into the mailbox.
+    /// Messages taken from their senders.
     pub accepted: u64,
+    /// Messages handed back to their senders because the mailbox was full.
+    pub rejected: u64,
+    /// Sends that had to wait for room.
+    pub waited: u64,
+    /// Messages dropped because the mailbox was full: [`Overflow::DropOldest`](crate::Overflow) or
+    /// `DropNewest`.
+    pub overflowed: u64,
     /// Messages whose handler returned without an error.
     pub handled: u64,
     /// Messages whose handler failed, panicked or was aborted.
@@ -49,6 +58,9 @@ pub struct ActorStats {
     pub depth: usize,
     /// The most messages there have been in the mailbox at once.
     pub high_water: usize,
+    /// Time spent in the handler, waits in it included. Handlers that wait are timed each, others
+    /// by the wake-up, and of the wake-ups for a single message one in eight stands for all.
+    pub busy: Duration,
     /// Where it is in its life.
     pub state: ActorState,
 }
@@ -56,30 +68,50 @@ pub struct ActorStats {
 pub(crate) struct Cell<M> {
     name: Arc<str>,
     id: u64,
+    services: Arc<Services>,
     pub(crate) mailbox: Mailbox<M>,
+    pub(crate) counters: Counters,
+    state: AtomicU8,
+    started: AtomicBool,
+    ended: Notify,
+    exit: OnceLock<Box<ExitReason>>,
+}
+
+/// What only the running incarnation writes, but for `failed`.
+#[derive(Default)]
+pub(crate) struct Counters {
     handled: AtomicU64,
     failed: AtomicU64,
     restarts: AtomicU64,
-    progress: Mutex<Progress>,
-    exit: watch::Sender<Option<ExitReason>>,
+    busy_ns: AtomicU64,
 }
 
-struct Progress {
-    state: ActorState,
-    started: bool,
+impl Counters {
+    pub(crate) fn add_busy(&self, time: Duration) {
+        let before = self.busy_ns.load(Ordering::Relaxed);
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.busy_ns.store(before.saturating_add(time), Ordering::Relaxed);
+    }
+
+    /// Counts a message as failed, unless it is declared handled before this is dropped: so a
+    /// handler that is aborted counts too.
+    pub(crate) fn handling(&self) -> Handling<'_> {
+        Handling { counters: self, done: false }
+    }
 }
 
 impl<M> Cell<M> {
-    pub(crate) fn new(name: Arc<str>, id: u64, mailbox: Mailbox<M>) -> Self {
+    pub(crate) fn new(name: Arc<str>, id: u64, mailbox: Mailbox<M>, services: Arc<Services>) -> Self {
         Self {
             name,
             id,
+            services,
             mailbox,
-            handled: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            restarts: AtomicU64::new(0),
-            progress: Mutex::new(Progress { state: ActorState::Starting, started: false }),
-            exit: watch::Sender::new(None),
+            counters: Counters::default(),
+            state: AtomicU8::new(ActorState::Starting as u8),
+            started: AtomicBool::new(false),
+            ended: Notify::new(),
+            exit: OnceLock::new(),
         }
     }
 
@@ -91,53 +123,119 @@ impl<M> Cell<M> {
         self.id
     }
 
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
     pub(crate) fn stats(&self) -> ActorStats {
-        let state = lock(&self.progress).state;
-        let handled = self.handled.load(Ordering::Relaxed);
-        let failed = self.failed.load(Ordering::Relaxed);
+        let state = self.state();
+        let handled = self.counters.handled.load(Ordering::Relaxed);
+        let failed = self.counters.failed.load(Ordering::Relaxed);
         let figures = self.mailbox.figures();
         ActorStats {
             accepted: figures.accepted,
+            rejected: figures.rejected,
+            waited: figures.waited,
+            overflowed: figures.overflowed,
             handled,
             failed,
-            restarts: self.restarts.load(Ordering::Relaxed),
+            restarts: self.counters.restarts.load(Ordering::Relaxed),
             dropped: figures.dropped,
             depth: figures.depth,
             high_water: figures.high_water,
+            busy: Duration::from_nanos(self.counters.busy_ns.load(Ordering::Relaxed)),
             state,
         }
     }
 
-    /// Counts a message as failed, unless it is declared handled before this is dropped: so a
-    /// handler that is aborted counts too.
-    pub(crate) fn handling(&self) -> Handling<'_> {
-        Handling { handled: &self.handled, failed: &self.failed, done: false }
+    pub(crate) fn state(&self) -> ActorState {
+        ActorState::of(self.state.load(Ordering::Acquire))
+    }
+
+    pub(crate) async fn send(&self, message: M) -> Result<(), SendError<M>> {
+        match self.send_now(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(message)) => Err(SendError::Closed(message)),
+            Err(TrySendError::Full(message)) => match self.mailbox.overflow() {
+                Overflow::Wait => self.mailbox.send_waiting(message).await,
+                _ => Err(SendError::Full(message)),
+            },
+        }
+    }
+
+    /// Sends, unless that means to wait: then it hands the message back.
+    pub(crate) fn send_now(&self, message: M) -> Result<(), TrySendError<M>> {
+        self.settle_send(self.mailbox.send_now(message))
+    }
+
+    pub(crate) fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+        self.settle_send(self.mailbox.try_send(message))
+    }
+
+    fn settle_send(&self, sent: Result<Option<M>, TrySendError<M>>) -> Result<(), TrySendError<M>> {
+        match sent {
+            Ok(None) => Ok(()),
+            Ok(Some(dropped)) => {
+                self.lose(dropped);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn try_reserve(&self) -> Result<(), ReserveError> {
+        self.mailbox.try_reserve().map(|dropped| {
+            if let Some(dropped) = dropped {
+                self.lose(dropped);
+            }
+        })
+    }
+
+    /// Drops a message that nobody will handle.
+    pub(crate) fn lose(&self, message: M) {
+        if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
+            tracing::error!(actor = %self.name, "a message panicked when it was dropped");
+        }
     }
 
     pub(crate) async fn exit(&self) -> ExitReason {
-        let mut exit = self.exit.subscribe();
-        let ended = exit.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
-        // The sender lives in `self`: there is always a reason.
-        ended.unwrap_or(ExitReason::Shutdown)
+        loop {
+            let ended = self.ended.notified();
+            if let Some(reason) = self.exit.get() {
+                return (**reason).clone();
+            }
+            ended.await;
+        }
+    }
+}
+
+impl ActorState {
+    fn of(number: u8) -> Self {
+        [Self::Starting, Self::Running, Self::Restarting, Self::Stopping]
+            .into_iter()
+            .find(|state| *state as u8 == number)
+            .unwrap_or(Self::Stopped)
     }
 }
 
 pub(crate) struct Handling<'a> {
-    handled: &'a AtomicU64,
-    failed: &'a AtomicU64,
+    counters: &'a Counters,
     done: bool,
 }
 
 impl Handling<'_> {
     pub(crate) fn done(mut self) {
         self.done = true;
+        let handled = &self.counters.handled;
+        handled.store(handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 }
 
 impl Drop for Handling<'_> {
     fn drop(&mut self) {
-        let count = if self.done { self.handled } else { self.failed };
-        count.fetch_add(1, Ordering::Relaxed);
+        if !self.done {
+            self.counters.failed.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -182,33 +280,33 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
     }
 
     fn begin(&self, incarnation: u64) {
-        self.restarts.store(incarnation, Ordering::Relaxed);
+        self.counters.restarts.store(incarnation, Ordering::Relaxed);
         self.mailbox.forget_own_stop();
     }
 
     fn enter(&self, state: ActorState) {
-        let mut progress = lock(&self.progress);
-        progress.started |= state == ActorState::Running;
-        // An incarnation that was aborted while it blocks its worker may go on after the end.
-        if progress.state != ActorState::Stopped {
-            progress.state = state;
+        if state == ActorState::Running {
+            self.started.store(true, Ordering::Release);
         }
+        // An incarnation that was aborted while it blocks its worker may go on after the end.
+        let next = |before| (before != ActorState::Stopped as u8).then_some(state as u8);
+        let _ = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
     }
 
     fn started(&self) -> bool {
-        lock(&self.progress).started
+        self.started.load(Ordering::Acquire)
     }
 
     fn close(&self) {
         for message in self.mailbox.close() {
-            if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
-                tracing::error!(actor = %self.name, "a message panicked when it was dropped");
-            }
+            self.lose(message);
         }
         self.enter(ActorState::Stopped);
     }
 
     fn announce(&self, reason: ExitReason) {
-        self.exit.send_replace(Some(reason));
+        // The first reason counts.
+        let _ = self.exit.set(Box::new(reason));
+        self.ended.notify_waiters();
     }
 }

@@ -83,19 +83,22 @@ mod errors;
 mod exit;
 mod mailbox;
 mod registry;
+mod request;
+mod services;
 mod supervisor;
 mod sync;
 mod system;
 mod topic;
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};
-pub use actor_ref::{ActorRef, Permit, ReplyTo};
+pub use actor_ref::{ActorRef, Permit};
 pub use broker::{MessageBroker, PublishError, Published, Reservation, SkipReason, Subscriber};
 pub use cell::{ActorState, ActorStats};
 pub use child_spec::ChildSpec;
 pub use errors::{RequestError, ReserveError, SendError, TrySendError};
 pub use exit::ExitReason;
 pub use mailbox::Overflow;
+pub use request::ReplyTo;
 pub use supervisor::{
     Decision, RestartPolicy, RestartStrategy, RestartWindow, SupervisorConfig, SupervisorFailure, decide,
 };

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -14,6 +15,7 @@ use crate::actor::{Actor, Factory};
 use crate::cell::{ActorStats, AnyCell, Cell};
 use crate::mailbox::Mailbox;
 use crate::registry::Registry;
+use crate::services::Services;
 use crate::supervisor::{Command, NewChild, Outlook, Place, SupervisorNode};
 use crate::sync::lock;
 use crate::{ActorRef, ChildSpec, ExitReason, SupervisorConfig, SupervisorFailure};
@@ -34,6 +36,7 @@ pub struct ActorSystem {
 struct Shared {
     name: Arc<str>,
     registry: Arc<Registry>,
+    services: Arc<Services>,
     commands: mpsc::Sender<Command>,
     outlook: watch::Receiver<Outlook>,
     /// The supervisor's task, until a shutdown joins it.
@@ -65,8 +68,14 @@ impl ActorSystemBuilder {
         let (outlook, watched) = watch::channel(Outlook::Sound);
         let node = SupervisorNode::new(self.config, registry.clone(), outlook);
         let node = tokio::spawn(node.run(receiver));
-        let shared =
-            Shared { name: self.name, registry, commands, outlook: watched, node: Mutex::new(Some(node)) };
+        let shared = Shared {
+            name: self.name,
+            registry,
+            services: Arc::new(Services::new(Handle::current())),
+            commands,
+            outlook: watched,
+            node: Mutex::new(Some(node)),
+        };
         ActorSystem { shared: Arc::new(shared) }
     }
 }
@@ -153,7 +162,8 @@ impl ActorSystem {
             return Err(PrepareError::NoCapacity { name: name.to_string() });
         }
         let mailbox = Mailbox::new(spec.capacity, spec.overflow);
-        let cell = Arc::new(Cell::new(name.clone(), registry.next_id(), mailbox));
+        let cell =
+            Arc::new(Cell::new(name.clone(), registry.next_id(), mailbox, self.shared.services.clone()));
         if !registry.register(cell.clone()) {
             return Err(PrepareError::NameTaken { name: name.to_string() });
         }

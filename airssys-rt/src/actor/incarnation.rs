@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::error::Error;
+use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 use super::{Actor, ActorContext, BoxError};
 use crate::ExitReason;
 use crate::cell::{ActorState, AnyCell, Cell};
-use crate::mailbox::{Event, StopRequest};
+use crate::mailbox::{Event, Inbox, StopRequest};
 use crate::sync::lock;
 
 /// How many messages and signals an actor handles before its neighbours get a turn.
@@ -50,7 +51,8 @@ impl<A: Actor, F: FnMut() -> A + Send + 'static> Runner for Factory<A, F> {
                 Err(panic) => return panicked(panic),
             };
             let context = ActorContext::new(cell.clone(), number);
-            let reason = live(&mut actor, &context, &cell, started).await;
+            let mut inbox = Inbox::new(cell);
+            let reason = live(&mut actor, &context, &mut inbox, started).await;
             match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
                 Ok(()) => reason,
                 Err(panic) => first_failure(reason, panicked(panic), &context),
@@ -62,7 +64,7 @@ impl<A: Actor, F: FnMut() -> A + Send + 'static> Runner for Factory<A, F> {
 async fn live<A: Actor>(
     actor: &mut A,
     context: &ActorContext<A::Message>,
-    cell: &Cell<A::Message>,
+    inbox: &mut Inbox<A::Message>,
     started: Option<oneshot::Sender<()>>,
 ) -> ExitReason {
     let child = context.child();
@@ -71,14 +73,17 @@ async fn live<A: Actor>(
     }
     let mut reason = match hook(async { actor.post_start(child).await }).await {
         Ok(()) => {
-            cell.enter(ActorState::Running);
+            inbox.cell().enter(ActorState::Running);
             // Whoever waits for the start may have given up.
             started.map(|started| started.send(()));
-            handle_messages(actor, context, cell).await
+            let reason = guarded(handle_messages(actor, context, inbox)).await.unwrap_or_else(|panic| panic);
+            // The slot of a message that failed is free, whenever the next incarnation starts.
+            inbox.settle();
+            reason
         }
         Err(reason) => reason,
     };
-    cell.enter(ActorState::Stopping);
+    inbox.cell().enter(ActorState::Stopping);
     if let Err(failure) = hook(async { actor.pre_stop(child).await }).await {
         reason = first_failure(reason, failure, context);
     }
@@ -91,27 +96,37 @@ async fn live<A: Actor>(
 async fn handle_messages<A: Actor>(
     actor: &mut A,
     context: &ActorContext<A::Message>,
-    cell: &Cell<A::Message>,
+    inbox: &mut Inbox<A::Message>,
 ) -> ExitReason {
+    let cell = inbox.cell().clone();
     let mut budget = BUDGET;
     loop {
-        let result = match cell.mailbox.next().await {
-            Event::Stop(StopRequest::Shutdown) => return ExitReason::Shutdown,
-            Event::Stop(StopRequest::Own | StopRequest::Asked) => return ExitReason::Normal,
-            Event::Signal => guarded(async { actor.on_signal(context).await }).await,
+        let result = match poll_fn(|task| inbox.poll_next(task)).await {
             Event::Message(message) => {
-                let handling = cell.handling();
-                let result = guarded(async { actor.handle_message(message, context).await }).await;
-                if let Ok(Ok(())) = &result {
+                let handling = cell.counters.handling();
+                let mut handler = pin!(actor.handle_message(message, context));
+                let mut waits = false;
+                let result = poll_fn(|task| {
+                    let poll = handler.as_mut().poll(task);
+                    if poll.is_pending() && !waits {
+                        waits = true;
+                        // Those who wait for room need not wait for this handler.
+                        inbox.settle();
+                    }
+                    poll
+                })
+                .await;
+                if result.is_ok() {
                     handling.done();
                 }
                 result
             }
+            Event::Signal => actor.on_signal(context).await,
+            Event::Stop(StopRequest::Shutdown) => return ExitReason::Shutdown,
+            Event::Stop(StopRequest::Own | StopRequest::Asked) => return ExitReason::Normal,
         };
-        match result {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return ExitReason::Error(Arc::new(error)),
-            Err(reason) => return reason,
+        if let Err(error) = result {
+            return ExitReason::Error(Arc::new(error));
         }
         budget -= 1;
         if budget == 0 {

@@ -1,0 +1,141 @@
+//! The receiver's end of a mailbox.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+
+use super::{Event, Wakers};
+use crate::Overflow;
+use crate::cell::Cell;
+use crate::sync::lock;
+
+/// The messages of an actor as it handles them: taken from the mailbox all at once, handed out one
+/// by one.
+///
+/// Each incarnation has one. Dropped, it puts back what it has not handed out.
+pub(crate) struct Inbox<M> {
+    cell: Arc<Cell<M>>,
+    batch: VecDeque<M>,
+    /// Messages handed out, ever.
+    taken: u64,
+    /// Of these, the ones whose slots have been given to those who wait.
+    settled: u64,
+    /// The most messages to have in the batch.
+    limit: usize,
+    /// How many slots become free before those who wait are looked after: a wake-up costs more
+    /// than many messages.
+    step: u64,
+}
+
+impl<M> Inbox<M> {
+    pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
+        let capacity = cell.mailbox.capacity();
+        let limit = match cell.mailbox.overflow {
+            // The oldest message has to be where it can make way.
+            Overflow::DropOldest => 1,
+            _ => usize::MAX,
+        };
+        let step = (capacity / 2).max(1) as u64;
+        let taken = cell.mailbox.taken.load(Ordering::Acquire);
+        Self { cell, batch: VecDeque::new(), taken, settled: taken, limit, step }
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
+        &self.cell
+    }
+
+    /// What to do next: control first, then messages in their order. Registers the task if there
+    /// is nothing.
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Event<M>> {
+        let mailbox = &self.cell.mailbox;
+        if !mailbox.urgent.load(Ordering::Relaxed)
+            && let Some(message) = self.batch.pop_front()
+        {
+            return Poll::Ready(self.hand_out(message));
+        }
+        let mut wakers = Wakers::new();
+        let next = self.poll_mailbox(context, &mut wakers);
+        for waker in wakers {
+            waker.wake();
+        }
+        match next {
+            Poll::Ready(Some(event)) => Poll::Ready(event),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(None) => match self.batch.pop_front() {
+                Some(message) => Poll::Ready(self.hand_out(message)),
+                None => Poll::Pending,
+            },
+        }
+    }
+
+    /// Looks for control, then makes sure that there is a message in the batch.
+    fn poll_mailbox(&mut self, context: &mut Context<'_>, wakers: &mut Wakers) -> Poll<Option<Event<M>>> {
+        let mailbox = &self.cell.mailbox;
+        let mut inner = lock(&mailbox.inner);
+        if mailbox.urgent.load(Ordering::Relaxed) {
+            if let Some(request) = inner.take_stop() {
+                return Poll::Ready(Some(Event::Stop(request)));
+            }
+            let signalled = inner.take_signal();
+            mailbox.urgent.store(false, Ordering::Relaxed);
+            if signalled {
+                return Poll::Ready(Some(Event::Signal));
+            }
+        }
+        if !self.batch.is_empty() {
+            return Poll::Ready(None);
+        }
+        inner.note_taken(self.taken);
+        self.settled = self.taken;
+        inner.serve(wakers);
+        mailbox.note_waiting(&inner);
+        if inner.fetch(&mut self.batch, self.limit) {
+            return Poll::Ready(None);
+        }
+        if inner.has_drained() {
+            return Poll::Ready(Some(Event::Stop(super::StopRequest::Shutdown)));
+        }
+        inner.shrink(&mut self.batch);
+        inner.set_receiver(context.waker());
+        Poll::Pending
+    }
+
+    fn hand_out(&mut self, message: M) -> Event<M> {
+        self.taken += 1;
+        let mailbox = &self.cell.mailbox;
+        mailbox.taken.store(self.taken, Ordering::Release);
+        if mailbox.waiting.load(Ordering::Relaxed) && self.taken - self.settled >= self.step {
+            self.settle();
+        }
+        Event::Message(message)
+    }
+
+    /// Gives the slots that have become free to those who wait for them.
+    pub(crate) fn settle(&mut self) {
+        if self.settled == self.taken {
+            return;
+        }
+        self.settled = self.taken;
+        let (mailbox, taken) = (&self.cell.mailbox, self.taken);
+        mailbox.update(|inner, wakers| {
+            inner.note_taken(taken);
+            inner.serve(wakers);
+            mailbox.note_waiting(inner);
+        });
+    }
+}
+
+impl<M> Drop for Inbox<M> {
+    fn drop(&mut self) {
+        if !self.batch.is_empty() {
+            lock(&self.cell.mailbox.inner).put_back(&mut self.batch);
+        }
+        for message in std::mem::take(&mut self.batch) {
+            if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
+                tracing::error!(actor = %self.cell.name(), "a message panicked when it was dropped");
+            }
+        }
+    }
+}
