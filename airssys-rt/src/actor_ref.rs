@@ -1,7 +1,9 @@
 //! References to actors, and what messages carry to answer through.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -109,7 +111,7 @@ impl<M> ActorRef<M> {
         message: impl FnOnce(ReplyTo<R>) -> M,
         timeout: Duration,
     ) -> Result<R, RequestError<M>> {
-        let (reply_to, reply) = slot();
+        let (reply_to, mut reply) = poll_fn(|task| Poll::Ready(slot(task.waker()))).await;
         let (message, cell) = (message(reply_to), &self.cell);
         let mut left = timeout;
         match cell.send_now(message) {
@@ -122,6 +124,7 @@ impl<M> ActorRef<M> {
                 let deadline = Instant::now().checked_add(timeout);
                 let sent = tokio::time::timeout(timeout, cell.mailbox.send_waiting(message)).await;
                 sent.map_err(|_| RequestError::TimedOut)??;
+                reply.moved();
                 left = deadline.map_or(timeout, |deadline| deadline - Instant::now());
             }
         }

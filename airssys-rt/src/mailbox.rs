@@ -9,8 +9,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 
-use smallvec::SmallVec;
-
 pub(crate) use self::inbox::Inbox;
 use self::inner::Inner;
 pub(crate) use self::waiting::{Room, Slot};
@@ -72,7 +70,8 @@ pub(crate) struct Figures {
     pub(crate) high_water: usize,
 }
 
-type Wakers = SmallVec<[Waker; 1]>;
+/// Those who waited for room, to be woken once the lock is released.
+type Wakers = Vec<Waker>;
 
 /// A bounded queue for many senders and one receiver at a time.
 ///
@@ -115,12 +114,25 @@ impl<M> Mailbox<M> {
         inner.figures()
     }
 
-    /// Changes the state, and wakes whom that concerns once the lock is released.
+    /// Changes who waits for room, and wakes those whose turn it is once the lock is released.
     fn update<R>(&self, change: impl FnOnce(&mut Inner<M>, &mut Wakers) -> R) -> R {
         let mut wakers = Wakers::new();
-        let result = change(&mut lock(&self.inner), &mut wakers);
-        for waker in wakers {
-            waker.wake();
+        let mut inner = lock(&self.inner);
+        let result = change(&mut inner, &mut wakers);
+        self.waiting.store(inner.has_waiting(), Ordering::Relaxed);
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    /// Gives the receiver something to do, and wakes it once the lock is released.
+    fn feed<R>(&self, change: impl FnOnce(&mut Inner<M>) -> (R, bool)) -> R {
+        let mut inner = lock(&self.inner);
+        let (result, news) = change(&mut inner);
+        let receiver = if news { inner.take_receiver() } else { None };
+        drop(inner);
+        if let Some(receiver) = receiver {
+            receiver.wake();
         }
         result
     }
@@ -138,39 +150,31 @@ impl<M> Mailbox<M> {
     ///
     /// `patient` senders are behind those who wait already.
     fn put(&self, message: M, patient: bool) -> Result<Option<M>, TrySendError<M>> {
-        self.update(|inner, wakers| {
+        self.feed(|inner| {
             if inner.closed() {
-                return Err(TrySendError::Closed(message));
+                return (Err(TrySendError::Closed(message)), false);
             }
-            let refused = match patient && inner.has_waiting() {
-                true => true,
-                false => !self.has_room(inner),
-            };
-            if !refused {
-                inner.push(message, wakers);
-                return Ok(None);
+            if !(patient && inner.has_waiting()) && self.has_room(inner) {
+                inner.push(message);
+                return (Ok(None), true);
             }
             match self.overflow {
                 Overflow::DropNewest => {
                     inner.count_overflow();
-                    Ok(Some(message))
+                    return (Ok(Some(message)), false);
                 }
-                Overflow::DropOldest => match inner.evict() {
-                    Some(oldest) => {
-                        inner.push(message, wakers);
-                        Ok(Some(oldest))
+                Overflow::DropOldest => {
+                    if let Some(oldest) = inner.evict() {
+                        inner.push(message);
+                        return (Ok(Some(oldest)), true);
                     }
-                    None => {
-                        inner.count_rejection();
-                        Err(TrySendError::Full(message))
-                    }
-                },
-                Overflow::Wait if patient => Err(TrySendError::Full(message)),
-                Overflow::Wait | Overflow::Reject => {
-                    inner.count_rejection();
-                    Err(TrySendError::Full(message))
                 }
+                // It is not refused yet.
+                Overflow::Wait if patient => return (Err(TrySendError::Full(message)), false),
+                Overflow::Wait | Overflow::Reject => {}
             }
+            inner.count_rejection();
+            (Err(TrySendError::Full(message)), false)
         })
     }
 
@@ -195,34 +199,36 @@ impl<M> Mailbox<M> {
     /// Takes a slot; to be followed by [`fill`](Self::fill) or [`release`](Self::release). Gives
     /// the message that made way.
     pub(crate) fn try_reserve(&self) -> Result<Option<M>, ReserveError> {
-        self.update(|inner, _| {
-            if inner.closed() {
-                return Err(ReserveError::Closed);
+        self.feed(|inner| (self.reserve(inner), false))
+    }
+
+    fn reserve(&self, inner: &mut Inner<M>) -> Result<Option<M>, ReserveError> {
+        if inner.closed() {
+            return Err(ReserveError::Closed);
+        }
+        let mut evicted = None;
+        if !self.has_room(inner) {
+            evicted = (self.overflow == Overflow::DropOldest).then(|| inner.evict()).flatten();
+            if evicted.is_none() {
+                inner.count_rejection();
+                return Err(ReserveError::Full);
             }
-            let mut evicted = None;
-            if !self.has_room(inner) {
-                evicted = (self.overflow == Overflow::DropOldest).then(|| inner.evict()).flatten();
-                if evicted.is_none() {
-                    inner.count_rejection();
-                    return Err(ReserveError::Full);
-                }
-            }
-            inner.reserve();
-            Ok(evicted)
-        })
+        }
+        inner.reserve();
+        Ok(evicted)
     }
 
     /// Puts a message into a slot that was taken; hands it back if the mailbox has closed.
     pub(crate) fn fill(&self, message: M) -> Result<(), M> {
-        self.update(|inner, wakers| inner.fill(message, wakers))
+        self.feed(|inner| match inner.fill(message) {
+            Ok(()) => (Ok(()), true),
+            refused => (refused, false),
+        })
     }
 
     /// Gives back a slot that was taken.
     pub(crate) fn release(&self) {
-        self.update(|inner, wakers| {
-            inner.release(wakers);
-            self.note_waiting(inner);
-        });
+        self.update(Inner::release);
     }
 
     /// Resolves when there is room, or the mailbox has closed.
@@ -233,9 +239,7 @@ impl<M> Mailbox<M> {
     fn poll_turn(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<bool> {
         self.update(|inner, wakers| {
             inner.note_taken(self.taken.load(Ordering::Acquire));
-            let turn = inner.poll_turn(ticket, waker, wakers);
-            self.note_waiting(inner);
-            turn
+            inner.poll_turn(ticket, waker, wakers)
         })
     }
 
@@ -247,7 +251,6 @@ impl<M> Mailbox<M> {
             if turn == Poll::Ready(true) {
                 inner.offer(wakers);
             }
-            self.note_waiting(inner);
             turn.map(|_| ())
         })
     }
@@ -256,13 +259,8 @@ impl<M> Mailbox<M> {
         self.update(|inner, wakers| {
             if !inner.closed() {
                 inner.give_up(ticket, wakers);
-                self.note_waiting(inner);
             }
         });
-    }
-
-    fn note_waiting(&self, inner: &Inner<M>) {
-        self.waiting.store(inner.has_waiting(), Ordering::Relaxed);
     }
 
     /// Whether the mailbox is full and nobody has been told since it last was not.
@@ -276,10 +274,10 @@ impl<M> Mailbox<M> {
     }
 
     fn urge(&self, change: impl FnOnce(&mut Inner<M>)) {
-        self.update(|inner, wakers| {
+        self.feed(|inner| {
             change(inner);
             self.urgent.store(true, Ordering::Relaxed);
-            inner.wake_receiver(wakers);
+            ((), true)
         });
     }
 
@@ -289,11 +287,9 @@ impl<M> Mailbox<M> {
 
     /// Takes no more messages; once what is in it has been handled, the actor ends for good.
     pub(crate) fn drain(&self) {
-        self.update(|inner, wakers| {
-            inner.drain(wakers);
-            inner.wake_receiver(wakers);
-            self.note_waiting(inner);
-        });
+        self.update(Inner::drain);
+        // If it is empty already, nothing else tells the receiver.
+        self.feed(|_| ((), true));
     }
 
     /// Forgets a stop that the incarnation before asked for itself.
@@ -312,10 +308,6 @@ impl<M> Mailbox<M> {
 
     /// Closes for good; gives what was left, to be dropped where that may take its time.
     pub(crate) fn close(&self) -> VecDeque<M> {
-        self.update(|inner, wakers| {
-            let left = inner.close(wakers);
-            self.note_waiting(inner);
-            left
-        })
+        self.update(Inner::close)
     }
 }

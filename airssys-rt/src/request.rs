@@ -4,6 +4,7 @@ mod deadlines;
 
 use std::fmt;
 use std::mem;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
@@ -17,9 +18,18 @@ pub struct ReplyTo<R> {
     slot: Option<Arc<Slot<R>>>,
 }
 
-/// The requester's end: resolves to the reply.
+/// The requester's end: resolves to the reply. The first time that it is polled it does not look:
+/// the task that made the slot is woken anyway.
 pub(crate) struct Reply<R> {
     slot: Arc<Slot<R>>,
+    stage: Stage,
+}
+
+#[derive(PartialEq)]
+enum Stage {
+    New,
+    Polled,
+    Over,
 }
 
 /// Why there is no reply.
@@ -31,7 +41,7 @@ pub(crate) enum Unanswered {
 struct Slot<R>(Mutex<State<R>>);
 
 enum State<R> {
-    Waiting(Option<Waker>),
+    Waiting(Waker),
     Replied(R),
     /// Who was to answer dropped the request.
     Dropped,
@@ -40,28 +50,25 @@ enum State<R> {
     Done,
 }
 
-/// Makes a slot: its two ends.
-pub(crate) fn slot<R>() -> (ReplyTo<R>, Reply<R>) {
-    let slot = Arc::new(Slot(Mutex::new(State::Waiting(None))));
-    (ReplyTo { slot: Some(slot.clone()) }, Reply { slot })
+/// Makes a slot for the task with this waker: its two ends.
+pub(crate) fn slot<R>(requester: &Waker) -> (ReplyTo<R>, Reply<R>) {
+    let slot = Arc::new(Slot(Mutex::new(State::Waiting(requester.clone()))));
+    (ReplyTo { slot: Some(slot.clone()) }, Reply { slot, stage: Stage::New })
 }
 
 impl<R> Slot<R> {
     /// Changes the state if somebody still waits, and wakes them; hands the new state back if not.
     fn settle(&self, settled: State<R>) -> Result<(), State<R>> {
         let mut state = lock(&self.0);
-        match &mut *state {
-            State::Waiting(waker) => {
-                let waker = waker.take();
-                *state = settled;
-                drop(state);
-                if let Some(waker) = waker {
-                    waker.wake();
-                }
-                Ok(())
-            }
-            _ => Err(settled),
+        if !matches!(*state, State::Waiting(_)) {
+            return Err(settled);
         }
+        let before = mem::replace(&mut *state, settled);
+        drop(state);
+        if let State::Waiting(requester) = before {
+            requester.wake();
+        }
+        Ok(())
     }
 }
 
@@ -99,16 +106,20 @@ impl<R> fmt::Debug for ReplyTo<R> {
 impl<R> Future for Reply<R> {
     type Output = Result<R, Unanswered>;
 
-    fn poll(self: std::pin::Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = lock(&self.slot.0);
-        if let State::Waiting(waker) = &mut *state {
-            match waker {
-                Some(waker) => waker.clone_from(context.waker()),
-                None => *waker = Some(context.waker().clone()),
-            }
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.stage == Stage::New {
+            self.stage = Stage::Polled;
             return Poll::Pending;
         }
-        Poll::Ready(match mem::replace(&mut *state, State::Done) {
+        let mut state = lock(&self.slot.0);
+        if let State::Waiting(requester) = &mut *state {
+            requester.clone_from(context.waker());
+            return Poll::Pending;
+        }
+        let settled = mem::replace(&mut *state, State::Done);
+        drop(state);
+        self.stage = Stage::Over;
+        Poll::Ready(match settled {
             State::Replied(reply) => Ok(reply),
             State::TimedOut => Err(Unanswered::TimedOut),
             _ => Err(Unanswered::Dropped),
@@ -118,9 +129,11 @@ impl<R> Future for Reply<R> {
 
 impl<R> Drop for Reply<R> {
     fn drop(&mut self) {
-        let left = mem::replace(&mut *lock(&self.slot.0), State::Done);
-        // A reply that came meanwhile is dropped outside the lock.
-        drop(left);
+        if self.stage != Stage::Over {
+            let left = mem::replace(&mut *lock(&self.slot.0), State::Done);
+            // A reply that came meanwhile is dropped outside the lock.
+            drop(left);
+        }
     }
 }
 
@@ -132,6 +145,11 @@ impl<R: Send> Expire for Slot<R> {
 }
 
 impl<R: Send + 'static> Reply<R> {
+    /// The task may have changed since the slot was made.
+    pub(crate) fn moved(&mut self) {
+        self.stage = Stage::Polled;
+    }
+
     /// The slot as the clock sees it.
     pub(crate) fn expires(&self) -> Arc<dyn Expire> {
         self.slot.clone()

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use super::{Event, Wakers};
 use crate::Overflow;
@@ -57,8 +57,8 @@ impl<M> Inbox<M> {
         }
         let mut wakers = Wakers::new();
         let next = self.poll_mailbox(context, &mut wakers);
-        for waker in wakers {
-            waker.wake();
+        if !wakers.is_empty() {
+            wakers.into_iter().for_each(Waker::wake);
         }
         match next {
             Poll::Ready(Some(event)) => Poll::Ready(event),
@@ -89,8 +89,10 @@ impl<M> Inbox<M> {
         }
         inner.note_taken(self.taken);
         self.settled = self.taken;
-        inner.serve(wakers);
-        mailbox.note_waiting(&inner);
+        if mailbox.waiting.load(Ordering::Relaxed) {
+            inner.serve(wakers);
+            mailbox.waiting.store(inner.has_waiting(), Ordering::Relaxed);
+        }
         if inner.fetch(&mut self.batch, self.limit) {
             return Poll::Ready(None);
         }
@@ -122,7 +124,6 @@ impl<M> Inbox<M> {
         mailbox.update(|inner, wakers| {
             inner.note_taken(taken);
             inner.serve(wakers);
-            mailbox.note_waiting(inner);
         });
     }
 }

@@ -135,12 +135,12 @@ impl<M> Inner<M> {
         self.reserved += 1;
     }
 
-    pub(super) fn fill(&mut self, message: M, wakers: &mut Wakers) -> Result<(), M> {
+    pub(super) fn fill(&mut self, message: M) -> Result<(), M> {
         self.reserved -= 1;
         if self.flags.closed {
             return Err(message);
         }
-        self.push(message, wakers);
+        self.push(message);
         Ok(())
     }
 
@@ -150,15 +150,15 @@ impl<M> Inner<M> {
     }
 
     /// Puts a message into a free slot.
-    pub(super) fn push(&mut self, message: M, wakers: &mut Wakers) {
+    pub(super) fn push(&mut self, message: M) {
         self.queue.push_back(message);
         self.accepted += 1;
         self.high_water = self.high_water.max(self.depth());
-        self.wake_receiver(wakers);
     }
 
-    pub(super) fn wake_receiver(&mut self, wakers: &mut Wakers) {
-        wakers.extend(self.receiver.take());
+    /// Who waits for something to do.
+    pub(super) fn take_receiver(&mut self) -> Option<Waker> {
+        self.receiver.take()
     }
 
     /// Reserves what is free for those who wait, in their order.

@@ -36,12 +36,17 @@ struct Shared {
     sooner: Notify,
 }
 
+/// A deadline: the millisecond since the epoch in which it is over, and for whom.
+type Deadline = (u64, Arc<dyn Expire>);
+
 #[derive(Default)]
 struct List {
-    /// By the millisecond since the epoch in which they are over.
+    /// Those noted since the last sweep.
+    fresh: Vec<Deadline>,
+    /// Those that were not over in the last sweep, by the millisecond.
     by_time: BTreeMap<u64, Vec<Arc<dyn Expire>>>,
-    length: usize,
-    sweep_at: usize,
+    /// How many there are in `by_time`.
+    kept: usize,
     /// What the keeper sleeps until.
     next: Option<u64>,
     keeper: Option<JoinHandle<()>>,
@@ -57,12 +62,10 @@ impl Deadlines {
     /// Notes that this expires after the time, unless it is over before.
     pub(crate) fn add(&self, after: Duration, expires: Arc<dyn Expire>) {
         let shared = &self.shared;
-        let time = (Instant::now() - shared.epoch).saturating_add(after);
-        let time = u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        let time = millis_up((Instant::now() - shared.epoch).saturating_add(after));
         let mut list = lock(&shared.list);
-        list.by_time.entry(time).or_default().push(expires);
-        list.length += 1;
-        if list.length > list.sweep_at.max(SWEEP_FROM) {
+        list.fresh.push((time, expires));
+        if list.fresh.len() >= list.kept.max(SWEEP_FROM) {
             list.sweep();
         }
         if list.next.is_none_or(|next| time < next) && !list.stopped {
@@ -95,29 +98,51 @@ impl Drop for Deadlines {
 impl List {
     /// Forgets what is over.
     fn sweep(&mut self) {
-        self.by_time.retain(|_, expiring| {
-            expiring.retain(|expires| Arc::strong_count(expires) > 1);
-            !expiring.is_empty()
-        });
-        self.length = self.by_time.values().map(Vec::len).sum();
-        self.sweep_at = 2 * self.length;
+        if self.kept > 0 {
+            self.by_time.retain(|_, expiring| {
+                expiring.retain(is_awaited);
+                !expiring.is_empty()
+            });
+            self.kept = self.by_time.values().map(Vec::len).sum();
+        }
+        self.sort_in();
     }
+
+    fn sort_in(&mut self) {
+        for (time, expires) in self.fresh.drain(..).filter(|(_, expires)| is_awaited(expires)) {
+            self.by_time.entry(time).or_default().push(expires);
+            self.kept += 1;
+        }
+    }
+
+    /// Takes out what is over in this millisecond.
+    fn take_due(&mut self, now: u64) -> BTreeMap<u64, Vec<Arc<dyn Expire>>> {
+        self.sort_in();
+        let later = self.by_time.split_off(&now.saturating_add(1));
+        let due = std::mem::replace(&mut self.by_time, later);
+        self.kept -= due.values().map(Vec::len).sum::<usize>();
+        self.next = self.by_time.first_key_value().map(|(time, _)| *time);
+        due
+    }
+}
+
+fn is_awaited(expires: &Arc<dyn Expire>) -> bool {
+    Arc::strong_count(expires) > 1
+}
+
+/// Whole milliseconds: never too early.
+fn millis_up(time: Duration) -> u64 {
+    let millis = time.as_secs().saturating_mul(1000);
+    millis.saturating_add(u64::from(time.subsec_nanos().div_ceil(1_000_000)))
 }
 
 /// Sleeps until the first deadline, lets it expire, and so on; ends when none are left.
 async fn keep(shared: Arc<Shared>) {
     loop {
-        let now = Instant::now() - shared.epoch;
+        let now = u64::try_from((Instant::now() - shared.epoch).as_millis()).unwrap_or(u64::MAX);
         let (due, next) = {
             let mut list = lock(&shared.list);
-            let now = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-            let later = match now.checked_add(1) {
-                Some(after_now) => list.by_time.split_off(&after_now),
-                None => BTreeMap::new(),
-            };
-            let due = std::mem::replace(&mut list.by_time, later);
-            list.length -= due.values().map(Vec::len).sum::<usize>();
-            list.next = list.by_time.first_key_value().map(|(time, _)| *time);
+            let due = list.take_due(now);
             if list.next.is_none() {
                 list.keeper = None;
             }
