@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -73,6 +73,20 @@ impl<M> ActorRef<M> {
     pub fn try_reserve(&self) -> Result<Permit<M>, ReserveError> {
         self.cell.try_reserve()?;
         Ok(Permit { cell: Some(self.cell.clone()) })
+    }
+
+    /// Reserves room for one message; waits for it if the mailbox's policy is [`Overflow::Wait`], in
+    /// turn with those in [`send`](Self::send).
+    ///
+    /// Cancel safety: if dropped before it resolves, nothing is reserved.
+    pub async fn reserve(&self) -> Result<Permit<M>, ReserveError> {
+        if self.overflow() != Overflow::Wait {
+            return self.try_reserve();
+        }
+        match self.cell.mailbox.slot().await {
+            true => Ok(Permit { cell: Some(self.cell.clone()) }),
+            false => Err(ReserveError::Closed),
+        }
     }
 
     /// Waits until there is room in the mailbox, or until it has closed.
@@ -157,6 +171,24 @@ impl<M> ActorRef<M> {
         self.cell.mailbox.request_stop(StopRequest::Shutdown);
     }
 
+    /// Has the actor handle what is in its mailbox, and then end for good. From now on the mailbox
+    /// takes no more: [`is_closed`](Self::is_closed) is true.
+    ///
+    /// What follows a failure meanwhile is up to the supervisor, as always: the next incarnation
+    /// goes on draining.
+    pub fn drain(&self) {
+        self.cell.mailbox.drain();
+    }
+
+    /// A reference that does not keep the actor's mailbox in memory.
+    pub fn downgrade(&self) -> WeakActorRef<M> {
+        WeakActorRef { cell: Arc::downgrade(&self.cell) }
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
+        &self.cell
+    }
+
     /// Waits until the actor has ended for good: it will not be restarted, its mailbox is closed
     /// and its name is free. Resolves at once if that is so already.
     ///
@@ -165,7 +197,8 @@ impl<M> ActorRef<M> {
         self.cell.exit().await
     }
 
-    /// Whether the mailbox has closed because the actor has ended for good.
+    /// Whether the mailbox takes no more messages: the actor has ended for good, or is
+    /// [draining](Self::drain).
     pub fn is_closed(&self) -> bool {
         self.cell.mailbox.is_closed()
     }
@@ -185,6 +218,33 @@ impl<M> Clone for ActorRef<M> {
 impl<M> fmt::Debug for ActorRef<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ActorRef({:?}, {})", self.name(), self.id())
+    }
+}
+
+/// A reference to an actor that does not keep its mailbox in memory once it has ended.
+///
+/// No reference keeps an actor alive: its supervisor does. So this is for caches and registries
+/// that outlive actors.
+pub struct WeakActorRef<M> {
+    cell: Weak<Cell<M>>,
+}
+
+impl<M> WeakActorRef<M> {
+    /// The reference, unless the actor has ended for good.
+    pub fn upgrade(&self) -> Option<ActorRef<M>> {
+        self.cell.upgrade().map(ActorRef::new).filter(|actor| !actor.is_closed())
+    }
+}
+
+impl<M> Clone for WeakActorRef<M> {
+    fn clone(&self) -> Self {
+        Self { cell: self.cell.clone() }
+    }
+}
+
+impl<M> fmt::Debug for WeakActorRef<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakActorRef")
     }
 }
 

@@ -1,6 +1,7 @@
 //! What outlives an actor's incarnations: its name, its mailbox, its figures.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,8 +11,9 @@ use tokio::sync::Notify;
 
 use crate::errors::{ReserveError, SendError, TrySendError};
 use crate::mailbox::{Mailbox, StopRequest};
+use crate::monitor::{Down, Watchers};
 use crate::services::Services;
-use crate::{ExitReason, Overflow};
+use crate::{DeadLetterCause, Event, ExitReason, Identity, Overflow};
 
 /// Where an actor is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,6 +60,8 @@ pub struct ActorStats {
     pub depth: usize,
     /// The most messages there have been in the mailbox at once.
     pub high_water: usize,
+    /// Messages of its own timers that it has got: not among the accepted.
+    pub ticks: u64,
     /// Time spent in the handler, waits in it included. Handlers that wait are timed each, others
     /// by the wake-up, and of the wake-ups for a single message one in eight stands for all.
     pub busy: Duration,
@@ -73,6 +77,7 @@ pub(crate) struct Cell<M> {
     pub(crate) counters: Counters,
     state: AtomicU8,
     started: AtomicBool,
+    watchers: Watchers,
     ended: Notify,
     exit: OnceLock<Box<ExitReason>>,
 }
@@ -84,6 +89,7 @@ pub(crate) struct Counters {
     failed: AtomicU64,
     restarts: AtomicU64,
     busy_ns: AtomicU64,
+    ticks: AtomicU64,
 }
 
 impl Counters {
@@ -93,10 +99,10 @@ impl Counters {
         self.busy_ns.store(before.saturating_add(time), Ordering::Relaxed);
     }
 
-    /// Counts a message as failed, unless it is declared handled before this is dropped: so a
-    /// handler that is aborted counts too.
-    pub(crate) fn handling(&self) -> Handling<'_> {
-        Handling { counters: self, done: false }
+    /// Counts the message of a timer.
+    pub(crate) fn count_tick(&self) {
+        let before = self.ticks.load(Ordering::Relaxed);
+        self.ticks.store(before + 1, Ordering::Relaxed);
     }
 }
 
@@ -110,6 +116,7 @@ impl<M> Cell<M> {
             counters: Counters::default(),
             state: AtomicU8::new(ActorState::Starting as u8),
             started: AtomicBool::new(false),
+            watchers: Watchers::default(),
             ended: Notify::new(),
             exit: OnceLock::new(),
         }
@@ -125,6 +132,12 @@ impl<M> Cell<M> {
 
     pub(crate) fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// Counts a message as failed, unless it is declared handled before this is dropped: so a
+    /// handler that is aborted counts too.
+    pub(crate) fn handling(&self) -> Handling<'_, M> {
+        Handling { cell: self, done: false }
     }
 
     pub(crate) fn stats(&self) -> ActorStats {
@@ -143,6 +156,7 @@ impl<M> Cell<M> {
             dropped: figures.dropped,
             depth: figures.depth,
             high_water: figures.high_water,
+            ticks: self.counters.ticks.load(Ordering::Relaxed),
             busy: Duration::from_nanos(self.counters.busy_ns.load(Ordering::Relaxed)),
             state,
         }
@@ -176,26 +190,69 @@ impl<M> Cell<M> {
         match sent {
             Ok(None) => Ok(()),
             Ok(Some(dropped)) => {
-                self.lose(dropped);
+                self.note_full();
+                self.lose(dropped, DeadLetterCause::Overflow);
                 Ok(())
             }
-            Err(error) => Err(error),
+            Err(TrySendError::Full(message)) => {
+                self.note_full();
+                Err(TrySendError::Full(message))
+            }
+            Err(closed) => Err(closed),
         }
     }
 
     pub(crate) fn try_reserve(&self) -> Result<(), ReserveError> {
-        self.mailbox.try_reserve().map(|dropped| {
-            if let Some(dropped) = dropped {
-                self.lose(dropped);
+        match self.mailbox.try_reserve() {
+            Ok(None) => Ok(()),
+            Ok(Some(dropped)) => {
+                self.note_full();
+                self.lose(dropped, DeadLetterCause::Overflow);
+                Ok(())
             }
-        })
+            Err(error) => {
+                if error == ReserveError::Full {
+                    self.note_full();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn note_full(&self) {
+        if self.mailbox.is_news_that_full() {
+            let capacity = self.mailbox.capacity();
+            self.services.events.tell(|| Event::MailboxFull { actor: self.identity(), capacity });
+        }
     }
 
     /// Drops a message that nobody will handle.
-    pub(crate) fn lose(&self, message: M) {
-        if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
-            tracing::error!(actor = %self.name, "a message panicked when it was dropped");
+    pub(crate) fn lose(&self, message: M, cause: DeadLetterCause) {
+        self.tell_lost(1, cause);
+        self.drop_message(message);
+    }
+
+    /// Drops the messages that are left when the actor has ended.
+    pub(crate) fn lose_all(&self, messages: VecDeque<M>) {
+        if !messages.is_empty() {
+            self.tell_lost(messages.len() as u64, DeadLetterCause::ActorEnded);
+            messages.into_iter().for_each(|message| self.drop_message(message));
         }
+    }
+
+    pub(crate) fn tell_lost(&self, count: u64, cause: DeadLetterCause) {
+        let message = std::any::type_name::<M>();
+        self.services.events.tell(|| Event::DeadLetter { actor: self.identity(), message, count, cause });
+    }
+
+    fn drop_message(&self, message: M) {
+        if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
+            tracing::error!(actor = %self.identity(), "a message panicked when it was dropped");
+        }
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { name: self.name.clone(), id: self.id }
     }
 
     pub(crate) async fn exit(&self) -> ExitReason {
@@ -218,23 +275,24 @@ impl ActorState {
     }
 }
 
-pub(crate) struct Handling<'a> {
-    counters: &'a Counters,
+pub(crate) struct Handling<'a, M> {
+    cell: &'a Cell<M>,
     done: bool,
 }
 
-impl Handling<'_> {
+impl<M> Handling<'_, M> {
     pub(crate) fn done(mut self) {
         self.done = true;
-        let handled = &self.counters.handled;
+        let handled = &self.cell.counters.handled;
         handled.store(handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 }
 
-impl Drop for Handling<'_> {
+impl<M> Drop for Handling<'_, M> {
     fn drop(&mut self) {
         if !self.done {
-            self.counters.failed.fetch_add(1, Ordering::Relaxed);
+            self.cell.counters.failed.fetch_add(1, Ordering::Relaxed);
+            self.cell.tell_lost(1, DeadLetterCause::HandlerFailed);
         }
     }
 }
@@ -254,8 +312,22 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn started(&self) -> bool;
     /// Closes the mailbox for good and drops what is in it.
     fn close(&self);
-    /// Tells those who wait that the actor has ended for good.
+    /// Tells those who wait or watch that the actor has ended for good.
     fn announce(&self, reason: ExitReason);
+    /// How it ended for good, if it has.
+    fn ended(&self) -> Option<ExitReason>;
+    /// Tells those who watch that an incarnation ended and another will start.
+    fn restarting(&self, reason: &ExitReason, after: Duration);
+    fn identity(&self) -> Identity;
+    /// The number of the incarnation that runs, or ran last.
+    fn incarnation(&self) -> u64;
+    fn watchers(&self) -> &Watchers;
+    /// Notes that an incarnation of another actor ended, which this one monitors.
+    fn hear(&self, down: Down);
+    /// Forgets what was heard of another actor.
+    fn unhear(&self, id: u64);
+    /// Ends this incarnation, because of what happened to another actor.
+    fn fail_with(&self, incarnation: u64, down: Down);
 }
 
 impl<M: Send + 'static> AnyCell for Cell<M> {
@@ -287,6 +359,8 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
     fn enter(&self, state: ActorState) {
         if state == ActorState::Running {
             self.started.store(true, Ordering::Release);
+            let incarnation = self.counters.restarts.load(Ordering::Relaxed);
+            self.services.events.tell(|| Event::Started { actor: self.identity(), incarnation });
         }
         // An incarnation that was aborted while it blocks its worker may go on after the end.
         let next = |before| (before != ActorState::Stopped as u8).then_some(state as u8);
@@ -298,15 +372,56 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
     }
 
     fn close(&self) {
-        for message in self.mailbox.close() {
-            self.lose(message);
-        }
+        self.lose_all(self.mailbox.close());
         self.enter(ActorState::Stopped);
     }
 
     fn announce(&self, reason: ExitReason) {
         // The first reason counts.
-        let _ = self.exit.set(Box::new(reason));
+        if self.exit.set(Box::new(reason.clone())).is_err() {
+            return;
+        }
         self.ended.notify_waiters();
+        let (actor, restarting) = (self.identity(), false);
+        self.services.events.tell(|| Event::Stopped { actor: actor.clone(), reason: reason.clone() });
+        self.watchers.tell(&Down { actor, reason, restarting });
+    }
+
+    fn ended(&self) -> Option<ExitReason> {
+        self.exit.get().map(|reason| (**reason).clone())
+    }
+
+    fn restarting(&self, reason: &ExitReason, after: Duration) {
+        let (actor, restarting) = (self.identity(), true);
+        self.services.events.tell(|| Event::Restarting {
+            actor: actor.clone(),
+            reason: reason.clone(),
+            after,
+        });
+        self.watchers.tell(&Down { actor, reason: reason.clone(), restarting });
+    }
+
+    fn identity(&self) -> Identity {
+        self.identity()
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.counters.restarts.load(Ordering::Relaxed)
+    }
+
+    fn watchers(&self) -> &Watchers {
+        &self.watchers
+    }
+
+    fn hear(&self, down: Down) {
+        self.mailbox.hear(|heard| heard.hear(down));
+    }
+
+    fn unhear(&self, id: u64) {
+        self.mailbox.hear(|heard| heard.forget(id));
+    }
+
+    fn fail_with(&self, incarnation: u64, down: Down) {
+        self.mailbox.hear(|heard| heard.fail(incarnation, down));
     }
 }

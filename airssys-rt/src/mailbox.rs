@@ -7,12 +7,14 @@ mod waiting;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 pub(crate) use self::inbox::Inbox;
 use self::inner::Inner;
 pub(crate) use self::waiting::{Room, Slot};
+use crate::ExitReason;
 use crate::errors::{ReserveError, SendError, TrySendError};
+use crate::monitor::{Down, Heard};
 use crate::sync::lock;
 
 /// What a mailbox that is full does to a message that is sent to it.
@@ -47,13 +49,29 @@ pub(crate) enum StopRequest {
     Own,
     /// Somebody who holds a reference.
     Asked,
-    /// The supervisor.
+    /// The supervisor, which may start the actor again: it means this incarnation.
+    Group,
+    /// The supervisor, for good.
     Shutdown,
+}
+
+impl StopRequest {
+    /// How an incarnation ends that obeys.
+    pub(crate) fn reason(self) -> ExitReason {
+        match self {
+            Self::Own | Self::Asked => ExitReason::Normal,
+            Self::Group | Self::Shutdown => ExitReason::Shutdown,
+        }
+    }
 }
 
 /// What an actor has to do next.
 pub(crate) enum Event<M> {
     Stop(StopRequest),
+    /// A linked actor failed.
+    Linked(Down),
+    /// An incarnation of a monitored actor ended.
+    Down(Down),
     Signal,
     Message(M),
 }
@@ -186,10 +204,15 @@ impl<M> Mailbox<M> {
 
     /// Waits for room and puts a message in.
     pub(crate) async fn send_waiting(&self, message: M) -> Result<(), SendError<M>> {
-        match Slot::new(self).await {
+        match self.slot().await {
             true => self.fill(message).map_err(SendError::Closed),
             false => Err(SendError::Closed(message)),
         }
+    }
+
+    /// Waits for room and takes it; false if the mailbox has closed.
+    pub(crate) fn slot(&self) -> Slot<'_, M> {
+        Slot::new(self)
     }
 
     pub(crate) fn try_send(&self, message: M) -> Result<Option<M>, TrySendError<M>> {
@@ -292,9 +315,27 @@ impl<M> Mailbox<M> {
         self.feed(|_| ((), true));
     }
 
-    /// Forgets a stop that the incarnation before asked for itself.
+    /// Forgets a stop that only meant the incarnation before.
     pub(crate) fn forget_own_stop(&self) {
         lock(&self.inner).forget_own_stop();
+    }
+
+    /// Ready once a stop like this, or a greater one, is asked for; takes nothing. For the time
+    /// between incarnations.
+    pub(crate) fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
+        let mut inner = lock(&self.inner);
+        match inner.stop_request().filter(|request| *request >= least) {
+            Some(request) => Poll::Ready(request),
+            None => {
+                inner.set_receiver(context.waker());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Notes what an actor that watches others has heard.
+    pub(crate) fn hear(&self, note: impl FnOnce(&mut Heard)) {
+        self.urge(|inner| note(inner.heard()));
     }
 
     pub(crate) fn signal(&self) {

@@ -18,7 +18,7 @@ use crate::registry::Registry;
 use crate::services::Services;
 use crate::supervisor::{Command, NewChild, Outlook, Place, SupervisorNode};
 use crate::sync::lock;
-use crate::{ActorRef, ChildSpec, ExitReason, SupervisorConfig, SupervisorFailure};
+use crate::{ActorRef, ChildSpec, EventStream, ExitReason, SupervisorConfig, SupervisorFailure};
 
 /// How many starts may be under way to the supervisor at once; more wait.
 const COMMANDS: usize = 64;
@@ -231,6 +231,11 @@ impl ActorSystem {
             stats: cell.stats(),
         };
         self.shared.registry.all().into_iter().map(summary).collect()
+    }
+
+    /// What happens in this system from now on.
+    pub fn events(&self) -> EventStream {
+        self.shared.services.events.stream()
     }
 
     /// Waits until the system has failed: an actor would have been restarted more often than the

@@ -7,14 +7,16 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
+use super::stopwatch::Stopwatch;
 use super::{Actor, ActorContext, BoxError};
 use crate::ExitReason;
 use crate::cell::{ActorState, AnyCell, Cell};
-use crate::mailbox::{Event, Inbox, StopRequest};
+use crate::mailbox::{Event, Inbox};
 use crate::sync::lock;
 
 /// How many messages and signals an actor handles before its neighbours get a turn.
@@ -51,7 +53,7 @@ impl<A: Actor, F: FnMut() -> A + Send + 'static> Runner for Factory<A, F> {
                 Err(panic) => return panicked(panic),
             };
             let context = ActorContext::new(cell.clone(), number);
-            let mut inbox = Inbox::new(cell);
+            let mut inbox = Inbox::new(cell, number);
             let reason = live(&mut actor, &context, &mut inbox, started).await;
             match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
                 Ok(()) => reason,
@@ -99,41 +101,88 @@ async fn handle_messages<A: Actor>(
     inbox: &mut Inbox<A::Message>,
 ) -> ExitReason {
     let cell = inbox.cell().clone();
+    let mut stopwatch = Stopwatch::default();
     let mut budget = BUDGET;
     loop {
-        let result = match poll_fn(|task| inbox.poll_next(task)).await {
-            Event::Message(message) => {
-                let handling = cell.counters.handling();
-                let mut handler = pin!(actor.handle_message(message, context));
-                let mut waits = false;
-                let result = poll_fn(|task| {
-                    let poll = handler.as_mut().poll(task);
-                    if poll.is_pending() && !waits {
-                        waits = true;
-                        // Those who wait for room need not wait for this handler.
-                        inbox.settle();
-                    }
-                    poll
-                })
-                .await;
+        let looks = budget == BUDGET || inbox.is_empty();
+        let result = match poll_fn(|task| poll_next(context, inbox, &mut stopwatch, looks, task)).await {
+            Work::Event(Event::Message(message)) => {
+                let handling = cell.handling();
+                let handler = actor.handle_message(message, context);
+                let result = timed(handler, inbox, &mut stopwatch).await;
                 if result.is_ok() {
                     handling.done();
                 }
                 result
             }
-            Event::Signal => actor.on_signal(context).await,
-            Event::Stop(StopRequest::Shutdown) => return ExitReason::Shutdown,
-            Event::Stop(StopRequest::Own | StopRequest::Asked) => return ExitReason::Normal,
+            Work::Tick(message) => {
+                cell.counters.count_tick();
+                timed(actor.handle_message(message, context), inbox, &mut stopwatch).await
+            }
+            Work::Event(Event::Signal) => actor.on_signal(context).await,
+            Work::Event(Event::Down(down)) => actor.on_down(down, context).await,
+            Work::Event(Event::Linked(down)) => return ExitReason::Linked(Arc::new(down)),
+            Work::Event(Event::Stop(request)) => return request.reason(),
         };
         if let Err(error) = result {
             return ExitReason::Error(Arc::new(error));
         }
         budget -= 1;
         if budget == 0 {
+            stopwatch.pause(&cell.counters);
             tokio::task::yield_now().await;
+            stopwatch.resume(false);
             budget = BUDGET;
         }
     }
+}
+
+/// What an incarnation does next.
+enum Work<M> {
+    Event(Event<M>),
+    /// The message of a timer.
+    Tick(M),
+}
+
+/// Control, timers if it `looks` for them, and messages.
+fn poll_next<M: Send + 'static>(
+    context: &ActorContext<M>,
+    inbox: &mut Inbox<M>,
+    stopwatch: &mut Stopwatch,
+    looks: bool,
+    task: &mut Context<'_>,
+) -> Poll<Work<M>> {
+    let waited = inbox.is_empty();
+    if waited {
+        stopwatch.pause(&inbox.cell().counters);
+    }
+    if looks && let Poll::Ready(message) = context.timers.poll_due(task) {
+        if waited {
+            stopwatch.resume(false);
+        }
+        return Poll::Ready(Work::Tick(message));
+    }
+    let event = inbox.poll_next(task).map(Work::Event);
+    if waited && event.is_ready() {
+        stopwatch.resume(inbox.is_empty());
+    }
+    event
+}
+
+/// Runs a handler. When it waits, those who wait for room need not wait for it.
+async fn timed<M, T>(handler: impl Future<Output = T>, inbox: &mut Inbox<M>, stopwatch: &mut Stopwatch) -> T {
+    let mut handler = pin!(handler);
+    let mut waits = false;
+    poll_fn(|task| {
+        let result = handler.as_mut().poll(task);
+        if result.is_pending() && !waits {
+            waits = true;
+            inbox.settle();
+            stopwatch.take_exactly(&inbox.cell().counters);
+        }
+        result
+    })
+    .await
 }
 
 /// Runs user code; a panic is a reason to end.

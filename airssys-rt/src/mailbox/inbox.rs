@@ -1,7 +1,6 @@
 //! The receiver's end of a mailbox.
 
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
@@ -24,13 +23,14 @@ pub(crate) struct Inbox<M> {
     settled: u64,
     /// The most messages to have in the batch.
     limit: usize,
+    incarnation: u64,
     /// How many slots become free before those who wait are looked after: a wake-up costs more
     /// than many messages.
     step: u64,
 }
 
 impl<M> Inbox<M> {
-    pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
+    pub(crate) fn new(cell: Arc<Cell<M>>, incarnation: u64) -> Self {
         let capacity = cell.mailbox.capacity();
         let limit = match cell.mailbox.overflow {
             // The oldest message has to be where it can make way.
@@ -39,11 +39,16 @@ impl<M> Inbox<M> {
         };
         let step = (capacity / 2).max(1) as u64;
         let taken = cell.mailbox.taken.load(Ordering::Acquire);
-        Self { cell, batch: VecDeque::new(), taken, settled: taken, limit, step }
+        Self { cell, batch: VecDeque::new(), taken, settled: taken, limit, incarnation, step }
     }
 
     pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
         &self.cell
+    }
+
+    /// Whether the next message has to be fetched.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.batch.is_empty()
     }
 
     /// What to do next: control first, then messages in their order. Registers the task if there
@@ -78,9 +83,12 @@ impl<M> Inbox<M> {
             if let Some(request) = inner.take_stop() {
                 return Poll::Ready(Some(Event::Stop(request)));
             }
-            let signalled = inner.take_signal();
+            if let Some(event) = inner.take_heard(self.incarnation) {
+                mailbox.urgent.store(inner.is_urgent(), Ordering::Relaxed);
+                return Poll::Ready(Some(event));
+            }
             mailbox.urgent.store(false, Ordering::Relaxed);
-            if signalled {
+            if inner.take_signal() {
                 return Poll::Ready(Some(Event::Signal));
             }
         }
@@ -133,10 +141,6 @@ impl<M> Drop for Inbox<M> {
         if !self.batch.is_empty() {
             lock(&self.cell.mailbox.inner).put_back(&mut self.batch);
         }
-        for message in std::mem::take(&mut self.batch) {
-            if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
-                tracing::error!(actor = %self.cell.name(), "a message panicked when it was dropped");
-            }
-        }
+        self.cell.lose_all(std::mem::take(&mut self.batch));
     }
 }

@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::task::{Poll, Waker};
 
-use super::{Figures, StopRequest, Wakers};
+use super::{Event, Figures, StopRequest, Wakers};
+use crate::monitor::Heard;
 
 pub(super) struct Inner<M> {
     capacity: usize,
@@ -27,6 +28,7 @@ pub(super) struct Inner<M> {
     waited: u64,
     high_water: usize,
     stop: Option<StopRequest>,
+    heard: Option<Box<Heard>>,
     flags: Flags,
 }
 
@@ -68,6 +70,7 @@ impl<M> Inner<M> {
             waited: 0,
             high_water: 0,
             stop: None,
+            heard: None,
             flags: Flags::default(),
         }
     }
@@ -249,7 +252,33 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn forget_own_stop(&mut self) {
-        self.stop = self.stop.filter(|request| *request != StopRequest::Own);
+        let only_that = |request: &StopRequest| matches!(request, StopRequest::Own | StopRequest::Group);
+        self.stop = self.stop.filter(|request| !only_that(request));
+    }
+
+    pub(super) fn stop_request(&self) -> Option<StopRequest> {
+        self.stop
+    }
+
+    pub(super) fn heard(&mut self) -> &mut Heard {
+        self.heard.get_or_insert_default()
+    }
+
+    /// What the running incarnation is to hear of others; gives back the memory when that is all.
+    pub(super) fn take_heard(&mut self, incarnation: u64) -> Option<Event<M>> {
+        let heard = self.heard.as_mut()?;
+        let event = match heard.take_failure(incarnation) {
+            Some(down) => Some(Event::Linked(down)),
+            None => heard.take_down().map(Event::Down),
+        };
+        if heard.is_empty() {
+            self.heard = None;
+        }
+        event
+    }
+
+    pub(super) fn is_urgent(&self) -> bool {
+        self.stop.is_some() || self.heard.is_some() || self.flags.signalled
     }
 
     pub(super) fn signal(&mut self) {

@@ -1,0 +1,47 @@
+//! How long an actor is at work.
+
+use tokio::time::Instant;
+
+use crate::cell::Counters;
+
+/// Of the wake-ups for a single message, one in so many is timed and stands for all: reading the
+/// clock twice would take as long as handling a small message.
+const ONE_IN: u32 = 8;
+
+/// Times the handlers of an incarnation: from one look into the mailbox to the next.
+#[derive(Default)]
+pub(super) struct Stopwatch {
+    since: Option<Instant>,
+    /// How many wake-ups this one stands for.
+    weight: u32,
+    singles: u32,
+}
+
+impl Stopwatch {
+    /// A wake-up begins; `single` if there is one message only.
+    pub(super) fn resume(&mut self, single: bool) {
+        self.weight = 1;
+        if single {
+            self.singles = self.singles.wrapping_add(1);
+            if !self.singles.is_multiple_of(ONE_IN) {
+                return;
+            }
+            self.weight = ONE_IN;
+        }
+        self.since = Some(Instant::now());
+    }
+
+    /// A wake-up is over.
+    pub(super) fn pause(&mut self, counters: &Counters) {
+        if let Some(since) = self.since.take() {
+            counters.add_busy(since.elapsed() * self.weight);
+        }
+    }
+
+    /// A handler waits: from here on it stands for itself.
+    pub(super) fn take_exactly(&mut self, counters: &Counters) {
+        self.pause(counters);
+        self.weight = 1;
+        self.since = Some(Instant::now());
+    }
+}
