@@ -5,8 +5,8 @@ mod inner;
 mod waiting;
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 pub(crate) use self::inbox::Inbox;
@@ -65,15 +65,14 @@ impl StopRequest {
     }
 }
 
-/// What an actor has to do next.
-pub(crate) enum Event<M> {
+/// What overtakes the messages.
+pub(crate) enum Urgent {
     Stop(StopRequest),
     /// A linked actor failed.
-    Linked(Down),
+    Linked(Arc<Down>),
     /// An incarnation of a monitored actor ended.
-    Down(Down),
+    Down(Box<Down>),
     Signal,
-    Message(M),
 }
 
 /// The figures of a mailbox.

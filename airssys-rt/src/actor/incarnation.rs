@@ -16,7 +16,7 @@ use super::stopwatch::Stopwatch;
 use super::{Actor, ActorContext, BoxError};
 use crate::ExitReason;
 use crate::cell::{ActorState, AnyCell, Cell};
-use crate::mailbox::{Event, Inbox};
+use crate::mailbox::{Inbox, Urgent};
 use crate::sync::lock;
 
 /// How many messages and signals an actor handles before its neighbours get a turn.
@@ -104,69 +104,75 @@ async fn handle_messages<A: Actor>(
     let mut stopwatch = Stopwatch::default();
     let mut budget = BUDGET;
     loop {
-        let looks = budget == BUDGET || inbox.is_empty();
-        let result = match poll_fn(|task| poll_next(context, inbox, &mut stopwatch, looks, task)).await {
-            Work::Event(Event::Message(message)) => {
-                let handling = cell.handling();
-                let handler = actor.handle_message(message, context);
-                let result = timed(handler, inbox, &mut stopwatch).await;
-                if result.is_ok() {
-                    handling.done();
+        let result = if let Some(message) = inbox.pop() {
+            let handling = cell.handling();
+            let result = timed(actor.handle_message(message, context), inbox, &mut stopwatch).await;
+            if result.is_ok() {
+                handling.done();
+            }
+            result
+        } else {
+            stopwatch.pause(&cell.counters);
+            let work = poll_fn(|task| poll_work(context, inbox, task)).await;
+            stopwatch.resume(inbox.has_one());
+            match work {
+                Work::Messages => continue,
+                Work::Tick(message) => {
+                    cell.counters.count_tick();
+                    timed(actor.handle_message(message, context), inbox, &mut stopwatch).await
                 }
-                result
+                Work::Urgent(Urgent::Signal) => actor.on_signal(context).await,
+                Work::Urgent(Urgent::Down(down)) => actor.on_down(*down, context).await,
+                Work::Urgent(Urgent::Linked(down)) => return ExitReason::Linked(down),
+                Work::Urgent(Urgent::Stop(request)) => return request.reason(),
             }
-            Work::Tick(message) => {
-                cell.counters.count_tick();
-                timed(actor.handle_message(message, context), inbox, &mut stopwatch).await
-            }
-            Work::Event(Event::Signal) => actor.on_signal(context).await,
-            Work::Event(Event::Down(down)) => actor.on_down(down, context).await,
-            Work::Event(Event::Linked(down)) => return ExitReason::Linked(Arc::new(down)),
-            Work::Event(Event::Stop(request)) => return request.reason(),
         };
         if let Err(error) = result {
             return ExitReason::Error(Arc::new(error));
         }
         budget -= 1;
         if budget == 0 {
+            budget = BUDGET;
             stopwatch.pause(&cell.counters);
             tokio::task::yield_now().await;
             stopwatch.resume(false);
-            budget = BUDGET;
+            if let Some(message) = poll_fn(|task| due_now(context, task)).await {
+                cell.counters.count_tick();
+                let result = timed(actor.handle_message(message, context), inbox, &mut stopwatch).await;
+                if let Err(error) = result {
+                    return ExitReason::Error(Arc::new(error));
+                }
+            }
         }
     }
 }
 
-/// What an incarnation does next.
+/// What there is to do when no message is at hand.
 enum Work<M> {
-    Event(Event<M>),
+    /// There are some now.
+    Messages,
     /// The message of a timer.
     Tick(M),
+    Urgent(Urgent),
 }
 
-/// Control, timers if it `looks` for them, and messages.
-fn poll_next<M: Send + 'static>(
+fn poll_work<M: Send + 'static>(
     context: &ActorContext<M>,
     inbox: &mut Inbox<M>,
-    stopwatch: &mut Stopwatch,
-    looks: bool,
     task: &mut Context<'_>,
 ) -> Poll<Work<M>> {
-    let waited = inbox.is_empty();
-    if waited {
-        stopwatch.pause(&inbox.cell().counters);
-    }
-    if looks && let Poll::Ready(message) = context.timers.poll_due(task) {
-        if waited {
-            stopwatch.resume(false);
-        }
+    if let Poll::Ready(message) = context.timers.poll_due(task) {
         return Poll::Ready(Work::Tick(message));
     }
-    let event = inbox.poll_next(task).map(Work::Event);
-    if waited && event.is_ready() {
-        stopwatch.resume(inbox.is_empty());
-    }
-    event
+    inbox.poll_fetch(task).map(|urgent| urgent.map_or(Work::Messages, Work::Urgent))
+}
+
+/// The message of a timer that is due.
+fn due_now<M: Send + 'static>(context: &ActorContext<M>, task: &mut Context<'_>) -> Poll<Option<M>> {
+    Poll::Ready(match context.timers.poll_due(task) {
+        Poll::Ready(message) => Some(message),
+        Poll::Pending => None,
+    })
 }
 
 /// Runs a handler. When it waits, those who wait for room need not wait for it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use super::{Event, Wakers};
+use super::{StopRequest, Urgent, Wakers};
 use crate::Overflow;
 use crate::cell::Cell;
 use crate::sync::lock;
@@ -46,50 +46,44 @@ impl<M> Inbox<M> {
         &self.cell
     }
 
-    /// Whether the next message has to be fetched.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.batch.is_empty()
+    /// Whether there is a single message at hand.
+    pub(crate) fn has_one(&self) -> bool {
+        self.batch.len() == 1
     }
 
-    /// What to do next: control first, then messages in their order. Registers the task if there
-    /// is nothing.
-    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Event<M>> {
+    /// The next message at hand, unless something overtakes it.
+    pub(crate) fn pop(&mut self) -> Option<M> {
         let mailbox = &self.cell.mailbox;
-        if !mailbox.urgent.load(Ordering::Relaxed)
-            && let Some(message) = self.batch.pop_front()
-        {
-            return Poll::Ready(self.hand_out(message));
+        if mailbox.urgent.load(Ordering::Relaxed) {
+            return None;
         }
+        let message = self.batch.pop_front()?;
+        self.taken += 1;
+        mailbox.taken.store(self.taken, Ordering::Release);
+        if mailbox.waiting.load(Ordering::Relaxed) && self.taken - self.settled >= self.step {
+            self.settle();
+        }
+        Some(message)
+    }
+
+    /// What is urgent; none once there are messages at hand. Registers the task if there is nothing.
+    pub(crate) fn poll_fetch(&mut self, context: &mut Context<'_>) -> Poll<Option<Urgent>> {
         let mut wakers = Wakers::new();
-        let next = self.poll_mailbox(context, &mut wakers);
+        let fetched = self.fetch(context, &mut wakers);
         if !wakers.is_empty() {
             wakers.into_iter().for_each(Waker::wake);
         }
-        match next {
-            Poll::Ready(Some(event)) => Poll::Ready(event),
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => match self.batch.pop_front() {
-                Some(message) => Poll::Ready(self.hand_out(message)),
-                None => Poll::Pending,
-            },
-        }
+        fetched
     }
 
-    /// Looks for control, then makes sure that there is a message in the batch.
-    fn poll_mailbox(&mut self, context: &mut Context<'_>, wakers: &mut Wakers) -> Poll<Option<Event<M>>> {
+    fn fetch(&mut self, context: &mut Context<'_>, wakers: &mut Wakers) -> Poll<Option<Urgent>> {
         let mailbox = &self.cell.mailbox;
         let mut inner = lock(&mailbox.inner);
         if mailbox.urgent.load(Ordering::Relaxed) {
-            if let Some(request) = inner.take_stop() {
-                return Poll::Ready(Some(Event::Stop(request)));
-            }
-            if let Some(event) = inner.take_heard(self.incarnation) {
-                mailbox.urgent.store(inner.is_urgent(), Ordering::Relaxed);
-                return Poll::Ready(Some(event));
-            }
-            mailbox.urgent.store(false, Ordering::Relaxed);
-            if inner.take_signal() {
-                return Poll::Ready(Some(Event::Signal));
+            let urgent = inner.take_urgent(self.incarnation);
+            mailbox.urgent.store(inner.is_urgent(), Ordering::Relaxed);
+            if urgent.is_some() {
+                return Poll::Ready(urgent);
             }
         }
         if !self.batch.is_empty() {
@@ -105,21 +99,11 @@ impl<M> Inbox<M> {
             return Poll::Ready(None);
         }
         if inner.has_drained() {
-            return Poll::Ready(Some(Event::Stop(super::StopRequest::Shutdown)));
+            return Poll::Ready(Some(Urgent::Stop(StopRequest::Shutdown)));
         }
         inner.shrink(&mut self.batch);
         inner.set_receiver(context.waker());
         Poll::Pending
-    }
-
-    fn hand_out(&mut self, message: M) -> Event<M> {
-        self.taken += 1;
-        let mailbox = &self.cell.mailbox;
-        mailbox.taken.store(self.taken, Ordering::Release);
-        if mailbox.waiting.load(Ordering::Relaxed) && self.taken - self.settled >= self.step {
-            self.settle();
-        }
-        Event::Message(message)
     }
 
     /// Gives the slots that have become free to those who wait for them.

@@ -6,9 +6,10 @@
 //! those who wait. One case differs: [`Inner::offer`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::{Event, Figures, StopRequest, Wakers};
+use super::{Figures, StopRequest, Urgent, Wakers};
 use crate::monitor::Heard;
 
 pub(super) struct Inner<M> {
@@ -264,17 +265,24 @@ impl<M> Inner<M> {
         self.heard.get_or_insert_default()
     }
 
-    /// What the running incarnation is to hear of others; gives back the memory when that is all.
-    pub(super) fn take_heard(&mut self, incarnation: u64) -> Option<Event<M>> {
-        let heard = self.heard.as_mut()?;
-        let event = match heard.take_failure(incarnation) {
-            Some(down) => Some(Event::Linked(down)),
-            None => heard.take_down().map(Event::Down),
-        };
-        if heard.is_empty() {
-            self.heard = None;
+    /// What comes first of what is urgent.
+    pub(super) fn take_urgent(&mut self, incarnation: u64) -> Option<Urgent> {
+        if let Some(request) = self.stop.take() {
+            return Some(Urgent::Stop(request));
         }
-        event
+        if let Some(heard) = self.heard.as_mut() {
+            let urgent = match heard.take_failure(incarnation) {
+                Some(down) => Some(Urgent::Linked(Arc::new(down))),
+                None => heard.take_down().map(|down| Urgent::Down(Box::new(down))),
+            };
+            if heard.is_empty() {
+                self.heard = None;
+            }
+            if urgent.is_some() {
+                return urgent;
+            }
+        }
+        std::mem::take(&mut self.flags.signalled).then_some(Urgent::Signal)
     }
 
     pub(super) fn is_urgent(&self) -> bool {
@@ -283,14 +291,6 @@ impl<M> Inner<M> {
 
     pub(super) fn signal(&mut self) {
         self.flags.signalled = true;
-    }
-
-    pub(super) fn take_stop(&mut self) -> Option<StopRequest> {
-        self.stop.take()
-    }
-
-    pub(super) fn take_signal(&mut self) -> bool {
-        std::mem::take(&mut self.flags.signalled)
     }
 
     /// Whether an empty mailbox is the end.
