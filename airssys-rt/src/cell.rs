@@ -178,6 +178,7 @@ impl<M> Cell<M> {
     }
 
     /// Sends, unless that means to wait: then it hands the message back.
+    #[inline]
     pub(crate) fn send_now(&self, message: M) -> Result<(), TrySendError<M>> {
         self.settle_send(self.mailbox.send_now(message))
     }
@@ -186,6 +187,7 @@ impl<M> Cell<M> {
         self.settle_send(self.mailbox.try_send(message))
     }
 
+    #[inline]
     fn settle_send(&self, sent: Result<Option<M>, TrySendError<M>>) -> Result<(), TrySendError<M>> {
         match sent {
             Ok(None) => Ok(()),

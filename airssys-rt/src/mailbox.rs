@@ -143,6 +143,7 @@ impl<M> Mailbox<M> {
     }
 
     /// Gives the receiver something to do, and wakes it once the lock is released.
+    #[inline]
     fn feed<R>(&self, change: impl FnOnce(&mut Inner<M>) -> (R, bool)) -> R {
         let mut inner = lock(&self.inner);
         let (result, news) = change(&mut inner);
@@ -156,6 +157,7 @@ impl<M> Mailbox<M> {
 
     /// Finds out how much room there is: what the receiver has handed out is only looked at when
     /// there seems to be none, since looking takes the receiver's cache line from it.
+    #[inline]
     fn has_room(&self, inner: &mut Inner<M>) -> bool {
         if inner.free() == 0 {
             inner.note_taken(self.taken.load(Ordering::Acquire));
@@ -166,6 +168,7 @@ impl<M> Mailbox<M> {
     /// Puts a message in, or does what the policy says; gives the message that was dropped.
     ///
     /// `patient` senders are behind those who wait already.
+    #[inline]
     fn put(&self, message: M, patient: bool) -> Result<Option<M>, TrySendError<M>> {
         self.feed(|inner| {
             if inner.closed() {
@@ -197,6 +200,7 @@ impl<M> Mailbox<M> {
 
     /// Puts a message in, unless that means to wait: then it hands the message back for
     /// [`send_waiting`](Self::send_waiting). Gives the message that was dropped instead.
+    #[inline]
     pub(crate) fn send_now(&self, message: M) -> Result<Option<M>, TrySendError<M>> {
         self.put(message, true)
     }

@@ -80,6 +80,7 @@ impl<M> Timers<M> {
     }
 
     /// The message of a timer whose time has come; else registers the task for the next.
+    #[inline]
     pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<M> {
         if !self.any.load(Ordering::Relaxed) {
             return Poll::Pending;

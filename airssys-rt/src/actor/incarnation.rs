@@ -106,7 +106,7 @@ async fn handle_messages<A: Actor>(
     loop {
         let result = if let Some(message) = inbox.pop() {
             let handling = cell.handling();
-            let result = timed(actor.handle_message(message, context), inbox, &mut stopwatch).await;
+            let result = timed(pin!(actor.handle_message(message, context)), inbox, &mut stopwatch).await;
             if result.is_ok() {
                 handling.done();
             }
@@ -119,7 +119,7 @@ async fn handle_messages<A: Actor>(
                 Work::Messages => continue,
                 Work::Tick(message) => {
                     cell.counters.count_tick();
-                    timed(actor.handle_message(message, context), inbox, &mut stopwatch).await
+                    timed(pin!(actor.handle_message(message, context)), inbox, &mut stopwatch).await
                 }
                 Work::Urgent(Urgent::Signal) => actor.on_signal(context).await,
                 Work::Urgent(Urgent::Down(down)) => actor.on_down(*down, context).await,
@@ -138,7 +138,7 @@ async fn handle_messages<A: Actor>(
             stopwatch.resume(false);
             if let Some(message) = poll_fn(|task| due_now(context, task)).await {
                 cell.counters.count_tick();
-                let result = timed(actor.handle_message(message, context), inbox, &mut stopwatch).await;
+                let result = timed(pin!(actor.handle_message(message, context)), inbox, &mut stopwatch).await;
                 if let Err(error) = result {
                     return ExitReason::Error(Arc::new(error));
                 }

@@ -19,6 +19,7 @@ pub(super) struct Stopwatch {
 
 impl Stopwatch {
     /// A wake-up begins; `single` if there is one message only.
+    #[inline]
     pub(super) fn resume(&mut self, single: bool) {
         self.weight = 1;
         if single {
@@ -32,6 +33,7 @@ impl Stopwatch {
     }
 
     /// A wake-up is over.
+    #[inline]
     pub(super) fn pause(&mut self, counters: &Counters) {
         if let Some(since) = self.since.take() {
             counters.add_busy(since.elapsed() * self.weight);

@@ -47,11 +47,13 @@ impl<M> Inbox<M> {
     }
 
     /// Whether there is a single message at hand.
+    #[inline]
     pub(crate) fn has_one(&self) -> bool {
         self.batch.len() == 1
     }
 
     /// The next message at hand, unless something overtakes it.
+    #[inline]
     pub(crate) fn pop(&mut self) -> Option<M> {
         let mailbox = &self.cell.mailbox;
         if mailbox.urgent.load(Ordering::Relaxed) {
@@ -67,6 +69,7 @@ impl<M> Inbox<M> {
     }
 
     /// What is urgent; none once there are messages at hand. Registers the task if there is nothing.
+    #[inline]
     pub(crate) fn poll_fetch(&mut self, context: &mut Context<'_>) -> Poll<Option<Urgent>> {
         let mut wakers = Wakers::new();
         let fetched = self.fetch(context, &mut wakers);
@@ -76,6 +79,7 @@ impl<M> Inbox<M> {
         fetched
     }
 
+    #[inline]
     fn fetch(&mut self, context: &mut Context<'_>, wakers: &mut Wakers) -> Poll<Option<Urgent>> {
         let mailbox = &self.cell.mailbox;
         let mut inner = lock(&mailbox.inner);

@@ -80,16 +80,19 @@ impl<M> Inner<M> {
         self.capacity
     }
 
+    #[inline]
     pub(super) fn closed(&self) -> bool {
         self.flags.closed
     }
 
     /// Messages that have not been handed out.
+    #[inline]
     fn depth(&self) -> usize {
         // What is with the receiver was within the capacity when it was in the queue.
         self.queue.len() + (self.fetched - self.taken) as usize
     }
 
+    #[inline]
     pub(super) fn free(&self) -> usize {
         self.capacity - self.depth() - self.reserved
     }
@@ -154,6 +157,7 @@ impl<M> Inner<M> {
     }
 
     /// Puts a message into a free slot.
+    #[inline]
     pub(super) fn push(&mut self, message: M) {
         self.queue.push_back(message);
         self.accepted += 1;
@@ -161,6 +165,7 @@ impl<M> Inner<M> {
     }
 
     /// Who waits for something to do.
+    #[inline]
     pub(super) fn take_receiver(&mut self) -> Option<Waker> {
         self.receiver.take()
     }
@@ -301,6 +306,7 @@ impl<M> Inner<M> {
 
     /// Moves messages to the receiver, which has none: all, or at most `limit`. False if there are
     /// none.
+    #[inline]
     pub(super) fn fetch(&mut self, batch: &mut VecDeque<M>, limit: usize) -> bool {
         if self.queue.len() <= limit {
             std::mem::swap(&mut self.queue, batch);
@@ -323,6 +329,7 @@ impl<M> Inner<M> {
         std::mem::swap(&mut self.queue, batch);
     }
 
+    #[inline]
     pub(super) fn set_receiver(&mut self, waker: &Waker) {
         match &mut self.receiver {
             Some(old) => old.clone_from(waker),
@@ -331,6 +338,7 @@ impl<M> Inner<M> {
     }
 
     /// Takes away what an idle mailbox does not need.
+    #[inline]
     pub(super) fn shrink(&mut self, batch: &mut VecDeque<M>) {
         for buffer in [&mut self.queue, batch] {
             if buffer.capacity() * size_of::<M>() > SPARE_BYTES {
