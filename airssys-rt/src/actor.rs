@@ -1,15 +1,17 @@
 //! What an actor is: its hooks, its handler, and what it knows while they run.
 
 mod incarnation;
+mod runner;
 mod stopwatch;
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::incarnation::{Factory, Runner};
+pub(crate) use self::runner::ActorRunner;
 use crate::cell::{AnyCell, Cell};
 use crate::mailbox::StopRequest;
+use crate::monitor::Hears;
 use crate::timers::Timers;
 use crate::{ActorRef, Down, TimerId};
 
@@ -29,7 +31,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// | fails in `post_start` | yes | yes | no | yes | yes |
 /// | fails in `pre_start` | yes | no | no | no | no |
 /// | fails in `pre_stop` | yes | yes | yes | yes | yes |
-/// | is aborted: out of time for its stop | yes | cut off where it next waits | | | |
+/// | is aborted: killed, or out of time for its stop | yes | cut off where it next waits | | | |
 ///
 /// So `pre_stop` and `post_stop` each run exactly once, whatever ended the incarnation, once
 /// `pre_start` has succeeded, unless the incarnation is aborted.
@@ -191,48 +193,46 @@ impl<M: Send + 'static> ActorContext<M> {
     ///
     /// Monitors belong to the actor: they outlive its incarnations.
     pub fn monitor<N: Send + 'static>(&self, actor: &ActorRef<N>) {
-        let watched: &dyn AnyCell = &**actor.cell();
-        watched.watchers().monitor(&self.child.cell, true);
-        if let Some(down) = already_down(watched) {
-            watched.watchers().monitor(&self.child.cell, false);
-            self.child.cell.hear(down);
+        let watched = actor.cell();
+        watched.watchers().monitor(&self.hears(), true);
+        if let Some(down) = watched.already_down() {
+            watched.watchers().monitor(&self.hears(), false);
+            self.self_ref.cell().hear(down);
         }
     }
 
     /// Ends a monitor: [`on_down`](Actor::on_down) is not called for that actor any more.
     pub fn demonitor<N: Send + 'static>(&self, actor: &ActorRef<N>) {
-        actor.cell().watchers().monitor(&self.child.cell, false);
-        self.child.cell.unhear(actor.id());
+        actor.cell().watchers().monitor(&self.hears(), false);
+        self.self_ref.cell().unhear(actor.id());
     }
 
     /// Links this incarnation with the one of that actor which is running now: if either fails, the
-    /// other fails too, with [`ExitReason::Linked`], once its handler has returned. If that actor
-    /// has failed for good already, so does this.
+    /// other fails too, with [`ExitReason::Linked`](crate::ExitReason::Linked), once its handler has
+    /// returned. If that actor has failed for good already, so does this.
     ///
     /// A stop is not a failure. To hear of a failure and go on, [monitor](Self::monitor) instead.
     pub fn link<N: Send + 'static>(&self, actor: &ActorRef<N>) {
-        let other: Arc<dyn AnyCell> = actor.cell().clone();
-        let (own, incarnation) = (&self.child.cell, self.incarnation());
-        own.watchers().link(&other, Some(other.incarnation()));
-        other.watchers().link(own, Some(incarnation));
-        if let Some(down) = already_down(&*other) {
+        let (own, other) = (self.self_ref.cell(), actor.cell());
+        let other_hears: Arc<dyn Hears> = other.clone();
+        own.watchers().link(&other_hears, Some(other.incarnation()));
+        other.watchers().link(&self.hears(), Some(self.incarnation()));
+        if let Some(down) = other.already_down() {
             self.unlink(actor);
             if down.reason.is_failure() {
-                own.fail_with(incarnation, down);
+                own.fail_with(self.incarnation(), down);
             }
         }
     }
 
     /// Ends a link, from both sides.
     pub fn unlink<N: Send + 'static>(&self, actor: &ActorRef<N>) {
-        let other: Arc<dyn AnyCell> = actor.cell().clone();
-        self.child.cell.watchers().link(&other, None);
-        other.watchers().link(&self.child.cell, None);
+        let other_hears: Arc<dyn Hears> = actor.cell().clone();
+        self.self_ref.cell().watchers().link(&other_hears, None);
+        actor.cell().watchers().link(&self.hears(), None);
     }
-}
 
-/// How an actor ended that has ended for good.
-fn already_down(cell: &dyn AnyCell) -> Option<Down> {
-    let reason = cell.ended()?;
-    Some(Down { actor: cell.identity(), reason, restarting: false })
+    fn hears(&self) -> Arc<dyn Hears> {
+        self.self_ref.cell().clone()
+    }
 }

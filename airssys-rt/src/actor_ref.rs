@@ -189,6 +189,17 @@ impl<M> ActorRef<M> {
         &self.cell
     }
 
+    /// Aborts the incarnation: its handler or hook is cut off where it next waits, and its last
+    /// hooks do not run. It has then ended with [`ExitReason::Killed`], and the supervisor decides
+    /// what follows. Does nothing if the actor is not running.
+    pub fn kill(&self) {
+        if let Some(home) = self.cell.home()
+            && let Some(node) = home.node.upgrade()
+        {
+            node.kill(home.key);
+        }
+    }
+
     /// Waits until the actor has ended for good: it will not be restarted, its mailbox is closed
     /// and its name is free. Resolves at once if that is so already.
     ///

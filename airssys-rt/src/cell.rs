@@ -4,19 +4,22 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use crate::errors::{ReserveError, SendError, TrySendError};
 use crate::mailbox::{Mailbox, StopRequest};
-use crate::monitor::{Down, Watchers};
+use crate::monitor::{Down, Hears, Watchers};
 use crate::services::Services;
+use crate::supervisor::{Key, Order, SupervisorNode};
 use crate::{DeadLetterCause, Event, ExitReason, Identity, Overflow};
 
 /// Where an actor is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ActorState {
     /// It is registered, and its first incarnation has not started yet.
@@ -36,7 +39,7 @@ pub enum ActorState {
 /// `accepted` is the sum of `handled`, `failed`, `overflowed`, `dropped` and `depth`, and of the
 /// message that is being handled, if there is one. The figures are read one after another: those of
 /// an actor that is at work may miss what it handles meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct ActorStats {
     /// Messages taken from their senders.
@@ -80,6 +83,7 @@ pub(crate) struct Cell<M> {
     watchers: Watchers,
     ended: Notify,
     exit: OnceLock<Box<ExitReason>>,
+    home: OnceLock<Home>,
 }
 
 /// What only the running incarnation writes, but for `failed`.
@@ -90,6 +94,12 @@ pub(crate) struct Counters {
     restarts: AtomicU64,
     busy_ns: AtomicU64,
     ticks: AtomicU64,
+}
+
+/// Where an actor lives, once it has been started.
+pub(crate) struct Home {
+    pub(crate) node: Weak<SupervisorNode>,
+    pub(crate) key: Key,
 }
 
 impl Counters {
@@ -119,6 +129,7 @@ impl<M> Cell<M> {
             watchers: Watchers::default(),
             ended: Notify::new(),
             exit: OnceLock::new(),
+            home: OnceLock::new(),
         }
     }
 
@@ -257,6 +268,25 @@ impl<M> Cell<M> {
         Identity { name: self.name.clone(), id: self.id }
     }
 
+    pub(crate) fn home(&self) -> Option<&Home> {
+        self.home.get()
+    }
+
+    /// The number of the incarnation that runs, or ran last.
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.counters.restarts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn watchers(&self) -> &Watchers {
+        &self.watchers
+    }
+
+    /// How the actor ended, if it has ended for good.
+    pub(crate) fn already_down(&self) -> Option<Down> {
+        let reason = (**self.exit.get()?).clone();
+        Some(Down { actor: self.identity(), reason, restarting: false })
+    }
+
     pub(crate) async fn exit(&self) -> ExitReason {
         loop {
             let ended = self.ended.notified();
@@ -299,11 +329,23 @@ impl<M> Drop for Handling<'_, M> {
     }
 }
 
-/// A [`Cell`] whatever its messages are.
+/// A [`Cell`] whatever its messages are, or a supervisor.
 pub(crate) trait AnyCell: Any + Send + Sync {
+    /// Empty if it has none.
     fn name(&self) -> &Arc<str>;
     fn id(&self) -> u64;
-    fn stats(&self) -> ActorStats;
+    /// None for a supervisor.
+    fn stats(&self) -> Option<ActorStats>;
+    fn is_supervisor(&self) -> bool {
+        false
+    }
+    /// Adds the actors without a name in its part of the tree.
+    fn unnamed(&self, _: &mut Vec<Arc<dyn AnyCell>>) {}
+    fn state(&self) -> ActorState;
+    fn settle_in(&self, home: Home);
+    /// Ready once a stop like this, or a greater one, is asked for. For the time between
+    /// incarnations.
+    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest>;
     fn stop(&self, request: StopRequest);
     /// Whether the actor was told to end for good.
     fn terminated(&self) -> bool;
@@ -316,20 +358,24 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn close(&self);
     /// Tells those who wait or watch that the actor has ended for good.
     fn announce(&self, reason: ExitReason);
-    /// How it ended for good, if it has.
-    fn ended(&self) -> Option<ExitReason>;
     /// Tells those who watch that an incarnation ended and another will start.
     fn restarting(&self, reason: &ExitReason, after: Duration);
-    fn identity(&self) -> Identity;
-    /// The number of the incarnation that runs, or ran last.
-    fn incarnation(&self) -> u64;
-    fn watchers(&self) -> &Watchers;
-    /// Notes that an incarnation of another actor ended, which this one monitors.
-    fn hear(&self, down: Down);
-    /// Forgets what was heard of another actor.
-    fn unhear(&self, id: u64);
-    /// Ends this incarnation, because of what happened to another actor.
-    fn fail_with(&self, incarnation: u64, down: Down);
+
+    /// As `stop`, for good, and if it is a supervisor, within these limits.
+    fn shut_down(&self, order: &Order) {
+        let _ = order;
+        self.stop(StopRequest::Shutdown);
+    }
+}
+
+impl dyn AnyCell {
+    /// What logs and reports call it.
+    pub(crate) fn label(&self) -> String {
+        match self.name() {
+            name if name.is_empty() => format!("#{}", self.id()),
+            name => name.to_string(),
+        }
+    }
 }
 
 impl<M: Send + 'static> AnyCell for Cell<M> {
@@ -341,8 +387,20 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
         self.id()
     }
 
-    fn stats(&self) -> ActorStats {
-        self.stats()
+    fn stats(&self) -> Option<ActorStats> {
+        Some(self.stats())
+    }
+
+    fn state(&self) -> ActorState {
+        self.state()
+    }
+
+    fn settle_in(&self, home: Home) {
+        let _ = self.home.set(home);
+    }
+
+    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
+        self.mailbox.poll_stop(least, context)
     }
 
     fn stop(&self, request: StopRequest) {
@@ -389,11 +447,8 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
         self.watchers.tell(&Down { actor, reason, restarting });
     }
 
-    fn ended(&self) -> Option<ExitReason> {
-        self.exit.get().map(|reason| (**reason).clone())
-    }
-
     fn restarting(&self, reason: &ExitReason, after: Duration) {
+        self.enter(ActorState::Restarting);
         let (actor, restarting) = (self.identity(), true);
         self.services.events.tell(|| Event::Restarting {
             actor: actor.clone(),
@@ -402,17 +457,11 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
         });
         self.watchers.tell(&Down { actor, reason: reason.clone(), restarting });
     }
+}
 
-    fn identity(&self) -> Identity {
-        self.identity()
-    }
-
-    fn incarnation(&self) -> u64 {
-        self.counters.restarts.load(Ordering::Relaxed)
-    }
-
-    fn watchers(&self) -> &Watchers {
-        &self.watchers
+impl<M: Send + 'static> Hears for Cell<M> {
+    fn id(&self) -> u64 {
+        self.id
     }
 
     fn hear(&self, down: Down) {

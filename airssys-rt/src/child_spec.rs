@@ -1,9 +1,8 @@
 //! How an actor is to be run.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::{Overflow, RestartPolicy};
+use crate::{Overflow, RestartPolicy, Shutdown};
 
 /// What a system is told about an actor before it starts.
 ///
@@ -20,23 +19,32 @@ use crate::{Overflow, RestartPolicy};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildSpec {
-    pub(crate) name: Arc<str>,
+    /// None if it is not to be found by name.
+    pub(crate) name: Option<Arc<str>>,
     pub(crate) restart: RestartPolicy,
     pub(crate) capacity: usize,
     pub(crate) overflow: Overflow,
-    pub(crate) shutdown: Duration,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) significant: bool,
 }
 
 impl ChildSpec {
     /// An actor with this name, restarted whenever it ends, with a mailbox of 256 messages that
     /// waits for room, and 5 s for its ordered stop.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self { name: Some(name.into()), ..Self::unnamed() }
+    }
+
+    /// The same without a name: it is not found by [`whereis`](crate::ActorSystem::whereis), and
+    /// its name reads as empty. Logs and reports give its number.
+    pub fn unnamed() -> Self {
         Self {
-            name: name.into(),
+            name: None,
             restart: RestartPolicy::default(),
             capacity: 256,
             overflow: Overflow::default(),
-            shutdown: Duration::from_secs(5),
+            shutdown: Shutdown::default(),
+            significant: false,
         }
     }
 
@@ -58,9 +66,17 @@ impl ChildSpec {
         self
     }
 
-    /// The time for its ordered stop; after that it is aborted.
-    pub fn shutdown(mut self, time: Duration) -> Self {
-        self.shutdown = time;
+    /// How its supervisor stops it; a [`Duration`](std::time::Duration) is the time for that,
+    /// after which it is aborted.
+    pub fn shutdown(mut self, how: impl Into<Shutdown>) -> Self {
+        self.shutdown = how.into();
+        self
+    }
+
+    /// Whether it counts for its supervisor's [`AutoShutdown`](crate::AutoShutdown). Only one that
+    /// is not permanent can.
+    pub fn significant(mut self, significant: bool) -> Self {
+        self.significant = significant;
         self
     }
 }

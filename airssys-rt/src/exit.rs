@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::Down;
+use crate::{Down, SupervisorFailure};
 
 /// Why an incarnation of an actor, or the actor for good, ended.
 #[derive(Debug, Clone)]
@@ -12,7 +12,7 @@ use crate::Down;
 pub enum ExitReason {
     /// It stopped itself, or was asked to by [`ActorRef::stop`](crate::ActorRef::stop).
     Normal,
-    /// Its supervisor stopped it.
+    /// Its supervisor stopped it; or it is a supervisor that ended with its significant children.
     Shutdown,
     /// A handler or a hook returned this error.
     Error(Arc<dyn Error + Send + Sync>),
@@ -20,8 +20,11 @@ pub enum ExitReason {
     Panic(String),
     /// An actor that it is linked with failed.
     Linked(Arc<Down>),
-    /// It did not stop in the time it was given, and was aborted: no hook was called.
+    /// It was aborted: by [`ActorRef::kill`](crate::ActorRef::kill), or because it did not stop in
+    /// the time it was given. No hook was called.
     Killed,
+    /// It is a supervisor and gave up: a child would have been restarted more often than allowed.
+    Escalated(Arc<SupervisorFailure>),
 }
 
 impl ExitReason {
@@ -36,6 +39,7 @@ impl ExitReason {
         match self {
             Self::Error(error) => Some(&**error),
             Self::Linked(down) => down.reason.source(),
+            Self::Escalated(failure) => Some(&**failure),
             _ => None,
         }
     }
@@ -47,6 +51,7 @@ impl ExitReason {
             Self::Linked(down) => {
                 write!(f, "failed with `{}`, which {}", down.actor, down.reason.without_source())
             }
+            Self::Escalated(_) => f.write_str("gave up"),
             other => write!(f, "{other}"),
         })
     }
@@ -61,6 +66,7 @@ impl fmt::Display for ExitReason {
             Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Linked(down) => write!(f, "failed with `{}`, which {}", down.actor, down.reason),
             Self::Killed => f.write_str("killed"),
+            Self::Escalated(failure) => write!(f, "gave up: {failure}"),
         }
     }
 }

@@ -71,6 +71,7 @@
 //! | start, find and stop actors | [`ActorSystem`], [`ChildSpec`] |
 //! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
 //! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
+//! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
 //! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
 #![forbid(unsafe_code)]
 
@@ -107,7 +108,9 @@ pub use monitor::Down;
 pub use recipient::Recipient;
 pub use request::ReplyTo;
 pub use supervisor::{
-    Decision, RestartPolicy, RestartStrategy, RestartWindow, SupervisorConfig, SupervisorFailure, decide,
+    AutoShutdown, ChildKind, ChildSummary, Decision, Ended, RestartPolicy, RestartStrategy, RestartWindow,
+    Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,
+    decide,
 };
 pub use system::{
     ActorSummary, ActorSystem, ActorSystemBuilder, PrepareError, Prepared, ShutdownReport, StartError,

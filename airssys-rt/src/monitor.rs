@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::cell::AnyCell;
 use crate::sync::lock;
 use crate::{ExitReason, Identity};
 
@@ -19,6 +18,17 @@ pub struct Down {
     pub restarting: bool,
 }
 
+/// An actor that hears of others.
+pub(crate) trait Hears: Send + Sync {
+    fn id(&self) -> u64;
+    /// Notes that an incarnation of another actor ended, which this one monitors.
+    fn hear(&self, down: Down);
+    /// Forgets what was heard of another actor.
+    fn unhear(&self, id: u64);
+    /// Ends this incarnation, because of what happened to another actor.
+    fn fail_with(&self, incarnation: u64, down: Down);
+}
+
 /// Who wants to hear of an actor's ends.
 #[derive(Default)]
 pub(crate) struct Watchers {
@@ -27,14 +37,14 @@ pub(crate) struct Watchers {
 }
 
 struct Watcher {
-    cell: Weak<dyn AnyCell>,
+    cell: Weak<dyn Hears>,
     monitors: bool,
     /// The incarnation that is linked.
     linked: Option<u64>,
 }
 
 impl Watchers {
-    fn change(&self, cell: &Arc<dyn AnyCell>, change: impl FnOnce(&mut Watcher)) {
+    fn change(&self, cell: &Arc<dyn Hears>, change: impl FnOnce(&mut Watcher)) {
         let mut list = lock(&self.list);
         let watcher = list.entry(cell.id()).or_insert_with(|| Watcher {
             cell: Arc::downgrade(cell),
@@ -47,11 +57,11 @@ impl Watchers {
         }
     }
 
-    pub(crate) fn monitor(&self, watcher: &Arc<dyn AnyCell>, monitors: bool) {
+    pub(crate) fn monitor(&self, watcher: &Arc<dyn Hears>, monitors: bool) {
         self.change(watcher, |entry| entry.monitors = monitors);
     }
 
-    pub(crate) fn link(&self, watcher: &Arc<dyn AnyCell>, incarnation: Option<u64>) {
+    pub(crate) fn link(&self, watcher: &Arc<dyn Hears>, incarnation: Option<u64>) {
         self.change(watcher, |entry| entry.linked = incarnation);
     }
 

@@ -1,31 +1,54 @@
 //! Actors by name.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use tokio::task::JoinHandle;
 
 use crate::ExitReason;
 use crate::cell::{AnyCell, Cell};
+use crate::services::Services;
+use crate::sync::lock;
 
-/// The actors of a system, from the moment that their name is taken until they end for good.
-#[derive(Default)]
+/// The actors and supervisors of a system that have a name, from the moment that it is taken until
+/// they end for good.
 pub(crate) struct Registry {
+    services: Arc<Services>,
     actors: DashMap<Arc<str>, Arc<dyn AnyCell>>,
     last_id: AtomicU64,
     stopped: AtomicBool,
+    /// Tasks that were aborted and may still be there; the root joins them.
+    strays: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Registry {
+    pub(crate) fn new(services: Arc<Services>) -> Self {
+        Self {
+            services,
+            actors: DashMap::default(),
+            last_id: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            strays: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
     /// A number that no other actor of this system has.
     pub(crate) fn next_id(&self) -> u64 {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Takes a name; false if another has it.
+    /// Takes the name, if there is one; false if another has it.
     pub(crate) fn register(&self, cell: Arc<dyn AnyCell>) -> bool {
+        if cell.name().is_empty() {
+            return true;
+        }
         match self.actors.entry(cell.name().clone()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
@@ -40,7 +63,7 @@ impl Registry {
         cell.downcast().ok()
     }
 
-    /// All actors, the oldest first.
+    /// All that have a name, the oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<dyn AnyCell>> {
         let mut all: Vec<_> = self.actors.iter().map(|entry| entry.value().clone()).collect();
         all.sort_by_key(|cell| cell.id());
@@ -51,8 +74,18 @@ impl Registry {
     /// name free.
     pub(crate) fn retire(&self, cell: &dyn AnyCell, reason: ExitReason) {
         cell.close();
-        self.actors.remove(cell.name());
+        if !cell.name().is_empty() {
+            self.actors.remove(cell.name());
+        }
         cell.announce(reason);
+    }
+
+    pub(crate) fn add_strays(&self, tasks: Vec<JoinHandle<()>>) {
+        lock(&self.strays).extend(tasks);
+    }
+
+    pub(crate) fn take_strays(&self) -> Vec<JoinHandle<()>> {
+        std::mem::take(&mut *lock(&self.strays))
     }
 
     /// No actor can be started any more.
@@ -62,5 +95,35 @@ impl Registry {
 
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
+    }
+}
+
+/// The place in the registry of an actor or a supervisor that nobody runs yet; dropped, it ends it
+/// for good.
+pub(crate) struct Place {
+    registry: Arc<Registry>,
+    cell: Option<Arc<dyn AnyCell>>,
+}
+
+impl Place {
+    pub(crate) fn new(registry: Arc<Registry>, cell: Arc<dyn AnyCell>) -> Self {
+        Self { registry, cell: Some(cell) }
+    }
+
+    pub(crate) fn is_in(&self, registry: &Arc<Registry>) -> bool {
+        Arc::ptr_eq(&self.registry, registry)
+    }
+
+    /// A supervisor has it now.
+    pub(crate) fn taken(mut self) {
+        self.cell = None;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(cell) = self.cell.take() {
+            self.registry.retire(&*cell, ExitReason::Shutdown);
+        }
     }
 }

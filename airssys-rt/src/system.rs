@@ -7,23 +7,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use self::errors::{PrepareError, StartError};
-use crate::actor::{Actor, Factory};
+use crate::actor::Actor;
 use crate::cell::{ActorStats, AnyCell, Cell};
-use crate::mailbox::Mailbox;
-use crate::registry::Registry;
+use crate::registry::{Place, Registry};
 use crate::services::Services;
-use crate::supervisor::{Command, NewChild, Outlook, Place, SupervisorNode};
+use crate::supervisor::{Limit, Order, Outlook, Root, SupervisorNode};
 use crate::sync::lock;
-use crate::{ActorRef, ChildSpec, EventStream, ExitReason, SupervisorConfig, SupervisorFailure};
+use crate::{
+    ActorRef, ChildSpec, EventStream, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,
+};
 
-/// How many starts may be under way to the supervisor at once; more wait.
-const COMMANDS: usize = 64;
-
-/// A set of actors under one supervisor, which restarts each on its own.
+/// A tree of supervised actors.
+///
+/// Its root is a supervisor, which by default restarts each child on its own. The methods that
+/// start something start it there; [`supervise`](Self::supervise) grows the tree.
 ///
 /// Cheap to clone: the clones are one system. When the last is dropped without a
 /// [`shutdown`](Self::shutdown), the actors are stopped in order, in the background; an actor that
@@ -34,13 +35,16 @@ pub struct ActorSystem {
 }
 
 struct Shared {
-    name: Arc<str>,
-    registry: Arc<Registry>,
-    services: Arc<Services>,
-    commands: mpsc::Sender<Command>,
+    root: SupervisorRef,
     outlook: watch::Receiver<Outlook>,
-    /// The supervisor's task, until a shutdown joins it.
-    node: Mutex<Option<JoinHandle<()>>>,
+    /// The root's task, until a shutdown joins it.
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.root.stop();
+    }
 }
 
 /// Makes an [`ActorSystem`] that is not the default one.
@@ -51,7 +55,7 @@ pub struct ActorSystemBuilder {
 }
 
 impl ActorSystemBuilder {
-    /// How often and how fast actors are restarted.
+    /// How the root restarts its children.
     pub fn supervisor(mut self, config: SupervisorConfig) -> Self {
         self.config = config;
         self
@@ -63,24 +67,18 @@ impl ActorSystemBuilder {
     ///
     /// Outside a tokio runtime with its timer enabled.
     pub fn build(self) -> ActorSystem {
-        let registry = Arc::<Registry>::default();
-        let (commands, receiver) = mpsc::channel(COMMANDS);
         let (outlook, watched) = watch::channel(Outlook::Sound);
-        let node = SupervisorNode::new(self.config, registry.clone(), outlook);
-        let node = tokio::spawn(node.run(receiver));
-        let shared = Shared {
-            name: self.name,
-            registry,
-            services: Arc::new(Services::new(Handle::current())),
-            commands,
-            outlook: watched,
-            node: Mutex::new(Some(node)),
-        };
+        let registry = Registry::new(Arc::new(Services::new(Handle::current())));
+        let node = SupervisorNode::root(self.name, self.config, Arc::new(registry), outlook);
+        let node = Arc::new(node);
+        let task = tokio::spawn(Root::new(node.clone()).run());
+        let root = SupervisorRef::new(node);
+        let shared = Shared { root, outlook: watched, task: Mutex::new(Some(task)) };
         ActorSystem { shared: Arc::new(shared) }
     }
 }
 
-/// What became of the actors in a shutdown.
+/// What became of the actors in a shutdown. One without a name is called `#` and its number.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -94,7 +92,7 @@ pub struct ShutdownReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActorSummary {
-    /// Its name.
+    /// Its name; empty if it has none.
     pub name: String,
     /// Its number, as [`ActorRef::id`] gives it.
     pub id: u64,
@@ -108,9 +106,9 @@ pub struct ActorSummary {
 /// Dropped instead, it ends: the name is free again and the mailbox is closed.
 #[must_use = "dropped, the actor ends"]
 pub struct Prepared<M> {
-    cell: Arc<Cell<M>>,
-    place: Place,
-    spec: ChildSpec,
+    pub(crate) cell: Arc<Cell<M>>,
+    pub(crate) place: Place,
+    pub(crate) spec: ChildSpec,
 }
 
 impl<M: Send + 'static> Prepared<M> {
@@ -143,32 +141,26 @@ impl ActorSystem {
 
     /// The system's name.
     pub fn name(&self) -> &str {
-        &self.shared.name
+        self.shared.root.name()
+    }
+
+    /// The supervisor at the root of the tree.
+    pub fn root(&self) -> &SupervisorRef {
+        &self.shared.root
+    }
+
+    /// Starts a supervisor below the root.
+    ///
+    /// Cancel safety: if dropped before it resolves, the supervisor may start all the same.
+    pub async fn supervise(&self, spec: SupervisorSpec) -> Result<SupervisorRef, StartError> {
+        self.shared.root.supervise(spec).await
     }
 
     /// Takes a name and makes a mailbox for an actor that is to be started later.
     ///
     /// This is how actors get to know each other before any of them runs.
     pub fn prepare<M: Send + 'static>(&self, spec: ChildSpec) -> Result<Prepared<M>, PrepareError> {
-        let registry = &self.shared.registry;
-        let name = spec.name.clone();
-        if registry.is_stopped() {
-            return Err(PrepareError::SystemStopped { name: name.to_string() });
-        }
-        if name.is_empty() {
-            return Err(PrepareError::EmptyName);
-        }
-        if spec.capacity == 0 {
-            return Err(PrepareError::NoCapacity { name: name.to_string() });
-        }
-        let mailbox = Mailbox::new(spec.capacity, spec.overflow);
-        let cell =
-            Arc::new(Cell::new(name.clone(), registry.next_id(), mailbox, self.shared.services.clone()));
-        if !registry.register(cell.clone()) {
-            return Err(PrepareError::NameTaken { name: name.to_string() });
-        }
-        let place = Place::new(registry.clone(), cell.clone());
-        Ok(Prepared { cell, place, spec })
+        self.shared.root.prepare(spec)
     }
 
     /// Starts a prepared actor; resolves once `post_start` of its first incarnation is done.
@@ -187,23 +179,7 @@ impl ActorSystem {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        let Prepared { cell, place, spec } = prepared;
-        let name = || spec.name.to_string();
-        if !place.is_in(&self.shared.registry) {
-            return Err(StartError::OtherSystem { name: name() });
-        }
-        let (sender, started) = oneshot::channel();
-        let runner = Box::new(Factory::new(cell.clone(), make, sender));
-        let child = NewChild { place, runner, policy: spec.restart, shutdown: spec.shutdown };
-        // If the supervisor has stopped, the child ends here, or where it is on the way.
-        let _ = self.shared.commands.send(Command::Start(child)).await;
-        match started.await {
-            Ok(()) => Ok(ActorRef::new(cell)),
-            Err(_) => Err(match cell.exit().await {
-                ExitReason::Shutdown => StartError::SystemStopped { name: name() },
-                reason => StartError::Failed { name: name(), reason },
-            }),
-        }
+        self.shared.root.start(prepared, make).await
     }
 
     /// Prepares an actor and starts it.
@@ -214,32 +190,37 @@ impl ActorSystem {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        let prepared = self.prepare(spec)?;
-        self.start(prepared, make).await
+        self.shared.root.spawn(spec, make).await
     }
 
     /// The actor with this name, if there is one and it handles such messages.
     pub fn whereis<M: Send + 'static>(&self, name: &str) -> Option<ActorRef<M>> {
-        self.shared.registry.find(name).map(ActorRef::new)
+        self.registry().find(name).map(ActorRef::new)
     }
 
-    /// The actors that have not ended for good, the oldest first.
+    fn registry(&self) -> &Arc<Registry> {
+        self.shared.root.node().registry()
+    }
+
+    /// The actors that have not ended for good, the oldest first. Those without a name are listed
+    /// once they have been started.
     pub fn actors(&self) -> Vec<ActorSummary> {
-        let summary = |cell: Arc<dyn AnyCell>| ActorSummary {
-            name: cell.name().to_string(),
-            id: cell.id(),
-            stats: cell.stats(),
+        let mut cells = self.registry().all();
+        self.shared.root.node().unnamed(&mut cells);
+        cells.sort_by_key(|cell| cell.id());
+        let summary = |cell: Arc<dyn AnyCell>| {
+            Some(ActorSummary { name: cell.name().to_string(), id: cell.id(), stats: cell.stats()? })
         };
-        self.shared.registry.all().into_iter().map(summary).collect()
+        cells.into_iter().filter_map(summary).collect()
     }
 
     /// What happens in this system from now on.
     pub fn events(&self) -> EventStream {
-        self.shared.services.events.stream()
+        self.registry().services().events.stream()
     }
 
-    /// Waits until the system has failed: an actor would have been restarted more often than the
-    /// [`SupervisorConfig`] allows, and all actors have been stopped because of that.
+    /// Waits until the system has failed: a child of the root would have been restarted more often
+    /// than the [`SupervisorConfig`] allows, and all have been stopped because of that.
     ///
     /// Never resolves if that does not happen, not after a shutdown either. Cancel safety: nothing
     /// is lost if this is dropped.
@@ -257,14 +238,14 @@ impl ActorSystem {
         }
     }
 
-    /// Whether the system has failed, or is about to: an actor has ended too often, and all others
-    /// are being stopped because of that. True before anybody can see that the actor has ended for
+    /// Whether the system has failed, or is about to: a child of the root has ended too often, and all others
+    /// are being stopped because of that. True before anybody can see that the child has ended for
     /// good, so it tells whether that was a failure of the system.
     pub fn is_failing(&self) -> bool {
         !matches!(*self.shared.outlook.borrow(), Outlook::Sound)
     }
 
-    /// Stops all actors, the last started first, and says which did not stop in time.
+    /// Stops the tree in depth, the last started first, and says which actors did not stop in time.
     ///
     /// Each has its own time ([`ChildSpec::shutdown`]) at most, all together have `deadline`. When
     /// nine tenths of that have passed, all that are left are asked to stop at once; who has not
@@ -274,35 +255,33 @@ impl ActorSystem {
     ///
     /// Cancel safety: if dropped before it resolves, the shutdown goes on.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        self.shared.registry.stop();
-        let (sender, report) = oneshot::channel();
-        let exchange = async {
-            self.shared.commands.send(Command::Shutdown(deadline, sender)).await.ok()?;
-            report.await.ok()
-        };
-        match tokio::time::timeout(deadline, exchange).await {
-            Ok(Some(report)) => {
-                if report.late.is_empty() {
-                    self.join_node().await;
-                }
-                report
-            }
-            Ok(None) => ShutdownReport::default(),
-            // The supervisor itself gets no time: its thread is blocked.
-            Err(_) => {
-                let late = self.shared.registry.all().iter().map(|cell| cell.name().to_string()).collect();
-                ShutdownReport { stopped: Vec::new(), late }
-            }
+        self.registry().stop();
+        let report = Arc::<Mutex<ShutdownReport>>::default();
+        let order = Order { limit: Some(Limit::new(deadline)), report: Some(report.clone()) };
+        let node = self.shared.root.node();
+        if !node.shut_down_for_good(order) {
+            return ShutdownReport::default();
         }
+        let in_time = tokio::time::timeout(deadline, node.exit()).await.is_ok();
+        let mut report = lock(&report).clone();
+        if !in_time {
+            // The supervisor itself gets no time: its thread is blocked.
+            let left = self.actors().into_iter().map(|actor| actor.name);
+            let left: Vec<_> = left.filter(|name| !report.late.contains(name)).collect();
+            report.late.extend(left);
+        } else if report.late.is_empty() {
+            self.join_root().await;
+        }
+        report
     }
 
-    /// Joins the supervisor's task, which has nothing left to do.
-    async fn join_node(&self) {
-        let node = lock(&self.shared.node).take();
-        if let Some(node) = node
-            && let Err(error) = node.await
+    /// Joins the root's task, which has nothing left to do.
+    async fn join_root(&self) {
+        let task = lock(&self.shared.task).take();
+        if let Some(task) = task
+            && let Err(error) = task.await
         {
-            tracing::error!(system = %self.shared.name, %error, "the supervisor failed");
+            tracing::error!(system = %self.name(), %error, "the root supervisor failed");
         }
     }
 }

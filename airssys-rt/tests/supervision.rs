@@ -76,6 +76,7 @@ async fn delays_are_exact() {
         initial_delay: millis(100),
         max_delay: millis(450),
         multiplier: 2.0,
+        jitter: 0.0,
     };
     let system = ActorSystem::builder("test").supervisor(config(100, backoff)).build();
     let actor = start(&system, &log, ChildSpec::new("probe")).await;

@@ -3,10 +3,9 @@
 use std::any::Any;
 use std::error::Error;
 use std::future::poll_fn;
-use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
@@ -15,55 +14,13 @@ use tokio::sync::oneshot;
 use super::stopwatch::Stopwatch;
 use super::{Actor, ActorContext, BoxError};
 use crate::ExitReason;
-use crate::cell::{ActorState, AnyCell, Cell};
+use crate::cell::{ActorState, AnyCell};
 use crate::mailbox::{Inbox, Urgent};
-use crate::sync::lock;
 
 /// How many messages and signals an actor handles before its neighbours get a turn.
 const BUDGET: u32 = 64;
 
-/// Makes incarnations of an actor, whatever its type.
-pub(crate) trait Runner: Send {
-    /// An incarnation, to be run by a task of its own. It never panics.
-    fn incarnation(&mut self, number: u64) -> Pin<Box<dyn Future<Output = ExitReason> + Send>>;
-}
-
-pub(crate) struct Factory<A: Actor, F> {
-    cell: Arc<Cell<A::Message>>,
-    /// Shared with the running incarnation, which calls it: user code never runs in the supervisor.
-    make: Arc<Mutex<F>>,
-    started: Option<oneshot::Sender<()>>,
-    actor: PhantomData<fn() -> A>,
-}
-
-impl<A: Actor, F: FnMut() -> A> Factory<A, F> {
-    /// `started` hears of the first incarnation's start; if that fails, it is dropped.
-    pub(crate) fn new(cell: Arc<Cell<A::Message>>, make: F, started: oneshot::Sender<()>) -> Self {
-        Self { cell, make: Arc::new(Mutex::new(make)), started: Some(started), actor: PhantomData }
-    }
-}
-
-impl<A: Actor, F: FnMut() -> A + Send + 'static> Runner for Factory<A, F> {
-    fn incarnation(&mut self, number: u64) -> Pin<Box<dyn Future<Output = ExitReason> + Send>> {
-        let (cell, make, started) = (self.cell.clone(), self.make.clone(), self.started.take());
-        Box::pin(async move {
-            cell.begin(number);
-            let mut actor = match catch_unwind(AssertUnwindSafe(|| lock(&make)())) {
-                Ok(actor) => actor,
-                Err(panic) => return panicked(panic),
-            };
-            let context = ActorContext::new(cell.clone(), number);
-            let mut inbox = Inbox::new(cell, number);
-            let reason = live(&mut actor, &context, &mut inbox, started).await;
-            match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
-                Ok(()) => reason,
-                Err(panic) => first_failure(reason, panicked(panic), &context),
-            }
-        })
-    }
-}
-
-async fn live<A: Actor>(
+pub(super) async fn live<A: Actor>(
     actor: &mut A,
     context: &ActorContext<A::Message>,
     inbox: &mut Inbox<A::Message>,
@@ -176,10 +133,13 @@ fn due_now<M: Send + 'static>(context: &ActorContext<M>, task: &mut Context<'_>)
 }
 
 /// Runs a handler. When it waits, those who wait for room need not wait for it.
-async fn timed<M, T>(handler: impl Future<Output = T>, inbox: &mut Inbox<M>, stopwatch: &mut Stopwatch) -> T {
-    let mut handler = pin!(handler);
+fn timed<T, M>(
+    mut handler: Pin<&mut impl Future<Output = T>>,
+    inbox: &mut Inbox<M>,
+    stopwatch: &mut Stopwatch,
+) -> impl Future<Output = T> {
     let mut waits = false;
-    poll_fn(|task| {
+    poll_fn(move |task| {
         let result = handler.as_mut().poll(task);
         if result.is_pending() && !waits {
             waits = true;
@@ -188,7 +148,6 @@ async fn timed<M, T>(handler: impl Future<Output = T>, inbox: &mut Inbox<M>, sto
         }
         result
     })
-    .await
 }
 
 /// Runs user code; a panic is a reason to end.
@@ -203,7 +162,7 @@ async fn hook(code: impl Future<Output = Result<(), BoxError>>) -> Result<(), Ex
     result.map_err(|error| ExitReason::Error(Arc::<dyn Error + Send + Sync>::from(error)))
 }
 
-fn panicked(panic: Box<dyn Any + Send>) -> ExitReason {
+pub(super) fn panicked(panic: Box<dyn Any + Send>) -> ExitReason {
     let message = match panic.downcast::<String>() {
         Ok(message) => *message,
         Err(panic) => panic.downcast_ref::<&str>().unwrap_or(&"a panic without a message").to_string(),
@@ -212,7 +171,7 @@ fn panicked(panic: Box<dyn Any + Send>) -> ExitReason {
 }
 
 /// The failure that counts: a later one is only logged.
-fn first_failure<M: Send + 'static>(
+pub(super) fn first_failure<M: Send + 'static>(
     reason: ExitReason,
     failure: ExitReason,
     context: &ActorContext<M>,

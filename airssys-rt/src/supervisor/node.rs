@@ -1,262 +1,344 @@
-//! The supervisor at work: it owns the tasks of its children, and restarts them one for one.
+//! The supervisor at work: its children, and what it does when one of them ends.
+//!
+//! What concerns one child alone is decided under the node's lock by the task of that child. Only
+//! what concerns several (a restart of a group, the end of the supervisor) is done by the
+//! supervisor's own task, which [`settling`] and [`stopping`] are about.
 
+mod membership;
+mod settling;
+mod state;
 mod stopping;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
-use self::stopping::Limit;
-use super::{Decision, Outlook, RestartPolicy, RestartWindow, SupervisorConfig, SupervisorFailure, decide};
-use crate::ExitReason;
-use crate::actor::Runner;
-use crate::cell::{ActorState, AnyCell};
+pub(crate) use self::state::Order;
+use self::state::{Ending, NodeState, Phase};
+pub(crate) use self::stopping::Limit;
+use super::children::{Key, Place};
+use super::{Decision, Ended, Outlook, RestartPolicy, Shutdown, SupervisorConfig, SupervisorFailure, decide};
+use crate::cell::{ActorState, ActorStats, AnyCell, Home};
+use crate::mailbox::StopRequest;
 use crate::registry::Registry;
-use crate::system::ShutdownReport;
+use crate::sync::{later, lock};
+use crate::{Event, ExitReason, Identity, RestartStrategy};
 
-/// What a supervisor is asked to do.
-pub(crate) enum Command {
-    Start(NewChild),
-    /// Stop all children within this time, and tell how that went.
-    Shutdown(Duration, oneshot::Sender<ShutdownReport>),
-}
-
-/// A child that is to be started; dropped instead, it ends for good.
-pub(crate) struct NewChild {
-    pub(crate) place: Place,
-    pub(crate) runner: Box<dyn Runner>,
+/// What a supervisor is told about a child.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
     pub(crate) policy: RestartPolicy,
-    pub(crate) shutdown: Duration,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) significant: bool,
 }
 
-/// An actor's place in the registry; dropped, it ends the actor for good.
-pub(crate) struct Place {
-    registry: Arc<Registry>,
-    cell: Arc<dyn AnyCell>,
-    reason: ExitReason,
+/// What a child's task does after an incarnation.
+pub(super) enum Verdict {
+    /// Waits, unless it is asked for a stop like this or a greater one, and runs the next.
+    Restart(std::time::Duration, StopRequest),
+    /// Leaves the runner with the supervisor.
+    Park,
+    /// Ends the child for good.
+    End,
+    /// Nothing: the supervisor gave up waiting for it, and has ended the child.
+    Gone,
 }
-
-impl Place {
-    pub(crate) fn new(registry: Arc<Registry>, cell: Arc<dyn AnyCell>) -> Self {
-        Self { registry, cell, reason: ExitReason::Shutdown }
-    }
-
-    pub(crate) fn is_in(&self, registry: &Arc<Registry>) -> bool {
-        Arc::ptr_eq(&self.registry, registry)
-    }
-
-    fn leave(mut self, reason: ExitReason) {
-        self.reason = reason;
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.registry.retire(&*self.cell, self.reason.clone());
-    }
-}
-
-struct Entry {
-    place: Place,
-    runner: Box<dyn Runner>,
-    policy: RestartPolicy,
-    shutdown: Duration,
-    /// The running incarnation; none while the child waits for its restart.
-    task: Option<AbortHandle>,
-    incarnation: u64,
-    since: Instant,
-    /// Restarts in a row.
-    attempt: u32,
-}
-
-type Joined = Result<(Id, ExitReason), JoinError>;
 
 pub(crate) struct SupervisorNode {
+    name: Arc<str>,
+    id: u64,
     config: SupervisorConfig,
+    dynamic: bool,
     registry: Arc<Registry>,
-    outlook: watch::Sender<Outlook>,
-    /// By the order of their start.
-    children: BTreeMap<u64, Entry>,
-    last_child: u64,
-    tasks: JoinSet<ExitReason>,
-    owners: HashMap<Id, u64>,
-    /// The children that wait for their restart.
-    due: BTreeSet<(Instant, u64)>,
-    window: RestartWindow,
+    runtime: Handle,
+    /// Of the root only.
+    outlook: Option<watch::Sender<Outlook>>,
+    exit: watch::Sender<Option<ExitReason>>,
+    /// The supervisor's task has something to look at.
+    changed: Notify,
+    state: Mutex<NodeState>,
 }
 
 impl SupervisorNode {
-    pub(crate) fn new(
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    pub(crate) fn root(
+        name: Arc<str>,
         config: SupervisorConfig,
         registry: Arc<Registry>,
         outlook: watch::Sender<Outlook>,
     ) -> Self {
         Self {
+            name,
+            id: 0,
             config,
+            dynamic: false,
             registry,
-            outlook,
-            children: BTreeMap::new(),
-            last_child: 0,
-            tasks: JoinSet::new(),
-            owners: HashMap::new(),
-            due: BTreeSet::new(),
-            window: RestartWindow::new(),
+            runtime: Handle::current(),
+            outlook: Some(outlook),
+            exit: watch::Sender::new(None),
+            changed: Notify::new(),
+            state: Mutex::new(NodeState::new()),
         }
     }
 
-    /// Runs until it is told to shut down, fails, or nobody is left who could tell it anything;
-    /// then until the last of its tasks has ended.
-    pub(crate) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
-        let (failure, report_to, limit) = self.supervise(&mut commands).await;
-        // What was under way to this supervisor is refused: a new child ends when it is dropped.
-        self.registry.stop();
-        commands.close();
-        while let Ok(command) = commands.try_recv() {
-            drop(command);
+    /// A supervisor below this one, which is not among the children yet.
+    pub(crate) fn below(&self, name: Arc<str>, config: SupervisorConfig, dynamic: bool) -> Self {
+        Self {
+            name,
+            id: self.registry.next_id(),
+            config,
+            dynamic,
+            registry: self.registry.clone(),
+            runtime: self.runtime.clone(),
+            outlook: None,
+            exit: watch::Sender::new(None),
+            changed: Notify::new(),
+            state: Mutex::new(NodeState::new()),
         }
-        let report = self.stop_all(limit).await;
-        if let Some(failure) = failure {
-            self.outlook.send_replace(Outlook::Failed(failure));
-        }
-        if let Some(report_to) = report_to {
-            // Whoever asked may have given up.
-            let _ = report_to.send(report);
-        }
-        while self.tasks.join_next().await.is_some() {}
     }
 
-    async fn supervise(
-        &mut self,
-        commands: &mut mpsc::Receiver<Command>,
-    ) -> (Option<SupervisorFailure>, Option<oneshot::Sender<ShutdownReport>>, Option<Limit>) {
-        loop {
-            let due = self.due.first().copied();
-            tokio::select! {
-                biased;
-                command = commands.recv() => match command {
-                    Some(Command::Start(child)) => self.add(child),
-                    Some(Command::Shutdown(time, report_to)) => {
-                        return (None, Some(report_to), Some(Limit::new(time)));
-                    }
-                    None => return (None, None, None),
-                },
-                Some(joined) = self.tasks.join_next_with_id() => {
-                    if let Some(failure) = self.ended(joined) {
-                        return (Some(failure), None, None);
-                    }
-                }
-                Some((at, child)) = restart_time(due) => {
-                    self.due.remove(&(at, child));
-                    self.start(child);
-                }
+    pub(crate) fn config(&self) -> &SupervisorConfig {
+        &self.config
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    pub(super) fn outlook(&self) -> Option<&watch::Sender<Outlook>> {
+        self.outlook.as_ref()
+    }
+
+    fn is_root(&self) -> bool {
+        self.outlook.is_some()
+    }
+
+    pub(crate) async fn exit(&self) -> ExitReason {
+        let mut exit = self.exit.subscribe();
+        let ended = exit.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        // The sender lives in `self`: there is always a reason.
+        ended.unwrap_or(ExitReason::Shutdown)
+    }
+
+    /// Asks the supervisor to end; false if it has ended, or was asked to report already.
+    pub(crate) fn end(&self, ending: Ending) -> bool {
+        let (accepted, waker) = {
+            let mut state = lock(&self.state);
+            (state.end(ending), state.waker.take())
+        };
+        waker.into_iter().for_each(std::task::Waker::wake);
+        self.changed.notify_one();
+        accepted
+    }
+
+    pub(crate) fn shut_down_for_good(&self, order: Order) -> bool {
+        self.end(Ending { reason: ExitReason::Shutdown, for_good: true, order })
+    }
+
+    /// Tells those who read the system's events.
+    pub(super) fn tell(&self, event: impl FnOnce(Identity) -> Event) {
+        let identity = || Identity { name: self.name.clone(), id: self.id };
+        self.registry.services().events.tell(|| event(identity()));
+    }
+
+    /// Decides what follows the end of an incarnation.
+    pub(super) fn ended(&self, key: Key, reason: &ExitReason) -> Verdict {
+        self.judge(&mut lock(&self.state), key, reason)
+    }
+
+    fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Verdict {
+        let Some(entry) = state.children.get(key) else { return Verdict::Gone };
+        // Whoever starts it learns why it did not, and decides; whoever ended it has decided.
+        let decided = entry.cell.terminated() || !entry.cell.started();
+        let returns = match state.phase {
+            _ if decided => Some(false),
+            Phase::Stopping | Phase::Waiting | Phase::Ended => {
+                Some(state.keeps(self) && stays(entry.policy, reason))
             }
+            Phase::Settling if entry.doomed => Some(stays(entry.policy, reason)),
+            Phase::Settling | Phase::Running => None,
+        };
+        match returns {
+            Some(true) => Verdict::Park,
+            Some(false) => state.depart(key),
+            None => self.decide(state, key, reason),
         }
     }
 
-    fn add(&mut self, new: NewChild) {
-        let NewChild { place, runner, policy, shutdown } = new;
-        self.last_child += 1;
-        let entry = Entry {
-            place,
-            runner,
-            policy,
-            shutdown,
-            task: None,
-            incarnation: 0,
-            since: Instant::now(),
-            attempt: 0,
-        };
-        self.children.insert(self.last_child, entry);
-        self.start(self.last_child);
-    }
-
-    /// Starts the next incarnation of a child.
-    fn start(&mut self, child: u64) {
-        if let Some(entry) = self.children.get_mut(&child) {
-            let task = self.tasks.spawn(entry.runner.incarnation(entry.incarnation));
-            self.owners.insert(task.id(), child);
-            entry.task = Some(task);
-            entry.incarnation += 1;
-            entry.since = Instant::now();
-        }
-    }
-
-    /// The child whose task this was, if it is still one, and how the task ended.
-    fn owner(&mut self, joined: Joined) -> Option<(u64, ExitReason)> {
-        let (task, reason) = match joined {
-            Ok(ended) => ended,
-            Err(error) => (error.id(), ExitReason::Killed),
-        };
-        let child = self.owners.remove(&task)?;
-        self.children.contains_key(&child).then_some((child, reason))
-    }
-
-    /// Does what follows from the end of an incarnation.
-    fn ended(&mut self, joined: Joined) -> Option<SupervisorFailure> {
-        let (child, reason) = self.owner(joined)?;
+    /// The child ended by itself.
+    fn decide(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Verdict {
         let now = Instant::now();
         let within = self.config.within_duration;
-        let entry = self.children.get_mut(&child)?;
-        entry.task = None;
-        if !entry.place.cell.started() || entry.place.cell.terminated() {
-            // Whoever starts it learns why it did not, and decides; whoever ended it has decided.
-            self.retire(child, reason);
-            return None;
-        }
-        if now.duration_since(entry.since) >= within {
+        let others_significant = state.significant;
+        let Some(entry) = state.children.get_mut(key) else { return Verdict::Gone };
+        if entry.since.is_some_and(|since| now.saturating_duration_since(since) >= within) {
             entry.attempt = 0;
         }
-        let name = entry.place.cell.name().clone();
-        let now_std = now.into_std();
-        match decide(entry.policy, &reason, &self.window, entry.attempt, &self.config, now_std) {
-            Decision::Remove => {
-                self.retire(child, reason);
-                None
-            }
-            Decision::Restart { after } => {
-                tracing::warn!(actor = %name, %reason, ?after, "an actor ended and is restarted");
-                self.window.record(now_std, within);
+        let child = Ended {
+            policy: entry.policy,
+            significant: entry.significant,
+            others_significant: others_significant.saturating_sub(usize::from(entry.significant)),
+            exit: reason,
+            attempt: entry.attempt,
+            random: match self.config.restart_strategy {
+                RestartStrategy::ExponentialBackoff { .. } => fastrand::f64(),
+                _ => 0.0,
+            },
+            now: now.into_std(),
+        };
+        match decide(&self.config, &state.window, &child) {
+            Decision::Restart { scope, after } => {
                 entry.attempt = entry.attempt.saturating_add(1);
-                entry.place.cell.enter(ActorState::Restarting);
-                if after.is_zero() {
-                    self.start(child);
-                } else {
-                    self.due.insert((later(now, after), child));
+                entry.since = Some(later(now, after));
+                let heeds = match entry.policy {
+                    // It would be restarted after a normal stop: the next incarnation stops.
+                    RestartPolicy::Permanent => StopRequest::Group,
+                    _ => StopRequest::Asked,
+                };
+                state.window.record(now.into_std(), &self.config);
+                state.restarts += 1;
+                if scope == super::Scope::One && state.phase == Phase::Running {
+                    return Verdict::Restart(after, heeds);
                 }
-                None
+                state.plan(key, scope, later(now, after));
+                Verdict::Park
             }
-            Decision::GiveUp => {
-                let restarts = self.window.count(now_std, within);
-                tracing::error!(actor = %name, %reason, restarts, ?within, "an actor ended too often");
-                // Before anybody can see what follows from it.
-                self.outlook.send_replace(Outlook::Failing);
-                self.retire(child, reason.clone());
-                Some(SupervisorFailure { child: name.to_string(), reason, restarts, within })
+            Decision::Remove => state.depart(key),
+            Decision::ShutDown => {
+                let verdict = state.depart(key);
+                let reason = ExitReason::Shutdown;
+                state.end(Ending { reason, for_good: self.is_root(), order: Order::default() });
+                verdict
             }
+            Decision::GiveUp => self.give_up(state, key, reason, now),
         }
     }
 
-    /// Ends a child for good.
-    fn retire(&mut self, child: u64, reason: ExitReason) {
-        if let Some(entry) = self.children.remove(&child) {
-            tracing::debug!(actor = %entry.place.cell.name(), %reason, "an actor ended for good");
-            entry.place.leave(reason);
+    fn give_up(&self, state: &mut NodeState, key: Key, reason: &ExitReason, now: Instant) -> Verdict {
+        let within = self.config.within_duration;
+        let restarts = state.window.count(now.into_std(), within);
+        let Some(entry) = state.children.get(key) else { return Verdict::Gone };
+        let child = entry.cell.label();
+        tracing::error!(
+            supervisor = %self.name, actor = %child, %reason, restarts, ?within,
+            "an actor ended too often"
+        );
+        let failure = SupervisorFailure { child, reason: reason.clone(), restarts, within };
+        let failure = Arc::new(failure);
+        self.tell(|supervisor| Event::Escalated { supervisor, failure: failure.clone() });
+        // Before anybody can see what follows from it.
+        self.outlook.iter().for_each(|outlook| drop(outlook.send_replace(Outlook::Failing)));
+        let reason = ExitReason::Escalated(failure);
+        state.end(Ending { reason, for_good: self.is_root(), order: Order::default() });
+        match state.keeps(self) {
+            true => Verdict::Park,
+            false => state.depart(key),
         }
     }
 }
 
-/// Resolves when the restart is due; never if there is none.
-async fn restart_time(due: Option<(Instant, u64)>) -> Option<(Instant, u64)> {
-    sleep_until(due?.0).await;
-    due
+/// Whether a child whose group is stopped, or whose supervisor, is to come back afterwards.
+fn stays(policy: RestartPolicy, reason: &ExitReason) -> bool {
+    match policy {
+        RestartPolicy::Permanent => true,
+        RestartPolicy::Transient => !matches!(reason, ExitReason::Normal),
+        RestartPolicy::Temporary => false,
+    }
 }
 
-/// `now` and this much; in 30 years if the clock does not reach that far.
-fn later(now: Instant, by: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    now.checked_add(by).unwrap_or_else(|| now + FAR)
+impl AnyCell for SupervisorNode {
+    fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn stats(&self) -> Option<ActorStats> {
+        None
+    }
+
+    fn is_supervisor(&self) -> bool {
+        true
+    }
+
+    fn unnamed(&self, found: &mut Vec<Arc<dyn AnyCell>>) {
+        self.unnamed(found);
+    }
+
+    fn state(&self) -> ActorState {
+        let state = lock(&self.state);
+        match state.phase {
+            _ if !state.started => ActorState::Starting,
+            Phase::Running => ActorState::Running,
+            Phase::Settling | Phase::Waiting => ActorState::Restarting,
+            Phase::Stopping => ActorState::Stopping,
+            Phase::Ended => ActorState::Stopped,
+        }
+    }
+
+    fn settle_in(&self, _: Home) {}
+
+    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
+        let mut state = lock(&self.state);
+        match state.stop_request().filter(|request| *request >= least) {
+            Some(request) => Poll::Ready(request),
+            None => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn stop(&self, request: StopRequest) {
+        let for_good = request != StopRequest::Group;
+        self.end(Ending { reason: ExitReason::Shutdown, for_good, order: Order::default() });
+    }
+
+    fn terminated(&self) -> bool {
+        lock(&self.state).stop_request() == Some(StopRequest::Shutdown)
+    }
+
+    fn begin(&self, _: u64) {}
+
+    fn enter(&self, _: ActorState) {}
+
+    fn started(&self) -> bool {
+        lock(&self.state).started
+    }
+
+    fn close(&self) {
+        self.end_children();
+    }
+
+    fn announce(&self, reason: ExitReason) {
+        self.tell(|actor| Event::Stopped { actor, reason: reason.clone() });
+        self.exit.send_replace(Some(reason));
+    }
+
+    fn restarting(&self, reason: &ExitReason, after: Duration) {
+        self.tell(|actor| Event::Restarting { actor, reason: reason.clone(), after });
+    }
+
+    fn shut_down(&self, order: &Order) {
+        self.shut_down_for_good(order.clone());
+    }
+}
+
+impl Place {
+    /// Whether it has a task.
+    fn is_active(self) -> bool {
+        self != Self::Parked
+    }
 }

@@ -26,6 +26,24 @@ pub enum PrepareError {
         /// The actor's name.
         name: String,
     },
+    /// A permanent child cannot be significant: it never ends by itself.
+    #[error("`{name}` cannot be significant: it is permanent")]
+    SignificantPermanent {
+        /// The child's name.
+        name: String,
+    },
+    /// A significant child needs a supervisor with an [`AutoShutdown`](crate::AutoShutdown).
+    #[error("`{name}` cannot be significant: its supervisor never shuts down by itself")]
+    SignificantForNothing {
+        /// The child's name.
+        name: String,
+    },
+    /// A dynamic supervisor restarts one for one.
+    #[error("the dynamic supervisor `{name}` can only restart one for one")]
+    DynamicStrategy {
+        /// The supervisor's name.
+        name: String,
+    },
     /// The system has stopped, or is about to.
     #[error("`{name}` cannot start: the actor system has stopped")]
     SystemStopped {
@@ -55,6 +73,11 @@ pub enum StartError {
         /// The actor's name.
         name: String,
     },
+    /// The supervisor has ended, is being restarted, or is about to be.
+    SupervisorStopped {
+        /// The name of the child.
+        name: String,
+    },
     /// The actor was prepared by another system.
     OtherSystem {
         /// The actor's name.
@@ -79,6 +102,9 @@ impl fmt::Display for StartError {
                 write!(f, "`{name}` {} while it started", reason.without_source())
             }
             Self::SystemStopped { name } => write!(f, "`{name}` cannot start: the actor system has stopped"),
+            Self::SupervisorStopped { name } => {
+                write!(f, "`{name}` cannot start: its supervisor is stopping")
+            }
             Self::OtherSystem { name } => write!(f, "`{name}` was prepared by another actor system"),
         }
     }

@@ -28,6 +28,7 @@ pub(super) fn supervisor(table: Table<'_>) -> SupervisorConfig {
         max_restarts: restarts.map_or(default.max_restarts, |restarts| restarts.value as u32),
         within_duration: time(&table, "within", 1, default.within_duration),
         restart_strategy: strategy(&table, default.restart_strategy),
+        ..default
     };
     table.finish();
     config
@@ -57,7 +58,7 @@ fn delayed(table: Table<'_>, default: RestartStrategy) -> RestartStrategy {
         table.finish();
         return RestartStrategy::Fixed { delay };
     }
-    let RestartStrategy::ExponentialBackoff { initial_delay, max_delay, multiplier } = default else {
+    let RestartStrategy::ExponentialBackoff { initial_delay, max_delay, multiplier, jitter } = default else {
         return default;
     };
     let initial_delay = time(&table, "initial", 0, initial_delay);
@@ -70,7 +71,7 @@ fn delayed(table: Table<'_>, default: RestartStrategy) -> RestartStrategy {
     }
     let multiplier = self::multiplier(&table).unwrap_or(multiplier);
     table.finish();
-    RestartStrategy::ExponentialBackoff { initial_delay, max_delay, multiplier }
+    RestartStrategy::ExponentialBackoff { initial_delay, max_delay, multiplier, jitter }
 }
 
 fn multiplier(table: &Table<'_>) -> Option<f64> {

@@ -1,19 +1,29 @@
-//! The ordered stop of all children, within a time.
+//! The stop of children: of one, of all in order, of all at once.
 
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use super::{SupervisorNode, later};
+use super::SupervisorNode;
+use super::state::{Ending, Kept, NodeState, Order, Phase};
 use crate::ExitReason;
+use crate::cell::AnyCell;
 use crate::mailbox::StopRequest;
-use crate::system::ShutdownReport;
+use crate::registry::Registry;
+use crate::supervisor::children::{Key, Place};
+use crate::supervisor::{RestartPolicy, Shutdown};
+use crate::sync::later;
+use crate::sync::lock;
 
-/// The most time that the tasks that were aborted get to be gone before the supervisor reports.
+/// The most time that the tasks that were aborted get to be gone before the supervisor goes on.
 const SETTLE: Duration = Duration::from_millis(50);
 
 /// When the stages of a stop are over.
-pub(super) struct Limit {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limit {
     /// Until then one child after another is stopped; then all that are left at once.
     in_order: Instant,
     /// Then those that are still there are aborted.
@@ -25,7 +35,7 @@ pub(super) struct Limit {
 impl Limit {
     /// The last tenth of the time is for those whose turn did not come, and half of that to abort
     /// and to report: in the middle of it, so that the whole is within the time.
-    pub(super) fn new(time: Duration) -> Self {
+    pub(crate) fn new(time: Duration) -> Self {
         let now = Instant::now();
         let part = time / 40;
         Self {
@@ -34,96 +44,354 @@ impl Limit {
             report: later(now, part * 39),
         }
     }
+
+    pub(super) fn stricter(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(if other.report < one.report { other } else { one }),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
+/// How far the stop of one child has come.
+pub(super) struct Asked {
+    since: Instant,
+    request: Option<StopRequest>,
+    aborted: bool,
+    /// To be done once the lock is released.
+    due: Due,
+}
+
+#[derive(Default)]
+struct Due {
+    ask: Option<(Arc<dyn AnyCell>, StopRequest, Order)>,
+    abort: Option<AbortHandle>,
+    retire: Option<(Arc<dyn AnyCell>, ExitReason)>,
+}
+
+impl Asked {
+    pub(super) fn new(since: Instant) -> Self {
+        Self { since, request: None, aborted: false, due: Due::default() }
+    }
+
+    /// What is next for this child: asks it, or aborts it when its time is over. Gives the time to
+    /// look again, other than when something changes; nothing if the child is gone or parked.
+    pub(super) fn ask(
+        &mut self,
+        node: &SupervisorNode,
+        state: &mut NodeState,
+        key: Key,
+    ) -> Option<Option<Instant>> {
+        let (for_good, order) = (state.ends_for_good(), state.order());
+        let stopping = state.phase == Phase::Stopping;
+        let keeps = !stopping || state.keeps(node);
+        let entry = state.children.get_mut(key)?;
+        match entry.place {
+            Place::Parked => return None,
+            // It is cleaning up: nothing is left to be asked.
+            Place::Leaving => return Some(None),
+            Place::Live => {}
+        }
+        let request = match keeps && entry.policy != RestartPolicy::Temporary {
+            true => StopRequest::Group,
+            false => StopRequest::Shutdown,
+        };
+        if Some(request) > self.request && entry.shutdown != Shutdown::Kill {
+            self.due.ask = Some((entry.cell.clone(), request, order.clone()));
+        }
+        self.request = Some(request);
+        let deadline = match entry.shutdown {
+            Shutdown::Kill => Some(self.since),
+            Shutdown::After(time) => Some(later(self.since, time)),
+            Shutdown::Unbounded => None,
+        };
+        let now = Instant::now();
+        match deadline {
+            _ if self.aborted || entry.aborting => {}
+            Some(deadline) if now >= deadline => {
+                self.aborted = true;
+                if entry.shutdown != Shutdown::Kill {
+                    tracing::warn!(actor = %entry.cell.label(), "an actor did not stop in time and is aborted");
+                    entry.late = true;
+                    order.late(&*entry.cell);
+                }
+                self.due.abort = state.mark_aborting(key);
+                // One that blocks its thread is not gone soon.
+                return Some(Some(later(now, SETTLE)));
+            }
+            deadline => return Some(deadline),
+        }
+        // It was aborted. Nobody waits long for it, unless it is to come back.
+        let settled = later(deadline.unwrap_or(self.since), SETTLE);
+        if !(stopping && for_good) {
+            return Some(None);
+        }
+        if now < settled {
+            return Some(Some(settled));
+        }
+        self.due.retire = state.remove(key).map(|cell| (cell, ExitReason::Killed));
+        None
+    }
+
+    /// Does what is not to be done under the lock.
+    pub(super) fn carry_out(&mut self, registry: &Registry) {
+        let Due { ask, abort, retire } = std::mem::take(&mut self.due);
+        match ask {
+            Some((cell, StopRequest::Shutdown, order)) => cell.shut_down(&order),
+            Some((cell, request, _)) => cell.stop(request),
+            None => {}
+        }
+        abort.into_iter().for_each(|task| task.abort());
+        if let Some((cell, reason)) = retire {
+            registry.retire(&*cell, reason);
+        }
+    }
 }
 
 impl SupervisorNode {
-    /// Stops all children, the last started first; each has its own time, all together the limit.
-    pub(super) async fn stop_all(&mut self, limit: Option<Limit>) -> ShutdownReport {
-        let mut report = ShutdownReport::default();
-        while let Some((&child, entry)) = self.children.last_key_value() {
-            let own = later(Instant::now(), entry.shutdown);
-            self.ask_to_stop(child, &mut report);
-            match &limit {
-                Some(limit) if limit.in_order < own => {
-                    self.join_until(limit.in_order, Some(child), &mut report).await;
-                    if self.children.contains_key(&child) {
-                        break;
-                    }
-                }
-                _ => {
-                    self.join_until(own, Some(child), &mut report).await;
-                    self.abort(child, &mut report);
-                }
+    /// Returns when something has changed, or at the deadline, or earlier.
+    pub(super) async fn changed_or_until(&self, mut timer: Pin<&mut Sleep>, deadline: Option<Instant>) {
+        let Some(deadline) = deadline else { return self.changed.notified().await };
+        // A timer that is early is cheaper than one that is set for each child.
+        if timer.is_elapsed() || timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        tokio::select! {
+            biased;
+            () = self.changed.notified() => {}
+            () = timer => {}
+        }
+    }
+
+    /// Stops all children: the last started first, or, of a dynamic supervisor, all at once. Those
+    /// that may come back are parked.
+    pub(in crate::supervisor) async fn stop_all(&self) {
+        let start = Instant::now();
+        let mut timer = pin!(sleep_until(start));
+        let mut keys: Vec<Key> = lock(&self.state).children.keys().collect();
+        keys.reverse();
+        if self.dynamic {
+            self.ask_all(&keys);
+            let state = lock(&self.state);
+            let own_time = |key: &Key| match state.children.get(*key).map(|entry| entry.shutdown) {
+                Some(Shutdown::After(time)) => time,
+                Some(Shutdown::Unbounded) => Duration::MAX,
+                Some(Shutdown::Kill) | None => Duration::ZERO,
+            };
+            keys.sort_by_cached_key(own_time);
+        }
+        let mut in_time = true;
+        for key in &keys {
+            let since = if self.dynamic { start } else { Instant::now() };
+            in_time = self.stop_child(*key, since, timer.as_mut()).await;
+            if !in_time {
+                break;
             }
         }
-        if let Some(limit) = &limit {
-            for child in self.children.keys().rev().copied().collect::<Vec<_>>() {
-                self.ask_to_stop(child, &mut report);
-            }
-            self.join_until(limit.together, None, &mut report).await;
+        if !in_time {
+            self.stop_rest(&keys, timer.as_mut()).await;
         }
-        while let Some((&child, _)) = self.children.last_key_value() {
-            self.abort(child, &mut report);
+        // Those that were parked before it was known that there is no restart.
+        let kept: Vec<Key> = keys.into_iter().filter(|key| self.is_kept(*key)).collect();
+        kept.into_iter().for_each(|key| self.end_kept(key));
+        self.join_gone().await;
+    }
+
+    fn ask_all(&self, keys: &[Key]) {
+        for key in keys {
+            let mut asked = Asked::new(Instant::now());
+            asked.ask(self, &mut lock(&self.state), *key);
+            asked.carry_out(&self.registry);
+        }
+    }
+
+    /// Stops one child; false if the time for stopping one after another has passed.
+    async fn stop_child(&self, key: Key, since: Instant, mut timer: Pin<&mut Sleep>) -> bool {
+        let mut asked = Asked::new(since);
+        loop {
+            let (next, limit) = {
+                let mut state = lock(&self.state);
+                let limit = state.ending.as_ref().and_then(|ending| ending.order.limit);
+                (asked.ask(self, &mut state, key), limit.map(|limit| limit.in_order))
+            };
+            asked.carry_out(&self.registry);
+            let Some(deadline) = next else {
+                self.end_kept(key);
+                return true;
+            };
+            if limit.is_some_and(|limit| Instant::now() >= limit) {
+                return false;
+            }
+            let until = deadline.into_iter().chain(limit).min();
+            self.changed_or_until(timer.as_mut(), until).await;
+        }
+    }
+
+    /// Stops all that are left at once, since the time for more than that has passed.
+    async fn stop_rest(&self, keys: &[Key], mut timer: Pin<&mut Sleep>) {
+        self.ask_all(keys);
+        let Some(limit) = lock(&self.state).order().limit else { return };
+        self.inactive_until(limit.together, timer.as_mut()).await;
+        let (aborted, supervisors) = {
+            let mut state = lock(&self.state);
+            let order = state.order();
+            let mut aborted = Vec::new();
+            let mut supervisors = false;
+            for key in keys {
+                let Some(entry) = state.children.get_mut(*key) else { continue };
+                // A supervisor obeys the same limits.
+                supervisors |= entry.cell.is_supervisor() && entry.place == Place::Live;
+                if entry.place != Place::Live || entry.cell.is_supervisor() {
+                    continue;
+                }
+                if !entry.late {
+                    entry.late = true;
+                    order.late(&*entry.cell);
+                }
+                aborted.extend(state.mark_aborting(*key));
+            }
+            (aborted, supervisors)
+        };
+        aborted.iter().for_each(AbortHandle::abort);
+        let settled = match supervisors {
+            true => limit.report,
+            false => limit.report.min(later(Instant::now(), SETTLE)),
+        };
+        self.inactive_until(settled, timer).await;
+        for key in keys {
+            self.abandon(*key);
+        }
+    }
+
+    /// Returns when no child has a task any more, or at this time.
+    async fn inactive_until(&self, time: Instant, mut timer: Pin<&mut Sleep>) {
+        while lock(&self.state).active > 0 && Instant::now() < time {
+            self.changed_or_until(timer.as_mut(), Some(time)).await;
+        }
+    }
+
+    /// Ends a child for good that still has a task, which is aborted.
+    fn abandon(&self, key: Key) {
+        let (abort, cell) = {
+            let mut state = lock(&self.state);
+            let Some(entry) = state.children.get(key).filter(|entry| entry.place.is_active()) else { return };
+            let leaves = entry.place == Place::Leaving;
+            let abort = state.mark_aborting(key);
+            let order = state.order();
+            let Some(cell) = state.remove(key) else { return };
+            if leaves {
+                // Its own task ends it in a moment.
+                order.stopped(&*cell);
+                return;
+            }
+            (abort, cell)
+        };
+        abort.into_iter().for_each(|task| task.abort());
+        self.registry.retire(&*cell, ExitReason::Killed);
+    }
+
+    fn is_kept(&self, key: Key) -> bool {
+        lock(&self.state).kept.contains_key(&key)
+    }
+
+    /// Ends a child for good that is parked, if its supervisor ends for good.
+    fn end_kept(&self, key: Key) {
+        let (kept, cell, order) = {
+            let mut state = lock(&self.state);
+            if state.keeps(self) {
+                return;
+            }
+            let Some(kept) = state.kept.remove(&key) else { return };
+            let Some(cell) = state.remove(key) else { return };
+            (kept, cell, state.order())
+        };
+        self.end_idle(kept, &cell, &order);
+    }
+
+    fn end_idle(&self, kept: Kept, cell: &Arc<dyn AnyCell>, order: &Order) {
+        cell.shut_down(order);
+        order.stopped(&**cell);
+        self.registry.retire(&**cell, kept.failure.unwrap_or(ExitReason::Shutdown));
+        kept.runner.discard();
+    }
+
+    /// Joins the tasks of children that have ended; those that take too long are left to the root.
+    async fn join_gone(&self) {
+        let (mut tasks, limit) = {
+            let mut state = lock(&self.state);
+            (state.gone.take(), state.order().limit)
+        };
+        if self.is_root() {
+            tasks.extend(self.registry.take_strays());
+            tasks.extend(self.registry.services().deadlines.stop());
         }
         let settled = later(Instant::now(), SETTLE);
         let settled = limit.map_or(settled, |limit| settled.min(limit.report));
-        // One that blocks its thread is joined after the report.
-        let all_gone = async { while self.tasks.join_next().await.is_some() {} };
-        let _ = timeout_at(settled, all_gone).await;
-        report
+        let all = async {
+            for task in &mut tasks {
+                // How it ended is known already.
+                let _ = task.await;
+            }
+        };
+        let _ = timeout_at(settled, all).await;
+        tasks.retain(|task| !task.is_finished());
+        self.registry.add_strays(tasks);
     }
 
-    /// Joins what ends until the given child is gone, or all are, or the time has passed.
-    async fn join_until(&mut self, until: Instant, child: Option<u64>, report: &mut ShutdownReport) {
-        let passed = sleep_until(until);
-        tokio::pin!(passed);
-        loop {
-            let waits = match child {
-                Some(child) => self.children.contains_key(&child),
-                None => !self.children.is_empty(),
-            };
-            if !waits {
-                return;
-            }
-            tokio::select! {
-                biased;
-                Some(joined) = self.tasks.join_next_with_id() => {
-                    if let Some((child, reason)) = self.owner(joined) {
-                        self.stopped(child, reason, report);
-                    }
+    /// The incarnation of the supervisor is over; says how.
+    pub(in crate::supervisor) fn finish(&self) -> ExitReason {
+        let mut state = lock(&self.state);
+        state.phase = Phase::Waiting;
+        state.ending.as_ref().map_or(ExitReason::Shutdown, |ending| ending.reason.clone())
+    }
+
+    /// The incarnation of the supervisor was aborted: so are its children.
+    pub(in crate::supervisor) fn abort_children(&self) {
+        let aborted: Vec<AbortHandle> = {
+            let mut state = lock(&self.state);
+            let reason = ExitReason::Killed;
+            state.end(Ending { reason, for_good: false, order: Order::default() });
+            state.phase = Phase::Waiting;
+            let order = state.order();
+            let keys: Vec<Key> = state.children.keys().collect();
+            let mut aborted = Vec::new();
+            for key in keys.into_iter().rev() {
+                if let Some(entry) = state.children.get_mut(key).filter(|entry| entry.place == Place::Live)
+                    && !entry.late
+                {
+                    entry.late = true;
+                    order.late(&*entry.cell);
                 }
-                () = &mut passed => return,
+                aborted.extend(state.mark_aborting(key));
+            }
+            aborted
+        };
+        aborted.iter().for_each(AbortHandle::abort);
+    }
+
+    /// Ends what is left of the children, when the supervisor has ended for good.
+    pub(super) fn end_children(&self) {
+        let (keys, order) = {
+            let mut state = lock(&self.state);
+            state.phase = Phase::Ended;
+            let mut keys: Vec<Key> = state.children.keys().collect();
+            keys.reverse();
+            (keys, state.order())
+        };
+        for key in keys {
+            let kept = {
+                let mut state = lock(&self.state);
+                match state.kept.remove(&key) {
+                    Some(kept) => state.remove(key).map(|cell| (kept, cell)),
+                    None => None,
+                }
+            };
+            match kept {
+                Some((kept, cell)) => self.end_idle(kept, &cell, &order),
+                None => self.abandon(key),
             }
         }
-    }
-
-    fn ask_to_stop(&mut self, child: u64, report: &mut ShutdownReport) {
-        match self.children.get(&child) {
-            // It waits for a restart that will not come.
-            Some(entry) if entry.task.is_none() => self.stopped(child, ExitReason::Shutdown, report),
-            Some(entry) => entry.place.cell.stop(StopRequest::Shutdown),
-            None => {}
-        }
-    }
-
-    fn stopped(&mut self, child: u64, reason: ExitReason, report: &mut ShutdownReport) {
-        if let Some(entry) = self.children.get(&child) {
-            report.stopped.push(entry.place.cell.name().to_string());
-        }
-        self.retire(child, reason);
-    }
-
-    /// Aborts a child that has not stopped in its time, if it is still there. Its task ends when
-    /// it next waits for something: that may be never, so nobody waits for it here.
-    fn abort(&mut self, child: u64, report: &mut ShutdownReport) {
-        if let Some(entry) = self.children.get(&child) {
-            let name = entry.place.cell.name().to_string();
-            tracing::warn!(actor = %name, "an actor did not stop in time and is aborted");
-            if let Some(task) = &entry.task {
-                task.abort();
-            }
-            report.late.push(name);
-            self.retire(child, ExitReason::Killed);
-        }
+        let gone = lock(&self.state).gone.take();
+        self.registry.add_strays(gone);
     }
 }

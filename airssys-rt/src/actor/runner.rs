@@ -1,0 +1,54 @@
+//! An actor as its supervisor runs it: incarnation after incarnation.
+
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::incarnation::{first_failure, live, panicked};
+use super::{Actor, ActorContext};
+use crate::ExitReason;
+use crate::cell::{AnyCell, Cell};
+use crate::mailbox::Inbox;
+use crate::supervisor::Runnable;
+
+pub(crate) struct ActorRunner<A: Actor, F> {
+    cell: Arc<Cell<A::Message>>,
+    make: F,
+    started: Option<oneshot::Sender<()>>,
+    actor: PhantomData<fn() -> A>,
+}
+
+impl<A: Actor, F: FnMut() -> A> ActorRunner<A, F> {
+    /// `started` hears of the first incarnation's start; if that fails, it is dropped.
+    pub(crate) fn new(cell: Arc<Cell<A::Message>>, make: F, started: oneshot::Sender<()>) -> Self {
+        Self { cell, make, started: Some(started), actor: PhantomData }
+    }
+}
+
+impl<A: Actor, F: FnMut() -> A + Send + 'static> Runnable for ActorRunner<A, F> {
+    fn cell(&self) -> &dyn AnyCell {
+        &*self.cell
+    }
+
+    async fn incarnation(&mut self, number: u64) -> ExitReason {
+        let started = self.started.take();
+        self.cell.begin(number);
+        let mut actor = match catch_unwind(AssertUnwindSafe(&mut self.make)) {
+            Ok(actor) => actor,
+            Err(panic) => return panicked(panic),
+        };
+        let context = ActorContext::new(self.cell.clone(), number);
+        let mut inbox = Inbox::new(self.cell.clone(), number);
+        let reason = live(&mut actor, &context, &mut inbox, started).await;
+        match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
+            Ok(()) => reason,
+            Err(panic) => first_failure(reason, panicked(panic), &context),
+        }
+    }
+
+    fn tell_start(&mut self, started: oneshot::Sender<()>) {
+        self.started = Some(started);
+    }
+}

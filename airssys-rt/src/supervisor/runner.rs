@@ -1,0 +1,92 @@
+//! A supervisor as its own supervisor runs it, and the root, which has none.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::Outlook;
+use super::node::SupervisorNode;
+use super::task::Runnable;
+use crate::ExitReason;
+use crate::cell::AnyCell;
+
+pub(crate) struct SupervisorRunner {
+    node: Arc<SupervisorNode>,
+    started: Option<oneshot::Sender<()>>,
+}
+
+impl SupervisorRunner {
+    pub(crate) fn new(node: Arc<SupervisorNode>, started: oneshot::Sender<()>) -> Self {
+        Self { node, started: Some(started) }
+    }
+}
+
+impl Runnable for SupervisorRunner {
+    fn cell(&self) -> &dyn AnyCell {
+        &*self.node
+    }
+
+    async fn incarnation(&mut self, number: u64) -> ExitReason {
+        let started = self.started.take();
+        let running = Running { node: &self.node, done: false };
+        self.node.begin(number);
+        self.node.supervise(started).await;
+        self.node.stop_all().await;
+        running.done()
+    }
+
+    fn tell_start(&mut self, started: oneshot::Sender<()>) {
+        self.started = Some(started);
+    }
+}
+
+/// An incarnation of a supervisor; if it is dropped before it is done, it was aborted.
+struct Running<'a> {
+    node: &'a SupervisorNode,
+    done: bool,
+}
+
+impl Running<'_> {
+    fn done(mut self) -> ExitReason {
+        self.done = true;
+        self.node.finish()
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.node.abort_children();
+        }
+    }
+}
+
+/// The root of a system: it is not restarted.
+pub(crate) struct Root {
+    node: Arc<SupervisorNode>,
+}
+
+impl Root {
+    pub(crate) fn new(node: Arc<SupervisorNode>) -> Self {
+        Self { node }
+    }
+
+    /// Runs until it is told to shut down or fails; then until the last task has ended.
+    pub(crate) async fn run(self) {
+        let node = self.node;
+        node.begin(0);
+        node.supervise(None).await;
+        node.registry().stop();
+        node.stop_all().await;
+        let reason = node.finish();
+        node.close();
+        if let (ExitReason::Escalated(failure), Some(outlook)) = (&reason, node.outlook()) {
+            outlook.send_replace(Outlook::Failed((**failure).clone()));
+        }
+        node.announce(reason);
+        // One that blocks its thread is joined after the report.
+        for task in node.registry().take_strays() {
+            let _ = task.await;
+        }
+    }
+}

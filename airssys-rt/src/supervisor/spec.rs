@@ -1,0 +1,84 @@
+//! How a supervisor is to be run.
+
+use std::sync::Arc;
+
+use super::{RestartPolicy, Shutdown, SupervisionStrategy, SupervisorConfig};
+
+/// What a supervisor is told about a supervisor below it.
+///
+/// ```
+/// use airssys_rt::{RestartPolicy, SupervisionStrategy, SupervisorSpec};
+///
+/// let spec = SupervisorSpec::new("storage")
+///     .strategy(SupervisionStrategy::RestForOne)
+///     .restart(RestartPolicy::Transient);
+/// # let _ = spec;
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct SupervisorSpec {
+    /// None if it has none.
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) config: SupervisorConfig,
+    pub(crate) restart: RestartPolicy,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) significant: bool,
+    pub(crate) dynamic: bool,
+}
+
+impl SupervisorSpec {
+    /// A supervisor with this name and the default [`SupervisorConfig`], restarted whenever it
+    /// ends, and stopped without a limit of time of its own.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self { name: Some(name.into()), ..Self::unnamed() }
+    }
+
+    /// The same without a name.
+    pub fn unnamed() -> Self {
+        Self {
+            name: None,
+            config: SupervisorConfig::default(),
+            restart: RestartPolicy::default(),
+            shutdown: Shutdown::Unbounded,
+            significant: false,
+            dynamic: false,
+        }
+    }
+
+    /// How it restarts its children.
+    pub fn config(mut self, config: SupervisorConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Who is restarted when a child is; the rest of the config stays.
+    pub fn strategy(mut self, strategy: SupervisionStrategy) -> Self {
+        self.config.strategy = strategy;
+        self
+    }
+
+    /// Which of its ends are followed by a restart.
+    pub fn restart(mut self, policy: RestartPolicy) -> Self {
+        self.restart = policy;
+        self
+    }
+
+    /// How its supervisor stops it.
+    pub fn shutdown(mut self, how: impl Into<Shutdown>) -> Self {
+        self.shutdown = how.into();
+        self
+    }
+
+    /// Whether it counts for its supervisor's [`AutoShutdown`](crate::AutoShutdown). Only one that
+    /// is not permanent can.
+    pub fn significant(mut self, significant: bool) -> Self {
+        self.significant = significant;
+        self
+    }
+
+    /// Makes it a supervisor for any number of children without an order: they are stopped all at
+    /// once, and end for good when it ends or is restarted. Its strategy must be one for one.
+    pub fn dynamic(mut self) -> Self {
+        self.dynamic = true;
+        self
+    }
+}

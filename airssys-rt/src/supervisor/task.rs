@@ -1,0 +1,154 @@
+//! The task of a child: it lives over the incarnations, and reports their ends to the supervisor.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::children::Key;
+use super::node::{SupervisorNode, Verdict};
+use crate::ExitReason;
+use crate::cell::AnyCell;
+use crate::mailbox::StopRequest;
+
+/// What a child's task runs: an actor or a supervisor.
+pub(crate) trait Runnable: Send + 'static {
+    fn cell(&self) -> &dyn AnyCell;
+
+    /// Runs from one start to its end. It never panics.
+    fn incarnation(&mut self, number: u64) -> impl Future<Output = ExitReason> + Send;
+
+    /// The next start is told here; the sender is dropped if it fails.
+    fn tell_start(&mut self, started: oneshot::Sender<()>);
+}
+
+/// The runner of a child without a task.
+pub(super) trait Parked: Send {
+    /// Gives the child a task again.
+    fn spawn(
+        self: Box<Self>,
+        node: Arc<SupervisorNode>,
+        key: Key,
+        after: Duration,
+        started: Option<oneshot::Sender<()>>,
+    ) -> JoinHandle<()>;
+
+    /// Drops it, where a panic in that hurts nobody.
+    fn discard(self: Box<Self>);
+}
+
+struct Idle<R> {
+    runner: R,
+    number: u64,
+}
+
+impl<R: Runnable> Parked for Idle<R> {
+    fn spawn(
+        self: Box<Self>,
+        node: Arc<SupervisorNode>,
+        key: Key,
+        after: Duration,
+        started: Option<oneshot::Sender<()>>,
+    ) -> JoinHandle<()> {
+        let Self { mut runner, number } = *self;
+        if let Some(started) = started {
+            runner.tell_start(started);
+        }
+        spawn(runner, number, node, key, after)
+    }
+
+    fn discard(self: Box<Self>) {
+        if catch_unwind(AssertUnwindSafe(|| drop(self))).is_err() {
+            tracing::error!("the maker of an actor panicked when it was dropped");
+        }
+    }
+}
+
+/// Starts the task of a child; not under a lock of the supervisor's, since a runtime that is
+/// shutting down drops the task at once.
+pub(super) fn spawn<R: Runnable>(
+    runner: R,
+    number: u64,
+    node: Arc<SupervisorNode>,
+    key: Key,
+    after: Duration,
+) -> JoinHandle<()> {
+    let runtime = node.runtime().clone();
+    runtime.spawn(run(Seat { runner: Some(runner), number, node, key }, after))
+}
+
+/// A child on its way; dropped, it was aborted.
+struct Seat<R: Runnable> {
+    runner: Option<R>,
+    number: u64,
+    node: Arc<SupervisorNode>,
+    key: Key,
+}
+
+impl<R: Runnable> Drop for Seat<R> {
+    fn drop(&mut self) {
+        if let Some(runner) = self.runner.take() {
+            let parked = Box::new(Idle { runner, number: self.number });
+            self.node.cut_off(self.key, parked);
+        }
+    }
+}
+
+async fn run<R: Runnable>(mut seat: Seat<R>, mut after: Duration) {
+    let mut heeds = StopRequest::Group;
+    loop {
+        let Some(runner) = seat.runner.as_mut() else { return };
+        let interrupted = match after.is_zero() {
+            true => None,
+            false => pause(runner.cell(), heeds, after).await,
+        };
+        let reason = match interrupted {
+            Some(request) => request.reason(),
+            None => {
+                let number = seat.number;
+                seat.number += 1;
+                runner.incarnation(number).await
+            }
+        };
+        match seat.node.ended(seat.key, &reason) {
+            Verdict::Restart(delay, least) => {
+                tracing::warn!(
+                    actor = %runner.cell().label(), %reason, after = ?delay,
+                    "an actor ended and is restarted"
+                );
+                runner.cell().restarting(&reason, delay);
+                (after, heeds) = (delay, least);
+            }
+            Verdict::Park => {
+                let Some(runner) = seat.runner.take() else { return };
+                let parked = Box::new(Idle { runner, number: seat.number });
+                return seat.node.park(seat.key, parked, reason);
+            }
+            Verdict::Gone => {
+                let Some(runner) = seat.runner.take() else { return };
+                return Box::new(Idle { runner, number: seat.number }).discard();
+            }
+            Verdict::End => {
+                let Some(runner) = seat.runner.take() else { return };
+                seat.node.leave(seat.key, runner.cell(), reason);
+                return Box::new(Idle { runner, number: seat.number }).discard();
+            }
+        }
+    }
+}
+
+/// Waits for the time of a restart; gives the request to stop, of those it heeds, that came first.
+async fn pause(cell: &dyn AnyCell, heeds: StopRequest, time: Duration) -> Option<StopRequest> {
+    let mut time = pin!(sleep(time));
+    poll_fn(|task| match cell.poll_stop(heeds, task) {
+        Poll::Ready(request) => Poll::Ready(Some(request)),
+        Poll::Pending => time.as_mut().poll(task).map(|()| None),
+    })
+    .await
+}
