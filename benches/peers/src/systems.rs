@@ -1,6 +1,9 @@
 //! What is compared.
 
+mod actix;
 mod airssys;
+mod kameo;
+mod ractor;
 mod tokio;
 
 use std::time::{Duration, Instant};
@@ -14,6 +17,9 @@ pub(crate) enum System {
     /// A task and a channel, nothing else: what the others are compared with.
     Tokio,
     Airssys,
+    Ractor,
+    Kameo,
+    Actix,
 }
 
 /// What is sent.
@@ -24,12 +30,15 @@ pub(crate) struct Note(pub(crate) u64);
 const LIMIT: Duration = Duration::from_secs(240);
 
 impl System {
-    pub(crate) const ALL: [Self; 2] = [Self::Tokio, Self::Airssys];
+    pub(crate) const ALL: [Self; 5] = [Self::Tokio, Self::Airssys, Self::Ractor, Self::Kameo, Self::Actix];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tokio => "tokio",
             Self::Airssys => "airssys",
+            Self::Ractor => "ractor",
+            Self::Kameo => "kameo",
+            Self::Actix => "actix",
         }
     }
 
@@ -38,6 +47,7 @@ impl System {
         match self {
             Self::Tokio => "raw tokio",
             Self::Airssys => "airssys-rt",
+            _ => self.name(),
         }
     }
 
@@ -50,6 +60,9 @@ impl System {
         match self {
             Self::Tokio => tokio::note(workload),
             Self::Airssys => airssys::note(workload),
+            Self::Ractor => ractor::note(workload),
+            Self::Kameo => kameo::note(workload),
+            Self::Actix => actix::note(workload),
         }
     }
 
@@ -58,6 +71,9 @@ impl System {
         match self {
             Self::Tokio => on_two_workers(tokio::run(workload, operations)),
             Self::Airssys => on_two_workers(airssys::run(workload, operations)),
+            Self::Ractor => on_two_workers(ractor::run(workload, operations)),
+            Self::Kameo => on_two_workers(kameo::run(workload, operations)),
+            Self::Actix => actix::run(workload, operations),
         }
     }
 }
@@ -125,6 +141,21 @@ mod tests {
     #[test]
     fn airssys_loses_nothing() {
         does_all(System::Airssys);
+    }
+
+    #[test]
+    fn ractor_loses_nothing() {
+        does_all(System::Ractor);
+    }
+
+    #[test]
+    fn kameo_loses_nothing() {
+        does_all(System::Kameo);
+    }
+
+    #[test]
+    fn actix_loses_nothing() {
+        does_all(System::Actix);
     }
 
     #[test]
