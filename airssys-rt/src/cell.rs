@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -80,10 +80,16 @@ pub(crate) struct Cell<M> {
     pub(crate) counters: Counters,
     state: AtomicU8,
     started: AtomicBool,
-    watchers: Watchers,
-    ended: Notify,
+    audience: OnceLock<Box<Audience>>,
     exit: OnceLock<Box<ExitReason>>,
     home: OnceLock<Home>,
+}
+
+/// Those who want to know of an actor's end.
+#[derive(Default)]
+pub(crate) struct Audience {
+    watchers: Watchers,
+    ended: Notify,
 }
 
 /// What only the running incarnation writes, but for `failed`.
@@ -126,8 +132,7 @@ impl<M> Cell<M> {
             counters: Counters::default(),
             state: AtomicU8::new(ActorState::Starting as u8),
             started: AtomicBool::new(false),
-            watchers: Watchers::default(),
-            ended: Notify::new(),
+            audience: OnceLock::new(),
             exit: OnceLock::new(),
             home: OnceLock::new(),
         }
@@ -278,7 +283,14 @@ impl<M> Cell<M> {
     }
 
     pub(crate) fn watchers(&self) -> &Watchers {
-        &self.watchers
+        &self.audience().watchers
+    }
+
+    fn audience(&self) -> &Audience {
+        let audience = self.audience.get_or_init(Box::default);
+        // Either this actor's end is seen by whoever looks for it next, or they are seen by `announce`.
+        fence(Ordering::SeqCst);
+        audience
     }
 
     /// How the actor ended, if it has ended for good.
@@ -289,7 +301,7 @@ impl<M> Cell<M> {
 
     pub(crate) async fn exit(&self) -> ExitReason {
         loop {
-            let ended = self.ended.notified();
+            let ended = self.audience().ended.notified();
             if let Some(reason) = self.exit.get() {
                 return (**reason).clone();
             }
@@ -441,10 +453,16 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
         if self.exit.set(Box::new(reason.clone())).is_err() {
             return;
         }
-        self.ended.notify_waiters();
+        fence(Ordering::SeqCst);
+        let audience = self.audience.get();
+        if let Some(audience) = audience {
+            audience.ended.notify_waiters();
+        }
         let (actor, restarting) = (self.identity(), false);
         self.services.events.tell(|| Event::Stopped { actor: actor.clone(), reason: reason.clone() });
-        self.watchers.tell(&Down { actor, reason, restarting });
+        if let Some(audience) = audience {
+            audience.watchers.tell(&Down { actor, reason, restarting });
+        }
     }
 
     fn restarting(&self, reason: &ExitReason, after: Duration) {
@@ -455,7 +473,9 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
             reason: reason.clone(),
             after,
         });
-        self.watchers.tell(&Down { actor, reason: reason.clone(), restarting });
+        if let Some(audience) = self.audience.get() {
+            audience.watchers.tell(&Down { actor, reason: reason.clone(), restarting });
+        }
     }
 }
 

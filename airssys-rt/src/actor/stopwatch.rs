@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::ActorContext;
 use crate::cell::Counters;
 
 /// Of the wake-ups for a single message, one in so many is timed and stands for all: reading the
@@ -34,7 +35,12 @@ impl Stopwatch {
 
     /// A wake-up is over.
     #[inline]
-    pub(super) fn pause(&mut self, counters: &Counters) {
+    pub(super) fn pause<M: Send + 'static>(&mut self, context: &ActorContext<M>) {
+        self.take(&context.self_ref().cell().counters);
+    }
+
+    #[inline]
+    fn take(&mut self, counters: &Counters) {
         if let Some(since) = self.since.take() {
             counters.add_busy(since.elapsed() * self.weight);
         }
@@ -42,7 +48,7 @@ impl Stopwatch {
 
     /// A handler waits: from here on it stands for itself.
     pub(super) fn take_exactly(&mut self, counters: &Counters) {
-        self.pause(counters);
+        self.take(counters);
         self.weight = 1;
         self.since = Some(Instant::now());
     }

@@ -100,44 +100,49 @@ impl<R: Runnable> Drop for Seat<R> {
     }
 }
 
-async fn run<R: Runnable>(mut seat: Seat<R>, mut after: Duration) {
-    let mut heeds = StopRequest::Group;
-    loop {
-        let Some(runner) = seat.runner.as_mut() else { return };
-        let interrupted = match after.is_zero() {
-            true => None,
-            false => pause(runner.cell(), heeds, after).await,
-        };
-        let reason = match interrupted {
-            Some(request) => request.reason(),
-            None => {
-                let number = seat.number;
-                seat.number += 1;
-                runner.incarnation(number).await
-            }
-        };
-        match seat.node.ended(seat.key, &reason) {
-            Verdict::Restart(delay, least) => {
-                tracing::warn!(
-                    actor = %runner.cell().label(), %reason, after = ?delay,
-                    "an actor ended and is restarted"
-                );
-                runner.cell().restarting(&reason, delay);
-                (after, heeds) = (delay, least);
-            }
-            Verdict::Park => {
-                let Some(runner) = seat.runner.take() else { return };
-                let parked = Box::new(Idle { runner, number: seat.number });
-                return seat.node.park(seat.key, parked, reason);
-            }
-            Verdict::Gone => {
-                let Some(runner) = seat.runner.take() else { return };
-                return Box::new(Idle { runner, number: seat.number }).discard();
-            }
-            Verdict::End => {
-                let Some(runner) = seat.runner.take() else { return };
-                seat.node.leave(seat.key, runner.cell(), reason);
-                return Box::new(Idle { runner, number: seat.number }).discard();
+/// The future of a child's task; see there for why this is not an `async fn`.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` would take twice the memory")]
+fn run<R: Runnable>(mut seat: Seat<R>, mut after: Duration) -> impl Future<Output = ()> + Send {
+    async move {
+        let mut heeds = StopRequest::Group;
+        loop {
+            let Some(runner) = seat.runner.as_mut() else { return };
+            let interrupted = match after.is_zero() {
+                true => None,
+                // On the heap, since it is rare.
+                false => Box::pin(pause(runner.cell(), heeds, after)).await,
+            };
+            let reason = match interrupted {
+                Some(request) => request.reason(),
+                None => {
+                    let number = seat.number;
+                    seat.number += 1;
+                    runner.incarnation(number).await
+                }
+            };
+            match seat.node.ended(seat.key, &reason) {
+                Verdict::Restart(delay, least) => {
+                    tracing::warn!(
+                        actor = %runner.cell().label(), %reason, after = ?delay,
+                        "an actor ended and is restarted"
+                    );
+                    runner.cell().restarting(&reason, delay);
+                    (after, heeds) = (delay, least);
+                }
+                Verdict::Park => {
+                    let Some(runner) = seat.runner.take() else { return };
+                    let parked = Box::new(Idle { runner, number: seat.number });
+                    return seat.node.park(seat.key, parked, reason);
+                }
+                Verdict::Gone => {
+                    let Some(runner) = seat.runner.take() else { return };
+                    return Box::new(Idle { runner, number: seat.number }).discard();
+                }
+                Verdict::End => {
+                    let Some(runner) = seat.runner.take() else { return };
+                    seat.node.leave(seat.key, runner.cell(), reason);
+                    return Box::new(Idle { runner, number: seat.number }).discard();
+                }
             }
         }
     }
@@ -151,4 +156,56 @@ async fn pause(cell: &dyn AnyCell, heeds: StopRequest, time: Duration) -> Option
         Poll::Pending => time.as_mut().poll(task).map(|()| None),
     })
     .await
+}
+
+#[cfg(test)]
+mod sizes {
+    #[test]
+    fn sizes() {
+        struct A;
+        impl crate::Child for A {}
+        impl crate::Actor for A {
+            type Message = u64;
+            type Error = std::fmt::Error;
+            async fn handle_message(
+                &mut self,
+                _: u64,
+                _: &crate::ActorContext<u64>,
+            ) -> Result<(), std::fmt::Error> {
+                Ok(())
+            }
+        }
+        let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        rt.block_on(async {
+            let s = crate::ActorSystem::new("x");
+            let p = s.prepare::<u64>(crate::ChildSpec::new("a")).unwrap();
+            let cell = p.actor_ref().cell().clone();
+            let (tx, _rx) = tokio::sync::oneshot::channel();
+            let runner = crate::actor::ActorRunner::new(cell.clone(), || A, tx);
+            let seat = super::Seat {
+                runner: Some(runner),
+                number: 0,
+                node: s.root().node().clone(),
+                key: crate::supervisor::Key::default(),
+            };
+            println!(
+                "cell {} mailbox {} inner {} services.. watchers {} notify {} entry {} seat {}",
+                size_of::<crate::cell::Cell<u64>>(),
+                size_of::<crate::mailbox::Mailbox<u64>>(),
+                0,
+                size_of::<crate::monitor::Watchers>(),
+                size_of::<tokio::sync::Notify>(),
+                size_of::<super::super::children::Entry>(),
+                size_of_val(&seat)
+            );
+            println!(
+                "home {} ctx {} inbox {}",
+                size_of::<crate::cell::Home>(),
+                size_of::<crate::ActorContext<u64>>(),
+                size_of::<crate::mailbox::Inbox<u64>>()
+            );
+            let f = super::run(seat, std::time::Duration::ZERO);
+            println!("future {}", size_of_val(&f));
+        });
+    }
 }
