@@ -15,7 +15,7 @@ use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::{Down, Hears, Watchers};
 use crate::services::Services;
 use crate::supervisor::{Key, Order, SupervisorNode};
-use crate::{DeadLetterCause, Event, ExitReason, Identity, Overflow};
+use crate::{DeadLetterCause, Event, ExitReason, Identity, Overflow, SupervisorSnapshot};
 
 /// Where an actor is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -350,6 +350,10 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn stats(&self) -> Option<ActorStats>;
     fn is_supervisor(&self) -> bool {
         false
+    }
+    /// None for an actor.
+    fn snapshot(&self) -> Option<SupervisorSnapshot> {
+        None
     }
     /// Adds the actors without a name in its part of the tree.
     fn unnamed(&self, _: &mut Vec<Arc<dyn AnyCell>>) {}

@@ -72,6 +72,7 @@
 //! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
 //! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
 //! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
+//! | look at all of it | [`ActorSystem::snapshot`] |
 //! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
 #![forbid(unsafe_code)]
 
@@ -89,6 +90,7 @@ mod recipient;
 mod registry;
 mod request;
 mod services;
+mod snapshot;
 mod supervisor;
 mod sync;
 mod system;
@@ -107,6 +109,7 @@ pub use mailbox::Overflow;
 pub use monitor::Down;
 pub use recipient::Recipient;
 pub use request::ReplyTo;
+pub use snapshot::{ActorSnapshot, ChildSnapshot, SupervisorSnapshot, SystemSnapshot};
 pub use supervisor::{
     AutoShutdown, ChildKind, ChildSummary, Decision, Ended, RestartPolicy, RestartStrategy, RestartWindow,
     Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use airssys_rt::{
     Actor, ActorContext, ActorRef, ActorSystem, BoxError, Child, ChildContext, ChildSpec, RestartStrategy,
-    SupervisorConfig,
+    SupervisorConfig, SupervisorRef, SupervisorSpec,
 };
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -60,9 +60,14 @@ impl Actor for Idle {
     }
 }
 
-async fn spawn(system: &ActorSystem, name: String, hooks: &Arc<Hooks>) -> Result<ActorRef<Note>, Failure> {
+/// Children of a dynamic supervisor, as one would start as many: they have no names.
+async fn nursery(system: &ActorSystem) -> Result<SupervisorRef, Failure> {
+    system.supervise(SupervisorSpec::new("nursery").dynamic()).await.map_err(broken)
+}
+
+async fn spawn(nursery: &SupervisorRef, hooks: &Arc<Hooks>) -> Result<ActorRef<Note>, Failure> {
     let idle = Idle { hooks: hooks.clone() };
-    system.spawn(ChildSpec::new(name), move || idle.clone()).await.map_err(broken)
+    nursery.spawn(ChildSpec::unnamed(), move || idle.clone()).await.map_err(broken)
 }
 
 async fn stop(actors: &[ActorRef<Note>]) {
@@ -77,10 +82,11 @@ async fn stop(actors: &[ActorRef<Note>]) {
 pub(super) async fn spawn_and_stop(actors: u64) -> Result<(f64, f64), Failure> {
     let hooks = Arc::<Hooks>::default();
     let system = ActorSystem::new("bench");
+    let nursery = nursery(&system).await?;
     let mut refs = Vec::with_capacity(actors as usize);
     let start = Instant::now();
-    for index in 0..actors {
-        refs.push(spawn(&system, index.to_string(), &hooks).await?);
+    for _ in 0..actors {
+        refs.push(spawn(&nursery, &hooks).await?);
     }
     let spawned = Instant::now();
     hooks.all_started(actors)?;
@@ -95,10 +101,11 @@ pub(super) async fn idle_memory(actors: u64) -> Result<f64, Failure> {
     let hooks = Arc::<Hooks>::default();
     let system = ActorSystem::new("bench");
     let mut refs = Vec::with_capacity(actors as usize);
-    let _first = spawn(&system, "first".to_owned(), &hooks).await?;
+    let nursery = nursery(&system).await?;
+    let _first = spawn(&nursery, &hooks).await?;
     let before = memory::resident()?;
-    for index in 0..actors {
-        refs.push(spawn(&system, index.to_string(), &hooks).await?);
+    for _ in 0..actors {
+        refs.push(spawn(&nursery, &hooks).await?);
     }
     let each = memory::per_actor(before, actors)?;
     hooks.all_started(refs.len() as u64 + 1)?;
