@@ -172,7 +172,8 @@ pub(super) async fn look_up(registered: usize, lookups: u64) -> Result<f64, Fail
     let hooks = Arc::<Hooks>::default();
     let system = ActorSystem::new("bench");
     for name in &names.names {
-        spawn(&system, name.clone(), &hooks).await?;
+        let idle = Idle { hooks: hooks.clone() };
+        system.spawn(ChildSpec::new(name.clone()), move || idle.clone()).await.map_err(broken)?;
     }
     let (each, found) = names.look_up(|name| system.whereis::<Note>(name));
     all("actors found", found, lookups)?;
