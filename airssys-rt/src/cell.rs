@@ -81,7 +81,8 @@ pub(crate) struct Cell<M> {
     state: AtomicU8,
     started: AtomicBool,
     audience: OnceLock<Box<Audience>>,
-    exit: OnceLock<Box<ExitReason>>,
+    /// How it ended for good; nothing stands for the most common end, a shutdown.
+    exit: OnceLock<Option<Box<ExitReason>>>,
     home: OnceLock<Home>,
 }
 
@@ -153,7 +154,7 @@ impl<M> Cell<M> {
     /// Counts a message as failed, unless it is declared handled before this is dropped: so a
     /// handler that is aborted counts too.
     pub(crate) fn handling(&self) -> Handling<'_, M> {
-        Handling { cell: self, done: false }
+        Handling { cell: self }
     }
 
     pub(crate) fn stats(&self) -> ActorStats {
@@ -286,6 +287,11 @@ impl<M> Cell<M> {
         &self.audience().watchers
     }
 
+    fn reason(&self) -> Option<ExitReason> {
+        let reason = self.exit.get()?.as_deref();
+        Some(reason.cloned().unwrap_or(ExitReason::Shutdown))
+    }
+
     fn audience(&self) -> &Audience {
         let audience = self.audience.get_or_init(Box::default);
         // Either this actor's end is seen by whoever looks for it next, or they are seen by `announce`.
@@ -295,15 +301,15 @@ impl<M> Cell<M> {
 
     /// How the actor ended, if it has ended for good.
     pub(crate) fn already_down(&self) -> Option<Down> {
-        let reason = (**self.exit.get()?).clone();
+        let reason = self.reason()?;
         Some(Down { actor: self.identity(), reason, restarting: false })
     }
 
     pub(crate) async fn exit(&self) -> ExitReason {
         loop {
             let ended = self.audience().ended.notified();
-            if let Some(reason) = self.exit.get() {
-                return (**reason).clone();
+            if let Some(reason) = self.reason() {
+                return reason;
             }
             ended.await;
         }
@@ -321,23 +327,20 @@ impl ActorState {
 
 pub(crate) struct Handling<'a, M> {
     cell: &'a Cell<M>,
-    done: bool,
 }
 
 impl<M> Handling<'_, M> {
-    pub(crate) fn done(mut self) {
-        self.done = true;
+    pub(crate) fn done(self) {
         let handled = &self.cell.counters.handled;
         handled.store(handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        std::mem::forget(self);
     }
 }
 
 impl<M> Drop for Handling<'_, M> {
     fn drop(&mut self) {
-        if !self.done {
-            self.cell.counters.failed.fetch_add(1, Ordering::Relaxed);
-            self.cell.tell_lost(1, DeadLetterCause::HandlerFailed);
-        }
+        self.cell.counters.failed.fetch_add(1, Ordering::Relaxed);
+        self.cell.tell_lost(1, DeadLetterCause::HandlerFailed);
     }
 }
 
@@ -454,7 +457,11 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
 
     fn announce(&self, reason: ExitReason) {
         // The first reason counts.
-        if self.exit.set(Box::new(reason.clone())).is_err() {
+        let kept = match &reason {
+            ExitReason::Shutdown => None,
+            other => Some(Box::new(other.clone())),
+        };
+        if self.exit.set(kept).is_err() {
             return;
         }
         fence(Ordering::SeqCst);

@@ -17,9 +17,6 @@ use crate::ExitReason;
 use crate::cell::{ActorState, AnyCell, Handling};
 use crate::mailbox::{Inbox, Urgent};
 
-/// How many messages and signals an actor handles before its neighbours get a turn.
-const BUDGET: u32 = 64;
-
 // The futures here are made by functions, rather than being `async fn`: what is captured by a block
 // takes its place once, what is passed to an `async fn` twice, and an idle actor is mostly this.
 
@@ -28,19 +25,21 @@ const BUDGET: u32 = 64;
 pub(super) fn live<A: Actor>(
     actor: &mut A,
     context: &ActorContext<A::Message>,
-    started: Option<oneshot::Sender<()>>,
+    started: &mut Option<oneshot::Sender<()>>,
 ) -> impl Future<Output = ExitReason> + Send {
     async move {
         let cell = context.self_ref().cell();
         if let Err(reason) = hook(async { actor.pre_start(context.child()).await }).await {
+            started.take();
             return reason;
         }
         if let Err(reason) = hook(async { actor.post_start(context.child()).await }).await {
+            started.take();
             return end(actor, context, reason).await;
         }
         cell.enter(ActorState::Running);
         // Whoever waits for the start may have given up.
-        started.map(|started| started.send(()));
+        started.take().map(|started| started.send(()));
         let reason = guarded(handle_messages(actor, context)).await.unwrap_or_else(|panic| panic);
         end(actor, context, reason).await
     }
@@ -70,7 +69,6 @@ fn handle_messages<A: Actor>(
     async move {
         let mut inbox = Inbox::new(context.self_ref().cell().clone());
         let mut stopwatch = Stopwatch::default();
-        let mut budget = BUDGET;
         // Whether it is time to look at the timers, although there are messages.
         let mut looks = false;
         loop {
@@ -100,9 +98,7 @@ fn handle_messages<A: Actor>(
                     }
                 }
             }
-            budget -= 1;
-            if budget == 0 {
-                budget = BUDGET;
+            if stopwatch.is_their_turn() {
                 stopwatch.pause(context);
                 tokio::task::yield_now().await;
                 stopwatch.resume(false);

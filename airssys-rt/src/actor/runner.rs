@@ -31,16 +31,18 @@ impl<A: Actor, F: FnMut() -> A + Send + 'static> Runnable for ActorRunner<A, F> 
         &*self.cell
     }
 
-    #[expect(clippy::manual_async_fn, reason = "an `async fn` would take twice the memory")]
     fn incarnation(&mut self, number: u64) -> impl Future<Output = ExitReason> + Send {
+        let context = ActorContext::new(self.cell.clone(), number);
         async move {
-            self.cell.begin(number);
+            self.cell.begin(context.incarnation());
             let mut actor = match catch_unwind(AssertUnwindSafe(&mut self.make)) {
                 Ok(actor) => actor,
-                Err(panic) => return panicked(panic),
+                Err(panic) => {
+                    self.started = None;
+                    return panicked(panic);
+                }
             };
-            let context = ActorContext::new(self.cell.clone(), number);
-            let reason = live(&mut actor, &context, self.started.take()).await;
+            let reason = live(&mut actor, &context, &mut self.started).await;
             match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
                 Ok(()) => reason,
                 Err(panic) => first_failure(reason, panicked(panic), &context),

@@ -18,14 +18,12 @@ pub(crate) struct Inbox<M> {
     batch: VecDeque<M>,
     /// Messages handed out, ever.
     taken: u64,
-    /// Of these, the ones whose slots have been given to those who wait.
-    settled: u64,
 }
 
 impl<M> Inbox<M> {
     pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
         let taken = cell.mailbox.taken.load(Ordering::Acquire);
-        Self { cell, batch: VecDeque::new(), taken, settled: taken }
+        Self { cell, batch: VecDeque::new(), taken }
     }
 
     pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
@@ -48,7 +46,7 @@ impl<M> Inbox<M> {
         let message = self.batch.pop_front()?;
         self.taken += 1;
         mailbox.taken.store(self.taken, Ordering::Release);
-        if mailbox.waiting.load(Ordering::Relaxed) && self.taken - self.settled >= mailbox.step() {
+        if mailbox.waiting.load(Ordering::Relaxed) && self.taken.is_multiple_of(mailbox.step()) {
             self.settle();
         }
         Some(message)
@@ -85,7 +83,6 @@ impl<M> Inbox<M> {
             return Poll::Ready(None);
         }
         inner.note_taken(self.taken);
-        self.settled = self.taken;
         if mailbox.waiting.load(Ordering::Relaxed) {
             inner.serve(wakers);
             mailbox.waiting.store(inner.has_waiting(), Ordering::Relaxed);
@@ -103,10 +100,6 @@ impl<M> Inbox<M> {
 
     /// Gives the slots that have become free to those who wait for them.
     pub(crate) fn settle(&mut self) {
-        if self.settled == self.taken {
-            return;
-        }
-        self.settled = self.taken;
         let (mailbox, taken) = (&self.cell.mailbox, self.taken);
         mailbox.update(|inner, wakers| {
             inner.note_taken(taken);

@@ -9,7 +9,7 @@ use super::{RestartPolicy, Shutdown};
 use crate::cell::AnyCell;
 
 /// Where a child is: its slot, and which of the slot's tenants it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
     slot: u32,
     serial: u32,

@@ -101,16 +101,15 @@ impl<R: Runnable> Drop for Seat<R> {
 }
 
 /// The future of a child's task; see there for why this is not an `async fn`.
-#[expect(clippy::manual_async_fn, reason = "an `async fn` would take twice the memory")]
-fn run<R: Runnable>(mut seat: Seat<R>, mut after: Duration) -> impl Future<Output = ()> + Send {
+fn run<R: Runnable>(mut seat: Seat<R>, after: Duration) -> impl Future<Output = ()> + Send {
+    // What is rare is on the heap.
+    let mut delay = (!after.is_zero()).then(|| Box::new((after, StopRequest::Group)));
     async move {
-        let mut heeds = StopRequest::Group;
         loop {
             let Some(runner) = seat.runner.as_mut() else { return };
-            let interrupted = match after.is_zero() {
-                true => None,
-                // On the heap, since it is rare.
-                false => Box::pin(pause(runner.cell(), heeds, after)).await,
+            let interrupted = match delay.take() {
+                None => None,
+                Some(delay) => Box::pin(pause(runner.cell(), delay.1, delay.0)).await,
             };
             let reason = match interrupted {
                 Some(request) => request.reason(),
@@ -121,13 +120,14 @@ fn run<R: Runnable>(mut seat: Seat<R>, mut after: Duration) -> impl Future<Outpu
                 }
             };
             match seat.node.ended(seat.key, &reason) {
-                Verdict::Restart(delay, least) => {
+                Verdict::Restart(after, heeds) => {
+                    let Some(runner) = seat.runner.as_ref() else { return };
                     tracing::warn!(
-                        actor = %runner.cell().label(), %reason, after = ?delay,
+                        actor = %runner.cell().label(), %reason, ?after,
                         "an actor ended and is restarted"
                     );
-                    runner.cell().restarting(&reason, delay);
-                    (after, heeds) = (delay, least);
+                    runner.cell().restarting(&reason, after);
+                    delay = (!after.is_zero()).then(|| Box::new((after, heeds)));
                 }
                 Verdict::Park => {
                     let Some(runner) = seat.runner.take() else { return };
@@ -156,56 +156,4 @@ async fn pause(cell: &dyn AnyCell, heeds: StopRequest, time: Duration) -> Option
         Poll::Pending => time.as_mut().poll(task).map(|()| None),
     })
     .await
-}
-
-#[cfg(test)]
-mod sizes {
-    #[test]
-    fn sizes() {
-        struct A;
-        impl crate::Child for A {}
-        impl crate::Actor for A {
-            type Message = u64;
-            type Error = std::fmt::Error;
-            async fn handle_message(
-                &mut self,
-                _: u64,
-                _: &crate::ActorContext<u64>,
-            ) -> Result<(), std::fmt::Error> {
-                Ok(())
-            }
-        }
-        let rt = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        rt.block_on(async {
-            let s = crate::ActorSystem::new("x");
-            let p = s.prepare::<u64>(crate::ChildSpec::new("a")).unwrap();
-            let cell = p.actor_ref().cell().clone();
-            let (tx, _rx) = tokio::sync::oneshot::channel();
-            let runner = crate::actor::ActorRunner::new(cell.clone(), || A, tx);
-            let seat = super::Seat {
-                runner: Some(runner),
-                number: 0,
-                node: s.root().node().clone(),
-                key: crate::supervisor::Key::default(),
-            };
-            println!(
-                "cell {} mailbox {} inner {} services.. watchers {} notify {} entry {} seat {}",
-                size_of::<crate::cell::Cell<u64>>(),
-                size_of::<crate::mailbox::Mailbox<u64>>(),
-                0,
-                size_of::<crate::monitor::Watchers>(),
-                size_of::<tokio::sync::Notify>(),
-                size_of::<super::super::children::Entry>(),
-                size_of_val(&seat)
-            );
-            println!(
-                "home {} ctx {} inbox {}",
-                size_of::<crate::cell::Home>(),
-                size_of::<crate::ActorContext<u64>>(),
-                size_of::<crate::mailbox::Inbox<u64>>()
-            );
-            let f = super::run(seat, std::time::Duration::ZERO);
-            println!("future {}", size_of_val(&f));
-        });
-    }
 }

@@ -24,7 +24,7 @@ pub(super) fn note(workload: Workload) -> Option<&'static str> {
         Workload::SendUnbounded => Some("a mailbox for 2,000,000: none is without a bound"),
         Workload::Publish | Workload::PublishOne => Some("MessageBroker::publish"),
         Workload::Request | Workload::Request64 => Some("each with a timeout of 1 s"),
-        Workload::Stop => Some("ActorRef::terminate for all, then ActorRef::closed for each"),
+        Workload::Stop => Some("SupervisorRef::stop of the dynamic supervisor, then SupervisorRef::closed"),
         _ => None,
     }
 }

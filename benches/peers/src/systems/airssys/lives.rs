@@ -70,15 +70,6 @@ async fn spawn(nursery: &SupervisorRef, hooks: &Arc<Hooks>) -> Result<ActorRef<N
     nursery.spawn(ChildSpec::unnamed(), move || idle.clone()).await.map_err(broken)
 }
 
-async fn stop(actors: &[ActorRef<Note>]) {
-    for actor in actors {
-        actor.terminate();
-    }
-    for actor in actors {
-        actor.closed().await;
-    }
-}
-
 pub(super) async fn spawn_and_stop(actors: u64) -> Result<(f64, f64), Failure> {
     let hooks = Arc::<Hooks>::default();
     let system = ActorSystem::new("bench");
@@ -91,7 +82,8 @@ pub(super) async fn spawn_and_stop(actors: u64) -> Result<(f64, f64), Failure> {
     let spawned = Instant::now();
     hooks.all_started(actors)?;
     let stopping = Instant::now();
-    stop(&refs).await;
+    nursery.stop();
+    nursery.closed().await;
     let stopped = Instant::now();
     hooks.all_stopped(actors)?;
     Ok((nanos_each(start, spawned, actors), nanos_each(stopping, stopped, actors)))
