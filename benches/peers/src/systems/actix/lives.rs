@@ -9,6 +9,7 @@ use actix::{
 };
 use tokio::sync::oneshot;
 
+use crate::measure::{since_struck, struck};
 use crate::memory;
 use crate::stats::Spread;
 use crate::systems::nanos_each;
@@ -134,6 +135,7 @@ impl Handler<Fail> for Target {
     type Result = ();
 
     fn handle(&mut self, _fail: Fail, context: &mut Context<Self>) {
+        struck();
         context.stop();
     }
 }
@@ -154,11 +156,10 @@ pub(super) async fn restart(strikes: u64, thread: &ArbiterHandle) -> Result<f64,
     let mut times = Vec::with_capacity(strikes as usize);
     for _ in 0..strikes {
         let (probe, handled) = oneshot::channel();
-        let begun = Instant::now();
         target.do_send(Fail);
         target.do_send(Probe(probe));
         let end = handled.await.map_err(broken)?;
-        times.push(nanos_each(begun, end, 1));
+        times.push(since_struck(end));
     }
     all("restarts", restarts.load(Ordering::Relaxed), strikes)?;
     Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))

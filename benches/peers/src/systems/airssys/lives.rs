@@ -11,7 +11,7 @@ use airssys_rt::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use crate::measure::INTENDED;
+use crate::measure::{INTENDED, since_struck, struck};
 use crate::memory;
 use crate::names::Names;
 use crate::stats::Spread;
@@ -128,8 +128,14 @@ impl Actor for Target {
         _context: &ActorContext<Strike>,
     ) -> Result<(), AsTold> {
         match strike {
-            Strike::Panic => std::panic::panic_any(INTENDED),
-            Strike::Fail => return Err(AsTold),
+            Strike::Panic => {
+                struck();
+                std::panic::panic_any(INTENDED)
+            }
+            Strike::Fail => {
+                struck();
+                return Err(AsTold);
+            }
             // The driver sees that nothing came.
             Strike::Probe(handled) => drop(handled.send(Instant::now())),
         }
@@ -149,11 +155,10 @@ pub(super) async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result
     let mut times = Vec::with_capacity(strikes as usize);
     for _ in 0..strikes {
         let (probe, handled) = oneshot::channel();
-        let start = Instant::now();
         target.send(strike()).await.map_err(broken)?;
         target.send(Strike::Probe(probe)).await.map_err(broken)?;
         let end = handled.await.map_err(broken)?;
-        times.push(nanos_each(start, end, 1));
+        times.push(since_struck(end));
     }
     all("restarts", target.stats().restarts, strikes)?;
     Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))

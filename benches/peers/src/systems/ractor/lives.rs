@@ -7,7 +7,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, SupervisionEvent, registry};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::measure::INTENDED;
+use crate::measure::{INTENDED, since_struck, struck};
 use crate::memory;
 use crate::names::Names;
 use crate::stats::Spread;
@@ -117,8 +117,14 @@ impl Actor for Target {
         _state: &mut (),
     ) -> Result<(), ActorProcessingErr> {
         match strike {
-            Strike::Panic => std::panic::panic_any(INTENDED),
-            Strike::Fail => return Err("as told".into()),
+            Strike::Panic => {
+                struck();
+                std::panic::panic_any(INTENDED)
+            }
+            Strike::Fail => {
+                struck();
+                return Err("as told".into());
+            }
             // The driver sees that nothing came.
             Strike::Probe(handled) => drop(handled.send(Instant::now())),
         }
@@ -175,10 +181,9 @@ pub(super) async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result
         let target = lock(&care.target).clone().ok_or_else(|| broken("there is no target"))?;
         let (probe, handled) = oneshot::channel();
         *lock(&care.probe) = Some(probe);
-        let start = Instant::now();
         target.cast(strike()).map_err(broken)?;
         let end = handled.await.map_err(broken)?;
-        times.push(nanos_each(start, end, 1));
+        times.push(since_struck(end));
     }
     all("restarts", *lock(&care.restarts), strikes)?;
     Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))
