@@ -2,14 +2,18 @@
 
 mod incarnation;
 mod runner;
+mod stopwatch;
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) use self::runner::ActorRunner;
-use crate::ActorRef;
 use crate::cell::{AnyCell, Cell};
 use crate::mailbox::StopRequest;
+use crate::monitor::Hears;
+use crate::timers::Timers;
+use crate::{ActorRef, Down, TimerId};
 
 /// Any error, as a hook returns it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -75,6 +79,19 @@ pub trait Actor: Child {
         context: &ActorContext<Self::Message>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
+    /// An incarnation of an actor ended that this one [monitors](ActorContext::monitor).
+    ///
+    /// It overtakes the messages in the mailbox. Of several ends of one actor that this actor did
+    /// not get to, it hears the last.
+    fn on_down(
+        &mut self,
+        down: Down,
+        context: &ActorContext<Self::Message>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        let _ = (down, context);
+        async { Ok(()) }
+    }
+
     /// [`ActorRef::signal`] was called since the last time, once or more often.
     ///
     /// It overtakes the messages in the mailbox. The signal is taken when this is called: one
@@ -116,12 +133,13 @@ impl ChildContext {
 pub struct ActorContext<M> {
     child: ChildContext,
     self_ref: ActorRef<M>,
+    pub(crate) timers: Timers<M>,
 }
 
 impl<M: Send + 'static> ActorContext<M> {
     pub(crate) fn new(cell: Arc<Cell<M>>, incarnation: u64) -> Self {
         let child = ChildContext { cell: cell.clone(), incarnation };
-        Self { child, self_ref: ActorRef::new(cell) }
+        Self { child, self_ref: ActorRef::new(cell), timers: Timers::default() }
     }
 
     /// The same, as hooks get it.
@@ -147,5 +165,74 @@ impl<M: Send + 'static> ActorContext<M> {
     /// A reference to this actor.
     pub fn self_ref(&self) -> &ActorRef<M> {
         &self.self_ref
+    }
+
+    /// Has this incarnation handle a message after the delay, ahead of its mailbox.
+    ///
+    /// Timers end with the incarnation. The message comes at the earliest then; at the latest when
+    /// the handler that is running, and 63 messages, have been handled.
+    pub fn send_after(&self, delay: Duration, message: M) -> TimerId {
+        self.timers.once(delay, message)
+    }
+
+    /// As [`send_after`](Self::send_after) again and again: first when one period has passed. One
+    /// shorter than 1 ms counts as 1 ms. If the actor is late, the messages that it missed are not
+    /// made up for.
+    pub fn send_interval(&self, period: Duration, make: impl FnMut() -> M + Send + 'static) -> TimerId {
+        self.timers.every(period, Box::new(make))
+    }
+
+    /// Cancels a timer of this incarnation: its message never comes. False if the timer was not
+    /// running any more.
+    pub fn cancel_timer(&self, timer: TimerId) -> bool {
+        self.timers.cancel(timer)
+    }
+
+    /// Has [`on_down`](Actor::on_down) called whenever an incarnation of that actor ends, until it
+    /// has ended for good: if it has already, once.
+    ///
+    /// Monitors belong to the actor: they outlive its incarnations.
+    pub fn monitor<N: Send + 'static>(&self, actor: &ActorRef<N>) {
+        let watched = actor.cell();
+        watched.watchers().monitor(&self.hears(), true);
+        if let Some(down) = watched.already_down() {
+            watched.watchers().monitor(&self.hears(), false);
+            self.self_ref.cell().hear(down);
+        }
+    }
+
+    /// Ends a monitor: [`on_down`](Actor::on_down) is not called for that actor any more.
+    pub fn demonitor<N: Send + 'static>(&self, actor: &ActorRef<N>) {
+        actor.cell().watchers().monitor(&self.hears(), false);
+        self.self_ref.cell().unhear(actor.id());
+    }
+
+    /// Links this incarnation with the one of that actor which is running now: if either fails, the
+    /// other fails too, with [`ExitReason::Linked`](crate::ExitReason::Linked), once its handler has
+    /// returned. If that actor has failed for good already, so does this.
+    ///
+    /// A stop is not a failure. To hear of a failure and go on, [monitor](Self::monitor) instead.
+    pub fn link<N: Send + 'static>(&self, actor: &ActorRef<N>) {
+        let (own, other) = (self.self_ref.cell(), actor.cell());
+        let other_hears: Arc<dyn Hears> = other.clone();
+        own.watchers().link(&other_hears, Some(other.incarnation()));
+        other.watchers().link(&self.hears(), Some(self.incarnation()));
+        if let Some(down) = other.already_down() {
+            self.unlink(actor);
+            if down.reason.is_failure() {
+                own.fail_with(self.incarnation(), down);
+            }
+        }
+    }
+
+    /// Ends a link, from both sides.
+    pub fn unlink<N: Send + 'static>(&self, actor: &ActorRef<N>) {
+        let other_hears: Arc<dyn Hears> = actor.cell().clone();
+        self.self_ref.cell().watchers().link(&other_hears, None);
+        actor.cell().watchers().link(&self.hears(), None);
+    }
+
+    fn hears(&self) -> Arc<dyn Hears> {
+        self.self_ref.cell().clone()
     }
 }

@@ -1,14 +1,17 @@
 //! References to actors, and what messages carry to answer through.
 
 use std::fmt;
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::cell::{ActorStats, Cell};
 use crate::errors::{RequestError, ReserveError, SendError, TrySendError};
 use crate::mailbox::StopRequest;
+use crate::request::{ReplyTo, Unanswered, slot};
 use crate::{ExitReason, Overflow};
 
 /// A reference to an actor: the way to send to it.
@@ -58,18 +61,32 @@ impl<M> ActorRef<M> {
     ///
     /// Cancel safety: if dropped before it resolves, the message is dropped and not delivered.
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
-        self.cell.mailbox.send(message).await
+        self.cell.send(message).await
     }
 
     /// Puts a message into the mailbox if there is room now.
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
-        self.cell.mailbox.try_send(message)
+        self.cell.try_send(message)
     }
 
     /// Reserves room for one message if there is some now.
     pub fn try_reserve(&self) -> Result<Permit<M>, ReserveError> {
-        self.cell.mailbox.try_reserve()?;
+        self.cell.try_reserve()?;
         Ok(Permit { cell: Some(self.cell.clone()) })
+    }
+
+    /// Reserves room for one message; waits for it if the mailbox's policy is [`Overflow::Wait`], in
+    /// turn with those in [`send`](Self::send).
+    ///
+    /// Cancel safety: if dropped before it resolves, nothing is reserved.
+    pub async fn reserve(&self) -> Result<Permit<M>, ReserveError> {
+        if self.overflow() != Overflow::Wait {
+            return self.try_reserve();
+        }
+        match self.cell.mailbox.slot().await {
+            true => Ok(Permit { cell: Some(self.cell.clone()) }),
+            false => Err(ReserveError::Closed),
+        }
     }
 
     /// Waits until there is room in the mailbox, or until it has closed.
@@ -103,18 +120,33 @@ impl<M> ActorRef<M> {
     ///     counter.request(Counter::Read, Duration::from_secs(1)).await
     /// }
     /// ```
-    pub async fn request<R>(
+    pub async fn request<R: Send + 'static>(
         &self,
         message: impl FnOnce(ReplyTo<R>) -> M,
         timeout: Duration,
     ) -> Result<R, RequestError<M>> {
-        let (sender, reply) = oneshot::channel();
-        let message = message(ReplyTo { sender });
-        let exchange = async {
-            self.send(message).await?;
-            reply.await.map_err(|_| RequestError::NoReply)
-        };
-        tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(RequestError::TimedOut))
+        let (reply_to, mut reply) = poll_fn(|task| Poll::Ready(slot(task.waker()))).await;
+        let (message, cell) = (message(reply_to), &self.cell);
+        let mut left = timeout;
+        match cell.send_now(message) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(message)) => return Err(RequestError::Closed(message)),
+            Err(TrySendError::Full(message)) if cell.mailbox.overflow() != Overflow::Wait => {
+                return Err(RequestError::Full(message));
+            }
+            Err(TrySendError::Full(message)) => {
+                let deadline = Instant::now().checked_add(timeout);
+                let sent = tokio::time::timeout(timeout, cell.mailbox.send_waiting(message)).await;
+                sent.map_err(|_| RequestError::TimedOut)??;
+                reply.moved();
+                left = deadline.map_or(timeout, |deadline| deadline - Instant::now());
+            }
+        }
+        cell.services().deadlines.add(left, reply.expires());
+        reply.await.map_err(|unanswered| match unanswered {
+            Unanswered::Dropped => RequestError::NoReply,
+            Unanswered::TimedOut => RequestError::TimedOut,
+        })
     }
 
     /// Has the actor's [`on_signal`](crate::Actor::on_signal) called, ahead of the mailbox.
@@ -139,6 +171,24 @@ impl<M> ActorRef<M> {
         self.cell.mailbox.request_stop(StopRequest::Shutdown);
     }
 
+    /// Has the actor handle what is in its mailbox, and then end for good. From now on the mailbox
+    /// takes no more: [`is_closed`](Self::is_closed) is true.
+    ///
+    /// What follows a failure meanwhile is up to the supervisor, as always: the next incarnation
+    /// goes on draining.
+    pub fn drain(&self) {
+        self.cell.mailbox.drain();
+    }
+
+    /// A reference that does not keep the actor's mailbox in memory.
+    pub fn downgrade(&self) -> WeakActorRef<M> {
+        WeakActorRef { cell: Arc::downgrade(&self.cell) }
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
+        &self.cell
+    }
+
     /// Aborts the incarnation: its handler or hook is cut off where it next waits, and its last
     /// hooks do not run. It has then ended with [`ExitReason::Killed`], and the supervisor decides
     /// what follows. Does nothing if the actor is not running.
@@ -158,7 +208,8 @@ impl<M> ActorRef<M> {
         self.cell.exit().await
     }
 
-    /// Whether the mailbox has closed because the actor has ended for good.
+    /// Whether the mailbox takes no more messages: the actor has ended for good, or is
+    /// [draining](Self::drain).
     pub fn is_closed(&self) -> bool {
         self.cell.mailbox.is_closed()
     }
@@ -178,6 +229,33 @@ impl<M> Clone for ActorRef<M> {
 impl<M> fmt::Debug for ActorRef<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ActorRef({:?}, {})", self.name(), self.id())
+    }
+}
+
+/// A reference to an actor that does not keep its mailbox in memory once it has ended.
+///
+/// No reference keeps an actor alive: its supervisor does. So this is for caches and registries
+/// that outlive actors.
+pub struct WeakActorRef<M> {
+    cell: Weak<Cell<M>>,
+}
+
+impl<M> WeakActorRef<M> {
+    /// The reference, unless the actor has ended for good.
+    pub fn upgrade(&self) -> Option<ActorRef<M>> {
+        self.cell.upgrade().map(ActorRef::new).filter(|actor| !actor.is_closed())
+    }
+}
+
+impl<M> Clone for WeakActorRef<M> {
+    fn clone(&self) -> Self {
+        Self { cell: self.cell.clone() }
+    }
+}
+
+impl<M> fmt::Debug for WeakActorRef<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakActorRef")
     }
 }
 
@@ -208,28 +286,5 @@ impl<M> Drop for Permit<M> {
 impl<M> fmt::Debug for Permit<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Permit")
-    }
-}
-
-/// Where the reply to a request goes; dropped without a reply, the requester is told at once.
-pub struct ReplyTo<R> {
-    sender: oneshot::Sender<R>,
-}
-
-impl<R> ReplyTo<R> {
-    /// Replies; hands the reply back if nobody waits for it any more.
-    pub fn send(self, reply: R) -> Result<(), R> {
-        self.sender.send(reply)
-    }
-
-    /// Whether nobody waits for the reply any more.
-    pub fn is_closed(&self) -> bool {
-        self.sender.is_closed()
-    }
-}
-
-impl<R> fmt::Debug for ReplyTo<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReplyTo")
     }
 }

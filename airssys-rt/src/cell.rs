@@ -1,17 +1,21 @@
 //! What outlives an actor's incarnations: its name, its mailbox, its figures.
 
 use std::any::Any;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
+use crate::errors::{ReserveError, SendError, TrySendError};
 use crate::mailbox::{Mailbox, StopRequest};
+use crate::monitor::{Down, Hears, Watchers};
+use crate::services::Services;
 use crate::supervisor::{Key, Order, SupervisorNode};
-use crate::sync::lock;
-use crate::{ExitReason, SupervisorSnapshot};
+use crate::{DeadLetterCause, Event, ExitReason, Identity, Overflow, SupervisorSnapshot};
 
 /// Where an actor is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -32,14 +36,21 @@ pub enum ActorState {
 
 /// The figures of an actor, over all of its incarnations.
 ///
-/// `accepted` is the sum of `handled`, `failed`, `dropped` and `depth`, and of the message that is
-/// being handled, if there is one. The figures are read one after another: those of an actor that
-/// is at work may miss what it handles meanwhile.
+/// `accepted` is the sum of `handled`, `failed`, `overflowed`, `dropped` and `depth`, and of the
+/// message that is being handled, if there is one. The figures are read one after another: those of
+/// an actor that is at work may miss what it handles meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct ActorStats {
-    /// Messages taken into the mailbox.
+    /// Messages taken from their senders.
     pub accepted: u64,
+    /// Messages handed back to their senders because the mailbox was full.
+    pub rejected: u64,
+    /// Sends that had to wait for room.
+    pub waited: u64,
+    /// Messages dropped because the mailbox was full: [`Overflow::DropOldest`](crate::Overflow) or
+    /// `DropNewest`.
+    pub overflowed: u64,
     /// Messages whose handler returned without an error.
     pub handled: u64,
     /// Messages whose handler failed, panicked or was aborted.
@@ -52,6 +63,11 @@ pub struct ActorStats {
     pub depth: usize,
     /// The most messages there have been in the mailbox at once.
     pub high_water: usize,
+    /// Messages of its own timers that it has got: not among the accepted.
+    pub ticks: u64,
+    /// Time spent in the handler, waits in it included. Handlers that wait are timed each, others
+    /// by the wake-up, and of the wake-ups for a single message one in eight stands for all.
+    pub busy: Duration,
     /// Where it is in its life.
     pub state: ActorState,
 }
@@ -59,13 +75,32 @@ pub struct ActorStats {
 pub(crate) struct Cell<M> {
     name: Arc<str>,
     id: u64,
+    services: Arc<Services>,
     pub(crate) mailbox: Mailbox<M>,
+    pub(crate) counters: Counters,
+    state: AtomicU8,
+    started: AtomicBool,
+    audience: OnceLock<Box<Audience>>,
+    /// How it ended for good; nothing stands for the most common end, a shutdown.
+    exit: OnceLock<Option<Box<ExitReason>>>,
+    home: OnceLock<Home>,
+}
+
+/// Those who want to know of an actor's end.
+#[derive(Default)]
+pub(crate) struct Audience {
+    watchers: Watchers,
+    ended: Notify,
+}
+
+/// What only the running incarnation writes, but for `failed`.
+#[derive(Default)]
+pub(crate) struct Counters {
     handled: AtomicU64,
     failed: AtomicU64,
     restarts: AtomicU64,
-    progress: Mutex<Progress>,
-    exit: watch::Sender<Option<ExitReason>>,
-    home: OnceLock<Home>,
+    busy_ns: AtomicU64,
+    ticks: AtomicU64,
 }
 
 /// Where an actor lives, once it has been started.
@@ -74,22 +109,32 @@ pub(crate) struct Home {
     pub(crate) key: Key,
 }
 
-struct Progress {
-    state: ActorState,
-    started: bool,
+impl Counters {
+    pub(crate) fn add_busy(&self, time: Duration) {
+        let before = self.busy_ns.load(Ordering::Relaxed);
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.busy_ns.store(before.saturating_add(time), Ordering::Relaxed);
+    }
+
+    /// Counts the message of a timer.
+    pub(crate) fn count_tick(&self) {
+        let before = self.ticks.load(Ordering::Relaxed);
+        self.ticks.store(before + 1, Ordering::Relaxed);
+    }
 }
 
 impl<M> Cell<M> {
-    pub(crate) fn new(name: Arc<str>, id: u64, mailbox: Mailbox<M>) -> Self {
+    pub(crate) fn new(name: Arc<str>, id: u64, mailbox: Mailbox<M>, services: Arc<Services>) -> Self {
         Self {
             name,
             id,
+            services,
             mailbox,
-            handled: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            restarts: AtomicU64::new(0),
-            progress: Mutex::new(Progress { state: ActorState::Starting, started: false }),
-            exit: watch::Sender::new(None),
+            counters: Counters::default(),
+            state: AtomicU8::new(ActorState::Starting as u8),
+            started: AtomicBool::new(false),
+            audience: OnceLock::new(),
+            exit: OnceLock::new(),
             home: OnceLock::new(),
         }
     }
@@ -102,57 +147,200 @@ impl<M> Cell<M> {
         self.id
     }
 
-    pub(crate) fn stats(&self) -> ActorStats {
-        let state = lock(&self.progress).state;
-        let handled = self.handled.load(Ordering::Relaxed);
-        let failed = self.failed.load(Ordering::Relaxed);
-        let figures = self.mailbox.figures();
-        ActorStats {
-            accepted: figures.accepted,
-            handled,
-            failed,
-            restarts: self.restarts.load(Ordering::Relaxed),
-            dropped: figures.dropped,
-            depth: figures.depth,
-            high_water: figures.high_water,
-            state,
-        }
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
     }
 
     /// Counts a message as failed, unless it is declared handled before this is dropped: so a
     /// handler that is aborted counts too.
-    pub(crate) fn handling(&self) -> Handling<'_> {
-        Handling { handled: &self.handled, failed: &self.failed, done: false }
+    pub(crate) fn handling(&self) -> Handling<'_, M> {
+        Handling { cell: self }
+    }
+
+    pub(crate) fn stats(&self) -> ActorStats {
+        let state = self.state();
+        let handled = self.counters.handled.load(Ordering::Relaxed);
+        let failed = self.counters.failed.load(Ordering::Relaxed);
+        let figures = self.mailbox.figures();
+        ActorStats {
+            accepted: figures.accepted,
+            rejected: figures.rejected,
+            waited: figures.waited,
+            overflowed: figures.overflowed,
+            handled,
+            failed,
+            restarts: self.counters.restarts.load(Ordering::Relaxed),
+            dropped: figures.dropped,
+            depth: figures.depth,
+            high_water: figures.high_water,
+            ticks: self.counters.ticks.load(Ordering::Relaxed),
+            busy: Duration::from_nanos(self.counters.busy_ns.load(Ordering::Relaxed)),
+            state,
+        }
+    }
+
+    pub(crate) fn state(&self) -> ActorState {
+        ActorState::of(self.state.load(Ordering::Acquire))
+    }
+
+    pub(crate) async fn send(&self, message: M) -> Result<(), SendError<M>> {
+        match self.send_now(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(message)) => Err(SendError::Closed(message)),
+            Err(TrySendError::Full(message)) => match self.mailbox.overflow() {
+                Overflow::Wait => self.mailbox.send_waiting(message).await,
+                _ => Err(SendError::Full(message)),
+            },
+        }
+    }
+
+    /// Sends, unless that means to wait: then it hands the message back.
+    #[inline]
+    pub(crate) fn send_now(&self, message: M) -> Result<(), TrySendError<M>> {
+        self.settle_send(self.mailbox.send_now(message))
+    }
+
+    pub(crate) fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+        self.settle_send(self.mailbox.try_send(message))
+    }
+
+    #[inline]
+    fn settle_send(&self, sent: Result<Option<M>, TrySendError<M>>) -> Result<(), TrySendError<M>> {
+        match sent {
+            Ok(None) => Ok(()),
+            Ok(Some(dropped)) => {
+                self.note_full();
+                self.lose(dropped, DeadLetterCause::Overflow);
+                Ok(())
+            }
+            Err(TrySendError::Full(message)) => {
+                self.note_full();
+                Err(TrySendError::Full(message))
+            }
+            Err(closed) => Err(closed),
+        }
+    }
+
+    pub(crate) fn try_reserve(&self) -> Result<(), ReserveError> {
+        match self.mailbox.try_reserve() {
+            Ok(None) => Ok(()),
+            Ok(Some(dropped)) => {
+                self.note_full();
+                self.lose(dropped, DeadLetterCause::Overflow);
+                Ok(())
+            }
+            Err(error) => {
+                if error == ReserveError::Full {
+                    self.note_full();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn note_full(&self) {
+        if self.mailbox.is_news_that_full() {
+            let capacity = self.mailbox.capacity();
+            self.services.events.tell(|| Event::MailboxFull { actor: self.identity(), capacity });
+        }
+    }
+
+    /// Drops a message that nobody will handle.
+    pub(crate) fn lose(&self, message: M, cause: DeadLetterCause) {
+        self.tell_lost(1, cause);
+        self.drop_message(message);
+    }
+
+    /// Drops the messages that are left when the actor has ended.
+    pub(crate) fn lose_all(&self, messages: VecDeque<M>) {
+        if !messages.is_empty() {
+            self.tell_lost(messages.len() as u64, DeadLetterCause::ActorEnded);
+            messages.into_iter().for_each(|message| self.drop_message(message));
+        }
+    }
+
+    pub(crate) fn tell_lost(&self, count: u64, cause: DeadLetterCause) {
+        let message = std::any::type_name::<M>();
+        self.services.events.tell(|| Event::DeadLetter { actor: self.identity(), message, count, cause });
+    }
+
+    fn drop_message(&self, message: M) {
+        if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
+            tracing::error!(actor = %self.identity(), "a message panicked when it was dropped");
+        }
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        Identity { name: self.name.clone(), id: self.id }
     }
 
     pub(crate) fn home(&self) -> Option<&Home> {
         self.home.get()
     }
 
+    /// The number of the incarnation that runs, or ran last.
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.counters.restarts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn watchers(&self) -> &Watchers {
+        &self.audience().watchers
+    }
+
+    fn reason(&self) -> Option<ExitReason> {
+        let reason = self.exit.get()?.as_deref();
+        Some(reason.cloned().unwrap_or(ExitReason::Shutdown))
+    }
+
+    fn audience(&self) -> &Audience {
+        let audience = self.audience.get_or_init(Box::default);
+        // Either this actor's end is seen by whoever looks for it next, or they are seen by `announce`.
+        fence(Ordering::SeqCst);
+        audience
+    }
+
+    /// How the actor ended, if it has ended for good.
+    pub(crate) fn already_down(&self) -> Option<Down> {
+        let reason = self.reason()?;
+        Some(Down { actor: self.identity(), reason, restarting: false })
+    }
+
     pub(crate) async fn exit(&self) -> ExitReason {
-        let mut exit = self.exit.subscribe();
-        let ended = exit.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
-        // The sender lives in `self`: there is always a reason.
-        ended.unwrap_or(ExitReason::Shutdown)
+        loop {
+            let ended = self.audience().ended.notified();
+            if let Some(reason) = self.reason() {
+                return reason;
+            }
+            ended.await;
+        }
     }
 }
 
-pub(crate) struct Handling<'a> {
-    handled: &'a AtomicU64,
-    failed: &'a AtomicU64,
-    done: bool,
-}
-
-impl Handling<'_> {
-    pub(crate) fn done(mut self) {
-        self.done = true;
+impl ActorState {
+    fn of(number: u8) -> Self {
+        [Self::Starting, Self::Running, Self::Restarting, Self::Stopping]
+            .into_iter()
+            .find(|state| *state as u8 == number)
+            .unwrap_or(Self::Stopped)
     }
 }
 
-impl Drop for Handling<'_> {
+pub(crate) struct Handling<'a, M> {
+    cell: &'a Cell<M>,
+}
+
+impl<M> Handling<'_, M> {
+    pub(crate) fn done(self) {
+        let handled = &self.cell.counters.handled;
+        handled.store(handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        std::mem::forget(self);
+    }
+}
+
+impl<M> Drop for Handling<'_, M> {
     fn drop(&mut self) {
-        let count = if self.done { self.handled } else { self.failed };
-        count.fetch_add(1, Ordering::Relaxed);
+        self.cell.counters.failed.fetch_add(1, Ordering::Relaxed);
+        self.cell.tell_lost(1, DeadLetterCause::HandlerFailed);
     }
 }
 
@@ -187,8 +375,10 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn started(&self) -> bool;
     /// Closes the mailbox for good and drops what is in it.
     fn close(&self);
-    /// Tells those who wait that the actor has ended for good.
+    /// Tells those who wait or watch that the actor has ended for good.
     fn announce(&self, reason: ExitReason);
+    /// Tells those who watch that an incarnation ended and another will start.
+    fn restarting(&self, reason: &ExitReason, after: Duration);
 
     /// As `stop`, for good, and if it is a supervisor, within these limits.
     fn shut_down(&self, order: &Order) {
@@ -221,7 +411,7 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
     }
 
     fn state(&self) -> ActorState {
-        lock(&self.progress).state
+        self.state()
     }
 
     fn settle_in(&self, home: Home) {
@@ -241,38 +431,79 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
     }
 
     fn begin(&self, incarnation: u64) {
-        self.restarts.store(incarnation, Ordering::Relaxed);
+        self.counters.restarts.store(incarnation, Ordering::Relaxed);
         self.mailbox.forget_own_stop();
     }
 
     fn enter(&self, state: ActorState) {
-        let mut progress = lock(&self.progress);
-        progress.started |= state == ActorState::Running;
-        // An incarnation that was aborted while it blocks its worker may go on after the end.
-        if progress.state != ActorState::Stopped {
-            progress.state = state;
+        if state == ActorState::Running {
+            self.started.store(true, Ordering::Release);
+            let incarnation = self.counters.restarts.load(Ordering::Relaxed);
+            self.services.events.tell(|| Event::Started { actor: self.identity(), incarnation });
         }
+        // An incarnation that was aborted while it blocks its worker may go on after the end.
+        let next = |before| (before != ActorState::Stopped as u8).then_some(state as u8);
+        let _ = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
     }
 
     fn started(&self) -> bool {
-        lock(&self.progress).started
+        self.started.load(Ordering::Acquire)
     }
 
     fn close(&self) {
-        for message in self.mailbox.close() {
-            if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
-                tracing::error!(actor = %self.name, "a message panicked when it was dropped");
-            }
-        }
+        self.lose_all(self.mailbox.close());
         self.enter(ActorState::Stopped);
     }
 
     fn announce(&self, reason: ExitReason) {
         // The first reason counts.
-        self.exit.send_if_modified(|exit| {
-            let first = exit.is_none();
-            exit.get_or_insert(reason);
-            first
+        let kept = match &reason {
+            ExitReason::Shutdown => None,
+            other => Some(Box::new(other.clone())),
+        };
+        if self.exit.set(kept).is_err() {
+            return;
+        }
+        fence(Ordering::SeqCst);
+        let audience = self.audience.get();
+        if let Some(audience) = audience {
+            audience.ended.notify_waiters();
+        }
+        let (actor, restarting) = (self.identity(), false);
+        self.services.events.tell(|| Event::Stopped { actor: actor.clone(), reason: reason.clone() });
+        if let Some(audience) = audience {
+            audience.watchers.tell(&Down { actor, reason, restarting });
+        }
+    }
+
+    fn restarting(&self, reason: &ExitReason, after: Duration) {
+        self.enter(ActorState::Restarting);
+        let (actor, restarting) = (self.identity(), true);
+        self.services.events.tell(|| Event::Restarting {
+            actor: actor.clone(),
+            reason: reason.clone(),
+            after,
         });
+        if let Some(audience) = self.audience.get() {
+            audience.watchers.tell(&Down { actor, reason: reason.clone(), restarting });
+        }
+    }
+}
+
+impl<M: Send + 'static> Hears for Cell<M> {
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn hear(&self, down: Down) {
+        self.mailbox.hear(|heard| heard.hear(down));
+    }
+
+    fn unhear(&self, id: u64) {
+        self.mailbox.hear(|heard| heard.forget(id));
+    }
+
+    fn fail_with(&self, incarnation: u64, down: Down) {
+        self.mailbox.hear(|heard| heard.fail(incarnation, down));
     }
 }

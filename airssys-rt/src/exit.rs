@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::SupervisorFailure;
+use crate::{Down, SupervisorFailure};
 
 /// Why an incarnation of an actor, or the actor for good, ended.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub enum ExitReason {
     Error(Arc<dyn Error + Send + Sync>),
     /// A handler or a hook panicked with this message.
     Panic(String),
+    /// An actor that it is linked with failed.
+    Linked(Arc<Down>),
     /// It was aborted: by [`ActorRef::kill`](crate::ActorRef::kill), or because it did not stop in
     /// the time it was given. No hook was called.
     Killed,
@@ -36,15 +38,19 @@ impl ExitReason {
     pub(crate) fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Error(error) => Some(&**error),
+            Self::Linked(down) => down.reason.source(),
             Self::Escalated(failure) => Some(&**failure),
             _ => None,
         }
     }
 
     /// Displays all but the error, for errors that give it as their source.
-    pub(crate) fn without_source(&self) -> impl fmt::Display {
+    pub(crate) fn without_source(&self) -> impl fmt::Display + '_ {
         fmt::from_fn(move |f| match self {
             Self::Error(_) => f.write_str("failed"),
+            Self::Linked(down) => {
+                write!(f, "failed with `{}`, which {}", down.actor, down.reason.without_source())
+            }
             Self::Escalated(_) => f.write_str("gave up"),
             other => write!(f, "{other}"),
         })
@@ -58,6 +64,7 @@ impl fmt::Display for ExitReason {
             Self::Shutdown => f.write_str("shut down"),
             Self::Error(error) => write!(f, "failed: {error}"),
             Self::Panic(message) => write!(f, "panicked: {message}"),
+            Self::Linked(down) => write!(f, "failed with `{}`, which {}", down.actor, down.reason),
             Self::Killed => f.write_str("killed"),
             Self::Escalated(failure) => write!(f, "gave up: {failure}"),
         }

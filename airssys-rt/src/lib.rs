@@ -82,23 +82,33 @@ mod broker;
 mod cell;
 mod child_spec;
 mod errors;
+mod events;
 mod exit;
 mod mailbox;
+mod monitor;
+mod recipient;
 mod registry;
+mod request;
+mod services;
 mod snapshot;
 mod supervisor;
 mod sync;
 mod system;
+mod timers;
 mod topic;
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};
-pub use actor_ref::{ActorRef, Permit, ReplyTo};
+pub use actor_ref::{ActorRef, Permit, WeakActorRef};
 pub use broker::{MessageBroker, PublishError, Published, Reservation, SkipReason, Subscriber};
 pub use cell::{ActorState, ActorStats};
 pub use child_spec::ChildSpec;
 pub use errors::{RequestError, ReserveError, SendError, TrySendError};
+pub use events::{DeadLetterCause, Event, EventStream, Identity, MissedEvents};
 pub use exit::ExitReason;
 pub use mailbox::Overflow;
+pub use monitor::Down;
+pub use recipient::Recipient;
+pub use request::ReplyTo;
 pub use snapshot::{ActorSnapshot, ChildSnapshot, SupervisorSnapshot, SystemSnapshot};
 pub use supervisor::{
     AutoShutdown, ChildKind, ChildSummary, Decision, Ended, RestartPolicy, RestartStrategy, RestartWindow,
@@ -108,4 +118,5 @@ pub use supervisor::{
 pub use system::{
     ActorSummary, ActorSystem, ActorSystemBuilder, PrepareError, Prepared, ShutdownReport, StartError,
 };
+pub use timers::TimerId;
 pub use topic::{InvalidTopic, MAX_TOPIC_BYTES, Topic, TopicPattern};

@@ -1,31 +1,45 @@
 //! Bounded mailboxes, with a control lane beside the messages.
 
+mod inbox;
 mod inner;
 mod waiting;
 
-use std::future::poll_fn;
-use std::sync::Mutex;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
-use smallvec::SmallVec;
-
+pub(crate) use self::inbox::Inbox;
 use self::inner::Inner;
 pub(crate) use self::waiting::{Room, Slot};
 use crate::ExitReason;
 use crate::errors::{ReserveError, SendError, TrySendError};
+use crate::monitor::{Down, Heard};
 use crate::sync::lock;
 
-/// What a mailbox that is full does to `send`.
+/// What a mailbox that is full does to a message that is sent to it.
 ///
-/// Every other way in (`try_send`, `try_reserve`) answers `Full` at once whatever the policy.
+/// | policy | `send` | `try_send` | `try_reserve` | counted as |
+/// |---|---|---|---|---|
+/// | `Wait` | waits for room | `Full` | `Full` | [`waited`](crate::ActorStats::waited) (`send`), `rejected` (others) |
+/// | `Reject` | `Full` | `Full` | `Full` | [`rejected`](crate::ActorStats::rejected) |
+/// | `DropOldest` | drops the oldest message | the same | the same | [`overflowed`](crate::ActorStats::overflowed) |
+/// | `DropNewest` | drops this message | the same | `Full` | `overflowed` (`try_reserve`: `rejected`) |
+///
+/// `Full` hands the message back. A message that is dropped counts as a dead letter. If every slot
+/// is reserved by a [`Permit`](crate::Permit), `DropOldest` finds nothing to drop and answers `Full`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// `send` waits for room.
+    /// The sender waits for room.
     #[default]
     Wait,
-    /// `send` fails at once and hands the message back.
+    /// The sender is told at once and gets the message back.
     Reject,
+    /// The message that has been in the mailbox longest makes way.
+    DropOldest,
+    /// The message is dropped.
+    DropNewest,
 }
 
 /// Who asked an actor to stop; of two, the greater counts.
@@ -51,35 +65,58 @@ impl StopRequest {
     }
 }
 
-/// What an actor has to do next.
-pub(crate) enum Event<M> {
+/// What overtakes the messages.
+pub(crate) enum Urgent {
     Stop(StopRequest),
+    /// A linked actor failed.
+    Linked(Arc<Down>),
+    /// An incarnation of a monitored actor ended.
+    Down(Box<Down>),
     Signal,
-    Message(M),
 }
 
 /// The figures of a mailbox.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Figures {
     pub(crate) accepted: u64,
     pub(crate) dropped: u64,
+    pub(crate) overflowed: u64,
+    pub(crate) rejected: u64,
+    pub(crate) waited: u64,
     pub(crate) depth: usize,
     pub(crate) high_water: usize,
 }
 
-type Wakers = SmallVec<[Waker; 2]>;
+/// Those who waited for room, to be woken once the lock is released.
+type Wakers = Vec<Waker>;
 
 /// A bounded queue for many senders and one receiver at a time.
 ///
 /// It belongs to the actor, not to an incarnation: what is in it when one ends is there for the
-/// next.
+/// next. The receiver is an [`Inbox`], which takes all messages at once and hands them out one by
+/// one: a message that has not been handed out still takes its slot.
 pub(crate) struct Mailbox<M> {
+    capacity: usize,
     overflow: Overflow,
+    /// The control lane has something.
+    urgent: AtomicBool,
+    /// Somebody waits for room.
+    waiting: AtomicBool,
+    /// Messages that have been handed out, ever.
+    taken: AtomicU64,
     inner: Mutex<Inner<M>>,
 }
 
 impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
-        Self { overflow, inner: Mutex::new(Inner::new(capacity)) }
+        Self {
+            capacity,
+            overflow,
+            urgent: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
+            taken: AtomicU64::new(0),
+            inner: Mutex::new(Inner::new(capacity)),
+        }
     }
 
     pub(crate) fn overflow(&self) -> Overflow {
@@ -87,56 +124,149 @@ impl<M> Mailbox<M> {
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        lock(&self.inner).capacity()
+        self.capacity
     }
 
     pub(crate) fn figures(&self) -> Figures {
-        lock(&self.inner).figures()
+        let mut inner = lock(&self.inner);
+        inner.note_taken(self.taken.load(Ordering::Acquire));
+        inner.figures()
     }
 
-    /// Changes the state, and wakes whom that concerns once the lock is released.
+    /// How many slots become free before those who wait are looked after: a wake-up costs more than
+    /// many messages.
+    fn step(&self) -> u64 {
+        (self.capacity / 2).max(1) as u64
+    }
+
+    /// The most messages that the receiver takes at once.
+    fn batch_limit(&self) -> usize {
+        match self.overflow {
+            // The oldest message has to be where it can make way.
+            Overflow::DropOldest => 1,
+            _ => usize::MAX,
+        }
+    }
+
+    /// Changes who waits for room, and wakes those whose turn it is once the lock is released.
     fn update<R>(&self, change: impl FnOnce(&mut Inner<M>, &mut Wakers) -> R) -> R {
         let mut wakers = Wakers::new();
-        let result = change(&mut lock(&self.inner), &mut wakers);
-        for waker in wakers {
-            waker.wake();
+        let mut inner = lock(&self.inner);
+        let result = change(&mut inner, &mut wakers);
+        self.waiting.store(inner.has_waiting(), Ordering::Relaxed);
+        drop(inner);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    /// Gives the receiver something to do, and wakes it once the lock is released.
+    #[inline]
+    fn feed<R>(&self, change: impl FnOnce(&mut Inner<M>) -> (R, bool)) -> R {
+        let mut inner = lock(&self.inner);
+        let (result, news) = change(&mut inner);
+        let receiver = if news { inner.take_receiver() } else { None };
+        drop(inner);
+        if let Some(receiver) = receiver {
+            receiver.wake();
         }
         result
     }
 
-    pub(crate) async fn send(&self, message: M) -> Result<(), SendError<M>> {
-        let refused = self.update(|inner, wakers| {
-            // Behind those who wait already, even if there is room this very moment.
-            match inner.closed() || (inner.free() > 0 && !inner.has_waiting()) {
-                true => inner.put(message, wakers),
-                false => Err(TrySendError::Full(message)),
+    /// Finds out how much room there is: what the receiver has handed out is only looked at when
+    /// there seems to be none, since looking takes the receiver's cache line from it.
+    #[inline]
+    fn has_room(&self, inner: &mut Inner<M>) -> bool {
+        if inner.free() == 0 {
+            inner.note_taken(self.taken.load(Ordering::Acquire));
+        }
+        inner.free() > 0
+    }
+
+    /// Puts a message in, or does what the policy says; gives the message that was dropped.
+    ///
+    /// `patient` senders are behind those who wait already.
+    #[inline]
+    fn put(&self, message: M, patient: bool) -> Result<Option<M>, TrySendError<M>> {
+        self.feed(|inner| {
+            if inner.closed() {
+                return (Err(TrySendError::Closed(message)), false);
             }
-        });
-        match refused {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(message)) => Err(SendError::Closed(message)),
-            Err(TrySendError::Full(message)) => match self.overflow {
-                Overflow::Reject => Err(SendError::Full(message)),
-                Overflow::Wait => match Slot::new(self).await {
-                    true => self.fill(message).map_err(SendError::Closed),
-                    false => Err(SendError::Closed(message)),
-                },
-            },
+            if !(patient && inner.has_waiting()) && self.has_room(inner) {
+                inner.push(message);
+                return (Ok(None), true);
+            }
+            match self.overflow {
+                Overflow::DropNewest => {
+                    inner.count_overflow();
+                    return (Ok(Some(message)), false);
+                }
+                Overflow::DropOldest => {
+                    if let Some(oldest) = inner.evict() {
+                        inner.push(message);
+                        return (Ok(Some(oldest)), true);
+                    }
+                }
+                // It is not refused yet.
+                Overflow::Wait if patient => return (Err(TrySendError::Full(message)), false),
+                Overflow::Wait | Overflow::Reject => {}
+            }
+            inner.count_rejection();
+            (Err(TrySendError::Full(message)), false)
+        })
+    }
+
+    /// Puts a message in, unless that means to wait: then it hands the message back for
+    /// [`send_waiting`](Self::send_waiting). Gives the message that was dropped instead.
+    #[inline]
+    pub(crate) fn send_now(&self, message: M) -> Result<Option<M>, TrySendError<M>> {
+        self.put(message, true)
+    }
+
+    /// Waits for room and puts a message in.
+    pub(crate) async fn send_waiting(&self, message: M) -> Result<(), SendError<M>> {
+        match self.slot().await {
+            true => self.fill(message).map_err(SendError::Closed),
+            false => Err(SendError::Closed(message)),
         }
     }
 
-    pub(crate) fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
-        self.update(|inner, wakers| inner.put(message, wakers))
+    /// Waits for room and takes it; false if the mailbox has closed.
+    pub(crate) fn slot(&self) -> Slot<'_, M> {
+        Slot::new(self)
     }
 
-    /// Takes a slot; to be followed by [`fill`](Self::fill) or [`release`](Self::release).
-    pub(crate) fn try_reserve(&self) -> Result<(), ReserveError> {
-        self.update(|inner, _| inner.try_reserve())
+    pub(crate) fn try_send(&self, message: M) -> Result<Option<M>, TrySendError<M>> {
+        self.put(message, false)
+    }
+
+    /// Takes a slot; to be followed by [`fill`](Self::fill) or [`release`](Self::release). Gives
+    /// the message that made way.
+    pub(crate) fn try_reserve(&self) -> Result<Option<M>, ReserveError> {
+        self.feed(|inner| (self.reserve(inner), false))
+    }
+
+    fn reserve(&self, inner: &mut Inner<M>) -> Result<Option<M>, ReserveError> {
+        if inner.closed() {
+            return Err(ReserveError::Closed);
+        }
+        let mut evicted = None;
+        if !self.has_room(inner) {
+            evicted = (self.overflow == Overflow::DropOldest).then(|| inner.evict()).flatten();
+            if evicted.is_none() {
+                inner.count_rejection();
+                return Err(ReserveError::Full);
+            }
+        }
+        inner.reserve();
+        Ok(evicted)
     }
 
     /// Puts a message into a slot that was taken; hands it back if the mailbox has closed.
     pub(crate) fn fill(&self, message: M) -> Result<(), M> {
-        self.update(|inner, wakers| inner.fill(message, wakers))
+        self.feed(|inner| match inner.fill(message) {
+            Ok(()) => (Ok(()), true),
+            refused => (refused, false),
+        })
     }
 
     /// Gives back a slot that was taken.
@@ -149,57 +279,96 @@ impl<M> Mailbox<M> {
         Room::new(self)
     }
 
+    fn poll_turn(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<bool> {
+        self.update(|inner, wakers| {
+            inner.note_taken(self.taken.load(Ordering::Acquire));
+            inner.poll_turn(ticket, waker, wakers)
+        })
+    }
+
+    /// The turn of a waiter that only wanted to know of it: the slot stays free.
+    fn poll_offer(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<()> {
+        self.update(|inner, wakers| {
+            inner.note_taken(self.taken.load(Ordering::Acquire));
+            let turn = inner.poll_turn(ticket, waker, wakers);
+            if turn == Poll::Ready(true) {
+                inner.offer(wakers);
+            }
+            turn.map(|_| ())
+        })
+    }
+
+    fn give_up(&self, ticket: u64) {
+        self.update(|inner, wakers| {
+            if !inner.closed() {
+                inner.give_up(ticket, wakers);
+            }
+        });
+    }
+
+    /// Whether the mailbox is full and nobody has been told since it last was not.
+    pub(crate) fn is_news_that_full(&self) -> bool {
+        lock(&self.inner).is_news_that_full()
+    }
+
     /// Whether the actor was told to end for good.
     pub(crate) fn terminated(&self) -> bool {
         lock(&self.inner).terminated()
     }
 
+    fn urge(&self, change: impl FnOnce(&mut Inner<M>)) {
+        self.feed(|inner| {
+            change(inner);
+            self.urgent.store(true, Ordering::Relaxed);
+            ((), true)
+        });
+    }
+
     pub(crate) fn request_stop(&self, request: StopRequest) {
-        self.update(|inner, wakers| inner.request_stop(request, wakers));
+        self.urge(|inner| inner.request_stop(request));
+    }
+
+    /// Takes no more messages; once what is in it has been handled, the actor ends for good.
+    pub(crate) fn drain(&self) {
+        self.update(Inner::drain);
+        // If it is empty already, nothing else tells the receiver.
+        self.feed(|_| ((), true));
     }
 
     /// Forgets a stop that only meant the incarnation before.
     pub(crate) fn forget_own_stop(&self) {
-        self.update(|inner, _| inner.forget_own_stop());
+        lock(&self.inner).forget_own_stop();
     }
 
     /// Ready once a stop like this, or a greater one, is asked for; takes nothing. For the time
     /// between incarnations.
     pub(crate) fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
-        self.update(|inner, _| match inner.stop_request().filter(|request| *request >= least) {
+        let mut inner = lock(&self.inner);
+        match inner.stop_request().filter(|request| *request >= least) {
             Some(request) => Poll::Ready(request),
             None => {
                 inner.set_receiver(context.waker());
                 Poll::Pending
             }
-        })
+        }
+    }
+
+    /// Notes what an actor that watches others has heard.
+    pub(crate) fn hear(&self, note: impl FnOnce(&mut Heard)) {
+        self.urge(|inner| note(inner.heard()));
     }
 
     pub(crate) fn signal(&self) {
-        self.update(Inner::signal);
+        self.urge(Inner::signal);
     }
 
-    /// What to do next: control first, then messages in their order. Cancel safe.
-    pub(crate) async fn next(&self) -> Event<M> {
-        poll_fn(|context| self.poll_next(context)).await
-    }
-
-    fn poll_next(&self, context: &mut Context<'_>) -> Poll<Event<M>> {
-        self.update(|inner, wakers| match inner.take(wakers) {
-            Some(event) => Poll::Ready(event),
-            None => {
-                inner.set_receiver(context.waker());
-                Poll::Pending
-            }
-        })
-    }
-
+    /// Whether messages are refused: the actor has ended for good, or is about to.
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.inner).closed()
     }
 
     /// Closes for good; gives what was left, to be dropped where that may take its time.
-    pub(crate) fn close(&self) -> impl Iterator<Item = M> + use<M> {
-        self.update(Inner::close).into_iter()
+    pub(crate) fn close(&self) -> VecDeque<M> {
+        self.update(Inner::close)
     }
 }

@@ -10,12 +10,13 @@ use tokio::task::JoinHandle;
 
 use crate::ExitReason;
 use crate::cell::{AnyCell, Cell};
+use crate::services::Services;
 use crate::sync::lock;
 
 /// The actors and supervisors of a system that have a name, from the moment that it is taken until
 /// they end for good.
-#[derive(Default)]
 pub(crate) struct Registry {
+    services: Arc<Services>,
     actors: DashMap<Arc<str>, Arc<dyn AnyCell>>,
     last_id: AtomicU64,
     stopped: AtomicBool,
@@ -24,6 +25,20 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
+    pub(crate) fn new(services: Arc<Services>) -> Self {
+        Self {
+            services,
+            actors: DashMap::default(),
+            last_id: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            strays: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
     /// A number that no other actor of this system has.
     pub(crate) fn next_id(&self) -> u64 {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1

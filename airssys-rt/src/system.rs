@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -13,10 +14,12 @@ pub use self::errors::{PrepareError, StartError};
 use crate::actor::Actor;
 use crate::cell::{ActorStats, AnyCell, Cell};
 use crate::registry::{Place, Registry};
+use crate::services::Services;
 use crate::supervisor::{Limit, Order, Outlook, Root, SupervisorNode};
 use crate::sync::lock;
 use crate::{
-    ActorRef, ChildSpec, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec, SystemSnapshot,
+    ActorRef, ChildSpec, EventStream, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,
+    SystemSnapshot,
 };
 
 /// A tree of supervised actors.
@@ -66,7 +69,8 @@ impl ActorSystemBuilder {
     /// Outside a tokio runtime with its timer enabled.
     pub fn build(self) -> ActorSystem {
         let (outlook, watched) = watch::channel(Outlook::Sound);
-        let node = SupervisorNode::root(self.name, self.config, Arc::<Registry>::default(), outlook);
+        let registry = Registry::new(Arc::new(Services::new(Handle::current())));
+        let node = SupervisorNode::root(self.name, self.config, Arc::new(registry), outlook);
         let node = Arc::new(node);
         let task = tokio::spawn(Root::new(node.clone()).run());
         let root = SupervisorRef::new(node);
@@ -209,6 +213,11 @@ impl ActorSystem {
             Some(ActorSummary { name: cell.name().to_string(), id: cell.id(), stats: cell.stats()? })
         };
         cells.into_iter().filter_map(summary).collect()
+    }
+
+    /// What happens in this system from now on.
+    pub fn events(&self) -> EventStream {
+        self.registry().services().events.stream()
     }
 
     /// The whole tree as it is now, with states and figures.

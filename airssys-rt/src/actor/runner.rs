@@ -31,18 +31,22 @@ impl<A: Actor, F: FnMut() -> A + Send + 'static> Runnable for ActorRunner<A, F> 
         &*self.cell
     }
 
-    async fn incarnation(&mut self, number: u64) -> ExitReason {
-        let started = self.started.take();
-        self.cell.begin(number);
-        let mut actor = match catch_unwind(AssertUnwindSafe(&mut self.make)) {
-            Ok(actor) => actor,
-            Err(panic) => return panicked(panic),
-        };
+    fn incarnation(&mut self, number: u64) -> impl Future<Output = ExitReason> + Send {
         let context = ActorContext::new(self.cell.clone(), number);
-        let reason = live(&mut actor, &context, &self.cell, started).await;
-        match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
-            Ok(()) => reason,
-            Err(panic) => first_failure(reason, panicked(panic), &context),
+        async move {
+            self.cell.begin(context.incarnation());
+            let mut actor = match catch_unwind(AssertUnwindSafe(&mut self.make)) {
+                Ok(actor) => actor,
+                Err(panic) => {
+                    self.started = None;
+                    return panicked(panic);
+                }
+            };
+            let reason = live(&mut actor, &context, &mut self.started).await;
+            match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
+                Ok(()) => reason,
+                Err(panic) => first_failure(reason, panicked(panic), &context),
+            }
         }
     }
 

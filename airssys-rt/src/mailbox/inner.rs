@@ -1,108 +1,155 @@
 //! The state of a mailbox, behind its lock.
 //!
-//! Every slot is free, taken by a message, or reserved (by a permit, or for a waiter whose turn it
-//! is). A slot that becomes free is reserved at once for the first who waits, so that nobody can
-//! get ahead of those who wait. One case differs: [`Inner::offer`].
+//! Every slot is free, taken by a message (in the queue, or with the receiver and not handed out
+//! yet), or reserved (by a permit, or for a waiter whose turn it is). A slot that becomes free is
+//! reserved for the first who waits as soon as that is noticed, so that nobody can get ahead of
+//! those who wait. One case differs: [`Inner::offer`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::{Event, Figures, StopRequest, Wakers};
-use crate::errors::{ReserveError, TrySendError};
+use super::{Figures, StopRequest, Urgent, Wakers};
+use crate::monitor::Heard;
 
 pub(super) struct Inner<M> {
-    capacity: usize,
     queue: VecDeque<M>,
-    reserved: usize,
+    capacity: u32,
+    reserved: u32,
+    high_water: u32,
+    stop: Option<StopRequest>,
+    flags: Flags,
+    /// Messages that the receiver has got, ever.
+    fetched: u64,
+    /// Messages that the receiver has handed out, ever, as far as is known.
+    taken: u64,
+    accepted: u64,
+    receiver: Option<Waker>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most mailboxes never need.
+#[derive(Default)]
+struct Rare {
+    turns: Turns,
+    heard: Heard,
+    dropped: u64,
+    overflowed: u64,
+    rejected: u64,
+    waited: u64,
+}
+
+#[derive(Default)]
+struct Flags {
     closed: bool,
-    /// Those who wait for a slot, by ticket: the first has waited longest.
+    /// It closed to messages in order to end once it is empty.
+    draining: bool,
+    /// It was to end for good: whatever its end is like, there is no next incarnation.
+    terminated: bool,
+    signalled: bool,
+    told_full: bool,
+}
+
+/// Those who wait for a slot, or have one without knowing it.
+#[derive(Default)]
+struct Turns {
+    /// By ticket: the first has waited longest.
     waiting: BTreeMap<u64, Waker>,
     /// Those for whom a slot is reserved and who have not been polled since.
     granted: BTreeSet<u64>,
     next_ticket: u64,
-    receiver: Option<Waker>,
-    stop: Option<StopRequest>,
-    /// It was to end for good: whatever its end is like, there is no next incarnation.
-    terminated: bool,
-    signalled: bool,
-    accepted: u64,
-    dropped: u64,
-    high_water: usize,
 }
 
 impl<M> Inner<M> {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            capacity,
             queue: VecDeque::new(),
+            capacity: u32::try_from(capacity).unwrap_or(u32::MAX),
             reserved: 0,
-            closed: false,
-            waiting: BTreeMap::new(),
-            granted: BTreeSet::new(),
-            next_ticket: 0,
-            receiver: None,
-            stop: None,
-            terminated: false,
-            signalled: false,
-            accepted: 0,
-            dropped: 0,
             high_water: 0,
+            stop: None,
+            flags: Flags::default(),
+            fetched: 0,
+            taken: 0,
+            accepted: 0,
+            receiver: None,
+            rare: None,
         }
     }
 
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
+    #[inline]
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
     pub(super) fn closed(&self) -> bool {
-        self.closed
+        self.flags.closed
     }
 
+    /// Messages that have not been handed out.
+    #[inline]
+    fn depth(&self) -> usize {
+        // What is with the receiver was within the capacity when it was in the queue.
+        self.queue.len() + (self.fetched - self.taken) as usize
+    }
+
+    #[inline]
     pub(super) fn free(&self) -> usize {
-        self.capacity - self.queue.len() - self.reserved
+        self.capacity as usize - self.depth() - self.reserved as usize
+    }
+
+    pub(super) fn note_taken(&mut self, taken: u64) {
+        self.taken = taken;
     }
 
     pub(super) fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        self.rare.as_ref().is_some_and(|rare| !rare.turns.waiting.is_empty())
+    }
+
+    pub(super) fn is_news_that_full(&mut self) -> bool {
+        !std::mem::replace(&mut self.flags.told_full, true)
     }
 
     pub(super) fn figures(&self) -> Figures {
+        let rare = |count: fn(&Rare) -> u64| self.rare.as_deref().map_or(0, count);
         Figures {
             accepted: self.accepted,
-            dropped: self.dropped,
-            depth: self.queue.len(),
-            high_water: self.high_water,
+            dropped: rare(|rare| rare.dropped),
+            overflowed: rare(|rare| rare.overflowed),
+            rejected: rare(|rare| rare.rejected),
+            waited: rare(|rare| rare.waited),
+            depth: self.depth(),
+            high_water: self.high_water as usize,
         }
     }
 
-    pub(super) fn put(&mut self, message: M, wakers: &mut Wakers) -> Result<(), TrySendError<M>> {
-        match (self.closed, self.free()) {
-            (true, _) => Err(TrySendError::Closed(message)),
-            (false, 0) => Err(TrySendError::Full(message)),
-            (false, _) => {
-                self.push(message, wakers);
-                Ok(())
-            }
-        }
+    /// A message is taken, and dropped at once.
+    pub(super) fn count_overflow(&mut self) {
+        self.accepted += 1;
+        self.rare().overflowed += 1;
     }
 
-    pub(super) fn try_reserve(&mut self) -> Result<(), ReserveError> {
-        match (self.closed, self.free()) {
-            (true, _) => Err(ReserveError::Closed),
-            (false, 0) => Err(ReserveError::Full),
-            (false, _) => {
-                self.reserved += 1;
-                Ok(())
-            }
-        }
+    pub(super) fn count_rejection(&mut self) {
+        self.rare().rejected += 1;
     }
 
-    pub(super) fn fill(&mut self, message: M, wakers: &mut Wakers) -> Result<(), M> {
+    /// Takes out the message that has been here longest, to make room.
+    pub(super) fn evict(&mut self) -> Option<M> {
+        let oldest = self.queue.pop_front()?;
+        self.rare().overflowed += 1;
+        Some(oldest)
+    }
+
+    pub(super) fn reserve(&mut self) {
+        self.reserved += 1;
+    }
+
+    pub(super) fn fill(&mut self, message: M) -> Result<(), M> {
         self.reserved -= 1;
-        if self.closed {
+        if self.flags.closed {
             return Err(message);
         }
-        self.push(message, wakers);
+        self.push(message);
         Ok(())
     }
 
@@ -111,20 +158,30 @@ impl<M> Inner<M> {
         self.serve(wakers);
     }
 
-    fn push(&mut self, message: M, wakers: &mut Wakers) {
+    /// Puts a message into a free slot.
+    #[inline]
+    pub(super) fn push(&mut self, message: M) {
         self.queue.push_back(message);
         self.accepted += 1;
-        self.high_water = self.high_water.max(self.queue.len());
-        wakers.extend(self.receiver.take());
+        self.high_water = self.high_water.max(self.depth() as u32);
+    }
+
+    /// Who waits for something to do.
+    #[inline]
+    pub(super) fn take_receiver(&mut self) -> Option<Waker> {
+        self.receiver.take()
     }
 
     /// Reserves what is free for those who wait, in their order.
-    fn serve(&mut self, wakers: &mut Wakers) {
-        while self.free() > 0
-            && let Some((ticket, waker)) = self.waiting.pop_first()
+    pub(super) fn serve(&mut self, wakers: &mut Wakers) {
+        let mut free = self.free();
+        let Some(Rare { turns, .. }) = self.rare.as_deref_mut() else { return };
+        while free > 0
+            && let Some((ticket, waker)) = turns.waiting.pop_first()
         {
+            free -= 1;
             self.reserved += 1;
-            self.granted.insert(ticket);
+            turns.granted.insert(ticket);
             wakers.push(waker);
         }
     }
@@ -137,31 +194,32 @@ impl<M> Inner<M> {
         waker: &Waker,
         wakers: &mut Wakers,
     ) -> Poll<bool> {
-        if self.closed {
+        if self.flags.closed {
             *ticket = None;
             return Poll::Ready(false);
         }
-        let first = self.waiting.first_key_value().map(|(first, _)| *first);
-        let granted = match *ticket {
-            Some(mine) if self.granted.remove(&mine) => true,
-            // After an `offer`, the first takes its slot itself.
-            mine if mine == first && self.free() > 0 => {
-                self.waiting.pop_first();
-                self.reserved += 1;
-                self.serve(wakers);
-                true
+        self.serve(wakers);
+        let free = self.free();
+        let Rare { turns, waited, .. } = &mut **self.rare.get_or_insert_default();
+        let mine = match *ticket {
+            Some(mine) if turns.granted.remove(&mine) => {
+                *ticket = None;
+                return Poll::Ready(true);
             }
-            _ => false,
+            Some(mine) => mine,
+            // Nobody waits any more if there is something left.
+            None if free > 0 => {
+                self.reserved += 1;
+                return Poll::Ready(true);
+            }
+            None => {
+                *waited += 1;
+                turns.next_ticket += 1;
+                turns.next_ticket
+            }
         };
-        if granted {
-            *ticket = None;
-            return Poll::Ready(true);
-        }
-        let mine = *ticket.get_or_insert_with(|| {
-            self.next_ticket += 1;
-            self.next_ticket
-        });
-        self.waiting.entry(mine).and_modify(|old| old.clone_from(waker)).or_insert_with(|| waker.clone());
+        *ticket = Some(mine);
+        turns.waiting.entry(mine).and_modify(|old| old.clone_from(waker)).or_insert_with(|| waker.clone());
         Poll::Pending
     }
 
@@ -172,30 +230,33 @@ impl<M> Inner<M> {
     /// forth for ever. So the next is only woken: it takes the slot if it is still there then.
     pub(super) fn offer(&mut self, wakers: &mut Wakers) {
         self.reserved -= 1;
-        if let Some((_, next)) = self.waiting.first_key_value() {
+        if let Some(rare) = &self.rare
+            && let Some((_, next)) = rare.turns.waiting.first_key_value()
+        {
             wakers.push(next.clone());
         }
     }
 
     /// Forgets a waiter that is dropped before its turn, or before it knew of it.
     pub(super) fn give_up(&mut self, ticket: u64, wakers: &mut Wakers) {
-        if self.granted.remove(&ticket) {
-            self.reserved -= 1;
-        } else {
-            self.waiting.remove(&ticket);
+        if let Some(Rare { turns, .. }) = self.rare.as_deref_mut() {
+            if turns.granted.remove(&ticket) {
+                self.reserved -= 1;
+            } else {
+                turns.waiting.remove(&ticket);
+            }
         }
         // It may have been the one that an `offer` woke.
         self.serve(wakers);
     }
 
     pub(super) fn terminated(&self) -> bool {
-        self.terminated
+        self.flags.terminated
     }
 
-    pub(super) fn request_stop(&mut self, request: StopRequest, wakers: &mut Wakers) {
-        self.terminated |= request == StopRequest::Shutdown;
+    pub(super) fn request_stop(&mut self, request: StopRequest) {
+        self.flags.terminated |= request == StopRequest::Shutdown;
         self.stop = self.stop.max(Some(request));
-        wakers.extend(self.receiver.take());
     }
 
     pub(super) fn forget_own_stop(&mut self) {
@@ -207,23 +268,68 @@ impl<M> Inner<M> {
         self.stop
     }
 
-    pub(super) fn signal(&mut self, wakers: &mut Wakers) {
-        self.signalled = true;
-        wakers.extend(self.receiver.take());
+    pub(super) fn heard(&mut self) -> &mut Heard {
+        &mut self.rare().heard
     }
 
-    pub(super) fn take(&mut self, wakers: &mut Wakers) -> Option<Event<M>> {
+    /// What comes first of what is urgent.
+    pub(super) fn take_urgent(&mut self, incarnation: u64) -> Option<Urgent> {
         if let Some(request) = self.stop.take() {
-            return Some(Event::Stop(request));
+            return Some(Urgent::Stop(request));
         }
-        if std::mem::take(&mut self.signalled) {
-            return Some(Event::Signal);
+        if let Some(Rare { heard, .. }) = self.rare.as_deref_mut() {
+            let urgent = match heard.take_failure(incarnation) {
+                Some(down) => Some(Urgent::Linked(Arc::new(down))),
+                None => heard.take_down().map(|down| Urgent::Down(Box::new(down))),
+            };
+            if urgent.is_some() {
+                return urgent;
+            }
         }
-        let message = self.queue.pop_front()?;
-        self.serve(wakers);
-        Some(Event::Message(message))
+        std::mem::take(&mut self.flags.signalled).then_some(Urgent::Signal)
     }
 
+    pub(super) fn is_urgent(&self) -> bool {
+        let heard = self.rare.as_ref().is_some_and(|rare| !rare.heard.is_empty());
+        self.stop.is_some() || heard || self.flags.signalled
+    }
+
+    pub(super) fn signal(&mut self) {
+        self.flags.signalled = true;
+    }
+
+    /// Whether an empty mailbox is the end.
+    pub(super) fn has_drained(&mut self) -> bool {
+        self.flags.terminated |= self.flags.draining;
+        self.flags.draining
+    }
+
+    /// Moves messages to the receiver, which has none: all, or at most `limit`. False if there are
+    /// none.
+    #[inline]
+    pub(super) fn fetch(&mut self, batch: &mut VecDeque<M>, limit: usize) -> bool {
+        if self.queue.len() <= limit {
+            std::mem::swap(&mut self.queue, batch);
+        } else {
+            batch.extend(self.queue.drain(..limit));
+        }
+        self.fetched += batch.len() as u64;
+        self.flags.told_full = false;
+        !batch.is_empty()
+    }
+
+    /// Takes back what was not handed out, or drops it if the mailbox has closed for good.
+    pub(super) fn put_back(&mut self, batch: &mut VecDeque<M>) {
+        self.fetched -= batch.len() as u64;
+        if self.flags.closed && !self.flags.draining {
+            self.rare().dropped += batch.len() as u64;
+            return;
+        }
+        batch.append(&mut self.queue);
+        std::mem::swap(&mut self.queue, batch);
+    }
+
+    #[inline]
     pub(super) fn set_receiver(&mut self, waker: &Waker) {
         match &mut self.receiver {
             Some(old) => old.clone_from(waker),
@@ -231,13 +337,43 @@ impl<M> Inner<M> {
         }
     }
 
+    /// Takes away what an idle mailbox does not need.
+    #[inline]
+    pub(super) fn shrink(&mut self, batch: &mut VecDeque<M>) {
+        for buffer in [&mut self.queue, batch] {
+            if buffer.capacity() * size_of::<M>() > SPARE_BYTES {
+                *buffer = VecDeque::new();
+            }
+        }
+    }
+
+    fn close_to_messages(&mut self, wakers: &mut Wakers) {
+        self.flags.closed = true;
+        if let Some(rare) = &mut self.rare {
+            let turns = std::mem::take(&mut rare.turns);
+            self.reserved -= turns.granted.len() as u32;
+            wakers.extend(turns.waiting.into_values());
+        }
+    }
+
+    pub(super) fn drain(&mut self, wakers: &mut Wakers) {
+        if !self.flags.closed {
+            self.close_to_messages(wakers);
+            self.flags.draining = true;
+        }
+    }
+
     pub(super) fn close(&mut self, wakers: &mut Wakers) -> VecDeque<M> {
-        self.closed = true;
-        self.granted.clear();
-        wakers.extend(std::mem::take(&mut self.waiting).into_values());
+        self.close_to_messages(wakers);
+        self.flags.draining = false;
         self.receiver = None;
         let left = std::mem::take(&mut self.queue);
-        self.dropped += left.len() as u64;
+        if !left.is_empty() {
+            self.rare().dropped += left.len() as u64;
+        }
         left
     }
 }
+
+/// The most memory that an idle mailbox keeps for the messages to come, for each of its two buffers.
+const SPARE_BYTES: usize = 1024;

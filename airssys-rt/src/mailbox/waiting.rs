@@ -22,18 +22,14 @@ impl<M> Future for Slot<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
         let Self { mailbox, ticket } = &mut *self;
-        mailbox.update(|inner, wakers| inner.poll_turn(ticket, context.waker(), wakers))
+        mailbox.poll_turn(ticket, context.waker())
     }
 }
 
 impl<M> Drop for Slot<'_, M> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.mailbox.update(|inner, wakers| {
-                if !inner.closed() {
-                    inner.give_up(ticket, wakers);
-                }
-            });
+            self.mailbox.give_up(ticket);
         }
     }
 }
@@ -52,13 +48,6 @@ impl<M> Future for Room<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let Slot { mailbox, ticket } = &mut self.0;
-        mailbox.update(|inner, wakers| match inner.poll_turn(ticket, context.waker(), wakers) {
-            Poll::Ready(true) => {
-                inner.offer(wakers);
-                Poll::Ready(())
-            }
-            Poll::Ready(false) => Poll::Ready(()),
-            Poll::Pending => Poll::Pending,
-        })
+        mailbox.poll_offer(ticket, context.waker())
     }
 }

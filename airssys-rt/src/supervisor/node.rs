@@ -11,6 +11,7 @@ mod stopping;
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -24,8 +25,8 @@ use super::{Decision, Ended, Outlook, RestartPolicy, Shutdown, SupervisorConfig,
 use crate::cell::{ActorState, ActorStats, AnyCell, Home};
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
-use crate::sync::lock;
-use crate::{ExitReason, RestartStrategy, SupervisorSnapshot};
+use crate::sync::{later, lock};
+use crate::{Event, ExitReason, Identity, RestartStrategy, SupervisorSnapshot};
 
 /// What a supervisor is told about a child.
 #[derive(Debug, Clone, Copy)]
@@ -144,6 +145,12 @@ impl SupervisorNode {
         self.end(Ending { reason: ExitReason::Shutdown, for_good: true, order })
     }
 
+    /// Tells those who read the system's events.
+    pub(super) fn tell(&self, event: impl FnOnce(Identity) -> Event) {
+        let identity = || Identity { name: self.name.clone(), id: self.id };
+        self.registry.services().events.tell(|| event(identity()));
+    }
+
     /// Decides what follows the end of an incarnation.
     pub(super) fn ended(&self, key: Key, reason: &ExitReason) -> Verdict {
         self.judge(&mut lock(&self.state), key, reason)
@@ -193,7 +200,6 @@ impl SupervisorNode {
             Decision::Restart { scope, after } => {
                 entry.attempt = entry.attempt.saturating_add(1);
                 entry.since = Some(later(now, after));
-                entry.cell.enter(ActorState::Restarting);
                 let heeds = match entry.policy {
                     // It would be restarted after a normal stop: the next incarnation stops.
                     RestartPolicy::Permanent => StopRequest::Group,
@@ -228,9 +234,11 @@ impl SupervisorNode {
             "an actor ended too often"
         );
         let failure = SupervisorFailure { child, reason: reason.clone(), restarts, within };
+        let failure = Arc::new(failure);
+        self.tell(|supervisor| Event::Escalated { supervisor, failure: failure.clone() });
         // Before anybody can see what follows from it.
         self.outlook.iter().for_each(|outlook| drop(outlook.send_replace(Outlook::Failing)));
-        let reason = ExitReason::Escalated(Arc::new(failure));
+        let reason = ExitReason::Escalated(failure);
         state.end(Ending { reason, for_good: self.is_root(), order: Order::default() });
         match state.keeps(self) {
             true => Verdict::Park,
@@ -246,12 +254,6 @@ fn stays(policy: RestartPolicy, reason: &ExitReason) -> bool {
         RestartPolicy::Transient => !matches!(reason, ExitReason::Normal),
         RestartPolicy::Temporary => false,
     }
-}
-
-/// `now` and this much; in 30 years if the clock does not reach that far.
-fn later(now: Instant, by: std::time::Duration) -> Instant {
-    const FAR: std::time::Duration = std::time::Duration::from_secs(30 * 365 * 24 * 60 * 60);
-    now.checked_add(by).unwrap_or_else(|| now + FAR)
 }
 
 impl AnyCell for SupervisorNode {
@@ -326,11 +328,18 @@ impl AnyCell for SupervisorNode {
 
     fn announce(&self, reason: ExitReason) {
         // The first reason counts.
-        self.exit.send_if_modified(|exit| {
+        let first = self.exit.send_if_modified(|exit| {
             let first = exit.is_none();
-            exit.get_or_insert(reason);
+            exit.get_or_insert_with(|| reason.clone());
             first
         });
+        if first {
+            self.tell(|actor| Event::Stopped { actor, reason });
+        }
+    }
+
+    fn restarting(&self, reason: &ExitReason, after: Duration) {
+        self.tell(|actor| Event::Restarting { actor, reason: reason.clone(), after });
     }
 
     fn shut_down(&self, order: &Order) {

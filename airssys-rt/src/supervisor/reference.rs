@@ -75,7 +75,8 @@ impl SupervisorRef {
         self.check_significance(&name, spec.significant, spec.restart)?;
         let registry = self.node.registry();
         let mailbox = Mailbox::new(spec.capacity, spec.overflow);
-        let cell = Arc::new(Cell::new(name.clone(), registry.next_id(), mailbox));
+        let cell =
+            Arc::new(Cell::new(name.clone(), registry.next_id(), mailbox, registry.services().clone()));
         if !registry.register(cell.clone()) {
             return Err(PrepareError::NameTaken { name: name.to_string() });
         }

@@ -104,15 +104,16 @@ impl<R: Runnable> Drop for Seat<R> {
     }
 }
 
-/// Not an `async fn`: that would hold its arguments twice, in each task.
-fn run<R: Runnable>(mut seat: Seat<R>, mut after: Duration) -> impl Future<Output = ()> + Send {
-    let mut heeds = StopRequest::Group;
+/// The future of a child's task; see there for why this is not an `async fn`.
+fn run<R: Runnable>(mut seat: Seat<R>, after: Duration) -> impl Future<Output = ()> + Send {
+    // What is rare is on the heap.
+    let mut delay = (!after.is_zero()).then(|| Box::new((after, StopRequest::Group)));
     async move {
         loop {
             let Some(runner) = seat.runner.as_mut() else { return };
-            let interrupted = match after.is_zero() {
-                true => None,
-                false => pause(runner.cell(), heeds, after).await,
+            let interrupted = match delay.take() {
+                None => None,
+                Some(delay) => Box::pin(pause(runner.cell(), delay.1, delay.0)).await,
             };
             let reason = match interrupted {
                 Some(request) => request.reason(),
@@ -123,7 +124,7 @@ fn run<R: Runnable>(mut seat: Seat<R>, mut after: Duration) -> impl Future<Outpu
                 }
             };
             match seat.follow(reason) {
-                Some(restart) => (after, heeds) = restart,
+                Some((after, heeds)) => delay = (!after.is_zero()).then(|| Box::new((after, heeds))),
                 None => return,
             }
         }
@@ -143,6 +144,7 @@ impl<R: Runnable> Seat<R> {
             Verdict::Restart(after, heeds) => {
                 let cell = self.runner.as_ref()?.cell();
                 tracing::warn!(actor = %cell.label(), %reason, ?after, "an actor ended and is restarted");
+                cell.restarting(&reason, after);
                 return Some((after, heeds));
             }
             Verdict::Park => {

@@ -1,6 +1,7 @@
 //! How children come, go and are aborted.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -47,7 +48,7 @@ impl SupervisorNode {
             state.children.push(entry)
         };
         cell.settle_in(Home { node: Arc::downgrade(self), key });
-        let task = spawn(runner, 0, self.clone(), key, std::time::Duration::ZERO);
+        let task = spawn(runner, 0, self.clone(), key, Duration::ZERO);
         self.attach(key, 0, task);
         true
     }
@@ -78,7 +79,7 @@ impl SupervisorNode {
         self: &Arc<Self>,
         key: Key,
         runner: Box<dyn Parked>,
-        after: std::time::Duration,
+        after: Duration,
         started: Option<oneshot::Sender<()>>,
     ) {
         let tenure = {
@@ -112,12 +113,15 @@ impl SupervisorNode {
                 None => return false,
             }
         };
-        self.respawn(key, kept.runner, std::time::Duration::ZERO, Some(started));
+        self.respawn(key, kept.runner, Duration::ZERO, Some(started));
         true
     }
 
     /// Takes back the runner of a child, to restart it later.
     pub(in crate::supervisor) fn park(&self, key: Key, runner: Box<dyn Parked>, reason: ExitReason) {
+        // Before it can be started again.
+        let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
+        cell.into_iter().for_each(|cell| cell.restarting(&reason, Duration::ZERO));
         let mut state = lock(&self.state);
         let order = state.order();
         let Some(entry) = state.children.get_mut(key) else {
@@ -186,6 +190,7 @@ impl SupervisorNode {
         match verdict {
             Verdict::Restart(after, _) => {
                 tracing::warn!(actor = %cell.label(), ?after, "an actor was killed and is restarted");
+                cell.restarting(&ExitReason::Killed, after);
                 self.respawn(key, runner, after, None);
             }
             Verdict::Park => self.park(key, runner, ExitReason::Killed),

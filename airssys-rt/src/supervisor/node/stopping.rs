@@ -7,14 +7,15 @@ use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
+use super::SupervisorNode;
 use super::state::{Awaits, Ending, Kept, NodeState, Order, Phase};
-use super::{SupervisorNode, later};
 use crate::ExitReason;
 use crate::cell::AnyCell;
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::supervisor::children::{Key, Place};
 use crate::supervisor::{RestartPolicy, Shutdown};
+use crate::sync::later;
 use crate::sync::lock;
 
 /// The most time that the tasks that were aborted get to be gone before the supervisor goes on.
@@ -380,6 +381,7 @@ impl SupervisorNode {
         };
         if self.is_root() {
             tasks.extend(self.registry.take_strays());
+            tasks.extend(self.registry.services().deadlines.stop());
         }
         let settled = later(Instant::now(), SETTLE);
         let settled = limit.map_or(settled, |limit| settled.min(limit.report));

@@ -1,0 +1,152 @@
+//! What happens in a system, for whoever wants to know.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::{ExitReason, SupervisorFailure};
+
+/// How many events a stream keeps for a reader that is slow.
+const KEPT: usize = 1024;
+
+/// Which actor or supervisor is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// Its name; empty if it has none.
+    pub name: Arc<str>,
+    /// Its number: unique in its system for as long as that lives.
+    pub id: u64,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.name {
+            "" => write!(f, "#{}", self.id),
+            name => f.write_str(name),
+        }
+    }
+}
+
+/// Something that happened in a system.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// An incarnation of an actor, or a supervisor, has started: 0 is its first.
+    Started {
+        /// Which.
+        actor: Identity,
+        /// Which of its incarnations.
+        incarnation: u64,
+    },
+    /// An incarnation ended, and the next will start.
+    Restarting {
+        /// Whose.
+        actor: Identity,
+        /// How it ended.
+        reason: ExitReason,
+        /// The delay before the next start.
+        after: Duration,
+    },
+    /// An actor, or a supervisor, ended for good.
+    Stopped {
+        /// Which.
+        actor: Identity,
+        /// How it ended.
+        reason: ExitReason,
+    },
+    /// A supervisor gave up: it stops its children, and its own supervisor decides what follows.
+    Escalated {
+        /// Which.
+        supervisor: Identity,
+        /// Why.
+        failure: Arc<SupervisorFailure>,
+    },
+    /// Messages were taken from their senders and will not be handled.
+    DeadLetter {
+        /// For whom they were.
+        actor: Identity,
+        /// The type of the messages.
+        message: &'static str,
+        /// How many: more than one only of those left in a mailbox.
+        count: u64,
+        /// Why.
+        cause: DeadLetterCause,
+    },
+    /// A mailbox refused a message, made a sender wait, or dropped a message, for the first time
+    /// since it last had room.
+    MailboxFull {
+        /// Whose.
+        actor: Identity,
+        /// The most messages that it takes.
+        capacity: usize,
+    },
+}
+
+/// Why a message will not be handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeadLetterCause {
+    /// The mailbox was full and its policy drops messages.
+    Overflow,
+    /// The handler failed on it, panicked or was aborted.
+    HandlerFailed,
+    /// It was in the mailbox when the actor ended for good.
+    ActorEnded,
+}
+
+/// A reader of the events of a system, from when it was made.
+#[derive(Debug)]
+pub struct EventStream {
+    receiver: broadcast::Receiver<Event>,
+}
+
+/// A reader was so slow that it missed events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{count} events were missed: the reader was too slow")]
+pub struct MissedEvents {
+    /// How many.
+    pub count: u64,
+}
+
+impl EventStream {
+    /// The next event; none once the system is gone.
+    ///
+    /// Cancel safety: nothing is lost if this is dropped.
+    ///
+    /// # Errors
+    /// More than 1,024 events were waiting: the oldest are gone. The next call goes on behind them.
+    pub async fn next(&mut self) -> Result<Option<Event>, MissedEvents> {
+        match self.receiver.recv().await {
+            Ok(event) => Ok(Some(event)),
+            Err(RecvError::Closed) => Ok(None),
+            Err(RecvError::Lagged(count)) => Err(MissedEvents { count }),
+        }
+    }
+}
+
+/// Where events come in. Costs next to nothing while nobody reads them.
+#[derive(Default)]
+pub(crate) struct Events {
+    sender: OnceLock<broadcast::Sender<Event>>,
+}
+
+impl Events {
+    pub(crate) fn stream(&self) -> EventStream {
+        let sender = self.sender.get_or_init(|| broadcast::channel(KEPT).0);
+        EventStream { receiver: sender.subscribe() }
+    }
+
+    /// Tells the readers, if there are any.
+    pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
+        if let Some(sender) = self.sender.get()
+            && sender.receiver_count() > 0
+        {
+            // The last reader may have gone meanwhile.
+            let _ = sender.send(event());
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The receiver's end of a mailbox.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+
+use super::{StopRequest, Urgent, Wakers};
+use crate::cell::Cell;
+use crate::sync::lock;
+
+/// The messages of an actor as it handles them: taken from the mailbox all at once, handed out one
+/// by one.
+///
+/// Each incarnation has one. Dropped, it puts back what it has not handed out.
+pub(crate) struct Inbox<M> {
+    cell: Arc<Cell<M>>,
+    batch: VecDeque<M>,
+    /// Messages handed out, ever.
+    taken: u64,
+}
+
+impl<M> Inbox<M> {
+    pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
+        let taken = cell.mailbox.taken.load(Ordering::Acquire);
+        Self { cell, batch: VecDeque::new(), taken }
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
+        &self.cell
+    }
+
+    /// Whether there is a single message at hand.
+    #[inline]
+    pub(crate) fn has_one(&self) -> bool {
+        self.batch.len() == 1
+    }
+
+    /// The next message at hand, unless something overtakes it.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<M> {
+        let mailbox = &self.cell.mailbox;
+        if mailbox.urgent.load(Ordering::Relaxed) {
+            return None;
+        }
+        let message = self.batch.pop_front()?;
+        self.taken += 1;
+        mailbox.taken.store(self.taken, Ordering::Release);
+        if mailbox.waiting.load(Ordering::Relaxed) && self.taken.is_multiple_of(mailbox.step()) {
+            self.settle();
+        }
+        Some(message)
+    }
+
+    /// What is urgent; none once there are messages at hand. Registers the task if there is nothing.
+    #[inline]
+    pub(crate) fn poll_fetch(&mut self, incarnation: u64, context: &mut Context<'_>) -> Poll<Option<Urgent>> {
+        let mut wakers = Wakers::new();
+        let fetched = self.fetch(incarnation, context, &mut wakers);
+        if !wakers.is_empty() {
+            wakers.into_iter().for_each(Waker::wake);
+        }
+        fetched
+    }
+
+    #[inline]
+    fn fetch(
+        &mut self,
+        incarnation: u64,
+        context: &mut Context<'_>,
+        wakers: &mut Wakers,
+    ) -> Poll<Option<Urgent>> {
+        let mailbox = &self.cell.mailbox;
+        let mut inner = lock(&mailbox.inner);
+        if mailbox.urgent.load(Ordering::Relaxed) {
+            let urgent = inner.take_urgent(incarnation);
+            mailbox.urgent.store(inner.is_urgent(), Ordering::Relaxed);
+            if urgent.is_some() {
+                return Poll::Ready(urgent);
+            }
+        }
+        if !self.batch.is_empty() {
+            return Poll::Ready(None);
+        }
+        inner.note_taken(self.taken);
+        if mailbox.waiting.load(Ordering::Relaxed) {
+            inner.serve(wakers);
+            mailbox.waiting.store(inner.has_waiting(), Ordering::Relaxed);
+        }
+        if inner.fetch(&mut self.batch, mailbox.batch_limit()) {
+            return Poll::Ready(None);
+        }
+        if inner.has_drained() {
+            return Poll::Ready(Some(Urgent::Stop(StopRequest::Shutdown)));
+        }
+        inner.shrink(&mut self.batch);
+        inner.set_receiver(context.waker());
+        Poll::Pending
+    }
+
+    /// Gives the slots that have become free to those who wait for them.
+    pub(crate) fn settle(&mut self) {
+        let (mailbox, taken) = (&self.cell.mailbox, self.taken);
+        mailbox.update(|inner, wakers| {
+            inner.note_taken(taken);
+            inner.serve(wakers);
+        });
+    }
+}
+
+impl<M> Drop for Inbox<M> {
+    fn drop(&mut self) {
+        // The slot of a message that failed is free, whenever the next incarnation starts.
+        self.settle();
+        if !self.batch.is_empty() {
+            lock(&self.cell.mailbox.inner).put_back(&mut self.batch);
+        }
+        self.cell.lose_all(std::mem::take(&mut self.batch));
+    }
+}

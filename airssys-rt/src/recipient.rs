@@ -1,0 +1,158 @@
+//! References to actors that take a message, whatever else they take.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::errors::{SendError, TrySendError};
+use crate::{ActorRef, DeadLetterCause, Overflow, Permit, ReserveError};
+
+/// A reference to any actor that can be sent an `M`, so that references to actors with different
+/// message types fit into one list.
+///
+/// Made by [`ActorRef::recipient`]. Cheap to clone. Messages of one sender are handled in the order
+/// in which they were sent.
+///
+/// ```
+/// use airssys_rt::{ActorRef, Recipient};
+///
+/// struct Tick;
+/// enum Clock { Tick, Set(u32) }
+/// enum Blinker { Tick }
+///
+/// impl From<Tick> for Clock { fn from(_: Tick) -> Self { Self::Tick } }
+/// impl From<Tick> for Blinker { fn from(_: Tick) -> Self { Self::Tick } }
+///
+/// fn tick_all(clock: &ActorRef<Clock>, blinker: &ActorRef<Blinker>) -> usize {
+///     let all: Vec<Recipient<Tick>> = vec![clock.recipient(), blinker.recipient()];
+///     all.iter().filter(|recipient| recipient.try_send(Tick).is_ok()).count()
+/// }
+/// ```
+pub struct Recipient<M> {
+    to: Arc<dyn Receive<M>>,
+}
+
+type Sending<'a, M> = Pin<Box<dyn Future<Output = Result<(), SendError<M>>> + Send + 'a>>;
+
+trait Receive<M>: Send + Sync {
+    fn name(&self) -> &str;
+    fn id(&self) -> u64;
+    fn is_closed(&self) -> bool;
+    fn send(&self, message: M) -> Sending<'_, M>;
+    fn try_send(&self, message: M) -> Result<(), TrySendError<M>>;
+}
+
+impl<M, N> Receive<M> for ActorRef<N>
+where
+    M: Send + 'static,
+    N: From<M> + Send + 'static,
+{
+    fn name(&self) -> &str {
+        self.name()
+    }
+
+    fn id(&self) -> u64 {
+        self.id()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn send(&self, message: M) -> Sending<'_, M> {
+        Box::pin(async move {
+            match self.reserve().await {
+                Ok(permit) => self.give(permit, message),
+                Err(ReserveError::Full) => match self.overflow() {
+                    Overflow::DropNewest => self.give_up(message),
+                    _ => return Err(SendError::Full(message)),
+                },
+                Err(ReserveError::Closed) => return Err(SendError::Closed(message)),
+            }
+            Ok(())
+        })
+    }
+
+    fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+        match self.try_reserve() {
+            Ok(permit) => self.give(permit, message),
+            Err(ReserveError::Full) => match self.overflow() {
+                Overflow::DropNewest => self.give_up(message),
+                _ => return Err(TrySendError::Full(message)),
+            },
+            Err(ReserveError::Closed) => return Err(TrySendError::Closed(message)),
+        }
+        Ok(())
+    }
+}
+
+impl<N: Send + 'static> ActorRef<N> {
+    /// A reference that only knows that the actor can be sent an `M`.
+    pub fn recipient<M: Send + 'static>(&self) -> Recipient<M>
+    where
+        N: From<M>,
+    {
+        Recipient { to: Arc::new(self.clone()) }
+    }
+
+    fn give<M>(&self, permit: Permit<N>, message: M)
+    where
+        N: From<M>,
+    {
+        // If the actor has ended since, the message shares the fate of those in the mailbox.
+        if let Err(message) = permit.send(message.into()) {
+            self.cell().lose(message, DeadLetterCause::ActorEnded);
+        }
+    }
+
+    /// Has the mailbox drop a message, and count it.
+    fn give_up<M>(&self, message: M)
+    where
+        N: From<M>,
+    {
+        if let Err(error) = self.try_send(message.into()) {
+            self.cell().lose(error.into_message(), DeadLetterCause::ActorEnded);
+        }
+    }
+}
+
+impl<M> Recipient<M> {
+    /// The actor's name; empty if it has none.
+    pub fn name(&self) -> &str {
+        self.to.name()
+    }
+
+    /// The actor's number, as [`ActorRef::id`].
+    pub fn id(&self) -> u64 {
+        self.to.id()
+    }
+
+    /// Whether the actor takes no more messages.
+    pub fn is_closed(&self) -> bool {
+        self.to.is_closed()
+    }
+
+    /// As [`ActorRef::send`].
+    ///
+    /// Cancel safety: if dropped before it resolves, the message is dropped and not delivered.
+    pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
+        self.to.send(message).await
+    }
+
+    /// As [`ActorRef::try_send`].
+    pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+        self.to.try_send(message)
+    }
+}
+
+impl<M> Clone for Recipient<M> {
+    fn clone(&self) -> Self {
+        Self { to: self.to.clone() }
+    }
+}
+
+impl<M> fmt::Debug for Recipient<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recipient({:?}, {})", self.name(), self.id())
+    }
+}

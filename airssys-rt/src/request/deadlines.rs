@@ -1,0 +1,162 @@
+//! The deadlines of all requests of a system, kept by one task.
+//!
+//! A timer for each request would cost more than the request: registering and removing it takes
+//! two locks, and wakes the timer's thread when no later one is there. Almost every request is
+//! answered in time, so here a deadline is only noted, and forgotten in passing: the list is swept
+//! whenever it has doubled.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::sync::lock;
+
+/// The list is not swept below this length.
+const SWEEP_FROM: usize = 64;
+
+/// What has a deadline. Held by nobody else, it is over.
+pub(crate) trait Expire: Send + Sync {
+    fn expire(&self);
+}
+
+/// The deadlines that are to come, to the millisecond.
+pub(crate) struct Deadlines {
+    shared: Arc<Shared>,
+    runtime: Handle,
+}
+
+struct Shared {
+    epoch: Instant,
+    list: Mutex<List>,
+    sooner: Notify,
+}
+
+/// A deadline: the millisecond since the epoch in which it is over, and for whom.
+type Deadline = (u64, Arc<dyn Expire>);
+
+#[derive(Default)]
+struct List {
+    /// Those noted since the last sweep.
+    fresh: Vec<Deadline>,
+    /// Those that were not over in the last sweep, by the millisecond.
+    by_time: BTreeMap<u64, Vec<Arc<dyn Expire>>>,
+    /// How many there are in `by_time`.
+    kept: usize,
+    /// What the keeper sleeps until.
+    next: Option<u64>,
+    keeper: Option<JoinHandle<()>>,
+    stopped: bool,
+}
+
+impl Deadlines {
+    pub(crate) fn new(runtime: Handle) -> Self {
+        let shared = Shared { epoch: Instant::now(), list: Mutex::default(), sooner: Notify::new() };
+        Self { shared: Arc::new(shared), runtime }
+    }
+
+    /// Notes that this expires after the time, unless it is over before.
+    pub(crate) fn add(&self, after: Duration, expires: Arc<dyn Expire>) {
+        let shared = &self.shared;
+        let time = millis_up((Instant::now() - shared.epoch).saturating_add(after));
+        let mut list = lock(&shared.list);
+        list.fresh.push((time, expires));
+        if list.fresh.len() >= list.kept.max(SWEEP_FROM) {
+            list.sweep();
+        }
+        if list.next.is_none_or(|next| time < next) && !list.stopped {
+            list.next = Some(time);
+            match list.keeper {
+                Some(_) => shared.sooner.notify_one(),
+                None => list.keeper = Some(self.runtime.spawn(keep(shared.clone()))),
+            }
+        }
+    }
+
+    /// Ends the task that keeps the deadlines; they are not kept any more.
+    pub(crate) fn stop(&self) -> Option<JoinHandle<()>> {
+        let mut list = lock(&self.shared.list);
+        list.stopped = true;
+        let keeper = list.keeper.take();
+        if let Some(keeper) = &keeper {
+            keeper.abort();
+        }
+        keeper
+    }
+}
+
+impl Drop for Deadlines {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl List {
+    /// Forgets what is over.
+    fn sweep(&mut self) {
+        if self.kept > 0 {
+            self.by_time.retain(|_, expiring| {
+                expiring.retain(is_awaited);
+                !expiring.is_empty()
+            });
+            self.kept = self.by_time.values().map(Vec::len).sum();
+        }
+        self.sort_in();
+    }
+
+    fn sort_in(&mut self) {
+        for (time, expires) in self.fresh.drain(..).filter(|(_, expires)| is_awaited(expires)) {
+            self.by_time.entry(time).or_default().push(expires);
+            self.kept += 1;
+        }
+    }
+
+    /// Takes out what is over in this millisecond.
+    fn take_due(&mut self, now: u64) -> BTreeMap<u64, Vec<Arc<dyn Expire>>> {
+        self.sort_in();
+        let later = self.by_time.split_off(&now.saturating_add(1));
+        let due = std::mem::replace(&mut self.by_time, later);
+        self.kept -= due.values().map(Vec::len).sum::<usize>();
+        self.next = self.by_time.first_key_value().map(|(time, _)| *time);
+        due
+    }
+}
+
+fn is_awaited(expires: &Arc<dyn Expire>) -> bool {
+    Arc::strong_count(expires) > 1
+}
+
+/// Whole milliseconds: never too early.
+fn millis_up(time: Duration) -> u64 {
+    let millis = time.as_secs().saturating_mul(1000);
+    millis.saturating_add(u64::from(time.subsec_nanos().div_ceil(1_000_000)))
+}
+
+/// Sleeps until the first deadline, lets it expire, and so on; ends when none are left.
+async fn keep(shared: Arc<Shared>) {
+    loop {
+        let now = u64::try_from((Instant::now() - shared.epoch).as_millis()).unwrap_or(u64::MAX);
+        let (due, next) = {
+            let mut list = lock(&shared.list);
+            let due = list.take_due(now);
+            if list.next.is_none() {
+                list.keeper = None;
+            }
+            (due, list.next)
+        };
+        due.into_values().flatten().for_each(|expires| expires.expire());
+        let Some(next) = next else { return };
+        let Some(until) = shared.epoch.checked_add(Duration::from_millis(next)) else {
+            shared.sooner.notified().await;
+            continue;
+        };
+        tokio::select! {
+            () = sleep_until(until) => {}
+            () = shared.sooner.notified() => {}
+        }
+    }
+}

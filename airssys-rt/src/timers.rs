@@ -1,0 +1,127 @@
+//! The timers of an incarnation.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::sync::{later, lock};
+
+/// A timer of an incarnation, to cancel it with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TimerId {
+    number: u64,
+}
+
+/// The timers that are running.
+pub(crate) struct Timers<M>(OnceLock<Box<Shared<M>>>);
+
+struct Shared<M> {
+    /// Whether there are any.
+    any: AtomicBool,
+    running: Mutex<Running<M>>,
+}
+
+struct Running<M> {
+    last: u64,
+    by_time: BTreeMap<(Instant, u64), Timer<M>>,
+    times: BTreeMap<u64, Instant>,
+    /// For the first of them.
+    sleep: Pin<Box<Sleep>>,
+}
+
+enum Timer<M> {
+    Once(M),
+    Every(Duration, Box<dyn FnMut() -> M + Send>),
+}
+
+impl<M> Default for Timers<M> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<M> Timers<M> {
+    pub(crate) fn once(&self, after: Duration, message: M) -> TimerId {
+        self.add(after, Timer::Once(message))
+    }
+
+    pub(crate) fn every(&self, period: Duration, make: Box<dyn FnMut() -> M + Send>) -> TimerId {
+        // None is shorter than the clock can tell.
+        let period = period.max(Duration::from_millis(1));
+        self.add(period, Timer::Every(period, make))
+    }
+
+    fn add(&self, after: Duration, timer: Timer<M>) -> TimerId {
+        let time = later(Instant::now(), after);
+        let shared = self.0.get_or_init(|| {
+            let (by_time, times) = (BTreeMap::new(), BTreeMap::new());
+            let running = Running { last: 0, by_time, times, sleep: Box::pin(sleep_until(time)) };
+            Box::new(Shared { any: AtomicBool::new(false), running: Mutex::new(running) })
+        });
+        let mut running = lock(&shared.running);
+        running.last += 1;
+        let number = running.last;
+        running.by_time.insert((time, number), timer);
+        running.times.insert(number, time);
+        shared.any.store(true, Ordering::Relaxed);
+        TimerId { number }
+    }
+
+    /// Whether the timer was running.
+    pub(crate) fn cancel(&self, timer: TimerId) -> bool {
+        let Some(shared) = self.0.get() else { return false };
+        let mut running = lock(&shared.running);
+        let Some(time) = running.times.remove(&timer.number) else { return false };
+        let cancelled = running.by_time.remove(&(time, timer.number));
+        shared.any.store(!running.by_time.is_empty(), Ordering::Relaxed);
+        cancelled.is_some()
+    }
+
+    /// Whether any timer is running.
+    pub(crate) fn any(&self) -> bool {
+        self.0.get().is_some_and(|shared| shared.any.load(Ordering::Relaxed))
+    }
+
+    /// The message of a timer whose time has come; else registers the task for the next.
+    #[inline]
+    pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<M> {
+        match self.0.get() {
+            Some(shared) if shared.any.load(Ordering::Relaxed) => shared.poll_due(context),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+impl<M> Shared<M> {
+    fn poll_due(&self, context: &mut Context<'_>) -> Poll<M> {
+        let mut running = lock(&self.running);
+        let running = &mut *running;
+        let Some((&(time, number), _)) = running.by_time.first_key_value() else { return Poll::Pending };
+        if running.sleep.deadline() != time {
+            running.sleep.as_mut().reset(time);
+        }
+        if running.sleep.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        let Some((_, timer)) = running.by_time.pop_first() else { return Poll::Pending };
+        running.times.remove(&number);
+        let message = match timer {
+            Timer::Once(message) => message,
+            Timer::Every(period, mut make) => {
+                let message = make();
+                // Those missed are not made up for.
+                let next = later(time, period).max(Instant::now());
+                running.by_time.insert((next, number), Timer::Every(period, make));
+                running.times.insert(number, next);
+                message
+            }
+        };
+        self.any.store(!running.by_time.is_empty(), Ordering::Relaxed);
+        Poll::Ready(message)
+    }
+}

@@ -1,0 +1,173 @@
+//! What is compared.
+
+mod actix;
+mod airssys;
+mod kameo;
+mod ractor;
+mod tokio;
+
+use std::time::{Duration, Instant};
+
+use crate::tally::{Failure, broken};
+use crate::workload::Workload;
+
+/// A way to run actors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum System {
+    /// A task and a channel, nothing else: what the others are compared with.
+    Tokio,
+    Airssys,
+    Ractor,
+    Kameo,
+    Actix,
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Note(pub(crate) u64);
+
+/// How long one measurement may take.
+const LIMIT: Duration = Duration::from_secs(240);
+
+impl System {
+    pub(crate) const ALL: [Self; 5] = [Self::Tokio, Self::Airssys, Self::Ractor, Self::Kameo, Self::Actix];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Tokio => "tokio",
+            Self::Airssys => "airssys",
+            Self::Ractor => "ractor",
+            Self::Kameo => "kameo",
+            Self::Actix => "actix",
+        }
+    }
+
+    /// At the head of its column.
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Tokio => "raw tokio",
+            Self::Airssys => "airssys-rt",
+            _ => self.name(),
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|system| system.name() == name)
+    }
+
+    /// What has to be known beside its figure, or why there is none.
+    pub(crate) fn note(self, workload: Workload) -> Option<&'static str> {
+        match self {
+            Self::Tokio => tokio::note(workload),
+            Self::Airssys => airssys::note(workload),
+            Self::Ractor => ractor::note(workload),
+            Self::Kameo => kameo::note(workload),
+            Self::Actix => actix::note(workload),
+        }
+    }
+
+    /// Measures; none if the system cannot do it.
+    pub(crate) fn run(self, workload: Workload, operations: u64) -> Result<Option<f64>, Failure> {
+        match self {
+            Self::Tokio => on_two_workers(tokio::run(workload, operations)),
+            Self::Airssys => on_two_workers(airssys::run(workload, operations)),
+            Self::Ractor => on_two_workers(ractor::run(workload, operations)),
+            Self::Kameo => on_two_workers(kameo::run(workload, operations)),
+            Self::Actix => actix::run(workload, operations),
+        }
+    }
+}
+
+/// Runs what is measured in a task: block_on has a thread of its own, which is no worker.
+fn on_two_workers(
+    work: impl Future<Output = Result<Option<f64>, Failure>> + Send + 'static,
+) -> Result<Option<f64>, Failure> {
+    let mut builder = ::tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(2).enable_all().build().map_err(broken)?;
+    let done = runtime.block_on(async { ::tokio::time::timeout(LIMIT, ::tokio::spawn(work)).await });
+    // It may hold 100,000 tasks, and the process ends anyway.
+    runtime.shutdown_background();
+    match done {
+        Ok(joined) => joined.map_err(broken)?,
+        Err(_) => Err(broken(format!("no end after {LIMIT:?}"))),
+    }
+}
+
+/// Nanoseconds for each of some operations.
+fn nanos_each(start: Instant, end: Instant, operations: u64) -> f64 {
+    end.duration_since(start).as_nanos() as f64 / operations as f64
+}
+
+/// What to publish: 64 bytes that begin with the number.
+fn payload(number: u64) -> std::sync::Arc<[u8]> {
+    let mut bytes = [0; 64];
+    bytes[..8].copy_from_slice(&number.to_le_bytes());
+    bytes.into()
+}
+
+/// The number that a publication begins with.
+fn number(payload: &[u8]) -> u64 {
+    payload.first_chunk().map_or(u64::MAX, |bytes| u64::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Few enough for a debug build.
+    fn few(workload: Workload) -> u64 {
+        (workload.facts().operations / 5000).max(10)
+    }
+
+    fn does_all(system: System) {
+        for workload in Workload::ALL {
+            if workload == Workload::Lookup100000 {
+                continue;
+            }
+            let figure = system.run(workload, few(workload));
+            match figure {
+                Ok(Some(figure)) => assert!(figure >= 0.0 && figure.is_finite(), "{}", workload.name()),
+                Ok(None) => assert!(system.note(workload).is_some(), "{} needs a reason", workload.name()),
+                Err(failure) => panic!("{}: {failure}", workload.name()),
+            }
+        }
+    }
+
+    #[test]
+    fn tokio_loses_nothing() {
+        does_all(System::Tokio);
+    }
+
+    #[test]
+    fn airssys_loses_nothing() {
+        does_all(System::Airssys);
+    }
+
+    #[test]
+    fn ractor_loses_nothing() {
+        does_all(System::Ractor);
+    }
+
+    #[test]
+    fn kameo_loses_nothing() {
+        does_all(System::Kameo);
+    }
+
+    #[test]
+    fn actix_loses_nothing() {
+        does_all(System::Actix);
+    }
+
+    #[test]
+    fn a_payload_begins_with_its_number() {
+        assert_eq!(payload(7).len(), 64);
+        assert_eq!(number(&payload(7)), 7);
+        assert_eq!(number(&[1, 2]), u64::MAX);
+    }
+
+    #[test]
+    fn a_measurement_that_panics_is_a_failure() {
+        let failed = on_two_workers(async { panic!("on purpose") });
+        assert!(failed.is_err());
+    }
+}
