@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -86,10 +86,11 @@ fn handle_messages<A: Actor>(
             match work {
                 Work::Message(message, handling) => {
                     let handler = pin!(actor.handle_message(message, context));
-                    if let Err(error) = timed(handler, &mut inbox, &mut stopwatch).await {
-                        return ExitReason::Error(Arc::new(error));
+                    match timed(handler, &mut inbox, &mut stopwatch).await {
+                        Ok(Ok(())) => handling.into_iter().for_each(Handling::done),
+                        Ok(Err(error)) => return ExitReason::Error(Arc::new(error)),
+                        Err(panic) => return panic,
                     }
-                    handling.into_iter().for_each(Handling::done);
                 }
                 Work::Fetched => continue,
                 Work::Urgent(urgent) => {
@@ -145,15 +146,20 @@ fn poll_work<'a, M: Send + 'static>(
     inbox.poll_fetch(context.incarnation(), task).map(|urgent| urgent.map_or(Work::Fetched, Work::Urgent))
 }
 
-/// Runs a handler. When it waits, those who wait for room need not wait for it.
+/// Runs a handler, and catches its panic right here: each frame to unwind costs as much as a message.
+/// When it waits, those who wait for room need not wait for it.
 fn timed<T, M>(
     mut handler: Pin<&mut impl Future<Output = T>>,
     inbox: &mut Inbox<M>,
     stopwatch: &mut Stopwatch,
-) -> impl Future<Output = T> {
+) -> impl Future<Output = Result<T, ExitReason>> {
     let mut waits = false;
     poll_fn(move |task| {
-        let result = handler.as_mut().poll(task);
+        // What a panic leaves half-changed is the actor, which only sees its last hooks after that.
+        let result = match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(task))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panicked(panic))),
+        };
         if result.is_pending() && !waits {
             waits = true;
             inbox.settle();
