@@ -251,10 +251,10 @@ impl<M> Cell<M> {
         self.drop_message(message);
     }
 
-    /// Drops the messages that are left when the actor has ended.
-    pub(crate) fn lose_all(&self, messages: VecDeque<M>) {
+    /// Drops messages that nobody will handle.
+    pub(crate) fn lose_all(&self, messages: VecDeque<M>, cause: DeadLetterCause) {
         if !messages.is_empty() {
-            self.tell_lost(messages.len() as u64, DeadLetterCause::ActorEnded);
+            self.tell_lost(messages.len() as u64, cause);
             messages.into_iter().for_each(|message| self.drop_message(message));
         }
     }
@@ -451,7 +451,7 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
     }
 
     fn close(&self) {
-        self.lose_all(self.mailbox.close());
+        self.lose_all(self.mailbox.close(), DeadLetterCause::ActorEnded);
         self.enter(ActorState::Stopped);
     }
 

@@ -2,11 +2,13 @@
 
 mod inbox;
 mod inner;
+#[cfg(all(test, shuttle))]
+mod model;
 mod waiting;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 pub(crate) use self::inbox::Inbox;
@@ -15,7 +17,7 @@ pub(crate) use self::waiting::{Room, Slot};
 use crate::ExitReason;
 use crate::errors::{ReserveError, SendError, TrySendError};
 use crate::monitor::{Down, Heard};
-use crate::sync::lock;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, lock};
 
 /// What a mailbox that is full does to a message that is sent to it.
 ///
@@ -94,7 +96,8 @@ type Wakers = Vec<Waker>;
 ///
 /// It belongs to the actor, not to an incarnation: what is in it when one ends is there for the
 /// next. The receiver is an [`Inbox`], which takes all messages at once and hands them out one by
-/// one: a message that has not been handed out still takes its slot.
+/// one: a message that has not been handed out still takes its slot. With
+/// [`Overflow::DropOldest`], it takes one at a time.
 pub(crate) struct Mailbox<M> {
     capacity: usize,
     overflow: Overflow,
@@ -139,13 +142,11 @@ impl<M> Mailbox<M> {
         (self.capacity / 2).max(1) as u64
     }
 
-    /// The most messages that the receiver takes at once.
-    fn batch_limit(&self) -> usize {
-        match self.overflow {
-            // The oldest message has to be where it can make way.
-            Overflow::DropOldest => 1,
-            _ => usize::MAX,
-        }
+    /// Whether the receiver takes one message at a time, which then has no slot any more: all others
+    /// have to be where they can make way.
+    #[inline]
+    fn fetches_one(&self) -> bool {
+        self.overflow == Overflow::DropOldest
     }
 
     /// Changes who waits for room, and wakes those whose turn it is once the lock is released.

@@ -1,16 +1,18 @@
 //! Requests: the slot for a reply, shared by who asks, who answers and the clock.
 
 mod deadlines;
+#[cfg(all(test, shuttle))]
+mod model;
 
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 pub(crate) use self::deadlines::Deadlines;
 use self::deadlines::Expire;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// Where the reply to a request goes; dropped without a reply, the requester is told at once.
 pub struct ReplyTo<R> {

@@ -115,7 +115,8 @@ impl<M> Shared<M> {
             Timer::Every(period, mut make) => {
                 let message = make();
                 // Those missed are not made up for.
-                let next = later(time, period).max(Instant::now());
+                let (next, now) = (later(time, period), Instant::now());
+                let next = if next > now { next } else { later(now, period) };
                 running.by_time.insert((next, number), Timer::Every(period, make));
                 running.times.insert(number, next);
                 message

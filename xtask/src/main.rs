@@ -2,7 +2,9 @@
 
 mod args;
 mod counts;
+mod coverage;
 mod guests;
+mod model;
 mod newcomer;
 mod progress;
 mod target;
@@ -38,6 +40,7 @@ fn run(chore: Chore) -> Result<(), Failed> {
             Ok(())
         }
         Chore::Test { filters } => test::test(root, &filters),
+        Chore::Coverage => coverage::coverage(root),
         Chore::Tidy => tidy::tidy(root),
         Chore::Newcomer { remove_target, keep } => newcomer::newcomer(root, remove_target, keep),
     }

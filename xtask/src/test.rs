@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::counts::{Counts, Tally};
 use crate::guests::{Guests, GuestsError};
+use crate::model;
 use crate::progress::{Failed, Progress};
 use crate::target::{self, TARGET};
 use crate::tool::{self, ToolError, clean_tool, tool};
@@ -39,7 +40,8 @@ fn plan(runner: Runner, filters: &[String]) -> Vec<String> {
         Runner::Cargo => "the host's tests (cargo test: cargo-nextest is not installed)",
     };
     let target = format!("the target {TARGET}");
-    let steps = ["the components", "build the host's tests", runner, "the host's doctests"];
+    let models = "the models of airssys-rt (shuttle)";
+    let steps = ["the components", "build the host's tests", runner, "the host's doctests", models];
     let last = match filters {
         [] => ["the components' own tests", "tidy"],
         _ => ["the components' own tests", "did any test match"],
@@ -58,6 +60,7 @@ fn steps(root: &Path, filters: &[String], progress: &mut Progress, tally: &mut T
     progress.step(|| tool::run(runner.build(root)))?;
     progress.step(|| run(runner.tests(root, filters), tally))?;
     progress.step(|| run(doctests(root, filters), tally))?;
+    progress.step(|| model::tests(root, filters).into_iter().try_for_each(|tests| run(tests, tally)))?;
     progress
         .step(|| own_tests(root, &guests, filters).into_iter().try_for_each(|tests| run(tests, tally)))?;
     match filters {
@@ -82,13 +85,13 @@ fn matched(filters: &[String], tally: &Tally) -> Result<(), TestError> {
 
 /// What runs the host's tests.
 #[derive(Clone, Copy)]
-enum Runner {
+pub(crate) enum Runner {
     Nextest,
     Cargo,
 }
 
 impl Runner {
-    fn of(root: &Path) -> Runner {
+    pub(crate) fn of(root: &Path) -> Runner {
         let mut nextest = tool("cargo", root);
         nextest.args(["nextest", "--version"]);
         match tool::succeeds(nextest) {

@@ -71,6 +71,7 @@ fn handle_messages<A: Actor>(
         let mut stopwatch = Stopwatch::default();
         // Whether it is time to look at the timers, although there are messages.
         let mut looks = false;
+        let mut ticked = false;
         loop {
             let at_hand = if looks && context.timers.any() { None } else { inbox.pop() };
             looks = false;
@@ -78,7 +79,8 @@ fn handle_messages<A: Actor>(
                 Some(message) => Work::Message(message, Some(context.self_ref().cell().handling())),
                 None => {
                     stopwatch.pause(context);
-                    let work = poll_fn(|task| poll_work(context, &mut inbox, task)).await;
+                    let work = poll_fn(|task| poll_work(context, &mut inbox, ticked, task)).await;
+                    ticked = matches!(work, Work::Message(_, None));
                     stopwatch.resume(inbox.has_one());
                     work
                 }
@@ -134,16 +136,29 @@ enum Work<'a, M> {
 }
 
 /// What there is to do when no message is at hand, or when it is time to look at the timers.
+///
+/// A timer that is always due takes turns with the rest: `ticked` says that it has just had one.
 fn poll_work<'a, M: Send + 'static>(
     context: &ActorContext<M>,
     inbox: &mut Inbox<M>,
+    ticked: bool,
     task: &mut Context<'_>,
 ) -> Poll<Work<'a, M>> {
-    if let Poll::Ready(message) = context.timers.poll_due(task) {
-        context.self_ref().cell().counters.count_tick();
-        return Poll::Ready(Work::Message(message, None));
+    let mut fetch = |task: &mut Context<'_>| {
+        let fetched = inbox.poll_fetch(context.incarnation(), task);
+        fetched.map(|urgent| urgent.map_or(Work::Fetched, Work::Urgent))
+    };
+    if ticked && let Poll::Ready(work) = fetch(task) {
+        return Poll::Ready(work);
     }
-    inbox.poll_fetch(context.incarnation(), task).map(|urgent| urgent.map_or(Work::Fetched, Work::Urgent))
+    match context.timers.poll_due(task) {
+        Poll::Ready(message) => {
+            context.self_ref().cell().counters.count_tick();
+            Poll::Ready(Work::Message(message, None))
+        }
+        Poll::Pending if ticked => Poll::Pending,
+        Poll::Pending => fetch(task),
+    }
 }
 
 /// Runs a handler, and catches its panic right here: each frame to unwind costs as much as a message.

@@ -18,12 +18,15 @@ pub(crate) struct Inbox<M> {
     batch: VecDeque<M>,
     /// Messages handed out, ever.
     taken: u64,
+    /// 1 if a message counts as handed out when it is, 0 if when it is fetched.
+    step: u64,
 }
 
 impl<M> Inbox<M> {
     pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
         let taken = cell.mailbox.taken.load(Ordering::Acquire);
-        Self { cell, batch: VecDeque::new(), taken }
+        let step = u64::from(!cell.mailbox.fetches_one());
+        Self { cell, batch: VecDeque::new(), taken, step }
     }
 
     pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
@@ -44,7 +47,7 @@ impl<M> Inbox<M> {
             return None;
         }
         let message = self.batch.pop_front()?;
-        self.taken += 1;
+        self.taken += self.step;
         mailbox.taken.store(self.taken, Ordering::Release);
         if mailbox.waiting.load(Ordering::Relaxed) && self.taken.is_multiple_of(mailbox.step()) {
             self.settle();
@@ -87,7 +90,13 @@ impl<M> Inbox<M> {
             inner.serve(wakers);
             mailbox.waiting.store(inner.has_waiting(), Ordering::Relaxed);
         }
-        if inner.fetch(&mut self.batch, mailbox.batch_limit()) {
+        let limit = if mailbox.fetches_one() { 1 } else { usize::MAX };
+        if inner.fetch(&mut self.batch, limit) {
+            if mailbox.fetches_one() {
+                self.taken += 1;
+                inner.note_taken(self.taken);
+                mailbox.taken.store(self.taken, Ordering::Release);
+            }
             return Poll::Ready(None);
         }
         if inner.has_drained() {
@@ -112,9 +121,20 @@ impl<M> Drop for Inbox<M> {
     fn drop(&mut self) {
         // The slot of a message that failed is free, whenever the next incarnation starts.
         self.settle();
-        if !self.batch.is_empty() {
-            lock(&self.cell.mailbox.inner).put_back(&mut self.batch);
+        if self.batch.is_empty() {
+            return;
         }
-        self.cell.lose_all(std::mem::take(&mut self.batch));
+        let mailbox = &self.cell.mailbox;
+        let mut inner = lock(&mailbox.inner);
+        if mailbox.fetches_one() {
+            self.taken -= 1;
+            inner.note_taken(self.taken);
+            mailbox.taken.store(self.taken, Ordering::Release);
+        }
+        let lost = inner.put_back(&mut self.batch);
+        drop(inner);
+        if let Some(cause) = lost {
+            self.cell.lose_all(std::mem::take(&mut self.batch), cause);
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::{Figures, StopRequest, Urgent, Wakers};
+use crate::DeadLetterCause;
 use crate::monitor::Heard;
 
 pub(super) struct Inner<M> {
@@ -318,15 +319,22 @@ impl<M> Inner<M> {
         !batch.is_empty()
     }
 
-    /// Takes back what was not handed out, or drops it if the mailbox has closed for good.
-    pub(super) fn put_back(&mut self, batch: &mut VecDeque<M>) {
-        self.fetched -= batch.len() as u64;
+    /// Takes back what was not handed out; or says why it is lost.
+    pub(super) fn put_back(&mut self, batch: &mut VecDeque<M>) -> Option<DeadLetterCause> {
+        let messages = batch.len();
+        self.fetched -= messages as u64;
         if self.flags.closed && !self.flags.draining {
-            self.rare().dropped += batch.len() as u64;
-            return;
+            self.rare().dropped += messages as u64;
+            return Some(DeadLetterCause::ActorEnded);
+        }
+        if self.free() < messages {
+            // It had no slot any more, and is the oldest.
+            self.rare().overflowed += messages as u64;
+            return Some(DeadLetterCause::Overflow);
         }
         batch.append(&mut self.queue);
         std::mem::swap(&mut self.queue, batch);
+        None
     }
 
     #[inline]

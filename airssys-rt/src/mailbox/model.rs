@@ -1,0 +1,358 @@
+//! The mailbox with its senders and its receiver in any order of events, as shuttle makes them.
+//!
+//! Whoever is not woken waits for ever, which shuttle reports as a deadlock.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Waker};
+
+use shuttle::future::block_on;
+use shuttle::thread::{JoinHandle, spawn};
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Inbox, Mailbox, StopRequest, Urgent};
+use crate::Overflow;
+use crate::cell::Cell;
+use crate::errors::{ReserveError, SendError, TrySendError};
+use crate::services::Services;
+
+const ITERATIONS: usize = 3000;
+
+/// What is never run: the mailbox needs nothing of it.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().build().unwrap());
+
+/// Sender and number.
+type Message = (u64, u64);
+
+fn check(scenario: fn()) {
+    shuttle::check_random(scenario, ITERATIONS);
+    shuttle::check_pct(scenario, ITERATIONS, 3);
+}
+
+fn cell(capacity: usize, overflow: Overflow) -> Arc<Cell<Message>> {
+    let services = Arc::new(Services::new(RUNTIME.handle().clone()));
+    Arc::new(Cell::new("model".into(), 1, Mailbox::new(capacity, overflow), services))
+}
+
+/// What a receiver gets next, as an incarnation would.
+async fn next(inbox: &mut Inbox<Message>) -> Result<Message, Urgent> {
+    loop {
+        if let Some(message) = inbox.pop() {
+            return Ok(message);
+        }
+        if let Some(urgent) = poll_fn(|task| inbox.poll_fetch(0, task)).await {
+            return Err(urgent);
+        }
+    }
+}
+
+/// Takes messages until there were so many.
+fn receive(cell: &Arc<Cell<Message>>, count: usize) -> Vec<Message> {
+    let mut inbox = Inbox::new(cell.clone());
+    let mut received = Vec::new();
+    while received.len() < count {
+        if let Ok(message) = block_on(next(&mut inbox)) {
+            received.push(message);
+        }
+    }
+    received
+}
+
+/// Takes messages until the receiver is told to stop.
+fn receive_all(cell: &Arc<Cell<Message>>) -> Vec<Message> {
+    let mut inbox = Inbox::new(cell.clone());
+    let mut received = Vec::new();
+    loop {
+        match block_on(next(&mut inbox)) {
+            Ok(message) => received.push(message),
+            Err(Urgent::Stop(_)) => return received,
+            Err(_) => {}
+        }
+    }
+}
+
+/// Sends so many messages; gives how many were taken.
+fn sender(cell: &Arc<Cell<Message>>, sender: u64, count: u64) -> JoinHandle<u64> {
+    let cell = cell.clone();
+    spawn(move || {
+        let sent = |number| match block_on(cell.send((sender, number))) {
+            Ok(()) => true,
+            Err(SendError::Closed(message) | SendError::Full(message)) => {
+                assert_eq!(message, (sender, number), "another message came back");
+                false
+            }
+        };
+        (0..count).filter(|number| sent(*number)).count() as u64
+    })
+}
+
+fn in_order(received: &[Message]) {
+    for sender in 0..4 {
+        let numbers: Vec<_> = received.iter().filter(|(from, _)| *from == sender).map(|(_, n)| n).collect();
+        assert!(numbers.is_sorted_by(|one, next| one < next), "{received:?}");
+    }
+}
+
+fn total(senders: Vec<JoinHandle<u64>>) -> u64 {
+    senders.into_iter().map(|sender| sender.join().unwrap()).sum()
+}
+
+#[test]
+fn every_message_comes_once_and_in_order() {
+    check(|| {
+        for capacity in [1, 3] {
+            let cell = cell(capacity, Overflow::Wait);
+            let senders = vec![sender(&cell, 0, 3), sender(&cell, 1, 3)];
+            let received = receive(&cell, 6);
+            in_order(&received);
+            assert_eq!(total(senders), 6);
+            let figures = cell.mailbox.figures();
+            assert_eq!((figures.accepted, figures.depth), (6, 0));
+            assert!(figures.high_water <= capacity);
+        }
+    });
+}
+
+#[test]
+fn the_capacity_holds_whoever_looks() {
+    check(|| {
+        let cell = cell(2, Overflow::Wait);
+        let senders = vec![sender(&cell, 0, 3), sender(&cell, 1, 3)];
+        let own = cell.clone();
+        let observer = spawn(move || {
+            for _ in 0..4 {
+                assert!(own.mailbox.figures().depth <= 2);
+            }
+        });
+        in_order(&receive(&cell, 6));
+        assert_eq!(total(senders), 6);
+        observer.join().unwrap();
+    });
+}
+
+#[test]
+fn whoever_waits_gets_a_turn_or_hears_of_the_end() {
+    check(|| {
+        let cell = cell(1, Overflow::Wait);
+        let senders = vec![sender(&cell, 0, 2), sender(&cell, 1, 2)];
+        let (own, waiting) = (cell.clone(), cell.clone());
+        let room = spawn(move || block_on(waiting.mailbox.room()));
+        let closer = spawn(move || own.mailbox.close().len() as u64);
+        let received = {
+            let mut inbox = Inbox::new(cell.clone());
+            let mut received = Vec::new();
+            // Not more than one: the rest is for the close.
+            let first = block_on(poll_fn(|task| match pin!(next(&mut inbox)).poll(task) {
+                Poll::Ready(first) => Poll::Ready(first.ok()),
+                Poll::Pending => Poll::Ready(None),
+            }));
+            received.extend(first);
+            received
+        };
+        closer.join().unwrap();
+        room.join().unwrap();
+        let accepted = total(senders);
+        let figures = cell.mailbox.figures();
+        assert_eq!(figures.accepted, accepted);
+        assert_eq!(figures.dropped + received.len() as u64 + figures.depth as u64, accepted);
+        assert!(cell.mailbox.is_closed());
+    });
+}
+
+#[test]
+fn who_gives_up_keeps_nobody_from_its_turn() {
+    check(|| {
+        let cell = cell(1, Overflow::Wait);
+        let gives_up = |number| {
+            let cell = cell.clone();
+            spawn(move || {
+                let mut sent = 0;
+                let mut send = Box::pin(cell.send((2, number)));
+                if send.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    sent = 1;
+                }
+                sent
+            })
+        };
+        let mut senders = vec![sender(&cell, 0, 2), gives_up(0), sender(&cell, 1, 2), gives_up(1)];
+        let own = cell.clone();
+        let receiver = spawn(move || receive_all(&own));
+        let given_up = senders.remove(3).join().unwrap() + senders.remove(1).join().unwrap();
+        assert_eq!(total(senders), 4);
+        cell.mailbox.drain();
+        let received = receiver.join().unwrap();
+        assert_eq!(received.len() as u64, 4 + given_up);
+    });
+}
+
+#[test]
+fn permits_and_rooms_are_used_given_back_and_passed_on() {
+    check(|| {
+        let cell = cell(1, Overflow::Wait);
+        let holder = |used: bool| {
+            let cell = cell.clone();
+            spawn(move || {
+                let taken = cell.mailbox.try_reserve().is_ok();
+                match (taken, used) {
+                    (true, true) => u64::from(cell.mailbox.fill((2, 0)).is_ok()),
+                    (true, false) => {
+                        cell.mailbox.release();
+                        0
+                    }
+                    (false, _) => 0,
+                }
+            })
+        };
+        let tries = {
+            let cell = cell.clone();
+            spawn(move || {
+                loop {
+                    match cell.mailbox.try_send((3, 0)) {
+                        Ok(_) => return 1,
+                        Err(TrySendError::Closed(_)) => return 0,
+                        Err(TrySendError::Full(_)) => block_on(cell.mailbox.room()),
+                    }
+                }
+            })
+        };
+        let senders = vec![holder(true), sender(&cell, 0, 1), holder(false), sender(&cell, 1, 1), tries];
+        let own = cell.clone();
+        let receiver = spawn(move || receive_all(&own));
+        let accepted = total(senders);
+        cell.mailbox.drain();
+        assert_eq!(receiver.join().unwrap().len() as u64, accepted);
+        assert!(accepted >= 3);
+    });
+}
+
+#[test]
+fn what_was_taken_before_a_drain_is_handled_before_the_end() {
+    check(|| {
+        let cell = cell(2, Overflow::Wait);
+        let senders = vec![sender(&cell, 0, 3), sender(&cell, 1, 3)];
+        let own = cell.clone();
+        let receiver = spawn(move || receive_all(&own));
+        let permit = cell.mailbox.try_reserve().is_ok();
+        cell.mailbox.drain();
+        let mut accepted = 0;
+        if permit {
+            assert!(cell.mailbox.fill((2, 0)).is_err(), "it has closed");
+        }
+        accepted += total(senders);
+        let received = receiver.join().unwrap();
+        in_order(&received);
+        assert_eq!(received.len() as u64, accepted);
+        assert!(cell.mailbox.terminated());
+        assert!(matches!(cell.mailbox.try_reserve(), Err(ReserveError::Closed)));
+    });
+}
+
+#[test]
+fn what_an_incarnation_leaves_is_there_for_the_next() {
+    check(|| {
+        for overflow in [Overflow::Wait, Overflow::Reject] {
+            let cell = cell(3, overflow);
+            let senders = vec![sender(&cell, 0, 3), sender(&cell, 1, 3)];
+            let own = cell.clone();
+            let receiver = spawn(move || {
+                let mut received = receive(&own, 1);
+                received.extend(receive_all(&own));
+                received
+            });
+            // One at least gets in: that is what the first incarnation waits for.
+            let accepted = total(senders);
+            cell.mailbox.drain();
+            let received = receiver.join().unwrap();
+            in_order(&received);
+            assert_eq!(received.len() as u64, accepted);
+        }
+    });
+}
+
+#[test]
+fn signals_and_stops_are_never_missed() {
+    check(|| {
+        let cell = cell(1, Overflow::Wait);
+        let flood = sender(&cell, 0, 2);
+        let own = cell.clone();
+        let receiver = spawn(move || {
+            let mut inbox = Inbox::new(own.clone());
+            let (mut received, mut signals) = (0, 0);
+            let mut told = false;
+            loop {
+                match block_on(next(&mut inbox)) {
+                    Ok(_) => {
+                        assert!(!told, "the stop was there first");
+                        received += 1;
+                    }
+                    Err(Urgent::Signal) => signals += 1,
+                    Err(Urgent::Stop(request)) => {
+                        assert_eq!(request, StopRequest::Shutdown);
+                        told = true;
+                    }
+                    Err(_) => panic!("nobody is watched"),
+                }
+                if told {
+                    return (received, signals);
+                }
+            }
+        });
+        cell.mailbox.signal();
+        assert_eq!(flood.join().unwrap(), 2);
+        cell.mailbox.signal();
+        cell.mailbox.request_stop(StopRequest::Shutdown);
+        let (received, signals) = receiver.join().unwrap();
+        let figures = cell.mailbox.figures();
+        assert_eq!((received + figures.depth as u64, figures.accepted), (2, 2));
+        assert!(signals <= 2);
+    });
+}
+
+#[test]
+fn who_drops_messages_refuses_none() {
+    check(|| {
+        for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
+            let cell = cell(1, overflow);
+            let senders = vec![sender(&cell, 0, 3), sender(&cell, 1, 3)];
+            let own = cell.clone();
+            let receiver = spawn(move || receive_all(&own));
+            assert_eq!(total(senders), 6, "{overflow:?} refused a message");
+            cell.mailbox.drain();
+            let received = receiver.join().unwrap();
+            in_order(&received);
+            let figures = cell.mailbox.figures();
+            assert_eq!((figures.accepted, figures.rejected), (6, 0));
+            assert_eq!(received.len() as u64 + figures.overflowed, 6);
+            assert!(figures.high_water <= 1);
+        }
+    });
+}
+
+/// An incarnation that ends with a message in its hands that it has not looked at.
+#[test]
+fn a_receiver_that_ends_loses_nothing() {
+    check(|| {
+        for overflow in [Overflow::DropOldest, Overflow::DropNewest, Overflow::Wait] {
+            let cell = cell(2, overflow);
+            let senders = vec![sender(&cell, 0, 2), sender(&cell, 1, 2)];
+            let own = cell.clone();
+            let receiver = spawn(move || {
+                {
+                    let mut inbox = Inbox::new(own.clone());
+                    let mut context = Context::from_waker(Waker::noop());
+                    let _ = inbox.poll_fetch(0, &mut context);
+                }
+                receive_all(&own)
+            });
+            let accepted = total(senders);
+            cell.mailbox.drain();
+            let received = receiver.join().unwrap();
+            in_order(&received);
+            let figures = cell.mailbox.figures();
+            assert_eq!(accepted, 4);
+            assert_eq!(received.len() as u64 + figures.overflowed, 4, "{overflow:?} {figures:?}");
+            assert_eq!(figures.depth, 0);
+        }
+    });
+}

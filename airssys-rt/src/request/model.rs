@@ -1,0 +1,142 @@
+//! The slot for a reply, with who asks, who answers and the clock in any order of events.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use shuttle::future::block_on;
+use shuttle::thread::spawn;
+
+use super::{Reply, ReplyTo, Unanswered, slot};
+
+const ITERATIONS: usize = 3000;
+
+fn check(scenario: fn()) {
+    shuttle::check_random(scenario, ITERATIONS);
+    shuttle::check_pct(scenario, ITERATIONS, 3);
+}
+
+/// A reply that counts how often it is dropped.
+struct Answer(Arc<AtomicU32>);
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Answers {
+    Replies,
+    Drops,
+    Never,
+}
+
+async fn ends<R>() -> (ReplyTo<R>, Reply<R>) {
+    poll_fn(|task| Poll::Ready(slot(task.waker()))).await
+}
+
+/// Asks; whoever answers does so in a thread, and so does the clock.
+fn ask(answers: Answers, expires: bool) {
+    let drops = Arc::<AtomicU32>::default();
+    let (got, handed_back) = block_on(async {
+        let (reply_to, reply) = ends::<Answer>().await;
+        let clock = expires.then(|| {
+            let slot = reply.expires();
+            spawn(move || slot.expire())
+        });
+        let answer = Answer(drops.clone());
+        let answering = spawn(move || match answers {
+            Answers::Replies => (reply_to.send(answer).is_err(), None),
+            Answers::Drops => {
+                drop((reply_to, answer));
+                (false, None)
+            }
+            Answers::Never => (false, Some((reply_to, answer))),
+        });
+        let got = reply.await;
+        let (handed_back, kept) = answering.join().unwrap();
+        if let Some((reply_to, answer)) = kept {
+            assert!(reply_to.is_closed());
+            assert!(reply_to.send(answer).is_err(), "nobody waits for it");
+        }
+        clock.map(|clock| clock.join().unwrap());
+        (got, handed_back)
+    });
+    match (answers, got) {
+        (Answers::Replies, Ok(answer)) => {
+            assert!(!handed_back, "it was delivered and handed back");
+            assert_eq!(drops.load(Ordering::Relaxed), 0);
+            drop(answer);
+        }
+        (Answers::Replies, Err(Unanswered::TimedOut)) => assert!(expires && handed_back),
+        (Answers::Drops, Err(Unanswered::Dropped)) => {}
+        (Answers::Drops | Answers::Never, Err(Unanswered::TimedOut)) => assert!(expires),
+        _ => panic!("a reply out of nowhere, or none"),
+    }
+    assert_eq!(drops.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_reply_comes_or_is_handed_back() {
+    check(|| {
+        ask(Answers::Replies, false);
+        ask(Answers::Replies, true);
+    });
+}
+
+#[test]
+fn a_request_that_is_dropped_is_known() {
+    check(|| {
+        ask(Answers::Drops, false);
+        ask(Answers::Drops, true);
+    });
+}
+
+#[test]
+fn time_is_up_for_who_is_not_answered() {
+    check(|| ask(Answers::Never, true));
+}
+
+/// Who asks gives up: after its first look, or without one.
+#[test]
+fn a_reply_that_nobody_waits_for_is_dropped_once() {
+    check(|| {
+        for looks in 0..3 {
+            let drops = Arc::<AtomicU32>::default();
+            let (reply_to, mut reply) = slot::<Answer>(Waker::noop());
+            let expires = reply.expires();
+            let clock = spawn(move || expires.expire());
+            let answer = Answer(drops.clone());
+            let answering = spawn(move || reply_to.send(answer).is_err());
+            let mut got = None;
+            for _ in 0..looks {
+                let mut context = Context::from_waker(Waker::noop());
+                if got.is_none()
+                    && let Poll::Ready(outcome) = std::pin::Pin::new(&mut reply).poll(&mut context)
+                {
+                    got = Some(outcome);
+                }
+            }
+            drop(reply);
+            let handed_back = answering.join().unwrap();
+            clock.join().unwrap();
+            assert!(!(handed_back && matches!(got, Some(Ok(_)))));
+            drop(got);
+            assert_eq!(drops.load(Ordering::Relaxed), 1);
+        }
+    });
+}
+
+/// A request that is polled by another task than the one that made it: the last that looked is woken.
+#[test]
+fn a_request_that_moves_is_woken_where_it_is() {
+    check(|| {
+        let (reply_to, mut reply) = slot::<u32>(Waker::noop());
+        reply.moved();
+        let answering = spawn(move || reply_to.send(7).is_ok());
+        assert!(matches!(block_on(reply), Ok(7)));
+        assert!(answering.join().unwrap());
+    });
+}
