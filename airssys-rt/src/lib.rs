@@ -72,6 +72,7 @@
 //! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
 //! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
 //! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
+//! | talk to all of a kind | [`Groups`] |
 //! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
 #![forbid(unsafe_code)]
 
@@ -83,6 +84,7 @@ mod child_spec;
 mod errors;
 mod events;
 mod exit;
+mod groups;
 mod mailbox;
 mod monitor;
 mod recipient;
@@ -103,6 +105,7 @@ pub use child_spec::ChildSpec;
 pub use errors::{RequestError, ReserveError, SendError, TrySendError};
 pub use events::{DeadLetterCause, Event, EventStream, Identity, MissedEvents};
 pub use exit::ExitReason;
+pub use groups::{Groups, JoinError};
 pub use mailbox::Overflow;
 pub use monitor::Down;
 pub use recipient::Recipient;
