@@ -72,6 +72,7 @@
 //! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
 //! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
 //! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
+//! | share work among many | [`Router`] |
 //! | talk to all of a kind | [`Groups`] |
 //! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
 #![forbid(unsafe_code)]
@@ -90,6 +91,7 @@ mod monitor;
 mod recipient;
 mod registry;
 mod request;
+mod router;
 mod services;
 mod supervisor;
 mod sync;
@@ -110,6 +112,7 @@ pub use mailbox::Overflow;
 pub use monitor::Down;
 pub use recipient::Recipient;
 pub use request::ReplyTo;
+pub use router::{Broadcast, Router, RouterError, RouterSpec, Routing};
 pub use supervisor::{
     AutoShutdown, ChildKind, ChildSummary, Decision, Ended, RestartPolicy, RestartStrategy, RestartWindow,
     Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,
