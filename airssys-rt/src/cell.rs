@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::{Down, Hears, Watchers};
 use crate::services::Services;
 use crate::supervisor::{Key, Order, SupervisorNode};
-use crate::{DeadLetterCause, Event, ExitReason, Identity, Overflow};
+use crate::{DeadLetterCause, Event, ExitReason, Identity, Overflow, SupervisorSnapshot};
 
 /// Where an actor is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -82,10 +82,17 @@ pub(crate) struct Cell<M> {
     started: AtomicBool,
     /// Whether it has ever been in a group.
     grouped: AtomicBool,
+    audience: OnceLock<Box<Audience>>,
+    /// How it ended for good; nothing stands for the most common end, a shutdown.
+    exit: OnceLock<Option<Box<ExitReason>>>,
+    home: OnceLock<Home>,
+}
+
+/// Those who want to know of an actor's end.
+#[derive(Default)]
+pub(crate) struct Audience {
     watchers: Watchers,
     ended: Notify,
-    exit: OnceLock<Box<ExitReason>>,
-    home: OnceLock<Home>,
 }
 
 /// What only the running incarnation writes, but for `failed`.
@@ -129,8 +136,7 @@ impl<M> Cell<M> {
             state: AtomicU8::new(ActorState::Starting as u8),
             started: AtomicBool::new(false),
             grouped: AtomicBool::new(false),
-            watchers: Watchers::default(),
-            ended: Notify::new(),
+            audience: OnceLock::new(),
             exit: OnceLock::new(),
             home: OnceLock::new(),
         }
@@ -151,7 +157,7 @@ impl<M> Cell<M> {
     /// Counts a message as failed, unless it is declared handled before this is dropped: so a
     /// handler that is aborted counts too.
     pub(crate) fn handling(&self) -> Handling<'_, M> {
-        Handling { cell: self, done: false }
+        Handling { cell: self }
     }
 
     pub(crate) fn stats(&self) -> ActorStats {
@@ -290,20 +296,32 @@ impl<M> Cell<M> {
     }
 
     pub(crate) fn watchers(&self) -> &Watchers {
-        &self.watchers
+        &self.audience().watchers
+    }
+
+    fn reason(&self) -> Option<ExitReason> {
+        let reason = self.exit.get()?.as_deref();
+        Some(reason.cloned().unwrap_or(ExitReason::Shutdown))
+    }
+
+    fn audience(&self) -> &Audience {
+        let audience = self.audience.get_or_init(Box::default);
+        // Either this actor's end is seen by whoever looks for it next, or they are seen by `announce`.
+        fence(Ordering::SeqCst);
+        audience
     }
 
     /// How the actor ended, if it has ended for good.
     pub(crate) fn already_down(&self) -> Option<Down> {
-        let reason = (**self.exit.get()?).clone();
+        let reason = self.reason()?;
         Some(Down { actor: self.identity(), reason, restarting: false })
     }
 
     pub(crate) async fn exit(&self) -> ExitReason {
         loop {
-            let ended = self.ended.notified();
-            if let Some(reason) = self.exit.get() {
-                return (**reason).clone();
+            let ended = self.audience().ended.notified();
+            if let Some(reason) = self.reason() {
+                return reason;
             }
             ended.await;
         }
@@ -321,23 +339,20 @@ impl ActorState {
 
 pub(crate) struct Handling<'a, M> {
     cell: &'a Cell<M>,
-    done: bool,
 }
 
 impl<M> Handling<'_, M> {
-    pub(crate) fn done(mut self) {
-        self.done = true;
+    pub(crate) fn done(self) {
         let handled = &self.cell.counters.handled;
         handled.store(handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        std::mem::forget(self);
     }
 }
 
 impl<M> Drop for Handling<'_, M> {
     fn drop(&mut self) {
-        if !self.done {
-            self.cell.counters.failed.fetch_add(1, Ordering::Relaxed);
-            self.cell.tell_lost(1, DeadLetterCause::HandlerFailed);
-        }
+        self.cell.counters.failed.fetch_add(1, Ordering::Relaxed);
+        self.cell.tell_lost(1, DeadLetterCause::HandlerFailed);
     }
 }
 
@@ -350,6 +365,10 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn stats(&self) -> Option<ActorStats>;
     fn is_supervisor(&self) -> bool {
         false
+    }
+    /// None for an actor.
+    fn snapshot(&self) -> Option<SupervisorSnapshot> {
+        None
     }
     /// Adds the actors without a name in its part of the tree.
     fn unnamed(&self, _: &mut Vec<Arc<dyn AnyCell>>) {}
@@ -470,13 +489,23 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
 
     fn announce(&self, reason: ExitReason) {
         // The first reason counts.
-        if self.exit.set(Box::new(reason.clone())).is_err() {
+        let kept = match &reason {
+            ExitReason::Shutdown => None,
+            other => Some(Box::new(other.clone())),
+        };
+        if self.exit.set(kept).is_err() {
             return;
         }
-        self.ended.notify_waiters();
+        fence(Ordering::SeqCst);
+        let audience = self.audience.get();
+        if let Some(audience) = audience {
+            audience.ended.notify_waiters();
+        }
         let (actor, restarting) = (self.identity(), false);
         self.services.events.tell(|| Event::Stopped { actor: actor.clone(), reason: reason.clone() });
-        self.watchers.tell(&Down { actor, reason, restarting });
+        if let Some(audience) = audience {
+            audience.watchers.tell(&Down { actor, reason, restarting });
+        }
     }
 
     fn restarting(&self, reason: &ExitReason, after: Duration) {
@@ -487,7 +516,9 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
             reason: reason.clone(),
             after,
         });
-        self.watchers.tell(&Down { actor, reason: reason.clone(), restarting });
+        if let Some(audience) = self.audience.get() {
+            audience.watchers.tell(&Down { actor, reason: reason.clone(), restarting });
+        }
     }
 }
 

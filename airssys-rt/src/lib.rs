@@ -74,6 +74,7 @@
 //! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
 //! | share work among many | [`Router`] |
 //! | talk to all of a kind | [`Groups`] |
+//! | look at all of it | [`ActorSystem::snapshot`] |
 //! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
 #![forbid(unsafe_code)]
 
@@ -93,6 +94,7 @@ mod registry;
 mod request;
 mod router;
 mod services;
+mod snapshot;
 mod supervisor;
 mod sync;
 mod system;
@@ -113,6 +115,7 @@ pub use monitor::Down;
 pub use recipient::Recipient;
 pub use request::ReplyTo;
 pub use router::{Broadcast, Router, RouterError, RouterSpec, Routing};
+pub use snapshot::{ActorSnapshot, ChildSnapshot, SupervisorSnapshot, SystemSnapshot};
 pub use supervisor::{
     AutoShutdown, ChildKind, ChildSummary, Decision, Ended, RestartPolicy, RestartStrategy, RestartWindow,
     Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,

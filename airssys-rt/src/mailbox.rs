@@ -96,6 +96,7 @@ type Wakers = Vec<Waker>;
 /// next. The receiver is an [`Inbox`], which takes all messages at once and hands them out one by
 /// one: a message that has not been handed out still takes its slot.
 pub(crate) struct Mailbox<M> {
+    capacity: usize,
     overflow: Overflow,
     /// The control lane has something.
     urgent: AtomicBool,
@@ -109,6 +110,7 @@ pub(crate) struct Mailbox<M> {
 impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
         Self {
+            capacity,
             overflow,
             urgent: AtomicBool::new(false),
             waiting: AtomicBool::new(false),
@@ -122,13 +124,28 @@ impl<M> Mailbox<M> {
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        lock(&self.inner).capacity()
+        self.capacity
     }
 
     pub(crate) fn figures(&self) -> Figures {
         let mut inner = lock(&self.inner);
         inner.note_taken(self.taken.load(Ordering::Acquire));
         inner.figures()
+    }
+
+    /// How many slots become free before those who wait are looked after: a wake-up costs more than
+    /// many messages.
+    fn step(&self) -> u64 {
+        (self.capacity / 2).max(1) as u64
+    }
+
+    /// The most messages that the receiver takes at once.
+    fn batch_limit(&self) -> usize {
+        match self.overflow {
+            // The oldest message has to be where it can make way.
+            Overflow::DropOldest => 1,
+            _ => usize::MAX,
+        }
     }
 
     /// Changes who waits for room, and wakes those whose turn it is once the lock is released.

@@ -19,7 +19,7 @@ use crate::supervisor::{Limit, Order, Outlook, Root, SupervisorNode};
 use crate::sync::lock;
 use crate::{
     ActorRef, ChildSpec, EventStream, Groups, SupervisorConfig, SupervisorFailure, SupervisorRef,
-    SupervisorSpec,
+    SupervisorSpec, SystemSnapshot,
 };
 
 /// A tree of supervised actors.
@@ -223,6 +223,11 @@ impl ActorSystem {
     /// What happens in this system from now on.
     pub fn events(&self) -> EventStream {
         self.registry().services().events.stream()
+    }
+
+    /// The whole tree as it is now, with states and figures.
+    pub fn snapshot(&self) -> SystemSnapshot {
+        SystemSnapshot { name: self.name().to_owned(), root: self.shared.root.node().snapshot() }
     }
 
     /// Waits until the system has failed: a child of the root would have been restarted more often

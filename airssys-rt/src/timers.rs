@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,10 +18,12 @@ pub struct TimerId {
 }
 
 /// The timers that are running.
-pub(crate) struct Timers<M> {
+pub(crate) struct Timers<M>(OnceLock<Box<Shared<M>>>);
+
+struct Shared<M> {
     /// Whether there are any.
     any: AtomicBool,
-    running: Mutex<Option<Box<Running<M>>>>,
+    running: Mutex<Running<M>>,
 }
 
 struct Running<M> {
@@ -39,7 +41,7 @@ enum Timer<M> {
 
 impl<M> Default for Timers<M> {
     fn default() -> Self {
-        Self { any: AtomicBool::new(false), running: Mutex::new(None) }
+        Self(OnceLock::new())
     }
 }
 
@@ -56,37 +58,49 @@ impl<M> Timers<M> {
 
     fn add(&self, after: Duration, timer: Timer<M>) -> TimerId {
         let time = later(Instant::now(), after);
-        let mut running = lock(&self.running);
-        let running = running.get_or_insert_with(|| {
+        let shared = self.0.get_or_init(|| {
             let (by_time, times) = (BTreeMap::new(), BTreeMap::new());
-            Box::new(Running { last: 0, by_time, times, sleep: Box::pin(sleep_until(time)) })
+            let running = Running { last: 0, by_time, times, sleep: Box::pin(sleep_until(time)) };
+            Box::new(Shared { any: AtomicBool::new(false), running: Mutex::new(running) })
         });
+        let mut running = lock(&shared.running);
         running.last += 1;
         let number = running.last;
         running.by_time.insert((time, number), timer);
         running.times.insert(number, time);
-        self.any.store(true, Ordering::Relaxed);
+        shared.any.store(true, Ordering::Relaxed);
         TimerId { number }
     }
 
     /// Whether the timer was running.
     pub(crate) fn cancel(&self, timer: TimerId) -> bool {
-        let mut running = lock(&self.running);
-        let Some(running) = running.as_mut() else { return false };
+        let Some(shared) = self.0.get() else { return false };
+        let mut running = lock(&shared.running);
         let Some(time) = running.times.remove(&timer.number) else { return false };
         let cancelled = running.by_time.remove(&(time, timer.number));
-        self.any.store(!running.by_time.is_empty(), Ordering::Relaxed);
+        shared.any.store(!running.by_time.is_empty(), Ordering::Relaxed);
         cancelled.is_some()
+    }
+
+    /// Whether any timer is running.
+    pub(crate) fn any(&self) -> bool {
+        self.0.get().is_some_and(|shared| shared.any.load(Ordering::Relaxed))
     }
 
     /// The message of a timer whose time has come; else registers the task for the next.
     #[inline]
     pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<M> {
-        if !self.any.load(Ordering::Relaxed) {
-            return Poll::Pending;
+        match self.0.get() {
+            Some(shared) if shared.any.load(Ordering::Relaxed) => shared.poll_due(context),
+            _ => Poll::Pending,
         }
+    }
+}
+
+impl<M> Shared<M> {
+    fn poll_due(&self, context: &mut Context<'_>) -> Poll<M> {
         let mut running = lock(&self.running);
-        let Some(running) = running.as_mut() else { return Poll::Pending };
+        let running = &mut *running;
         let Some((&(time, number), _)) = running.by_time.first_key_value() else { return Poll::Pending };
         if running.sleep.deadline() != time {
             running.sleep.as_mut().reset(time);

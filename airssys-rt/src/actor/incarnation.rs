@@ -14,122 +14,135 @@ use tokio::sync::oneshot;
 use super::stopwatch::Stopwatch;
 use super::{Actor, ActorContext, BoxError};
 use crate::ExitReason;
-use crate::cell::{ActorState, AnyCell};
+use crate::cell::{ActorState, AnyCell, Handling};
 use crate::mailbox::{Inbox, Urgent};
 
-/// How many messages and signals an actor handles before its neighbours get a turn.
-const BUDGET: u32 = 64;
+// The futures here are made by functions, rather than being `async fn`: what is captured by a block
+// takes its place once, what is passed to an `async fn` twice, and an idle actor is mostly this.
 
-pub(super) async fn live<A: Actor>(
+/// Runs an actor that has been made, from `pre_start` to `post_stop`.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` would take twice the memory")]
+pub(super) fn live<A: Actor>(
     actor: &mut A,
     context: &ActorContext<A::Message>,
-    inbox: &mut Inbox<A::Message>,
-    started: Option<oneshot::Sender<()>>,
-) -> ExitReason {
-    let child = context.child();
-    if let Err(reason) = hook(async { actor.pre_start(child).await }).await {
-        return reason;
-    }
-    let mut reason = match hook(async { actor.post_start(child).await }).await {
-        Ok(()) => {
-            inbox.cell().enter(ActorState::Running);
-            // Whoever waits for the start may have given up.
-            started.map(|started| started.send(()));
-            let reason = guarded(handle_messages(actor, context, inbox)).await.unwrap_or_else(|panic| panic);
-            // The slot of a message that failed is free, whenever the next incarnation starts.
-            inbox.settle();
-            reason
+    started: &mut Option<oneshot::Sender<()>>,
+) -> impl Future<Output = ExitReason> + Send {
+    async move {
+        let cell = context.self_ref().cell();
+        if let Err(reason) = hook(async { actor.pre_start(context.child()).await }).await {
+            started.take();
+            return reason;
         }
-        Err(reason) => reason,
-    };
-    inbox.cell().enter(ActorState::Stopping);
-    if let Err(failure) = hook(async { actor.pre_stop(child).await }).await {
+        if let Err(reason) = hook(async { actor.post_start(context.child()).await }).await {
+            started.take();
+            return end(actor, context, reason).await;
+        }
+        cell.enter(ActorState::Running);
+        // Whoever waits for the start may have given up.
+        started.take().map(|started| started.send(()));
+        let reason = guarded(handle_messages(actor, context)).await.unwrap_or_else(|panic| panic);
+        end(actor, context, reason).await
+    }
+}
+
+/// Runs the last hooks; gives the failure that came first.
+async fn end<A: Actor>(
+    actor: &mut A,
+    context: &ActorContext<A::Message>,
+    mut reason: ExitReason,
+) -> ExitReason {
+    context.self_ref().cell().enter(ActorState::Stopping);
+    if let Err(failure) = hook(async { actor.pre_stop(context.child()).await }).await {
         reason = first_failure(reason, failure, context);
     }
-    if let Err(failure) = hook(async { actor.post_stop(child).await }).await {
+    if let Err(failure) = hook(async { actor.post_stop(context.child()).await }).await {
         reason = first_failure(reason, failure, context);
     }
     reason
 }
 
-async fn handle_messages<A: Actor>(
+#[expect(clippy::manual_async_fn, reason = "an `async fn` would take twice the memory")]
+fn handle_messages<A: Actor>(
     actor: &mut A,
     context: &ActorContext<A::Message>,
-    inbox: &mut Inbox<A::Message>,
-) -> ExitReason {
-    let cell = inbox.cell().clone();
-    let mut stopwatch = Stopwatch::default();
-    let mut budget = BUDGET;
-    loop {
-        let result = if let Some(message) = inbox.pop() {
-            let handling = cell.handling();
-            let result = timed(pin!(actor.handle_message(message, context)), inbox, &mut stopwatch).await;
-            if result.is_ok() {
-                handling.done();
-            }
-            result
-        } else {
-            stopwatch.pause(&cell.counters);
-            let work = poll_fn(|task| poll_work(context, inbox, task)).await;
-            stopwatch.resume(inbox.has_one());
+) -> impl Future<Output = ExitReason> + Send {
+    async move {
+        let mut inbox = Inbox::new(context.self_ref().cell().clone());
+        let mut stopwatch = Stopwatch::default();
+        // Whether it is time to look at the timers, although there are messages.
+        let mut looks = false;
+        loop {
+            let at_hand = if looks && context.timers.any() { None } else { inbox.pop() };
+            looks = false;
+            let work = match at_hand {
+                Some(message) => Work::Message(message, Some(context.self_ref().cell().handling())),
+                None => {
+                    stopwatch.pause(context);
+                    let work = poll_fn(|task| poll_work(context, &mut inbox, task)).await;
+                    stopwatch.resume(inbox.has_one());
+                    work
+                }
+            };
             match work {
-                Work::Messages => continue,
-                Work::Tick(message) => {
-                    cell.counters.count_tick();
-                    timed(pin!(actor.handle_message(message, context)), inbox, &mut stopwatch).await
+                Work::Message(message, handling) => {
+                    let handler = pin!(actor.handle_message(message, context));
+                    if let Err(error) = timed(handler, &mut inbox, &mut stopwatch).await {
+                        return ExitReason::Error(Arc::new(error));
+                    }
+                    handling.into_iter().for_each(Handling::done);
                 }
-                Work::Urgent(Urgent::Signal) => actor.on_signal(context).await,
-                Work::Urgent(Urgent::Down(down)) => actor.on_down(*down, context).await,
-                Work::Urgent(Urgent::Linked(down)) => return ExitReason::Linked(down),
-                Work::Urgent(Urgent::Stop(request)) => return request.reason(),
+                Work::Fetched => continue,
+                Work::Urgent(urgent) => {
+                    if let Some(reason) = obey(actor, context, urgent).await {
+                        return reason;
+                    }
+                }
             }
-        };
-        if let Err(error) = result {
-            return ExitReason::Error(Arc::new(error));
-        }
-        budget -= 1;
-        if budget == 0 {
-            budget = BUDGET;
-            stopwatch.pause(&cell.counters);
-            tokio::task::yield_now().await;
-            stopwatch.resume(false);
-            if let Some(message) = poll_fn(|task| due_now(context, task)).await {
-                cell.counters.count_tick();
-                let result = timed(pin!(actor.handle_message(message, context)), inbox, &mut stopwatch).await;
-                if let Err(error) = result {
-                    return ExitReason::Error(Arc::new(error));
-                }
+            if stopwatch.is_their_turn() {
+                stopwatch.pause(context);
+                tokio::task::yield_now().await;
+                stopwatch.resume(false);
+                looks = true;
             }
         }
     }
 }
 
-/// What there is to do when no message is at hand.
-enum Work<M> {
-    /// There are some now.
-    Messages,
-    /// The message of a timer.
-    Tick(M),
+/// Does what overtakes the messages; gives the reason if that is the end.
+async fn obey<A: Actor>(
+    actor: &mut A,
+    context: &ActorContext<A::Message>,
+    urgent: Urgent,
+) -> Option<ExitReason> {
+    let done = match urgent {
+        Urgent::Signal => actor.on_signal(context).await,
+        Urgent::Down(down) => actor.on_down(*down, context).await,
+        Urgent::Linked(down) => return Some(ExitReason::Linked(down)),
+        Urgent::Stop(request) => return Some(request.reason()),
+    };
+    done.err().map(|error| ExitReason::Error(Arc::new(error)))
+}
+
+/// What an actor does next.
+enum Work<'a, M> {
+    /// Handles a message; one of its own timers does not count as handled.
+    Message(M, Option<Handling<'a, M>>),
+    /// Nothing: there are messages at hand now.
+    Fetched,
     Urgent(Urgent),
 }
 
-fn poll_work<M: Send + 'static>(
+/// What there is to do when no message is at hand, or when it is time to look at the timers.
+fn poll_work<'a, M: Send + 'static>(
     context: &ActorContext<M>,
     inbox: &mut Inbox<M>,
     task: &mut Context<'_>,
-) -> Poll<Work<M>> {
+) -> Poll<Work<'a, M>> {
     if let Poll::Ready(message) = context.timers.poll_due(task) {
-        return Poll::Ready(Work::Tick(message));
+        context.self_ref().cell().counters.count_tick();
+        return Poll::Ready(Work::Message(message, None));
     }
-    inbox.poll_fetch(task).map(|urgent| urgent.map_or(Work::Messages, Work::Urgent))
-}
-
-/// The message of a timer that is due.
-fn due_now<M: Send + 'static>(context: &ActorContext<M>, task: &mut Context<'_>) -> Poll<Option<M>> {
-    Poll::Ready(match context.timers.poll_due(task) {
-        Poll::Ready(message) => Some(message),
-        Poll::Pending => None,
-    })
+    inbox.poll_fetch(context.incarnation(), task).map(|urgent| urgent.map_or(Work::Fetched, Work::Urgent))
 }
 
 /// Runs a handler. When it waits, those who wait for room need not wait for it.
@@ -153,13 +166,18 @@ fn timed<T, M>(
 /// Runs user code; a panic is a reason to end.
 ///
 /// What it leaves half-changed is the actor, which only sees its last hooks after that.
-async fn guarded<T>(code: impl Future<Output = T>) -> Result<T, ExitReason> {
-    AssertUnwindSafe(code).catch_unwind().await.map_err(panicked)
+fn guarded<T>(code: impl Future<Output = T> + Send) -> impl Future<Output = Result<T, ExitReason>> + Send {
+    AssertUnwindSafe(code).catch_unwind().map(|result| result.map_err(panicked))
 }
 
-async fn hook(code: impl Future<Output = Result<(), BoxError>>) -> Result<(), ExitReason> {
-    let result: Result<(), BoxError> = guarded(code).await?;
-    result.map_err(|error| ExitReason::Error(Arc::<dyn Error + Send + Sync>::from(error)))
+fn hook(
+    code: impl Future<Output = Result<(), BoxError>> + Send,
+) -> impl Future<Output = Result<(), ExitReason>> + Send {
+    guarded(code).map(|result| match result {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(ExitReason::Error(Arc::<dyn Error + Send + Sync>::from(error))),
+        Err(panic) => Err(panic),
+    })
 }
 
 pub(super) fn panicked(panic: Box<dyn Any + Send>) -> ExitReason {

@@ -10,7 +10,6 @@ use super::incarnation::{first_failure, live, panicked};
 use super::{Actor, ActorContext};
 use crate::ExitReason;
 use crate::cell::{AnyCell, Cell};
-use crate::mailbox::Inbox;
 use crate::supervisor::Runnable;
 
 pub(crate) struct ActorRunner<A: Actor, F> {
@@ -32,19 +31,22 @@ impl<A: Actor, F: FnMut() -> A + Send + 'static> Runnable for ActorRunner<A, F> 
         &*self.cell
     }
 
-    async fn incarnation(&mut self, number: u64) -> ExitReason {
-        let started = self.started.take();
-        self.cell.begin(number);
-        let mut actor = match catch_unwind(AssertUnwindSafe(&mut self.make)) {
-            Ok(actor) => actor,
-            Err(panic) => return panicked(panic),
-        };
+    fn incarnation(&mut self, number: u64) -> impl Future<Output = ExitReason> + Send {
         let context = ActorContext::new(self.cell.clone(), number);
-        let mut inbox = Inbox::new(self.cell.clone(), number);
-        let reason = live(&mut actor, &context, &mut inbox, started).await;
-        match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
-            Ok(()) => reason,
-            Err(panic) => first_failure(reason, panicked(panic), &context),
+        async move {
+            self.cell.begin(context.incarnation());
+            let mut actor = match catch_unwind(AssertUnwindSafe(&mut self.make)) {
+                Ok(actor) => actor,
+                Err(panic) => {
+                    self.started = None;
+                    return panicked(panic);
+                }
+            };
+            let reason = live(&mut actor, &context, &mut self.started).await;
+            match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
+                Ok(()) => reason,
+                Err(panic) => first_failure(reason, panicked(panic), &context),
+            }
         }
     }
 

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use super::{StopRequest, Urgent, Wakers};
-use crate::Overflow;
 use crate::cell::Cell;
 use crate::sync::lock;
 
@@ -19,27 +18,12 @@ pub(crate) struct Inbox<M> {
     batch: VecDeque<M>,
     /// Messages handed out, ever.
     taken: u64,
-    /// Of these, the ones whose slots have been given to those who wait.
-    settled: u64,
-    /// The most messages to have in the batch.
-    limit: usize,
-    incarnation: u64,
-    /// How many slots become free before those who wait are looked after: a wake-up costs more
-    /// than many messages.
-    step: u64,
 }
 
 impl<M> Inbox<M> {
-    pub(crate) fn new(cell: Arc<Cell<M>>, incarnation: u64) -> Self {
-        let capacity = cell.mailbox.capacity();
-        let limit = match cell.mailbox.overflow {
-            // The oldest message has to be where it can make way.
-            Overflow::DropOldest => 1,
-            _ => usize::MAX,
-        };
-        let step = (capacity / 2).max(1) as u64;
+    pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
         let taken = cell.mailbox.taken.load(Ordering::Acquire);
-        Self { cell, batch: VecDeque::new(), taken, settled: taken, limit, incarnation, step }
+        Self { cell, batch: VecDeque::new(), taken }
     }
 
     pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
@@ -62,7 +46,7 @@ impl<M> Inbox<M> {
         let message = self.batch.pop_front()?;
         self.taken += 1;
         mailbox.taken.store(self.taken, Ordering::Release);
-        if mailbox.waiting.load(Ordering::Relaxed) && self.taken - self.settled >= self.step {
+        if mailbox.waiting.load(Ordering::Relaxed) && self.taken.is_multiple_of(mailbox.step()) {
             self.settle();
         }
         Some(message)
@@ -70,9 +54,9 @@ impl<M> Inbox<M> {
 
     /// What is urgent; none once there are messages at hand. Registers the task if there is nothing.
     #[inline]
-    pub(crate) fn poll_fetch(&mut self, context: &mut Context<'_>) -> Poll<Option<Urgent>> {
+    pub(crate) fn poll_fetch(&mut self, incarnation: u64, context: &mut Context<'_>) -> Poll<Option<Urgent>> {
         let mut wakers = Wakers::new();
-        let fetched = self.fetch(context, &mut wakers);
+        let fetched = self.fetch(incarnation, context, &mut wakers);
         if !wakers.is_empty() {
             wakers.into_iter().for_each(Waker::wake);
         }
@@ -80,11 +64,16 @@ impl<M> Inbox<M> {
     }
 
     #[inline]
-    fn fetch(&mut self, context: &mut Context<'_>, wakers: &mut Wakers) -> Poll<Option<Urgent>> {
+    fn fetch(
+        &mut self,
+        incarnation: u64,
+        context: &mut Context<'_>,
+        wakers: &mut Wakers,
+    ) -> Poll<Option<Urgent>> {
         let mailbox = &self.cell.mailbox;
         let mut inner = lock(&mailbox.inner);
         if mailbox.urgent.load(Ordering::Relaxed) {
-            let urgent = inner.take_urgent(self.incarnation);
+            let urgent = inner.take_urgent(incarnation);
             mailbox.urgent.store(inner.is_urgent(), Ordering::Relaxed);
             if urgent.is_some() {
                 return Poll::Ready(urgent);
@@ -94,12 +83,11 @@ impl<M> Inbox<M> {
             return Poll::Ready(None);
         }
         inner.note_taken(self.taken);
-        self.settled = self.taken;
         if mailbox.waiting.load(Ordering::Relaxed) {
             inner.serve(wakers);
             mailbox.waiting.store(inner.has_waiting(), Ordering::Relaxed);
         }
-        if inner.fetch(&mut self.batch, self.limit) {
+        if inner.fetch(&mut self.batch, mailbox.batch_limit()) {
             return Poll::Ready(None);
         }
         if inner.has_drained() {
@@ -112,10 +100,6 @@ impl<M> Inbox<M> {
 
     /// Gives the slots that have become free to those who wait for them.
     pub(crate) fn settle(&mut self) {
-        if self.settled == self.taken {
-            return;
-        }
-        self.settled = self.taken;
         let (mailbox, taken) = (&self.cell.mailbox, self.taken);
         mailbox.update(|inner, wakers| {
             inner.note_taken(taken);
@@ -126,6 +110,8 @@ impl<M> Inbox<M> {
 
 impl<M> Drop for Inbox<M> {
     fn drop(&mut self) {
+        // The slot of a message that failed is free, whenever the next incarnation starts.
+        self.settle();
         if !self.batch.is_empty() {
             lock(&self.cell.mailbox.inner).put_back(&mut self.batch);
         }

@@ -13,24 +13,30 @@ use super::{Figures, StopRequest, Urgent, Wakers};
 use crate::monitor::Heard;
 
 pub(super) struct Inner<M> {
-    capacity: usize,
     queue: VecDeque<M>,
-    reserved: usize,
+    capacity: u32,
+    reserved: u32,
+    high_water: u32,
+    stop: Option<StopRequest>,
+    flags: Flags,
     /// Messages that the receiver has got, ever.
     fetched: u64,
     /// Messages that the receiver has handed out, ever, as far as is known.
     taken: u64,
-    turns: Option<Box<Turns>>,
-    receiver: Option<Waker>,
     accepted: u64,
+    receiver: Option<Waker>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What most mailboxes never need.
+#[derive(Default)]
+struct Rare {
+    turns: Turns,
+    heard: Heard,
     dropped: u64,
     overflowed: u64,
     rejected: u64,
     waited: u64,
-    high_water: usize,
-    stop: Option<StopRequest>,
-    heard: Option<Box<Heard>>,
-    flags: Flags,
 }
 
 #[derive(Default)]
@@ -57,30 +63,25 @@ struct Turns {
 impl<M> Inner<M> {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            capacity,
             queue: VecDeque::new(),
+            capacity: u32::try_from(capacity).unwrap_or(u32::MAX),
             reserved: 0,
-            fetched: 0,
-            taken: 0,
-            turns: None,
-            receiver: None,
-            accepted: 0,
-            dropped: 0,
-            overflowed: 0,
-            rejected: 0,
-            waited: 0,
             high_water: 0,
             stop: None,
-            heard: None,
             flags: Flags::default(),
+            fetched: 0,
+            taken: 0,
+            accepted: 0,
+            receiver: None,
+            rare: None,
         }
     }
 
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity
+    #[inline]
+    fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
     }
 
-    #[inline]
     pub(super) fn closed(&self) -> bool {
         self.flags.closed
     }
@@ -94,7 +95,7 @@ impl<M> Inner<M> {
 
     #[inline]
     pub(super) fn free(&self) -> usize {
-        self.capacity - self.depth() - self.reserved
+        self.capacity as usize - self.depth() - self.reserved as usize
     }
 
     pub(super) fn note_taken(&mut self, taken: u64) {
@@ -102,7 +103,7 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn has_waiting(&self) -> bool {
-        self.turns.as_ref().is_some_and(|turns| !turns.waiting.is_empty())
+        self.rare.as_ref().is_some_and(|rare| !rare.turns.waiting.is_empty())
     }
 
     pub(super) fn is_news_that_full(&mut self) -> bool {
@@ -110,31 +111,32 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn figures(&self) -> Figures {
+        let rare = |count: fn(&Rare) -> u64| self.rare.as_deref().map_or(0, count);
         Figures {
             accepted: self.accepted,
-            dropped: self.dropped,
-            overflowed: self.overflowed,
-            rejected: self.rejected,
-            waited: self.waited,
+            dropped: rare(|rare| rare.dropped),
+            overflowed: rare(|rare| rare.overflowed),
+            rejected: rare(|rare| rare.rejected),
+            waited: rare(|rare| rare.waited),
             depth: self.depth(),
-            high_water: self.high_water,
+            high_water: self.high_water as usize,
         }
     }
 
     /// A message is taken, and dropped at once.
     pub(super) fn count_overflow(&mut self) {
         self.accepted += 1;
-        self.overflowed += 1;
+        self.rare().overflowed += 1;
     }
 
     pub(super) fn count_rejection(&mut self) {
-        self.rejected += 1;
+        self.rare().rejected += 1;
     }
 
     /// Takes out the message that has been here longest, to make room.
     pub(super) fn evict(&mut self) -> Option<M> {
         let oldest = self.queue.pop_front()?;
-        self.overflowed += 1;
+        self.rare().overflowed += 1;
         Some(oldest)
     }
 
@@ -161,7 +163,7 @@ impl<M> Inner<M> {
     pub(super) fn push(&mut self, message: M) {
         self.queue.push_back(message);
         self.accepted += 1;
-        self.high_water = self.high_water.max(self.depth());
+        self.high_water = self.high_water.max(self.depth() as u32);
     }
 
     /// Who waits for something to do.
@@ -173,7 +175,7 @@ impl<M> Inner<M> {
     /// Reserves what is free for those who wait, in their order.
     pub(super) fn serve(&mut self, wakers: &mut Wakers) {
         let mut free = self.free();
-        let Some(turns) = &mut self.turns else { return };
+        let Some(Rare { turns, .. }) = self.rare.as_deref_mut() else { return };
         while free > 0
             && let Some((ticket, waker)) = turns.waiting.pop_first()
         {
@@ -198,7 +200,7 @@ impl<M> Inner<M> {
         }
         self.serve(wakers);
         let free = self.free();
-        let turns = self.turns.get_or_insert_default();
+        let Rare { turns, waited, .. } = &mut **self.rare.get_or_insert_default();
         let mine = match *ticket {
             Some(mine) if turns.granted.remove(&mine) => {
                 *ticket = None;
@@ -211,7 +213,7 @@ impl<M> Inner<M> {
                 return Poll::Ready(true);
             }
             None => {
-                self.waited += 1;
+                *waited += 1;
                 turns.next_ticket += 1;
                 turns.next_ticket
             }
@@ -228,8 +230,8 @@ impl<M> Inner<M> {
     /// forth for ever. So the next is only woken: it takes the slot if it is still there then.
     pub(super) fn offer(&mut self, wakers: &mut Wakers) {
         self.reserved -= 1;
-        if let Some(turns) = &self.turns
-            && let Some((_, next)) = turns.waiting.first_key_value()
+        if let Some(rare) = &self.rare
+            && let Some((_, next)) = rare.turns.waiting.first_key_value()
         {
             wakers.push(next.clone());
         }
@@ -237,7 +239,7 @@ impl<M> Inner<M> {
 
     /// Forgets a waiter that is dropped before its turn, or before it knew of it.
     pub(super) fn give_up(&mut self, ticket: u64, wakers: &mut Wakers) {
-        if let Some(turns) = &mut self.turns {
+        if let Some(Rare { turns, .. }) = self.rare.as_deref_mut() {
             if turns.granted.remove(&ticket) {
                 self.reserved -= 1;
             } else {
@@ -267,7 +269,7 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn heard(&mut self) -> &mut Heard {
-        self.heard.get_or_insert_default()
+        &mut self.rare().heard
     }
 
     /// What comes first of what is urgent.
@@ -275,14 +277,11 @@ impl<M> Inner<M> {
         if let Some(request) = self.stop.take() {
             return Some(Urgent::Stop(request));
         }
-        if let Some(heard) = self.heard.as_mut() {
+        if let Some(Rare { heard, .. }) = self.rare.as_deref_mut() {
             let urgent = match heard.take_failure(incarnation) {
                 Some(down) => Some(Urgent::Linked(Arc::new(down))),
                 None => heard.take_down().map(|down| Urgent::Down(Box::new(down))),
             };
-            if heard.is_empty() {
-                self.heard = None;
-            }
             if urgent.is_some() {
                 return urgent;
             }
@@ -291,7 +290,8 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn is_urgent(&self) -> bool {
-        self.stop.is_some() || self.heard.is_some() || self.flags.signalled
+        let heard = self.rare.as_ref().is_some_and(|rare| !rare.heard.is_empty());
+        self.stop.is_some() || heard || self.flags.signalled
     }
 
     pub(super) fn signal(&mut self) {
@@ -322,7 +322,7 @@ impl<M> Inner<M> {
     pub(super) fn put_back(&mut self, batch: &mut VecDeque<M>) {
         self.fetched -= batch.len() as u64;
         if self.flags.closed && !self.flags.draining {
-            self.dropped += batch.len() as u64;
+            self.rare().dropped += batch.len() as u64;
             return;
         }
         batch.append(&mut self.queue);
@@ -349,8 +349,9 @@ impl<M> Inner<M> {
 
     fn close_to_messages(&mut self, wakers: &mut Wakers) {
         self.flags.closed = true;
-        if let Some(turns) = self.turns.take() {
-            self.reserved -= turns.granted.len();
+        if let Some(rare) = &mut self.rare {
+            let turns = std::mem::take(&mut rare.turns);
+            self.reserved -= turns.granted.len() as u32;
             wakers.extend(turns.waiting.into_values());
         }
     }
@@ -367,7 +368,9 @@ impl<M> Inner<M> {
         self.flags.draining = false;
         self.receiver = None;
         let left = std::mem::take(&mut self.queue);
-        self.dropped += left.len() as u64;
+        if !left.is_empty() {
+            self.rare().dropped += left.len() as u64;
+        }
         left
     }
 }

@@ -26,7 +26,7 @@ use crate::cell::{ActorState, ActorStats, AnyCell, Home};
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::sync::{later, lock};
-use crate::{Event, ExitReason, Identity, RestartStrategy};
+use crate::{Event, ExitReason, Identity, RestartStrategy, SupervisorSnapshot};
 
 /// What a supervisor is told about a child.
 #[derive(Debug, Clone, Copy)]
@@ -271,6 +271,10 @@ impl AnyCell for SupervisorNode {
 
     fn is_supervisor(&self) -> bool {
         true
+    }
+
+    fn snapshot(&self) -> Option<SupervisorSnapshot> {
+        Some(self.snapshot())
     }
 
     fn unnamed(&self, found: &mut Vec<Arc<dyn AnyCell>>) {

@@ -100,44 +100,49 @@ impl<R: Runnable> Drop for Seat<R> {
     }
 }
 
-async fn run<R: Runnable>(mut seat: Seat<R>, mut after: Duration) {
-    let mut heeds = StopRequest::Group;
-    loop {
-        let Some(runner) = seat.runner.as_mut() else { return };
-        let interrupted = match after.is_zero() {
-            true => None,
-            false => pause(runner.cell(), heeds, after).await,
-        };
-        let reason = match interrupted {
-            Some(request) => request.reason(),
-            None => {
-                let number = seat.number;
-                seat.number += 1;
-                runner.incarnation(number).await
-            }
-        };
-        match seat.node.ended(seat.key, &reason) {
-            Verdict::Restart(delay, least) => {
-                tracing::warn!(
-                    actor = %runner.cell().label(), %reason, after = ?delay,
-                    "an actor ended and is restarted"
-                );
-                runner.cell().restarting(&reason, delay);
-                (after, heeds) = (delay, least);
-            }
-            Verdict::Park => {
-                let Some(runner) = seat.runner.take() else { return };
-                let parked = Box::new(Idle { runner, number: seat.number });
-                return seat.node.park(seat.key, parked, reason);
-            }
-            Verdict::Gone => {
-                let Some(runner) = seat.runner.take() else { return };
-                return Box::new(Idle { runner, number: seat.number }).discard();
-            }
-            Verdict::End => {
-                let Some(runner) = seat.runner.take() else { return };
-                seat.node.leave(seat.key, runner.cell(), reason);
-                return Box::new(Idle { runner, number: seat.number }).discard();
+/// The future of a child's task; see there for why this is not an `async fn`.
+fn run<R: Runnable>(mut seat: Seat<R>, after: Duration) -> impl Future<Output = ()> + Send {
+    // What is rare is on the heap.
+    let mut delay = (!after.is_zero()).then(|| Box::new((after, StopRequest::Group)));
+    async move {
+        loop {
+            let Some(runner) = seat.runner.as_mut() else { return };
+            let interrupted = match delay.take() {
+                None => None,
+                Some(delay) => Box::pin(pause(runner.cell(), delay.1, delay.0)).await,
+            };
+            let reason = match interrupted {
+                Some(request) => request.reason(),
+                None => {
+                    let number = seat.number;
+                    seat.number += 1;
+                    runner.incarnation(number).await
+                }
+            };
+            match seat.node.ended(seat.key, &reason) {
+                Verdict::Restart(after, heeds) => {
+                    let Some(runner) = seat.runner.as_ref() else { return };
+                    tracing::warn!(
+                        actor = %runner.cell().label(), %reason, ?after,
+                        "an actor ended and is restarted"
+                    );
+                    runner.cell().restarting(&reason, after);
+                    delay = (!after.is_zero()).then(|| Box::new((after, heeds)));
+                }
+                Verdict::Park => {
+                    let Some(runner) = seat.runner.take() else { return };
+                    let parked = Box::new(Idle { runner, number: seat.number });
+                    return seat.node.park(seat.key, parked, reason);
+                }
+                Verdict::Gone => {
+                    let Some(runner) = seat.runner.take() else { return };
+                    return Box::new(Idle { runner, number: seat.number }).discard();
+                }
+                Verdict::End => {
+                    let Some(runner) = seat.runner.take() else { return };
+                    seat.node.leave(seat.key, runner.cell(), reason);
+                    return Box::new(Idle { runner, number: seat.number }).discard();
+                }
             }
         }
     }

@@ -1,6 +1,9 @@
 //! One measurement, in a process of its own.
 
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use thiserror::Error;
 
@@ -10,6 +13,21 @@ use crate::workload::Workload;
 
 /// How much less a warm-up does.
 const WARM_UP: u64 = 10;
+
+/// When the handler failed last: nanoseconds since [`START`].
+static STRUCK: AtomicU64 = AtomicU64::new(0);
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// To be called by a handler right before it fails.
+pub(crate) fn struck() {
+    STRUCK.store(START.elapsed().as_nanos() as u64, Ordering::SeqCst);
+}
+
+/// How long before this instant the last handler failed, in nanoseconds.
+pub(crate) fn since_struck(end: Instant) -> f64 {
+    let end = end.saturating_duration_since(*START).as_nanos() as u64;
+    end.saturating_sub(STRUCK.load(Ordering::SeqCst)) as f64
+}
 
 /// What to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use crate::supervisor::children::{Entry, Key, Place};
 use crate::supervisor::task::{Parked, Runnable, spawn};
 use crate::supervisor::{ChildKind, ChildSummary};
 use crate::sync::lock;
+use crate::{ChildSnapshot, SupervisorSnapshot};
 
 impl SupervisorNode {
     /// Starts a child; false if the supervisor is stopping.
@@ -205,6 +206,24 @@ impl SupervisorNode {
 }
 
 impl SupervisorNode {
+    pub(crate) fn snapshot(&self) -> SupervisorSnapshot {
+        let (restarts, children_restarted, cells) = {
+            let state = lock(&self.state);
+            let cells: Vec<_> = state.children.iter().map(|(_, entry)| entry.cell.clone()).collect();
+            (state.incarnation, state.restarts, cells)
+        };
+        SupervisorSnapshot {
+            name: self.name.to_string(),
+            id: self.id,
+            state: self.state(),
+            strategy: self.config.strategy,
+            dynamic: self.dynamic,
+            restarts,
+            children_restarted,
+            children: cells.iter().filter_map(|cell| ChildSnapshot::of(&**cell)).collect(),
+        }
+    }
+
     /// The children, the first started first.
     pub(in crate::supervisor) fn summaries(&self) -> Vec<ChildSummary> {
         let cells: Vec<_> = {

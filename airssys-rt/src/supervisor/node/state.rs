@@ -12,7 +12,7 @@ use super::{SupervisorNode, Verdict};
 use crate::ExitReason;
 use crate::cell::AnyCell;
 use crate::mailbox::StopRequest;
-use crate::supervisor::children::{Children, Key, Place};
+use crate::supervisor::children::{Children, Entry, Key, Place};
 use crate::supervisor::task::Parked;
 use crate::supervisor::{RestartWindow, Scope};
 use crate::sync::lock;
@@ -46,9 +46,12 @@ impl Order {
         }
     }
 
-    pub(super) fn late(&self, cell: &dyn AnyCell) {
-        if let Some(report) = self.report.as_ref().filter(|_| !cell.is_supervisor()) {
+    /// Reports a child that is aborted, once.
+    pub(super) fn late(&self, entry: &mut Entry) {
+        let cell = &*entry.cell;
+        if let Some(report) = self.report.as_ref().filter(|_| !entry.late && !cell.is_supervisor()) {
             lock(report).late.push(cell.label());
+            entry.late = true;
         }
     }
 }
@@ -142,6 +145,15 @@ impl NodeState {
             self.phase = Phase::Stopping;
         }
         new
+    }
+
+    /// No incarnation is running any more; gives the reason. That it was to end means nothing to
+    /// the next, unless it is to end for good.
+    pub(super) fn rest(&mut self) -> ExitReason {
+        self.phase = Phase::Waiting;
+        let reason = self.ending.as_ref().map(|ending| ending.reason.clone());
+        self.ending = self.ending.take().filter(|ending| ending.for_good);
+        reason.unwrap_or(ExitReason::Shutdown)
     }
 
     pub(super) fn ends_for_good(&self) -> bool {

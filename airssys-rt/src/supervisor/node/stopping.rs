@@ -96,7 +96,9 @@ impl Asked {
             true => StopRequest::Group,
             false => StopRequest::Shutdown,
         };
-        if Some(request) > self.request && entry.shutdown != Shutdown::Kill {
+        // A supervisor that is aborted at once still has to know whom its children are reported to.
+        let told = entry.shutdown != Shutdown::Kill || entry.cell.is_supervisor();
+        if Some(request) > self.request && told {
             self.due.ask = Some((entry.cell.clone(), request, order.clone()));
         }
         self.request = Some(request);
@@ -112,8 +114,7 @@ impl Asked {
                 self.aborted = true;
                 if entry.shutdown != Shutdown::Kill {
                     tracing::warn!(actor = %entry.cell.label(), "an actor did not stop in time and is aborted");
-                    entry.late = true;
-                    order.late(&*entry.cell);
+                    order.late(entry);
                 }
                 self.due.abort = state.mark_aborting(key);
                 // One that blocks its thread is not gone soon.
@@ -244,10 +245,7 @@ impl SupervisorNode {
                 if entry.place != Place::Live || entry.cell.is_supervisor() {
                     continue;
                 }
-                if !entry.late {
-                    entry.late = true;
-                    order.late(&*entry.cell);
-                }
+                order.late(entry);
                 aborted.extend(state.mark_aborting(*key));
             }
             (aborted, supervisors)
@@ -302,8 +300,9 @@ impl SupervisorNode {
                 return;
             }
             let Some(kept) = state.kept.remove(&key) else { return };
+            let late = state.children.get(key).is_some_and(|entry| entry.late);
             let Some(cell) = state.remove(key) else { return };
-            (kept, cell, state.order())
+            (kept, cell, if late { Order::default() } else { state.order() })
         };
         self.end_idle(kept, &cell, &order);
     }
@@ -340,9 +339,7 @@ impl SupervisorNode {
 
     /// The incarnation of the supervisor is over; says how.
     pub(in crate::supervisor) fn finish(&self) -> ExitReason {
-        let mut state = lock(&self.state);
-        state.phase = Phase::Waiting;
-        state.ending.as_ref().map_or(ExitReason::Shutdown, |ending| ending.reason.clone())
+        lock(&self.state).rest()
     }
 
     /// The incarnation of the supervisor was aborted: so are its children.
@@ -351,16 +348,13 @@ impl SupervisorNode {
             let mut state = lock(&self.state);
             let reason = ExitReason::Killed;
             state.end(Ending { reason, for_good: false, order: Order::default() });
-            state.phase = Phase::Waiting;
             let order = state.order();
+            state.rest();
             let keys: Vec<Key> = state.children.keys().collect();
             let mut aborted = Vec::new();
             for key in keys.into_iter().rev() {
-                if let Some(entry) = state.children.get_mut(key).filter(|entry| entry.place == Place::Live)
-                    && !entry.late
-                {
-                    entry.late = true;
-                    order.late(&*entry.cell);
+                if let Some(entry) = state.children.get_mut(key).filter(|entry| entry.place == Place::Live) {
+                    order.late(entry);
                 }
                 aborted.extend(state.mark_aborting(key));
             }

@@ -1,21 +1,19 @@
 //! actix, on two arbiters: its actors do not move between threads, so whoever sends has one, and
 //! those that are sent to have the other. Where all are alike, each arbiter has half of them.
 
+mod lives;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use actix::{
-    Actor, ActorContext, Addr, Arbiter, ArbiterHandle, Context, Handler, Message, Running, Supervised,
-    Supervisor, System, prelude::SendError,
-};
+use actix::prelude::SendError;
+use actix::{Actor, Addr, Arbiter, ArbiterHandle, Context, Handler, Message, System};
 use tokio::sync::oneshot;
 
+use self::lives::{idle_memory, restart, spawn_and_stop};
 use super::tokio::join;
 use super::{LIMIT, Note, nanos_each, number, payload};
-use crate::memory;
-use crate::stats::Spread;
-use crate::tally::{Failure, Finish, Gather, Hooks, Tally, all, broken};
+use crate::tally::{Failure, Finish, Gather, Tally, all, broken};
 use crate::workload::{BOUND, IN_FLIGHT, Ring, SUBSCRIBERS, Workload, sum_to};
 
 /// How much less is done where every operation wakes the other thread.
@@ -308,154 +306,4 @@ async fn publish(
     }
     let end = finish.wait(sum_to(publications) * SUBSCRIBERS as u64).await?;
     Ok(nanos_each(begun, end, publications))
-}
-
-/// Told of every start and every stop of some actors.
-#[derive(Clone)]
-struct Lives {
-    hooks: Arc<Hooks>,
-    started: Arc<Gather>,
-    stopped: Arc<Gather>,
-}
-
-impl Lives {
-    fn of(actors: u64) -> Self {
-        let actors = actors as usize;
-        Self { hooks: Arc::default(), started: Gather::new(actors), stopped: Gather::new(actors) }
-    }
-}
-
-struct Idle(Lives);
-
-impl Actor for Idle {
-    type Context = Context<Self>;
-
-    fn started(&mut self, _context: &mut Context<Self>) {
-        self.0.hooks.enter();
-        self.0.hooks.start();
-        self.0.started.arrive();
-    }
-
-    fn stopping(&mut self, _context: &mut Context<Self>) -> Running {
-        self.0.hooks.leave();
-        Running::Stop
-    }
-
-    fn stopped(&mut self, _context: &mut Context<Self>) {
-        self.0.hooks.stop();
-        self.0.stopped.arrive();
-    }
-}
-
-struct Stop;
-
-impl Message for Stop {
-    type Result = ();
-}
-
-impl Handler<Stop> for Idle {
-    type Result = ();
-
-    fn handle(&mut self, _stop: Stop, context: &mut Context<Self>) {
-        context.stop();
-    }
-}
-
-fn spawn(index: u64, lives: &Lives, threads: &[ArbiterHandle; 2]) -> Addr<Idle> {
-    let idle = Idle(lives.clone());
-    Idle::start_in_arbiter(&threads[index as usize % 2], move |_| idle)
-}
-
-async fn spawn_and_stop(actors: u64, threads: &[ArbiterHandle; 2]) -> Result<(f64, f64), Failure> {
-    let lives = Lives::of(actors);
-    let mut addresses = Vec::with_capacity(actors as usize);
-    let begun = Instant::now();
-    for index in 0..actors {
-        addresses.push(spawn(index, &lives, threads));
-    }
-    lives.started.wait().await?;
-    let spawned = Instant::now();
-    lives.hooks.all_started(actors)?;
-    let stop = Instant::now();
-    for address in &addresses {
-        address.do_send(Stop);
-    }
-    lives.stopped.wait().await?;
-    let stopped = Instant::now();
-    lives.hooks.all_stopped(actors)?;
-    Ok((nanos_each(begun, spawned, actors), nanos_each(stop, stopped, actors)))
-}
-
-async fn idle_memory(actors: u64, threads: &[ArbiterHandle; 2]) -> Result<f64, Failure> {
-    let firsts = Lives::of(2);
-    let _firsts = [spawn(0, &firsts, threads), spawn(1, &firsts, threads)];
-    firsts.started.wait().await?;
-    let lives = Lives::of(actors);
-    let mut addresses = Vec::with_capacity(actors as usize);
-    let before = memory::resident()?;
-    for index in 0..actors {
-        addresses.push(spawn(index, &lives, threads));
-    }
-    lives.started.wait().await?;
-    let each = memory::per_actor(before, actors)?;
-    lives.hooks.all_started(addresses.len() as u64)?;
-    Ok(each)
-}
-
-struct Fail;
-
-impl Message for Fail {
-    type Result = ();
-}
-
-struct Probe(oneshot::Sender<Instant>);
-
-impl Message for Probe {
-    type Result = ();
-}
-
-struct Target(Arc<AtomicU64>);
-
-impl Actor for Target {
-    type Context = Context<Self>;
-}
-
-impl Supervised for Target {
-    fn restarting(&mut self, _context: &mut Context<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl Handler<Fail> for Target {
-    type Result = ();
-
-    fn handle(&mut self, _fail: Fail, context: &mut Context<Self>) {
-        context.stop();
-    }
-}
-
-impl Handler<Probe> for Target {
-    type Result = ();
-
-    fn handle(&mut self, Probe(handled): Probe, _context: &mut Context<Self>) {
-        // The driver sees that nothing came.
-        let _ = handled.send(Instant::now());
-    }
-}
-
-async fn restart(strikes: u64, thread: &ArbiterHandle) -> Result<f64, Failure> {
-    let restarts = Arc::<AtomicU64>::default();
-    let target = Target(restarts.clone());
-    let target = Supervisor::start_in_arbiter(thread, move |_| target);
-    let mut times = Vec::with_capacity(strikes as usize);
-    for _ in 0..strikes {
-        let (probe, handled) = oneshot::channel();
-        let begun = Instant::now();
-        target.do_send(Fail);
-        target.do_send(Probe(probe));
-        let end = handled.await.map_err(broken)?;
-        times.push(nanos_each(begun, end, 1));
-    }
-    all("restarts", restarts.load(Ordering::Relaxed), strikes)?;
-    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))
 }

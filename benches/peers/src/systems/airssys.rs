@@ -1,23 +1,19 @@
 //! airssys-rt, as it is published.
 
+mod lives;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use airssys_rt::{
-    Actor, ActorContext, ActorRef, ActorSystem, BoxError, Child, ChildContext, ChildSpec, MessageBroker,
-    ReplyTo, RestartStrategy, SupervisorConfig, Topic, TopicPattern,
+    Actor, ActorContext, ActorRef, ActorSystem, Child, ChildSpec, MessageBroker, ReplyTo, Topic, TopicPattern,
 };
-use thiserror::Error;
-use tokio::sync::oneshot;
 
+use self::lives::{Strike, idle_memory, look_up, restart, spawn_and_stop};
 use super::tokio::join;
 use super::{Note, nanos_each, number, payload};
-use crate::measure::INTENDED;
-use crate::memory;
-use crate::names::Names;
-use crate::stats::Spread;
-use crate::tally::{Failure, Finish, Gather, Hooks, Tally, all, broken};
+use crate::tally::{Failure, Finish, Gather, Tally, all, broken};
 use crate::workload::{BOUND, IN_FLIGHT, Ring, SUBSCRIBERS, Workload, sum_to};
 
 /// More than are ever sent: as good as no bound.
@@ -28,7 +24,7 @@ pub(super) fn note(workload: Workload) -> Option<&'static str> {
         Workload::SendUnbounded => Some("a mailbox for 2,000,000: none is without a bound"),
         Workload::Publish | Workload::PublishOne => Some("MessageBroker::publish"),
         Workload::Request | Workload::Request64 => Some("each with a timeout of 1 s"),
-        Workload::Stop => Some("ActorRef::terminate for all, then ActorRef::closed for each"),
+        Workload::Stop => Some("SupervisorRef::stop of the dynamic supervisor, then SupervisorRef::closed"),
         _ => None,
     }
 }
@@ -243,157 +239,4 @@ async fn publish(publications: u64, gather: Option<Arc<Gather>>) -> Result<f64, 
     }
     let end = finish.wait(sum_to(publications) * SUBSCRIBERS as u64).await?;
     Ok(nanos_each(start, end, publications))
-}
-
-#[derive(Clone)]
-struct Idle {
-    hooks: Arc<Hooks>,
-}
-
-impl Child for Idle {
-    async fn pre_start(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
-        self.hooks.enter();
-        Ok(())
-    }
-
-    async fn post_start(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
-        self.hooks.start();
-        Ok(())
-    }
-
-    async fn pre_stop(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
-        self.hooks.leave();
-        Ok(())
-    }
-
-    async fn post_stop(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
-        self.hooks.stop();
-        Ok(())
-    }
-}
-
-impl Actor for Idle {
-    type Message = Note;
-    type Error = Infallible;
-
-    async fn handle_message(
-        &mut self,
-        Note(value): Note,
-        _context: &ActorContext<Note>,
-    ) -> Result<(), Infallible> {
-        std::hint::black_box(value);
-        Ok(())
-    }
-}
-
-async fn spawn(system: &ActorSystem, name: String, hooks: &Arc<Hooks>) -> Result<ActorRef<Note>, Failure> {
-    let idle = Idle { hooks: hooks.clone() };
-    system.spawn(ChildSpec::new(name), move || idle.clone()).await.map_err(broken)
-}
-
-async fn stop(actors: &[ActorRef<Note>]) {
-    for actor in actors {
-        actor.terminate();
-    }
-    for actor in actors {
-        actor.closed().await;
-    }
-}
-
-async fn spawn_and_stop(actors: u64) -> Result<(f64, f64), Failure> {
-    let hooks = Arc::<Hooks>::default();
-    let system = ActorSystem::new("bench");
-    let mut refs = Vec::with_capacity(actors as usize);
-    let start = Instant::now();
-    for index in 0..actors {
-        refs.push(spawn(&system, index.to_string(), &hooks).await?);
-    }
-    let spawned = Instant::now();
-    hooks.all_started(actors)?;
-    let stopping = Instant::now();
-    stop(&refs).await;
-    let stopped = Instant::now();
-    hooks.all_stopped(actors)?;
-    Ok((nanos_each(start, spawned, actors), nanos_each(stopping, stopped, actors)))
-}
-
-async fn idle_memory(actors: u64) -> Result<f64, Failure> {
-    let hooks = Arc::<Hooks>::default();
-    let system = ActorSystem::new("bench");
-    let mut refs = Vec::with_capacity(actors as usize);
-    let _first = spawn(&system, "first".to_owned(), &hooks).await?;
-    let before = memory::resident()?;
-    for index in 0..actors {
-        refs.push(spawn(&system, index.to_string(), &hooks).await?);
-    }
-    let each = memory::per_actor(before, actors)?;
-    hooks.all_started(refs.len() as u64 + 1)?;
-    Ok(each)
-}
-
-enum Strike {
-    Panic,
-    Fail,
-    Probe(oneshot::Sender<Instant>),
-}
-
-struct Target;
-
-#[derive(Debug, Error)]
-#[error("as told")]
-struct AsTold;
-
-impl Child for Target {}
-
-impl Actor for Target {
-    type Message = Strike;
-    type Error = AsTold;
-
-    async fn handle_message(
-        &mut self,
-        strike: Strike,
-        _context: &ActorContext<Strike>,
-    ) -> Result<(), AsTold> {
-        match strike {
-            Strike::Panic => std::panic::panic_any(INTENDED),
-            Strike::Fail => return Err(AsTold),
-            // The driver sees that nothing came.
-            Strike::Probe(handled) => drop(handled.send(Instant::now())),
-        }
-        Ok(())
-    }
-}
-
-async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result<f64, Failure> {
-    let config = SupervisorConfig {
-        max_restarts: u32::MAX,
-        restart_strategy: RestartStrategy::Immediate,
-        ..SupervisorConfig::default()
-    };
-    let system = ActorSystem::builder("bench").supervisor(config).build();
-    let spec = ChildSpec::new("target").capacity(BOUND);
-    let target = system.spawn(spec, || Target).await.map_err(broken)?;
-    let mut times = Vec::with_capacity(strikes as usize);
-    for _ in 0..strikes {
-        let (probe, handled) = oneshot::channel();
-        let start = Instant::now();
-        target.send(strike()).await.map_err(broken)?;
-        target.send(Strike::Probe(probe)).await.map_err(broken)?;
-        let end = handled.await.map_err(broken)?;
-        times.push(nanos_each(start, end, 1));
-    }
-    all("restarts", target.stats().restarts, strikes)?;
-    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))
-}
-
-async fn look_up(registered: usize, lookups: u64) -> Result<f64, Failure> {
-    let names = Names::new(registered, lookups);
-    let hooks = Arc::<Hooks>::default();
-    let system = ActorSystem::new("bench");
-    for name in &names.names {
-        spawn(&system, name.clone(), &hooks).await?;
-    }
-    let (each, found) = names.look_up(|name| system.whereis::<Note>(name));
-    all("actors found", found, lookups)?;
-    Ok(each)
 }

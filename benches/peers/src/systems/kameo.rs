@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::tokio::join;
 use super::{Note, nanos_each, number, payload};
-use crate::measure::INTENDED;
+use crate::measure::{INTENDED, since_struck, struck};
 use crate::memory;
 use crate::names::Names;
 use crate::stats::Spread;
@@ -320,9 +320,15 @@ impl Message<Strike> for Target {
         _context: &mut Context<Self, Self::Reply>,
     ) -> Result<(), Failure> {
         match strike {
-            Strike::Panic => std::panic::panic_any(INTENDED),
+            Strike::Panic => {
+                struck();
+                std::panic::panic_any(INTENDED)
+            }
             // Nobody asked: an error that nobody is told of is a failure of the actor.
-            Strike::Fail => return Err(broken("as told")),
+            Strike::Fail => {
+                struck();
+                return Err(broken("as told"));
+            }
             // The driver sees that nothing came.
             Strike::Probe(handled) => drop(handled.send(Instant::now())),
         }
@@ -342,11 +348,10 @@ async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result<f64, Failu
     let mut times = Vec::with_capacity(strikes as usize);
     for _ in 0..strikes {
         let (probe, handled) = oneshot::channel();
-        let start = Instant::now();
         target.tell(strike()).await.map_err(broken)?;
         target.tell(Strike::Probe(probe)).await.map_err(broken)?;
         let end = handled.await.map_err(broken)?;
-        times.push(nanos_each(start, end, 1));
+        times.push(since_struck(end));
     }
     all("starts", starts.load(Ordering::Relaxed), strikes + 1)?;
     Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))

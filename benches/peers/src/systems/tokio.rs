@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::{Note, nanos_each, number, payload};
-use crate::measure::INTENDED;
+use crate::measure::{INTENDED, since_struck, struck};
 use crate::memory;
 use crate::names::Names;
 use crate::stats::Spread;
@@ -257,8 +257,14 @@ async fn incarnation(strikes: Strikes) -> Result<(), Failure> {
     let mut strikes = strikes.lock().await;
     while let Some(strike) = strikes.recv().await {
         match strike {
-            Strike::Panic => std::panic::panic_any(INTENDED),
-            Strike::Fail => return Err(broken("as told")),
+            Strike::Panic => {
+                struck();
+                std::panic::panic_any(INTENDED)
+            }
+            Strike::Fail => {
+                struck();
+                return Err(broken("as told"));
+            }
             // The driver sees that nothing came.
             Strike::Probe(handled) => drop(handled.send(Instant::now())),
         }
@@ -280,11 +286,10 @@ async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result<f64, Failu
     let mut times = Vec::with_capacity(strikes as usize);
     for _ in 0..strikes {
         let (probe, handled) = oneshot::channel();
-        let start = Instant::now();
         sender.send(strike()).await.map_err(broken)?;
         sender.send(Strike::Probe(probe)).await.map_err(broken)?;
         let end = handled.await.map_err(broken)?;
-        times.push(nanos_each(start, end, 1));
+        times.push(since_struck(end));
     }
     all("restarts", restarts.load(Ordering::Relaxed), strikes)?;
     Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))
