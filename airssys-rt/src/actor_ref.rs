@@ -48,6 +48,12 @@ impl<M> ActorRef<M> {
         self.cell.mailbox.figures().depth
     }
 
+    /// How many messages the actor has accepted and not handled yet: those in the mailbox, and the
+    /// one that it is handling, if there is one.
+    pub fn load(&self) -> u64 {
+        self.cell.load()
+    }
+
     /// The most messages that the mailbox takes.
     pub fn capacity(&self) -> usize {
         self.cell.mailbox.capacity()

@@ -80,6 +80,8 @@ pub(crate) struct Cell<M> {
     pub(crate) counters: Counters,
     state: AtomicU8,
     started: AtomicBool,
+    /// Whether it has ever been in a group.
+    grouped: AtomicBool,
     audience: OnceLock<Box<Audience>>,
     /// How it ended for good; nothing stands for the most common end, a shutdown.
     exit: OnceLock<Option<Box<ExitReason>>>,
@@ -133,6 +135,7 @@ impl<M> Cell<M> {
             counters: Counters::default(),
             state: AtomicU8::new(ActorState::Starting as u8),
             started: AtomicBool::new(false),
+            grouped: AtomicBool::new(false),
             audience: OnceLock::new(),
             exit: OnceLock::new(),
             home: OnceLock::new(),
@@ -177,6 +180,15 @@ impl<M> Cell<M> {
             busy: Duration::from_nanos(self.counters.busy_ns.load(Ordering::Relaxed)),
             state,
         }
+    }
+
+    /// Messages that have been accepted and not been handled, the one being handled included.
+    pub(crate) fn load(&self) -> u64 {
+        // First what is done: the messages that come meanwhile are not missed.
+        let done =
+            self.counters.handled.load(Ordering::Acquire) + self.counters.failed.load(Ordering::Acquire);
+        let figures = self.mailbox.figures();
+        figures.accepted.saturating_sub(done + figures.overflowed + figures.dropped)
     }
 
     pub(crate) fn state(&self) -> ActorState {
@@ -373,6 +385,14 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn enter(&self, state: ActorState);
     /// Whether an incarnation has ever run.
     fn started(&self) -> bool;
+    /// Whether it takes no more messages.
+    fn is_closed(&self) -> bool;
+    /// It is about to join a group.
+    fn mark_grouped(&self) {}
+    /// Whether it may be in a group.
+    fn is_grouped(&self) -> bool {
+        false
+    }
     /// Closes the mailbox for good and drops what is in it.
     fn close(&self);
     /// Tells those who wait or watch that the actor has ended for good.
@@ -448,6 +468,18 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
 
     fn started(&self) -> bool {
         self.started.load(Ordering::Acquire)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
+    fn mark_grouped(&self) {
+        self.grouped.store(true, Ordering::Relaxed);
+    }
+
+    fn is_grouped(&self) -> bool {
+        self.grouped.load(Ordering::Relaxed)
     }
 
     fn close(&self) {

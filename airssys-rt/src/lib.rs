@@ -72,6 +72,8 @@
 //! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
 //! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
 //! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
+//! | share work among many | [`Router`] |
+//! | talk to all of a kind | [`Groups`] |
 //! | look at all of it | [`ActorSystem::snapshot`] |
 //! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
 #![forbid(unsafe_code)]
@@ -84,11 +86,13 @@ mod child_spec;
 mod errors;
 mod events;
 mod exit;
+mod groups;
 mod mailbox;
 mod monitor;
 mod recipient;
 mod registry;
 mod request;
+mod router;
 mod services;
 mod snapshot;
 mod supervisor;
@@ -105,10 +109,12 @@ pub use child_spec::ChildSpec;
 pub use errors::{RequestError, ReserveError, SendError, TrySendError};
 pub use events::{DeadLetterCause, Event, EventStream, Identity, MissedEvents};
 pub use exit::ExitReason;
+pub use groups::{Groups, JoinError};
 pub use mailbox::Overflow;
 pub use monitor::Down;
 pub use recipient::Recipient;
 pub use request::ReplyTo;
+pub use router::{Broadcast, Router, RouterError, RouterSpec, Routing};
 pub use snapshot::{ActorSnapshot, ChildSnapshot, SupervisorSnapshot, SystemSnapshot};
 pub use supervisor::{
     AutoShutdown, ChildKind, ChildSummary, Decision, Ended, RestartPolicy, RestartStrategy, RestartWindow,

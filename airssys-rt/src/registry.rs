@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::ExitReason;
 use crate::cell::{AnyCell, Cell};
+use crate::groups::GroupTable;
 use crate::services::Services;
 use crate::sync::lock;
 
@@ -20,6 +21,7 @@ pub(crate) struct Registry {
     actors: DashMap<Arc<str>, Arc<dyn AnyCell>>,
     last_id: AtomicU64,
     stopped: AtomicBool,
+    groups: GroupTable,
     /// Tasks that were aborted and may still be there; the root joins them.
     strays: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -31,6 +33,7 @@ impl Registry {
             actors: DashMap::default(),
             last_id: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
+            groups: GroupTable::default(),
             strays: Mutex::default(),
         }
     }
@@ -70,13 +73,20 @@ impl Registry {
         all
     }
 
-    /// Ends an actor for good: whoever sees that it has ended finds its mailbox closed and its
-    /// name free.
+    pub(crate) fn groups(&self) -> &GroupTable {
+        &self.groups
+    }
+
+    /// Ends an actor for good: whoever sees that it has ended finds its mailbox closed, its name
+    /// free, and no group that it is in.
     pub(crate) fn retire(&self, cell: &dyn AnyCell, reason: ExitReason) {
         cell.close();
         if !cell.name().is_empty() {
             // One that was given up on may end when another has its name.
             self.actors.remove_if(cell.name(), |_, registered| registered.id() == cell.id());
+        }
+        if cell.is_grouped() {
+            self.groups.leave_all(cell.id());
         }
         cell.announce(reason);
     }

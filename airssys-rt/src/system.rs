@@ -18,8 +18,8 @@ use crate::services::Services;
 use crate::supervisor::{Limit, Order, Outlook, Root, SupervisorNode};
 use crate::sync::lock;
 use crate::{
-    ActorRef, ChildSpec, EventStream, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,
-    SystemSnapshot,
+    ActorRef, ChildSpec, EventStream, Groups, SupervisorConfig, SupervisorFailure, SupervisorRef,
+    SupervisorSpec, SystemSnapshot,
 };
 
 /// A tree of supervised actors.
@@ -197,6 +197,11 @@ impl ActorSystem {
     /// The actor with this name, if there is one and it handles such messages.
     pub fn whereis<M: Send + 'static>(&self, name: &str) -> Option<ActorRef<M>> {
         self.registry().find(name).map(ActorRef::new)
+    }
+
+    /// The process groups of this system.
+    pub fn groups(&self) -> Groups {
+        Groups::new(self.registry().clone())
     }
 
     fn registry(&self) -> &Arc<Registry> {

@@ -322,6 +322,10 @@ impl AnyCell for SupervisorNode {
         lock(&self.state).started
     }
 
+    fn is_closed(&self) -> bool {
+        lock(&self.state).phase == Phase::Ended
+    }
+
     fn close(&self) {
         self.end_children();
     }

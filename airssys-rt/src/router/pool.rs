@@ -1,0 +1,268 @@
+//! The workers of a router.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use futures_util::future::try_join_all;
+use tokio::sync::Mutex;
+
+use super::{RouterError, RouterSpec, Routing};
+
+use crate::services::Services;
+use crate::{
+    Actor, ActorRef, ActorState, ChildSpec, Prepared, SendError, StartError, SupervisorRef, SupervisorSpec,
+    TrySendError,
+};
+
+/// How a worker is chosen.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum By {
+    /// As the spec says.
+    Routing,
+    /// By the hash of a key.
+    Key(u64),
+}
+
+impl By {
+    pub(super) fn key(key: &impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
+        Self::Key(hasher.finish())
+    }
+}
+
+struct Worker<M> {
+    number: u64,
+    actor: ActorRef<M>,
+}
+
+type Starting<M> = Pin<Box<dyn Future<Output = Result<ActorRef<M>, StartError>> + Send>>;
+
+pub(super) struct Pool<M> {
+    supervisor: SupervisorRef,
+    routing: Routing,
+    worker: ChildSpec,
+    start: Box<dyn Fn(Prepared<M>) -> Starting<M> + Send + Sync>,
+    /// By number.
+    workers: RwLock<Vec<Worker<M>>>,
+    turn: AtomicUsize,
+    /// The last number that a worker got; held during a resize.
+    last_number: Mutex<u64>,
+}
+
+impl<M> Pool<M> {
+    pub(super) fn supervisor(&self) -> &SupervisorRef {
+        &self.supervisor
+    }
+
+    pub(super) fn services(&self) -> &Services {
+        self.supervisor.node().registry().services()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Vec<Worker<M>>> {
+        self.workers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Vec<Worker<M>>> {
+        self.workers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that have not ended.
+    pub(super) fn workers(&self) -> Vec<ActorRef<M>> {
+        let workers = self.read();
+        workers.iter().map(|worker| &worker.actor).filter(|actor| !actor.is_closed()).cloned().collect()
+    }
+
+    fn choose(&self, by: By) -> Option<ActorRef<M>> {
+        let workers = self.read();
+        let chosen = match by {
+            By::Key(key) => workers.iter().max_by_key(|worker| claim(key, worker.number)),
+            By::Routing if workers.is_empty() => None,
+            By::Routing => {
+                let next = self.turn.fetch_add(1, Ordering::Relaxed) % workers.len();
+                match self.routing {
+                    Routing::RoundRobin => workers.get(next),
+                    Routing::LeastLoaded => {
+                        let (before, from) = workers.split_at(next);
+                        from.iter().chain(before).min_by_key(|worker| worker.actor.load())
+                    }
+                }
+            }
+        };
+        chosen.map(|worker| worker.actor.clone())
+    }
+
+    /// Takes a worker out that takes no more messages.
+    fn forget(&self, gone: &ActorRef<M>) {
+        self.write().retain(|worker| worker.actor.id() != gone.id());
+    }
+
+    pub(super) fn choose_live(&self, by: By) -> Option<ActorRef<M>> {
+        loop {
+            let chosen = self.choose(by)?;
+            if !chosen.is_closed() {
+                return Some(chosen);
+            }
+            self.forget(&chosen);
+        }
+    }
+
+    pub(super) async fn send(&self, by: By, mut message: M) -> Result<(), SendError<M>> {
+        while let Some(worker) = self.choose(by) {
+            match worker.send(message).await {
+                Err(SendError::Closed(again)) => message = again,
+                settled => return settled,
+            }
+            self.forget(&worker);
+        }
+        Err(SendError::Closed(message))
+    }
+
+    pub(super) fn try_send(&self, by: By, mut message: M) -> Result<(), TrySendError<M>> {
+        while let Some(worker) = self.choose(by) {
+            match worker.try_send(message) {
+                Err(TrySendError::Closed(again)) => message = again,
+                settled => return settled,
+            }
+            self.forget(&worker);
+        }
+        Err(TrySendError::Closed(message))
+    }
+}
+
+impl<M: Send + 'static> Pool<M> {
+    pub(super) async fn start<A, F>(
+        parent: &SupervisorRef,
+        spec: RouterSpec,
+        make: F,
+    ) -> Result<Self, RouterError>
+    where
+        A: Actor<Message = M>,
+        F: Fn() -> A + Send + Sync + 'static,
+    {
+        let RouterSpec { name, size, routing, supervisor: config, worker } = spec;
+        if size == 0 {
+            return Err(RouterError::NoWorkers { name: name.to_string() });
+        }
+        // In a supervisor that is not dynamic, workers outlive its restart, with their mailboxes.
+        let supervisor = parent.supervise(SupervisorSpec::new(name).config(config)).await?;
+        let abandoned = Abandoned(Some(supervisor.clone()));
+        let start = starter(supervisor.clone(), make);
+        let pool = Self {
+            supervisor,
+            routing,
+            worker,
+            start,
+            workers: RwLock::default(),
+            turn: AtomicUsize::new(0),
+            last_number: Mutex::new(0),
+        };
+        if let Err(error) = pool.resize(size).await {
+            drop(abandoned);
+            // The name is free again when the error is seen.
+            pool.supervisor.closed().await;
+            return Err(error);
+        }
+        abandoned.is_kept();
+        Ok(pool)
+    }
+
+    pub(super) async fn resize(&self, size: usize) -> Result<(), RouterError> {
+        if size == 0 {
+            return Err(RouterError::NoWorkers { name: self.supervisor.name().to_owned() });
+        }
+        let mut last_number = self.last_number.lock().await;
+        let (leaving, missing) = {
+            let mut workers = self.write();
+            workers.retain(|worker| !worker.actor.is_closed());
+            let stay = size.min(workers.len());
+            let leaving = workers.split_off(stay);
+            (leaving, size - stay)
+        };
+        // Not before: now nobody chooses them any more, and who has already chosen gets the message
+        // back and chooses again.
+        leaving.iter().for_each(|worker| worker.actor.drain());
+        for worker in leaving {
+            worker.actor.closed().await;
+        }
+        self.grow(missing, &mut last_number).await
+    }
+
+    async fn grow(&self, count: usize, last_number: &mut u64) -> Result<(), RouterError> {
+        let mut newcomers = Newcomers(Vec::with_capacity(count));
+        let mut starting = Vec::with_capacity(count);
+        for _ in 0..count {
+            *last_number += 1;
+            let name = format!("{}/{last_number}", self.supervisor.name());
+            let spec = ChildSpec { name: Some(name.into()), ..self.worker.clone() };
+            let prepared = self.supervisor.prepare(spec).map_err(StartError::from)?;
+            newcomers.0.push(Worker { number: *last_number, actor: prepared.actor_ref() });
+            starting.push((self.start)(prepared));
+        }
+        try_join_all(starting).await?;
+        self.write().append(&mut newcomers.0);
+        Ok(())
+    }
+}
+
+fn starter<M, A, F>(
+    supervisor: SupervisorRef,
+    make: F,
+) -> Box<dyn Fn(Prepared<M>) -> Starting<M> + Send + Sync>
+where
+    M: Send + 'static,
+    A: Actor<Message = M>,
+    F: Fn() -> A + Send + Sync + 'static,
+{
+    let make = Arc::new(make);
+    Box::new(move |prepared| {
+        let (supervisor, make) = (supervisor.clone(), make.clone());
+        Box::pin(async move { supervisor.start(prepared, move || make()).await })
+    })
+}
+
+/// New workers until they are in the pool; dropped before, they end.
+struct Newcomers<M>(Vec<Worker<M>>);
+
+impl<M> Drop for Newcomers<M> {
+    fn drop(&mut self) {
+        for Worker { actor, .. } in &self.0 {
+            actor.terminate();
+            // Whether its start would ever be done is not known.
+            if actor.stats().state == ActorState::Starting {
+                actor.kill();
+            }
+        }
+    }
+}
+
+/// The supervisor of a router that is being made; dropped before it is kept, it stops.
+struct Abandoned(Option<SupervisorRef>);
+
+impl Abandoned {
+    fn is_kept(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.iter().for_each(SupervisorRef::stop);
+    }
+}
+
+/// How strong a worker's claim to a key is: the strongest gets it, so another worker that comes or
+/// goes changes nothing about the claims of the rest (rendezvous hashing).
+fn claim(key: u64, worker: u64) -> u64 {
+    mix(key ^ mix(worker))
+}
+
+/// The last steps of splitmix64.
+fn mix(mut bits: u64) -> u64 {
+    bits = bits.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
