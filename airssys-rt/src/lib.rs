@@ -86,6 +86,7 @@ mod child_spec;
 mod errors;
 mod events;
 mod exit;
+mod family;
 mod groups;
 mod mailbox;
 mod monitor;
