@@ -190,7 +190,8 @@ impl<M: Send + 'static> ActorContext<M> {
     ///
     /// The children of an incarnation have a supervisor of their own, beside this actor, which
     /// restarts each by its policy. They are stopped, all at once, when this incarnation ends:
-    /// between `pre_stop` and `post_stop`; if it is aborted, right after that. When they fail
+    /// between `pre_stop` and `post_stop`; if it is aborted, right after that; if the supervisor of
+    /// this actor ends, before this actor. When they fail
     /// too often for the default [`SupervisorConfig`](crate::SupervisorConfig), this incarnation
     /// fails too, with [`ExitReason::Linked`](crate::ExitReason::Linked).
     ///

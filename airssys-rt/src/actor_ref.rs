@@ -197,7 +197,8 @@ impl<M> ActorRef<M> {
 
     /// Aborts the incarnation: its handler or hook is cut off where it next waits, and its last
     /// hooks do not run. It has then ended with [`ExitReason::Killed`], and the supervisor decides
-    /// what follows. Does nothing if the actor is not running.
+    /// what follows. While the actor waits for a restart, this counts as one more failure; before
+    /// its start and after its end for good, it does nothing.
     pub fn kill(&self) {
         if let Some(home) = self.cell.home()
             && let Some(node) = home.node.upgrade()

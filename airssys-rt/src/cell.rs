@@ -379,6 +379,10 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn is_supervisor(&self) -> bool {
         false
     }
+    /// Whether it is the supervisor of an actor's children, which stops and starts with that actor.
+    fn is_owned(&self) -> bool {
+        false
+    }
     /// None for an actor.
     fn snapshot(&self) -> Option<SupervisorSnapshot> {
         None

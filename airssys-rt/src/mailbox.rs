@@ -223,6 +223,26 @@ impl<M> Mailbox<M> {
         self.put(message, true)
     }
 
+    /// Gives the slots that are free to those who wait for them.
+    fn serve(&self) {
+        self.update(|inner, wakers| {
+            inner.note_taken(self.taken.load(Ordering::Acquire));
+            inner.serve(wakers);
+        });
+    }
+
+    /// The same, unless a slot is known to be free: that one has been [offered](Inner::offer).
+    ///
+    /// Without this, those who do not wait could keep those who do from their turns.
+    fn serve_if_full(&self) {
+        self.update(|inner, wakers| {
+            if inner.free() == 0 {
+                inner.note_taken(self.taken.load(Ordering::Acquire));
+                inner.serve(wakers);
+            }
+        });
+    }
+
     /// Waits for room and puts a message in.
     pub(crate) async fn send_waiting(&self, message: M) -> Result<(), SendError<M>> {
         match self.slot().await {
@@ -237,6 +257,9 @@ impl<M> Mailbox<M> {
     }
 
     pub(crate) fn try_send(&self, message: M) -> Result<Option<M>, TrySendError<M>> {
+        if self.waiting.load(Ordering::Relaxed) {
+            self.serve_if_full();
+        }
         self.put(message, false)
     }
 

@@ -8,10 +8,10 @@ mod tree;
 
 use airssys_rt::{
     Actor, ActorContext, ActorRef, ActorSystem, BoxError, Child, ChildContext, ChildSnapshot, ChildSpec,
-    Event, ExitReason, ReplyTo, StartError,
+    Event, ExitReason, ReplyTo, StartError, SupervisionStrategy,
 };
 use probe::{Log, Told};
-use tree::{Leaf, SECOND, Say, ask, hang};
+use tree::{Leaf, SECOND, Say, ask, hang, leaf, supervise};
 
 /// Starts a child for each name when it starts, and for each that it is sent.
 struct Parent {
@@ -168,6 +168,37 @@ async fn when_they_fail_too_often_so_has_it() {
     tokio::time::sleep(SECOND).await;
     assert_eq!(actor.stats().restarts, 1);
     assert_eq!(ask(&kid(&system, "a")).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_are_in_no_group_but_their_parents() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    let supervisor = supervise(system.root(), "rest", SupervisionStrategy::RestForOne).await;
+    let log_too = log.clone();
+    let make = move || Parent { log: log_too.clone(), kids: &[] };
+    let actor = supervisor.spawn(ChildSpec::new("parent"), make).await.unwrap();
+    let sibling = leaf(&supervisor, &log, "sibling").await;
+    actor.send(Order::Spawn("a")).await.unwrap();
+    actor.request(Order::Reach, SECOND).await.unwrap();
+    let child = kid(&system, "a");
+    sibling.send(Say::Fail).await.unwrap();
+    assert_eq!(ask(&sibling).await, 1);
+    assert_eq!(ask(&child).await, 0);
+    assert!(!child.is_closed());
+
+    // When its parent is in the group, it ends with it.
+    let all = supervise(system.root(), "all", SupervisionStrategy::OneForAll).await;
+    let log_too = log.clone();
+    let make = move || Parent { log: log_too.clone(), kids: &["b"] };
+    let actor = all.spawn(ChildSpec::new("other"), make).await.unwrap();
+    let child = kid(&system, "b");
+    let sibling = leaf(&all, &log, "cousin").await;
+    sibling.send(Say::Fail).await.unwrap();
+    assert_eq!(ask(&sibling).await, 1);
+    assert!(matches!(child.closed().await, ExitReason::Shutdown));
+    assert_eq!(actor.stats().restarts, 1);
+    assert_ne!(kid(&system, "b").id(), child.id());
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,8 +5,8 @@
 mod script;
 
 use airssys_rt::{
-    ActorRef, ActorStats, ActorSystem, ChildSpec, DeadLetterCause, Event, Overflow, Prepared, ReserveError,
-    RestartPolicy, RestartStrategy, SendError, SupervisorConfig, TrySendError,
+    ActorContext, ActorRef, ActorStats, ActorSystem, ChildSpec, DeadLetterCause, Event, Overflow, Prepared,
+    ReserveError, RestartPolicy, RestartStrategy, SendError, SupervisorConfig, TrySendError,
 };
 use futures_util::FutureExt;
 use script::{Log, MILLI, SECOND, Say, Script, run, settle, start};
@@ -282,4 +282,24 @@ async fn a_weak_reference_is_gone_with_its_actor() {
     assert!(weak.upgrade().is_none(), "another reference keeps the mailbox, but it has ended");
     drop(actor);
     assert!(weak.upgrade().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_does_not_overtake_those_who_wait() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    let actor = start(&system, &log, ChildSpec::new("actor").capacity(4)).await;
+    // The first message is handled while the rest is at hand, and its slot is not noticed yet.
+    let tries = |context: &ActorContext<Say>| {
+        let refused = context.self_ref().try_send(Say::Note(9));
+        assert!(matches!(refused, Err(TrySendError::Full(Say::Note(9)))), "{refused:?}");
+    };
+    actor.try_send(Say::Run(Box::new(tries))).unwrap();
+    for number in 1..4 {
+        actor.try_send(Say::Note(number)).unwrap();
+    }
+    actor.send(Say::Note(4)).await.unwrap();
+    settle().await;
+    assert_eq!(log.all(), ["note 1", "note 2", "note 3", "note 4"]);
+    assert_eq!(actor.stats().restarts, 0);
 }

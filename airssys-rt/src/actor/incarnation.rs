@@ -83,18 +83,17 @@ fn handle_messages<A: Actor>(
         let mut looks = false;
         let mut ticked = false;
         loop {
-            let at_hand = if looks && context.timers.any() { None } else { inbox.pop() };
-            looks = false;
-            let work = match at_hand {
-                Some(message) => Work::Message(message, Some(context.self_ref().cell().handling())),
-                None => {
-                    stopwatch.pause(context);
-                    let work = poll_fn(|task| poll_work(context, &mut inbox, ticked, task)).await;
-                    ticked = matches!(work, Work::Message(_, None));
-                    stopwatch.resume(inbox.has_one());
-                    work
-                }
+            let work = if inbox.is_ready() && !(looks && context.timers.any()) {
+                let handling = || context.self_ref().cell().handling();
+                inbox.pop().map_or(Work::Fetched, |message| Work::Message(message, Some(handling())))
+            } else {
+                stopwatch.pause(context);
+                let work = poll_fn(|task| poll_work(context, &mut inbox, ticked, task)).await;
+                ticked = matches!(work, Work::Message(_, None));
+                stopwatch.resume(inbox.has_one());
+                work
             };
+            looks = false;
             match work {
                 Work::Message(message, handling) => {
                     let handler = pin!(actor.handle_message(message, context));

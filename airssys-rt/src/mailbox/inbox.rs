@@ -18,15 +18,12 @@ pub(crate) struct Inbox<M> {
     batch: VecDeque<M>,
     /// Messages handed out, ever.
     taken: u64,
-    /// 1 if a message counts as handed out when it is, 0 if when it is fetched.
-    step: u64,
 }
 
 impl<M> Inbox<M> {
     pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
         let taken = cell.mailbox.taken.load(Ordering::Acquire);
-        let step = u64::from(!cell.mailbox.fetches_one());
-        Self { cell, batch: VecDeque::new(), taken, step }
+        Self { cell, batch: VecDeque::new(), taken }
     }
 
     pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
@@ -39,15 +36,19 @@ impl<M> Inbox<M> {
         self.batch.len() == 1
     }
 
-    /// The next message at hand, unless something overtakes it.
+    /// Whether there is a message at hand and nothing overtakes it.
+    #[inline]
+    pub(crate) fn is_ready(&self) -> bool {
+        !self.batch.is_empty() && !self.cell.mailbox.urgent.load(Ordering::Relaxed)
+    }
+
+    /// Hands out the next message at hand.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<M> {
         let mailbox = &self.cell.mailbox;
-        if mailbox.urgent.load(Ordering::Relaxed) {
-            return None;
-        }
         let message = self.batch.pop_front()?;
-        self.taken += self.step;
+        // One that was fetched alone has been counted.
+        self.taken += u64::from(!mailbox.fetches_one());
         mailbox.taken.store(self.taken, Ordering::Release);
         if mailbox.waiting.load(Ordering::Relaxed) && self.taken.is_multiple_of(mailbox.step()) {
             self.settle();
@@ -108,12 +109,8 @@ impl<M> Inbox<M> {
     }
 
     /// Gives the slots that have become free to those who wait for them.
-    pub(crate) fn settle(&mut self) {
-        let (mailbox, taken) = (&self.cell.mailbox, self.taken);
-        mailbox.update(|inner, wakers| {
-            inner.note_taken(taken);
-            inner.serve(wakers);
-        });
+    pub(crate) fn settle(&self) {
+        self.cell.mailbox.serve();
     }
 }
 

@@ -287,6 +287,10 @@ impl AnyCell for SupervisorNode {
         true
     }
 
+    fn is_owned(&self) -> bool {
+        self.owner.is_some()
+    }
+
     fn snapshot(&self) -> Option<SupervisorSnapshot> {
         Some(self.snapshot())
     }

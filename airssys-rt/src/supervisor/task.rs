@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -110,18 +110,18 @@ fn run<R: Runnable>(mut seat: Seat<R>, after: Duration) -> impl Future<Output = 
     let mut delay = (!after.is_zero()).then(|| Box::new((after, StopRequest::Group)));
     async move {
         loop {
-            let Some(runner) = seat.runner.as_mut() else { return };
             let interrupted = match delay.take() {
                 None => None,
-                Some(delay) => Box::pin(pause(runner.cell(), delay.1, delay.0)).await,
+                Some(delay) => seat.wait(*delay).await,
             };
-            let reason = match interrupted {
-                Some(request) => request.reason(),
-                None => {
+            let reason = match (interrupted, seat.runner.as_mut()) {
+                (Some(request), _) => request.reason(),
+                (None, Some(runner)) => {
                     let number = seat.number;
                     seat.number += 1;
                     runner.incarnation(number).await
                 }
+                (None, None) => return,
             };
             match seat.follow(reason) {
                 Some((after, heeds)) => delay = (!after.is_zero()).then(|| Box::new((after, heeds))),
@@ -132,6 +132,21 @@ fn run<R: Runnable>(mut seat: Seat<R>, after: Duration) -> impl Future<Output = 
 }
 
 impl<R: Runnable> Seat<R> {
+    /// Waits for the time of a restart, unless it is told to stop.
+    fn wait(
+        &mut self,
+        (time, heeds): (Duration, StopRequest),
+    ) -> Pin<Box<dyn Future<Output = Option<StopRequest>> + Send + '_>> {
+        // What is rare is on the heap.
+        let cell = self.runner.as_ref().map(Runnable::cell);
+        Box::pin(async move {
+            match cell {
+                Some(cell) => pause(cell, heeds, time).await,
+                None => None,
+            }
+        })
+    }
+
     /// Has the supervisor decide what follows the end of an incarnation, and does it; gives the
     /// delay before the next and what cuts it short, if there is to be a next one.
     fn follow(&mut self, reason: ExitReason) -> Option<(Duration, StopRequest)> {

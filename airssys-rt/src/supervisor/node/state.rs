@@ -230,6 +230,7 @@ impl NodeState {
             if member != failed
                 && let Some(entry) = self.children.get_mut(member)
                 && entry.place == Place::Live
+                && !entry.cell.is_owned()
             {
                 entry.doomed = true;
             }
