@@ -13,7 +13,7 @@ use crate::cell::{AnyCell, Cell};
 use crate::mailbox::StopRequest;
 use crate::monitor::Hears;
 use crate::timers::Timers;
-use crate::{ActorRef, Down, TimerId};
+use crate::{ActorRef, ActorSystem, ChildSpec, Down, StartError, TimerId};
 
 /// Any error, as a hook returns it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -24,14 +24,15 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// panic in one is a failure of the incarnation, and the first failure is its
 /// [`ExitReason`](crate::ExitReason).
 ///
-/// | the incarnation | `pre_start` | `post_start` | messages | `pre_stop` | `post_stop` |
-/// |---|---|---|---|---|---|
-/// | stops, or is stopped | yes | yes | yes | yes | yes |
-/// | fails in a handler | yes | yes | up to that one | yes | yes |
-/// | fails in `post_start` | yes | yes | no | yes | yes |
-/// | fails in `pre_start` | yes | no | no | no | no |
-/// | fails in `pre_stop` | yes | yes | yes | yes | yes |
-/// | is aborted: killed, or out of time for its stop | yes | cut off where it next waits | | | |
+/// | the incarnation | `pre_start` | `post_start` | [`on_start`](Actor::on_start) | messages | `pre_stop` | `post_stop` |
+/// |---|---|---|---|---|---|---|
+/// | stops, or is stopped | yes | yes | yes | yes | yes | yes |
+/// | fails in a handler | yes | yes | yes | up to that one | yes | yes |
+/// | fails in `on_start` | yes | yes | yes | no | yes | yes |
+/// | fails in `post_start` | yes | yes | no | no | yes | yes |
+/// | fails in `pre_start` | yes | no | no | no | no | no |
+/// | fails in `pre_stop` | yes | yes | yes | yes | yes | yes |
+/// | is aborted: killed, or out of time for its stop | yes | cut off where it next waits | | | | |
 ///
 /// So `pre_stop` and `post_stop` each run exactly once, whatever ended the incarnation, once
 /// `pre_start` has succeeded, unless the incarnation is aborted.
@@ -42,7 +43,7 @@ pub trait Child: Send + 'static {
         async { Ok(()) }
     }
 
-    /// Runs before the first message. When it is done, the actor counts as started.
+    /// Runs once `pre_start` has succeeded.
     fn post_start(&mut self, context: &ChildContext) -> impl Future<Output = Result<(), BoxError>> + Send {
         let _ = context;
         async { Ok(()) }
@@ -71,6 +72,17 @@ pub trait Actor: Child {
     type Message: Send + 'static;
     /// How its handler fails.
     type Error: Error + Send + Sync + 'static;
+
+    /// Runs before the first message, on a restart too: `post_start` is done then, and the actor
+    /// counts as started when this is. Here an incarnation starts what belongs to it: timers,
+    /// monitors, links, children.
+    fn on_start(
+        &mut self,
+        context: &ActorContext<Self::Message>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        let _ = context;
+        async { Ok(()) }
+    }
 
     /// Handles one message.
     fn handle_message(
@@ -122,6 +134,12 @@ impl ChildContext {
         self.incarnation
     }
 
+    /// The system that it runs in; none if the last [`ActorSystem`] has been dropped, and all are
+    /// being stopped.
+    pub fn system(&self) -> Option<ActorSystem> {
+        self.cell.services().system.get()?.upgrade()
+    }
+
     /// Stops this incarnation normally, once what is running now has returned; a permanent actor
     /// is then restarted.
     pub fn stop_self(&self) {
@@ -160,6 +178,35 @@ impl<M: Send + 'static> ActorContext<M> {
     /// As [`ChildContext::stop_self`].
     pub fn stop_self(&self) {
         self.child.stop_self();
+    }
+
+    /// As [`ChildContext::system`].
+    pub fn system(&self) -> Option<ActorSystem> {
+        self.child.system()
+    }
+
+    /// Starts an actor that lives no longer than this incarnation; resolves as
+    /// [`ActorSystem::spawn`] does.
+    ///
+    /// The children of an incarnation have a supervisor of their own, beside this actor, which
+    /// restarts each by its policy. They are stopped, all at once, when this incarnation ends:
+    /// between `pre_stop` and `post_stop`; if it is aborted, right after that. When they fail
+    /// too often for the default [`SupervisorConfig`](crate::SupervisorConfig), this incarnation
+    /// fails too, with [`ExitReason::Linked`](crate::ExitReason::Linked).
+    ///
+    /// Cancel safety: if dropped before it resolves, the child may start all the same.
+    pub async fn spawn_child<A, F>(
+        &self,
+        spec: ChildSpec,
+        make: F,
+    ) -> Result<ActorRef<A::Message>, StartError>
+    where
+        A: Actor,
+        F: FnMut() -> A + Send + 'static,
+    {
+        let cell = self.self_ref.cell();
+        let supervisor = cell.family().supervisor(cell, self.incarnation()).await?;
+        supervisor.spawn(spec, make).await
     }
 
     /// A reference to this actor.

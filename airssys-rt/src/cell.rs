@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::errors::{ReserveError, SendError, TrySendError};
+use crate::family::Family;
 use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::{Down, Hears, Watchers};
 use crate::services::Services;
@@ -88,11 +89,12 @@ pub(crate) struct Cell<M> {
     home: OnceLock<Home>,
 }
 
-/// Those who want to know of an actor's end.
+/// Those who want to know of an actor's end, or end with it.
 #[derive(Default)]
 pub(crate) struct Audience {
     watchers: Watchers,
     ended: Notify,
+    family: Family,
 }
 
 /// What only the running incarnation writes, but for `failed`.
@@ -299,6 +301,16 @@ impl<M> Cell<M> {
         &self.audience().watchers
     }
 
+    /// The children of this actor.
+    pub(crate) fn family(&self) -> &Family {
+        &self.audience().family
+    }
+
+    /// The same, if it may have some.
+    pub(crate) fn own_family(&self) -> Option<&Family> {
+        self.audience.get().map(|audience| &audience.family)
+    }
+
     fn reason(&self) -> Option<ExitReason> {
         let reason = self.exit.get()?.as_deref();
         Some(reason.cloned().unwrap_or(ExitReason::Shutdown))
@@ -361,6 +373,7 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     /// Empty if it has none.
     fn name(&self) -> &Arc<str>;
     fn id(&self) -> u64;
+    fn services(&self) -> &Services;
     /// None for a supervisor.
     fn stats(&self) -> Option<ActorStats>;
     fn is_supervisor(&self) -> bool {
@@ -424,6 +437,10 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
 
     fn id(&self) -> u64 {
         self.id()
+    }
+
+    fn services(&self) -> &Services {
+        self.services()
     }
 
     fn stats(&self) -> Option<ActorStats> {
@@ -499,6 +516,7 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
         fence(Ordering::SeqCst);
         let audience = self.audience.get();
         if let Some(audience) = audience {
+            audience.family.stop();
             audience.ended.notify_waiters();
         }
         let (actor, restarting) = (self.identity(), false);
@@ -517,6 +535,7 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
             after,
         });
         if let Some(audience) = self.audience.get() {
+            audience.family.stop();
             audience.watchers.tell(&Down { actor, reason: reason.clone(), restarting });
         }
     }

@@ -87,6 +87,7 @@ mod child_spec;
 mod errors;
 mod events;
 mod exit;
+mod family;
 mod groups;
 mod mailbox;
 mod monitor;

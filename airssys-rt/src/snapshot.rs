@@ -55,6 +55,9 @@ pub struct SupervisorSnapshot {
     pub strategy: SupervisionStrategy,
     /// Whether its children are without an order.
     pub dynamic: bool,
+    /// The number of the actor whose [children](crate::ActorContext::spawn_child) these are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<u64>,
     /// Its incarnations after the first.
     pub restarts: u64,
     /// How often it has restarted a child, or a group.

@@ -3,7 +3,7 @@
 mod errors;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -42,6 +42,15 @@ struct Shared {
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// A system that may be gone.
+pub(crate) struct WeakSystem(Weak<Shared>);
+
+impl WeakSystem {
+    pub(crate) fn upgrade(&self) -> Option<ActorSystem> {
+        Some(ActorSystem { shared: self.0.upgrade()? })
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         self.root.stop();
@@ -69,13 +78,16 @@ impl ActorSystemBuilder {
     /// Outside a tokio runtime with its timer enabled.
     pub fn build(self) -> ActorSystem {
         let (outlook, watched) = watch::channel(Outlook::Sound);
-        let registry = Registry::new(Arc::new(Services::new(Handle::current())));
+        let services = Arc::new(Services::new(Handle::current()));
+        let registry = Registry::new(services.clone());
         let node = SupervisorNode::root(self.name, self.config, Arc::new(registry), outlook);
         let node = Arc::new(node);
         let task = tokio::spawn(Root::new(node.clone()).run());
         let root = SupervisorRef::new(node);
         let shared = Shared { root, outlook: watched, task: Mutex::new(Some(task)) };
-        ActorSystem { shared: Arc::new(shared) }
+        let shared = Arc::new(shared);
+        let _ = services.system.set(WeakSystem(Arc::downgrade(&shared)));
+        ActorSystem { shared }
     }
 }
 
@@ -164,7 +176,7 @@ impl ActorSystem {
         self.shared.root.prepare(spec)
     }
 
-    /// Starts a prepared actor; resolves once `post_start` of its first incarnation is done.
+    /// Starts a prepared actor; resolves once its first incarnation has started.
     ///
     /// `make` makes the actor's state, once for each incarnation. It runs in the actor's own task,
     /// where a panic is a failure of that incarnation. If the first start fails, the actor is not

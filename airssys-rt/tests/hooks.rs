@@ -30,15 +30,24 @@ async fn run(fail_in: &'static [&'static str], messages: Vec<Do>) -> (Vec<String
     (log.all(), reason)
 }
 
-const ALL: [&str; 6] =
-    ["pre_start 0", "post_start 0", "pre_stop 0", "post_stop 0", "probe stopped", "dropped"];
+const ALL: [&str; 7] =
+    ["pre_start 0", "post_start 0", "on_start 0", "pre_stop 0", "post_stop 0", "probe stopped", "dropped"];
 
 #[tokio::test(start_paused = true)]
 async fn a_normal_life() {
     let (log, reason) = run(&[], vec![Do::Note(1), Do::Stop, Do::Note(2)]).await;
     assert_eq!(
         log,
-        ["pre_start 0", "post_start 0", "note 1", "pre_stop 0", "post_stop 0", "probe stopped", "dropped"]
+        [
+            "pre_start 0",
+            "post_start 0",
+            "on_start 0",
+            "note 1",
+            "pre_stop 0",
+            "post_stop 0",
+            "probe stopped",
+            "dropped"
+        ]
     );
     assert!(matches!(reason, ExitReason::Normal));
 }
@@ -62,17 +71,20 @@ async fn failing_last_hooks_do_not_keep_each_other_from_running() {
         assert!(reason.is_failure(), "{reason}");
     }
     let (log, reason) = run(&["pre_stop!", "post_stop"], vec![Do::Fail]).await;
-    assert_eq!(log, ["pre_start 0", "post_start 0", "pre_stop 0", "post_stop 0", "dropped"]);
+    assert_eq!(log, ["pre_start 0", "post_start 0", "on_start 0", "pre_stop 0", "post_stop 0", "dropped"]);
     assert!(matches!(reason, ExitReason::Error(_)), "the first failure counts: {reason}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_start_that_fails_is_an_error_and_ends_the_actor() {
-    let cases: [(&'static [&'static str], &[&str]); 4] = [
+    let without_on_start: Vec<_> = ALL.into_iter().filter(|hook| *hook != "on_start 0").collect();
+    let cases: [(&'static [&'static str], &[&str]); 6] = [
         (&["pre_start"], &["pre_start 0", "dropped"]),
         (&["pre_start!"], &["pre_start 0", "dropped"]),
-        (&["post_start"], &ALL),
-        (&["post_start!"], &ALL),
+        (&["post_start"], &without_on_start),
+        (&["post_start!"], &without_on_start),
+        (&["on_start"], &ALL),
+        (&["on_start!"], &ALL),
     ];
     for (fail_in, expected) in cases {
         let system = ActorSystem::new("test");
@@ -96,7 +108,7 @@ async fn no_hook_runs_when_an_actor_is_aborted() {
     hangs.await.unwrap();
     let report = system.shutdown(Duration::from_secs(60)).await;
     assert_eq!(report.late, ["probe"]);
-    assert_eq!(log.all(), ["pre_start 0", "post_start 0", "dropped"]);
+    assert_eq!(log.all(), ["pre_start 0", "post_start 0", "on_start 0", "dropped"]);
     assert!(matches!(actor.closed().await, ExitReason::Killed));
     assert_eq!(actor.stats().failed, 1);
 }
@@ -112,7 +124,7 @@ async fn hooks_run_in_the_same_order_for_every_incarnation() {
     assert_eq!(incarnation, 1);
     system.shutdown(Duration::from_secs(1)).await;
     let both = ["0", "1"].map(|number| {
-        let hooks = ["pre_start", "post_start", "pre_stop", "post_stop"];
+        let hooks = ["pre_start", "post_start", "on_start", "pre_stop", "post_stop"];
         let hooks = hooks.map(|hook| format!("{hook} {number}"));
         hooks.into_iter().chain(["probe stopped".into(), "dropped".into()])
     });

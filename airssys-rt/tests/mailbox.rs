@@ -287,7 +287,7 @@ async fn signals_and_stops_overtake_messages() {
     }
     go.send(()).unwrap();
     actor.request(Do::Ask, SECOND).await.unwrap();
-    assert_eq!(log.all()[2..], ["signal", "note 1"]);
+    assert_eq!(log.all()[3..], ["signal", "note 1"]);
 
     actor.signal();
     tokio::time::sleep(SECOND).await;
@@ -300,6 +300,6 @@ async fn signals_and_stops_overtake_messages() {
     actor.stop();
     go.send(()).unwrap();
     assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), 1, "stopped, and restarted");
-    assert_eq!(log.all()[5..8], ["pre_stop 0", "post_stop 0", "probe stopped"]);
+    assert_eq!(log.all()[6..9], ["pre_stop 0", "post_stop 0", "probe stopped"]);
     assert_eq!(log.only("note 2").len(), 1, "what was behind the stop is handled then");
 }

@@ -37,6 +37,11 @@ pub(super) fn live<A: Actor>(
             started.take();
             return end(actor, context, reason).await;
         }
+        let begun = guarded(async { actor.on_start(context).await }).await;
+        if let Err(reason) = begun.and_then(|result| result.map_err(failed)) {
+            started.take();
+            return end(actor, context, reason).await;
+        }
         cell.enter(ActorState::Running);
         // Whoever waits for the start may have given up.
         started.take().map(|started| started.send(()));
@@ -54,6 +59,10 @@ async fn end<A: Actor>(
     context.self_ref().cell().enter(ActorState::Stopping);
     if let Err(failure) = hook(async { actor.pre_stop(context.child()).await }).await {
         reason = first_failure(reason, failure, context);
+    }
+    if let Some(children) = context.self_ref().cell().own_family() {
+        children.stop();
+        children.ended().await;
     }
     if let Err(failure) = hook(async { actor.post_stop(context.child()).await }).await {
         reason = first_failure(reason, failure, context);
@@ -90,7 +99,7 @@ fn handle_messages<A: Actor>(
                     let handler = pin!(actor.handle_message(message, context));
                     match timed(handler, &mut inbox, &mut stopwatch).await {
                         Ok(Ok(())) => handling.into_iter().for_each(Handling::done),
-                        Ok(Err(error)) => return ExitReason::Error(Arc::new(error)),
+                        Ok(Err(error)) => return failed(error),
                         Err(panic) => return panic,
                     }
                 }
@@ -123,7 +132,11 @@ async fn obey<A: Actor>(
         Urgent::Linked(down) => return Some(ExitReason::Linked(down)),
         Urgent::Stop(request) => return Some(request.reason()),
     };
-    done.err().map(|error| ExitReason::Error(Arc::new(error)))
+    done.err().map(failed)
+}
+
+fn failed(error: impl Error + Send + Sync + 'static) -> ExitReason {
+    ExitReason::Error(Arc::new(error))
 }
 
 /// What an actor does next.

@@ -21,10 +21,16 @@ pub(crate) use self::state::Order;
 use self::state::{Ending, NodeState, Phase};
 pub(crate) use self::stopping::Limit;
 use super::children::{Key, Place};
-use super::{Decision, Ended, Outlook, RestartPolicy, Shutdown, SupervisorConfig, SupervisorFailure, decide};
+use super::{
+    Decision, Ended, Outlook, RestartPolicy, Shutdown, SupervisorConfig, SupervisorFailure, SupervisorSpec,
+    decide,
+};
 use crate::cell::{ActorState, ActorStats, AnyCell, Home};
+use crate::family::Owner;
 use crate::mailbox::StopRequest;
+use crate::monitor::Down;
 use crate::registry::Registry;
+use crate::services::Services;
 use crate::sync::{later, lock};
 use crate::{Event, ExitReason, Identity, RestartStrategy, SupervisorSnapshot};
 
@@ -53,6 +59,8 @@ pub(crate) struct SupervisorNode {
     id: u64,
     config: SupervisorConfig,
     dynamic: bool,
+    /// The actor whose children these are, if they are one's.
+    owner: Option<Owner>,
     registry: Arc<Registry>,
     runtime: Handle,
     /// Of the root only.
@@ -78,6 +86,7 @@ impl SupervisorNode {
             id: 0,
             config,
             dynamic: false,
+            owner: None,
             registry,
             runtime: Handle::current(),
             outlook: Some(outlook),
@@ -88,12 +97,13 @@ impl SupervisorNode {
     }
 
     /// A supervisor below this one, which is not among the children yet.
-    pub(crate) fn below(&self, name: Arc<str>, config: SupervisorConfig, dynamic: bool) -> Self {
+    pub(super) fn below(&self, name: Arc<str>, spec: &SupervisorSpec, owner: Option<Owner>) -> Self {
         Self {
             name,
             id: self.registry.next_id(),
-            config,
-            dynamic,
+            config: spec.config,
+            dynamic: spec.dynamic,
+            owner,
             registry: self.registry.clone(),
             runtime: self.runtime.clone(),
             outlook: None,
@@ -265,6 +275,10 @@ impl AnyCell for SupervisorNode {
         self.id
     }
 
+    fn services(&self) -> &Services {
+        self.registry.services()
+    }
+
     fn stats(&self) -> Option<ActorStats> {
         None
     }
@@ -337,8 +351,13 @@ impl AnyCell for SupervisorNode {
             exit.get_or_insert_with(|| reason.clone());
             first
         });
-        if first {
-            self.tell(|actor| Event::Stopped { actor, reason });
+        if !first {
+            return;
+        }
+        self.tell(|actor| Event::Stopped { actor, reason: reason.clone() });
+        if let Some(owner) = self.owner.as_ref().filter(|_| reason.is_failure()) {
+            let actor = Identity { name: self.name.clone(), id: self.id };
+            owner.fail(Down { actor, reason, restarting: false });
         }
     }
 

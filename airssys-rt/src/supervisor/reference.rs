@@ -9,6 +9,7 @@ use super::node::{Order, Rules, SupervisorNode};
 use super::{AutoShutdown, RestartPolicy, SupervisionStrategy, SupervisorRunner, SupervisorSpec};
 use crate::actor::{Actor, ActorRunner};
 use crate::cell::{ActorState, AnyCell, Cell};
+use crate::family::Owner;
 use crate::mailbox::Mailbox;
 use crate::registry::Place;
 use crate::system::{PrepareError, Prepared, StartError};
@@ -117,8 +118,8 @@ impl SupervisorRef {
         }
     }
 
-    /// Prepares an actor and starts it below this supervisor; resolves once `post_start` of its
-    /// first incarnation is done.
+    /// Prepares an actor and starts it below this supervisor; resolves once its first incarnation has
+    /// started.
     ///
     /// Cancel safety: as [`start`](Self::start).
     pub async fn spawn<A, F>(&self, spec: ChildSpec, make: F) -> Result<ActorRef<A::Message>, StartError>
@@ -134,13 +135,22 @@ impl SupervisorRef {
     ///
     /// Cancel safety: if dropped before it resolves, the supervisor may start all the same.
     pub async fn supervise(&self, spec: SupervisorSpec) -> Result<Self, StartError> {
+        self.supervise_for(spec, None).await
+    }
+
+    /// The same; its children are those of an actor, perhaps.
+    pub(crate) async fn supervise_for(
+        &self,
+        spec: SupervisorSpec,
+        owner: Option<Owner>,
+    ) -> Result<Self, StartError> {
         let name = self.check_name(&spec.name)?;
         self.check_significance(&name, spec.significant, spec.restart)?;
         if spec.dynamic && spec.config.strategy != SupervisionStrategy::OneForOne {
             return Err(PrepareError::DynamicStrategy { name: name.to_string() }.into());
         }
         let registry = self.node.registry();
-        let node = Arc::new(self.node.below(name.clone(), spec.config, spec.dynamic));
+        let node = Arc::new(self.node.below(name.clone(), &spec, owner));
         if !registry.register(node.clone()) {
             return Err(PrepareError::NameTaken { name: name.to_string() }.into());
         }

@@ -92,6 +92,10 @@ impl Actor for Probe {
     type Message = Do;
     type Error = Told;
 
+    async fn on_start(&mut self, context: &ActorContext<Do>) -> Result<(), Told> {
+        self.hook("on_start", context.child()).map_err(|_| Told)
+    }
+
     async fn handle_message(&mut self, message: Do, context: &ActorContext<Do>) -> Result<(), Told> {
         match message {
             Do::Note(number) => self.log.note(format!("note {number}")),

@@ -10,6 +10,7 @@ use super::state::{Kept, NodeState, Phase};
 use super::{Rules, SupervisorNode, Verdict};
 use crate::ExitReason;
 use crate::cell::{ActorState, AnyCell, Home};
+use crate::family::Owner;
 use crate::supervisor::children::{Entry, Key, Place};
 use crate::supervisor::task::{Parked, Runnable, spawn};
 use crate::supervisor::{ChildKind, ChildSummary};
@@ -225,6 +226,7 @@ impl SupervisorNode {
             state: self.state(),
             strategy: self.config.strategy,
             dynamic: self.dynamic,
+            owner: self.owner.as_ref().map(Owner::id),
             restarts,
             children_restarted,
             children: cells.iter().filter_map(|cell| ChildSnapshot::of(&**cell)).collect(),
