@@ -112,10 +112,11 @@ async fn chosen_starts_fail() {
 #[tokio::test(start_paused = true)]
 async fn each_hook_can_fail() {
     for (place, hooks) in [
+        (Place::OnStart, "pre_start 0, post_start 0, pre_stop 0, post_stop 0, dropped"),
         (Place::PostStart, "pre_start 0, pre_stop 0, post_stop 0, dropped"),
-        (Place::PreStop, "pre_start 0, post_start 0, post_stop 0, dropped"),
-        (Place::PostStop, "pre_start 0, post_start 0, pre_stop 0, dropped"),
-        (Place::Signal, "pre_start 0, post_start 0, pre_stop 0, post_stop 0, dropped"),
+        (Place::PreStop, "pre_start 0, post_start 0, on_start 0, post_stop 0, dropped"),
+        (Place::PostStop, "pre_start 0, post_start 0, on_start 0, pre_stop 0, dropped"),
+        (Place::OnSignal, "pre_start 0, post_start 0, on_start 0, pre_stop 0, post_stop 0, dropped"),
     ] {
         let log = Log::default();
         let faults = Faults::new().at(place, 1, Fault::Fail);
@@ -124,7 +125,7 @@ async fn each_hook_can_fail() {
             Err(StartError::Failed { reason, .. }) => reason,
             Err(error) => panic!("{error}"),
             Ok((_system, actor)) => {
-                if place == Place::Signal {
+                if place == Place::OnSignal {
                     actor.signal();
                 } else {
                     actor.stop();
@@ -160,19 +161,26 @@ async fn what_is_not_planned_is_passed_on() {
     assert!(matches!(error.downcast_ref(), Some(FaultyError::Own(Told))));
     assert_eq!(error.to_string(), Told.to_string(), "it reads like the actor's own");
     system.shutdown(SECOND).await;
-    let expected = "pre_start 0, post_start 0, note 1, signal, pre_stop 0, post_stop 0, actor stopped, dropped, \
-                    pre_start 1, post_start 1, pre_stop 1, post_stop 1, actor stopped, dropped";
+    let expected = "pre_start 0, post_start 0, on_start 0, note 1, signal, pre_stop 0, post_stop 0, actor stopped, dropped, \
+                    pre_start 1, post_start 1, on_start 1, pre_stop 1, post_stop 1, actor stopped, dropped";
     assert_eq!(log.all().join(", "), expected);
-    let places =
-        [Place::PreStart, Place::PostStart, Place::PreStop, Place::PostStop, Place::Signal, Place::Message];
-    assert_eq!(places.map(|place| faults.count(place)), [2, 2, 2, 2, 1, 2]);
+    let places = [
+        Place::PreStart,
+        Place::PostStart,
+        Place::OnStart,
+        Place::PreStop,
+        Place::PostStop,
+        Place::OnSignal,
+        Place::Message,
+    ];
+    assert_eq!(places.map(|place| faults.count(place)), [2, 2, 2, 2, 2, 1, 2]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_end_of_another_can_fail_to_be_heard() {
     let system = ActorSystem::builder("test").supervisor(config()).build();
     let watched = Probe::<()>::spawn(&system, "watched").await.unwrap();
-    let faults = Faults::new().at(Place::Down, 1, Fault::Panic);
+    let faults = Faults::new().at(Place::OnDown, 1, Fault::Panic);
     let (log, other) = (Log::default(), watched.actor_ref().clone());
     let make = faults.wrap(move || Watch { other: other.clone(), log: log.clone() });
     let actor = system.spawn(ChildSpec::new("actor"), make).await.unwrap();
@@ -183,7 +191,7 @@ async fn the_end_of_another_can_fail_to_be_heard() {
     assert_eq!(actor.stats().restarts, 1);
     watched.actor_ref().kill();
     tokio::time::sleep(SECOND).await;
-    assert_eq!((actor.stats().restarts, faults.count(Place::Down)), (1, 2));
+    assert_eq!((actor.stats().restarts, faults.count(Place::OnDown)), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]

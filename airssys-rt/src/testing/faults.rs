@@ -26,10 +26,12 @@ pub enum Place {
     PreStop,
     /// Before [`post_stop`](crate::Child::post_stop).
     PostStop,
+    /// Before [`on_start`](crate::Actor::on_start).
+    OnStart,
     /// Before [`on_down`](crate::Actor::on_down).
-    Down,
+    OnDown,
     /// Before [`on_signal`](crate::Actor::on_signal).
-    Signal,
+    OnSignal,
 }
 
 /// What goes wrong.
@@ -240,8 +242,9 @@ impl fmt::Display for Place {
             Self::PostStart => "post_start",
             Self::PreStop => "pre_stop",
             Self::PostStop => "post_stop",
-            Self::Down => "on_down",
-            Self::Signal => "on_signal",
+            Self::OnStart => "on_start",
+            Self::OnDown => "on_down",
+            Self::OnSignal => "on_signal",
         })
     }
 }

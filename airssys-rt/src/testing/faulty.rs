@@ -62,6 +62,11 @@ impl<A: Actor> Actor for Faulty<A> {
     type Message = A::Message;
     type Error = FaultyError<A::Error>;
 
+    async fn on_start(&mut self, context: &ActorContext<A::Message>) -> Result<(), Self::Error> {
+        self.faults.reach(Place::OnStart).await.map_err(FaultyError::Injected)?;
+        self.actor.on_start(context).await.map_err(FaultyError::Own)
+    }
+
     async fn handle_message(
         &mut self,
         message: A::Message,
@@ -72,12 +77,12 @@ impl<A: Actor> Actor for Faulty<A> {
     }
 
     async fn on_down(&mut self, down: Down, context: &ActorContext<A::Message>) -> Result<(), Self::Error> {
-        self.faults.reach(Place::Down).await.map_err(FaultyError::Injected)?;
+        self.faults.reach(Place::OnDown).await.map_err(FaultyError::Injected)?;
         self.actor.on_down(down, context).await.map_err(FaultyError::Own)
     }
 
     async fn on_signal(&mut self, context: &ActorContext<A::Message>) -> Result<(), Self::Error> {
-        self.faults.reach(Place::Signal).await.map_err(FaultyError::Injected)?;
+        self.faults.reach(Place::OnSignal).await.map_err(FaultyError::Injected)?;
         self.actor.on_signal(context).await.map_err(FaultyError::Own)
     }
 }
