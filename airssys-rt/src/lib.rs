@@ -76,6 +76,7 @@
 //! | talk to all of a kind | [`Groups`] |
 //! | look at all of it | [`ActorSystem::snapshot`] |
 //! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
+//! | test actors | the module `testing`, which comes with the feature of that name |
 #![forbid(unsafe_code)]
 
 mod actor;
@@ -99,6 +100,8 @@ mod snapshot;
 mod supervisor;
 mod sync;
 mod system;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod timers;
 mod topic;
 

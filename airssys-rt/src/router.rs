@@ -140,7 +140,7 @@ impl<M: Send + 'static> Router<M> {
 
     /// How many workers there are.
     pub fn size(&self) -> usize {
-        self.pool.workers().len()
+        self.pool.size()
     }
 
     /// The workers, the oldest first.

@@ -7,8 +7,8 @@ mod worker;
 use std::time::Duration;
 
 use airssys_rt::{
-    ActorRef, ActorSystem, ChildSpec, Overflow, RequestError, Router, RouterError, RouterSpec, Routing,
-    SendError, TrySendError,
+    ActorRef, ActorSystem, ChildSpec, Overflow, RequestError, RestartStrategy, Router, RouterError,
+    RouterSpec, Routing, SendError, SupervisorConfig, TrySendError,
 };
 use tokio::time::Instant;
 use worker::{Do, Log, Worker, hold};
@@ -70,6 +70,35 @@ async fn the_least_loaded_gets_the_next_and_what_it_is_at_counts() {
     tokio::time::sleep(SECOND).await;
     assert!(workers.iter().all(|worker| worker.load() == 0));
     assert_eq!(log.all().len(), 10);
+}
+
+/// A worker that crashes has nothing to do, and must not draw all messages for that.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_being_restarted_is_no_idle_one() {
+    let system = ActorSystem::new("test");
+    let restart_strategy = RestartStrategy::Fixed { delay: 10 * SECOND };
+    let spec = RouterSpec::new("pool").size(2).routing(Routing::LeastLoaded);
+    let spec = spec.supervisor(SupervisorConfig { restart_strategy, ..SupervisorConfig::default() });
+    let router = start(&system, &Log::default(), spec).await;
+    let workers = router.workers();
+    workers[0].send(Do::Fail).await.unwrap();
+    let (message, is_here, go) = hold();
+    workers[1].send(message).await.unwrap();
+    is_here.await.unwrap();
+    for number in 0..4 {
+        router.send(Do::Note(number)).await.unwrap();
+    }
+    assert_eq!((workers[0].load(), workers[1].load()), (0, 5));
+    // If all are, they share.
+    workers[1].kill();
+    drop(go);
+    tokio::time::sleep(SECOND).await;
+    for number in 4..14 {
+        router.send(Do::Note(number)).await.unwrap();
+    }
+    assert_eq!((workers[0].load(), workers[1].load()), (7, 7));
+    tokio::time::sleep(20 * SECOND).await;
+    assert_eq!((workers[0].load(), workers[1].load()), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]

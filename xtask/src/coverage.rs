@@ -64,7 +64,9 @@ fn llvm_cov(root: &Path) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)));
     // A folder with a `:` in its name cannot be on the path: then only the user's own is found.
-    path.into_iter().for_each(|path| drop(cargo.env("PATH", path)));
+    if let Ok(path) = path {
+        cargo.env("PATH", path);
+    }
     cargo.arg("llvm-cov");
     cargo
 }

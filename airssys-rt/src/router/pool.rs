@@ -38,6 +38,13 @@ struct Worker<M> {
     actor: ActorRef<M>,
 }
 
+impl<M> Worker<M> {
+    /// Whether a message would wait for a restart, and for how many others.
+    fn burden(&self) -> (bool, u64) {
+        (self.actor.cell().state() != ActorState::Running, self.actor.load())
+    }
+}
+
 type Starting<M> = Pin<Box<dyn Future<Output = Result<ActorRef<M>, StartError>> + Send>>;
 
 pub(super) struct Pool<M> {
@@ -69,6 +76,10 @@ impl<M> Pool<M> {
         self.workers.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn size(&self) -> usize {
+        self.read().iter().filter(|worker| !worker.actor.is_closed()).count()
+    }
+
     /// Those that have not ended.
     pub(super) fn workers(&self) -> Vec<ActorRef<M>> {
         let workers = self.read();
@@ -86,7 +97,7 @@ impl<M> Pool<M> {
                     Routing::RoundRobin => workers.get(next),
                     Routing::LeastLoaded => {
                         let (before, from) = workers.split_at(next);
-                        from.iter().chain(before).min_by_key(|worker| worker.actor.load())
+                        from.iter().chain(before).min_by_key(|worker| worker.burden())
                     }
                 }
             }
@@ -165,7 +176,7 @@ impl<M: Send + 'static> Pool<M> {
             pool.supervisor.closed().await;
             return Err(error);
         }
-        abandoned.is_kept();
+        abandoned.keep();
         Ok(pool)
     }
 
@@ -242,7 +253,7 @@ impl<M> Drop for Newcomers<M> {
 struct Abandoned(Option<SupervisorRef>);
 
 impl Abandoned {
-    fn is_kept(mut self) {
+    fn keep(mut self) {
         self.0 = None;
     }
 }

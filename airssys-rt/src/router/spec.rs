@@ -13,8 +13,9 @@ pub enum Routing {
     /// One after another in turn.
     #[default]
     RoundRobin,
-    /// The one with the least [`load`](crate::ActorRef::load); of several, the next in turn. Looks
-    /// at each worker for each message.
+    /// The one with the least [`load`](crate::ActorRef::load); of several, the next in turn. One that
+    /// is being restarted comes after all that are running, since nothing that it gets is handled
+    /// before that. Looks at each worker for each message.
     LeastLoaded,
 }
 

@@ -84,7 +84,10 @@ pub(super) fn spawn<R: Runnable>(
     after: Duration,
 ) -> JoinHandle<()> {
     let runtime = node.runtime().clone();
-    runtime.spawn(run(Seat { runner: Some(runner), number, node, key }, after))
+    let task = run(Seat { runner: Some(runner), number, node, key }, after);
+    #[cfg(feature = "testing")]
+    let task = crate::testing::shaken(task);
+    runtime.spawn(task)
 }
 
 /// A child on its way; dropped, it was aborted.

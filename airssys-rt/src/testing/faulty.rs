@@ -1,0 +1,88 @@
+//! An actor that a plan of faults stands before.
+
+use std::error::Error;
+
+use thiserror::Error;
+
+use super::{Faults, Injected, Place};
+use crate::{Actor, ActorContext, BoxError, Child, ChildContext, Down};
+
+/// An actor with a plan of [`Faults`] before all of its hooks and its handler.
+///
+/// What the plan does not concern is passed on as it is, and the errors of the actor come through
+/// as [`FaultyError::Own`], which reads like them.
+#[derive(Debug)]
+pub struct Faulty<A> {
+    actor: A,
+    faults: Faults,
+}
+
+/// How the handler of a [`Faulty`] actor fails.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FaultyError<E: Error> {
+    /// As planned.
+    #[error(transparent)]
+    Injected(Injected),
+    /// By itself.
+    #[error(transparent)]
+    Own(E),
+}
+
+impl<A> Faulty<A> {
+    /// The actor, subject to this plan.
+    pub fn new(actor: A, faults: &Faults) -> Self {
+        Self { actor, faults: faults.clone() }
+    }
+}
+
+impl<A: Actor> Child for Faulty<A> {
+    async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        self.faults.reach(Place::PreStart).await?;
+        self.actor.pre_start(context).await
+    }
+
+    async fn post_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        self.faults.reach(Place::PostStart).await?;
+        self.actor.post_start(context).await
+    }
+
+    async fn pre_stop(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        self.faults.reach(Place::PreStop).await?;
+        self.actor.pre_stop(context).await
+    }
+
+    async fn post_stop(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        self.faults.reach(Place::PostStop).await?;
+        self.actor.post_stop(context).await
+    }
+}
+
+impl<A: Actor> Actor for Faulty<A> {
+    type Message = A::Message;
+    type Error = FaultyError<A::Error>;
+
+    async fn on_start(&mut self, context: &ActorContext<A::Message>) -> Result<(), Self::Error> {
+        self.faults.reach(Place::OnStart).await.map_err(FaultyError::Injected)?;
+        self.actor.on_start(context).await.map_err(FaultyError::Own)
+    }
+
+    async fn handle_message(
+        &mut self,
+        message: A::Message,
+        context: &ActorContext<A::Message>,
+    ) -> Result<(), Self::Error> {
+        self.faults.reach(Place::Message).await.map_err(FaultyError::Injected)?;
+        self.actor.handle_message(message, context).await.map_err(FaultyError::Own)
+    }
+
+    async fn on_down(&mut self, down: Down, context: &ActorContext<A::Message>) -> Result<(), Self::Error> {
+        self.faults.reach(Place::OnDown).await.map_err(FaultyError::Injected)?;
+        self.actor.on_down(down, context).await.map_err(FaultyError::Own)
+    }
+
+    async fn on_signal(&mut self, context: &ActorContext<A::Message>) -> Result<(), Self::Error> {
+        self.faults.reach(Place::OnSignal).await.map_err(FaultyError::Injected)?;
+        self.actor.on_signal(context).await.map_err(FaultyError::Own)
+    }
+}
