@@ -62,7 +62,8 @@ async fn end<A: Actor>(
     }
     if let Some(children) = context.self_ref().cell().own_family() {
         children.stop();
-        children.ended().await;
+        // What is rare is on the heap.
+        Box::pin(children.ended()).await;
     }
     if let Err(failure) = hook(async { actor.post_stop(context.child()).await }).await {
         reason = first_failure(reason, failure, context);

@@ -54,6 +54,7 @@ async fn a_component_that_fails_too_often_is_given_up() {
         max_restarts: 2,
         within_duration: Duration::from_secs(60),
         restart_strategy: RestartStrategy::Immediate,
+        ..SupervisorConfig::default()
     });
     host.spawn(trusted("probe")).await.unwrap();
     for _ in 0..3 {
@@ -72,6 +73,7 @@ async fn a_restart_that_fails_counts_as_a_failure() {
         max_restarts: 3,
         within_duration: Duration::from_secs(60),
         restart_strategy: RestartStrategy::Immediate,
+        ..SupervisorConfig::default()
     });
     let config = vec![setting("panic-after-restart", "yes")];
     host.spawn(ComponentSpec { config, ..trusted("probe") }).await.unwrap();
@@ -90,6 +92,7 @@ async fn nothing_is_drained_while_a_restart_is_to_come() {
         max_restarts: 1,
         within_duration: Duration::from_secs(60),
         restart_strategy: RestartStrategy::Fixed { delay: Duration::from_millis(20) },
+        ..SupervisorConfig::default()
     });
     host.spawn(trusted("probe")).await.unwrap();
     host.spawn(ComponentSpec { restart: RestartPolicy::Temporary, ..trusted("once") }).await.unwrap();

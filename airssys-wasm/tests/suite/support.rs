@@ -53,6 +53,7 @@ pub(crate) fn host() -> ComponentHost {
         max_restarts: 1_000,
         within_duration: Duration::from_secs(1),
         restart_strategy: RestartStrategy::Immediate,
+        ..SupervisorConfig::default()
     })
 }
 
