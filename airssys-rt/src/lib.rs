@@ -1,4 +1,4 @@
-//! An actor runtime: supervised actors, bounded mailboxes, request-response, topics.
+//! An actor runtime: trees of supervised actors, bounded mailboxes, request-response, topics.
 //!
 //! An [`Actor`] is state that handles messages one at a time. An [`ActorSystem`] runs actors under
 //! a supervisor that restarts those that fail. The mailbox belongs to the actor, not to the
@@ -72,11 +72,72 @@
 //! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
 //! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
 //! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
+//! | have actors that end with this one | [`ActorContext::spawn_child`] |
+//! | do something later, or again and again | [`ActorContext::send_after`], [`ActorContext::send_interval`] |
+//! | hear of an actor's end, or share it | [`ActorContext::monitor`], [`ActorContext::link`] |
+//! | have room before there is a message | [`ActorRef::reserve`], [`ActorRef::room`] |
+//! | decide what a full mailbox does | [`Overflow`] |
+//! | keep actors of different types in one list | [`Recipient`] |
 //! | share work among many | [`Router`] |
 //! | talk to all of a kind | [`Groups`] |
-//! | look at all of it | [`ActorSystem::snapshot`] |
 //! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
+//! | look at all of it | [`ActorSystem::snapshot`], [`ActorStats`] |
+//! | hear what goes on | [`ActorSystem::events`] |
+//! | end all of it in time | [`ActorSystem::shutdown`] |
 //! | test actors | the module `testing`, which comes with the feature of that name |
+//!
+//! # What belongs to an incarnation
+//!
+//! Timers, links and children end with the incarnation that started them, so each starts its own in
+//! [`on_start`](Actor::on_start). Monitors, groups and the name belong to the actor, and stay.
+//!
+//! ```
+//! use std::time::Duration;
+//! use airssys_rt::{Actor, ActorContext, ActorSystem, Child, ChildSpec, ReplyTo};
+//!
+//! enum Beat {
+//!     Due,
+//!     Count(ReplyTo<u32>),
+//! }
+//!
+//! struct Heart {
+//!     beats: u32,
+//! }
+//!
+//! impl Child for Heart {}
+//!
+//! impl Actor for Heart {
+//!     type Message = Beat;
+//!     type Error = std::convert::Infallible;
+//!
+//!     async fn on_start(&mut self, context: &ActorContext<Beat>) -> Result<(), Self::Error> {
+//!         context.send_interval(Duration::from_millis(5), || Beat::Due);
+//!         Ok(())
+//!     }
+//!
+//!     async fn handle_message(
+//!         &mut self,
+//!         beat: Beat,
+//!         _context: &ActorContext<Beat>,
+//!     ) -> Result<(), Self::Error> {
+//!         match beat {
+//!             Beat::Due => self.beats += 1,
+//!             Beat::Count(reply) => drop(reply.send(self.beats)),
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let system = ActorSystem::new("body");
+//! let heart = system.spawn(ChildSpec::new("heart"), || Heart { beats: 0 }).await?;
+//! while heart.request(Beat::Count, Duration::from_secs(1)).await? == 0 {
+//!     tokio::time::sleep(Duration::from_millis(5)).await;
+//! }
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 mod actor;

@@ -88,6 +88,11 @@ pub mod prelude {
     pub use crate::{Codec, Component, Config, Context, Health, Message, Rejection, Reply, StartError};
 }
 
+/// The README's examples, which are tested like those of this crate.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
 /// What `component!` expands to. Not for authors.
 #[doc(hidden)]
 pub mod __private {
