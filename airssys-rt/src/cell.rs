@@ -527,6 +527,10 @@ impl<M: Send + 'static> Hears for Cell<M> {
         self.id
     }
 
+    fn has_ended(&self) -> bool {
+        self.exit.get().is_some()
+    }
+
     fn hear(&self, down: Down) {
         self.mailbox.hear(|heard| heard.hear(down));
     }
