@@ -180,7 +180,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::unwrap_used)]
     fn an_event_is_made_only_for_readers() {
         let events = Events::default();
         let never = || -> Event { panic!("nobody reads it") };

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! What outsiders do not see: how long a list of watchers gets, and which failure is kept.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

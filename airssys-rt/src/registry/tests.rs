@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! What outsiders do not see: who is looked at when an actor ends.
 
 use std::sync::mpsc;
 use std::time::Duration;
