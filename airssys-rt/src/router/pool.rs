@@ -165,7 +165,7 @@ impl<M: Send + 'static> Pool<M> {
             pool.supervisor.closed().await;
             return Err(error);
         }
-        abandoned.is_kept();
+        abandoned.keep();
         Ok(pool)
     }
 
@@ -242,7 +242,7 @@ impl<M> Drop for Newcomers<M> {
 struct Abandoned(Option<SupervisorRef>);
 
 impl Abandoned {
-    fn is_kept(mut self) {
+    fn keep(mut self) {
         self.0 = None;
     }
 }
