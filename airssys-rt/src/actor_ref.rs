@@ -89,7 +89,7 @@ impl<M> ActorRef<M> {
         if self.overflow() != Overflow::Wait {
             return self.try_reserve();
         }
-        match self.cell.mailbox.slot().await {
+        match self.cell.slot().await {
             true => Ok(Permit { cell: Some(self.cell.clone()) }),
             false => Err(ReserveError::Closed),
         }

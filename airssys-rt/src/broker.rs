@@ -1,9 +1,12 @@
 //! Topics at work: who has subscribed to what, and publishing to all of them or to none.
 
 mod publish;
+#[cfg(test)]
+mod tests;
 mod trie;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -50,8 +53,8 @@ pub struct Subscriber<M, T = ()> {
 
 struct State<M, T> {
     trie: Trie<Subscription<M, T>>,
-    /// The patterns of each subscriber, by its id.
-    patterns: HashMap<u64, Vec<TopicPattern>>,
+    /// The patterns of each subscriber, by its id, and the numbers of the subscriptions.
+    patterns: HashMap<u64, HashMap<TopicPattern, u64>>,
     last_number: u64,
 }
 
@@ -76,14 +79,14 @@ impl<M, T: Clone> MessageBroker<M, T> {
     pub fn subscribe(&self, pattern: TopicPattern, subscriber: ActorRef<M>, tag: T) -> bool {
         let mut state = self.write();
         let state = &mut *state;
-        let patterns = state.patterns.entry(subscriber.id()).or_default();
-        if patterns.contains(&pattern) {
+        let Entry::Vacant(place) = state.patterns.entry(subscriber.id()).or_default().entry(pattern) else {
             return false;
-        }
+        };
         state.last_number += 1;
+        let number = state.last_number;
         let subscriber = Subscriber { actor: subscriber, tag };
-        state.trie.at(&pattern).push(Subscription { number: state.last_number, subscriber });
-        patterns.push(pattern);
+        state.trie.at(place.key()).insert(number, Subscription { number, subscriber });
+        place.insert(number);
         self.generation.fetch_add(1, Ordering::Release);
         true
     }
@@ -93,12 +96,11 @@ impl<M, T: Clone> MessageBroker<M, T> {
     pub fn unsubscribe(&self, pattern: &TopicPattern, id: u64) -> bool {
         let mut state = self.write();
         let Some(patterns) = state.patterns.get_mut(&id) else { return false };
-        let Some(index) = patterns.iter().position(|found| found == pattern) else { return false };
-        patterns.swap_remove(index);
+        let Some(number) = patterns.remove(pattern) else { return false };
         if patterns.is_empty() {
             state.patterns.remove(&id);
         }
-        state.remove(pattern, id);
+        state.trie.remove(pattern, number);
         self.generation.fetch_add(1, Ordering::Release);
         true
     }
@@ -109,8 +111,8 @@ impl<M, T: Clone> MessageBroker<M, T> {
     pub fn unsubscribe_all(&self, id: u64) -> usize {
         let mut state = self.write();
         let Some(patterns) = state.patterns.remove(&id) else { return 0 };
-        for pattern in &patterns {
-            state.remove(pattern, id);
+        for (pattern, number) in &patterns {
+            state.trie.remove(pattern, *number);
         }
         self.generation.fetch_add(1, Ordering::Release);
         patterns.len()
@@ -118,7 +120,7 @@ impl<M, T: Clone> MessageBroker<M, T> {
 
     /// The patterns that the actor with this id has subscriptions with, in no order.
     pub fn subscriptions(&self, id: u64) -> Vec<TopicPattern> {
-        self.read().patterns.get(&id).cloned().unwrap_or_default()
+        self.read().patterns.get(&id).map_or_else(Vec::new, |patterns| patterns.keys().cloned().collect())
     }
 
     /// Who gets publications on this topic: each once, the longest subscribed first.
@@ -146,12 +148,6 @@ impl<M, T: Clone> MessageBroker<M, T> {
 
     fn write(&self) -> RwLockWriteGuard<'_, State<M, T>> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<M, T> State<M, T> {
-    fn remove(&mut self, pattern: &TopicPattern, id: u64) {
-        self.trie.remove(pattern, |subscription| subscription.subscriber.actor.id() == id);
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use crate::errors::{ReserveError, SendError, TrySendError};
@@ -62,7 +64,8 @@ pub struct ActorStats {
     pub dropped: u64,
     /// Messages in the mailbox now.
     pub depth: usize,
-    /// The most messages there have been in the mailbox at once.
+    /// The most messages there have been in the mailbox at once. Those that the actor has handled
+    /// since it last looked for new ones may count too.
     pub high_water: usize,
     /// Messages of its own timers that it has got: not among the accepted.
     pub ticks: u64,
@@ -250,6 +253,20 @@ impl<M> Cell<M> {
                 Err(error)
             }
         }
+    }
+
+    /// Waits for a slot of the mailbox and takes it; false if it has closed.
+    pub(crate) async fn slot(&self) -> bool {
+        let mut slot = self.mailbox.slot();
+        let mut waits = false;
+        poll_fn(|task| {
+            let turn = slot.poll_unpin(task);
+            if turn.is_pending() && !std::mem::replace(&mut waits, true) {
+                self.note_full();
+            }
+            turn
+        })
+        .await
     }
 
     fn note_full(&self) {
@@ -548,6 +565,10 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
 impl<M: Send + 'static> Hears for Cell<M> {
     fn id(&self) -> u64 {
         self.id
+    }
+
+    fn has_ended(&self) -> bool {
+        self.exit.get().is_some()
     }
 
     fn hear(&self, down: Down) {

@@ -58,6 +58,15 @@ pub enum RequestError<M> {
     TimedOut,
 }
 
+impl<M> From<TrySendError<M>> for SendError<M> {
+    fn from(error: TrySendError<M>) -> Self {
+        match error {
+            TrySendError::Full(message) => Self::Full(message),
+            TrySendError::Closed(message) => Self::Closed(message),
+        }
+    }
+}
+
 impl<M> From<SendError<M>> for RequestError<M> {
     fn from(error: SendError<M>) -> Self {
         match error {

@@ -1,6 +1,7 @@
 //! What happens in a system, for whoever wants to know.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -101,7 +102,9 @@ pub enum DeadLetterCause {
 /// A reader of the events of a system, from when it was made.
 #[derive(Debug)]
 pub struct EventStream {
-    receiver: broadcast::Receiver<Event>,
+    /// Nothing stands for the end.
+    receiver: broadcast::Receiver<Option<Event>>,
+    ended: bool,
 }
 
 /// A reader was so slow that it missed events.
@@ -113,16 +116,22 @@ pub struct MissedEvents {
 }
 
 impl EventStream {
-    /// The next event; none once the system is gone.
+    /// The next event; none once the system has stopped.
     ///
     /// Cancel safety: nothing is lost if this is dropped.
     ///
     /// # Errors
     /// More than 1,024 events were waiting: the oldest are gone. The next call goes on behind them.
     pub async fn next(&mut self) -> Result<Option<Event>, MissedEvents> {
+        if self.ended {
+            return Ok(None);
+        }
         match self.receiver.recv().await {
-            Ok(event) => Ok(Some(event)),
-            Err(RecvError::Closed) => Ok(None),
+            Ok(Some(event)) => Ok(Some(event)),
+            Ok(None) | Err(RecvError::Closed) => {
+                self.ended = true;
+                Ok(None)
+            }
             Err(RecvError::Lagged(count)) => Err(MissedEvents { count }),
         }
     }
@@ -131,13 +140,16 @@ impl EventStream {
 /// Where events come in. Costs next to nothing while nobody reads them.
 #[derive(Default)]
 pub(crate) struct Events {
-    sender: OnceLock<broadcast::Sender<Event>>,
+    sender: OnceLock<broadcast::Sender<Option<Event>>>,
+    ended: AtomicBool,
 }
 
 impl Events {
     pub(crate) fn stream(&self) -> EventStream {
         let sender = self.sender.get_or_init(|| broadcast::channel(KEPT).0);
-        EventStream { receiver: sender.subscribe() }
+        let receiver = sender.subscribe();
+        // Whoever does not see the end here gets it from the channel.
+        EventStream { receiver, ended: self.ended.load(Ordering::SeqCst) }
     }
 
     /// Tells the readers, if there are any.
@@ -146,7 +158,38 @@ impl Events {
             && sender.receiver_count() > 0
         {
             // The last reader may have gone meanwhile.
-            let _ = sender.send(event());
+            let _ = sender.send(Some(event()));
         }
+    }
+
+    /// The system has stopped. References to its actors may be there for long: the readers do not
+    /// wait for them.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        if let Some(sender) = self.sender.get() {
+            // Nobody may be reading.
+            let _ = sender.send(None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_made_only_for_readers() {
+        let events = Events::default();
+        let never = || -> Event { panic!("nobody reads it") };
+        events.tell(never);
+        let actor = Identity { name: "a".into(), id: 1 };
+        let mut stream = events.stream();
+        events.tell(|| Event::Started { actor, incarnation: 3 });
+        let event = stream.next().now_or_never().unwrap().unwrap();
+        assert!(matches!(event, Some(Event::Started { incarnation: 3, .. })));
+        drop(stream);
+        events.tell(never);
     }
 }

@@ -1,5 +1,8 @@
 //! Who hears of the end of an actor: monitors and links.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
@@ -21,6 +24,8 @@ pub struct Down {
 /// An actor that hears of others.
 pub(crate) trait Hears: Send + Sync {
     fn id(&self) -> u64;
+    /// Whether it has ended for good: there is nobody to tell any more.
+    fn has_ended(&self) -> bool;
     /// Notes that an incarnation of another actor ended, which this one monitors.
     fn hear(&self, down: Down);
     /// Forgets what was heard of another actor.
@@ -32,9 +37,18 @@ pub(crate) trait Hears: Send + Sync {
 /// Who wants to hear of an actor's ends.
 #[derive(Default)]
 pub(crate) struct Watchers {
-    /// By their numbers.
-    list: Mutex<BTreeMap<u64, Watcher>>,
+    list: Mutex<List>,
 }
+
+#[derive(Default)]
+struct List {
+    by_id: BTreeMap<u64, Watcher>,
+    /// How long the list is when those who have ended are next taken out of it.
+    sweep_at: usize,
+}
+
+/// The list is not swept below this length.
+const SWEEP_FROM: usize = 16;
 
 struct Watcher {
     cell: Weak<dyn Hears>,
@@ -46,15 +60,13 @@ struct Watcher {
 impl Watchers {
     fn change(&self, cell: &Arc<dyn Hears>, change: impl FnOnce(&mut Watcher)) {
         let mut list = lock(&self.list);
-        let watcher = list.entry(cell.id()).or_insert_with(|| Watcher {
-            cell: Arc::downgrade(cell),
-            monitors: false,
-            linked: None,
-        });
+        let new = || Watcher { cell: Arc::downgrade(cell), monitors: false, linked: None };
+        let watcher = list.by_id.entry(cell.id()).or_insert_with(new);
         change(watcher);
         if !watcher.monitors && watcher.linked.is_none() {
-            list.remove(&cell.id());
+            list.by_id.remove(&cell.id());
         }
+        list.sweep();
     }
 
     pub(crate) fn monitor(&self, watcher: &Arc<dyn Hears>, monitors: bool) {
@@ -69,7 +81,7 @@ impl Watchers {
     /// told again.
     pub(crate) fn tell(&self, down: &Down) {
         let told: Vec<_> = {
-            let mut watchers = lock(&self.list);
+            let watchers = &mut lock(&self.list).by_id;
             let told = watchers
                 .values_mut()
                 .map(|watcher| (watcher.cell.clone(), watcher.monitors, watcher.linked.take()))
@@ -92,6 +104,17 @@ impl Watchers {
     }
 }
 
+impl List {
+    /// Forgets those who have ended, whenever the list has doubled: they may have watched until
+    /// their own end.
+    fn sweep(&mut self) {
+        if self.by_id.len() >= self.sweep_at.max(SWEEP_FROM) {
+            self.by_id.retain(|_, watcher| watcher.cell.upgrade().is_some_and(|cell| !cell.has_ended()));
+            self.sweep_at = 2 * self.by_id.len();
+        }
+    }
+}
+
 /// What an actor has heard and not handled: of each actor that it monitors, the last.
 #[derive(Default)]
 pub(crate) struct Heard {
@@ -105,8 +128,11 @@ impl Heard {
         self.downs.insert(down.actor.id, down);
     }
 
+    /// The first failure counts, unless the incarnation that it ends is over.
     pub(crate) fn fail(&mut self, incarnation: u64, down: Down) {
-        self.failure.get_or_insert((incarnation, down));
+        if self.failure.as_ref().is_none_or(|(meant, _)| *meant < incarnation) {
+            self.failure = Some((incarnation, down));
+        }
     }
 
     pub(crate) fn forget(&mut self, id: u64) {

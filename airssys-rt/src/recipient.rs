@@ -61,25 +61,30 @@ where
 
     fn send(&self, message: M) -> Sending<'_, M> {
         Box::pin(async move {
+            if self.overflow() != Overflow::Wait {
+                return Ok(Receive::try_send(self, message)?);
+            }
             match self.reserve().await {
                 Ok(permit) => self.give(permit, message),
-                Err(ReserveError::Full) => match self.overflow() {
-                    Overflow::DropNewest => self.give_up(message),
-                    _ => return Err(SendError::Full(message)),
-                },
-                Err(ReserveError::Closed) => return Err(SendError::Closed(message)),
+                // Those who wait are not refused.
+                Err(_) => return Err(SendError::Closed(message)),
             }
             Ok(())
         })
     }
 
     fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+        // A message that has become an `N` cannot be handed back: so there has to be room before.
+        if self.overflow() == Overflow::DropNewest {
+            match self.is_closed() {
+                true => return Err(TrySendError::Closed(message)),
+                false => self.settle(self.try_send(message.into()).map_err(TrySendError::into_message)),
+            }
+            return Ok(());
+        }
         match self.try_reserve() {
             Ok(permit) => self.give(permit, message),
-            Err(ReserveError::Full) => match self.overflow() {
-                Overflow::DropNewest => self.give_up(message),
-                _ => return Err(TrySendError::Full(message)),
-            },
+            Err(ReserveError::Full) => return Err(TrySendError::Full(message)),
             Err(ReserveError::Closed) => return Err(TrySendError::Closed(message)),
         }
         Ok(())
@@ -99,19 +104,13 @@ impl<N: Send + 'static> ActorRef<N> {
     where
         N: From<M>,
     {
-        // If the actor has ended since, the message shares the fate of those in the mailbox.
-        if let Err(message) = permit.send(message.into()) {
-            self.cell().lose(message, DeadLetterCause::ActorEnded);
-        }
+        self.settle(permit.send(message.into()));
     }
 
-    /// Has the mailbox drop a message, and count it.
-    fn give_up<M>(&self, message: M)
-    where
-        N: From<M>,
-    {
-        if let Err(error) = self.try_send(message.into()) {
-            self.cell().lose(error.into_message(), DeadLetterCause::ActorEnded);
+    /// If the actor has ended since, the message shares the fate of those in the mailbox.
+    fn settle(&self, sent: Result<(), N>) {
+        if let Err(message) = sent {
+            self.cell().lose(message, DeadLetterCause::ActorEnded);
         }
     }
 }

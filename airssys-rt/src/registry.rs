@@ -1,5 +1,8 @@
 //! Actors by name.
 
+#[cfg(test)]
+mod tests;
+
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -2,6 +2,9 @@
 //! one sender stay in order.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/quiet.rs"]
+mod quiet;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,6 +14,7 @@ use airssys_rt::{
     SupervisorConfig,
 };
 use proptest::prelude::*;
+use quiet::{TOLD, hush};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -64,7 +68,7 @@ impl Actor for Worker {
             Kind::Plain => {}
             Kind::Slow => tokio::time::sleep(Duration::from_millis(3)).await,
             Kind::Fail => return Err(std::fmt::Error),
-            Kind::Panic => std::panic::panic_any("told to"),
+            Kind::Panic => std::panic::panic_any(TOLD),
             Kind::Stop => context.stop_self(),
         }
         Ok(())
@@ -161,12 +165,7 @@ async fn run(plan: Plan) -> Result<(), TestCaseError> {
 
 #[test]
 fn messages_are_conserved_and_stay_in_order() {
-    // The panics are part of the plan: their backtraces are not news.
-    std::panic::set_hook(Box::new(|panic| {
-        if panic.payload_as_str() != Some("told to") {
-            eprintln!("{panic}");
-        }
-    }));
+    hush();
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) };
     proptest!(config, |(plan in plan())| {
         let runtime =

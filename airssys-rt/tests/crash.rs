@@ -6,7 +6,7 @@ mod probe;
 
 use std::time::Duration;
 
-use airssys_rt::{ActorRef, ActorState, ActorSystem, ChildSpec, ExitReason, StartError};
+use airssys_rt::{ActorRef, ActorSystem, ChildSpec, ExitReason, StartError};
 use probe::{Do, Log, Probe, hold};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,31 +36,6 @@ async fn messages_behind_a_crash_are_handled_in_order_by_the_next_incarnation() 
         let stats = actor.stats();
         assert_eq!((stats.accepted, stats.handled, stats.failed), (9, 8, 1));
         assert_eq!((stats.restarts, stats.dropped, stats.depth), (1, 0, 0));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn messages_wait_through_starts_that_fail() {
-    let system = ActorSystem::new("test");
-    let log = Log::default();
-    let actor = start(&system, &log, &["pre_start 1", "post_start 2!"]).await;
-    actor.send(Do::Fail).await.unwrap();
-    actor.send(Do::Note(7)).await.unwrap();
-    assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), 3);
-    assert_eq!(log.only("note"), ["note 7"]);
-    assert_eq!(actor.stats().restarts, 3);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_reference_and_a_name_outlive_incarnations() {
-    let system = ActorSystem::new("test");
-    let actor = start(&system, &Log::default(), &[]).await;
-    for incarnation in 1..=3 {
-        actor.send(Do::Panic).await.unwrap();
-        let found = system.whereis::<Do>("probe").unwrap();
-        assert_eq!(found.id(), actor.id());
-        assert_eq!(found.request(Do::Ask, SECOND).await.unwrap(), incarnation);
-        assert_eq!(found.stats().state, ActorState::Running);
     }
 }
 

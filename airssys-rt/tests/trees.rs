@@ -2,6 +2,9 @@
 //! or overtaken, what a supervisor shows of itself is legal, and the shutdown returns.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/quiet.rs"]
+mod quiet;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,6 +16,7 @@ use airssys_rt::{
     SupervisorConfig, SupervisorRef, SupervisorSnapshot, SupervisorSpec,
 };
 use proptest::prelude::*;
+use quiet::{TOLD, hush};
 use tokio::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
@@ -131,7 +135,7 @@ impl Actor for Worker {
             Kind::Slow => tokio::time::sleep(3 * MS).await,
             Kind::Hang => std::future::pending().await,
             Kind::Fail => return Err(std::fmt::Error),
-            Kind::Panic => std::panic::panic_any("told to"),
+            Kind::Panic => std::panic::panic_any(TOLD),
             Kind::Stop => context.stop_self(),
         }
         Ok(())
@@ -386,12 +390,7 @@ async fn run((plan, shutdown_after_ms, deadline_ms): (Plan, u64, u64)) -> Result
 
 #[test]
 fn trees_keep_their_promises() {
-    // The panics are part of the plan: their backtraces are not news.
-    std::panic::set_hook(Box::new(|panic| {
-        if panic.payload_as_str() != Some("told to") {
-            eprintln!("{panic}");
-        }
-    }));
+    hush();
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) };
     proptest!(config, |(plan in plan())| {
         let runtime =

@@ -300,3 +300,24 @@ async fn a_monitor_stays_when_the_link_is_gone() {
         ["watched failed: told to fail, restarting", "watched panicked: told to panic, restarting"];
     assert_eq!(pair.log.take(), expected);
 }
+
+/// The failure of one that the incarnation before was linked with says nothing, and hides nothing.
+#[tokio::test(start_paused = true)]
+async fn a_link_of_the_incarnation_before_does_not_hide_one_of_this() {
+    let pair = pair(RestartPolicy::Temporary).await;
+    let other = start(&pair.system, &Log::default(), ChildSpec::new("other")).await;
+    pair.link().await;
+    // Not a failure: the other side is still linked, with an incarnation that is over.
+    pair.watcher.send(Say::Stop).await.unwrap();
+    assert_eq!(incarnations(&pair).await, (1, 0));
+    let linked = other.clone();
+    run(&pair.watcher, move |context| context.link(&linked)).await;
+    pair.watcher.send(Say::Take(SECOND)).await.unwrap();
+    settle().await;
+    pair.watched.send(Say::Fail).await.unwrap();
+    pair.watched.closed().await;
+    other.send(Say::Fail).await.unwrap();
+    assert_eq!(pair.watcher.stats().restarts, 1, "its handler is running");
+    tokio::time::sleep(2 * SECOND).await;
+    assert_eq!(pair.watcher.stats().restarts, 2);
+}

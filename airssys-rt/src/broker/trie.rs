@@ -1,6 +1,9 @@
 //! Patterns by their segments.
 
-use std::collections::HashMap;
+#[cfg(test)]
+pub(super) mod visits;
+
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{Topic, TopicPattern};
 
@@ -9,19 +12,22 @@ pub(super) struct Trie<V> {
     root: Node<V>,
 }
 
+/// Values by their number.
+pub(super) type Filed<V> = BTreeMap<u64, V>;
+
 struct Node<V> {
     named: HashMap<Box<str>, Node<V>>,
     /// Where a `*` in the middle leads.
     any: Option<Box<Node<V>>>,
     /// Filed under the patterns that end here.
-    here: Vec<V>,
+    here: Filed<V>,
     /// Filed under the patterns that end here but for a last `*`.
-    below: Vec<V>,
+    below: Filed<V>,
 }
 
 impl<V> Default for Node<V> {
     fn default() -> Self {
-        Self { named: HashMap::new(), any: None, here: Vec::new(), below: Vec::new() }
+        Self { named: HashMap::new(), any: None, here: Filed::new(), below: Filed::new() }
     }
 }
 
@@ -33,7 +39,7 @@ impl<V> Default for Trie<V> {
 
 impl<V> Trie<V> {
     /// What is filed under a pattern.
-    pub(super) fn at(&mut self, pattern: &TopicPattern) -> &mut Vec<V> {
+    pub(super) fn at(&mut self, pattern: &TopicPattern) -> &mut Filed<V> {
         let mut node = &mut self.root;
         let mut segments = pattern.segments().peekable();
         while let Some(segment) = segments.next() {
@@ -46,10 +52,16 @@ impl<V> Trie<V> {
         &mut node.here
     }
 
-    /// Removes what is filed under a pattern and is meant, and the branches that leads nowhere then.
-    pub(super) fn remove(&mut self, pattern: &TopicPattern, is_meant: impl Fn(&V) -> bool) {
+    /// Removes what is filed under a pattern with this number, and the branches that lead nowhere
+    /// then.
+    pub(super) fn remove(&mut self, pattern: &TopicPattern, number: u64) {
         let segments: Vec<&str> = pattern.segments().collect();
-        self.root.remove(&segments, &is_meant);
+        self.root.remove(&segments, number);
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.root.is_empty()
     }
 
     /// Gives all that is filed under patterns that match the topic.
@@ -60,13 +72,13 @@ impl<V> Trie<V> {
 
 // The depth of a recursion is that of a pattern: at most 128 segments.
 impl<V> Node<V> {
-    fn remove(&mut self, segments: &[&str], is_meant: &impl Fn(&V) -> bool) {
+    fn remove(&mut self, segments: &[&str], number: u64) {
         match segments {
-            [] => self.here.retain(|value| !is_meant(value)),
-            ["*"] => self.below.retain(|value| !is_meant(value)),
+            [] => drop(self.here.remove(&number)),
+            ["*"] => drop(self.below.remove(&number)),
             ["*", rest @ ..] => {
                 if let Some(next) = &mut self.any {
-                    next.remove(rest, is_meant);
+                    next.remove(rest, number);
                     if next.is_empty() {
                         self.any = None;
                     }
@@ -74,7 +86,7 @@ impl<V> Node<V> {
             }
             [name, rest @ ..] => {
                 if let Some(next) = self.named.get_mut(*name) {
-                    next.remove(rest, is_meant);
+                    next.remove(rest, number);
                     if next.is_empty() {
                         self.named.remove(*name);
                     }
@@ -92,11 +104,13 @@ impl<V> Node<V> {
         mut segments: impl Iterator<Item = &'t str> + Clone,
         give: &mut impl FnMut(&'a V),
     ) {
+        #[cfg(test)]
+        visits::count();
         let Some(name) = segments.next() else {
-            self.here.iter().for_each(give);
+            self.here.values().for_each(give);
             return;
         };
-        self.below.iter().for_each(&mut *give);
+        self.below.values().for_each(&mut *give);
         if let Some(next) = self.named.get(name) {
             next.matching(segments.clone(), give);
         }

@@ -84,6 +84,7 @@ impl Root {
             outlook.send_replace(Outlook::Failed((**failure).clone()));
         }
         node.announce(reason);
+        node.registry().services().events.end();
         // One that blocks its thread is joined after the report.
         for task in node.registry().take_strays() {
             let _ = task.await;

@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep_until};
 use super::SupervisorNode;
 use super::state::{NodeState, Phase, Plan};
 use super::stopping::Asked;
-use crate::ExitReason;
 use crate::supervisor::RestartWindow;
 use crate::supervisor::children::{Key, Place};
 use crate::sync::lock;
+use crate::{Event, ExitReason};
 
 /// What the supervisor's task does next.
 enum Step {
@@ -54,11 +54,16 @@ impl SupervisorNode {
     /// Does what concerns several children until the supervisor is to end. `started` hears when
     /// all children have started.
     pub(in crate::supervisor) async fn supervise(self: &Arc<Self>, mut started: Option<oneshot::Sender<()>>) {
+        let mut told = false;
         loop {
             let step = self.next_step();
             match step {
                 Step::End => return,
                 Step::Wait => {
+                    if !std::mem::replace(&mut told, true) {
+                        let incarnation = lock(&self.state).incarnation;
+                        self.tell(|actor| Event::Started { actor, incarnation });
+                    }
                     // Whoever waits for it may have given up.
                     started.take().map(|started| started.send(()));
                     self.changed.notified().await;

@@ -1,0 +1,53 @@
+//! What outsiders do not see: who is looked at when an actor ends.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use dashmap::try_result::TryResult;
+use tokio::runtime::Builder;
+
+use super::*;
+use crate::Overflow;
+use crate::mailbox::Mailbox;
+
+fn cell(services: &Arc<Services>, id: u64) -> Arc<dyn AnyCell> {
+    let mailbox = Mailbox::<u64>::new(1, Overflow::Wait);
+    Arc::new(Cell::new(format!("actor-{id}").into(), id, mailbox, services.clone()))
+}
+
+/// Whatever else has a name is out of reach while an actor ends: the end only needs its own.
+#[test]
+fn an_end_visits_no_other_name() {
+    const NAMES: u64 = 100_000;
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let services = Arc::new(Services::new(runtime.handle().clone()));
+    let registry = Arc::new(Registry::new(services.clone()));
+    for id in 0..NAMES {
+        assert!(registry.register(cell(&services, id)));
+    }
+    let ending = registry.actors.get("actor-500").unwrap().clone();
+
+    // A part of the table is locked by whoever holds one of its entries; all parts but one are.
+    let own = registry.actors.get_mut("actor-500").unwrap();
+    let mut others = Vec::new();
+    for id in 0..NAMES {
+        if let TryResult::Present(entry) = registry.actors.try_get_mut(&*format!("actor-{id}")) {
+            others.push(entry);
+        }
+    }
+    drop(own);
+    assert!(others.len() > 1, "there is more than one part");
+
+    let (done, is_done) = mpsc::channel();
+    let retires = registry.clone();
+    let thread = std::thread::spawn(move || {
+        retires.retire(&*ending, ExitReason::Normal);
+        done.send(()).unwrap();
+    });
+    // Long enough for any machine; it only passes if the end waits for a lock.
+    assert!(is_done.recv_timeout(Duration::from_secs(60)).is_ok(), "it needs the rest of the table");
+    thread.join().unwrap();
+    drop(others);
+    assert!(registry.find::<u64>("actor-500").is_none());
+    assert_eq!(registry.all().len() as u64, NAMES - 1);
+}
