@@ -234,7 +234,11 @@ impl<M> Mailbox<M> {
     /// The same, unless a slot is known to be free: that one has been [offered](Inner::offer).
     ///
     /// Without this, those who do not wait could keep those who do from their turns.
+    #[inline]
     fn serve_if_full(&self) {
+        if !self.waiting.load(Ordering::Relaxed) {
+            return;
+        }
         self.update(|inner, wakers| {
             if inner.free() == 0 {
                 inner.note_taken(self.taken.load(Ordering::Acquire));
@@ -257,15 +261,14 @@ impl<M> Mailbox<M> {
     }
 
     pub(crate) fn try_send(&self, message: M) -> Result<Option<M>, TrySendError<M>> {
-        if self.waiting.load(Ordering::Relaxed) {
-            self.serve_if_full();
-        }
+        self.serve_if_full();
         self.put(message, false)
     }
 
     /// Takes a slot; to be followed by [`fill`](Self::fill) or [`release`](Self::release). Gives
     /// the message that made way.
     pub(crate) fn try_reserve(&self) -> Result<Option<M>, ReserveError> {
+        self.serve_if_full();
         self.feed(|inner| (self.reserve(inner), false))
     }
 
