@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -76,8 +76,11 @@ pub struct ActorStats {
     pub state: ActorState,
 }
 
+/// The name of those that have none.
+static NAMELESS: LazyLock<Arc<str>> = LazyLock::new(Arc::default);
+
 pub(crate) struct Cell<M> {
-    name: Arc<str>,
+    name: Option<Arc<str>>,
     id: u64,
     services: Arc<Services>,
     pub(crate) mailbox: Mailbox<M>,
@@ -131,7 +134,7 @@ impl Counters {
 }
 
 impl<M> Cell<M> {
-    pub(crate) fn new(name: Arc<str>, id: u64, mailbox: Mailbox<M>, services: Arc<Services>) -> Self {
+    pub(crate) fn new(name: Option<Arc<str>>, id: u64, mailbox: Mailbox<M>, services: Arc<Services>) -> Self {
         Self {
             name,
             id,
@@ -148,7 +151,7 @@ impl<M> Cell<M> {
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
-        &self.name
+        self.name.as_ref().unwrap_or(&NAMELESS)
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -302,7 +305,7 @@ impl<M> Cell<M> {
     }
 
     pub(crate) fn identity(&self) -> Identity {
-        Identity { name: self.name.clone(), id: self.id }
+        Identity { name: self.name().clone(), id: self.id }
     }
 
     pub(crate) fn home(&self) -> Option<&Home> {
@@ -540,24 +543,24 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
             audience.family.stop();
             audience.ended.notify_waiters();
         }
-        let (actor, restarting) = (self.identity(), false);
-        self.services.events.tell(|| Event::Stopped { actor: actor.clone(), reason: reason.clone() });
+        self.services.events.tell(|| Event::Stopped { actor: self.identity(), reason: reason.clone() });
         if let Some(audience) = audience {
-            audience.watchers.tell(&Down { actor, reason, restarting });
+            let actor = self.identity();
+            audience.watchers.tell(&Down { actor, reason, restarting: false });
         }
     }
 
     fn restarting(&self, reason: &ExitReason, after: Duration) {
         self.enter(ActorState::Restarting);
-        let (actor, restarting) = (self.identity(), true);
         self.services.events.tell(|| Event::Restarting {
-            actor: actor.clone(),
+            actor: self.identity(),
             reason: reason.clone(),
             after,
         });
         if let Some(audience) = self.audience.get() {
             audience.family.stop();
-            audience.watchers.tell(&Down { actor, reason: reason.clone(), restarting });
+            let (actor, reason) = (self.identity(), reason.clone());
+            audience.watchers.tell(&Down { actor, reason, restarting: true });
         }
     }
 }

@@ -32,7 +32,7 @@ fn check(scenario: fn()) {
 
 fn cell(capacity: usize, overflow: Overflow) -> Arc<Cell<Message>> {
     let services = Arc::new(Services::new(RUNTIME.handle().clone()));
-    Arc::new(Cell::new("model".into(), 1, Mailbox::new(capacity, overflow), services))
+    Arc::new(Cell::new(Some("model".into()), 1, Mailbox::new(capacity, overflow), services))
 }
 
 /// What a receiver gets next, as an incarnation would.

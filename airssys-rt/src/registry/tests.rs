@@ -12,7 +12,7 @@ use crate::mailbox::Mailbox;
 
 fn cell(services: &Arc<Services>, id: u64) -> Arc<dyn AnyCell> {
     let mailbox = Mailbox::<u64>::new(1, Overflow::Wait);
-    Arc::new(Cell::new(format!("actor-{id}").into(), id, mailbox, services.clone()))
+    Arc::new(Cell::new(Some(format!("actor-{id}").into()), id, mailbox, services.clone()))
 }
 
 /// Whatever else has a name is out of reach while an actor ends: the end only needs its own.

@@ -97,9 +97,9 @@ impl SupervisorNode {
     }
 
     /// A supervisor below this one, which is not among the children yet.
-    pub(super) fn below(&self, name: Arc<str>, spec: &SupervisorSpec, owner: Option<Owner>) -> Self {
+    pub(super) fn below(&self, spec: &SupervisorSpec, owner: Option<Owner>) -> Self {
         Self {
-            name,
+            name: spec.name.clone().unwrap_or_default(),
             id: self.registry.next_id(),
             config: spec.config,
             dynamic: spec.dynamic,

@@ -71,15 +71,15 @@ impl SupervisorRef {
     pub fn prepare<M: Send + 'static>(&self, spec: ChildSpec) -> Result<Prepared<M>, PrepareError> {
         let name = self.check_name(&spec.name)?;
         if spec.capacity == 0 {
-            return Err(PrepareError::NoCapacity { name: name.to_string() });
+            return Err(PrepareError::NoCapacity { name: name.to_owned() });
         }
-        self.check_significance(&name, spec.significant, spec.restart)?;
+        self.check_significance(name, spec.significant, spec.restart)?;
         let registry = self.node.registry();
         let mailbox = Mailbox::new(spec.capacity, spec.overflow);
-        let cell =
-            Arc::new(Cell::new(name.clone(), registry.next_id(), mailbox, registry.services().clone()));
+        let (id, services) = (registry.next_id(), registry.services().clone());
+        let cell = Arc::new(Cell::new(spec.name.clone(), id, mailbox, services));
         if !registry.register(cell.clone()) {
-            return Err(PrepareError::NameTaken { name: name.to_string() });
+            return Err(PrepareError::NameTaken { name: name.to_owned() });
         }
         let place = Place::new(registry.clone(), cell.clone());
         Ok(Prepared { cell, place, spec })
@@ -98,9 +98,9 @@ impl SupervisorRef {
         F: FnMut() -> A + Send + 'static,
     {
         let Prepared { cell, place, spec } = prepared;
-        let name = cell.name();
+        let name = &**cell.name();
         if !place.is_in(self.node.registry()) {
-            return Err(StartError::OtherSystem { name: name.to_string() });
+            return Err(StartError::OtherSystem { name: name.to_owned() });
         }
         self.check_significance(name, spec.significant, spec.restart)?;
         let (sender, started) = oneshot::channel();
@@ -145,14 +145,14 @@ impl SupervisorRef {
         owner: Option<Owner>,
     ) -> Result<Self, StartError> {
         let name = self.check_name(&spec.name)?;
-        self.check_significance(&name, spec.significant, spec.restart)?;
+        self.check_significance(name, spec.significant, spec.restart)?;
         if spec.dynamic && spec.config.strategy != SupervisionStrategy::OneForOne {
-            return Err(PrepareError::DynamicStrategy { name: name.to_string() }.into());
+            return Err(PrepareError::DynamicStrategy { name: name.to_owned() }.into());
         }
         let registry = self.node.registry();
-        let node = Arc::new(self.node.below(name.clone(), &spec, owner));
+        let node = Arc::new(self.node.below(&spec, owner));
         if !registry.register(node.clone()) {
-            return Err(PrepareError::NameTaken { name: name.to_string() }.into());
+            return Err(PrepareError::NameTaken { name: name.to_owned() }.into());
         }
         let place = Place::new(registry.clone(), node.clone());
         let (sender, started) = oneshot::channel();
@@ -165,7 +165,7 @@ impl SupervisorRef {
         }
         match started.await {
             Ok(()) => Ok(Self { node }),
-            Err(_) => Err(self.not_started(&name, node.exit().await)),
+            Err(_) => Err(self.not_started(name, node.exit().await)),
         }
     }
 
@@ -188,37 +188,37 @@ impl SupervisorRef {
         self.node.exit().await
     }
 
-    fn check_name(&self, name: &Option<Arc<str>>) -> Result<Arc<str>, PrepareError> {
+    /// Gives the name as errors have it.
+    fn check_name<'a>(&self, name: &'a Option<Arc<str>>) -> Result<&'a str, PrepareError> {
         if self.node.registry().is_stopped() {
             let name = name.as_deref().unwrap_or_default().to_owned();
             return Err(PrepareError::SystemStopped { name });
         }
-        match name {
-            Some(name) if name.is_empty() => Err(PrepareError::EmptyName),
-            Some(name) => Ok(name.clone()),
-            None => Ok(Arc::default()),
+        match name.as_deref() {
+            Some("") => Err(PrepareError::EmptyName),
+            name => Ok(name.unwrap_or_default()),
         }
     }
 
     fn check_significance(
         &self,
-        name: &Arc<str>,
+        name: &str,
         significant: bool,
         policy: RestartPolicy,
     ) -> Result<(), PrepareError> {
         if !significant {
             Ok(())
         } else if policy == RestartPolicy::Permanent {
-            Err(PrepareError::SignificantPermanent { name: name.to_string() })
+            Err(PrepareError::SignificantPermanent { name: name.to_owned() })
         } else if self.node.config().auto_shutdown == AutoShutdown::Never {
-            Err(PrepareError::SignificantForNothing { name: name.to_string() })
+            Err(PrepareError::SignificantForNothing { name: name.to_owned() })
         } else {
             Ok(())
         }
     }
 
-    fn not_started(&self, name: &Arc<str>, reason: ExitReason) -> StartError {
-        let name = name.to_string();
+    fn not_started(&self, name: &str, reason: ExitReason) -> StartError {
+        let name = name.to_owned();
         match reason {
             ExitReason::Shutdown if self.node.registry().is_stopped() => StartError::SystemStopped { name },
             ExitReason::Shutdown => StartError::SupervisorStopped { name },

@@ -97,7 +97,7 @@ impl SupervisorNode {
                 if state.phase != Phase::Settling {
                     return;
                 }
-                match asked.ask(self, &mut state, key) {
+                match asked.ask(self, &mut state, key, Instant::now()) {
                     Some(deadline) => deadline,
                     None => return,
                 }

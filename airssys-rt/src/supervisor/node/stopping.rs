@@ -81,10 +81,12 @@ impl Asked {
         node: &SupervisorNode,
         state: &mut NodeState,
         key: Key,
+        now: Instant,
     ) -> Option<Option<Instant>> {
-        let (for_good, order) = (state.ends_for_good(), state.order());
+        let for_good = state.ends_for_good();
         let stopping = state.phase == Phase::Stopping;
         let keeps = !stopping || state.keeps(node);
+        let order = state.ending.as_ref().map(|ending| &ending.order);
         let entry = state.children.get_mut(key)?;
         match entry.place {
             Place::Parked => return None,
@@ -99,7 +101,7 @@ impl Asked {
         // A supervisor that is aborted at once still has to know whom its children are reported to.
         let told = entry.shutdown != Shutdown::Kill || entry.cell.is_supervisor();
         if Some(request) > self.request && told {
-            self.due.ask = Some((entry.cell.clone(), request, order.clone()));
+            self.due.ask = Some((entry.cell.clone(), request, order.cloned().unwrap_or_default()));
         }
         self.request = Some(request);
         let deadline = match entry.shutdown {
@@ -107,14 +109,13 @@ impl Asked {
             Shutdown::After(time) => Some(later(self.since, time)),
             Shutdown::Unbounded => None,
         };
-        let now = Instant::now();
         match deadline {
             _ if self.aborted || entry.aborting => {}
             Some(deadline) if now >= deadline => {
                 self.aborted = true;
                 if entry.shutdown != Shutdown::Kill {
                     tracing::warn!(actor = %entry.cell.label(), "an actor did not stop in time and is aborted");
-                    order.late(entry);
+                    order.into_iter().for_each(|order| order.late(entry));
                 }
                 self.due.abort = state.mark_aborting(key);
                 // One that blocks its thread is not gone soon.
@@ -222,7 +223,7 @@ impl SupervisorNode {
         }
         let settled = later(Instant::now(), SETTLE);
         let in_time = self.inactive_or(Some(settled), timer).await;
-        if in_time {
+        if in_time && lock(&self.state).active > 0 {
             keys.iter().for_each(|key| self.abandon(*key));
         }
         in_time
@@ -256,11 +257,12 @@ impl SupervisorNode {
         const BATCH: usize = 16;
         let mut due = Vec::with_capacity(BATCH);
         for batch in keys.chunks(BATCH) {
+            let now = Instant::now();
             {
                 let mut state = lock(&self.state);
                 due.extend(batch.iter().map(|key| {
                     let mut asked = Asked::new(since);
-                    asked.ask(self, &mut state, *key);
+                    asked.ask(self, &mut state, *key, now);
                     asked
                 }));
             }
@@ -275,7 +277,7 @@ impl SupervisorNode {
             let (next, limit) = {
                 let mut state = lock(&self.state);
                 let limit = state.ending.as_ref().and_then(|ending| ending.order.limit);
-                (asked.ask(self, &mut state, key), limit.map(|limit| limit.in_order))
+                (asked.ask(self, &mut state, key, Instant::now()), limit.map(|limit| limit.in_order))
             };
             asked.carry_out(&self.registry);
             let Some(deadline) = next else {
