@@ -4,6 +4,8 @@ mod inbox;
 mod inner;
 #[cfg(all(test, shuttle))]
 mod model;
+#[cfg(all(test, not(shuttle)))]
+mod tests;
 mod waiting;
 
 use std::collections::VecDeque;
@@ -185,14 +187,15 @@ impl<M> Mailbox<M> {
 
     /// Puts a message in, or does what the policy says; gives the message that was dropped.
     ///
-    /// `patient` senders are behind those who wait already.
+    /// `patient` senders are behind those who wait already, if they would wait themselves.
     #[inline]
     fn put(&self, message: M, patient: bool) -> Result<Option<M>, TrySendError<M>> {
         self.feed(|inner| {
             if inner.closed() {
                 return (Err(TrySendError::Closed(message)), false);
             }
-            if !(patient && inner.has_waiting()) && self.has_room(inner) {
+            let queues = patient && self.overflow == Overflow::Wait && inner.has_waiting();
+            if !queues && self.has_room(inner) {
                 inner.push(message);
                 return (Ok(None), true);
             }

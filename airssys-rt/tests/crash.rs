@@ -6,7 +6,9 @@ mod probe;
 
 use std::time::Duration;
 
-use airssys_rt::{ActorRef, ActorSystem, ChildSpec, ExitReason, StartError};
+use airssys_rt::{
+    Actor, ActorContext, ActorRef, ActorSystem, Child, ChildSpec, ExitReason, RestartPolicy, StartError,
+};
 use probe::{Do, Log, Probe, hold};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -65,8 +67,6 @@ async fn an_actor_that_cannot_be_made_has_failed() {
 /// A message that panics when it is dropped cannot take the supervisor with it.
 #[tokio::test(start_paused = true)]
 async fn messages_that_panic_in_drop_are_dropped_all_the_same() {
-    use airssys_rt::{Actor, ActorContext, Child, RestartPolicy};
-
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -97,4 +97,39 @@ async fn messages_that_panic_in_drop_are_dropped_all_the_same() {
     assert!(matches!(actor.closed().await, ExitReason::Normal));
     assert_eq!(actor.stats().dropped, 2);
     assert_eq!(start(&system, &Log::default(), &[]).await.request(Do::Ask, SECOND).await.unwrap(), 0);
+}
+
+/// Panics when it is dropped.
+struct Brittle;
+
+impl Drop for Brittle {
+    fn drop(&mut self) {
+        panic!("it broke");
+    }
+}
+
+impl Child for Brittle {}
+
+impl Actor for Brittle {
+    type Message = Do;
+    type Error = probe::Told;
+
+    async fn handle_message(&mut self, message: Do, context: &ActorContext<Do>) -> Result<(), probe::Told> {
+        match message {
+            Do::Fail => return Err(probe::Told),
+            _ => context.stop_self(),
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_panics_in_drop_has_failed() {
+    let system = ActorSystem::new("test");
+    for (message, expected) in [(Do::Stop, "panicked: it broke"), (Do::Fail, "failed: told to fail")] {
+        let spec = ChildSpec::new("brittle").restart(RestartPolicy::Temporary);
+        let actor = system.spawn(spec, || Brittle).await.unwrap();
+        actor.send(message).await.unwrap();
+        assert_eq!(actor.closed().await.to_string(), expected, "the first failure counts");
+    }
 }

@@ -3,11 +3,14 @@
 
 #[path = "support/probe.rs"]
 mod probe;
+#[path = "support/tasks.rs"]
+mod tasks;
 
 use std::time::Duration;
 
 use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Overflow, ReplyTo, RequestError, RestartPolicy};
 use probe::{Do, Log, Probe, hang, hold};
+use tasks::tasks;
 use tokio::time::Instant;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -203,10 +206,6 @@ async fn requests_of_an_actor_that_dies_at_once_are_known_at_once() {
     assert!(unanswered >= 2 && returned >= 1, "{answers:?}");
     assert_eq!(before.elapsed(), Duration::ZERO);
     assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap_err().to_string(), "the actor has ended");
-}
-
-fn tasks() -> usize {
-    tokio::runtime::Handle::current().metrics().num_alive_tasks()
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,16 +1,17 @@
 //! The end of a system: in order, within its time, whatever the actors do.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/blocks.rs"]
+mod blocks;
 #[path = "support/probe.rs"]
 mod probe;
 
-use std::sync::mpsc;
 use std::time::Duration;
 
 use airssys_rt::{
-    Actor, ActorContext, ActorRef, ActorSystem, Child, ChildSpec, ExitReason, PrepareError, RestartStrategy,
-    StartError, SupervisorConfig,
+    ActorRef, ActorSystem, ChildSpec, ExitReason, PrepareError, RestartStrategy, StartError, SupervisorConfig,
 };
+use blocks::{Blocks, block};
 use probe::{Do, Log, Probe, hang, hold};
 use tokio::time::Instant;
 
@@ -117,35 +118,13 @@ async fn endless_times_are_taken() {
     assert_eq!(system.shutdown(Duration::MAX).await.stopped, ["probe"]);
 }
 
-/// Blocks its thread until it is told to go on.
-struct Blocks;
-
-impl Child for Blocks {}
-
-impl Actor for Blocks {
-    type Message = (mpsc::Sender<()>, mpsc::Receiver<()>);
-    type Error = std::fmt::Error;
-
-    async fn handle_message(
-        &mut self,
-        (here, go): Self::Message,
-        _: &ActorContext<Self::Message>,
-    ) -> Result<(), Self::Error> {
-        here.send(()).unwrap();
-        go.recv().unwrap();
-        Ok(())
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_actor_that_blocks_its_thread_does_not_hold_it_up() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     start(&system, &log, ChildSpec::new("first")).await;
     let actor = system.spawn(ChildSpec::new("blocks").shutdown(SECOND / 10), || Blocks).await.unwrap();
-    let ((here, is_here), (go, may_go)) = (mpsc::channel(), mpsc::channel());
-    actor.send((here, may_go)).await.unwrap();
-    is_here.recv().unwrap();
+    let go = block(&actor).await;
     let before = Instant::now();
     let report = system.shutdown(60 * SECOND).await;
     assert!(before.elapsed() < 30 * SECOND, "{:?}", before.elapsed());

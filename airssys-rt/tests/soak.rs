@@ -5,6 +5,8 @@
 mod quiet;
 #[path = "soak/subject.rs"]
 mod subject;
+#[path = "support/tasks.rs"]
+mod tasks;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use airssys_rt::{
 use fastrand::Rng;
 use quiet::hush;
 use subject::{Message, Sender, Task, Tokens, Wrongs, subject};
+use tasks::tasks;
 use tokio::task::JoinSet;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -299,10 +302,6 @@ async fn send_patiently(mut sender: Sender, to: Vec<Subjects>, done: Arc<AtomicB
         tokio::time::sleep(Duration::from_millis(rng.u64(..200))).await;
     }
     taken
-}
-
-fn tasks() -> usize {
-    tokio::runtime::Handle::current().metrics().num_alive_tasks()
 }
 
 /// In KiB; nothing where there is no such figure.

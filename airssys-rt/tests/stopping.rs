@@ -1,18 +1,22 @@
 //! The end of trees: in order, in time, against everything that is under way, and nothing is left.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/blocks.rs"]
+mod blocks;
 #[path = "support/probe.rs"]
 mod probe;
+#[path = "support/tasks.rs"]
+mod tasks;
 #[path = "support/tree.rs"]
 mod tree;
 
-use std::sync::mpsc;
-
 use airssys_rt::{
-    Actor, ActorContext, ActorSystem, Child, ChildSpec, ExitReason, RestartPolicy, RestartStrategy, Shutdown,
-    SupervisionStrategy, SupervisorConfig, SupervisorSpec,
+    ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy, Shutdown, SupervisionStrategy,
+    SupervisorConfig, SupervisorSpec,
 };
+use blocks::{Blocks, block};
 use probe::Log;
+use tasks::tasks;
 use tokio::time::Instant;
 use tree::{SECOND, Say, ask, config, hang, leaf, leaf_with, moves, supervise};
 
@@ -153,26 +157,6 @@ async fn a_shutdown_hurries_an_end_that_is_under_way() {
     assert_eq!(system.failed().await.child, "fails");
 }
 
-/// Blocks its thread until it is told to go on.
-struct Blocks;
-
-impl Child for Blocks {}
-
-impl Actor for Blocks {
-    type Message = (mpsc::Sender<()>, mpsc::Receiver<()>);
-    type Error = std::fmt::Error;
-
-    async fn handle_message(
-        &mut self,
-        (here, go): Self::Message,
-        _: &ActorContext<Self::Message>,
-    ) -> Result<(), Self::Error> {
-        here.send(()).unwrap();
-        go.recv().unwrap();
-        Ok(())
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_group_waits_for_one_that_blocks_its_thread_but_a_shutdown_does_not() {
     for ends in [true, false] {
@@ -182,9 +166,7 @@ async fn a_group_waits_for_one_that_blocks_its_thread_but_a_shutdown_does_not() 
         let spec = ChildSpec::new("blocks").shutdown(SECOND / 100);
         let blocks = supervisor.spawn(spec, || Blocks).await.unwrap();
         let a = leaf(&supervisor, &log, "a").await;
-        let ((here, is_here), (go, may_go)) = (mpsc::channel(), mpsc::channel());
-        blocks.send((here, may_go)).await.unwrap();
-        is_here.recv().unwrap();
+        let go = block(&blocks).await;
         a.send(Say::Fail).await.unwrap();
         if ends {
             let report = system.shutdown(60 * SECOND).await;
@@ -225,10 +207,6 @@ async fn grow_and_shut_down() {
     system.shutdown(60 * SECOND).await;
     assert!(actors.iter().all(|actor| actor.is_closed()));
     assert!(system.actors().is_empty());
-}
-
-fn tasks() -> usize {
-    tokio::runtime::Handle::current().metrics().num_alive_tasks()
 }
 
 #[tokio::test(start_paused = true)]

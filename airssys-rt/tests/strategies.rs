@@ -7,8 +7,8 @@ mod probe;
 mod tree;
 
 use airssys_rt::{
-    ActorState, ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy, SupervisionStrategy,
-    SupervisorConfig, SupervisorSpec,
+    ActorRef, ActorState, ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy,
+    SupervisionStrategy, SupervisorConfig, SupervisorRef, SupervisorSpec,
 };
 use probe::Log;
 use tokio::time::Instant;
@@ -44,17 +44,26 @@ async fn each_strategy_restarts_its_group_in_order() {
     }
 }
 
+/// Two that restart together, half a second after a failure and half a second before they are back.
+async fn pair_before_its_restart(
+    system: &ActorSystem,
+    log: &Log,
+) -> (SupervisorRef, ActorRef<Say>, ActorRef<Say>) {
+    let delay = RestartStrategy::Fixed { delay: SECOND };
+    let config = SupervisorConfig { restart_strategy: delay, ..config(OneForAll) };
+    let supervisor = system.supervise(SupervisorSpec::new("supervisor").config(config)).await.unwrap();
+    let a = leaf(&supervisor, log, "a").await;
+    let b = leaf(&supervisor, log, "b").await;
+    b.send(Say::Fail).await.unwrap();
+    tokio::time::sleep(SECOND / 2).await;
+    (supervisor, a, b)
+}
+
 #[tokio::test(start_paused = true)]
 async fn mailboxes_and_names_outlive_a_group_restart() {
     let system = ActorSystem::new("test");
     let log = Log::default();
-    let delay = RestartStrategy::Fixed { delay: SECOND };
-    let config = SupervisorConfig { restart_strategy: delay, ..config(OneForAll) };
-    let supervisor = system.supervise(SupervisorSpec::new("supervisor").config(config)).await.unwrap();
-    let a = leaf(&supervisor, &log, "a").await;
-    let b = leaf(&supervisor, &log, "b").await;
-    b.send(Say::Fail).await.unwrap();
-    tokio::time::sleep(SECOND / 2).await;
+    let (_, a, b) = pair_before_its_restart(&system, &log).await;
     assert_eq!(moves(&log), ["+a", "+b", "-b", "-a"], "the delay lies between the stops and the starts");
     for number in 1..=3 {
         a.send(Say::Note(number)).await.unwrap();
@@ -101,13 +110,7 @@ async fn siblings_follow_their_policies() {
 async fn who_is_told_to_end_for_good_does_not_come_back_with_its_group() {
     let system = ActorSystem::new("test");
     let log = Log::default();
-    let delay = RestartStrategy::Fixed { delay: SECOND };
-    let config = SupervisorConfig { restart_strategy: delay, ..config(OneForAll) };
-    let supervisor = system.supervise(SupervisorSpec::new("supervisor").config(config)).await.unwrap();
-    let a = leaf(&supervisor, &log, "a").await;
-    let b = leaf(&supervisor, &log, "b").await;
-    b.send(Say::Fail).await.unwrap();
-    tokio::time::sleep(SECOND / 2).await;
+    let (supervisor, a, b) = pair_before_its_restart(&system, &log).await;
     a.terminate();
     assert!(matches!(a.closed().await, ExitReason::Shutdown));
     assert_eq!(ask(&b).await, 1);

@@ -4,6 +4,8 @@
 
 #[path = "support/quiet.rs"]
 mod quiet;
+#[path = "support/tasks.rs"]
+mod tasks;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +19,7 @@ use airssys_rt::{
 };
 use proptest::prelude::*;
 use quiet::{TOLD, hush};
+use tasks::tasks;
 use tokio::time::Instant;
 
 const MS: Duration = Duration::from_millis(1);
@@ -380,10 +383,10 @@ async fn run((plan, shutdown_after_ms, deadline_ms): (Plan, u64, u64)) -> Result
         prop_assert_eq!(seen.len() as u64, stats.handled + stats.failed);
         prop_assert!(seen.is_sorted_by(|a, b| a < b), "{:?}", seen);
     }
-    let left = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let left = tasks();
     // Those that stop supervisors at their time may still wait.
     tokio::time::sleep(50 * MS).await;
-    let left_later = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let left_later = tasks();
     prop_assert_eq!(left_later, 0, "of {} tasks", left);
     Ok(())
 }

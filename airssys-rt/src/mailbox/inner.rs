@@ -334,6 +334,7 @@ impl<M> Inner<M> {
         }
         batch.append(&mut self.queue);
         std::mem::swap(&mut self.queue, batch);
+        self.high_water = self.high_water.max(self.depth() as u32);
         None
     }
 

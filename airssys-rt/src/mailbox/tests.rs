@@ -1,0 +1,452 @@
+//! Any sequence of what can be done to a mailbox, against a list and a few numbers.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_util::FutureExt;
+use proptest::prelude::*;
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Inbox, Mailbox, StopRequest, Urgent};
+use crate::cell::Cell;
+use crate::services::Services;
+use crate::{ActorRef, Overflow, Permit, ReserveError, SendError, TrySendError};
+
+/// What is never run: the mailbox needs nothing of it.
+#[expect(clippy::unwrap_used, reason = "it is a test")]
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().build().unwrap());
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    TrySend,
+    Send,
+    TryReserve,
+    Reserve,
+    /// These choose one of those that there are.
+    Fill(usize),
+    Release(usize),
+    Room,
+    Poll(usize),
+    GiveUp(usize),
+    Signal,
+    /// The receiver takes what is there, and hands out nothing.
+    Fetch,
+    Take,
+    /// Takes messages until there are none.
+    TakeAll,
+    /// The incarnation ends, and the next begins.
+    Restart,
+    Drain,
+    Close,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => Just(Step::TrySend),
+        6 => Just(Step::Send),
+        2 => Just(Step::TryReserve),
+        2 => Just(Step::Reserve),
+        3 => any::<usize>().prop_map(Step::Fill),
+        1 => any::<usize>().prop_map(Step::Release),
+        2 => Just(Step::Room),
+        4 => any::<usize>().prop_map(Step::Poll),
+        2 => any::<usize>().prop_map(Step::GiveUp),
+        1 => Just(Step::Signal),
+        2 => Just(Step::Fetch),
+        8 => Just(Step::Take),
+        1 => Just(Step::TakeAll),
+        1 => Just(Step::Restart),
+    ]
+}
+
+/// How the lives of most mailboxes end.
+fn end() -> impl Strategy<Value = Vec<Step>> {
+    let end = prop_oneof![Just(Step::Drain), Just(Step::Close), Just(Step::TakeAll)];
+    (end, prop::collection::vec(step(), 0..20)).prop_map(|(end, mut after)| {
+        after.insert(0, end);
+        after
+    })
+}
+
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+enum Outcome {
+    Sent(Result<(), SendError<u64>>),
+    Reserved(Result<Permit<u64>, ReserveError>),
+    Room,
+}
+
+/// Somebody who waits; the first in the list has waited longest.
+struct Waiter {
+    future: Pin<Box<dyn Future<Output = Outcome>>>,
+    message: Option<u64>,
+    woken: Arc<Flag>,
+}
+
+impl Waiter {
+    fn is_woken(&self) -> bool {
+        self.woken.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What there is to be seen of a mailbox.
+#[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
+struct Seen {
+    accepted: u64,
+    rejected: u64,
+    waited: u64,
+    overflowed: u64,
+    dropped: u64,
+    depth: usize,
+    closed: bool,
+}
+
+struct Bench {
+    actor: ActorRef<u64>,
+    /// None for a moment between two incarnations.
+    inbox: Option<Inbox<u64>>,
+    permits: Vec<Permit<u64>>,
+    waiters: Vec<Waiter>,
+    last: u64,
+    /// What is in the mailbox.
+    queue: VecDeque<u64>,
+    /// With `DropOldest`: what was taken, has not been handed out, and has no slot any more.
+    in_hand: Option<u64>,
+    seen: Seen,
+    signalled: bool,
+    draining: bool,
+    /// The receiver has found nothing, and nothing has come since.
+    idle: bool,
+}
+
+type Checked<T = ()> = Result<T, TestCaseError>;
+
+impl Bench {
+    fn new(capacity: usize, overflow: Overflow) -> Self {
+        let services = Arc::new(Services::new(RUNTIME.handle().clone()));
+        let cell = Arc::new(Cell::new("one".into(), 1, Mailbox::new(capacity, overflow), services));
+        Self {
+            inbox: Some(Inbox::new(cell.clone())),
+            actor: ActorRef::new(cell),
+            permits: Vec::new(),
+            waiters: Vec::new(),
+            last: 0,
+            queue: VecDeque::new(),
+            in_hand: None,
+            seen: Seen::default(),
+            signalled: false,
+            draining: false,
+            idle: false,
+        }
+    }
+
+    /// Slots that nobody has: those of waiters who have been woken may be theirs.
+    fn free(&self) -> usize {
+        self.actor.capacity() - self.queue.len() - self.permits.len()
+    }
+
+    fn woken(&self) -> usize {
+        self.waiters.iter().filter(|waiter| waiter.is_woken()).count()
+    }
+
+    /// A message was accepted.
+    fn put(&mut self, message: u64) -> Checked {
+        prop_assert!(self.free() > 0 && !self.seen.closed);
+        self.seen.accepted += 1;
+        self.queue.push_back(message);
+        self.idle = false;
+        Ok(())
+    }
+
+    /// A sender who does not wait got this answer.
+    fn sent(&mut self, message: u64, answer: Result<(), TrySendError<u64>>) -> Checked {
+        let overflowed = self.actor.stats().overflowed - self.seen.overflowed;
+        let full = self.free() <= self.woken();
+        match (answer, overflowed) {
+            (Ok(()), 0) => self.put(message)?,
+            (Ok(()), 1) => {
+                prop_assert!(full && !self.seen.closed, "there is room");
+                self.seen.overflowed += 1;
+                match self.actor.overflow() {
+                    Overflow::DropOldest => {
+                        prop_assert!(self.queue.pop_front().is_some());
+                        self.put(message)?;
+                    }
+                    other => {
+                        prop_assert_eq!(other, Overflow::DropNewest);
+                        self.seen.accepted += 1;
+                    }
+                }
+            }
+            (Err(TrySendError::Full(back)), 0) => {
+                prop_assert_eq!(back, message);
+                prop_assert!(full && !self.seen.closed, "there is room");
+                self.refused()?;
+                prop_assert_ne!(self.actor.overflow(), Overflow::DropNewest);
+            }
+            (Err(TrySendError::Closed(back)), 0) => {
+                prop_assert_eq!(back, message);
+                prop_assert!(self.seen.closed);
+            }
+            (_, more) => prop_assert!(false, "{} overflowed", more),
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self) -> Checked {
+        self.seen.rejected += 1;
+        let drops = self.actor.overflow() == Overflow::DropOldest;
+        prop_assert!(!drops || self.queue.is_empty(), "one could have made way");
+        Ok(())
+    }
+
+    fn reserved(&mut self, answer: Result<Permit<u64>, ReserveError>) -> Checked {
+        let evicted = self.actor.stats().overflowed - self.seen.overflowed;
+        let full = self.free() <= self.woken();
+        match answer {
+            Ok(permit) => {
+                if evicted > 0 {
+                    prop_assert!(full && evicted == 1 && self.actor.overflow() == Overflow::DropOldest);
+                    prop_assert!(self.queue.pop_front().is_some());
+                    self.seen.overflowed += 1;
+                }
+                prop_assert!(self.free() > 0 && !self.seen.closed);
+                self.permits.push(permit);
+            }
+            Err(ReserveError::Full) => {
+                prop_assert!(full && !self.seen.closed, "there is room");
+                self.refused()?;
+            }
+            Err(ReserveError::Closed) => prop_assert!(self.seen.closed),
+        }
+        Ok(())
+    }
+
+    /// Somebody who waits if it has to.
+    fn begin(&mut self, message: Option<u64>, future: Pin<Box<dyn Future<Output = Outcome>>>) -> Checked {
+        self.waiters.push(Waiter { future, message, woken: Arc::default() });
+        let index = self.waiters.len() - 1;
+        self.poll(index)?;
+        self.seen.waited += u64::from(self.waiters.len() > index);
+        Ok(())
+    }
+
+    fn poll(&mut self, index: usize) -> Checked {
+        let Some(waiter) = self.waiters.get_mut(index) else { return Ok(()) };
+        let waker = Waker::from(waiter.woken.clone());
+        let Poll::Ready(outcome) = waiter.future.as_mut().poll(&mut Context::from_waker(&waker)) else {
+            waiter.woken.0.store(false, Ordering::Relaxed);
+            return Ok(());
+        };
+        let message = self.waiters.remove(index).message;
+        let waits = self.actor.overflow() == Overflow::Wait;
+        let in_turn = self.waiters[..index].iter().all(Waiter::is_woken);
+        let got = matches!(outcome, Outcome::Sent(Ok(())) | Outcome::Reserved(Ok(_)));
+        prop_assert!(!(waits && got) || in_turn, "others have waited longer");
+        match (outcome, message) {
+            (Outcome::Sent(Ok(())), Some(message)) => self.sent(message, Ok(())),
+            (Outcome::Sent(Err(SendError::Closed(back))), Some(message)) => {
+                self.sent(message, Err(TrySendError::Closed(back)))
+            }
+            (Outcome::Sent(Err(SendError::Full(back))), Some(message)) => {
+                prop_assert!(!waits);
+                self.sent(message, Err(TrySendError::Full(back)))
+            }
+            (Outcome::Reserved(answer), None) => self.reserved(answer),
+            (Outcome::Room, None) => {
+                prop_assert!(self.seen.closed || self.free() > 0, "there is none");
+                Ok(())
+            }
+            _ => unreachable!("another outcome"),
+        }
+    }
+
+    /// What the receiver gets; nothing if there is none.
+    fn take(&mut self) -> Checked<Option<u64>> {
+        loop {
+            if let Some(message) = self.inbox.as_mut().and_then(Inbox::pop) {
+                let oldest = self.in_hand.take().or_else(|| self.queue.pop_front());
+                prop_assert_eq!(Some(message), oldest);
+                return Ok(oldest);
+            }
+            if !self.fetch()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// False if there is nothing.
+    fn fetch(&mut self) -> Checked<bool> {
+        let Some(inbox) = &mut self.inbox else { return Ok(false) };
+        let Some(fetched) = poll_fn(|task| inbox.poll_fetch(0, task)).now_or_never() else {
+            prop_assert!(self.queue.is_empty() && !self.signalled && !self.draining);
+            self.idle = true;
+            return Ok(false);
+        };
+        match fetched {
+            Some(Urgent::Signal) => prop_assert!(std::mem::take(&mut self.signalled)),
+            Some(Urgent::Stop(request)) => {
+                prop_assert_eq!(request, StopRequest::Shutdown);
+                prop_assert!(self.draining && self.queue.is_empty());
+                return Ok(false);
+            }
+            Some(_) => prop_assert!(false, "nothing else is urgent"),
+            None if self.actor.overflow() == Overflow::DropOldest && self.in_hand.is_none() => {
+                self.in_hand = self.queue.pop_front();
+            }
+            None => {}
+        }
+        Ok(true)
+    }
+
+    fn restart(&mut self) -> Checked {
+        self.inbox = None;
+        self.inbox = Some(Inbox::new(self.actor.cell().clone()));
+        match self.in_hand.take() {
+            Some(_) if self.seen.closed && !self.draining => self.seen.dropped += 1,
+            // It has had no slot since it was taken.
+            Some(_) if self.actor.stats().overflowed > self.seen.overflowed => {
+                let granted = if self.seen.closed { 0 } else { self.woken() };
+                prop_assert!(self.free() <= granted, "there is room");
+                self.seen.overflowed += 1;
+            }
+            Some(message) => {
+                prop_assert!(self.free() > 0);
+                self.queue.push_front(message);
+            }
+            None => {}
+        }
+        self.idle = false;
+        Ok(())
+    }
+
+    fn run(&mut self, step: Step) -> Checked {
+        self.last += 1;
+        let (message, actor) = (self.last, self.actor.clone());
+        match step {
+            Step::TrySend => {
+                let answer = actor.try_send(message);
+                self.sent(message, answer)?;
+            }
+            Step::Send => {
+                let send = async move { Outcome::Sent(actor.send(message).await) };
+                self.begin(Some(message), Box::pin(send))?;
+            }
+            Step::TryReserve => self.reserved(actor.try_reserve())?,
+            Step::Reserve => {
+                self.begin(None, Box::pin(async move { Outcome::Reserved(actor.reserve().await) }))?;
+            }
+            Step::Room => {
+                let room = async move {
+                    actor.room().await;
+                    Outcome::Room
+                };
+                self.begin(None, Box::pin(room))?;
+            }
+            Step::Fill(which) if !self.permits.is_empty() => {
+                let permit = self.permits.remove(which % self.permits.len());
+                match permit.send(message) {
+                    Ok(()) => self.put(message)?,
+                    Err(back) => prop_assert!(back == message && self.seen.closed),
+                }
+            }
+            Step::Release(which) if !self.permits.is_empty() => {
+                drop(self.permits.remove(which % self.permits.len()));
+            }
+            Step::Poll(which) if !self.waiters.is_empty() => self.poll(which % self.waiters.len())?,
+            Step::GiveUp(which) if !self.waiters.is_empty() => {
+                drop(self.waiters.remove(which % self.waiters.len()));
+            }
+            Step::Signal => {
+                actor.signal();
+                self.signalled = true;
+            }
+            Step::Fetch => drop(self.fetch()?),
+            Step::Take => drop(self.take()?),
+            Step::TakeAll => while self.take()?.is_some() {},
+            Step::Restart => self.restart()?,
+            Step::Drain => {
+                actor.drain();
+                self.draining |= !self.seen.closed;
+                self.seen.closed = true;
+            }
+            Step::Close => {
+                self.restart()?;
+                self.actor.cell().mailbox.close();
+                self.seen.dropped += self.queue.len() as u64;
+                self.queue.clear();
+                (self.seen.closed, self.draining) = (true, false);
+            }
+            Step::Fill(_) | Step::Release(_) | Step::Poll(_) | Step::GiveUp(_) => {}
+        }
+        let turns = if self.seen.closed { usize::MAX } else { self.free() };
+        let in_vain = self.waiters.len().min(turns) > self.woken();
+        prop_assert!(!(in_vain && (self.idle || self.seen.closed)), "{} woken", self.woken());
+        self.check()
+    }
+
+    fn check(&mut self) -> Checked {
+        let stats = self.actor.stats();
+        let seen = Seen {
+            accepted: stats.accepted,
+            rejected: stats.rejected,
+            waited: stats.waited,
+            overflowed: stats.overflowed,
+            dropped: stats.dropped,
+            depth: stats.depth,
+            closed: self.actor.is_closed(),
+        };
+        self.seen.depth = self.queue.len();
+        prop_assert_eq!(seen, self.seen);
+        prop_assert!(stats.depth <= stats.high_water && stats.high_water <= self.actor.capacity());
+        Ok(())
+    }
+
+    /// Every slot that was taken is free again.
+    fn finish(&mut self) -> Checked {
+        self.permits.clear();
+        self.waiters.clear();
+        self.run(Step::TakeAll)?;
+        if !self.seen.closed {
+            for _ in 0..self.actor.capacity() {
+                self.run(Step::TryReserve)?;
+            }
+            prop_assert_eq!(self.permits.len(), self.actor.capacity());
+        }
+        Ok(())
+    }
+}
+
+fn overflow() -> impl Strategy<Value = Overflow> {
+    use Overflow::{DropNewest, DropOldest, Reject, Wait};
+    prop_oneof![3 => Just(Wait), 1 => Just(Reject), 1 => Just(DropOldest), 1 => Just(DropNewest)]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
+
+    #[test]
+    fn a_mailbox_is_a_list(
+        capacity in 1..7usize,
+        overflow in overflow(),
+        steps in prop::collection::vec(step(), 0..120),
+        end in end(),
+    ) {
+        let mut bench = Bench::new(capacity, overflow);
+        for step in steps.into_iter().chain(end) {
+            bench.run(step)?;
+        }
+        bench.finish()?;
+    }
+}
