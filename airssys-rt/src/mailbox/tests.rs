@@ -135,7 +135,7 @@ type Checked<T = ()> = Result<T, TestCaseError>;
 impl Bench {
     fn new(capacity: usize, overflow: Overflow) -> Self {
         let services = Arc::new(Services::new(RUNTIME.handle().clone()));
-        let cell = Arc::new(Cell::new("one".into(), 1, Mailbox::new(capacity, overflow), services));
+        let cell = Arc::new(Cell::new(Some("one".into()), 1, Mailbox::new(capacity, overflow), services));
         Self {
             inbox: Some(Inbox::new(cell.clone())),
             actor: ActorRef::new(cell),
