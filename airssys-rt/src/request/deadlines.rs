@@ -1,4 +1,4 @@
-//! The deadlines of all requests of a system, kept by one task.
+//! The deadlines of all requests of a system, kept by one task for each list.
 //!
 //! A timer for each request would cost more than the request: registering and removing it takes
 //! two locks, and wakes the timer's thread when no later one is there. Almost every request is
@@ -6,6 +6,7 @@
 //! whenever it has doubled.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -24,9 +25,20 @@ pub(crate) trait Expire: Send + Sync {
     fn expire(&self);
 }
 
+/// How many lists there are, so that threads seldom wait for each other.
+const LISTS: usize = 8;
+
+thread_local! {
+    /// The list of requests that are made on this thread.
+    static LIST: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) % LISTS
+    };
+}
+
 /// The deadlines that are to come, to the millisecond.
 pub(crate) struct Deadlines {
-    shared: Arc<Shared>,
+    lists: [Arc<Shared>; LISTS],
     runtime: Handle,
 }
 
@@ -41,12 +53,14 @@ type Deadline = (u64, Arc<dyn Expire>);
 
 #[derive(Default)]
 struct List {
-    /// Those noted since the last sweep.
+    /// Those that the keeper has not seen yet.
     fresh: Vec<Deadline>,
-    /// Those that were not over in the last sweep, by the millisecond.
+    /// Those that it has, by the millisecond.
     by_time: BTreeMap<u64, Vec<Arc<dyn Expire>>>,
     /// How many there are in `by_time`.
     kept: usize,
+    /// With so many in all, it is time to forget what is over.
+    limit: usize,
     /// What the keeper sleeps until.
     next: Option<u64>,
     keeper: Option<JoinHandle<()>>,
@@ -55,17 +69,18 @@ struct List {
 
 impl Deadlines {
     pub(crate) fn new(runtime: Handle) -> Self {
-        let shared = Shared { epoch: Instant::now(), list: Mutex::default(), sooner: Notify::new() };
-        Self { shared: Arc::new(shared), runtime }
+        let epoch = Instant::now();
+        let shared = |_| Arc::new(Shared { epoch, list: Mutex::default(), sooner: Notify::new() });
+        Self { lists: std::array::from_fn(shared), runtime }
     }
 
     /// Notes that this expires after the time, unless it is over before.
     pub(crate) fn add(&self, after: Duration, expires: Arc<dyn Expire>) {
-        let shared = &self.shared;
+        let shared = LIST.with(|number| &self.lists[*number]);
         let time = millis_up((Instant::now() - shared.epoch).saturating_add(after));
         let mut list = lock(&shared.list);
         list.fresh.push((time, expires));
-        if list.fresh.len() >= list.kept.max(SWEEP_FROM) {
+        if list.fresh.len() + list.kept >= list.limit.max(SWEEP_FROM) {
             list.sweep();
         }
         if list.next.is_none_or(|next| time < next) && !list.stopped {
@@ -77,15 +92,16 @@ impl Deadlines {
         }
     }
 
-    /// Ends the task that keeps the deadlines; they are not kept any more.
-    pub(crate) fn stop(&self) -> Option<JoinHandle<()>> {
-        let mut list = lock(&self.shared.list);
-        list.stopped = true;
-        let keeper = list.keeper.take();
-        if let Some(keeper) = &keeper {
-            keeper.abort();
-        }
-        keeper
+    /// Ends the tasks that keep the deadlines; they are not kept any more.
+    pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
+        let stop = |shared: &Arc<Shared>| {
+            let mut list = lock(&shared.list);
+            list.stopped = true;
+            list.keeper.take()
+        };
+        let keepers: Vec<_> = self.lists.iter().filter_map(stop).collect();
+        keepers.iter().for_each(JoinHandle::abort);
+        keepers
     }
 }
 
@@ -96,8 +112,9 @@ impl Drop for Deadlines {
 }
 
 impl List {
-    /// Forgets what is over.
+    /// Forgets what is over. What is not stays where it is: most of it soon will be.
     fn sweep(&mut self) {
+        self.fresh.retain(|(_, expires)| is_awaited(expires));
         if self.kept > 0 {
             self.by_time.retain(|_, expiring| {
                 expiring.retain(is_awaited);
@@ -105,7 +122,7 @@ impl List {
             });
             self.kept = self.by_time.values().map(Vec::len).sum();
         }
-        self.sort_in();
+        self.limit = 2 * (self.fresh.len() + self.kept);
     }
 
     fn sort_in(&mut self) {
