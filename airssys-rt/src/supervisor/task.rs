@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
 use super::children::Key;
@@ -127,7 +128,9 @@ fn run<R: Runnable>(mut seat: Seat<R>, after: Duration) -> impl Future<Output = 
                 (None, None) => return,
             };
             match seat.follow(reason) {
-                Some((after, heeds)) => delay = (!after.is_zero()).then(|| Box::new((after, heeds))),
+                // Who fails again and again leaves the others a turn, too.
+                Some((after, _)) if after.is_zero() => consume_budget().await,
+                Some(pause) => delay = Some(Box::new(pause)),
                 None => return,
             }
         }
