@@ -22,6 +22,8 @@ const SWEEP_FROM: usize = 64;
 /// What has a deadline. Held by nobody else, it is over.
 pub(crate) trait Expire: Send + Sync {
     fn expire(&self);
+    /// Nobody keeps the deadline.
+    fn forsake(&self);
 }
 
 /// The deadlines that are to come, to the millisecond.
@@ -64,11 +66,15 @@ impl Deadlines {
         let shared = &self.shared;
         let time = millis_up((Instant::now() - shared.epoch).saturating_add(after));
         let mut list = lock(&shared.list);
+        if list.stopped {
+            drop(list);
+            return expires.forsake();
+        }
         list.fresh.push((time, expires));
         if list.fresh.len() >= list.kept.max(SWEEP_FROM) {
             list.sweep();
         }
-        if list.next.is_none_or(|next| time < next) && !list.stopped {
+        if list.next.is_none_or(|next| time < next) {
             list.next = Some(time);
             match list.keeper {
                 Some(_) => shared.sooner.notify_one(),
@@ -77,14 +83,16 @@ impl Deadlines {
         }
     }
 
-    /// Ends the task that keeps the deadlines; they are not kept any more.
+    /// Ends the task that keeps the deadlines. They are not kept any more: whoever still waits is
+    /// told at once.
     pub(crate) fn stop(&self) -> Option<JoinHandle<()>> {
-        let mut list = lock(&self.shared.list);
-        list.stopped = true;
-        let keeper = list.keeper.take();
-        if let Some(keeper) = &keeper {
-            keeper.abort();
-        }
+        let List { fresh, by_time, keeper, .. } = {
+            let stopped = List { stopped: true, ..List::default() };
+            std::mem::replace(&mut *lock(&self.shared.list), stopped)
+        };
+        keeper.iter().for_each(JoinHandle::abort);
+        fresh.iter().for_each(|(_, waits)| waits.forsake());
+        by_time.values().flatten().for_each(|waits| waits.forsake());
         keeper
     }
 }
