@@ -123,14 +123,16 @@ fn run<R: Runnable>(mut seat: Seat<R>, after: Duration) -> impl Future<Output = 
                 (None, Some(runner)) => {
                     let number = seat.number;
                     seat.number += 1;
-                    runner.incarnation(number).await
+                    let reason = runner.incarnation(number).await;
+                    // Who fails again and again leaves the others a turn, too. Not once it is decided what
+                    // follows: a stop that comes then would mean the incarnation that is over.
+                    consume_budget().await;
+                    reason
                 }
                 (None, None) => return,
             };
             match seat.follow(reason) {
-                // Who fails again and again leaves the others a turn, too.
-                Some((after, _)) if after.is_zero() => consume_budget().await,
-                Some(pause) => delay = Some(Box::new(pause)),
+                Some((after, heeds)) => delay = (!after.is_zero()).then(|| Box::new((after, heeds))),
                 None => return,
             }
         }
