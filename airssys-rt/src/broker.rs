@@ -21,7 +21,8 @@ use crate::{ActorRef, Topic, TopicPattern};
 /// subscriber accepts. Looking up who gets a publication takes as long as the topic has segments,
 /// however many patterns there are.
 ///
-/// Put a broker into an [`Arc`](std::sync::Arc) to share it. Publishing clones `M` once per
+/// A broker is for the actors of one system, since their numbers are. Put it into an
+/// [`Arc`](std::sync::Arc) to share it. Publishing clones `M` once per
 /// subscriber: let it share its payload.
 ///
 /// ```
@@ -53,10 +54,22 @@ pub struct Subscriber<M, T = ()> {
 
 struct State<M, T> {
     trie: Trie<Subscription<M, T>>,
-    /// The patterns of each subscriber, by its id, and the numbers of the subscriptions.
-    patterns: HashMap<u64, HashMap<TopicPattern, u64>>,
+    /// By id.
+    subscribers: HashMap<u64, Subscribed<M>>,
     last_number: u64,
+    /// How many subscribers there are when those who have ended are next looked for.
+    sweep_at: usize,
 }
+
+/// What one actor has subscribed to.
+struct Subscribed<M> {
+    actor: ActorRef<M>,
+    /// The numbers of the subscriptions.
+    patterns: HashMap<TopicPattern, u64>,
+}
+
+/// Nobody is looked for below this.
+const SWEEP_FROM: usize = 64;
 
 struct Subscription<M, T> {
     /// Later subscriptions have greater numbers.
@@ -64,10 +77,36 @@ struct Subscription<M, T> {
     subscriber: Subscriber<M, T>,
 }
 
+impl<M, T> State<M, T> {
+    /// Removes all subscriptions of an actor; says how many there were.
+    fn remove(&mut self, id: u64) -> usize {
+        let Some(Subscribed { patterns, .. }) = self.subscribers.remove(&id) else { return 0 };
+        for (pattern, number) in &patterns {
+            self.trie.remove(pattern, *number);
+        }
+        patterns.len()
+    }
+
+    /// Forgets those who have ended, whenever there are twice as many: nobody may ever publish what
+    /// they have subscribed to.
+    fn sweep(&mut self) {
+        if self.subscribers.len() < self.sweep_at {
+            return;
+        }
+        let ended = self.subscribers.iter().filter(|(_, subscribed)| subscribed.actor.is_closed());
+        let ended: Vec<u64> = ended.map(|(id, _)| *id).collect();
+        for id in ended {
+            self.remove(id);
+        }
+        self.sweep_at = (2 * self.subscribers.len()).max(SWEEP_FROM);
+    }
+}
+
 impl<M, T: Clone> MessageBroker<M, T> {
     /// A broker without subscriptions.
     pub fn new() -> Self {
-        let state = State { trie: Trie::default(), patterns: HashMap::new(), last_number: 0 };
+        let (trie, subscribers) = (Trie::default(), HashMap::new());
+        let state = State { trie, subscribers, last_number: 0, sweep_at: SWEEP_FROM };
         Self { state: RwLock::new(state), generation: AtomicU64::new(0) }
     }
 
@@ -79,14 +118,15 @@ impl<M, T: Clone> MessageBroker<M, T> {
     pub fn subscribe(&self, pattern: TopicPattern, subscriber: ActorRef<M>, tag: T) -> bool {
         let mut state = self.write();
         let state = &mut *state;
-        let Entry::Vacant(place) = state.patterns.entry(subscriber.id()).or_default().entry(pattern) else {
-            return false;
-        };
+        let new = || Subscribed { actor: subscriber.clone(), patterns: HashMap::new() };
+        let subscribed = state.subscribers.entry(subscriber.id()).or_insert_with(new);
+        let Entry::Vacant(place) = subscribed.patterns.entry(pattern) else { return false };
         state.last_number += 1;
         let number = state.last_number;
         let subscriber = Subscriber { actor: subscriber, tag };
         state.trie.at(place.key()).insert(number, Subscription { number, subscriber });
         place.insert(number);
+        state.sweep();
         self.generation.fetch_add(1, Ordering::Release);
         true
     }
@@ -95,10 +135,10 @@ impl<M, T: Clone> MessageBroker<M, T> {
     /// pattern; false if there is none.
     pub fn unsubscribe(&self, pattern: &TopicPattern, id: u64) -> bool {
         let mut state = self.write();
-        let Some(patterns) = state.patterns.get_mut(&id) else { return false };
-        let Some(number) = patterns.remove(pattern) else { return false };
-        if patterns.is_empty() {
-            state.patterns.remove(&id);
+        let Some(subscribed) = state.subscribers.get_mut(&id) else { return false };
+        let Some(number) = subscribed.patterns.remove(pattern) else { return false };
+        if subscribed.patterns.is_empty() {
+            state.subscribers.remove(&id);
         }
         state.trie.remove(pattern, number);
         self.generation.fetch_add(1, Ordering::Release);
@@ -107,20 +147,22 @@ impl<M, T: Clone> MessageBroker<M, T> {
 
     /// Ends all subscriptions of the actor with this id; says how many there were.
     ///
-    /// To be called when an actor has ended; a publication that finds it ended does so too.
+    /// For an actor that has ended, this is done by the next publication that finds it so, and
+    /// whenever the number of subscribers has doubled.
     pub fn unsubscribe_all(&self, id: u64) -> usize {
         let mut state = self.write();
-        let Some(patterns) = state.patterns.remove(&id) else { return 0 };
-        for (pattern, number) in &patterns {
-            state.trie.remove(pattern, *number);
+        let ended = state.remove(id);
+        if ended > 0 {
+            self.generation.fetch_add(1, Ordering::Release);
         }
-        self.generation.fetch_add(1, Ordering::Release);
-        patterns.len()
+        ended
     }
 
     /// The patterns that the actor with this id has subscriptions with, in no order.
     pub fn subscriptions(&self, id: u64) -> Vec<TopicPattern> {
-        self.read().patterns.get(&id).map_or_else(Vec::new, |patterns| patterns.keys().cloned().collect())
+        let state = self.read();
+        let subscribed = state.subscribers.get(&id);
+        subscribed.map_or_else(Vec::new, |subscribed| subscribed.patterns.keys().cloned().collect())
     }
 
     /// Who gets publications on this topic: each once, the longest subscribed first.

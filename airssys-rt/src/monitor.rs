@@ -42,7 +42,9 @@ pub(crate) struct Watchers {
 
 #[derive(Default)]
 struct List {
-    by_id: BTreeMap<u64, Watcher>,
+    /// By id, and since another system may have the same, by the place in memory: it is not another's
+    /// for as long as there is a weak reference.
+    by_id: BTreeMap<(u64, usize), Watcher>,
     /// How long the list is when those who have ended are next taken out of it.
     sweep_at: usize,
 }
@@ -61,10 +63,11 @@ impl Watchers {
     fn change(&self, cell: &Arc<dyn Hears>, change: impl FnOnce(&mut Watcher)) {
         let mut list = lock(&self.list);
         let new = || Watcher { cell: Arc::downgrade(cell), monitors: false, linked: None };
-        let watcher = list.by_id.entry(cell.id()).or_insert_with(new);
+        let key = (cell.id(), Arc::as_ptr(cell).addr());
+        let watcher = list.by_id.entry(key).or_insert_with(new);
         change(watcher);
         if !watcher.monitors && watcher.linked.is_none() {
-            list.by_id.remove(&cell.id());
+            list.by_id.remove(&key);
         }
         list.sweep();
     }

@@ -83,11 +83,12 @@ impl Registry {
     /// Ends an actor for good: whoever sees that it has ended finds its mailbox closed, its name
     /// free, and no group that it is in.
     pub(crate) fn retire(&self, cell: &dyn AnyCell, reason: ExitReason) {
-        cell.close();
+        // Before the mailbox closes: nobody finds one that takes no more messages.
         if !cell.name().is_empty() {
             // One that was given up on may end when another has its name.
             self.actors.remove_if(cell.name(), |_, registered| registered.id() == cell.id());
         }
+        cell.close();
         if cell.is_grouped() {
             self.groups.leave_all(cell.id());
         }

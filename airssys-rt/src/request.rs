@@ -144,6 +144,10 @@ impl<R: Send> Expire for Slot<R> {
         // An answer that came in time stays.
         let _ = self.settle(State::TimedOut);
     }
+
+    fn forsake(&self) {
+        let _ = self.settle(State::Dropped);
+    }
 }
 
 impl<R: Send + 'static> Reply<R> {

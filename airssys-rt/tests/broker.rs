@@ -125,6 +125,36 @@ async fn a_full_subscriber_that_waits_keeps_it_from_everybody() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_slow_subscriber_can_be_left_behind() {
+    let mut mailboxes = Mailboxes::new();
+    let broker = MessageBroker::<Event>::new();
+    let ended = mailboxes.add("ended", 1, Overflow::Wait);
+    mailboxes.prepared.clear();
+    let waits = mailboxes.add("waits", 1, Overflow::Wait);
+    let rejects = mailboxes.add("rejects", 1, Overflow::Reject);
+    let drops = mailboxes.add("drops", 1, Overflow::DropOldest);
+    let refused = mailboxes.add("refused", 8, Overflow::Wait);
+    let takes = mailboxes.add("takes", 8, Overflow::Wait);
+    for actor in [&ended, &waits, &rejects, &drops, &refused, &takes] {
+        broker.subscribe(pattern("*"), actor.clone(), ());
+    }
+    let publish = |text: &str| {
+        let accept = |subscriber: &airssys_rt::Subscriber<Event>| subscriber.actor.name() != "refused";
+        let published = broker.publish_now(&topic("a"), text.into(), accept);
+        let skipped = published.skipped.iter().map(|(actor, reason)| (actor.name().to_owned(), *reason));
+        (published.delivered, skipped.collect::<Vec<_>>())
+    };
+    let refused = ("refused".to_owned(), SkipReason::Refused);
+    assert_eq!(publish("1"), (4, vec![("ended".to_owned(), SkipReason::Closed), refused.clone()]));
+    let full = |name: &str| (name.to_owned(), SkipReason::Full);
+    for text in ["2", "3"] {
+        assert_eq!(publish(text), (2, vec![full("waits"), full("rejects"), refused.clone()]));
+    }
+    assert_eq!((takes.depth(), waits.depth(), drops.stats().overflowed), (3, 1, 2));
+    assert_eq!(names(&broker, "a"), ["waits", "rejects", "drops", "refused", "takes"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn publish_waits_for_room() {
     let mut mailboxes = Mailboxes::new();
     let broker = MessageBroker::<Event>::new();

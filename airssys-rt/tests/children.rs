@@ -10,6 +10,7 @@ use airssys_rt::{
     Actor, ActorContext, ActorRef, ActorSystem, BoxError, Child, ChildContext, ChildSnapshot, ChildSpec,
     Event, ExitReason, ReplyTo, StartError, SupervisionStrategy,
 };
+use futures_util::FutureExt;
 use probe::{Log, Told};
 use tree::{Leaf, SECOND, Say, ask, hang, leaf, supervise};
 
@@ -24,6 +25,8 @@ enum Order {
     Fail,
     Stop,
     Hang,
+    /// Begins to start a child, and gives up.
+    GiveUp,
     /// Says whether it has its system.
     Reach(ReplyTo<Option<String>>),
 }
@@ -70,6 +73,10 @@ impl Actor for Parent {
             },
             Order::Fail => return Err(Told),
             Order::Stop => context.stop_self(),
+            Order::GiveUp => {
+                let spawn = context.spawn_child(ChildSpec::unnamed(), || Leaf::new(&Log::default(), ""));
+                assert!(spawn.now_or_never().is_none());
+            }
             Order::Hang => std::future::pending().await,
             Order::Reach(reply) => {
                 drop(reply.send(context.system().map(|system| system.name().to_owned())));
@@ -252,4 +259,18 @@ async fn a_system_without_references_is_not_reached() {
     drop(system);
     actor.closed().await;
     assert_eq!(log.all(), ["pre_stop", "post_stop, alone"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_given_up_leaves_no_supervisor() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    let actor = parent(&system, &log, &[]).await;
+    for _ in 0..3 {
+        actor.send(Order::GiveUp).await.unwrap();
+    }
+    actor.send(Order::Spawn("a")).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(system.root().children().len(), 2, "the actor, and one for its children");
+    assert_eq!(ask(&kid(&system, "a")).await, 0);
 }

@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use airssys_rt::{Actor, ActorContext, Child, ChildSpec, ReplyTo};
+use airssys_rt::{
+    Actor, ActorContext, ActorSystem, BoxError, Child, ChildContext, ChildSpec, ReplyTo, RestartStrategy,
+    SupervisorConfig,
+};
 
 /// Always busy: each message sends the next, or each signal makes the next.
 struct Busy;
@@ -65,4 +68,43 @@ async fn a_busy_actor_does_not_starve_its_neighbours() {
     assert!((64..100 * 64 * 10).contains(&handled), "{handled}");
     let report = system.shutdown(Duration::from_secs(10)).await;
     assert_eq!(report.stopped, ["signalled", "busy", "echo"]);
+}
+
+/// How many incarnations fail to start.
+const BAD_STARTS: u64 = 10_000;
+
+struct Fragile;
+
+impl Child for Fragile {
+    async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        match (1..=BAD_STARTS).contains(&context.incarnation()) {
+            true => Err(std::fmt::Error.into()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Actor for Fragile {
+    type Message = Work;
+    type Error = std::fmt::Error;
+
+    async fn handle_message(&mut self, _: Work, _: &ActorContext<Work>) -> Result<(), Self::Error> {
+        Err(std::fmt::Error)
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn an_actor_that_fails_again_and_again_does_not_starve_its_neighbours() {
+    let config = SupervisorConfig {
+        max_restarts: u32::MAX,
+        restart_strategy: RestartStrategy::Immediate,
+        ..SupervisorConfig::default()
+    };
+    let system = ActorSystem::builder("test").supervisor(config).build();
+    let echo = system.spawn(ChildSpec::new("echo"), || Echo).await.unwrap();
+    let fragile = system.spawn(ChildSpec::new("fragile"), || Fragile).await.unwrap();
+    fragile.send(Work::More).await.unwrap();
+    echo.request(|reply| reply, Duration::from_secs(10)).await.unwrap();
+    let restarts = fragile.stats().restarts;
+    assert!((1..BAD_STARTS / 10).contains(&restarts), "{restarts}");
 }

@@ -10,7 +10,7 @@ use std::error::Error;
 
 use airssys_rt::{
     ActorState, ActorSystem, ChildKind, ChildSpec, ExitReason, PrepareError, RestartPolicy, RestartStrategy,
-    Shutdown, StartError, SupervisionStrategy, SupervisorConfig, SupervisorSpec,
+    Shutdown, StartError, SupervisionStrategy, SupervisorConfig, SupervisorSpec, testing,
 };
 use probe::{Log, Told};
 use tokio::time::Instant;
@@ -249,4 +249,30 @@ async fn names_are_shared_and_may_be_absent() {
     assert_eq!(listed[1], (String::new(), unnamed.id()));
     let report = system.shutdown(SECOND).await;
     assert_eq!(report.stopped, [format!("#{}", unnamed.id()), "taken".into()]);
+}
+
+/// Another child of the supervisor fails while it starts: whichever comes first, whoever starts it
+/// is told.
+#[test]
+fn a_start_that_a_restart_of_its_group_comes_in_between_is_over_all_the_same() {
+    testing::explore(0..100, async || {
+        let system = ActorSystem::new("test");
+        let log = Log::default();
+        let above = supervise(system.root(), "above", SupervisionStrategy::OneForAll).await;
+        let sibling = leaf(&above, &log, "sibling").await;
+        sibling.kill();
+        let start = tokio::time::timeout(60 * SECOND, above.supervise(SupervisorSpec::new("below")));
+        let started = start.await.unwrap();
+        // The restart may go on.
+        tokio::time::sleep(SECOND).await;
+        match started {
+            Ok(below) => drop(leaf(&below, &log, "leaf").await),
+            Err(error) => {
+                assert!(matches!(error, StartError::SupervisorStopped { .. }), "{error}");
+                // Its name is free.
+                supervise(&above, "below", SupervisionStrategy::OneForOne).await;
+            }
+        }
+        assert_eq!(names(&above), ["sibling", "below"]);
+    });
 }

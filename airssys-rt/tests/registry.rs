@@ -6,7 +6,10 @@ mod probe;
 
 use std::time::Duration;
 
-use airssys_rt::{ActorState, ActorSystem, ChildSpec, ExitReason, PrepareError, RestartPolicy, StartError};
+use airssys_rt::{
+    Actor, ActorContext, ActorState, ActorSystem, Child, ChildSpec, ExitReason, PrepareError, RestartPolicy,
+    StartError,
+};
 use probe::{Do, Log, Probe};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -83,4 +86,39 @@ async fn all_actors_are_listed() {
     assert_eq!(actors[0].stats, first.stats());
     assert_eq!((actors[0].stats.state, actors[0].stats.handled), (ActorState::Running, 1));
     assert_eq!(actors[1].stats.state, ActorState::Starting);
+}
+
+/// Looks for its actor when it is dropped.
+struct Looks(ActorSystem, std::sync::mpsc::Sender<bool>);
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        let _ = self.1.send(self.0.whereis::<Looks>("probe").is_some());
+    }
+}
+
+struct Idle;
+
+impl Child for Idle {}
+
+impl Actor for Idle {
+    type Message = Looks;
+    type Error = std::fmt::Error;
+
+    async fn handle_message(&mut self, _: Looks, context: &ActorContext<Looks>) -> Result<(), Self::Error> {
+        context.self_ref().terminate();
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_no_more_messages_has_no_name() {
+    let system = ActorSystem::new("test");
+    let probe = system.spawn(ChildSpec::new("probe"), || Idle).await.unwrap();
+    let (sender, found) = std::sync::mpsc::channel();
+    for _ in 0..2 {
+        probe.send(Looks(system.clone(), sender.clone())).await.unwrap();
+    }
+    probe.closed().await;
+    assert_eq!(found.try_iter().collect::<Vec<_>>(), [true, false], "while it runs, and when it has ended");
 }

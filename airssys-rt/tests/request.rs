@@ -229,3 +229,22 @@ async fn who_keeps_the_deadlines_is_gone_when_there_are_none() {
     assert!(matches!(actor.request(Do::Ask, SECOND).await, Err(RequestError::Closed(_))));
     assert_eq!(tasks(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_is_kept_elsewhere_is_not_waited_for_after_the_shutdown() {
+    let (system, actor) = start(ChildSpec::new("probe")).await;
+    let mut kept = Vec::new();
+    let keep = |reply: ReplyTo<u64>| {
+        kept.push(reply);
+        Do::Note(1)
+    };
+    let before = Instant::now();
+    let shut_down = async {
+        tokio::task::yield_now().await;
+        system.shutdown(SECOND).await
+    };
+    let asked = tokio::time::timeout(3600 * SECOND, actor.request(keep, 10 * SECOND));
+    let (answer, _) = tokio::join!(asked, shut_down);
+    assert!(matches!(answer, Ok(Err(RequestError::NoReply))), "{answer:?}");
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}

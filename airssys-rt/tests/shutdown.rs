@@ -6,12 +6,17 @@ mod blocks;
 #[path = "support/probe.rs"]
 mod probe;
 
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use airssys_rt::{
-    ActorRef, ActorSystem, ChildSpec, ExitReason, PrepareError, RestartStrategy, StartError, SupervisorConfig,
+    ActorRef, ActorSystem, ChildSpec, ExitReason, PrepareError, RestartStrategy, ShutdownReport, StartError,
+    SupervisionStrategy, SupervisorConfig,
 };
 use blocks::{Blocks, block};
+use futures_util::FutureExt;
 use probe::{Do, Log, Probe, hang, hold};
 use tokio::time::Instant;
 
@@ -191,4 +196,36 @@ async fn a_system_that_nobody_holds_stops() {
     assert!(matches!(second.closed().await, ExitReason::Shutdown));
     assert!(matches!(first.closed().await, ExitReason::Shutdown));
     assert_eq!(log.only("dropped").len(), 2);
+}
+
+type Report = Pin<Box<dyn Future<Output = ShutdownReport> + Send>>;
+
+/// Begins this shutdown as soon as there is an event, in the middle of whatever the event is about.
+struct OnEvent(Mutex<Option<Report>>);
+
+impl Wake for OnEvent {
+    fn wake(self: Arc<Self>) {
+        if let Some(report) = &mut *self.0.lock().unwrap() {
+            assert!(report.as_mut().now_or_never().is_none(), "it has only begun");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_about_to_restart_with_its_group_is_reported_once() {
+    let config = SupervisorConfig { strategy: SupervisionStrategy::OneForAll, ..SupervisorConfig::default() };
+    let system = ActorSystem::builder("test").supervisor(config).build();
+    let log = Log::default();
+    let first = start(&system, &log, ChildSpec::new("first")).await;
+    start(&system, &log, ChildSpec::new("second")).await;
+    let mut events = system.events();
+    let shutdown = async move { system.shutdown(SECOND).await };
+    let on_event = Arc::new(OnEvent(Mutex::new(Some(Box::pin(shutdown)))));
+    let waker = Waker::from(on_event.clone());
+    let mut event = pin!(events.next());
+    assert!(event.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    first.kill();
+    first.closed().await;
+    let report = on_event.0.lock().unwrap().take().unwrap();
+    assert_eq!(report.await.stopped, ["second", "first"]);
 }

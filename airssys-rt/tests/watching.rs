@@ -321,3 +321,22 @@ async fn a_link_of_the_incarnation_before_does_not_hide_one_of_this() {
     tokio::time::sleep(2 * SECOND).await;
     assert_eq!(pair.watcher.stats().restarts, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn watchers_of_several_systems_may_have_the_same_number() {
+    let one = pair(RestartPolicy::Permanent).await;
+    let other = pair(RestartPolicy::Permanent).await;
+    assert_eq!(one.watcher.id(), other.watcher.id());
+    one.monitor().await;
+    for (end, heard) in [(false, 1), (true, 0)] {
+        let watched = one.watched.clone();
+        run(&other.watcher, move |context| match end {
+            false => context.monitor(&watched),
+            true => context.demonitor(&watched),
+        })
+        .await;
+        one.watched.send(Say::Fail).await.unwrap();
+        settle().await;
+        assert_eq!((one.log.take().len(), other.log.take().len()), (1, heard));
+    }
+}

@@ -1,4 +1,4 @@
-//! Publishing: to all subscribers that wait for room, or to none.
+//! Publishing: to all subscribers that wait for room or to none, or to those that have room.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::{MessageBroker, Subscriber};
-use crate::{ActorRef, Overflow, Permit, ReserveError, Topic};
+use crate::{ActorRef, Overflow, Permit, ReserveError, Topic, TrySendError};
 
 /// What became of a publication.
 #[non_exhaustive]
@@ -21,7 +21,7 @@ pub struct Published<M> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// Its mailbox is full, and rejects rather than waits.
+    /// Its mailbox is full, and rejects, or nobody was to wait for it.
     Full,
     /// It has ended for good.
     Closed,
@@ -104,12 +104,48 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
         accept: impl Fn(&Subscriber<M, T>) -> bool,
     ) -> Result<Published<M>, PublishError<M>> {
         let published = Self::try_publish_to(&self.matching(topic), message, accept)?;
+        self.unsubscribe_ended(&published);
+        Ok(published)
+    }
+
+    /// Puts a message into the mailbox of every subscriber of the topic that `accept` agrees to and
+    /// that has room now.
+    ///
+    /// One that has none does not keep it from the others: it is skipped, whether its mailbox rejects
+    /// or waits, or its mailbox drops a message. One that has ended is skipped, and unsubscribed.
+    pub fn publish_now(
+        &self,
+        topic: &Topic,
+        message: M,
+        accept: impl Fn(&Subscriber<M, T>) -> bool,
+    ) -> Published<M> {
+        let mut published = Published { delivered: 0, skipped: SmallVec::new() };
+        for subscriber in self.matching(topic) {
+            let sent = match accept(&subscriber) {
+                true => subscriber.actor.try_send(message.clone()),
+                false => {
+                    published.skipped.push((subscriber.actor, SkipReason::Refused));
+                    continue;
+                }
+            };
+            match sent {
+                Ok(()) => published.delivered += 1,
+                Err(TrySendError::Full(_)) => published.skipped.push((subscriber.actor, SkipReason::Full)),
+                Err(TrySendError::Closed(_)) => {
+                    published.skipped.push((subscriber.actor, SkipReason::Closed))
+                }
+            }
+        }
+        self.unsubscribe_ended(&published);
+        published
+    }
+
+    fn unsubscribe_ended(&self, published: &Published<M>) {
         for (subscriber, reason) in &published.skipped {
             if *reason == SkipReason::Closed {
                 self.unsubscribe_all(subscriber.id());
             }
         }
-        Ok(published)
     }
 
     /// As [`try_publish`](Self::try_publish), to these subscribers: for publishers that keep what

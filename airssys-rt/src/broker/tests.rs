@@ -102,5 +102,22 @@ async fn who_leaves_looks_for_nobody_else() {
     assert_eq!(look(&broker, "news.today").0, 1);
     broker.unsubscribe_all(busy.id());
     let state = broker.read();
-    assert!(state.trie.is_empty() && state.patterns.is_empty(), "nothing is kept");
+    assert!(state.trie.is_empty() && state.subscribers.is_empty(), "nothing is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_ended_is_forgotten_even_if_nobody_publishes() {
+    let broker = MessageBroker::new();
+    let (system, living) = mailboxes(10);
+    for one in &living {
+        broker.subscribe(pattern("living"), one.actor_ref(), ());
+    }
+    for round in 0..100 {
+        let prepared = system.prepare(ChildSpec::unnamed()).unwrap();
+        broker.subscribe(pattern(&format!("inbox.{round}")), prepared.actor_ref(), ());
+        broker.subscribe(pattern("news.*"), prepared.actor_ref(), ());
+    }
+    let kept = broker.read().subscribers.len();
+    assert!(kept < 10 + 64, "{kept}");
+    assert_eq!(look(&broker, "living").0, 10);
 }

@@ -23,6 +23,8 @@ const SWEEP_FROM: usize = 64;
 /// What has a deadline. Held by nobody else, it is over.
 pub(crate) trait Expire: Send + Sync {
     fn expire(&self);
+    /// Nobody keeps the deadline.
+    fn forsake(&self);
 }
 
 /// How many lists there are, so that threads seldom wait for each other.
@@ -79,11 +81,15 @@ impl Deadlines {
         let shared = LIST.with(|number| &self.lists[*number]);
         let time = millis_up((Instant::now() - shared.epoch).saturating_add(after));
         let mut list = lock(&shared.list);
+        if list.stopped {
+            drop(list);
+            return expires.forsake();
+        }
         list.fresh.push((time, expires));
         if list.fresh.len() + list.kept >= list.limit.max(SWEEP_FROM) {
             list.sweep();
         }
-        if list.next.is_none_or(|next| time < next) && !list.stopped {
+        if list.next.is_none_or(|next| time < next) {
             list.next = Some(time);
             match list.keeper {
                 Some(_) => shared.sooner.notify_one(),
@@ -92,15 +98,20 @@ impl Deadlines {
         }
     }
 
-    /// Ends the tasks that keep the deadlines; they are not kept any more.
+    /// Ends the tasks that keep the deadlines. They are not kept any more: whoever still waits is
+    /// told at once.
     pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
-        let stop = |shared: &Arc<Shared>| {
-            let mut list = lock(&shared.list);
-            list.stopped = true;
-            list.keeper.take()
-        };
-        let keepers: Vec<_> = self.lists.iter().filter_map(stop).collect();
-        keepers.iter().for_each(JoinHandle::abort);
+        let mut keepers = Vec::new();
+        for shared in &self.lists {
+            let List { fresh, by_time, keeper, .. } = {
+                let stopped = List { stopped: true, ..List::default() };
+                std::mem::replace(&mut *lock(&shared.list), stopped)
+            };
+            keeper.iter().for_each(JoinHandle::abort);
+            fresh.iter().for_each(|(_, waits)| waits.forsake());
+            by_time.values().flatten().for_each(|waits| waits.forsake());
+            keepers.extend(keeper);
+        }
         keepers
     }
 }

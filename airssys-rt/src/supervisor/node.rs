@@ -302,11 +302,11 @@ impl AnyCell for SupervisorNode {
     fn state(&self) -> ActorState {
         let state = lock(&self.state);
         match state.phase {
+            Phase::Ended => ActorState::Stopped,
             _ if !state.started => ActorState::Starting,
             Phase::Running => ActorState::Running,
             Phase::Settling | Phase::Waiting => ActorState::Restarting,
             Phase::Stopping => ActorState::Stopping,
-            Phase::Ended => ActorState::Stopped,
         }
     }
 

@@ -10,7 +10,7 @@ use super::{AutoShutdown, RestartPolicy, SupervisionStrategy, SupervisorRunner, 
 use crate::actor::{Actor, ActorRunner};
 use crate::cell::{ActorState, AnyCell, Cell};
 use crate::family::Owner;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, StopRequest};
 use crate::registry::Place;
 use crate::system::{PrepareError, Prepared, StartError};
 use crate::{ActorRef, ChildSpec, ExitReason};
@@ -150,6 +150,7 @@ impl SupervisorRef {
             return Err(PrepareError::DynamicStrategy { name: name.to_owned() }.into());
         }
         let registry = self.node.registry();
+        let owned = owner.is_some();
         let node = Arc::new(self.node.below(&spec, owner));
         if !registry.register(node.clone()) {
             return Err(PrepareError::NameTaken { name: name.to_owned() }.into());
@@ -163,7 +164,11 @@ impl SupervisorRef {
         } else {
             drop(place);
         }
-        match started.await {
+        // Its actor does not know it yet, and would not stop it.
+        let mut unknown = Unknown(owned.then(|| node.clone()));
+        let started = started.await;
+        unknown.0 = None;
+        match started {
             Ok(()) => Ok(Self { node }),
             Err(_) => Err(self.not_started(name, node.exit().await)),
         }
@@ -224,6 +229,15 @@ impl SupervisorRef {
             ExitReason::Shutdown => StartError::SupervisorStopped { name },
             reason => StartError::Failed { name, reason },
         }
+    }
+}
+
+/// A supervisor that nobody knows yet; dropped before it is taken out, it stops.
+struct Unknown(Option<Arc<SupervisorNode>>);
+
+impl Drop for Unknown {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|node| node.stop(StopRequest::Shutdown));
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
 use super::children::Key;
@@ -122,7 +123,11 @@ fn run<R: Runnable>(mut seat: Seat<R>, after: Duration) -> impl Future<Output = 
                 (None, Some(runner)) => {
                     let number = seat.number;
                     seat.number += 1;
-                    runner.incarnation(number).await
+                    let reason = runner.incarnation(number).await;
+                    // Who fails again and again leaves the others a turn, too. Not once it is decided what
+                    // follows: a stop that comes then would mean the incarnation that is over.
+                    consume_budget().await;
+                    reason
                 }
                 (None, None) => return,
             };

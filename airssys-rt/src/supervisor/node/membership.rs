@@ -124,14 +124,10 @@ impl SupervisorNode {
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
         cell.into_iter().for_each(|cell| cell.restarting(&reason, Duration::ZERO));
         let mut state = lock(&self.state);
-        let order = state.order();
         let Some(entry) = state.children.get_mut(key) else {
             drop(state);
             return runner.discard();
         };
-        if !entry.late {
-            order.stopped(&*entry.cell);
-        }
         entry.cell.enter(ActorState::Restarting);
         entry.place = Place::Parked;
         (entry.doomed, entry.aborting) = (false, false);

@@ -29,7 +29,6 @@ impl SupervisorNode {
     pub(in crate::supervisor) fn begin(&self, number: u64) {
         let mut state = lock(&self.state);
         let state = &mut *state;
-        state.started = true;
         state.incarnation = number;
         state.waker = None;
         state.ending = state.ending.take().filter(|ending| ending.for_good || number == 0);
@@ -61,7 +60,11 @@ impl SupervisorNode {
                 Step::End => return,
                 Step::Wait => {
                     if !std::mem::replace(&mut told, true) {
-                        let incarnation = lock(&self.state).incarnation;
+                        let incarnation = {
+                            let mut state = lock(&self.state);
+                            state.started = true;
+                            state.incarnation
+                        };
                         self.tell(|actor| Event::Started { actor, incarnation });
                     }
                     // Whoever waits for it may have given up.

@@ -222,15 +222,15 @@ impl NodeState {
     /// Includes in the restart whom the scope of this child's failure concerns.
     pub(super) fn plan(&mut self, failed: Key, scope: Scope, at: Instant) {
         let members: Vec<Key> = match scope {
-            Scope::One => Vec::new(),
+            // It is not parked yet: what is to be started is only looked for when it is.
+            Scope::One => vec![failed],
             Scope::All => self.children.keys().collect(),
             Scope::Rest => self.children.keys_from(failed).collect(),
         };
         for member in members {
-            if member != failed
-                && let Some(entry) = self.children.get_mut(member)
+            if let Some(entry) = self.children.get_mut(member)
                 && entry.place == Place::Live
-                && !entry.cell.is_owned()
+                && (member == failed || !entry.cell.is_owned())
             {
                 entry.doomed = true;
             }
