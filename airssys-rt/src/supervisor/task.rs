@@ -123,7 +123,9 @@ fn run<R: Runnable>(mut seat: Seat<R>, after: Duration) -> impl Future<Output = 
                 (None, Some(runner)) => {
                     let number = seat.number;
                     seat.number += 1;
-                    let reason = runner.incarnation(number).await;
+                    let ended = runner.incarnation(number).await;
+                    // Moved, it can take the place of the incarnation's future in memory.
+                    let reason = ended;
                     // Who fails again and again leaves the others a turn, too. Not once it is decided what
                     // follows: a stop that comes then would mean the incarnation that is over.
                     consume_budget().await;
