@@ -417,6 +417,8 @@ pub(crate) trait AnyCell: Any + Send + Sync {
     fn stop(&self, request: StopRequest);
     /// Whether the actor was told to end for good.
     fn terminated(&self) -> bool;
+    /// Its group has stopped and is about to start again: the stop is over.
+    fn rejoin(&self);
     /// A new incarnation is about to begin.
     fn begin(&self, incarnation: u64);
     fn enter(&self, state: ActorState);
@@ -493,7 +495,11 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
 
     fn begin(&self, incarnation: u64) {
         self.counters.restarts.store(incarnation, Ordering::Relaxed);
-        self.mailbox.forget_own_stop();
+        self.mailbox.forget_stop(StopRequest::Own);
+    }
+
+    fn rejoin(&self) {
+        self.mailbox.forget_stop(StopRequest::Group);
     }
 
     fn enter(&self, state: ActorState) {

@@ -365,9 +365,9 @@ impl<M> Mailbox<M> {
         self.feed(|_| ((), true));
     }
 
-    /// Forgets a stop that only meant the incarnation before.
-    pub(crate) fn forget_own_stop(&self) {
-        lock(&self.inner).forget_own_stop();
+    /// Forgets a stop like this, which meant the incarnation before.
+    pub(crate) fn forget_stop(&self, forgotten: StopRequest) {
+        lock(&self.inner).forget_stop(forgotten);
     }
 
     /// Ready once a stop like this, or a greater one, is asked for; takes nothing. For the time

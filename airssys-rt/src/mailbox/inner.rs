@@ -260,9 +260,8 @@ impl<M> Inner<M> {
         self.stop = self.stop.max(Some(request));
     }
 
-    pub(super) fn forget_own_stop(&mut self) {
-        let only_that = |request: &StopRequest| matches!(request, StopRequest::Own | StopRequest::Group);
-        self.stop = self.stop.filter(|request| !only_that(request));
+    pub(super) fn forget_stop(&mut self, forgotten: StopRequest) {
+        self.stop = self.stop.filter(|request| *request != forgotten);
     }
 
     pub(super) fn stop_request(&self) -> Option<StopRequest> {

@@ -332,6 +332,11 @@ impl AnyCell for SupervisorNode {
         lock(&self.state).stop_request() == Some(StopRequest::Shutdown)
     }
 
+    fn rejoin(&self) {
+        let mut state = lock(&self.state);
+        state.ending = state.ending.take().filter(|ending| ending.for_good);
+    }
+
     fn begin(&self, _: u64) {}
 
     fn enter(&self, _: ActorState) {}

@@ -100,7 +100,7 @@ impl SupervisorNode {
 
     /// Starts a child that is parked; false if it is not, or is not to be started.
     pub(super) fn resume(self: &Arc<Self>, key: Key, started: oneshot::Sender<()>) -> bool {
-        let kept = {
+        let (kept, cell) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
             let Some(entry) = state.children.get_mut(key) else { return false };
@@ -109,11 +109,12 @@ impl SupervisorNode {
                     entry.place = Place::Live;
                     (entry.doomed, entry.aborting) = (false, false);
                     state.active += 1;
-                    kept
+                    (kept, entry.cell.clone())
                 }
                 None => return false,
             }
         };
+        cell.rejoin();
         self.respawn(key, kept.runner, Duration::ZERO, Some(started));
         true
     }

@@ -31,7 +31,6 @@ impl SupervisorNode {
         let state = &mut *state;
         state.incarnation = number;
         state.waker = None;
-        state.ending = state.ending.take().filter(|ending| ending.for_good || number == 0);
         if state.ending.is_some() {
             state.phase = Phase::Stopping;
             return;
