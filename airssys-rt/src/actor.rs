@@ -191,9 +191,11 @@ impl<M: Send + 'static> ActorContext<M> {
     /// The children of an incarnation have a supervisor of their own, beside this actor, which
     /// restarts each by its policy. They are stopped, all at once, when this incarnation ends:
     /// between `pre_stop` and `post_stop`; if it is aborted, right after that; if the supervisor of
-    /// this actor ends, before this actor. When they fail
-    /// too often for the default [`SupervisorConfig`](crate::SupervisorConfig), this incarnation
-    /// fails too, with [`ExitReason::Linked`](crate::ExitReason::Linked).
+    /// this actor ends, before this actor. By default a child has as long to stop as its parent has
+    /// in all: one that hangs costs the parent its `post_stop`, unless the parent's
+    /// [`shutdown`](ChildSpec::shutdown) is longer. When they fail too often for the default
+    /// [`SupervisorConfig`](crate::SupervisorConfig), this incarnation fails too, with
+    /// [`ExitReason::Linked`](crate::ExitReason::Linked).
     ///
     /// Cancel safety: if dropped before it resolves, the child may start all the same.
     pub async fn spawn_child<A, F>(

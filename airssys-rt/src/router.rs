@@ -243,7 +243,8 @@ impl<M: Send + 'static> Router<M> {
     /// only those that it gets. A key that moves takes along no order: its new worker does not wait
     /// for the old one.
     ///
-    /// One resize waits for another. Cancel safety: if dropped before it resolves, those that were
+    /// One resize waits for another, and for workers that leave: one that asks for it in its own
+    /// handler may wait for itself. Cancel safety: if dropped before it resolves, those that were
     /// to leave still do, and those that were to be added are stopped.
     ///
     /// # Errors

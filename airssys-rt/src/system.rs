@@ -274,7 +274,8 @@ impl ActorSystem {
     /// nine tenths of that have passed, all that are left are asked to stop at once; who has not
     /// stopped soon after is aborted. So this returns within `deadline`, even if an actor blocks
     /// its thread and cannot be aborted, as long as the runtime has another thread. If the system
-    /// has stopped already, or is about to, the report is empty at once.
+    /// has stopped already, or another shutdown is under way, this waits for its end and hurries
+    /// it to keep `deadline`, and the report is empty.
     ///
     /// Cancel safety: if dropped before it resolves, the shutdown goes on.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
@@ -283,6 +284,8 @@ impl ActorSystem {
         let order = Order { limit: Some(Limit::new(deadline)), report: Some(report.clone()) };
         let node = self.shared.root.node();
         if !node.shut_down_for_good(order) {
+            // Its report goes to whoever came first; late or not, there is nothing to add to it.
+            let _ = tokio::time::timeout(deadline, node.exit()).await;
             return ShutdownReport::default();
         }
         let in_time = tokio::time::timeout(deadline, node.exit()).await.is_ok();
