@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
+use foldhash::fast::RandomState;
+use smol_str::SmolStr;
 use tokio::task::JoinHandle;
 
 use crate::ExitReason;
@@ -21,7 +23,8 @@ use crate::sync::lock;
 /// they end for good.
 pub(crate) struct Registry {
     services: Arc<Services>,
-    actors: DashMap<Arc<str>, Arc<dyn AnyCell>>,
+    /// Short names are in the table itself: a look at one elsewhere costs as much as all the rest.
+    actors: DashMap<SmolStr, Arc<dyn AnyCell>, RandomState>,
     last_id: AtomicU64,
     stopped: AtomicBool,
     groups: GroupTable,
@@ -55,7 +58,7 @@ impl Registry {
         if cell.name().is_empty() {
             return true;
         }
-        match self.actors.entry(cell.name().clone()) {
+        match self.actors.entry(cell.name().clone().into()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(place) => {
                 place.insert(cell);
@@ -86,7 +89,7 @@ impl Registry {
         // Before the mailbox closes: nobody finds one that takes no more messages.
         if !cell.name().is_empty() {
             // One that was given up on may end when another has its name.
-            self.actors.remove_if(cell.name(), |_, registered| registered.id() == cell.id());
+            self.actors.remove_if(&**cell.name(), |_, registered| registered.id() == cell.id());
         }
         cell.close();
         if cell.is_grouped() {
