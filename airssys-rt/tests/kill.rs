@@ -7,8 +7,8 @@ mod probe;
 mod tree;
 
 use airssys_rt::{
-    ActorState, ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy, SupervisionStrategy,
-    SupervisorConfig,
+    ActorState, ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy, Shutdown,
+    SupervisionStrategy, SupervisorConfig, testing,
 };
 use probe::Log;
 use tokio::time::Instant;
@@ -168,4 +168,26 @@ async fn kills_from_all_sides_do_no_harm() {
         let report = system.shutdown(10 * SECOND).await;
         assert_eq!((report.stopped, report.late), (vec!["c".into(), "b".into(), "a".into()], vec![]));
     }
+}
+
+/// The next incarnation is on its way when the group is told to stop: it stops, and comes back with
+/// the others.
+#[test]
+fn a_stop_of_the_group_between_two_incarnations_counts() {
+    testing::explore(0..200, async || {
+        let system = ActorSystem::new("test");
+        let log = Log::default();
+        let group = supervise(system.root(), "group", OneForAll).await;
+        let fails = leaf(&group, &log, "fails").await;
+        let pool = supervise(&group, "pool", OneForOne).await;
+        let spec = ChildSpec::new("killed").shutdown(Shutdown::Unbounded);
+        let killed = leaf_with(&pool, &log, spec, |_| {}).await;
+        fails.send(Say::Fail).await.unwrap();
+        for _ in 0..fastrand::u32(..10) {
+            tokio::task::yield_now().await;
+        }
+        killed.kill();
+        assert_eq!(ask(&fails).await, 1);
+        ask(&killed).await;
+    });
 }

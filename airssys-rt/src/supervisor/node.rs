@@ -8,6 +8,8 @@ mod membership;
 mod settling;
 mod state;
 mod stopping;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
