@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use airssys_message::Codec;
-
 use crate::host;
+
+mod codec;
+
+pub use codec::{DecodeError, EncodeError};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,48 +29,6 @@ pub enum ConfigError {
         value: String,
         /// What is wrong with the text.
         source: Source,
-    },
-}
-
-/// Why a value could not be encoded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EncodeError {
-    /// The value has no form in CBOR.
-    #[error("the value cannot be encoded as CBOR")]
-    Cbor {
-        /// What serde says.
-        source: Source,
-    },
-}
-
-/// Why a body could not be decoded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecodeError {
-    /// It is not the CBOR of the type that was asked for.
-    #[error("the body is not the CBOR that was expected")]
-    Cbor {
-        /// What serde says.
-        source: Source,
-    },
-    /// It is not the JSON of the type that was asked for.
-    #[error("the body is not the JSON that was expected")]
-    Json {
-        /// What serde says.
-        source: Source,
-    },
-    /// The SDK does not decode this codec: the bytes are in [`Message::body`](crate::Message::body).
-    #[error("bodies encoded as {codec} are not decoded here")]
-    Codec {
-        /// The codec of the body.
-        codec: Codec,
-    },
-    /// The body does not begin with a codec.
-    #[error("the body has no codec")]
-    Prefix {
-        /// What is wrong with its beginning.
-        source: airssys_message::PrefixError,
     },
 }
 

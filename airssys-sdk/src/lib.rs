@@ -43,8 +43,8 @@
 //! airssys_sdk::component!(Orders);
 //! ```
 //!
-//! Values travel as CBOR. With the feature `json`, JSON is decoded too; a component that leaves it
-//! out is smaller. The [`log`] crate writes to the host's log, which decides line by line what it
+//! Values travel as CBOR, unless the component [prefers](Component::PREFERS) another codec or a
+//! value is sent in the wrapper of one: see [`codec`]. The [`log`] crate writes to the host's log, which decides line by line what it
 //! keeps. A panic is reported to the host with its place, and ends the instance.
 
 // What is generated names the runtime by this crate's name, here and in the author's crate.
@@ -54,7 +54,7 @@ extern crate self as airssys_sdk;
 #[doc(hidden)]
 pub mod bindings;
 
-mod codec;
+pub mod codec;
 mod component;
 mod config;
 mod context;
@@ -93,12 +93,18 @@ pub mod prelude {
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+/// The guide to codecs, whose examples are tested too.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/codecs.md")]
+mod codecs_guide {}
+
 /// What `component!` expands to. Not for authors.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings;
     pub use crate::bindings::export_component;
     pub use crate::bindings::exports::airssys::component::lifecycle::Guest as Lifecycle;
+    pub use crate::codec::check_prefers;
     pub use crate::export::Export;
     pub use wit_bindgen::rt as runtime;
 }

@@ -5,9 +5,7 @@ use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-
-use crate::codec;
+use crate::codec::{self, Decode};
 use crate::context::slots::Waiting;
 use crate::context::{Context, REQUEST_TIMEOUT, Route, SEND_TIMEOUT};
 use crate::error::{EncodeError, RequestError, SendError};
@@ -232,7 +230,7 @@ pub struct RequestFuture<R> {
     value: PhantomData<fn() -> R>,
 }
 
-impl<R: DeserializeOwned> RequestFuture<R> {
+impl<R: Decode> RequestFuture<R> {
     pub(super) fn new(
         context: &Context,
         target: &str,
@@ -252,7 +250,7 @@ impl<R: DeserializeOwned> RequestFuture<R> {
     }
 }
 
-impl<R: DeserializeOwned> Future for RequestFuture<R> {
+impl<R: Decode> Future for RequestFuture<R> {
     type Output = Result<R, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Self::Output> {

@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use airssys_sdk::codec::Encoded;
 use airssys_sdk::prelude::*;
 use futures_util::future::join_all;
 use test_commands::{Answer, Command};
@@ -20,7 +21,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
         Command::TrySend { to, command, times } => try_send(context, &to, &command, times),
         Command::SendBytes { to, codec, bytes } => {
             let body = vec![b'x'; bytes];
-            let sent = context.send_encoded(&to, self::codec(&codec)?, body).await;
+            let sent = context.send(&to, Encoded(self::codec(&codec)?, body)).await;
             sent.map(|()| "sent".to_owned()).map_err(|error| error.to_string())
         }
         Command::Publish { topic, command } => {

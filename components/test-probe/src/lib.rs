@@ -3,6 +3,7 @@
 mod exchange;
 mod harm;
 
+use airssys_sdk::codec::Encoded;
 use airssys_sdk::prelude::*;
 use test_commands::{Answer, Command};
 
@@ -54,7 +55,7 @@ impl Component for Probe {
                 Ok(format!("{} {} {}", identity.app, identity.name, identity.incarnation))
             }
             Command::Large(bytes) => Ok("x".repeat(bytes)),
-            Command::ReplyIn(codec) => return Ok(Reply::encoded(exchange::codec(&codec)?, b"{}")),
+            Command::ReplyIn(codec) => return Ok(message.reply(Encoded(exchange::codec(&codec)?, b"{}"))?),
             Command::Reject(reason) => return Err(Rejection::from(reason)),
             Command::Allocate(mib) => {
                 self.kept.push(vec![1; mib << 20]);
