@@ -14,10 +14,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec;
-use crate::error::{SendError, SubscribeError};
+use crate::error::{EncodeError, SendError, SendManyError, SubscribeError};
 use crate::host::{self, Callback, RequestId};
 
-pub use delivery::{PublishFuture, RequestFuture, SendFuture};
+pub use delivery::{PublishFuture, RequestFuture, SendFuture, SendManyFuture};
 
 use slots::Slots;
 
@@ -97,6 +97,49 @@ impl Context {
         let route = self.route(target)?;
         let message = codec::encode(value)?;
         host::messaging::send_message(route.address, &message).map_err(|error| SendError::new(target, error))
+    }
+
+    /// Sends values, as CBOR, to the component of this name, in their order: with one call to the
+    /// host if there is room for all.
+    ///
+    /// Waits for room while the target's mailbox is full, then goes on where it stopped; in all for
+    /// at most [`SEND_TIMEOUT`] or what [`timeout`](SendManyFuture::timeout) says. Dropped before
+    /// it is done, those that were taken stay sent.
+    ///
+    /// ```
+    /// # use airssys_sdk::prelude::*;
+    /// async fn pass_on(context: &Context, lines: &[String]) -> Result<(), Rejection> {
+    ///     context.send_many("quake-parse", lines).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// Errors: [`SendManyError`] says how many were taken, and why the next was not.
+    pub fn send_many<T: Serialize>(
+        &self,
+        target: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> SendManyFuture {
+        SendManyFuture::new(self, self.route(target), encode_all(values))
+    }
+
+    /// As [`send_many`](Context::send_many), and does not wait.
+    ///
+    /// # Errors
+    /// [`SendManyError`] with how many were taken; [`SendError::MailboxFull`] is its source if the
+    /// target's mailbox has no room for more now.
+    pub fn try_send_many<T: Serialize>(
+        &self,
+        target: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<(), SendManyError> {
+        let none_sent = |source| SendManyError { sent: 0, source };
+        let route = self.route(target).map_err(none_sent)?;
+        let messages = encode_all(values).map_err(|source| none_sent(source.into()))?;
+        let progress = host::messaging::send_many(route.address, &messages);
+        let sent = progress.sent as usize;
+        let error = |error| Err(SendManyError { sent, source: SendError::new(target, error) });
+        progress.stopped.map_or(Ok(()), error)
     }
 
     /// Publishes a value, as CBOR, on a topic; awaited, it says how many subscribers got it.
@@ -211,6 +254,10 @@ impl Context {
         let topics = self.inner.topics.borrow();
         topics.iter().find(|(_, known)| **known == topic).map_or_else(String::new, |(name, _)| name.clone())
     }
+}
+
+fn encode_all<T: Serialize>(values: impl IntoIterator<Item = T>) -> Result<Vec<Vec<u8>>, EncodeError> {
+    values.into_iter().map(|value| codec::encode(&value)).collect()
 }
 
 impl fmt::Debug for Context {

@@ -75,9 +75,11 @@ pub use component::{Component, Health};
 pub use config::Config;
 pub use context::{
     Context, Identity, PublishFuture, REQUEST_TIMEOUT, RequestFuture, SEND_TIMEOUT, SendFuture,
+    SendManyFuture,
 };
 pub use error::{
-    ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, StartError, SubscribeError,
+    ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, SendManyError, StartError,
+    SubscribeError,
 };
 pub use message::Message;
 pub use reply::Reply;

@@ -359,6 +359,6 @@ impl Endpoint {
             _ => DeadLetterReason::MailboxFull,
         };
         self.stats.dead_lettered();
-        self.dead_letters.add(&self.name, &draft.sender, draft.topic.clone(), &draft.body, reason);
+        self.dead_letters.add(&self.name, &draft.sender, draft.topic.clone(), &draft.body, reason, 0);
     }
 }

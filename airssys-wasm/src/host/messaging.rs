@@ -7,7 +7,7 @@ use airssys_rt::{ActorRef, Topic, TopicPattern};
 use bytes::Bytes;
 
 use super::GuestContext;
-use crate::bindings::messaging::{CompleteError, Host, MessageInfo};
+use crate::bindings::messaging::{CompleteError, Host, MessageInfo, Progress};
 use crate::bindings::{Callback, Completion, RequestError, SendError};
 use crate::byte_budget::ByteBudget;
 use crate::message::{Envelope, ReplyTo};
@@ -38,6 +38,22 @@ impl Host for GuestContext {
     fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
         let route = self.route(to)?;
         self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None)
+    }
+
+    fn send_many(&mut self, to: u32, bodies: Vec<Vec<u8>>) -> Progress {
+        let mut sent = 0;
+        let route = match self.route(to) {
+            Ok(route) => route,
+            Err(error) => return Progress { sent, stopped: Some(error) },
+        };
+        for body in bodies {
+            let taken = self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None);
+            if let Err(error) = taken {
+                return Progress { sent, stopped: Some(error) };
+            }
+            sent += 1;
+        }
+        Progress { sent, stopped: None }
     }
 
     fn send_request(&mut self, to: u32, body: Vec<u8>, timeout_ms: u32) -> Result<u64, SendError> {
@@ -99,6 +115,7 @@ impl Host for GuestContext {
             wants_reply: envelope.wants_reply(),
             waited_ns: u64::try_from(envelope.waited_before(current.delivered_at).as_nanos())
                 .unwrap_or(u64::MAX),
+            attempt: envelope.attempts(),
         })
     }
 
