@@ -64,6 +64,7 @@ mod export;
 #[cfg(test)]
 mod fake_host;
 mod host;
+mod join;
 mod logger;
 mod message;
 mod reply;
@@ -81,13 +82,14 @@ pub use error::{
     ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, SendManyError, StartError,
     SubscribeError,
 };
+pub use join::join;
 pub use message::Message;
 pub use reply::Reply;
 
 /// What most components use.
 pub mod prelude {
     pub use crate::log;
-    pub use crate::{Codec, Component, Config, Context, Health, Message, Rejection, Reply, StartError};
+    pub use crate::{Codec, Component, Config, Context, Health, Message, Rejection, Reply, StartError, join};
 }
 
 /// The README's examples, which are tested like those of this crate.

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use airssys_message::Codec;
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, select};
 
 use super::*;
 use crate::error::SendError;
 use crate::fake_host::{self, advance_ms, calls, full_for};
 use crate::host::{self, SendError as HostError};
+use crate::join::join;
 use crate::{RequestError, codec};
 
 /// Does what the text of its message says.
@@ -38,7 +39,7 @@ impl Component for Script {
             "publish" => Ok(Reply::cbor(&context.publish("a.b", &1).await?)?),
             "ask three" => {
                 let asked = ["a", "bb", "ccc"].map(|peer| context.request::<u64>(peer, "?"));
-                let replies: Result<Vec<u64>, _> = join_all(asked).await.into_iter().collect();
+                let replies: Result<Vec<u64>, _> = join(asked).await.into_iter().collect();
                 Ok(Reply::cbor(&replies?)?)
             }
             "ask myself" => {
