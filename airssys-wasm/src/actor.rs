@@ -68,7 +68,8 @@ impl ComponentActor {
         let Blueprint { component, links, config, input, .. } = &*self.blueprint;
         let (myself, accepts) = (links.myself.clone(), links.endpoint.accepts);
         let in_flight = links.endpoint.in_flight.clone();
-        let callbacks = Callbacks::new(myself, accepts, &links.limits, in_flight);
+        let waits = Arc::clone(&links.router.waits);
+        let callbacks = Callbacks::new(myself, accepts, &links.limits, in_flight, waits);
         self.callbacks = Some(Arc::clone(&callbacks));
         let meter = Meter::new(links.limits.execution_time);
         let guest = GuestContext::new(links, incarnation, callbacks, Arc::clone(&meter));
@@ -100,7 +101,9 @@ impl ComponentActor {
         let current = self.instance.as_mut().and_then(|instance| instance.guest().current.take());
         let Some(Current { envelope, .. }) = current else { return Ok(()) };
         match ended {
-            Ok(Completion::Retry(reason)) => self.postpone(envelope, DeadLetterReason::RetryAsked(cut(reason))),
+            Ok(Completion::Retry(reason)) => {
+                self.postpone(envelope, DeadLetterReason::RetryAsked(cut(reason)))
+            }
             Ok(completion) => envelope.complete(completion, delivered_at.elapsed()),
             Err(failure) => {
                 let failure = self.failed(failure);

@@ -492,6 +492,7 @@ impl ComponentHost {
         for actor in &registered.endpoint.members {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.remove(actor.name());
+            self.shared.router.waits.remove(actor.name());
             actor.terminate();
         }
         self.shared.router.remove(name);

@@ -30,6 +30,7 @@ mod meter;
 mod recovery;
 mod router;
 mod stats;
+mod waits;
 
 pub use actor::{ComponentActor, Health};
 pub use capability::{Access, Capabilities, Denied, Subject, decide};

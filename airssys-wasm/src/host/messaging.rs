@@ -13,6 +13,7 @@ use crate::byte_budget::ByteBudget;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_instance_name;
 use crate::router::{Mode, Route};
+use crate::waits::Awaited;
 
 impl Host for GuestContext {
     fn resolve(&mut self, name: String) -> Result<u32, SendError> {
@@ -58,7 +59,7 @@ impl Host for GuestContext {
 
     fn send_request(&mut self, to: u32, body: Vec<u8>, timeout_ms: u32) -> Result<u64, SendError> {
         let route = self.route(to)?;
-        let request = self.open(timeout_ms)?;
+        let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(&route.endpoint))))?;
         let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
         let sent = self.router.send(&self.sender, &route, Mode::Request, Bytes::from(body), Some(reply));
         sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
@@ -75,8 +76,8 @@ impl Host for GuestContext {
 
     fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
         let route = self.route(to)?;
-        let request = self.open(timeout_ms)?;
         let endpoint = &route.endpoint;
+        let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(endpoint))))?;
         self.wait_for(request, Some((endpoint.least_loaded().clone(), Arc::clone(&endpoint.budget))));
         Ok(request)
     }
@@ -84,7 +85,8 @@ impl Host for GuestContext {
     fn await_topic_room(&mut self, on: u32, timeout_ms: u32) -> Result<u64, SendError> {
         let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
         let full = self.router.full_subscriber(topic, &self.myself);
-        let request = self.open(timeout_ms)?;
+        let awaited = full.as_ref().map(|(mailbox, _)| Awaited::Instance(mailbox.clone()));
+        let request = self.open(timeout_ms, awaited)?;
         self.wait_for(request, full);
         Ok(request)
     }
@@ -145,9 +147,9 @@ impl GuestContext {
         }
     }
 
-    fn open(&self, timeout_ms: u32) -> Result<u64, SendError> {
+    fn open(&self, timeout_ms: u32, awaited: Option<Awaited>) -> Result<u64, SendError> {
         let timeout = Duration::from_millis(timeout_ms.into());
-        self.callbacks.open(timeout).map_err(|_| {
+        self.callbacks.open(timeout, awaited).map_err(|_| {
             let limit = self.limits.concurrent_requests;
             SendError::QuotaExceeded(format!("concurrent_requests: at most {limit}"))
         })
