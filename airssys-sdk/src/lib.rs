@@ -64,10 +64,10 @@ mod export;
 #[cfg(test)]
 mod fake_host;
 mod host;
-mod join;
 mod logger;
 mod message;
 mod reply;
+mod together;
 
 pub use airssys_message::{Codec, report};
 pub use log;
@@ -82,9 +82,9 @@ pub use error::{
     ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, SendManyError, StartError,
     SubscribeError,
 };
-pub use join::join;
 pub use message::Message;
 pub use reply::Reply;
+pub use together::join;
 
 /// What most components use.
 pub mod prelude {

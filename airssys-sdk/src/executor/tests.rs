@@ -7,7 +7,7 @@ use super::*;
 use crate::error::SendError;
 use crate::fake_host::{self, advance_ms, calls, full_for};
 use crate::host::{self, SendError as HostError};
-use crate::join::join;
+use crate::together::join;
 use crate::{RequestError, codec};
 
 /// Does what the text of its message says.
