@@ -12,10 +12,10 @@ use std::time::{Duration, SystemTime};
 use airssys_message::Codec;
 
 use crate::codec::{self, Decode, Encode};
-use crate::error::{EncodeError, SendError, SubscribeError};
+use crate::error::{EncodeError, SendError, SendManyError, SubscribeError};
 use crate::host::{self, Callback, RequestId};
 
-pub use delivery::{PublishFuture, RequestFuture, SendFuture};
+pub use delivery::{PublishFuture, RequestFuture, SendFuture, SendManyFuture};
 
 use slots::Slots;
 
@@ -102,6 +102,45 @@ impl Context {
         host::messaging::send_message(route.address, &message).map_err(|error| SendError::new(target, error))
     }
 
+    /// Sends values, each written as [`send`](Context::send) does, to the component of this name, in
+    /// their order: with one call to the host if there is room for all.
+    ///
+    /// Waits for room while the target's mailbox is full, then goes on where it stopped; in all for
+    /// at most [`SEND_TIMEOUT`] or what [`timeout`](SendManyFuture::timeout) says. Dropped before
+    /// it is done, those that were taken stay sent.
+    ///
+    /// ```
+    /// # use airssys_sdk::prelude::*;
+    /// async fn pass_on(context: &Context, lines: &[String]) -> Result<(), Rejection> {
+    ///     context.send_many("quake-parse", lines).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// Errors: [`SendManyError`] says how many were taken, and why the next was not.
+    pub fn send_many<T: Encode>(&self, target: &str, values: impl IntoIterator<Item = T>) -> SendManyFuture {
+        SendManyFuture::new(self, self.route(target), self.messages(values))
+    }
+
+    /// As [`send_many`](Context::send_many), and does not wait.
+    ///
+    /// # Errors
+    /// [`SendManyError`] with how many were taken; [`SendError::MailboxFull`] is its source if the
+    /// target's mailbox has no room for more now.
+    pub fn try_send_many<T: Encode>(
+        &self,
+        target: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<(), SendManyError> {
+        let none_sent = |source| SendManyError { sent: 0, source };
+        let route = self.route(target).map_err(none_sent)?;
+        let messages = self.messages(values).map_err(|source| none_sent(source.into()))?;
+        let progress = host::messaging::send_many(route.address, &messages);
+        let sent = progress.sent as usize;
+        let error = |error| Err(SendManyError { sent, source: SendError::new(target, error) });
+        progress.stopped.map_or(Ok(()), error)
+    }
+
     /// Publishes a value, written as [`send`](Context::send) does, on a topic; awaited, it says how
     /// many subscribers got it.
     ///
@@ -182,6 +221,10 @@ impl Context {
 
     fn message(&self, value: impl Encode) -> Result<Vec<u8>, EncodeError> {
         codec::encode(value, self.inner.prefers)
+    }
+
+    fn messages<T: Encode>(&self, values: impl IntoIterator<Item = T>) -> Result<Vec<Vec<u8>>, EncodeError> {
+        values.into_iter().map(|value| self.message(value)).collect()
     }
 
     fn route(&self, target: &str) -> Result<Route, SendError> {

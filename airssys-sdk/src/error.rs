@@ -136,6 +136,17 @@ impl SendError {
     }
 }
 
+/// Why not all messages of a list were taken.
+#[derive(Debug, thiserror::Error)]
+#[error("only the first {sent} messages were taken")]
+#[non_exhaustive]
+pub struct SendManyError {
+    /// How many were taken: the first so many. None behind them was.
+    pub sent: usize,
+    /// Why the next was not.
+    pub source: SendError,
+}
+
 /// Why a subscription was not made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -274,41 +285,80 @@ impl RequestError {
 /// Why a component cannot start: text for the log. Anything that `?` turns into one is written
 /// with its causes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartError(String);
+pub struct StartError {
+    text: String,
+}
 
 /// Why a component does not take a message: text for the dead letters, and for a requester.
 /// Anything that `?` turns into one is written with its causes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection(String);
+pub struct Rejection {
+    text: String,
+    again: bool,
+}
+
+impl StartError {
+    fn new(text: String) -> StartError {
+        StartError { text }
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+}
+
+impl Rejection {
+    /// Not now, for this reason: the message is to be handled again.
+    ///
+    /// If the component's manifest says `delivery = "retry"` and there is an attempt left, it is,
+    /// after a while, and before any message behind it. Otherwise it is a rejection like others.
+    ///
+    /// ```
+    /// # use airssys_sdk::prelude::*;
+    /// async fn store(context: &Context, order: &str) -> Result<(), Rejection> {
+    ///     context.request::<()>("store", order).await.map_err(Rejection::retry)
+    /// }
+    /// ```
+    pub fn retry(reason: impl Into<Rejection>) -> Rejection {
+        Rejection { again: true, ..reason.into() }
+    }
+
+    fn new(text: String) -> Rejection {
+        Rejection { text, again: false }
+    }
+
+    pub(crate) fn into_completion(self) -> host::Completion {
+        match self.again {
+            true => host::Completion::Retry(self.text),
+            false => host::Completion::Rejected(self.text),
+        }
+    }
+}
 
 macro_rules! text {
     ($name:ident from $($error:ty),*) => {
         impl $name {
             /// This error with its causes, as text.
             pub fn because(error: &dyn std::error::Error) -> $name {
-                $name(chain(error))
-            }
-
-            pub(crate) fn into_text(self) -> String {
-                self.0
+                $name::new(chain(error))
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(&self.text)
             }
         }
 
         impl From<&str> for $name {
             fn from(text: &str) -> $name {
-                $name(text.to_owned())
+                $name::new(text.to_owned())
             }
         }
 
         impl From<String> for $name {
             fn from(text: String) -> $name {
-                $name(text)
+                $name::new(text)
             }
         }
 
@@ -320,8 +370,8 @@ macro_rules! text {
     };
 }
 
-text!(StartError from ConfigError, SendError, SubscribeError);
-text!(Rejection from DecodeError, EncodeError, SendError, SubscribeError, RequestError);
+text!(StartError from ConfigError, SendError, SendManyError, SubscribeError);
+text!(Rejection from DecodeError, EncodeError, SendError, SendManyError, SubscribeError, RequestError);
 
 /// An error and its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {

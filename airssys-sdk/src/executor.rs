@@ -54,7 +54,7 @@ impl<C: Component> Executor<C> {
                     self.component = Some(component);
                     return Some(match result {
                         Ok(reply) => reply.into_completion(),
-                        Err(rejection) => Completion::Rejected(rejection.into_text()),
+                        Err(rejection) => rejection.into_completion(),
                     });
                 }
                 Poll::Pending if self.woken.is_set() => {}

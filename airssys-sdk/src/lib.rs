@@ -67,6 +67,7 @@ mod host;
 mod logger;
 mod message;
 mod reply;
+mod together;
 
 pub use airssys_message::{Codec, report};
 pub use log;
@@ -75,17 +76,20 @@ pub use component::{Component, Health};
 pub use config::Config;
 pub use context::{
     Context, Identity, PublishFuture, REQUEST_TIMEOUT, RequestFuture, SEND_TIMEOUT, SendFuture,
+    SendManyFuture,
 };
 pub use error::{
-    ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, StartError, SubscribeError,
+    ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, SendManyError, StartError,
+    SubscribeError,
 };
 pub use message::Message;
 pub use reply::Reply;
+pub use together::join;
 
 /// What most components use.
 pub mod prelude {
     pub use crate::log;
-    pub use crate::{Codec, Component, Config, Context, Health, Message, Rejection, Reply, StartError};
+    pub use crate::{Codec, Component, Config, Context, Health, Message, Rejection, Reply, StartError, join};
 }
 
 /// The README's examples, which are tested like those of this crate.

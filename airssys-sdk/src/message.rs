@@ -14,7 +14,8 @@ use crate::reply::Reply;
 /// A message from the mailbox: a codec, a body, and what the host knows of it.
 ///
 /// The host is asked once, and only if there is a question: [`sender`](Message::sender),
-/// [`topic`](Message::topic), [`wants_reply`](Message::wants_reply), [`waited`](Message::waited).
+/// [`topic`](Message::topic), [`wants_reply`](Message::wants_reply), [`waited`](Message::waited),
+/// [`attempt`](Message::attempt).
 /// It answers while the message is being handled; first asked later, it knows nothing.
 #[derive(Debug)]
 pub struct Message {
@@ -91,6 +92,11 @@ impl Message {
         self.info().map_or(Duration::ZERO, |info| Duration::from_nanos(info.waited_ns))
     }
 
+    /// Which attempt to handle it this is: 1, and more if it is handled again.
+    pub fn attempt(&self) -> u32 {
+        self.info().map_or(1, |info| info.attempt)
+    }
+
     /// Whether it is the request that asks for a [report](crate::report).
     pub fn is_report_request(&self) -> bool {
         const SHORT_TEXT: u8 = 0x60;
@@ -127,12 +133,14 @@ mod tests {
             topic: Some("quakes.major.asia".into()),
             wants_reply: true,
             waited_ns: 5,
+            attempt: 2,
         });
         let message = Message::new(9, Codec::Raw.message(b""), Codec::Cbor).unwrap();
         assert_eq!(message.sender(), "quake-feed");
         assert_eq!(message.topic(), Some("quakes.major.asia"));
         assert!(message.wants_reply());
         assert_eq!(message.waited(), Duration::from_nanos(5));
+        assert_eq!(message.attempt(), 2);
         assert_eq!(fake_host::calls(), ["describe 9"]);
     }
 

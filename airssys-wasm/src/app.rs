@@ -264,6 +264,7 @@ impl AppComponent {
             limits: self.limits.clone(),
             capacity: self.mailbox.capacity,
             overflow: self.mailbox.overflow,
+            delivery: self.manifest.delivery,
             restart: self.restart,
             instances: self.instances,
             config: self.config.clone(),

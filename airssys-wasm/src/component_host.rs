@@ -12,17 +12,19 @@ use airssys_rt::{
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::actor::{Blueprint, ComponentActor, Health, Recovery, ask_health};
+use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
 use crate::bindings::{self, RequestError, SendError};
 use crate::byte_budget::ByteBudget;
 use crate::capability::{Access, Capabilities, Denied, Subject};
 use crate::component::Component;
 use crate::dead_letters::DeadLetters;
+use crate::delivery::Delivery;
 use crate::host::{Identity, Links};
 use crate::limits::Limits;
 use crate::manifest::{HOST_NAME, Input};
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::{InvalidName, check_component_name};
+use crate::recovery::Recovery;
 use crate::router::{Endpoint, Mode, Router, Sender};
 use crate::stats::{ComponentStats, ComponentSummary};
 
@@ -47,6 +49,9 @@ pub struct ComponentSpec {
     /// What a publication meets when a mailbox is full: publishers wait, or its copy is lost to the
     /// dead letters. Who sends is told `mailbox-full` in either case. Default: they wait.
     pub overflow: Overflow,
+    /// What becomes of a message whose handler fails, or asks for another attempt. Default: it goes
+    /// to the dead letters.
+    pub delivery: Delivery,
     /// When an instance that ended is restarted. Default: always.
     pub restart: RestartPolicy,
     /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
@@ -69,6 +74,7 @@ impl ComponentSpec {
             limits: Limits::default(),
             capacity: 1_024,
             overflow: Overflow::Wait,
+            delivery: Delivery::default(),
             restart: RestartPolicy::Permanent,
             instances: 1,
             config: Vec::new(),
@@ -452,6 +458,7 @@ impl ComponentHost {
             links,
             config: spec.config.clone(),
             input: spec.input.clone(),
+            delivery: spec.delivery,
             health_requests: Mutex::default(),
         }
     }
@@ -485,6 +492,7 @@ impl ComponentHost {
         for actor in &registered.endpoint.members {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.remove(actor.name());
+            self.shared.router.waits.remove(actor.name());
             actor.terminate();
         }
         self.shared.router.remove(name);

@@ -20,14 +20,17 @@ mod callbacks;
 mod component;
 mod component_host;
 mod dead_letters;
+mod delivery;
 mod engine;
 mod host;
 mod in_flight;
 mod instance;
 mod message;
 mod meter;
+mod recovery;
 mod router;
 mod stats;
+mod waits;
 
 pub use actor::{ComponentActor, Health};
 pub use capability::{Access, Capabilities, Denied, Subject, decide};
@@ -36,6 +39,7 @@ pub use component_host::{CallError, ComponentHost, ComponentSpec, PreparedCompon
 pub use dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES,
 };
+pub use delivery::{Delivery, Retry};
 pub use engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use instance::GuestFailure;
 pub use limits::Limits;

@@ -19,6 +19,7 @@ use crate::dead_letters::{DeadLetterReason, DeadLetters};
 use crate::in_flight::InFlightCount;
 use crate::message::{Draft, Envelope, ReplyTo};
 use crate::stats::{ComponentStats, ComponentSummary};
+use crate::waits::Waits;
 
 /// A component, or one of its instances, as a target of messages.
 pub(crate) struct Endpoint {
@@ -80,6 +81,7 @@ pub(crate) struct Router {
     end_at: OnceLock<Instant>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) in_flight: InFlightCount,
+    pub(crate) waits: Arc<Waits>,
 }
 
 /// What a message is sent as.
@@ -359,6 +361,6 @@ impl Endpoint {
             _ => DeadLetterReason::MailboxFull,
         };
         self.stats.dead_lettered();
-        self.dead_letters.add(&self.name, &draft.sender, draft.topic.clone(), &draft.body, reason);
+        self.dead_letters.add(&self.name, &draft.sender, draft.topic.clone(), &draft.body, reason, 0);
     }
 }

@@ -10,6 +10,8 @@ use airssys_sdk::prelude::*;
 use futures_util::future::join_all;
 use test_commands::{Answer, Command};
 
+use crate::delivery;
+
 pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, Rejection> {
     Ok(match command {
         Command::Send { to, command, times } => {
@@ -19,6 +21,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             Ok(format!("sent {times}"))
         }
         Command::TrySend { to, command, times } => try_send(context, &to, &command, times),
+
         Command::SendBytes { to, codec, bytes } => {
             let body = vec![b'x'; bytes];
             let sent = context.send(&to, Encoded(self::codec(&codec)?, body)).await;
@@ -75,7 +78,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
         }
         Command::Unsubscribe(pattern) => Ok(context.unsubscribe(&pattern).to_string()),
         Command::ResolveMany(count) => resolve_many(context, count),
-        other => Err(format!("{other:?} is not for this component")),
+        other => delivery::run(other, context).await?,
     })
 }
 
@@ -113,14 +116,6 @@ fn resolve_many(context: &Context, count: u32) -> Answer {
 fn request(reply: Result<Answer, airssys_sdk::RequestError>) -> Answer {
     match reply {
         Ok(answer) => answer,
-        Err(error) => {
-            let mut text = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            Err(text)
-        }
+        Err(error) => Err(delivery::text(&error)),
     }
 }
