@@ -19,8 +19,10 @@ mod byte_budget;
 mod callbacks;
 mod component;
 mod component_host;
+mod component_spec;
 mod dead_letters;
 mod delivery;
+mod endpoint;
 mod engine;
 mod host;
 mod in_flight;
@@ -35,7 +37,8 @@ mod waits;
 pub use actor::{ComponentActor, Health};
 pub use capability::{Access, Capabilities, Denied, Subject, decide};
 pub use component::{Component, LoadError};
-pub use component_host::{CallError, ComponentHost, ComponentSpec, PreparedComponent, SpawnError};
+pub use component_host::{CallError, ComponentHost, PreparedComponent, SpawnError};
+pub use component_spec::ComponentSpec;
 pub use dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES,
 };

@@ -10,8 +10,8 @@ use crate::bindings::{Callback, Completion, RequestError};
 use crate::byte_budget::HeldBytes;
 use crate::callbacks::Callbacks;
 use crate::dead_letters::DeadLetterReason;
+use crate::endpoint::Endpoint;
 use crate::in_flight::InFlight;
-use crate::router::Endpoint;
 
 /// A message on its way: accepted into a mailbox, not yet handled.
 ///

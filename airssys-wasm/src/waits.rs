@@ -7,8 +7,8 @@ use airssys_rt::ActorRef;
 use dashmap::DashMap;
 
 use crate::callbacks::Callbacks;
+use crate::endpoint::Endpoint;
 use crate::message::Envelope;
-use crate::router::Endpoint;
 
 /// Longest circle that is looked for, in instances.
 const MAX_CIRCLE: usize = 32;
