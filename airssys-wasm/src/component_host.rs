@@ -60,6 +60,7 @@ impl ComponentHost {
             subject: Subject::new(HOST_NAME, HOST_NAME),
             instance: Arc::from(HOST_NAME),
             capabilities: Arc::new(Capabilities::everything()),
+            accepts: None,
         };
         let (app, components) = (Arc::from(system.name()), Mutex::default());
         ComponentHost {
@@ -118,6 +119,7 @@ impl ComponentHost {
                 subject: Subject::new(&spec.name, instance),
                 instance: Arc::from(instance.as_str()),
                 capabilities: Arc::clone(&capabilities),
+                accepts: Some(spec.accepts),
             };
             if let Err(denied) = self.set_up(&spec, &sender, &seat.actor_ref(), &own) {
                 for (seat, _) in &seats {
@@ -270,7 +272,7 @@ impl ComponentHost {
         Arc::new(Endpoint {
             name: Arc::from(spec.name.as_str()),
             members,
-            accepts: spec.accepts.iter().fold(0, |bits, codec| bits | codec.bit()),
+            accepts: spec.accepts,
             max_message_bytes: spec.limits.message_size_bytes as u64,
             budget: ByteBudget::new(spec.limits.memory_bytes, spec.limits.message_size_bytes),
             waits: spec.overflow == Overflow::Wait,

@@ -1,6 +1,6 @@
 //! A component as it is to run.
 
-use airssys_message::Codec;
+use airssys_message::{Accepts, Codec};
 use airssys_rt::{Overflow, RestartPolicy, TopicPattern};
 
 use crate::capability::Capabilities;
@@ -18,8 +18,8 @@ pub struct ComponentSpec {
     pub component: Component,
     /// What it may do. Default: nothing.
     pub capabilities: Capabilities,
-    /// The codecs that it accepts, of messages and of replies. Default: cbor.
-    pub accepts: Vec<Codec>,
+    /// The codecs that it accepts, of messages and of replies, and the one it prefers. Default: cbor.
+    pub accepts: Accepts,
     /// Topics that every instance is subscribed to from the start; its capabilities have to allow
     /// each. Default: none.
     pub subscribes: Vec<TopicPattern>,
@@ -50,7 +50,7 @@ impl ComponentSpec {
             name: name.into(),
             component,
             capabilities: Capabilities::default(),
-            accepts: vec![Codec::Cbor],
+            accepts: Accepts::only(Codec::Cbor),
             subscribes: Vec::new(),
             limits: Limits::default(),
             capacity: 1_024,

@@ -149,7 +149,8 @@ impl Envelope {
     fn answer(&mut self, callback: Callback) {
         match (self.reply.take(), callback) {
             (Some(ReplyTo::Component { callbacks, request }), callback) => {
-                callbacks.settle(request, callback)
+                let from = (&*self.receiver.name, self.receiver.accepts);
+                callbacks.answer(request, from, callback)
             }
             (Some(ReplyTo::Outside(waiter)), Callback::Reply(body)) => {
                 drop(waiter.send(Ok(Bytes::from(body))))

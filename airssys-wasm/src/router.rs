@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use airssys_message::Codec;
+use airssys_message::{Accepts, Codec};
 use airssys_rt::{
     ActorRef, MessageBroker, Permit, Reservation, ReserveError, SkipReason, Subscriber, Topic, TopicPattern,
 };
@@ -27,6 +27,8 @@ pub(crate) struct Sender {
     pub(crate) subject: Subject,
     pub(crate) instance: Arc<str>,
     pub(crate) capabilities: Arc<Capabilities>,
+    /// What it accepts itself; none if it is outside.
+    pub(crate) accepts: Option<Accepts>,
 }
 
 /// Where a sender's messages to one name go, with the decision about them.
@@ -144,7 +146,7 @@ impl Router {
             let _recorded = from.allows(&access);
             return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
         }
-        endpoint.accepts_message(&body).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
+        endpoint.accepts_message(&body, from).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
         let permit = endpoint.least_loaded().try_reserve().map_err(|error| match error {
             ReserveError::Full => endpoint.full(),
             _ => endpoint.refuse("target-stopped", SendError::TargetStopped),
@@ -174,11 +176,11 @@ impl Router {
         let name: Arc<str> = Arc::from(topic.as_str());
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name) };
         let subscribers = self.broker.matching(topic);
-        let room = self.reserve(&subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
+        let room = self.reserve(from, &subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
         for (subscriber, reason) in &room.skipped {
             match reason {
                 SkipReason::Closed => drop(self.broker.unsubscribe_all(subscriber.actor.id())),
-                _ => subscriber.tag.skip(&draft),
+                _ => subscriber.tag.skip(&draft, from),
             }
         }
         let mut delivered = 0;
@@ -194,12 +196,13 @@ impl Router {
     /// waits for room and has none, other than the publisher itself.
     fn reserve<'s>(
         &self,
+        from: &Sender,
         subscribers: &'s [Subscribed],
         body: &[u8],
         myself: Option<&ActorRef<Envelope>>,
     ) -> Result<Room<'s>, &'s Subscribed> {
         let is_own = |s: &Subscribed| myself.is_some_and(|myself| myself.id() == s.actor.id());
-        let accepts = |s: &Subscribed| s.tag.accepts_message(body).is_ok();
+        let accepts = |s: &Subscribed| s.tag.accepts_message(body, from).is_ok();
         let reserved = match Reservation::new(subscribers, accepts) {
             Err(full) if is_own(full) => Reservation::new(subscribers, |s| accepts(s) && !is_own(s))?,
             reserved => reserved?,
