@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Overflow, Prepared, ShutdownReport, Topic};
+use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Prepared, ShutdownReport, Topic};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -275,7 +275,7 @@ impl ComponentHost {
             accepts: spec.accepts,
             max_message_bytes: spec.limits.message_size_bytes as u64,
             budget: ByteBudget::new(spec.limits.memory_bytes, spec.limits.message_size_bytes),
-            waits: spec.overflow == Overflow::Wait,
+            overflow: spec.overflow,
             stats: Arc::new(ComponentStats::new()),
             dead_letters: Arc::clone(&router.dead_letters),
             in_flight: router.in_flight.clone(),

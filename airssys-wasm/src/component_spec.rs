@@ -27,8 +27,10 @@ pub struct ComponentSpec {
     pub limits: Limits,
     /// Messages that the mailbox of an instance holds. Default: 1,024.
     pub capacity: usize,
-    /// What a publication meets when a mailbox is full: publishers wait, or its copy is lost to the
-    /// dead letters. Who sends is told `mailbox-full` in either case. Default: they wait.
+    /// What a message meets when a mailbox is full. `Wait` and `Reject`: who sends is told
+    /// `mailbox-full`; a publisher waits, or loses this copy to the dead letters. `DropOldest`: the
+    /// oldest goes to the dead letters. `DropNewest`: this one does; a request is told
+    /// `mailbox-full`. Default: `Wait`.
     pub overflow: Overflow,
     /// What becomes of a message whose handler fails, or asks for another attempt. Default: it goes
     /// to the dead letters.

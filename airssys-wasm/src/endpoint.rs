@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use airssys_message::{Accepts, Codec, CodecRefused};
-use airssys_rt::ActorRef;
+use airssys_rt::{ActorRef, Overflow};
 
 use crate::bindings::{SendError, SizeLimit};
 use crate::byte_budget::ByteBudget;
@@ -25,8 +25,8 @@ pub(crate) struct Endpoint {
     pub(crate) max_message_bytes: u64,
     /// How many bytes may wait in its mailboxes.
     pub(crate) budget: Arc<ByteBudget>,
-    /// Whether a full mailbox makes publishers wait, rather than lose its copy.
-    pub(crate) waits: bool,
+    /// What a message meets when a mailbox is full.
+    pub(crate) overflow: Overflow,
     pub(crate) stats: Arc<ComponentStats>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) in_flight: InFlightCount,
@@ -73,6 +73,17 @@ impl Endpoint {
         SendError::MailboxFull
     }
 
+    /// Whether a full mailbox makes publishers wait, rather than lose its copy.
+    pub(crate) fn waits(&self) -> bool {
+        self.overflow == Overflow::Wait
+    }
+
+    /// Whether a message that was in a mailbox and is no longer has made way for a newer one: its
+    /// receiver is there.
+    pub(crate) fn made_way(&self) -> bool {
+        self.overflow == Overflow::DropOldest && self.members.iter().any(|member| !member.is_closed())
+    }
+
     /// The same component with one of its instances only.
     pub(crate) fn alone(&self, member: ActorRef<Envelope>) -> Endpoint {
         Endpoint {
@@ -103,7 +114,8 @@ impl Endpoint {
         error
     }
 
-    /// A subscriber that cannot take a publication: its copy goes to the dead letters.
+    /// A message that there is no room for, or that does not suit a subscriber: it goes to the dead
+    /// letters.
     pub(crate) fn skip(&self, draft: &Draft, from: &Sender) {
         let reason = match self.accepts_message(&draft.body, from) {
             Err((_, SendError::MessageTooLarge(SizeLimit { size, limit }))) => {

@@ -168,6 +168,11 @@ impl Drop for Envelope {
         }
         let (reason, error) = match (self.failure.take(), self.attempts) {
             (Some(failure), _) => (failure, RequestError::TargetStopped),
+            (None, 0) if self.receiver.made_way() => {
+                let reason = DeadLetterReason::MadeWay;
+                let error = RequestError::Other(reason.to_string());
+                (reason, error)
+            }
             (None, 0) => (DeadLetterReason::TargetStopped, RequestError::TargetStopped),
             (None, _) => (DeadLetterReason::Interrupted, RequestError::TargetFailed),
         };

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use airssys_message::{Accepts, Codec};
 use airssys_rt::{
-    ActorRef, MessageBroker, Permit, Reservation, ReserveError, SkipReason, Subscriber, Topic, TopicPattern,
+    ActorRef, MessageBroker, Overflow, Permit, Reservation, ReserveError, SkipReason, Subscriber, Topic,
+    TopicPattern,
 };
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -147,12 +148,17 @@ impl Router {
             return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
         }
         endpoint.accepts_message(&body, from).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
-        let permit = endpoint.least_loaded().try_reserve().map_err(|error| match error {
-            ReserveError::Full => endpoint.full(),
-            _ => endpoint.refuse("target-stopped", SendError::TargetStopped),
-        })?;
-        let held = endpoint.budget.take(body.len()).ok_or_else(|| endpoint.full())?;
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None };
+        let permit = match endpoint.least_loaded().try_reserve() {
+            Ok(permit) => permit,
+            Err(ReserveError::Full) if mode == Mode::Send && endpoint.overflow == Overflow::DropNewest => {
+                endpoint.skip(&draft, from);
+                return Ok(());
+            }
+            Err(ReserveError::Full) => return Err(endpoint.full()),
+            Err(_) => return Err(endpoint.refuse("target-stopped", SendError::TargetStopped)),
+        };
+        let held = endpoint.budget.take(draft.body.len()).ok_or_else(|| endpoint.full())?;
         // A mailbox that has closed in between: the envelope accounts for itself when dropped.
         drop(permit.send(Envelope::accept(draft, held, endpoint, reply)));
         Ok(())
@@ -211,7 +217,7 @@ impl Router {
         for (subscriber, permit) in reserved.places {
             match subscriber.tag.budget.take(body.len()) {
                 Some(held) => room.places.push((&subscriber.tag, permit, held)),
-                None if subscriber.tag.waits && !is_own(subscriber) => return Err(subscriber),
+                None if subscriber.tag.waits() && !is_own(subscriber) => return Err(subscriber),
                 None => room.skipped.push((subscriber, SkipReason::Full)),
             }
         }
@@ -230,7 +236,7 @@ impl Router {
             s.tag.budget.take(bytes).is_some() && !matches!(s.actor.try_reserve(), Err(ReserveError::Full))
         };
         let subscribers = self.broker.matching(topic);
-        let others = subscribers.into_iter().filter(|s| s.actor.id() != myself.id() && s.tag.waits);
+        let others = subscribers.into_iter().filter(|s| s.actor.id() != myself.id() && s.tag.waits());
         let full = others.into_iter().find(|subscriber| !has_room(subscriber));
         full.map(|subscriber| (subscriber.actor, Arc::clone(&subscriber.tag.budget)))
     }

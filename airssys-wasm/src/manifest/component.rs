@@ -184,13 +184,18 @@ fn accepts(table: &Table<'_>) -> Accepts {
     })
 }
 
+const OVERFLOWS: &[(&str, Overflow)] = &[
+    ("wait", Overflow::Wait),
+    ("reject", Overflow::Reject),
+    ("drop-oldest", Overflow::DropOldest),
+    ("drop-newest", Overflow::DropNewest),
+];
+
 fn mailbox(table: Table<'_>) -> Mailbox {
     let default = Mailbox::default();
     let mailbox = Mailbox {
         capacity: capacity(&table, "capacity").unwrap_or(default.capacity),
-        overflow: table
-            .choice("overflow", &[("wait", Overflow::Wait), ("reject", Overflow::Reject)])
-            .unwrap_or(default.overflow),
+        overflow: table.choice("overflow", OVERFLOWS).unwrap_or(default.overflow),
     };
     table.finish();
     mailbox
