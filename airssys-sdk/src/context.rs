@@ -153,6 +153,17 @@ impl Context {
         PublishFuture::new(self, self.topic(topic), self.message(value))
     }
 
+    /// Forgets the message that is [retained](PublishFuture::retain) of a topic, whoever published
+    /// it; false if there is none.
+    ///
+    /// # Errors
+    /// [`SendError::AccessDenied`] if this component may not publish on the topic;
+    /// [`SendError::InvalidName`] if it is none.
+    pub fn clear_retained(&self, topic: &str) -> Result<bool, SendError> {
+        let handle = self.topic(topic)?;
+        host::messaging::clear_retained(handle).map_err(|error| SendError::new(topic, error))
+    }
+
     /// Sends a value, written as [`send`](Context::send) does, and waits for the reply: its value,
     /// whose codec may be another.
     ///

@@ -95,6 +95,17 @@ pub(crate) mod messaging {
         Ok(2)
     }
 
+    pub(crate) fn publish_retained(on: u32, body: &[u8]) -> Result<u32, SendError> {
+        note(format!("publish-retained {on} {}", body.len()));
+        room()?;
+        Ok(2)
+    }
+
+    pub(crate) fn clear_retained(on: u32) -> Result<bool, SendError> {
+        note(format!("clear-retained {on}"));
+        Ok(true)
+    }
+
     pub(crate) fn await_room(to: u32, timeout_ms: u32) -> Result<RequestId, SendError> {
         note(format!("await-room {to} within {timeout_ms}"));
         Ok(next_request())

@@ -97,6 +97,12 @@ impl Message {
         self.info().map_or(1, |info| info.attempt)
     }
 
+    /// Whether it was published before this instance subscribed, and
+    /// [retained](crate::PublishFuture::retain).
+    pub fn was_retained(&self) -> bool {
+        self.info().is_some_and(|info| info.retained)
+    }
+
     /// Whether it is the request that asks for a [report](crate::report).
     pub fn is_report_request(&self) -> bool {
         const SHORT_TEXT: u8 = 0x60;
@@ -134,6 +140,7 @@ mod tests {
             wants_reply: true,
             waited_ns: 5,
             attempt: 2,
+            retained: true,
         });
         let message = Message::new(9, Codec::Raw.message(b""), Codec::Cbor).unwrap();
         assert_eq!(message.sender(), "quake-feed");
@@ -141,6 +148,7 @@ mod tests {
         assert!(message.wants_reply());
         assert_eq!(message.waited(), Duration::from_nanos(5));
         assert_eq!(message.attempt(), 2);
+        assert!(message.was_retained());
         assert_eq!(fake_host::calls(), ["describe 9"]);
     }
 

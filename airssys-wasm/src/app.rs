@@ -15,6 +15,7 @@ use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
 use crate::engine::{Engine, EngineConfig, EngineError};
 use crate::manifest::{App, AppComponent, Input, Source};
+use crate::state::StateError;
 use crate::stats::ComponentSummary;
 
 /// How long a component may take over its report.
@@ -126,6 +127,9 @@ pub enum StartAppError {
     /// A component does not build.
     #[error(transparent)]
     Build(#[from] BuildError),
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The engine does not start.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -200,7 +204,10 @@ pub async fn start(
         specs.push(load(&engine, component, options.input.as_ref(), &mut tell)?);
     }
     let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
-    let host = ComponentHost::new(system);
+    let host = match &manifest.state {
+        Some(folder) => ComponentHost::with_state(system, folder)?,
+        None => ComponentHost::new(system),
+    };
     if let Err(error) = start_all(&host, specs, &mut tell).await {
         let stopped = host.shutdown(Duration::from_secs(5)).await;
         tracing::debug!(?stopped, "stopped what had started");

@@ -3,6 +3,7 @@
 mod error;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,11 +21,13 @@ use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
 use crate::endpoint::Endpoint;
 use crate::host::{Identity, Links};
+use crate::limits::Limits;
 use crate::manifest::HOST_NAME;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_component_name;
 use crate::recovery::Recovery;
 use crate::router::{Mode, Router, Sender};
+use crate::state::{StateError, StateFolder};
 use crate::stats::{ComponentStats, ComponentSummary};
 
 /// Components as children of an actor system, beside native actors. Cheap to clone.
@@ -56,16 +59,31 @@ pub struct PreparedComponent {
 impl ComponentHost {
     /// Runs components in this actor system.
     pub fn new(system: ActorSystem) -> ComponentHost {
+        ComponentHost::with_router(system, Router::default())
+    }
+
+    /// As [`ComponentHost::new`], with a folder for what outlives the host: the subscriptions that
+    /// instances make by themselves. It is made if it is not there, and left to others by
+    /// [`ComponentHost::shutdown`], or when the last clone of this is dropped. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StateError`] if the folder cannot be used, another host uses it, or what is in it is not
+    /// what a host has written.
+    pub fn with_state(system: ActorSystem, folder: &Path) -> Result<ComponentHost, StateError> {
+        let state = StateFolder::open(folder)?;
+        Ok(ComponentHost::with_router(system, Router::new(Some(state))))
+    }
+
+    fn with_router(system: ActorSystem, router: Router) -> ComponentHost {
         let outside = Sender {
             subject: Subject::new(HOST_NAME, HOST_NAME),
             instance: Arc::from(HOST_NAME),
             capabilities: Arc::new(Capabilities::everything()),
             accepts: None,
         };
-        let (app, components) = (Arc::from(system.name()), Mutex::default());
-        ComponentHost {
-            shared: Arc::new(Shared { system, app, router: Arc::default(), outside, components }),
-        }
+        let (app, router) = (Arc::from(system.name()), Arc::new(router));
+        let components = Mutex::default();
+        ComponentHost { shared: Arc::new(Shared { system, app, router, outside, components }) }
     }
 
     /// The actor system that the components run in.
@@ -207,6 +225,19 @@ impl ComponentHost {
         published.map_err(|error| CallError::refused(topic, &error))
     }
 
+    /// As [`ComponentHost::publish`], and keeps the message as the topic's last: whoever subscribes
+    /// later gets it at once.
+    ///
+    /// # Errors
+    /// [`CallError`], also if more is retained from outside than [`Limits::HOST_MAX`] allows.
+    pub fn publish_retained(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
+        let parsed: Topic =
+            topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
+        let Shared { router, outside, .. } = &*self.shared;
+        let published = router.publish_retained(outside, None, &Limits::HOST_MAX, &parsed, message.into());
+        published.map_err(|error| CallError::refused(topic, &error))
+    }
+
     /// Waits until no message and no callback is under way, and no instance that failed is yet to be
     /// restarted. Cancel safe.
     pub async fn drained(&self) {
@@ -233,8 +264,23 @@ impl ComponentHost {
     /// still runs when nine tenths of it are over is ended, so that no guest holds its worker
     /// longer. To be preferred to the actor system's own shutdown, which cannot do that.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
+        let end = tokio::time::Instant::now() + deadline;
         self.shared.router.end_at(std::time::Instant::now() + deadline.mul_f64(0.9));
-        self.shared.system.shutdown(deadline).await
+        let report = self.shared.system.shutdown(deadline).await;
+        self.close_state(end).await;
+        report
+    }
+
+    /// Saves what is not saved yet; a disk that takes longer is left to itself.
+    async fn close_state(&self, deadline: tokio::time::Instant) {
+        let router = Arc::clone(&self.shared.router);
+        if router.state().is_none() {
+            return;
+        }
+        let close = tokio::task::spawn_blocking(move || router.state().map(StateFolder::close));
+        if tokio::time::timeout_at(deadline, close).await.is_err() {
+            tracing::error!("the state folder was not saved within the shutdown's deadline");
+        }
     }
 
     /// Asks each instance of a component how it is: its name, and the answer, or none if it ended
@@ -297,7 +343,25 @@ impl ComponentHost {
         for pattern in &spec.subscribes {
             self.shared.router.subscribe(sender, pattern.clone(), actor, endpoint).map_err(denied)?;
         }
+        self.restore(sender, spec.limits.subscriptions, actor, endpoint);
         Ok(())
+    }
+
+    /// Subscribes an instance to what it had subscribed to by itself in earlier runs, as far as it
+    /// still may; forgets the rest.
+    fn restore(&self, sender: &Sender, limit: usize, actor: &ActorRef<Envelope>, endpoint: &Arc<Endpoint>) {
+        let router = &self.shared.router;
+        let Some(state) = router.state() else { return };
+        for pattern in state.subscriptions(&sender.instance) {
+            let has_room = router.subscriptions(actor).len() < limit;
+            if !has_room || router.subscribe(sender, pattern.clone(), actor, endpoint).is_err() {
+                tracing::warn!(
+                    instance = %sender.instance, %pattern,
+                    "a subscription of an earlier run is not allowed any more: it is forgotten"
+                );
+                state.unsubscribed(&sender.instance, &pattern);
+            }
+        }
     }
 
     fn blueprint(
@@ -339,11 +403,14 @@ impl ComponentHost {
         self.components().insert(name.to_owned(), registered);
     }
 
-    /// Stops a component in order and takes its name away; false if there is no such component.
+    /// Stops a component in order and takes its name away, with what it has in the state folder; false if there is no such component.
     /// Waits until its instances have ended.
     pub async fn retire(&self, name: &str) -> bool {
         let actors = self.actors(name);
         self.forget(name);
+        if let Some(state) = self.shared.router.state() {
+            actors.iter().for_each(|actor| state.forget(actor.name()));
+        }
         for actor in &actors {
             actor.closed().await;
         }

@@ -30,7 +30,9 @@ mod instance;
 mod message;
 mod meter;
 mod recovery;
+mod retained;
 mod router;
+mod state;
 mod stats;
 mod waits;
 
@@ -49,4 +51,5 @@ pub use limits::Limits;
 pub use manifest::Input;
 pub use message::Envelope;
 pub use pattern::NamePattern;
+pub use state::StateError;
 pub use stats::ComponentSummary;

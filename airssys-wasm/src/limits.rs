@@ -25,6 +25,8 @@ pub struct Limits {
     pub concurrent_requests: usize,
     /// Subscriptions, those of its manifest among them.
     pub subscriptions: usize,
+    /// Topics whose last message it may have retained, all its instances together.
+    pub retained: usize,
     /// Distinct targets and topics that it may resolve.
     pub routes: usize,
     /// The longest line it logs, in bytes; a longer one is cut.
@@ -40,6 +42,7 @@ impl Limits {
         message_size_bytes: MIB,
         concurrent_requests: 64,
         subscriptions: 64,
+        retained: 64,
         routes: 1024,
         log_line_bytes: 8 * KIB,
     };
@@ -52,6 +55,7 @@ impl Limits {
         message_size_bytes: 16 * MIB,
         concurrent_requests: 1024,
         subscriptions: 1024,
+        retained: 1024,
         routes: 16_384,
         log_line_bytes: 64 * KIB,
     };
@@ -64,6 +68,7 @@ impl Limits {
         message_size_bytes: 64 * MIB,
         concurrent_requests: 4096,
         subscriptions: 4096,
+        retained: 4096,
         routes: 65_536,
         log_line_bytes: 64 * KIB,
     };

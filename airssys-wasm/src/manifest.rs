@@ -96,6 +96,8 @@ pub struct App {
     pub until: Option<String>,
     /// The component that is asked for its report at the end.
     pub report: Option<String>,
+    /// The folder for what outlives the host.
+    pub state: Option<PathBuf>,
     /// How its components are restarted.
     pub supervisor: SupervisorConfig,
     /// The components, in the order of the file: at least one, their names distinct.

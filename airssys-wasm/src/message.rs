@@ -21,6 +21,8 @@ pub struct Envelope {
     pub(crate) body: Bytes,
     pub(crate) sender: Arc<str>,
     pub(crate) topic: Option<Arc<str>>,
+    /// Whether it was published before its receiver subscribed.
+    pub(crate) retained: bool,
     accepted_at: Instant,
     receiver: Arc<Endpoint>,
     reply: Option<ReplyTo>,
@@ -52,6 +54,8 @@ pub(crate) struct Draft {
     pub(crate) body: Bytes,
     pub(crate) sender: Arc<str>,
     pub(crate) topic: Option<Arc<str>>,
+    /// Whether it was published before its receiver subscribed.
+    pub(crate) retained: bool,
 }
 
 impl Envelope {
@@ -63,7 +67,7 @@ impl Envelope {
         reply: Option<ReplyTo>,
     ) -> Envelope {
         receiver.stats.received();
-        let Draft { body, sender, topic } = draft;
+        let Draft { body, sender, topic, retained } = draft;
         let in_flight = receiver.in_flight.begin();
         let receiver = Arc::clone(receiver);
         let accepted_at = Instant::now();
@@ -71,6 +75,7 @@ impl Envelope {
             body,
             sender,
             topic,
+            retained,
             accepted_at,
             receiver,
             reply,

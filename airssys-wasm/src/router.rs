@@ -19,7 +19,10 @@ use crate::capability::{Access, Capabilities, Denied, Subject, decide};
 use crate::dead_letters::DeadLetters;
 use crate::endpoint::Endpoint;
 use crate::in_flight::InFlightCount;
+use crate::limits::Limits;
 use crate::message::{Draft, Envelope, ReplyTo};
+use crate::retained::{Kept, Retained};
+use crate::state::StateFolder;
 use crate::waits::Waits;
 
 /// Who sends, publishes or subscribes.
@@ -59,6 +62,7 @@ struct Room<'s> {
 pub(crate) struct Router {
     directory: DashMap<Arc<str>, Arc<Endpoint>>,
     broker: MessageBroker<Envelope, Arc<Endpoint>>,
+    retained: Retained,
     /// Counts the changes of the directory: routes that were made before one are made anew.
     generation: AtomicU64,
     /// When guests that still run are ended, because the shutdown does not wait for them.
@@ -66,6 +70,8 @@ pub(crate) struct Router {
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) in_flight: InFlightCount,
     pub(crate) waits: Arc<Waits>,
+    /// None if the app has no state folder.
+    state: Option<StateFolder>,
 }
 
 /// What a message is sent as.
@@ -87,6 +93,15 @@ impl Sender {
 }
 
 impl Router {
+    pub(crate) fn new(state: Option<StateFolder>) -> Router {
+        Router { state, ..Router::default() }
+    }
+
+    /// What outlives the host; none if the app has no state folder.
+    pub(crate) fn state(&self) -> Option<&StateFolder> {
+        self.state.as_ref()
+    }
+
     /// Has every guest ended that still runs at this time. Only the first call counts.
     pub(crate) fn end_at(&self, time: Instant) {
         self.end_at.get_or_init(|| time);
@@ -148,7 +163,7 @@ impl Router {
             return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
         }
         endpoint.accepts_message(&body, from).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
-        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None };
+        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None, retained: false };
         let permit = match endpoint.least_loaded().try_reserve() {
             Ok(permit) => permit,
             Err(ReserveError::Full) if mode == Mode::Send && endpoint.overflow == Overflow::DropNewest => {
@@ -180,7 +195,7 @@ impl Router {
         }
         Codec::split(&body).map_err(|error| SendError::CodecRefused(error.to_string()))?;
         let name: Arc<str> = Arc::from(topic.as_str());
-        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name) };
+        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name), retained: false };
         let subscribers = self.broker.matching(topic);
         let room = self.reserve(from, &subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
         for (subscriber, reason) in &room.skipped {
@@ -196,6 +211,30 @@ impl Router {
             delivered += u32::from(permit.send(envelope).is_ok());
         }
         Ok(delivered)
+    }
+
+    /// Publishes a message, and keeps it for those who subscribe later.
+    pub(crate) fn publish_retained(
+        &self,
+        from: &Sender,
+        myself: Option<&ActorRef<Envelope>>,
+        limits: &Limits,
+        topic: &Topic,
+        body: Bytes,
+    ) -> Result<u32, SendError> {
+        let mut retained = self.retained.lock();
+        retained.has_room(from, limits, topic, body.len())?;
+        let delivered = self.publish(from, myself, topic, body.clone())?;
+        let (sender, name) = (Arc::clone(&from.instance), Some(Arc::from(topic.as_str())));
+        let draft = Draft { body, sender, topic: name, retained: true };
+        retained.keep(topic.clone(), Kept { draft, from: from.clone() });
+        Ok(delivered)
+    }
+
+    /// Forgets what is retained of a topic; whether there was something.
+    pub(crate) fn clear_retained(&self, from: &Sender, topic: &Topic) -> Result<bool, SendError> {
+        self.may_publish(from, topic)?;
+        Ok(self.retained.lock().clear(topic))
     }
 
     /// Takes room from every subscriber that is to get a publication. The error is the first that
@@ -246,17 +285,23 @@ impl Router {
         from.allows(&Access::Publish { topic }).map_err(|_| SendError::AccessDenied)
     }
 
-    /// Subscribes an instance.
+    /// Subscribes an instance, if it is not; whether it was not.
     pub(crate) fn subscribe(
         &self,
         from: &Sender,
         pattern: TopicPattern,
         subscriber: &ActorRef<Envelope>,
         endpoint: &Arc<Endpoint>,
-    ) -> Result<(), Denied> {
+    ) -> Result<bool, Denied> {
         from.allows(&Access::Subscribe { pattern: &pattern })?;
-        self.broker.subscribe(pattern, subscriber.clone(), Arc::clone(endpoint));
-        Ok(())
+        let retained = self.retained.lock();
+        let new = self.broker.subscribe(pattern.clone(), subscriber.clone(), Arc::clone(endpoint));
+        if new {
+            for kept in retained.matching(&pattern) {
+                hand_over(kept, subscriber, endpoint);
+            }
+        }
+        Ok(new)
     }
 
     /// The patterns that an instance is subscribed to.
@@ -270,5 +315,18 @@ impl Router {
 
     pub(crate) fn unsubscribe_all(&self, subscriber: &ActorRef<Envelope>) {
         self.broker.unsubscribe_all(subscriber.id());
+    }
+}
+
+/// Gives a new subscriber what is retained. It has no publisher to wait for it: where there is no
+/// room, its copy goes to the dead letters.
+fn hand_over(kept: &Kept, subscriber: &ActorRef<Envelope>, endpoint: &Arc<Endpoint>) {
+    let Kept { draft, from } = kept;
+    let permit =
+        endpoint.accepts_message(&draft.body, from).ok().and_then(|()| subscriber.try_reserve().ok());
+    match permit.zip(endpoint.budget.take(draft.body.len())) {
+        // A mailbox that has closed in between: the envelope accounts for itself when dropped.
+        Some((permit, held)) => drop(permit.send(Envelope::accept(draft.clone(), held, endpoint, None))),
+        None => endpoint.skip(draft, from),
     }
 }

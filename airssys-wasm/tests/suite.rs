@@ -24,6 +24,10 @@ mod loading;
 mod messaging;
 #[path = "suite/requests.rs"]
 mod requests;
+#[path = "suite/retained.rs"]
+mod retained;
+#[path = "suite/state.rs"]
+mod state;
 #[path = "suite/support.rs"]
 mod support;
 #[path = "suite/wasi.rs"]

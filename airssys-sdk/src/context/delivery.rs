@@ -32,7 +32,10 @@ pub(super) struct ManyToComponent {
     messages: Vec<Vec<u8>>,
     sent: Rc<Cell<usize>>,
 }
-pub(super) struct ToTopic(u32);
+pub(super) struct ToTopic {
+    topic: u32,
+    retain: bool,
+}
 pub(super) struct AsRequest(Route);
 
 impl Operation for ToComponent {
@@ -74,15 +77,18 @@ impl Operation for ToTopic {
     type Output = u32;
 
     fn attempt(&self, message: &[u8], _timeout_ms: u32) -> Result<u32, host::SendError> {
-        messaging::publish(self.0, message)
+        match self.retain {
+            true => messaging::publish_retained(self.topic, message),
+            false => messaging::publish(self.topic, message),
+        }
     }
 
     fn await_room(&self, timeout_ms: u32) -> Option<Result<RequestId, host::SendError>> {
-        Some(messaging::await_topic_room(self.0, timeout_ms))
+        Some(messaging::await_topic_room(self.topic, timeout_ms))
     }
 
     fn target(&self, context: &Context) -> String {
-        context.topic_name(self.0)
+        context.topic_name(self.topic)
     }
 }
 
@@ -266,7 +272,17 @@ impl PublishFuture {
         topic: Result<u32, SendError>,
         message: Result<Vec<u8>, EncodeError>,
     ) -> PublishFuture {
-        PublishFuture(Delivery::new(context, topic.map(ToTopic), message, SEND_TIMEOUT))
+        let operation = topic.map(|topic| ToTopic { topic, retain: false });
+        PublishFuture(Delivery::new(context, operation, message, SEND_TIMEOUT))
+    }
+
+    /// Has the message kept as the topic's last, in place of the one before: whoever subscribes
+    /// later gets it at once. Kept as long as the host runs.
+    pub fn retain(mut self) -> PublishFuture {
+        if let Some(Ok(made)) = &mut self.0.made {
+            made.operation.retain = true;
+        }
+        self
     }
 
     /// Waits for room at most this long, counted from the first full mailbox; instead of

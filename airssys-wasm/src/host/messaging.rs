@@ -74,6 +74,17 @@ impl Host for GuestContext {
         self.router.publish(&self.sender, Some(&self.myself), topic, Bytes::from(body))
     }
 
+    fn publish_retained(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
+        let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
+        let body = Bytes::from(body);
+        self.router.publish_retained(&self.sender, Some(&self.myself), &self.limits, topic, body)
+    }
+
+    fn clear_retained(&mut self, on: u32) -> Result<bool, SendError> {
+        let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
+        self.router.clear_retained(&self.sender, topic)
+    }
+
     fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
         let route = self.route(to)?;
         let endpoint = &route.endpoint;
@@ -98,14 +109,21 @@ impl Host for GuestContext {
         if !own.contains(&parsed) && own.len() >= limit {
             return Err(SendError::QuotaExceeded(format!("subscriptions: at most {limit}")));
         }
-        let subscribed = self.router.subscribe(&self.sender, parsed, &self.myself, &self.endpoint);
-        subscribed.map_err(|_| SendError::AccessDenied)?;
+        let subscribed = self.router.subscribe(&self.sender, parsed.clone(), &self.myself, &self.endpoint);
+        let new = subscribed.map_err(|_| SendError::AccessDenied)?;
+        if let Some(state) = self.router.state().filter(|_| new) {
+            state.subscribed(&self.identity.instance, &parsed);
+        }
         Ok(())
     }
 
     fn unsubscribe(&mut self, pattern: String) -> bool {
         let Ok(parsed) = pattern.parse() else { return false };
-        self.router.unsubscribe(&parsed, &self.myself)
+        let ended = self.router.unsubscribe(&parsed, &self.myself);
+        if let Some(state) = self.router.state().filter(|_| ended) {
+            state.unsubscribed(&self.identity.instance, &parsed);
+        }
+        ended
     }
 
     fn describe(&mut self, message: u64) -> Option<MessageInfo> {
@@ -118,6 +136,7 @@ impl Host for GuestContext {
             waited_ns: u64::try_from(envelope.waited_before(current.delivered_at).as_nanos())
                 .unwrap_or(u64::MAX),
             attempt: envelope.attempts(),
+            retained: envelope.retained,
         })
     }
 

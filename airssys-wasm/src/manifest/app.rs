@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::amount::Unit;
 use super::component::{capacity, syntax};
-use super::diagnostic::Document;
+use super::diagnostic::{Document, Fault};
 use super::limits::Written;
 use super::lists::{Lists, component_name};
 use super::reader::{Located, Table, describe};
@@ -24,6 +24,7 @@ pub struct AppManifest {
     pub(super) name: String,
     pub(super) until: Option<Located<String>>,
     pub(super) report: Option<Located<String>>,
+    pub(super) state: Option<String>,
     pub(super) supervisor: SupervisorConfig,
     pub(super) limits: Written,
     pub(super) components: Vec<Entry>,
@@ -101,6 +102,7 @@ impl AppManifest {
             name: String::new(),
             until: None,
             report: None,
+            state: None,
             supervisor: SupervisorConfig::default(),
             limits: Written::default(),
             components: Vec::new(),
@@ -117,6 +119,7 @@ impl AppManifest {
                 self.name = name.map(|name| name.value).unwrap_or_default();
                 self.until = table.parsed("until", "\"quake-feed\"", component_name);
                 self.report = table.parsed("report", "\"quake-stats\"", component_name);
+                self.state = table.parsed("state", "\"state\"", folder).map(|folder| folder.value);
                 table.finish();
             }
             None if root.value("app").is_none() => {
@@ -132,6 +135,16 @@ impl AppManifest {
         self.components = components(document, &root);
         self.grants = grants(document, &root);
         root.finish();
+    }
+}
+
+fn folder(text: &str) -> Result<String, Fault> {
+    match text.is_empty() {
+        false => Ok(text.to_owned()),
+        true => Err(Fault {
+            message: "a folder has a name".to_owned(),
+            help: "write the path of a folder, relative to this file, such as \"state\"".to_owned(),
+        }),
     }
 }
 

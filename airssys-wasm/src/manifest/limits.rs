@@ -16,7 +16,7 @@ pub(super) struct Row {
 }
 
 /// Every limit. No limit is above [`Limits::HOST_MAX`], so it is as large a number as a `usize`.
-pub(super) const ROWS: [Row; 8] = [
+pub(super) const ROWS: [Row; 9] = [
     Row {
         key: "memory",
         unit: Unit::Bytes,
@@ -59,6 +59,13 @@ pub(super) const ROWS: [Row; 8] = [
         least: 0,
         get: |limits| limits.subscriptions as u64,
         set: |limits, amount| limits.subscriptions = amount as usize,
+    },
+    Row {
+        key: "retained",
+        unit: Unit::Count,
+        least: 0,
+        get: |limits| limits.retained as u64,
+        set: |limits, amount| limits.retained = amount as usize,
     },
     Row {
         key: "routes",

@@ -69,6 +69,7 @@ pub(super) fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diag
         file: app.document.file.clone(),
         until: app.until.as_ref().map(|name| name.value.clone()),
         report: app.report.as_ref().map(|name| name.value.clone()),
+        state: app.state.as_ref().map(|folder| join(&app.document.file, folder)),
         supervisor: app.supervisor,
         components: team.members.iter().map(|member| team.component(member)).collect(),
     })

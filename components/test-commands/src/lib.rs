@@ -70,6 +70,12 @@ pub enum Command {
     SendBytes { to: String, codec: String, bytes: usize },
     /// Publish a command; reply with the number of subscribers, or the refusal.
     Publish { topic: String, command: Box<Command> },
+    /// Publish a command, and have it retained; reply as to `Publish`.
+    Retain { topic: String, command: Box<Command> },
+    /// Forget what is retained of a topic; reply with whether there was something, or the refusal.
+    ClearRetained(String),
+    /// Keep a text, followed by `+` if this message was retained.
+    NoteWhence(String),
     /// Send a command as a request; reply with what came of it.
     Request { to: String, command: Box<Command>, timeout_ms: u64 },
     /// Send a request so many times at once; reply with the number of replies.

@@ -31,6 +31,14 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             let published = context.publish(&topic, &*command).await;
             published.map(|count| count.to_string()).map_err(|error| error.to_string())
         }
+        Command::Retain { topic, command } => {
+            let published = context.publish(&topic, &*command).retain().await;
+            published.map(|count| count.to_string()).map_err(|error| error.to_string())
+        }
+        Command::ClearRetained(topic) => {
+            let cleared = context.clear_retained(&topic);
+            cleared.map(|was| was.to_string()).map_err(|error| error.to_string())
+        }
         Command::Request { to, command, timeout_ms } => {
             let timeout = Duration::from_millis(timeout_ms);
             request(context.request::<Answer>(&to, &*command).timeout(timeout).await)

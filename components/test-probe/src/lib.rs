@@ -44,6 +44,10 @@ impl Component for Probe {
                 self.notes.push(text);
                 return Ok(Reply::none());
             }
+            Command::NoteWhence(text) => {
+                self.notes.push(if message.was_retained() { text + "+" } else { text });
+                return Ok(Reply::none());
+            }
             Command::Tally(_) => return Ok(Reply::none()),
             Command::Notes => Ok(self.notes.join(" ")),
             Command::Echo(text) => Ok(text),

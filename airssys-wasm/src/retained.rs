@@ -1,0 +1,140 @@
+//! The last message of each topic whose publisher asked to retain it, for those who subscribe later.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use airssys_rt::{Topic, TopicPattern};
+
+use crate::bindings::SendError;
+use crate::limits::Limits;
+use crate::message::Draft;
+use crate::router::Sender;
+
+/// What is retained, by topic.
+#[derive(Default)]
+pub(crate) struct Retained {
+    state: Mutex<State>,
+}
+
+/// What is retained, while nothing else is published to be retained and nobody subscribes: so that
+/// a new subscriber gets a message once, as it is published or as it was retained.
+#[derive(Default)]
+pub(crate) struct State {
+    kept: HashMap<Topic, Kept>,
+    used: HashMap<Arc<str>, Used>,
+}
+
+/// A message, and who published it.
+pub(crate) struct Kept {
+    pub(crate) draft: Draft,
+    pub(crate) from: Sender,
+}
+
+/// What one component has retained.
+#[derive(Clone, Copy, Default)]
+struct Used {
+    topics: usize,
+    bytes: usize,
+}
+
+impl Retained {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether a component may retain so many bytes for a topic.
+    pub(crate) fn has_room(
+        &self,
+        from: &Sender,
+        limits: &Limits,
+        topic: &Topic,
+        bytes: usize,
+    ) -> Result<(), SendError> {
+        let component = from.subject.component();
+        let mut used = self.used.get(component).copied().unwrap_or_default();
+        if let Some(kept) = self.kept.get(topic).filter(|kept| kept.from.subject.component() == component) {
+            used.topics -= 1;
+            used.bytes -= kept.draft.body.len();
+        }
+        let (topics, most) = (limits.retained, limits.memory_bytes);
+        if used.topics >= topics {
+            return Err(SendError::QuotaExceeded(format!("retained: at most {topics}")));
+        }
+        if used.bytes.saturating_add(bytes) > most {
+            let text = format!("retained: at most {most} bytes (the limit `memory`) together");
+            return Err(SendError::QuotaExceeded(text));
+        }
+        Ok(())
+    }
+
+    /// Keeps a message in place of the topic's last.
+    pub(crate) fn keep(&mut self, topic: Topic, kept: Kept) {
+        self.clear(&topic);
+        let used = self.used.entry(Arc::from(kept.from.subject.component())).or_default();
+        used.topics += 1;
+        used.bytes += kept.draft.body.len();
+        self.kept.insert(topic, kept);
+    }
+
+    /// Forgets what is retained of a topic; whether there was something.
+    pub(crate) fn clear(&mut self, topic: &Topic) -> bool {
+        let Some(kept) = self.kept.remove(topic) else { return false };
+        let component = kept.from.subject.component();
+        if let Some(used) = self.used.get_mut(component) {
+            used.topics -= 1;
+            used.bytes -= kept.draft.body.len();
+            if used.topics == 0 {
+                self.used.remove(component);
+            }
+        }
+        true
+    }
+
+    /// What is retained of the topics that match.
+    pub(crate) fn matching<'s>(&'s self, pattern: &'s TopicPattern) -> impl Iterator<Item = &'s Kept> {
+        let matching = self.kept.iter().filter(|(topic, _)| pattern.matches(topic));
+        matching.map(|(_, kept)| kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::capability::{Capabilities, Subject};
+
+    fn sender(component: &str) -> Sender {
+        let (instance, capabilities) = (Arc::from(component), Arc::new(Capabilities::everything()));
+        Sender { subject: Subject::new(component, component), instance, capabilities, accepts: None }
+    }
+
+    fn keep(state: &mut State, component: &str, topic: &str, bytes: usize) -> bool {
+        let (from, topic) = (sender(component), Topic::parse(topic).unwrap());
+        let limits = Limits { memory_bytes: 100, ..Limits::DEFAULT };
+        let fits = state.has_room(&from, &limits, &topic, bytes).is_ok();
+        if fits {
+            let (body, sender) = (Bytes::from(vec![0; bytes]), Arc::clone(&from.instance));
+            let draft = Draft { body, sender, topic: None, retained: true };
+            state.keep(topic, Kept { draft, from });
+        }
+        fits
+    }
+
+    #[test]
+    fn a_component_retains_so_many_bytes_and_no_more() {
+        let mut state = State::default();
+        assert!(keep(&mut state, "a", "one", 60));
+        assert!(!keep(&mut state, "a", "two", 41));
+        assert!(keep(&mut state, "a", "two", 40));
+        assert!(keep(&mut state, "a", "one", 60), "in place of its own");
+        assert!(keep(&mut state, "b", "one", 100), "another's, which takes it over");
+        assert!(keep(&mut state, "a", "three", 60));
+        for topic in ["one", "two", "three"] {
+            assert!(state.clear(&Topic::parse(topic).unwrap()));
+        }
+        assert!(state.used.is_empty() && state.kept.is_empty());
+    }
+}

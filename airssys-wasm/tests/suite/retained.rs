@@ -1,0 +1,125 @@
+//! The last message of a topic, for those who subscribe later.
+
+use airssys_message::{Accepts, Codec};
+use airssys_rt::Overflow;
+use airssys_wasm::{Capabilities, ComponentSpec, Limits};
+
+use crate::support::*;
+
+fn whence(text: &str) -> Box<Command> {
+    Box::new(Command::NoteWhence(text.to_owned()))
+}
+
+fn retain(topic: &str, text: &str) -> Command {
+    Command::Retain { topic: topic.to_owned(), command: whence(text) }
+}
+
+fn subscribe(pattern: &str) -> Command {
+    Command::Subscribe(pattern.to_owned())
+}
+
+#[tokio::test]
+async fn who_subscribes_later_gets_the_last_message_of_each_topic_once() {
+    let host = host();
+    for name in ["publisher", "early", "late"] {
+        host.spawn(trusted(name)).await.unwrap();
+    }
+    host.ask("early", subscribe("weather.*")).await.unwrap();
+    host.ask("publisher", retain("weather.rome", "old")).await.unwrap();
+    host.ask("publisher", retain("weather.rome", "rome")).await.unwrap();
+    host.ask("publisher", retain("stock.rome", "other")).await.unwrap();
+    assert_eq!(host.notes("early").await, "old rome");
+    host.ask("late", subscribe("weather.*")).await.unwrap();
+    assert_eq!(host.notes("late").await, "rome+");
+    // Twice is no new subscription.
+    host.ask("late", subscribe("weather.*")).await.unwrap();
+    host.ask("publisher", retain("weather.rome", "new")).await.unwrap();
+    assert_eq!(host.notes("late").await, "rome+ new");
+    assert_eq!(host.notes("early").await, "old rome new");
+}
+
+#[tokio::test]
+async fn a_component_that_starts_later_and_is_subscribed_by_its_manifest_gets_it_too() {
+    let host = host();
+    host.publish_retained("weather.rome", message(&whence("rome"))).unwrap();
+    let subscribes = vec![pattern("weather.*")];
+    host.spawn(ComponentSpec { subscribes, ..trusted("late") }).await.unwrap();
+    assert_eq!(host.notes("late").await, "rome+");
+    // A new incarnation is no new subscriber.
+    host.try_ask("late", Command::Panic("drill".to_owned())).await.unwrap_err();
+    assert_eq!(host.notes("late").await, "");
+}
+
+#[tokio::test]
+async fn what_is_cleared_is_gone() {
+    let host = host();
+    host.spawn(trusted("publisher")).await.unwrap();
+    host.spawn(trusted("late")).await.unwrap();
+    host.ask("publisher", retain("weather.rome", "rome")).await.unwrap();
+    let clear = || Command::ClearRetained("weather.rome".to_owned());
+    assert_eq!(host.ask("publisher", clear()).await.unwrap(), "true");
+    assert_eq!(host.ask("publisher", clear()).await.unwrap(), "false");
+    host.ask("late", subscribe("weather.*")).await.unwrap();
+    assert_eq!(host.notes("late").await, "");
+}
+
+#[tokio::test]
+async fn it_takes_the_right_to_publish() {
+    let host = host();
+    let publish = vec![pattern("weather.*")];
+    let capabilities = Capabilities { publish, ..Capabilities::default() };
+    host.spawn(ComponentSpec { capabilities, ..denied("publisher") }).await.unwrap();
+    host.ask("publisher", retain("weather.rome", "rome")).await.unwrap();
+    host.ask("publisher", retain("stock.rome", "rome")).await.unwrap_err();
+    let clear = Command::ClearRetained("stock.rome".to_owned());
+    host.ask("publisher", clear).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_component_retains_so_many_topics_and_no_more() {
+    let host = host();
+    let limits = Limits { retained: 2, ..Limits::DEFAULT };
+    host.spawn(ComponentSpec { limits, ..trusted("publisher") }).await.unwrap();
+    host.spawn(trusted("other")).await.unwrap();
+    host.ask("publisher", retain("a", "1")).await.unwrap();
+    host.ask("publisher", retain("b", "1")).await.unwrap();
+    let refused = host.ask("publisher", retain("c", "1")).await.unwrap_err();
+    assert!(refused.contains("retained: at most 2"), "{refused}");
+    // Instead of its own is no more; and what another takes over is not its any more.
+    host.ask("publisher", retain("a", "2")).await.unwrap();
+    host.ask("other", retain("b", "2")).await.unwrap();
+    host.ask("publisher", retain("c", "1")).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_suit_a_new_subscriber_is_its_own_dead_letter() {
+    let host = host();
+    host.publish_retained("weather.rome", Codec::Json.message(b"{}")).unwrap();
+    host.publish_retained("weather.oslo", message(&whence("oslo"))).unwrap();
+    let subscribes = || vec![pattern("weather.*")];
+    let accepts = Accepts::only(Codec::Borsh);
+    let none = host.prepare(ComponentSpec { subscribes: subscribes(), accepts, ..trusted("none") });
+    let small = ComponentSpec { capacity: 1, overflow: Overflow::Wait, ..trusted("small") };
+    let accepts = Accepts::of([Codec::Cbor, Codec::Json]).unwrap();
+    let full = host.prepare(ComponentSpec { subscribes: subscribes(), accepts, ..small });
+    assert!(none.is_ok() && full.is_ok());
+    let letters = host.dead_letters().kept();
+    let mut found: Vec<_> =
+        letters.iter().map(|letter| (&*letter.receiver, letter.reason.to_string())).collect();
+    found.sort();
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].0 == "none" && found[0].1.contains("does not accept the codec"), "{found:?}");
+    assert!(found[1].0 == "none" && found[2].0 == "small" && found[2].1.contains("full"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_publication_that_is_refused_is_not_retained() {
+    let host = host();
+    let full = ComponentSpec { capacity: 1, subscribes: vec![pattern("news")], ..trusted("full") };
+    let _full = host.prepare(full).unwrap();
+    host.publish_retained("news", message(&whence("first"))).unwrap();
+    host.publish_retained("news", message(&whence("second"))).unwrap_err();
+    host.spawn(trusted("late")).await.unwrap();
+    host.ask("late", subscribe("news")).await.unwrap();
+    assert_eq!(host.notes("late").await, "first+");
+}

@@ -1,0 +1,99 @@
+//! What outlives the host.
+
+use std::path::Path;
+
+use airssys_rt::ActorSystem;
+use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec, Limits, StateError};
+
+use crate::support::*;
+
+fn host_in(folder: &Path) -> ComponentHost {
+    ComponentHost::with_state(ActorSystem::new("test"), folder).unwrap()
+}
+
+fn subscribe(pattern: &str) -> Command {
+    Command::Subscribe(pattern.to_owned())
+}
+
+async fn publish(host: &ComponentHost, topic: &str) -> u32 {
+    host.publish(topic, message(&note(topic))).unwrap()
+}
+
+#[tokio::test]
+async fn a_subscription_outlives_the_component_and_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host_in(folder.path());
+    host.spawn(ComponentSpec { instances: 2, ..trusted("pool") }).await.unwrap();
+    host.ask("pool/2", subscribe("news.*")).await.unwrap();
+    host.ask("pool/2", subscribe("dropped")).await.unwrap();
+    host.ask("pool/2", Command::Unsubscribe("dropped".to_owned())).await.unwrap();
+    host.try_ask("pool/2", Command::Panic("drill".to_owned())).await.unwrap_err();
+    assert_eq!(publish(&host, "news.first").await, 1);
+    host.drained().await;
+    host.shutdown(SOON).await;
+
+    let host = host_in(folder.path());
+    // Not started yet: the mailbox takes it.
+    let prepared = host.prepare(ComponentSpec { instances: 2, ..trusted("pool") }).unwrap();
+    assert_eq!(publish(&host, "news.second").await, 1);
+    assert_eq!(publish(&host, "dropped").await, 0);
+    host.start(prepared).await.unwrap();
+    assert_eq!(host.notes("pool/2").await, "news.second");
+    assert_eq!(host.notes("pool/1").await, "");
+    host.shutdown(SOON).await;
+}
+
+#[tokio::test]
+async fn without_a_state_folder_it_ends_with_the_host() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    host.ask("probe", subscribe("news")).await.unwrap();
+    host.shutdown(SOON).await;
+    let host = self::host();
+    host.spawn(trusted("probe")).await.unwrap();
+    assert_eq!(publish(&host, "news").await, 0);
+}
+
+#[tokio::test]
+async fn what_is_not_allowed_any_more_is_not_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host_in(folder.path());
+    host.spawn(trusted("probe")).await.unwrap();
+    for pattern in ["alerts", "news", "weather"] {
+        host.ask("probe", subscribe(pattern)).await.unwrap();
+    }
+    host.shutdown(SOON).await;
+
+    let host = host_in(folder.path());
+    let subscribe = vec![pattern("alerts"), pattern("weather")];
+    let capabilities = Capabilities { subscribe, ..Capabilities::default() };
+    let limits = Limits { subscriptions: 1, ..Limits::DEFAULT };
+    host.spawn(ComponentSpec { capabilities, limits, ..denied("probe") }).await.unwrap();
+    assert_eq!([publish(&host, "alerts").await, publish(&host, "news").await], [1, 0]);
+    assert_eq!(publish(&host, "weather").await, 0, "one subscription is all it may have");
+    host.drained().await;
+    host.shutdown(SOON).await;
+    let saved = std::fs::read_to_string(folder.path().join("subscriptions.json")).unwrap();
+    assert!(saved.contains("alerts") && !saved.contains("news") && !saved.contains("weather"), "{saved}");
+}
+
+#[tokio::test]
+async fn a_component_that_is_retired_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host_in(folder.path());
+    host.spawn(trusted("probe")).await.unwrap();
+    host.ask("probe", subscribe("news")).await.unwrap();
+    assert!(host.retire("probe").await);
+    host.spawn(trusted("probe")).await.unwrap();
+    assert_eq!(publish(&host, "news").await, 0);
+}
+
+#[tokio::test]
+async fn one_host_uses_a_folder_until_it_is_shut_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host_in(folder.path());
+    let second = ComponentHost::with_state(ActorSystem::new("test"), folder.path());
+    assert!(matches!(second, Err(StateError::InUse { .. })));
+    host.shutdown(SOON).await;
+    host_in(folder.path());
+}
