@@ -42,7 +42,7 @@ fn note(call: String) {
 
 pub(crate) mod messaging {
     use super::{HOST, note};
-    use crate::host::{Completion, MessageId, MessageInfo, Progress, RequestId, SendError};
+    use crate::host::{Completion, MessageId, MessageInfo, Progress, RequestId, SendError, Uuid};
 
     pub(crate) fn resolve(name: &str) -> Result<u32, SendError> {
         note(format!("resolve {name}"));
@@ -114,6 +114,10 @@ pub(crate) mod messaging {
     pub(crate) fn await_topic_room(on: u32, timeout_ms: u32) -> Result<RequestId, SendError> {
         note(format!("await-topic-room {on} within {timeout_ms}"));
         Ok(next_request())
+    }
+
+    pub(crate) fn request_uuid(request: RequestId) -> Uuid {
+        Uuid { high: 0, low: request }
     }
 
     pub(crate) fn cancel_request(request: RequestId) -> bool {

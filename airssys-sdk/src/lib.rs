@@ -85,6 +85,7 @@ pub use error::{
 pub use message::Message;
 pub use reply::Reply;
 pub use together::join;
+pub use uuid::Uuid;
 
 /// What most components use.
 pub mod prelude {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use airssys_message::report::REPORT_REQUEST;
 use airssys_message::{Codec, PrefixError};
+use uuid::Uuid;
 
 use crate::codec::{self, Decode, Encode};
 use crate::error::{DecodeError, EncodeError};
@@ -15,7 +16,8 @@ use crate::reply::Reply;
 ///
 /// The host is asked once, and only if there is a question: [`sender`](Message::sender),
 /// [`topic`](Message::topic), [`wants_reply`](Message::wants_reply), [`waited`](Message::waited),
-/// [`attempt`](Message::attempt).
+/// [`attempt`](Message::attempt), [`was_retained`](Message::was_retained),
+/// [`request_id`](Message::request_id).
 /// It answers while the message is being handled; first asked later, it knows nothing.
 #[derive(Debug)]
 pub struct Message {
@@ -97,6 +99,12 @@ impl Message {
         self.info().map_or(1, |info| info.attempt)
     }
 
+    /// The id of the request that it is; none if nobody waits for a reply. It is the same at both
+    /// ends, and when the message is handled again, so what it brings about can be done once.
+    pub fn request_id(&self) -> Option<Uuid> {
+        self.info()?.request.map(host::uuid)
+    }
+
     /// Whether it was published before this instance subscribed, and
     /// [retained](crate::PublishFuture::retain).
     pub fn was_retained(&self) -> bool {
@@ -141,6 +149,7 @@ mod tests {
             waited_ns: 5,
             attempt: 2,
             retained: true,
+            request: Some(host::Uuid { high: 0x0123_4567_89ab_8def, low: 0x8123_4567_89ab_cdef }),
         });
         let message = Message::new(9, Codec::Raw.message(b""), Codec::Cbor).unwrap();
         assert_eq!(message.sender(), "quake-feed");
@@ -149,6 +158,8 @@ mod tests {
         assert_eq!(message.waited(), Duration::from_nanos(5));
         assert_eq!(message.attempt(), 2);
         assert!(message.was_retained());
+        let id = message.request_id().unwrap().to_string();
+        assert_eq!(id, "01234567-89ab-8def-8123-456789abcdef");
         assert_eq!(fake_host::calls(), ["describe 9"]);
     }
 

@@ -13,10 +13,12 @@ use airssys_rt::ActorRef;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::bindings::{Callback, RequestError, SizeLimit};
 use crate::in_flight::{InFlight, InFlightCount};
 use crate::message::Envelope;
+use crate::request_ids::RequestIds;
 use crate::waits::{Awaited, Waits};
 
 /// The longest that a request can wait.
@@ -28,6 +30,7 @@ pub(crate) struct Callbacks {
     /// Codecs of replies that the component accepts.
     accepts: Accepts,
     max_reply_bytes: u64,
+    ids: RequestIds,
     max_open: usize,
     in_flight: InFlightCount,
     waits: Arc<Waits>,
@@ -84,6 +87,7 @@ impl Callbacks {
             actor,
             accepts,
             max_reply_bytes: limits.message_size_bytes as u64,
+            ids: RequestIds::random(),
             max_open: limits.concurrent_requests,
             in_flight,
             waits,
@@ -119,6 +123,11 @@ impl Callbacks {
             self.earlier.notify_one();
         }
         Ok(request)
+    }
+
+    /// The id of a request, as all sides see it.
+    pub(crate) fn id(&self, request: u64) -> Uuid {
+        self.ids.of(request)
     }
 
     /// Takes back a request that could not be sent: there will be no callback.

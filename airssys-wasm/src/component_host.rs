@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Prepared, ShutdownReport, Topic};
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
 pub use error::{CallError, SpawnError};
 
@@ -197,9 +196,9 @@ impl ComponentHost {
         let (message, mut answer) = (message.into(), None);
         let answered = async {
             let make = || {
-                let (reply, waiter) = oneshot::channel();
+                let (reply, waiter) = ReplyTo::outside();
                 answer = Some(waiter);
-                Some(ReplyTo::Outside(reply))
+                Some(reply)
             };
             let sent = self.deliver(target, Mode::Request, &message, make).await;
             sent.map_err(|error| CallError::refused(target, &error))?;

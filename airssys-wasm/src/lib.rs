@@ -30,6 +30,7 @@ mod instance;
 mod message;
 mod meter;
 mod recovery;
+mod request_ids;
 mod retained;
 mod router;
 mod state;

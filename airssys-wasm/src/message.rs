@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use crate::bindings::{Callback, Completion, RequestError};
 use crate::byte_budget::HeldBytes;
@@ -45,7 +46,28 @@ pub(crate) enum ReplyTo {
     /// A component's request.
     Component { callbacks: Arc<Callbacks>, request: u64 },
     /// A request from outside the app.
-    Outside(oneshot::Sender<Result<Bytes, RequestError>>),
+    Outside(Box<Waiter>),
+}
+
+/// Who waits for a reply outside the app.
+pub(crate) struct Waiter {
+    id: Uuid,
+    reply: oneshot::Sender<Result<Bytes, RequestError>>,
+}
+
+impl ReplyTo {
+    /// A request from outside, and where its reply comes.
+    pub(crate) fn outside() -> (ReplyTo, oneshot::Receiver<Result<Bytes, RequestError>>) {
+        let (reply, waiter) = oneshot::channel();
+        (ReplyTo::Outside(Box::new(Waiter { id: Uuid::new_v4(), reply })), waiter)
+    }
+
+    fn id(&self) -> Uuid {
+        match self {
+            ReplyTo::Component { callbacks, request } => callbacks.id(*request),
+            ReplyTo::Outside(waiter) => waiter.id,
+        }
+    }
 }
 
 /// What a message is made of before it is accepted.
@@ -110,6 +132,11 @@ impl Envelope {
         self.reply.is_some()
     }
 
+    /// The id of the request that it is.
+    pub(crate) fn request_id(&self) -> Option<Uuid> {
+        self.reply.as_ref().map(ReplyTo::id)
+    }
+
     /// How long it was in the mailbox before it was delivered.
     pub(crate) fn waited_before(&self, delivered_at: Instant) -> Duration {
         delivered_at.saturating_duration_since(self.accepted_at)
@@ -158,9 +185,9 @@ impl Envelope {
                 callbacks.answer(request, from, callback)
             }
             (Some(ReplyTo::Outside(waiter)), Callback::Reply(body)) => {
-                drop(waiter.send(Ok(Bytes::from(body))))
+                drop(waiter.reply.send(Ok(Bytes::from(body))))
             }
-            (Some(ReplyTo::Outside(waiter)), Callback::Failed(error)) => drop(waiter.send(Err(error))),
+            (Some(ReplyTo::Outside(waiter)), Callback::Failed(error)) => drop(waiter.reply.send(Err(error))),
             (Some(ReplyTo::Outside(_)), Callback::Ready) | (None, _) => {}
         }
     }

@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::codec::{self, Decode};
 use crate::context::slots::Waiting;
 use crate::context::{Context, REQUEST_TIMEOUT, Route, SEND_TIMEOUT};
@@ -328,6 +330,15 @@ impl<R: Decode> RequestFuture<R> {
     pub fn timeout(mut self, timeout: Duration) -> RequestFuture<R> {
         self.delivery.timeout = timeout;
         self
+    }
+}
+
+impl<R> RequestFuture<R> {
+    /// The request's id, the same that its target sees; none until it is sent, which is when it is
+    /// first polled and there is room.
+    pub fn id(&self) -> Option<Uuid> {
+        let reply = self.reply.as_ref()?;
+        Some(host::uuid(messaging::request_uuid(reply.request())))
     }
 }
 

@@ -45,6 +45,10 @@ impl Waiting {
         context.inner.slots.slots.borrow_mut().insert(request, Slot::Open(None));
         Waiting { context, request }
     }
+
+    pub(super) fn request(&self) -> RequestId {
+        self.request
+    }
 }
 
 impl Future for Waiting {

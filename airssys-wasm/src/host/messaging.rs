@@ -7,6 +7,7 @@ use airssys_rt::{ActorRef, Topic, TopicPattern};
 use bytes::Bytes;
 
 use super::GuestContext;
+use crate::bindings;
 use crate::bindings::messaging::{CompleteError, Host, MessageInfo, Progress};
 use crate::bindings::{Callback, Completion, RequestError, SendError};
 use crate::byte_budget::ByteBudget;
@@ -63,6 +64,10 @@ impl Host for GuestContext {
         let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
         let sent = self.router.send(&self.sender, &route, Mode::Request, Bytes::from(body), Some(reply));
         sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
+    }
+
+    fn request_uuid(&mut self, request: u64) -> bindings::Uuid {
+        uuid(self.callbacks.id(request))
     }
 
     fn cancel_request(&mut self, request: u64) -> bool {
@@ -137,6 +142,7 @@ impl Host for GuestContext {
                 .unwrap_or(u64::MAX),
             attempt: envelope.attempts(),
             retained: envelope.retained,
+            request: envelope.request_id().map(uuid),
         })
     }
 
@@ -188,6 +194,11 @@ impl GuestContext {
             callbacks.settle(request, callback);
         });
     }
+}
+
+fn uuid(id: uuid::Uuid) -> bindings::Uuid {
+    let (high, low) = id.as_u64_pair();
+    bindings::Uuid { high, low }
 }
 
 fn invalid_name(error: airssys_rt::InvalidTopic) -> SendError {

@@ -205,3 +205,26 @@ async fn components_that_wait_for_each_other_are_named_in_the_log() {
     assert_eq!(log.text().matches("ended by a timeout").count(), 1);
     drop(slow);
 }
+
+#[tokio::test]
+async fn a_request_has_an_id_that_both_ends_see_and_no_other_has() {
+    let host = host();
+    host.spawn(trusted("asks")).await.unwrap();
+    host.spawn(trusted("answers")).await.unwrap();
+    let ask = || Command::RequestWithId { to: "answers".to_owned() };
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let reply = host.ask("asks", ask()).await.unwrap();
+        let (here, there) = reply.split_once(' ').unwrap();
+        assert_eq!(format!("{here} v8"), there);
+        ids.push(here.to_owned());
+    }
+    host.try_ask("asks", Command::Panic("drill".to_owned())).await.unwrap_err();
+    let of_the_next_life = host.ask("asks", ask()).await.unwrap();
+    ids.push(of_the_next_life.split(' ').next().unwrap().to_owned());
+    let from_outside = host.ask("answers", Command::RequestId).await.unwrap();
+    assert!(from_outside.ends_with(" v4"), "{from_outside}");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 3, "{ids:?}");
+}

@@ -78,6 +78,10 @@ pub enum Command {
     NoteWhence(String),
     /// Send a command as a request; reply with what came of it.
     Request { to: String, command: Box<Command>, timeout_ms: u64 },
+    /// Send the request `RequestId`; reply with the id here and the reply.
+    RequestWithId { to: String },
+    /// Reply with the id of this request.
+    RequestId,
     /// Send a request so many times at once; reply with the number of replies.
     RequestAll { to: String, command: Box<Command>, times: u32 },
     /// Send a request, and give it up at once. Reply with what a second request comes to.

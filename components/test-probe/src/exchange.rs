@@ -43,6 +43,17 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             let timeout = Duration::from_millis(timeout_ms);
             request(context.request::<Answer>(&to, &*command).timeout(timeout).await)
         }
+        Command::RequestWithId { to } => {
+            let mut asked = pin!(context.request::<Answer>(&to, &Command::RequestId));
+            let mut id = None;
+            let answer = poll_fn(|task| {
+                let polled = asked.as_mut().poll(task);
+                id = id.or(asked.id());
+                polled
+            })
+            .await;
+            request(answer).map(|reply| format!("{} {reply}", id.unwrap_or_default()))
+        }
         Command::RequestAll { to, command, times } => {
             let requests = (0..times).map(|_| context.request::<Answer>(&to, &*command));
             let replies = join_all(requests).await;

@@ -55,6 +55,10 @@ impl Component for Probe {
                 let (sender, topic) = (message.sender(), message.topic().unwrap_or("no topic"));
                 Ok(format!("{sender}, {topic}, reply: {}", message.wants_reply()))
             }
+            Command::RequestId => {
+                let id = message.request_id();
+                Ok(id.map_or_else(String::new, |id| format!("{id} v{}", id.get_version_num())))
+            }
             Command::Identity => {
                 let identity = context.identity();
                 Ok(format!("{} {} {}", identity.app, identity.name, identity.incarnation))
