@@ -1,0 +1,331 @@
+"""What a component in Python is written against.
+
+A component is a class with an `async def handle(self, message, context)`, and two names that the
+host looks for: `Lifecycle, Handler = airssys.component(TheClass)`.
+"""
+
+import json as _json
+import traceback
+from dataclasses import dataclass
+
+import cbor2
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.exports import handler as _outcome
+from wit_world.exports import lifecycle as _status
+from wit_world.imports import clock, logging, messaging, system, types
+
+DAY_MS = 86_400_000
+_REPORT = "report"
+
+
+def _kebab(case: object) -> str:
+    """The contract's word for a case: `access-denied` of `SendError_AccessDenied`."""
+    name = type(case).__name__.rpartition("_")[2]
+    return "".join("-" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("-")
+
+
+class Rejection(Exception):
+    """Raised by a handler that refuses a message: a dead letter, and an error for who requested."""
+
+
+class HostError(Exception):
+    """What the host refused, or what a request came to; `kind` is the contract's word for it."""
+
+    def __init__(self, doing: str, error: object) -> None:
+        self.kind = _kebab(error)
+        self.detail = getattr(error, "value", None)
+        super().__init__(f"{doing}: {self.kind}" + (f" ({self.detail})" if self.detail else ""))
+
+
+@dataclass
+class _Codec:
+    prefix: bytes
+    encode: object
+    decode: object
+
+
+_CODECS = {
+    "cbor": _Codec(b"\x51", cbor2.dumps, cbor2.loads),
+    "json": _Codec(
+        b"\x80\x04",
+        lambda value: _json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(),
+        _json.loads,
+    ),
+    "raw": _Codec(b"\x55", bytes, bytes),
+}
+
+
+def _encode(codec: str, value: object) -> bytes:
+    known = _CODECS.get(codec)
+    if known is None:
+        raise ValueError(f"there is no codec {codec}: {', '.join(_CODECS)}")
+    return known.prefix + known.encode(value)
+
+
+def _split(message: bytes) -> tuple[str, bytes]:
+    for name, codec in _CODECS.items():
+        if message.startswith(codec.prefix):
+            return name, message[len(codec.prefix) :]
+    raise Rejection("the message is in none of the codecs cbor, json and raw")
+
+
+class _Encoded:
+    """A value with a codec of its own; else a reply is in the codec of the message."""
+
+    def __init__(self, codec: str, value: object) -> None:
+        self.message = _encode(codec, value)
+
+
+def cbor(value: object) -> _Encoded:
+    return _Encoded("cbor", value)
+
+
+def json(value: object) -> _Encoded:
+    return _Encoded("json", value)
+
+
+def _outgoing(value: object, codec: str) -> bytes:
+    return value.message if isinstance(value, _Encoded) else _encode(codec, value)
+
+
+def _call(doing: str, function, *arguments):
+    try:
+        return function(*arguments)
+    except Err as error:
+        raise HostError(doing, error.value) from None
+
+
+class _Callback:
+    """Awaits what a request, or a wait for room, comes to."""
+
+    def __init__(self, request: int, doing: str) -> None:
+        self.request = request
+        self.doing = doing
+
+    def __await__(self):
+        what = yield self
+        if isinstance(what, types.Callback_Failed):
+            raise HostError(self.doing, what.value)
+        return getattr(what, "value", None)
+
+
+class Message:
+    """The message that is being handled."""
+
+    def __init__(self, id: int, body: bytes) -> None:
+        self.codec, self.body = _split(body)
+        info = messaging.describe(id)
+        self.sender = info.sender
+        self.topic = info.topic
+        """The topic it was published on, or None."""
+        self.wants_reply = info.wants_reply
+
+    def decode(self) -> object:
+        """The value in it."""
+        try:
+            return _CODECS[self.codec].decode(self.body)
+        except Exception as error:
+            raise Rejection(f"the message is not what its codec {self.codec} says: {error}") from error
+
+    @property
+    def is_report_request(self) -> bool:
+        """Whether it asks for this component's report."""
+        return self.codec == "cbor" and self.body == cbor2.dumps(_REPORT)
+
+
+class Context:
+    """What a component can ask its host. Times are in milliseconds."""
+
+    @property
+    def identity(self) -> system.Identity:
+        return system.self_id()
+
+    def try_send(self, target: str, value: object, codec: str = "cbor") -> None:
+        """Puts a message into a mailbox; raises `mailbox-full` at once if there is no room."""
+        doing, body = f"send to {target}", _outgoing(value, codec)
+        _call(doing, messaging.send_message, _call(doing, messaging.resolve, target), body)
+
+    async def send(self, target: str, value: object, codec: str = "cbor", timeout: int = DAY_MS) -> None:
+        """Puts a message into a mailbox, and waits for room if there is none."""
+        doing, body = f"send to {target}", _outgoing(value, codec)
+        to = _call(doing, messaging.resolve, target)
+        await self._with_room(
+            doing,
+            lambda: messaging.send_message(to, body),
+            lambda: messaging.await_room(to, timeout),
+        )
+
+    async def publish(self, topic: str, value: object, codec: str = "cbor", timeout: int = DAY_MS) -> int:
+        """Publishes on a topic, waiting for room; gives the number of subscribers that took it."""
+        doing, body = f"publish on {topic}", _outgoing(value, codec)
+        on = _call(doing, messaging.resolve_topic, topic)
+        return await self._with_room(
+            doing,
+            lambda: messaging.publish(on, body),
+            lambda: messaging.await_topic_room(on, timeout),
+        )
+
+    async def request(self, target: str, value: object, codec: str = "cbor", timeout: int = 5000) -> object:
+        """Asks a component, and gives its answer: the value, or None if it is empty."""
+        doing, body = f"request to {target}", _outgoing(value, codec)
+        to = _call(doing, messaging.resolve, target)
+        request = _call(doing, messaging.send_request, to, body, timeout)
+        reply = await _Callback(request, doing)
+        if not reply:
+            return None
+        replied, answer = _split(reply)
+        return _CODECS[replied].decode(answer)
+
+    def subscribe(self, pattern: str) -> None:
+        _call(f"subscribe to {pattern}", messaging.subscribe, pattern)
+
+    def unsubscribe(self, pattern: str) -> bool:
+        return messaging.unsubscribe(pattern)
+
+    def stop(self) -> None:
+        """Asks the host to stop this component, once the message at hand is finished."""
+        system.stop_self()
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since some moment; never goes back."""
+        return clock.monotonic_ns()
+
+    @staticmethod
+    async def _with_room(doing, attempt, wait):
+        while True:
+            try:
+                return _call(doing, attempt)
+            except HostError as error:
+                if error.kind != "mailbox-full":
+                    raise
+            await _Callback(_call(doing, wait), doing)
+
+
+context = Context()
+
+
+class _Log:
+    """The component's log."""
+
+    def _line(self, level, parts) -> None:
+        logging.log(level, " ".join(map(str, parts)))
+
+    def trace(self, *parts: object) -> None:
+        self._line(logging.Level.TRACE, parts)
+
+    def debug(self, *parts: object) -> None:
+        self._line(logging.Level.DEBUG, parts)
+
+    def info(self, *parts: object) -> None:
+        self._line(logging.Level.INFO, parts)
+
+    def warn(self, *parts: object) -> None:
+        self._line(logging.Level.WARN, parts)
+
+    def error(self, *parts: object) -> None:
+        self._line(logging.Level.ERROR, parts)
+
+
+log = _Log()
+
+# What waits for a callback: what to go on with, by the request.
+_waiting: dict[int, tuple] = {}
+
+
+def _step(coroutine, done, value=None, error=None) -> None:
+    """Goes on with a coroutine until it waits for a callback, or has returned."""
+    try:
+        wait = coroutine.throw(error) if error else coroutine.send(value)
+    except StopIteration as finished:
+        return done(finished.value)
+    if not isinstance(wait, _Callback):
+        coroutine.close()
+        raise TypeError("a component can await what its context gives, and nothing else")
+    _waiting[wait.request] = (coroutine, done)
+
+
+def spawn(coroutine) -> None:
+    """Runs a coroutine beside the messages, such as one that `initialize` starts."""
+    _step(coroutine, lambda _: None)
+
+
+def _crashing(function):
+    """Says why the instance is about to end, if it is."""
+
+    def entered(*arguments):
+        try:
+            return function(*arguments)
+        except Exception:
+            system.report_panic(traceback.format_exc())
+            raise
+
+    return entered
+
+
+class _Handling:
+    """One message on its way through its handler."""
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        self.returned = False
+        self.outcome = _outcome.Outcome_Deferred()
+
+    async def run(self, handle, body: bytes):
+        try:
+            message = Message(self.id, body)
+            reply = await handle(message, context)
+            if reply is None:
+                return types.Completion_Done()
+            return types.Completion_Reply(_outgoing(reply, message.codec))
+        except Rejection as rejection:
+            return types.Completion_Rejected(str(rejection))
+
+    def finish(self, how) -> None:
+        if self.returned:
+            _call("complete", messaging.complete, self.id, how)
+        else:
+            self.outcome = _outcome.Outcome_Completed(how)
+
+
+def component(made_by: type) -> tuple[type, type]:
+    """The two classes that the host looks for: `Lifecycle, Handler = component(TheClass)`.
+
+    The class is made with the settings (a dict of texts) and the context; an exception is a
+    failure of the start. Its `async def handle(self, message, context)` returns the reply, or
+    None. It may have a `shutdown(self)`, and a `health(self)` that returns None, or a text that
+    says what is wrong.
+    """
+    instance: list = []
+
+    class Lifecycle(exports.Lifecycle):
+        def initialize(self, config):
+            try:
+                instance[:] = [made_by(dict(config), context)]
+            except Exception as error:
+                log.debug(traceback.format_exc())
+                raise Err(str(error) or type(error).__name__) from None
+
+        @_crashing
+        def health(self):
+            wrong = getattr(instance[0], "health", lambda: None)()
+            return _status.HealthStatus_Unhealthy(wrong) if wrong else _status.HealthStatus_Healthy()
+
+        @_crashing
+        def shutdown(self):
+            getattr(instance[0], "shutdown", lambda: None)()
+
+    class Handler(exports.Handler):
+        @_crashing
+        def handle_message(self, message, body):
+            handling = _Handling(message)
+            _step(handling.run(instance[0].handle, body), handling.finish)
+            handling.returned = True
+            return handling.outcome
+
+        @_crashing
+        def handle_callback(self, request, what):
+            coroutine, done = _waiting.pop(request)
+            _step(coroutine, done, value=what)
+
+    return Lifecycle, Handler
