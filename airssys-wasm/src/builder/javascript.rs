@@ -66,7 +66,9 @@ pub(super) fn build(work: &Work, tell: &mut dyn FnMut(BuildEvent)) -> Result<(),
     esbuild.env("NODE_PATH", &modules);
     let bundled = run(esbuild, "node", HELP, tell)?;
     if !bundled.success {
-        return Err(failed(bundled.output()));
+        // What follows is how its launcher failed.
+        let output = bundled.output();
+        return Err(failed(output.split("\nnode:").next().unwrap_or_default().to_owned()));
     }
     let mut qjs = clean("node", &work.folder);
     qjs.arg(modules.join("componentize-qjs/cli.mjs")).args(["--sync", "--world", "component", "--wit"]);

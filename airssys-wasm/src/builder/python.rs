@@ -16,7 +16,7 @@ const HELP: &str = "components in Python are built with Python 3.9 or later and 
                     your system's package manager (on Debian: apt-get install python3 python3-venv)";
 
 /// The folder, among the tools, of what every component has.
-const GUEST_PACKAGES: &str = "guest";
+const GUEST_PACKAGES: &str = "guest/lib/python3/site-packages";
 
 /// Packages for the Python inside a component, which runs what is written in Python only.
 const GUEST: [&str; 12] = [
@@ -54,11 +54,12 @@ pub(super) fn build(work: &Work, tell: &mut dyn FnMut(BuildEvent)) -> Result<(),
         pip(work, &requirements, Some(&packages), tell)?.map_err(failed)?;
     }
     let mut componentize = clean(program(&work.tools, "componentize-py"), &work.folder);
-    let guest = work.tools.join(GUEST_PACKAGES);
     // Without it, the packages of the machine's Python would be in the component.
-    componentize.env("VIRTUAL_ENV", &guest);
+    componentize.env("VIRTUAL_ENV", work.tools.join("guest"));
+    // Its own is of no use to who has made a mistake in Python.
+    componentize.env("RUST_BACKTRACE", "0").env_remove("RUST_LIB_BACKTRACE");
     componentize.arg("--wit-path").arg(&work.wit).args(["--world", "component", "componentize", "main"]);
-    for path in [&work.folder.join("src"), &work.sdk, &packages, &guest] {
+    for path in [&work.folder.join("src"), &work.sdk, &packages] {
         componentize.arg("--python-path").arg(path);
     }
     componentize.arg("--output").arg(&work.wasm);
