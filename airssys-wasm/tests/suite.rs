@@ -12,6 +12,8 @@ mod codecs;
 mod conservation;
 #[path = "suite/failures.rs"]
 mod failures;
+#[path = "suite/languages.rs"]
+mod languages;
 #[path = "suite/lifecycle.rs"]
 mod lifecycle;
 #[path = "suite/limits.rs"]

@@ -1,0 +1,25 @@
+// Greets who says a name, and visits others: the same as greet-rust and greet-python.
+
+import { Rejection, component } from "airssys";
+
+let heard = 0;
+
+async function visit(other, context) {
+  const hello = { name: context.identity.name };
+  const greetings = [];
+  for (const codec of ["cbor", "json"]) {
+    await context.send(other, hello, { codec });
+    greetings.push(await context.request(other, hello, { codec }));
+  }
+  return greetings;
+}
+
+export const { lifecycle, handler } = component({
+  async handle(message, context) {
+    const { name, visit: other } = message.decode();
+    if (other) return visit(other, context);
+    if (!name) throw new Rejection("a message has a name, or whom to visit");
+    heard += 1;
+    return { text: `hello ${name}, says JavaScript`, heard };
+  },
+});
