@@ -5,6 +5,7 @@ mod runner;
 mod stopwatch;
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -236,6 +237,15 @@ impl<M: Send + 'static> ActorContext<M> {
     /// running any more.
     pub fn cancel_timer(&self, timer: TimerId) -> bool {
         self.timers.cancel(timer)
+    }
+
+    /// Waits until something overtakes the messages: a stop, a [signal](ActorRef::signal), the end
+    /// of an actor that this one monitors or is linked with.
+    ///
+    /// For a handler that waits for something else too: it keeps what it is on, returns, and what
+    /// overtook it is done. Cancel safe.
+    pub fn overtaken(&self) -> impl Future<Output = ()> + Send {
+        poll_fn(|task| self.self_ref.cell().mailbox.poll_urgent(task))
     }
 
     /// Has [`on_down`](Actor::on_down) called whenever an incarnation of that actor ends, until it

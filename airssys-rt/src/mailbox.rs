@@ -354,6 +354,16 @@ impl<M> Mailbox<M> {
         });
     }
 
+    /// Ready if something overtakes the messages; else registers the receiver's task.
+    pub(crate) fn poll_urgent(&self, task: &mut Context<'_>) -> Poll<()> {
+        let mut inner = lock(&self.inner);
+        if self.urgent.load(Ordering::Relaxed) {
+            return Poll::Ready(());
+        }
+        inner.set_receiver(task.waker());
+        Poll::Pending
+    }
+
     pub(crate) fn request_stop(&self, request: StopRequest) {
         self.urge(|inner| inner.request_stop(request));
     }

@@ -1,78 +1,190 @@
-//! Values to and from messages.
+//! Values to and from messages: one codec per file, picked by the type of what is sent or asked for.
+//!
+//! | what is sent | is written as | what is asked for | is read from |
+//! |---|---|---|---|
+//! | `&value`, a [`serde::Serialize`] | [`Component::PREFERS`](crate::Component::PREFERS) | `T`, a [`serde::Deserialize`] | CBOR, JSON or MessagePack, as the prefix says |
+//! | `Cbor(&value)`, `Json(&value)`, `MessagePack(&value)` | that | `Cbor<T>`, `Json<T>`, `MessagePack<T>` | that alone |
+//! | `Borsh(&value)`, a `BorshSerialize` | Borsh | `Borsh<T>`, a `BorshDeserialize` | Borsh |
+//! | `Bincode(&value)`, a `wincode::SchemaWrite` | Bincode | `Bincode<T>`, a `wincode::SchemaRead` | Bincode |
+//! | `Protobuf(&value)`, a `prost::Message` | Protobuf | `Protobuf<T>`, a `prost::Message` | Protobuf |
+//! | [`Raw(bytes)`](Raw) | Raw | [`Raw`]`<Vec<u8>>` | Raw |
+//! | [`Encoded(codec, body)`](Encoded) | that codec | [`Encoded`]`<Vec<u8>>` | any |
+//!
+//! Each codec but raw has a feature of its own name; `cbor` is on unless default features are off.
+//! A body is exactly one value: what follows it is an error.
+
+#[cfg(feature = "bincode")]
+mod bincode;
+#[cfg(feature = "borsh")]
+mod borsh;
+#[cfg(feature = "cbor")]
+mod cbor;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "messagepack")]
+mod messagepack;
+#[cfg(any(feature = "cbor", feature = "json", feature = "messagepack"))]
+mod plain;
+#[cfg(feature = "protobuf")]
+mod protobuf;
+mod raw;
 
 use airssys_message::Codec;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use crate::error::{DecodeError, EncodeError};
+
+#[cfg(feature = "bincode")]
+pub use self::bincode::Bincode;
+#[cfg(feature = "borsh")]
+pub use self::borsh::Borsh;
+#[cfg(feature = "cbor")]
+pub use self::cbor::Cbor;
+#[cfg(feature = "json")]
+pub use self::json::Json;
+#[cfg(feature = "messagepack")]
+pub use self::messagepack::MessagePack;
+#[cfg(feature = "protobuf")]
+pub use self::protobuf::Protobuf;
+pub use self::raw::{Encoded, Raw};
+
+/// How deep a value may be nested in a body of a codec that describes itself.
+///
+/// A guest's stack has 1 MiB. Borsh and bincode know no such limit: see `docs/codecs.md`.
+#[cfg(any(feature = "cbor", feature = "messagepack"))]
+const MAX_DEPTH: usize = 128;
 
 /// Enough for most messages without growing.
 const INITIAL_CAPACITY_BYTES: usize = 256;
 
-/// A message with this value as CBOR.
-pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, EncodeError> {
+/// What can be sent: a reference to a serde value, or a value in the wrapper of its codec.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the body of a message",
+    label = "neither a reference to a value that implements `serde::Serialize` nor in a codec's wrapper",
+    note = "send `&value` and derive `serde::Serialize` for it (features `cbor`, `json`, `messagepack` of airssys-sdk)",
+    note = "or name its codec: `Borsh(&value)`, `Bincode(&value)`, `Protobuf(&value)`, `Raw(bytes)`"
+)]
+pub trait Encode {
+    /// The codec that it is written in. `preferred` is what the component prefers for values
+    /// that do not say.
+    fn codec(&self, preferred: Codec) -> Codec;
+
+    /// Appends the value to a message that has the prefix of this codec.
+    ///
+    /// # Errors
+    /// [`EncodeError`] if the value has no form in this codec.
+    fn encode(self, codec: Codec, message: &mut Vec<u8>) -> Result<(), EncodeError>;
+}
+
+/// What can be asked for: a serde value, or a value in the wrapper of its codec.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from the body of a message",
+    label = "neither implements `serde::Deserialize` nor is in a codec's wrapper",
+    note = "derive `serde::Deserialize` for it (features `cbor`, `json`, `messagepack` of airssys-sdk)",
+    note = "or name its codec: `Borsh<T>`, `Bincode<T>`, `Protobuf<T>`, `Raw<Vec<u8>>`"
+)]
+pub trait Decode: Sized {
+    /// The value in a body of this codec.
+    ///
+    /// # Errors
+    /// [`DecodeError`] if it is not read from this codec, or the body is no such value.
+    fn decode(codec: Codec, body: &[u8]) -> Result<Self, DecodeError>;
+
+    /// The value of an empty reply, of which there is not even a codec.
+    ///
+    /// # Errors
+    /// [`DecodeError::Empty`] unless the type has a value for that.
+    fn nothing() -> Result<Self, DecodeError> {
+        Err(DecodeError::Empty)
+    }
+}
+
+/// A whole message: the codec's prefix and the encoded value.
+///
+/// ```
+/// use airssys_sdk::codec::{self, Raw};
+/// use airssys_sdk::Codec;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// assert_eq!(codec::encode(&"apples", Codec::Cbor)?, b"\x51\x66apples");
+/// assert_eq!(codec::encode(Raw("apples"), Codec::Cbor)?, b"\x55apples");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`EncodeError`] if the value has no form in its codec.
+pub fn encode(value: impl Encode, preferred: Codec) -> Result<Vec<u8>, EncodeError> {
     let mut message = Vec::with_capacity(INITIAL_CAPACITY_BYTES);
-    Codec::Cbor.write_prefix(&mut message);
-    ciborium::into_writer(value, &mut message)
-        .map_err(|source| EncodeError::Cbor { source: Box::new(source) })?;
+    let codec = value.codec(preferred);
+    codec.write_prefix(&mut message);
+    value.encode(codec, &mut message)?;
     Ok(message)
 }
 
-/// The value in a body of this codec.
-pub(crate) fn decode<T: DeserializeOwned>(codec: Codec, body: &[u8]) -> Result<T, DecodeError> {
+/// The value in a whole message.
+///
+/// ```
+/// use airssys_sdk::codec;
+///
+/// # fn main() -> Result<(), airssys_sdk::DecodeError> {
+/// assert_eq!(codec::decode::<String>(b"\x51\x66apples")?, "apples");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`DecodeError`] if it has no prefix, is not read from its codec, or is no such value.
+pub fn decode<T: Decode>(message: &[u8]) -> Result<T, DecodeError> {
+    let (codec, body) = Codec::split(message).map_err(|source| DecodeError::Prefix { source })?;
+    T::decode(codec, body)
+}
+
+/// The value in a reply, which may be empty.
+pub(crate) fn decode_reply<T: Decode>(reply: &[u8]) -> Result<T, DecodeError> {
+    if reply.is_empty() { T::nothing() } else { decode(reply) }
+}
+
+/// Whether the SDK is built with this codec.
+#[allow(clippy::match_like_matches_macro, reason = "an arm's value is that of its feature")]
+pub(crate) const fn is_built(codec: Codec) -> bool {
     match codec {
-        Codec::Cbor => {
-            ciborium::from_reader(body).map_err(|source| DecodeError::Cbor { source: Box::new(source) })
-        }
-        #[cfg(feature = "json")]
-        Codec::Json => {
-            serde_json::from_slice(body).map_err(|source| DecodeError::Json { source: Box::new(source) })
-        }
-        codec => Err(DecodeError::Codec { codec }),
+        Codec::Cbor => cfg!(feature = "cbor"),
+        Codec::Json => cfg!(feature = "json"),
+        Codec::MessagePack => cfg!(feature = "messagepack"),
+        Codec::Borsh => cfg!(feature = "borsh"),
+        Codec::Bincode => cfg!(feature = "bincode"),
+        Codec::Protobuf => cfg!(feature = "protobuf"),
+        Codec::Raw => true,
+        _ => false,
     }
 }
 
-/// The value in a reply. An empty reply is the CBOR null: `()`, or `None`.
-pub(crate) fn decode_reply<T: DeserializeOwned>(reply: &[u8]) -> Result<T, DecodeError> {
-    const NULL: &[u8] = &[0xf6];
-    if reply.is_empty() {
-        return decode(Codec::Cbor, NULL);
+/// Whether values that name no codec can be in this one.
+pub(crate) const fn is_plain(codec: Codec) -> bool {
+    matches!(codec, Codec::Cbor | Codec::Json | Codec::MessagePack)
+}
+
+/// Stops a build whose preferred codec cannot be written. Where no serde codec is built, there is
+/// nothing that could be written in it.
+#[doc(hidden)]
+pub const fn check_prefers(prefers: Codec) {
+    if !(is_built(Codec::Cbor) || is_built(Codec::Json) || is_built(Codec::MessagePack)) {
+        return;
     }
-    let (codec, body) = Codec::split(reply).map_err(|source| DecodeError::Prefix { source })?;
-    decode(codec, body)
+    assert!(
+        is_plain(prefers),
+        "PREFERS has to be Codec::Cbor, Codec::Json or Codec::MessagePack: the codecs of values that name none"
+    );
+    assert!(
+        is_built(prefers),
+        "airssys-sdk is built without the codec that PREFERS names: add the feature of that name, or set PREFERS"
+    );
+}
+
+/// Refuses a body of any codec but this one.
+fn only(expected: &'static [Codec; 1], found: Codec) -> Result<(), DecodeError> {
+    if expected[0] == found { Ok(()) } else { Err(DecodeError::Codec { found, expected }) }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_encoded_is_decoded() {
-        let value = (7_u64, -0.5_f64, String::from("4km W of Castaic, CA"), None::<bool>);
-        let message = encode(&value).unwrap();
-        let (codec, body) = Codec::split(&message).unwrap();
-        assert_eq!(codec, Codec::Cbor);
-        assert_eq!(decode::<(u64, f64, String, Option<bool>)>(codec, body).unwrap(), value);
-        assert_eq!(decode_reply::<(u64, f64, String, Option<bool>)>(&message).unwrap(), value);
-    }
-
-    #[test]
-    fn an_empty_reply_is_nothing() {
-        decode_reply::<()>(&[]).unwrap();
-        assert_eq!(decode_reply::<Option<u32>>(&[]).unwrap(), None);
-        assert!(matches!(decode_reply::<u32>(&[]), Err(DecodeError::Cbor { .. })));
-    }
-
-    #[test]
-    fn other_codecs_are_refused_by_name() {
-        let refused = decode::<u32>(Codec::Raw, b"x").unwrap_err();
-        assert_eq!(refused.to_string(), "bodies encoded as raw are not decoded here");
-    }
-
-    #[cfg(feature = "json")]
-    #[test]
-    fn json_is_decoded() {
-        assert_eq!(decode::<Vec<u32>>(Codec::Json, b"[1, 2]").unwrap(), [1, 2]);
-        assert!(matches!(decode::<u32>(Codec::Json, b"[1"), Err(DecodeError::Json { .. })));
-    }
-}
+mod tests;

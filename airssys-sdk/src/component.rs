@@ -2,6 +2,8 @@
 
 use std::future::Future;
 
+use airssys_message::Codec;
+
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Rejection, StartError};
@@ -16,6 +18,22 @@ use crate::reply::Reply;
 ///
 /// Export it with [`component!`](crate::component).
 pub trait Component: Sized + 'static {
+    /// The codec of serde values that are sent or replied without naming one: CBOR, unless it says
+    /// [`Codec::Json`] or [`Codec::MessagePack`]. Its feature has to be on, or
+    /// [`component!`](crate::component) does not compile.
+    ///
+    /// ```compile_fail
+    /// # use airssys_sdk::prelude::*;
+    /// # struct Orders;
+    /// impl Component for Orders {
+    ///     const PREFERS: Codec = Codec::Borsh; // Not a codec of serde values.
+    /// #   fn initialize(_: &Config, _: &Context) -> Result<Self, StartError> { Ok(Orders) }
+    /// #   async fn handle(&mut self, _: Message, _: &Context) -> Result<Reply, Rejection> { Ok(Reply::none()) }
+    /// }
+    /// airssys_sdk::component!(Orders);
+    /// ```
+    const PREFERS: Codec = Codec::Cbor;
+
     /// Makes an instance, with the settings that the app gives it.
     ///
     /// It may send with [`Context::try_send`] and subscribe, but not wait for anything.

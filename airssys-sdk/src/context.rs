@@ -10,14 +10,12 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use airssys_message::Codec;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use crate::codec;
-use crate::error::{SendError, SubscribeError};
+use crate::codec::{self, Decode, Encode};
+use crate::error::{EncodeError, SendError, SendManyError, SubscribeError};
 use crate::host::{self, Callback, RequestId};
 
-pub use delivery::{PublishFuture, RequestFuture, SendFuture};
+pub use delivery::{PublishFuture, RequestFuture, SendFuture, SendManyFuture};
 
 use slots::Slots;
 
@@ -52,8 +50,9 @@ pub struct Context {
     inner: Rc<Inner>,
 }
 
-#[derive(Default)]
 struct Inner {
+    /// The codec of values that name none.
+    prefers: Codec,
     components: RefCell<BTreeMap<String, Route>>,
     topics: RefCell<BTreeMap<String, u32>>,
     slots: Slots,
@@ -69,48 +68,93 @@ struct Route {
 }
 
 impl Context {
-    pub(crate) fn new() -> Context {
-        Context { inner: Rc::default() }
+    pub(crate) fn new(prefers: Codec) -> Context {
+        let inner = Inner {
+            prefers,
+            components: RefCell::default(),
+            topics: RefCell::default(),
+            slots: Slots::default(),
+            identity: OnceCell::new(),
+        };
+        Context { inner: Rc::new(inner) }
     }
 
-    /// Sends a value, as CBOR, to the component of this name.
+    /// Sends a value to the component of this name: `&value` in the codec that this component
+    /// [prefers](crate::Component::PREFERS), or a value in the wrapper of its
+    /// [codec](crate::codec).
     ///
     /// Waits for room while the target's mailbox is full, for at most [`SEND_TIMEOUT`] or what
     /// [`timeout`](SendFuture::timeout) says; never for room in this instance's own mailbox. When
     /// it returns ok the message is in the mailbox. Dropped before that, nothing is sent.
     ///
     /// Errors: see [`SendError`].
-    pub fn send<T: Serialize + ?Sized>(&self, target: &str, value: &T) -> SendFuture {
-        SendFuture::new(self, self.route(target), codec::encode(value))
+    pub fn send(&self, target: &str, value: impl Encode) -> SendFuture {
+        SendFuture::new(self, self.route(target), self.message(value))
     }
 
-    /// As [`send`](Context::send), for a value that is encoded already.
-    pub fn send_encoded(&self, target: &str, codec: Codec, body: impl AsRef<[u8]>) -> SendFuture {
-        SendFuture::new(self, self.route(target), Ok(codec.message(body.as_ref())))
-    }
-
-    /// Sends a value, as CBOR, and does not wait.
+    /// Sends a value, as [`send`](Context::send) does, and does not wait.
     ///
     /// # Errors
     /// [`SendError`]; [`SendError::MailboxFull`] if the target's mailbox has no room now.
-    pub fn try_send<T: Serialize + ?Sized>(&self, target: &str, value: &T) -> Result<(), SendError> {
+    pub fn try_send(&self, target: &str, value: impl Encode) -> Result<(), SendError> {
         let route = self.route(target)?;
-        let message = codec::encode(value)?;
+        let message = self.message(value)?;
         host::messaging::send_message(route.address, &message).map_err(|error| SendError::new(target, error))
     }
 
-    /// Publishes a value, as CBOR, on a topic; awaited, it says how many subscribers got it.
+    /// Sends values, each written as [`send`](Context::send) does, to the component of this name, in
+    /// their order: with one call to the host if there is room for all.
+    ///
+    /// Waits for room while the target's mailbox is full, then goes on where it stopped; in all for
+    /// at most [`SEND_TIMEOUT`] or what [`timeout`](SendManyFuture::timeout) says. Dropped before
+    /// it is done, those that were taken stay sent.
+    ///
+    /// ```
+    /// # use airssys_sdk::prelude::*;
+    /// async fn pass_on(context: &Context, lines: &[String]) -> Result<(), Rejection> {
+    ///     context.send_many("quake-parse", lines).await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// Errors: [`SendManyError`] says how many were taken, and why the next was not.
+    pub fn send_many<T: Encode>(&self, target: &str, values: impl IntoIterator<Item = T>) -> SendManyFuture {
+        SendManyFuture::new(self, self.route(target), self.messages(values))
+    }
+
+    /// As [`send_many`](Context::send_many), and does not wait.
+    ///
+    /// # Errors
+    /// [`SendManyError`] with how many were taken; [`SendError::MailboxFull`] is its source if the
+    /// target's mailbox has no room for more now.
+    pub fn try_send_many<T: Encode>(
+        &self,
+        target: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<(), SendManyError> {
+        let none_sent = |source| SendManyError { sent: 0, source };
+        let route = self.route(target).map_err(none_sent)?;
+        let messages = self.messages(values).map_err(|source| none_sent(source.into()))?;
+        let progress = host::messaging::send_many(route.address, &messages);
+        let sent = progress.sent as usize;
+        let error = |error| Err(SendManyError { sent, source: SendError::new(target, error) });
+        progress.stopped.map_or(Ok(()), error)
+    }
+
+    /// Publishes a value, written as [`send`](Context::send) does, on a topic; awaited, it says how
+    /// many subscribers got it.
     ///
     /// All subscribers or none: waits while the mailbox of one that waits for room is full, for
     /// at most [`SEND_TIMEOUT`] or what [`timeout`](PublishFuture::timeout) says. Dropped before
     /// it is done, nothing is published.
     ///
     /// Errors: see [`SendError`].
-    pub fn publish<T: Serialize + ?Sized>(&self, topic: &str, value: &T) -> PublishFuture {
-        PublishFuture::new(self, self.topic(topic), codec::encode(value))
+    pub fn publish(&self, topic: &str, value: impl Encode) -> PublishFuture {
+        PublishFuture::new(self, self.topic(topic), self.message(value))
     }
 
-    /// Sends a value, as CBOR, and waits for the reply: its value.
+    /// Sends a value, written as [`send`](Context::send) does, and waits for the reply: its value,
+    /// whose codec may be another.
     ///
     /// ```
     /// # use airssys_sdk::prelude::*;
@@ -127,12 +171,8 @@ impl Context {
     /// the same. An empty reply is read as `()` or `None`.
     ///
     /// Errors: see [`RequestError`](crate::RequestError).
-    pub fn request<R: DeserializeOwned>(
-        &self,
-        target: &str,
-        value: &(impl Serialize + ?Sized),
-    ) -> RequestFuture<R> {
-        RequestFuture::new(self, target, self.route(target), codec::encode(value))
+    pub fn request<R: Decode>(&self, target: &str, value: impl Encode) -> RequestFuture<R> {
+        RequestFuture::new(self, target, self.route(target), self.message(value))
     }
 
     /// Subscribes this instance to the topics that match: segments separated by dots; `*` in the
@@ -177,6 +217,14 @@ impl Context {
     /// Records what a request or a wait came to, and wakes whoever awaits it.
     pub(crate) fn settle(&self, request: RequestId, what: Callback) {
         self.inner.slots.settle(request, what);
+    }
+
+    fn message(&self, value: impl Encode) -> Result<Vec<u8>, EncodeError> {
+        codec::encode(value, self.inner.prefers)
+    }
+
+    fn messages<T: Encode>(&self, values: impl IntoIterator<Item = T>) -> Result<Vec<Vec<u8>>, EncodeError> {
+        values.into_iter().map(|value| self.message(value)).collect()
     }
 
     fn route(&self, target: &str) -> Result<Route, SendError> {

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-use airssys_message::Codec;
-
 use crate::host;
+
+mod codec;
+
+pub use codec::{DecodeError, EncodeError};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,48 +29,6 @@ pub enum ConfigError {
         value: String,
         /// What is wrong with the text.
         source: Source,
-    },
-}
-
-/// Why a value could not be encoded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EncodeError {
-    /// The value has no form in CBOR.
-    #[error("the value cannot be encoded as CBOR")]
-    Cbor {
-        /// What serde says.
-        source: Source,
-    },
-}
-
-/// Why a body could not be decoded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DecodeError {
-    /// It is not the CBOR of the type that was asked for.
-    #[error("the body is not the CBOR that was expected")]
-    Cbor {
-        /// What serde says.
-        source: Source,
-    },
-    /// It is not the JSON of the type that was asked for.
-    #[error("the body is not the JSON that was expected")]
-    Json {
-        /// What serde says.
-        source: Source,
-    },
-    /// The SDK does not decode this codec: the bytes are in [`Message::body`](crate::Message::body).
-    #[error("bodies encoded as {codec} are not decoded here")]
-    Codec {
-        /// The codec of the body.
-        codec: Codec,
-    },
-    /// The body does not begin with a codec.
-    #[error("the body has no codec")]
-    Prefix {
-        /// What is wrong with its beginning.
-        source: airssys_message::PrefixError,
     },
 }
 
@@ -174,6 +134,17 @@ impl SendError {
             host::SendError::Other(reason) => SendError::Other { reason },
         }
     }
+}
+
+/// Why not all messages of a list were taken.
+#[derive(Debug, thiserror::Error)]
+#[error("only the first {sent} messages were taken")]
+#[non_exhaustive]
+pub struct SendManyError {
+    /// How many were taken: the first so many. None behind them was.
+    pub sent: usize,
+    /// Why the next was not.
+    pub source: SendError,
 }
 
 /// Why a subscription was not made.
@@ -314,41 +285,80 @@ impl RequestError {
 /// Why a component cannot start: text for the log. Anything that `?` turns into one is written
 /// with its causes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StartError(String);
+pub struct StartError {
+    text: String,
+}
 
 /// Why a component does not take a message: text for the dead letters, and for a requester.
 /// Anything that `?` turns into one is written with its causes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection(String);
+pub struct Rejection {
+    text: String,
+    again: bool,
+}
+
+impl StartError {
+    fn new(text: String) -> StartError {
+        StartError { text }
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+}
+
+impl Rejection {
+    /// Not now, for this reason: the message is to be handled again.
+    ///
+    /// If the component's manifest says `delivery = "retry"` and there is an attempt left, it is,
+    /// after a while, and before any message behind it. Otherwise it is a rejection like others.
+    ///
+    /// ```
+    /// # use airssys_sdk::prelude::*;
+    /// async fn store(context: &Context, order: &str) -> Result<(), Rejection> {
+    ///     context.request::<()>("store", order).await.map_err(Rejection::retry)
+    /// }
+    /// ```
+    pub fn retry(reason: impl Into<Rejection>) -> Rejection {
+        Rejection { again: true, ..reason.into() }
+    }
+
+    fn new(text: String) -> Rejection {
+        Rejection { text, again: false }
+    }
+
+    pub(crate) fn into_completion(self) -> host::Completion {
+        match self.again {
+            true => host::Completion::Retry(self.text),
+            false => host::Completion::Rejected(self.text),
+        }
+    }
+}
 
 macro_rules! text {
     ($name:ident from $($error:ty),*) => {
         impl $name {
             /// This error with its causes, as text.
             pub fn because(error: &dyn std::error::Error) -> $name {
-                $name(chain(error))
-            }
-
-            pub(crate) fn into_text(self) -> String {
-                self.0
+                $name::new(chain(error))
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(&self.text)
             }
         }
 
         impl From<&str> for $name {
             fn from(text: &str) -> $name {
-                $name(text.to_owned())
+                $name::new(text.to_owned())
             }
         }
 
         impl From<String> for $name {
             fn from(text: String) -> $name {
-                $name(text)
+                $name::new(text)
             }
         }
 
@@ -360,8 +370,8 @@ macro_rules! text {
     };
 }
 
-text!(StartError from ConfigError, SendError, SubscribeError);
-text!(Rejection from DecodeError, EncodeError, SendError, SubscribeError, RequestError);
+text!(StartError from ConfigError, SendError, SendManyError, SubscribeError);
+text!(Rejection from DecodeError, EncodeError, SendError, SendManyError, SubscribeError, RequestError);
 
 /// An error and its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {

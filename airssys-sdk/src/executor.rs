@@ -36,7 +36,7 @@ pub(crate) trait Running {
 
 impl<C: Component> Executor<C> {
     pub(crate) fn initialize(config: &Config) -> Result<Executor<C>, StartError> {
-        let context = Context::new();
+        let context = Context::new(C::PREFERS);
         let component = Box::new(C::initialize(config, &context)?);
         let handling = handling(context.clone());
         let woken = Arc::new(Woken(AtomicBool::new(false)));
@@ -54,7 +54,7 @@ impl<C: Component> Executor<C> {
                     self.component = Some(component);
                     return Some(match result {
                         Ok(reply) => reply.into_completion(),
-                        Err(rejection) => Completion::Rejected(rejection.into_text()),
+                        Err(rejection) => rejection.into_completion(),
                     });
                 }
                 Poll::Pending if self.woken.is_set() => {}
@@ -66,7 +66,7 @@ impl<C: Component> Executor<C> {
 
 impl<C: Component> Running for Executor<C> {
     fn handle_message(&mut self, id: MessageId, bytes: Vec<u8>) -> Outcome {
-        let message = match Message::new(id, bytes) {
+        let message = match Message::new(id, bytes, C::PREFERS) {
             Ok(message) => message,
             Err(error) => return Outcome::Completed(Completion::Rejected(error.to_string())),
         };

@@ -77,6 +77,7 @@ fn report_panic(panic: &PanicHookInfo<'_>) {
 macro_rules! component {
     ($component:ty) => {
         const _: () = {
+            $crate::__private::check_prefers(<$component as $crate::Component>::PREFERS);
             #[allow(dead_code, reason = "exported by its symbols, which only a component has")]
             type Exported = $crate::__private::Export<$component>;
             #[cfg(target_family = "wasm")]

@@ -42,7 +42,7 @@ fn note(call: String) {
 
 pub(crate) mod messaging {
     use super::{HOST, note};
-    use crate::host::{Completion, MessageId, MessageInfo, RequestId, SendError};
+    use crate::host::{Completion, MessageId, MessageInfo, Progress, RequestId, SendError};
 
     pub(crate) fn resolve(name: &str) -> Result<u32, SendError> {
         note(format!("resolve {name}"));
@@ -72,6 +72,15 @@ pub(crate) mod messaging {
     pub(crate) fn send_message(to: u32, body: &[u8]) -> Result<(), SendError> {
         note(format!("send {to} {}", body.len()));
         room()
+    }
+
+    /// Takes half of the list if it is full.
+    pub(crate) fn send_many(to: u32, bodies: &[Vec<u8>]) -> Progress {
+        note(format!("send-many {to}: {} messages", bodies.len()));
+        match room() {
+            Ok(()) => Progress { sent: bodies.len() as u32, stopped: None },
+            Err(error) => Progress { sent: bodies.len() as u32 / 2, stopped: Some(error) },
+        }
     }
 
     pub(crate) fn send_request(to: u32, _body: &[u8], timeout_ms: u32) -> Result<RequestId, SendError> {
@@ -121,6 +130,7 @@ pub(crate) mod messaging {
             Completion::Done => format!("complete {message}: done"),
             Completion::Reply(reply) => format!("complete {message}: reply {reply:?}"),
             Completion::Rejected(reason) => format!("complete {message}: rejected, {reason}"),
+            Completion::Retry(reason) => format!("complete {message}: retry, {reason}"),
         });
         Ok(())
     }

@@ -6,6 +6,8 @@ pub(crate) use crate::bindings::airssys::component::{clock, logging, messaging, 
 pub(crate) use crate::fake_host::{clock, logging, messaging, system};
 
 pub(crate) use crate::bindings::airssys::component::messaging::MessageInfo;
+#[cfg(test)]
+pub(crate) use crate::bindings::airssys::component::messaging::Progress;
 pub(crate) use crate::bindings::airssys::component::types::{
     Callback, Completion, MessageId, RequestError, RequestId, SendError,
 };

@@ -43,8 +43,8 @@
 //! airssys_sdk::component!(Orders);
 //! ```
 //!
-//! Values travel as CBOR. With the feature `json`, JSON is decoded too; a component that leaves it
-//! out is smaller. The [`log`] crate writes to the host's log, which decides line by line what it
+//! Values travel as CBOR, unless the component [prefers](Component::PREFERS) another codec or a
+//! value is sent in the wrapper of one: see [`codec`]. The [`log`] crate writes to the host's log, which decides line by line what it
 //! keeps. A panic is reported to the host with its place, and ends the instance.
 
 // What is generated names the runtime by this crate's name, here and in the author's crate.
@@ -54,7 +54,7 @@ extern crate self as airssys_sdk;
 #[doc(hidden)]
 pub mod bindings;
 
-mod codec;
+pub mod codec;
 mod component;
 mod config;
 mod context;
@@ -67,6 +67,7 @@ mod host;
 mod logger;
 mod message;
 mod reply;
+mod together;
 
 pub use airssys_message::{Codec, report};
 pub use log;
@@ -75,17 +76,20 @@ pub use component::{Component, Health};
 pub use config::Config;
 pub use context::{
     Context, Identity, PublishFuture, REQUEST_TIMEOUT, RequestFuture, SEND_TIMEOUT, SendFuture,
+    SendManyFuture,
 };
 pub use error::{
-    ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, StartError, SubscribeError,
+    ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, SendManyError, StartError,
+    SubscribeError,
 };
 pub use message::Message;
 pub use reply::Reply;
+pub use together::join;
 
 /// What most components use.
 pub mod prelude {
     pub use crate::log;
-    pub use crate::{Codec, Component, Config, Context, Health, Message, Rejection, Reply, StartError};
+    pub use crate::{Codec, Component, Config, Context, Health, Message, Rejection, Reply, StartError, join};
 }
 
 /// The README's examples, which are tested like those of this crate.
@@ -93,12 +97,18 @@ pub mod prelude {
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
+/// The guide to codecs, whose examples are tested too.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/codecs.md")]
+mod codecs_guide {}
+
 /// What `component!` expands to. Not for authors.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings;
     pub use crate::bindings::export_component;
     pub use crate::bindings::exports::airssys::component::lifecycle::Guest as Lifecycle;
+    pub use crate::codec::check_prefers;
     pub use crate::export::Export;
     pub use wit_bindgen::rt as runtime;
 }

@@ -5,39 +5,55 @@ use std::time::Duration;
 
 use airssys_message::report::REPORT_REQUEST;
 use airssys_message::{Codec, PrefixError};
-use serde::de::DeserializeOwned;
 
-use crate::codec;
-use crate::error::DecodeError;
+use crate::codec::{self, Decode, Encode};
+use crate::error::{DecodeError, EncodeError};
 use crate::host::{self, MessageId, MessageInfo};
+use crate::reply::Reply;
 
 /// A message from the mailbox: a codec, a body, and what the host knows of it.
 ///
 /// The host is asked once, and only if there is a question: [`sender`](Message::sender),
-/// [`topic`](Message::topic), [`wants_reply`](Message::wants_reply), [`waited`](Message::waited).
+/// [`topic`](Message::topic), [`wants_reply`](Message::wants_reply), [`waited`](Message::waited),
+/// [`attempt`](Message::attempt).
 /// It answers while the message is being handled; first asked later, it knows nothing.
 #[derive(Debug)]
 pub struct Message {
     id: MessageId,
     bytes: Vec<u8>,
     codec: Codec,
+    /// The codec of values that name none.
+    prefers: Codec,
     prefix_len: usize,
     info: OnceCell<Option<MessageInfo>>,
 }
 
 impl Message {
-    pub(crate) fn new(id: MessageId, bytes: Vec<u8>) -> Result<Message, PrefixError> {
+    pub(crate) fn new(id: MessageId, bytes: Vec<u8>, prefers: Codec) -> Result<Message, PrefixError> {
         let (codec, body) = Codec::split(&bytes)?;
         let prefix_len = bytes.len() - body.len();
-        Ok(Message { id, bytes, codec, prefix_len, info: OnceCell::new() })
+        Ok(Message { id, bytes, codec, prefers, prefix_len, info: OnceCell::new() })
     }
 
-    /// The value in the body: CBOR, and with the feature `json` also JSON.
+    /// The value in the body. A serde type is read from CBOR, JSON or MessagePack, whichever the
+    /// body is; for the others ask for the wrapper of the [codec](crate::codec), such as `Borsh<T>`.
     ///
     /// # Errors
-    /// [`DecodeError`] if the body has another codec, or is no `T`.
-    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
-        codec::decode(self.codec, self.body())
+    /// [`DecodeError`] if the body is of a codec from which this build reads no such type, or is
+    /// no `T`.
+    pub fn decode<T: Decode>(&self) -> Result<T, DecodeError> {
+        T::decode(self.codec, self.body())
+    }
+
+    /// A reply with this value. `&value` is written in the codec of this message, if a serde value
+    /// can be; otherwise in the one that this component [prefers](crate::Component::PREFERS).
+    ///
+    /// # Errors
+    /// [`EncodeError`] if the value has no form in its codec.
+    pub fn reply(&self, value: impl Encode) -> Result<Reply, EncodeError> {
+        let understood = codec::is_plain(self.codec) && codec::is_built(self.codec);
+        let codec = if understood { self.codec } else { self.prefers };
+        codec::encode(value, codec).map(Reply::message)
     }
 
     /// How the body is encoded.
@@ -76,6 +92,11 @@ impl Message {
         self.info().map_or(Duration::ZERO, |info| Duration::from_nanos(info.waited_ns))
     }
 
+    /// Which attempt to handle it this is: 1, and more if it is handled again.
+    pub fn attempt(&self) -> u32 {
+        self.info().map_or(1, |info| info.attempt)
+    }
+
     /// Whether it is the request that asks for a [report](crate::report).
     pub fn is_report_request(&self) -> bool {
         const SHORT_TEXT: u8 = 0x60;
@@ -92,15 +113,17 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::Raw;
     use crate::fake_host;
+    use crate::host::Completion;
 
     #[test]
     fn a_message_is_its_codec_and_its_body() {
-        let message = Message::new(1, Codec::Json.message(b"{}")).unwrap();
+        let message = Message::new(1, Codec::Json.message(b"{}"), Codec::Cbor).unwrap();
         assert_eq!(message.codec(), Codec::Json);
         assert_eq!(message.body(), b"{}");
         assert_eq!(message.into_body(), b"{}");
-        assert_eq!(Message::new(1, Vec::new()).unwrap_err(), PrefixError::Empty);
+        assert_eq!(Message::new(1, Vec::new(), Codec::Cbor).unwrap_err(), PrefixError::Empty);
     }
 
     #[test]
@@ -110,20 +133,41 @@ mod tests {
             topic: Some("quakes.major.asia".into()),
             wants_reply: true,
             waited_ns: 5,
+            attempt: 2,
         });
-        let message = Message::new(9, Codec::Raw.message(b"")).unwrap();
+        let message = Message::new(9, Codec::Raw.message(b""), Codec::Cbor).unwrap();
         assert_eq!(message.sender(), "quake-feed");
         assert_eq!(message.topic(), Some("quakes.major.asia"));
         assert!(message.wants_reply());
         assert_eq!(message.waited(), Duration::from_nanos(5));
+        assert_eq!(message.attempt(), 2);
         assert_eq!(fake_host::calls(), ["describe 9"]);
     }
 
     #[test]
     fn a_report_request_is_known() {
-        let request = Message::new(1, codec::encode(REPORT_REQUEST).unwrap()).unwrap();
+        let request =
+            Message::new(1, codec::encode(REPORT_REQUEST, Codec::Cbor).unwrap(), Codec::Cbor).unwrap();
         assert!(request.is_report_request());
-        let other = Message::new(1, codec::encode("reports").unwrap()).unwrap();
+        let other = Message::new(1, codec::encode("reports", Codec::Cbor).unwrap(), Codec::Cbor).unwrap();
         assert!(!other.is_report_request());
+    }
+
+    #[test]
+    fn a_reply_is_in_the_codec_of_its_request_or_in_the_preferred_one() {
+        let reply = |request: Codec, prefers: Codec| {
+            let message = Message::new(1, request.message(b""), prefers).unwrap();
+            let Completion::Reply(reply) = message.reply(&1).unwrap().into_completion() else {
+                panic!("no reply");
+            };
+            Codec::split(&reply).unwrap().0
+        };
+        for codec in [Codec::Cbor, Codec::Json, Codec::MessagePack] {
+            assert_eq!(reply(codec, Codec::Cbor), codec);
+        }
+        assert_eq!(reply(Codec::Borsh, Codec::Json), Codec::Json);
+        let message = Message::new(1, Codec::Json.message(b""), Codec::Cbor).unwrap();
+        let raw = message.reply(Raw("x")).unwrap().into_completion();
+        assert!(matches!(raw, Completion::Reply(reply) if reply == b"\x55x"));
     }
 }

@@ -1,13 +1,14 @@
 //! What a handler answers.
 
-use airssys_message::Codec;
-use serde::Serialize;
-
-use crate::codec;
+#[cfg(feature = "cbor")]
+use crate::codec::{self, Cbor};
+#[cfg(feature = "cbor")]
 use crate::error::EncodeError;
 use crate::host::Completion;
 
 /// What a handler answers. A reply to a message that was not a request is dropped.
+///
+/// With a value it is made by [`Message::reply`](crate::Message::reply).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply(Option<Vec<u8>>);
 
@@ -17,17 +18,18 @@ impl Reply {
         Reply(None)
     }
 
-    /// This value as CBOR.
+    /// This value as CBOR, whatever the codec of the request.
     ///
     /// # Errors
     /// [`EncodeError`] if the value has no form in CBOR.
-    pub fn cbor<T: Serialize + ?Sized>(value: &T) -> Result<Reply, EncodeError> {
-        codec::encode(value).map(|message| Reply(Some(message)))
+    #[cfg(feature = "cbor")]
+    pub fn cbor<T: serde::Serialize + ?Sized>(value: &T) -> Result<Reply, EncodeError> {
+        codec::encode(Cbor(value), airssys_message::Codec::Cbor).map(Reply::message)
     }
 
-    /// A value that is encoded already.
-    pub fn encoded(codec: Codec, body: impl AsRef<[u8]>) -> Reply {
-        Reply(Some(codec.message(body.as_ref())))
+    /// A whole message: prefix and body.
+    pub(crate) fn message(message: Vec<u8>) -> Reply {
+        Reply(Some(message))
     }
 
     pub(crate) fn into_completion(self) -> Completion {

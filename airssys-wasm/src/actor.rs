@@ -5,17 +5,19 @@ use std::time::Instant;
 
 use airssys_rt::{Actor, ActorContext, ActorRef, BoxError, Child, ChildContext};
 use tokio::sync::oneshot;
+use tokio::time::sleep_until;
 
-use crate::bindings::{HealthStatus, Outcome};
+use crate::bindings::{Completion, HealthStatus, Outcome};
 use crate::callbacks::{Callbacks, Settled};
 use crate::component::Component;
 use crate::dead_letters::DeadLetterReason;
+use crate::delivery::Delivery;
 use crate::host::{Current, GuestContext, Links, wasi_context};
-use crate::in_flight::InFlight;
 use crate::instance::{GuestFailure, Instance};
 use crate::manifest::Input;
 use crate::message::{Envelope, cut};
 use crate::meter::Meter;
+use crate::recovery::Recovery;
 
 /// Callbacks that are delivered before others get their turn.
 const CALLBACKS_AT_ONCE: u64 = 32;
@@ -26,19 +28,9 @@ pub(crate) struct Blueprint {
     pub(crate) links: Links,
     pub(crate) config: Vec<(String, String)>,
     pub(crate) input: Option<Input>,
+    pub(crate) delivery: Delivery,
     /// Operators that asked how the instance is.
     pub(crate) health_requests: Mutex<Vec<oneshot::Sender<Health>>>,
-}
-
-/// Counts as under way from a failure of an incarnation until the next one has started. Held by
-/// whatever makes the incarnations, so it ends with that if there is no next one.
-#[derive(Clone, Default)]
-pub(crate) struct Recovery(Arc<Mutex<Option<InFlight>>>);
-
-impl Recovery {
-    fn set(&self, under_way: Option<InFlight>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = under_way;
-    }
 }
 
 /// How a component says it is.
@@ -76,7 +68,8 @@ impl ComponentActor {
         let Blueprint { component, links, config, input, .. } = &*self.blueprint;
         let (myself, accepts) = (links.myself.clone(), links.endpoint.accepts);
         let in_flight = links.endpoint.in_flight.clone();
-        let callbacks = Callbacks::new(myself, accepts, &links.limits, in_flight);
+        let waits = Arc::clone(&links.router.waits);
+        let callbacks = Callbacks::new(myself, accepts, &links.limits, in_flight, waits);
         self.callbacks = Some(Arc::clone(&callbacks));
         let meter = Meter::new(links.limits.execution_time);
         let guest = GuestContext::new(links, incarnation, callbacks, Arc::clone(&meter));
@@ -108,18 +101,60 @@ impl ComponentActor {
         let current = self.instance.as_mut().and_then(|instance| instance.guest().current.take());
         let Some(Current { envelope, .. }) = current else { return Ok(()) };
         match ended {
+            Ok(Completion::Retry(reason)) => {
+                self.postpone(envelope, DeadLetterReason::RetryAsked(cut(reason)))
+            }
             Ok(completion) => envelope.complete(completion, delivered_at.elapsed()),
             Err(failure) => {
                 let failure = self.failed(failure);
-                envelope.fail(reason_of(&failure));
+                self.postpone(envelope, reason_of(&failure));
                 return Err(failure);
             }
         }
         Ok(())
     }
 
+    /// Has a message handled again if there is an attempt left; else gives it up.
+    fn postpone(&self, envelope: Envelope, reason: DeadLetterReason) {
+        match self.blueprint.delivery.next_attempt(envelope.attempts(), fastrand::f64()) {
+            Some(backoff) => {
+                tracing::info!(
+                    instance = %self.blueprint.links.identity.instance,
+                    sender = %envelope.sender,
+                    attempts = envelope.attempts(),
+                    "a message will be handled again: {reason}"
+                );
+                self.recovery.keep(envelope.postponed(reason), tokio::time::Instant::now() + backoff);
+            }
+            None => envelope.give_up(reason),
+        }
+    }
+
+    /// Handles the message again that is to be, as soon as it is due. No message is handled before
+    /// it; what overtakes the messages overtakes it too.
+    async fn redeliver(&mut self, context: &ActorContext<Envelope>) -> Result<(), GuestFailure> {
+        while let Some(due) = self.recovery.due() {
+            self.obey_stop_self(context.child());
+            tokio::select! {
+                biased;
+                () = context.overtaken() => {
+                    // So that it comes back here when that has been done.
+                    context.self_ref().signal();
+                    return Ok(());
+                }
+                () = sleep_until(due) => {}
+            }
+            // A message that fails at once each time leaves its neighbours their turn.
+            tokio::task::yield_now().await;
+            if let Some(envelope) = self.recovery.take() {
+                self.handle(envelope).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Delivers callbacks until the deferred message is completed.
-    async fn finish_deferred(&mut self) -> Result<crate::bindings::Completion, GuestFailure> {
+    async fn finish_deferred(&mut self) -> Result<Completion, GuestFailure> {
         let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
             return Err(GuestFailure::Abandoned);
         };
@@ -175,7 +210,7 @@ impl ComponentActor {
     /// Takes note of a failure: this incarnation's store is never entered again, and the app has
     /// not drained before it is clear what follows.
     fn failed(&mut self, failure: GuestFailure) -> GuestFailure {
-        self.recovery.set(Some(self.blueprint.links.endpoint.in_flight.begin()));
+        self.recovery.failed(self.blueprint.links.endpoint.in_flight.begin());
         self.instance = None;
         failure
     }
@@ -216,7 +251,11 @@ impl Child for ComponentActor {
     }
 
     async fn post_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
-        self.recovery.set(None);
+        self.recovery.started();
+        if self.recovery.due().is_some() {
+            // Ahead of the mailbox: what is kept for this incarnation comes first.
+            self.blueprint.links.myself.signal();
+        }
         self.obey_stop_self(context);
         Ok(())
     }
@@ -243,6 +282,7 @@ impl Actor for ComponentActor {
         context: &ActorContext<Envelope>,
     ) -> Result<(), GuestFailure> {
         self.handle(envelope).await?;
+        self.redeliver(context).await?;
         self.obey_stop_self(context.child());
         Ok(())
     }
@@ -250,16 +290,22 @@ impl Actor for ComponentActor {
     async fn on_signal(&mut self, context: &ActorContext<Envelope>) -> Result<(), GuestFailure> {
         self.deliver_ready().await?;
         self.answer_health().await?;
+        self.redeliver(context).await?;
         self.obey_stop_self(context.child());
         Ok(())
     }
 }
 
 impl Drop for ComponentActor {
-    /// Also when the incarnation was aborted: nothing is delivered to it any more.
+    /// Also when the incarnation was aborted: nothing is delivered to it any more, and what it was
+    /// on is left to the next.
     fn drop(&mut self) {
         if let Some(callbacks) = &self.callbacks {
             callbacks.close();
+        }
+        let current = self.instance.as_mut().and_then(|instance| instance.guest().current.take());
+        if let Some(current) = current {
+            self.postpone(current.envelope, DeadLetterReason::Interrupted);
         }
     }
 }

@@ -10,7 +10,8 @@ use airssys_rt::{ActorSystem, ExitReason, ShutdownReport, SupervisorFailure};
 
 use crate::builder::{self, BuildError, BuildEvent};
 use crate::component::{Component, LoadError};
-use crate::component_host::{CallError, ComponentHost, ComponentSpec, SpawnError};
+use crate::component_host::{CallError, ComponentHost, SpawnError};
+use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
 use crate::engine::{Engine, EngineConfig, EngineError};
 use crate::manifest::{App, AppComponent, Input, Source};
@@ -264,6 +265,7 @@ impl AppComponent {
             limits: self.limits.clone(),
             capacity: self.mailbox.capacity,
             overflow: self.mailbox.overflow,
+            delivery: self.manifest.delivery,
             restart: self.restart,
             instances: self.instances,
             config: self.config.clone(),

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use crate::bindings::{Callback, RequestError, SizeLimit};
 use crate::in_flight::{InFlight, InFlightCount};
 use crate::message::Envelope;
+use crate::waits::{Awaited, Waits};
 
 /// The longest that a request can wait.
 const MAX_TIMEOUT: Duration = Duration::from_millis(86_400_000);
@@ -29,6 +30,7 @@ pub(crate) struct Callbacks {
     max_reply_bytes: u64,
     max_open: usize,
     in_flight: InFlightCount,
+    waits: Arc<Waits>,
     state: Mutex<State>,
     /// Somebody in this incarnation waits for a callback.
     settled: Notify,
@@ -54,6 +56,8 @@ struct Open {
     in_flight: InFlight,
     /// What may settle it, if that is a task of this incarnation's.
     task: Option<AbortHandle>,
+    /// Who may settle it, if that is not this instance.
+    awaited: Option<Awaited>,
 }
 
 /// What a request or a wait came to, on its way to the guest.
@@ -74,21 +78,29 @@ impl Callbacks {
         accepts: u32,
         limits: &crate::limits::Limits,
         in_flight: InFlightCount,
+        waits: Arc<Waits>,
     ) -> Arc<Callbacks> {
-        Arc::new(Callbacks {
+        let callbacks = Arc::new(Callbacks {
             actor,
             accepts,
             max_reply_bytes: limits.message_size_bytes as u64,
             max_open: limits.concurrent_requests,
             in_flight,
+            waits,
             state: Mutex::default(),
             settled: Notify::new(),
             earlier: Notify::new(),
-        })
+        });
+        callbacks.waits.add(callbacks.actor.name(), &callbacks);
+        callbacks
     }
 
     /// Registers a request or a wait, which fails with `timed-out` after `timeout`.
-    pub(crate) fn open(self: &Arc<Callbacks>, timeout: Duration) -> Result<u64, TooMany> {
+    pub(crate) fn open(
+        self: &Arc<Callbacks>,
+        timeout: Duration,
+        awaited: Option<Awaited>,
+    ) -> Result<u64, TooMany> {
         let deadline = Instant::now() + timeout.clamp(Duration::from_millis(1), MAX_TIMEOUT);
         let mut state = self.lock();
         if state.open.len() + state.ready.len() >= self.max_open || state.closed {
@@ -97,7 +109,8 @@ impl Callbacks {
         state.next += 1;
         let request = state.next;
         let first = state.deadlines.first().map(|key| key.0);
-        state.open.insert(request, Open { deadline, in_flight: self.in_flight.begin(), task: None });
+        let in_flight = self.in_flight.begin();
+        state.open.insert(request, Open { deadline, in_flight, task: None, awaited });
         state.deadlines.insert((deadline, request));
         if !state.timer_runs {
             state.timer_runs = true;
@@ -192,6 +205,13 @@ impl Callbacks {
         }
     }
 
+    /// Who may end the waits of this instance, if its handler can go on only then.
+    pub(crate) fn awaits(&self) -> Vec<Awaited> {
+        let state = self.lock();
+        let open = state.open.values().filter(|_| state.awaited);
+        open.filter_map(|open| open.awaited.clone()).collect()
+    }
+
     fn announce(&self, mut state: MutexGuard<'_, State>) {
         let awaited = std::mem::take(&mut state.awaited);
         drop(state);
@@ -210,7 +230,12 @@ impl Callbacks {
             if deadline > now {
                 return Some(deadline);
             }
+            let open = state.open.get(&request).filter(|_| state.awaited);
+            let awaited = open.and_then(|open| open.awaited.clone());
             drop(state);
+            if let Some(awaited) = awaited {
+                self.waits.report(self.actor.name(), &awaited);
+            }
             self.decide(request, Callback::Failed(RequestError::TimedOut));
         }
     }

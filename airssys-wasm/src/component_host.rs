@@ -1,164 +1,31 @@
 //! Components as children of an actor system, beside native actors.
 
+mod error;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use airssys_message::Codec;
-use airssys_rt::{
-    ActorRef, ActorSystem, ChildSpec, Overflow, PrepareError, Prepared, RestartPolicy, ShutdownReport,
-    StartError, Topic, TopicPattern,
-};
+use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Overflow, Prepared, ShutdownReport, Topic};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::actor::{Blueprint, ComponentActor, Health, Recovery, ask_health};
-use crate::bindings::{self, RequestError, SendError};
+pub use error::{CallError, SpawnError};
+
+use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
+use crate::bindings::{RequestError, SendError};
 use crate::byte_budget::ByteBudget;
-use crate::capability::{Access, Capabilities, Denied, Subject};
-use crate::component::Component;
+use crate::capability::{Access, Capabilities, Subject};
+use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
+use crate::endpoint::Endpoint;
 use crate::host::{Identity, Links};
-use crate::limits::Limits;
-use crate::manifest::{HOST_NAME, Input};
+use crate::manifest::HOST_NAME;
 use crate::message::{Envelope, ReplyTo};
-use crate::pattern::{InvalidName, check_component_name};
-use crate::router::{Endpoint, Mode, Router, Sender};
+use crate::pattern::check_component_name;
+use crate::recovery::Recovery;
+use crate::router::{Mode, Router, Sender};
 use crate::stats::{ComponentStats, ComponentSummary};
-
-/// A component as it is to run. What is not said is denied, or its default.
-#[derive(Clone, Debug)]
-pub struct ComponentSpec {
-    /// The name by which it is reached.
-    pub name: String,
-    /// Its code.
-    pub component: Component,
-    /// What it may do. Default: nothing.
-    pub capabilities: Capabilities,
-    /// The codecs that it accepts, of messages and of replies. Default: cbor.
-    pub accepts: Vec<Codec>,
-    /// Topics that every instance is subscribed to from the start; its capabilities have to allow
-    /// each. Default: none.
-    pub subscribes: Vec<TopicPattern>,
-    /// The most that an instance may use.
-    pub limits: Limits,
-    /// Messages that the mailbox of an instance holds. Default: 1,024.
-    pub capacity: usize,
-    /// What a publication meets when a mailbox is full: publishers wait, or its copy is lost to the
-    /// dead letters. Who sends is told `mailbox-full` in either case. Default: they wait.
-    pub overflow: Overflow,
-    /// When an instance that ended is restarted. Default: always.
-    pub restart: RestartPolicy,
-    /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
-    pub instances: usize,
-    /// Settings that `initialize` gets.
-    pub config: Vec<(String, String)>,
-    /// What it reads as its standard input. Default: nothing.
-    pub input: Option<Input>,
-}
-
-impl ComponentSpec {
-    /// A component that may do nothing, with the defaults of everything.
-    pub fn new(name: impl Into<String>, component: Component) -> ComponentSpec {
-        ComponentSpec {
-            name: name.into(),
-            component,
-            capabilities: Capabilities::default(),
-            accepts: vec![Codec::Cbor],
-            subscribes: Vec::new(),
-            limits: Limits::default(),
-            capacity: 1_024,
-            overflow: Overflow::Wait,
-            restart: RestartPolicy::Permanent,
-            instances: 1,
-            config: Vec::new(),
-            input: None,
-        }
-    }
-}
-
-/// Why a component did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SpawnError {
-    /// Its name is not one.
-    #[error("a component cannot be named `{name}`")]
-    InvalidName {
-        /// The name.
-        name: String,
-        /// Why not.
-        source: InvalidName,
-    },
-    /// Its name stands for another component, or for the program itself.
-    #[error("`{name}` is taken; give the component another name")]
-    NameTaken {
-        /// The name.
-        name: String,
-    },
-    /// An instance cannot be added.
-    #[error("`{name}` cannot be added")]
-    Prepare {
-        /// The instance.
-        name: String,
-        /// Why not.
-        source: PrepareError,
-    },
-    /// Its first incarnation did not start.
-    #[error(transparent)]
-    Start(StartError),
-    /// It has a subscription or an input that its capabilities do not allow.
-    #[error("`{name}` is set up to do what its capabilities do not allow")]
-    Denied {
-        /// The component.
-        name: String,
-        /// What it may not do.
-        source: Denied,
-    },
-    /// A component needs at least one instance.
-    #[error("`{name}` has no instances; it needs at least 1")]
-    NoInstances {
-        /// The component.
-        name: String,
-    },
-}
-
-/// Why a message from outside was not delivered, or not answered.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CallError {
-    /// The message was not taken.
-    #[error("`{target}` did not take the message: {reason}")]
-    Refused {
-        /// The component.
-        target: String,
-        /// Why not.
-        reason: String,
-    },
-    /// There was no reply.
-    #[error("`{target}` did not answer: {reason}")]
-    NoReply {
-        /// The component.
-        target: String,
-        /// Why not.
-        reason: String,
-    },
-    /// The time given passed.
-    #[error("`{target}` did not answer within {} ms", timeout.as_millis())]
-    TimedOut {
-        /// The component.
-        target: String,
-        /// The time given.
-        timeout: Duration,
-    },
-    /// The topic is not one.
-    #[error("`{topic}` is not a topic")]
-    InvalidTopic {
-        /// What was given.
-        topic: String,
-        /// Why it is not.
-        source: airssys_rt::InvalidTopic,
-    },
-}
 
 /// Components as children of an actor system, beside native actors. Cheap to clone.
 #[derive(Clone)]
@@ -292,7 +159,7 @@ impl ComponentHost {
     pub async fn send(&self, target: &str, message: impl Into<Bytes>) -> Result<(), CallError> {
         let message = message.into();
         let result = self.deliver(target, Mode::Send, &message, || None).await;
-        result.map_err(|error| refused(target, &error))
+        result.map_err(|error| CallError::refused(target, &error))
     }
 
     /// Sends a request from outside and waits for its reply: codec prefix and body, or nothing.
@@ -315,12 +182,12 @@ impl ComponentHost {
                 Some(ReplyTo::Outside(reply))
             };
             let sent = self.deliver(target, Mode::Request, &message, make).await;
-            sent.map_err(|error| refused(target, &error))?;
+            sent.map_err(|error| CallError::refused(target, &error))?;
             let reply = match answer {
                 Some(waiter) => waiter.await.unwrap_or(Err(RequestError::TargetStopped)),
                 None => Err(RequestError::TargetStopped),
             };
-            reply.map_err(|error| no_reply(target, &error))
+            reply.map_err(|error| CallError::no_reply(target, &error))
         };
         let timed_out = |_| CallError::TimedOut { target: target.to_owned(), timeout };
         tokio::time::timeout(timeout, answered).await.map_err(timed_out)?
@@ -335,7 +202,7 @@ impl ComponentHost {
         let parsed: Topic =
             topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
         let published = self.shared.router.publish(&self.shared.outside, None, &parsed, message.into());
-        published.map_err(|error| refused(topic, &error))
+        published.map_err(|error| CallError::refused(topic, &error))
     }
 
     /// Waits until no message and no callback is under way, and no instance that failed is yet to be
@@ -452,6 +319,7 @@ impl ComponentHost {
             links,
             config: spec.config.clone(),
             input: spec.input.clone(),
+            delivery: spec.delivery,
             health_requests: Mutex::default(),
         }
     }
@@ -485,6 +353,7 @@ impl ComponentHost {
         for actor in &registered.endpoint.members {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.remove(actor.name());
+            self.shared.router.waits.remove(actor.name());
             actor.terminate();
         }
         self.shared.router.remove(name);
@@ -510,12 +379,4 @@ impl ComponentHost {
             }
         }
     }
-}
-
-fn refused(target: &str, error: &SendError) -> CallError {
-    CallError::Refused { target: target.to_owned(), reason: bindings::send_error_text(error) }
-}
-
-fn no_reply(target: &str, error: &RequestError) -> CallError {
-    CallError::NoReply { target: target.to_owned(), reason: bindings::request_error_text(error) }
 }

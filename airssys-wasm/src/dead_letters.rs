@@ -19,6 +19,9 @@ pub enum DeadLetterReason {
     /// Its handler rejected it.
     #[error("rejected: {0}")]
     Rejected(String),
+    /// Its handler asked for another attempt, and there was none.
+    #[error("asked for another attempt: {0}")]
+    RetryAsked(String),
     /// Its handler failed: it trapped, or reached a limit.
     #[error("failed: {0}")]
     HandlerFailed(String),
@@ -60,6 +63,8 @@ pub struct DeadLetter {
     pub message: Bytes,
     /// Why it was not handled.
     pub reason: DeadLetterReason,
+    /// How often its handler got it: 0 if it never came to that.
+    pub attempts: u32,
     /// When it was given up.
     pub at: SystemTime,
 }
@@ -101,14 +106,18 @@ impl DeadLetters {
         topic: Option<Arc<str>>,
         message: &Bytes,
         reason: DeadLetterReason,
+        attempts: u32,
     ) {
-        tracing::warn!(target: "airssys::dead_letter", %receiver, %sender, topic = topic.as_deref(), "{reason}");
+        tracing::warn!(
+            target: "airssys::dead_letter",
+            %receiver, %sender, topic = topic.as_deref(), attempts, "{reason}"
+        );
         let (receiver, sender) = (Arc::clone(receiver), Arc::clone(sender));
         let (message, at) = (message.clone(), SystemTime::now());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.count(&receiver, &reason);
         state.kept_bytes += message.len();
-        state.kept.push_back(DeadLetter { receiver, sender, topic, message, reason, at });
+        state.kept.push_back(DeadLetter { receiver, sender, topic, message, reason, attempts, at });
         while state.kept.len() > MAX_KEPT || (state.kept_bytes > MAX_KEPT_BYTES && state.kept.len() > 1) {
             state.kept_bytes -= state.kept.pop_front().map_or(0, |oldest| oldest.message.len());
         }

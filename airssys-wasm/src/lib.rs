@@ -19,23 +19,30 @@ mod byte_budget;
 mod callbacks;
 mod component;
 mod component_host;
+mod component_spec;
 mod dead_letters;
+mod delivery;
+mod endpoint;
 mod engine;
 mod host;
 mod in_flight;
 mod instance;
 mod message;
 mod meter;
+mod recovery;
 mod router;
 mod stats;
+mod waits;
 
 pub use actor::{ComponentActor, Health};
 pub use capability::{Access, Capabilities, Denied, Subject, decide};
 pub use component::{Component, LoadError};
-pub use component_host::{CallError, ComponentHost, ComponentSpec, PreparedComponent, SpawnError};
+pub use component_host::{CallError, ComponentHost, PreparedComponent, SpawnError};
+pub use component_spec::ComponentSpec;
 pub use dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES,
 };
+pub use delivery::{Delivery, Retry};
 pub use engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use instance::GuestFailure;
 pub use limits::Limits;

@@ -27,6 +27,7 @@ pub use self::app::AppManifest;
 pub use self::diagnostic::{Diagnostic, Diagnostics};
 pub use self::load::{Disk, Files};
 use crate::capability::Capabilities;
+use crate::delivery::Delivery;
 use crate::limits::Limits;
 
 /// The name that stands for the world outside the app, so no component may have it.
@@ -34,6 +35,9 @@ pub const HOST_NAME: &str = "host";
 
 /// The most messages that a mailbox may be made for.
 pub const MAX_MAILBOX_CAPACITY: usize = 1_000_000;
+
+/// The most attempts that may be made to handle a message.
+pub const MAX_ATTEMPTS: u32 = 100;
 
 /// The most instances that a component may have in an app.
 pub const MAX_INSTANCES: usize = 10_000;
@@ -54,6 +58,8 @@ pub struct ComponentManifest {
     pub subscribes: Vec<TopicPattern>,
     /// Its mailbox.
     pub mailbox: Mailbox,
+    /// What becomes of a message whose handler fails, or asks for another attempt.
+    pub delivery: Delivery,
     /// What it asks the app to grant. `subscribe` holds `subscribes` too.
     pub capabilities: Capabilities,
     /// The limits it asks for, with defaults where it asks for nothing.

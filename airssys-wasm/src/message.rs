@@ -10,8 +10,8 @@ use crate::bindings::{Callback, Completion, RequestError};
 use crate::byte_budget::HeldBytes;
 use crate::callbacks::Callbacks;
 use crate::dead_letters::DeadLetterReason;
+use crate::endpoint::Endpoint;
 use crate::in_flight::InFlight;
-use crate::router::Endpoint;
 
 /// A message on its way: accepted into a mailbox, not yet handled.
 ///
@@ -28,7 +28,10 @@ pub struct Envelope {
     _in_flight: InFlight,
     /// Its share of the receiver's budget; given back when a handler has it.
     held: Option<HeldBytes>,
-    delivered: bool,
+    /// How often a handler got it.
+    attempts: u32,
+    /// Why the last attempt came to nothing, while it waits for the next.
+    failure: Option<DeadLetterReason>,
     ended: bool,
 }
 
@@ -73,15 +76,29 @@ impl Envelope {
             reply,
             _in_flight: in_flight,
             held: Some(held),
-            delivered: false,
+            attempts: 0,
+            failure: None,
             ended: false,
         }
     }
 
     /// Notes that a handler has it now.
     pub(crate) fn delivered(&mut self) {
-        self.delivered = true;
+        self.attempts += 1;
+        self.failure = None;
         self.held = None;
+    }
+
+    /// How often a handler got it.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// The message as it waits for its next attempt.
+    pub(crate) fn postponed(mut self, failure: DeadLetterReason) -> Envelope {
+        self.receiver.stats.retried();
+        self.failure = Some(failure);
+        self
     }
 
     pub(crate) fn wants_reply(&self) -> bool {
@@ -94,27 +111,30 @@ impl Envelope {
     }
 
     /// Ends the message as its handler decided, after `took` in the handler.
-    pub(crate) fn complete(mut self, how: Completion, took: Duration) {
-        self.ended = true;
+    pub(crate) fn complete(self, how: Completion, took: Duration) {
         match how {
             Completion::Done => self.finish(Callback::Reply(Vec::new()), took),
             Completion::Reply(body) => self.finish(Callback::Reply(body), took),
-            Completion::Rejected(reason) => {
-                let reason = cut(reason);
-                self.dead_letter(DeadLetterReason::Rejected(reason.clone()));
-                self.answer(Callback::Failed(RequestError::Rejected(reason)));
-            }
+            Completion::Rejected(reason) => self.give_up(DeadLetterReason::Rejected(cut(reason))),
+            Completion::Retry(reason) => self.give_up(DeadLetterReason::RetryAsked(cut(reason))),
         }
     }
 
-    /// Ends the message because its handler failed.
-    pub(crate) fn fail(mut self, reason: DeadLetterReason) {
+    /// Ends the message because its handler failed on it, or did not take it.
+    pub(crate) fn give_up(mut self, reason: DeadLetterReason) {
         self.ended = true;
+        let error = match &reason {
+            DeadLetterReason::Rejected(reason) | DeadLetterReason::RetryAsked(reason) => {
+                RequestError::Rejected(reason.clone())
+            }
+            _ => RequestError::TargetFailed,
+        };
         self.dead_letter(reason);
-        self.answer(Callback::Failed(RequestError::TargetFailed));
+        self.answer(Callback::Failed(error));
     }
 
-    fn finish(&mut self, reply: Callback, took: Duration) {
+    fn finish(mut self, reply: Callback, took: Duration) {
+        self.ended = true;
         self.receiver.stats.handled(took);
         self.answer(reply);
     }
@@ -122,7 +142,8 @@ impl Envelope {
     fn dead_letter(&self, reason: DeadLetterReason) {
         self.receiver.stats.dead_lettered();
         let topic = self.topic.clone();
-        self.receiver.dead_letters.add(&self.receiver.name, &self.sender, topic, &self.body, reason);
+        let (receiver, attempts) = (&self.receiver.name, self.attempts);
+        self.receiver.dead_letters.add(receiver, &self.sender, topic, &self.body, reason, attempts);
     }
 
     fn answer(&mut self, callback: Callback) {
@@ -144,9 +165,10 @@ impl Drop for Envelope {
         if self.ended {
             return;
         }
-        let (reason, error) = match self.delivered {
-            true => (DeadLetterReason::Interrupted, RequestError::TargetFailed),
-            false => (DeadLetterReason::TargetStopped, RequestError::TargetStopped),
+        let (reason, error) = match (self.failure.take(), self.attempts) {
+            (Some(failure), _) => (failure, RequestError::TargetStopped),
+            (None, 0) => (DeadLetterReason::TargetStopped, RequestError::TargetStopped),
+            (None, _) => (DeadLetterReason::Interrupted, RequestError::TargetFailed),
         };
         self.dead_letter(reason);
         self.answer(Callback::Failed(error));

@@ -12,32 +12,14 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use smallvec::SmallVec;
 
-use crate::bindings::{SendError, SizeLimit};
+use crate::bindings::SendError;
 use crate::byte_budget::{ByteBudget, HeldBytes};
 use crate::capability::{Access, Capabilities, Denied, Subject, decide};
-use crate::dead_letters::{DeadLetterReason, DeadLetters};
+use crate::dead_letters::DeadLetters;
+use crate::endpoint::Endpoint;
 use crate::in_flight::InFlightCount;
 use crate::message::{Draft, Envelope, ReplyTo};
-use crate::stats::{ComponentStats, ComponentSummary};
-
-/// A component, or one of its instances, as a target of messages.
-pub(crate) struct Endpoint {
-    /// The component's name in the app.
-    pub(crate) name: Arc<str>,
-    /// The mailboxes behind the name: one per instance.
-    pub(crate) members: Vec<ActorRef<Envelope>>,
-    /// The codecs it accepts, as bits.
-    pub(crate) accepts: u32,
-    /// The largest message it takes, in bytes.
-    pub(crate) max_message_bytes: u64,
-    /// How many bytes may wait in its mailboxes.
-    pub(crate) budget: Arc<ByteBudget>,
-    /// Whether a full mailbox makes publishers wait, rather than lose its copy.
-    pub(crate) waits: bool,
-    pub(crate) stats: Arc<ComponentStats>,
-    pub(crate) dead_letters: Arc<DeadLetters>,
-    pub(crate) in_flight: InFlightCount,
-}
+use crate::waits::Waits;
 
 /// Who sends, publishes or subscribes.
 #[derive(Clone)]
@@ -80,6 +62,7 @@ pub(crate) struct Router {
     end_at: OnceLock<Instant>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) in_flight: InFlightCount,
+    pub(crate) waits: Arc<Waits>,
 }
 
 /// What a message is sent as.
@@ -278,87 +261,5 @@ impl Router {
 
     pub(crate) fn unsubscribe_all(&self, subscriber: &ActorRef<Envelope>) {
         self.broker.unsubscribe_all(subscriber.id());
-    }
-}
-
-impl Endpoint {
-    /// Looks at a message's size and codec: the name of the refusal and the error, if it is one.
-    fn accepts_message(&self, message: &[u8]) -> Result<(), (&'static str, SendError)> {
-        let size = message.len() as u64;
-        if size > self.max_message_bytes {
-            let limit = self.max_message_bytes;
-            return Err(("message-too-large", SendError::MessageTooLarge(SizeLimit { size, limit })));
-        }
-        let refused = |text: String| Err(("codec-refused", SendError::CodecRefused(text)));
-        match Codec::split(message) {
-            Ok((codec, _)) if codec.bit() & self.accepts != 0 => Ok(()),
-            Ok((codec, _)) => {
-                let accepted: Vec<&str> =
-                    Codec::all().filter(|c| c.bit() & self.accepts != 0).map(Codec::name).collect();
-                let (name, accepted) = (&self.name, accepted.join(", "));
-                refused(format!("the message is {codec}; `{name}` accepts {accepted}"))
-            }
-            Err(error) => refused(error.to_string()),
-        }
-    }
-
-    /// The instance with the fewest messages that has not ended.
-    pub(crate) fn least_loaded(&self) -> &ActorRef<Envelope> {
-        let mut best = &self.members[0];
-        for member in &self.members[1..] {
-            if best.is_closed() || (!member.is_closed() && member.depth() < best.depth()) {
-                best = member;
-            }
-        }
-        best
-    }
-
-    /// A mailbox without room. Not counted among the refusals: the sender can come again.
-    fn full(&self) -> SendError {
-        self.stats.mailbox_full();
-        SendError::MailboxFull
-    }
-
-    /// The same component with one of its instances only.
-    pub(crate) fn alone(&self, member: ActorRef<Envelope>) -> Endpoint {
-        Endpoint {
-            name: Arc::clone(&self.name),
-            members: vec![member],
-            budget: Arc::clone(&self.budget),
-            stats: Arc::clone(&self.stats),
-            dead_letters: Arc::clone(&self.dead_letters),
-            in_flight: self.in_flight.clone(),
-            ..*self
-        }
-    }
-
-    /// What the component did, with what the runtime knows of its instances.
-    pub(crate) fn summary(&self, name: &str) -> ComponentSummary {
-        let mut summary = self.stats.summary(name);
-        summary.instances = self.members.len();
-        for stats in self.members.iter().map(ActorRef::stats) {
-            summary.restarts += stats.restarts;
-            summary.high_water = summary.high_water.max(stats.high_water);
-        }
-        summary
-    }
-
-    fn refuse(&self, reason: &'static str, error: SendError) -> SendError {
-        tracing::debug!(receiver = %self.name, reason, "message refused to its sender");
-        self.stats.refused(reason);
-        error
-    }
-
-    /// A subscriber that cannot take a publication: its copy goes to the dead letters.
-    fn skip(&self, draft: &Draft) {
-        let reason = match self.accepts_message(&draft.body) {
-            Err((_, SendError::MessageTooLarge(SizeLimit { size, limit }))) => {
-                DeadLetterReason::TooLarge { size, limit }
-            }
-            Err((_, SendError::CodecRefused(text))) => DeadLetterReason::CodecRefused(text),
-            _ => DeadLetterReason::MailboxFull,
-        };
-        self.stats.dead_lettered();
-        self.dead_letters.add(&self.name, &draft.sender, draft.topic.clone(), &draft.body, reason);
     }
 }

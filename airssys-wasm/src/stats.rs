@@ -15,6 +15,7 @@ const SIGNIFICANT_DIGITS: u8 = 2;
 pub(crate) struct ComponentStats {
     received: AtomicU64,
     handled: AtomicU64,
+    retried: AtomicU64,
     dead_lettered: AtomicU64,
     mailbox_full: AtomicU64,
     refused: Mutex<BTreeMap<&'static str, u64>>,
@@ -32,6 +33,8 @@ pub struct ComponentSummary {
     pub received: u64,
     /// Messages whose handler finished with `done` or a reply.
     pub handled: u64,
+    /// Attempts that came to nothing and were followed, or are to be, by another.
+    pub retried: u64,
     /// Messages that were refused to their sender at its door, by reason.
     pub refused: BTreeMap<&'static str, u64>,
     /// Messages that ended in the dead letters.
@@ -63,6 +66,7 @@ impl ComponentStats {
         ComponentStats {
             received: zero(),
             handled: zero(),
+            retried: zero(),
             dead_lettered: zero(),
             mailbox_full: zero(),
             refused: Mutex::default(),
@@ -80,6 +84,10 @@ impl ComponentStats {
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         // It grows as needed, so every time fits.
         times.iter_mut().for_each(|times| times.record(nanoseconds).unwrap_or_default());
+    }
+
+    pub(crate) fn retried(&self) {
+        self.retried.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn dead_lettered(&self) {
@@ -104,6 +112,7 @@ impl ComponentStats {
             name: name.to_owned(),
             received: load(&self.received),
             handled: load(&self.handled),
+            retried: load(&self.retried),
             refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             dead_lettered: load(&self.dead_lettered),
             mailbox_full: load(&self.mailbox_full),

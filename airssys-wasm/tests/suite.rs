@@ -10,6 +10,8 @@ mod capabilities;
 mod codecs;
 #[path = "suite/conservation.rs"]
 mod conservation;
+#[path = "suite/delivery.rs"]
+mod delivery;
 #[path = "suite/failures.rs"]
 mod failures;
 #[path = "suite/languages.rs"]

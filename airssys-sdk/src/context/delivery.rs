@@ -1,16 +1,16 @@
 //! Sends, publications and requests: what is tried, and tried again when there is room.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-
-use crate::codec;
+use crate::codec::{self, Decode};
 use crate::context::slots::Waiting;
 use crate::context::{Context, REQUEST_TIMEOUT, Route, SEND_TIMEOUT};
-use crate::error::{EncodeError, RequestError, SendError};
+use crate::error::{EncodeError, RequestError, SendError, SendManyError};
 use crate::host::{self, Callback, RequestId, messaging};
 
 /// One way of handing a message to the host.
@@ -26,6 +26,12 @@ pub(super) trait Operation {
 }
 
 pub(super) struct ToComponent(Route);
+/// The messages are its own: it remembers how many were taken.
+pub(super) struct ManyToComponent {
+    to: ToComponent,
+    messages: Vec<Vec<u8>>,
+    sent: Rc<Cell<usize>>,
+}
 pub(super) struct ToTopic(u32);
 pub(super) struct AsRequest(Route);
 
@@ -42,6 +48,25 @@ impl Operation for ToComponent {
 
     fn target(&self, context: &Context) -> String {
         context.component_name(self.0.address)
+    }
+}
+
+impl Operation for ManyToComponent {
+    type Output = ();
+
+    fn attempt(&self, _message: &[u8], _timeout_ms: u32) -> Result<(), host::SendError> {
+        let sent = self.sent.get();
+        let progress = messaging::send_many(self.to.0.address, &self.messages[sent..]);
+        self.sent.set(sent + progress.sent as usize);
+        progress.stopped.map_or(Ok(()), Err)
+    }
+
+    fn await_room(&self, timeout_ms: u32) -> Option<Result<RequestId, host::SendError>> {
+        self.to.await_room(timeout_ms)
+    }
+
+    fn target(&self, context: &Context) -> String {
+        self.to.target(context)
     }
 }
 
@@ -193,6 +218,44 @@ impl Future for SendFuture {
     }
 }
 
+/// A list of messages that is under way: awaited, all are sent, or it is known how many.
+#[must_use = "nothing is sent until it is awaited"]
+pub struct SendManyFuture {
+    delivery: Delivery<ManyToComponent>,
+    sent: Rc<Cell<usize>>,
+}
+
+impl SendManyFuture {
+    pub(super) fn new(
+        context: &Context,
+        route: Result<Route, SendError>,
+        messages: Result<Vec<Vec<u8>>, EncodeError>,
+    ) -> SendManyFuture {
+        let sent: Rc<Cell<usize>> = Rc::default();
+        let operation = route.and_then(|route| {
+            let (to, messages) = (ToComponent(route), messages?);
+            Ok(ManyToComponent { to, messages, sent: Rc::clone(&sent) })
+        });
+        SendManyFuture { delivery: Delivery::new(context, operation, Ok(Vec::new()), SEND_TIMEOUT), sent }
+    }
+
+    /// Waits for room at most this long in all, counted from the first full mailbox; instead of
+    /// [`SEND_TIMEOUT`]. In steps of a millisecond, at most a day.
+    pub fn timeout(mut self, timeout: Duration) -> SendManyFuture {
+        self.delivery.timeout = timeout;
+        self
+    }
+}
+
+impl Future for SendManyFuture {
+    type Output = Result<(), SendManyError>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        let sent = ready!(self.delivery.poll(task));
+        Poll::Ready(sent.map_err(|source| SendManyError { sent: self.sent.get(), source }))
+    }
+}
+
 /// A publication that is under way: awaited, it is the number of subscribers that got it.
 #[must_use = "nothing is published until it is awaited"]
 pub struct PublishFuture(Delivery<ToTopic>);
@@ -232,7 +295,7 @@ pub struct RequestFuture<R> {
     value: PhantomData<fn() -> R>,
 }
 
-impl<R: DeserializeOwned> RequestFuture<R> {
+impl<R: Decode> RequestFuture<R> {
     pub(super) fn new(
         context: &Context,
         target: &str,
@@ -252,7 +315,7 @@ impl<R: DeserializeOwned> RequestFuture<R> {
     }
 }
 
-impl<R: DeserializeOwned> Future for RequestFuture<R> {
+impl<R: Decode> Future for RequestFuture<R> {
     type Output = Result<R, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Self::Output> {

@@ -1,12 +1,13 @@
 use std::time::Duration;
 
 use airssys_message::Codec;
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, select};
 
 use super::*;
 use crate::error::SendError;
 use crate::fake_host::{self, advance_ms, calls, full_for};
 use crate::host::{self, SendError as HostError};
+use crate::together::join;
 use crate::{RequestError, codec};
 
 /// Does what the text of its message says.
@@ -38,7 +39,7 @@ impl Component for Script {
             "publish" => Ok(Reply::cbor(&context.publish("a.b", &1).await?)?),
             "ask three" => {
                 let asked = ["a", "bb", "ccc"].map(|peer| context.request::<u64>(peer, "?"));
-                let replies: Result<Vec<u64>, _> = join_all(asked).await.into_iter().collect();
+                let replies: Result<Vec<u64>, _> = join(asked).await.into_iter().collect();
                 Ok(Reply::cbor(&replies?)?)
             }
             "ask myself" => {
@@ -53,6 +54,19 @@ impl Component for Script {
                 let last: Option<u64> = context.request("last", "?").await?;
                 Ok(Reply::cbor(&(first, last))?)
             }
+            "send many" => {
+                let sent = context.send_many("peer", &[1, 2, 3, 4, 5, 6]).timeout(Duration::from_millis(50));
+                sent.await?;
+                Ok(Reply::none())
+            }
+            "try many" => {
+                context.try_send_many("peer", &[1, 2, 3, 4])?;
+                Ok(Reply::none())
+            }
+            "again" => {
+                context.try_send("peer", &1).map_err(Rejection::retry)?;
+                Ok(Reply::none())
+            }
             other => Err(Rejection::from(format!("no script `{other}`"))),
         }
     }
@@ -63,11 +77,11 @@ fn start() -> Executor<Script> {
 }
 
 fn text(script: &str) -> Vec<u8> {
-    codec::encode(script).unwrap()
+    codec::encode(script, Codec::Cbor).unwrap()
 }
 
 fn reply(value: u64) -> Callback {
-    Callback::Reply(codec::encode(&value).unwrap())
+    Callback::Reply(codec::encode(&value, Codec::Cbor).unwrap())
 }
 
 fn rejection(outcome: Outcome) -> String {
@@ -106,7 +120,7 @@ fn joined_requests_are_under_way_together() {
     assert!(calls().is_empty());
     assert!(matches!(executor.health(), Health::Degraded(_)));
     executor.handle_callback(2, reply(20));
-    let expected = codec::encode(&[10, 20, 30]).unwrap();
+    let expected = codec::encode(&[10, 20, 30], Codec::Cbor).unwrap();
     assert_eq!(calls(), [format!("complete 7: reply {expected:?}")]);
     assert!(matches!(executor.health(), Health::Healthy));
 }
@@ -133,6 +147,39 @@ fn a_send_waits_for_room_and_tries_again() {
     assert_eq!(calls(), ["send 4 2", "await-room 4 within 30"]);
     executor.handle_callback(2, Callback::Ready);
     assert_eq!(calls(), ["send 4 2", "complete 7: done"]);
+}
+
+#[test]
+fn a_list_goes_on_where_it_stopped_when_there_is_room() {
+    let mut executor = start();
+    full_for(2);
+    assert!(matches!(executor.handle_message(7, text("send many")), Outcome::Deferred));
+    // The host of these tests takes half of a list when it is full.
+    assert_eq!(calls()[1..], ["send-many 4: 6 messages", "await-room 4 within 50"]);
+    executor.handle_callback(1, Callback::Ready);
+    assert_eq!(calls(), ["send-many 4: 3 messages", "await-room 4 within 50"]);
+    executor.handle_callback(2, Callback::Failed(host::RequestError::TimedOut));
+    let why = "only the first 4 messages were taken: the mailbox of `peer` was full for too long";
+    assert_eq!(calls(), [format!("complete 7: rejected, {why}")]);
+
+    assert!(matches!(executor.handle_message(8, text("send many")), Outcome::Completed(Completion::Done)));
+    assert_eq!(calls(), ["send-many 4: 6 messages"]);
+    full_for(1);
+    assert_eq!(
+        rejection(executor.handle_message(9, text("try many"))),
+        "only the first 2 messages were taken: the mailbox of `peer` is full"
+    );
+}
+
+#[test]
+fn a_handler_asks_for_another_attempt() {
+    let mut executor = start();
+    full_for(1);
+    let Outcome::Completed(Completion::Retry(reason)) = executor.handle_message(1, text("again")) else {
+        panic!("no retry");
+    };
+    assert_eq!(reason, "the mailbox of `peer` is full");
+    assert!(matches!(executor.handle_message(2, text("again")), Outcome::Completed(Completion::Done)));
 }
 
 #[test]
@@ -170,7 +217,7 @@ fn a_publication_waits_for_all_subscribers() {
     assert!(matches!(executor.handle_message(7, text("publish")), Outcome::Deferred));
     assert_eq!(calls(), ["resolve-topic a.b", "publish 3 2", "await-topic-room 3 within 30000"]);
     executor.handle_callback(1, Callback::Ready);
-    let two = codec::encode(&2).unwrap();
+    let two = codec::encode(&2, Codec::Cbor).unwrap();
     assert_eq!(calls(), ["publish 3 2".to_owned(), format!("complete 7: reply {two:?}")]);
 }
 
@@ -185,7 +232,7 @@ fn a_request_that_is_dropped_is_cancelled_and_its_callback_ignored() {
     executor.handle_callback(1, Callback::Failed(host::RequestError::Cancelled));
     assert!(calls().is_empty());
     executor.handle_callback(3, Callback::Reply(Vec::new()));
-    let expected = codec::encode(&(20, None::<u64>)).unwrap();
+    let expected = codec::encode(&(20, None::<u64>), Codec::Cbor).unwrap();
     assert_eq!(calls(), [format!("complete 7: reply {expected:?}")]);
 }
 
@@ -204,7 +251,7 @@ fn a_route_is_looked_up_once_unless_it_is_refused() {
 
 #[test]
 fn the_context_asks_the_host() {
-    let context = Context::new();
+    let context = Context::new(Codec::Cbor);
     assert_eq!(context.identity().name, "myself");
     assert_eq!(context.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis(), 1_517_966_773_840);
     advance_ms(5);
@@ -227,5 +274,4 @@ fn every_refusal_of_the_host_has_a_name() {
         SendError::MessageTooLarge { size: 9, limit: 4, .. }
     ));
     assert_eq!(fake_host::calls(), Vec::<String>::new());
-    assert_eq!(Reply::encoded(Codec::Raw, b"x"), Reply::encoded(Codec::Raw, [b'x']));
 }

@@ -8,10 +8,11 @@ use airssys_rt::{ActorRef, Topic};
 
 use crate::bindings::Completion;
 use crate::callbacks::Callbacks;
+use crate::endpoint::Endpoint;
 use crate::limits::Limits;
 use crate::message::Envelope;
 use crate::meter::Meter;
-use crate::router::{Endpoint, Route, Router, Sender};
+use crate::router::{Route, Router, Sender};
 
 /// Who an instance is.
 #[derive(Debug)]

@@ -7,12 +7,13 @@ use airssys_rt::{ActorRef, Topic, TopicPattern};
 use bytes::Bytes;
 
 use super::GuestContext;
-use crate::bindings::messaging::{CompleteError, Host, MessageInfo};
+use crate::bindings::messaging::{CompleteError, Host, MessageInfo, Progress};
 use crate::bindings::{Callback, Completion, RequestError, SendError};
 use crate::byte_budget::ByteBudget;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_instance_name;
 use crate::router::{Mode, Route};
+use crate::waits::Awaited;
 
 impl Host for GuestContext {
     fn resolve(&mut self, name: String) -> Result<u32, SendError> {
@@ -40,9 +41,25 @@ impl Host for GuestContext {
         self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None)
     }
 
+    fn send_many(&mut self, to: u32, bodies: Vec<Vec<u8>>) -> Progress {
+        let mut sent = 0;
+        let route = match self.route(to) {
+            Ok(route) => route,
+            Err(error) => return Progress { sent, stopped: Some(error) },
+        };
+        for body in bodies {
+            let taken = self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None);
+            if let Err(error) = taken {
+                return Progress { sent, stopped: Some(error) };
+            }
+            sent += 1;
+        }
+        Progress { sent, stopped: None }
+    }
+
     fn send_request(&mut self, to: u32, body: Vec<u8>, timeout_ms: u32) -> Result<u64, SendError> {
         let route = self.route(to)?;
-        let request = self.open(timeout_ms)?;
+        let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(&route.endpoint))))?;
         let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
         let sent = self.router.send(&self.sender, &route, Mode::Request, Bytes::from(body), Some(reply));
         sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
@@ -59,8 +76,8 @@ impl Host for GuestContext {
 
     fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
         let route = self.route(to)?;
-        let request = self.open(timeout_ms)?;
         let endpoint = &route.endpoint;
+        let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(endpoint))))?;
         self.wait_for(request, Some((endpoint.least_loaded().clone(), Arc::clone(&endpoint.budget))));
         Ok(request)
     }
@@ -68,7 +85,8 @@ impl Host for GuestContext {
     fn await_topic_room(&mut self, on: u32, timeout_ms: u32) -> Result<u64, SendError> {
         let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
         let full = self.router.full_subscriber(topic, &self.myself);
-        let request = self.open(timeout_ms)?;
+        let awaited = full.as_ref().map(|(mailbox, _)| Awaited::Instance(mailbox.clone()));
+        let request = self.open(timeout_ms, awaited)?;
         self.wait_for(request, full);
         Ok(request)
     }
@@ -99,6 +117,7 @@ impl Host for GuestContext {
             wants_reply: envelope.wants_reply(),
             waited_ns: u64::try_from(envelope.waited_before(current.delivered_at).as_nanos())
                 .unwrap_or(u64::MAX),
+            attempt: envelope.attempts(),
         })
     }
 
@@ -128,9 +147,9 @@ impl GuestContext {
         }
     }
 
-    fn open(&self, timeout_ms: u32) -> Result<u64, SendError> {
+    fn open(&self, timeout_ms: u32, awaited: Option<Awaited>) -> Result<u64, SendError> {
         let timeout = Duration::from_millis(timeout_ms.into());
-        self.callbacks.open(timeout).map_err(|_| {
+        self.callbacks.open(timeout, awaited).map_err(|_| {
             let limit = self.limits.concurrent_requests;
             SendError::QuotaExceeded(format!("concurrent_requests: at most {limit}"))
         })

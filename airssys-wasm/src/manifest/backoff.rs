@@ -1,4 +1,4 @@
-//! The `[supervisor]` of `app.toml`.
+//! The `[supervisor]` of `app.toml`, and how long to wait before the next attempt.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -40,7 +40,8 @@ fn time(table: &Table<'_>, key: &'static str, least_ms: u64, default: Duration) 
     found.map_or(default, |time| Duration::from_millis(time.value))
 }
 
-fn strategy(table: &Table<'_>, default: RestartStrategy) -> RestartStrategy {
+/// What `backoff` in a table says; the default if it is absent or wrong.
+pub(super) fn strategy(table: &Table<'_>, default: RestartStrategy) -> RestartStrategy {
     let Some(value) = table.value("backoff") else { return default };
     match value.get_ref() {
         DeValue::String(word) if word == "immediate" => RestartStrategy::Immediate,

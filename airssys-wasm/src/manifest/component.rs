@@ -12,8 +12,11 @@ use super::diagnostic::{Document, Fault, verdict};
 use super::limits::Written;
 use super::lists::{Lists, component_name, topics};
 use super::reader::{List, Located, Table};
-use super::{ComponentManifest, Diagnostics, Disk, Files, MAX_MAILBOX_CAPACITY, Mailbox};
+use super::{
+    ComponentManifest, Diagnostics, Disk, Files, MAX_ATTEMPTS, MAX_MAILBOX_CAPACITY, Mailbox, backoff,
+};
 use crate::capability::Capabilities;
+use crate::delivery::{Delivery, Retry};
 use crate::limits::Limits;
 
 impl ComponentManifest {
@@ -61,6 +64,7 @@ pub(super) struct Asked {
     accepts: Option<Vec<Codec>>,
     pub(super) subscribes: List<TopicPattern>,
     pub(super) mailbox: Mailbox,
+    delivery: Delivery,
     pub(super) lists: Lists,
     pub(super) input: Option<Located<bool>>,
     pub(super) limits: Written,
@@ -121,6 +125,7 @@ impl Asked {
         });
         self.accepts = accepts.span.is_some().then(|| accepts.values());
         self.subscribes = table.list("subscribes", "\"quakes.*\"", topics);
+        self.delivery = delivery(&table);
         table.finish();
     }
 
@@ -144,6 +149,7 @@ impl Asked {
             accepts: self.accepts.clone().unwrap_or_else(|| vec![Codec::Cbor]),
             subscribes: self.subscribes.values(),
             mailbox: self.mailbox,
+            delivery: self.delivery,
             capabilities: Capabilities {
                 send: self.lists.send.values(),
                 request: self.lists.request.values(),
@@ -166,6 +172,34 @@ fn mailbox(table: Table<'_>) -> Mailbox {
     };
     table.finish();
     mailbox
+}
+
+/// What becomes of a message that does not work out.
+fn delivery(table: &Table<'_>) -> Delivery {
+    let default = Retry::default();
+    let chosen = table
+        .choice("delivery", &[("at-most-once", Delivery::AtMostOnce), ("retry", Delivery::Retry(default))]);
+    // One attempt only is what `at-most-once` says.
+    let attempts = table.amount("attempts", Unit::Count, 2..=MAX_ATTEMPTS.into(), default.attempts.into());
+    let retry = Retry {
+        // No more than MAX_ATTEMPTS, so it fits.
+        attempts: attempts.map_or(default.attempts, |attempts| attempts.value as u32),
+        backoff: backoff::strategy(table, default.backoff),
+    };
+    if matches!(chosen, Some(Delivery::Retry(_))) {
+        return Delivery::Retry(retry);
+    }
+    for key in ["attempts", "backoff"] {
+        // If the choice is wrong, that is what is reported.
+        if let Some(value) =
+            table.value(key).filter(|_| chosen.is_some() || table.value("delivery").is_none())
+        {
+            let message = format!("`{key}` in [messages] is only for delivery = \"retry\"");
+            let help = format!("add delivery = \"retry\", or remove `{key}`");
+            table.document.report(Some(value.span()), message, help);
+        }
+    }
+    Delivery::AtMostOnce
 }
 
 /// How many messages a mailbox is made for.

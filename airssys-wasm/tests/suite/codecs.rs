@@ -1,7 +1,7 @@
 //! The codec prefix is read, and nothing else.
 
 use airssys_message::Codec;
-use airssys_wasm::ComponentSpec;
+use airssys_wasm::{Capabilities, ComponentSpec};
 
 use crate::support::*;
 
@@ -41,4 +41,42 @@ async fn a_subscriber_that_does_not_accept_a_codec_hurts_only_itself() {
     let letter = host.dead_letters().kept().remove(0);
     assert_eq!(&*letter.receiver, "json");
     assert!(letter.reason.to_string().contains("codec"), "{}", letter.reason);
+}
+
+#[tokio::test]
+async fn guests_ask_and_answer_in_every_codec() {
+    let host = host();
+    let answers = ComponentSpec {
+        accepts: Codec::all().collect(),
+        capabilities: Capabilities::everything(),
+        ..ComponentSpec::new("answers", component("test-codecs"))
+    };
+    let config = vec![setting("to", "answers")];
+    host.spawn(ComponentSpec { name: "asks".to_owned(), config, ..answers.clone() }).await.unwrap();
+    host.spawn(answers).await.unwrap();
+    for name in Codec::all().map(Codec::name).chain(["preferred"]) {
+        let mut ask = Codec::Cbor.message(b"");
+        ciborium::into_writer(name, &mut ask).unwrap();
+        let reply = host.request("asks", ask, SOON).await.unwrap();
+        let (codec, body) = Codec::split(&reply).unwrap();
+        assert_eq!(codec, Codec::Cbor);
+        let answer: (bool, String) = ciborium::from_reader(body).unwrap();
+        assert_eq!(answer, (true, "né\0+".to_owned()), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_component_that_is_built_without_a_codec_says_what_it_lacks() {
+    let host = host();
+    host.spawn(ComponentSpec { accepts: Codec::all().collect(), ..trusted("probe") }).await.unwrap();
+    for (codec, reads) in [
+        (Codec::MessagePack, "`MessagePack` or no wrapper at all, with the feature `messagepack`"),
+        (Codec::Borsh, "`Borsh`, with the feature `borsh`"),
+        (Codec::Raw, "`Raw`"),
+    ] {
+        host.request("probe", codec.message(b"x"), SOON).await.unwrap_err();
+        let reason = host.reasons().pop().unwrap();
+        let expected = format!("the body is {codec}, not cbor: that takes {reads}");
+        assert!(reason.contains(&expected), "{reason}");
+    }
 }

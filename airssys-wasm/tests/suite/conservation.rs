@@ -1,7 +1,7 @@
 //! No message is lost: each is handled, dead-lettered or refused.
 
-use airssys_rt::Overflow;
-use airssys_wasm::{ComponentSpec, ComponentSummary};
+use airssys_rt::{Overflow, RestartStrategy};
+use airssys_wasm::{ComponentSpec, ComponentSummary, Delivery, Retry};
 use proptest::prelude::*;
 
 use crate::support::*;
@@ -13,6 +13,9 @@ fn command() -> impl Strategy<Value = Command> {
         1 => Just(Command::Reject("no".to_owned())),
         1 => Just(Command::Panic("no".to_owned())),
         1 => Just(Command::Stall),
+        1 => Just(Command::Retry("later".to_owned())),
+        1 => Just(Command::RetryBefore { attempt: 2, text: "r".to_owned() }),
+        1 => Just(Command::PanicBefore { attempt: 2, text: "p".to_owned() }),
         2 => Just(Command::Echo("e".to_owned())),
     ];
     leaf.prop_recursive(2, 8, 1, move |inner| {
@@ -40,7 +43,11 @@ proptest! {
             let host = host();
             for (name, overflow) in [("a", Overflow::Wait), ("b", Overflow::Reject), ("c", Overflow::Reject)] {
                 let subscribes = vec![pattern("news")];
-                let spec = ComponentSpec { capacity: 8, overflow, subscribes, ..trusted(name) };
+                let delivery = match name {
+                    "a" => Delivery::AtMostOnce,
+                    _ => Delivery::Retry(Retry { attempts: 3, backoff: RestartStrategy::Immediate }),
+                };
+                let spec = ComponentSpec { capacity: 8, overflow, subscribes, delivery, ..trusted(name) };
                 host.spawn(spec).await.unwrap();
             }
             for (index, command) in commands.iter().enumerate() {

@@ -176,3 +176,32 @@ async fn what_is_no_message_is_refused() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[tokio::test]
+async fn components_that_wait_for_each_other_are_named_in_the_log() {
+    let log = Log::capture();
+    let host = host();
+    for name in ["a", "b", "c"] {
+        host.spawn(trusted(name)).await.unwrap();
+    }
+    let ask = |to: &str, command: Command, timeout_ms| Command::Request {
+        to: to.to_owned(),
+        command: Box::new(command),
+        timeout_ms,
+    };
+    let echo = || Command::Echo("x".to_owned());
+    // `a` waits for `b`, `b` for `c`, `c` for `a`; `c` gives up first.
+    let circle = ask("b", ask("c", ask("a", echo(), 30), 20_000), 20_000);
+    let timed_out = host.ask("a", circle).await.unwrap_err();
+    assert!(timed_out.contains("in time"), "{timed_out}");
+    let text = log.text();
+    let expected =
+        "deadlock, ended by a timeout: `c` waits for `a`, which waits for `b`, which waits for `c`";
+    assert!(text.contains(expected), "{text}");
+
+    // One that is only slow is not part of any.
+    let slow = host.prepare(trusted("slow")).unwrap();
+    host.ask("a", ask("slow", echo(), 30)).await.unwrap_err();
+    assert_eq!(log.text().matches("ended by a timeout").count(), 1);
+    drop(slow);
+}

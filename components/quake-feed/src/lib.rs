@@ -10,6 +10,7 @@ mod input;
 
 use std::io::Stdin;
 
+use airssys_sdk::codec::Encoded;
 use airssys_sdk::prelude::*;
 
 use input::{Events, Item};
@@ -72,7 +73,7 @@ impl QuakeFeed {
                 return true;
             }
         };
-        match context.send_encoded(&self.to, Codec::Json, event).await {
+        match context.send(&self.to, Encoded(Codec::Json, event)).await {
             Ok(()) => self.counts.sent += 1,
             Err(error) => {
                 log::error!("{number} is refused: {}", Rejection::because(&error));

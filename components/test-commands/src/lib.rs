@@ -23,6 +23,14 @@ pub enum Command {
     ReplyIn(String),
     /// Reject the message.
     Reject(String),
+    /// Ask for another attempt.
+    Retry(String),
+    /// Ask for another attempt until this one; then keep the text, and reply with it.
+    RetryBefore { attempt: u32, text: String },
+    /// Panic until this attempt; then keep the text, and reply with it.
+    PanicBefore { attempt: u32, text: String },
+    /// Stop the component, and ask for another attempt.
+    StopAndRetry(String),
     /// Panic.
     Panic(String),
     /// End the process, as far as WASI goes.
@@ -54,6 +62,10 @@ pub enum Command {
     /// Send without waiting; reply with how often it worked before the first refusal, and with the
     /// refusal.
     TrySend { to: String, command: Box<Command>, times: u32 },
+    /// Send all of these at once; wait for room. Reply with the refusal, if there is one.
+    SendMany { to: String, commands: Vec<Command> },
+    /// As `SendMany`, without waiting.
+    TrySendMany { to: String, commands: Vec<Command> },
     /// Send so many bytes with a codec's name; reply with the refusal, if it is one.
     SendBytes { to: String, codec: String, bytes: usize },
     /// Publish a command; reply with the number of subscribers, or the refusal.

@@ -5,9 +5,12 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
+use airssys_sdk::codec::Encoded;
 use airssys_sdk::prelude::*;
 use futures_util::future::join_all;
 use test_commands::{Answer, Command};
+
+use crate::delivery;
 
 pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, Rejection> {
     Ok(match command {
@@ -18,9 +21,10 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             Ok(format!("sent {times}"))
         }
         Command::TrySend { to, command, times } => try_send(context, &to, &command, times),
+
         Command::SendBytes { to, codec, bytes } => {
             let body = vec![b'x'; bytes];
-            let sent = context.send_encoded(&to, self::codec(&codec)?, body).await;
+            let sent = context.send(&to, Encoded(self::codec(&codec)?, body)).await;
             sent.map(|()| "sent".to_owned()).map_err(|error| error.to_string())
         }
         Command::Publish { topic, command } => {
@@ -74,7 +78,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
         }
         Command::Unsubscribe(pattern) => Ok(context.unsubscribe(&pattern).to_string()),
         Command::ResolveMany(count) => resolve_many(context, count),
-        other => Err(format!("{other:?} is not for this component")),
+        other => delivery::run(other, context).await?,
     })
 }
 
@@ -112,14 +116,6 @@ fn resolve_many(context: &Context, count: u32) -> Answer {
 fn request(reply: Result<Answer, airssys_sdk::RequestError>) -> Answer {
     match reply {
         Ok(answer) => answer,
-        Err(error) => {
-            let mut text = error.to_string();
-            let mut source = std::error::Error::source(&error);
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            Err(text)
-        }
+        Err(error) => Err(delivery::text(&error)),
     }
 }

@@ -1,8 +1,10 @@
 //! A component that does what its messages say, and imports nothing that can wait.
 
+mod delivery;
 mod exchange;
 mod harm;
 
+use airssys_sdk::codec::Encoded;
 use airssys_sdk::prelude::*;
 use test_commands::{Answer, Command};
 
@@ -54,8 +56,22 @@ impl Component for Probe {
                 Ok(format!("{} {} {}", identity.app, identity.name, identity.incarnation))
             }
             Command::Large(bytes) => Ok("x".repeat(bytes)),
-            Command::ReplyIn(codec) => return Ok(Reply::encoded(exchange::codec(&codec)?, b"{}")),
+            Command::ReplyIn(codec) => return Ok(message.reply(Encoded(exchange::codec(&codec)?, b"{}"))?),
             Command::Reject(reason) => return Err(Rejection::from(reason)),
+            Command::RetryBefore { attempt, text } => {
+                let this = message.attempt();
+                if this < attempt {
+                    return Err(Rejection::retry(format!("attempt {this}")));
+                }
+                self.notes.push(text.clone());
+                Ok(text)
+            }
+            Command::PanicBefore { attempt, text } => {
+                let this = message.attempt();
+                assert!(this >= attempt, "attempt {this}");
+                self.notes.push(text.clone());
+                Ok(text)
+            }
             Command::Allocate(mib) => {
                 self.kept.push(vec![1; mib << 20]);
                 Ok(format!("{} kept", self.kept.len()))

@@ -1,0 +1,65 @@
+//! A component as it is to run.
+
+use airssys_message::Codec;
+use airssys_rt::{Overflow, RestartPolicy, TopicPattern};
+
+use crate::capability::Capabilities;
+use crate::component::Component;
+use crate::delivery::Delivery;
+use crate::limits::Limits;
+use crate::manifest::Input;
+
+/// A component as it is to run. What is not said is denied, or its default.
+#[derive(Clone, Debug)]
+pub struct ComponentSpec {
+    /// The name by which it is reached.
+    pub name: String,
+    /// Its code.
+    pub component: Component,
+    /// What it may do. Default: nothing.
+    pub capabilities: Capabilities,
+    /// The codecs that it accepts, of messages and of replies. Default: cbor.
+    pub accepts: Vec<Codec>,
+    /// Topics that every instance is subscribed to from the start; its capabilities have to allow
+    /// each. Default: none.
+    pub subscribes: Vec<TopicPattern>,
+    /// The most that an instance may use.
+    pub limits: Limits,
+    /// Messages that the mailbox of an instance holds. Default: 1,024.
+    pub capacity: usize,
+    /// What a publication meets when a mailbox is full: publishers wait, or its copy is lost to the
+    /// dead letters. Who sends is told `mailbox-full` in either case. Default: they wait.
+    pub overflow: Overflow,
+    /// What becomes of a message whose handler fails, or asks for another attempt. Default: it goes
+    /// to the dead letters.
+    pub delivery: Delivery,
+    /// When an instance that ended is restarted. Default: always.
+    pub restart: RestartPolicy,
+    /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
+    pub instances: usize,
+    /// Settings that `initialize` gets.
+    pub config: Vec<(String, String)>,
+    /// What it reads as its standard input. Default: nothing.
+    pub input: Option<Input>,
+}
+
+impl ComponentSpec {
+    /// A component that may do nothing, with the defaults of everything.
+    pub fn new(name: impl Into<String>, component: Component) -> ComponentSpec {
+        ComponentSpec {
+            name: name.into(),
+            component,
+            capabilities: Capabilities::default(),
+            accepts: vec![Codec::Cbor],
+            subscribes: Vec::new(),
+            limits: Limits::default(),
+            capacity: 1_024,
+            overflow: Overflow::Wait,
+            delivery: Delivery::default(),
+            restart: RestartPolicy::Permanent,
+            instances: 1,
+            config: Vec::new(),
+            input: None,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Who waits for whom: looked up when somebody has waited for too long.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Weak};
+
+use airssys_rt::ActorRef;
+use dashmap::DashMap;
+
+use crate::callbacks::Callbacks;
+use crate::endpoint::Endpoint;
+use crate::message::Envelope;
+
+/// Longest circle that is looked for, in instances.
+const MAX_CIRCLE: usize = 32;
+
+/// Most waiting instances that are looked at for one circle.
+const MAX_LOOKED_AT: usize = 1_000;
+
+/// Whose doing it is that a wait ends.
+#[derive(Clone)]
+pub(crate) enum Awaited {
+    /// That of any instance of a component.
+    Component(Arc<Endpoint>),
+    /// That of one instance.
+    Instance(ActorRef<Envelope>),
+}
+
+impl Awaited {
+    fn members(&self) -> &[ActorRef<Envelope>] {
+        match self {
+            Awaited::Component(endpoint) => &endpoint.members,
+            Awaited::Instance(actor) => std::slice::from_ref(actor),
+        }
+    }
+}
+
+/// What each instance of an app waits for, by its name.
+#[derive(Default)]
+pub(crate) struct Waits(DashMap<String, Weak<Callbacks>>);
+
+impl Waits {
+    /// Adds what an incarnation waits for, in place of what the one before it waited for.
+    pub(crate) fn add(&self, instance: &str, callbacks: &Arc<Callbacks>) {
+        self.0.insert(instance.to_owned(), Arc::downgrade(callbacks));
+    }
+
+    pub(crate) fn remove(&self, instance: &str) {
+        self.0.remove(instance);
+    }
+
+    /// Logs who waits for whom, if an instance has waited in vain because it waits for itself
+    /// through others.
+    pub(crate) fn report(&self, instance: &str, awaited: &Awaited) {
+        let Some(circle) = self.way_back(instance, awaited, &mut HashSet::new(), MAX_CIRCLE) else { return };
+        // The way was found from its end.
+        let others: String = circle.iter().rev().map(|name| format!(" waits for `{name}`, which")).collect();
+        let others = others.trim_end_matches(", which");
+        tracing::warn!(target: "airssys::deadlock", instance, "deadlock, ended by a timeout: `{instance}`{others}");
+    }
+
+    /// The way from what is awaited to the instance that waits, from its end.
+    fn way_back(
+        &self,
+        to: &str,
+        awaited: &Awaited,
+        seen: &mut HashSet<String>,
+        left: usize,
+    ) -> Option<Vec<String>> {
+        for member in awaited.members() {
+            let name = member.name();
+            if name == to {
+                return Some(vec![name.to_owned()]);
+            }
+            let callbacks = self.0.get(name).and_then(|callbacks| callbacks.upgrade());
+            let next = callbacks.map(|callbacks| callbacks.awaits()).unwrap_or_default();
+            if next.is_empty() || left == 0 || seen.len() >= MAX_LOOKED_AT || !seen.insert(name.to_owned()) {
+                continue;
+            }
+            let way = next.iter().find_map(|awaited| self.way_back(to, awaited, seen, left - 1));
+            if let Some(mut way) = way {
+                way.push(name.to_owned());
+                return Some(way);
+            }
+        }
+        None
+    }
+}
