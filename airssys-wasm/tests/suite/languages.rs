@@ -1,7 +1,8 @@
 //! Components in JavaScript and Python, and one in Rust that they talk with.
 
 use airssys_message::Codec;
-use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec};
+use airssys_rt::RestartStrategy;
+use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec, Delivery, Retry};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -57,10 +58,40 @@ async fn talks_with_rust(name: &str, language: &str) {
         let expected = json!([{ "text": text, "heard": before + 2 }, { "text": text, "heard": before + 4 }]);
         assert_eq!(greetings, expected);
     }
-    // Rust sends in both codecs, then requests.
+    // And so does Rust.
     let greetings = ask(&host, "greet-rust", Codec::Json, json!({ "visit": name })).await;
-    assert_eq!(greetings, json!([{ "text": format!("hello greet-rust, says {language}"), "heard": 5 }]));
+    let text = format!("hello greet-rust, says {language}");
+    assert_eq!(greetings, json!([{ "text": text, "heard": 4 }, { "text": text, "heard": 6 }]));
     assert_eq!(host.reasons(), [""; 0]);
+}
+
+/// It hands over more messages at once than fit into a mailbox.
+async fn waits_for_room(name: &str) {
+    let host = host();
+    for name in ["greet-rust", name] {
+        host.spawn(ComponentSpec { capacity: 2, ..greeter(name) }).await.unwrap();
+    }
+    let names = ["you"; 9];
+    for (to, from) in [("greet-rust", name), (name, "greet-rust")] {
+        let sent = ask(&host, from, Codec::Json, json!({ "tell": to, "names": names })).await;
+        assert_eq!(sent, names.len());
+        let greeting = ask(&host, to, Codec::Cbor, json!({ "name": "you" })).await;
+        assert_eq!(greeting["heard"], names.len() + 1);
+    }
+    assert_eq!(host.reasons(), [""; 0]);
+}
+
+/// It asks for another attempt, and learns which it is.
+async fn is_tried_again(name: &str) {
+    let host = host();
+    let backoff = RestartStrategy::Immediate;
+    let delivery = Delivery::Retry(Retry { attempts: 3, backoff });
+    host.spawn(ComponentSpec { delivery, ..greeter(name) }).await.unwrap();
+    let attempts = |attempts: u32| json!({ "attempts": attempts });
+    assert_eq!(ask(&host, name, Codec::Cbor, attempts(3)).await, 3);
+    let refused = host.request(name, encoded(Codec::Cbor, &attempts(4)), SOON).await.unwrap_err();
+    assert!(refused.to_string().contains("rejected"), "{refused}");
+    assert!(host.reasons()[0].contains("attempt 3 of 4"), "{:?}", host.reasons());
 }
 
 /// A refusal is a dead letter, and nothing else ends.
@@ -97,6 +128,12 @@ async fn a_component_in_javascript_talks_with_one_in_rust() {
 }
 
 #[tokio::test]
+async fn a_component_in_javascript_waits_for_room_and_is_tried_again() {
+    waits_for_room("greet-js").await;
+    is_tried_again("greet-js").await;
+}
+
+#[tokio::test]
 async fn a_component_in_javascript_rejects_and_fails_like_any() {
     rejects_what_it_does_not_understand("greet-js").await;
     fails_like_any_component("greet-js").await;
@@ -105,6 +142,12 @@ async fn a_component_in_javascript_rejects_and_fails_like_any() {
 #[tokio::test]
 async fn a_component_in_python_talks_with_one_in_rust() {
     talks_with_rust("greet-python", "Python").await;
+}
+
+#[tokio::test]
+async fn a_component_in_python_waits_for_room_and_is_tried_again() {
+    waits_for_room("greet-python").await;
+    is_tried_again("greet-python").await;
 }
 
 #[tokio::test]

@@ -16,8 +16,14 @@ async function visit(other, context) {
 
 export const { lifecycle, handler } = component({
   async handle(message, context) {
-    const { name, visit: other } = message.decode();
+    const { name, visit: other, tell, names, attempts } = message.decode();
     if (other) return visit(other, context);
+    if (tell) {
+      await context.sendMany(tell, names.map((name) => ({ name })));
+      return names.length;
+    }
+    if (message.attempt < attempts) throw Rejection.retry(`attempt ${message.attempt} of ${attempts}`);
+    if (attempts) return message.attempt;
     if (!name) throw new Rejection("a message has a name, or whom to visit");
     heard += 1;
     return { text: `hello ${name}, says JavaScript`, heard };

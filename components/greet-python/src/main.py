@@ -11,6 +11,13 @@ class Greeter:
         match message.decode():
             case {"visit": other}:
                 return await self.visit(other, context)
+            case {"tell": other, "names": names}:
+                await context.send_many(other, [{"name": name} for name in names])
+                return len(names)
+            case {"attempts": attempts}:
+                if message.attempt < attempts:
+                    raise airssys.Rejection.retry(f"attempt {message.attempt} of {attempts}")
+                return message.attempt
             case {"name": name}:
                 self.heard += 1
                 return {"text": f"hello {name}, says Python", "heard": self.heard}

@@ -1,9 +1,10 @@
 //! Greets who says a name, and visits others: the same as greet-js and greet-python.
 
+use airssys_sdk::codec::Json;
 use airssys_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// A message: one of the two.
+/// A message: one of these.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Call {
@@ -11,6 +12,10 @@ enum Call {
     Hello { name: String },
     /// Says hello to another component, by message and by request.
     Visit { visit: String },
+    /// Says hello to another component in many names at once.
+    Tell { tell: String, names: Vec<String> },
+    /// Is handled at its last attempt.
+    Try { attempts: u32 },
 }
 
 /// The answer to a hello.
@@ -36,29 +41,28 @@ impl Component for Greeter {
             Call::Hello { name } => {
                 self.heard += 1;
                 let text = format!("hello {name}, says Rust");
-                reply(message.codec(), &Greeting { text, heard: self.heard })
+                Ok(message.reply(&Greeting { text, heard: self.heard })?)
             }
             Call::Visit { visit } => {
                 let name = context.identity().name.clone();
                 let hello = Call::Hello { name };
-                let json = serde_json::to_vec(&hello).map_err(|error| Rejection::from(error.to_string()))?;
+                let mut greetings: Vec<Greeting> = Vec::new();
                 context.send(&visit, &hello).await?;
-                context.send_encoded(&visit, Codec::Json, json).await?;
-                let greeting: Greeting = context.request(&visit, &hello).await?;
-                reply(message.codec(), &vec![greeting])
+                greetings.push(context.request(&visit, &hello).await?);
+                context.send(&visit, Json(&hello)).await?;
+                greetings.push(context.request(&visit, Json(&hello)).await?);
+                Ok(message.reply(&greetings)?)
             }
+            Call::Tell { tell, names } => {
+                let hellos: Vec<Call> = names.into_iter().map(|name| Call::Hello { name }).collect();
+                context.send_many(&tell, hellos.iter().map(Json)).await?;
+                Ok(message.reply(&hellos.len())?)
+            }
+            Call::Try { attempts } if message.attempt() < attempts => {
+                Err(Rejection::retry(format!("attempt {} of {attempts}", message.attempt())))
+            }
+            Call::Try { .. } => Ok(message.reply(&message.attempt())?),
         }
-    }
-}
-
-/// A reply in the codec of the message.
-fn reply<T: Serialize>(codec: Codec, value: &T) -> Result<Reply, Rejection> {
-    match codec {
-        Codec::Json => match serde_json::to_vec(value) {
-            Ok(json) => Ok(Reply::encoded(Codec::Json, json)),
-            Err(error) => Err(Rejection::from(error.to_string())),
-        },
-        _ => Ok(Reply::cbor(value)?),
     }
 }
 

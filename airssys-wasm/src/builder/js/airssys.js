@@ -8,7 +8,9 @@ import logging from "airssys:component/logging@0.1.0";
 import messaging from "airssys:component/messaging@0.1.0";
 import system from "airssys:component/system@0.1.0";
 
-const DAY_MS = 86_400_000;
+/** How long things wait unless they say otherwise, in milliseconds. */
+const SEND_MS = 30_000;
+const REQUEST_MS = 5000;
 const REPORT = "report";
 
 const utf8 = {
@@ -48,6 +50,13 @@ function split(message) {
 /** Thrown by a handler that refuses a message: a dead letter, and an error for who requested. */
 export class Rejection extends Error {
   name = "Rejection";
+
+  /** Not now: the message is to be handled again, if the manifest says `delivery = "retry"`. */
+  static retry(reason) {
+    return Object.assign(new Rejection(reason), { completion: "retry" });
+  }
+
+  completion = "rejected";
 }
 
 /** What the host refused, or what a request came to instead of a reply; `kind` is the contract's word. */
@@ -60,6 +69,9 @@ export class HostError extends Error {
     this.kind = tag;
     this.detail = val;
   }
+
+  /** Of `sendMany`: how many were taken, the first so many of the list. */
+  sent = 0;
 }
 
 /** A reply in a codec of its own; else a reply is in the codec of the message. */
@@ -131,16 +143,40 @@ class Message {
     return this.#info.wantsReply;
   }
 
+  /** Which attempt this is: 1, and more if the message is handled again. */
+  get attempt() {
+    return this.#info.attempt;
+  }
+
   /** Whether it asks for this component's report. */
   get isReportRequest() {
     return this.codec === "cbor" && utf8.lossy.decode(this.#body.slice(1)) === REPORT && this.#body[0] === 0x60 + REPORT.length;
   }
 }
 
-async function room(doing, wait, timeout) {
-  const request = call(doing, () => wait(timeout));
-  await callback(request, doing);
+let ownName;
+const isOwn = (target) => target === (ownName ??= system.selfId().name);
+
+/** Hands something to the host; at a full mailbox it waits for room, so many milliseconds in all. */
+async function delivered(doing, timeout, attempt, awaitRoom) {
+  let deadline;
+  for (;;) {
+    try {
+      return call(doing, () => attempt(timeout));
+    } catch (error) {
+      if (error.kind !== "mailbox-full" || !awaitRoom) throw error;
+    }
+    const now = Number(clock.monotonicNs()) / 1e6;
+    deadline ??= now + timeout;
+    timeout = Math.ceil(deadline - now);
+    if (timeout <= 0) throw new HostError(doing, { tag: "timed-out" });
+    const request = call(doing, () => awaitRoom(timeout));
+    await callback(request, doing);
+  }
 }
+
+/** Waits for room in a mailbox; nobody can wait for its own. */
+const roomOf = (target, to) => (isOwn(target) ? undefined : (time) => messaging.awaitRoom(to, time));
 
 /** What a component can ask its host. Times are in milliseconds. */
 export const context = {
@@ -155,47 +191,51 @@ export const context = {
   },
 
   /** Puts a message into a mailbox, and waits for room if there is none. */
-  async send(target, value, { codec, timeout = DAY_MS } = {}) {
+  async send(target, value, { codec, timeout = SEND_MS } = {}) {
     const body = outgoing(value, codec);
     const doing = `send to ${target}`;
     const to = call(doing, () => messaging.resolve(target));
-    for (;;) {
-      try {
-        return call(doing, () => messaging.sendMessage(to, body));
-      } catch (error) {
-        if (error.kind !== "mailbox-full") throw error;
-      }
-      await room(doing, (time) => messaging.awaitRoom(to, time), timeout);
+    await delivered(doing, timeout, () => messaging.sendMessage(to, body), roomOf(target, to));
+  },
+
+  /** Puts messages into a mailbox, in their order; the error says how many were `sent`. */
+  async sendMany(target, values, { codec, timeout = SEND_MS } = {}) {
+    const bodies = Array.from(values, (value) => outgoing(value, codec));
+    const doing = `send to ${target}`;
+    const to = call(doing, () => messaging.resolve(target));
+    let sent = 0;
+    const some = () => {
+      const progress = messaging.sendMany(to, bodies.slice(sent));
+      sent += progress.sent;
+      if (progress.stopped) throw progress.stopped;
+    };
+    try {
+      await delivered(doing, timeout, some, roomOf(target, to));
+    } catch (error) {
+      throw Object.assign(error, { sent });
     }
   },
 
-  /** Asks a component, and gives its answer: the value, or undefined if it is empty. */
-  async request(target, value, { codec, timeout = 5000 } = {}) {
+  /** Asks a component, waiting for room, and gives its answer: the value, or undefined if it is empty. */
+  async request(target, value, { codec, timeout = REQUEST_MS } = {}) {
     const body = outgoing(value, codec);
     const doing = `request to ${target}`;
+    if (isOwn(target)) throw new HostError(doing, { tag: "other", val: "a component cannot wait for itself" });
     const to = call(doing, () => messaging.resolve(target));
-    const reply = await callback(
-      call(doing, () => messaging.sendRequest(to, body, timeout)),
-      doing,
-    );
+    const request = (time) => messaging.sendRequest(to, body, time);
+    const reply = await callback(await delivered(doing, timeout, request, roomOf(target, to)), doing);
     if (reply.length === 0) return undefined;
     const { codec: replied, body: answer } = split(reply);
     return CODECS[replied].decode(answer);
   },
 
   /** Publishes on a topic, waiting for room; gives the number of subscribers that took it. */
-  async publish(topic, value, { codec, timeout = DAY_MS } = {}) {
+  async publish(topic, value, { codec, timeout = SEND_MS } = {}) {
     const body = outgoing(value, codec);
     const doing = `publish on ${topic}`;
     const on = call(doing, () => messaging.resolveTopic(topic));
-    for (;;) {
-      try {
-        return call(doing, () => messaging.publish(on, body));
-      } catch (error) {
-        if (error.kind !== "mailbox-full") throw error;
-      }
-      await room(doing, (time) => messaging.awaitTopicRoom(on, time), timeout);
-    }
+    const room = (time) => messaging.awaitTopicRoom(on, time);
+    return delivered(doing, timeout, () => messaging.publish(on, body), room);
   },
 
   subscribe(pattern) {
@@ -254,7 +294,7 @@ function handling(handle, id, bytes) {
     if (state.returned) call("complete", () => messaging.complete(id, how));
     else state.outcome = { tag: "completed", val: how };
   };
-  const failed = (error) => (error instanceof Rejection ? finish({ tag: "rejected", val: error.message }) : crash(error));
+  const failed = (error) => (error instanceof Rejection ? finish({ tag: error.completion, val: error.message }) : crash(error));
   let codec;
   const handled = async () => {
     const message = new Message(id, bytes);

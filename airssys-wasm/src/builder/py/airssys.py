@@ -6,6 +6,7 @@ host looks for: `Lifecycle, Handler = airssys.component(TheClass)`.
 
 import json as _json
 import traceback
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cbor2
@@ -15,7 +16,10 @@ from wit_world.exports import handler as _outcome
 from wit_world.exports import lifecycle as _status
 from wit_world.imports import clock, logging, messaging, system, types
 
-DAY_MS = 86_400_000
+SEND_MS = 30_000
+REQUEST_MS = 5_000
+"""How long things wait unless they say otherwise, in milliseconds."""
+
 _REPORT = "report"
 
 
@@ -28,6 +32,15 @@ def _kebab(case: object) -> str:
 class Rejection(Exception):
     """Raised by a handler that refuses a message: a dead letter, and an error for who requested."""
 
+    _completion = types.Completion_Rejected
+
+    @classmethod
+    def retry(cls, reason: str) -> "Rejection":
+        """Not now: the message is to be handled again, if the manifest says `delivery = "retry"`."""
+        rejection = cls(reason)
+        rejection._completion = types.Completion_Retry
+        return rejection
+
 
 class HostError(Exception):
     """What the host refused, or what a request came to; `kind` is the contract's word for it."""
@@ -35,6 +48,8 @@ class HostError(Exception):
     def __init__(self, doing: str, error: object) -> None:
         self.kind = _kebab(error)
         self.detail = getattr(error, "value", None)
+        self.sent = 0
+        """Of `send_many`: how many were taken, the first so many of the list."""
         super().__init__(f"{doing}: {self.kind}" + (f" ({self.detail})" if self.detail else ""))
 
 
@@ -120,6 +135,8 @@ class Message:
         self.topic = info.topic
         """The topic it was published on, or None."""
         self.wants_reply = info.wants_reply
+        self.attempt = info.attempt
+        """Which attempt this is: 1, and more if the message is handled again."""
 
     def decode(self) -> object:
         """The value in it."""
@@ -146,31 +163,56 @@ class Context:
         doing, body = f"send to {target}", _outgoing(value, codec)
         _call(doing, messaging.send_message, _call(doing, messaging.resolve, target), body)
 
-    async def send(self, target: str, value: object, codec: str = "cbor", timeout: int = DAY_MS) -> None:
+    async def send(self, target: str, value: object, codec: str = "cbor", timeout: int = SEND_MS) -> None:
         """Puts a message into a mailbox, and waits for room if there is none."""
         doing, body = f"send to {target}", _outgoing(value, codec)
         to = _call(doing, messaging.resolve, target)
-        await self._with_room(
-            doing,
-            lambda: messaging.send_message(to, body),
-            lambda: messaging.await_room(to, timeout),
-        )
+        await _delivered(doing, timeout, lambda _: messaging.send_message(to, body), self._room_of(target, to))
 
-    async def publish(self, topic: str, value: object, codec: str = "cbor", timeout: int = DAY_MS) -> int:
+    async def send_many(
+        self, target: str, values: Iterable[object], codec: str = "cbor", timeout: int = SEND_MS
+    ) -> None:
+        """Puts messages into a mailbox, in their order; the error says how many were `sent`."""
+        doing, bodies = f"send to {target}", [_outgoing(value, codec) for value in values]
+        to = _call(doing, messaging.resolve, target)
+        sent = 0
+
+        def some(_):
+            nonlocal sent
+            progress = messaging.send_many(to, bodies[sent:])
+            sent += progress.sent
+            if progress.stopped is not None:
+                raise Err(progress.stopped)
+
+        try:
+            await _delivered(doing, timeout, some, self._room_of(target, to))
+        except HostError as error:
+            error.sent = sent
+            raise
+
+    async def publish(self, topic: str, value: object, codec: str = "cbor", timeout: int = SEND_MS) -> int:
         """Publishes on a topic, waiting for room; gives the number of subscribers that took it."""
         doing, body = f"publish on {topic}", _outgoing(value, codec)
         on = _call(doing, messaging.resolve_topic, topic)
-        return await self._with_room(
+        return await _delivered(
             doing,
-            lambda: messaging.publish(on, body),
-            lambda: messaging.await_topic_room(on, timeout),
+            timeout,
+            lambda _: messaging.publish(on, body),
+            lambda time: messaging.await_topic_room(on, time),
         )
 
-    async def request(self, target: str, value: object, codec: str = "cbor", timeout: int = 5000) -> object:
-        """Asks a component, and gives its answer: the value, or None if it is empty."""
+    async def request(self, target: str, value: object, codec: str = "cbor", timeout: int = REQUEST_MS) -> object:
+        """Asks a component, waiting for room, and gives its answer: the value, or None if it is empty."""
         doing, body = f"request to {target}", _outgoing(value, codec)
+        if self._is_own(target):
+            raise HostError(doing, types.SendError_Other("a component cannot wait for itself"))
         to = _call(doing, messaging.resolve, target)
-        request = _call(doing, messaging.send_request, to, body, timeout)
+        request = await _delivered(
+            doing,
+            timeout,
+            lambda time: messaging.send_request(to, body, time),
+            self._room_of(target, to),
+        )
         reply = await _Callback(request, doing)
         if not reply:
             return None
@@ -191,15 +233,34 @@ class Context:
         """Nanoseconds since some moment; never goes back."""
         return clock.monotonic_ns()
 
-    @staticmethod
-    async def _with_room(doing, attempt, wait):
-        while True:
-            try:
-                return _call(doing, attempt)
-            except HostError as error:
-                if error.kind != "mailbox-full":
-                    raise
-            await _Callback(_call(doing, wait), doing)
+    _own_name: str | None = None
+
+    def _is_own(self, target: str) -> bool:
+        if self._own_name is None:
+            self._own_name = self.identity.name
+        return target == self._own_name
+
+    def _room_of(self, target: str, to: int):
+        """Waits for room in a mailbox; nobody can wait for its own."""
+        return None if self._is_own(target) else lambda time: messaging.await_room(to, time)
+
+
+async def _delivered(doing, timeout, attempt, await_room):
+    """Hands something to the host; at a full mailbox it waits for room, so many milliseconds in all."""
+    deadline = None
+    while True:
+        try:
+            return _call(doing, attempt, timeout)
+        except HostError as error:
+            if error.kind != "mailbox-full" or await_room is None:
+                raise
+        now = clock.monotonic_ns()
+        if deadline is None:
+            deadline = now + timeout * 1_000_000
+        timeout = -((now - deadline) // 1_000_000)
+        if timeout <= 0:
+            raise HostError(doing, types.RequestError_TimedOut())
+        await _Callback(_call(doing, await_room, timeout), doing)
 
 
 context = Context()
@@ -279,7 +340,7 @@ class _Handling:
                 return types.Completion_Done()
             return types.Completion_Reply(_outgoing(reply, message.codec))
         except Rejection as rejection:
-            return types.Completion_Rejected(str(rejection))
+            return rejection._completion(str(rejection))
 
     def finish(self, how) -> None:
         if self.returned:
