@@ -46,9 +46,9 @@ fn folders(args: &Build) -> Result<Vec<PathBuf>, Failure> {
         return Ok(vec![path]);
     }
     let app = AppManifest::load(&path)?;
-    let crates = app.components.iter().filter_map(|component| match &component.source {
-        Source::Crate(folder) => Some(folder.clone()),
+    let projects = app.components.iter().filter_map(|component| match &component.source {
+        Source::Folder(folder) => Some(folder.clone()),
         _ => None,
     });
-    Ok(crates.collect())
+    Ok(projects.collect())
 }

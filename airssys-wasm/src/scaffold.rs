@@ -9,19 +9,20 @@ use crate::pattern::{InvalidName, check_component_name};
 /// A file's path and text, with `{name}` and `{sdk}` to fill in.
 type Template = (&'static str, &'static str);
 
-const RUST: [Template; 3] = [
+const RUST: &[Template] = &[
     ("Cargo.toml", include_str!("scaffold/Cargo.toml.txt")),
     ("src/lib.rs", include_str!("scaffold/lib.rs.txt")),
     (".gitignore", "target/\n"),
 ];
 
-const JAVASCRIPT: [Template; 3] = [
+const JAVASCRIPT: &[Template] = &[
     ("package.json", include_str!("scaffold/package.json.txt")),
+    ("jsconfig.json", include_str!("scaffold/jsconfig.json.txt")),
     ("src/main.js", include_str!("scaffold/main.js.txt")),
     (".gitignore", "node_modules/\ntarget/\n"),
 ];
 
-const PYTHON: [Template; 3] = [
+const PYTHON: &[Template] = &[
     ("pyproject.toml", include_str!("scaffold/pyproject.toml.txt")),
     ("src/main.py", include_str!("scaffold/main.py.txt")),
     (".gitignore", "__pycache__/\ntarget/\n"),
@@ -150,7 +151,7 @@ pub fn make(folder: &Path, language: Language, sdk: &Path) -> Result<(), Scaffol
         Language::JavaScript => (JAVASCRIPT, String::new()),
         Language::Python => (PYTHON, String::new()),
     };
-    for (file, text) in MANIFESTS.into_iter().chain(files) {
+    for (file, text) in MANIFESTS.iter().chain(files) {
         let path = folder.join(file);
         let text = text.replace("{name}", &name).replace("{sdk}", &sdk);
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);

@@ -25,6 +25,23 @@ fn a_new_component_in_python_builds_and_runs() {
     is_made_built_and_run("python", "greeter-python");
 }
 
+/// As a component of a language that the program does not build is.
+#[test]
+fn a_component_that_is_built_already_runs_by_its_path() {
+    let folder = Folder::new();
+    let in_folder = |args: &[&str]| airssys(args).within(folder.path());
+    in_folder(&["new", "first", "--lang", "js"]).run().exits(0);
+    let built = in_folder(&["build", "first"]).run().exits(0);
+    let wasm = built.stdout.split(" (").next().unwrap();
+    folder.write("code/hello.wasm", std::fs::read(wasm).unwrap());
+    let read = |file: &str| std::fs::read_to_string(folder.path().join("first").join(file)).unwrap();
+    folder.write("code/Component.toml", read("Component.toml"));
+    folder.write("app.toml", read("app.toml").replace("source = \".\"", "source = \"code/hello.wasm\""));
+    std::fs::remove_dir_all(folder.path().join("first")).unwrap();
+    in_folder(&["check", "code/hello.wasm"]).run().exits(0).prints(&["fits"]);
+    in_folder(&["run", "app.toml"]).run().exits(0).says(&["first says hello, world"]);
+}
+
 #[test]
 fn a_missing_interpreter_is_named_with_how_to_get_it() {
     let folder = Folder::new();

@@ -16,6 +16,7 @@ pub(super) const RECIPE: Recipe = Recipe {
     ],
     sdk: &[
         ("airssys.js", include_str!("js/airssys.js")),
+        ("airssys.d.ts", include_str!("js/airssys.d.ts")),
         ("promise.js", include_str!("js/promise.js")),
         ("text.js", include_str!("js/text.js")),
     ],
@@ -147,4 +148,20 @@ fn option(name: &str, value: &Path) -> std::ffi::OsString {
     let mut option = std::ffi::OsString::from(name);
     option.push(value);
     option
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What of the SDK needs no host is tested by Node.js.
+    #[test]
+    fn the_sdk_passes_its_own_tests() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/builder/js/test");
+        let mut node = clean("node", &folder);
+        node.args(["--test", "promise.test.mjs", "text.test.mjs"]);
+        let ran = run(node, "node", HELP, &mut |_| {}).unwrap();
+        let success = ran.success;
+        assert!(success, "{}", ran.output());
+    }
 }

@@ -130,3 +130,35 @@ fn program(tools: &Path, name: &str) -> PathBuf {
     let (folder, ending) = if cfg!(windows) { ("Scripts", ".exe") } else { ("bin", "") };
     tools.join("venv").join(folder).join(format!("{name}{ending}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::builder::output::Work;
+
+    /// The SDK is tested against a host that its tests play, with the packages of a component.
+    #[test]
+    fn the_sdk_passes_its_own_tests() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/builder/py");
+        let scratch = tempfile::tempdir().unwrap();
+        let at = |name: &str| scratch.path().join(name);
+        let work = Work {
+            tools: tools::tools_folder(Language::Python, &RECIPE).unwrap(),
+            target: at("target"),
+            wit: at("wit"),
+            sdk: at("sdk"),
+            wasm: at("wasm"),
+            folder: scratch.path().to_owned(),
+        };
+        let python = find_python(&work.folder).unwrap();
+        let quiet = &mut |_| {};
+        tools::ensure(&work.tools, Language::Python, &RECIPE, quiet, |tell| install(python, &work, tell))
+            .unwrap();
+        let mut tests = clean(python, &folder);
+        tests.env("PYTHONPATH", work.tools.join(GUEST_PACKAGES)).env("PYTHONDONTWRITEBYTECODE", "1");
+        tests.args(["-m", "unittest", "test_airssys"]);
+        let ran = run(tests, python, HELP, quiet).unwrap();
+        let success = ran.success;
+        assert!(success, "{}", ran.output());
+    }
+}

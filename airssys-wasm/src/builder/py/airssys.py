@@ -4,6 +4,7 @@ A component is a class with an `async def handle(self, message, context)`, and t
 host looks for: `Lifecycle, Handler = airssys.component(TheClass)`.
 """
 
+import io
 import json as _json
 import traceback
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ REQUEST_MS = 5_000
 """How long things wait unless they say otherwise, in milliseconds."""
 
 _REPORT = "report"
+_CBOR_BREAK = b"\xff"
 
 
 def _kebab(case: object) -> str:
@@ -60,8 +62,17 @@ class _Codec:
     decode: object
 
 
+def _read_cbor(body: bytes) -> object:
+    """The value, which has to be the whole of the body."""
+    stream = io.BytesIO(body)
+    value = cbor2.CBORDecoder(stream).decode()
+    if stream.read(1) or body.startswith(_CBOR_BREAK):
+        raise ValueError("it is not one value")
+    return value
+
+
 _CODECS = {
-    "cbor": _Codec(b"\x51", cbor2.dumps, cbor2.loads),
+    "cbor": _Codec(b"\x51", cbor2.dumps, _read_cbor),
     "json": _Codec(
         b"\x80\x04",
         lambda value: _json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(),
