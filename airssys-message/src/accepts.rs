@@ -6,7 +6,7 @@ use std::fmt;
 use crate::Codec;
 
 /// The codecs that a component takes, and the one that it likes best. Never empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Accepts {
     bits: u32,
     prefers: Codec,
@@ -70,6 +70,12 @@ impl Accepts {
             .into_iter()
             .chain(Codec::all())
             .find(|codec| self.contains(*codec) && receiver.contains(*codec))
+    }
+}
+
+impl fmt::Debug for Accepts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.codecs()).finish()
     }
 }
 

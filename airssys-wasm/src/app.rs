@@ -260,7 +260,7 @@ impl AppComponent {
     pub fn spec(&self, code: Component) -> ComponentSpec {
         ComponentSpec {
             capabilities: self.capabilities.clone(),
-            accepts: self.manifest.accepts.clone(),
+            accepts: self.manifest.accepts,
             subscribes: self.manifest.subscribes.clone(),
             limits: self.limits.clone(),
             capacity: self.mailbox.capacity,

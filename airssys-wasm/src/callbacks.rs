@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use airssys_message::Codec;
+use airssys_message::{Accepts, Codec, CodecRefused};
 use airssys_rt::ActorRef;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
@@ -25,8 +25,8 @@ const MAX_TIMEOUT: Duration = Duration::from_millis(86_400_000);
 /// What one incarnation of an instance waits for.
 pub(crate) struct Callbacks {
     actor: ActorRef<Envelope>,
-    /// Codecs of replies that the component accepts, as bits.
-    accepts: u32,
+    /// Codecs of replies that the component accepts.
+    accepts: Accepts,
     max_reply_bytes: u64,
     max_open: usize,
     in_flight: InFlightCount,
@@ -75,7 +75,7 @@ pub(crate) struct TooMany;
 impl Callbacks {
     pub(crate) fn new(
         actor: ActorRef<Envelope>,
-        accepts: u32,
+        accepts: Accepts,
         limits: &crate::limits::Limits,
         in_flight: InFlightCount,
         waits: Arc<Waits>,
@@ -126,10 +126,15 @@ impl Callbacks {
         self.lock().remove(request);
     }
 
-    /// Settles a request if it is still open, after a look at its reply.
+    /// Settles a request if it is still open.
     pub(crate) fn settle(&self, request: u64, callback: Callback) {
-        let callback = self.acceptable(callback);
         self.decide(request, callback);
+    }
+
+    /// Settles a request with what its target answered, after a look at it: `from` is the target and
+    /// what that accepts.
+    pub(crate) fn answer(&self, request: u64, from: (&str, Accepts), callback: Callback) {
+        self.decide(request, self.acceptable(from, callback));
     }
 
     /// Decides what an open request comes to; whether it was open. In one step: whoever is second
@@ -188,7 +193,7 @@ impl Callbacks {
     }
 
     /// The reply, or the error that stands for one the component does not accept.
-    fn acceptable(&self, callback: Callback) -> Callback {
+    fn acceptable(&self, from: (&str, Accepts), callback: Callback) -> Callback {
         let Callback::Reply(reply) = &callback else { return callback };
         let size = reply.len() as u64;
         if size > self.max_reply_bytes {
@@ -199,8 +204,13 @@ impl Callbacks {
             return callback;
         }
         match Codec::split(reply) {
-            Ok((codec, _)) if codec.bit() & self.accepts != 0 => callback,
-            Ok((codec, _)) => Callback::Failed(RequestError::CodecRefused(codec.name().to_owned())),
+            Ok((codec, _)) if self.accepts.contains(codec) => callback,
+            Ok((codec, _)) => {
+                let (receiver, receiver_accepts) = (self.actor.name().to_owned(), self.accepts);
+                let sender = Some((from.0.to_owned(), from.1));
+                let refused = CodecRefused { codec, receiver, receiver_accepts, sender };
+                Callback::Failed(RequestError::CodecRefused(refused.to_string()))
+            }
             Err(error) => Callback::Failed(RequestError::CodecRefused(error.to_string())),
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Overflow, Prepared, ShutdownReport, Topic};
+use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Prepared, ShutdownReport, Topic};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
@@ -60,6 +60,7 @@ impl ComponentHost {
             subject: Subject::new(HOST_NAME, HOST_NAME),
             instance: Arc::from(HOST_NAME),
             capabilities: Arc::new(Capabilities::everything()),
+            accepts: None,
         };
         let (app, components) = (Arc::from(system.name()), Mutex::default());
         ComponentHost {
@@ -118,6 +119,7 @@ impl ComponentHost {
                 subject: Subject::new(&spec.name, instance),
                 instance: Arc::from(instance.as_str()),
                 capabilities: Arc::clone(&capabilities),
+                accepts: Some(spec.accepts),
             };
             if let Err(denied) = self.set_up(&spec, &sender, &seat.actor_ref(), &own) {
                 for (seat, _) in &seats {
@@ -270,10 +272,10 @@ impl ComponentHost {
         Arc::new(Endpoint {
             name: Arc::from(spec.name.as_str()),
             members,
-            accepts: spec.accepts.iter().fold(0, |bits, codec| bits | codec.bit()),
+            accepts: spec.accepts,
             max_message_bytes: spec.limits.message_size_bytes as u64,
             budget: ByteBudget::new(spec.limits.memory_bytes, spec.limits.message_size_bytes),
-            waits: spec.overflow == Overflow::Wait,
+            overflow: spec.overflow,
             stats: Arc::new(ComponentStats::new()),
             dead_letters: Arc::clone(&router.dead_letters),
             in_flight: router.in_flight.clone(),

@@ -1,6 +1,6 @@
 //! A component as it is to run.
 
-use airssys_message::Codec;
+use airssys_message::{Accepts, Codec};
 use airssys_rt::{Overflow, RestartPolicy, TopicPattern};
 
 use crate::capability::Capabilities;
@@ -18,8 +18,8 @@ pub struct ComponentSpec {
     pub component: Component,
     /// What it may do. Default: nothing.
     pub capabilities: Capabilities,
-    /// The codecs that it accepts, of messages and of replies. Default: cbor.
-    pub accepts: Vec<Codec>,
+    /// The codecs that it accepts, of messages and of replies, and the one it prefers. Default: cbor.
+    pub accepts: Accepts,
     /// Topics that every instance is subscribed to from the start; its capabilities have to allow
     /// each. Default: none.
     pub subscribes: Vec<TopicPattern>,
@@ -27,8 +27,10 @@ pub struct ComponentSpec {
     pub limits: Limits,
     /// Messages that the mailbox of an instance holds. Default: 1,024.
     pub capacity: usize,
-    /// What a publication meets when a mailbox is full: publishers wait, or its copy is lost to the
-    /// dead letters. Who sends is told `mailbox-full` in either case. Default: they wait.
+    /// What a message meets when a mailbox is full. `Wait` and `Reject`: who sends is told
+    /// `mailbox-full`; a publisher waits, or loses this copy to the dead letters. `DropOldest`: the
+    /// oldest goes to the dead letters. `DropNewest`: this one does; a request is told
+    /// `mailbox-full`. Default: `Wait`.
     pub overflow: Overflow,
     /// What becomes of a message whose handler fails, or asks for another attempt. Default: it goes
     /// to the dead letters.
@@ -50,7 +52,7 @@ impl ComponentSpec {
             name: name.into(),
             component,
             capabilities: Capabilities::default(),
-            accepts: vec![Codec::Cbor],
+            accepts: Accepts::only(Codec::Cbor),
             subscribes: Vec::new(),
             limits: Limits::default(),
             capacity: 1_024,

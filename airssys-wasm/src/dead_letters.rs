@@ -34,9 +34,13 @@ pub enum DeadLetterReason {
     /// Its receiver ended for good before it came to the message.
     #[error("the receiver stopped before it came to the message")]
     TargetStopped,
-    /// A subscriber whose mailbox rejects what it has no room for.
-    #[error("the subscriber's mailbox was full")]
+    /// Its receiver's mailbox was full, and does not make senders wait (`reject` for publications,
+    /// `drop-newest`).
+    #[error("the receiver's mailbox was full")]
     MailboxFull,
+    /// Its receiver's mailbox was full, and drops the oldest for a newer one (`drop-oldest`).
+    #[error("made way for a newer message: the mailbox was full")]
+    MadeWay,
     /// A subscriber does not accept the publication's codec.
     #[error("the subscriber does not accept the codec: {0}")]
     CodecRefused(String),

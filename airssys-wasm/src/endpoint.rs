@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use airssys_message::Codec;
-use airssys_rt::ActorRef;
+use airssys_message::{Accepts, Codec, CodecRefused};
+use airssys_rt::{ActorRef, Overflow};
 
 use crate::bindings::{SendError, SizeLimit};
 use crate::byte_budget::ByteBudget;
 use crate::dead_letters::{DeadLetterReason, DeadLetters};
 use crate::in_flight::InFlightCount;
 use crate::message::{Draft, Envelope};
+use crate::router::Sender;
 use crate::stats::{ComponentStats, ComponentSummary};
 
 /// A component, or one of its instances, as a target of messages.
@@ -18,14 +19,14 @@ pub(crate) struct Endpoint {
     pub(crate) name: Arc<str>,
     /// The mailboxes behind the name: one per instance.
     pub(crate) members: Vec<ActorRef<Envelope>>,
-    /// The codecs it accepts, as bits.
-    pub(crate) accepts: u32,
+    /// The codecs it accepts, and the one it prefers.
+    pub(crate) accepts: Accepts,
     /// The largest message it takes, in bytes.
     pub(crate) max_message_bytes: u64,
     /// How many bytes may wait in its mailboxes.
     pub(crate) budget: Arc<ByteBudget>,
-    /// Whether a full mailbox makes publishers wait, rather than lose its copy.
-    pub(crate) waits: bool,
+    /// What a message meets when a mailbox is full.
+    pub(crate) overflow: Overflow,
     pub(crate) stats: Arc<ComponentStats>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) in_flight: InFlightCount,
@@ -33,7 +34,11 @@ pub(crate) struct Endpoint {
 
 impl Endpoint {
     /// Looks at a message's size and codec: the name of the refusal and the error, if it is one.
-    pub(crate) fn accepts_message(&self, message: &[u8]) -> Result<(), (&'static str, SendError)> {
+    pub(crate) fn accepts_message(
+        &self,
+        message: &[u8],
+        from: &Sender,
+    ) -> Result<(), (&'static str, SendError)> {
         let size = message.len() as u64;
         if size > self.max_message_bytes {
             let limit = self.max_message_bytes;
@@ -41,12 +46,11 @@ impl Endpoint {
         }
         let refused = |text: String| Err(("codec-refused", SendError::CodecRefused(text)));
         match Codec::split(message) {
-            Ok((codec, _)) if codec.bit() & self.accepts != 0 => Ok(()),
+            Ok((codec, _)) if self.accepts.contains(codec) => Ok(()),
             Ok((codec, _)) => {
-                let accepted: Vec<&str> =
-                    Codec::all().filter(|c| c.bit() & self.accepts != 0).map(Codec::name).collect();
-                let (name, accepted) = (&self.name, accepted.join(", "));
-                refused(format!("the message is {codec}; `{name}` accepts {accepted}"))
+                let receiver = self.name.to_string();
+                let sender = from.accepts.map(|accepts| (from.instance.to_string(), accepts));
+                refused(CodecRefused { codec, receiver, receiver_accepts: self.accepts, sender }.to_string())
             }
             Err(error) => refused(error.to_string()),
         }
@@ -67,6 +71,17 @@ impl Endpoint {
     pub(crate) fn full(&self) -> SendError {
         self.stats.mailbox_full();
         SendError::MailboxFull
+    }
+
+    /// Whether a full mailbox makes publishers wait, rather than lose its copy.
+    pub(crate) fn waits(&self) -> bool {
+        self.overflow == Overflow::Wait
+    }
+
+    /// Whether a message that was in a mailbox and is no longer has made way for a newer one: its
+    /// receiver is there.
+    pub(crate) fn made_way(&self) -> bool {
+        self.overflow == Overflow::DropOldest && self.members.iter().any(|member| !member.is_closed())
     }
 
     /// The same component with one of its instances only.
@@ -99,9 +114,10 @@ impl Endpoint {
         error
     }
 
-    /// A subscriber that cannot take a publication: its copy goes to the dead letters.
-    pub(crate) fn skip(&self, draft: &Draft) {
-        let reason = match self.accepts_message(&draft.body) {
+    /// A message that there is no room for, or that does not suit a subscriber: it goes to the dead
+    /// letters.
+    pub(crate) fn skip(&self, draft: &Draft, from: &Sender) {
+        let reason = match self.accepts_message(&draft.body, from) {
             Err((_, SendError::MessageTooLarge(SizeLimit { size, limit }))) => {
                 DeadLetterReason::TooLarge { size, limit }
             }

@@ -19,7 +19,7 @@ mod resolve;
 
 use std::path::PathBuf;
 
-use airssys_message::Codec;
+use airssys_message::Accepts;
 use airssys_rt::{Overflow, RestartPolicy, SupervisorConfig, TopicPattern};
 use semver::Version;
 
@@ -52,8 +52,8 @@ pub struct ComponentManifest {
     pub version: Version,
     /// What it does, for people.
     pub description: Option<String>,
-    /// The codecs it takes, in messages and in replies.
-    pub accepts: Vec<Codec>,
+    /// The codecs it takes, in messages and in replies, and the one it prefers.
+    pub accepts: Accepts,
     /// The topics that it is subscribed to from its start.
     pub subscribes: Vec<TopicPattern>,
     /// Its mailbox.

@@ -149,7 +149,8 @@ impl Envelope {
     fn answer(&mut self, callback: Callback) {
         match (self.reply.take(), callback) {
             (Some(ReplyTo::Component { callbacks, request }), callback) => {
-                callbacks.settle(request, callback)
+                let from = (&*self.receiver.name, self.receiver.accepts);
+                callbacks.answer(request, from, callback)
             }
             (Some(ReplyTo::Outside(waiter)), Callback::Reply(body)) => {
                 drop(waiter.send(Ok(Bytes::from(body))))
@@ -167,6 +168,11 @@ impl Drop for Envelope {
         }
         let (reason, error) = match (self.failure.take(), self.attempts) {
             (Some(failure), _) => (failure, RequestError::TargetStopped),
+            (None, 0) if self.receiver.made_way() => {
+                let reason = DeadLetterReason::MadeWay;
+                let error = RequestError::Other(reason.to_string());
+                (reason, error)
+            }
             (None, 0) => (DeadLetterReason::TargetStopped, RequestError::TargetStopped),
             (None, _) => (DeadLetterReason::Interrupted, RequestError::TargetFailed),
         };

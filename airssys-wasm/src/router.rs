@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use airssys_message::Codec;
+use airssys_message::{Accepts, Codec};
 use airssys_rt::{
-    ActorRef, MessageBroker, Permit, Reservation, ReserveError, SkipReason, Subscriber, Topic, TopicPattern,
+    ActorRef, MessageBroker, Overflow, Permit, Reservation, ReserveError, SkipReason, Subscriber, Topic,
+    TopicPattern,
 };
 use bytes::Bytes;
 use dashmap::DashMap;
@@ -27,6 +28,8 @@ pub(crate) struct Sender {
     pub(crate) subject: Subject,
     pub(crate) instance: Arc<str>,
     pub(crate) capabilities: Arc<Capabilities>,
+    /// What it accepts itself; none if it is outside.
+    pub(crate) accepts: Option<Accepts>,
 }
 
 /// Where a sender's messages to one name go, with the decision about them.
@@ -144,13 +147,18 @@ impl Router {
             let _recorded = from.allows(&access);
             return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
         }
-        endpoint.accepts_message(&body).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
-        let permit = endpoint.least_loaded().try_reserve().map_err(|error| match error {
-            ReserveError::Full => endpoint.full(),
-            _ => endpoint.refuse("target-stopped", SendError::TargetStopped),
-        })?;
-        let held = endpoint.budget.take(body.len()).ok_or_else(|| endpoint.full())?;
+        endpoint.accepts_message(&body, from).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None };
+        let permit = match endpoint.least_loaded().try_reserve() {
+            Ok(permit) => permit,
+            Err(ReserveError::Full) if mode == Mode::Send && endpoint.overflow == Overflow::DropNewest => {
+                endpoint.skip(&draft, from);
+                return Ok(());
+            }
+            Err(ReserveError::Full) => return Err(endpoint.full()),
+            Err(_) => return Err(endpoint.refuse("target-stopped", SendError::TargetStopped)),
+        };
+        let held = endpoint.budget.take(draft.body.len()).ok_or_else(|| endpoint.full())?;
         // A mailbox that has closed in between: the envelope accounts for itself when dropped.
         drop(permit.send(Envelope::accept(draft, held, endpoint, reply)));
         Ok(())
@@ -174,11 +182,11 @@ impl Router {
         let name: Arc<str> = Arc::from(topic.as_str());
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name) };
         let subscribers = self.broker.matching(topic);
-        let room = self.reserve(&subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
+        let room = self.reserve(from, &subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
         for (subscriber, reason) in &room.skipped {
             match reason {
                 SkipReason::Closed => drop(self.broker.unsubscribe_all(subscriber.actor.id())),
-                _ => subscriber.tag.skip(&draft),
+                _ => subscriber.tag.skip(&draft, from),
             }
         }
         let mut delivered = 0;
@@ -194,12 +202,13 @@ impl Router {
     /// waits for room and has none, other than the publisher itself.
     fn reserve<'s>(
         &self,
+        from: &Sender,
         subscribers: &'s [Subscribed],
         body: &[u8],
         myself: Option<&ActorRef<Envelope>>,
     ) -> Result<Room<'s>, &'s Subscribed> {
         let is_own = |s: &Subscribed| myself.is_some_and(|myself| myself.id() == s.actor.id());
-        let accepts = |s: &Subscribed| s.tag.accepts_message(body).is_ok();
+        let accepts = |s: &Subscribed| s.tag.accepts_message(body, from).is_ok();
         let reserved = match Reservation::new(subscribers, accepts) {
             Err(full) if is_own(full) => Reservation::new(subscribers, |s| accepts(s) && !is_own(s))?,
             reserved => reserved?,
@@ -208,7 +217,7 @@ impl Router {
         for (subscriber, permit) in reserved.places {
             match subscriber.tag.budget.take(body.len()) {
                 Some(held) => room.places.push((&subscriber.tag, permit, held)),
-                None if subscriber.tag.waits && !is_own(subscriber) => return Err(subscriber),
+                None if subscriber.tag.waits() && !is_own(subscriber) => return Err(subscriber),
                 None => room.skipped.push((subscriber, SkipReason::Full)),
             }
         }
@@ -227,7 +236,7 @@ impl Router {
             s.tag.budget.take(bytes).is_some() && !matches!(s.actor.try_reserve(), Err(ReserveError::Full))
         };
         let subscribers = self.broker.matching(topic);
-        let others = subscribers.into_iter().filter(|s| s.actor.id() != myself.id() && s.tag.waits);
+        let others = subscribers.into_iter().filter(|s| s.actor.id() != myself.id() && s.tag.waits());
         let full = others.into_iter().find(|subscriber| !has_room(subscriber));
         full.map(|subscriber| (subscriber.actor, Arc::clone(&subscriber.tag.budget)))
     }

@@ -10,7 +10,7 @@ fn callbacks(limit: usize) -> (Arc<Callbacks>, InFlightCount, Prepared<Envelope>
     let seat = ActorSystem::new("test").prepare(ChildSpec::new("requester")).unwrap();
     let limits = Limits { concurrent_requests: limit, message_size_bytes: 100, ..Limits::default() };
     let in_flight = InFlightCount::default();
-    let (accepts, waits) = (Codec::Cbor.bit(), Arc::default());
+    let (accepts, waits) = (Accepts::only(Codec::Cbor), Arc::default());
     let callbacks = Callbacks::new(seat.actor_ref(), accepts, &limits, in_flight.clone(), waits);
     (callbacks, in_flight, seat)
 }
@@ -107,7 +107,7 @@ async fn a_reply_that_does_not_suit_is_an_error() {
     ];
     for (body, expected) in unsuitable {
         let request = callbacks.open(SECOND, None).unwrap();
-        callbacks.settle(request, Callback::Reply(body));
+        callbacks.answer(request, ("target", Accepts::only(Codec::Json)), Callback::Reply(body));
         let text = error(callbacks.next().await).unwrap();
         assert!(text.contains(expected), "{text}");
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use airssys_message::Codec;
+use airssys_message::{Accepts, Codec};
 use airssys_rt::{Overflow, TopicPattern};
 use semver::Version;
 use toml::de::DeTable;
@@ -61,7 +61,7 @@ pub(super) struct Asked {
     pub(super) name: Option<Located<String>>,
     version: Option<Version>,
     description: Option<String>,
-    accepts: Option<Vec<Codec>>,
+    accepts: Option<Accepts>,
     pub(super) subscribes: List<TopicPattern>,
     pub(super) mailbox: Mailbox,
     delivery: Delivery,
@@ -117,13 +117,7 @@ impl Asked {
     }
 
     fn messages(&mut self, table: Table<'_>) {
-        let accepts = table.list("accepts", "\"cbor\"", |text| {
-            text.parse::<Codec>().map_err(|error| Fault {
-                message: error.to_string(),
-                help: "write the name of a codec, such as \"cbor\"".to_owned(),
-            })
-        });
-        self.accepts = accepts.span.is_some().then(|| accepts.values());
+        self.accepts = Some(accepts(&table));
         self.subscribes = table.list("subscribes", "\"quakes.*\"", topics);
         self.delivery = delivery(&table);
         table.finish();
@@ -131,7 +125,7 @@ impl Asked {
 
     /// Whether it takes messages of this codec.
     pub(super) fn accepts(&self, codec: Codec) -> bool {
-        self.accepts.as_ref().is_none_or(|accepts| accepts.contains(&codec))
+        self.accepts.is_none_or(|accepts| accepts.contains(codec))
     }
 
     /// The manifest; right only if nothing was found to be wrong.
@@ -146,7 +140,7 @@ impl Asked {
             name: self.name.as_ref().map(|name| name.value.clone()).unwrap_or_default(),
             version: self.version.clone().unwrap_or(Version::new(0, 0, 0)),
             description: self.description.clone(),
-            accepts: self.accepts.clone().unwrap_or_else(|| vec![Codec::Cbor]),
+            accepts: self.accepts.unwrap_or(Accepts::only(Codec::Cbor)),
             subscribes: self.subscribes.values(),
             mailbox: self.mailbox,
             delivery: self.delivery,
@@ -162,13 +156,46 @@ impl Asked {
     }
 }
 
+/// The codecs that a component takes, and the one that it prefers: the first of the list, unless it
+/// says another.
+fn accepts(table: &Table<'_>) -> Accepts {
+    let codec = |text: &str| {
+        text.parse::<Codec>().map_err(|error| Fault {
+            message: error.to_string(),
+            help: "write the name of a codec, such as \"cbor\"".to_owned(),
+        })
+    };
+    let list = table.list("accepts", "\"cbor\"", codec);
+    let prefers = table.parsed("prefers", "\"cbor\"", codec);
+    let accepts = Accepts::of(list.items.iter().map(|item| item.value));
+    if let (Some(span), None, true) = (&list.span, accepts, list.complete) {
+        let message = "`accepts` in [messages] is empty: a component takes at least one codec".to_owned();
+        let help = "write accepts = [\"cbor\"], or remove it, which means the same".to_owned();
+        table.document.report(Some(span.clone()), message, help);
+    }
+    let accepts = accepts.unwrap_or(Accepts::only(Codec::Cbor));
+    let Some(prefers) = prefers else { return accepts };
+    accepts.preferring(prefers.value).unwrap_or_else(|error| {
+        if list.complete {
+            let help = format!("add \"{}\" to `accepts`, or prefer one of {accepts}", prefers.value);
+            table.document.report(Some(prefers.span), format!("`prefers` in [messages]: {error}"), help);
+        }
+        accepts
+    })
+}
+
+const OVERFLOWS: &[(&str, Overflow)] = &[
+    ("wait", Overflow::Wait),
+    ("reject", Overflow::Reject),
+    ("drop-oldest", Overflow::DropOldest),
+    ("drop-newest", Overflow::DropNewest),
+];
+
 fn mailbox(table: Table<'_>) -> Mailbox {
     let default = Mailbox::default();
     let mailbox = Mailbox {
         capacity: capacity(&table, "capacity").unwrap_or(default.capacity),
-        overflow: table
-            .choice("overflow", &[("wait", Overflow::Wait), ("reject", Overflow::Reject)])
-            .unwrap_or(default.overflow),
+        overflow: table.choice("overflow", OVERFLOWS).unwrap_or(default.overflow),
     };
     table.finish();
     mailbox

@@ -110,7 +110,7 @@ async fn a_slow_subscriber_that_rejects_hurts_only_itself() {
     host.drained().await;
     assert_eq!(host.notes("fast").await, "0 1 2 3 4 5");
     assert_eq!(host.notes("slow").await, "0 1 2 3");
-    assert_eq!(host.reasons(), ["the subscriber's mailbox was full"; 2]);
+    assert_eq!(host.reasons(), ["the receiver's mailbox was full"; 2]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,4 +147,77 @@ async fn a_publisher_does_not_wait_for_itself() {
     let notes = host.notes("writer").await;
     let lost = host.dead_letters().total();
     assert_eq!(notes.split(' ').count() as u64 + lost, 4, "{notes}");
+}
+
+fn note_to_receiver(number: u32) -> Command {
+    Command::TrySend { to: "receiver".to_owned(), command: note(number.to_string()), times: 1 }
+}
+
+#[tokio::test]
+async fn a_mailbox_that_drops_keeps_the_newest_or_the_oldest_and_no_sender_is_refused() {
+    let dropped = [
+        (Overflow::DropOldest, "3 4 5 6", "made way for a newer message: the mailbox was full"),
+        (Overflow::DropNewest, "1 2 3 4", "the receiver's mailbox was full"),
+    ];
+    for (overflow, kept, reason) in dropped {
+        let host = host();
+        let prepared = host.prepare(small("receiver", overflow)).unwrap();
+        host.spawn(trusted("sender")).await.unwrap();
+        for number in 1..=6 {
+            host.ask("sender", note_to_receiver(number)).await.unwrap();
+        }
+        host.start(prepared).await.unwrap();
+        host.drained().await;
+        assert_eq!(host.notes("receiver").await, kept);
+        assert_eq!(host.reasons(), [reason; 2]);
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_that_drops_treats_publications_as_it_does_messages() {
+    for (overflow, kept, delivered) in
+        [(Overflow::DropOldest, "1 2 3 4", 1), (Overflow::DropNewest, "0 1 2 3", 0)]
+    {
+        let host = host();
+        let subscribes = vec![pattern("news")];
+        let prepared = host.prepare(ComponentSpec { subscribes, ..small("receiver", overflow) }).unwrap();
+        for number in 0..5 {
+            let took = host.publish("news", message(&note(number.to_string()))).unwrap();
+            assert_eq!(took, if number < 4 { 1 } else { delivered });
+        }
+        host.start(prepared).await.unwrap();
+        host.drained().await;
+        assert_eq!(host.notes("receiver").await, kept);
+        assert_eq!(host.dead_letters().total(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_not_dropped_behind_its_senders_back() {
+    let request =
+        |timeout_ms| Command::Request { to: "receiver".to_owned(), command: note("asked"), timeout_ms };
+    let host = host();
+    let prepared = host.prepare(small("receiver", Overflow::DropOldest)).unwrap();
+    host.spawn(trusted("asker")).await.unwrap();
+    host.spawn(trusted("sender")).await.unwrap();
+    let (asked, ()) = tokio::join!(host.ask("asker", request(60_000)), async {
+        while host.actors("receiver")[0].depth() == 0 {
+            tokio::task::yield_now().await;
+        }
+        host.ask("sender", try_send(4)).await.unwrap();
+    });
+    let error = asked.unwrap_err();
+    assert!(error.contains("made way for a newer message"), "{error}");
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    assert_eq!(host.notes("receiver").await, "x x x x");
+
+    let _full = host
+        .prepare(ComponentSpec { name: "receiver-2".to_owned(), ..small("receiver", Overflow::DropNewest) });
+    let send = Command::TrySend { to: "receiver-2".to_owned(), command: note("x"), times: 4 };
+    host.ask("sender", send).await.unwrap();
+    let request = Command::Request { to: "receiver-2".to_owned(), command: note("asked"), timeout_ms: 20 };
+    let error = host.ask("asker", request).await.unwrap_err();
+    assert!(error.contains("full"), "{error}");
+    assert_eq!(host.dead_letters().total(), 1, "only the one that made way");
 }

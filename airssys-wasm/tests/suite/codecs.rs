@@ -1,6 +1,6 @@
 //! The codec prefix is read, and nothing else.
 
-use airssys_message::Codec;
+use airssys_message::{Accepts, Codec};
 use airssys_wasm::{Capabilities, ComponentSpec};
 
 use crate::support::*;
@@ -9,10 +9,14 @@ fn bytes(codec: &str) -> Command {
     Command::SendBytes { to: "receiver".to_owned(), codec: codec.to_owned(), bytes: 10 }
 }
 
+fn every_codec() -> Accepts {
+    Accepts::of(Codec::all()).unwrap()
+}
+
 #[tokio::test]
 async fn a_receiver_gets_the_codecs_that_it_accepts() {
     let host = host();
-    let accepts = vec![Codec::Json, Codec::Borsh];
+    let accepts = Accepts::of([Codec::Json, Codec::Borsh]).unwrap();
     // Not started: nothing decodes what is sent.
     let _receiver = host.prepare(ComponentSpec { accepts, ..trusted("receiver") }).unwrap();
     host.spawn(trusted("sender")).await.unwrap();
@@ -21,7 +25,11 @@ async fn a_receiver_gets_the_codecs_that_it_accepts() {
         let accepted = matches!(codec, Codec::Json | Codec::Borsh);
         assert_eq!(answer.is_ok(), accepted, "{codec}: {answer:?}");
         if let Err(text) = answer {
-            assert!(text.contains(codec.name()) && text.contains("json") && text.contains("borsh"), "{text}");
+            let expected = format!(
+                "the message is {codec}; `receiver` accepts json, borsh; `sender` accepts cbor; they have no \
+                 codec in common"
+            );
+            assert!(text.contains(&expected), "{text}");
         }
     }
     let summaries = host.summaries();
@@ -34,20 +42,55 @@ async fn a_subscriber_that_does_not_accept_a_codec_hurts_only_itself() {
     let host = host();
     let news =
         |name: &str, accepts| ComponentSpec { subscribes: vec![pattern("news")], accepts, ..trusted(name) };
-    host.spawn(news("cbor", vec![Codec::Cbor])).await.unwrap();
-    host.spawn(news("json", vec![Codec::Json])).await.unwrap();
+    host.spawn(news("cbor", Accepts::only(Codec::Cbor))).await.unwrap();
+    host.spawn(news("json", Accepts::only(Codec::Json))).await.unwrap();
     assert_eq!(host.publish("news", message(&note("one"))).unwrap(), 1);
     assert_eq!(host.notes("cbor").await, "one");
     let letter = host.dead_letters().kept().remove(0);
     assert_eq!(&*letter.receiver, "json");
-    assert!(letter.reason.to_string().contains("codec"), "{}", letter.reason);
+    let reason = letter.reason.to_string();
+    assert!(reason.ends_with("the message is cbor; `json` accepts json; send it as json"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_codec_that_both_sides_know() {
+    let host = host();
+    let accepts = |codecs: [Codec; 2]| Accepts::of(codecs).unwrap();
+    let receiver = ComponentSpec { accepts: accepts([Codec::Json, Codec::Borsh]), ..trusted("receiver") };
+    let _receiver = host.prepare(receiver).unwrap();
+    let sender = ComponentSpec { accepts: accepts([Codec::Cbor, Codec::Borsh]), ..trusted("sender") };
+    host.spawn(sender).await.unwrap();
+    let refused = host.ask("sender", bytes("cbor")).await.unwrap_err();
+    let expected = "`receiver` accepts json, borsh; `sender` accepts cbor, borsh; send it as borsh, which both \
+                    know";
+    assert!(refused.contains(expected), "{refused}");
+}
+
+#[tokio::test]
+async fn a_reply_in_another_codec_is_refused_with_both_sides_named() {
+    let host = host();
+    let answers =
+        ComponentSpec { accepts: every_codec(), ..ComponentSpec::new("answers", component("test-codecs")) };
+    let asks = ComponentSpec {
+        accepts: Accepts::only(Codec::Cbor),
+        capabilities: Capabilities::everything(),
+        config: vec![setting("to", "answers")],
+        ..ComponentSpec::new("asks", component("test-codecs"))
+    };
+    host.spawn(answers).await.unwrap();
+    host.spawn(asks).await.unwrap();
+    let mut ask = Codec::Cbor.message(b"");
+    ciborium::into_writer("json", &mut ask).unwrap();
+    let refused = host.request("asks", ask, SOON).await.unwrap_err().to_string();
+    let expected = "the message is json; `asks` accepts cbor; `answers` accepts ";
+    assert!(refused.contains(expected), "{refused}");
 }
 
 #[tokio::test]
 async fn guests_ask_and_answer_in_every_codec() {
     let host = host();
     let answers = ComponentSpec {
-        accepts: Codec::all().collect(),
+        accepts: every_codec(),
         capabilities: Capabilities::everything(),
         ..ComponentSpec::new("answers", component("test-codecs"))
     };
@@ -68,7 +111,7 @@ async fn guests_ask_and_answer_in_every_codec() {
 #[tokio::test]
 async fn a_component_that_is_built_without_a_codec_says_what_it_lacks() {
     let host = host();
-    host.spawn(ComponentSpec { accepts: Codec::all().collect(), ..trusted("probe") }).await.unwrap();
+    host.spawn(ComponentSpec { accepts: every_codec(), ..trusted("probe") }).await.unwrap();
     for (codec, reads) in [
         (Codec::MessagePack, "`MessagePack` or no wrapper at all, with the feature `messagepack`"),
         (Codec::Borsh, "`Borsh`, with the feature `borsh`"),

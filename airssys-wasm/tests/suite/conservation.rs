@@ -56,7 +56,7 @@ proptest! {
             }
             tokio::time::timeout(SOON, host.drained()).await.expect("everything ends");
             prop_assert_eq!(host.in_flight(), 0);
-            let full = "the subscriber's mailbox was full";
+            let full = "the receiver's mailbox was full";
             let counts = host.dead_letters().counts();
             let skipped: u64 = counts.iter().filter(|c| c.reason == full).map(|c| c.count).sum();
             Ok((host.summaries(), host.dead_letters().total(), skipped))
