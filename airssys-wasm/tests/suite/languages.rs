@@ -1,6 +1,6 @@
 //! Components in JavaScript and Python, and one in Rust that they talk with.
 
-use airssys_message::Codec;
+use airssys_message::{Accepts, Codec};
 use airssys_rt::RestartStrategy;
 use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec, Delivery, Retry};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::*;
 fn greeter(name: &str) -> ComponentSpec {
     ComponentSpec {
         capabilities: Capabilities::everything(),
-        accepts: vec![Codec::Cbor, Codec::Json],
+        accepts: Accepts::of([Codec::Cbor, Codec::Json]).unwrap(),
         ..ComponentSpec::new(name, component(name))
     }
 }
