@@ -53,7 +53,7 @@ export interface Options {
 
 /** What a component can ask its host. */
 export interface Context {
-  readonly identity: { readonly app: string; readonly name: string; readonly incarnation: bigint };
+  readonly identity: { readonly app: string; readonly name: string; readonly incarnation: number };
   /** Puts a message into a mailbox; throws `mailbox-full` at once if there is no room. */
   trySend(target: string, value: unknown, options?: Pick<Options, "codec">): void;
   /** Puts a message into a mailbox, and waits for room if there is none. */
@@ -69,7 +69,7 @@ export interface Context {
   /** Asks the host to stop this component, once the message at hand is finished. */
   stop(): void;
   /** Nanoseconds since some moment; never goes back. */
-  monotonicNs(): bigint;
+  monotonicNs(): number;
 }
 
 export const context: Context;
