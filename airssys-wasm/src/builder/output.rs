@@ -89,7 +89,8 @@ fn fingerprint(folder: &Path, recipe: &Recipe) -> Result<u64, BuildError> {
                 folders.push(path);
             } else {
                 let content = std::fs::read(&path).map_err(file_error(&path))?;
-                (&path, content).hash(&mut hasher);
+                // Not where it lies: one folder has many paths.
+                (path.strip_prefix(folder).ok(), content).hash(&mut hasher);
             }
         }
     }
@@ -111,4 +112,31 @@ pub(super) fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<(), Bui
         std::fs::write(&path, text).map_err(file_error(&path))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_component_is_made_of_is_the_same_by_every_path_to_it() {
+        let scratch = tempfile::tempdir().unwrap();
+        let at = |name: &str| scratch.path().join(name);
+        std::fs::create_dir_all(at("hello/src")).unwrap();
+        std::fs::create_dir_all(at("other")).unwrap();
+        std::fs::write(at("hello/src/main.py"), "x = 1").unwrap();
+        let made_of = |folder: &str| fingerprint(&at(folder), &python::RECIPE).unwrap();
+        let before = made_of("hello");
+        assert_eq!(made_of("other/../hello"), before);
+        // What is made of it, and what tools leave behind, are no part of it.
+        std::fs::create_dir_all(at("hello/target/airssys")).unwrap();
+        std::fs::write(at("hello/target/airssys/hello.wasm"), "code").unwrap();
+        std::fs::write(at("hello/.editor"), "").unwrap();
+        assert_eq!(made_of("hello"), before);
+        std::fs::rename(at("hello/src/main.py"), at("hello/src/other.py")).unwrap();
+        let renamed = made_of("hello");
+        assert_ne!(renamed, before);
+        std::fs::write(at("hello/src/other.py"), "x = 2").unwrap();
+        assert_ne!(made_of("hello"), renamed);
+    }
 }
