@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use airssys_wasm::builder::Language;
 use clap::{ArgAction, Parser, Subcommand};
 
 /// Runs WebAssembly components as supervised actors.
@@ -21,6 +22,7 @@ use clap::{ArgAction, Parser, Subcommand};
 Environment:
   RUST_LOG            what to log, such as `airssys=debug`; goes before -v
   AIRSSYS_CACHE_DIR   where compiled components are kept
+  AIRSSYS_TOOLS_DIR   where the tools for JavaScript and Python are installed
   NO_COLOR            never colour the output"
 )]
 pub(crate) struct Args {
@@ -42,7 +44,7 @@ pub(crate) enum Command {
 
 /// Run an app.
 ///
-/// Builds the components that are crates, starts the app and shows what it does. If the app's
+/// Builds the components that are folders, starts the app and shows what it does. If the app's
 /// manifest says `until = "COMPONENT"`, the run ends when that component has stopped and every
 /// mailbox has drained, and its report is printed; else it runs until Ctrl-C.
 #[derive(Debug, clap::Args)]
@@ -67,10 +69,11 @@ pub(crate) struct Run {
     pub(crate) stop_timeout: u64,
 }
 
-/// Build components that are crates.
+/// Build components from their sources.
 ///
-/// Compiles for wasm32-wasip2, optimised; adds that target through rustup if it is missing. Prints
-/// the .wasm files.
+/// A folder with a Cargo.toml is compiled for wasm32-wasip2, optimised; one with a package.json is
+/// JavaScript, one with a pyproject.toml Python. Adds what is missing: the target through rustup,
+/// the tools of the others from npm and pip, into a folder of their own. Prints the .wasm files.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Build {
     /// An app's manifest or folder (all its components), or the folder of one component.
@@ -82,7 +85,7 @@ pub(crate) struct Build {
 ///
 /// Reports every error of the manifests at once, then looks at each component:
 /// whether the host has what it imports, and whether it exports what the host calls. Components
-/// that are crates are built for that.
+/// that are folders are built for that.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
     /// An app's manifest or folder, the folder of one component, or a .wasm file.
@@ -96,9 +99,35 @@ pub(crate) struct New {
     /// Where to make it; the folder's name is the component's.
     pub(crate) path: PathBuf,
 
-    /// The folder of the airssys-sdk crate to depend on.
+    /// The language to write it in.
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t)]
+    pub(crate) lang: Lang,
+
+    /// The folder of the airssys-sdk crate to depend on, for a component in Rust.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sdk: Option<PathBuf>,
+}
+
+/// A language as the command line names it.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+pub(crate) enum Lang {
+    /// Rust.
+    #[default]
+    Rust,
+    /// JavaScript.
+    Js,
+    /// Python.
+    Python,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Language {
+        match lang {
+            Lang::Rust => Language::Rust,
+            Lang::Js => Language::JavaScript,
+            Lang::Python => Language::Python,
+        }
+    }
 }
 
 /// The manifest of the app in this folder, if it is one; the path itself, if it is not.

@@ -24,6 +24,9 @@ pub(crate) fn build(args: &Build, terminal: &Terminal) -> Result<(), Failure> {
 pub(crate) fn show(terminal: &Terminal, event: &BuildEvent) {
     match event {
         BuildEvent::AddingTarget => terminal.line(&format!("adding the target {TARGET} through rustup")),
+        BuildEvent::InstallingTools { language } => {
+            terminal.line(&format!("installing the tools for {language}"));
+        }
         BuildEvent::Building { folder } => {
             let name = folder.file_name().unwrap_or(folder.as_os_str());
             terminal.working(format!("building {}", name.display()));
@@ -36,16 +39,16 @@ pub(crate) fn show(terminal: &Terminal, event: &BuildEvent) {
     }
 }
 
-/// The crates to build: an app's, or the one in a folder.
+/// The folders to build: an app's, or the one in a folder.
 fn folders(args: &Build) -> Result<Vec<PathBuf>, Failure> {
     let path = app_or_component(&args.path);
     if path.is_dir() {
         return Ok(vec![path]);
     }
     let app = AppManifest::load(&path)?;
-    let crates = app.components.iter().filter_map(|component| match &component.source {
-        Source::Crate(folder) => Some(folder.clone()),
+    let projects = app.components.iter().filter_map(|component| match &component.source {
+        Source::Folder(folder) => Some(folder.clone()),
         _ => None,
     });
-    Ok(crates.collect())
+    Ok(projects.collect())
 }

@@ -9,7 +9,7 @@ pub(crate) fn new(args: &New) -> Result<(), Failure> {
     let sdk = args.sdk.clone().unwrap_or_else(scaffold::own_sdk);
     let path = std::path::absolute(&args.path);
     let path = path.map_err(Failure::usage)?;
-    scaffold::make(&path, &sdk).map_err(Failure::usage)?;
+    scaffold::make(&path, args.lang.into(), &sdk).map_err(Failure::usage)?;
     let folder = args.path.display();
     anstream::println!("made {folder}; now try\n\n  airssys run {folder}/app.toml\n");
     anstream::println!("and add it to an app with\n\n  [[component]]\n  source = \"{folder}\"");

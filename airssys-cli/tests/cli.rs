@@ -11,6 +11,8 @@ mod failures;
 mod input;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
+#[path = "cli/languages.rs"]
+mod languages;
 #[path = "cli/manifests.rs"]
 mod manifests;
 #[path = "cli/output.rs"]

@@ -239,7 +239,7 @@ async fn start_all(
 /// [`BuildError`] if it does not build.
 pub fn locate(component: &AppComponent, tell: &mut impl FnMut(AppEvent)) -> Result<PathBuf, BuildError> {
     match &component.source {
-        Source::Crate(folder) => builder::build(folder, |event| tell(AppEvent::Build(event))),
+        Source::Folder(folder) => builder::build(folder, |event| tell(AppEvent::Build(event))),
         Source::Wasm(file) => Ok(file.clone()),
     }
 }

@@ -155,8 +155,8 @@ impl AppComponent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// The folder of a crate, which is built to get the code.
-    Crate(PathBuf),
+    /// The folder of a project, which is built to get the code.
+    Folder(PathBuf),
     /// A `.wasm` file.
     Wasm(PathBuf),
 }

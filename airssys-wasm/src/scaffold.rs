@@ -2,16 +2,36 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::builder::Language;
 use crate::manifest::HOST_NAME;
 use crate::pattern::{InvalidName, check_component_name};
 
-/// The files of a new component, with `{name}` and `{sdk}` to fill in.
-const FILES: [(&str, &str); 5] = [
+/// A file's path and text, with `{name}` and `{sdk}` to fill in.
+type Template = (&'static str, &'static str);
+
+const RUST: &[Template] = &[
     ("Cargo.toml", include_str!("scaffold/Cargo.toml.txt")),
-    ("Component.toml", include_str!("scaffold/Component.toml.txt")),
-    ("app.toml", include_str!("scaffold/app.toml.txt")),
     ("src/lib.rs", include_str!("scaffold/lib.rs.txt")),
     (".gitignore", "target/\n"),
+];
+
+const JAVASCRIPT: &[Template] = &[
+    ("package.json", include_str!("scaffold/package.json.txt")),
+    ("jsconfig.json", include_str!("scaffold/jsconfig.json.txt")),
+    ("src/main.js", include_str!("scaffold/main.js.txt")),
+    (".gitignore", "node_modules/\ntarget/\n"),
+];
+
+const PYTHON: &[Template] = &[
+    ("pyproject.toml", include_str!("scaffold/pyproject.toml.txt")),
+    ("src/main.py", include_str!("scaffold/main.py.txt")),
+    (".gitignore", "__pycache__/\ntarget/\n"),
+];
+
+/// The files that a component has in any language.
+const MANIFESTS: [Template; 2] = [
+    ("Component.toml", include_str!("scaffold/Component.toml.txt")),
+    ("app.toml", include_str!("scaffold/app.toml.txt")),
 ];
 
 /// Names that cargo refuses for a crate, or that its dependencies have.
@@ -107,22 +127,33 @@ pub fn own_sdk() -> PathBuf {
 
 /// Makes a component in a new or empty folder, which names it; it builds and runs as it is.
 ///
+/// `sdk` is the folder of the crate that a component in Rust depends on; other languages have
+/// theirs from the builder.
+///
 /// # Errors
 /// [`ScaffoldError`]; nothing is overwritten.
-pub fn make(folder: &Path, sdk: &Path) -> Result<(), ScaffoldError> {
+pub fn make(folder: &Path, language: Language, sdk: &Path) -> Result<(), ScaffoldError> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     check_component_name(&name).map_err(|source| ScaffoldError::Name { name: name.clone(), source })?;
-    if RESERVED.contains(&name.as_str()) || name == HOST_NAME {
+    let reserved = language == Language::Rust && RESERVED.contains(&name.as_str());
+    if reserved || name == HOST_NAME {
         return Err(ScaffoldError::Reserved { name });
     }
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(ScaffoldError::Exists { folder: folder.to_owned() });
     }
-    let found = sdk.canonicalize().ok().filter(|sdk| sdk.join("Cargo.toml").is_file());
-    let sdk = found.ok_or_else(|| ScaffoldError::NoSdk { folder: sdk.to_owned() })?;
-    for (file, text) in FILES {
+    let (files, sdk) = match language {
+        Language::Rust => {
+            let found = sdk.canonicalize().ok().filter(|sdk| sdk.join("Cargo.toml").is_file());
+            let sdk = found.ok_or_else(|| ScaffoldError::NoSdk { folder: sdk.to_owned() })?;
+            (RUST, toml_string(&sdk))
+        }
+        Language::JavaScript => (JAVASCRIPT, String::new()),
+        Language::Python => (PYTHON, String::new()),
+    };
+    for (file, text) in MANIFESTS.iter().chain(files) {
         let path = folder.join(file);
-        let text = text.replace("{name}", &name).replace("{sdk}", &toml_string(&sdk));
+        let text = text.replace("{name}", &name).replace("{sdk}", &sdk);
         let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
         let written = made.and_then(|()| std::fs::write(&path, text));
         written.map_err(|source| ScaffoldError::Write { path, source })?;

@@ -51,7 +51,7 @@ fn an_app_beside_its_components_is_joined_without_a_folder() {
     ])
     .unwrap();
     let feed = app.component("feed").unwrap();
-    assert_eq!(feed.source, Source::Crate("feed".into()));
+    assert_eq!(feed.source, Source::Folder("feed".into()));
     assert_eq!(feed.input, Some(Input::Program));
     assert_eq!(feed.instance_names().collect::<Vec<_>>(), ["feed"]);
     let pool = app.component("pool").unwrap();

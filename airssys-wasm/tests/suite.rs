@@ -14,6 +14,8 @@ mod conservation;
 mod delivery;
 #[path = "suite/failures.rs"]
 mod failures;
+#[path = "suite/languages.rs"]
+mod languages;
 #[path = "suite/lifecycle.rs"]
 mod lifecycle;
 #[path = "suite/limits.rs"]

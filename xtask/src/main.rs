@@ -4,6 +4,7 @@ mod args;
 mod counts;
 mod coverage;
 mod guests;
+mod languages;
 mod model;
 mod newcomer;
 mod progress;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::counts::{Counts, Tally};
 use crate::guests::{Guests, GuestsError};
+use crate::languages;
 use crate::model;
 use crate::progress::{Failed, Progress};
 use crate::target::{self, TARGET};
@@ -41,7 +42,9 @@ fn plan(runner: Runner, filters: &[String]) -> Vec<String> {
     };
     let target = format!("the target {TARGET}");
     let models = "the models of airssys-rt (shuttle)";
-    let steps = ["the components", "build the host's tests", runner, "the host's doctests", models];
+    let others = "the components in JavaScript and Python";
+    let steps =
+        ["the components in Rust", "build the host's tests", others, runner, "the host's doctests", models];
     let last = match filters {
         [] => ["the components' own tests", "tidy"],
         _ => ["the components' own tests", "did any test match"],
@@ -58,6 +61,7 @@ fn steps(root: &Path, filters: &[String], progress: &mut Progress, tally: &mut T
         Ok::<_, GuestsError>(guests)
     })?;
     progress.step(|| tool::run(runner.build(root)))?;
+    progress.step(|| languages::build(root))?;
     progress.step(|| run(runner.tests(root, filters), tally))?;
     progress.step(|| run(doctests(root, filters), tally))?;
     progress.step(|| model::tests(root, filters).into_iter().try_for_each(|tests| run(tests, tally)))?;
@@ -110,7 +114,7 @@ impl Runner {
         cargo
     }
 
-    fn build(self, root: &Path) -> Command {
+    pub(crate) fn build(self, root: &Path) -> Command {
         let mut command = self.command(root);
         command.arg("--no-run");
         command

@@ -84,7 +84,10 @@ fn build_prints_the_files_it_made() {
         assert!(file.ends_with(&format!("{}.wasm", name.replace('-', "_"))), "{line}");
         assert!(std::fs::read(file).unwrap().starts_with(b"\0asm"), "{line}");
     }
-    airssys(["build", env!("CARGO_TARGET_TMPDIR")]).run().exits(4).says(&["holds no Cargo.toml"]);
+    airssys(["build", env!("CARGO_TARGET_TMPDIR")])
+        .run()
+        .exits(4)
+        .says(&["holds no Cargo.toml (Rust), package.json (JavaScript) or pyproject.toml (Python)"]);
 }
 
 #[test]

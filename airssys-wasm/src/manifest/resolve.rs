@@ -85,7 +85,7 @@ fn find(app: &AppManifest, entry: &Entry, files: &impl Files) -> Option<(Source,
     };
     let is_code = path.extension().is_some_and(|extension| extension == "wasm");
     let (source, beside) = if files.is_folder(&path) {
-        (Source::Crate(path.clone()), path.join(MANIFEST))
+        (Source::Folder(path.clone()), path.join(MANIFEST))
     } else if is_code && files.is_file(&path) {
         (Source::Wasm(path.clone()), path.with_file_name(MANIFEST))
     } else {
@@ -95,7 +95,7 @@ fn find(app: &AppManifest, entry: &Entry, files: &impl Files) -> Option<(Source,
         return report(
             written,
             message,
-            "write the folder of a crate or a .wasm file, relative to this file".into(),
+            "write a component's folder or a .wasm file, relative to this file".into(),
         );
     };
     let manifest = match &entry.manifest {

@@ -1,0 +1,31 @@
+// Greets who says a name, and visits others: the same as greet-rust and greet-python.
+
+import { Rejection, component } from "airssys";
+
+let heard = 0;
+
+async function visit(other, context) {
+  const hello = { name: context.identity.name };
+  const greetings = [];
+  for (const codec of ["cbor", "json"]) {
+    await context.send(other, hello, { codec });
+    greetings.push(await context.request(other, hello, { codec }));
+  }
+  return greetings;
+}
+
+export const { lifecycle, handler } = component({
+  async handle(message, context) {
+    const { name, visit: other, tell, names, attempts } = message.decode();
+    if (other) return visit(other, context);
+    if (tell) {
+      await context.sendMany(tell, names.map((name) => ({ name })));
+      return names.length;
+    }
+    if (message.attempt < attempts) throw Rejection.retry(`attempt ${message.attempt} of ${attempts}`);
+    if (attempts) return message.attempt;
+    if (!name) throw new Rejection("a message has a name, or whom to visit");
+    heard += 1;
+    return { text: `hello ${name}, says JavaScript`, heard };
+  },
+});

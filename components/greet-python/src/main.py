@@ -1,0 +1,35 @@
+"""Greets who says a name, and visits others: the same as greet-rust and greet-js."""
+
+import airssys
+
+
+class Greeter:
+    def __init__(self, config: dict[str, str], context: airssys.Context) -> None:
+        self.heard = 0
+
+    async def handle(self, message: airssys.Message, context: airssys.Context) -> object:
+        match message.decode():
+            case {"visit": other}:
+                return await self.visit(other, context)
+            case {"tell": other, "names": names}:
+                await context.send_many(other, [{"name": name} for name in names])
+                return len(names)
+            case {"attempts": attempts}:
+                if message.attempt < attempts:
+                    raise airssys.Rejection.retry(f"attempt {message.attempt} of {attempts}")
+                return message.attempt
+            case {"name": name}:
+                self.heard += 1
+                return {"text": f"hello {name}, says Python", "heard": self.heard}
+        raise airssys.Rejection("a message has a name, or whom to visit")
+
+    async def visit(self, other: str, context: airssys.Context) -> list[object]:
+        hello = {"name": context.identity.name}
+        greetings = []
+        for codec in ["cbor", "json"]:
+            await context.send(other, hello, codec=codec)
+            greetings.append(await context.request(other, hello, codec=codec))
+        return greetings
+
+
+Lifecycle, Handler = airssys.component(Greeter)
