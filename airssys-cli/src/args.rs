@@ -65,6 +65,29 @@ pub(crate) struct Run {
     /// Who has not stopped then is ended. A second Ctrl-C does not wait at all.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) stop_timeout: u64,
+
+    /// Open the control socket here.
+    ///
+    /// Otherwise it is NAME.sock, for the app's name, in the folder airssys of XDG_RUNTIME_DIR, or
+    /// in airssys-UID in the folder for temporary files.
+    #[arg(long, value_name = "PATH", conflicts_with = "no_control")]
+    pub(crate) control: Option<PathBuf>,
+
+    /// Open no control socket: nobody can look into the run or change it.
+    #[arg(long)]
+    pub(crate) no_control: bool,
+}
+
+/// Which running app is meant: the only one, unless it is said.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Target {
+    /// The running app that has this name.
+    #[arg(long, value_name = "NAME", conflicts_with = "control")]
+    pub(crate) app: Option<String>,
+
+    /// The running app that has this control socket.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) control: Option<PathBuf>,
 }
 
 /// Build components that are crates.

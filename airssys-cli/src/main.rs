@@ -3,6 +3,7 @@
 mod args;
 mod build;
 mod check;
+mod control;
 mod exit;
 mod interrupt;
 mod new;

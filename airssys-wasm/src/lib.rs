@@ -8,6 +8,7 @@
 pub mod app;
 pub mod builder;
 pub mod capability;
+pub mod control;
 pub mod limits;
 pub mod manifest;
 pub mod pattern;
