@@ -30,6 +30,7 @@ fn others(running: &[String]) -> String {
 /// without.
 pub(crate) fn open(args: &Run, app: &RunningApp, terminal: &Terminal) -> Result<Option<Server>, Failure> {
     if args.no_control {
+        tracing::info!("there is no control socket, as was asked");
         return Ok(None);
     }
     let place = match &args.control {

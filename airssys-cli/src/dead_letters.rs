@@ -68,7 +68,8 @@ fn list(letters: &[Letter], kept: usize, total: u64) {
     }
     tables::print("Dead letters", table);
     let (shown, kept) = (thousands(letters.len() as u64), thousands(kept as u64));
-    anstream::println!("{shown} shown of {kept} kept; {} dead letters since the start", thousands(total));
+    let letters = if total == 1 { "letter" } else { "letters" };
+    anstream::println!("{shown} shown of {kept} kept; {} dead {letters} since the start", thousands(total));
 }
 
 fn show(letter: &Letter, body: &str, json: bool) -> Result<(), Failure> {

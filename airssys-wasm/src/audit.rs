@@ -19,3 +19,8 @@ pub(crate) fn grant_changed(change: &GrantChange) {
         "a grant was {what} while the app runs: {capability} = [{pattern:?}]"
     );
 }
+
+/// Records that a process of another user came to the control socket.
+pub(crate) fn stranger_refused(user: u32) {
+    tracing::warn!(target: "airssys::audit", user, "another user was refused at the control socket");
+}

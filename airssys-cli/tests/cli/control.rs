@@ -94,6 +94,8 @@ fn a_grant_is_revoked_explained_and_given_back_and_the_letter_is_retried() {
     ask(&["grants", "give", "quake-feed", "request", "quake-parse"])
         .exits(1)
         .says(&["does not ask for request = [\"quake-parse\"]"]);
+    // The feed need not be waited for.
+    drop(input);
     running.interrupt();
     running.end().exits(130);
     ask(&["grants", "list"]).exits(1).says(&["no app runs"]);
@@ -163,7 +165,7 @@ fn the_socket_can_be_elsewhere_or_nowhere() {
     assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
 
     let mut running = within(&folder, &["run", "-v", &app, "--no-control"]).start();
-    running.until_it_says("test-probe");
+    running.until_it_says("there is no control socket, as was asked");
     within(&folder, &["grants", "list"]).run().exits(1).says(&["no app runs"]);
     within(&folder, &["run", &app, "--no-control", "--control", socket]).run().exits(2);
 }
