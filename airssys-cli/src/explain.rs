@@ -44,7 +44,7 @@ fn list(denials: &[Denial]) {
             plain(&format!("{} {object}", denial.capability.key())).into_owned(),
             thousands(denial.count),
             ago(denial.last_ms),
-            remedy(denial, object),
+            plain(&remedy(denial, object)).into_owned(),
         ]);
     }
     tables::align_right(&mut table, 2);
@@ -55,13 +55,19 @@ fn remedy(denial: &Denial, object: &str) -> String {
     let Denial { component, capability, component_line, grant_line, .. } = denial;
     match (denial.allowed_now, denial.asked) {
         (true, _) => "allowed since".to_owned(),
-        (false, true) => format!("airssys grants give {component} {} {object}", capability.key()),
+        (false, true) => format!("airssys grants give {component} {} {}", capability.key(), quoted(object)),
         (false, false) => {
             format!(
                 "Component.toml, [capabilities]: {component_line}; app.toml, [grants.{component}]: {grant_line}"
             )
         }
     }
+}
+
+/// As a shell takes it for one word. Names and topics have no quotes in them.
+fn quoted(object: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "-./_".contains(c);
+    if object.chars().all(is_word) { object.to_owned() } else { format!("'{object}'") }
 }
 
 /// Whether a component of an app may do something, and why.

@@ -3,6 +3,7 @@
 mod change;
 mod denials;
 
+use std::cmp::Reverse;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use airssys_rt::TopicPattern;
@@ -165,7 +166,7 @@ impl Shared {
     pub(crate) fn denials(&self) -> Vec<Denial> {
         let mut all: Vec<_> =
             self.each_grants().iter().flat_map(|(name, grants)| grants.denials(name)).collect();
-        all.sort_by(|one, other| other.last_ms.cmp(&one.last_ms));
+        all.sort_by_key(|denial| Reverse(denial.last_ms));
         all
     }
 

@@ -49,6 +49,9 @@ pub(crate) struct TopicRoute {
 
 type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
 
+/// A mailbox that has no room, and the bytes that may wait in it.
+type Full = (ActorRef<Envelope>, Arc<ByteBudget>);
+
 /// Room for a publication at one who is to get it.
 type Place<'s> = (&'s Arc<Endpoint>, Permit<Envelope>, HeldBytes);
 
@@ -243,7 +246,7 @@ impl Router {
         from: &Sender,
         route: &mut TopicRoute,
         myself: &ActorRef<Envelope>,
-    ) -> Result<Option<(ActorRef<Envelope>, Arc<ByteBudget>)>, SendError> {
+    ) -> Result<Option<Full>, SendError> {
         self.may_publish(from, route)?;
         let has_room = |s: &Subscribed| {
             let bytes = usize::try_from(s.tag.max_message_bytes).unwrap_or(usize::MAX);
