@@ -1,9 +1,14 @@
 //! The `airssys` program: runs apps of supervised WebAssembly components.
 
 mod args;
+mod body;
 mod build;
 mod check;
+mod control;
+mod dead_letters;
 mod exit;
+mod explain;
+mod grants;
 mod interrupt;
 mod new;
 mod outcome;
@@ -27,6 +32,9 @@ fn main() -> ExitCode {
         Command::Build(build) => build::build(&build, &terminal),
         Command::Check(check) => check::check(&check, &terminal),
         Command::New(new) => new::new(&new),
+        Command::Grants(grants) => grants::grants(grants),
+        Command::Explain(explain) => explain::explain(&explain),
+        Command::DeadLetters(letters) => dead_letters::dead_letters(letters),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,8 @@
 mod broken;
 #[path = "cli/components.rs"]
 mod components;
+#[path = "cli/control.rs"]
+mod control;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/input.rs"]

@@ -1,10 +1,11 @@
 //! Components as children of an actor system, beside native actors.
 
 mod error;
+mod operate;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Prepared, ShutdownReport, Topic};
@@ -19,13 +20,14 @@ use crate::capability::{Access, Capabilities, Subject};
 use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
 use crate::endpoint::Endpoint;
+use crate::grants::Grants;
 use crate::host::{Identity, Links};
 use crate::limits::Limits;
 use crate::manifest::HOST_NAME;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_component_name;
 use crate::recovery::Recovery;
-use crate::router::{Mode, Router, Sender};
+use crate::router::{Mode, Router, Sender, TopicRoute};
 use crate::state::{StateError, StateFolder};
 use crate::stats::{ComponentStats, ComponentSummary};
 
@@ -35,24 +37,30 @@ pub struct ComponentHost {
     shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     system: ActorSystem,
     app: Arc<str>,
-    router: Arc<Router>,
+    pub(crate) router: Arc<Router>,
     outside: Sender,
     components: Mutex<BTreeMap<String, Registered>>,
 }
 
 #[derive(Clone)]
-struct Registered {
+pub(crate) struct Registered {
     endpoint: Arc<Endpoint>,
-    blueprints: Vec<Arc<Blueprint>>,
+    pub(crate) blueprints: Vec<Arc<Blueprint>>,
 }
 
 /// A component whose mailboxes exist, and that has not started: it can be sent to.
 pub struct PreparedComponent {
     name: String,
     seats: Vec<(Prepared<Envelope>, Arc<Blueprint>)>,
+}
+
+impl Shared {
+    pub(crate) fn components(&self) -> MutexGuard<'_, BTreeMap<String, Registered>> {
+        self.components.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl ComponentHost {
@@ -77,8 +85,8 @@ impl ComponentHost {
         let outside = Sender {
             subject: Subject::new(HOST_NAME, HOST_NAME),
             instance: Arc::from(HOST_NAME),
-            capabilities: Arc::new(Capabilities::everything()),
             accepts: None,
+            grants: Arc::new(Grants::new(Capabilities::default(), Capabilities::everything(), Vec::new())),
         };
         let (app, router) = (Arc::from(system.name()), Arc::new(router));
         let components = Mutex::default();
@@ -125,7 +133,8 @@ impl ComponentHost {
         }
         let members = seats.iter().map(|(seat, _)| seat.actor_ref()).collect();
         let endpoint = self.endpoint(&spec, members);
-        let capabilities = Arc::new(spec.capabilities.clone());
+        let asked = spec.asks.as_ref().unwrap_or(&spec.capabilities).clone();
+        let grants = Arc::new(Grants::new(asked, spec.capabilities.clone(), spec.subscribes.clone()));
         let mut blueprints = Vec::with_capacity(seats.len());
         for (seat, instance) in &seats {
             let own = match spec.instances {
@@ -135,8 +144,8 @@ impl ComponentHost {
             let sender = Sender {
                 subject: Subject::new(&spec.name, instance),
                 instance: Arc::from(instance.as_str()),
-                capabilities: Arc::clone(&capabilities),
                 accepts: Some(spec.accepts),
+                grants: Arc::clone(&grants),
             };
             if let Err(denied) = self.set_up(&spec, &sender, &seat.actor_ref(), &own) {
                 for (seat, _) in &seats {
@@ -218,10 +227,8 @@ impl ComponentHost {
     /// # Errors
     /// [`CallError`] if the topic is not one, or a subscriber that waits has no room.
     pub fn publish(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
-        let parsed: Topic =
-            topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
-        let published = self.shared.router.publish(&self.shared.outside, None, &parsed, message.into());
-        published.map_err(|error| CallError::refused(topic, &error))
+        let Shared { router, outside, .. } = &*self.shared;
+        self.on_topic(topic, |route| router.publish(outside, None, route, message.into()))
     }
 
     /// As [`ComponentHost::publish`], and keeps the message as the topic's last: whoever subscribes
@@ -230,10 +237,20 @@ impl ComponentHost {
     /// # Errors
     /// [`CallError`], also if more is retained from outside than [`Limits::HOST_MAX`] allows.
     pub fn publish_retained(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
+        let Shared { router, outside, .. } = &*self.shared;
+        let limits = &Limits::HOST_MAX;
+        self.on_topic(topic, |route| router.publish_retained(outside, None, limits, route, message.into()))
+    }
+
+    fn on_topic(
+        &self,
+        topic: &str,
+        publish: impl FnOnce(&mut TopicRoute) -> Result<u32, SendError>,
+    ) -> Result<u32, CallError> {
         let parsed: Topic =
             topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
-        let Shared { router, outside, .. } = &*self.shared;
-        let published = router.publish_retained(outside, None, &Limits::HOST_MAX, &parsed, message.into());
+        let route = self.shared.router.resolve_topic(&self.shared.outside, parsed);
+        let published = route.and_then(|mut route| publish(&mut route));
         published.map_err(|error| CallError::refused(topic, &error))
     }
 
@@ -251,6 +268,11 @@ impl ComponentHost {
     /// Messages that could not be handled.
     pub fn dead_letters(&self) -> &DeadLetters {
         &self.shared.router.dead_letters
+    }
+
+    /// The names of the components, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.components().keys().cloned().collect()
     }
 
     /// What each component did, in the order of their names.
@@ -299,8 +321,8 @@ impl ComponentHost {
         self.components().get(component).map_or_else(Vec::new, |r| r.endpoint.members.clone())
     }
 
-    fn components(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Registered>> {
-        self.shared.components.lock().unwrap_or_else(PoisonError::into_inner)
+    fn components(&self) -> MutexGuard<'_, BTreeMap<String, Registered>> {
+        self.shared.components()
     }
 
     fn check_name(&self, name: &str) -> Result<(), SpawnError> {

@@ -20,6 +20,8 @@ pub struct ComponentSpec {
     pub capabilities: Capabilities,
     /// The codecs that it accepts, of messages and of replies, and the one it prefers. Default: cbor.
     pub accepts: Accepts,
+    /// What it asks for: the most that it may be given while it runs. Default: what it may do.
+    pub asks: Option<Capabilities>,
     /// Topics that every instance is subscribed to from the start; its capabilities have to allow
     /// each. Default: none.
     pub subscribes: Vec<TopicPattern>,
@@ -53,6 +55,7 @@ impl ComponentSpec {
             component,
             capabilities: Capabilities::default(),
             accepts: Accepts::only(Codec::Cbor),
+            asks: None,
             subscribes: Vec::new(),
             limits: Limits::default(),
             capacity: 1_024,

@@ -8,12 +8,14 @@
 pub mod app;
 pub mod builder;
 pub mod capability;
+pub mod control;
 pub mod limits;
 pub mod manifest;
 pub mod pattern;
 pub mod scaffold;
 
 mod actor;
+mod audit;
 mod bindings;
 mod byte_budget;
 mod callbacks;
@@ -24,6 +26,7 @@ mod dead_letters;
 mod delivery;
 mod endpoint;
 mod engine;
+mod grants;
 mod host;
 mod in_flight;
 mod instance;
@@ -38,15 +41,19 @@ mod stats;
 mod waits;
 
 pub use actor::{ComponentActor, Health};
-pub use capability::{Access, Capabilities, Denied, Subject, decide};
+pub use capability::{Access, Capabilities, Capability, Denied, Subject, decide};
 pub use component::{Component, LoadError};
 pub use component_host::{CallError, ComponentHost, PreparedComponent, SpawnError};
 pub use component_spec::ComponentSpec;
 pub use dead_letters::{
-    DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES,
+    DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES, RetryError,
 };
 pub use delivery::{Delivery, Retry};
 pub use engine::{CacheUse, Engine, EngineConfig, EngineError};
+pub use grants::{
+    CapabilityGrants, ComponentGrants, Denial, GrantChange, GrantError, GrantOrigin, GrantVerb, Granted,
+    MAX_DENIALS,
+};
 pub use instance::GuestFailure;
 pub use limits::Limits;
 pub use manifest::Input;

@@ -105,10 +105,17 @@ mod tests {
 
     use super::*;
     use crate::capability::{Capabilities, Subject};
+    use crate::grants::Grants;
 
     fn sender(component: &str) -> Sender {
-        let (instance, capabilities) = (Arc::from(component), Arc::new(Capabilities::everything()));
-        Sender { subject: Subject::new(component, component), instance, capabilities, accepts: None }
+        let (nothing, everything) = (Capabilities::default(), Capabilities::everything());
+        let grants = Arc::new(Grants::new(nothing, everything, Vec::new()));
+        Sender {
+            subject: Subject::new(component, component),
+            instance: Arc::from(component),
+            grants,
+            accepts: None,
+        }
     }
 
     fn keep(state: &mut State, component: &str, topic: &str, bytes: usize) -> bool {

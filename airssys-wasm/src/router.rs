@@ -15,9 +15,10 @@ use smallvec::SmallVec;
 
 use crate::bindings::SendError;
 use crate::byte_budget::{ByteBudget, HeldBytes};
-use crate::capability::{Access, Capabilities, Denied, Subject, decide};
-use crate::dead_letters::DeadLetters;
+use crate::capability::{Access, Denied, Subject};
+use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::endpoint::Endpoint;
+use crate::grants::Grants;
 use crate::in_flight::InFlightCount;
 use crate::limits::Limits;
 use crate::message::{Draft, Envelope, ReplyTo};
@@ -30,9 +31,9 @@ use crate::waits::Waits;
 pub(crate) struct Sender {
     pub(crate) subject: Subject,
     pub(crate) instance: Arc<str>,
-    pub(crate) capabilities: Arc<Capabilities>,
     /// What it accepts itself; none if it is outside.
     pub(crate) accepts: Option<Accepts>,
+    pub(crate) grants: Arc<Grants>,
 }
 
 /// Where a sender's messages to one name go, with the decision about them.
@@ -46,7 +47,16 @@ pub(crate) struct Route {
     generation: u64,
 }
 
+/// A topic that a sender publishes on, with the decision about it.
+pub(crate) struct TopicRoute {
+    topic: Topic,
+    generation: u64,
+}
+
 type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
+
+/// A mailbox that has no room, and the bytes that may wait in it.
+type Full = (ActorRef<Envelope>, Arc<ByteBudget>);
 
 /// Room for a publication at one who is to get it.
 type Place<'s> = (&'s Arc<Endpoint>, Permit<Envelope>, HeldBytes);
@@ -63,7 +73,8 @@ pub(crate) struct Router {
     directory: DashMap<Arc<str>, Arc<Endpoint>>,
     broker: MessageBroker<Envelope, Arc<Endpoint>>,
     retained: Retained,
-    /// Counts the changes of the directory: routes that were made before one are made anew.
+    /// Counts the changes of the directory and of what is granted: what was decided before one is
+    /// decided anew.
     generation: AtomicU64,
     /// When guests that still run are ended, because the shutdown does not wait for them.
     end_at: OnceLock<Instant>,
@@ -84,11 +95,7 @@ pub(crate) enum Mode {
 impl Sender {
     /// Decides, and leaves a record of a denial.
     pub(crate) fn allows(&self, access: &Access<'_>) -> Result<(), Denied> {
-        let decision = decide(&self.subject, &self.capabilities, access);
-        if let Err(denied) = &decision {
-            tracing::warn!(target: "airssys::audit", instance = %self.instance, "{denied}");
-        }
-        decision
+        self.grants.decide(&self.subject, access).inspect_err(|denied| self.grants.record(denied))
     }
 }
 
@@ -115,16 +122,21 @@ impl Router {
     /// Adds a target, or replaces the one with this name.
     pub(crate) fn add(&self, name: &str, endpoint: Arc<Endpoint>) {
         self.directory.insert(Arc::from(name), endpoint);
+        self.renew();
+    }
+
+    /// Has everything decided anew that was decided before.
+    pub(crate) fn renew(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Takes a target away.
     pub(crate) fn remove(&self, name: &str) {
         self.directory.remove(name);
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.renew();
     }
 
-    /// Whether a route was made before the directory changed.
+    /// Whether a route was made before the directory, or what is granted, changed.
     pub(crate) fn is_stale(&self, route: &Route) -> bool {
         route.generation != self.generation.load(Ordering::Acquire)
     }
@@ -133,8 +145,8 @@ impl Router {
     /// there is such a component or not.
     pub(crate) fn resolve(&self, from: &Sender, name: &str) -> Result<Route, SendError> {
         let generation = self.generation.load(Ordering::Acquire);
-        let may_send = decide(&from.subject, &from.capabilities, &Access::Send { to: name }).is_ok();
-        let may_request = decide(&from.subject, &from.capabilities, &Access::Request { to: name }).is_ok();
+        let may = |access: Access<'_>| from.grants.decide(&from.subject, &access).is_ok();
+        let (may_send, may_request) = (may(Access::Send { to: name }), may(Access::Request { to: name }));
         if !may_send && !may_request {
             let _recorded = from.allows(&Access::Send { to: name });
             return Err(SendError::AccessDenied);
@@ -162,11 +174,32 @@ impl Router {
             let _recorded = from.allows(&access);
             return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
         }
-        endpoint.accepts_message(&body, from).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None, retained: false };
+        self.put(from, endpoint, draft, reply)
+    }
+
+    /// Hands a message to its receiver again, as if its sender had sent it anew. It is `from` who
+    /// does that, so it is `from` who has to be allowed to.
+    pub(crate) fn send_again(&self, from: &Sender, letter: &DeadLetter) -> Result<(), SendError> {
+        let route = self.resolve(from, &letter.receiver)?;
+        let (body, sender, topic) =
+            (letter.message.clone(), Arc::clone(&letter.sender), letter.topic.clone());
+        self.put(from, &route.endpoint, Draft { body, sender, topic, retained: false }, None)
+    }
+
+    /// Puts a message that was decided about into a mailbox of its receiver.
+    fn put(
+        &self,
+        from: &Sender,
+        endpoint: &Arc<Endpoint>,
+        draft: Draft,
+        reply: Option<ReplyTo>,
+    ) -> Result<(), SendError> {
+        let refused = |(reason, error)| endpoint.refuse(reason, error);
+        endpoint.accepts_message(&draft.body, from).map_err(refused)?;
         let permit = match endpoint.least_loaded().try_reserve() {
             Ok(permit) => permit,
-            Err(ReserveError::Full) if mode == Mode::Send && endpoint.overflow == Overflow::DropNewest => {
+            Err(ReserveError::Full) if reply.is_none() && endpoint.overflow == Overflow::DropNewest => {
                 endpoint.skip(&draft, from);
                 return Ok(());
             }
@@ -187,12 +220,21 @@ impl Router {
         &self,
         from: &Sender,
         myself: Option<&ActorRef<Envelope>>,
+        route: &mut TopicRoute,
+        body: Bytes,
+    ) -> Result<u32, SendError> {
+        self.may_publish(from, route)?;
+        self.fan_out(from, myself, &route.topic, body)
+    }
+
+    /// Publishes what was decided about.
+    fn fan_out(
+        &self,
+        from: &Sender,
+        myself: Option<&ActorRef<Envelope>>,
         topic: &Topic,
         body: Bytes,
     ) -> Result<u32, SendError> {
-        if from.allows(&Access::Publish { topic }).is_err() {
-            return Err(SendError::AccessDenied);
-        }
         Codec::split(&body).map_err(|error| SendError::CodecRefused(error.to_string()))?;
         let name: Arc<str> = Arc::from(topic.as_str());
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name), retained: false };
@@ -219,12 +261,15 @@ impl Router {
         from: &Sender,
         myself: Option<&ActorRef<Envelope>>,
         limits: &Limits,
-        topic: &Topic,
+        route: &mut TopicRoute,
         body: Bytes,
     ) -> Result<u32, SendError> {
+        // Before the lock: a change of grants holds its own when it takes this one.
+        self.may_publish(from, route)?;
+        let topic = &route.topic;
         let mut retained = self.retained.lock();
         retained.has_room(from, limits, topic, body.len())?;
-        let delivered = self.publish(from, myself, topic, body.clone())?;
+        let delivered = self.fan_out(from, myself, topic, body.clone())?;
         let (sender, name) = (Arc::clone(&from.instance), Some(Arc::from(topic.as_str())));
         let draft = Draft { body, sender, topic: name, retained: true };
         retained.keep(topic.clone(), Kept { draft, from: from.clone() });
@@ -232,9 +277,9 @@ impl Router {
     }
 
     /// Forgets what is retained of a topic; whether there was something.
-    pub(crate) fn clear_retained(&self, from: &Sender, topic: &Topic) -> Result<bool, SendError> {
-        self.may_publish(from, topic)?;
-        Ok(self.retained.lock().clear(topic))
+    pub(crate) fn clear_retained(&self, from: &Sender, route: &mut TopicRoute) -> Result<bool, SendError> {
+        self.may_publish(from, route)?;
+        Ok(self.retained.lock().clear(&route.topic))
     }
 
     /// Takes room from every subscriber that is to get a publication. The error is the first that
@@ -267,22 +312,37 @@ impl Router {
     /// largest message it takes and has none.
     pub(crate) fn full_subscriber(
         &self,
-        topic: &Topic,
+        from: &Sender,
+        route: &mut TopicRoute,
         myself: &ActorRef<Envelope>,
-    ) -> Option<(ActorRef<Envelope>, Arc<ByteBudget>)> {
+    ) -> Result<Option<Full>, SendError> {
+        self.may_publish(from, route)?;
         let has_room = |s: &Subscribed| {
             let bytes = usize::try_from(s.tag.max_message_bytes).unwrap_or(usize::MAX);
             s.tag.budget.take(bytes).is_some() && !matches!(s.actor.try_reserve(), Err(ReserveError::Full))
         };
-        let subscribers = self.broker.matching(topic);
+        let subscribers = self.broker.matching(&route.topic);
         let others = subscribers.into_iter().filter(|s| s.actor.id() != myself.id() && s.tag.waits());
         let full = others.into_iter().find(|subscriber| !has_room(subscriber));
-        full.map(|subscriber| (subscriber.actor, Arc::clone(&subscriber.tag.budget)))
+        Ok(full.map(|subscriber| (subscriber.actor, Arc::clone(&subscriber.tag.budget))))
     }
 
-    /// Decides about a topic that a sender wants to publish on.
-    pub(crate) fn may_publish(&self, from: &Sender, topic: &Topic) -> Result<(), SendError> {
-        from.allows(&Access::Publish { topic }).map_err(|_| SendError::AccessDenied)
+    /// Makes a route to a topic that a sender wants to publish on.
+    pub(crate) fn resolve_topic(&self, from: &Sender, topic: Topic) -> Result<TopicRoute, SendError> {
+        // Read before the decision: a change in between makes the route stale.
+        let generation = self.generation.load(Ordering::Acquire);
+        from.allows(&Access::Publish { topic: &topic }).map_err(|_| SendError::AccessDenied)?;
+        Ok(TopicRoute { topic, generation })
+    }
+
+    /// Decides anew about a topic if what is granted may have changed.
+    fn may_publish(&self, from: &Sender, route: &mut TopicRoute) -> Result<(), SendError> {
+        let generation = self.generation.load(Ordering::Acquire);
+        if route.generation != generation {
+            from.allows(&Access::Publish { topic: &route.topic }).map_err(|_| SendError::AccessDenied)?;
+            route.generation = generation;
+        }
+        Ok(())
     }
 
     /// Subscribes an instance, if it is not; whether it was not.
@@ -293,7 +353,18 @@ impl Router {
         subscriber: &ActorRef<Envelope>,
         endpoint: &Arc<Endpoint>,
     ) -> Result<bool, Denied> {
-        from.allows(&Access::Subscribe { pattern: &pattern })?;
+        let subscribe = || self.restore(pattern.clone(), subscriber, endpoint);
+        let decided = from.grants.subscribe(&from.subject, &pattern, subscribe);
+        decided.inspect_err(|denied| from.grants.record(denied))
+    }
+
+    /// Subscribes an instance that may, and gives it what is retained; whether it was not.
+    pub(crate) fn restore(
+        &self,
+        pattern: TopicPattern,
+        subscriber: &ActorRef<Envelope>,
+        endpoint: &Arc<Endpoint>,
+    ) -> bool {
         let retained = self.retained.lock();
         let new = self.broker.subscribe(pattern.clone(), subscriber.clone(), Arc::clone(endpoint));
         if new {
@@ -301,7 +372,7 @@ impl Router {
                 hand_over(kept, subscriber, endpoint);
             }
         }
-        Ok(new)
+        new
     }
 
     /// The patterns that an instance is subscribed to.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use airssys_rt::{ActorRef, Topic};
+use airssys_rt::ActorRef;
 
 use crate::bindings::Completion;
 use crate::callbacks::Callbacks;
@@ -12,7 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::limits::Limits;
 use crate::message::Envelope;
 use crate::meter::Meter;
-use crate::router::{Route, Router, Sender};
+use crate::router::{Route, Router, Sender, TopicRoute};
 
 /// Who an instance is.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct GuestContext {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) callbacks: Arc<Callbacks>,
     pub(crate) routes: Handles<Route>,
-    pub(crate) topics: Handles<Topic>,
+    pub(crate) topics: Handles<TopicRoute>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) current: Option<Current>,
     pub(crate) stop_requested: bool,
