@@ -8,6 +8,7 @@ use airssys_message::Codec;
 use airssys_message::report::{REPORT_REQUEST, Report};
 use airssys_rt::{ActorSystem, ExitReason, ShutdownReport, SupervisorFailure};
 
+use crate::audit::{Audit, AuditError};
 use crate::builder::{self, BuildError, BuildEvent};
 use crate::component::{Component, LoadError};
 use crate::component_host::{CallError, ComponentHost, SpawnError};
@@ -139,6 +140,9 @@ pub enum StartAppError {
         /// Why not.
         source: LoadError,
     },
+    /// Its audit cannot be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// A component does not start.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
@@ -200,7 +204,10 @@ pub async fn start(
         specs.push(load(&engine, component, options.input.as_ref(), &mut tell)?);
     }
     let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
-    let host = ComponentHost::new(system);
+    let host = match &manifest.audit {
+        Some(file) => ComponentHost::audited(system, Audit::to_file(file.clone())?),
+        None => ComponentHost::new(system),
+    };
     if let Err(error) = start_all(&host, specs, &mut tell).await {
         let stopped = host.shutdown(Duration::from_secs(5)).await;
         tracing::debug!(?stopped, "stopped what had started");

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 pub use error::{CallError, SpawnError};
 
 use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
+use crate::audit::{Audit, Trail};
 use crate::bindings::{RequestError, SendError};
 use crate::byte_budget::ByteBudget;
 use crate::capability::{Access, Capabilities, Subject};
@@ -20,12 +21,15 @@ use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
 use crate::endpoint::Endpoint;
 use crate::host::{Identity, Links};
+use crate::limits::Limits;
 use crate::manifest::HOST_NAME;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_component_name;
+use crate::quota::Quota;
 use crate::recovery::Recovery;
 use crate::router::{Mode, Router, Sender};
 use crate::stats::{ComponentStats, ComponentSummary};
+use crate::usage::{self, ComponentUsage, InstanceUsage};
 
 /// Components as children of an actor system, beside native actors. Cheap to clone.
 #[derive(Clone)]
@@ -47,6 +51,16 @@ struct Registered {
     blueprints: Vec<Arc<Blueprint>>,
 }
 
+impl Registered {
+    /// What its instances share.
+    fn quota(&self) -> Option<&Quota> {
+        self.blueprints.first().map(|blueprint| &*blueprint.links.sender.quota)
+    }
+}
+
+/// The most of a shutdown's time that is kept for the audit to be written.
+const MOST_FOR_AUDIT: Duration = Duration::from_millis(500);
+
 /// A component whose mailboxes exist, and that has not started: it can be sent to.
 pub struct PreparedComponent {
     name: String,
@@ -56,15 +70,32 @@ pub struct PreparedComponent {
 impl ComponentHost {
     /// Runs components in this actor system.
     pub fn new(system: ActorSystem) -> ComponentHost {
+        ComponentHost::with_trail(system, Trail::default())
+    }
+
+    /// As [`ComponentHost::new`], and keeps an audit of what is denied and refused, which
+    /// [`ComponentHost::shutdown`] ends.
+    pub fn audited(system: ActorSystem, audit: Audit) -> ComponentHost {
+        ComponentHost::with_trail(system, Trail::new(Some(audit)))
+    }
+
+    fn with_trail(system: ActorSystem, trail: Trail) -> ComponentHost {
+        let (trail, name): (Arc<Trail>, Arc<str>) = (Arc::new(trail), Arc::from(HOST_NAME));
         let outside = Sender {
             subject: Subject::new(HOST_NAME, HOST_NAME),
-            instance: Arc::from(HOST_NAME),
+            instance: Arc::clone(&name),
             capabilities: Arc::new(Capabilities::everything()),
+            quota: Arc::new(Quota::new(name, &Limits::DEFAULT, Arc::clone(&trail))),
+            trail: Arc::clone(&trail),
         };
+        let router = Arc::new(Router::new(trail));
         let (app, components) = (Arc::from(system.name()), Mutex::default());
-        ComponentHost {
-            shared: Arc::new(Shared { system, app, router: Arc::default(), outside, components }),
-        }
+        ComponentHost { shared: Arc::new(Shared { system, app, router, outside, components }) }
+    }
+
+    /// The audit that is kept, if one is.
+    pub fn audit(&self) -> Option<&Audit> {
+        self.shared.router.trail.audit()
     }
 
     /// The actor system that the components run in.
@@ -108,6 +139,8 @@ impl ComponentHost {
         let members = seats.iter().map(|(seat, _)| seat.actor_ref()).collect();
         let endpoint = self.endpoint(&spec, members);
         let capabilities = Arc::new(spec.capabilities.clone());
+        let trail = &self.shared.router.trail;
+        let quota = Arc::new(Quota::new(Arc::clone(&endpoint.name), &spec.limits, Arc::clone(trail)));
         let mut blueprints = Vec::with_capacity(seats.len());
         for (seat, instance) in &seats {
             let own = match spec.instances {
@@ -118,6 +151,8 @@ impl ComponentHost {
                 subject: Subject::new(&spec.name, instance),
                 instance: Arc::from(instance.as_str()),
                 capabilities: Arc::clone(&capabilities),
+                quota: Arc::clone(&quota),
+                trail: Arc::clone(trail),
             };
             if let Err(denied) = self.set_up(&spec, &sender, &seat.actor_ref(), &own) {
                 for (seat, _) in &seats {
@@ -224,15 +259,56 @@ impl ComponentHost {
     /// What each component did, in the order of their names.
     pub fn summaries(&self) -> Vec<ComponentSummary> {
         let components = self.components();
-        components.iter().map(|(name, registered)| registered.endpoint.summary(name)).collect()
+        let summary = |(name, registered): (&String, &Registered)| {
+            let over_quota = registered.quota().map(Quota::refusals).unwrap_or_default();
+            ComponentSummary { over_quota, ..registered.endpoint.summary(name) }
+        };
+        components.iter().map(summary).collect()
+    }
+
+    /// How much of its limits each component uses, in the order of their names.
+    pub fn usage(&self) -> Vec<ComponentUsage> {
+        let Router { waits, .. } = &*self.shared.router;
+        let instance = |blueprint: &Arc<Blueprint>| {
+            let Links { limits, gauges, myself, router, .. } = &blueprint.links;
+            let (requests, subscriptions) =
+                (waits.under_way(myself.name()), router.subscriptions(myself).len());
+            let quotas = usage::of_instance(limits, gauges, myself, requests, subscriptions);
+            InstanceUsage { name: myself.name().to_owned(), quotas }
+        };
+        let component = |(name, registered): (&String, &Registered)| {
+            let quota = registered.quota();
+            ComponentUsage {
+                name: name.clone(),
+                quotas: quota
+                    .map(|quota| usage::of_component(quota, &registered.endpoint.budget))
+                    .unwrap_or_default(),
+                instances: registered.blueprints.iter().map(instance).collect(),
+                over_quota: quota.map(Quota::refusals).unwrap_or_default(),
+            }
+        };
+        self.components().iter().map(component).collect()
     }
 
     /// Stops all components and actors, the last started first, within `deadline`. A guest that
     /// still runs when nine tenths of it are over is ended, so that no guest holds its worker
     /// longer. To be preferred to the actor system's own shutdown, which cannot do that.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        self.shared.router.end_at(std::time::Instant::now() + deadline.mul_f64(0.9));
-        self.shared.system.shutdown(deadline).await
+        let began = std::time::Instant::now();
+        self.shared.router.end_at(began + deadline.mul_f64(0.9));
+        let trail = &self.shared.router.trail;
+        // The audit has something to write until all others have ended.
+        let for_audit = trail.audit().map_or(Duration::ZERO, |_| MOST_FOR_AUDIT.min(deadline / 20));
+        let report = self.shared.system.shutdown(deadline - for_audit).await;
+        trail.say_rest();
+        if let Some(audit) = trail.audit() {
+            let left = deadline.saturating_sub(began.elapsed());
+            if !audit.end(left).await {
+                let waiting = audit.stats().waiting;
+                tracing::error!(target: "airssys::audit", "the audit did not end in time: {waiting} are not written");
+            }
+        }
+        report
     }
 
     /// Asks each instance of a component how it is: its name, and the answer, or none if it ended
@@ -313,6 +389,7 @@ impl ComponentHost {
             sender,
             myself: actor.clone(),
             endpoint,
+            gauges: Arc::default(),
         };
         Blueprint {
             component: spec.component.clone(),
@@ -357,6 +434,7 @@ impl ComponentHost {
             actor.terminate();
         }
         self.shared.router.remove(name);
+        self.shared.router.trail.forget(name);
     }
 
     /// Sends as soon as there is room.

@@ -6,11 +6,13 @@
 //! [`Capabilities`] say. [`app`] does all of that for an `app.toml`.
 
 pub mod app;
+pub mod audit;
 pub mod builder;
 pub mod capability;
 pub mod limits;
 pub mod manifest;
 pub mod pattern;
+pub mod rate;
 pub mod scaffold;
 
 mod actor;
@@ -24,14 +26,17 @@ mod dead_letters;
 mod delivery;
 mod endpoint;
 mod engine;
+mod gate;
 mod host;
 mod in_flight;
 mod instance;
 mod message;
 mod meter;
+mod quota;
 mod recovery;
 mod router;
 mod stats;
+mod usage;
 mod waits;
 
 pub use actor::{ComponentActor, Health};
@@ -50,3 +55,4 @@ pub use manifest::Input;
 pub use message::Envelope;
 pub use pattern::NamePattern;
 pub use stats::ComponentSummary;
+pub use usage::{ComponentUsage, InstanceUsage, QuotaUsage};

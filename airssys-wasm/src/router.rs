@@ -12,6 +12,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use smallvec::SmallVec;
 
+use crate::audit::{AuditEvent, MessageKind, Trail};
 use crate::bindings::SendError;
 use crate::byte_budget::{ByteBudget, HeldBytes};
 use crate::capability::{Access, Capabilities, Denied, Subject, decide};
@@ -19,6 +20,7 @@ use crate::dead_letters::DeadLetters;
 use crate::endpoint::Endpoint;
 use crate::in_flight::InFlightCount;
 use crate::message::{Draft, Envelope, ReplyTo};
+use crate::quota::{Buckets, Quota};
 use crate::waits::Waits;
 
 /// Who sends, publishes or subscribes.
@@ -27,6 +29,8 @@ pub(crate) struct Sender {
     pub(crate) subject: Subject,
     pub(crate) instance: Arc<str>,
     pub(crate) capabilities: Arc<Capabilities>,
+    pub(crate) quota: Arc<Quota>,
+    pub(crate) trail: Arc<Trail>,
 }
 
 /// Where a sender's messages to one name go, with the decision about them.
@@ -37,6 +41,8 @@ pub(crate) struct Route {
     name: Arc<str>,
     may_send: bool,
     may_request: bool,
+    /// The rates of what is sent to this name alone.
+    edge: Option<Arc<Buckets>>,
     generation: u64,
 }
 
@@ -63,6 +69,7 @@ pub(crate) struct Router {
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) in_flight: InFlightCount,
     pub(crate) waits: Arc<Waits>,
+    pub(crate) trail: Arc<Trail>,
 }
 
 /// What a message is sent as.
@@ -72,18 +79,32 @@ pub(crate) enum Mode {
     Request,
 }
 
+impl Mode {
+    fn kind(self) -> MessageKind {
+        match self {
+            Mode::Send => MessageKind::Send,
+            Mode::Request => MessageKind::Request,
+        }
+    }
+}
+
 impl Sender {
     /// Decides, and leaves a record of a denial.
     pub(crate) fn allows(&self, access: &Access<'_>) -> Result<(), Denied> {
         let decision = decide(&self.subject, &self.capabilities, access);
         if let Err(denied) = &decision {
-            tracing::warn!(target: "airssys::audit", instance = %self.instance, "{denied}");
+            self.trail.denied(denied);
         }
         decision
     }
 }
 
 impl Router {
+    /// A router that leaves what it denies and refuses in this trail.
+    pub(crate) fn new(trail: Arc<Trail>) -> Router {
+        Router { trail, ..Router::default() }
+    }
+
     /// Has every guest ended that still runs at this time. Only the first call counts.
     pub(crate) fn end_at(&self, time: Instant) {
         self.end_at.get_or_init(|| time);
@@ -123,7 +144,8 @@ impl Router {
         }
         let found = self.directory.get(name).map(|entry| Arc::clone(entry.value()));
         let endpoint = found.ok_or(SendError::UnknownTarget)?;
-        Ok(Route { endpoint, name: Arc::from(name), may_send, may_request, generation })
+        let edge = from.quota.edge(name);
+        Ok(Route { endpoint, name: Arc::from(name), may_send, may_request, edge, generation })
     }
 
     /// Puts a message into a mailbox of the route's target.
@@ -150,6 +172,9 @@ impl Router {
             _ => endpoint.refuse("target-stopped", SendError::TargetStopped),
         })?;
         let held = endpoint.budget.take(body.len()).ok_or_else(|| endpoint.full())?;
+        // Last, so that what is refused for another reason costs nothing.
+        from.quota.take(route.edge.as_deref(), body.len()).map_err(|over| from.quota.exceeded(over))?;
+        self.record(mode.kind(), from, &body, Some(&route.name), None);
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None };
         // A mailbox that has closed in between: the envelope accounts for itself when dropped.
         drop(permit.send(Envelope::accept(draft, held, endpoint, reply)));
@@ -172,9 +197,11 @@ impl Router {
         }
         Codec::split(&body).map_err(|error| SendError::CodecRefused(error.to_string()))?;
         let name: Arc<str> = Arc::from(topic.as_str());
-        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name) };
+        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(Arc::clone(&name)) };
         let subscribers = self.broker.matching(topic);
         let room = self.reserve(&subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
+        // Once, however many subscribers there are. Last, as with a message.
+        from.quota.take(None, draft.body.len()).map_err(|over| from.quota.exceeded(over))?;
         for (subscriber, reason) in &room.skipped {
             match reason {
                 SkipReason::Closed => drop(self.broker.unsubscribe_all(subscriber.actor.id())),
@@ -187,7 +214,29 @@ impl Router {
             // One whose mailbox has closed in between accounts for itself when it is dropped.
             delivered += u32::from(permit.send(envelope).is_ok());
         }
+        self.record(MessageKind::Publish, from, &draft.body, None, Some((&name, delivered)));
         Ok(delivered)
+    }
+
+    /// Records a message, if the audit wants messages.
+    fn record(
+        &self,
+        kind: MessageKind,
+        from: &Sender,
+        body: &Bytes,
+        receiver: Option<&Arc<str>>,
+        topic: Option<(&Arc<str>, u32)>,
+    ) {
+        let Some(audit) = self.trail.audit().filter(|audit| audit.messages()) else { return };
+        let Ok((codec, _)) = Codec::split(body) else { return };
+        audit.record(AuditEvent::Message {
+            kind,
+            sender: Arc::clone(&from.instance),
+            receiver: receiver.cloned(),
+            topic: topic.map(|(topic, subscribers)| (Arc::clone(topic), subscribers)),
+            size: body.len() as u64,
+            codec,
+        });
     }
 
     /// Takes room from every subscriber that is to get a publication. The error is the first that

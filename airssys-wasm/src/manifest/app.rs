@@ -12,7 +12,7 @@ use super::diagnostic::Document;
 use super::limits::Written;
 use super::lists::{Lists, component_name};
 use super::reader::{Located, Table, describe};
-use super::{App, Diagnostics, Disk, Files, HOST_NAME, MAX_INSTANCES, backoff, resolve};
+use super::{App, Diagnostics, Disk, Files, HOST_NAME, MAX_INSTANCES, audit, backoff, resolve};
 
 /// The most components that an app may list.
 const MAX_COMPONENTS: usize = 1024;
@@ -26,6 +26,7 @@ pub struct AppManifest {
     pub(super) report: Option<Located<String>>,
     pub(super) supervisor: SupervisorConfig,
     pub(super) limits: Written,
+    pub(super) audit: Option<audit::Written>,
     pub(super) components: Vec<Entry>,
     pub(super) grants: Vec<Grants>,
 }
@@ -103,6 +104,7 @@ impl AppManifest {
             report: None,
             supervisor: SupervisorConfig::default(),
             limits: Written::default(),
+            audit: None,
             components: Vec::new(),
             grants: Vec::new(),
         }
@@ -128,7 +130,8 @@ impl AppManifest {
         if let Some(table) = root.table("supervisor") {
             self.supervisor = backoff::supervisor(table);
         }
-        self.limits = Written::read(root.table("limits"));
+        self.limits = Written::of_app(root.table("limits"));
+        self.audit = root.table("audit").and_then(audit::read);
         self.components = components(document, &root);
         self.grants = grants(document, &root);
         root.finish();

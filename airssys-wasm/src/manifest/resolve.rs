@@ -55,6 +55,7 @@ pub(super) fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diag
     let team = Team { app, members: members.collect(), limits: app.limits.over(Limits::APP_MAX) };
     team.check();
     team.check_grants(files);
+    team.check_audit(files);
 
     // In the order of app.toml, each once.
     let mut documents = vec![&app.document];
@@ -70,6 +71,7 @@ pub(super) fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diag
         until: app.until.as_ref().map(|name| name.value.clone()),
         report: app.report.as_ref().map(|name| name.value.clone()),
         supervisor: app.supervisor,
+        audit: app.audit.as_ref().map(|audit| audit.file(&app.document.file)),
         components: team.members.iter().map(|member| team.component(member)).collect(),
     })
 }
