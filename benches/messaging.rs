@@ -5,10 +5,13 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use airssys_benches::{Failure, LONG, component, engine, host, message, note};
+use airssys_benches::{Failure, LONG, audited, component, engine, host, message, note};
 use airssys_message::Codec;
-use airssys_wasm::ComponentHost;
-use criterion::{Criterion, Throughput};
+use airssys_wasm::audit::{Audit, AuditFile};
+use airssys_wasm::limits::Rates;
+use airssys_wasm::{ComponentHost, Limits};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput};
 use test_commands::{Answer, Command};
 use tokio::runtime::Runtime;
 
@@ -19,6 +22,7 @@ fn main() -> Result<(), Failure> {
     let mut criterion = Criterion::default().configure_from_args();
     floors(&mut criterion)?;
     components(&mut criterion)?;
+    audits(&mut criterion)?;
     criterion.final_summary();
     Ok(())
 }
@@ -112,6 +116,49 @@ fn components(criterion: &mut Criterion) -> Result<(), Failure> {
     group.finish();
     runtime.block_on(host.system().shutdown(LONG));
     Ok(())
+}
+
+/// The same messages with an audit of every message, without, and with rates.
+fn audits(criterion: &mut Criterion) -> Result<(), Failure> {
+    let runtime = two_workers()?;
+    let engine = engine()?;
+    let probe = component(&engine, "test-probe")?;
+    let parts = [("a", &probe), ("b", &probe)];
+    let folder = tempfile::tempdir()?;
+    let send = Command::Send { to: "b".to_owned(), command: Box::new(note()), times: MESSAGES };
+    let send = message(&send)?;
+    let mut group = criterion.benchmark_group("audit");
+    group.throughput(Throughput::Elements(MESSAGES.into()));
+    for (name, messages) in [("off", None), ("denials_only", Some(false)), ("all_messages", Some(true))] {
+        let file = |messages| AuditFile { messages, ..AuditFile::new(folder.path().join(name)) };
+        let audit = messages.map(|messages| Audit::to_file(file(messages))).transpose()?;
+        let host = runtime.block_on(audited(&parts, 1_024, audit, &Limits::DEFAULT))?;
+        bench_sends(&mut group, name, &runtime, &host, &send);
+        if let Some(stats) = host.audit().map(Audit::stats) {
+            println!("audit/{name}: {stats:?}");
+        }
+        runtime.block_on(host.shutdown(LONG));
+    }
+    let rates =
+        Rates { messages_per_second: Some(10_000_000), bytes_per_second: Some(1 << 30), ..Rates::UNLIMITED };
+    let host = runtime.block_on(audited(&parts, 1_024, None, &Limits { rates, ..Limits::DEFAULT }))?;
+    bench_sends(&mut group, "off_with_rates", &runtime, &host, &send);
+    runtime.block_on(host.shutdown(LONG));
+    group.finish();
+    Ok(())
+}
+
+fn bench_sends(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    runtime: &Runtime,
+    host: &ComponentHost,
+    send: &[u8],
+) {
+    group.bench_function(name, |bencher| {
+        bencher
+            .iter_custom(|iterations| runtime.block_on(timed(host, iterations, send, u64::from(MESSAGES))));
+    });
 }
 
 /// Has a component send its messages so many times; the time until all were handled.

@@ -61,7 +61,8 @@ impl Outcome {
             tables::print(&table.title, tables::reported(table));
         }
         tables::print("Components", tables::components(&self.components));
-        if self.summary.refused + self.summary.dead_lettered > 0 {
+        let over_quota = self.components.iter().any(|component| !component.over_quota.is_empty());
+        if self.summary.refused + self.summary.dead_lettered > 0 || over_quota {
             let lost = tables::lost(&self.components, &self.dead_letters);
             tables::print("Refused and dead-lettered messages", lost);
         }

@@ -108,7 +108,11 @@ pub(crate) fn lost(components: &[ComponentSummary], dead: &[DeadLetterCount]) ->
         let what = format!("dead letter: {}", plain(&letter.reason));
         (&letter.receiver, letter.count, what)
     });
-    for (component, count, what) in refused.chain(dead) {
+    let over_quota = components.iter().flat_map(|component| {
+        let what = |limit: &String| format!("refused to it: over its limit {limit}");
+        component.over_quota.iter().map(move |(limit, count)| (&component.name, *count, what(limit)))
+    });
+    for (component, count, what) in refused.chain(over_quota).chain(dead) {
         table.add_row([component.clone(), thousands(count), what]);
     }
     align_right(&mut table, 1);

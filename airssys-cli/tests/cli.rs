@@ -1,6 +1,8 @@
 //! The `airssys` program as its users meet it: a process, real components, exit statuses.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/broken.rs"]
 mod broken;
 #[path = "cli/components.rs"]

@@ -38,6 +38,26 @@ pub struct Identity {
     pub incarnation: u64,
 }
 
+/// How much of one of its limits a component uses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// The limit's key in the manifest, such as `memory`; `messages_burst to stock` if it is about
+    /// one target. Of the mailbox: `mailbox`, `mailbox_high_water`, `mailbox_bytes`.
+    pub name: String,
+    /// How much is used now; of a burst, what has not come back yet.
+    pub used: u64,
+    /// The most that may be.
+    pub limit: u64,
+}
+
+impl Usage {
+    /// How much more may be used.
+    pub fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+}
+
 /// What a component can do. Cheap to clone; valid as long as the instance.
 ///
 /// Targets and topics are names: the route to each is looked up at the host once and kept.
@@ -82,6 +102,9 @@ impl Context {
     /// Sends a value to the component of this name: `&value` in the codec that this component
     /// [prefers](crate::Component::PREFERS), or a value in the wrapper of its
     /// [codec](crate::codec).
+    ///
+    /// Only for room is waited: a rate of this component's own that is exceeded is
+    /// [`SendError::QuotaExceeded`] at once, here and with all that sends.
     ///
     /// Waits for room while the target's mailbox is full, for at most [`SEND_TIMEOUT`] or what
     /// [`timeout`](SendFuture::timeout) says; never for room in this instance's own mailbox. When
@@ -205,6 +228,22 @@ impl Context {
     /// `restart = "transient"` or `"temporary"` it is then not restarted.
     pub fn stop(&self) {
         host::system::stop_self();
+    }
+
+    /// How much of its limits this instance uses, and of those that all instances of its component
+    /// have together. Asks the host each time.
+    ///
+    /// ```
+    /// # use airssys_sdk::prelude::*;
+    /// fn may_send(context: &Context, messages: u64) -> bool {
+    ///     let usage = context.usage();
+    ///     let burst = usage.iter().find(|limit| limit.name == "messages_burst");
+    ///     burst.is_none_or(|burst| burst.left() >= messages)
+    /// }
+    /// ```
+    pub fn usage(&self) -> Vec<Usage> {
+        let usage = host::system::usage().into_iter();
+        usage.map(|host::system::QuotaUsage { name, used, limit }| Usage { name, used, limit }).collect()
     }
 
     /// Who this instance is.

@@ -162,6 +162,16 @@ pub(crate) mod system {
         Identity { app: "test".into(), name: "myself".into(), incarnation: 0 }
     }
 
+    pub(crate) struct QuotaUsage {
+        pub(crate) name: String,
+        pub(crate) used: u64,
+        pub(crate) limit: u64,
+    }
+
+    pub(crate) fn usage() -> Vec<QuotaUsage> {
+        vec![QuotaUsage { name: "memory".into(), used: 3, limit: 8 }]
+    }
+
     pub(crate) fn stop_self() {
         super::note("stop-self".into());
     }

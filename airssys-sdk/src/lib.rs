@@ -76,7 +76,7 @@ pub use component::{Component, Health};
 pub use config::Config;
 pub use context::{
     Context, Identity, PublishFuture, REQUEST_TIMEOUT, RequestFuture, SEND_TIMEOUT, SendFuture,
-    SendManyFuture,
+    SendManyFuture, Usage,
 };
 pub use error::{
     ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, SendManyError, StartError,

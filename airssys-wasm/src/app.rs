@@ -8,9 +8,10 @@ use airssys_message::Codec;
 use airssys_message::report::{REPORT_REQUEST, Report};
 use airssys_rt::{ActorSystem, ExitReason, ShutdownReport, SupervisorFailure};
 
+use crate::audit::{Audit, AuditError};
 use crate::builder::{self, BuildError, BuildEvent};
 use crate::component::{Component, LoadError};
-use crate::component_host::{CallError, ComponentHost, SpawnError};
+use crate::component_host::{CallError, ComponentHost, HostOptions, SpawnError};
 use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
 use crate::engine::{Engine, EngineConfig, EngineError};
@@ -143,6 +144,9 @@ pub enum StartAppError {
         /// Why not.
         source: LoadError,
     },
+    /// Its audit cannot be kept.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// A component does not start.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
@@ -204,10 +208,8 @@ pub async fn start(
         specs.push(load(&engine, component, options.input.as_ref(), &mut tell)?);
     }
     let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
-    let host = match &manifest.state {
-        Some(folder) => ComponentHost::with_state(system, folder)?,
-        None => ComponentHost::new(system),
-    };
+    let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
+    let host = ComponentHost::with_options(system, HostOptions { audit, state: manifest.state.clone() })?;
     if let Err(error) = start_all(&host, specs, &mut tell).await {
         let stopped = host.shutdown(Duration::from_secs(5)).await;
         tracing::debug!(?stopped, "stopped what had started");

@@ -34,6 +34,11 @@ impl ByteBudget {
         taken.ok().map(|_| HeldBytes { budget: Arc::clone(self), bytes })
     }
 
+    /// How many bytes wait, and how many may.
+    pub(crate) fn used(&self) -> (usize, usize) {
+        (self.used.load(Ordering::Acquire), self.limit)
+    }
+
     /// Waits until half of the budget is free, so that any message has room. Cancel safe.
     pub(crate) async fn room(&self) {
         loop {

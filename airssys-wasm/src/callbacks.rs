@@ -130,6 +130,12 @@ impl Callbacks {
         self.ids.of(request)
     }
 
+    /// How many requests and waits count against the limit.
+    pub(crate) fn under_way(&self) -> usize {
+        let state = self.lock();
+        state.open.len() + state.ready.len()
+    }
+
     /// Takes back a request that could not be sent: there will be no callback.
     pub(crate) fn withdraw(&self, request: u64) {
         self.lock().remove(request);

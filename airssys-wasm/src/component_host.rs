@@ -4,7 +4,7 @@ mod error;
 mod operate;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use bytes::Bytes;
 pub use error::{CallError, SpawnError};
 
 use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
+use crate::audit::{Audit, Trail};
 use crate::bindings::{RequestError, SendError};
 use crate::byte_budget::ByteBudget;
 use crate::capability::{Access, Capabilities, Subject};
@@ -26,10 +27,12 @@ use crate::limits::Limits;
 use crate::manifest::HOST_NAME;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_component_name;
+use crate::quota::Quota;
 use crate::recovery::Recovery;
 use crate::router::{Mode, Router, Sender, TopicRoute};
 use crate::state::{StateError, StateFolder};
 use crate::stats::{ComponentStats, ComponentSummary};
+use crate::usage::{self, ComponentUsage, InstanceUsage};
 
 /// Components as children of an actor system, beside native actors. Cheap to clone.
 #[derive(Clone)]
@@ -51,6 +54,27 @@ pub(crate) struct Registered {
     pub(crate) blueprints: Vec<Arc<Blueprint>>,
 }
 
+impl Registered {
+    /// What its instances share.
+    fn quota(&self) -> Option<&Quota> {
+        self.blueprints.first().map(|blueprint| &*blueprint.links.sender.quota)
+    }
+}
+
+/// What a host has beside its components. Default: nothing.
+#[derive(Clone, Debug, Default)]
+pub struct HostOptions {
+    /// What is denied and refused is recorded in this audit, which [`ComponentHost::shutdown`] ends.
+    pub audit: Option<Audit>,
+    /// The folder for what outlives the host: the subscriptions that instances make by themselves.
+    /// It is made if it is not there, and left to others by [`ComponentHost::shutdown`], or when
+    /// the last clone of the host is dropped.
+    pub state: Option<PathBuf>,
+}
+
+/// The most of a shutdown's time that is kept for the audit to be written.
+const MOST_FOR_AUDIT: Duration = Duration::from_millis(500);
+
 /// A component whose mailboxes exist, and that has not started: it can be sent to.
 pub struct PreparedComponent {
     name: String,
@@ -66,31 +90,38 @@ impl Shared {
 impl ComponentHost {
     /// Runs components in this actor system.
     pub fn new(system: ActorSystem) -> ComponentHost {
-        ComponentHost::with_router(system, Router::default())
+        ComponentHost::with_router(system, Trail::default(), None)
     }
 
-    /// As [`ComponentHost::new`], with a folder for what outlives the host: the subscriptions that
-    /// instances make by themselves. It is made if it is not there, and left to others by
-    /// [`ComponentHost::shutdown`], or when the last clone of this is dropped. Blocks on the disk.
+    /// As [`ComponentHost::new`], with an audit or a state folder. Blocks on the disk if there is a
+    /// folder.
     ///
     /// # Errors
     /// [`StateError`] if the folder cannot be used, another host uses it, or what is in it is not
     /// what a host has written.
-    pub fn with_state(system: ActorSystem, folder: &Path) -> Result<ComponentHost, StateError> {
-        let state = StateFolder::open(folder)?;
-        Ok(ComponentHost::with_router(system, Router::new(Some(state))))
+    pub fn with_options(system: ActorSystem, options: HostOptions) -> Result<ComponentHost, StateError> {
+        let state = options.state.as_deref().map(StateFolder::open).transpose()?;
+        Ok(ComponentHost::with_router(system, Trail::new(options.audit), state))
     }
 
-    fn with_router(system: ActorSystem, router: Router) -> ComponentHost {
+    fn with_router(system: ActorSystem, trail: Trail, state: Option<StateFolder>) -> ComponentHost {
+        let (trail, name): (Arc<Trail>, Arc<str>) = (Arc::new(trail), Arc::from(HOST_NAME));
         let outside = Sender {
             subject: Subject::new(HOST_NAME, HOST_NAME),
-            instance: Arc::from(HOST_NAME),
+            instance: Arc::clone(&name),
             accepts: None,
             grants: Arc::new(Grants::new(Capabilities::default(), Capabilities::everything(), Vec::new())),
+            quota: Arc::new(Quota::new(name, &Limits::DEFAULT, Arc::clone(&trail))),
+            trail: Arc::clone(&trail),
         };
-        let (app, router) = (Arc::from(system.name()), Arc::new(router));
+        let (app, router) = (Arc::from(system.name()), Arc::new(Router::new(trail, state)));
         let components = Mutex::default();
         ComponentHost { shared: Arc::new(Shared { system, app, router, outside, components }) }
+    }
+
+    /// The audit that is kept, if one is.
+    pub fn audit(&self) -> Option<&Audit> {
+        self.shared.router.trail.audit()
     }
 
     /// The actor system that the components run in.
@@ -135,6 +166,8 @@ impl ComponentHost {
         let endpoint = self.endpoint(&spec, members);
         let asked = spec.asks.as_ref().unwrap_or(&spec.capabilities).clone();
         let grants = Arc::new(Grants::new(asked, spec.capabilities.clone(), spec.subscribes.clone()));
+        let trail = &self.shared.router.trail;
+        let quota = Arc::new(Quota::new(Arc::clone(&endpoint.name), &spec.limits, Arc::clone(trail)));
         let mut blueprints = Vec::with_capacity(seats.len());
         for (seat, instance) in &seats {
             let own = match spec.instances {
@@ -146,6 +179,8 @@ impl ComponentHost {
                 instance: Arc::from(instance.as_str()),
                 accepts: Some(spec.accepts),
                 grants: Arc::clone(&grants),
+                quota: Arc::clone(&quota),
+                trail: Arc::clone(trail),
             };
             if let Err(denied) = self.set_up(&spec, &sender, &seat.actor_ref(), &own) {
                 for (seat, _) in &seats {
@@ -278,28 +313,67 @@ impl ComponentHost {
     /// What each component did, in the order of their names.
     pub fn summaries(&self) -> Vec<ComponentSummary> {
         let components = self.components();
-        components.iter().map(|(name, registered)| registered.endpoint.summary(name)).collect()
+        let summary = |(name, registered): (&String, &Registered)| {
+            let over_quota = registered.quota().map(Quota::refusals).unwrap_or_default();
+            ComponentSummary { over_quota, ..registered.endpoint.summary(name) }
+        };
+        components.iter().map(summary).collect()
+    }
+
+    /// How much of its limits each component uses, in the order of their names.
+    pub fn usage(&self) -> Vec<ComponentUsage> {
+        let Router { waits, .. } = &*self.shared.router;
+        let instance = |blueprint: &Arc<Blueprint>| {
+            let Links { limits, gauges, myself, router, .. } = &blueprint.links;
+            let (requests, subscriptions) =
+                (waits.under_way(myself.name()), router.subscriptions(myself).len());
+            let quotas = usage::of_instance(limits, gauges, myself, requests, subscriptions);
+            InstanceUsage { name: myself.name().to_owned(), quotas }
+        };
+        let component = |(name, registered): (&String, &Registered)| {
+            let quota = registered.quota();
+            ComponentUsage {
+                name: name.clone(),
+                quotas: quota
+                    .map(|quota| usage::of_component(quota, &registered.endpoint.budget))
+                    .unwrap_or_default(),
+                instances: registered.blueprints.iter().map(instance).collect(),
+                over_quota: quota.map(Quota::refusals).unwrap_or_default(),
+            }
+        };
+        self.components().iter().map(component).collect()
     }
 
     /// Stops all components and actors, the last started first, within `deadline`. A guest that
     /// still runs when nine tenths of it are over is ended, so that no guest holds its worker
     /// longer. To be preferred to the actor system's own shutdown, which cannot do that.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let end = tokio::time::Instant::now() + deadline;
-        self.shared.router.end_at(std::time::Instant::now() + deadline.mul_f64(0.9));
-        let report = self.shared.system.shutdown(deadline).await;
-        self.close_state(end).await;
+        let began = std::time::Instant::now();
+        self.shared.router.end_at(began + deadline.mul_f64(0.9));
+        let trail = &self.shared.router.trail;
+        // The audit has something to write until all others have ended.
+        let for_audit = trail.audit().map_or(Duration::ZERO, |_| MOST_FOR_AUDIT.min(deadline / 20));
+        let report = self.shared.system.shutdown(deadline - for_audit).await;
+        trail.say_rest();
+        self.close_state(deadline.saturating_sub(began.elapsed())).await;
+        if let Some(audit) = trail.audit() {
+            let left = deadline.saturating_sub(began.elapsed());
+            if !audit.end(left).await {
+                let waiting = audit.stats().waiting;
+                tracing::error!(target: "airssys::audit", "the audit did not end in time: {waiting} are not written");
+            }
+        }
         report
     }
 
     /// Saves what is not saved yet; a disk that takes longer is left to itself.
-    async fn close_state(&self, deadline: tokio::time::Instant) {
+    async fn close_state(&self, within: Duration) {
         let router = Arc::clone(&self.shared.router);
         if router.state().is_none() {
             return;
         }
         let close = tokio::task::spawn_blocking(move || router.state().map(StateFolder::close));
-        if tokio::time::timeout_at(deadline, close).await.is_err() {
+        if tokio::time::timeout(within, close).await.is_err() {
             tracing::error!("the state folder was not saved within the shutdown's deadline");
         }
     }
@@ -400,6 +474,7 @@ impl ComponentHost {
             sender,
             myself: actor.clone(),
             endpoint,
+            gauges: Arc::default(),
         };
         Blueprint {
             component: spec.component.clone(),
@@ -447,6 +522,7 @@ impl ComponentHost {
             actor.terminate();
         }
         self.shared.router.remove(name);
+        self.shared.router.trail.forget(name);
     }
 
     /// Sends as soon as there is room.

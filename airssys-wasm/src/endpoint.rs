@@ -103,6 +103,7 @@ impl Endpoint {
         summary.instances = self.members.len();
         for stats in self.members.iter().map(ActorRef::stats) {
             summary.restarts += stats.restarts;
+            summary.depth += stats.depth;
             summary.high_water = summary.high_water.max(stats.high_water);
         }
         summary

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 pub use change::{GrantChange, GrantError, GrantVerb};
 pub use denials::{Denial, MAX_DENIALS};
 
-use crate::audit;
 use crate::capability::{Access, Capabilities, Capability, Denied, Subject, decide};
 use crate::component_host::Shared;
 use denials::Denials;
@@ -93,9 +92,8 @@ impl Grants {
         decide(who, &self.read().granted, access)
     }
 
-    /// Leaves a record of a denial.
-    pub(crate) fn record(&self, denied: &Denied) {
-        audit::denied(denied.who.instance(), denied);
+    /// Keeps a denial, to be explained.
+    pub(crate) fn denied(&self, denied: &Denied) {
         self.denials.add(denied);
     }
 

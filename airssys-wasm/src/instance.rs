@@ -1,6 +1,7 @@
 //! An instance: one store, in which a component lives until it ends or traps.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use crate::host::GuestContext;
 use crate::limits::Limits;
 use crate::message::cut;
 use crate::meter::Meter;
+use crate::usage::Gauges;
 
 /// How a component's exports are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +120,7 @@ impl Instance {
     ) -> Result<Instance, GuestFailure> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        let limiter = Limiter::new(limits);
+        let limiter = Limiter::new(limits, Arc::clone(&guest.gauges));
         let meter = Arc::clone(&guest.meter);
         let state = InstanceState { guest, wasi, table, limiter };
         let mut store = Store::new(component.pre.engine(), state);
@@ -271,12 +273,21 @@ struct Limiter {
     used_bytes: usize,
     used_elements: usize,
     refused: Option<(&'static str, usize)>,
+    gauges: Arc<Gauges>,
 }
 
 impl Limiter {
-    fn new(limits: &Limits) -> Limiter {
+    fn new(limits: &Limits, gauges: Arc<Gauges>) -> Limiter {
         let (memory_bytes, table_elements) = (limits.memory_bytes, limits.table_elements);
-        Limiter { memory_bytes, table_elements, used_bytes: 0, used_elements: 0, refused: None }
+        Limiter { memory_bytes, table_elements, used_bytes: 0, used_elements: 0, refused: None, gauges }
+    }
+}
+
+impl Drop for Limiter {
+    /// The store is gone, and what it used.
+    fn drop(&mut self) {
+        self.gauges.memory_bytes.store(0, Ordering::Relaxed);
+        self.gauges.table_elements.store(0, Ordering::Relaxed);
     }
 }
 
@@ -294,6 +305,7 @@ impl ResourceLimiter for Limiter {
             return Ok(false);
         }
         self.used_bytes = used;
+        self.gauges.memory_bytes.store(used, Ordering::Relaxed);
         Ok(true)
     }
 
@@ -310,6 +322,7 @@ impl ResourceLimiter for Limiter {
             return Ok(false);
         }
         self.used_elements = used;
+        self.gauges.table_elements.store(used, Ordering::Relaxed);
         Ok(true)
     }
 }

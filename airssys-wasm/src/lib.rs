@@ -6,16 +6,17 @@
 //! [`Capabilities`] say. [`app`] does all of that for an `app.toml`.
 
 pub mod app;
+pub mod audit;
 pub mod builder;
 pub mod capability;
 pub mod control;
 pub mod limits;
 pub mod manifest;
 pub mod pattern;
+pub mod rate;
 pub mod scaffold;
 
 mod actor;
-mod audit;
 mod bindings;
 mod byte_budget;
 mod callbacks;
@@ -26,24 +27,27 @@ mod dead_letters;
 mod delivery;
 mod endpoint;
 mod engine;
+mod gate;
 mod grants;
 mod host;
 mod in_flight;
 mod instance;
 mod message;
 mod meter;
+mod quota;
 mod recovery;
 mod request_ids;
 mod retained;
 mod router;
 mod state;
 mod stats;
+mod usage;
 mod waits;
 
 pub use actor::{ComponentActor, Health};
 pub use capability::{Access, Capabilities, Capability, Denied, Subject, decide};
 pub use component::{Component, LoadError};
-pub use component_host::{CallError, ComponentHost, PreparedComponent, SpawnError};
+pub use component_host::{CallError, ComponentHost, HostOptions, PreparedComponent, SpawnError};
 pub use component_spec::ComponentSpec;
 pub use dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES, RetryError,
@@ -61,3 +65,4 @@ pub use message::Envelope;
 pub use pattern::NamePattern;
 pub use state::StateError;
 pub use stats::ComponentSummary;
+pub use usage::{ComponentUsage, InstanceUsage, QuotaUsage};

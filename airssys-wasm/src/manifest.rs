@@ -8,6 +8,7 @@
 
 mod amount;
 mod app;
+mod audit;
 mod backoff;
 mod component;
 mod diagnostic;
@@ -26,6 +27,7 @@ use semver::Version;
 pub use self::app::AppManifest;
 pub use self::diagnostic::{Diagnostic, Diagnostics};
 pub use self::load::{Disk, Files};
+use crate::audit::AuditFile;
 use crate::capability::Capabilities;
 use crate::delivery::Delivery;
 use crate::limits::Limits;
@@ -100,6 +102,8 @@ pub struct App {
     pub state: Option<PathBuf>,
     /// How its components are restarted.
     pub supervisor: SupervisorConfig,
+    /// Where its audit goes, if it is kept.
+    pub audit: Option<AuditFile>,
     /// The components, in the order of the file: at least one, their names distinct.
     pub components: Vec<AppComponent>,
 }

@@ -8,6 +8,7 @@ use airssys_rt::{Topic, TopicPattern};
 use crate::bindings::SendError;
 use crate::limits::Limits;
 use crate::message::Draft;
+use crate::quota::Exceeded;
 use crate::router::Sender;
 
 /// What is retained, by topic.
@@ -60,7 +61,7 @@ impl State {
         }
         let (topics, most) = (limits.retained, limits.memory_bytes);
         if used.topics >= topics {
-            return Err(SendError::QuotaExceeded(format!("retained: at most {topics}")));
+            return Err(from.quota.exceeded(Exceeded::of("retained", topics)));
         }
         if used.bytes.saturating_add(bytes) > most {
             let text = format!("retained: at most {most} bytes (the limit `memory`) together");
@@ -104,17 +105,21 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::audit::Trail;
     use crate::capability::{Capabilities, Subject};
     use crate::grants::Grants;
+    use crate::quota::Quota;
 
     fn sender(component: &str) -> Sender {
         let (nothing, everything) = (Capabilities::default(), Capabilities::everything());
-        let grants = Arc::new(Grants::new(nothing, everything, Vec::new()));
+        let (name, trail): (Arc<str>, Arc<Trail>) = (Arc::from(component), Arc::default());
         Sender {
             subject: Subject::new(component, component),
-            instance: Arc::from(component),
-            grants,
+            instance: Arc::clone(&name),
             accepts: None,
+            grants: Arc::new(Grants::new(nothing, everything, Vec::new())),
+            quota: Arc::new(Quota::new(name, &Limits::DEFAULT, Arc::clone(&trail))),
+            trail,
         }
     }
 

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use smallvec::SmallVec;
 
+use crate::audit::{AuditEvent, MessageKind, Trail};
 use crate::bindings::SendError;
 use crate::byte_budget::{ByteBudget, HeldBytes};
 use crate::capability::{Access, Denied, Subject};
@@ -22,6 +23,7 @@ use crate::grants::Grants;
 use crate::in_flight::InFlightCount;
 use crate::limits::Limits;
 use crate::message::{Draft, Envelope, ReplyTo};
+use crate::quota::{Buckets, Quota};
 use crate::retained::{Kept, Retained};
 use crate::state::StateFolder;
 use crate::waits::Waits;
@@ -34,6 +36,8 @@ pub(crate) struct Sender {
     /// What it accepts itself; none if it is outside.
     pub(crate) accepts: Option<Accepts>,
     pub(crate) grants: Arc<Grants>,
+    pub(crate) quota: Arc<Quota>,
+    pub(crate) trail: Arc<Trail>,
 }
 
 /// Where a sender's messages to one name go, with the decision about them.
@@ -44,6 +48,8 @@ pub(crate) struct Route {
     name: Arc<str>,
     may_send: bool,
     may_request: bool,
+    /// The rates of what is sent to this name alone.
+    edge: Option<Arc<Buckets>>,
     generation: u64,
 }
 
@@ -83,6 +89,7 @@ pub(crate) struct Router {
     pub(crate) waits: Arc<Waits>,
     /// None if the app has no state folder.
     state: Option<StateFolder>,
+    pub(crate) trail: Arc<Trail>,
 }
 
 /// What a message is sent as.
@@ -92,16 +99,32 @@ pub(crate) enum Mode {
     Request,
 }
 
+impl Mode {
+    fn kind(self) -> MessageKind {
+        match self {
+            Mode::Send => MessageKind::Send,
+            Mode::Request => MessageKind::Request,
+        }
+    }
+}
+
 impl Sender {
     /// Decides, and leaves a record of a denial.
     pub(crate) fn allows(&self, access: &Access<'_>) -> Result<(), Denied> {
-        self.grants.decide(&self.subject, access).inspect_err(|denied| self.grants.record(denied))
+        self.grants.decide(&self.subject, access).inspect_err(|denied| self.was_denied(denied))
+    }
+
+    /// Leaves a record of a denial.
+    fn was_denied(&self, denied: &Denied) {
+        self.grants.denied(denied);
+        self.trail.denied(denied);
     }
 }
 
 impl Router {
-    pub(crate) fn new(state: Option<StateFolder>) -> Router {
-        Router { state, ..Router::default() }
+    /// A router that leaves what it denies and refuses in this trail.
+    pub(crate) fn new(trail: Arc<Trail>, state: Option<StateFolder>) -> Router {
+        Router { trail, state, ..Router::default() }
     }
 
     /// What outlives the host; none if the app has no state folder.
@@ -153,7 +176,8 @@ impl Router {
         }
         let found = self.directory.get(name).map(|entry| Arc::clone(entry.value()));
         let endpoint = found.ok_or(SendError::UnknownTarget)?;
-        Ok(Route { endpoint, name: Arc::from(name), may_send, may_request, generation })
+        let edge = from.quota.edge(name);
+        Ok(Route { endpoint, name: Arc::from(name), may_send, may_request, edge, generation })
     }
 
     /// Puts a message into a mailbox of the route's target.
@@ -175,7 +199,12 @@ impl Router {
             return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
         }
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None, retained: false };
-        self.put(from, endpoint, draft, reply)
+        let recorded = self.trail.wants_messages().then(|| draft.body.clone());
+        self.put(from, endpoint, route.edge.as_deref(), draft, reply)?;
+        if let Some(body) = recorded {
+            self.record(mode.kind(), from, &body, Some(&route.name), None);
+        }
+        Ok(())
     }
 
     /// Hands a message to its receiver again, as if its sender had sent it anew. It is `from` who
@@ -184,7 +213,7 @@ impl Router {
         let route = self.resolve(from, &letter.receiver)?;
         let (body, sender, topic) =
             (letter.message.clone(), Arc::clone(&letter.sender), letter.topic.clone());
-        self.put(from, &route.endpoint, Draft { body, sender, topic, retained: false }, None)
+        self.put(from, &route.endpoint, None, Draft { body, sender, topic, retained: false }, None)
     }
 
     /// Puts a message that was decided about into a mailbox of its receiver.
@@ -192,23 +221,26 @@ impl Router {
         &self,
         from: &Sender,
         endpoint: &Arc<Endpoint>,
+        edge: Option<&Buckets>,
         draft: Draft,
         reply: Option<ReplyTo>,
     ) -> Result<(), SendError> {
         let refused = |(reason, error)| endpoint.refuse(reason, error);
         endpoint.accepts_message(&draft.body, from).map_err(refused)?;
         let permit = match endpoint.least_loaded().try_reserve() {
-            Ok(permit) => permit,
-            Err(ReserveError::Full) if reply.is_none() && endpoint.overflow == Overflow::DropNewest => {
-                endpoint.skip(&draft, from);
-                return Ok(());
-            }
+            Ok(permit) => Some(permit),
+            Err(ReserveError::Full) if reply.is_none() && endpoint.overflow == Overflow::DropNewest => None,
             Err(ReserveError::Full) => return Err(endpoint.full()),
             Err(_) => return Err(endpoint.refuse("target-stopped", SendError::TargetStopped)),
         };
         let held = endpoint.budget.take(draft.body.len()).ok_or_else(|| endpoint.full())?;
-        // A mailbox that has closed in between: the envelope accounts for itself when dropped.
-        drop(permit.send(Envelope::accept(draft, held, endpoint, reply)));
+        // Last, so that what is refused for another reason costs nothing.
+        from.quota.take(edge, draft.body.len()).map_err(|over| from.quota.exceeded(over))?;
+        match permit {
+            // A mailbox that has closed in between: the envelope accounts for itself when dropped.
+            Some(permit) => drop(permit.send(Envelope::accept(draft, held, endpoint, reply))),
+            None => endpoint.skip(&draft, from),
+        }
         Ok(())
     }
 
@@ -237,9 +269,12 @@ impl Router {
     ) -> Result<u32, SendError> {
         Codec::split(&body).map_err(|error| SendError::CodecRefused(error.to_string()))?;
         let name: Arc<str> = Arc::from(topic.as_str());
-        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name), retained: false };
+        let (sender, on) = (Arc::clone(&from.instance), Some(Arc::clone(&name)));
+        let draft = Draft { body, sender, topic: on, retained: false };
         let subscribers = self.broker.matching(topic);
         let room = self.reserve(from, &subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
+        // Once, however many subscribers there are. Last, as with a message.
+        from.quota.take(None, draft.body.len()).map_err(|over| from.quota.exceeded(over))?;
         for (subscriber, reason) in &room.skipped {
             match reason {
                 SkipReason::Closed => drop(self.broker.unsubscribe_all(subscriber.actor.id())),
@@ -252,6 +287,7 @@ impl Router {
             // One whose mailbox has closed in between accounts for itself when it is dropped.
             delivered += u32::from(permit.send(envelope).is_ok());
         }
+        self.record(MessageKind::Publish, from, &draft.body, None, Some((&name, delivered)));
         Ok(delivered)
     }
 
@@ -280,6 +316,27 @@ impl Router {
     pub(crate) fn clear_retained(&self, from: &Sender, route: &mut TopicRoute) -> Result<bool, SendError> {
         self.may_publish(from, route)?;
         Ok(self.retained.lock().clear(&route.topic))
+    }
+
+    /// Records a message, if the audit wants messages.
+    fn record(
+        &self,
+        kind: MessageKind,
+        from: &Sender,
+        body: &Bytes,
+        receiver: Option<&Arc<str>>,
+        topic: Option<(&Arc<str>, u32)>,
+    ) {
+        let Some(audit) = self.trail.audit().filter(|audit| audit.messages()) else { return };
+        let Ok((codec, _)) = Codec::split(body) else { return };
+        audit.record(AuditEvent::Message {
+            kind,
+            sender: Arc::clone(&from.instance),
+            receiver: receiver.cloned(),
+            topic: topic.map(|(topic, subscribers)| (Arc::clone(topic), subscribers)),
+            size: body.len() as u64,
+            codec,
+        });
     }
 
     /// Takes room from every subscriber that is to get a publication. The error is the first that
@@ -355,7 +412,7 @@ impl Router {
     ) -> Result<bool, Denied> {
         let subscribe = || self.restore(pattern.clone(), subscriber, endpoint);
         let decided = from.grants.subscribe(&from.subject, &pattern, subscribe);
-        decided.inspect_err(|denied| from.grants.record(denied))
+        decided.inspect_err(|denied| from.was_denied(denied))
     }
 
     /// Subscribes an instance that may, and gives it what is retained; whether it was not.

@@ -37,10 +37,14 @@ pub struct ComponentSummary {
     pub retried: u64,
     /// Messages that were refused to their sender at its door, by reason.
     pub refused: BTreeMap<&'static str, u64>,
+    /// How often it was refused because a limit of its own was reached, by limit.
+    pub over_quota: BTreeMap<String, u64>,
     /// Messages that ended in the dead letters.
     pub dead_lettered: u64,
     /// How often a sender found its mailbox full and had to wait or give up.
     pub mailbox_full: u64,
+    /// Messages that are in its mailboxes now.
+    pub depth: usize,
     /// Most messages that were in a mailbox at once.
     pub high_water: usize,
     /// How often an instance was restarted.

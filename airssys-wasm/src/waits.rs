@@ -44,6 +44,12 @@ impl Waits {
         self.0.insert(instance.to_owned(), Arc::downgrade(callbacks));
     }
 
+    /// How many requests and waits of an instance are under way.
+    pub(crate) fn under_way(&self, instance: &str) -> usize {
+        let callbacks = self.0.get(instance).and_then(|callbacks| callbacks.upgrade());
+        callbacks.map_or(0, |callbacks| callbacks.under_way())
+    }
+
     pub(crate) fn remove(&self, instance: &str) {
         self.0.remove(instance);
     }

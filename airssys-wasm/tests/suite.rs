@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
+#[path = "suite/audit.rs"]
+mod audit;
 #[path = "suite/backpressure.rs"]
 mod backpressure;
 #[path = "suite/capabilities.rs"]
@@ -30,6 +32,8 @@ mod limits;
 mod loading;
 #[path = "suite/messaging.rs"]
 mod messaging;
+#[path = "suite/quotas.rs"]
+mod quotas;
 #[path = "suite/requests.rs"]
 mod requests;
 #[path = "suite/retained.rs"]

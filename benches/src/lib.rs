@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use airssys_message::Codec;
 use airssys_rt::ActorSystem;
-use airssys_wasm::{Capabilities, Component, ComponentHost, ComponentSpec, Engine, EngineConfig, builder};
+use airssys_wasm::audit::Audit;
+use airssys_wasm::{
+    Capabilities, Component, ComponentHost, ComponentSpec, Engine, EngineConfig, HostOptions, Limits, builder,
+};
 use test_commands::Command;
 
 /// Why a bench cannot be run: whatever stopped its preparation.
@@ -37,11 +40,26 @@ pub fn engine() -> Result<Engine, Failure> {
 /// # Errors
 /// A component does not start.
 pub async fn host(components: &[(&str, &Component)], capacity: usize) -> Result<ComponentHost, Failure> {
-    let host = ComponentHost::new(ActorSystem::new("bench"));
+    audited(components, capacity, None, &Limits::DEFAULT).await
+}
+
+/// As [`host`], with an audit and with limits for each component.
+///
+/// # Errors
+/// A component does not start.
+pub async fn audited(
+    components: &[(&str, &Component)],
+    capacity: usize,
+    audit: Option<Audit>,
+    limits: &Limits,
+) -> Result<ComponentHost, Failure> {
+    let system = ActorSystem::new("bench");
+    let host = ComponentHost::with_options(system, HostOptions { audit, ..HostOptions::default() })?;
     for (name, component) in components {
         let spec = ComponentSpec::new(*name, (*component).clone());
         let capabilities = Capabilities::everything();
-        host.spawn(ComponentSpec { capabilities, capacity, ..spec }).await?;
+        let limits = limits.clone();
+        host.spawn(ComponentSpec { capabilities, capacity, limits, ..spec }).await?;
     }
     Ok(host)
 }

@@ -6,7 +6,6 @@ use airssys_rt::{InvalidTopic, TopicPattern};
 use serde::{Deserialize, Serialize};
 
 use super::{Grants, State};
-use crate::audit;
 use crate::capability::{Access, Capabilities, Capability, decide};
 use crate::component_host::Shared;
 use crate::host::Links;
@@ -324,7 +323,7 @@ impl Shared {
         let change = grants.change(verb, capability, pattern, &instances, component)?;
         if change.changed {
             self.router.renew();
-            audit::grant_changed(&change);
+            self.router.trail.grant_changed(&change);
         }
         Ok(change)
     }

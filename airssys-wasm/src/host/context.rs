@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::message::Envelope;
 use crate::meter::Meter;
 use crate::router::{Route, Router, Sender, TopicRoute};
+use crate::usage::Gauges;
 
 /// Who an instance is.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub(crate) struct GuestContext {
     pub(crate) routes: Handles<Route>,
     pub(crate) topics: Handles<TopicRoute>,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) gauges: Arc<Gauges>,
     pub(crate) current: Option<Current>,
     pub(crate) stop_requested: bool,
     panic: Option<String>,
@@ -91,6 +93,7 @@ pub(crate) struct Links {
     pub(crate) sender: Sender,
     pub(crate) myself: ActorRef<Envelope>,
     pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) gauges: Arc<Gauges>,
 }
 
 impl GuestContext {
@@ -100,6 +103,7 @@ impl GuestContext {
         callbacks: Arc<Callbacks>,
         meter: Arc<Meter>,
     ) -> GuestContext {
+        links.gauges.reset();
         GuestContext {
             identity: Arc::clone(&links.identity),
             incarnation,
@@ -112,6 +116,7 @@ impl GuestContext {
             routes: Handles::default(),
             topics: Handles::default(),
             meter,
+            gauges: Arc::clone(&links.gauges),
             current: None,
             stop_requested: false,
             panic: None,

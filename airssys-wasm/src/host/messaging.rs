@@ -1,6 +1,7 @@
 //! `airssys:component/messaging`: every function decides at once.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use airssys_rt::{ActorRef, Topic, TopicPattern};
@@ -13,6 +14,7 @@ use crate::bindings::{Callback, Completion, RequestError, SendError};
 use crate::byte_budget::ByteBudget;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_instance_name;
+use crate::quota::Exceeded;
 use crate::router::{Mode, Route};
 use crate::waits::Awaited;
 
@@ -24,7 +26,9 @@ impl Host for GuestContext {
         check_instance_name(&name).map_err(|error| SendError::InvalidName(error.to_string()))?;
         self.room_for_route()?;
         let route = self.router.resolve(&self.sender, &name)?;
-        Ok(self.routes.add(&name, route))
+        let handle = self.routes.add(&name, route);
+        self.count_routes();
+        Ok(handle)
     }
 
     fn resolve_topic(&mut self, name: String) -> Result<u32, SendError> {
@@ -34,7 +38,9 @@ impl Host for GuestContext {
         let topic: Topic = name.parse().map_err(invalid_name)?;
         self.room_for_route()?;
         let route = self.router.resolve_topic(&self.sender, topic)?;
-        Ok(self.topics.add(&name, route))
+        let handle = self.topics.add(&name, route);
+        self.count_routes();
+        Ok(handle)
     }
 
     fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
@@ -114,7 +120,7 @@ impl Host for GuestContext {
         // Those that come back when they are allowed again keep their places.
         let suspended = self.sender.grants.suspended(self.myself.id());
         if !own.contains(&parsed) && own.len() + suspended >= limit {
-            return Err(SendError::QuotaExceeded(format!("subscriptions: at most {limit}")));
+            return Err(self.exceeded("subscriptions", limit));
         }
         let subscribed = self.router.subscribe(&self.sender, parsed.clone(), &self.myself, &self.endpoint);
         let new = subscribed.map_err(|_| SendError::AccessDenied)?;
@@ -171,16 +177,23 @@ impl GuestContext {
         let limit = self.limits.routes;
         match self.routes.len() + self.topics.len() < limit {
             true => Ok(()),
-            false => Err(SendError::QuotaExceeded(format!("routes: at most {limit}"))),
+            false => Err(self.exceeded("routes", limit)),
         }
+    }
+
+    fn count_routes(&self) {
+        self.gauges.routes.store(self.routes.len() + self.topics.len(), Ordering::Relaxed);
+    }
+
+    /// Records that a limit of this instance was reached.
+    fn exceeded(&self, limit: &'static str, most: usize) -> SendError {
+        self.sender.quota.exceeded(Exceeded::of(limit, most))
     }
 
     fn open(&self, timeout_ms: u32, awaited: Option<Awaited>) -> Result<u64, SendError> {
         let timeout = Duration::from_millis(timeout_ms.into());
-        self.callbacks.open(timeout, awaited).map_err(|_| {
-            let limit = self.limits.concurrent_requests;
-            SendError::QuotaExceeded(format!("concurrent_requests: at most {limit}"))
-        })
+        let most = self.limits.concurrent_requests;
+        self.callbacks.open(timeout, awaited).map_err(|_| self.exceeded("concurrent_requests", most))
     }
 
     /// Settles a wait when the mailbox has room; at once if there is none to wait for.

@@ -1,7 +1,8 @@
 //! `airssys:component/system`.
 
 use super::GuestContext;
-use crate::bindings::system::{Host, Identity};
+use crate::bindings::system::{Host, Identity, QuotaUsage};
+use crate::usage;
 
 impl Host for GuestContext {
     fn self_id(&mut self) -> Identity {
@@ -19,5 +20,14 @@ impl Host for GuestContext {
     fn report_panic(&mut self, message: String) {
         let message = self.log_line(&message);
         self.set_panic(message);
+    }
+
+    fn usage(&mut self) -> Vec<QuotaUsage> {
+        let (requests, subscriptions) =
+            (self.callbacks.under_way(), self.router.subscriptions(&self.myself).len());
+        let own = usage::of_instance(&self.limits, &self.gauges, &self.myself, requests, subscriptions);
+        let shared = usage::of_component(&self.sender.quota, &self.endpoint.budget);
+        let usage = own.into_iter().chain(shared);
+        usage.map(|usage::QuotaUsage { name, used, limit }| QuotaUsage { name, used, limit }).collect()
     }
 }

@@ -12,7 +12,7 @@ use super::diagnostic::{Document, Fault};
 use super::limits::Written;
 use super::lists::{Lists, component_name};
 use super::reader::{Located, Table, describe};
-use super::{App, Diagnostics, Disk, Files, HOST_NAME, MAX_INSTANCES, backoff, resolve};
+use super::{App, Diagnostics, Disk, Files, HOST_NAME, MAX_INSTANCES, audit, backoff, resolve};
 use crate::capability::Capabilities;
 
 /// The most components that an app may list.
@@ -28,6 +28,7 @@ pub struct AppManifest {
     pub(super) state: Option<String>,
     pub(super) supervisor: SupervisorConfig,
     pub(super) limits: Written,
+    pub(super) audit: Option<audit::Written>,
     pub(super) components: Vec<Entry>,
     pub(super) grants: Vec<Grants>,
 }
@@ -118,6 +119,7 @@ impl AppManifest {
             state: None,
             supervisor: SupervisorConfig::default(),
             limits: Written::default(),
+            audit: None,
             components: Vec::new(),
             grants: Vec::new(),
         }
@@ -144,7 +146,8 @@ impl AppManifest {
         if let Some(table) = root.table("supervisor") {
             self.supervisor = backoff::supervisor(table);
         }
-        self.limits = Written::read(root.table("limits"));
+        self.limits = Written::of_app(root.table("limits"));
+        self.audit = root.table("audit").and_then(audit::read);
         self.components = components(document, &root);
         self.grants = grants(document, &root);
         root.finish();

@@ -98,7 +98,7 @@ impl Asked {
             asked.input = table.boolean("input");
             table.finish();
         }
-        asked.limits = Written::read(root.table("limits"));
+        asked.limits = Written::of_component(root.table("limits"));
         root.finish();
         asked
     }

@@ -3,25 +3,32 @@
 use std::time::Duration;
 
 use super::amount::Unit;
+use super::lists::component_name;
 use super::reader::{Located, Table};
-use crate::limits::Limits;
+use crate::limits::{EdgeLimit, Limits};
 
 /// A limit: its key, what it is counted in, the least it may be, and its field.
 pub(super) struct Row {
     pub(super) key: &'static str,
     pub(super) unit: Unit,
     least: u64,
+    /// The most that may be written; none is what the host allows.
+    most: Option<u64>,
+    /// What is shown as an example; none is the default.
+    example: Option<u64>,
     pub(super) get: fn(&Limits) -> u64,
     pub(super) set: fn(&mut Limits, u64),
 }
 
 /// Every limit. No limit is above [`Limits::HOST_MAX`], so it is as large a number as a `usize`.
-pub(super) const ROWS: [Row; 9] = [
+pub(super) const ROWS: [Row; 13] = [
     Row {
         key: "memory",
         unit: Unit::Bytes,
         // One page of linear memory.
         least: 64 << 10,
+        most: None,
+        example: None,
         get: |limits| limits.memory_bytes as u64,
         set: |limits, amount| limits.memory_bytes = amount as usize,
     },
@@ -29,6 +36,8 @@ pub(super) const ROWS: [Row; 9] = [
         key: "table_elements",
         unit: Unit::Count,
         least: 0,
+        most: None,
+        example: None,
         get: |limits| limits.table_elements as u64,
         set: |limits, amount| limits.table_elements = amount as usize,
     },
@@ -36,6 +45,8 @@ pub(super) const ROWS: [Row; 9] = [
         key: "execution_time",
         unit: Unit::Time,
         least: 1,
+        most: None,
+        example: None,
         get: |limits| limits.execution_time.as_millis() as u64,
         set: |limits, amount| limits.execution_time = Duration::from_millis(amount),
     },
@@ -43,6 +54,8 @@ pub(super) const ROWS: [Row; 9] = [
         key: "message_size",
         unit: Unit::Bytes,
         least: 1,
+        most: None,
+        example: None,
         get: |limits| limits.message_size_bytes as u64,
         set: |limits, amount| limits.message_size_bytes = amount as usize,
     },
@@ -50,6 +63,8 @@ pub(super) const ROWS: [Row; 9] = [
         key: "concurrent_requests",
         unit: Unit::Count,
         least: 0,
+        most: None,
+        example: None,
         get: |limits| limits.concurrent_requests as u64,
         set: |limits, amount| limits.concurrent_requests = amount as usize,
     },
@@ -57,6 +72,8 @@ pub(super) const ROWS: [Row; 9] = [
         key: "subscriptions",
         unit: Unit::Count,
         least: 0,
+        most: None,
+        example: None,
         get: |limits| limits.subscriptions as u64,
         set: |limits, amount| limits.subscriptions = amount as usize,
     },
@@ -64,6 +81,8 @@ pub(super) const ROWS: [Row; 9] = [
         key: "retained",
         unit: Unit::Count,
         least: 0,
+        most: None,
+        example: None,
         get: |limits| limits.retained as u64,
         set: |limits, amount| limits.retained = amount as usize,
     },
@@ -71,6 +90,8 @@ pub(super) const ROWS: [Row; 9] = [
         key: "routes",
         unit: Unit::Count,
         least: 0,
+        most: None,
+        example: None,
         get: |limits| limits.routes as u64,
         set: |limits, amount| limits.routes = amount as usize,
     },
@@ -78,30 +99,100 @@ pub(super) const ROWS: [Row; 9] = [
         key: "log_line",
         unit: Unit::Bytes,
         least: 1,
+        most: None,
+        example: None,
         get: |limits| limits.log_line_bytes as u64,
         set: |limits, amount| limits.log_line_bytes = amount as usize,
     },
+    Row {
+        key: "messages_per_second",
+        unit: Unit::Count,
+        least: 1,
+        most: Some(MAX_MESSAGES),
+        example: Some(1_000),
+        get: |limits| known(limits.rates.messages_per_second),
+        set: |limits, amount| limits.rates.messages_per_second = some(amount),
+    },
+    Row {
+        key: "messages_burst",
+        unit: Unit::Count,
+        least: 1,
+        most: Some(MAX_MESSAGES),
+        example: Some(100),
+        get: |limits| known(limits.rates.messages_burst),
+        set: |limits, amount| limits.rates.messages_burst = some(amount),
+    },
+    Row {
+        key: "bytes_per_second",
+        unit: Unit::Bytes,
+        least: MIN_BYTES,
+        most: Some(MAX_BYTES),
+        example: Some(1 << 20),
+        get: |limits| known(limits.rates.bytes_per_second),
+        set: |limits, amount| limits.rates.bytes_per_second = some(amount),
+    },
+    Row {
+        key: "bytes_burst",
+        unit: Unit::Bytes,
+        least: 1,
+        most: Some(MAX_BYTES),
+        example: Some(1 << 20),
+        get: |limits| known(limits.rates.bytes_burst),
+        set: |limits, amount| limits.rates.bytes_burst = some(amount),
+    },
 ];
+
+/// The first of the [`ROWS`] that are rates: those that an edge can have too.
+const FIRST_RATE: usize = 8;
+
+/// The most messages a second, or at once.
+const MAX_MESSAGES: u64 = 10_000_000;
+
+/// The least bytes a second: with fewer, the largest burst would take months to come back.
+const MIN_BYTES: u64 = 1 << 10;
+
+/// The most bytes a second, or at once.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// A limit as an amount that can be compared: none is more than any.
+fn known(limit: Option<u64>) -> u64 {
+    limit.unwrap_or(u64::MAX)
+}
+
+fn some(amount: u64) -> Option<u64> {
+    Some(amount).filter(|amount| *amount != u64::MAX)
+}
 
 /// What a `[limits]` says, in the order of [`ROWS`].
 #[derive(Debug, Default)]
-pub(super) struct Written([Option<Located<u64>>; ROWS.len()]);
+pub(super) struct Written {
+    amounts: [Option<Located<u64>>; ROWS.len()],
+    /// The `[limits.to.…]`, with the places of their names.
+    pub(super) edges: Vec<Located<EdgeLimit>>,
+}
 
 impl Written {
-    pub(super) fn read(table: Option<Table<'_>>) -> Self {
+    /// What an app allows.
+    pub(super) fn of_app(table: Option<Table<'_>>) -> Self {
         let Some(table) = table else { return Self::default() };
-        let read = |row: &Row| {
-            let most = (row.get)(&Limits::HOST_MAX);
-            table.amount(row.key, row.unit, row.least..=most, (row.get)(&Limits::DEFAULT))
-        };
-        let written = Self(ROWS.each_ref().map(read));
+        let amounts = ROWS.each_ref().map(|row| read(&table, row));
         table.finish();
-        written
+        Self { amounts, edges: Vec::new() }
+    }
+
+    /// What a component asks for.
+    pub(super) fn of_component(table: Option<Table<'_>>) -> Self {
+        let Some(table) = table else { return Self::default() };
+        let amounts = ROWS.each_ref().map(|row| read(&table, row));
+        bursts_have_rates(&table);
+        let edges = table.table("to").map(edges).unwrap_or_default();
+        table.finish();
+        Self { amounts, edges }
     }
 
     /// Every limit with what is written of it.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Row, Option<&Located<u64>>)> {
-        ROWS.iter().zip(self.0.iter().map(Option::as_ref))
+        ROWS.iter().zip(self.amounts.iter().map(Option::as_ref))
     }
 
     /// What is written, on top of these.
@@ -111,8 +202,49 @@ impl Written {
                 (row.set)(&mut limits, amount.value);
             }
         }
+        limits.edges.extend(self.edges.iter().map(|edge| edge.value.clone()));
         limits
     }
+}
+
+fn read(table: &Table<'_>, row: &Row) -> Option<Located<u64>> {
+    let most = row.most.unwrap_or_else(|| (row.get)(&Limits::HOST_MAX));
+    let example = row.example.unwrap_or_else(|| (row.get)(&Limits::DEFAULT));
+    table.amount(row.key, row.unit, row.least..=most, example)
+}
+
+/// Reports a burst that belongs to no rate.
+fn bursts_have_rates(table: &Table<'_>) {
+    for (burst, rate) in [("messages_burst", "messages_per_second"), ("bytes_burst", "bytes_per_second")] {
+        if let (Some(value), None) = (table.value(burst), table.value(rate)) {
+            let message = format!("`{burst}` in {} is only for {rate}", table.name());
+            table.document.report(Some(value.span()), message, format!("add {rate}, or remove `{burst}`"));
+        }
+    }
+}
+
+/// The limits on what goes to single components.
+fn edges(table: Table<'_>) -> Vec<Located<EdgeLimit>> {
+    let mut edges = Vec::new();
+    for (key, value) in table.entries() {
+        if let Err(fault) = component_name(key.value) {
+            let message = format!("`{}` in {} is no component: {}", key.value, table.name(), fault.message);
+            table.document.report(Some(key.span), message, fault.help);
+            continue;
+        }
+        let name = format!("[limits.to.{}]", key.value);
+        let Some(edge) = table.as_table(key.value, name, value) else { continue };
+        let mut limits = Limits::DEFAULT;
+        for row in &ROWS[FIRST_RATE..] {
+            if let Some(amount) = read(&edge, row) {
+                (row.set)(&mut limits, amount.value);
+            }
+        }
+        bursts_have_rates(&edge);
+        edge.finish();
+        edges.push(key.map(|target| EdgeLimit { target: target.to_owned(), rates: limits.rates }));
+    }
+    edges
 }
 
 #[cfg(test)]
@@ -129,6 +261,7 @@ mod tests {
                 assert_eq!((other.get)(&limits), expected, "{} {}", row.key, other.key);
             }
             let steps = [&Limits::DEFAULT, &Limits::APP_MAX, &Limits::HOST_MAX].map(row.get);
+            assert_eq!(index >= FIRST_RATE, row.most.is_some(), "{}", row.key);
             assert!(row.least <= steps[0] && steps.is_sorted(), "{} {steps:?}", row.key);
         }
     }

@@ -72,6 +72,11 @@ impl<'a> Table<'a> {
         Self { document, name, span, entries, known: RefCell::default() }
     }
 
+    /// As it stands in the file, such as `[mailbox]`.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Where the table is; none for the root.
     pub(super) fn span(&self) -> Option<Range<usize>> {
         self.span.clone()

@@ -55,6 +55,7 @@ pub(super) fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diag
     let team = Team { app, members: members.collect(), limits: app.limits.over(Limits::APP_MAX) };
     team.check();
     team.check_grants(files);
+    team.check_audit(files);
 
     // In the order of app.toml, each once.
     let mut documents = vec![&app.document];
@@ -71,6 +72,7 @@ pub(super) fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diag
         report: app.report.as_ref().map(|name| name.value.clone()),
         state: app.state.as_ref().map(|folder| join(&app.document.file, folder)),
         supervisor: app.supervisor,
+        audit: app.audit.as_ref().map(|audit| audit.file(&app.document.file)),
         components: team.members.iter().map(|member| team.component(member)).collect(),
     })
 }

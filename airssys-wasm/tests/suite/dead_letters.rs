@@ -1,6 +1,6 @@
 //! Dead letters are retried and dropped, and every message keeps its end.
 
-use airssys_message::Codec;
+use airssys_message::{Accepts, Codec};
 use airssys_wasm::{ComponentHost, ComponentSpec, RetryError};
 
 use crate::support::*;
@@ -51,8 +51,11 @@ async fn a_retried_letter_is_handled_as_its_senders_message() {
 async fn a_retried_letter_keeps_its_sender_and_its_topic() {
     let host = host();
     let log = Log::capture();
-    let spec =
-        ComponentSpec { accepts: vec![Codec::Json], subscribes: vec![pattern("news")], ..trusted("reads") };
+    let spec = ComponentSpec {
+        accepts: Accepts::only(Codec::Json),
+        subscribes: vec![pattern("news")],
+        ..trusted("reads")
+    };
     host.spawn(spec).await.unwrap();
     host.spawn(trusted("tells")).await.unwrap();
     let publish = Command::Publish { topic: "news".to_owned(), command: Box::new(Command::Describe) };
@@ -114,7 +117,7 @@ async fn a_letter_that_is_not_taken_stays_where_it_is() {
     assert_eq!(ids(&host), [2, 3, 4]);
     // One that does not accept the codec any more.
     host.retire("probe").await;
-    host.spawn(ComponentSpec { accepts: vec![Codec::Json], ..trusted("probe") }).await.unwrap();
+    host.spawn(ComponentSpec { accepts: Accepts::only(Codec::Json), ..trusted("probe") }).await.unwrap();
     let refused = host.retry_dead_letter(3).unwrap_err();
     assert!(refused.to_string().contains("codec"), "{refused}");
     assert_eq!(ids(&host), [2, 3, 4]);

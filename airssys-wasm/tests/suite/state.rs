@@ -3,12 +3,17 @@
 use std::path::Path;
 
 use airssys_rt::ActorSystem;
-use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec, Limits, StateError};
+use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec, HostOptions, Limits, StateError};
 
 use crate::support::*;
 
 fn host_in(folder: &Path) -> ComponentHost {
-    ComponentHost::with_state(ActorSystem::new("test"), folder).unwrap()
+    try_host_in(folder).unwrap()
+}
+
+fn try_host_in(folder: &Path) -> Result<ComponentHost, StateError> {
+    let options = HostOptions { state: Some(folder.to_owned()), ..HostOptions::default() };
+    ComponentHost::with_options(ActorSystem::new("test"), options)
 }
 
 fn subscribe(pattern: &str) -> Command {
@@ -92,7 +97,7 @@ async fn a_component_that_is_retired_leaves_nothing() {
 async fn one_host_uses_a_folder_until_it_is_shut_down() {
     let folder = tempfile::tempdir().unwrap();
     let host = host_in(folder.path());
-    let second = ComponentHost::with_state(ActorSystem::new("test"), folder.path());
+    let second = try_host_in(folder.path());
     assert!(matches!(second, Err(StateError::InUse { .. })));
     host.shutdown(SOON).await;
     host_in(folder.path());

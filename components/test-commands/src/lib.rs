@@ -94,6 +94,8 @@ pub enum Command {
     Unsubscribe(String),
     /// Try to send to so many different names; reply with the last refusal.
     ResolveMany(u32),
+    /// Reply with what is used of each limit: `name used/limit`, each on a line of its own.
+    Usage,
     /// Reply with what WASI shows: arguments, environment, the root folder, standard input.
     Surroundings,
 }

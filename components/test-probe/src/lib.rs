@@ -63,6 +63,11 @@ impl Component for Probe {
                 let identity = context.identity();
                 Ok(format!("{} {} {}", identity.app, identity.name, identity.incarnation))
             }
+            Command::Usage => {
+                let lines = context.usage().into_iter();
+                let lines = lines.map(|limit| format!("{} {}/{}", limit.name, limit.used, limit.limit));
+                Ok(lines.collect::<Vec<_>>().join("\n"))
+            }
             Command::Large(bytes) => Ok("x".repeat(bytes)),
             Command::ReplyIn(codec) => return Ok(message.reply(Encoded(exchange::codec(&codec)?, b"{}"))?),
             Command::Reject(reason) => return Err(Rejection::from(reason)),

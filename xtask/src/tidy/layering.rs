@@ -5,7 +5,7 @@ use super::tree::{Tree, lines};
 use super::words::{code, has_word};
 
 /// Files that decide and compute, and run nothing: `/**` stands for all of a folder.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "airssys-message/**",
     "airssys-rt/src/supervisor/decision.rs",
     "airssys-rt/src/topic.rs",
@@ -14,6 +14,7 @@ const PURE: [&str; 8] = [
     "airssys-wasm/src/manifest.rs",
     "airssys-wasm/src/manifest/**",
     "airssys-wasm/src/pattern.rs",
+    "airssys-wasm/src/rate.rs",
 ];
 
 /// The actor runtime does not know WebAssembly.
@@ -90,6 +91,7 @@ mod tests {
             ("airssys-wasm/src/limits.rs", pure),
             ("airssys-wasm/src/manifest.rs", pure),
             ("airssys-wasm/src/manifest/app/checks.rs", "\nuse wasmtime_wasi::DirPerms;\n"),
+            ("airssys-wasm/src/rate.rs", pure),
         ]);
         let found = pure_files(&tree);
         let places: Vec<_> = found.iter().map(|found| (found.path.as_str(), found.line)).collect();

@@ -1,9 +1,12 @@
 //! What `app.toml` says of its components against what they are.
 
+use std::path::Path;
+
 use airssys_message::Codec;
 use airssys_rt::RestartPolicy;
 
 use super::{Member, Team};
+use crate::manifest::load::{Files, join};
 use crate::manifest::reader::{Located, nearest_or_all};
 
 impl Team<'_> {
@@ -114,5 +117,35 @@ impl Team<'_> {
             let help = format!("write fewer patterns, or write under [limits]: subscriptions = {subscribes}");
             document.report(asked.subscribes.span.clone(), message, help);
         }
+    }
+
+    /// Reports every limit on what goes to a component that is not there.
+    pub(super) fn check_edges(&self, member: &Member<'_>) {
+        let edges = member.read.asked.limits.edges.iter();
+        for edge in edges.filter(|edge| self.is_complete() && self.member(&edge.value.target).is_none()) {
+            let target = &edge.value.target;
+            let message = format!(
+                "[limits.to.{target}] is for what goes to `{target}`, which is no component of the app"
+            );
+            let help = nearest_or_all(target, "component", &self.names());
+            member.read.document.report(Some(edge.span.clone()), message, help);
+        }
+    }
+
+    /// The audit file has to be in a folder that is there.
+    pub(super) fn check_audit(&self, files: &impl Files) {
+        let Some(written) = &self.app.audit else { return };
+        let path = join(&self.app.document.file, &written.file.value);
+        let (what, help) = match path.parent() {
+            _ if files.is_folder(&path) => {
+                (format!("`{}` is a folder", path.display()), "write the name of a file in it")
+            }
+            Some(folder) if folder != Path::new("") && !files.is_folder(folder) => (
+                format!("the folder `{}` of the audit file does not exist", folder.display()),
+                "make it, or write a file in another folder, relative to this file",
+            ),
+            _ => return,
+        };
+        self.app.document.report(Some(written.file.span.clone()), what, help.to_owned());
     }
 }

@@ -1,0 +1,228 @@
+//! What an app does is written down.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use airssys_rt::ActorSystem;
+use airssys_wasm::audit::{Audit, AuditFile};
+use airssys_wasm::limits::Rates;
+use airssys_wasm::{ComponentHost, ComponentSpec, HostOptions, Limits};
+use serde_json::Value;
+
+use crate::support::*;
+
+/// What an audit has written.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("the lines").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    fn read(&self) -> Vec<Value> {
+        let text = String::from_utf8(self.0.lock().expect("the lines").clone()).expect("text");
+        text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+    }
+
+    /// Those about one event.
+    fn of(&self, event: &str) -> Vec<Value> {
+        self.read().into_iter().filter(|line| line["event"] == event).collect()
+    }
+}
+
+fn with_audit(audit: Audit) -> ComponentHost {
+    let options = HostOptions { audit: Some(audit), ..HostOptions::default() };
+    ComponentHost::with_options(ActorSystem::new("test"), options).unwrap()
+}
+
+fn audited(messages: bool) -> (ComponentHost, Lines) {
+    let lines = Lines::default();
+    let audit = Audit::to_writer(lines.clone(), messages).unwrap();
+    (with_audit(audit), lines)
+}
+
+fn try_send(to: &str, times: u32) -> Command {
+    Command::TrySend { to: to.to_owned(), command: note("x"), times }
+}
+
+#[tokio::test]
+async fn every_denial_has_its_line() {
+    let (host, lines) = audited(false);
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(ComponentSpec { instances: 2, ..denied("subject") }).await.unwrap();
+    for _ in 0..3 {
+        host.ask("subject/2", try_send("target", 1)).await.unwrap_err();
+    }
+    host.ask("subject/1", Command::Subscribe("news.*".to_owned())).await.unwrap_err();
+    host.ask("subject/1", Command::Publish { topic: "news".to_owned(), command: note("x") })
+        .await
+        .unwrap_err();
+    host.spawn(ComponentSpec { subscribes: vec![pattern("news")], ..denied("other") }).await.unwrap_err();
+    host.shutdown(SOON).await;
+    let denied = lines.of("denied");
+    let count = |capability: &str| {
+        let lines = denied.iter().filter(|line| line["capability"] == capability);
+        lines.map(|line| line["count"].as_u64().unwrap()).sum::<u64>()
+    };
+    assert_eq!((count("send"), count("subscribe"), count("publish")), (3, 2, 1), "{denied:?}");
+    let send = denied.iter().find(|line| line["capability"] == "send").unwrap();
+    assert_eq!((&send["component"], &send["instance"]), (&"subject".into(), &"subject/2".into()));
+    assert_eq!((&send["object"], &send["grant_line"]), (&"target".into(), &"send = [\"target\"]".into()));
+}
+
+#[tokio::test]
+async fn every_quota_that_was_exceeded_is_counted_and_messages_are_not_recorded_unasked() {
+    let (host, lines) = audited(false);
+    host.spawn(trusted("target")).await.unwrap();
+    let rates = Rates { messages_per_second: Some(1), messages_burst: Some(1), ..Rates::UNLIMITED };
+    let limits = Limits { rates, routes: 1, ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..trusted("sender") }).await.unwrap();
+    for _ in 0..50 {
+        drop(host.ask("sender", try_send("target", 2)).await);
+    }
+    host.ask("sender", try_send("nobody", 1)).await.unwrap_err();
+    let over = host.summaries().into_iter().find(|one| one.name == "sender").unwrap().over_quota;
+    host.shutdown(SOON).await;
+    let exceeded = lines.of("quota-exceeded");
+    for limit in ["messages_per_second", "routes"] {
+        let count: u64 = exceeded
+            .iter()
+            .filter(|line| line["limit"] == limit && line["component"] == "sender")
+            .map(|line| line["count"].as_u64().unwrap())
+            .sum();
+        assert_eq!(count, over[limit], "{exceeded:?}");
+    }
+    assert!(lines.of("message").is_empty());
+}
+
+#[tokio::test]
+async fn all_messages_are_recorded_when_that_is_asked_for_and_no_body() {
+    let (host, lines) = audited(true);
+    let subscribes = vec![pattern("news")];
+    host.spawn(ComponentSpec { subscribes, ..trusted("target") }).await.unwrap();
+    host.spawn(ComponentSpec { instances: 2, ..trusted("sender") }).await.unwrap();
+    let secret = "a-secret-text";
+    let command = || note(secret);
+    let echo = Box::new(Command::Echo(secret.to_owned()));
+    host.ask("sender/1", Command::TrySend { to: "target".to_owned(), command: command(), times: 2 })
+        .await
+        .unwrap();
+    let request = Command::Request { to: "target".to_owned(), command: echo, timeout_ms: 20_000 };
+    host.ask("sender/2", request).await.unwrap();
+    host.ask("sender/2", Command::Publish { topic: "news".to_owned(), command: command() }).await.unwrap();
+    host.drained().await;
+    host.shutdown(SOON).await;
+    let messages = lines.of("message");
+    let seen = |kind: &str, sender: &str| {
+        messages
+            .iter()
+            .filter(|line| line["kind"] == kind && line["sender"] == sender)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    // Those from outside, which told the senders what to do.
+    assert_eq!(seen("request", "host").len(), 3);
+    let sent = seen("send", "sender/1");
+    assert_eq!(sent.len(), 2);
+    assert_eq!((&sent[0]["receiver"], &sent[0]["codec"]), (&"target".into(), &"cbor".into()));
+    assert_eq!(sent[0]["size"], message(&note(secret)).len());
+    assert_eq!(seen("request", "sender/2").len(), 1);
+    let published = seen("publish", "sender/2");
+    assert_eq!((&published[0]["topic"], &published[0]["subscribers"]), (&"news".into(), &1.into()));
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(!text.contains(secret), "{text}");
+}
+
+/// A writer that never comes back.
+struct Stuck;
+
+impl Write for Stuck {
+    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            std::thread::park();
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_never_comes_back_holds_up_neither_the_app_nor_its_shutdown() {
+    let log = Log::capture();
+    let audit = Audit::to_writer(Stuck, true).unwrap();
+    let host = with_audit(audit);
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(denied("subject")).await.unwrap();
+    host.spawn(trusted("sender")).await.unwrap();
+    host.tell("sender", Command::Send { to: "target".to_owned(), command: note("x"), times: 20_000 }).await;
+    for _ in 0..100 {
+        host.ask("subject", try_send("target", 1)).await.unwrap_err();
+    }
+    host.drained().await;
+    assert_eq!(host.notes("target").await.split(' ').count(), 20_000);
+    let stats = host.audit().unwrap().stats();
+    assert!(stats.messages_dropped > 10_000 && stats.waiting == 100, "{stats:?}");
+    // Half a second is kept of this for the audit: it does not get more.
+    host.shutdown(Duration::from_secs(2)).await;
+    assert!(log.text().contains("the audit did not end in time: 100 are not written"), "{}", log.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn equal_denials_have_one_line_in_the_log_in_a_while() {
+    let log = Log::capture();
+    let host = host();
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(denied("subject")).await.unwrap();
+    let lines = || {
+        let text = log.text();
+        text.lines().filter(|line| line.contains("airssys::audit")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for _ in 0..100 {
+        host.ask("subject", try_send("target", 1)).await.unwrap_err();
+    }
+    assert_eq!(lines().len(), 1, "{:?}", lines());
+    host.ask("subject", try_send("another", 1)).await.unwrap_err();
+    assert_eq!(lines().len(), 2, "{:?}", lines());
+    tokio::time::advance(Duration::from_secs(10)).await;
+    host.ask("subject", try_send("target", 1)).await.unwrap_err();
+    assert!(lines()[2].contains("this 99 times more since the last line"), "{:?}", lines());
+    host.ask("subject", try_send("target", 1)).await.unwrap_err();
+    // However many names it tries, the log grows slowly, and what it holds back is told at the end.
+    for number in 0..200 {
+        host.ask("subject", try_send(&format!("name-{number}"), 1)).await.unwrap_err();
+    }
+    assert!(lines().len() < 80, "{}", lines().len());
+    host.shutdown(SOON).await;
+    let last = lines();
+    assert!(last.iter().any(|line| line.contains("this 1 times more")), "{last:?}");
+    assert!(last.iter().any(|line| line.contains("denied other things")), "{last:?}");
+}
+
+#[tokio::test]
+async fn an_audit_in_a_file_is_whole_after_a_shutdown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = AuditFile { messages: true, ..AuditFile::new(folder.path().join("audit.jsonl")) };
+    let audit = Audit::to_file(file).unwrap();
+    let host = with_audit(audit);
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(trusted("sender")).await.unwrap();
+    let send = Command::Send { to: "target".to_owned(), command: note("x"), times: 3_000 };
+    host.tell("sender", send).await;
+    host.drained().await;
+    host.shutdown(SOON).await;
+    let text = std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    let sent = lines.iter().filter(|line| line["sender"] == "sender").count() as u64;
+    let dropped: u64 = lines.iter().filter_map(|line| line["count"].as_u64()).sum();
+    assert_eq!(sent + dropped, 3_000);
+}

@@ -1,0 +1,290 @@
+//! What a component may send in a time, and what it can learn of its limits.
+
+use std::time::Duration;
+
+use airssys_wasm::limits::{EdgeLimit, Rates};
+use airssys_wasm::{ComponentHost, ComponentSpec, ComponentSummary, Limits};
+
+use crate::support::*;
+
+/// So many at once, and one a second. The tests' clocks are paused, so none comes back by accident.
+fn messages(burst: u64) -> Rates {
+    Rates { messages_per_second: Some(1), messages_burst: Some(burst), ..Rates::UNLIMITED }
+}
+
+fn rated(name: &str, rates: Rates) -> ComponentSpec {
+    ComponentSpec { limits: Limits { rates, ..Limits::default() }, ..trusted(name) }
+}
+
+/// Rates of what goes to one component.
+fn edged(name: &str, target: &str, rates: Rates) -> ComponentSpec {
+    let edges = vec![EdgeLimit { target: target.to_owned(), rates }];
+    ComponentSpec { limits: Limits { edges, ..Limits::default() }, ..trusted(name) }
+}
+
+fn try_send(to: &str, times: u32) -> Command {
+    Command::TrySend { to: to.to_owned(), command: note("x"), times }
+}
+
+fn summary(host: &ComponentHost, name: &str) -> ComponentSummary {
+    host.summaries().into_iter().find(|summary| summary.name == name).expect("a component")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_may_be_sent_and_what_a_second_brings() {
+    let host = host();
+    host.spawn(trusted("target")).await.unwrap();
+    let rates = Rates { messages_per_second: Some(2), messages_burst: Some(5), ..Rates::UNLIMITED };
+    host.spawn(rated("sender", rates)).await.unwrap();
+    let text = host.ask("sender", try_send("target", 9)).await.unwrap_err();
+    assert_eq!(text, "after 5: the limit `messages_per_second: at most 2` is reached");
+    tokio::time::advance(Duration::from_millis(1_500)).await;
+    let text = host.ask("sender", try_send("target", 9)).await.unwrap_err();
+    assert!(text.starts_with("after 3: "), "{text}");
+    // Nothing that was refused was delivered, and the refusals are the sender's.
+    host.drained().await;
+    let (sender, target) = (summary(&host, "sender"), summary(&host, "target"));
+    assert_eq!((target.received, target.refused_total()), (8, 0));
+    assert_eq!(sender.over_quota["messages_per_second"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_are_limited_and_a_message_larger_than_the_burst_is_never_sent() {
+    let host = host();
+    host.spawn(trusted("target")).await.unwrap();
+    let rates = Rates { bytes_per_second: Some(1_000), bytes_burst: Some(2_000), ..Rates::UNLIMITED };
+    host.spawn(rated("sender", rates)).await.unwrap();
+    // One byte is the codec's prefix.
+    let bytes = |bytes| Command::SendBytes { to: "target".to_owned(), codec: "cbor".to_owned(), bytes };
+    host.ask("sender", bytes(1_499)).await.unwrap();
+    let text = host.ask("sender", bytes(500)).await.unwrap_err();
+    assert!(text.contains("`bytes_per_second: at most 1000`"), "{text}");
+    host.ask("sender", bytes(499)).await.unwrap();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let text = host.ask("sender", bytes(2_000)).await.unwrap_err();
+    assert!(text.contains("`bytes_burst: at most 2000`"), "{text}");
+    host.ask("sender", bytes(1_999)).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edge_has_a_limit_of_its_own_for_messages_and_requests() {
+    let host = host();
+    host.spawn(ComponentSpec { instances: 2, ..trusted("stock") }).await.unwrap();
+    host.spawn(trusted("other")).await.unwrap();
+    let rates = messages(3);
+    host.spawn(edged("sender", "stock", rates)).await.unwrap();
+    let echo = Box::new(Command::Echo("x".to_owned()));
+    let request = Command::Request { to: "stock/2".to_owned(), command: echo, timeout_ms: 20_000 };
+    assert_eq!(host.ask("sender", request.clone()).await.unwrap(), "x");
+    // The pool and its instances are one target.
+    let text = host.ask("sender", try_send("stock", 9)).await.unwrap_err();
+    assert!(text.starts_with("after 2: "), "{text}");
+    assert!(text.contains("`messages_per_second to stock: at most 1`"), "{text}");
+    let text = host.ask("sender", request).await.unwrap_err();
+    assert!(text.contains("messages_per_second to stock"), "{text}");
+    assert_eq!(host.ask("sender", try_send("other", 20)).await.unwrap(), "sent 20");
+    assert_eq!(summary(&host, "sender").over_quota["messages_per_second to stock"], 2);
+    // A request that was refused has no callback, and does not stay open.
+    host.drained().await;
+    assert_eq!(host.in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_edge_refuses_costs_nothing_elsewhere() {
+    let host = host();
+    host.spawn(trusted("stock")).await.unwrap();
+    host.spawn(trusted("other")).await.unwrap();
+    let edges = vec![EdgeLimit { target: "stock".to_owned(), rates: messages(1) }];
+    let limits = Limits { rates: messages(10), edges, ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..trusted("sender") }).await.unwrap();
+    for _ in 0..5 {
+        assert!(host.ask("sender", try_send("stock", 2)).await.is_err());
+    }
+    // One of ten was taken by the one message that went to `stock`.
+    let text = host.ask("sender", try_send("other", 20)).await.unwrap_err();
+    assert!(text.starts_with("after 9: "), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publication_counts_once_and_is_refused_before_anybody_gets_it() {
+    let host = host();
+    for name in ["one", "two", "three"] {
+        host.spawn(ComponentSpec { subscribes: vec![pattern("news")], ..trusted(name) }).await.unwrap();
+    }
+    host.spawn(rated("writer", messages(2))).await.unwrap();
+    let publish = || Command::Publish { topic: "news".to_owned(), command: note("x") };
+    assert_eq!(host.ask("writer", publish()).await.unwrap(), "3");
+    assert_eq!(host.ask("writer", publish()).await.unwrap(), "3");
+    let text = host.ask("writer", publish()).await.unwrap_err();
+    assert!(text.contains("messages_per_second"), "{text}");
+    host.drained().await;
+    for name in ["one", "two", "three"] {
+        assert_eq!(host.notes(name).await, "x x");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_stops_at_the_first_that_is_too_many() {
+    let host = host();
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(rated("sender", messages(3))).await.unwrap();
+    let commands: Vec<Command> = (0..6).map(|number| *note(number.to_string())).collect();
+    let send = Command::SendMany { to: "target".to_owned(), commands };
+    // It does not wait for more to come: the error is there at once.
+    let text = host.ask("sender", send).await.unwrap_err();
+    assert!(text.contains("first 3 messages") && text.contains("messages_per_second"), "{text}");
+    assert_eq!(host.notes("target").await, "0 1 2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_sdk_does_not_wait_for_a_quota() {
+    let host = host();
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(rated("sender", messages(1))).await.unwrap();
+    let send = Command::Send { to: "target".to_owned(), command: note("x"), times: 2 };
+    let began = tokio::time::Instant::now();
+    let error = host.try_ask("sender", send).await.unwrap_err();
+    assert!(error.to_string().contains("messages_per_second"), "{error}");
+    assert!(began.elapsed() < Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn instances_share_their_quota_and_a_restart_does_not_renew_it() {
+    let host = host();
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(ComponentSpec { instances: 2, ..rated("pool", messages(4)) }).await.unwrap();
+    assert_eq!(host.ask("pool/1", try_send("target", 3)).await.unwrap(), "sent 3");
+    let text = host.ask("pool/2", try_send("target", 3)).await.unwrap_err();
+    assert!(text.starts_with("after 1: "), "{text}");
+    host.tell("pool/1", Command::Panic("again".to_owned())).await;
+    host.drained().await;
+    let text = host.ask("pool/1", try_send("target", 3)).await.unwrap_err();
+    assert!(text.starts_with("after 0: "), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_for_another_reason_costs_nothing() {
+    let host = host();
+    let prepared = host.prepare(ComponentSpec { capacity: 1, ..trusted("full") }).unwrap();
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(rated("sender", messages(3))).await.unwrap();
+    for _ in 0..5 {
+        let text = host.ask("sender", try_send("full", 2)).await.unwrap_err();
+        assert!(text.contains("full"), "{text}");
+    }
+    // One message was taken before it was full.
+    let text = host.ask("sender", try_send("target", 5)).await.unwrap_err();
+    assert!(text.starts_with("after 2: "), "{text}");
+    drop(prepared);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quota_that_is_exceeded_is_logged_once_in_a_while() {
+    let log = Log::capture();
+    let host = host();
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(rated("sender", messages(1))).await.unwrap();
+    for _ in 0..50 {
+        drop(host.ask("sender", try_send("target", 9)).await);
+    }
+    let text = log.text();
+    let lines: Vec<_> = text.lines().filter(|line| line.contains("airssys::quota")).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("sender") && lines[0].contains("messages_per_second: at most 1"), "{lines:?}");
+    tokio::time::advance(Duration::from_secs(10)).await;
+    host.ask("sender", try_send("target", 9)).await.unwrap_err();
+    let text = log.text();
+    let line = text.lines().rfind(|line| line.contains("airssys::quota")).unwrap();
+    assert!(line.contains("49 times more since the last line"), "{line}");
+}
+
+/// What a usage says of a limit: used and most.
+fn of(usage: &str, name: &str) -> (u64, u64) {
+    let line = usage.lines().find_map(|line| line.strip_prefix(&format!("{name} "))).expect(name);
+    let (used, limit) = line.split_once('/').expect("used/limit");
+    (used.parse().expect("a number"), limit.parse().expect("a number"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_component_can_ask_for_its_own_usage_and_the_operator_sees_all() {
+    let host = host();
+    host.spawn(trusted("target")).await.unwrap();
+    let mut spec = rated("probe", Rates { bytes_per_second: Some(1 << 20), ..messages(7) });
+    spec.limits.edges = vec![EdgeLimit { target: "target".to_owned(), rates: messages(5) }];
+    spec.limits.memory_bytes = 16 << 20;
+    spec.subscribes = vec![pattern("news")];
+    spec.capacity = 50;
+    host.spawn(spec).await.unwrap();
+    let before = host.ask("probe", Command::Usage).await.unwrap();
+    host.ask("probe", Command::Allocate(3)).await.unwrap();
+    host.ask("probe", try_send("target", 2)).await.unwrap();
+    let after = host.ask("probe", Command::Usage).await.unwrap();
+    let (memory, grown) = (of(&before, "memory"), of(&after, "memory"));
+    assert!(grown.0 >= memory.0 + (3 << 20) && grown.1 == 16 << 20, "{before}\n{after}");
+    assert_eq!(of(&before, "routes"), (0, 1024));
+    assert_eq!(of(&after, "routes").0, 1);
+    assert_eq!(of(&after, "subscriptions"), (1, 64));
+    assert_eq!(of(&after, "concurrent_requests"), (0, 64));
+    assert_eq!(of(&before, "messages_burst"), (0, 7));
+    assert_eq!(of(&after, "messages_burst"), (2, 7));
+    assert_eq!(of(&after, "messages_burst to target"), (2, 5));
+    assert_eq!(of(&after, "bytes_burst").1, 1 << 20);
+    assert_eq!(of(&after, "mailbox").1, 50);
+    assert!(of(&after, "mailbox_high_water").0 >= 1, "{after}");
+
+    // The operator sees the same, of every component.
+    let usage = serde_json::to_value(host.usage()).unwrap();
+    let names: Vec<_> = usage.as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    assert_eq!(names, ["probe", "target"]);
+    let seen = usage[0]["instances"][0]["quotas"].as_array().unwrap();
+    let memory = seen.iter().find(|quota| quota["name"] == "memory").unwrap();
+    assert_eq!(memory["used"], grown.0);
+    let shared = usage[0]["quotas"].as_array().unwrap();
+    assert!(shared.iter().any(|quota| quota["name"] == "messages_burst to target"), "{shared:?}");
+
+    // What ended uses nothing.
+    host.tell("probe", Command::Panic("again".to_owned())).await;
+    host.drained().await;
+    let again = host.ask("probe", Command::Usage).await.unwrap();
+    assert_eq!(of(&again, "memory").0, of(&before, "memory").0);
+    assert_eq!(of(&again, "routes").0, 0);
+}
+
+#[tokio::test]
+async fn requests_under_way_and_a_full_mailbox_show() {
+    let host = host();
+    let silent = host.prepare(trusted("silent")).unwrap();
+    host.spawn(ComponentSpec { capacity: 8, ..trusted("asker") }).await.unwrap();
+    let echo = Box::new(Command::Echo("x".to_owned()));
+    host.tell("asker", Command::RequestAll { to: "silent".to_owned(), command: echo, times: 3 }).await;
+    for _ in 0..5 {
+        host.tell("asker", *note("x")).await;
+    }
+    let find = |name: &str| {
+        let usage = host.usage();
+        let asker = usage.iter().find(|usage| usage.name == "asker").unwrap();
+        asker.instances[0].quotas.iter().find(|quota| quota.name == name).unwrap().used
+    };
+    while find("concurrent_requests") < 3 {
+        tokio::task::yield_now().await;
+    }
+    while host.actors("asker")[0].depth() < 5 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(find("mailbox"), 5);
+    assert_eq!(summary(&host, "asker").depth, 5);
+    host.start(silent).await.unwrap();
+    host.drained().await;
+    assert_eq!((find("mailbox"), find("concurrent_requests")), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_limits_that_are_reached_are_counted_too() {
+    let host = host();
+    let limits = Limits { routes: 2, subscriptions: 0, ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..trusted("probe") }).await.unwrap();
+    host.ask("probe", Command::ResolveMany(5)).await.unwrap_err();
+    host.ask("probe", Command::Subscribe("a".to_owned())).await.unwrap_err();
+    let over = summary(&host, "probe").over_quota;
+    assert_eq!((over["routes"], over["subscriptions"]), (1, 1), "{over:?}");
+}
