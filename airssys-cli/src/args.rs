@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -21,7 +22,8 @@ use clap::{ArgAction, Parser, Subcommand};
 Environment:
   RUST_LOG            what to log, such as `airssys=debug`; goes before -v
   AIRSSYS_CACHE_DIR   where compiled components are kept
-  NO_COLOR            never colour the output"
+  NO_COLOR            never colour the output
+  OTEL_*              where traces go, such as OTEL_EXPORTER_OTLP_ENDPOINT"
 )]
 pub(crate) struct Args {
     /// Say more: -v the runtime's log and every dead letter, -vv its details.
@@ -65,6 +67,14 @@ pub(crate) struct Run {
     /// Who has not stopped then is ended. A second Ctrl-C does not wait at all.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) stop_timeout: u64,
+
+    /// Hand out figures for Prometheus at http://ADDRESS/metrics, such as 127.0.0.1:9464.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
+
+    /// Let other machines read the metrics: without it, the address has to be a loopback one.
+    #[arg(long, requires = "metrics")]
+    pub(crate) metrics_anywhere: bool,
 }
 
 /// Build components that are crates.

@@ -11,6 +11,7 @@ mod output;
 mod plain;
 mod run;
 mod tables;
+mod telemetry;
 mod terminal;
 
 use std::process::ExitCode;

@@ -3,6 +3,8 @@
 
 #[path = "cli/broken.rs"]
 mod broken;
+#[path = "cli/collector.rs"]
+mod collector;
 #[path = "cli/components.rs"]
 mod components;
 #[path = "cli/failures.rs"]
@@ -13,9 +15,13 @@ mod input;
 mod interrupt;
 #[path = "cli/manifests.rs"]
 mod manifests;
+#[path = "cli/metrics.rs"]
+mod metrics;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/quakes.rs"]
 mod quakes;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/traces.rs"]
+mod traces;

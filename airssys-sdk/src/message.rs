@@ -15,7 +15,7 @@ use crate::reply::Reply;
 ///
 /// The host is asked once, and only if there is a question: [`sender`](Message::sender),
 /// [`topic`](Message::topic), [`wants_reply`](Message::wants_reply), [`waited`](Message::waited),
-/// [`attempt`](Message::attempt).
+/// [`attempt`](Message::attempt), [`traceparent`](Message::traceparent).
 /// It answers while the message is being handled; first asked later, it knows nothing.
 #[derive(Debug)]
 pub struct Message {
@@ -97,6 +97,13 @@ impl Message {
         self.info().map_or(1, |info| info.attempt)
     }
 
+    /// Its place in its trace, as a W3C `traceparent`; none if it belongs to no trace. What the
+    /// handler sends through the [`Context`](crate::Context) belongs to that trace by itself: this
+    /// is for what leaves the app.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.info()?.traceparent.as_deref()
+    }
+
     /// Whether it is the request that asks for a [report](crate::report).
     pub fn is_report_request(&self) -> bool {
         const SHORT_TEXT: u8 = 0x60;
@@ -134,6 +141,7 @@ mod tests {
             wants_reply: true,
             waited_ns: 5,
             attempt: 2,
+            traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         });
         let message = Message::new(9, Codec::Raw.message(b""), Codec::Cbor).unwrap();
         assert_eq!(message.sender(), "quake-feed");
@@ -141,6 +149,7 @@ mod tests {
         assert!(message.wants_reply());
         assert_eq!(message.waited(), Duration::from_nanos(5));
         assert_eq!(message.attempt(), 2);
+        assert!(message.traceparent().unwrap().starts_with("00-4bf92f35"));
         assert_eq!(fake_host::calls(), ["describe 9"]);
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_message::Codec;
@@ -16,6 +17,7 @@ use crate::dead_letters::DeadLetters;
 use crate::engine::{Engine, EngineConfig, EngineError};
 use crate::manifest::{App, AppComponent, Input, Source};
 use crate::stats::ComponentSummary;
+use crate::trace::MessageTracer;
 
 /// How long a component may take over its report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,6 +32,8 @@ pub struct StartOptions {
     pub engine: EngineConfig,
     /// An input in place of the one that the manifest grants.
     pub input: Option<InputOverride>,
+    /// Who makes spans of the messages that are handled, if anybody does.
+    pub tracer: Option<Arc<dyn MessageTracer>>,
 }
 
 /// An input in place of the one that the manifest grants to a component.
@@ -201,6 +205,9 @@ pub async fn start(
     }
     let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
     let host = ComponentHost::new(system);
+    if let Some(tracer) = options.tracer {
+        host.trace_with(tracer);
+    }
     if let Err(error) = start_all(&host, specs, &mut tell).await {
         let stopped = host.shutdown(Duration::from_secs(5)).await;
         tracing::debug!(?stopped, "stopped what had started");

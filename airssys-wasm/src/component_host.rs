@@ -1,16 +1,18 @@
 //! Components as children of an actor system, beside native actors.
 
 mod error;
+mod in_trace;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Overflow, Prepared, ShutdownReport, Topic};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
 pub use error::{CallError, SpawnError};
+pub use in_trace::InTrace;
 
 use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
 use crate::bindings::{RequestError, SendError};
@@ -21,11 +23,14 @@ use crate::dead_letters::DeadLetters;
 use crate::endpoint::Endpoint;
 use crate::host::{Identity, Links};
 use crate::manifest::HOST_NAME;
+use crate::memory::MemoryGauge;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_component_name;
 use crate::recovery::Recovery;
 use crate::router::{Mode, Router, Sender};
+use crate::snapshot::ComponentSnapshot;
 use crate::stats::{ComponentStats, ComponentSummary};
+use crate::trace::{MessageTracer, TraceContext};
 
 /// Components as children of an actor system, beside native actors. Cheap to clone.
 #[derive(Clone)]
@@ -39,6 +44,7 @@ struct Shared {
     router: Arc<Router>,
     outside: Sender,
     components: Mutex<BTreeMap<String, Registered>>,
+    began: Instant,
 }
 
 #[derive(Clone)]
@@ -60,16 +66,21 @@ impl ComponentHost {
             subject: Subject::new(HOST_NAME, HOST_NAME),
             instance: Arc::from(HOST_NAME),
             capabilities: Arc::new(Capabilities::everything()),
+            stats: Arc::new(ComponentStats::new()),
         };
-        let (app, components) = (Arc::from(system.name()), Mutex::default());
-        ComponentHost {
-            shared: Arc::new(Shared { system, app, router: Arc::default(), outside, components }),
-        }
+        let (app, router) = (Arc::from(system.name()), Arc::default());
+        let (components, began) = (Mutex::default(), Instant::now());
+        ComponentHost { shared: Arc::new(Shared { system, app, router, outside, components, began }) }
     }
 
     /// The actor system that the components run in.
     pub fn system(&self) -> &ActorSystem {
         &self.shared.system
+    }
+
+    /// Has a span made of each message that is handled from now on. Only the first call counts.
+    pub fn trace_with(&self, tracer: Arc<dyn MessageTracer>) {
+        self.shared.router.trace_with(tracer);
     }
 
     /// Starts a component: [`ComponentHost::prepare`] and [`ComponentHost::start`].
@@ -118,6 +129,7 @@ impl ComponentHost {
                 subject: Subject::new(&spec.name, instance),
                 instance: Arc::from(instance.as_str()),
                 capabilities: Arc::clone(&capabilities),
+                stats: Arc::clone(&endpoint.stats),
             };
             if let Err(denied) = self.set_up(&spec, &sender, &seat.actor_ref(), &own) {
                 for (seat, _) in &seats {
@@ -157,8 +169,16 @@ impl ComponentHost {
     /// # Errors
     /// [`CallError::Refused`] if the component is unknown, has ended, or does not take it.
     pub async fn send(&self, target: &str, message: impl Into<Bytes>) -> Result<(), CallError> {
-        let message = message.into();
-        let result = self.deliver(target, Mode::Send, &message, || None).await;
+        self.send_in(target, message.into(), None).await
+    }
+
+    async fn send_in(
+        &self,
+        target: &str,
+        message: Bytes,
+        trace: Option<TraceContext>,
+    ) -> Result<(), CallError> {
+        let result = self.deliver(target, Mode::Send, &message, trace, || None).await;
         result.map_err(|error| CallError::refused(target, &error))
     }
 
@@ -174,14 +194,24 @@ impl ComponentHost {
         message: impl Into<Bytes>,
         timeout: Duration,
     ) -> Result<Bytes, CallError> {
-        let (message, mut answer) = (message.into(), None);
+        self.request_in(target, message.into(), timeout, None).await
+    }
+
+    async fn request_in(
+        &self,
+        target: &str,
+        message: Bytes,
+        timeout: Duration,
+        trace: Option<TraceContext>,
+    ) -> Result<Bytes, CallError> {
+        let mut answer = None;
         let answered = async {
             let make = || {
                 let (reply, waiter) = oneshot::channel();
                 answer = Some(waiter);
                 Some(ReplyTo::Outside(reply))
             };
-            let sent = self.deliver(target, Mode::Request, &message, make).await;
+            let sent = self.deliver(target, Mode::Request, &message, trace, make).await;
             sent.map_err(|error| CallError::refused(target, &error))?;
             let reply = match answer {
                 Some(waiter) => waiter.await.unwrap_or(Err(RequestError::TargetStopped)),
@@ -199,9 +229,13 @@ impl ComponentHost {
     /// # Errors
     /// [`CallError`] if the topic is not one, or a subscriber that waits has no room.
     pub fn publish(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
+        self.publish_in(topic, message.into(), None)
+    }
+
+    fn publish_in(&self, topic: &str, message: Bytes, trace: Option<TraceContext>) -> Result<u32, CallError> {
         let parsed: Topic =
             topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
-        let published = self.shared.router.publish(&self.shared.outside, None, &parsed, message.into());
+        let published = self.shared.router.publish(&self.shared.outside, None, &parsed, message, trace);
         published.map_err(|error| CallError::refused(topic, &error))
     }
 
@@ -227,11 +261,25 @@ impl ComponentHost {
         components.iter().map(|(name, registered)| registered.endpoint.summary(name)).collect()
     }
 
+    /// What each component did, with its instances, in the order of their names.
+    pub(crate) fn component_snapshots(&self) -> Vec<ComponentSnapshot> {
+        let components = self.components();
+        let snapshot = |(name, Registered { endpoint, blueprints }): (&String, &Registered)| {
+            let memories = blueprints.iter().map(|blueprint| &*blueprint.links.memory);
+            endpoint.stats.snapshot(name, endpoint.members.iter().zip(memories))
+        };
+        components.iter().map(snapshot).collect()
+    }
+
+    pub(crate) fn uptime(&self) -> Duration {
+        self.shared.began.elapsed()
+    }
+
     /// Stops all components and actors, the last started first, within `deadline`. A guest that
     /// still runs when nine tenths of it are over is ended, so that no guest holds its worker
     /// longer. To be preferred to the actor system's own shutdown, which cannot do that.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        self.shared.router.end_at(std::time::Instant::now() + deadline.mul_f64(0.9));
+        self.shared.router.end_at(Instant::now() + deadline.mul_f64(0.9));
         self.shared.system.shutdown(deadline).await
     }
 
@@ -313,6 +361,7 @@ impl ComponentHost {
             sender,
             myself: actor.clone(),
             endpoint,
+            memory: Arc::new(MemoryGauge::new(spec.limits.memory_bytes)),
         };
         Blueprint {
             component: spec.component.clone(),
@@ -365,12 +414,13 @@ impl ComponentHost {
         target: &str,
         mode: Mode,
         message: &Bytes,
+        trace: Option<TraceContext>,
         mut reply: impl FnMut() -> Option<ReplyTo>,
     ) -> Result<(), SendError> {
         let Shared { router, outside, .. } = &*self.shared;
         loop {
             let route = router.resolve(outside, target)?;
-            match router.send(outside, &route, mode, message.clone(), reply()) {
+            match router.send(outside, &route, mode, message.clone(), reply(), trace) {
                 Err(SendError::MailboxFull) => {
                     route.endpoint.least_loaded().room().await;
                     route.endpoint.budget.room().await;

@@ -14,6 +14,7 @@ use crate::component::Component;
 use crate::engine::EPOCH_TICK;
 use crate::host::GuestContext;
 use crate::limits::Limits;
+use crate::memory::MemoryGauge;
 use crate::message::cut;
 use crate::meter::Meter;
 
@@ -118,7 +119,7 @@ impl Instance {
     ) -> Result<Instance, GuestFailure> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        let limiter = Limiter::new(limits);
+        let limiter = Limiter::new(limits, Arc::clone(&guest.memory));
         let meter = Arc::clone(&guest.meter);
         let state = InstanceState { guest, wasi, table, limiter };
         let mut store = Store::new(component.pre.engine(), state);
@@ -271,12 +272,20 @@ struct Limiter {
     used_bytes: usize,
     used_elements: usize,
     refused: Option<(&'static str, usize)>,
+    gauge: Arc<MemoryGauge>,
 }
 
 impl Limiter {
-    fn new(limits: &Limits) -> Limiter {
+    fn new(limits: &Limits, gauge: Arc<MemoryGauge>) -> Limiter {
         let (memory_bytes, table_elements) = (limits.memory_bytes, limits.table_elements);
-        Limiter { memory_bytes, table_elements, used_bytes: 0, used_elements: 0, refused: None }
+        Limiter { memory_bytes, table_elements, used_bytes: 0, used_elements: 0, refused: None, gauge }
+    }
+}
+
+impl Drop for Limiter {
+    /// The store is gone, and its memories with it.
+    fn drop(&mut self) {
+        self.gauge.set_bytes(0);
     }
 }
 
@@ -294,6 +303,7 @@ impl ResourceLimiter for Limiter {
             return Ok(false);
         }
         self.used_bytes = used;
+        self.gauge.set_bytes(used);
         Ok(true)
     }
 

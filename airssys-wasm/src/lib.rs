@@ -10,6 +10,9 @@ pub mod builder;
 pub mod capability;
 pub mod limits;
 pub mod manifest;
+pub mod metrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod pattern;
 pub mod scaffold;
 
@@ -24,29 +27,40 @@ mod dead_letters;
 mod delivery;
 mod endpoint;
 mod engine;
+mod handling_times;
 mod host;
 mod in_flight;
 mod instance;
+mod memory;
 mod message;
 mod meter;
 mod recovery;
 mod router;
+mod snapshot;
+mod spans;
 mod stats;
+mod trace;
 mod waits;
 
 pub use actor::{ComponentActor, Health};
 pub use capability::{Access, Capabilities, Denied, Subject, decide};
 pub use component::{Component, LoadError};
-pub use component_host::{CallError, ComponentHost, PreparedComponent, SpawnError};
+pub use component_host::{CallError, ComponentHost, InTrace, PreparedComponent, SpawnError};
 pub use component_spec::ComponentSpec;
 pub use dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES,
 };
 pub use delivery::{Delivery, Retry};
 pub use engine::{CacheUse, Engine, EngineConfig, EngineError};
+pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisorSnapshot};
+pub use handling_times::{BUCKET_BOUNDS_NS, HandlingHistogram};
 pub use instance::GuestFailure;
 pub use limits::Limits;
 pub use manifest::Input;
 pub use message::Envelope;
 pub use pattern::NamePattern;
+pub use snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
 pub use stats::ComponentSummary;
+pub use trace::{
+    InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage,
+};

@@ -12,6 +12,7 @@ use crate::callbacks::Callbacks;
 use crate::dead_letters::DeadLetterReason;
 use crate::endpoint::Endpoint;
 use crate::in_flight::InFlight;
+use crate::trace::TraceContext;
 
 /// A message on its way: accepted into a mailbox, not yet handled.
 ///
@@ -21,6 +22,8 @@ pub struct Envelope {
     pub(crate) body: Bytes,
     pub(crate) sender: Arc<str>,
     pub(crate) topic: Option<Arc<str>>,
+    /// The place in a trace where it was sent, if it belongs to one.
+    pub(crate) trace: Option<TraceContext>,
     accepted_at: Instant,
     receiver: Arc<Endpoint>,
     reply: Option<ReplyTo>,
@@ -52,6 +55,7 @@ pub(crate) struct Draft {
     pub(crate) body: Bytes,
     pub(crate) sender: Arc<str>,
     pub(crate) topic: Option<Arc<str>>,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Envelope {
@@ -63,7 +67,7 @@ impl Envelope {
         reply: Option<ReplyTo>,
     ) -> Envelope {
         receiver.stats.received();
-        let Draft { body, sender, topic } = draft;
+        let Draft { body, sender, topic, trace } = draft;
         let in_flight = receiver.in_flight.begin();
         let receiver = Arc::clone(receiver);
         let accepted_at = Instant::now();
@@ -71,6 +75,7 @@ impl Envelope {
             body,
             sender,
             topic,
+            trace,
             accepted_at,
             receiver,
             reply,
@@ -99,6 +104,11 @@ impl Envelope {
         self.receiver.stats.retried();
         self.failure = Some(failure);
         self
+    }
+
+    /// The component that it is for.
+    pub(crate) fn receiver(&self) -> &str {
+        &self.receiver.name
     }
 
     pub(crate) fn wants_reply(&self) -> bool {

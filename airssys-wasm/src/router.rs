@@ -19,6 +19,8 @@ use crate::dead_letters::DeadLetters;
 use crate::endpoint::Endpoint;
 use crate::in_flight::InFlightCount;
 use crate::message::{Draft, Envelope, ReplyTo};
+use crate::stats::ComponentStats;
+use crate::trace::{MessageTracer, TraceContext};
 use crate::waits::Waits;
 
 /// Who sends, publishes or subscribes.
@@ -27,6 +29,8 @@ pub(crate) struct Sender {
     pub(crate) subject: Subject,
     pub(crate) instance: Arc<str>,
     pub(crate) capabilities: Arc<Capabilities>,
+    /// Where its denials are counted.
+    pub(crate) stats: Arc<ComponentStats>,
 }
 
 /// Where a sender's messages to one name go, with the decision about them.
@@ -63,6 +67,8 @@ pub(crate) struct Router {
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) in_flight: InFlightCount,
     pub(crate) waits: Arc<Waits>,
+    /// Makes spans of the messages that are handled, if anybody wants them.
+    tracer: OnceLock<Arc<dyn MessageTracer>>,
 }
 
 /// What a message is sent as.
@@ -77,6 +83,7 @@ impl Sender {
     pub(crate) fn allows(&self, access: &Access<'_>) -> Result<(), Denied> {
         let decision = decide(&self.subject, &self.capabilities, access);
         if let Err(denied) = &decision {
+            self.stats.denied();
             tracing::warn!(target: "airssys::audit", instance = %self.instance, "{denied}");
         }
         decision
@@ -84,6 +91,15 @@ impl Sender {
 }
 
 impl Router {
+    /// Has spans made of the messages that are handled from now on. Only the first call counts.
+    pub(crate) fn trace_with(&self, tracer: Arc<dyn MessageTracer>) {
+        self.tracer.get_or_init(|| tracer);
+    }
+
+    pub(crate) fn tracer(&self) -> Option<&dyn MessageTracer> {
+        self.tracer.get().map(|tracer| &**tracer)
+    }
+
     /// Has every guest ended that still runs at this time. Only the first call counts.
     pub(crate) fn end_at(&self, time: Instant) {
         self.end_at.get_or_init(|| time);
@@ -134,6 +150,7 @@ impl Router {
         mode: Mode,
         body: Bytes,
         reply: Option<ReplyTo>,
+        trace: Option<TraceContext>,
     ) -> Result<(), SendError> {
         let endpoint = &route.endpoint;
         let (allowed, access) = match mode {
@@ -150,7 +167,7 @@ impl Router {
             _ => endpoint.refuse("target-stopped", SendError::TargetStopped),
         })?;
         let held = endpoint.budget.take(body.len()).ok_or_else(|| endpoint.full())?;
-        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None };
+        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None, trace };
         // A mailbox that has closed in between: the envelope accounts for itself when dropped.
         drop(permit.send(Envelope::accept(draft, held, endpoint, reply)));
         Ok(())
@@ -166,13 +183,14 @@ impl Router {
         myself: Option<&ActorRef<Envelope>>,
         topic: &Topic,
         body: Bytes,
+        trace: Option<TraceContext>,
     ) -> Result<u32, SendError> {
         if from.allows(&Access::Publish { topic }).is_err() {
             return Err(SendError::AccessDenied);
         }
         Codec::split(&body).map_err(|error| SendError::CodecRefused(error.to_string()))?;
         let name: Arc<str> = Arc::from(topic.as_str());
-        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name) };
+        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name), trace };
         let subscribers = self.broker.matching(topic);
         let room = self.reserve(&subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
         for (subscriber, reason) in &room.skipped {

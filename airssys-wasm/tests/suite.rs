@@ -26,5 +26,7 @@ mod messaging;
 mod requests;
 #[path = "suite/support.rs"]
 mod support;
+#[path = "suite/traces.rs"]
+mod traces;
 #[path = "suite/wasi.rs"]
 mod wasi;

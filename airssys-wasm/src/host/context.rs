@@ -10,9 +10,11 @@ use crate::bindings::Completion;
 use crate::callbacks::Callbacks;
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
+use crate::memory::MemoryGauge;
 use crate::message::Envelope;
 use crate::meter::Meter;
 use crate::router::{Route, Router, Sender};
+use crate::trace::{MessageSpan, TraceContext};
 
 /// Who an instance is.
 #[derive(Debug)]
@@ -34,7 +36,10 @@ pub(crate) struct GuestContext {
     pub(crate) routes: Handles<Route>,
     pub(crate) topics: Handles<Topic>,
     pub(crate) meter: Arc<Meter>,
+    pub(crate) memory: Arc<MemoryGauge>,
     pub(crate) current: Option<Current>,
+    /// The trace of a callback that comes while the instance is on no message.
+    pub(crate) callback_trace: Option<TraceContext>,
     pub(crate) stop_requested: bool,
     panic: Option<String>,
 }
@@ -46,6 +51,10 @@ pub(crate) struct Current {
     pub(crate) delivered_at: Instant,
     /// How it ended, if its handler has said so through `complete`.
     pub(crate) completion: Option<Completion>,
+    /// Its place in its trace: what the handler sends comes below it.
+    pub(crate) trace: Option<TraceContext>,
+    /// Its span, if somebody wants spans.
+    pub(crate) span: Option<Box<dyn MessageSpan>>,
 }
 
 /// Names and the numbers that a guest uses instead.
@@ -91,6 +100,7 @@ pub(crate) struct Links {
     pub(crate) sender: Sender,
     pub(crate) myself: ActorRef<Envelope>,
     pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) memory: Arc<MemoryGauge>,
 }
 
 impl GuestContext {
@@ -112,9 +122,19 @@ impl GuestContext {
             routes: Handles::default(),
             topics: Handles::default(),
             meter,
+            memory: Arc::clone(&links.memory),
             current: None,
+            callback_trace: None,
             stop_requested: false,
             panic: None,
+        }
+    }
+
+    /// The trace that what the guest sends now belongs to.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        match &self.current {
+            Some(current) => current.trace,
+            None => self.callback_trace,
         }
     }
 

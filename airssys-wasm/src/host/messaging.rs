@@ -38,7 +38,7 @@ impl Host for GuestContext {
 
     fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
         let route = self.route(to)?;
-        self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None)
+        self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None, self.trace())
     }
 
     fn send_many(&mut self, to: u32, bodies: Vec<Vec<u8>>) -> Progress {
@@ -47,8 +47,9 @@ impl Host for GuestContext {
             Ok(route) => route,
             Err(error) => return Progress { sent, stopped: Some(error) },
         };
+        let trace = self.trace();
         for body in bodies {
-            let taken = self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None);
+            let taken = self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None, trace);
             if let Err(error) = taken {
                 return Progress { sent, stopped: Some(error) };
             }
@@ -61,7 +62,8 @@ impl Host for GuestContext {
         let route = self.route(to)?;
         let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(&route.endpoint))))?;
         let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
-        let sent = self.router.send(&self.sender, &route, Mode::Request, Bytes::from(body), Some(reply));
+        let (body, trace) = (Bytes::from(body), self.trace());
+        let sent = self.router.send(&self.sender, &route, Mode::Request, body, Some(reply), trace);
         sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
     }
 
@@ -70,8 +72,9 @@ impl Host for GuestContext {
     }
 
     fn publish(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
+        let trace = self.trace();
         let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
-        self.router.publish(&self.sender, Some(&self.myself), topic, Bytes::from(body))
+        self.router.publish(&self.sender, Some(&self.myself), topic, Bytes::from(body), trace)
     }
 
     fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
@@ -118,6 +121,7 @@ impl Host for GuestContext {
             waited_ns: u64::try_from(envelope.waited_before(current.delivered_at).as_nanos())
                 .unwrap_or(u64::MAX),
             attempt: envelope.attempts(),
+            traceparent: current.trace.map(|trace| trace.to_string()),
         })
     }
 
@@ -149,7 +153,7 @@ impl GuestContext {
 
     fn open(&self, timeout_ms: u32, awaited: Option<Awaited>) -> Result<u64, SendError> {
         let timeout = Duration::from_millis(timeout_ms.into());
-        self.callbacks.open(timeout, awaited).map_err(|_| {
+        self.callbacks.open(timeout, awaited, self.trace()).map_err(|_| {
             let limit = self.limits.concurrent_requests;
             SendError::QuotaExceeded(format!("concurrent_requests: at most {limit}"))
         })

@@ -51,6 +51,7 @@ impl Component for Probe {
                 let (sender, topic) = (message.sender(), message.topic().unwrap_or("no topic"));
                 Ok(format!("{sender}, {topic}, reply: {}", message.wants_reply()))
             }
+            Command::Traceparent => Ok(message.traceparent().unwrap_or("none").to_owned()),
             Command::Identity => {
                 let identity = context.identity();
                 Ok(format!("{} {} {}", identity.app, identity.name, identity.incarnation))
