@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Build(Build),
     Check(Check),
     New(New),
+    Inspect(Inspect),
+    Top(Top),
 }
 
 /// Run an app.
@@ -75,6 +77,56 @@ pub(crate) struct Run {
     /// Let other machines read the metrics: without it, the address has to be a loopback one.
     #[arg(long, requires = "metrics")]
     pub(crate) metrics_anywhere: bool,
+
+    /// Open the control socket here.
+    ///
+    /// Otherwise it is NAME.sock, for the app's name, in the folder airssys of XDG_RUNTIME_DIR, or
+    /// in airssys-UID in the folder for temporary files.
+    #[arg(long, value_name = "PATH", conflicts_with = "no_control")]
+    pub(crate) control: Option<PathBuf>,
+
+    /// Open no control socket: nobody can look into the run or change it.
+    #[arg(long)]
+    pub(crate) no_control: bool,
+}
+
+/// Which running app is meant: the only one, unless it is said.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Target {
+    /// The running app that has this name.
+    #[arg(long, value_name = "NAME", conflicts_with = "control")]
+    pub(crate) app: Option<String>,
+
+    /// The running app that has this control socket.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) control: Option<PathBuf>,
+}
+
+/// Print how a running app is.
+///
+/// Its supervision tree with the state and the figures of each component, once.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Print it as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Watch a running app.
+///
+/// What `inspect` prints, live, with messages a second since the last look. The keys are at the
+/// bottom of the screen; q ends it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Top {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Time between two looks, in milliseconds: 100 to 10000, in steps.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000)]
+    pub(crate) interval: u64,
 }
 
 /// Build components that are crates.

@@ -36,7 +36,9 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
 
 /// Asks an app how it is.
 pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, Failure> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| Failure::run("the app did not say how it is", error);
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Failure::run("the app did not say how it is", error)
+    };
     match client.ask(Request::Snapshot).map_err(|error| failed(error.into()))? {
         Answer::Snapshot(app) => Ok(*app),
         _ => Err(failed(Unexpected.into())),

@@ -3,16 +3,21 @@
 mod args;
 mod build;
 mod check;
+mod control;
 mod exit;
+mod inspect;
 mod interrupt;
 mod new;
 mod outcome;
 mod output;
 mod plain;
 mod run;
+mod sheet;
 mod tables;
 mod telemetry;
 mod terminal;
+mod top;
+mod tree;
 
 use std::process::ExitCode;
 
@@ -28,6 +33,8 @@ fn main() -> ExitCode {
         Command::Build(build) => build::build(&build, &terminal),
         Command::Check(check) => check::check(&check, &terminal),
         Command::New(new) => new::new(&new),
+        Command::Inspect(inspect) => inspect::inspect(&inspect),
+        Command::Top(top) => top::top(&top),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

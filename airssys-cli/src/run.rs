@@ -8,6 +8,7 @@ use airssys_wasm::otlp::Otlp;
 
 use crate::args::{Run, app_manifest};
 use crate::build;
+use crate::control;
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
@@ -56,6 +57,10 @@ async fn run_app(
     let app = started.await.map_err(start_failure)?;
     let _metrics = metrics.map(|listener| listener.serve(app.host().clone()));
     let interrupt = interrupt.unwrap_or_else(Interrupt::listen);
+    let _control = match control::open(args, &app, terminal) {
+        Ok(server) => server,
+        Err(failure) => return stop(&app, args, terminal).await.and(Err(failure)),
+    };
     let began = Instant::now();
     let running = if manifest.until.is_some() { "running" } else { "running until Ctrl-C" };
     let ended = follow(&app, interrupt, running, terminal).await;

@@ -274,8 +274,12 @@ pub(crate) fn mood(column: Column, row: &Row) -> Mood {
             _ => Mood::Warning,
         },
         Column::Mailbox => match row.mailbox {
-            Some(tree::Mailbox { depth, capacity: Some(capacity), .. }) if depth * 10 >= capacity * 9 => Mood::Bad,
-            Some(tree::Mailbox { depth, capacity: Some(capacity), .. }) if depth * 2 >= capacity => Mood::Warning,
+            Some(tree::Mailbox { depth, capacity: Some(capacity), .. }) if depth * 10 >= capacity * 9 => {
+                Mood::Bad
+            }
+            Some(tree::Mailbox { depth, capacity: Some(capacity), .. }) if depth * 2 >= capacity => {
+                Mood::Warning
+            }
             _ => Mood::Plain,
         },
         Column::Restarts if some(row.figures.restarts) => Mood::Warning,
@@ -293,10 +297,14 @@ mod tests {
 
     fn lines(columns: &[Column], width: Option<usize>) -> Vec<String> {
         let rows = tree::rows(&app());
-        let rated: Vec<_> = rows.iter().map(|row| (row, Some(Rates { received: 1_234.5, handled: 7.5 }))).collect();
+        let rated: Vec<_> =
+            rows.iter().map(|row| (row, Some(Rates { received: 1_234.5, handled: 7.5 }))).collect();
         let sheet = Sheet::new(columns, &rated, width);
         let join = |cells: Vec<String>| cells.join(&sheet.gap());
-        std::iter::once(sheet.titles()).chain((0..rows.len()).map(|index| sheet.row(index))).map(join).collect()
+        std::iter::once(sheet.titles())
+            .chain((0..rows.len()).map(|index| sheet.row(index)))
+            .map(join)
+            .collect()
     }
 
     #[test]

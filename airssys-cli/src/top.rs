@@ -40,7 +40,7 @@ pub(crate) fn top(args: &Top) -> Result<(), Failure> {
     let asker = Asker::start(client);
     // Before the screen is taken: a failure is printed as always.
     let first = asker.wait()?;
-    let mut model = Model::new(first, args.interval, colour());
+    let mut model = Model::new(first, Duration::from_millis(args.interval), colour());
     let drawn = Screen::take().map_err(|error| Failure::run("the terminal cannot be used", error));
     let mut screen = drawn?;
     let shown = show(&mut model, &asker, &mut screen);

@@ -103,13 +103,7 @@ fn supervisor<'a>(
     Node { row: row(name(&supervisor.name), Kind::Supervisor, supervisor.state, None, figures), below }
 }
 
-fn row(
-    name: String,
-    kind: Kind,
-    state: ActorState,
-    mailbox: Option<Mailbox>,
-    figures: Figures,
-) -> Row {
+fn row(name: String, kind: Kind, state: ActorState, mailbox: Option<Mailbox>, figures: Figures) -> Row {
     Row { branch: String::new(), name, kind, state, mailbox, figures }
 }
 
@@ -156,11 +150,8 @@ fn worst(instances: &[InstanceSnapshot]) -> ActorState {
 }
 
 fn instance(instance: &InstanceSnapshot) -> Node {
-    let mailbox = Mailbox {
-        depth: instance.depth,
-        high_water: instance.high_water,
-        capacity: Some(instance.capacity),
-    };
+    let mailbox =
+        Mailbox { depth: instance.depth, high_water: instance.high_water, capacity: Some(instance.capacity) };
     let figures = Figures {
         received: Some(instance.received),
         handled: Some(instance.handled),
@@ -252,16 +243,7 @@ pub(crate) mod tests {
         let drawn: Vec<String> = rows.iter().map(|row| format!("{}{}", row.branch, row.name)).collect();
         assert_eq!(
             drawn,
-            [
-                "shop",
-                "├ pool ×2",
-                "│ ├ pool/1",
-                "│ └ pool/2",
-                "├ bridges",
-                "│ └ mail",
-                "├ parse",
-                "└ feed",
-            ]
+            ["shop", "├ pool ×2", "│ ├ pool/1", "│ └ pool/2", "├ bridges", "│ └ mail", "├ parse", "└ feed",]
         );
     }
 
@@ -273,10 +255,7 @@ pub(crate) mod tests {
         let figures = pool.figures;
         assert_eq!((figures.received, figures.handled), (Some(120), Some(100)));
         assert_eq!((figures.memory_bytes, figures.restarts), (Some(2_228_224), Some(2)));
-        assert_eq!(
-            (figures.denied, figures.refused, figures.dead_lettered),
-            (Some(6), Some(3), Some(4))
-        );
+        assert_eq!((figures.denied, figures.refused, figures.dead_lettered), (Some(6), Some(3), Some(4)));
     }
 
     #[test]

@@ -255,6 +255,11 @@ impl ComponentHost {
         &self.shared.router.dead_letters
     }
 
+    /// The names of the components, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.components().keys().cloned().collect()
+    }
+
     /// What each component did, in the order of their names.
     pub fn summaries(&self) -> Vec<ComponentSummary> {
         let components = self.components();

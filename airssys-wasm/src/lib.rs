@@ -8,6 +8,7 @@
 pub mod app;
 pub mod builder;
 pub mod capability;
+pub mod control;
 pub mod limits;
 pub mod manifest;
 pub mod metrics;
@@ -43,6 +44,7 @@ mod trace;
 mod waits;
 
 pub use actor::{ComponentActor, Health};
+pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisorSnapshot};
 pub use capability::{Access, Capabilities, Denied, Subject, decide};
 pub use component::{Component, LoadError};
 pub use component_host::{CallError, ComponentHost, InTrace, PreparedComponent, SpawnError};
@@ -52,7 +54,6 @@ pub use dead_letters::{
 };
 pub use delivery::{Delivery, Retry};
 pub use engine::{CacheUse, Engine, EngineConfig, EngineError};
-pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisorSnapshot};
 pub use handling_times::{BUCKET_BOUNDS_NS, HandlingHistogram};
 pub use instance::GuestFailure;
 pub use limits::Limits;
@@ -61,6 +62,4 @@ pub use message::Envelope;
 pub use pattern::NamePattern;
 pub use snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
 pub use stats::ComponentSummary;
-pub use trace::{
-    InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage,
-};
+pub use trace::{InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage};

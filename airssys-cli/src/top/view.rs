@@ -78,13 +78,17 @@ fn count(count: u64, what: &str) -> String {
 fn keys(model: &Model, lines: u16, more: usize) -> Vec<Line<'static>> {
     let key = |key: &str| Span::styled(key.to_owned(), Modifier::BOLD);
     let mut general = vec![key("q"), Span::raw(" quit  ")];
-    general.extend([key("↑↓"), Span::raw(if more > 0 { format!(" {more} more  ") } else { " scroll  ".to_owned() })]);
+    general.extend([
+        key("↑↓"),
+        Span::raw(if more > 0 { format!(" {more} more  ") } else { " scroll  ".to_owned() }),
+    ]);
     let pause = if model.is_paused() { " go on (paused)  " } else { " pause  " };
     general.extend([key("space"), Span::raw(pause)]);
     general.extend([key("+ -"), Span::raw(format!(" every {}  ", seconds(model)))]);
     let mut orders = vec![Span::raw("sort ")];
     for (letter, name, order) in ORDERS {
-        let style = if order == model.order { Style::new().add_modifier(Modifier::UNDERLINED) } else { Style::new() };
+        let style =
+            if order == model.order { Style::new().add_modifier(Modifier::UNDERLINED) } else { Style::new() };
         // The letter within the name, where it is in it.
         match name.split_once(letter) {
             Some((before, after)) => orders.extend([
@@ -144,7 +148,10 @@ mod tests {
     #[test]
     fn eighty_by_twenty_four_shows_everything_that_matters() {
         let lines = screen(app(), 80, 24, Order::Tree);
-        assert_eq!(lines[0], "shop  up 1:02, 3 components, 4 instances, 3 in flight, 4 dead letters, 4.2 MiB");
+        assert_eq!(
+            lines[0],
+            "shop  up 1:02, 3 components, 4 instances, 3 in flight, 4 dead letters, 4.2 MiB"
+        );
         assert_eq!(lines[1], "in 0/s, out 0/s, 4 restarts, 18 denials, 9 refusals");
         for title in ["name", "state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {
             assert!(lines[3].contains(title), "{}", lines[3]);
@@ -152,7 +159,11 @@ mod tests {
         assert!(lines[5].starts_with("├ pool ×2   restarting 12/2048"), "{}", lines[5]);
         assert!(lines[11].starts_with("└ feed      stopped"), "{}", lines[11]);
         assert!(lines[22].starts_with("q quit  ↑↓ scroll  space pause  + - every 1 s"), "{}", lines[22]);
-        assert!(lines[23].starts_with("sort tree name in out mailbox p99 memory restarts denied"), "{}", lines[23]);
+        assert!(
+            lines[23].starts_with("sort tree name in out mailbox p99 memory restarts denied"),
+            "{}",
+            lines[23]
+        );
     }
 
     #[test]

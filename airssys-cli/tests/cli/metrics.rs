@@ -99,9 +99,8 @@ fn a_scrape_shows_what_the_summary_shows() {
                 format!("airssys_messages_refused_total{{component=\"{name}\",reason=\"{reason}\"}}");
             assert_eq!(samples[&refusals], refused.as_f64().unwrap());
         }
-        let instance = |what: &str| {
-            samples[&format!("airssys_{what}{{component=\"{name}\",instance=\"{name}\"}}")]
-        };
+        let instance =
+            |what: &str| samples[&format!("airssys_{what}{{component=\"{name}\",instance=\"{name}\"}}")];
         assert_eq!(instance("restarts_total"), count(summary, "restarts") as f64);
         assert_eq!(instance("mailbox_depth"), 0.0);
         assert!(instance("mailbox_high_water") <= instance("mailbox_capacity"));
@@ -167,7 +166,9 @@ fn only_the_metrics_are_served() {
 fn an_address_that_others_can_reach_has_to_be_allowed() {
     let app = "examples/quakes/app.toml";
     let run = |args: &[&str]| airssys(["run", app].iter().chain(args)).run();
-    run(&["--metrics", "0.0.0.0:0"]).exits(2).says(&["unless --metrics-anywhere", "0.0.0.0:0 can be reached"]);
+    run(&["--metrics", "0.0.0.0:0"])
+        .exits(2)
+        .says(&["unless --metrics-anywhere", "0.0.0.0:0 can be reached"]);
     run(&["--metrics", "[::]:0"]).exits(2);
     run(&["--metrics", "nowhere"]).exits(2);
     run(&["--metrics-anywhere"]).exits(2);

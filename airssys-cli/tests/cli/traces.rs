@@ -127,11 +127,8 @@ fn a_collector_that_is_away_costs_nothing_but_spans() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
-    let outcome = airssys(["run", "--json", APP])
-        .env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint)
-        .run()
-        .exits(0)
-        .json();
+    let outcome =
+        airssys(["run", "--json", APP]).env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint).run().exits(0).json();
     crate::quakes::is_the_week(&outcome);
     // One that takes the connection, and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -91,7 +91,8 @@ async fn a_wait_that_is_over_leaves_no_task_behind() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_delivered_after_the_end() {
     let (callbacks, in_flight, _seat) = callbacks(8);
-    let (ready, open) = (callbacks.open(SECOND, None, None).unwrap(), callbacks.open(SECOND, None, None).unwrap());
+    let (ready, open) =
+        (callbacks.open(SECOND, None, None).unwrap(), callbacks.open(SECOND, None, None).unwrap());
     callbacks.settle(ready, reply());
     callbacks.close();
     callbacks.settle(open, reply());
