@@ -11,6 +11,8 @@ mod components;
 mod failures;
 #[path = "cli/input.rs"]
 mod input;
+#[path = "cli/inspect.rs"]
+mod inspect;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
 #[path = "cli/manifests.rs"]

@@ -24,6 +24,8 @@ mod loading;
 mod messaging;
 #[path = "suite/requests.rs"]
 mod requests;
+#[path = "suite/snapshot.rs"]
+mod snapshot;
 #[path = "suite/support.rs"]
 mod support;
 #[path = "suite/traces.rs"]
