@@ -49,7 +49,7 @@ fn print(app: &AppSnapshot, width: Option<usize>) {
     let rows = tree::rows(app);
     let unrated: Vec<_> = rows.iter().map(|row| (row, None)).collect();
     let sheet = Sheet::new(&ONCE, &unrated, width);
-    anstream::println!("{TITLE}{}{TITLE:#}  {}\n", plain(&app.app), summary(app));
+    anstream::println!("{TITLE}{}{TITLE:#}  {}, {}\n", plain(&app.app), summary(app), memory(app));
     anstream::println!("{TITLE}{}{TITLE:#}", sheet.titles().join(&sheet.gap()).trim_end());
     for (index, row) in rows.iter().enumerate() {
         let cells = sheet.row(index).into_iter().zip(&sheet.columns).map(|(cell, column)| {
@@ -63,20 +63,23 @@ fn print(app: &AppSnapshot, width: Option<usize>) {
 /// An app in a line.
 pub(crate) fn summary(app: &AppSnapshot) -> String {
     let instances = app.components.iter().map(|component| component.instances.len());
-    let memory = app.components.iter().map(|component| component.memory_bytes());
     let count = |count: usize, what: &str| match count {
         1 => format!("1 {what}"),
         count => format!("{} {what}s", thousands(count as u64)),
     };
     format!(
-        "up {}, {}, {}, {} in flight, {}, {}",
+        "up {}, {}, {}, {} in flight, {}",
         lasted(app.uptime_ms),
         count(app.components.len(), "component"),
         count(instances.sum(), "instance"),
         thousands(app.in_flight as u64),
         count(usize::try_from(app.dead_letters).unwrap_or(usize::MAX), "dead letter"),
-        bytes(memory.sum()),
     )
+}
+
+/// The memory of all components.
+pub(crate) fn memory(app: &AppSnapshot) -> String {
+    bytes(app.components.iter().map(|component| component.memory_bytes()).sum())
 }
 
 fn style(mood: Mood) -> Style {

@@ -110,6 +110,16 @@ impl Column {
         }
     }
 
+    /// The width that a figure which changes has at least, so that the columns stand still.
+    fn steady_width(self) -> usize {
+        match self {
+            Column::In | Column::Out => 5,
+            Column::P50 | Column::P99 => 8,
+            Column::Mailbox | Column::Memory => 7,
+            _ => 0,
+        }
+    }
+
     fn is_text(self) -> bool {
         matches!(self, Column::Name | Column::State)
     }
@@ -147,12 +157,14 @@ impl Sheet {
     /// until all fits.
     pub(crate) fn new(columns: &[Column], rows: &[(&Row, Option<Rates>)], width: Option<usize>) -> Sheet {
         let mut columns = columns.to_vec();
+        let is_live = columns.contains(&Column::In);
         let cells = |column: &Column| -> Vec<String> {
             rows.iter().map(|(row, rates)| column.cell(row, *rates)).collect()
         };
         let widest = |column: &Column| {
             let cells = cells(column);
-            cells.iter().map(|cell| length(cell)).max().unwrap_or(0).max(column.title().len())
+            let steady = if is_live { column.steady_width() } else { 0 };
+            cells.iter().map(|cell| length(cell)).max().unwrap_or(0).max(column.title().len()).max(steady)
         };
         let mut widths: Vec<usize> = columns.iter().map(widest).collect();
         let mut gap = 2;

@@ -114,7 +114,7 @@ impl Asker {
 
     fn ask(&self) {
         // Whoever does not listen any more does not answer either, which is seen there.
-        drop(self.questions.send(()));
+        let _ = self.questions.send(());
     }
 
     fn wait(&self) -> Result<AppSnapshot, Failure> {

@@ -110,10 +110,10 @@ fn variable(name: &str) -> Option<String> {
 
 /// Who sends the spans: by the variables, and by what is known here where they say nothing.
 fn resource(service: &str) -> Resource {
-    let builder = Resource::builder();
     let attributes = variable("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
-    let is_named = variable("OTEL_SERVICE_NAME").is_some()
-        || attributes.split(',').any(|pair| pair.split('=').next().map(str::trim) == Some("service.name"));
-    let name = (!is_named).then(|| KeyValue::new("service.name", service.to_owned()));
-    builder.with_attributes(name).build()
+    let is_named =
+        attributes.split(',').any(|pair| pair.split('=').next().map(str::trim) == Some("service.name"));
+    // The SDK lets the attributes go before the variable that is there for the name.
+    let name = variable("OTEL_SERVICE_NAME").or_else(|| (!is_named).then(|| service.to_owned()));
+    Resource::builder().with_attributes(name.map(|name| KeyValue::new("service.name", name))).build()
 }

@@ -281,7 +281,9 @@ mod tests {
         let mut model = model();
         press(&mut model, KeyCode::Char('+'));
         assert_eq!(model.interval(), Duration::from_secs(2));
-        (0..9).for_each(|_| drop(press(&mut model, KeyCode::Char('-'))));
+        for _ in 0..9 {
+            assert_eq!(press(&mut model, KeyCode::Char('-')), Step::Ask);
+        }
         assert_eq!(model.interval(), Duration::from_millis(100));
         press(&mut model, KeyCode::Char(' '));
         assert!(model.is_paused());

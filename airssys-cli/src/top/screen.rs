@@ -3,8 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use ratatui::{DefaultTerminal, Frame};
+
+/// How long the program may take to end in order after a signal.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// The whole terminal, until it is dropped; a panic gives it back too.
 pub(super) struct Screen(DefaultTerminal);
@@ -38,6 +42,10 @@ impl EndSignal {
             // Where it cannot be heard, it ends the program as it always does.
             if runtime.block_on(any_signal()).is_ok() {
                 seen.store(true, Ordering::Relaxed);
+                // Who reads the keys of a terminal that has gone does not come back to look.
+                std::thread::sleep(GRACE);
+                ratatui::restore();
+                std::process::exit(0);
             }
         });
         Ok(EndSignal(came))

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::model::{Model, ORDERS};
-use crate::inspect::summary;
+use crate::inspect::{memory, summary};
 use crate::plain::plain;
 use crate::sheet::{LIVE, Mood, Sheet, cut, mood, short};
 
@@ -53,9 +53,10 @@ fn head(model: &Model, width: usize) -> Vec<Line<'static>> {
         app.components.iter().map(figure).sum()
     };
     let figures = format!(
-        "in {}/s, out {}/s, {}, {}, {}",
+        "in {}/s, out {}/s, {}, {}, {}, {}",
         short(rates.received),
         short(rates.handled),
+        memory(app),
         count(sum(|component| component.restarts()), "restart"),
         count(sum(|component| component.denied), "denial"),
         count(sum(|component| component.refused_total()), "refusal"),
@@ -148,16 +149,13 @@ mod tests {
     #[test]
     fn eighty_by_twenty_four_shows_everything_that_matters() {
         let lines = screen(app(), 80, 24, Order::Tree);
-        assert_eq!(
-            lines[0],
-            "shop  up 1:02, 3 components, 4 instances, 3 in flight, 4 dead letters, 4.2 MiB"
-        );
-        assert_eq!(lines[1], "in 0/s, out 0/s, 4 restarts, 18 denials, 9 refusals");
+        assert_eq!(lines[0], "shop  up 1:02, 3 components, 4 instances, 3 in flight, 4 dead letters");
+        assert_eq!(lines[1], "in 0/s, out 0/s, 4.2 MiB, 4 restarts, 18 denials, 9 refusals");
         for title in ["name", "state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {
             assert!(lines[3].contains(title), "{}", lines[3]);
         }
-        assert!(lines[5].starts_with("├ pool ×2   restarting 12/2048"), "{}", lines[5]);
-        assert!(lines[11].starts_with("└ feed      stopped"), "{}", lines[11]);
+        assert!(lines[5].starts_with("├ pool ×2  restarting 12/2048"), "{}", lines[5]);
+        assert!(lines[11].starts_with("└ feed     stopped"), "{}", lines[11]);
         assert!(lines[22].starts_with("q quit  ↑↓ scroll  space pause  + - every 1 s"), "{}", lines[22]);
         assert!(
             lines[23].starts_with("sort tree name in out mailbox p99 memory restarts denied"),
