@@ -125,7 +125,7 @@ pub(crate) struct Top {
     pub(crate) target: Target,
 
     /// Time between two looks, in milliseconds: 100 to 10000, in steps.
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000)]
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=10_000))]
     pub(crate) interval: u64,
 }
 

@@ -7,7 +7,7 @@ use airssys_message::Codec;
 use crate::bindings::Completion;
 use crate::dead_letters::DeadLetterReason;
 use crate::host::Links;
-use crate::message::Envelope;
+use crate::message::{Envelope, cut};
 use crate::trace::{MessageSpan, SpanOutcome, TracedMessage};
 
 /// The span of a message; none if nobody wants spans.
@@ -35,11 +35,13 @@ pub(crate) fn begin(links: &Links, envelope: &Envelope, delivered_at: Instant) -
 /// is not.
 pub(crate) fn completed(span: Span, how: &Completion) {
     let Some(span) = span else { return };
-    span.end(match how {
-        Completion::Done => SpanOutcome::Done,
-        Completion::Reply(_) => SpanOutcome::Replied,
-        Completion::Rejected(reason) | Completion::Retry(reason) => SpanOutcome::Rejected(reason),
-    });
+    match how {
+        Completion::Done => span.end(SpanOutcome::Done),
+        Completion::Reply(_) => span.end(SpanOutcome::Replied),
+        Completion::Rejected(reason) | Completion::Retry(reason) => {
+            span.end(SpanOutcome::Rejected(&cut(reason.clone())))
+        }
+    }
 }
 
 /// Ends the span of a message that will be handled again.

@@ -45,19 +45,6 @@ fn one_trace_shows_the_whole_chain_and_nothing_is_lost() {
     while let Some(parent) = ids.get(&chain[chain.len() - 1].parent_span_id[..]) {
         chain.push(parent);
     }
-    for s in chain.iter().rev() {
-        let a = attributes(&s.attributes);
-        eprintln!(
-            "DOC {} {} {} {} {} {} {}",
-            hexes(&s.trace_id),
-            hexes(&s.span_id),
-            hexes(&s.parent_span_id),
-            s.name,
-            a["airssys.sender"],
-            a["airssys.outcome"],
-            (s.end_time_unix_nano - s.start_time_unix_nano) / 1000
-        );
-    }
     let mut names: Vec<String> = chain.iter().map(|span| receiver(span)).collect();
     names.dedup();
     assert_eq!(names, ["quake-alerts", "quake-classify", "quake-parse", "quake-feed"]);
@@ -94,9 +81,6 @@ fn one_trace_shows_the_whole_chain_and_nothing_is_lost() {
     assert_eq!(receiver(ids[&region.parent_span_id[..]]), "quake-classify");
 }
 
-fn hexes(b: &[u8]) -> String {
-    b.iter().map(|b| format!("{b:02x}")).collect()
-}
 fn receiver(span: &Span) -> String {
     attributes(&span.attributes)["airssys.receiver"].clone()
 }
