@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::{ArgAction, Parser, Subcommand};
+use airssys_wasm::Capability;
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
 /// Runs WebAssembly components as supervised actors.
 #[derive(Debug, Parser)]
@@ -13,7 +14,8 @@ use clap::{ArgAction, Parser, Subcommand};
     max_term_width = 100,
     after_help = "Exit status:
   0    all went well
-  1    the app failed: a component did not start, was given up, or its source of work failed
+  1    the app failed: a component did not start, was given up, or its source of work failed;
+       or no app runs, or a running app did not do what it was asked
   2    the command line is wrong
   3    a manifest is wrong, or a component does not fit
   4    a component does not build
@@ -22,6 +24,7 @@ use clap::{ArgAction, Parser, Subcommand};
 Environment:
   RUST_LOG            what to log, such as `airssys=debug`; goes before -v
   AIRSSYS_CACHE_DIR   where compiled components are kept
+  XDG_RUNTIME_DIR     where the control sockets of running apps are
   NO_COLOR            never colour the output
   OTEL_*              where traces go, such as OTEL_EXPORTER_OTLP_ENDPOINT"
 )]
@@ -42,6 +45,9 @@ pub(crate) enum Command {
     New(New),
     Inspect(Inspect),
     Top(Top),
+    Grants(Grants),
+    Explain(Explain),
+    DeadLetters(DeadLetters),
 }
 
 /// Run an app.
@@ -90,18 +96,6 @@ pub(crate) struct Run {
     pub(crate) no_control: bool,
 }
 
-/// Which running app is meant: the only one, unless it is said.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Target {
-    /// The running app that has this name.
-    #[arg(long, value_name = "NAME", conflicts_with = "control")]
-    pub(crate) app: Option<String>,
-
-    /// The running app that has this control socket.
-    #[arg(long, value_name = "PATH")]
-    pub(crate) control: Option<PathBuf>,
-}
-
 /// Print how a running app is.
 ///
 /// Its supervision tree with the state and the figures of each component, once.
@@ -109,10 +103,6 @@ pub(crate) struct Target {
 pub(crate) struct Inspect {
     #[command(flatten)]
     pub(crate) target: Target,
-
-    /// Print it as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// Watch a running app.
@@ -161,6 +151,161 @@ pub(crate) struct New {
     /// The folder of the airssys-sdk crate to depend on.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sdk: Option<PathBuf>,
+}
+
+/// Which running app is meant: the only one, unless it is said.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Target {
+    /// The running app that has this name.
+    #[arg(long, value_name = "NAME", global = true, conflicts_with = "control")]
+    pub(crate) app: Option<String>,
+
+    /// The running app that has this control socket.
+    #[arg(long, value_name = "PATH", global = true)]
+    pub(crate) control: Option<PathBuf>,
+
+    /// Print JSON on the standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+/// See what components of a running app may do; give and revoke.
+///
+/// A component sees a change in its next call. Changes end with the run: what is to stay goes into
+/// app.toml.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Grants {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    #[command(subcommand)]
+    pub(crate) what: GrantsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum GrantsCommand {
+    /// What components ask for, what they may do at present, and where that comes from.
+    List {
+        /// Of this component only.
+        component: Option<String>,
+    },
+    /// Give a component something that its Component.toml asks for.
+    Give(Grant),
+    /// Revoke what a component was granted: every pattern that this one covers.
+    ///
+    /// Subscriptions that are no longer allowed end. Messages that were accepted are handled.
+    Revoke(Grant),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Grant {
+    /// The component.
+    pub(crate) component: String,
+    /// What it may do, or not any more.
+    pub(crate) right: Right,
+    /// A pattern of components for send and request, of topics for publish and subscribe.
+    pub(crate) pattern: String,
+}
+
+/// A right that can be given and revoked.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Right {
+    Send,
+    Request,
+    Publish,
+    Subscribe,
+}
+
+impl From<Right> for Capability {
+    fn from(right: Right) -> Capability {
+        match right {
+            Right::Send => Capability::Send,
+            Right::Request => Capability::Request,
+            Right::Publish => Capability::Publish,
+            Right::Subscribe => Capability::Subscribe,
+        }
+    }
+}
+
+/// Say why something is denied, and what would allow it.
+///
+/// Without arguments: what components of a running app were denied lately. With arguments: whether
+/// a component of an app.toml may do something, and by which lines; for that nothing need run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// An app's manifest or folder.
+    #[arg(requires = "object", conflicts_with_all = ["of", "app", "control"])]
+    pub(crate) manifest: Option<PathBuf>,
+
+    /// The component that wants to do something.
+    pub(crate) component: Option<String>,
+
+    /// What it wants to do.
+    pub(crate) right: Option<Right>,
+
+    /// A component for send and request, a topic for publish, a pattern of topics for subscribe.
+    pub(crate) object: Option<String>,
+
+    /// What this component of a running app was denied, only.
+    #[arg(long, value_name = "COMPONENT")]
+    pub(crate) of: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// See the messages of a running app that could not be handled; retry and drop them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeadLetters {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    #[command(subcommand)]
+    pub(crate) what: DeadLettersCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeadLettersCommand {
+    /// List the dead letters that are kept, oldest first.
+    List {
+        /// For this component only.
+        #[arg(long = "for", value_name = "COMPONENT")]
+        receiver: Option<String>,
+
+        /// Only those with greater ids.
+        #[arg(long, value_name = "ID", default_value_t = 0)]
+        after: u64,
+
+        /// At most so many; no more than 1000.
+        #[arg(long, value_name = "COUNT", default_value_t = 50)]
+        limit: usize,
+    },
+    /// Show a dead letter with its body.
+    Show {
+        /// Its id.
+        id: u64,
+    },
+    /// Hand dead letters to their receivers again, as new messages of their senders.
+    ///
+    /// A letter that is not taken stays. One that was taken is handled, or becomes a new dead letter.
+    Retry(Which),
+    /// Drop dead letters for good.
+    Drop(Which),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// Their ids.
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+    pub(crate) ids: Vec<u64>,
+
+    /// All that are kept at present.
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// With --all: those for this component only.
+    #[arg(long = "for", value_name = "COMPONENT", requires = "all")]
+    pub(crate) receiver: Option<String>,
 }
 
 /// The manifest of the app in this folder, if it is one; the path itself, if it is not.

@@ -1,7 +1,7 @@
 //! The control socket: opened by a run, used by the commands that look into it.
 
 use airssys_wasm::app::RunningApp;
-use airssys_wasm::control::{Client, Place, Server, folder, running};
+use airssys_wasm::control::{Answer, Client, Place, Request, Server, folder, running};
 
 use crate::args::{Run, Target};
 use crate::exit::Failure;
@@ -30,6 +30,7 @@ fn others(running: &[String]) -> String {
 /// without.
 pub(crate) fn open(args: &Run, app: &RunningApp, terminal: &Terminal) -> Result<Option<Server>, Failure> {
     if args.no_control {
+        tracing::info!("there is no control socket, as was asked");
         return Ok(None);
     }
     let place = match &args.control {
@@ -79,6 +80,16 @@ pub(crate) fn connect(target: &Target) -> Result<Client, Failure> {
         },
     };
     Client::connect(path).map_err(|error| Failure::run("the app cannot be reached", error))
+}
+
+/// Asks the app that is meant.
+pub(crate) fn ask(target: &Target, request: Request) -> Result<Answer, Failure> {
+    connect(target)?.ask(request).map_err(|error| Failure::run("the app did not do it", error))
+}
+
+/// An answer to another question than was asked.
+pub(crate) fn unexpected(answer: &Answer) -> Failure {
+    Failure::run("the app did not do it", format!("it answered something else: {answer:?}"))
 }
 
 fn names_and_paths() -> Result<Vec<(String, std::path::PathBuf)>, Failure> {

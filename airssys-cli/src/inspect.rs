@@ -23,7 +23,7 @@ struct Unexpected;
 
 pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
     let app = ask(&mut control::connect(&args.target)?)?;
-    if args.json {
+    if args.target.json {
         let text = serde_json::to_string_pretty(&app);
         anstream::println!("{}", text.map_err(|error| Failure::run("the state is no JSON", error))?);
         return Ok(());

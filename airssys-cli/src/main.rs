@@ -1,10 +1,14 @@
 //! The `airssys` program: runs apps of supervised WebAssembly components.
 
 mod args;
+mod body;
 mod build;
 mod check;
 mod control;
+mod dead_letters;
 mod exit;
+mod explain;
+mod grants;
 mod inspect;
 mod interrupt;
 mod new;
@@ -35,6 +39,9 @@ fn main() -> ExitCode {
         Command::New(new) => new::new(&new),
         Command::Inspect(inspect) => inspect::inspect(&inspect),
         Command::Top(top) => top::top(&top),
+        Command::Grants(grants) => grants::grants(grants),
+        Command::Explain(explain) => explain::explain(&explain),
+        Command::DeadLetters(letters) => dead_letters::dead_letters(letters),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

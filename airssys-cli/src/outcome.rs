@@ -8,7 +8,7 @@ use airssys_wasm::app::RunningApp;
 use airssys_wasm::{ComponentSummary, DeadLetterCount};
 
 use crate::exit::Failure;
-use crate::output::{duration, thousands};
+use crate::output::{duration, print_json, thousands};
 use crate::tables;
 
 /// What came out of a run.
@@ -55,9 +55,7 @@ impl Outcome {
 
     pub(crate) fn print(&self, json: bool) -> Result<(), Failure> {
         if json {
-            let text = serde_json::to_string_pretty(self);
-            anstream::println!("{}", text.map_err(|error| Failure::run("the outcome is no JSON", error))?);
-            return Ok(());
+            return print_json(self);
         }
         for table in self.report.iter().flat_map(|report| &report.tables) {
             tables::print(&table.title, tables::reported(table));

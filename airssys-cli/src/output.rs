@@ -2,11 +2,13 @@
 
 use std::error::Error;
 use std::io::{self, IsTerminal};
+use std::time::{Duration, SystemTime};
 
 use airssys_wasm::manifest::Diagnostics;
 use anstyle::{AnsiColor, Style};
 use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
+use crate::exit::Failure;
 use crate::plain::plain_lines;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
@@ -65,6 +67,25 @@ fn set_layout() {
     // It fails where a layout has been set already: this is called once.
     let set = miette::set_hook(Box::new(move |_| Box::new(layout().build())));
     debug_assert!(set.is_ok(), "the layout is set once");
+}
+
+/// Prints a value as JSON.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value);
+    anstream::println!("{}", text.map_err(|error| Failure::run("the outcome is no JSON", error))?);
+    Ok(())
+}
+
+/// How long ago a time was, given in milliseconds since 1970.
+pub(crate) fn ago(unix_ms: u64) -> String {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(unix_ms);
+    let seconds = SystemTime::now().duration_since(at).unwrap_or_default().as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s ago"),
+        120..7_200 => format!("{} min ago", seconds / 60),
+        7_200..172_800 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
 }
 
 /// A count with its digits in groups of three.

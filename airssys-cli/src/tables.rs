@@ -115,7 +115,7 @@ pub(crate) fn lost(components: &[ComponentSummary], dead: &[DeadLetterCount]) ->
     table
 }
 
-fn empty(columns: impl IntoIterator<Item = impl Into<Cell>>) -> Table {
+pub(crate) fn empty(columns: impl IntoIterator<Item = impl Into<Cell>>) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     table.set_style(TableComponent::HeaderLines, '─');
@@ -124,7 +124,7 @@ fn empty(columns: impl IntoIterator<Item = impl Into<Cell>>) -> Table {
     table
 }
 
-fn align_right(table: &mut Table, column: usize) {
+pub(crate) fn align_right(table: &mut Table, column: usize) {
     if let Some(column) = table.column_mut(column) {
         column.set_cell_alignment(CellAlignment::Right);
     }

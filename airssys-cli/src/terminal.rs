@@ -16,7 +16,7 @@ use narrow::NarrowTerm;
 /// The log's levels by how often `-v` was given. What components log is shown from the start;
 /// dead letters are counted at the end of a run, and logged one by one with `-v`.
 const LEVELS: [&str; 3] = [
-    "warn,airssys::component=info,airssys::dead_letter=off",
+    "warn,airssys::component=info,airssys::audit=info,airssys::dead_letter=off",
     "info,wasmtime=warn,airssys_rt=debug,airssys_wasm=debug",
     "debug,wasmtime=info,airssys=trace,airssys_rt=trace,airssys_wasm=trace",
 ];

@@ -22,6 +22,11 @@ use screen::{EndSignal, Screen};
 /// How soon a key is noticed, and a signal.
 const NOTICE: Duration = Duration::from_millis(50);
 
+/// It is drawn, not printed.
+#[derive(Debug, thiserror::Error)]
+#[error("top draws a screen; `airssys inspect --json` prints the same once")]
+struct NoJson;
+
 /// Where there is no terminal to draw on.
 #[derive(Debug, thiserror::Error)]
 #[error("the standard output is no terminal; `airssys inspect` prints the same once")]
@@ -33,6 +38,9 @@ struct NoTerminal;
 struct NoAsker;
 
 pub(crate) fn top(args: &Top) -> Result<(), Failure> {
+    if args.target.json {
+        return Err(Failure::usage(NoJson));
+    }
     if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         return Err(Failure::usage(NoTerminal));
     }

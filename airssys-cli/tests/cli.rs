@@ -7,6 +7,8 @@ mod broken;
 mod collector;
 #[path = "cli/components.rs"]
 mod components;
+#[path = "cli/control.rs"]
+mod control;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/input.rs"]

@@ -267,6 +267,7 @@ impl AppComponent {
     pub fn spec(&self, code: Component) -> ComponentSpec {
         ComponentSpec {
             capabilities: self.capabilities.clone(),
+            asks: Some(self.manifest.capabilities.clone()),
             accepts: self.manifest.accepts.clone(),
             subscribes: self.manifest.subscribes.clone(),
             limits: self.limits.clone(),

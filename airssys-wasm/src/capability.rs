@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use airssys_rt::{Topic, TopicPattern};
+use airssys_rt::{InvalidTopic, Topic, TopicPattern};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::pattern::{NamePattern, check_instance_name};
+use crate::pattern::{InvalidName, NamePattern, check_instance_name};
 
 /// What a component may do: nothing, unless it is listed here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +29,35 @@ impl Capabilities {
         let names = || NamePattern::parse("*").into_iter().collect();
         let topics = || TopicPattern::parse("*").into_iter().collect();
         Capabilities { send: names(), request: names(), publish: topics(), subscribe: topics(), input: true }
+    }
+
+    /// The patterns of one kind of access, as text; none for [`Capability::Input`].
+    pub fn patterns(&self, capability: Capability) -> Vec<String> {
+        let names = |names: &[NamePattern]| names.iter().map(ToString::to_string).collect();
+        let topics = |topics: &[TopicPattern]| topics.iter().map(ToString::to_string).collect();
+        match capability {
+            Capability::Send => names(&self.send),
+            Capability::Request => names(&self.request),
+            Capability::Publish => topics(&self.publish),
+            Capability::Subscribe => topics(&self.subscribe),
+            Capability::Input => Vec::new(),
+        }
+    }
+
+    /// The same, with one pattern only of one kind.
+    fn with_only(&self, capability: Capability, index: usize) -> Capabilities {
+        fn one<P: Clone>(list: &[P], index: usize) -> Vec<P> {
+            list.get(index).cloned().into_iter().collect()
+        }
+        let mut only = Capabilities::default();
+        match capability {
+            Capability::Send => only.send = one(&self.send, index),
+            Capability::Request => only.request = one(&self.request, index),
+            Capability::Publish => only.publish = one(&self.publish, index),
+            Capability::Subscribe => only.subscribe = one(&self.subscribe, index),
+            Capability::Input => only.input = self.input,
+        }
+        only
     }
 }
 
@@ -91,7 +121,8 @@ pub enum Access<'a> {
 }
 
 /// The kinds of access: one for each key of `[capabilities]` and `[grants.…]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Capability {
     /// Send messages.
@@ -146,6 +177,11 @@ pub struct Denied {
 }
 
 impl Denied {
+    /// The denial of an access to this object, to tell what would allow it.
+    pub fn new(who: Subject, capability: Capability, object: impl Into<String>) -> Denied {
+        Denied { who, capability, object: Some(object.into()) }
+    }
+
     /// The line under `[capabilities]` of the `Component.toml` that asks for it.
     pub fn component_line(&self) -> String {
         match &self.object {
@@ -219,6 +255,70 @@ pub fn decide(who: &Subject, capabilities: &Capabilities, access: &Access<'_>) -
     } else {
         Err(Denied { who: who.clone(), capability, object: object.map(str::to_owned) })
     }
+}
+
+/// Why an object of an access is none.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum InvalidObject {
+    /// It is no name of a component or instance.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// It is no topic, or no pattern of topics.
+    #[error(transparent)]
+    Topic(#[from] InvalidTopic),
+}
+
+/// What allows an access.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AllowedBy {
+    /// A component may always send to itself.
+    Itself,
+    /// This pattern, as it is listed; empty for [`Capability::Input`].
+    Pattern(String),
+}
+
+/// What allows an access, or none if it is denied: [`decide`] with the reason. `object` is a name
+/// for `send` and `request`, a topic for `publish`, a pattern for `subscribe`.
+///
+/// # Errors
+/// [`InvalidObject`] if the object is not one of that kind.
+pub fn allowed_by(
+    who: &Subject,
+    capabilities: &Capabilities,
+    capability: Capability,
+    object: &str,
+) -> Result<Option<AllowedBy>, InvalidObject> {
+    let (topic, pattern): (Topic, TopicPattern);
+    let access = match capability {
+        Capability::Send | Capability::Request => {
+            check_instance_name(object)?;
+            match capability {
+                Capability::Send => Access::Send { to: object },
+                _ => Access::Request { to: object },
+            }
+        }
+        Capability::Publish => {
+            topic = object.parse()?;
+            Access::Publish { topic: &topic }
+        }
+        Capability::Subscribe => {
+            pattern = object.parse()?;
+            Access::Subscribe { pattern: &pattern }
+        }
+        Capability::Input => Access::Input,
+    };
+    if decide(who, capabilities, &access).is_err() {
+        return Ok(None);
+    }
+    if decide(who, &Capabilities::default(), &access).is_ok() {
+        return Ok(Some(AllowedBy::Itself));
+    }
+    let patterns = capabilities.patterns(capability).into_iter().enumerate();
+    let mut allowing = patterns
+        .filter(|(index, _)| decide(who, &capabilities.with_only(capability, *index), &access).is_ok());
+    Ok(Some(AllowedBy::Pattern(allowing.next().map(|(_, pattern)| pattern).unwrap_or_default())))
 }
 
 #[cfg(test)]
@@ -305,6 +405,26 @@ mod tests {
             (denied.component_line(), denied.grant_line()),
             ("input = true".into(), "input = \"FILE\"".into())
         );
+    }
+
+    #[test]
+    fn what_allows_an_access_is_named() {
+        let who = Subject::new("feed", "feed");
+        let capabilities = Capabilities {
+            send: vec!["a".parse().unwrap(), "*".parse().unwrap()],
+            subscribe: vec![topics("quakes.*")],
+            ..Capabilities::default()
+        };
+        let by = |capability, object| allowed_by(&who, &capabilities, capability, object).unwrap();
+        let pattern = |text: &str| Some(AllowedBy::Pattern(text.to_owned()));
+        assert_eq!(by(Capability::Send, "a"), pattern("a"));
+        assert_eq!(by(Capability::Send, "b"), pattern("*"));
+        assert_eq!(by(Capability::Send, "feed"), Some(AllowedBy::Itself));
+        assert_eq!(by(Capability::Request, "a"), None);
+        assert_eq!(by(Capability::Subscribe, "quakes.big"), pattern("quakes.*"));
+        assert_eq!(by(Capability::Publish, "quakes.big"), None);
+        assert!(allowed_by(&who, &capabilities, Capability::Send, "A").is_err());
+        assert!(allowed_by(&who, &capabilities, Capability::Publish, "a..b").is_err());
     }
 
     proptest! {

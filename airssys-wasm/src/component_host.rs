@@ -2,9 +2,10 @@
 
 mod error;
 mod in_trace;
+mod operate;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Overflow, Prepared, ShutdownReport, Topic};
@@ -21,6 +22,7 @@ use crate::capability::{Access, Capabilities, Subject};
 use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
 use crate::endpoint::Endpoint;
+use crate::grants::Grants;
 use crate::host::{Identity, Links};
 use crate::manifest::HOST_NAME;
 use crate::memory::MemoryGauge;
@@ -38,19 +40,19 @@ pub struct ComponentHost {
     shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(crate) struct Shared {
     system: ActorSystem,
     app: Arc<str>,
-    router: Arc<Router>,
+    pub(crate) router: Arc<Router>,
     outside: Sender,
     components: Mutex<BTreeMap<String, Registered>>,
     began: Instant,
 }
 
 #[derive(Clone)]
-struct Registered {
+pub(crate) struct Registered {
     endpoint: Arc<Endpoint>,
-    blueprints: Vec<Arc<Blueprint>>,
+    pub(crate) blueprints: Vec<Arc<Blueprint>>,
 }
 
 /// A component whose mailboxes exist, and that has not started: it can be sent to.
@@ -59,14 +61,20 @@ pub struct PreparedComponent {
     seats: Vec<(Prepared<Envelope>, Arc<Blueprint>)>,
 }
 
+impl Shared {
+    pub(crate) fn components(&self) -> MutexGuard<'_, BTreeMap<String, Registered>> {
+        self.components.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl ComponentHost {
     /// Runs components in this actor system.
     pub fn new(system: ActorSystem) -> ComponentHost {
         let outside = Sender {
             subject: Subject::new(HOST_NAME, HOST_NAME),
             instance: Arc::from(HOST_NAME),
-            capabilities: Arc::new(Capabilities::everything()),
             stats: Arc::new(ComponentStats::new()),
+            grants: Arc::new(Grants::new(Capabilities::default(), Capabilities::everything(), Vec::new())),
         };
         let (app, router) = (Arc::from(system.name()), Arc::default());
         let (components, began) = (Mutex::default(), Instant::now());
@@ -118,7 +126,8 @@ impl ComponentHost {
         }
         let members = seats.iter().map(|(seat, _)| seat.actor_ref()).collect();
         let endpoint = self.endpoint(&spec, members);
-        let capabilities = Arc::new(spec.capabilities.clone());
+        let asked = spec.asks.as_ref().unwrap_or(&spec.capabilities).clone();
+        let grants = Arc::new(Grants::new(asked, spec.capabilities.clone(), spec.subscribes.clone()));
         let mut blueprints = Vec::with_capacity(seats.len());
         for (seat, instance) in &seats {
             let own = match spec.instances {
@@ -128,8 +137,8 @@ impl ComponentHost {
             let sender = Sender {
                 subject: Subject::new(&spec.name, instance),
                 instance: Arc::from(instance.as_str()),
-                capabilities: Arc::clone(&capabilities),
                 stats: Arc::clone(&endpoint.stats),
+                grants: Arc::clone(&grants),
             };
             if let Err(denied) = self.set_up(&spec, &sender, &seat.actor_ref(), &own) {
                 for (seat, _) in &seats {
@@ -235,7 +244,9 @@ impl ComponentHost {
     fn publish_in(&self, topic: &str, message: Bytes, trace: Option<TraceContext>) -> Result<u32, CallError> {
         let parsed: Topic =
             topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
-        let published = self.shared.router.publish(&self.shared.outside, None, &parsed, message, trace);
+        let Shared { router, outside, .. } = &*self.shared;
+        let route = router.resolve_topic(outside, parsed);
+        let published = route.and_then(|mut route| router.publish(outside, None, &mut route, message, trace));
         published.map_err(|error| CallError::refused(topic, &error))
     }
 
@@ -305,8 +316,8 @@ impl ComponentHost {
         self.components().get(component).map_or_else(Vec::new, |r| r.endpoint.members.clone())
     }
 
-    fn components(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Registered>> {
-        self.shared.components.lock().unwrap_or_else(PoisonError::into_inner)
+    fn components(&self) -> MutexGuard<'_, BTreeMap<String, Registered>> {
+        self.shared.components()
     }
 
     fn check_name(&self, name: &str) -> Result<(), SpawnError> {

@@ -18,6 +18,8 @@ pub struct ComponentSpec {
     pub component: Component,
     /// What it may do. Default: nothing.
     pub capabilities: Capabilities,
+    /// What it asks for: the most that it may be given while it runs. Default: what it may do.
+    pub asks: Option<Capabilities>,
     /// The codecs that it accepts, of messages and of replies. Default: cbor.
     pub accepts: Vec<Codec>,
     /// Topics that every instance is subscribed to from the start; its capabilities have to allow
@@ -50,6 +52,7 @@ impl ComponentSpec {
             name: name.into(),
             component,
             capabilities: Capabilities::default(),
+            asks: None,
             accepts: vec![Codec::Cbor],
             subscribes: Vec::new(),
             limits: Limits::default(),

@@ -12,5 +12,8 @@ mod server;
 
 pub use client::{AskError, Client};
 pub use place::{FolderError, MAX_RUNS, Place, PlaceError, RunningApp, folder, running};
-pub use protocol::{About, Answer, Answered, Asked, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, Request, VERSION};
+pub use protocol::{
+    About, Answer, Answered, Asked, Letter, Letters, LettersFailed, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES,
+    MAX_SHOWN_BYTES, Request, VERSION,
+};
 pub use server::{IDLE_TIMEOUT, MAX_CLIENTS, OpenError, Server};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
@@ -53,6 +53,8 @@ pub enum DeadLetterReason {
 /// A message that was accepted and could not be handled.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
+    /// Its number: later ones have greater ones.
+    pub id: u64,
     /// The component that it was for.
     pub receiver: Arc<str>,
     /// The instance that sent it.
@@ -95,6 +97,34 @@ pub struct DeadLetterCount {
     pub count: u64,
 }
 
+/// Why a dead letter was not handed to its receiver again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RetryError {
+    /// There is no such letter.
+    #[error("there is no dead letter {id}: it was retried, dropped, or made way for newer ones")]
+    Unknown {
+        /// The id.
+        id: u64,
+    },
+    /// Its receiver does not take it.
+    #[error("`{receiver}` did not take dead letter {id}: {reason}")]
+    Refused {
+        /// The letter, which is kept.
+        id: u64,
+        /// The component that it is for.
+        receiver: String,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// A time in milliseconds since 1970.
+pub(crate) fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Most different reasons that are counted apart; further ones are counted as one.
 const MAX_REASONS: usize = 1_000;
 
@@ -117,7 +147,8 @@ impl DeadLetters {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.count(&receiver, &reason);
         state.kept_bytes += message.len();
-        state.kept.push_back(DeadLetter { receiver, sender, topic, message, reason, attempts, at });
+        let id = state.total;
+        state.kept.push_back(DeadLetter { id, receiver, sender, topic, message, reason, attempts, at });
         while state.kept.len() > MAX_KEPT || (state.kept_bytes > MAX_KEPT_BYTES && state.kept.len() > 1) {
             state.kept_bytes -= state.kept.pop_front().map_or(0, |oldest| oldest.message.len());
         }
@@ -126,6 +157,28 @@ impl DeadLetters {
     /// The dead letters that are kept, oldest first.
     pub fn kept(&self) -> Vec<DeadLetter> {
         self.lock(|state| state.kept.iter().cloned().collect())
+    }
+
+    /// The dead letter with this id, if it is kept.
+    pub fn get(&self, id: u64) -> Option<DeadLetter> {
+        self.lock(|state| state.position(id).ok().and_then(|at| state.kept.get(at).cloned()))
+    }
+
+    /// Takes a dead letter out, if it is kept. The counts stay: they tell what there was.
+    pub fn discard(&self, id: u64) -> Option<DeadLetter> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let letter = state.position(id).ok().and_then(|at| state.kept.remove(at))?;
+        state.kept_bytes -= letter.message.len();
+        Some(letter)
+    }
+
+    /// Puts one back that was taken out. One more than are kept is no matter: the next makes room.
+    pub(crate) fn put_back(&self, letter: DeadLetter) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(at) = state.position(letter.id) {
+            state.kept_bytes += letter.message.len();
+            state.kept.insert(at, letter);
+        }
     }
 
     /// How many dead letters there were, kept or not.
@@ -149,6 +202,11 @@ impl DeadLetters {
 }
 
 impl State {
+    /// Where the letter with this id is, or would be.
+    fn position(&self, id: u64) -> Result<usize, usize> {
+        self.kept.binary_search_by_key(&id, |letter| letter.id)
+    }
+
     fn count(&mut self, receiver: &Arc<str>, reason: &DeadLetterReason) {
         let mut key = (Arc::clone(receiver), reason.to_string());
         if self.counts.len() >= MAX_REASONS && !self.counts.contains_key(&key) {

@@ -18,6 +18,7 @@ pub mod pattern;
 pub mod scaffold;
 
 mod actor;
+mod audit;
 mod bindings;
 mod byte_budget;
 mod callbacks;
@@ -28,6 +29,7 @@ mod dead_letters;
 mod delivery;
 mod endpoint;
 mod engine;
+mod grants;
 mod handling_times;
 mod host;
 mod in_flight;
@@ -45,15 +47,19 @@ mod waits;
 
 pub use actor::{ComponentActor, Health};
 pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisorSnapshot};
-pub use capability::{Access, Capabilities, Denied, Subject, decide};
+pub use capability::{Access, Capabilities, Capability, Denied, Subject, decide};
 pub use component::{Component, LoadError};
 pub use component_host::{CallError, ComponentHost, InTrace, PreparedComponent, SpawnError};
 pub use component_spec::ComponentSpec;
 pub use dead_letters::{
-    DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES,
+    DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES, RetryError,
 };
 pub use delivery::{Delivery, Retry};
 pub use engine::{CacheUse, Engine, EngineConfig, EngineError};
+pub use grants::{
+    CapabilityGrants, ComponentGrants, Denial, GrantChange, GrantError, GrantOrigin, GrantVerb, Granted,
+    MAX_DENIALS,
+};
 pub use handling_times::{BUCKET_BOUNDS_NS, HandlingHistogram};
 pub use instance::GuestFailure;
 pub use limits::Limits;

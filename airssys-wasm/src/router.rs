@@ -14,9 +14,10 @@ use smallvec::SmallVec;
 
 use crate::bindings::SendError;
 use crate::byte_budget::{ByteBudget, HeldBytes};
-use crate::capability::{Access, Capabilities, Denied, Subject, decide};
-use crate::dead_letters::DeadLetters;
+use crate::capability::{Access, Denied, Subject};
+use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::endpoint::Endpoint;
+use crate::grants::Grants;
 use crate::in_flight::InFlightCount;
 use crate::message::{Draft, Envelope, ReplyTo};
 use crate::stats::ComponentStats;
@@ -28,9 +29,9 @@ use crate::waits::Waits;
 pub(crate) struct Sender {
     pub(crate) subject: Subject,
     pub(crate) instance: Arc<str>,
-    pub(crate) capabilities: Arc<Capabilities>,
     /// Where its denials are counted.
     pub(crate) stats: Arc<ComponentStats>,
+    pub(crate) grants: Arc<Grants>,
 }
 
 /// Where a sender's messages to one name go, with the decision about them.
@@ -44,7 +45,16 @@ pub(crate) struct Route {
     generation: u64,
 }
 
+/// A topic that a sender publishes on, with the decision about it.
+pub(crate) struct TopicRoute {
+    topic: Topic,
+    generation: u64,
+}
+
 type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
+
+/// A mailbox that has no room, and the bytes that may wait in it.
+type Full = (ActorRef<Envelope>, Arc<ByteBudget>);
 
 /// Room for a publication at one who is to get it.
 type Place<'s> = (&'s Arc<Endpoint>, Permit<Envelope>, HeldBytes);
@@ -60,7 +70,8 @@ struct Room<'s> {
 pub(crate) struct Router {
     directory: DashMap<Arc<str>, Arc<Endpoint>>,
     broker: MessageBroker<Envelope, Arc<Endpoint>>,
-    /// Counts the changes of the directory: routes that were made before one are made anew.
+    /// Counts the changes of the directory and of what is granted: what was decided before one is
+    /// decided anew.
     generation: AtomicU64,
     /// When guests that still run are ended, because the shutdown does not wait for them.
     end_at: OnceLock<Instant>,
@@ -81,12 +92,10 @@ pub(crate) enum Mode {
 impl Sender {
     /// Decides, and leaves a record of a denial.
     pub(crate) fn allows(&self, access: &Access<'_>) -> Result<(), Denied> {
-        let decision = decide(&self.subject, &self.capabilities, access);
-        if let Err(denied) = &decision {
+        self.grants.decide(&self.subject, access).inspect_err(|denied| {
             self.stats.denied();
-            tracing::warn!(target: "airssys::audit", instance = %self.instance, "{denied}");
-        }
-        decision
+            self.grants.record(denied);
+        })
     }
 }
 
@@ -113,16 +122,21 @@ impl Router {
     /// Adds a target, or replaces the one with this name.
     pub(crate) fn add(&self, name: &str, endpoint: Arc<Endpoint>) {
         self.directory.insert(Arc::from(name), endpoint);
+        self.renew();
+    }
+
+    /// Has everything decided anew that was decided before.
+    pub(crate) fn renew(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Takes a target away.
     pub(crate) fn remove(&self, name: &str) {
         self.directory.remove(name);
-        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.renew();
     }
 
-    /// Whether a route was made before the directory changed.
+    /// Whether a route was made before the directory, or what is granted, changed.
     pub(crate) fn is_stale(&self, route: &Route) -> bool {
         route.generation != self.generation.load(Ordering::Acquire)
     }
@@ -131,8 +145,8 @@ impl Router {
     /// there is such a component or not.
     pub(crate) fn resolve(&self, from: &Sender, name: &str) -> Result<Route, SendError> {
         let generation = self.generation.load(Ordering::Acquire);
-        let may_send = decide(&from.subject, &from.capabilities, &Access::Send { to: name }).is_ok();
-        let may_request = decide(&from.subject, &from.capabilities, &Access::Request { to: name }).is_ok();
+        let may = |access: Access<'_>| from.grants.decide(&from.subject, &access).is_ok();
+        let (may_send, may_request) = (may(Access::Send { to: name }), may(Access::Request { to: name }));
         if !may_send && !may_request {
             let _recorded = from.allows(&Access::Send { to: name });
             return Err(SendError::AccessDenied);
@@ -161,13 +175,27 @@ impl Router {
             let _recorded = from.allows(&access);
             return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
         }
-        endpoint.accepts_message(&body).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
+        self.put(endpoint, Draft { body, sender: Arc::clone(&from.instance), topic: None, trace }, reply)
+    }
+
+    /// Hands a message to its receiver again, as if its sender had sent it anew. It is `from` who
+    /// does that, so it is `from` who has to be allowed to.
+    pub(crate) fn send_again(&self, from: &Sender, letter: &DeadLetter) -> Result<(), SendError> {
+        let route = self.resolve(from, &letter.receiver)?;
+        let (body, sender, topic) =
+            (letter.message.clone(), Arc::clone(&letter.sender), letter.topic.clone());
+        // It was sent in a trace that has ended.
+        self.put(&route.endpoint, Draft { body, sender, topic, trace: None }, None)
+    }
+
+    /// Puts a message that was decided about into a mailbox of its receiver.
+    fn put(&self, endpoint: &Arc<Endpoint>, draft: Draft, reply: Option<ReplyTo>) -> Result<(), SendError> {
+        endpoint.accepts_message(&draft.body).map_err(|(reason, error)| endpoint.refuse(reason, error))?;
         let permit = endpoint.least_loaded().try_reserve().map_err(|error| match error {
             ReserveError::Full => endpoint.full(),
             _ => endpoint.refuse("target-stopped", SendError::TargetStopped),
         })?;
-        let held = endpoint.budget.take(body.len()).ok_or_else(|| endpoint.full())?;
-        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None, trace };
+        let held = endpoint.budget.take(draft.body.len()).ok_or_else(|| endpoint.full())?;
         // A mailbox that has closed in between: the envelope accounts for itself when dropped.
         drop(permit.send(Envelope::accept(draft, held, endpoint, reply)));
         Ok(())
@@ -181,13 +209,12 @@ impl Router {
         &self,
         from: &Sender,
         myself: Option<&ActorRef<Envelope>>,
-        topic: &Topic,
+        route: &mut TopicRoute,
         body: Bytes,
         trace: Option<TraceContext>,
     ) -> Result<u32, SendError> {
-        if from.allows(&Access::Publish { topic }).is_err() {
-            return Err(SendError::AccessDenied);
-        }
+        self.may_publish(from, route)?;
+        let topic = &route.topic;
         Codec::split(&body).map_err(|error| SendError::CodecRefused(error.to_string()))?;
         let name: Arc<str> = Arc::from(topic.as_str());
         let draft = Draft { body, sender: Arc::clone(&from.instance), topic: Some(name), trace };
@@ -237,22 +264,37 @@ impl Router {
     /// largest message it takes and has none.
     pub(crate) fn full_subscriber(
         &self,
-        topic: &Topic,
+        from: &Sender,
+        route: &mut TopicRoute,
         myself: &ActorRef<Envelope>,
-    ) -> Option<(ActorRef<Envelope>, Arc<ByteBudget>)> {
+    ) -> Result<Option<Full>, SendError> {
+        self.may_publish(from, route)?;
         let has_room = |s: &Subscribed| {
             let bytes = usize::try_from(s.tag.max_message_bytes).unwrap_or(usize::MAX);
             s.tag.budget.take(bytes).is_some() && !matches!(s.actor.try_reserve(), Err(ReserveError::Full))
         };
-        let subscribers = self.broker.matching(topic);
+        let subscribers = self.broker.matching(&route.topic);
         let others = subscribers.into_iter().filter(|s| s.actor.id() != myself.id() && s.tag.waits);
         let full = others.into_iter().find(|subscriber| !has_room(subscriber));
-        full.map(|subscriber| (subscriber.actor, Arc::clone(&subscriber.tag.budget)))
+        Ok(full.map(|subscriber| (subscriber.actor, Arc::clone(&subscriber.tag.budget))))
     }
 
-    /// Decides about a topic that a sender wants to publish on.
-    pub(crate) fn may_publish(&self, from: &Sender, topic: &Topic) -> Result<(), SendError> {
-        from.allows(&Access::Publish { topic }).map_err(|_| SendError::AccessDenied)
+    /// Makes a route to a topic that a sender wants to publish on.
+    pub(crate) fn resolve_topic(&self, from: &Sender, topic: Topic) -> Result<TopicRoute, SendError> {
+        // Read before the decision: a change in between makes the route stale.
+        let generation = self.generation.load(Ordering::Acquire);
+        from.allows(&Access::Publish { topic: &topic }).map_err(|_| SendError::AccessDenied)?;
+        Ok(TopicRoute { topic, generation })
+    }
+
+    /// Decides anew about a topic if what is granted may have changed.
+    fn may_publish(&self, from: &Sender, route: &mut TopicRoute) -> Result<(), SendError> {
+        let generation = self.generation.load(Ordering::Acquire);
+        if route.generation != generation {
+            from.allows(&Access::Publish { topic: &route.topic }).map_err(|_| SendError::AccessDenied)?;
+            route.generation = generation;
+        }
+        Ok(())
     }
 
     /// Subscribes an instance.
@@ -263,9 +305,19 @@ impl Router {
         subscriber: &ActorRef<Envelope>,
         endpoint: &Arc<Endpoint>,
     ) -> Result<(), Denied> {
-        from.allows(&Access::Subscribe { pattern: &pattern })?;
+        let subscribe = || self.restore(pattern.clone(), subscriber, endpoint);
+        let decided = from.grants.subscribe(&from.subject, &pattern, subscribe);
+        decided.inspect_err(|denied| from.grants.record(denied))
+    }
+
+    /// Subscribes an instance that may.
+    pub(crate) fn restore(
+        &self,
+        pattern: TopicPattern,
+        subscriber: &ActorRef<Envelope>,
+        endpoint: &Arc<Endpoint>,
+    ) {
         self.broker.subscribe(pattern, subscriber.clone(), Arc::clone(endpoint));
-        Ok(())
     }
 
     /// The patterns that an instance is subscribed to.

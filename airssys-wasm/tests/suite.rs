@@ -10,10 +10,16 @@ mod capabilities;
 mod codecs;
 #[path = "suite/conservation.rs"]
 mod conservation;
+#[path = "suite/control.rs"]
+mod control;
+#[path = "suite/dead_letters.rs"]
+mod dead_letters;
 #[path = "suite/delivery.rs"]
 mod delivery;
 #[path = "suite/failures.rs"]
 mod failures;
+#[path = "suite/grants.rs"]
+mod grants;
 #[path = "suite/lifecycle.rs"]
 mod lifecycle;
 #[path = "suite/limits.rs"]

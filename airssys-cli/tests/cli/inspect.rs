@@ -77,5 +77,6 @@ fn there_is_an_error_where_there_is_no_app() {
 
 #[test]
 fn top_needs_a_terminal_and_says_what_does_not() {
+    airssys(["top", "--json"]).run().exits(2).says(&["`airssys inspect --json`"]);
     airssys(["top"]).run().exits(2).says(&["the standard output is no terminal", "`airssys inspect`"]);
 }

@@ -29,6 +29,7 @@ pub(crate) fn airssys(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Prog
     let mut command = Command::new(env!("CARGO_BIN_EXE_airssys"));
     command.args(args).current_dir(root());
     command.env("AIRSSYS_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-components"));
+    command.env("XDG_RUNTIME_DIR", env!("CARGO_TARGET_TMPDIR"));
     for name in
         ["RUST_LOG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "OTEL_EXPORTER_OTLP_ENDPOINT"]
     {

@@ -155,6 +155,8 @@ fn claim(path: &Path) -> Result<Claimed, PlaceError> {
     let refused = |source| PlaceError::Refused { path: path.to_owned(), source };
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
+    // A link that somebody else has put there is not followed.
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     let lock = options.open(lock_of(path)).map_err(refused)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -314,6 +316,16 @@ mod tests {
         assert!(path.exists() && UnixStream::connect(&path).is_err());
         let _third = claim(&path).unwrap();
         UnixStream::connect(&path).unwrap();
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_lock_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, elsewhere) = (folder.path().join("a.sock"), folder.path().join("elsewhere"));
+        std::os::unix::fs::symlink(&elsewhere, lock_of(&path)).unwrap();
+        let refused = claim(&path).unwrap_err();
+        assert!(matches!(refused, PlaceError::Refused { .. }), "{refused}");
+        assert!(!elsewhere.exists());
     }
 
     #[test]

@@ -16,6 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::answer::answer_line;
 use super::place::{Claimed, Place, PlaceError, own_uid};
 use super::protocol::{Answer, Answered, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, VERSION};
+use crate::audit;
 use crate::component_host::ComponentHost;
 
 /// Most clients at a time; further ones are told so and closed.
@@ -129,10 +130,7 @@ fn turn_away(stream: &UnixStream) {
 async fn client(stream: UnixStream, host: ComponentHost) {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == own_uid() => {}
-        Ok(peer) => {
-            let user = peer.uid();
-            return tracing::warn!(target: "airssys::audit", user, "another user was refused at the control socket");
-        }
+        Ok(peer) => return audit::stranger_refused(peer.uid()),
         Err(error) => {
             return tracing::warn!(%error, "a client of the control socket cannot be told who it is");
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use airssys_rt::{ActorRef, Topic};
+use airssys_rt::ActorRef;
 
 use crate::bindings::Completion;
 use crate::callbacks::Callbacks;
@@ -13,7 +13,7 @@ use crate::limits::Limits;
 use crate::memory::MemoryGauge;
 use crate::message::Envelope;
 use crate::meter::Meter;
-use crate::router::{Route, Router, Sender};
+use crate::router::{Route, Router, Sender, TopicRoute};
 use crate::trace::{MessageSpan, TraceContext};
 
 /// Who an instance is.
@@ -34,7 +34,7 @@ pub(crate) struct GuestContext {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) callbacks: Arc<Callbacks>,
     pub(crate) routes: Handles<Route>,
-    pub(crate) topics: Handles<Topic>,
+    pub(crate) topics: Handles<TopicRoute>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) memory: Arc<MemoryGauge>,
     pub(crate) current: Option<Current>,

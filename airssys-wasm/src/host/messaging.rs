@@ -32,8 +32,8 @@ impl Host for GuestContext {
         }
         let topic: Topic = name.parse().map_err(invalid_name)?;
         self.room_for_route()?;
-        self.router.may_publish(&self.sender, &topic)?;
-        Ok(self.topics.add(&name, topic))
+        let route = self.router.resolve_topic(&self.sender, topic)?;
+        Ok(self.topics.add(&name, route))
     }
 
     fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
@@ -87,7 +87,7 @@ impl Host for GuestContext {
 
     fn await_topic_room(&mut self, on: u32, timeout_ms: u32) -> Result<u64, SendError> {
         let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
-        let full = self.router.full_subscriber(topic, &self.myself);
+        let full = self.router.full_subscriber(&self.sender, topic, &self.myself)?;
         let awaited = full.as_ref().map(|(mailbox, _)| Awaited::Instance(mailbox.clone()));
         let request = self.open(timeout_ms, awaited)?;
         self.wait_for(request, full);
@@ -98,7 +98,9 @@ impl Host for GuestContext {
         let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
         // Counted where they are kept: they outlive the incarnation that made them.
         let (own, limit) = (self.router.subscriptions(&self.myself), self.limits.subscriptions);
-        if !own.contains(&parsed) && own.len() >= limit {
+        // Those that come back when they are allowed again keep their places.
+        let suspended = self.sender.grants.suspended(self.myself.id());
+        if !own.contains(&parsed) && own.len() + suspended >= limit {
             return Err(SendError::QuotaExceeded(format!("subscriptions: at most {limit}")));
         }
         let subscribed = self.router.subscribe(&self.sender, parsed, &self.myself, &self.endpoint);
@@ -108,7 +110,8 @@ impl Host for GuestContext {
 
     fn unsubscribe(&mut self, pattern: String) -> bool {
         let Ok(parsed) = pattern.parse() else { return false };
-        self.router.unsubscribe(&parsed, &self.myself)
+        let is_suspended = self.sender.grants.forget_suspended(self.myself.id(), &parsed);
+        self.router.unsubscribe(&parsed, &self.myself) || is_suspended
     }
 
     fn describe(&mut self, message: u64) -> Option<MessageInfo> {

@@ -13,6 +13,7 @@ use super::limits::Written;
 use super::lists::{Lists, component_name};
 use super::reader::{Located, Table, describe};
 use super::{App, Diagnostics, Disk, Files, HOST_NAME, MAX_INSTANCES, backoff, resolve};
+use crate::capability::Capabilities;
 
 /// The most components that an app may list.
 const MAX_COMPONENTS: usize = 1024;
@@ -93,6 +94,18 @@ impl AppManifest {
     /// Everything that is wrong in this file, in theirs, or between them.
     pub fn resolve(self, files: &impl Files) -> Result<App, Diagnostics> {
         resolve::resolve(&self, files)
+    }
+
+    /// What this file grants to the component with this name, whether it asks for it or not.
+    pub fn granted(&self, component: &str) -> Capabilities {
+        let grants = self.grants.iter().find(|grants| grants.component.value == component);
+        grants.map_or_else(Capabilities::default, |Grants { lists, input, .. }| Capabilities {
+            send: lists.send.values(),
+            request: lists.request.values(),
+            publish: lists.publish.values(),
+            subscribe: lists.subscribe.values(),
+            input: input.is_some(),
+        })
     }
 
     fn empty(document: Document) -> Self {

@@ -1,0 +1,167 @@
+//! The body of a message, made readable.
+
+use std::fmt::Write as _;
+
+use ciborium::Value;
+
+/// The longest text of a body that is shown, in bytes.
+const MAX_TEXT: usize = 16 << 10;
+
+/// The bytes of a text in hexadecimal.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit =
+        |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+    let bytes = text.as_bytes().chunks(2).map(digit).collect::<Option<Vec<u8>>>();
+    bytes.filter(|_| text.len().is_multiple_of(2))
+}
+
+/// A body as text, and whether that is hexadecimal: what is not JSON or CBOR is, and what is not
+/// whole. `total` is the body's length, of which `bytes` are the beginning.
+pub(crate) fn readable(codec: Option<&str>, bytes: &[u8], total: usize) -> (String, bool) {
+    let whole = bytes.len() == total;
+    let text = match codec {
+        Some("json") if whole => serde_json::from_slice::<serde_json::Value>(bytes)
+            .ok()
+            .and_then(|_| String::from_utf8(bytes.to_vec()).ok()),
+        Some("cbor") if whole => cbor(bytes),
+        _ => None,
+    };
+    match text {
+        Some(text) => (shortened(text), false),
+        None => {
+            let shown = &bytes[..bytes.len().min(MAX_TEXT / 3)];
+            let mut text = hex_lines(shown);
+            if shown.len() < total {
+                text.push_str(&format!("\n… {} more bytes", total - shown.len()));
+            }
+            (text, true)
+        }
+    }
+}
+
+fn shortened(mut text: String) -> String {
+    let length = text.len();
+    if length > MAX_TEXT {
+        text.truncate(text.floor_char_boundary(MAX_TEXT));
+        let more = length - text.len();
+        text.push_str(&format!("\n… {more} more bytes of text"));
+    }
+    text
+}
+
+/// Lines of 16 bytes.
+fn hex_lines(bytes: &[u8]) -> String {
+    let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+    bytes.chunks(16).map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// One CBOR value in diagnostic notation; none if it is something else.
+fn cbor(mut bytes: &[u8]) -> Option<String> {
+    let value: Value = ciborium::from_reader(&mut bytes).ok()?;
+    let mut text = String::new();
+    diagnostic(&value, &mut text);
+    bytes.is_empty().then_some(text)
+}
+
+/// Diagnostic notation as in RFC 8949, section 8.
+fn diagnostic(value: &Value, text: &mut String) {
+    match value {
+        Value::Integer(number) => text.push_str(&i128::from(*number).to_string()),
+        Value::Bytes(bytes) => {
+            text.push_str("h'");
+            // Writing to a text cannot fail.
+            bytes.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap_or_default());
+            text.push('\'');
+        }
+        Value::Float(number) if number.is_nan() => text.push_str("NaN"),
+        Value::Float(number) if number.is_infinite() => {
+            text.push_str(if *number > 0.0 { "Infinity" } else { "-Infinity" });
+        }
+        Value::Float(number) => text.push_str(&format!("{number:?}")),
+        Value::Text(string) => text.push_str(&serde_json::Value::from(string.as_str()).to_string()),
+        Value::Bool(boolean) => text.push_str(&boolean.to_string()),
+        Value::Null => text.push_str("null"),
+        Value::Tag(tag, value) => {
+            text.push_str(&format!("{tag}("));
+            diagnostic(value, text);
+            text.push(')');
+        }
+        Value::Array(values) => {
+            text.push('[');
+            for (index, value) in values.iter().enumerate() {
+                text.push_str(if index > 0 { ", " } else { "" });
+                diagnostic(value, text);
+            }
+            text.push(']');
+        }
+        Value::Map(entries) => {
+            text.push('{');
+            for (index, (key, value)) in entries.iter().enumerate() {
+                text.push_str(if index > 0 { ", " } else { "" });
+                diagnostic(key, text);
+                text.push_str(": ");
+                diagnostic(value, text);
+            }
+            text.push('}');
+        }
+        other => text.push_str(&format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encoded(value: &Value) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        ciborium::into_writer(value, &mut bytes).unwrap();
+        bytes
+    }
+
+    fn shown(codec: &str, bytes: &[u8]) -> (String, bool) {
+        readable(Some(codec), bytes, bytes.len())
+    }
+
+    #[test]
+    fn cbor_is_shown_in_diagnostic_notation() {
+        let value = Value::Map(vec![
+            (Value::from("name"), Value::from("a\"b")),
+            (Value::from(1), Value::Array(vec![Value::from(-2.5), Value::Null, Value::from(true)])),
+            (Value::Bytes(vec![1, 255]), Value::Tag(32, Value::from("x").into())),
+        ]);
+        let expected = r#"{"name": "a\"b", 1: [-2.5, null, true], h'01ff': 32("x")}"#;
+        assert_eq!(shown("cbor", &encoded(&value)), (expected.to_owned(), false));
+    }
+
+    #[test]
+    fn what_is_not_what_its_codec_says_is_shown_in_hexadecimal() {
+        for (codec, bytes) in
+            [("cbor", &b"\xff\x00"[..]), ("json", b"{"), ("raw", b"ab"), ("cbor", b"\x01\x02")]
+        {
+            let (text, is_hex) = shown(codec, bytes);
+            assert!(is_hex, "{codec}: {text}");
+        }
+        assert_eq!(shown("raw", b"ab").0, "61 62");
+        // Cut, it cannot be read.
+        assert_eq!(readable(Some("json"), b"[1", 3), ("5b 31\n… 1 more bytes".to_owned(), true));
+    }
+
+    #[test]
+    fn what_is_long_is_cut() {
+        let long = format!("\"{}\"", "é".repeat(MAX_TEXT));
+        let (text, is_hex) = shown("json", long.as_bytes());
+        assert!(!is_hex && text.len() < MAX_TEXT + 100 && text.ends_with("more bytes of text"));
+    }
+
+    #[test]
+    fn nested_deeply_it_is_no_harm() {
+        let bytes = vec![0x81; 100_000];
+        assert!(shown("cbor", &bytes).1);
+    }
+
+    #[test]
+    fn hexadecimal_is_read_back() {
+        assert_eq!(from_hex("00ff7f"), Some(vec![0, 255, 127]));
+        assert_eq!((from_hex("0"), from_hex("zz")), (None, None));
+    }
+}

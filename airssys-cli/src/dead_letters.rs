@@ -1,0 +1,116 @@
+//! `airssys dead-letters`.
+
+use airssys_wasm::control::{Answer, Letter, Letters, LettersFailed, Request};
+
+use crate::args::{DeadLetters, DeadLettersCommand, Which};
+use crate::body;
+use crate::control::{ask, unexpected};
+use crate::exit::Failure;
+use crate::output::{ago, print_json, thousands};
+use crate::plain::{plain, plain_lines};
+use crate::tables;
+
+pub(crate) fn dead_letters(args: DeadLetters) -> Result<(), Failure> {
+    let DeadLetters { target, what } = args;
+    let (request, verb) = match what {
+        DeadLettersCommand::List { receiver, after, limit } => {
+            (Request::DeadLetters { receiver, after, limit }, "")
+        }
+        DeadLettersCommand::Show { id } => (Request::DeadLetter { id }, ""),
+        DeadLettersCommand::Retry(which) => {
+            (Request::RetryDeadLetters { which: letters(which) }, "handed to their receivers again")
+        }
+        DeadLettersCommand::Drop(which) => (Request::DropDeadLetters { which: letters(which) }, "dropped"),
+    };
+    match ask(&target, request)? {
+        Answer::DeadLetters { letters, kept, total } if target.json => {
+            print_json(&serde_json::json!({ "letters": letters, "kept": kept, "total": total }))
+        }
+        Answer::DeadLetters { letters, kept, total } => {
+            list(&letters, kept, total);
+            Ok(())
+        }
+        Answer::DeadLetter { letter, body } => show(&letter, &body, target.json),
+        Answer::LettersDone { done, failed } => {
+            match target.json {
+                true => print_json(&serde_json::json!({ "done": done, "failed": failed }))?,
+                false => anstream::println!("{verb}: {}", thousands(done.len() as u64)),
+            }
+            kept_all(&failed)
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn letters(which: Which) -> Letters {
+    match which.all {
+        true => Letters::All { receiver: which.receiver },
+        false => Letters::Ids(which.ids),
+    }
+}
+
+fn list(letters: &[Letter], kept: usize, total: u64) {
+    let mut table = tables::empty(["id", "for", "from", "topic", "when", "attempts", "bytes", "reason"]);
+    for letter in letters {
+        table.add_row([
+            letter.id.to_string(),
+            letter.receiver.clone(),
+            letter.sender.clone(),
+            letter.topic.clone().unwrap_or_else(|| "–".to_owned()),
+            ago(letter.at_ms),
+            letter.attempts.to_string(),
+            thousands(letter.body_bytes as u64),
+            plain(&letter.reason).into_owned(),
+        ]);
+    }
+    for column in [0, 5, 6] {
+        tables::align_right(&mut table, column);
+    }
+    tables::print("Dead letters", table);
+    let (shown, kept) = (thousands(letters.len() as u64), thousands(kept as u64));
+    let letters = if total == 1 { "letter" } else { "letters" };
+    anstream::println!("{shown} shown of {kept} kept; {} dead {letters} since the start", thousands(total));
+}
+
+fn show(letter: &Letter, body: &str, json: bool) -> Result<(), Failure> {
+    let bytes =
+        body::from_hex(body).ok_or_else(|| Failure::run("the body is no hexadecimal", body.to_owned()))?;
+    let (text, is_hex) = body::readable(letter.codec.as_deref(), &bytes, letter.body_bytes);
+    if json {
+        let letter = serde_json::json!({ "letter": letter, "body": text, "body_hex": body });
+        return print_json(&letter);
+    }
+    let rows = [
+        ("id", letter.id.to_string()),
+        ("for", letter.receiver.clone()),
+        ("from", letter.sender.clone()),
+        ("topic", letter.topic.clone().unwrap_or_else(|| "–".to_owned())),
+        ("when", ago(letter.at_ms)),
+        ("attempts", letter.attempts.to_string()),
+        ("reason", letter.reason.clone()),
+        ("codec", letter.codec.clone().unwrap_or_else(|| "none".to_owned())),
+        ("bytes", thousands(letter.body_bytes as u64)),
+        ("body", if is_hex { "in hexadecimal".to_owned() } else { "in text".to_owned() }),
+    ];
+    for (what, value) in rows {
+        anstream::println!("{what:<9} {}", plain(&value));
+    }
+    anstream::println!("\n{}", plain_lines(&text));
+    Ok(())
+}
+
+/// Fails if some letters were left where they are.
+fn kept_all(failed: &[LettersFailed]) -> Result<(), Failure> {
+    let told = |failed: &LettersFailed| {
+        let ids: Vec<String> = failed.ids.iter().take(10).map(u64::to_string).collect();
+        let more = if failed.ids.len() > ids.len() { ", …" } else { "" };
+        format!("{} ({} of them: {}{more})", failed.message, failed.ids.len(), ids.join(", "))
+    };
+    match failed {
+        [] => Ok(()),
+        failed => {
+            let reasons: Vec<String> = failed.iter().map(told).collect();
+            Err(Failure::run("some dead letters stay as they are", reasons.join("\n")))
+        }
+    }
+}

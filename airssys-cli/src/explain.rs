@@ -1,0 +1,161 @@
+//! `airssys explain`.
+
+use std::path::Path;
+
+use airssys_wasm::capability::{AllowedBy, Denied, allowed_by};
+use airssys_wasm::control::{Answer, Request};
+use airssys_wasm::manifest::{App, AppComponent, AppManifest};
+use airssys_wasm::{Capability, Denial, Subject};
+
+use crate::args::{Explain, app_manifest};
+use crate::control::{ask, unexpected};
+use crate::exit::Failure;
+use crate::output::{ago, print_json, thousands};
+use crate::plain::plain;
+use crate::tables;
+
+pub(crate) fn explain(args: &Explain) -> Result<(), Failure> {
+    if let (Some(manifest), Some(component), Some(right), Some(object)) =
+        (&args.manifest, &args.component, args.right, &args.object)
+    {
+        let found = Explanation::of(&app_manifest(manifest), component, right.into(), object)?;
+        return if args.target.json { print_json(&found) } else { found.print() };
+    }
+    match ask(&args.target, Request::Denials { component: args.of.clone() })? {
+        Answer::Denials { denials } if args.target.json => print_json(&denials),
+        Answer::Denials { denials } => {
+            list(&denials);
+            Ok(())
+        }
+        other => Err(unexpected(&other)),
+    }
+}
+
+fn list(denials: &[Denial]) {
+    if denials.is_empty() {
+        anstream::println!("nothing was denied");
+        return;
+    }
+    let mut table = tables::empty(["component", "may not", "times", "last", "to allow it"]);
+    for denial in denials {
+        let object = denial.object.as_deref().unwrap_or_default();
+        table.add_row([
+            denial.component.clone(),
+            plain(&format!("{} {object}", denial.capability.key())).into_owned(),
+            thousands(denial.count),
+            ago(denial.last_ms),
+            plain(&remedy(denial, object)).into_owned(),
+        ]);
+    }
+    tables::align_right(&mut table, 2);
+    tables::print("Denied lately", table);
+}
+
+fn remedy(denial: &Denial, object: &str) -> String {
+    let Denial { component, capability, component_line, grant_line, .. } = denial;
+    match (denial.allowed_now, denial.asked) {
+        (true, _) => "allowed since".to_owned(),
+        (false, true) => format!("airssys grants give {component} {} {}", capability.key(), quoted(object)),
+        (false, false) => {
+            format!(
+                "Component.toml, [capabilities]: {component_line}; app.toml, [grants.{component}]: {grant_line}"
+            )
+        }
+    }
+}
+
+/// As a shell takes it for one word. Names and topics have no quotes in them.
+fn quoted(object: &str) -> String {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "-./_".contains(c);
+    if object.chars().all(is_word) { object.to_owned() } else { format!("'{object}'") }
+}
+
+/// Whether a component of an app may do something, and why.
+#[derive(serde::Serialize)]
+struct Explanation {
+    allowed: bool,
+    component: String,
+    capability: Capability,
+    object: String,
+    /// It is its own name.
+    itself: bool,
+    lines: Vec<Line>,
+    /// Whether the app has what it names; true for topics.
+    exists: bool,
+}
+
+/// A line of a manifest that is there, or would have to be.
+#[derive(serde::Serialize)]
+struct Line {
+    file: String,
+    table: String,
+    line: String,
+    present: bool,
+}
+
+impl Explanation {
+    fn of(file: &Path, component: &str, capability: Capability, object: &str) -> Result<Self, Failure> {
+        let app = AppManifest::load(file)?;
+        let found = app.component(component).ok_or_else(|| {
+            let names: Vec<&str> = app.components.iter().map(|component| component.name.as_str()).collect();
+            Failure::usage(format!("the app has no component `{component}`; it has {}", names.join(", ")))
+        })?;
+        // It has been read: there is text.
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let granted = AppManifest::parse(&text, file).granted(component);
+        let who = Subject::new(component, component);
+        let by = |capabilities| {
+            allowed_by(&who, capabilities, capability, object)
+                .map_err(|error| Failure::usage(error.to_string()))
+        };
+        let (allowed, asked, granted) =
+            (by(&found.capabilities)?, by(&found.manifest.capabilities)?, by(&granted)?);
+        let itself = allowed == Some(AllowedBy::Itself);
+        let missing = Denied::new(who.clone(), capability, object);
+        let line = |file: &Path, table: String, by: &Option<AllowedBy>, missing: String| Line {
+            file: file.display().to_string(),
+            table,
+            line: match by {
+                Some(AllowedBy::Pattern(pattern)) => format!("{} = [{pattern:?}]", capability.key()),
+                _ => missing,
+            },
+            present: by.is_some(),
+        };
+        let lines = match itself {
+            true => Vec::new(),
+            false => vec![
+                line(&found.manifest_file, "[capabilities]".to_owned(), &asked, missing.component_line()),
+                line(file, format!("[grants.{component}]"), &granted, missing.grant_line()),
+            ],
+        };
+        let (allowed, exists) = (allowed.is_some(), exists(&app, capability, object));
+        let (component, object) = (component.to_owned(), object.to_owned());
+        Ok(Explanation { allowed, component, capability, object, itself, lines, exists })
+    }
+
+    fn print(&self) -> Result<(), Failure> {
+        let Explanation { component, capability, object, .. } = self;
+        let (answer, may) = if self.allowed { ("yes", "may") } else { ("no", "may not") };
+        anstream::println!("{answer}: {component} {may} {} {object}", capability.key());
+        if self.itself {
+            anstream::println!("  a component may always send to itself");
+        }
+        for Line { file, table, line, present } in &self.lines {
+            let is = if *present { "has" } else { "lacks" };
+            anstream::println!("  {file} {is}, under {table}: {line}");
+        }
+        if !self.exists {
+            anstream::println!("  the app has no component or instance `{object}`");
+        }
+        Ok(())
+    }
+}
+
+/// Whether the app has what is named. There is no list of topics to look at.
+fn exists(app: &App, capability: Capability, object: &str) -> bool {
+    let is_name = matches!(capability, Capability::Send | Capability::Request);
+    let has = |component: &AppComponent| {
+        component.name == object || component.instance_names().any(|instance| instance == object)
+    };
+    !is_name || app.components.iter().any(has)
+}

@@ -1,0 +1,223 @@
+//! The control socket answers whoever may ask, whatever others do.
+//!
+//! These tests block their thread, which is the only one that their host has: what answers has one
+//! of its own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use airssys_wasm::control::{
+    Answer, Answered, AskError, Client, Letters, MAX_CLIENTS, MAX_REQUEST_BYTES, OpenError, Place,
+    PlaceError, Request, Server,
+};
+use airssys_wasm::{Capabilities, Capability, ComponentHost, ComponentSpec};
+use tempfile::TempDir;
+
+use crate::support::*;
+
+struct Socket {
+    path: PathBuf,
+    server: Server,
+    _folder: TempDir,
+}
+
+fn open(host: &ComponentHost) -> Socket {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    let server = Server::open(host.clone(), &Place::At(path.clone())).unwrap();
+    assert_eq!(server.path(), path);
+    Socket { path, server, _folder: folder }
+}
+
+impl Socket {
+    fn ask(&self, request: Request) -> Answer {
+        Client::connect(&self.path).unwrap().ask(request).unwrap()
+    }
+
+    fn refused(&self, request: Request) -> String {
+        Client::connect(&self.path).unwrap().ask(request).unwrap_err().to_string()
+    }
+
+    fn raw(&self) -> BufReader<UnixStream> {
+        let stream = UnixStream::connect(&self.path).unwrap();
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        BufReader::new(stream)
+    }
+}
+
+/// Sends what may be no request, and gives the answer; none if the connection was closed.
+fn exchange(stream: &mut BufReader<UnixStream>, request: &[u8]) -> Option<Answer> {
+    // Who is turned away need not be read.
+    drop(stream.get_mut().write_all(request));
+    let mut line = String::new();
+    stream.read_line(&mut line).unwrap();
+    let answered: Option<Answered> = (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap());
+    answered.map(|answered| answered.answer)
+}
+
+const ABOUT: &[u8] = b"{\"version\":1,\"request\":{\"type\":\"about\"}}\n";
+
+#[tokio::test]
+async fn it_is_for_its_owner_only_and_gone_at_the_end() {
+    let socket = open(&host());
+    let mode = std::fs::metadata(&socket.path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let again = Server::open(host(), &Place::At(socket.path.clone())).unwrap_err();
+    assert!(matches!(again, OpenError::Place(PlaceError::Taken { .. })), "{again:?}");
+    let Answer::About(about) = socket.ask(Request::About) else { panic!("no answer about it") };
+    assert_eq!((about.app.as_str(), about.process), ("test", std::process::id()));
+    let mut left = socket.raw();
+    drop(socket.server);
+    assert!(!socket.path.exists());
+    assert_eq!(left.read(&mut [0]).unwrap(), 0, "who is connected hears of the end");
+    // The place is free again.
+    let server = Server::open(host(), &Place::At(socket.path.clone())).unwrap();
+    drop(server);
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_and_hurts_nobody() {
+    let socket = open(&host());
+    let mut stream = socket.raw();
+    let wrong: [(&[u8], &str); 7] = [
+        (b"\n", "no request"),
+        (b"{}\n", "version"),
+        (b"hello\n", "no request"),
+        (b"\xff\xfe\n", "no request"),
+        (b"{\"version\":1,\"request\":{\"type\":\"no-such\"}}\n", "no-such"),
+        (b"{\"version\":1,\"request\":{\"type\":\"give\"}}\n", "component"),
+        (b"{\"version\":2,\"request\":{\"type\":\"about\"}}\n", "version 2"),
+    ];
+    for (request, expected) in wrong {
+        let Some(Answer::Failed { message }) = exchange(&mut stream, request) else {
+            panic!("{request:?} was not refused")
+        };
+        assert!(message.contains(expected), "{message}");
+    }
+    let deep = [vec![b'['; 60_000], b"\n".to_vec()].concat();
+    assert!(matches!(exchange(&mut stream, &deep), Some(Answer::Failed { .. })));
+    // The same connection goes on.
+    assert!(matches!(exchange(&mut stream, ABOUT), Some(Answer::About(_))));
+}
+
+#[tokio::test]
+async fn a_line_without_end_is_cut_off() {
+    let socket = open(&host());
+    let mut stream = socket.raw();
+    let endless = vec![b'x'; MAX_REQUEST_BYTES];
+    let Some(Answer::Failed { message }) = exchange(&mut stream, &endless) else { panic!("not refused") };
+    assert!(message.contains(&MAX_REQUEST_BYTES.to_string()), "{message}");
+    let mut rest = Vec::new();
+    // Closed, in order or not.
+    assert!(matches!(stream.read_to_end(&mut rest), Ok(0) | Err(_)));
+    assert!(matches!(socket.ask(Request::About), Answer::About(_)));
+}
+
+#[tokio::test]
+async fn silent_and_slow_clients_keep_nobody_waiting() {
+    let socket = open(&host());
+    let mut silent: Vec<_> = (1..MAX_CLIENTS).map(|_| socket.raw()).collect();
+    silent[0].get_mut().write_all(&ABOUT[..10]).unwrap();
+    // One that asks much and reads nothing.
+    for _ in 0..100 {
+        silent[1].get_mut().write_all(ABOUT).unwrap();
+    }
+    assert!(matches!(socket.ask(Request::About), Answer::About(_)));
+    // All places taken: the next is told so at once. The server hears in its own time that the one
+    // before has gone.
+    let last = std::iter::repeat_with(|| {
+        let mut stream = socket.raw();
+        matches!(exchange(&mut stream, ABOUT), Some(Answer::About(_))).then_some(stream)
+    });
+    silent.extend(last.flatten().next());
+    let refused = socket.refused(Request::About);
+    assert!(refused.contains("clients"), "{refused}");
+    // As soon as they have gone there is a place.
+    drop(silent);
+    while Client::connect(&socket.path).unwrap().ask(Request::About).is_err() {}
+}
+
+#[tokio::test]
+async fn nobody_there_is_an_error() {
+    let nobody = Client::connect("no-such-folder/app.sock").unwrap_err();
+    assert!(matches!(nobody, AskError::Connect { .. }), "{nobody:?}");
+}
+
+#[tokio::test]
+async fn grants_are_listed_given_and_revoked() {
+    let host = host();
+    let asks = Capabilities { send: vec!["target".parse().unwrap()], ..Capabilities::default() };
+    host.spawn(ComponentSpec { capabilities: asks, ..denied("subject") }).await.unwrap();
+    host.spawn(trusted("target")).await.unwrap();
+    let send = || Command::TrySend { to: "target".to_owned(), command: note("x"), times: 1 };
+    let socket = open(&host);
+    let (component, pattern, capability) = ("subject".to_owned(), "target".to_owned(), Capability::Send);
+    let revoke = Request::Revoke { component: component.clone(), capability, pattern: pattern.clone() };
+    let Answer::GrantChanged(change) = socket.ask(revoke) else { panic!("not changed") };
+    assert!(change.changed);
+    host.ask("subject", send()).await.unwrap_err();
+    let Answer::Denials { denials } = socket.ask(Request::Denials { component: Some(component.clone()) })
+    else {
+        panic!("no denials")
+    };
+    assert_eq!((denials[0].object.as_deref(), denials[0].asked), (Some("target"), true));
+    let give = Request::Give { component: component.clone(), capability, pattern };
+    assert!(matches!(socket.ask(give), Answer::GrantChanged(_)));
+    host.ask("subject", send()).await.unwrap();
+    let Answer::Grants { components } = socket.ask(Request::Grants { component: Some(component.clone()) })
+    else {
+        panic!("no grants")
+    };
+    assert_eq!(components, [host.grants().remove(0)]);
+    let not_asked = Request::Give { component, capability, pattern: "other".to_owned() };
+    assert!(socket.refused(not_asked).contains("does not ask for"));
+    let unknown = socket.refused(Request::Grants { component: Some("nobody".to_owned()) });
+    assert!(unknown.contains("nobody"), "{unknown}");
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_shown_retried_and_dropped() {
+    let host = host();
+    host.spawn(trusted("one")).await.unwrap();
+    host.spawn(trusted("two")).await.unwrap();
+    for (to, text) in [("one", "a"), ("two", "b"), ("one", "c")] {
+        host.tell(to, Command::Reject(text.to_owned())).await;
+        host.drained().await;
+    }
+    let socket = open(&host);
+    let list = |receiver: Option<&str>, after, limit| {
+        let receiver = receiver.map(str::to_owned);
+        match socket.ask(Request::DeadLetters { receiver, after, limit }) {
+            Answer::DeadLetters { letters, kept, total } => {
+                (letters.iter().map(|letter| letter.id).collect::<Vec<_>>(), kept, total)
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(list(None, 0, 10), (vec![1, 2, 3], 3, 3));
+    assert_eq!(list(None, 1, 1), (vec![2], 3, 3));
+    assert_eq!(list(Some("one"), 0, 10), (vec![1, 3], 2, 3));
+    let Answer::DeadLetter { letter, body } = socket.ask(Request::DeadLetter { id: 2 }) else {
+        panic!("no letter")
+    };
+    assert_eq!((letter.receiver.as_str(), letter.codec.as_deref()), ("two", Some("cbor")));
+    let expected = message(&Command::Reject("b".to_owned()));
+    let hex: String = expected[1..].iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!((body, letter.body_bytes), (hex, expected.len() - 1));
+
+    let which = Letters::Ids(vec![2, 77, 78]);
+    let Answer::LettersDone { done, failed } = socket.ask(Request::DropDeadLetters { which }) else {
+        panic!("not dropped")
+    };
+    assert_eq!((done, failed.len(), failed[0].ids.clone()), (vec![2], 1, vec![77, 78]));
+    let which = Letters::All { receiver: Some("one".to_owned()) };
+    let Answer::LettersDone { done, failed } = socket.ask(Request::RetryDeadLetters { which }) else {
+        panic!("not retried")
+    };
+    assert_eq!((done, failed.len()), (vec![1, 3], 0));
+    host.drained().await;
+    assert_eq!(list(None, 0, 10), (vec![4, 5], 2, 5));
+    assert!(socket.refused(Request::DeadLetter { id: 1 }).contains("no dead letter 1"));
+}

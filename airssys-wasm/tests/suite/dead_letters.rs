@@ -1,0 +1,157 @@
+//! Dead letters are retried and dropped, and every message keeps its end.
+
+use airssys_message::Codec;
+use airssys_wasm::{ComponentHost, ComponentSpec, RetryError};
+
+use crate::support::*;
+
+fn ids(host: &ComponentHost) -> Vec<u64> {
+    host.dead_letters().kept().iter().map(|letter| letter.id).collect()
+}
+
+/// Received, handled, dead-lettered.
+fn counts(host: &ComponentHost, name: &str) -> (u64, u64, u64) {
+    let summary = host.summaries().into_iter().find(|summary| summary.name == name).unwrap();
+    (summary.received, summary.handled, summary.dead_lettered)
+}
+
+#[tokio::test]
+async fn a_retried_letter_is_handled_as_its_senders_message() {
+    let host = host();
+    // Nobody takes it before the second attempt: of the first life, or of a retry.
+    let delivery = airssys_wasm::Delivery::Retry(airssys_wasm::Retry {
+        attempts: 2,
+        backoff: airssys_rt::RestartStrategy::Immediate,
+    });
+    let capabilities = airssys_wasm::Capabilities::everything();
+    host.spawn(trusted("sends")).await.unwrap();
+    host.spawn(ComponentSpec { capabilities, ..denied("receives") }).await.unwrap();
+    let command = Box::new(Command::RetryBefore { attempt: 2, text: "late".to_owned() });
+    let to = "receives".to_owned();
+    host.ask("sends", Command::Send { to, command, times: 1 }).await.unwrap();
+    host.drained().await;
+    let letter = host.dead_letters().kept().remove(0);
+    assert_eq!((&*letter.sender, letter.attempts, letter.id), ("sends", 1, 1));
+    assert_eq!(counts(&host, "receives"), (1, 0, 1));
+
+    // The same message under a component that takes it.
+    host.retire("receives").await;
+    host.spawn(ComponentSpec { delivery, ..trusted("receives") }).await.unwrap();
+    host.retry_dead_letter(letter.id).unwrap();
+    host.drained().await;
+    assert_eq!(host.notes("receives").await, "late");
+    host.drained().await;
+    assert!(ids(&host).is_empty());
+    // The retried one and the question.
+    assert_eq!(counts(&host, "receives"), (2, 2, 0));
+    assert_eq!(host.dead_letters().total(), 1);
+}
+
+#[tokio::test]
+async fn a_retried_letter_keeps_its_sender_and_its_topic() {
+    let host = host();
+    let log = Log::capture();
+    let spec =
+        ComponentSpec { accepts: vec![Codec::Json], subscribes: vec![pattern("news")], ..trusted("reads") };
+    host.spawn(spec).await.unwrap();
+    host.spawn(trusted("tells")).await.unwrap();
+    let publish = Command::Publish { topic: "news".to_owned(), command: Box::new(Command::Describe) };
+    host.ask("tells", publish).await.unwrap();
+    let letter = host.dead_letters().kept().remove(0);
+    assert_eq!((&*letter.sender, letter.topic.as_deref()), ("tells", Some("news")));
+    // A copy that was never in the mailbox.
+    assert_eq!(counts(&host, "reads"), (0, 0, 1));
+    host.retire("reads").await;
+    host.spawn(ComponentSpec { subscribes: vec![pattern("news")], ..trusted("reads") }).await.unwrap();
+    host.retry_dead_letter(letter.id).unwrap();
+    host.drained().await;
+    assert_eq!(counts(&host, "reads"), (1, 1, 0));
+    drop(log);
+}
+
+#[tokio::test]
+async fn a_letter_that_dies_again_is_a_new_one() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    host.spawn(trusted("sends")).await.unwrap();
+    let command = Box::new(Command::Reject("never".to_owned()));
+    host.ask("sends", Command::Send { to: "probe".to_owned(), command, times: 1 }).await.unwrap();
+    host.drained().await;
+    for life in 1..=3 {
+        assert_eq!(ids(&host), [life]);
+        let letter = host.dead_letters().get(life).unwrap();
+        assert_eq!((&*letter.sender, letter.reason.to_string().as_str()), ("sends", "rejected: never"));
+        assert_eq!(counts(&host, "probe"), (life, 0, life));
+        host.retry_dead_letter(life).unwrap();
+        host.drained().await;
+    }
+    let gone = host.retry_dead_letter(1).unwrap_err();
+    assert_eq!(gone, RetryError::Unknown { id: 1 });
+}
+
+#[tokio::test]
+async fn a_letter_that_is_not_taken_stays_where_it_is() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    for text in ["a", "b", "c"] {
+        host.tell("probe", Command::Reject(text.to_owned())).await;
+    }
+    host.drained().await;
+    assert_eq!(ids(&host), [1, 2, 3]);
+    host.retire("probe").await;
+    let refused = host.retry_dead_letter(2).unwrap_err();
+    assert!(matches!(&refused, RetryError::Refused { receiver, .. } if receiver == "probe"), "{refused:?}");
+    assert_eq!(ids(&host), [1, 2, 3]);
+
+    // A mailbox with room for one.
+    let prepared = host.prepare(ComponentSpec { capacity: 1, ..trusted("probe") }).unwrap();
+    host.retry_dead_letter(1).unwrap();
+    let refused = host.retry_dead_letter(2).unwrap_err();
+    assert!(refused.to_string().contains("full"), "{refused}");
+    assert_eq!(ids(&host), [2, 3]);
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    assert_eq!(ids(&host), [2, 3, 4]);
+    // One that does not accept the codec any more.
+    host.retire("probe").await;
+    host.spawn(ComponentSpec { accepts: vec![Codec::Json], ..trusted("probe") }).await.unwrap();
+    let refused = host.retry_dead_letter(3).unwrap_err();
+    assert!(refused.to_string().contains("codec"), "{refused}");
+    assert_eq!(ids(&host), [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_gone_and_still_counted() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    for text in ["a", "b"] {
+        host.tell("probe", Command::Reject(text.to_owned())).await;
+    }
+    host.drained().await;
+    assert_eq!(host.dead_letters().discard(1).unwrap().message, message(&Command::Reject("a".to_owned())));
+    assert!(host.dead_letters().discard(1).is_none() && host.dead_letters().get(1).is_none());
+    assert_eq!((ids(&host), host.dead_letters().total()), (vec![2], 2));
+}
+
+#[tokio::test]
+async fn conservation_holds_whatever_is_retried() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    for number in 0..40 {
+        let command = match number % 4 {
+            0 => Command::Reject("no".to_owned()),
+            1 => Command::Panic("drill".to_owned()),
+            _ => Command::Tally("x".to_owned()),
+        };
+        host.tell("probe", command).await;
+    }
+    for _ in 0..3 {
+        for id in ids(&host) {
+            host.retry_dead_letter(id).unwrap();
+        }
+        host.drained().await;
+        let (received, handled, dead) = counts(&host, "probe");
+        assert_eq!((received, dead), (handled + dead, host.dead_letters().total()));
+        assert_eq!(ids(&host).len(), 20);
+    }
+}
