@@ -1,5 +1,6 @@
 //! What can be said on the command line.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use airssys_wasm::Capability;
@@ -26,7 +27,8 @@ Environment:
   AIRSSYS_CACHE_DIR   where compiled components are kept
   AIRSSYS_TOOLS_DIR   where the tools for JavaScript and Python are installed
   XDG_RUNTIME_DIR     where the control sockets of running apps are
-  NO_COLOR            never colour the output"
+  NO_COLOR            never colour the output
+  OTEL_*              where traces go, such as OTEL_EXPORTER_OTLP_ENDPOINT"
 )]
 pub(crate) struct Args {
     /// Say more: -v the runtime's log and every dead letter, -vv its details.
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Build(Build),
     Check(Check),
     New(New),
+    Inspect(Inspect),
+    Top(Top),
     Grants(Grants),
     Explain(Explain),
     DeadLetters(DeadLetters),
@@ -74,6 +78,14 @@ pub(crate) struct Run {
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) stop_timeout: u64,
 
+    /// Hand out figures for Prometheus at http://ADDRESS/metrics, such as 127.0.0.1:9464.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) metrics: Option<SocketAddr>,
+
+    /// Let other machines read the metrics: without it, the address has to be a loopback one.
+    #[arg(long, requires = "metrics")]
+    pub(crate) metrics_anywhere: bool,
+
     /// Open the control socket here.
     ///
     /// Otherwise it is NAME.sock, for the app's name, in the folder airssys of XDG_RUNTIME_DIR, or
@@ -84,6 +96,29 @@ pub(crate) struct Run {
     /// Open no control socket: nobody can look into the run or change it.
     #[arg(long)]
     pub(crate) no_control: bool,
+}
+
+/// Print how a running app is.
+///
+/// Its supervision tree with the state and the figures of each component, once.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Watch a running app.
+///
+/// What `inspect` prints, live, with messages a second since the last look. The keys are at the
+/// bottom of the screen; q ends it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Top {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Time between two looks, in milliseconds: 100 to 10000, in steps.
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=10_000))]
+    pub(crate) interval: u64,
 }
 
 /// Build components from their sources.

@@ -9,14 +9,19 @@ mod dead_letters;
 mod exit;
 mod explain;
 mod grants;
+mod inspect;
 mod interrupt;
 mod new;
 mod outcome;
 mod output;
 mod plain;
 mod run;
+mod sheet;
 mod tables;
+mod telemetry;
 mod terminal;
+mod top;
+mod tree;
 
 use std::process::ExitCode;
 
@@ -32,6 +37,8 @@ fn main() -> ExitCode {
         Command::Build(build) => build::build(&build, &terminal),
         Command::Check(check) => check::check(&check, &terminal),
         Command::New(new) => new::new(&new),
+        Command::Inspect(inspect) => inspect::inspect(&inspect),
+        Command::Top(top) => top::top(&top),
         Command::Grants(grants) => grants::grants(grants),
         Command::Explain(explain) => explain::explain(&explain),
         Command::DeadLetters(letters) => dead_letters::dead_letters(letters),

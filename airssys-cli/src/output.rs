@@ -23,6 +23,17 @@ pub(crate) fn show_error(error: &dyn Error) {
     }
 }
 
+/// An error and what led to it, in one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 /// Prints every mistake of the manifests, with the lines they are in.
 pub(crate) fn show_diagnostics(diagnostics: &Diagnostics) {
     set_layout();

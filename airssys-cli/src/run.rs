@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartOptions};
 use airssys_wasm::manifest::{App, AppManifest};
+use airssys_wasm::otlp::Otlp;
 
 use crate::args::{Run, app_manifest};
 use crate::build;
@@ -12,6 +13,7 @@ use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::output::thousands;
+use crate::telemetry;
 use crate::terminal::Terminal;
 
 /// How often the progress is renewed.
@@ -27,7 +29,11 @@ pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
         .event_interval(4)
         .build();
     let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
-    let result = runtime.block_on(run_app(args, &manifest, input, terminal));
+    let otlp = telemetry::spans(&manifest);
+    let tracer = otlp.as_ref().map(Otlp::tracer);
+    let options = StartOptions { input, tracer, ..StartOptions::default() };
+    let result = runtime.block_on(run_app(args, &manifest, options, terminal));
+    telemetry::flush(otlp);
     // A thread that reads the standard input cannot be interrupted: do not wait for it.
     runtime.shutdown_background();
     result
@@ -36,10 +42,10 @@ pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
 async fn run_app(
     args: &Run,
     manifest: &App,
-    input: Option<InputOverride>,
+    options: StartOptions,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let options = StartOptions { input, ..StartOptions::default() };
+    let metrics = telemetry::metrics(args, terminal).await?;
     let mut interrupt = None;
     let started = app::start(manifest, options, |event| {
         // Until then nothing runs that has to be stopped in order, and builds end by themselves.
@@ -49,6 +55,7 @@ async fn run_app(
         show_start(terminal, &event);
     });
     let app = started.await.map_err(start_failure)?;
+    let _metrics = metrics.map(|listener| listener.serve(app.host().clone()));
     let interrupt = interrupt.unwrap_or_else(Interrupt::listen);
     let _control = match control::open(args, &app, terminal) {
         Ok(server) => server,

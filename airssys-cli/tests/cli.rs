@@ -5,6 +5,8 @@
 mod audit;
 #[path = "cli/broken.rs"]
 mod broken;
+#[path = "cli/collector.rs"]
+mod collector;
 #[path = "cli/components.rs"]
 mod components;
 #[path = "cli/control.rs"]
@@ -13,15 +15,21 @@ mod control;
 mod failures;
 #[path = "cli/input.rs"]
 mod input;
+#[path = "cli/inspect.rs"]
+mod inspect;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
 #[path = "cli/languages.rs"]
 mod languages;
 #[path = "cli/manifests.rs"]
 mod manifests;
+#[path = "cli/metrics.rs"]
+mod metrics;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/quakes.rs"]
 mod quakes;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/traces.rs"]
+mod traces;

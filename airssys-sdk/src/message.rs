@@ -17,7 +17,7 @@ use crate::reply::Reply;
 /// The host is asked once, and only if there is a question: [`sender`](Message::sender),
 /// [`topic`](Message::topic), [`wants_reply`](Message::wants_reply), [`waited`](Message::waited),
 /// [`attempt`](Message::attempt), [`was_retained`](Message::was_retained),
-/// [`request_id`](Message::request_id).
+/// [`request_id`](Message::request_id), [`traceparent`](Message::traceparent).
 /// It answers while the message is being handled; first asked later, it knows nothing.
 #[derive(Debug)]
 pub struct Message {
@@ -111,6 +111,13 @@ impl Message {
         self.info().is_some_and(|info| info.retained)
     }
 
+    /// Its place in its trace, as a W3C `traceparent`; none if it belongs to no trace. What the
+    /// handler sends through the [`Context`](crate::Context) belongs to that trace by itself: this
+    /// is for what leaves the app.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.info()?.traceparent.as_deref()
+    }
+
     /// Whether it is the request that asks for a [report](crate::report).
     pub fn is_report_request(&self) -> bool {
         const SHORT_TEXT: u8 = 0x60;
@@ -150,6 +157,7 @@ mod tests {
             attempt: 2,
             retained: true,
             request: Some(host::Uuid { high: 0x0123_4567_89ab_8def, low: 0x8123_4567_89ab_cdef }),
+            traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         });
         let message = Message::new(9, Codec::Raw.message(b""), Codec::Cbor).unwrap();
         assert_eq!(message.sender(), "quake-feed");
@@ -160,6 +168,7 @@ mod tests {
         assert!(message.was_retained());
         let id = message.request_id().unwrap().to_string();
         assert_eq!(id, "01234567-89ab-8def-8123-456789abcdef");
+        assert!(message.traceparent().unwrap().starts_with("00-4bf92f35"));
         assert_eq!(fake_host::calls(), ["describe 9"]);
     }
 

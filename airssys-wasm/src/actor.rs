@@ -18,6 +18,7 @@ use crate::manifest::Input;
 use crate::message::{Envelope, cut};
 use crate::meter::Meter;
 use crate::recovery::Recovery;
+use crate::spans::{self, Span};
 
 /// Callbacks that are delivered before others get their turn.
 const CALLBACKS_AT_ONCE: u64 = 32;
@@ -92,22 +93,29 @@ impl ComponentActor {
         envelope.delivered();
         let delivered_at = Instant::now();
         instance.new_message();
-        instance.guest().current = Some(Current { id, envelope, delivered_at, completion: None });
+        let span = spans::begin(&self.blueprint.links, &envelope, delivered_at);
+        let trace = span.as_ref().and_then(|span| span.context()).or(envelope.trace);
+        let current = Current { id, envelope, delivered_at, completion: None, trace, span };
+        instance.guest().current = Some(current);
         let ended = match instance.handle_message(id, body).await {
             Ok(Outcome::Completed(completion)) => Ok(completion),
             Ok(Outcome::Deferred) => self.finish_deferred().await,
             Err(failure) => Err(failure),
         };
         let current = self.instance.as_mut().and_then(|instance| instance.guest().current.take());
-        let Some(Current { envelope, .. }) = current else { return Ok(()) };
+        let Some(Current { envelope, span, .. }) = current else { return Ok(()) };
         match ended {
             Ok(Completion::Retry(reason)) => {
-                self.postpone(envelope, DeadLetterReason::RetryAsked(cut(reason)))
+                self.postpone(envelope, DeadLetterReason::RetryAsked(cut(reason)), span)
             }
-            Ok(completion) => envelope.complete(completion, delivered_at.elapsed()),
+            Ok(completion) => {
+                let took = delivered_at.elapsed();
+                spans::completed(span, &completion);
+                envelope.complete(completion, took);
+            }
             Err(failure) => {
                 let failure = self.failed(failure);
-                self.postpone(envelope, reason_of(&failure));
+                self.postpone(envelope, reason_of(&failure), span);
                 return Err(failure);
             }
         }
@@ -115,9 +123,10 @@ impl ComponentActor {
     }
 
     /// Has a message handled again if there is an attempt left; else gives it up.
-    fn postpone(&self, envelope: Envelope, reason: DeadLetterReason) {
+    fn postpone(&self, envelope: Envelope, reason: DeadLetterReason, span: Span) {
         match self.blueprint.delivery.next_attempt(envelope.attempts(), fastrand::f64()) {
             Some(backoff) => {
+                spans::postponed(span, &reason);
                 tracing::info!(
                     instance = %self.blueprint.links.identity.instance,
                     sender = %envelope.sender,
@@ -126,7 +135,10 @@ impl ComponentActor {
                 );
                 self.recovery.keep(envelope.postponed(reason), tokio::time::Instant::now() + backoff);
             }
-            None => envelope.give_up(reason),
+            None => {
+                spans::given_up(span, &reason);
+                envelope.give_up(reason);
+            }
         }
     }
 
@@ -180,13 +192,15 @@ impl ComponentActor {
             return Ok(());
         };
         for _ in 0..CALLBACKS_AT_ONCE {
-            let Some(Settled { request, callback, in_flight }) = callbacks.take_ready() else {
+            let Some(Settled { request, callback, in_flight, trace }) = callbacks.take_ready() else {
                 return Ok(());
             };
             instance.new_message();
+            instance.guest().callback_trace = trace;
             if let Err(failure) = instance.handle_callback(request, callback).await {
                 return Err(self.failed(failure));
             }
+            instance.guest().callback_trace = None;
             drop(in_flight);
         }
         self.blueprint.links.myself.signal();
@@ -305,7 +319,7 @@ impl Drop for ComponentActor {
         }
         let current = self.instance.as_mut().and_then(|instance| instance.guest().current.take());
         if let Some(current) = current {
-            self.postpone(current.envelope, DeadLetterReason::Interrupted);
+            self.postpone(current.envelope, DeadLetterReason::Interrupted, current.span);
         }
     }
 }

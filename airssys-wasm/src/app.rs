@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_message::Codec;
@@ -18,6 +19,7 @@ use crate::engine::{Engine, EngineConfig, EngineError};
 use crate::manifest::{App, AppComponent, Input, Source};
 use crate::state::StateError;
 use crate::stats::ComponentSummary;
+use crate::trace::MessageTracer;
 
 /// How long a component may take over its report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,6 +34,8 @@ pub struct StartOptions {
     pub engine: EngineConfig,
     /// An input in place of the one that the manifest grants.
     pub input: Option<InputOverride>,
+    /// Who makes spans of the messages that are handled, if anybody does.
+    pub tracer: Option<Arc<dyn MessageTracer>>,
 }
 
 /// An input in place of the one that the manifest grants to a component.
@@ -210,6 +214,9 @@ pub async fn start(
     let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
     let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
     let host = ComponentHost::with_options(system, HostOptions { audit, state: manifest.state.clone() })?;
+    if let Some(tracer) = options.tracer {
+        host.trace_with(tracer);
+    }
     if let Err(error) = start_all(&host, specs, &mut tell).await {
         let stopped = host.shutdown(Duration::from_secs(5)).await;
         tracing::debug!(?stopped, "stopped what had started");

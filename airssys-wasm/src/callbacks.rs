@@ -19,6 +19,7 @@ use crate::bindings::{Callback, RequestError, SizeLimit};
 use crate::in_flight::{InFlight, InFlightCount};
 use crate::message::Envelope;
 use crate::request_ids::RequestIds;
+use crate::trace::TraceContext;
 use crate::waits::{Awaited, Waits};
 
 /// The longest that a request can wait.
@@ -61,6 +62,8 @@ struct Open {
     task: Option<AbortHandle>,
     /// Who may settle it, if that is not this instance.
     awaited: Option<Awaited>,
+    /// The trace that its callback belongs to.
+    trace: Option<TraceContext>,
 }
 
 /// What a request or a wait came to, on its way to the guest.
@@ -69,6 +72,8 @@ pub(crate) struct Settled {
     pub(crate) callback: Callback,
     /// Held until the guest has dealt with the callback.
     pub(crate) in_flight: InFlight,
+    /// The trace of the message on which it was asked for.
+    pub(crate) trace: Option<TraceContext>,
 }
 
 /// The limit on requests and waits under way is reached.
@@ -104,6 +109,7 @@ impl Callbacks {
         self: &Arc<Callbacks>,
         timeout: Duration,
         awaited: Option<Awaited>,
+        trace: Option<TraceContext>,
     ) -> Result<u64, TooMany> {
         let deadline = Instant::now() + timeout.clamp(Duration::from_millis(1), MAX_TIMEOUT);
         let mut state = self.lock();
@@ -114,7 +120,7 @@ impl Callbacks {
         let request = state.next;
         let first = state.deadlines.first().map(|key| key.0);
         let in_flight = self.in_flight.begin();
-        state.open.insert(request, Open { deadline, in_flight, task: None, awaited });
+        state.open.insert(request, Open { deadline, in_flight, task: None, awaited, trace });
         state.deadlines.insert((deadline, request));
         if !state.timer_runs {
             state.timer_runs = true;
@@ -157,7 +163,8 @@ impl Callbacks {
     fn decide(&self, request: u64, callback: Callback) -> bool {
         let mut state = self.lock();
         let Some(open) = state.remove(request) else { return false };
-        state.ready.push_back(Settled { request, callback, in_flight: open.in_flight });
+        let Open { in_flight, trace, .. } = open;
+        state.ready.push_back(Settled { request, callback, in_flight, trace });
         self.announce(state);
         true
     }

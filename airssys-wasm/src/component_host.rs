@@ -1,17 +1,19 @@
 //! Components as children of an actor system, beside native actors.
 
 mod error;
+mod in_trace;
 mod operate;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Prepared, ShutdownReport, Topic};
 use bytes::Bytes;
 
 pub use error::{CallError, SpawnError};
+pub use in_trace::InTrace;
 
 use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
 use crate::audit::{Audit, Trail};
@@ -25,13 +27,16 @@ use crate::grants::Grants;
 use crate::host::{Identity, Links};
 use crate::limits::Limits;
 use crate::manifest::HOST_NAME;
+use crate::memory::MemoryGauge;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_component_name;
 use crate::quota::Quota;
 use crate::recovery::Recovery;
 use crate::router::{Mode, Router, Sender, TopicRoute};
+use crate::snapshot::ComponentSnapshot;
 use crate::state::{StateError, StateFolder};
 use crate::stats::{ComponentStats, ComponentSummary};
+use crate::trace::{MessageTracer, TraceContext};
 use crate::usage::{self, ComponentUsage, InstanceUsage};
 
 /// Components as children of an actor system, beside native actors. Cheap to clone.
@@ -46,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) router: Arc<Router>,
     outside: Sender,
     components: Mutex<BTreeMap<String, Registered>>,
+    began: Instant,
 }
 
 #[derive(Clone)]
@@ -110,13 +116,14 @@ impl ComponentHost {
             subject: Subject::new(HOST_NAME, HOST_NAME),
             instance: Arc::clone(&name),
             accepts: None,
+            stats: Arc::new(ComponentStats::new()),
             grants: Arc::new(Grants::new(Capabilities::default(), Capabilities::everything(), Vec::new())),
             quota: Arc::new(Quota::new(name, &Limits::DEFAULT, Arc::clone(&trail))),
             trail: Arc::clone(&trail),
         };
         let (app, router) = (Arc::from(system.name()), Arc::new(Router::new(trail, state)));
-        let components = Mutex::default();
-        ComponentHost { shared: Arc::new(Shared { system, app, router, outside, components }) }
+        let (components, began) = (Mutex::default(), Instant::now());
+        ComponentHost { shared: Arc::new(Shared { system, app, router, outside, components, began }) }
     }
 
     /// The audit that is kept, if one is.
@@ -127,6 +134,11 @@ impl ComponentHost {
     /// The actor system that the components run in.
     pub fn system(&self) -> &ActorSystem {
         &self.shared.system
+    }
+
+    /// Has a span made of each message that is handled from now on. Only the first call counts.
+    pub fn trace_with(&self, tracer: Arc<dyn MessageTracer>) {
+        self.shared.router.trace_with(tracer);
     }
 
     /// Starts a component: [`ComponentHost::prepare`] and [`ComponentHost::start`].
@@ -178,6 +190,7 @@ impl ComponentHost {
                 subject: Subject::new(&spec.name, instance),
                 instance: Arc::from(instance.as_str()),
                 accepts: Some(spec.accepts),
+                stats: Arc::clone(&endpoint.stats),
                 grants: Arc::clone(&grants),
                 quota: Arc::clone(&quota),
                 trail: Arc::clone(trail),
@@ -220,8 +233,16 @@ impl ComponentHost {
     /// # Errors
     /// [`CallError::Refused`] if the component is unknown, has ended, or does not take it.
     pub async fn send(&self, target: &str, message: impl Into<Bytes>) -> Result<(), CallError> {
-        let message = message.into();
-        let result = self.deliver(target, Mode::Send, &message, || None).await;
+        self.send_in(target, message.into(), None).await
+    }
+
+    async fn send_in(
+        &self,
+        target: &str,
+        message: Bytes,
+        trace: Option<TraceContext>,
+    ) -> Result<(), CallError> {
+        let result = self.deliver(target, Mode::Send, &message, trace, || None).await;
         result.map_err(|error| CallError::refused(target, &error))
     }
 
@@ -237,14 +258,24 @@ impl ComponentHost {
         message: impl Into<Bytes>,
         timeout: Duration,
     ) -> Result<Bytes, CallError> {
-        let (message, mut answer) = (message.into(), None);
+        self.request_in(target, message.into(), timeout, None).await
+    }
+
+    async fn request_in(
+        &self,
+        target: &str,
+        message: Bytes,
+        timeout: Duration,
+        trace: Option<TraceContext>,
+    ) -> Result<Bytes, CallError> {
+        let mut answer = None;
         let answered = async {
             let make = || {
                 let (reply, waiter) = ReplyTo::outside();
                 answer = Some(waiter);
                 Some(reply)
             };
-            let sent = self.deliver(target, Mode::Request, &message, make).await;
+            let sent = self.deliver(target, Mode::Request, &message, trace, make).await;
             sent.map_err(|error| CallError::refused(target, &error))?;
             let reply = match answer {
                 Some(waiter) => waiter.await.unwrap_or(Err(RequestError::TargetStopped)),
@@ -262,8 +293,12 @@ impl ComponentHost {
     /// # Errors
     /// [`CallError`] if the topic is not one, or a subscriber that waits has no room.
     pub fn publish(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
+        self.publish_in(topic, message.into(), None)
+    }
+
+    fn publish_in(&self, topic: &str, message: Bytes, trace: Option<TraceContext>) -> Result<u32, CallError> {
         let Shared { router, outside, .. } = &*self.shared;
-        self.on_topic(topic, |route| router.publish(outside, None, route, message.into()))
+        self.on_topic(topic, |route| router.publish(outside, None, route, message, trace))
     }
 
     /// As [`ComponentHost::publish`], and keeps the message as the topic's last: whoever subscribes
@@ -274,7 +309,8 @@ impl ComponentHost {
     pub fn publish_retained(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
         let Shared { router, outside, .. } = &*self.shared;
         let limits = &Limits::HOST_MAX;
-        self.on_topic(topic, |route| router.publish_retained(outside, None, limits, route, message.into()))
+        let message = message.into();
+        self.on_topic(topic, |route| router.publish_retained(outside, None, limits, route, message, None))
     }
 
     fn on_topic(
@@ -324,10 +360,10 @@ impl ComponentHost {
     pub fn usage(&self) -> Vec<ComponentUsage> {
         let Router { waits, .. } = &*self.shared.router;
         let instance = |blueprint: &Arc<Blueprint>| {
-            let Links { limits, gauges, myself, router, .. } = &blueprint.links;
+            let Links { limits, gauges, memory, myself, router, .. } = &blueprint.links;
             let (requests, subscriptions) =
                 (waits.under_way(myself.name()), router.subscriptions(myself).len());
-            let quotas = usage::of_instance(limits, gauges, myself, requests, subscriptions);
+            let quotas = usage::of_instance(limits, gauges, memory, myself, requests, subscriptions);
             InstanceUsage { name: myself.name().to_owned(), quotas }
         };
         let component = |(name, registered): (&String, &Registered)| {
@@ -344,11 +380,25 @@ impl ComponentHost {
         self.components().iter().map(component).collect()
     }
 
+    /// What each component did, with its instances, in the order of their names.
+    pub(crate) fn component_snapshots(&self) -> Vec<ComponentSnapshot> {
+        let components = self.components();
+        let snapshot = |(name, Registered { endpoint, blueprints }): (&String, &Registered)| {
+            let memories = blueprints.iter().map(|blueprint| &*blueprint.links.memory);
+            endpoint.stats.snapshot(name, endpoint.members.iter().zip(memories))
+        };
+        components.iter().map(snapshot).collect()
+    }
+
+    pub(crate) fn uptime(&self) -> Duration {
+        self.shared.began.elapsed()
+    }
+
     /// Stops all components and actors, the last started first, within `deadline`. A guest that
     /// still runs when nine tenths of it are over is ended, so that no guest holds its worker
     /// longer. To be preferred to the actor system's own shutdown, which cannot do that.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         self.shared.router.end_at(began + deadline.mul_f64(0.9));
         let trail = &self.shared.router.trail;
         // The audit has something to write until all others have ended.
@@ -475,6 +525,7 @@ impl ComponentHost {
             myself: actor.clone(),
             endpoint,
             gauges: Arc::default(),
+            memory: Arc::new(MemoryGauge::new(spec.limits.memory_bytes)),
         };
         Blueprint {
             component: spec.component.clone(),
@@ -531,12 +582,13 @@ impl ComponentHost {
         target: &str,
         mode: Mode,
         message: &Bytes,
+        trace: Option<TraceContext>,
         mut reply: impl FnMut() -> Option<ReplyTo>,
     ) -> Result<(), SendError> {
         let Shared { router, outside, .. } = &*self.shared;
         loop {
             let route = router.resolve(outside, target)?;
-            match router.send(outside, &route, mode, message.clone(), reply()) {
+            match router.send(outside, &route, mode, message.clone(), reply(), trace) {
                 Err(SendError::MailboxFull) => {
                     route.endpoint.least_loaded().room().await;
                     route.endpoint.budget.room().await;

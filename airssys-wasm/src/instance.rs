@@ -15,6 +15,7 @@ use crate::component::Component;
 use crate::engine::EPOCH_TICK;
 use crate::host::GuestContext;
 use crate::limits::Limits;
+use crate::memory::MemoryGauge;
 use crate::message::cut;
 use crate::meter::Meter;
 use crate::usage::Gauges;
@@ -120,7 +121,7 @@ impl Instance {
     ) -> Result<Instance, GuestFailure> {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
-        let limiter = Limiter::new(limits, Arc::clone(&guest.gauges));
+        let limiter = Limiter::new(limits, &guest);
         let meter = Arc::clone(&guest.meter);
         let state = InstanceState { guest, wasi, table, limiter };
         let mut store = Store::new(component.pre.engine(), state);
@@ -273,20 +274,28 @@ struct Limiter {
     used_bytes: usize,
     used_elements: usize,
     refused: Option<(&'static str, usize)>,
+    memory: Arc<MemoryGauge>,
     gauges: Arc<Gauges>,
 }
 
 impl Limiter {
-    fn new(limits: &Limits, gauges: Arc<Gauges>) -> Limiter {
-        let (memory_bytes, table_elements) = (limits.memory_bytes, limits.table_elements);
-        Limiter { memory_bytes, table_elements, used_bytes: 0, used_elements: 0, refused: None, gauges }
+    fn new(limits: &Limits, guest: &GuestContext) -> Limiter {
+        Limiter {
+            memory_bytes: limits.memory_bytes,
+            table_elements: limits.table_elements,
+            used_bytes: 0,
+            used_elements: 0,
+            refused: None,
+            memory: Arc::clone(&guest.memory),
+            gauges: Arc::clone(&guest.gauges),
+        }
     }
 }
 
 impl Drop for Limiter {
-    /// The store is gone, and what it used.
+    /// The store is gone, and its memories and tables with it.
     fn drop(&mut self) {
-        self.gauges.memory_bytes.store(0, Ordering::Relaxed);
+        self.memory.set_bytes(0);
         self.gauges.table_elements.store(0, Ordering::Relaxed);
     }
 }
@@ -305,7 +314,7 @@ impl ResourceLimiter for Limiter {
             return Ok(false);
         }
         self.used_bytes = used;
-        self.gauges.memory_bytes.store(used, Ordering::Relaxed);
+        self.memory.set_bytes(used);
         Ok(true)
     }
 

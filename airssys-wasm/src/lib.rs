@@ -12,6 +12,9 @@ pub mod capability;
 pub mod control;
 pub mod limits;
 pub mod manifest;
+pub mod metrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod pattern;
 pub mod rate;
 pub mod scaffold;
@@ -29,9 +32,11 @@ mod endpoint;
 mod engine;
 mod gate;
 mod grants;
+mod handling_times;
 mod host;
 mod in_flight;
 mod instance;
+mod memory;
 mod message;
 mod meter;
 mod quota;
@@ -39,15 +44,19 @@ mod recovery;
 mod request_ids;
 mod retained;
 mod router;
+mod snapshot;
+mod spans;
 mod state;
 mod stats;
+mod trace;
 mod usage;
 mod waits;
 
 pub use actor::{ComponentActor, Health};
+pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisorSnapshot};
 pub use capability::{Access, Capabilities, Capability, Denied, Subject, decide};
 pub use component::{Component, LoadError};
-pub use component_host::{CallError, ComponentHost, HostOptions, PreparedComponent, SpawnError};
+pub use component_host::{CallError, ComponentHost, HostOptions, InTrace, PreparedComponent, SpawnError};
 pub use component_spec::ComponentSpec;
 pub use dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES, RetryError,
@@ -58,11 +67,14 @@ pub use grants::{
     CapabilityGrants, ComponentGrants, Denial, GrantChange, GrantError, GrantOrigin, GrantVerb, Granted,
     MAX_DENIALS,
 };
+pub use handling_times::{BUCKET_BOUNDS_NS, HandlingHistogram};
 pub use instance::GuestFailure;
 pub use limits::Limits;
 pub use manifest::Input;
 pub use message::Envelope;
 pub use pattern::NamePattern;
+pub use snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
 pub use state::StateError;
 pub use stats::ComponentSummary;
+pub use trace::{InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage};
 pub use usage::{ComponentUsage, InstanceUsage, QuotaUsage};

@@ -13,6 +13,7 @@ use crate::callbacks::Callbacks;
 use crate::dead_letters::DeadLetterReason;
 use crate::endpoint::Endpoint;
 use crate::in_flight::InFlight;
+use crate::trace::TraceContext;
 
 /// A message on its way: accepted into a mailbox, not yet handled.
 ///
@@ -24,6 +25,8 @@ pub struct Envelope {
     pub(crate) topic: Option<Arc<str>>,
     /// Whether it was published before its receiver subscribed.
     pub(crate) retained: bool,
+    /// The place in a trace where it was sent, if it belongs to one.
+    pub(crate) trace: Option<TraceContext>,
     accepted_at: Instant,
     receiver: Arc<Endpoint>,
     reply: Option<ReplyTo>,
@@ -78,6 +81,7 @@ pub(crate) struct Draft {
     pub(crate) topic: Option<Arc<str>>,
     /// Whether it was published before its receiver subscribed.
     pub(crate) retained: bool,
+    pub(crate) trace: Option<TraceContext>,
 }
 
 impl Envelope {
@@ -89,7 +93,7 @@ impl Envelope {
         reply: Option<ReplyTo>,
     ) -> Envelope {
         receiver.stats.received();
-        let Draft { body, sender, topic, retained } = draft;
+        let Draft { body, sender, topic, retained, trace } = draft;
         let in_flight = receiver.in_flight.begin();
         let receiver = Arc::clone(receiver);
         let accepted_at = Instant::now();
@@ -98,6 +102,7 @@ impl Envelope {
             sender,
             topic,
             retained,
+            trace,
             accepted_at,
             receiver,
             reply,
@@ -126,6 +131,11 @@ impl Envelope {
         self.receiver.stats.retried();
         self.failure = Some(failure);
         self
+    }
+
+    /// The component that it is for.
+    pub(crate) fn receiver(&self) -> &str {
+        &self.receiver.name
     }
 
     pub(crate) fn wants_reply(&self) -> bool {

@@ -26,6 +26,8 @@ use crate::message::{Draft, Envelope, ReplyTo};
 use crate::quota::{Buckets, Quota};
 use crate::retained::{Kept, Retained};
 use crate::state::StateFolder;
+use crate::stats::ComponentStats;
+use crate::trace::{MessageTracer, TraceContext};
 use crate::waits::Waits;
 
 /// Who sends, publishes or subscribes.
@@ -35,6 +37,8 @@ pub(crate) struct Sender {
     pub(crate) instance: Arc<str>,
     /// What it accepts itself; none if it is outside.
     pub(crate) accepts: Option<Accepts>,
+    /// Where its denials are counted.
+    pub(crate) stats: Arc<ComponentStats>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) quota: Arc<Quota>,
     pub(crate) trail: Arc<Trail>,
@@ -90,6 +94,8 @@ pub(crate) struct Router {
     /// None if the app has no state folder.
     state: Option<StateFolder>,
     pub(crate) trail: Arc<Trail>,
+    /// Makes spans of the messages that are handled, if anybody wants them.
+    tracer: OnceLock<Arc<dyn MessageTracer>>,
 }
 
 /// What a message is sent as.
@@ -117,6 +123,7 @@ impl Sender {
     /// Leaves a record of a denial.
     fn was_denied(&self, denied: &Denied) {
         self.grants.denied(denied);
+        self.stats.denied();
         self.trail.denied(denied);
     }
 }
@@ -130,6 +137,15 @@ impl Router {
     /// What outlives the host; none if the app has no state folder.
     pub(crate) fn state(&self) -> Option<&StateFolder> {
         self.state.as_ref()
+    }
+
+    /// Has spans made of the messages that are handled from now on. Only the first call counts.
+    pub(crate) fn trace_with(&self, tracer: Arc<dyn MessageTracer>) {
+        self.tracer.get_or_init(|| tracer);
+    }
+
+    pub(crate) fn tracer(&self) -> Option<&dyn MessageTracer> {
+        self.tracer.get().map(|tracer| &**tracer)
     }
 
     /// Has every guest ended that still runs at this time. Only the first call counts.
@@ -188,6 +204,7 @@ impl Router {
         mode: Mode,
         body: Bytes,
         reply: Option<ReplyTo>,
+        trace: Option<TraceContext>,
     ) -> Result<(), SendError> {
         let endpoint = &route.endpoint;
         let (allowed, access) = match mode {
@@ -198,7 +215,7 @@ impl Router {
             let _recorded = from.allows(&access);
             return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
         }
-        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None, retained: false };
+        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None, retained: false, trace };
         let recorded = self.trail.wants_messages().then(|| draft.body.clone());
         self.put(from, endpoint, route.edge.as_deref(), draft, reply)?;
         if let Some(body) = recorded {
@@ -213,7 +230,13 @@ impl Router {
         let route = self.resolve(from, &letter.receiver)?;
         let (body, sender, topic) =
             (letter.message.clone(), Arc::clone(&letter.sender), letter.topic.clone());
-        self.put(from, &route.endpoint, None, Draft { body, sender, topic, retained: false }, None)
+        self.put(
+            from,
+            &route.endpoint,
+            None,
+            Draft { body, sender, topic, retained: false, trace: None },
+            None,
+        )
     }
 
     /// Puts a message that was decided about into a mailbox of its receiver.
@@ -254,9 +277,10 @@ impl Router {
         myself: Option<&ActorRef<Envelope>>,
         route: &mut TopicRoute,
         body: Bytes,
+        trace: Option<TraceContext>,
     ) -> Result<u32, SendError> {
         self.may_publish(from, route)?;
-        self.fan_out(from, myself, &route.topic, body)
+        self.fan_out(from, myself, &route.topic, body, trace)
     }
 
     /// Publishes what was decided about.
@@ -266,11 +290,12 @@ impl Router {
         myself: Option<&ActorRef<Envelope>>,
         topic: &Topic,
         body: Bytes,
+        trace: Option<TraceContext>,
     ) -> Result<u32, SendError> {
         Codec::split(&body).map_err(|error| SendError::CodecRefused(error.to_string()))?;
         let name: Arc<str> = Arc::from(topic.as_str());
         let (sender, on) = (Arc::clone(&from.instance), Some(Arc::clone(&name)));
-        let draft = Draft { body, sender, topic: on, retained: false };
+        let draft = Draft { body, sender, topic: on, retained: false, trace };
         let subscribers = self.broker.matching(topic);
         let room = self.reserve(from, &subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
         // Once, however many subscribers there are. Last, as with a message.
@@ -299,15 +324,16 @@ impl Router {
         limits: &Limits,
         route: &mut TopicRoute,
         body: Bytes,
+        trace: Option<TraceContext>,
     ) -> Result<u32, SendError> {
         // Before the lock: a change of grants holds its own when it takes this one.
         self.may_publish(from, route)?;
         let topic = &route.topic;
         let mut retained = self.retained.lock();
         retained.has_room(from, limits, topic, body.len())?;
-        let delivered = self.fan_out(from, myself, topic, body.clone())?;
+        let delivered = self.fan_out(from, myself, topic, body.clone(), trace)?;
         let (sender, name) = (Arc::clone(&from.instance), Some(Arc::from(topic.as_str())));
-        let draft = Draft { body, sender, topic: name, retained: true };
+        let draft = Draft { body, sender, topic: name, retained: true, trace };
         retained.keep(topic.clone(), Kept { draft, from: from.clone() });
         Ok(delivered)
     }

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
+use airssys_rt::ActorRef;
 
-/// Handling times are exact to one part in a hundred.
-const SIGNIFICANT_DIGITS: u8 = 2;
+use crate::handling_times::HandlingTimes;
+use crate::memory::MemoryGauge;
+use crate::message::Envelope;
+use crate::snapshot::{ComponentSnapshot, InstanceSnapshot};
 
 /// The counters of a component, of all its instances together, over all incarnations.
 #[derive(Debug)]
@@ -18,8 +20,9 @@ pub(crate) struct ComponentStats {
     retried: AtomicU64,
     dead_lettered: AtomicU64,
     mailbox_full: AtomicU64,
+    denied: AtomicU64,
     refused: Mutex<BTreeMap<&'static str, u64>>,
-    handling_ns: Mutex<Option<Histogram<u64>>>,
+    times: Mutex<HandlingTimes>,
 }
 
 /// What a component did so far: a copy of its counters.
@@ -65,16 +68,15 @@ impl ComponentSummary {
 impl ComponentStats {
     pub(crate) fn new() -> ComponentStats {
         let zero = || AtomicU64::new(0);
-        // A histogram of these bounds cannot fail; without one, times would just not be shown.
-        let times = Histogram::new(SIGNIFICANT_DIGITS).ok();
         ComponentStats {
             received: zero(),
             handled: zero(),
             retried: zero(),
             dead_lettered: zero(),
             mailbox_full: zero(),
+            denied: zero(),
             refused: Mutex::default(),
-            handling_ns: Mutex::new(times),
+            times: Mutex::new(HandlingTimes::new()),
         }
     }
 
@@ -84,10 +86,7 @@ impl ComponentStats {
 
     pub(crate) fn handled(&self, took: Duration) {
         self.handled.fetch_add(1, Ordering::Relaxed);
-        let mut times = self.handling_ns.lock().unwrap_or_else(PoisonError::into_inner);
-        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        // It grows as needed, so every time fits.
-        times.iter_mut().for_each(|times| times.record(nanoseconds).unwrap_or_default());
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).record(took);
     }
 
     pub(crate) fn retried(&self) {
@@ -102,6 +101,10 @@ impl ComponentStats {
         self.mailbox_full.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn denied(&self) {
+        self.denied.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn refused(&self, reason: &'static str) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         *refused.entry(reason).or_default() += 1;
@@ -110,8 +113,7 @@ impl ComponentStats {
     /// A copy, without what the runtime knows of the component's instances.
     pub(crate) fn summary(&self, name: &str) -> ComponentSummary {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let times = self.handling_ns.lock().unwrap_or_else(PoisonError::into_inner);
-        let quantile = |q| times.as_ref().filter(|t| !t.is_empty()).map(|t| t.value_at_quantile(q));
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         ComponentSummary {
             name: name.to_owned(),
             received: load(&self.received),
@@ -120,9 +122,33 @@ impl ComponentStats {
             refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             dead_lettered: load(&self.dead_lettered),
             mailbox_full: load(&self.mailbox_full),
-            p50_ns: quantile(0.50),
-            p99_ns: quantile(0.99),
+            p50_ns: times.quantile(0.50),
+            p99_ns: times.quantile(0.99),
             ..ComponentSummary::default()
+        }
+    }
+
+    /// A copy, with what is known of the component's instances.
+    pub(crate) fn snapshot<'a>(
+        &self,
+        name: &str,
+        instances: impl Iterator<Item = (&'a ActorRef<Envelope>, &'a MemoryGauge)>,
+    ) -> ComponentSnapshot {
+        let summary = self.summary(name);
+        let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        ComponentSnapshot {
+            name: summary.name,
+            received: summary.received,
+            handled: summary.handled,
+            retried: summary.retried,
+            refused: summary.refused.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect(),
+            dead_lettered: summary.dead_lettered,
+            mailbox_full: summary.mailbox_full,
+            denied: self.denied.load(Ordering::Relaxed),
+            handling: times.histogram(),
+            p50_ns: summary.p50_ns,
+            p99_ns: summary.p99_ns,
+            instances: instances.map(|(actor, memory)| InstanceSnapshot::of(actor, memory)).collect(),
         }
     }
 }

@@ -8,6 +8,7 @@ use airssys_rt::ActorRef;
 
 use crate::byte_budget::ByteBudget;
 use crate::limits::Limits;
+use crate::memory::MemoryGauge;
 use crate::message::Envelope;
 use crate::quota::Quota;
 
@@ -51,7 +52,6 @@ pub struct ComponentUsage {
 /// What an incarnation uses, as it and its operator see it.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
-    pub(crate) memory_bytes: AtomicUsize,
     pub(crate) table_elements: AtomicUsize,
     pub(crate) routes: AtomicUsize,
 }
@@ -59,7 +59,7 @@ pub(crate) struct Gauges {
 impl Gauges {
     /// Begins with nothing, for a new incarnation.
     pub(crate) fn reset(&self) {
-        for gauge in [&self.memory_bytes, &self.table_elements, &self.routes] {
+        for gauge in [&self.table_elements, &self.routes] {
             gauge.store(0, Ordering::Relaxed);
         }
     }
@@ -75,6 +75,7 @@ impl QuotaUsage {
 pub(crate) fn of_instance(
     limits: &Limits,
     gauges: &Gauges,
+    memory: &MemoryGauge,
     actor: &ActorRef<Envelope>,
     requests: usize,
     subscriptions: usize,
@@ -82,7 +83,7 @@ pub(crate) fn of_instance(
     let load = |gauge: &AtomicUsize| gauge.load(Ordering::Relaxed);
     let (stats, capacity) = (actor.stats(), actor.capacity());
     vec![
-        QuotaUsage::new("memory", load(&gauges.memory_bytes), limits.memory_bytes),
+        QuotaUsage::new("memory", memory.used_bytes() as usize, limits.memory_bytes),
         QuotaUsage::new("table_elements", load(&gauges.table_elements), limits.table_elements),
         QuotaUsage::new("concurrent_requests", requests, limits.concurrent_requests),
         QuotaUsage::new("subscriptions", subscriptions, limits.subscriptions),

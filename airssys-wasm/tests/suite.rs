@@ -38,9 +38,13 @@ mod quotas;
 mod requests;
 #[path = "suite/retained.rs"]
 mod retained;
+#[path = "suite/snapshot.rs"]
+mod snapshot;
 #[path = "suite/state.rs"]
 mod state;
 #[path = "suite/support.rs"]
 mod support;
+#[path = "suite/traces.rs"]
+mod traces;
 #[path = "suite/wasi.rs"]
 mod wasi;

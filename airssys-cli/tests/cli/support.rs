@@ -30,7 +30,9 @@ pub(crate) fn airssys(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Prog
     command.args(args).current_dir(root());
     command.env("AIRSSYS_CACHE_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-components"));
     command.env("XDG_RUNTIME_DIR", env!("CARGO_TARGET_TMPDIR"));
-    for name in ["RUST_LOG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR"] {
+    for name in
+        ["RUST_LOG", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "OTEL_EXPORTER_OTLP_ENDPOINT"]
+    {
         command.env_remove(name);
     }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -120,6 +122,12 @@ impl Running {
         while !self.stderr.contains(text) {
             assert!(self.read(), "it ended without saying `{text}`:\n{}", self.stderr);
         }
+    }
+
+    /// Waits until the standard error contains this text, and gives the line that it is in.
+    pub(crate) fn line_with(&mut self, text: &str) -> String {
+        self.until_it_says(text);
+        self.stderr.lines().find(|line| line.contains(text)).unwrap().to_owned()
     }
 
     /// What Ctrl-C does.

@@ -29,12 +29,15 @@ fn error(settled: Option<Settled>) -> Option<String> {
 #[tokio::test(start_paused = true)]
 async fn a_request_is_settled_once_by_whatever_is_first() {
     let (callbacks, in_flight, _seat) = callbacks(8);
-    let request = callbacks.open(SECOND, None).unwrap();
+    let trace = crate::trace::TraceContext::new(1, 2, 0);
+    let request = callbacks.open(SECOND, None, trace).unwrap();
     callbacks.settle(request, reply());
     callbacks.settle(request, reply());
     assert!(!callbacks.cancel(request));
     tokio::time::sleep(SECOND * 2).await;
-    assert_eq!(callbacks.take_ready().map(|settled| settled.request), Some(request));
+    let settled = callbacks.take_ready().unwrap();
+    assert_eq!((settled.request, settled.trace), (request, trace));
+    drop(settled);
     assert!(callbacks.take_ready().is_none());
     assert_eq!(in_flight.get(), 0);
 }
@@ -43,8 +46,8 @@ async fn a_request_is_settled_once_by_whatever_is_first() {
 async fn each_request_fails_at_its_own_deadline() {
     let (callbacks, in_flight, _seat) = callbacks(8);
     let began = Instant::now();
-    let late = callbacks.open(SECOND * 3, None).unwrap();
-    let early = callbacks.open(SECOND, None).unwrap();
+    let late = callbacks.open(SECOND * 3, None, None).unwrap();
+    let early = callbacks.open(SECOND, None, None).unwrap();
     assert_eq!(in_flight.get(), 2);
     for (request, seconds) in [(early, 1), (late, 3)] {
         let settled = callbacks.next().await.unwrap();
@@ -59,8 +62,8 @@ async fn each_request_fails_at_its_own_deadline() {
 async fn what_is_cancelled_or_withdrawn_is_gone() {
     let (callbacks, in_flight, _seat) = callbacks(2);
     let (cancelled, withdrawn) =
-        (callbacks.open(SECOND, None).unwrap(), callbacks.open(SECOND, None).unwrap());
-    assert!(callbacks.open(SECOND, None).is_err(), "the limit is two");
+        (callbacks.open(SECOND, None, None).unwrap(), callbacks.open(SECOND, None, None).unwrap());
+    assert!(callbacks.open(SECOND, None, None).is_err(), "the limit is two");
     callbacks.withdraw(withdrawn);
     assert!(callbacks.cancel(cancelled));
     assert_eq!(error(callbacks.next().await).unwrap(), "RequestError::Cancelled");
@@ -72,12 +75,12 @@ async fn what_is_cancelled_or_withdrawn_is_gone() {
 async fn a_wait_that_is_over_leaves_no_task_behind() {
     let (callbacks, in_flight, _seat) = callbacks(2);
     for _ in 0..100 {
-        let request = callbacks.open(SECOND, None).unwrap();
+        let request = callbacks.open(SECOND, None, None).unwrap();
         callbacks.run(request, std::future::pending());
         assert_eq!(error(callbacks.next().await).unwrap(), "RequestError::TimedOut");
         tokio::task::yield_now().await;
     }
-    let request = callbacks.open(SECOND, None).unwrap();
+    let request = callbacks.open(SECOND, None, None).unwrap();
     callbacks.run(request, std::future::pending());
     // The timer, this wait, and at most the one before it, which is just being aborted.
     assert!(callbacks.lock().tasks.len() <= 3, "{}", callbacks.lock().tasks.len());
@@ -88,12 +91,13 @@ async fn a_wait_that_is_over_leaves_no_task_behind() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_delivered_after_the_end() {
     let (callbacks, in_flight, _seat) = callbacks(8);
-    let (ready, open) = (callbacks.open(SECOND, None).unwrap(), callbacks.open(SECOND, None).unwrap());
+    let (ready, open) =
+        (callbacks.open(SECOND, None, None).unwrap(), callbacks.open(SECOND, None, None).unwrap());
     callbacks.settle(ready, reply());
     callbacks.close();
     callbacks.settle(open, reply());
     assert!(callbacks.take_ready().is_none());
-    assert!(callbacks.open(SECOND, None).is_err());
+    assert!(callbacks.open(SECOND, None, None).is_err());
     assert_eq!(in_flight.get(), 0);
 }
 
@@ -106,7 +110,7 @@ async fn a_reply_that_does_not_suit_is_an_error() {
         (Codec::Cbor.message(&[0; 100]), "ReplyTooLarge"),
     ];
     for (body, expected) in unsuitable {
-        let request = callbacks.open(SECOND, None).unwrap();
+        let request = callbacks.open(SECOND, None, None).unwrap();
         callbacks.answer(request, ("target", Accepts::only(Codec::Json)), Callback::Reply(body));
         let text = error(callbacks.next().await).unwrap();
         assert!(text.contains(expected), "{text}");

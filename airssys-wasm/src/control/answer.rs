@@ -51,6 +51,7 @@ async fn answer(host: &ComponentHost, request: Request) -> Answer {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             components: host.names(),
         }),
+        Request::Snapshot => Answer::Snapshot(Box::new(host.snapshot())),
         Request::Grants { component } => of_component(host, component, |component| {
             let mut components = host.grants();
             components.retain(|grants| component.is_none_or(|wanted| grants.component == wanted));

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::capability::Capability;
 use crate::dead_letters::{DeadLetter, unix_ms};
 use crate::grants::{ComponentGrants, Denial, GrantChange};
+use crate::snapshot::AppSnapshot;
 
 /// The version of the protocol. A server refuses every other.
 pub const VERSION: u32 = 1;
@@ -44,6 +45,8 @@ pub struct Answered {
 pub enum Request {
     /// Which app it is: [`Answer::About`].
     About,
+    /// How the app is: [`Answer::Snapshot`].
+    Snapshot,
     /// What components may do: [`Answer::Grants`].
     Grants {
         /// Of this component only.
@@ -119,6 +122,8 @@ pub enum Letters {
 pub enum Answer {
     /// To [`Request::About`].
     About(About),
+    /// To [`Request::Snapshot`].
+    Snapshot(Box<AppSnapshot>),
     /// To [`Request::Grants`].
     Grants {
         /// By component, in the order of their names.

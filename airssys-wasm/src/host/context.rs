@@ -10,9 +10,11 @@ use crate::bindings::Completion;
 use crate::callbacks::Callbacks;
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
+use crate::memory::MemoryGauge;
 use crate::message::Envelope;
 use crate::meter::Meter;
 use crate::router::{Route, Router, Sender, TopicRoute};
+use crate::trace::{MessageSpan, TraceContext};
 use crate::usage::Gauges;
 
 /// Who an instance is.
@@ -36,7 +38,10 @@ pub(crate) struct GuestContext {
     pub(crate) topics: Handles<TopicRoute>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) gauges: Arc<Gauges>,
+    pub(crate) memory: Arc<MemoryGauge>,
     pub(crate) current: Option<Current>,
+    /// The trace of a callback that comes while the instance is on no message.
+    pub(crate) callback_trace: Option<TraceContext>,
     pub(crate) stop_requested: bool,
     panic: Option<String>,
 }
@@ -48,6 +53,10 @@ pub(crate) struct Current {
     pub(crate) delivered_at: Instant,
     /// How it ended, if its handler has said so through `complete`.
     pub(crate) completion: Option<Completion>,
+    /// Its place in its trace: what the handler sends comes below it.
+    pub(crate) trace: Option<TraceContext>,
+    /// Its span, if somebody wants spans.
+    pub(crate) span: Option<Box<dyn MessageSpan>>,
 }
 
 /// Names and the numbers that a guest uses instead.
@@ -94,6 +103,7 @@ pub(crate) struct Links {
     pub(crate) myself: ActorRef<Envelope>,
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) gauges: Arc<Gauges>,
+    pub(crate) memory: Arc<MemoryGauge>,
 }
 
 impl GuestContext {
@@ -117,9 +127,19 @@ impl GuestContext {
             topics: Handles::default(),
             meter,
             gauges: Arc::clone(&links.gauges),
+            memory: Arc::clone(&links.memory),
             current: None,
+            callback_trace: None,
             stop_requested: false,
             panic: None,
+        }
+    }
+
+    /// The trace that what the guest sends now belongs to.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        match &self.current {
+            Some(current) => current.trace,
+            None => self.callback_trace,
         }
     }
 

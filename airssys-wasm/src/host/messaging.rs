@@ -45,7 +45,7 @@ impl Host for GuestContext {
 
     fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
         let route = self.route(to)?;
-        self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None)
+        self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None, self.trace())
     }
 
     fn send_many(&mut self, to: u32, bodies: Vec<Vec<u8>>) -> Progress {
@@ -54,8 +54,9 @@ impl Host for GuestContext {
             Ok(route) => route,
             Err(error) => return Progress { sent, stopped: Some(error) },
         };
+        let trace = self.trace();
         for body in bodies {
-            let taken = self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None);
+            let taken = self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None, trace);
             if let Err(error) = taken {
                 return Progress { sent, stopped: Some(error) };
             }
@@ -68,7 +69,8 @@ impl Host for GuestContext {
         let route = self.route(to)?;
         let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(&route.endpoint))))?;
         let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
-        let sent = self.router.send(&self.sender, &route, Mode::Request, Bytes::from(body), Some(reply));
+        let (body, trace) = (Bytes::from(body), self.trace());
+        let sent = self.router.send(&self.sender, &route, Mode::Request, body, Some(reply), trace);
         sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
     }
 
@@ -81,14 +83,15 @@ impl Host for GuestContext {
     }
 
     fn publish(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
+        let trace = self.trace();
         let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
-        self.router.publish(&self.sender, Some(&self.myself), topic, Bytes::from(body))
+        self.router.publish(&self.sender, Some(&self.myself), topic, Bytes::from(body), trace)
     }
 
     fn publish_retained(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
+        let (trace, body) = (self.trace(), Bytes::from(body));
         let (_, topic) = self.topics.get_mut(on).ok_or(SendError::UnknownHandle)?;
-        let body = Bytes::from(body);
-        self.router.publish_retained(&self.sender, Some(&self.myself), &self.limits, topic, body)
+        self.router.publish_retained(&self.sender, Some(&self.myself), &self.limits, topic, body, trace)
     }
 
     fn clear_retained(&mut self, on: u32) -> Result<bool, SendError> {
@@ -152,6 +155,7 @@ impl Host for GuestContext {
             attempt: envelope.attempts(),
             retained: envelope.retained,
             request: envelope.request_id().map(uuid),
+            traceparent: current.trace.map(|trace| trace.to_string()),
         })
     }
 
@@ -193,7 +197,9 @@ impl GuestContext {
     fn open(&self, timeout_ms: u32, awaited: Option<Awaited>) -> Result<u64, SendError> {
         let timeout = Duration::from_millis(timeout_ms.into());
         let most = self.limits.concurrent_requests;
-        self.callbacks.open(timeout, awaited).map_err(|_| self.exceeded("concurrent_requests", most))
+        self.callbacks
+            .open(timeout, awaited, self.trace())
+            .map_err(|_| self.exceeded("concurrent_requests", most))
     }
 
     /// Settles a wait when the mailbox has room; at once if there is none to wait for.

@@ -25,7 +25,14 @@ impl Host for GuestContext {
     fn usage(&mut self) -> Vec<QuotaUsage> {
         let (requests, subscriptions) =
             (self.callbacks.under_way(), self.router.subscriptions(&self.myself).len());
-        let own = usage::of_instance(&self.limits, &self.gauges, &self.myself, requests, subscriptions);
+        let own = usage::of_instance(
+            &self.limits,
+            &self.gauges,
+            &self.memory,
+            &self.myself,
+            requests,
+            subscriptions,
+        );
         let shared = usage::of_component(&self.sender.quota, &self.endpoint.budget);
         let usage = own.into_iter().chain(shared);
         usage.map(|usage::QuotaUsage { name, used, limit }| QuotaUsage { name, used, limit }).collect()

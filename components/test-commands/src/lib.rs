@@ -15,6 +15,8 @@ pub enum Command {
     Echo(String),
     /// Reply with what the host says of this message.
     Describe,
+    /// Reply with the place of this message in its trace.
+    Traceparent,
     /// Reply with the instance's name and incarnation.
     Identity,
     /// Reply with a text of this many bytes.

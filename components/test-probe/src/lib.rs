@@ -59,6 +59,7 @@ impl Component for Probe {
                 let id = message.request_id();
                 Ok(id.map_or_else(String::new, |id| format!("{id} v{}", id.get_version_num())))
             }
+            Command::Traceparent => Ok(message.traceparent().unwrap_or("none").to_owned()),
             Command::Identity => {
                 let identity = context.identity();
                 Ok(format!("{} {} {}", identity.app, identity.name, identity.incarnation))

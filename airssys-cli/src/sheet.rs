@@ -1,0 +1,368 @@
+//! Rows of figures in columns, as many as there is room for.
+
+use airssys_wasm::ActorState;
+
+use crate::output::{duration, thousands};
+use crate::tree::{self, Row};
+
+/// A column: what it shows of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Column {
+    Name,
+    State,
+    Mailbox,
+    HighWater,
+    In,
+    Out,
+    Received,
+    Handled,
+    P50,
+    P99,
+    Memory,
+    Restarts,
+    Denied,
+    Refused,
+    Dead,
+}
+
+/// The columns of a figure that is looked at once, in the order in which they stand.
+pub(crate) const ONCE: [Column; 13] = [
+    Column::Name,
+    Column::State,
+    Column::Mailbox,
+    Column::HighWater,
+    Column::Received,
+    Column::Handled,
+    Column::P50,
+    Column::P99,
+    Column::Memory,
+    Column::Restarts,
+    Column::Denied,
+    Column::Refused,
+    Column::Dead,
+];
+
+/// The columns of figures that are looked at while they change.
+pub(crate) const LIVE: [Column; 13] = [
+    Column::Name,
+    Column::State,
+    Column::Mailbox,
+    Column::HighWater,
+    Column::In,
+    Column::Out,
+    Column::P50,
+    Column::P99,
+    Column::Memory,
+    Column::Restarts,
+    Column::Denied,
+    Column::Refused,
+    Column::Dead,
+];
+
+/// What goes first where there is no room for all.
+const LEFT_OUT: [Column; 8] = [
+    Column::HighWater,
+    Column::P50,
+    Column::Received,
+    Column::Refused,
+    Column::Dead,
+    Column::Handled,
+    Column::Denied,
+    Column::Memory,
+];
+
+/// The narrowest that names are made, in characters.
+const SHORTEST_NAME: usize = 8;
+
+/// Messages a second, in and out, since the last look.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Rates {
+    pub(crate) received: f64,
+    pub(crate) handled: f64,
+}
+
+/// Rows in columns that have their widths.
+pub(crate) struct Sheet {
+    pub(crate) columns: Vec<Column>,
+    widths: Vec<usize>,
+    gap: usize,
+    cells: Vec<Vec<String>>,
+}
+
+impl Column {
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Column::Name => "name",
+            Column::State => "state",
+            Column::Mailbox => "mailbox",
+            Column::HighWater => "high",
+            Column::In => "in/s",
+            Column::Out => "out/s",
+            Column::Received => "in",
+            Column::Handled => "handled",
+            Column::P50 => "p50",
+            Column::P99 => "p99",
+            Column::Memory => "memory",
+            Column::Restarts => "restarts",
+            Column::Denied => "denied",
+            Column::Refused => "refused",
+            Column::Dead => "dead",
+        }
+    }
+
+    /// The width that a figure which changes has at least, so that the columns stand still.
+    fn steady_width(self) -> usize {
+        match self {
+            Column::In | Column::Out => 5,
+            Column::P50 | Column::P99 => 8,
+            Column::Mailbox | Column::Memory => 7,
+            _ => 0,
+        }
+    }
+
+    fn is_text(self) -> bool {
+        matches!(self, Column::Name | Column::State)
+    }
+
+    fn cell(self, row: &Row, rates: Option<Rates>) -> String {
+        let count = |count: Option<u64>| count.map(thousands);
+        let figures = &row.figures;
+        let has_rates = rates.filter(|_| figures.received.is_some());
+        let text = match self {
+            Column::Name => Some(format!("{}{}", row.branch, row.name)),
+            Column::State => Some(tree::state(row.state).to_owned()),
+            Column::Mailbox => row.mailbox.map(|mailbox| match mailbox.capacity {
+                Some(capacity) => format!("{}/{capacity}", mailbox.depth),
+                None => mailbox.depth.to_string(),
+            }),
+            Column::HighWater => row.mailbox.map(|mailbox| mailbox.high_water.to_string()),
+            Column::In => has_rates.map(|rates| short(rates.received)),
+            Column::Out => has_rates.map(|rates| short(rates.handled)),
+            Column::Received => count(figures.received),
+            Column::Handled => count(figures.handled),
+            Column::P50 => figures.p50_ns.map(duration),
+            Column::P99 => figures.p99_ns.map(duration),
+            Column::Memory => figures.memory_bytes.map(bytes),
+            Column::Restarts => count(figures.restarts),
+            Column::Denied => count(figures.denied),
+            Column::Refused => count(figures.refused),
+            Column::Dead => count(figures.dead_lettered),
+        };
+        text.unwrap_or_else(|| if self.is_text() { String::new() } else { "–".to_owned() })
+    }
+}
+
+impl Sheet {
+    /// Puts rows into columns. Where a width is given, columns are left out, and at last names cut,
+    /// until all fits.
+    pub(crate) fn new(columns: &[Column], rows: &[(&Row, Option<Rates>)], width: Option<usize>) -> Sheet {
+        let mut columns = columns.to_vec();
+        let is_live = columns.contains(&Column::In);
+        let cells = |column: &Column| -> Vec<String> {
+            rows.iter().map(|(row, rates)| column.cell(row, *rates)).collect()
+        };
+        let widest = |column: &Column| {
+            let cells = cells(column);
+            let steady = if is_live { column.steady_width() } else { 0 };
+            cells.iter().map(|cell| length(cell)).max().unwrap_or(0).max(column.title().len()).max(steady)
+        };
+        let mut widths: Vec<usize> = columns.iter().map(widest).collect();
+        let mut gap = 2;
+        if let Some(room) = width {
+            let total = |widths: &[usize], gap: usize| {
+                widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1)
+            };
+            if total(&widths, gap) > room {
+                gap = 1;
+            }
+            for left_out in LEFT_OUT {
+                let position = columns.iter().position(|column| *column == left_out);
+                if let Some(position) = position.filter(|_| total(&widths, gap) > room) {
+                    columns.remove(position);
+                    widths.remove(position);
+                }
+            }
+            let excess = total(&widths, gap).saturating_sub(room);
+            let name = widths[0].saturating_sub(excess).max(SHORTEST_NAME.min(widths[0]));
+            widths[0] = name;
+        }
+        let cells = rows
+            .iter()
+            .map(|(row, rates)| columns.iter().map(|column| column.cell(row, *rates)).collect())
+            .collect();
+        Sheet { columns, widths, gap, cells }
+    }
+
+    /// The titles, each as wide as its column.
+    pub(crate) fn titles(&self) -> Vec<String> {
+        self.columns
+            .iter()
+            .zip(&self.widths)
+            .map(|(column, width)| padded(column.title(), *width, column.is_text()))
+            .collect()
+    }
+
+    /// The cells of a row, each as wide as its column.
+    pub(crate) fn row(&self, index: usize) -> Vec<String> {
+        let cells = self.columns.iter().zip(&self.widths).zip(&self.cells[index]);
+        cells.map(|((column, width), cell)| padded(&cut(cell, *width), *width, column.is_text())).collect()
+    }
+
+    /// What stands between two columns.
+    pub(crate) fn gap(&self) -> String {
+        " ".repeat(self.gap)
+    }
+}
+
+fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+fn padded(text: &str, width: usize, left: bool) -> String {
+    let blank = " ".repeat(width.saturating_sub(length(text)));
+    if left { format!("{text}{blank}") } else { format!("{blank}{text}") }
+}
+
+/// As much of a text as there is room for, and a mark where it was cut.
+pub(crate) fn cut(text: &str, width: usize) -> String {
+    match length(text) <= width {
+        true => text.to_owned(),
+        false => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+/// A number in few characters: 0, 7.5, 950, 12.3k, 4.0M.
+pub(crate) fn short(number: f64) -> String {
+    match number {
+        number if number < 0.05 => "0".to_owned(),
+        number if number < 99.95 => format!("{number:.1}").trim_end_matches(".0").to_owned(),
+        number if number < 999.5 => format!("{number:.0}"),
+        number if number < 999_950.0 => format!("{:.1}k", number / 1e3),
+        number if number < 999_950_000.0 => format!("{:.1}M", number / 1e6),
+        number => format!("{:.1}G", number / 1e9),
+    }
+}
+
+/// A size in memory: 0, 640 KiB, 1.1 MiB.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let value = bytes as f64;
+    match bytes {
+        0 => "0".to_owned(),
+        1..1_048_576 => format!("{:.0} KiB", value / 1024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", value / 1_048_576.0),
+        _ => format!("{:.1} GiB", value / 1_073_741_824.0),
+    }
+}
+
+/// How long something has lasted: 7 s, 3:07, 2:03:07, 5 d 02:03.
+pub(crate) fn lasted(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1_000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{minutes}:{:02}", seconds % 60),
+        3_600..86_400 => format!("{hours}:{:02}:{:02}", minutes % 60, seconds % 60),
+        _ => format!("{days} d {:02}:{:02}", hours % 24, minutes % 60),
+    }
+}
+
+/// How much a state is worth attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Plain,
+    Good,
+    Warning,
+    Bad,
+    Faded,
+}
+
+/// How a cell is to look.
+pub(crate) fn mood(column: Column, row: &Row) -> Mood {
+    let some = |count: Option<u64>| count.is_some_and(|count| count > 0);
+    match column {
+        Column::State => match row.state {
+            ActorState::Running => Mood::Good,
+            ActorState::Stopped => Mood::Faded,
+            _ => Mood::Warning,
+        },
+        Column::Mailbox => match row.mailbox {
+            Some(tree::Mailbox { depth, capacity: Some(capacity), .. }) if depth * 10 >= capacity * 9 => {
+                Mood::Bad
+            }
+            Some(tree::Mailbox { depth, capacity: Some(capacity), .. }) if depth * 2 >= capacity => {
+                Mood::Warning
+            }
+            _ => Mood::Plain,
+        },
+        Column::Restarts if some(row.figures.restarts) => Mood::Warning,
+        Column::Denied if some(row.figures.denied) => Mood::Warning,
+        Column::Refused if some(row.figures.refused) => Mood::Warning,
+        Column::Dead if some(row.figures.dead_lettered) => Mood::Bad,
+        _ => Mood::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::tests::app;
+
+    fn lines(columns: &[Column], width: Option<usize>) -> Vec<String> {
+        let rows = tree::rows(&app());
+        let rated: Vec<_> =
+            rows.iter().map(|row| (row, Some(Rates { received: 1_234.5, handled: 7.5 }))).collect();
+        let sheet = Sheet::new(columns, &rated, width);
+        let join = |cells: Vec<String>| cells.join(&sheet.gap());
+        std::iter::once(sheet.titles())
+            .chain((0..rows.len()).map(|index| sheet.row(index)))
+            .map(join)
+            .collect()
+    }
+
+    #[test]
+    fn everything_is_shown_where_there_is_room() {
+        let lines = lines(&ONCE, None);
+        let expected = [
+            "name        state       mailbox  high   in  handled      p50     p99   memory  restarts  denied  refused  dead",
+            "shop        running           –     –    –        –        –       –        –         0       –        –     –",
+            "├ pool ×2   restarting  12/2048     9  120      100  12.0 µs  3.4 ms  2.1 MiB         2       6        3     4",
+            "│ ├ pool/1  running      7/1024     9   60       50        –       –  1.1 MiB         1       –        –     –",
+        ];
+        assert_eq!(lines[..4], expected);
+    }
+
+    #[test]
+    fn nothing_is_wider_than_there_is_room_for() {
+        for width in 60..130 {
+            for line in lines(&LIVE, Some(width)) {
+                assert!(length(&line) <= width, "{width}: {line}");
+            }
+        }
+        let narrow = &lines(&LIVE, Some(80))[0];
+        for title in ["state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {
+            assert!(narrow.contains(title), "{narrow}");
+        }
+        assert!(lines(&LIVE, Some(56))[2].starts_with("├ pool "));
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        let shown = [0.0, 0.04, 7.5, 12.0, 99.99, 950.4, 999.7, 12_345.0, 999_999.0, 4e6, 7e9].map(short);
+        assert_eq!(shown, ["0", "0", "7.5", "12", "100", "950", "1.0k", "12.3k", "1.0M", "4.0M", "7.0G"]);
+        assert_eq!([0, 65_536, 1_114_112, 3 << 30].map(bytes), ["0", "64 KiB", "1.1 MiB", "3.0 GiB"]);
+        let times = [7_000, 187_000, 7_387_000, 439_387_000].map(lasted);
+        assert_eq!(times, ["7 s", "3:07", "2:03:07", "5 d 02:03"]);
+    }
+
+    #[test]
+    fn what_needs_attention_is_marked() {
+        let mut row = tree::rows(&app()).remove(1);
+        assert_eq!(mood(Column::State, &row), Mood::Warning);
+        assert_eq!(mood(Column::Mailbox, &row), Mood::Plain);
+        row.mailbox = Some(tree::Mailbox { depth: 512, high_water: 0, capacity: Some(1_024) });
+        assert_eq!(mood(Column::Mailbox, &row), Mood::Warning);
+        row.mailbox = Some(tree::Mailbox { depth: 1_000, high_water: 0, capacity: Some(1_024) });
+        assert_eq!(mood(Column::Mailbox, &row), Mood::Bad);
+        assert_eq!((mood(Column::Dead, &row), mood(Column::P99, &row)), (Mood::Bad, Mood::Plain));
+    }
+}

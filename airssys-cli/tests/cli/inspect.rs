@@ -1,0 +1,82 @@
+//! Looking into an app that runs.
+
+use serde_json::Value;
+
+use crate::support::*;
+
+/// An app that goes on after its work is done, and its control socket.
+fn running(folder: &Folder) -> (Running, String) {
+    let app = folder.quakes(&[("until = \"quake-feed\"\n", "")]);
+    let socket = folder.path().join("control.sock").to_str().unwrap().to_owned();
+    let mut running = airssys(["run", "--json", &app, "--control", &socket])
+        .arg("--input")
+        .arg(&path("examples/quakes/broken.ndjson"))
+        .start();
+    running.until_it_says("quake-feed: read ");
+    (running, socket)
+}
+
+/// The state of an app in which nothing is under way.
+fn at_rest(socket: &str) -> Value {
+    loop {
+        let app = airssys(["inspect", "--json", "--control", socket]).run().exits(0).json();
+        if app["in_flight"] == 0 {
+            return app;
+        }
+    }
+}
+
+#[test]
+fn inspect_shows_what_the_summary_shows() {
+    let folder = Folder::new();
+    let (running, socket) = running(&folder);
+    let app = at_rest(&socket);
+    assert_eq!(app["app"], "quakes");
+    let ended = airssys(["inspect", "--control", &socket]).run().exits(0);
+    running.interrupt();
+    let outcome = running.end().exits(130).json();
+    for summary in outcome["components"].as_array().unwrap() {
+        let name = summary["name"].as_str().unwrap();
+        let shown = component(&app, name);
+        for figure in ["received", "handled", "retried", "refused", "dead_lettered", "mailbox_full", "p99_ns"]
+        {
+            assert_eq!(shown[figure], summary[figure], "{figure} of {name}");
+        }
+        let instances = shown["instances"].as_array().unwrap();
+        assert_eq!(instances.len(), 1);
+        assert_eq!(instances[0]["restarts"], summary["restarts"]);
+        let (state, memory) = (&instances[0]["state"], instances[0]["memory_bytes"].as_u64().unwrap());
+        match name {
+            "quake-feed" => assert_eq!((state.as_str().unwrap(), memory), ("stopped", 0)),
+            _ => assert!(state == "running" && memory >= 65_536, "{name}: {}", instances[0]),
+        }
+        // The same as text: a row of the tree.
+        let restarts = summary["restarts"].to_string();
+        let words = ended.words();
+        let row = words.iter().find(|words| words.get(1) == Some(&name)).unwrap_or_else(|| panic!("{ended}"));
+        assert_eq!(row[2], state.as_str().unwrap());
+        assert!(row.contains(&&*restarts), "{row:?}");
+    }
+    let title = &ended.words()[0];
+    assert_eq!(title[..3], ["quakes", "up", title[2]]);
+    assert!(ended.stdout.contains("6 components, 6 instances, 0 in flight, 7 dead letters"), "{ended}");
+    assert_eq!(ended.words()[3][..2], ["quakes", "running"], "{ended}");
+    // What ended for good is no longer in the tree, and comes last.
+    assert!(ended.stdout.trim_end().lines().last().unwrap().contains("quake-feed"), "{ended}");
+}
+
+#[test]
+fn there_is_an_error_where_there_is_no_app() {
+    let folder = Folder::new();
+    let socket = folder.path().join("nobody.sock");
+    for command in ["inspect", "inspect --json"] {
+        let words = command.split(' ').chain(["--control", socket.to_str().unwrap()]);
+        airssys(words).run().exits(1).says(&["the app cannot be reached", "no app answers at"]);
+    }
+}
+
+#[test]
+fn top_needs_a_terminal_and_says_what_does_not() {
+    airssys(["top", "--json"]).run().exits(2).says(&["`airssys inspect --json`"]);
+    airssys(["top"]).run().exits(2).says(&["the standard output is no terminal", "`airssys inspect`"]);
+}

@@ -1,0 +1,122 @@
+//! How long messages took to handle: quantiles, and counts by bounds that never change.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// Quantiles are exact to one part in a hundred.
+const SIGNIFICANT_DIGITS: u8 = 2;
+
+/// The upper bounds of the buckets, in nanoseconds: 1, 2.5 and 5 of each power of ten from a
+/// microsecond to ten seconds. What took longer is in the last bucket, which has no bound.
+pub const BUCKET_BOUNDS_NS: [u64; 22] = [
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+];
+
+/// How many buckets there are.
+const BUCKETS: usize = BUCKET_BOUNDS_NS.len() + 1;
+
+/// The times that a component took so far.
+#[derive(Debug)]
+pub(crate) struct HandlingTimes {
+    /// A histogram of these digits cannot fail; without one, quantiles would just not be shown.
+    quantiles: Option<Histogram<u64>>,
+    buckets: [u64; BUCKETS],
+    sum_ns: u64,
+}
+
+/// How many messages took how long: a copy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct HandlingHistogram {
+    /// Messages by the first of [`BUCKET_BOUNDS_NS`] that their time was within; the last are those
+    /// beyond all.
+    pub buckets: Vec<u64>,
+    /// The sum of all times, in nanoseconds.
+    pub sum_ns: u64,
+}
+
+impl HandlingHistogram {
+    /// How many messages there were.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+}
+
+impl HandlingTimes {
+    pub(crate) fn new() -> HandlingTimes {
+        HandlingTimes { quantiles: Histogram::new(SIGNIFICANT_DIGITS).ok(), buckets: [0; BUCKETS], sum_ns: 0 }
+    }
+
+    pub(crate) fn record(&mut self, took: Duration) {
+        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        // It grows as needed, so every time fits.
+        self.quantiles.iter_mut().for_each(|times| times.record(nanoseconds).unwrap_or_default());
+        self.buckets[BUCKET_BOUNDS_NS.partition_point(|bound| *bound < nanoseconds)] += 1;
+        self.sum_ns = self.sum_ns.saturating_add(nanoseconds);
+    }
+
+    /// The time within which this part of the messages was handled, in nanoseconds; none if none
+    /// was.
+    pub(crate) fn quantile(&self, part: f64) -> Option<u64> {
+        let times = self.quantiles.as_ref().filter(|times| !times.is_empty());
+        times.map(|times| times.value_at_quantile(part))
+    }
+
+    pub(crate) fn histogram(&self) -> HandlingHistogram {
+        HandlingHistogram { buckets: self.buckets.to_vec(), sum_ns: self.sum_ns }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_in_the_first_bucket_whose_bound_it_does_not_pass() {
+        let mut times = HandlingTimes::new();
+        for nanoseconds in [0, 1_000, 1_001, 2_500, 10_000_000_000, 10_000_000_001, u64::MAX / 2] {
+            times.record(Duration::from_nanos(nanoseconds));
+        }
+        let histogram = times.histogram();
+        assert_eq!(histogram.buckets[..3], [2, 2, 0]);
+        assert_eq!(histogram.buckets[BUCKETS - 2..], [1, 2]);
+        assert_eq!(histogram.count(), 7);
+        assert_eq!(histogram.sum_ns, 4_501 + 20_000_000_001 + u64::MAX / 2);
+    }
+
+    #[test]
+    fn bounds_grow() {
+        assert!(BUCKET_BOUNDS_NS.is_sorted_by(|one, next| one < next));
+    }
+
+    #[test]
+    fn quantiles_are_none_before_the_first_message() {
+        let mut times = HandlingTimes::new();
+        assert_eq!(times.quantile(0.99), None);
+        times.record(Duration::from_micros(7));
+        let median = times.quantile(0.5).unwrap();
+        assert!((7_000..7_071).contains(&median), "{median}");
+    }
+}

@@ -1,0 +1,147 @@
+//! An app as it is at a moment, to be looked at or sent away.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use airssys_rt::{ActorRef, ActorState, SupervisorSnapshot};
+use serde::{Deserialize, Serialize};
+
+use crate::component_host::ComponentHost;
+use crate::handling_times::HandlingHistogram;
+use crate::memory::MemoryGauge;
+use crate::message::Envelope;
+
+/// An app as it is at a moment, by [`ComponentHost::snapshot`].
+///
+/// The parts are looked at one after another: what changes meanwhile may show in one and not in
+/// another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AppSnapshot {
+    /// The app's name.
+    pub app: String,
+    /// When it was taken, in milliseconds since 1970.
+    pub taken_at_ms: u64,
+    /// How long the app has run, in milliseconds.
+    pub uptime_ms: u64,
+    /// Messages, callbacks and restarts that are under way.
+    pub in_flight: usize,
+    /// Messages that could not be handled.
+    pub dead_letters: u64,
+    /// The components, in the order of their names.
+    pub components: Vec<ComponentSnapshot>,
+    /// The supervisor at the root, and what is below it: the instances of components, and native
+    /// actors.
+    pub tree: SupervisorSnapshot,
+}
+
+/// A component as it is at a moment: all its instances together, over all incarnations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ComponentSnapshot {
+    /// Its name in the app.
+    pub name: String,
+    /// Messages that were accepted into its mailboxes.
+    pub received: u64,
+    /// Messages whose handler finished with `done` or a reply.
+    pub handled: u64,
+    /// Attempts that came to nothing and were followed, or are to be, by another.
+    pub retried: u64,
+    /// Messages that were refused to their sender at its door, by reason.
+    pub refused: BTreeMap<String, u64>,
+    /// Messages that ended in the dead letters.
+    pub dead_lettered: u64,
+    /// How often a sender found its mailbox full.
+    pub mailbox_full: u64,
+    /// How often it tried what its capabilities do not allow.
+    pub denied: u64,
+    /// How long its messages took to handle.
+    pub handling: HandlingHistogram,
+    /// Half of the messages were handled in at most this time, in nanoseconds; none if none was.
+    pub p50_ns: Option<u64>,
+    /// 99 of 100 messages were handled in at most this time, in nanoseconds; none if none was.
+    pub p99_ns: Option<u64>,
+    /// Its instances, in the order of their numbers.
+    pub instances: Vec<InstanceSnapshot>,
+}
+
+/// An instance as it is at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct InstanceSnapshot {
+    /// Its name: the component's, followed by `/1`, `/2` and so on if there are several.
+    pub name: String,
+    /// Where it is in its life.
+    pub state: ActorState,
+    /// Messages that were accepted into its mailbox.
+    pub received: u64,
+    /// Messages whose handler returned without a failure.
+    pub handled: u64,
+    /// Messages in its mailbox.
+    pub depth: usize,
+    /// The most messages that were in its mailbox at once.
+    pub high_water: usize,
+    /// Messages that its mailbox takes.
+    pub capacity: usize,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// Its linear memory, in bytes; 0 while it does not live.
+    pub memory_bytes: u64,
+    /// The most linear memory that it may have, in bytes.
+    pub memory_limit_bytes: u64,
+}
+
+impl ComponentSnapshot {
+    /// Messages refused at its door, for whatever reason.
+    pub fn refused_total(&self) -> u64 {
+        self.refused.values().sum()
+    }
+
+    /// How often its instances were restarted.
+    pub fn restarts(&self) -> u64 {
+        self.instances.iter().map(|instance| instance.restarts).sum()
+    }
+
+    /// The linear memory of its instances, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.instances.iter().map(|instance| instance.memory_bytes).sum()
+    }
+}
+
+impl InstanceSnapshot {
+    pub(crate) fn of(actor: &ActorRef<Envelope>, memory: &MemoryGauge) -> InstanceSnapshot {
+        let stats = actor.stats();
+        InstanceSnapshot {
+            name: actor.name().to_owned(),
+            state: stats.state,
+            received: stats.accepted,
+            handled: stats.handled,
+            depth: stats.depth,
+            high_water: stats.high_water,
+            capacity: actor.capacity(),
+            restarts: stats.restarts,
+            memory_bytes: memory.used_bytes(),
+            memory_limit_bytes: memory.limit_bytes(),
+        }
+    }
+}
+
+impl ComponentHost {
+    /// The app as it is now: its tree, its components and their figures.
+    pub fn snapshot(&self) -> AppSnapshot {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        AppSnapshot {
+            app: self.system().name().to_owned(),
+            taken_at_ms: milliseconds(since_epoch),
+            uptime_ms: milliseconds(self.uptime()),
+            in_flight: self.in_flight(),
+            dead_letters: self.dead_letters().total(),
+            components: self.component_snapshots(),
+            tree: self.system().snapshot().root,
+        }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

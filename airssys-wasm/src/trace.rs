@@ -1,0 +1,240 @@
+//! Traces: which chain of messages a message belongs to, and who is told of each that is handled.
+//!
+//! The context is carried by the host: what a handler sends belongs to the trace of the message
+//! that it is on. Where nobody makes spans, a context that came from outside is handed on as it is,
+//! and a message without one stays without.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+use std::time::Duration;
+
+use airssys_message::Codec;
+
+/// A place in a trace, as [W3C Trace Context](https://www.w3.org/TR/trace-context/) has it: the
+/// trace, the span in it, and whether the trace is recorded.
+///
+/// Its text is a `traceparent`:
+///
+/// ```
+/// # use airssys_wasm::TraceContext;
+/// let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+/// let context: TraceContext = text.parse().unwrap();
+/// assert!(context.is_sampled());
+/// assert_eq!(context.to_string(), text);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceContext {
+    trace_high: u64,
+    trace_low: u64,
+    span: NonZeroU64,
+    flags: u8,
+}
+
+/// The trace is recorded.
+const SAMPLED: u8 = 0x01;
+
+/// The flags that are known, and handed on: sampled, and random trace id.
+const KNOWN_FLAGS: u8 = 0x03;
+
+/// The length of a `traceparent`, version 00, in bytes.
+const LENGTH: usize = 55;
+
+/// A text that is no `traceparent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it is no traceparent, such as 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+pub struct InvalidTraceparent;
+
+impl TraceContext {
+    /// A place in a trace; none if one of the ids is 0. Of the flags, those that are known are kept.
+    pub fn new(trace_id: u128, span_id: u64, flags: u8) -> Option<TraceContext> {
+        let span = NonZeroU64::new(span_id).filter(|_| trace_id != 0)?;
+        let (trace_high, trace_low) = ((trace_id >> 64) as u64, trace_id as u64);
+        Some(TraceContext { trace_high, trace_low, span, flags: flags & KNOWN_FLAGS })
+    }
+
+    /// The trace.
+    pub fn trace_id(self) -> u128 {
+        (u128::from(self.trace_high) << 64) | u128::from(self.trace_low)
+    }
+
+    /// The span in it.
+    pub fn span_id(self) -> u64 {
+        self.span.get()
+    }
+
+    /// The flags.
+    pub fn flags(self) -> u8 {
+        self.flags
+    }
+
+    /// Whether the trace is recorded.
+    pub fn is_sampled(self) -> bool {
+        self.flags & SAMPLED != 0
+    }
+}
+
+impl fmt::Display for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id(), self.span_id(), self.flags)
+    }
+}
+
+impl fmt::Debug for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for TraceContext {
+    type Err = InvalidTraceparent;
+
+    /// Reads a `traceparent` of version 00, or as much of a later one as version 00 has.
+    fn from_str(text: &str) -> Result<TraceContext, InvalidTraceparent> {
+        let bytes = text.as_bytes();
+        let (known, more) = bytes.split_at_checked(LENGTH).ok_or(InvalidTraceparent)?;
+        let version = hex(&known[..2]).ok_or(InvalidTraceparent)?;
+        let fits = match version {
+            0 => more.is_empty(),
+            0xff => false,
+            _ => more.is_empty() || more[0] == b'-',
+        };
+        if !fits || [2, 35, 52].iter().any(|dash| known[*dash] != b'-') {
+            return Err(InvalidTraceparent);
+        }
+        let ids = hex(&known[3..35]).zip(hex(&known[36..52])).zip(hex(&known[53..55]));
+        let ((trace, span), flags) = ids.ok_or(InvalidTraceparent)?;
+        // Each is cut to as many digits as it has.
+        TraceContext::new(trace, span as u64, flags as u8).ok_or(InvalidTraceparent)
+    }
+}
+
+/// The number in lower-case hexadecimal digits, 32 at most.
+fn hex(digits: &[u8]) -> Option<u128> {
+    digits.iter().try_fold(0_u128, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => return None,
+        };
+        Some((number << 4) | u128::from(value))
+    })
+}
+
+/// Makes a span of each message that is handled.
+///
+/// It is called on the worker that runs the guest, before and after the guest: it must not wait.
+pub trait MessageTracer: fmt::Debug + Send + Sync + 'static {
+    /// Begins the span of a message that is about to be handled, below `parent`; without one, a new
+    /// trace begins.
+    fn begin(&self, parent: Option<TraceContext>, message: &TracedMessage<'_>) -> Box<dyn MessageSpan>;
+}
+
+/// The span of a message that is being handled.
+pub trait MessageSpan: Send {
+    /// Its place in the trace: what the handler sends comes below it. None if it has no valid ids.
+    fn context(&self) -> Option<TraceContext>;
+
+    /// Ends it.
+    fn end(self: Box<Self>, outcome: SpanOutcome<'_>);
+}
+
+/// What is known of a message when its handler gets it.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct TracedMessage<'a> {
+    /// The app.
+    pub app: &'a str,
+    /// The instance that sent it; `host` if it came from outside.
+    pub sender: &'a str,
+    /// The component that it is for.
+    pub component: &'a str,
+    /// The instance that handles it.
+    pub instance: &'a str,
+    /// The topic it was published on, if it was.
+    pub topic: Option<&'a str>,
+    /// Its codec.
+    pub codec: Option<Codec>,
+    /// Its size with the codec prefix, in bytes.
+    pub bytes: usize,
+    /// Which attempt this is: 1, and more if it is handled again.
+    pub attempt: u32,
+    /// Whether somebody waits for a reply.
+    pub wants_reply: bool,
+    /// How long it was in the mailbox.
+    pub waited: Duration,
+}
+
+/// What a handler made of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpanOutcome<'a> {
+    /// It was handled.
+    Done,
+    /// It was handled, with a reply.
+    Replied,
+    /// It will be handled again, for this reason.
+    Retried(&'a str),
+    /// It was given up because its handler did not take it, for this reason.
+    Rejected(&'a str),
+    /// It was given up because its handler failed, for this reason.
+    Failed(&'a str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn a_traceparent_is_read_and_written() {
+        let context: TraceContext = TEXT.parse().unwrap();
+        assert_eq!(context.trace_id(), 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
+        assert_eq!(context.span_id(), 0x00f0_67aa_0ba9_02b7);
+        assert_eq!((context.flags(), context.is_sampled()), (1, true));
+        assert_eq!(context.to_string(), TEXT);
+    }
+
+    #[test]
+    fn flags_that_are_unknown_are_not_handed_on() {
+        let context: TraceContext = TEXT.replace("-01", "-fe").parse().unwrap();
+        assert_eq!(context.to_string(), TEXT.replace("-01", "-02"));
+        assert!(!context.is_sampled());
+    }
+
+    #[test]
+    fn of_a_later_version_as_much_is_read_as_is_known() {
+        for later in [format!("cc{}", &TEXT[2..]), format!("cc{}-what-else", &TEXT[2..])] {
+            assert_eq!(later.parse::<TraceContext>().unwrap().to_string(), TEXT, "{later}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_traceparent_is_refused() {
+        let zero_trace = TEXT.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32));
+        let zero_span = TEXT.replace("00f067aa0ba902b7", &"0".repeat(16));
+        for text in [
+            "",
+            "00",
+            &TEXT[..54],
+            &format!("{TEXT}-more"),
+            &format!("{TEXT} "),
+            &TEXT.to_uppercase(),
+            &TEXT.replace('-', "_"),
+            &format!("ff{}", &TEXT[2..]),
+            &format!("cc{}.what", &TEXT[2..]),
+            &format!("g0{}", &TEXT[2..]),
+            &zero_trace,
+            &zero_span,
+            &TEXT.replace("4bf9", "€9"),
+        ] {
+            assert_eq!(text.parse::<TraceContext>(), Err(InvalidTraceparent), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_context_is_small() {
+        assert_eq!(size_of::<Option<TraceContext>>(), 32);
+    }
+}

@@ -1,0 +1,88 @@
+//! An app as it is at a moment.
+
+use airssys_rt::ActorState;
+use airssys_wasm::{AppSnapshot, ChildSnapshot, ComponentSnapshot, ComponentSpec};
+
+use crate::support::*;
+
+const MIB: u64 = 1 << 20;
+
+fn component<'a>(app: &'a AppSnapshot, name: &str) -> &'a ComponentSnapshot {
+    app.components.iter().find(|component| component.name == name).expect("the component")
+}
+
+#[tokio::test]
+async fn memory_is_shown_as_it_grows_and_is_gone_with_the_instance() {
+    let host = host();
+    let restart = airssys_rt::RestartPolicy::Temporary;
+    host.spawn(ComponentSpec { restart, ..trusted("probe") }).await.unwrap();
+    let memory = || component(&host.snapshot(), "probe").instances[0].memory_bytes;
+    let before = memory();
+    assert!((65_536..4 * MIB).contains(&before) && before % 65_536 == 0, "{before}");
+    host.ask("probe", Command::Allocate(8)).await.unwrap();
+    let after = memory();
+    assert!((before + 8 * MIB..before + 10 * MIB).contains(&after), "{after}");
+    let limit = component(&host.snapshot(), "probe").instances[0].memory_limit_bytes;
+    host.ask("probe", Command::TryAllocate(limit.div_euclid(MIB) as usize)).await.unwrap();
+    assert_eq!(memory(), after, "what is refused does not count");
+    let actor = host.actors("probe").remove(0);
+    host.tell("probe", Command::Panic("end".to_owned())).await;
+    actor.closed().await;
+    let app = host.snapshot();
+    let probe = &component(&app, "probe").instances[0];
+    assert_eq!((probe.state, probe.memory_bytes), (ActorState::Stopped, 0));
+}
+
+#[tokio::test]
+async fn an_instance_that_is_started_anew_begins_with_little_memory() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    let memory = || component(&host.snapshot(), "probe").instances[0].memory_bytes;
+    let before = memory();
+    host.ask("probe", Command::Allocate(8)).await.unwrap();
+    host.tell("probe", Command::Panic("again".to_owned())).await;
+    host.drained().await;
+    assert_eq!(memory(), before);
+    assert_eq!(component(&host.snapshot(), "probe").restarts(), 1);
+}
+
+#[tokio::test]
+async fn denials_are_counted_where_they_were_tried() {
+    let host = host();
+    host.spawn(denied("curious")).await.unwrap();
+    host.spawn(trusted("private")).await.unwrap();
+    let send = Command::TrySend { to: "private".to_owned(), command: note("hello"), times: 1 };
+    host.ask("curious", send).await.unwrap_err();
+    host.ask("curious", Command::Subscribe("news".to_owned())).await.unwrap_err();
+    let app = host.snapshot();
+    assert_eq!((component(&app, "curious").denied, component(&app, "private").denied), (2, 0));
+}
+
+#[tokio::test]
+async fn the_figures_are_those_of_the_summary_and_the_tree_has_the_instances() {
+    let host = host();
+    host.spawn(ComponentSpec { instances: 2, ..trusted("pool") }).await.unwrap();
+    for name in ["pool/1", "pool/2", "pool/2"] {
+        host.ask(name, Command::Identity).await.unwrap();
+    }
+    host.drained().await;
+    let (app, summary) = (host.snapshot(), host.summaries().remove(0));
+    let pool = component(&app, "pool");
+    assert_eq!((pool.received, pool.handled), (summary.received, summary.handled));
+    assert_eq!((pool.p50_ns, pool.p99_ns), (summary.p50_ns, summary.p99_ns));
+    assert_eq!((pool.handling.count(), app.in_flight, app.app.as_str()), (3, 0, "test"));
+    let handled: Vec<u64> = pool.instances.iter().map(|instance| instance.handled).collect();
+    assert_eq!(handled, [1, 2]);
+    let names: Vec<&str> = app
+        .tree
+        .children
+        .iter()
+        .map(|child| match child {
+            ChildSnapshot::Actor(actor) => actor.name.as_str(),
+            _ => "?",
+        })
+        .collect();
+    assert_eq!(names, ["pool/1", "pool/2"]);
+    let json = serde_json::to_string(&app).unwrap();
+    assert_eq!(serde_json::from_str::<AppSnapshot>(&json).unwrap(), app);
+}
