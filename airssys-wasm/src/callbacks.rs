@@ -215,6 +215,12 @@ impl Callbacks {
         }
     }
 
+    /// How much it waits for, or is yet to be told of. None of the tables holds more.
+    pub(crate) fn under_way(&self) -> usize {
+        let state = self.lock();
+        state.open.len().max(state.deadlines.len()) + state.ready.len()
+    }
+
     /// Who may end the waits of this instance, if its handler can go on only then.
     pub(crate) fn awaits(&self) -> Vec<Awaited> {
         let state = self.lock();

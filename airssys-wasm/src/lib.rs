@@ -33,6 +33,7 @@ mod recovery;
 mod router;
 mod stats;
 mod waits;
+mod worker;
 
 pub use actor::{ComponentActor, Health};
 pub use capability::{Access, Capabilities, Denied, Subject, decide};

@@ -14,6 +14,10 @@ mod conservation;
 mod delivery;
 #[path = "suite/failures.rs"]
 mod failures;
+#[path = "suite/graphs.rs"]
+mod graphs;
+#[path = "suite/ledger.rs"]
+mod ledger;
 #[path = "suite/lifecycle.rs"]
 mod lifecycle;
 #[path = "suite/limits.rs"]
@@ -22,9 +26,15 @@ mod limits;
 mod loading;
 #[path = "suite/messaging.rs"]
 mod messaging;
+#[path = "suite/offenders.rs"]
+mod offenders;
+#[path = "suite/raw_guest.rs"]
+mod raw_guest;
 #[path = "suite/requests.rs"]
 mod requests;
 #[path = "suite/support.rs"]
 mod support;
+#[path = "suite/volleys.rs"]
+mod volleys;
 #[path = "suite/wasi.rs"]
 mod wasi;
