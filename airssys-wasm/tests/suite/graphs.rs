@@ -5,10 +5,14 @@ use airssys_wasm::{
     Capabilities, ComponentHost, ComponentSpec, DeadLetterReason, Delivery, Limits, NamePattern, Retry,
 };
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use test_commands::{Action, Fate, Mark};
 
 use crate::ledger::Ledger;
 use crate::support::*;
+
+/// Apps that went wrong once: they are tried first.
+const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/graphs.regressions");
 
 /// Names of components; not every app has all.
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
@@ -255,7 +259,11 @@ async fn play(nodes: Vec<Node>, steps: Vec<Step>, ledger: &Ledger) -> Result<(),
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn whatever_is_sent_in_any_app_is_handled_or_refused_or_a_dead_letter(

@@ -14,7 +14,7 @@ use crate::support::*;
 const QUESTIONS: u64 = 10;
 
 fn limits() -> Limits {
-    Limits { execution_time: Duration::from_millis(100), ..Limits::default() }
+    Limits { execution_time: Duration::from_millis(250), memory_bytes: 8 << 20, ..Limits::default() }
 }
 
 /// A host with an offender, a neighbour, somebody to be flooded, and somebody who never answers.
@@ -48,15 +48,12 @@ async fn whatever_a_guest_does_it_ends_in_its_error_and_a_restart() {
     let (host, _silent) = scene().await;
     let sink = || "sink".to_owned();
     let tally = || Box::new(Command::Tally("flood".to_owned()));
-    let out_of_time = "failed: ran longer than its limit of 100 ms (execution_time)";
+    let out_of_time = "failed: ran longer than its limit of 250 ms (execution_time)";
     let cases = [
         (Command::Panic("drill".to_owned()), "failed: panicked: drill"),
         (Command::Exit, "failed: called exit"),
         (Command::Spin, out_of_time),
-        (
-            Command::MemoryBomb,
-            "failed: failed after it was refused memory beyond its limit of 67108864 bytes",
-        ),
+        (Command::MemoryBomb, "failed: failed after it was refused memory beyond its limit of 8388608 bytes"),
         (Command::Recurse, "failed: trapped: wasm trap: call stack exhausted"),
         (Command::LogForever("flood".to_owned()), out_of_time),
         (Command::FloodForever { to: sink(), command: tally() }, out_of_time),
@@ -64,7 +61,7 @@ async fn whatever_a_guest_does_it_ends_in_its_error_and_a_restart() {
         (Command::CancelForever { to: sink() }, out_of_time),
         (
             Command::RequestAndStall { to: "silent".to_owned(), command: tally(), times: 9, timeout_ms: 20 },
-            "failed: deferred a message and waits for nothing",
+            "abandoned: the handler deferred the message and waits for nothing",
         ),
     ];
     let times = cases.len() as u64;
@@ -99,7 +96,7 @@ async fn code_that_no_compiler_makes_ends_in_its_error_and_a_restart() {
     let grow = |what: &str| format!("(loop $on (br_if $on (i32.ne (i32.const -1) {what}))) (unreachable)");
     let cases = [
         ("(unreachable)".to_owned(), "failed: trapped: wasm trap: wasm `unreachable` instruction executed"),
-        ("(loop $on (br $on)) (unreachable)".to_owned(), "failed: ran longer than its limit of 100 ms"),
+        ("(loop $on (br $on)) (unreachable)".to_owned(), "failed: ran longer than its limit of 250 ms"),
         ("(i32.load (i32.const -1))".to_owned(), "failed: trapped: wasm trap: out of bounds memory access"),
         (
             "(i32.div_u (i32.const 1) (i32.const 0))".to_owned(),
@@ -115,7 +112,7 @@ async fn code_that_no_compiler_makes_ends_in_its_error_and_a_restart() {
         ),
         (
             grow("(memory.grow (i32.const 16))"),
-            "failed: failed after it was refused memory beyond its limit of 67108864 bytes (memory)",
+            "failed: failed after it was refused memory beyond its limit of 8388608 bytes (memory)",
         ),
         ("(i32.store8 (i32.const 16) (i32.const 7)) (i32.const 16)".to_owned(), "failed: trapped: "),
         ("(i32.const 17)".to_owned(), "failed: trapped: "),
@@ -163,7 +160,7 @@ async fn a_component_that_does_not_come_to_its_start_is_refused() {
     while let Some(cause) = error.source() {
         error = cause;
     }
-    assert_eq!(error.to_string(), "ran longer than its limit of 100 ms (execution_time)");
+    assert_eq!(error.to_string(), "ran longer than its limit of 250 ms (execution_time)");
     assert!(host.actors("raw").is_empty());
 }
 
