@@ -152,7 +152,10 @@ fn measure(parts: &Parts, harm: Option<&Harm>) -> Result<Measured, Failure> {
         restart_strategy: RestartStrategy::Immediate,
         ..SupervisorConfig::default()
     };
-    let host = ComponentHost::new(ActorSystem::builder("bench").supervisor(supervisor).build());
+    let host = {
+        let _entered = runtime.enter();
+        ComponentHost::new(ActorSystem::builder("bench").supervisor(supervisor).build())
+    };
     let silent = runtime.block_on(populate(&host, parts))?;
     let over = Arc::new(AtomicBool::new(false));
     let (loads, harms) = std::thread::scope(|scope| {
