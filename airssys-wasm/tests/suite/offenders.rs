@@ -250,14 +250,3 @@ async fn guests_that_do_not_return_give_their_worker_away() {
     let report = host.shutdown(Duration::from_secs(2)).await;
     assert_eq!(report.stopped.len() + report.late.len(), 4, "{report:?}");
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_does_not_wait_for_the_guest_that_sent_it_and_does_not_return() {
-    let host = host();
-    host.spawn(trusted("neighbour")).await.unwrap();
-    spins(&host, "spins").await;
-    host.tell("spins", Command::SendAndSpin { to: "neighbour".to_owned(), command: note("sent") }).await;
-    while host.notes("neighbour").await.is_empty() {}
-    assert_eq!(host.notes("neighbour").await, "sent");
-    host.shutdown(Duration::from_secs(2)).await;
-}
