@@ -136,12 +136,6 @@ impl Callbacks {
         self.ids.of(request)
     }
 
-    /// How many requests and waits count against the limit.
-    pub(crate) fn under_way(&self) -> usize {
-        let state = self.lock();
-        state.open.len() + state.ready.len()
-    }
-
     /// Takes back a request that could not be sent: there will be no callback.
     pub(crate) fn withdraw(&self, request: u64) {
         self.lock().remove(request);
@@ -235,6 +229,12 @@ impl Callbacks {
             }
             Err(error) => Callback::Failed(RequestError::CodecRefused(error.to_string())),
         }
+    }
+
+    /// How much it waits for, or is yet to be told of. None of the tables holds more.
+    pub(crate) fn under_way(&self) -> usize {
+        let state = self.lock();
+        state.open.len().max(state.deadlines.len()) + state.ready.len()
     }
 
     /// Who may end the waits of this instance, if its handler can go on only then.

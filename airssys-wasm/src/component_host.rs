@@ -336,6 +336,11 @@ impl ComponentHost {
         self.shared.router.in_flight.get()
     }
 
+    /// How many requests and waits of components are open, or decided and not delivered yet.
+    pub fn requests_under_way(&self) -> usize {
+        self.shared.router.waits.all_under_way()
+    }
+
     /// Messages that could not be handled.
     pub fn dead_letters(&self) -> &DeadLetters {
         &self.shared.router.dead_letters

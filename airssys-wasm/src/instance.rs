@@ -19,6 +19,7 @@ use crate::memory::MemoryGauge;
 use crate::message::cut;
 use crate::meter::Meter;
 use crate::usage::Gauges;
+use crate::worker::give_worker_away;
 
 /// How a component's exports are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub enum GuestFailure {
         limit: Duration,
     },
     /// The guest failed after it was refused more memory.
-    #[error("failed after it was refused memory beyond its limit of {limit_bytes} bytes ({what})")]
+    #[error("failed after it was refused {} ({what})", Beyond(what, *limit_bytes))]
     OutOfMemory {
         /// The limit that it reached, by its name in the manifest.
         what: &'static str,
@@ -96,6 +97,18 @@ pub enum GuestFailure {
         /// What it said.
         message: String,
     },
+}
+
+/// What a guest may not have more of.
+struct Beyond<'a>(&'a str, usize);
+
+impl std::fmt::Display for Beyond<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Beyond("memory", bytes) => write!(f, "memory beyond its limit of {bytes} bytes"),
+            Beyond(_, elements) => write!(f, "table elements beyond its limit of {elements}"),
+        }
+    }
 }
 
 /// Raised in a guest that has used up its time.
@@ -209,14 +222,20 @@ impl Instance {
     }
 }
 
-/// Interrupts the guest when its time is up; a guest on a fiber also makes way for others at
-/// every tick.
+/// Interrupts the guest when its time is up. A guest on a fiber also makes way for others at every
+/// tick; one that holds its worker gives it away when it is looked at.
 fn arm(store: &mut Store<InstanceState>, entry: Entry, meter: Arc<Meter>) {
-    store.set_epoch_deadline(ticks(meter.limit()));
+    store.set_epoch_deadline(match entry {
+        Entry::Direct => ticks(meter.limit()).min(LOOK_TICKS),
+        Entry::Fiber => 1,
+    });
     store.epoch_deadline_callback(move |store| match (meter.left(), entry) {
         _ if store.data().guest.router.has_ended() => Err(wasmtime::Error::from(Ended)),
         (None, _) => Err(wasmtime::Error::from(OutOfTime)),
-        (Some(left), Entry::Direct) => Ok(UpdateDeadline::Continue(ticks(left).min(LOOK_TICKS))),
+        (Some(left), Entry::Direct) => {
+            meter.pause(give_worker_away);
+            Ok(UpdateDeadline::Continue(ticks(left).min(LOOK_TICKS)))
+        }
         (Some(_), Entry::Fiber) => Ok(UpdateDeadline::Yield(1)),
     });
 }

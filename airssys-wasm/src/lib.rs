@@ -51,6 +51,7 @@ mod stats;
 mod trace;
 mod usage;
 mod waits;
+mod worker;
 
 pub use actor::{ComponentActor, Health};
 pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisorSnapshot};

@@ -109,6 +109,7 @@ mod tests {
     use crate::capability::{Capabilities, Subject};
     use crate::grants::Grants;
     use crate::quota::Quota;
+    use crate::stats::ComponentStats;
 
     fn sender(component: &str) -> Sender {
         let (nothing, everything) = (Capabilities::default(), Capabilities::everything());
@@ -117,6 +118,7 @@ mod tests {
             subject: Subject::new(component, component),
             instance: Arc::clone(&name),
             accepts: None,
+            stats: Arc::new(ComponentStats::new()),
             grants: Arc::new(Grants::new(nothing, everything, Vec::new())),
             quota: Arc::new(Quota::new(name, &Limits::DEFAULT, Arc::clone(&trail))),
             trail,
@@ -129,7 +131,7 @@ mod tests {
         let fits = state.has_room(&from, &limits, &topic, bytes).is_ok();
         if fits {
             let (body, sender) = (Bytes::from(vec![0; bytes]), Arc::clone(&from.instance));
-            let draft = Draft { body, sender, topic: None, retained: true };
+            let draft = Draft { body, sender, topic: None, retained: true, trace: None };
             state.keep(topic, Kept { draft, from });
         }
         fits

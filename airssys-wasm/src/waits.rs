@@ -54,6 +54,11 @@ impl Waits {
         self.0.remove(instance);
     }
 
+    /// How many requests and waits of all instances are under way.
+    pub(crate) fn all_under_way(&self) -> usize {
+        self.0.iter().filter_map(|entry| entry.value().upgrade()).map(|callbacks| callbacks.under_way()).sum()
+    }
+
     /// Logs who waits for whom, if an instance has waited in vain because it waits for itself
     /// through others.
     pub(crate) fn report(&self, instance: &str, awaited: &Awaited) {

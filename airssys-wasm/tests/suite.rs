@@ -22,8 +22,12 @@ mod delivery;
 mod failures;
 #[path = "suite/grants.rs"]
 mod grants;
+#[path = "suite/graphs.rs"]
+mod graphs;
 #[path = "suite/languages.rs"]
 mod languages;
+#[path = "suite/ledger.rs"]
+mod ledger;
 #[path = "suite/lifecycle.rs"]
 mod lifecycle;
 #[path = "suite/limits.rs"]
@@ -32,8 +36,12 @@ mod limits;
 mod loading;
 #[path = "suite/messaging.rs"]
 mod messaging;
+#[path = "suite/offenders.rs"]
+mod offenders;
 #[path = "suite/quotas.rs"]
 mod quotas;
+#[path = "suite/raw_guest.rs"]
+mod raw_guest;
 #[path = "suite/requests.rs"]
 mod requests;
 #[path = "suite/retained.rs"]
@@ -46,5 +54,7 @@ mod state;
 mod support;
 #[path = "suite/traces.rs"]
 mod traces;
+#[path = "suite/volleys.rs"]
+mod volleys;
 #[path = "suite/wasi.rs"]
 mod wasi;

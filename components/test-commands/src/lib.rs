@@ -51,10 +51,30 @@ pub enum Command {
     Allocate(usize),
     /// Try to allocate this many MiB; reply with whether that was refused.
     TryAllocate(usize),
-    /// Without end, send a request and give it up: each brings a callback.
+    /// Without end, send a request and give it up, and then one that is waited for.
     CancelForever { to: String },
     /// Await something that never happens.
     Stall,
+    /// Allocate and keep one MiB after the other, without end.
+    MemoryBomb,
+    /// Write to the log without end.
+    LogForever(String),
+    /// Without end, send a command without waiting, whether it is taken or not.
+    FloodForever { to: String, command: Box<Command> },
+    /// Send a command, and never return.
+    SendAndSpin { to: String, command: Box<Command> },
+    /// Send a request so many times, and then await something that never happens.
+    RequestAndStall { to: String, command: Box<Command>, times: u32, timeout_ms: u64 },
+    /// Do a round of work so many times; reply with the nanoseconds that the message waited and
+    /// those that it took.
+    Rounds(u32),
+    /// Send so many requests, one group after the other, each with what may become of it. Reply with
+    /// how many came to what.
+    Volley(Volley),
+    /// End as the mark says, and write that to the log.
+    Mark(Mark),
+    /// Do one after the other, and write to the log what came of each.
+    Act(Vec<Action>),
     /// Stop the component.
     Stop,
     /// Write to the standard output, the standard error and the log.
@@ -100,6 +120,66 @@ pub enum Command {
     Usage,
     /// Reply with what WASI shows: arguments, environment, the root folder, standard input.
     Surroundings,
+}
+
+/// A message that can be told from all others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// By what.
+    pub id: u64,
+    /// What its handler makes of it.
+    pub fate: Fate,
+}
+
+/// What a handler makes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Fate {
+    /// It handles it.
+    Done,
+    /// It rejects it.
+    Reject,
+    /// It asks for another attempt each time.
+    Retry,
+    /// It asks for another attempt once.
+    RetryOnce,
+    /// It panics each time.
+    Panic,
+    /// It panics once.
+    PanicOnce,
+}
+
+/// Something that a component does in a handler.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Action {
+    /// Send without waiting.
+    Send { to: String, mark: Mark },
+    /// Send these at once, without waiting.
+    SendMany { to: String, marks: Vec<Mark> },
+    /// Publish, unless a subscriber that waits is full.
+    Publish { topic: String, mark: Mark },
+    /// Send a request, and wait for what comes of it, or give it up at once.
+    Request { to: String, mark: Mark, timeout_ms: u64, cancel: bool },
+    /// Subscribe, if that is allowed.
+    Subscribe(String),
+    /// Unsubscribe.
+    Unsubscribe(String),
+    /// Panic.
+    Panic,
+    /// Stop the component.
+    Stop,
+}
+
+/// Many requests, whose fate is drawn by lot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Volley {
+    /// To whom.
+    pub to: String,
+    /// How many in all.
+    pub requests: u32,
+    /// How many are under way at once.
+    pub at_once: u32,
+    /// What the lots are drawn from.
+    pub seed: u64,
 }
 
 /// What a test component replies.

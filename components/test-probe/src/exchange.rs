@@ -10,7 +10,7 @@ use airssys_sdk::prelude::*;
 use futures_util::future::join_all;
 use test_commands::{Answer, Command};
 
-use crate::delivery;
+use crate::{delivery, offend};
 
 pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, Rejection> {
     Ok(match command {
@@ -78,14 +78,9 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             Ok("worked".to_owned())
         }
         Command::CancelForever { to } => loop {
-            poll_once(pin!(context.request::<Answer>(&to, &Command::Tally(String::new())))).await;
-            // The callback of the request that was given up polls this handler again.
-            let mut waited = false;
-            poll_fn(|_| match std::mem::replace(&mut waited, true) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            })
-            .await;
+            let tally = Command::Tally(String::new());
+            poll_once(pin!(context.request::<Answer>(&to, &tally))).await;
+            drop(context.request::<Answer>(&to, &tally).await);
         },
         Command::AskAndPanic { to, command } => {
             let answered = poll_once(pin!(context.request::<Answer>(&to, &*command))).await;
@@ -97,12 +92,12 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
         }
         Command::Unsubscribe(pattern) => Ok(context.unsubscribe(&pattern).to_string()),
         Command::ResolveMany(count) => resolve_many(context, count),
-        other => delivery::run(other, context).await?,
+        other => offend::run(other, context).await?,
     })
 }
 
 /// Lets a future begin; whether it has ended at once.
-async fn poll_once(mut future: Pin<&mut impl Future>) -> bool {
+pub(crate) async fn poll_once(mut future: Pin<&mut impl Future>) -> bool {
     poll_fn(|waker| Poll::Ready(future.as_mut().poll(waker).is_ready())).await
 }
 

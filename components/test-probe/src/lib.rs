@@ -3,6 +3,8 @@
 mod delivery;
 mod exchange;
 mod harm;
+mod ledger;
+mod offend;
 
 use airssys_sdk::codec::Encoded;
 use airssys_sdk::prelude::*;
@@ -105,6 +107,8 @@ impl Component for Probe {
                 log::info!("log {text}");
                 return Ok(Reply::none());
             }
+            Command::Mark(mark) => return ledger::mark(&mark, &message),
+            Command::Rounds(count) => Ok(offend::rounds(count, &message)),
             Command::Surroundings => Ok(harm::surroundings()),
             command @ (Command::Panic(_)
             | Command::Exit

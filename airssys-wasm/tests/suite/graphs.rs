@@ -1,0 +1,281 @@
+//! Apps drawn by lot: whatever components do to each other, every message is accounted for.
+
+use airssys_rt::{Overflow, RestartPolicy, RestartStrategy};
+use airssys_wasm::{
+    Capabilities, ComponentHost, ComponentSpec, DeadLetterReason, Delivery, Limits, NamePattern, Retry,
+};
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use test_commands::{Action, Fate, Mark};
+
+use crate::ledger::Ledger;
+use crate::support::*;
+
+/// Apps that went wrong once: they are tried first.
+const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/graphs.regressions");
+
+/// Names of components; not every app has all.
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+
+const TOPICS: [&str; 3] = ["news", "news.local", "sport"];
+const PATTERNS: [&str; 3] = ["news", "news.*", "*"];
+
+/// A component, as it is drawn.
+#[derive(Clone, Debug)]
+struct Node {
+    capacity: usize,
+    overflow: Overflow,
+    attempts: u32,
+    restart: RestartPolicy,
+    instances: usize,
+    subscribes: Vec<&'static str>,
+    /// Whom it may not send to, and whom it may not ask.
+    denied: [bool; 4],
+    publishes: bool,
+    concurrent_requests: usize,
+}
+
+/// What happens to the app from outside.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Somebody is told to act.
+    Act(usize, Vec<Action>),
+    /// Somebody is sent a mark.
+    Mark(usize, Mark),
+    /// A mark is published.
+    Publish(&'static str, Mark),
+    /// An instance is cut off.
+    Kill(usize),
+    /// A component is taken out of the app.
+    Retire(usize),
+    /// What is ready goes on.
+    Yield,
+}
+
+fn node() -> impl Strategy<Value = Node> {
+    let restart = prop_oneof![6 => Just(RestartPolicy::Permanent), 1 => Just(RestartPolicy::Transient), 1 => Just(RestartPolicy::Temporary)];
+    let subscribes = prop::collection::vec(prop::sample::select(&PATTERNS[..]), 0..3);
+    let denied = prop::array::uniform4(prop::bool::weighted(0.15));
+    let overflow = prop_oneof![Just(Overflow::Wait), Just(Overflow::Reject)];
+    let sizes = (2..12_usize, 1..4_u32, 1..3_usize, 1..5_usize);
+    (sizes, overflow, restart, subscribes, denied, prop::bool::weighted(0.8)).prop_map(
+        |(
+            (capacity, attempts, instances, concurrent_requests),
+            overflow,
+            restart,
+            subscribes,
+            denied,
+            publishes,
+        )| {
+            Node {
+                capacity,
+                overflow,
+                attempts,
+                restart,
+                instances,
+                subscribes,
+                denied,
+                publishes,
+                concurrent_requests,
+            }
+        },
+    )
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        12 => Just(Fate::Done),
+        2 => Just(Fate::Reject),
+        1 => Just(Fate::Retry),
+        2 => Just(Fate::RetryOnce),
+        1 => Just(Fate::Panic),
+        2 => Just(Fate::PanicOnce),
+    ]
+}
+
+/// A mark without its number.
+fn mark() -> impl Strategy<Value = Mark> {
+    fate().prop_map(|fate| Mark { id: 0, fate })
+}
+
+/// A component, one of its instances, or a name that nobody has.
+fn target() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned),
+        1 => prop::sample::select(&NAMES[..]).prop_map(|name| format!("{name}/2")),
+        1 => Just("nobody".to_owned()),
+    ]
+}
+
+fn topic() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(&TOPICS[..])
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let timeout = prop_oneof![Just(1_u64), Just(5), Just(40)];
+    prop_oneof![
+        6 => (target(), mark()).prop_map(|(to, mark)| Action::Send { to, mark }),
+        3 => (target(), prop::collection::vec(mark(), 1..12)).prop_map(|(to, marks)| Action::SendMany { to, marks }),
+        3 => (topic(), mark()).prop_map(|(topic, mark)| Action::Publish { topic: topic.to_owned(), mark }),
+        4 => (target(), mark(), timeout, any::<bool>())
+            .prop_map(|(to, mark, timeout_ms, cancel)| Action::Request { to, mark, timeout_ms, cancel }),
+        1 => prop::sample::select(&PATTERNS[..]).prop_map(|pattern| Action::Subscribe(pattern.to_owned())),
+        1 => prop::sample::select(&PATTERNS[..]).prop_map(|pattern| Action::Unsubscribe(pattern.to_owned())),
+        1 => Just(Action::Panic),
+        1 => Just(Action::Stop),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = 0..NAMES.len();
+    prop_oneof![
+        12 => (who.clone(), prop::collection::vec(action(), 1..6)).prop_map(|(who, actions)| Step::Act(who, actions)),
+        6 => (who.clone(), mark()).prop_map(|(who, mark)| Step::Mark(who, mark)),
+        3 => (topic(), mark()).prop_map(|(topic, mark)| Step::Publish(topic, mark)),
+        1 => who.clone().prop_map(Step::Kill),
+        1 => who.prop_map(Step::Retire),
+        3 => Just(Step::Yield),
+    ]
+}
+
+/// Gives every mark its own number.
+fn number(steps: &mut [Step]) {
+    let mut next = 0;
+    let mut give = |mark: &mut Mark| {
+        next += 1;
+        mark.id = next;
+    };
+    for step in steps {
+        match step {
+            Step::Mark(_, mark) | Step::Publish(_, mark) => give(mark),
+            Step::Act(_, actions) => actions.iter_mut().for_each(|action| match action {
+                Action::Send { mark, .. } | Action::Publish { mark, .. } | Action::Request { mark, .. } => {
+                    give(mark)
+                }
+                Action::SendMany { marks, .. } => marks.iter_mut().for_each(&mut give),
+                _ => {}
+            }),
+            _ => {}
+        }
+    }
+}
+
+impl Node {
+    fn spec(&self, name: &str) -> ComponentSpec {
+        let allowed = || -> Vec<NamePattern> {
+            let names = NAMES.iter().chain(&["nobody"]).zip(self.denied.iter().chain(&[false]));
+            names.filter(|(_, denied)| !**denied).map(|(name, _)| name.parse().unwrap()).collect()
+        };
+        let everything = Capabilities::everything();
+        let publish = if self.publishes { everything.publish.clone() } else { Vec::new() };
+        let backoff = RestartStrategy::Immediate;
+        ComponentSpec {
+            capabilities: Capabilities { send: allowed(), request: allowed(), publish, ..everything },
+            capacity: self.capacity,
+            overflow: self.overflow,
+            delivery: match self.attempts {
+                1 => Delivery::AtMostOnce,
+                attempts => Delivery::Retry(Retry { attempts, backoff }),
+            },
+            restart: self.restart,
+            instances: self.instances,
+            subscribes: self.subscribes.iter().map(|text| pattern(text)).collect(),
+            limits: Limits { concurrent_requests: self.concurrent_requests, ..Limits::default() },
+            ..ComponentSpec::new(name, probe())
+        }
+    }
+}
+
+/// Does to the app what is to be done, as far as there is somebody to do it to.
+async fn take(host: &ComponentHost, step: Step, ledger: &Ledger) {
+    match step {
+        Step::Act(who, actions) => {
+            let command = message(&Command::Act(actions));
+            // A full mailbox is waited for; one who has ended takes nothing.
+            drop(
+                tokio::time::timeout(SOON, host.send(NAMES[who], command))
+                    .await
+                    .expect("there is room in time"),
+            );
+        }
+        Step::Mark(who, mark) => {
+            let id = mark.id;
+            let sent = host.send(NAMES[who], message(&Command::Mark(mark)));
+            let sent = tokio::time::timeout(SOON, sent).await.expect("there is room in time");
+            ledger.sent("host", id, u64::from(sent.is_ok()));
+        }
+        Step::Publish(topic, mark) => {
+            let id = mark.id;
+            let published = host.publish(topic, message(&Command::Mark(mark)));
+            ledger.sent("host", id, published.map_or(0, u64::from));
+        }
+        Step::Kill(who) => host.actors(NAMES[who]).iter().take(1).for_each(|actor| actor.kill()),
+        Step::Retire(who) => drop(host.retire(NAMES[who]).await),
+        Step::Yield => tokio::task::yield_now().await,
+    }
+}
+
+/// Plays a script to an app of these components, and looks at what is left.
+async fn play(nodes: Vec<Node>, steps: Vec<Step>, ledger: &Ledger) -> Result<(), TestCaseError> {
+    let host = host();
+    for (name, node) in NAMES.iter().zip(&nodes) {
+        host.spawn(node.spec(name)).await.unwrap();
+    }
+    let retires = steps.iter().any(|step| matches!(step, Step::Retire(_)));
+    for step in steps {
+        take(&host, step, ledger).await;
+    }
+    tokio::time::timeout(SOON, host.drained()).await.expect("everything ends");
+    prop_assert_eq!((host.in_flight(), host.requests_under_way()), (0, 0));
+    for letter in host.dead_letters().kept() {
+        // A copy that a subscriber did not take was never sent to it.
+        let skipped = matches!(
+            letter.reason,
+            DeadLetterReason::MailboxFull
+                | DeadLetterReason::CodecRefused(_)
+                | DeadLetterReason::TooLarge { .. }
+        );
+        let (_, body) = airssys_message::Codec::split(&letter.message).unwrap();
+        if let Ok(Command::Mark(mark)) = ciborium::from_reader(body)
+            && !skipped
+        {
+            ledger.dead(&letter.sender, mark.id);
+        }
+    }
+    let skipped =
+        |count: &&airssys_wasm::DeadLetterCount| count.reason == "the subscriber's mailbox was full";
+    let counts = host.dead_letters().counts();
+    let summaries = host.summaries();
+    for summary in &summaries {
+        let own = counts.iter().filter(|count| count.receiver == summary.name);
+        let skipped: u64 = own.filter(skipped).map(|count| count.count).sum();
+        prop_assert_eq!(summary.received + skipped, summary.handled + summary.dead_lettered, "{:?}", summary);
+    }
+    if !retires {
+        let dead: u64 = summaries.iter().map(|summary| summary.dead_lettered).sum();
+        prop_assert_eq!(dead, host.dead_letters().total());
+    }
+    ledger.check().map_err(TestCaseError::fail)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 200,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(REGRESSIONS))),
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn whatever_is_sent_in_any_app_is_handled_or_refused_or_a_dead_letter(
+        nodes in prop::collection::vec(node(), 2..5),
+        mut steps in prop::collection::vec(step(), 1..40),
+    ) {
+        number(&mut steps);
+        let ledger = Ledger::default();
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = ledger.listen(runtime.worker_threads(2).enable_all()).build().unwrap();
+        let played = runtime.block_on(play(nodes, steps, &ledger));
+        runtime.shutdown_background();
+        played?;
+    }
+}

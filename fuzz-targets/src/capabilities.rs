@@ -1,0 +1,66 @@
+//! Decisions: nothing is allowed that no line allows, and a denial names the line that would.
+
+use std::path::Path;
+
+use airssys_rt::{Topic, TopicPattern};
+use airssys_wasm::manifest::ComponentManifest;
+use airssys_wasm::pattern::check_instance_name;
+use airssys_wasm::{Access, Capabilities, Denied, NamePattern, Subject, decide};
+
+use crate::lines;
+
+/// Who it is, what it may (patterns, separated by blanks), and what it wants: a line each.
+pub fn capabilities(data: &[u8]) {
+    let Some([who, may, wants]) = lines(data) else { return };
+    let Ok(subject) = NamePattern::parse(who) else { return };
+    if !subject.is_exact() {
+        return;
+    }
+    let component = subject.segments().next().unwrap_or_default();
+    let who = Subject::new(component, subject.as_str());
+    let names: Vec<NamePattern> = may.split(' ').filter_map(|text| text.parse().ok()).collect();
+    let topics: Vec<TopicPattern> = may.split(' ').filter_map(|text| text.parse().ok()).collect();
+    let capabilities = Capabilities {
+        send: names.clone(),
+        request: names,
+        publish: topics.clone(),
+        subscribe: topics,
+        input: false,
+    };
+    for access in [Access::Send { to: wants }, Access::Request { to: wants }, Access::Input] {
+        decided(&who, &capabilities, &access);
+    }
+    if let Ok(topic) = wants.parse::<Topic>() {
+        decided(&who, &capabilities, &Access::Publish { topic: &topic });
+    }
+    if let Ok(pattern) = wants.parse::<TopicPattern>() {
+        decided(&who, &capabilities, &Access::Subscribe { pattern: &pattern });
+    }
+}
+
+fn decided(who: &Subject, capabilities: &Capabilities, access: &Access<'_>) {
+    let nothing = Capabilities::default();
+    assert!(decide(who, &nothing, access).is_err() || decide(who, capabilities, access).is_ok());
+    if let Err(denied) = decide(who, capabilities, access) {
+        allows(who, access, &denied);
+    }
+}
+
+/// The line that a denial names allows what was denied, if it can stand in a manifest at all.
+fn allows(who: &Subject, access: &Access<'_>, denied: &Denied) {
+    assert!(!denied.to_string().is_empty());
+    let line = denied.component_line();
+    let text = format!("[component]\nname = \"x\"\nversion = \"1.0.0\"\n[capabilities]\n{line}\n");
+    let is_named = matches!(access, Access::Send { .. } | Access::Request { .. });
+    let is_instance = denied.object.as_deref().is_none_or(|name| check_instance_name(name).is_ok());
+    match ComponentManifest::parse(&text, Path::new("Component.toml")) {
+        // A pattern can be asked for, and is no name that anybody has.
+        Ok(_) if is_named && !is_instance => {}
+        Ok(manifest) => assert!(decide(who, &manifest.capabilities, access).is_ok(), "{line}"),
+        // Not everything that is wanted is a name.
+        Err(diagnostics) => {
+            let is_name = denied.object.as_deref().is_none_or(|name| NamePattern::parse(name).is_ok());
+            assert!(is_named && !is_name, "{line}: {diagnostics}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Both manifests: whatever they say, it is understood, or told in its place.
+
+use std::io;
+use std::path::Path;
+
+use airssys_wasm::Limits;
+use airssys_wasm::manifest::{
+    AppManifest, ComponentManifest, Diagnostics, Files, MAX_ATTEMPTS, MAX_INSTANCES, MAX_MAILBOX_CAPACITY,
+};
+use airssys_wasm::pattern::check_component_name;
+use airssys_wasm::{Capabilities, Delivery};
+
+/// What separates the texts of several files in one input.
+const SEPARATOR: &str = "\n=====\n";
+
+/// A `Component.toml`.
+pub fn component_manifest(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match ComponentManifest::parse(text, Path::new("Component.toml")) {
+        Ok(manifest) => valid(&manifest),
+        Err(diagnostics) => explained(&diagnostics),
+    }
+}
+
+/// An `app.toml`, followed by the `Component.toml` of all its components.
+pub fn app_manifest(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (app, component) = text.split_once(SEPARATOR).unwrap_or((text, ""));
+    let files = Texts { app, component };
+    let app = match AppManifest::load_from(Path::new("app.toml"), &files) {
+        Ok(app) => app,
+        Err(diagnostics) => return explained(&diagnostics),
+    };
+    assert!(check_component_name(&app.name).is_ok() && !app.components.is_empty());
+    for component in &app.components {
+        valid(&component.manifest);
+        assert!((1..=MAX_INSTANCES).contains(&component.instances));
+        assert!((1..=MAX_MAILBOX_CAPACITY).contains(&component.mailbox.capacity));
+        assert!(covered(&component.manifest.capabilities, &component.capabilities), "{component:?}");
+        bounded(&component.limits);
+        assert_eq!(app.component(&component.name), Some(component), "names are distinct");
+    }
+}
+
+fn valid(manifest: &ComponentManifest) {
+    assert!(check_component_name(&manifest.name).is_ok());
+    assert!(manifest.accepts.contains(manifest.accepts.prefers()));
+    assert!((1..=MAX_MAILBOX_CAPACITY).contains(&manifest.mailbox.capacity));
+    if let Delivery::Retry(retry) = manifest.delivery {
+        assert!((1..=MAX_ATTEMPTS).contains(&retry.attempts));
+    }
+    bounded(&manifest.limits);
+    for topic in &manifest.subscribes {
+        let asked = manifest.capabilities.subscribe.iter().any(|asked| asked.covers(topic));
+        assert!(asked, "{topic} is subscribed to and not asked for");
+    }
+}
+
+fn bounded(limits: &Limits) {
+    let most = Limits::HOST_MAX;
+    assert!(
+        limits.memory_bytes <= most.memory_bytes
+            && limits.table_elements <= most.table_elements
+            && limits.execution_time <= most.execution_time
+            && limits.message_size_bytes <= most.message_size_bytes
+            && limits.concurrent_requests <= most.concurrent_requests
+            && limits.subscriptions <= most.subscriptions
+            && limits.routes <= most.routes
+            && limits.log_line_bytes <= most.log_line_bytes,
+        "{limits:?}"
+    );
+}
+
+/// Whether nothing is in force that was not asked for.
+fn covered(asked: &Capabilities, in_force: &Capabilities) -> bool {
+    let names = |asked: &[airssys_wasm::NamePattern], in_force: &[airssys_wasm::NamePattern]| {
+        in_force.iter().all(|name| asked.iter().any(|asked| asked.covers(name)))
+    };
+    let topics = |asked: &[airssys_rt::TopicPattern], in_force: &[airssys_rt::TopicPattern]| {
+        in_force.iter().all(|topic| asked.iter().any(|asked| asked.covers(topic)))
+    };
+    names(&asked.send, &in_force.send)
+        && names(&asked.request, &in_force.request)
+        && topics(&asked.publish, &in_force.publish)
+        && topics(&asked.subscribe, &in_force.subscribe)
+        && (asked.input || !in_force.input)
+}
+
+/// Every diagnostic has a place in a text, words, and help.
+fn explained(diagnostics: &Diagnostics) {
+    assert!(diagnostics.iter().next().is_some());
+    for diagnostic in diagnostics {
+        assert!(!diagnostic.message.is_empty() && !diagnostic.help.is_empty(), "{diagnostic}");
+        if let Some(span) = &diagnostic.span {
+            let text = diagnostics.text(&diagnostic.file).unwrap_or_default();
+            assert!(text.get(span.clone()).is_some(), "{diagnostic}");
+            assert_eq!(text[..span.start].matches('\n').count() + 1, diagnostic.line, "{diagnostic}");
+        }
+    }
+}
+
+/// An app whose components all have the same manifest.
+struct Texts<'a> {
+    app: &'a str,
+    component: &'a str,
+}
+
+impl Files for Texts<'_> {
+    fn read(&self, file: &Path) -> io::Result<String> {
+        match file == Path::new("app.toml") {
+            true => Ok(self.app.to_owned()),
+            false => Ok(self.component.to_owned()),
+        }
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        path.extension().is_some()
+    }
+
+    fn is_folder(&self, path: &Path) -> bool {
+        path.extension().is_none()
+    }
+}
