@@ -27,6 +27,8 @@ mod manifests;
 mod metrics;
 #[path = "cli/output.rs"]
 mod output;
+#[path = "cli/patterns.rs"]
+mod patterns;
 #[path = "cli/quakes.rs"]
 mod quakes;
 #[path = "cli/support.rs"]

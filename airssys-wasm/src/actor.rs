@@ -70,7 +70,8 @@ impl ComponentActor {
         let (myself, accepts) = (links.myself.clone(), links.endpoint.accepts);
         let in_flight = links.endpoint.in_flight.clone();
         let waits = Arc::clone(&links.router.waits);
-        let callbacks = Callbacks::new(myself, accepts, &links.limits, in_flight, waits);
+        let stats = Arc::clone(&links.endpoint.stats);
+        let callbacks = Callbacks::new(myself, accepts, &links.limits, in_flight, stats, waits);
         self.callbacks = Some(Arc::clone(&callbacks));
         let meter = Meter::new(links.limits.execution_time);
         let guest = GuestContext::new(links, incarnation, callbacks, Arc::clone(&meter));

@@ -19,6 +19,7 @@ use crate::bindings::{Callback, RequestError, SizeLimit};
 use crate::in_flight::{InFlight, InFlightCount};
 use crate::message::Envelope;
 use crate::request_ids::RequestIds;
+use crate::stats::ComponentStats;
 use crate::trace::TraceContext;
 use crate::waits::{Awaited, Waits};
 
@@ -34,6 +35,8 @@ pub(crate) struct Callbacks {
     ids: RequestIds,
     max_open: usize,
     in_flight: InFlightCount,
+    /// Where replies are counted that come too late.
+    stats: Arc<ComponentStats>,
     waits: Arc<Waits>,
     state: Mutex<State>,
     /// Somebody in this incarnation waits for a callback.
@@ -86,6 +89,7 @@ impl Callbacks {
         accepts: Accepts,
         limits: &crate::limits::Limits,
         in_flight: InFlightCount,
+        stats: Arc<ComponentStats>,
         waits: Arc<Waits>,
     ) -> Arc<Callbacks> {
         let callbacks = Arc::new(Callbacks {
@@ -95,6 +99,7 @@ impl Callbacks {
             ids: RequestIds::random(),
             max_open: limits.concurrent_requests,
             in_flight,
+            stats,
             waits,
             state: Mutex::default(),
             settled: Notify::new(),
@@ -149,7 +154,10 @@ impl Callbacks {
     /// Settles a request with what its target answered, after a look at it: `from` is the target and
     /// what that accepts.
     pub(crate) fn answer(&self, request: u64, from: (&str, Accepts), callback: Callback) {
-        self.decide(request, self.acceptable(from, callback));
+        let is_reply = matches!(callback, Callback::Reply(_));
+        if !self.decide(request, self.acceptable(from, callback)) && is_reply {
+            self.stats.late_reply();
+        }
     }
 
     /// Decides what an open request comes to; whether it was open. In one step: whoever is second

@@ -1,6 +1,7 @@
 //! Components as children of an actor system, beside native actors.
 
 mod error;
+mod figures;
 mod in_trace;
 mod operate;
 
@@ -15,7 +16,7 @@ use bytes::Bytes;
 pub use error::{CallError, SpawnError};
 pub use in_trace::InTrace;
 
-use crate::actor::{Blueprint, ComponentActor, Health, ask_health};
+use crate::actor::{Blueprint, ComponentActor};
 use crate::audit::{Audit, Trail};
 use crate::bindings::{RequestError, SendError};
 use crate::byte_budget::ByteBudget;
@@ -33,11 +34,9 @@ use crate::pattern::check_component_name;
 use crate::quota::Quota;
 use crate::recovery::Recovery;
 use crate::router::{Mode, Router, Sender, TopicRoute};
-use crate::snapshot::ComponentSnapshot;
 use crate::state::{StateError, StateFolder};
-use crate::stats::{ComponentStats, ComponentSummary};
+use crate::stats::ComponentStats;
 use crate::trace::{MessageTracer, TraceContext};
-use crate::usage::{self, ComponentUsage, InstanceUsage};
 
 /// Components as children of an actor system, beside native actors. Cheap to clone.
 #[derive(Clone)]
@@ -58,13 +57,6 @@ pub(crate) struct Shared {
 pub(crate) struct Registered {
     endpoint: Arc<Endpoint>,
     pub(crate) blueprints: Vec<Arc<Blueprint>>,
-}
-
-impl Registered {
-    /// What its instances share.
-    fn quota(&self) -> Option<&Quota> {
-        self.blueprints.first().map(|blueprint| &*blueprint.links.sender.quota)
-    }
 }
 
 /// What a host has beside its components. Default: nothing.
@@ -351,54 +343,6 @@ impl ComponentHost {
         self.components().keys().cloned().collect()
     }
 
-    /// What each component did, in the order of their names.
-    pub fn summaries(&self) -> Vec<ComponentSummary> {
-        let components = self.components();
-        let summary = |(name, registered): (&String, &Registered)| {
-            let over_quota = registered.quota().map(Quota::refusals).unwrap_or_default();
-            ComponentSummary { over_quota, ..registered.endpoint.summary(name) }
-        };
-        components.iter().map(summary).collect()
-    }
-
-    /// How much of its limits each component uses, in the order of their names.
-    pub fn usage(&self) -> Vec<ComponentUsage> {
-        let Router { waits, .. } = &*self.shared.router;
-        let instance = |blueprint: &Arc<Blueprint>| {
-            let Links { limits, gauges, memory, myself, router, .. } = &blueprint.links;
-            let (requests, subscriptions) =
-                (waits.under_way(myself.name()), router.subscriptions(myself).len());
-            let quotas = usage::of_instance(limits, gauges, memory, myself, requests, subscriptions);
-            InstanceUsage { name: myself.name().to_owned(), quotas }
-        };
-        let component = |(name, registered): (&String, &Registered)| {
-            let quota = registered.quota();
-            ComponentUsage {
-                name: name.clone(),
-                quotas: quota
-                    .map(|quota| usage::of_component(quota, &registered.endpoint.budget))
-                    .unwrap_or_default(),
-                instances: registered.blueprints.iter().map(instance).collect(),
-                over_quota: quota.map(Quota::refusals).unwrap_or_default(),
-            }
-        };
-        self.components().iter().map(component).collect()
-    }
-
-    /// What each component did, with its instances, in the order of their names.
-    pub(crate) fn component_snapshots(&self) -> Vec<ComponentSnapshot> {
-        let components = self.components();
-        let snapshot = |(name, Registered { endpoint, blueprints }): (&String, &Registered)| {
-            let memories = blueprints.iter().map(|blueprint| &*blueprint.links.memory);
-            endpoint.stats.snapshot(name, endpoint.members.iter().zip(memories))
-        };
-        components.iter().map(snapshot).collect()
-    }
-
-    pub(crate) fn uptime(&self) -> Duration {
-        self.shared.began.elapsed()
-    }
-
     /// Stops all components and actors, the last started first, within `deadline`. A guest that
     /// still runs when nine tenths of it are over is ended, so that no guest holds its worker
     /// longer. To be preferred to the actor system's own shutdown, which cannot do that.
@@ -431,18 +375,6 @@ impl ComponentHost {
         if tokio::time::timeout(within, close).await.is_err() {
             tracing::error!("the state folder was not saved within the shutdown's deadline");
         }
-    }
-
-    /// Asks each instance of a component how it is: its name, and the answer, or none if it ended
-    /// before it answered. Empty if there is no such component. Cancel safe.
-    pub async fn health(&self, component: &str) -> Vec<(String, Option<Health>)> {
-        let registered = self.components().get(component).cloned();
-        let mut healths = Vec::new();
-        for (blueprint, actor) in registered.iter().flat_map(|r| r.blueprints.iter().zip(&r.endpoint.members))
-        {
-            healths.push((actor.name().to_owned(), ask_health(blueprint, actor).await));
-        }
-        healths
     }
 
     /// The actors behind a component, one per instance; empty if there is no such component.

@@ -53,6 +53,9 @@ pub struct ComponentSnapshot {
     pub dead_lettered: u64,
     /// How often a sender found its mailbox full.
     pub mailbox_full: u64,
+    /// Replies to its requests that came when nobody waited for them any more.
+    #[serde(default)]
+    pub late_replies: u64,
     /// How often it tried what its capabilities do not allow.
     pub denied: u64,
     /// How long its messages took to handle.

@@ -21,6 +21,7 @@ pub(crate) struct ComponentStats {
     dead_lettered: AtomicU64,
     mailbox_full: AtomicU64,
     denied: AtomicU64,
+    late_replies: AtomicU64,
     refused: Mutex<BTreeMap<&'static str, u64>>,
     times: Mutex<HandlingTimes>,
 }
@@ -46,6 +47,9 @@ pub struct ComponentSummary {
     pub dead_lettered: u64,
     /// How often a sender found its mailbox full and had to wait or give up.
     pub mailbox_full: u64,
+    /// Replies to its requests that came when nobody waited for them any more: after the timeout, a
+    /// cancellation, or its restart.
+    pub late_replies: u64,
     /// Messages that are in its mailboxes now.
     pub depth: usize,
     /// Most messages that were in a mailbox at once.
@@ -75,6 +79,7 @@ impl ComponentStats {
             dead_lettered: zero(),
             mailbox_full: zero(),
             denied: zero(),
+            late_replies: zero(),
             refused: Mutex::default(),
             times: Mutex::new(HandlingTimes::new()),
         }
@@ -105,6 +110,10 @@ impl ComponentStats {
         self.denied.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn late_reply(&self) {
+        self.late_replies.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn refused(&self, reason: &'static str) {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         *refused.entry(reason).or_default() += 1;
@@ -122,6 +131,7 @@ impl ComponentStats {
             refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             dead_lettered: load(&self.dead_lettered),
             mailbox_full: load(&self.mailbox_full),
+            late_replies: load(&self.late_replies),
             p50_ns: times.quantile(0.50),
             p99_ns: times.quantile(0.99),
             ..ComponentSummary::default()
@@ -144,6 +154,7 @@ impl ComponentStats {
             refused: summary.refused.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect(),
             dead_lettered: summary.dead_lettered,
             mailbox_full: summary.mailbox_full,
+            late_replies: summary.late_replies,
             denied: self.denied.load(Ordering::Relaxed),
             handling: times.histogram(),
             p50_ns: summary.p50_ns,

@@ -11,7 +11,8 @@ fn callbacks(limit: usize) -> (Arc<Callbacks>, InFlightCount, Prepared<Envelope>
     let limits = Limits { concurrent_requests: limit, message_size_bytes: 100, ..Limits::default() };
     let in_flight = InFlightCount::default();
     let (accepts, waits) = (Accepts::only(Codec::Cbor), Arc::default());
-    let callbacks = Callbacks::new(seat.actor_ref(), accepts, &limits, in_flight.clone(), waits);
+    let stats = Arc::new(ComponentStats::new());
+    let callbacks = Callbacks::new(seat.actor_ref(), accepts, &limits, in_flight.clone(), stats, waits);
     (callbacks, in_flight, seat)
 }
 

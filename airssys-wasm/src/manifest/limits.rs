@@ -143,7 +143,7 @@ pub(super) const ROWS: [Row; 13] = [
 ];
 
 /// The first of the [`ROWS`] that are rates: those that an edge can have too.
-const FIRST_RATE: usize = 8;
+const FIRST_RATE: usize = 9;
 
 /// The most messages a second, or at once.
 const MAX_MESSAGES: u64 = 10_000_000;

@@ -25,12 +25,13 @@ type OfComponent = fn(&ComponentSnapshot) -> u64;
 /// A figure of an instance.
 type OfInstance = fn(&InstanceSnapshot) -> u64;
 
-const COMPONENT_COUNTERS: [(&str, &str, OfComponent); 6] = [
+const COMPONENT_COUNTERS: [(&str, &str, OfComponent); 7] = [
     ("airssys_messages_received_total", "Messages accepted into the component's mailboxes.", |c| c.received),
     ("airssys_messages_handled_total", "Messages whose handler finished.", |c| c.handled),
     ("airssys_messages_retried_total", "Attempts that were followed by another.", |c| c.retried),
     ("airssys_messages_dead_lettered_total", "Messages that became dead letters.", |c| c.dead_lettered),
     ("airssys_mailbox_full_total", "How often a sender found the mailbox full.", |c| c.mailbox_full),
+    ("airssys_late_replies_total", "Replies that nobody waited for any more.", |c| c.late_replies),
     ("airssys_denials_total", "How often the component tried what it may not do.", |c| c.denied),
 ];
 
