@@ -10,7 +10,7 @@ use airssys_sdk::prelude::*;
 use futures_util::future::join_all;
 use test_commands::{Answer, Command};
 
-use crate::{delivery, offend};
+use crate::{delivery, topics};
 
 pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, Rejection> {
     Ok(match command {
@@ -26,18 +26,6 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             let body = vec![b'x'; bytes];
             let sent = context.send(&to, Encoded(self::codec(&codec)?, body)).await;
             sent.map(|()| "sent".to_owned()).map_err(|error| error.to_string())
-        }
-        Command::Publish { topic, command } => {
-            let published = context.publish(&topic, &*command).await;
-            published.map(|count| count.to_string()).map_err(|error| error.to_string())
-        }
-        Command::Retain { topic, command } => {
-            let published = context.publish(&topic, &*command).retain().await;
-            published.map(|count| count.to_string()).map_err(|error| error.to_string())
-        }
-        Command::ClearRetained(topic) => {
-            let cleared = context.clear_retained(&topic);
-            cleared.map(|was| was.to_string()).map_err(|error| error.to_string())
         }
         Command::Request { to, command, timeout_ms } => {
             let timeout = Duration::from_millis(timeout_ms);
@@ -86,13 +74,8 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             let answered = poll_once(pin!(context.request::<Answer>(&to, &*command))).await;
             panic!("asked; answered already: {answered}");
         }
-        Command::Subscribe(pattern) => {
-            let subscribed = context.subscribe(&pattern);
-            subscribed.map(|()| "subscribed".to_owned()).map_err(|error| error.to_string())
-        }
-        Command::Unsubscribe(pattern) => Ok(context.unsubscribe(&pattern).to_string()),
         Command::ResolveMany(count) => resolve_many(context, count),
-        other => offend::run(other, context).await?,
+        other => topics::run(other, context).await?,
     })
 }
 

@@ -3,8 +3,10 @@
 mod delivery;
 mod exchange;
 mod harm;
+mod known;
 mod ledger;
 mod offend;
+mod topics;
 
 use airssys_sdk::codec::Encoded;
 use airssys_sdk::prelude::*;
@@ -53,24 +55,6 @@ impl Component for Probe {
             Command::Tally(_) => return Ok(Reply::none()),
             Command::Notes => Ok(self.notes.join(" ")),
             Command::Echo(text) => Ok(text),
-            Command::Describe => {
-                let (sender, topic) = (message.sender(), message.topic().unwrap_or("no topic"));
-                Ok(format!("{sender}, {topic}, reply: {}", message.wants_reply()))
-            }
-            Command::RequestId => {
-                let id = message.request_id();
-                Ok(id.map_or_else(String::new, |id| format!("{id} v{}", id.get_version_num())))
-            }
-            Command::Traceparent => Ok(message.traceparent().unwrap_or("none").to_owned()),
-            Command::Identity => {
-                let identity = context.identity();
-                Ok(format!("{} {} {}", identity.app, identity.name, identity.incarnation))
-            }
-            Command::Usage => {
-                let lines = context.usage().into_iter();
-                let lines = lines.map(|limit| format!("{} {}/{}", limit.name, limit.used, limit.limit));
-                Ok(lines.collect::<Vec<_>>().join("\n"))
-            }
             Command::Large(bytes) => Ok("x".repeat(bytes)),
             Command::ReplyIn(codec) => return Ok(message.reply(Encoded(exchange::codec(&codec)?, b"{}"))?),
             Command::Reject(reason) => return Err(Rejection::from(reason)),
@@ -110,6 +94,11 @@ impl Component for Probe {
             Command::Mark(mark) => return ledger::mark(&mark, &message),
             Command::Rounds(count) => Ok(offend::rounds(count, &message)),
             Command::Surroundings => Ok(harm::surroundings()),
+            Command::Describe | Command::RequestId | Command::Traceparent => {
+                Ok(known::of(&command, &message))
+            }
+            Command::Identity => Ok(known::identity(context)),
+            Command::Usage => Ok(known::usage(context)),
             command @ (Command::Panic(_)
             | Command::Exit
             | Command::Spin
