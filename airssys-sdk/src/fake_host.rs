@@ -42,7 +42,7 @@ fn note(call: String) {
 
 pub(crate) mod messaging {
     use super::{HOST, note};
-    use crate::host::{Completion, MessageId, MessageInfo, Progress, RequestId, SendError, Uuid};
+    use crate::host::{Completion, MessageId, MessageInfo, Progress, RequestId, SendError};
 
     pub(crate) fn resolve(name: &str) -> Result<u32, SendError> {
         note(format!("resolve {name}"));
@@ -116,8 +116,8 @@ pub(crate) mod messaging {
         Ok(next_request())
     }
 
-    pub(crate) fn request_uuid(request: RequestId) -> Uuid {
-        Uuid { high: 0, low: request }
+    pub(crate) fn request_uuid(request: RequestId) -> String {
+        format!("00000000-0000-8000-8000-{request:012}")
     }
 
     pub(crate) fn cancel_request(request: RequestId) -> bool {

@@ -9,10 +9,6 @@ pub(crate) use crate::bindings::airssys::component::messaging::MessageInfo;
 #[cfg(test)]
 pub(crate) use crate::bindings::airssys::component::messaging::Progress;
 pub(crate) use crate::bindings::airssys::component::types::{
-    Callback, Completion, MessageId, RequestError, RequestId, SendError, Uuid,
+    Callback, Completion, MessageId, RequestError, RequestId, SendError,
 };
 pub(crate) use crate::bindings::exports::airssys::component::handler::Outcome;
-
-pub(crate) fn uuid(Uuid { high, low }: Uuid) -> uuid::Uuid {
-    uuid::Uuid::from_u64_pair(high, low)
-}

@@ -102,7 +102,7 @@ impl Message {
     /// The id of the request that it is; none if nobody waits for a reply. It is the same at both
     /// ends, and when the message is handled again, so what it brings about can be done once.
     pub fn request_id(&self) -> Option<Uuid> {
-        self.info()?.request.map(host::uuid)
+        self.info()?.request.as_deref()?.parse().ok()
     }
 
     /// Whether it was published before this instance subscribed, and
@@ -156,7 +156,7 @@ mod tests {
             waited_ns: 5,
             attempt: 2,
             retained: true,
-            request: Some(host::Uuid { high: 0x0123_4567_89ab_8def, low: 0x8123_4567_89ab_cdef }),
+            request: Some("01234567-89ab-8def-8123-456789abcdef".into()),
             traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
         });
         let message = Message::new(9, Codec::Raw.message(b""), Codec::Cbor).unwrap();

@@ -177,7 +177,10 @@ impl ComponentActor {
                 return Ok(completion);
             }
             let Some(settled) = callbacks.next().await else { return Err(GuestFailure::Abandoned) };
-            instance.handle_callback(settled.request, settled.callback).await?;
+            instance.guest().callback_trace = settled.trace;
+            let called = instance.handle_callback(settled.request, settled.callback).await;
+            instance.guest().callback_trace = None;
+            called?;
             // A component that keeps itself busy with callbacks makes way for its neighbours.
             if delivered.is_multiple_of(CALLBACKS_AT_ONCE) {
                 tokio::task::yield_now().await;

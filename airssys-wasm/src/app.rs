@@ -111,7 +111,7 @@ fn readable(path: &Path) -> Result<PathBuf, InputError> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AppEvent {
-    /// A component that is a crate is being built.
+    /// A component that is a folder is being built.
     Build(BuildEvent),
     /// A component is being loaded, and compiled if it is new.
     Loading {
@@ -242,7 +242,7 @@ async fn start_all(
     Ok(())
 }
 
-/// Builds a component if it is a crate; its `.wasm` file.
+/// Builds a component if it is a folder; its `.wasm` file.
 ///
 /// # Errors
 /// [`BuildError`] if it does not build.

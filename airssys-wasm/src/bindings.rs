@@ -6,7 +6,7 @@ wasmtime::component::bindgen!({
     require_store_data_send: true,
 });
 
-pub(crate) use airssys::component::types::{Callback, Completion, RequestError, SendError, SizeLimit, Uuid};
+pub(crate) use airssys::component::types::{Callback, Completion, RequestError, SendError, SizeLimit};
 pub(crate) use airssys::component::{clock, logging, messaging, system};
 pub(crate) use exports::airssys::component::handler::Outcome;
 pub(crate) use exports::airssys::component::lifecycle::HealthStatus;

@@ -305,16 +305,25 @@ impl ComponentHost {
         self.on_topic(topic, |route| router.publish_retained(outside, None, limits, route, message, None))
     }
 
-    fn on_topic(
+    /// Forgets the message that is retained of a topic, whoever published it; false if there is none.
+    ///
+    /// # Errors
+    /// [`CallError::InvalidTopic`].
+    pub fn clear_retained(&self, topic: &str) -> Result<bool, CallError> {
+        let Shared { router, outside, .. } = &*self.shared;
+        self.on_topic(topic, |route| router.clear_retained(outside, route))
+    }
+
+    fn on_topic<R>(
         &self,
         topic: &str,
-        publish: impl FnOnce(&mut TopicRoute) -> Result<u32, SendError>,
-    ) -> Result<u32, CallError> {
+        act: impl FnOnce(&mut TopicRoute) -> Result<R, SendError>,
+    ) -> Result<R, CallError> {
         let parsed: Topic =
             topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
         let route = self.shared.router.resolve_topic(&self.shared.outside, parsed);
-        let published = route.and_then(|mut route| publish(&mut route));
-        published.map_err(|error| CallError::refused(topic, &error))
+        let done = route.and_then(|mut route| act(&mut route));
+        done.map_err(|error| CallError::refused(topic, &error))
     }
 
     /// Waits until no message and no callback is under way, and no instance that failed is yet to be
@@ -423,7 +432,7 @@ impl ComponentHost {
             sender.allows(&Access::Input).map_err(denied)?;
         }
         for pattern in &spec.subscribes {
-            self.shared.router.subscribe(sender, pattern.clone(), actor, endpoint).map_err(denied)?;
+            self.shared.router.subscribe(sender, pattern.clone(), actor, endpoint, false).map_err(denied)?;
         }
         self.restore(sender, spec.limits.subscriptions, actor, endpoint);
         Ok(())
@@ -436,7 +445,10 @@ impl ComponentHost {
         let Some(state) = router.state() else { return };
         for pattern in state.subscriptions(&sender.instance) {
             let has_room = router.subscriptions(actor).len() < limit;
-            if !has_room || router.subscribe(sender, pattern.clone(), actor, endpoint).is_err() {
+            // Decided first: that it is not allowed any more is no denial of something it tried.
+            let access = Access::Subscribe { pattern: &pattern };
+            let may = has_room && sender.grants.decide(&sender.subject, &access).is_ok();
+            if !may || router.subscribe(sender, pattern.clone(), actor, endpoint, false).is_err() {
                 tracing::warn!(
                     instance = %sender.instance, %pattern,
                     "a subscription of an earlier run is not allowed any more: it is forgotten"
@@ -492,11 +504,11 @@ impl ComponentHost {
     pub async fn retire(&self, name: &str) -> bool {
         let actors = self.actors(name);
         self.forget(name);
-        if let Some(state) = self.shared.router.state() {
-            actors.iter().for_each(|actor| state.forget(actor.name()));
-        }
         for actor in &actors {
             actor.closed().await;
+            // What its last handler may have subscribed to meanwhile.
+            self.shared.router.unsubscribe_all(actor);
+            self.shared.router.state().into_iter().for_each(|state| state.forget(actor.name()));
         }
         !actors.is_empty()
     }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use airssys_message::{Accepts, Codec, CodecRefused};
-use airssys_rt::{ActorRef, Overflow};
+use airssys_rt::{ActorRef, Overflow, Permit, ReserveError};
 
 use crate::bindings::{SendError, SizeLimit};
 use crate::byte_budget::ByteBudget;
 use crate::dead_letters::{DeadLetterReason, DeadLetters};
 use crate::in_flight::InFlightCount;
-use crate::message::{Draft, Envelope};
+use crate::message::{Draft, Envelope, ReplyTo};
 use crate::router::Sender;
 use crate::stats::{ComponentStats, ComponentSummary};
 
@@ -53,6 +53,16 @@ impl Endpoint {
                 refused(CodecRefused { codec, receiver, receiver_accepts: self.accepts, sender }.to_string())
             }
             Err(error) => refused(error.to_string()),
+        }
+    }
+
+    /// Room in a mailbox; none if the message is to be dropped, since there is none.
+    pub(crate) fn place(&self, reply: &Option<ReplyTo>) -> Result<Option<Permit<Envelope>>, SendError> {
+        match self.least_loaded().try_reserve() {
+            Ok(permit) => Ok(Some(permit)),
+            Err(ReserveError::Full) if reply.is_none() && self.overflow == Overflow::DropNewest => Ok(None),
+            Err(ReserveError::Full) => Err(self.full()),
+            Err(_) => Err(self.refuse("target-stopped", SendError::TargetStopped)),
         }
     }
 

@@ -92,6 +92,12 @@ impl Grants {
         decide(who, &self.read().granted, access)
     }
 
+    /// Whether its manifest asks to send requests to this name, and no other messages.
+    pub(crate) fn asks_to_request_only(&self, who: &Subject, name: &str) -> bool {
+        let asks = |access| decide(who, &self.asked, &access).is_ok();
+        asks(Access::Request { to: name }) && !asks(Access::Send { to: name })
+    }
+
     /// Keeps a denial, to be explained.
     pub(crate) fn denied(&self, denied: &Denied) {
         self.denials.add(denied);

@@ -139,6 +139,9 @@ impl Instance {
         let state = InstanceState { guest, wasi, table, limiter };
         let mut store = Store::new(component.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
+        // What the host makes for one of its calls: a guest that hands over the same bytes again and
+        // again has the host make no more of them than it could have itself.
+        store.set_hostcall_fuel(limits.memory_bytes.max(limits.message_size_bytes.saturating_mul(2)));
         arm(&mut store, component.entry, Arc::clone(&meter));
         let instantiated = match component.entry {
             Entry::Direct => meter.stretch(|| component.pre.instantiate(&mut store)),

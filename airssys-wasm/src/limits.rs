@@ -20,7 +20,7 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Elements of all its tables together.
     pub table_elements: usize,
-    /// Time in the guest per call; waiting is not counted. Whole milliseconds.
+    /// Time in the guest per message; waiting is not counted. Whole milliseconds.
     pub execution_time: Duration,
     /// The largest message it takes, and the largest reply it gets, in bytes.
     pub message_size_bytes: usize,

@@ -29,6 +29,14 @@ pub(crate) struct Buckets {
     bytes: Option<Bucket>,
 }
 
+/// What a message has cost.
+#[derive(Default)]
+#[must_use = "a message that is not sent costs nothing: put it back"]
+pub(crate) struct Cost {
+    whole: Option<TakenOfBoth>,
+    edge: Option<TakenOfBoth>,
+}
+
 /// Which limit was reached.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Limit {
@@ -67,22 +75,28 @@ impl Quota {
     }
 
     /// Takes from all rates what a message of so many bytes costs, or from none.
-    pub(crate) fn take(&self, edge: Option<&Buckets>, bytes: usize) -> Result<(), Exceeded> {
+    pub(crate) fn take(&self, edge: Option<&Buckets>, bytes: usize) -> Result<Cost, Exceeded> {
         if self.whole.is_none() && edge.is_none() {
-            return Ok(());
+            return Ok(Cost::default());
         }
         let now = self.trail.clock().now_ns();
         let bytes = bytes as u64;
-        let Some(whole) = &self.whole else {
-            return edge.map_or(Ok(()), |edge| edge.take(bytes, now).map(drop));
-        };
-        let taken = whole.take(bytes, now)?;
-        match edge.map(|edge| edge.take(bytes, now)) {
-            Some(Err(exceeded)) => {
-                whole.put_back(taken);
+        let whole = self.whole.as_ref().map(|whole| whole.take(bytes, now)).transpose()?;
+        match edge.map(|edge| edge.take(bytes, now)).transpose() {
+            Ok(edge) => Ok(Cost { whole, edge }),
+            Err(exceeded) => {
+                self.put_back(None, Cost { whole, edge: None });
                 Err(exceeded)
             }
-            Some(Ok(_)) | None => Ok(()),
+        }
+    }
+
+    /// Gives back what a message has cost that was not sent after all.
+    pub(crate) fn put_back(&self, edge: Option<&Buckets>, cost: Cost) {
+        for (buckets, taken) in [(self.whole.as_ref(), cost.whole), (edge, cost.edge)] {
+            if let (Some(buckets), Some(taken)) = (buckets, taken) {
+                buckets.put_back(taken);
+            }
         }
     }
 

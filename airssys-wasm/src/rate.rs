@@ -21,7 +21,7 @@ pub struct Rate {
 ///
 /// In no stretch of time does it hand out more than `burst` tokens and those that the time brings,
 /// whoever takes them at the same time. A token's time is rounded up to a 64th of a nanosecond: at
-/// a million a second that makes the rate 0.006 % lower at most, at a thousand million 6 %.
+/// a million a second that makes the rate 0.0016 % lower at most, at a thousand million 1.6 %.
 ///
 /// Time is passed in: nanoseconds since some fixed moment. A bucket from which nothing is taken
 /// for six years may take two more to be full.

@@ -64,10 +64,14 @@ impl State {
             return Err(from.quota.exceeded(Exceeded::of("retained", topics)));
         }
         if used.bytes.saturating_add(bytes) > most {
-            let text = format!("retained: at most {most} bytes (the limit `memory`) together");
-            return Err(SendError::QuotaExceeded(text));
+            return Err(from.quota.exceeded(Exceeded::of("memory", most)));
         }
         Ok(())
+    }
+
+    /// How many topics' messages are a component's.
+    pub(crate) fn used(&self, component: &str) -> usize {
+        self.used.get(component).map_or(0, |used| used.topics)
     }
 
     /// Keeps a message in place of the topic's last.
@@ -94,9 +98,11 @@ impl State {
     }
 
     /// What is retained of the topics that match.
-    pub(crate) fn matching<'s>(&'s self, pattern: &'s TopicPattern) -> impl Iterator<Item = &'s Kept> {
-        let matching = self.kept.iter().filter(|(topic, _)| pattern.matches(topic));
-        matching.map(|(_, kept)| kept)
+    pub(crate) fn matching<'s>(
+        &'s self,
+        pattern: &'s TopicPattern,
+    ) -> impl Iterator<Item = (&'s Topic, &'s Kept)> {
+        self.kept.iter().filter(|(topic, _)| pattern.matches(topic))
     }
 }
 

@@ -77,6 +77,24 @@ struct Room<'s> {
     skipped: SmallVec<[(&'s Subscribed, SkipReason); 2]>,
 }
 
+impl<'s> Room<'s> {
+    /// Takes room from subscribers whose mailboxes drop the oldest message for it.
+    fn evict(&mut self, from: &Sender, subscribers: &'s [Subscribed], body: &[u8]) {
+        for subscriber in subscribers {
+            if subscriber.tag.accepts_message(body, from).is_err() {
+                self.skipped.push((subscriber, SkipReason::Refused));
+                continue;
+            }
+            let held = subscriber.tag.budget.take(body.len()).ok_or(ReserveError::Full);
+            match held.and_then(|held| Ok((subscriber.actor.try_reserve()?, held))) {
+                Ok((permit, held)) => self.places.push((&subscriber.tag, permit, held)),
+                Err(ReserveError::Closed) => self.skipped.push((subscriber, SkipReason::Closed)),
+                Err(_) => self.skipped.push((subscriber, SkipReason::Full)),
+            }
+        }
+    }
+}
+
 /// From a name or a topic to mailboxes.
 #[derive(Default)]
 pub(crate) struct Router {
@@ -187,7 +205,11 @@ impl Router {
         let may = |access: Access<'_>| from.grants.decide(&from.subject, &access).is_ok();
         let (may_send, may_request) = (may(Access::Send { to: name }), may(Access::Request { to: name }));
         if !may_send && !may_request {
-            let _recorded = from.allows(&Access::Send { to: name });
+            // What it wants to do is not known yet: it is what its manifest asks for.
+            let _recorded = from.allows(&match from.grants.asks_to_request_only(&from.subject, name) {
+                true => Access::Request { to: name },
+                false => Access::Send { to: name },
+            });
             return Err(SendError::AccessDenied);
         }
         let found = self.directory.get(name).map(|entry| Arc::clone(entry.value()));
@@ -250,15 +272,24 @@ impl Router {
     ) -> Result<(), SendError> {
         let refused = |(reason, error)| endpoint.refuse(reason, error);
         endpoint.accepts_message(&draft.body, from).map_err(refused)?;
-        let permit = match endpoint.least_loaded().try_reserve() {
-            Ok(permit) => Some(permit),
-            Err(ReserveError::Full) if reply.is_none() && endpoint.overflow == Overflow::DropNewest => None,
-            Err(ReserveError::Full) => return Err(endpoint.full()),
-            Err(_) => return Err(endpoint.refuse("target-stopped", SendError::TargetStopped)),
-        };
         let held = endpoint.budget.take(draft.body.len()).ok_or_else(|| endpoint.full())?;
-        // Last, so that what is refused for another reason costs nothing.
-        from.quota.take(edge, draft.body.len()).map_err(|over| from.quota.exceeded(over))?;
+        let cost = || {
+            let taken = from.quota.take(edge, draft.body.len());
+            taken.map_err(|over| from.quota.exceeded(over))
+        };
+        let permit = match endpoint.overflow {
+            // A message makes way for this one, so all else has been decided before.
+            Overflow::DropOldest => {
+                let cost = cost()?;
+                endpoint.place(&reply).inspect_err(|_| from.quota.put_back(edge, cost))?
+            }
+            // The rate last, so that what is refused for another reason costs nothing.
+            _ => {
+                let permit = endpoint.place(&reply)?;
+                let _spent = cost()?;
+                permit
+            }
+        };
         match permit {
             // A mailbox that has closed in between: the envelope accounts for itself when dropped.
             Some(permit) => drop(permit.send(Envelope::accept(draft, held, endpoint, reply))),
@@ -297,20 +328,26 @@ impl Router {
         let (sender, on) = (Arc::clone(&from.instance), Some(Arc::clone(&name)));
         let draft = Draft { body, sender, topic: on, retained: false, trace };
         let subscribers = self.broker.matching(topic);
-        let room = self.reserve(from, &subscribers, &draft.body, myself).map_err(|full| full.tag.full())?;
+        // Those whose mailboxes drop the oldest come last: until then the publication can be refused.
+        let (evicting, others): (Vec<Subscribed>, Vec<Subscribed>) =
+            subscribers.into_iter().partition(|s| s.tag.overflow == Overflow::DropOldest);
+        let reserved = self.reserve(from, &others, &draft.body, myself);
+        let mut room = reserved.map_err(|full| full.tag.full())?;
         // Once, however many subscribers there are. Last, as with a message.
-        from.quota.take(None, draft.body.len()).map_err(|over| from.quota.exceeded(over))?;
+        let _spent = from.quota.take(None, draft.body.len()).map_err(|over| from.quota.exceeded(over))?;
+        room.evict(from, &evicting, &draft.body);
         for (subscriber, reason) in &room.skipped {
             match reason {
                 SkipReason::Closed => drop(self.broker.unsubscribe_all(subscriber.actor.id())),
                 _ => subscriber.tag.skip(&draft, from),
             }
         }
-        let mut delivered = 0;
+        let delivered = u32::try_from(room.places.len()).unwrap_or(u32::MAX);
         for (endpoint, permit, held) in room.places {
             let envelope = Envelope::accept(draft.clone(), held, endpoint, None);
-            // One whose mailbox has closed in between accounts for itself when it is dropped.
-            delivered += u32::from(permit.send(envelope).is_ok());
+            // A mailbox that has closed in between: the envelope accounts for itself when dropped, as a
+            // message does that was taken just before.
+            drop(permit.send(envelope));
         }
         self.record(MessageKind::Publish, from, &draft.body, None, Some((&name, delivered)));
         Ok(delivered)
@@ -333,7 +370,8 @@ impl Router {
         retained.has_room(from, limits, topic, body.len())?;
         let delivered = self.fan_out(from, myself, topic, body.clone(), trace)?;
         let (sender, name) = (Arc::clone(&from.instance), Some(Arc::from(topic.as_str())));
-        let draft = Draft { body, sender, topic: name, retained: true, trace };
+        // Who gets it later is in a trace of its own.
+        let draft = Draft { body, sender, topic: name, retained: true, trace: None };
         retained.keep(topic.clone(), Kept { draft, from: from.clone() });
         Ok(delivered)
     }
@@ -419,7 +457,7 @@ impl Router {
     }
 
     /// Decides anew about a topic if what is granted may have changed.
-    fn may_publish(&self, from: &Sender, route: &mut TopicRoute) -> Result<(), SendError> {
+    pub(crate) fn may_publish(&self, from: &Sender, route: &mut TopicRoute) -> Result<(), SendError> {
         let generation = self.generation.load(Ordering::Acquire);
         if route.generation != generation {
             from.allows(&Access::Publish { topic: &route.topic }).map_err(|_| SendError::AccessDenied)?;
@@ -428,15 +466,24 @@ impl Router {
         Ok(())
     }
 
-    /// Subscribes an instance, if it is not; whether it was not.
+    /// Subscribes an instance, if it is not; whether it was not. With `keep`, the subscription is to
+    /// outlive the host.
     pub(crate) fn subscribe(
         &self,
         from: &Sender,
         pattern: TopicPattern,
         subscriber: &ActorRef<Envelope>,
         endpoint: &Arc<Endpoint>,
+        keep: bool,
     ) -> Result<bool, Denied> {
-        let subscribe = || self.restore(pattern.clone(), subscriber, endpoint);
+        // While nothing can be revoked, so that nothing is saved that is not allowed.
+        let subscribe = || {
+            let new = self.restore(pattern.clone(), subscriber, endpoint);
+            if let Some(state) = self.state().filter(|_| new && keep) {
+                state.subscribed(&from.instance, &pattern);
+            }
+            new
+        };
         let decided = from.grants.subscribe(&from.subject, &pattern, subscribe);
         decided.inspect_err(|denied| from.was_denied(denied))
     }
@@ -449,10 +496,14 @@ impl Router {
         endpoint: &Arc<Endpoint>,
     ) -> bool {
         let retained = self.retained.lock();
+        let older = self.subscriptions(subscriber);
         let new = self.broker.subscribe(pattern.clone(), subscriber.clone(), Arc::clone(endpoint));
         if new {
-            for kept in retained.matching(&pattern) {
-                hand_over(kept, subscriber, endpoint);
+            for (topic, kept) in retained.matching(&pattern) {
+                // What an older subscription of its matches, it has had.
+                if !older.iter().any(|older| older.matches(topic)) {
+                    hand_over(kept, subscriber, endpoint);
+                }
             }
         }
         new
@@ -461,6 +512,17 @@ impl Router {
     /// The patterns that an instance is subscribed to.
     pub(crate) fn subscriptions(&self, subscriber: &ActorRef<Envelope>) -> Vec<TopicPattern> {
         self.broker.subscriptions(subscriber.id())
+    }
+
+    /// How many subscriptions of an instance count against its limit: those that it has, and those
+    /// that come back when they are allowed again.
+    pub(crate) fn subscriptions_held(&self, from: &Sender, subscriber: &ActorRef<Envelope>) -> usize {
+        self.subscriptions(subscriber).len() + from.grants.suspended(subscriber.id())
+    }
+
+    /// How many topics' retained messages are a component's.
+    pub(crate) fn retained_by(&self, component: &str) -> usize {
+        self.retained.lock().used(component)
     }
 
     pub(crate) fn unsubscribe(&self, pattern: &TopicPattern, subscriber: &ActorRef<Envelope>) -> bool {
@@ -476,9 +538,10 @@ impl Router {
 /// room, its copy goes to the dead letters.
 fn hand_over(kept: &Kept, subscriber: &ActorRef<Envelope>, endpoint: &Arc<Endpoint>) {
     let Kept { draft, from } = kept;
-    let permit =
-        endpoint.accepts_message(&draft.body, from).ok().and_then(|()| subscriber.try_reserve().ok());
-    match permit.zip(endpoint.budget.take(draft.body.len())) {
+    let accepted = endpoint.accepts_message(&draft.body, from).ok();
+    let held = accepted.and_then(|()| endpoint.budget.take(draft.body.len()));
+    // Last: in a mailbox that drops the oldest, a message makes way for it.
+    match held.and_then(|held| Some((subscriber.try_reserve().ok()?, held))) {
         // A mailbox that has closed in between: the envelope accounts for itself when dropped.
         Some((permit, held)) => drop(permit.send(Envelope::accept(draft.clone(), held, endpoint, None))),
         None => endpoint.skip(draft, from),

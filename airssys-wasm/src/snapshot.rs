@@ -49,6 +49,9 @@ pub struct ComponentSnapshot {
     pub retried: u64,
     /// Messages that were refused to their sender at its door, by reason.
     pub refused: BTreeMap<String, u64>,
+    /// How often it was refused because a limit of its own was reached, by limit.
+    #[serde(default)]
+    pub over_quota: BTreeMap<String, u64>,
     /// Messages that ended in the dead letters.
     pub dead_lettered: u64,
     /// How often a sender found its mailbox full.

@@ -50,6 +50,8 @@ pub struct ComponentSummary {
     /// Replies to its requests that came when nobody waited for them any more: after the timeout, a
     /// cancellation, or its restart.
     pub late_replies: u64,
+    /// How often it tried what its capabilities do not allow.
+    pub denied: u64,
     /// Messages that are in its mailboxes now.
     pub depth: usize,
     /// Most messages that were in a mailbox at once.
@@ -132,6 +134,7 @@ impl ComponentStats {
             dead_lettered: load(&self.dead_lettered),
             mailbox_full: load(&self.mailbox_full),
             late_replies: load(&self.late_replies),
+            denied: load(&self.denied),
             p50_ns: times.quantile(0.50),
             p99_ns: times.quantile(0.99),
             ..ComponentSummary::default()
@@ -152,10 +155,11 @@ impl ComponentStats {
             handled: summary.handled,
             retried: summary.retried,
             refused: summary.refused.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect(),
+            over_quota: summary.over_quota,
             dead_lettered: summary.dead_lettered,
             mailbox_full: summary.mailbox_full,
             late_replies: summary.late_replies,
-            denied: self.denied.load(Ordering::Relaxed),
+            denied: summary.denied,
             handling: times.histogram(),
             p50_ns: summary.p50_ns,
             p99_ns: summary.p99_ns,

@@ -94,8 +94,14 @@ pub(crate) fn of_instance(
 }
 
 /// What all instances of a component use together.
-pub(crate) fn of_component(quota: &Quota, budget: &Arc<ByteBudget>) -> Vec<QuotaUsage> {
+pub(crate) fn of_component(
+    quota: &Quota,
+    budget: &Arc<ByteBudget>,
+    retained: (usize, usize),
+) -> Vec<QuotaUsage> {
     let (used, limit) = budget.used();
+    let bytes = QuotaUsage::new("mailbox_bytes", used, limit);
+    let retained = QuotaUsage::new("retained", retained.0, retained.1);
     let rates = quota.used().into_iter().map(|(name, used, limit)| QuotaUsage { name, used, limit });
-    std::iter::once(QuotaUsage::new("mailbox_bytes", used, limit)).chain(rates).collect()
+    [bytes, retained].into_iter().chain(rates).collect()
 }

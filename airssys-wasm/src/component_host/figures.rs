@@ -7,7 +7,6 @@ use super::{ComponentHost, Registered};
 use crate::actor::{Blueprint, Health, ask_health};
 use crate::host::Links;
 use crate::quota::Quota;
-use crate::router::Router;
 use crate::snapshot::ComponentSnapshot;
 use crate::stats::ComponentSummary;
 use crate::usage::{self, ComponentUsage, InstanceUsage};
@@ -32,21 +31,24 @@ impl ComponentHost {
 
     /// How much of its limits each component uses, in the order of their names.
     pub fn usage(&self) -> Vec<ComponentUsage> {
-        let Router { waits, .. } = &*self.shared.router;
+        let router = &self.shared.router;
         let instance = |blueprint: &Arc<Blueprint>| {
-            let Links { limits, gauges, memory, myself, router, .. } = &blueprint.links;
-            let (requests, subscriptions) =
-                (waits.under_way(myself.name()), router.subscriptions(myself).len());
+            let Links { limits, gauges, memory, myself, sender, .. } = &blueprint.links;
+            let requests = router.waits.under_way(myself.name());
+            let subscriptions = router.subscriptions_held(sender, myself);
             let quotas = usage::of_instance(limits, gauges, memory, myself, requests, subscriptions);
             InstanceUsage { name: myself.name().to_owned(), quotas }
         };
         let component = |(name, registered): (&String, &Registered)| {
             let quota = registered.quota();
+            let links = registered.blueprints.first().map(|blueprint| &blueprint.links);
+            let shared = links.map(|Links { limits, sender, endpoint, .. }| {
+                let retained = (router.retained_by(name), limits.retained);
+                usage::of_component(&sender.quota, &endpoint.budget, retained)
+            });
             ComponentUsage {
                 name: name.clone(),
-                quotas: quota
-                    .map(|quota| usage::of_component(quota, &registered.endpoint.budget))
-                    .unwrap_or_default(),
+                quotas: shared.unwrap_or_default(),
                 instances: registered.blueprints.iter().map(instance).collect(),
                 over_quota: quota.map(Quota::refusals).unwrap_or_default(),
             }
@@ -57,9 +59,12 @@ impl ComponentHost {
     /// What each component did, with its instances, in the order of their names.
     pub(crate) fn component_snapshots(&self) -> Vec<ComponentSnapshot> {
         let components = self.components();
-        let snapshot = |(name, Registered { endpoint, blueprints }): (&String, &Registered)| {
+        let snapshot = |(name, registered): (&String, &Registered)| {
+            let Registered { endpoint, blueprints } = registered;
             let memories = blueprints.iter().map(|blueprint| &*blueprint.links.memory);
-            endpoint.stats.snapshot(name, endpoint.members.iter().zip(memories))
+            let over_quota = registered.quota().map(Quota::refusals).unwrap_or_default();
+            let of_stats = endpoint.stats.snapshot(name, endpoint.members.iter().zip(memories));
+            ComponentSnapshot { over_quota, ..of_stats }
         };
         components.iter().map(snapshot).collect()
     }

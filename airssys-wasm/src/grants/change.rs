@@ -274,6 +274,9 @@ impl Grants {
                 continue;
             }
             note(ended, &pattern);
+            if let Some(saved) = links.router.state() {
+                saved.unsubscribed(&links.sender.instance, &pattern);
+            }
             if self.subscribes.contains(&pattern) {
                 state.suspended.push((links.myself.id(), pattern));
             }

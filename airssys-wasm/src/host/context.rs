@@ -40,7 +40,7 @@ pub(crate) struct GuestContext {
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) memory: Arc<MemoryGauge>,
     pub(crate) current: Option<Current>,
-    /// The trace of a callback that comes while the instance is on no message.
+    /// The trace of the callback that the guest is on.
     pub(crate) callback_trace: Option<TraceContext>,
     pub(crate) stop_requested: bool,
     panic: Option<String>,
@@ -137,10 +137,7 @@ impl GuestContext {
 
     /// The trace that what the guest sends now belongs to.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
-        match &self.current {
-            Some(current) => current.trace,
-            None => self.callback_trace,
-        }
+        self.callback_trace.or_else(|| self.current.as_ref()?.trace)
     }
 
     /// Keeps the last thing that the guest's panic handler said.

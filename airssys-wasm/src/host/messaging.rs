@@ -8,7 +8,6 @@ use airssys_rt::{ActorRef, Topic, TopicPattern};
 use bytes::Bytes;
 
 use super::GuestContext;
-use crate::bindings;
 use crate::bindings::messaging::{CompleteError, Host, MessageInfo, Progress};
 use crate::bindings::{Callback, Completion, RequestError, SendError};
 use crate::byte_budget::ByteBudget;
@@ -18,10 +17,13 @@ use crate::quota::Exceeded;
 use crate::router::{Mode, Route};
 use crate::waits::Awaited;
 
+/// Messages of a list after which it is looked whether the guest's time is over.
+const LOOK_AFTER: usize = 64;
+
 impl Host for GuestContext {
     fn resolve(&mut self, name: String) -> Result<u32, SendError> {
         if let Some(handle) = self.routes.find(&name) {
-            return Ok(handle);
+            return self.route(handle).map(|_| handle);
         }
         check_instance_name(&name).map_err(|error| SendError::InvalidName(error.to_string()))?;
         self.room_for_route()?;
@@ -33,7 +35,8 @@ impl Host for GuestContext {
 
     fn resolve_topic(&mut self, name: String) -> Result<u32, SendError> {
         if let Some(handle) = self.topics.find(&name) {
-            return Ok(handle);
+            let (_, route) = self.topics.get_mut(handle).ok_or(SendError::UnknownHandle)?;
+            return self.router.may_publish(&self.sender, route).map(|()| handle);
         }
         let topic: Topic = name.parse().map_err(invalid_name)?;
         self.room_for_route()?;
@@ -55,7 +58,13 @@ impl Host for GuestContext {
             Err(error) => return Progress { sent, stopped: Some(error) },
         };
         let trace = self.trace();
-        for body in bodies {
+        for (number, body) in bodies.into_iter().enumerate() {
+            // The guest is not interrupted here.
+            let is_over = self.meter.left().is_none() || self.router.has_ended();
+            if number.is_multiple_of(LOOK_AFTER) && is_over {
+                let stopped = SendError::Other("the time for this message is over".to_owned());
+                return Progress { sent, stopped: Some(stopped) };
+            }
             let taken = self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None, trace);
             if let Err(error) = taken {
                 return Progress { sent, stopped: Some(error) };
@@ -74,8 +83,8 @@ impl Host for GuestContext {
         sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
     }
 
-    fn request_uuid(&mut self, request: u64) -> bindings::Uuid {
-        uuid(self.callbacks.id(request))
+    fn request_uuid(&mut self, request: u64) -> String {
+        self.callbacks.id(request).to_string()
     }
 
     fn cancel_request(&mut self, request: u64) -> bool {
@@ -119,28 +128,22 @@ impl Host for GuestContext {
     fn subscribe(&mut self, pattern: String) -> Result<(), SendError> {
         let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
         // Counted where they are kept: they outlive the incarnation that made them.
-        let (own, limit) = (self.router.subscriptions(&self.myself), self.limits.subscriptions);
-        // Those that come back when they are allowed again keep their places.
-        let suspended = self.sender.grants.suspended(self.myself.id());
-        if !own.contains(&parsed) && own.len() + suspended >= limit {
+        let limit = self.limits.subscriptions;
+        let is_new = !self.router.subscriptions(&self.myself).contains(&parsed);
+        if is_new && self.router.subscriptions_held(&self.sender, &self.myself) >= limit {
             return Err(self.exceeded("subscriptions", limit));
         }
-        let subscribed = self.router.subscribe(&self.sender, parsed.clone(), &self.myself, &self.endpoint);
-        let new = subscribed.map_err(|_| SendError::AccessDenied)?;
-        if let Some(state) = self.router.state().filter(|_| new) {
-            state.subscribed(&self.identity.instance, &parsed);
-        }
-        Ok(())
+        let subscribed = self.router.subscribe(&self.sender, parsed, &self.myself, &self.endpoint, true);
+        subscribed.map(drop).map_err(|_| SendError::AccessDenied)
     }
 
     fn unsubscribe(&mut self, pattern: String) -> bool {
         let Ok(parsed) = pattern.parse() else { return false };
         let is_suspended = self.sender.grants.forget_suspended(self.myself.id(), &parsed);
-        let ended = self.router.unsubscribe(&parsed, &self.myself) || is_suspended;
-        if let Some(state) = self.router.state().filter(|_| ended) {
+        if let Some(state) = self.router.state() {
             state.unsubscribed(&self.identity.instance, &parsed);
         }
-        ended
+        self.router.unsubscribe(&parsed, &self.myself) || is_suspended
     }
 
     fn describe(&mut self, message: u64) -> Option<MessageInfo> {
@@ -154,7 +157,7 @@ impl Host for GuestContext {
                 .unwrap_or(u64::MAX),
             attempt: envelope.attempts(),
             retained: envelope.retained,
-            request: envelope.request_id().map(uuid),
+            request: envelope.request_id().map(|id| id.to_string()),
             traceparent: current.trace.map(|trace| trace.to_string()),
         })
     }
@@ -216,11 +219,6 @@ impl GuestContext {
             callbacks.settle(request, callback);
         });
     }
-}
-
-fn uuid(id: uuid::Uuid) -> bindings::Uuid {
-    let (high, low) = id.as_u64_pair();
-    bindings::Uuid { high, low }
 }
 
 fn invalid_name(error: airssys_rt::InvalidTopic) -> SendError {

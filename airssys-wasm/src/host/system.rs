@@ -23,8 +23,8 @@ impl Host for GuestContext {
     }
 
     fn usage(&mut self) -> Vec<QuotaUsage> {
-        let (requests, subscriptions) =
-            (self.callbacks.under_way(), self.router.subscriptions(&self.myself).len());
+        let requests = self.callbacks.under_way();
+        let subscriptions = self.router.subscriptions_held(&self.sender, &self.myself);
         let own = usage::of_instance(
             &self.limits,
             &self.gauges,
@@ -33,7 +33,8 @@ impl Host for GuestContext {
             requests,
             subscriptions,
         );
-        let shared = usage::of_component(&self.sender.quota, &self.endpoint.budget);
+        let retained = (self.router.retained_by(self.sender.subject.component()), self.limits.retained);
+        let shared = usage::of_component(&self.sender.quota, &self.endpoint.budget, retained);
         let usage = own.into_iter().chain(shared);
         usage.map(|usage::QuotaUsage { name, used, limit }| QuotaUsage { name, used, limit }).collect()
     }

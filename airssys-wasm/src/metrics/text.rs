@@ -63,6 +63,7 @@ pub fn text(snapshot: &AppSnapshot) -> String {
         }
     }
     page.refusals(snapshot);
+    page.over_quota(snapshot);
     page.times(snapshot);
     for (name, help, figure) in INSTANCE_COUNTERS {
         page.by_instance(snapshot, (name, "counter", help), figure);
@@ -93,6 +94,16 @@ impl Page {
             self.0.push('}');
         }
         self.line(format_args!(" {value}\n"));
+    }
+
+    fn over_quota(&mut self, snapshot: &AppSnapshot) {
+        let name = "airssys_over_quota_total";
+        self.family(name, "counter", "How often the component was refused for a limit of its own.");
+        for component in &snapshot.components {
+            for (limit, count) in &component.over_quota {
+                self.sample(name, &[("component", &component.name), ("limit", limit)], count);
+            }
+        }
     }
 
     fn refusals(&mut self, snapshot: &AppSnapshot) {

@@ -221,3 +221,41 @@ async fn a_request_is_not_dropped_behind_its_senders_back() {
     assert!(error.contains("full"), "{error}");
     assert_eq!(host.dead_letters().total(), 1, "only the one that made way");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_refused_makes_no_other_make_way() {
+    let host = host();
+    let mut sender = trusted("sender");
+    sender.limits.rates.messages_per_second = Some(1);
+    sender.limits.rates.messages_burst = Some(4);
+    host.spawn(sender).await.unwrap();
+    let prepared = host.prepare(small("receiver", Overflow::DropOldest)).unwrap();
+    for number in 1..=4 {
+        host.ask("sender", note_to_receiver(number)).await.unwrap();
+    }
+    let refused = host.ask("sender", note_to_receiver(5)).await.unwrap_err();
+    assert!(refused.contains("messages_per_second"), "{refused}");
+    assert_eq!(host.dead_letters().total(), 0);
+    host.start(prepared).await.unwrap();
+    assert_eq!(host.notes("receiver").await, "1 2 3 4");
+}
+
+#[tokio::test]
+async fn a_publication_that_is_refused_makes_no_message_make_way() {
+    let host = host();
+    let subscribed =
+        |name: &str, overflow| ComponentSpec { subscribes: vec![pattern("news")], ..small(name, overflow) };
+    let drops = host.prepare(subscribed("drops", Overflow::DropOldest)).unwrap();
+    for number in 0..4 {
+        host.publish("news", message(&note(number.to_string()))).unwrap();
+    }
+    let waits = host.prepare(subscribed("waits", Overflow::Wait)).unwrap();
+    for _ in 0..4 {
+        host.send("waits", message(&note("x"))).await.unwrap();
+    }
+    host.publish("news", message(&note("4"))).unwrap_err();
+    assert_eq!(host.dead_letters().total(), 0);
+    host.start(drops).await.unwrap();
+    host.start(waits).await.unwrap();
+    assert_eq!(host.notes("drops").await, "0 1 2 3");
+}

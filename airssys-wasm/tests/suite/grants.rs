@@ -285,3 +285,14 @@ async fn a_component_that_tries_everything_hides_the_denials_of_no_other() {
     assert_eq!(denials.iter().filter(|denial| denial.component == "loud").count(), MAX_DENIALS);
     assert!(denials.iter().any(|denial| denial.component == "subject"));
 }
+
+#[tokio::test]
+async fn a_request_that_is_denied_is_told_as_one_if_only_requests_are_asked_for() {
+    let asks = Capabilities { request: vec!["target".parse().unwrap()], ..Capabilities::default() };
+    let host = host_for(asks, Capabilities::default()).await;
+    assert!(denied_by(&host.ask("subject", request()).await));
+    let denial = host.denials().remove(0);
+    assert_eq!((denial.capability, denial.asked), (Capability::Request, true));
+    host.grant("subject", Capability::Request, "target").unwrap();
+    host.ask("subject", request()).await.unwrap();
+}

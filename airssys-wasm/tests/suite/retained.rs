@@ -64,6 +64,17 @@ async fn what_is_cleared_is_gone() {
 }
 
 #[tokio::test]
+async fn what_comes_from_outside_can_be_taken_away_from_outside() {
+    let host = host();
+    host.publish_retained("weather.rome", message(&whence("rome"))).unwrap();
+    assert_eq!(
+        [host.clear_retained("weather.rome").unwrap(), host.clear_retained("weather.rome").unwrap()],
+        [true, false]
+    );
+    host.clear_retained("weather..rome").unwrap_err();
+}
+
+#[tokio::test]
 async fn it_takes_the_right_to_publish() {
     let host = host();
     let publish = vec![pattern("weather.*")];
@@ -85,6 +96,10 @@ async fn a_component_retains_so_many_topics_and_no_more() {
     host.ask("publisher", retain("b", "1")).await.unwrap();
     let refused = host.ask("publisher", retain("c", "1")).await.unwrap_err();
     assert!(refused.contains("retained: at most 2"), "{refused}");
+    let usage = host.ask("publisher", Command::Usage).await.unwrap();
+    assert!(usage.lines().any(|line| line == "retained 2/2"), "{usage}");
+    let figures = host.snapshot().components.into_iter().find(|component| component.name == "publisher");
+    assert_eq!(figures.unwrap().over_quota["retained"], 1);
     // Instead of its own is no more; and what another takes over is not its any more.
     host.ask("publisher", retain("a", "2")).await.unwrap();
     host.ask("other", retain("b", "2")).await.unwrap();
@@ -122,4 +137,14 @@ async fn a_publication_that_is_refused_is_not_retained() {
     host.spawn(trusted("late")).await.unwrap();
     host.ask("late", subscribe("news")).await.unwrap();
     assert_eq!(host.notes("late").await, "first+");
+}
+
+#[tokio::test]
+async fn a_subscriber_whose_patterns_overlap_gets_it_once() {
+    let host = host();
+    host.publish_retained("weather.rome", message(&whence("rome"))).unwrap();
+    let subscribes = vec![pattern("weather.*"), pattern("*")];
+    host.spawn(ComponentSpec { subscribes, ..trusted("late") }).await.unwrap();
+    host.ask("late", subscribe("weather.rome")).await.unwrap();
+    assert_eq!(host.notes("late").await, "rome+");
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use airssys_rt::ActorSystem;
-use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec, HostOptions, Limits, StateError};
+use airssys_wasm::{Capabilities, Capability, ComponentHost, ComponentSpec, HostOptions, Limits, StateError};
 
 use crate::support::*;
 
@@ -101,4 +101,23 @@ async fn one_host_uses_a_folder_until_it_is_shut_down() {
     assert!(matches!(second, Err(StateError::InUse { .. })));
     host.shutdown(SOON).await;
     host_in(folder.path());
+}
+
+#[tokio::test]
+async fn a_subscription_that_a_revocation_ended_does_not_come_back_with_the_next_host() {
+    for gives_up in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let host = host_in(folder.path());
+        host.spawn(trusted("probe")).await.unwrap();
+        host.ask("probe", subscribe("news")).await.unwrap();
+        host.revoke("probe", Capability::Subscribe, "*").unwrap();
+        if gives_up {
+            let given_up = host.ask("probe", Command::Unsubscribe("news".to_owned())).await.unwrap();
+            assert_eq!(given_up, "false");
+        }
+        host.shutdown(SOON).await;
+        let host = host_in(folder.path());
+        host.spawn(trusted("probe")).await.unwrap();
+        assert_eq!(publish(&host, "news").await, 0);
+    }
 }

@@ -38,6 +38,12 @@ export interface Message {
   readonly wantsReply: boolean;
   /** Which attempt this is: 1, and more if the message is handled again. */
   readonly attempt: number;
+  /** Whether it was published before this instance subscribed, and retained. */
+  readonly wasRetained: boolean;
+  /** The id of the request that it is, the same at both ends and in every attempt, or null. */
+  readonly requestId: string | null;
+  /** Its place in its trace, as a W3C `traceparent`, or null: for what leaves the app. */
+  readonly traceparent: string | null;
   /** Whether it asks for this component's report. */
   readonly isReportRequest: boolean;
   /** The value in it; a `Rejection` if it is not what its codec says. */
@@ -61,13 +67,31 @@ export interface Context {
   /** Puts messages into a mailbox, in their order; the error says how many were `sent`. */
   sendMany(target: string, values: Iterable<unknown>, options?: Options): Promise<void>;
   /** Asks a component, waiting for room, and gives its answer: the value, or undefined if it is empty. */
-  request(target: string, value: unknown, options?: Options): Promise<any>;
+  request(
+    target: string,
+    value: unknown,
+    options?: Options & {
+      /** Called with the request's id when it is in the mailbox. */
+      sent?: (id: string) => void;
+    },
+  ): Promise<any>;
   /** Publishes on a topic, waiting for room; gives the number of subscribers that took it. */
-  publish(topic: string, value: unknown, options?: Options): Promise<number>;
+  publish(
+    topic: string,
+    value: unknown,
+    options?: Options & {
+      /** Whoever subscribes later gets it too. */
+      retain?: boolean;
+    },
+  ): Promise<number>;
+  /** Forgets the message that is retained of a topic; false if there is none. */
+  clearRetained(topic: string): boolean;
   subscribe(pattern: string): void;
   unsubscribe(pattern: string): boolean;
   /** Asks the host to stop this component, once the message at hand is finished. */
   stop(): void;
+  /** How much of its limits this instance uses. */
+  usage(): { readonly name: string; readonly used: number; readonly limit: number }[];
   /** Nanoseconds since some moment; never goes back. */
   monotonicNs(): number;
 }

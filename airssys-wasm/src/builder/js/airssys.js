@@ -148,6 +148,21 @@ class Message {
     return this.#info.attempt;
   }
 
+  /** Whether it was published before this instance subscribed, and retained. */
+  get wasRetained() {
+    return this.#info.retained;
+  }
+
+  /** The id of the request that it is, the same at both ends and in every attempt, or null. */
+  get requestId() {
+    return this.#info.request ?? null;
+  }
+
+  /** Its place in its trace, as a W3C `traceparent`, or null: for what leaves the app. */
+  get traceparent() {
+    return this.#info.traceparent ?? null;
+  }
+
   /** Whether it asks for this component's report. */
   get isReportRequest() {
     return this.codec === "cbor" && utf8.lossy.decode(this.#body.slice(1)) === REPORT && this.#body[0] === 0x60 + REPORT.length;
@@ -216,26 +231,41 @@ export const context = {
     }
   },
 
-  /** Asks a component, waiting for room, and gives its answer: the value, or undefined if it is empty. */
-  async request(target, value, { codec, timeout = REQUEST_MS } = {}) {
+  /**
+   * Asks a component, waiting for room, and gives its answer: the value, or undefined if it is empty.
+   * `sent` is called with the request's id when it is in the mailbox.
+   */
+  async request(target, value, { codec, timeout = REQUEST_MS, sent } = {}) {
     const body = outgoing(value, codec);
     const doing = `request to ${target}`;
     if (isOwn(target)) throw new HostError(doing, { tag: "other", val: "a component cannot wait for itself" });
     const to = call(doing, () => messaging.resolve(target));
     const request = (time) => messaging.sendRequest(to, body, time);
-    const reply = await callback(await delivered(doing, timeout, request, roomOf(target, to)), doing);
+    const id = await delivered(doing, timeout, request, roomOf(target, to));
+    const answered = callback(id, doing);
+    sent?.(messaging.requestUuid(id));
+    const reply = await answered;
     if (reply.length === 0) return undefined;
     const { codec: replied, body: answer } = split(reply);
     return CODECS[replied].decode(answer);
   },
 
-  /** Publishes on a topic, waiting for room; gives the number of subscribers that took it. */
-  async publish(topic, value, { codec, timeout = SEND_MS } = {}) {
+  /**
+   * Publishes on a topic, waiting for room; gives the number of subscribers that took it. With
+   * `retain`, whoever subscribes later gets it too.
+   */
+  async publish(topic, value, { codec, timeout = SEND_MS, retain = false } = {}) {
     const body = outgoing(value, codec);
     const doing = `publish on ${topic}`;
     const on = call(doing, () => messaging.resolveTopic(topic));
     const room = (time) => messaging.awaitTopicRoom(on, time);
-    return delivered(doing, timeout, () => messaging.publish(on, body), room);
+    const publish = () => (retain ? messaging.publishRetained(on, body) : messaging.publish(on, body));
+    return delivered(doing, timeout, publish, room);
+  },
+
+  /** Forgets the message that is retained of a topic; false if there is none. */
+  clearRetained(topic) {
+    return call(`clear ${topic}`, () => messaging.clearRetained(messaging.resolveTopic(topic)));
   },
 
   subscribe(pattern) {
@@ -249,6 +279,11 @@ export const context = {
   /** Asks the host to stop this component, once the message at hand is finished. */
   stop() {
     system.stopSelf();
+  },
+
+  /** How much of its limits this instance uses: a list of `{ name, used, limit }`. */
+  usage() {
+    return system.usage();
   },
 
   /** Nanoseconds since some moment; never goes back. */

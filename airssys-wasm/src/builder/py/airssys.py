@@ -7,7 +7,7 @@ host looks for: `Lifecycle, Handler = airssys.component(TheClass)`.
 import io
 import json as _json
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import cbor2
@@ -148,6 +148,12 @@ class Message:
         self.wants_reply = info.wants_reply
         self.attempt = info.attempt
         """Which attempt this is: 1, and more if the message is handled again."""
+        self.was_retained = info.retained
+        """Whether it was published before this instance subscribed, and retained."""
+        self.request_id = info.request
+        """The id of the request that it is, the same at both ends and in every attempt, or None."""
+        self.traceparent = info.traceparent
+        """Its place in its trace, as a W3C `traceparent`, for what leaves the app, or None."""
 
     def decode(self) -> object:
         """The value in it."""
@@ -201,19 +207,40 @@ class Context:
             error.sent = sent
             raise
 
-    async def publish(self, topic: str, value: object, codec: str = "cbor", timeout: int = SEND_MS) -> int:
-        """Publishes on a topic, waiting for room; gives the number of subscribers that took it."""
+    async def publish(
+        self, topic: str, value: object, codec: str = "cbor", timeout: int = SEND_MS, retain: bool = False
+    ) -> int:
+        """Publishes on a topic, waiting for room; gives the number of subscribers that took it.
+
+        With `retain`, whoever subscribes later gets it too.
+        """
+        publish = messaging.publish_retained if retain else messaging.publish
         doing, body = f"publish on {topic}", _outgoing(value, codec)
         on = _call(doing, messaging.resolve_topic, topic)
         return await _delivered(
             doing,
             timeout,
-            lambda _: messaging.publish(on, body),
+            lambda _: publish(on, body),
             lambda time: messaging.await_topic_room(on, time),
         )
 
-    async def request(self, target: str, value: object, codec: str = "cbor", timeout: int = REQUEST_MS) -> object:
-        """Asks a component, waiting for room, and gives its answer: the value, or None if it is empty."""
+    def clear_retained(self, topic: str) -> bool:
+        """Forgets the message that is retained of a topic; False if there is none."""
+        doing = f"clear {topic}"
+        return _call(doing, messaging.clear_retained, _call(doing, messaging.resolve_topic, topic))
+
+    async def request(
+        self,
+        target: str,
+        value: object,
+        codec: str = "cbor",
+        timeout: int = REQUEST_MS,
+        sent: Callable[[str], None] | None = None,
+    ) -> object:
+        """Asks a component, waiting for room, and gives its answer: the value, or None if it is empty.
+
+        `sent` is called with the request's id when it is in the mailbox.
+        """
         doing, body = f"request to {target}", _outgoing(value, codec)
         if self._is_own(target):
             raise HostError(doing, types.SendError_Other("a component cannot wait for itself"))
@@ -224,6 +251,8 @@ class Context:
             lambda time: messaging.send_request(to, body, time),
             self._room_of(target, to),
         )
+        if sent is not None:
+            sent(messaging.request_uuid(request))
         reply = await _Callback(request, doing)
         if not reply:
             return None
@@ -239,6 +268,10 @@ class Context:
     def stop(self) -> None:
         """Asks the host to stop this component, once the message at hand is finished."""
         system.stop_self()
+
+    def usage(self) -> list[system.QuotaUsage]:
+        """How much of its limits this instance uses."""
+        return system.usage()
 
     def monotonic_ns(self) -> int:
         """Nanoseconds since some moment; never goes back."""

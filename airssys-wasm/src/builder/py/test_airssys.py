@@ -35,6 +35,9 @@ class Info:
     topic: str | None = None
     wants_reply: bool = True
     attempt: int = 1
+    retained: bool = False
+    request: str | None = None
+    traceparent: str | None = None
 
 
 @dataclass
