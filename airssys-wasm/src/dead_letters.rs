@@ -1,10 +1,14 @@
 //! Messages that were accepted and could not be handled, with the reason.
 
-use std::collections::{BTreeMap, VecDeque};
+mod kept;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+
+use kept::Kept;
 
 /// Most dead letters that are kept; of older ones only the count is.
 pub const MAX_KEPT: usize = 10_000;
@@ -75,8 +79,9 @@ pub struct DeadLetter {
     pub at: SystemTime,
 }
 
-/// The dead letters of an app: the newest, within [`MAX_KEPT`] and [`MAX_KEPT_BYTES`], and the
-/// number of all by receiver and reason.
+/// The dead letters of an app: the newest of each receiver, within [`MAX_KEPT`] and
+/// [`MAX_KEPT_BYTES`] for all together, and the number of all by receiver and reason. When there are
+/// too many, the oldest of the receiver that has most goes.
 #[derive(Debug, Default)]
 pub struct DeadLetters {
     state: Mutex<State>,
@@ -84,8 +89,7 @@ pub struct DeadLetters {
 
 #[derive(Debug, Default)]
 struct State {
-    kept: VecDeque<DeadLetter>,
-    kept_bytes: usize,
+    kept: Kept,
     counts: BTreeMap<(Arc<str>, String), u64>,
     total: u64,
 }
@@ -150,12 +154,8 @@ impl DeadLetters {
         let (message, at) = (message.clone(), SystemTime::now());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.count(&receiver, &reason);
-        state.kept_bytes += message.len();
         let id = state.total;
-        state.kept.push_back(DeadLetter { id, receiver, sender, topic, message, reason, attempts, at });
-        while state.kept.len() > MAX_KEPT || (state.kept_bytes > MAX_KEPT_BYTES && state.kept.len() > 1) {
-            state.kept_bytes -= state.kept.pop_front().map_or(0, |oldest| oldest.message.len());
-        }
+        state.kept.add(DeadLetter { id, receiver, sender, topic, message, reason, attempts, at });
     }
 
     /// The dead letters that are kept, oldest first.
@@ -165,24 +165,18 @@ impl DeadLetters {
 
     /// The dead letter with this id, if it is kept.
     pub fn get(&self, id: u64) -> Option<DeadLetter> {
-        self.lock(|state| state.position(id).ok().and_then(|at| state.kept.get(at).cloned()))
+        self.lock(|state| state.kept.get(id).cloned())
     }
 
     /// Takes a dead letter out, if it is kept. The counts stay: they tell what there was.
     pub fn discard(&self, id: u64) -> Option<DeadLetter> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let letter = state.position(id).ok().and_then(|at| state.kept.remove(at))?;
-        state.kept_bytes -= letter.message.len();
-        Some(letter)
+        state.kept.take(id)
     }
 
-    /// Puts one back that was taken out. One more than are kept is no matter: the next makes room.
+    /// Puts one back that was taken out.
     pub(crate) fn put_back(&self, letter: DeadLetter) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(at) = state.position(letter.id) {
-            state.kept_bytes += letter.message.len();
-            state.kept.insert(at, letter);
-        }
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).kept.add(letter);
     }
 
     /// How many dead letters there were, kept or not.
@@ -206,11 +200,6 @@ impl DeadLetters {
 }
 
 impl State {
-    /// Where the letter with this id is, or would be.
-    fn position(&self, id: u64) -> Result<usize, usize> {
-        self.kept.binary_search_by_key(&id, |letter| letter.id)
-    }
-
     fn count(&mut self, receiver: &Arc<str>, reason: &DeadLetterReason) {
         let mut key = (Arc::clone(receiver), reason.to_string());
         if self.counts.len() >= MAX_REASONS && !self.counts.contains_key(&key) {
