@@ -48,7 +48,7 @@ pub(crate) enum TidyError {
 
 type Rule = fn(&Tree) -> Vec<Violation>;
 
-const RULES: [Rule; 14] = [
+const RULES: [Rule; 15] = [
     layout::short_files,
     layout::no_mod_rs,
     layout::wit_in_its_folder,
@@ -63,6 +63,7 @@ const RULES: [Rule; 14] = [
     adr::records,
     adr::references,
     markdown::links,
+    markdown::functions,
 ];
 
 /// Checks the house rules, and says where they are broken.

@@ -1,5 +1,7 @@
 //! Links in documents.
 
+use std::collections::BTreeSet;
+
 use super::Violation;
 use super::tree::{Tree, lines};
 
@@ -84,9 +86,51 @@ fn resolve(document: &str, target: &str) -> Resolved {
     Resolved::Path(parts.join("/"))
 }
 
+/// Every test or function that a document names after its file, as in `suite/limits.rs::routes`, is
+/// there. A name may end in `…`, for those that begin so.
+pub(super) fn functions(tree: &Tree) -> Vec<Violation> {
+    let sources = tree.ending(&[".rs"]);
+    let names: BTreeSet<&str> = sources.flat_map(|(_, text)| text.split("fn ").skip(1)).map(name).collect();
+    let mut found = Vec::new();
+    for (path, text) in tree.ending(&[".md"]) {
+        for (number, line) in lines(text) {
+            for named in line.split(".rs::").skip(1) {
+                let (named, rest) = named.split_at(name(named).len());
+                let begins = |known: &&&str| known.starts_with(named);
+                let is_there = match rest.starts_with('…') {
+                    true => names.iter().find(begins).is_some(),
+                    false => names.contains(named),
+                };
+                // A type, or a file as a whole.
+                if !is_there && named.starts_with(|first: char| first.is_ascii_lowercase()) {
+                    let what = format!("there is no function `{named}`");
+                    found.push(Violation::new(path, number, what, "name one that is there"));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The name that a text begins with.
+fn name(text: &str) -> &str {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    &text[..end.unwrap_or(text.len())]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_function_that_is_gone_is_found() {
+        let text = "`a.rs::there`, `a.rs::the…`, `a.rs::Type`, `…::b`\n`a.rs::gone` and `x/a.rs::go…`\n";
+        let tree =
+            Tree::planted(&[("docs/a.md", text), ("src/a.rs", "fn there() {}\nasync fn other<T>() {}")]);
+        let found: Vec<_> = functions(&tree).into_iter().map(|found| (found.line, found.what)).collect();
+        let gone = |name: &str| (2, format!("there is no function `{name}`"));
+        assert_eq!(found, [gone("gone"), gone("go")]);
+    }
 
     #[test]
     fn a_dead_link_is_found() {
