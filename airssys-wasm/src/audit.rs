@@ -92,6 +92,17 @@ pub enum AuditEvent {
         /// Whether it was given or revoked.
         change: GrantVerb,
     },
+    /// The operator has taken a dead letter out.
+    DeadLetter {
+        /// Its id.
+        id: u64,
+        /// The instance that sent it.
+        sender: Arc<str>,
+        /// The component that it was for.
+        receiver: Arc<str>,
+        /// What became of it.
+        change: LetterChange,
+    },
     /// A message was accepted, or a publication made.
     Message {
         /// How it was sent.
@@ -107,6 +118,15 @@ pub enum AuditEvent {
         /// Its codec.
         codec: Codec,
     },
+}
+
+/// What became of a dead letter that the operator took out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LetterChange {
+    /// Its receiver has it again.
+    Retried,
+    /// It is gone.
+    Dropped,
 }
 
 /// How a message was sent.

@@ -169,7 +169,7 @@ impl DeadLetters {
     }
 
     /// Takes a dead letter out, if it is kept. The counts stay: they tell what there was.
-    pub fn discard(&self, id: u64) -> Option<DeadLetter> {
+    pub(crate) fn discard(&self, id: u64) -> Option<DeadLetter> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.kept.take(id)
     }

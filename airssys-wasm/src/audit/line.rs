@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::queue::{Entry, What};
-use super::{AuditEvent, MessageKind};
+use super::{AuditEvent, LetterChange, MessageKind};
 use crate::grants::GrantVerb;
 
 /// A line. What does not apply is absent.
@@ -31,6 +31,8 @@ struct Line<'a> {
     grant_line: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    letter: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,6 +105,17 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
             change: Some(match change {
                 GrantVerb::Give => "given",
                 GrantVerb::Revoke => "revoked",
+            }),
+            ..Line::default()
+        },
+        AuditEvent::DeadLetter { id, sender, receiver, change } => Line {
+            event: "dead-letter",
+            letter: Some(*id),
+            sender: Some(sender),
+            receiver: Some(receiver),
+            change: Some(match change {
+                LetterChange::Retried => "retried",
+                LetterChange::Dropped => "dropped",
             }),
             ..Line::default()
         },

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{AuditEvent, AuditStats};
+use super::{AuditEvent, AuditStats, LetterChange};
 use crate::capability::Capability;
 use crate::grants::GrantVerb;
 
@@ -82,6 +82,7 @@ enum Kind {
     Denied(String, &'static str, Option<String>),
     Quota(Arc<str>, &'static str, Option<Arc<str>>),
     Grant(Arc<str>, &'static str, Option<Arc<str>>, bool),
+    Letter(Arc<str>, bool),
     OtherDenials,
     OtherGrants,
     MessagesDropped,
@@ -114,6 +115,9 @@ impl What {
             What::Event(AuditEvent::GrantChanged { component, capability, object, change }) => {
                 let given = *change == GrantVerb::Give;
                 Kind::Grant(Arc::clone(component), key(capability), object.clone(), given)
+            }
+            What::Event(AuditEvent::DeadLetter { receiver, change, .. }) => {
+                Kind::Letter(Arc::clone(receiver), *change == LetterChange::Retried)
             }
             What::Event(AuditEvent::Message { .. }) | What::MessagesDropped => Kind::MessagesDropped,
             What::OtherDenials => Kind::OtherDenials,

@@ -1,8 +1,11 @@
 //! What an operator does to components that run.
 
+use std::sync::Arc;
+
 use super::ComponentHost;
+use crate::audit::{AuditEvent, LetterChange};
 use crate::capability::Capability;
-use crate::dead_letters::RetryError;
+use crate::dead_letters::{DeadLetter, RetryError};
 use crate::grants::{ComponentGrants, Denial, GrantChange, GrantError, GrantVerb};
 
 impl ComponentHost {
@@ -62,6 +65,7 @@ impl ComponentHost {
         match self.shared.router.send_again(&self.shared.outside, &letter) {
             Ok(()) => {
                 tracing::info!(id, receiver = %letter.receiver, "a dead letter was handed to its receiver again");
+                self.record_letter(&letter, LetterChange::Retried);
                 Ok(())
             }
             Err(error) => {
@@ -71,5 +75,20 @@ impl ComponentHost {
                 Err(RetryError::Refused { id, receiver, reason })
             }
         }
+    }
+
+    /// Takes a dead letter out for good; none if it is not kept. The counts stay: they tell what
+    /// there was.
+    pub fn drop_dead_letter(&self, id: u64) -> Option<DeadLetter> {
+        let letter = self.dead_letters().discard(id)?;
+        tracing::info!(id, receiver = %letter.receiver, "a dead letter was dropped");
+        self.record_letter(&letter, LetterChange::Dropped);
+        Some(letter)
+    }
+
+    fn record_letter(&self, letter: &DeadLetter, change: LetterChange) {
+        let (sender, receiver) = (Arc::clone(&letter.sender), Arc::clone(&letter.receiver));
+        let event = AuditEvent::DeadLetter { id: letter.id, sender, receiver, change };
+        self.shared.router.trail.record(event);
     }
 }

@@ -93,7 +93,7 @@ async fn answer(host: &ComponentHost, request: Request) -> Answer {
             .await
         }
         Request::DropDeadLetters { which } => {
-            each(host, which, |id| host.dead_letters().discard(id).map(drop).ok_or_else(gone)).await
+            each(host, which, |id| host.drop_dead_letter(id).map(drop).ok_or_else(gone)).await
         }
     }
 }

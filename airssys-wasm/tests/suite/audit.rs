@@ -7,7 +7,7 @@ use std::time::Duration;
 use airssys_rt::ActorSystem;
 use airssys_wasm::audit::{Audit, AuditFile};
 use airssys_wasm::limits::Rates;
-use airssys_wasm::{ComponentHost, ComponentSpec, HostOptions, Limits};
+use airssys_wasm::{Capability, ComponentHost, ComponentSpec, HostOptions, Limits};
 use serde_json::Value;
 
 use crate::support::*;
@@ -225,4 +225,29 @@ async fn an_audit_in_a_file_is_whole_after_a_shutdown() {
     let sent = lines.iter().filter(|line| line["sender"] == "sender").count() as u64;
     let dropped: u64 = lines.iter().filter_map(|line| line["count"].as_u64()).sum();
     assert_eq!(sent + dropped, 3_000);
+}
+
+#[tokio::test]
+async fn what_the_operator_does_with_grants_and_dead_letters_is_recorded() {
+    let (host, lines) = audited(false);
+    host.spawn(trusted("probe")).await.unwrap();
+    for _ in 0..2 {
+        host.tell("probe", Command::Reject("no".to_owned())).await;
+    }
+    host.drained().await;
+    let [first, second] = host.dead_letters().kept().try_into().unwrap();
+    host.retry_dead_letter(first.id).unwrap();
+    host.drop_dead_letter(second.id).unwrap();
+    assert!(host.drop_dead_letter(second.id).is_none());
+    host.revoke("probe", Capability::Send, "*").unwrap();
+    host.shutdown(SOON).await;
+    let letters = lines.of("dead-letter");
+    let told: Vec<_> =
+        letters.iter().map(|line| (line["letter"].as_u64(), line["change"].as_str())).collect();
+    assert_eq!(told, [(Some(first.id), Some("retried")), (Some(second.id), Some("dropped"))]);
+    assert!(
+        letters.iter().all(|line| line["receiver"] == "probe" && line["sender"] == "host"),
+        "{letters:?}"
+    );
+    assert_eq!(lines.of("grant-changed").len(), 1);
 }
