@@ -4,7 +4,7 @@ mod kept;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 
@@ -125,12 +125,6 @@ pub enum RetryError {
         /// Why not.
         reason: String,
     },
-}
-
-/// A time in milliseconds since 1970.
-pub(crate) fn unix_ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Most different reasons that are counted apart; further ones are counted as one.

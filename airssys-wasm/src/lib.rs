@@ -49,6 +49,7 @@ mod spans;
 mod state;
 mod stats;
 mod trace;
+mod unix_time;
 mod usage;
 mod waits;
 mod worker;

@@ -1,7 +1,7 @@
 //! An app as it is at a moment, to be looked at or sent away.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use airssys_rt::{ActorRef, ActorState, SupervisorSnapshot};
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use crate::component_host::ComponentHost;
 use crate::handling_times::HandlingHistogram;
 use crate::memory::MemoryGauge;
 use crate::message::Envelope;
+use crate::unix_time::{milliseconds, unix_ms};
 
 /// An app as it is at a moment, by [`ComponentHost::snapshot`].
 ///
@@ -135,10 +136,9 @@ impl InstanceSnapshot {
 impl ComponentHost {
     /// The app as it is now: its tree, its components and their figures.
     pub fn snapshot(&self) -> AppSnapshot {
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         AppSnapshot {
             app: self.system().name().to_owned(),
-            taken_at_ms: milliseconds(since_epoch),
+            taken_at_ms: unix_ms(SystemTime::now()),
             uptime_ms: milliseconds(self.uptime()),
             in_flight: self.in_flight(),
             dead_letters: self.dead_letters().total(),
@@ -146,8 +146,4 @@ impl ComponentHost {
             tree: self.system().snapshot().root,
         }
     }
-}
-
-fn milliseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,9 +4,10 @@ use airssys_message::Codec;
 use serde::{Deserialize, Serialize};
 
 use crate::capability::Capability;
-use crate::dead_letters::{DeadLetter, unix_ms};
+use crate::dead_letters::DeadLetter;
 use crate::grants::{ComponentGrants, Denial, GrantChange};
 use crate::snapshot::AppSnapshot;
+use crate::unix_time::unix_ms;
 
 /// The version of the protocol. A server refuses every other.
 pub const VERSION: u32 = 1;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::capability::{Capabilities, Capability, Denied, Subject, allowed_by};
-use crate::dead_letters::unix_ms;
+use crate::unix_time::unix_ms;
 
 /// How many different denials of a component are kept: the latest.
 pub const MAX_DENIALS: usize = 128;

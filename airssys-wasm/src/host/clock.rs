@@ -1,17 +1,17 @@
 //! `airssys:component/clock`.
 
 use std::sync::LazyLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime};
 
 use super::GuestContext;
 use crate::bindings::clock::Host;
+use crate::unix_time::unix_ms;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Host for GuestContext {
     fn now_ms(&mut self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        unix_ms(SystemTime::now())
     }
 
     fn monotonic_ns(&mut self) -> u64 {
