@@ -482,6 +482,7 @@ impl ComponentHost {
             config: spec.config.clone(),
             input: spec.input.clone(),
             delivery: spec.delivery,
+            messages_at_once: spec.messages_at_once,
             health_requests: Mutex::default(),
         }
     }

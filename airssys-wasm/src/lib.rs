@@ -44,6 +44,7 @@ mod recovery;
 mod request_ids;
 mod retained;
 mod router;
+mod run_length;
 mod snapshot;
 mod spans;
 mod state;

@@ -147,7 +147,7 @@ impl Host for GuestContext {
     }
 
     fn describe(&mut self, message: u64) -> Option<MessageInfo> {
-        let current = self.current.as_ref().filter(|current| current.id == message)?;
+        let current = self.run.find(message)?;
         let envelope = &current.envelope;
         Some(MessageInfo {
             sender: envelope.sender.to_string(),
@@ -163,10 +163,7 @@ impl Host for GuestContext {
     }
 
     fn complete(&mut self, message: u64, how: Completion) -> Result<(), CompleteError> {
-        let current = self.current.as_mut().filter(|current| current.id == message);
-        let open = current.filter(|current| current.completion.is_none());
-        open.ok_or(CompleteError::UnknownMessage)?.completion = Some(how);
-        Ok(())
+        self.run.complete(message, how)
     }
 }
 
