@@ -432,7 +432,7 @@ impl ComponentHost {
             sender.allows(&Access::Input).map_err(denied)?;
         }
         for pattern in &spec.subscribes {
-            self.shared.router.subscribe(sender, pattern.clone(), actor, endpoint, false).map_err(denied)?;
+            self.shared.router.subscribe(sender, pattern.clone(), actor, endpoint).map_err(denied)?;
         }
         self.restore(sender, spec.limits.subscriptions, actor, endpoint);
         Ok(())
@@ -448,7 +448,7 @@ impl ComponentHost {
             // Decided first: that it is not allowed any more is no denial of something it tried.
             let access = Access::Subscribe { pattern: &pattern };
             let may = has_room && sender.grants.decide(&sender.subject, &access).is_ok();
-            if !may || router.subscribe(sender, pattern.clone(), actor, endpoint, false).is_err() {
+            if !may || router.subscribe(sender, pattern.clone(), actor, endpoint).is_err() {
                 tracing::warn!(
                     instance = %sender.instance, %pattern,
                     "a subscription of an earlier run is not allowed any more: it is forgotten"

@@ -23,7 +23,7 @@ use crate::grants::Grants;
 use crate::in_flight::InFlightCount;
 use crate::limits::Limits;
 use crate::message::{Draft, Envelope, ReplyTo};
-use crate::quota::{Buckets, Quota};
+use crate::quota::{Buckets, Exceeded, Quota};
 use crate::retained::{Kept, Retained};
 use crate::state::StateFolder;
 use crate::stats::ComponentStats;
@@ -466,26 +466,43 @@ impl Router {
         Ok(())
     }
 
-    /// Subscribes an instance, if it is not; whether it was not. With `keep`, the subscription is to
-    /// outlive the host.
+    /// Subscribes an instance on behalf of its manifest, if it is not; whether it was not.
     pub(crate) fn subscribe(
         &self,
         from: &Sender,
         pattern: TopicPattern,
         subscriber: &ActorRef<Envelope>,
         endpoint: &Arc<Endpoint>,
-        keep: bool,
     ) -> Result<bool, Denied> {
-        // While nothing can be revoked, so that nothing is saved that is not allowed.
-        let subscribe = || {
-            let new = self.restore(pattern.clone(), subscriber, endpoint);
-            if let Some(state) = self.state().filter(|_| new && keep) {
-                state.subscribed(&from.instance, &pattern);
-            }
-            new
-        };
+        let subscribe = || self.restore(pattern.clone(), subscriber, endpoint);
         let decided = from.grants.subscribe(&from.subject, &pattern, subscribe);
         decided.inspect_err(|denied| from.was_denied(denied))
+    }
+
+    /// Subscribes an instance that asks for it itself, if it is not: that costs as much as a message,
+    /// and outlives the host.
+    pub(crate) fn subscribe_itself(
+        &self,
+        from: &Sender,
+        pattern: TopicPattern,
+        subscriber: &ActorRef<Envelope>,
+        endpoint: &Arc<Endpoint>,
+    ) -> Result<(), SendError> {
+        // While nothing can be revoked, so that nothing is saved that is not allowed.
+        let subscribe = || -> Result<(), Exceeded> {
+            // As with a message, what is denied costs nothing.
+            let _spent = from.quota.take(None, 0)?;
+            let new = self.restore(pattern.clone(), subscriber, endpoint);
+            if let Some(state) = self.state().filter(|_| new) {
+                state.subscribed(&from.instance, &pattern);
+            }
+            Ok(())
+        };
+        let decided = from.grants.subscribe(&from.subject, &pattern, subscribe);
+        decided
+            .inspect_err(|denied| from.was_denied(denied))
+            .map_err(|_| SendError::AccessDenied)?
+            .map_err(|over| from.quota.exceeded(over))
     }
 
     /// Subscribes an instance that may, and gives it what is retained; whether it was not.
