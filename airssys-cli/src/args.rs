@@ -31,7 +31,7 @@ Environment:
   OTEL_*              where traces go, such as OTEL_EXPORTER_OTLP_ENDPOINT"
 )]
 pub(crate) struct Args {
-    /// Say more: -v the runtime's log and every dead letter, -vv its details.
+    /// Say more: -v the runtime's log and dead letters, -vv its details.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 

@@ -363,6 +363,7 @@ impl ComponentHost {
         let for_audit = trail.audit().map_or(Duration::ZERO, |_| MOST_FOR_AUDIT.min(deadline / 20));
         let report = self.shared.system.shutdown(deadline - for_audit).await;
         trail.say_rest();
+        self.dead_letters().say_rest(None);
         self.close_state(deadline.saturating_sub(began.elapsed())).await;
         if let Some(audit) = trail.audit() {
             let left = deadline.saturating_sub(began.elapsed());
@@ -510,6 +511,7 @@ impl ComponentHost {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.state().into_iter().for_each(|state| state.forget(actor.name()));
         }
+        self.dead_letters().say_rest(Some(name));
         !actors.is_empty()
     }
 
