@@ -22,6 +22,7 @@ mod telemetry;
 mod terminal;
 mod top;
 mod tree;
+mod usage;
 
 use std::process::ExitCode;
 

@@ -142,7 +142,7 @@ pub enum MessageKind {
 }
 
 /// What became of what an audit was told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct AuditStats {
     /// Lines that were written.
