@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use airssys_rt::{Topic, TopicPattern};
 
-use crate::bindings::SendError;
 use crate::limits::Limits;
 use crate::message::Draft;
 use crate::quota::Exceeded;
@@ -18,7 +17,13 @@ pub(crate) struct Retained {
 }
 
 /// What is retained, while nothing else is published to be retained and nobody subscribes: so that
-/// a new subscriber gets a message once, as it is published or as it was retained.
+/// a new subscriber gets a message once, as it is published or as it was retained, and none before an
+/// older one of its topic.
+///
+/// That is why this is held while messages are put into mailboxes, of which none is waited for. With
+/// copies taken here and handed over later, a publication could be there before them; with a
+/// publication handed out first and kept later, or the reverse, who subscribes in between would have
+/// it twice or not at all. What is logged about it waits until this is given back.
 #[derive(Default)]
 pub(crate) struct State {
     kept: HashMap<Topic, Kept>,
@@ -52,7 +57,7 @@ impl State {
         limits: &Limits,
         topic: &Topic,
         bytes: usize,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Exceeded> {
         let component = from.subject.component();
         let mut used = self.used.get(component).copied().unwrap_or_default();
         if let Some(kept) = self.kept.get(topic).filter(|kept| kept.from.subject.component() == component) {
@@ -61,10 +66,10 @@ impl State {
         }
         let (topics, most) = (limits.retained, limits.memory_bytes);
         if used.topics >= topics {
-            return Err(from.quota.exceeded(Exceeded::of("retained", topics)));
+            return Err(Exceeded::of("retained", topics));
         }
         if used.bytes.saturating_add(bytes) > most {
-            return Err(from.quota.exceeded(Exceeded::of("memory", most)));
+            return Err(Exceeded::of("memory", most));
         }
         Ok(())
     }

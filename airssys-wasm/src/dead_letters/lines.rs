@@ -73,7 +73,9 @@ impl Line {
     pub(super) fn more(&self) -> String {
         match self {
             Line { held: 0, .. } => String::new(),
-            Line { held, of_its_kind: true } => format!(" (and {held} more of this kind since the last line)"),
+            Line { held, of_its_kind: true } => {
+                format!(" (and {held} more of this kind since the last line)")
+            }
             Line { held, of_its_kind: false } => format!(" (and {held} others since the last line)"),
         }
     }

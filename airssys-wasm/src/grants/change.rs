@@ -10,6 +10,7 @@ use crate::capability::{Access, Capabilities, Capability, decide};
 use crate::component_host::Shared;
 use crate::host::Links;
 use crate::pattern::{InvalidName, NamePattern};
+use crate::router::Joined;
 
 /// Which way a grant changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -248,13 +249,15 @@ impl Grants {
         if verb == GrantVerb::Give && changed {
             state.given.push((capability, pattern.clone()));
         }
-        let (mut ended, mut restored) = (Vec::new(), Vec::new());
+        let (mut ended, mut restored, mut joined) = (Vec::new(), Vec::new(), Vec::new());
         if capability == Capability::Subscribe {
             for links in instances {
                 self.end_subscriptions(&mut state, links, &mut ended);
-                restore_subscriptions(&mut state, links, &mut restored);
+                restore_subscriptions(&mut state, links, &mut restored, &mut joined);
             }
         }
+        drop(state);
+        joined.into_iter().for_each(|joined| drop(joined.tell()));
         Ok(GrantChange {
             component,
             verb,
@@ -284,13 +287,18 @@ impl Grants {
     }
 }
 
-fn restore_subscriptions(state: &mut State, links: &Links, restored: &mut Vec<String>) {
+fn restore_subscriptions(
+    state: &mut State,
+    links: &Links,
+    restored: &mut Vec<String>,
+    joined: &mut Vec<Joined>,
+) {
     let id = links.myself.id();
     let mut suspended = std::mem::take(&mut state.suspended);
     suspended.retain(|(subscriber, pattern)| {
         let comes_back = *subscriber == id && may_subscribe(state, links, pattern);
         if comes_back {
-            links.router.restore(pattern.clone(), &links.myself, &links.endpoint);
+            joined.push(links.router.restore(pattern.clone(), &links.myself, &links.endpoint));
             note(restored, pattern);
         }
         !comes_back

@@ -164,7 +164,10 @@ async fn those_of_one_kind_for_one_receiver_have_one_line_in_the_log_in_a_while(
     let log = Log::capture();
     let lines = || {
         let text = log.text();
-        text.lines().filter(|line| line.contains("airssys::dead_letter")).map(str::to_owned).collect::<Vec<_>>()
+        text.lines()
+            .filter(|line| line.contains("airssys::dead_letter"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
     };
     let host = host();
     host.spawn(trusted("one")).await.unwrap();
@@ -184,7 +187,10 @@ async fn those_of_one_kind_for_one_receiver_have_one_line_in_the_log_in_a_while(
     host.tell("one", reject(101)).await;
     host.drained().await;
     let said = lines();
-    assert!(said[3].contains("rejected: number 100 (and 99 more of this kind since the last line)"), "{said:?}");
+    assert!(
+        said[3].contains("rejected: number 100 (and 99 more of this kind since the last line)"),
+        "{said:?}"
+    );
     host.retire("one").await;
     assert!(lines()[4].contains("rejected: 1 more since the last line"), "{:?}", lines());
     for number in 1..=3 {
