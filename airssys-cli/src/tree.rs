@@ -197,9 +197,11 @@ pub(crate) mod tests {
 
     /// An app with a pool, a component that has ended, and actors of its own.
     pub(crate) fn app() -> AppSnapshot {
-        let used = |name: &str, used: u64| serde_json::json!([
-            { "name": name, "used": used, "limit": 64 << 20 }, { "name": "mailbox", "used": 1, "limit": 1024 },
-        ]);
+        let used = |name: &str, used: u64| {
+            serde_json::json!([
+                { "name": name, "used": used, "limit": 64 << 20 }, { "name": "mailbox", "used": 1, "limit": 1024 },
+            ])
+        };
         let instance = |name: &str, state: &str, depth: usize| {
             serde_json::json!({
                 "name": name, "state": state, "depth": depth, "high_water": depth + 2, "capacity": 1024,

@@ -81,16 +81,16 @@ impl State {
 
     /// Keeps a message in place of the topic's last.
     pub(crate) fn keep(&mut self, topic: Topic, kept: Kept) {
-        self.clear(&topic);
+        drop(self.clear(&topic));
         let used = self.used.entry(Arc::from(kept.from.subject.component())).or_default();
         used.topics += 1;
         used.bytes += kept.draft.body.len();
         self.kept.insert(topic, kept);
     }
 
-    /// Forgets what is retained of a topic; whether there was something.
-    pub(crate) fn clear(&mut self, topic: &Topic) -> bool {
-        let Some(kept) = self.kept.remove(topic) else { return false };
+    /// Forgets what is retained of a topic; none if there was nothing.
+    pub(crate) fn clear(&mut self, topic: &Topic) -> Option<Kept> {
+        let kept = self.kept.remove(topic)?;
         let component = kept.from.subject.component();
         if let Some(used) = self.used.get_mut(component) {
             used.topics -= 1;
@@ -99,7 +99,7 @@ impl State {
                 self.used.remove(component);
             }
         }
-        true
+        Some(kept)
     }
 
     /// What is retained of the topics that match.
@@ -158,7 +158,7 @@ mod tests {
         assert!(keep(&mut state, "b", "one", 100), "another's, which takes it over");
         assert!(keep(&mut state, "a", "three", 60));
         for topic in ["one", "two", "three"] {
-            assert!(state.clear(&Topic::parse(topic).unwrap()));
+            assert!(state.clear(&Topic::parse(topic).unwrap()).is_some());
         }
         assert!(state.used.is_empty() && state.kept.is_empty());
     }

@@ -198,7 +198,11 @@ mod tests {
         }
         assert!(lines[5].starts_with("├ pool ×2  restarting 12/2048"), "{}", lines[5]);
         assert!(lines[11].starts_with("└ feed     stopped"), "{}", lines[11]);
-        assert!(lines[22].starts_with("q quit  ↑↓ scroll  space pause  + - every 1 s  u usage"), "{}", lines[22]);
+        assert!(
+            lines[22].starts_with("q quit  ↑↓ scroll  space pause  + - every 1 s  u usage"),
+            "{}",
+            lines[22]
+        );
         assert!(
             lines[23].starts_with("sort tree name in out mailbox p99 memory restarts denied"),
             "{}",

@@ -6,6 +6,7 @@ use airssys_rt::{InvalidTopic, TopicPattern};
 use serde::{Deserialize, Serialize};
 
 use super::{Grants, State};
+use crate::audit::Trail;
 use crate::capability::{Access, Capabilities, Capability, decide};
 use crate::component_host::Shared;
 use crate::host::Links;
@@ -224,7 +225,8 @@ fn apply(
 
 impl Grants {
     /// Changes what is granted; subscriptions that are no longer allowed are ended, and those from
-    /// the start that are allowed again are restored, before anybody can see the change.
+    /// the start that are allowed again are restored, before anybody can see the change. It is in the
+    /// audit before the next.
     fn change(
         &self,
         verb: GrantVerb,
@@ -256,9 +258,7 @@ impl Grants {
                 restore_subscriptions(&mut state, links, &mut restored, &mut joined);
             }
         }
-        drop(state);
-        joined.into_iter().for_each(|joined| drop(joined.tell()));
-        Ok(GrantChange {
+        let change = GrantChange {
             component,
             verb,
             capability,
@@ -268,7 +268,21 @@ impl Grants {
             allowed_by,
             ended,
             restored,
-        })
+        };
+        if let Some(links) = instances.first().filter(|_| change.changed) {
+            links.router.renew();
+            // While no other change can come in between: the audit has them in the order in which they
+            // took effect.
+            links.router.trail.grant_changed(&change);
+        }
+        drop(state);
+        for joined in joined {
+            joined.tell();
+        }
+        if change.changed {
+            Trail::say_grant(&change);
+        }
+        Ok(change)
     }
 
     fn end_subscriptions(&self, state: &mut State, links: &Links, ended: &mut Vec<String>) {
@@ -331,12 +345,7 @@ impl Shared {
         let registered = registered.ok_or_else(unknown)?;
         let instances: Vec<&Links> = registered.blueprints.iter().map(|blueprint| &blueprint.links).collect();
         let grants = &instances.first().ok_or_else(unknown)?.sender.grants;
-        let change = grants.change(verb, capability, pattern, &instances, component)?;
-        if change.changed {
-            self.router.renew();
-            self.router.trail.grant_changed(&change);
-        }
-        Ok(change)
+        grants.change(verb, capability, pattern, &instances, component)
     }
 }
 

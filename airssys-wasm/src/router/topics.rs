@@ -11,12 +11,13 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::{Router, Sender, TopicRoute};
-use crate::audit::MessageKind;
+use crate::audit::{AuditEvent, MessageKind};
 use crate::bindings::SendError;
 use crate::byte_budget::{ByteBudget, HeldBytes};
 use crate::capability::{Access, Denied};
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
+use crate::manifest::HOST_NAME;
 use crate::message::{Draft, Envelope};
 use crate::quota::Exceeded;
 use crate::retained::Kept;
@@ -205,7 +206,24 @@ impl Router {
     /// Forgets what is retained of a topic; whether there was something.
     pub(crate) fn clear_retained(&self, from: &Sender, route: &mut TopicRoute) -> Result<bool, SendError> {
         self.may_publish(from, route)?;
-        Ok(self.retained.lock().clear(&route.topic))
+        let mut retained = self.retained.lock();
+        let Some(kept) = retained.clear(&route.topic) else { return Ok(false) };
+        // Before it can be retained anew.
+        if from.subject.component() == HOST_NAME {
+            let (topic, sender) = (Arc::from(route.topic.as_str()), Arc::clone(&kept.draft.sender));
+            self.trail.record(AuditEvent::RetainedCleared { topic, sender });
+        } else {
+            self.record_retained(MessageKind::ClearRetained, from, &kept.draft, None);
+        }
+        Ok(true)
+    }
+
+    /// Records what becomes of a retained message, if the audit wants messages.
+    fn record_retained(&self, kind: MessageKind, from: &Sender, draft: &Draft, to: Option<&str>) {
+        if self.trail.wants_messages() {
+            let (to, topic) = (to.map(Arc::from), draft.topic.as_ref());
+            self.record(kind, from, &draft.body, to.as_ref(), topic.map(|topic| (topic, 0)));
+        }
     }
 
     /// Takes room from every subscriber that is to get a publication. The error is the first that
@@ -351,7 +369,12 @@ impl Router {
         match held.and_then(|held| Some((subscriber.try_reserve().ok()?, held))) {
             Some((permit, held)) => {
                 let envelope = Envelope::accept(draft.clone(), held, endpoint, None);
-                untold.lost.extend(permit.send(envelope).err());
+                match permit.send(envelope) {
+                    Ok(()) => {
+                        self.record_retained(MessageKind::Retained, from, draft, Some(subscriber.name()))
+                    }
+                    Err(lost) => untold.lost.push(lost),
+                }
             }
             None => untold.skip(endpoint, draft, from),
         }
