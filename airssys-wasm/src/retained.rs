@@ -2,13 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
+use airssys_message::Codec;
 use airssys_rt::{Topic, TopicPattern};
+use serde::{Deserialize, Serialize};
 
 use crate::limits::Limits;
 use crate::message::Draft;
 use crate::quota::Exceeded;
 use crate::router::Sender;
+use crate::unix_time::unix_ms;
 
 /// What is retained, by topic.
 #[derive(Default)]
@@ -34,6 +38,38 @@ pub(crate) struct State {
 pub(crate) struct Kept {
     pub(crate) draft: Draft,
     pub(crate) from: Sender,
+    pub(crate) at: SystemTime,
+}
+
+/// A message that is retained for those who subscribe later, without its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RetainedMessage {
+    /// The topic whose last it is.
+    pub topic: String,
+    /// The instance that published it.
+    pub sender: String,
+    /// When it was published, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// Its codec.
+    pub codec: String,
+    /// The length of its body, in bytes.
+    pub body_bytes: usize,
+}
+
+impl RetainedMessage {
+    fn of(topic: &Topic, kept: &Kept) -> RetainedMessage {
+        let message = &kept.draft.body;
+        // What has no known prefix is not published.
+        let split = Codec::split(message).ok();
+        RetainedMessage {
+            topic: topic.as_str().to_owned(),
+            sender: kept.draft.sender.to_string(),
+            at_ms: unix_ms(kept.at),
+            codec: split.map(|(codec, _)| codec.to_string()).unwrap_or_default(),
+            body_bytes: split.map_or(message.len(), |(_, body)| body.len()),
+        }
+    }
 }
 
 /// What one component has retained.
@@ -102,6 +138,12 @@ impl State {
         Some(kept)
     }
 
+    /// What is retained of the topics that match, or of all, in no order.
+    pub(crate) fn list(&self, pattern: Option<&TopicPattern>) -> Vec<RetainedMessage> {
+        let matching = self.kept.iter().filter(|(topic, _)| pattern.is_none_or(|own| own.matches(topic)));
+        matching.map(|(topic, kept)| RetainedMessage::of(topic, kept)).collect()
+    }
+
     /// What is retained of the topics that match.
     pub(crate) fn matching<'s>(
         &'s self,
@@ -143,7 +185,7 @@ mod tests {
         if fits {
             let (body, sender) = (Bytes::from(vec![0; bytes]), Arc::clone(&from.instance));
             let draft = Draft { body, sender, topic: None, retained: true, trace: None };
-            state.keep(topic, Kept { draft, from });
+            state.keep(topic, Kept { draft, from, at: SystemTime::UNIX_EPOCH });
         }
         fits
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use airssys_message::Codec;
 use airssys_rt::{
@@ -20,7 +21,7 @@ use crate::limits::Limits;
 use crate::manifest::HOST_NAME;
 use crate::message::{Draft, Envelope};
 use crate::quota::Exceeded;
-use crate::retained::Kept;
+use crate::retained::{Kept, RetainedMessage};
 use crate::trace::TraceContext;
 
 type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
@@ -197,7 +198,7 @@ impl Router {
             let (sender, name) = (Arc::clone(&from.instance), Some(Arc::from(topic.as_str())));
             // Who gets it later is in a trace of its own.
             let draft = Draft { body, sender, topic: name, retained: true, trace: None };
-            retained.keep(topic.clone(), Kept { draft, from: from.clone() });
+            retained.keep(topic.clone(), Kept { draft, from: from.clone(), at: SystemTime::now() });
         }
         drop(retained);
         outcome.tell(from)
@@ -362,7 +363,7 @@ impl Router {
         endpoint: &Arc<Endpoint>,
         untold: &mut Untold,
     ) {
-        let Kept { draft, from } = kept;
+        let Kept { draft, from, .. } = kept;
         let accepted = endpoint.accepts_message(&draft.body, from).ok();
         let held = accepted.and_then(|()| endpoint.budget.take(draft.body.len()));
         // Last: in a mailbox that drops the oldest, a message makes way for it.
@@ -389,6 +390,13 @@ impl Router {
     /// that come back when they are allowed again.
     pub(crate) fn subscriptions_held(&self, from: &Sender, subscriber: &ActorRef<Envelope>) -> usize {
         self.subscriptions(subscriber).len() + from.grants.suspended(subscriber.id())
+    }
+
+    /// What is retained of the topics that match, or of all, in the order of the topics.
+    pub(crate) fn retained(&self, pattern: Option<&TopicPattern>) -> Vec<RetainedMessage> {
+        let mut messages = self.retained.lock().list(pattern);
+        messages.sort_by(|one, other| one.topic.cmp(&other.topic));
+        messages
     }
 
     /// How many topics' retained messages are a component's.
