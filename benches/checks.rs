@@ -1,28 +1,95 @@
-//! What it costs to decide whether a component may do something, and whether it may do it now.
+//! What it costs to look an actor up, to decide whether a component may do something and whether it
+//! may do it now, and to keep an account of it.
 
+use std::collections::HashMap;
+use std::convert::Infallible;
 use std::hint::black_box;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use airssys_benches::compare::{Comparison, lazy};
+use airssys_benches::{Bed, LONG, MOST, criterion, must, workers};
+use airssys_rt::{Actor, ActorContext, ActorSystem, Child, ChildSpec};
+use airssys_wasm::HostOptions;
+use airssys_wasm::audit::{Audit, AuditFile};
 use airssys_wasm::capability::{Access, Capabilities, Subject, decide};
 use airssys_wasm::rate::{Bucket, Rate};
 use criterion::Criterion;
 
 fn main() {
-    let mut criterion = Criterion::default().configure_from_args();
+    let mut criterion = criterion();
+    registry(&mut criterion);
     capabilities(&mut criterion);
     quotas(&mut criterion);
+    audits(&mut criterion);
     criterion.final_summary();
+}
+
+/// An actor that nobody sends anything.
+struct Idle;
+
+impl Child for Idle {}
+
+impl Actor for Idle {
+    type Message = ();
+    type Error = Infallible;
+
+    async fn handle_message(&mut self, (): (), _context: &ActorContext<()>) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// An actor by its name, each time another, beside names in a map behind a lock.
+fn registry(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("registry");
+    for count in [10_usize, 1_000, 100_000] {
+        let names: Vec<String> = (0..count).map(|number| format!("actor-{number}")).collect();
+        group.bench_function(format!("floor_hash_map_{count}"), |bencher| {
+            let map: HashMap<&str, Arc<str>> =
+                names.iter().map(|name| (name.as_str(), Arc::from(name.as_str()))).collect();
+            let map = Mutex::new(map);
+            let mut next = each_other(&names);
+            bencher.iter(|| {
+                let name = next();
+                map.lock().unwrap_or_else(PoisonError::into_inner).get(name).map(Arc::clone).is_some()
+            });
+        });
+        group.bench_function(format!("lookup_{count}"), |bencher| {
+            let runtime = workers(2);
+            let system = runtime.block_on(async {
+                let system = ActorSystem::new("bench");
+                for name in &names {
+                    must(system.spawn(ChildSpec::new(name.clone()), || Idle).await);
+                }
+                system
+            });
+            let mut next = each_other(&names);
+            assert!(system.whereis::<()>(next()).is_some());
+            bencher.iter(|| system.whereis::<()>(next()).is_some());
+            runtime.block_on(system.shutdown(LONG));
+        });
+    }
+    group.finish();
+}
+
+/// The names in an order in which none is beside those that were asked for just before.
+fn each_other<'a>(names: &'a [String]) -> impl FnMut() -> &'a str {
+    let mut at = 0;
+    move || {
+        at = (at + 7_919) % names.len();
+        &names[at]
+    }
 }
 
 /// A decision that is made: a route keeps it, so a message on a known route costs a look at a flag.
 fn capabilities(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("capability");
     let who = Subject::new("feed", "feed/2");
-    for patterns in [1, 8] {
+    for (name, patterns) in [("uncached", 1), ("uncached_8_patterns", 8)] {
         let names = (0..patterns).map(|number| format!("target-{number}").parse());
         let capabilities = Capabilities { send: names.flatten().collect(), ..Capabilities::default() };
         let last = format!("target-{}", patterns - 1);
-        group.bench_function(format!("uncached_{patterns}_patterns"), |bencher| {
+        group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 decide(black_box(&who), black_box(&capabilities), &Access::Send { to: black_box(&last) })
                     .is_ok()
@@ -55,5 +122,23 @@ fn quotas(criterion: &mut Criterion) {
             black_box(&bucket).take(black_box(64), now).is_some()
         });
     });
+    group.finish();
+}
+
+/// The same messages with an audit of every message, with one of what is denied, and with none.
+fn audits(criterion: &mut Criterion) {
+    let folder = must(tempfile::tempdir());
+    let mut group = criterion.benchmark_group("audit");
+    let mut comparison = Comparison { group: &mut group, name: "audit", most: MOST };
+    let off = lazy(Bed::pair);
+    comparison.bench("off", &off, None);
+    for (name, messages) in [("denials_only", false), ("all_messages", true)] {
+        let bed = lazy(|| {
+            let file = AuditFile { messages, ..AuditFile::new(folder.path().join(name)) };
+            let audit = Some(must(Audit::to_file(file)));
+            Bed::pair_with(HostOptions { audit, ..HostOptions::default() })
+        });
+        comparison.bench(name, &bed, Some(("off", &off)));
+    }
     group.finish();
 }

@@ -64,7 +64,7 @@ struct Parts {
 fn main() -> Result<(), Failure> {
     tracing_subscriber::fmt().with_writer(std::io::sink).init();
     let (rounds, wanted) = arguments()?;
-    let engine = engine()?;
+    let engine = engine(100)?;
     let whole = wat::parse_str(RAW.replace("HANDLER)", &format!("{GROWS_TABLE})")).replace("START)", ")"))?;
     let parts = Parts {
         probe: component(&engine, "test-probe")?,

@@ -81,7 +81,7 @@ async fn host() -> Result<ComponentHost, Failure> {
         ..SupervisorConfig::default()
     };
     let host = ComponentHost::new(ActorSystem::builder("soak").supervisor(supervisor).build());
-    let probe = component(&engine()?, "test-probe")?;
+    let probe = component(&engine(100)?, "test-probe")?;
     let spec = |name: &str| ComponentSpec {
         capabilities: Capabilities::everything(),
         ..ComponentSpec::new(name, probe.clone())

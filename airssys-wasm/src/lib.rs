@@ -76,6 +76,7 @@ pub use limits::Limits;
 pub use manifest::Input;
 pub use message::Envelope;
 pub use pattern::NamePattern;
+pub use retained::RetainedMessage;
 pub use snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
 pub use state::StateError;
 pub use stats::ComponentSummary;

@@ -151,7 +151,7 @@ impl ComponentStats {
         }
     }
 
-    /// A copy, with what is known of the component's instances.
+    /// A copy, with what is known of the component's instances but their usage.
     pub(crate) fn snapshot<'a>(
         &self,
         name: &str,
@@ -173,6 +173,7 @@ impl ComponentStats {
             handling: times.histogram(),
             p50_ns: summary.p50_ns,
             p99_ns: summary.p99_ns,
+            usage: Vec::new(),
             instances: instances.map(|(actor, memory)| InstanceSnapshot::of(actor, memory)).collect(),
         }
     }

@@ -1,15 +1,25 @@
-//! What the benches have in common: hosts with components in them, and floors to compare with.
+//! What the benches have in common: hosts with components in them, floors to compare with, and
+//! figures that are no times.
 
-use std::path::Path;
+mod bare;
+mod bed;
+pub mod compare;
+pub mod figures;
+pub mod floor;
+pub mod memory;
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airssys_message::Codec;
-use airssys_rt::ActorSystem;
-use airssys_wasm::audit::Audit;
-use airssys_wasm::{
-    Capabilities, Component, ComponentHost, ComponentSpec, Engine, EngineConfig, HostOptions, Limits, builder,
-};
+use airssys_wasm::{Component, Engine, EngineConfig, builder};
+use criterion::Criterion;
 use test_commands::Command;
+use tokio::runtime::Runtime;
+
+pub use bare::{Bare, BareInstance};
+pub use bed::{Bed, Handled, MOST, TRACE, answering, order, orders, reading, spec};
 
 /// Why a bench cannot be run: whatever stopped its preparation.
 pub type Failure = Box<dyn std::error::Error>;
@@ -17,54 +27,57 @@ pub type Failure = Box<dyn std::error::Error>;
 /// The time in which anything that is measured has ended, if it has not gone wrong.
 pub const LONG: Duration = Duration::from_secs(60);
 
+/// What a result holds. Without it nothing can be measured, so a bench ends where there is none.
+///
+/// # Panics
+/// If it is an error.
+pub fn must<T, E: Display>(result: Result<T, E>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The `.wasm` file of a component of the folder `components/`, which is built.
+///
+/// # Errors
+/// It does not build.
+pub fn built(name: &str) -> Result<PathBuf, Failure> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../components").join(name);
+    Ok(builder::build(&folder, |_| {})?)
+}
+
 /// A component of the folder `components/`, built and compiled.
 ///
 /// # Errors
 /// It does not build, or does not fit the host.
 pub fn component(engine: &Engine, name: &str) -> Result<Component, Failure> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../components").join(name);
-    let file = builder::build(&folder, |_| {})?;
-    Ok(Component::load(engine, &file)?)
+    Ok(Component::load(engine, &built(name)?)?)
 }
 
-/// An engine that keeps compiled components in the user's cache.
+/// An engine for so many instances that keeps compiled components in the user's cache.
 ///
 /// # Errors
 /// The engine does not start.
-pub fn engine() -> Result<Engine, Failure> {
-    Ok(Engine::new(EngineConfig { max_instances: 100, ..EngineConfig::default() })?)
+pub fn engine(max_instances: u32) -> Result<Engine, Failure> {
+    Ok(Engine::new(EngineConfig { max_instances, ..EngineConfig::default() })?)
 }
 
-/// A host with components in it that may do everything: names, code and mailboxes' capacity.
-///
-/// # Errors
-/// A component does not start.
-pub async fn host(components: &[(&str, &Component)], capacity: usize) -> Result<ComponentHost, Failure> {
-    audited(components, capacity, None, &Limits::DEFAULT).await
+/// A runtime with so many workers.
+pub fn workers(count: usize) -> Runtime {
+    must(tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build())
 }
 
-/// As [`host`], with an audit and with limits for each component.
-///
-/// # Errors
-/// A component does not start.
-pub async fn audited(
-    components: &[(&str, &Component)],
-    capacity: usize,
-    audit: Option<Audit>,
-    limits: &Limits,
-) -> Result<ComponentHost, Failure> {
-    let system = ActorSystem::new("bench");
-    let host = ComponentHost::with_options(system, HostOptions { audit, ..HostOptions::default() })?;
-    for (name, component) in components {
-        let spec = ComponentSpec::new(*name, (*component).clone());
-        let capabilities = Capabilities::everything();
-        let limits = limits.clone();
-        host.spawn(ComponentSpec { capabilities, capacity, limits, ..spec }).await?;
-    }
-    Ok(host)
+/// How all benches measure, unless the command line says otherwise: briefly, as there are many.
+pub fn criterion() -> Criterion {
+    Criterion::default()
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(3))
+        .sample_size(20)
+        .configure_from_args()
 }
 
-/// A command as a message.
+/// A command of the test components as a message.
 ///
 /// # Errors
 /// It has no form in CBOR.
@@ -73,9 +86,4 @@ pub fn message(command: &Command) -> Result<Vec<u8>, Failure> {
     Codec::Cbor.write_prefix(&mut message);
     ciborium::into_writer(command, &mut message)?;
     Ok(message)
-}
-
-/// A command whose message has about 64 bytes.
-pub fn note() -> Command {
-    Command::Tally("x".repeat(52))
 }

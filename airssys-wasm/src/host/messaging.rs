@@ -133,8 +133,7 @@ impl Host for GuestContext {
         if is_new && self.router.subscriptions_held(&self.sender, &self.myself) >= limit {
             return Err(self.exceeded("subscriptions", limit));
         }
-        let subscribed = self.router.subscribe(&self.sender, parsed, &self.myself, &self.endpoint, true);
-        subscribed.map(drop).map_err(|_| SendError::AccessDenied)
+        self.router.subscribe_itself(&self.sender, parsed, &self.myself, &self.endpoint)
     }
 
     fn unsubscribe(&mut self, pattern: String) -> bool {

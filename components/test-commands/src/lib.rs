@@ -1,5 +1,7 @@
 //! What the test components can be told to do.
 
+pub mod bench;
+
 use serde::{Deserialize, Serialize};
 
 /// A message to a test component.

@@ -1,0 +1,215 @@
+//! What it costs to bring components to life: one, one after a trap, and an app of five.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use airssys_benches::floor;
+use airssys_benches::{Bed, LONG, answering, built, criterion, figures, must, order, reading, workers};
+use airssys_wasm::EngineConfig;
+use airssys_wasm::app::{self, RunningApp, StartOptions};
+use airssys_wasm::manifest::AppManifest;
+use bytes::Bytes;
+use criterion::Criterion;
+use tempfile::TempDir;
+use test_commands::bench::Order;
+use tokio::runtime::Runtime;
+
+/// Instances of which it is measured how many there can be in a second.
+const MANY: u32 = 2_000;
+
+/// What the program is told to be started with: the manifest of an app.
+const COLD_START: &str = "--cold-start";
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().is_some_and(|first| first == COLD_START) {
+        let cache = must(arguments.next().ok_or("no cache"));
+        return start_and_stop(&must(arguments.next().ok_or("no app")), &cache);
+    }
+    let mut criterion = criterion();
+    spawn(&mut criterion);
+    lifecycle(&mut criterion);
+    recovery(&mut criterion);
+    cold_start(&mut criterion);
+    criterion.final_summary();
+}
+
+/// From code that is compiled and linked to the reply to the first message.
+fn spawn(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("spawn");
+    floor::instantiate(&mut group);
+    group.bench_function("first_message", |bencher| {
+        let bed = Bed::new(2, MANY + 100);
+        bencher.iter_custom(|instances| (0..instances).map(|_| live(&bed).0).sum());
+        let began = Instant::now();
+        bed.runtime.block_on(async {
+            for number in 0..MANY {
+                let name = format!("fresh-{number}");
+                must(bed.host.spawn(answering(&name, &bed.code)).await);
+                must(bed.host.send(&name, reading(1)).await);
+            }
+            bed.host.drained().await;
+        });
+        let rate = f64::from(MANY) / began.elapsed().as_secs_f64();
+        let all: Vec<String> = (0..MANY).map(|number| format!("fresh-{number}")).collect();
+        assert_eq!(bed.counted(&all), u64::from(MANY), "messages were lost");
+        figures::record("spawn", "instances_per_second", "instances/s", rate);
+        bed.end();
+    });
+    group.finish();
+}
+
+/// As `spawn`, and until it has stopped in order.
+fn lifecycle(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("lifecycle");
+    floor::instantiate(&mut group);
+    group.bench_function("spawn_to_shutdown", |bencher| {
+        let bed = Bed::new(2, 100);
+        bencher.iter_custom(|instances| {
+            (0..instances).map(|_| live(&bed)).map(|(spawned, stopped)| spawned + stopped).sum()
+        });
+        bed.end();
+    });
+    group.finish();
+}
+
+/// The time until a fresh instance has answered, and that in which it is retired.
+fn live(bed: &Bed) -> (Duration, Duration) {
+    let message = Bytes::from(reading(1));
+    bed.runtime.block_on(async {
+        let began = Instant::now();
+        must(bed.host.spawn(answering("fresh", &bed.code)).await);
+        let reply = must(bed.host.request("fresh", message.clone(), LONG).await);
+        let spawned = began.elapsed();
+        assert_eq!(reply, message);
+        let began = Instant::now();
+        assert!(bed.host.retire("fresh").await, "it was there");
+        (spawned, began.elapsed())
+    })
+}
+
+/// From a message that makes it trap to the reply of the next instance to the message behind it.
+fn recovery(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("recovery");
+    floor::instantiate(&mut group);
+    group.bench_function("trap_to_next_message", |bencher| {
+        let bed = Bed::new(2, 100);
+        bed.add(answering("b", &bed.code));
+        let (panic, message) = (Bytes::from(order(&Order::Panic)), Bytes::from(reading(1)));
+        let mut traps = 0;
+        bencher.iter_custom(|times| {
+            traps += times;
+            bed.runtime.block_on(async {
+                let began = Instant::now();
+                for _ in 0..times {
+                    must(bed.host.send("b", panic.clone()).await);
+                    must(bed.host.request("b", message.clone(), LONG).await);
+                }
+                began.elapsed()
+            })
+        });
+        let restarts: u64 = bed.host.summaries().iter().map(|summary| summary.restarts).sum();
+        assert_eq!(restarts, traps, "it has not trapped each time");
+        bed.end();
+    });
+    group.finish();
+}
+
+/// An app of five components, from its manifest until all have started.
+fn cold_start(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("cold_start");
+    group.bench_function("cached", |bencher| {
+        let files = Files::new();
+        files.start_once();
+        let runtime = workers(2);
+        bencher.iter_custom(|times| {
+            (0..times).map(|_| start_in(&runtime, &files.manifest(), &files.cache())).sum()
+        });
+    });
+    group.bench_function("cached_process", |bencher| {
+        let files = Files::new();
+        files.start_once();
+        bencher.iter(|| files.run());
+    });
+    group.bench_function("from_wasm", |bencher| {
+        let files = Files::new();
+        let runtime = workers(2);
+        bencher.iter_custom(|times| {
+            let each = |_| {
+                let cache = must(tempfile::tempdir());
+                start_in(&runtime, &files.manifest(), &text(&cache))
+            };
+            (0..times).map(each).sum()
+        });
+    });
+    group.finish();
+}
+
+/// The time in which the app starts; it is stopped afterwards.
+fn start_in(runtime: &Runtime, manifest: &str, cache: &str) -> Duration {
+    let began = Instant::now();
+    let app = runtime.block_on(start(manifest, cache));
+    let took = began.elapsed();
+    runtime.block_on(app.shutdown(LONG));
+    took
+}
+
+/// The components of an app as files, and a cache.
+struct Files {
+    app: TempDir,
+    cache: TempDir,
+}
+
+impl Files {
+    /// Five components that are not the same.
+    fn new() -> Files {
+        let app = must(tempfile::tempdir());
+        let mut manifest = "[app]\nname = \"five\"\n".to_owned();
+        for name in ["quake-alerts", "quake-stats", "quake-region", "quake-classify", "quake-parse"] {
+            let folder = app.path().join(name);
+            must(std::fs::create_dir(&folder));
+            must(std::fs::copy(must(built(name)), folder.join("code.wasm")));
+            let source = format!("{}/../components/{name}/Component.toml", env!("CARGO_MANIFEST_DIR"));
+            must(std::fs::copy(source, folder.join("Component.toml")));
+            manifest += &format!("\n[[component]]\nsource = \"{name}/code.wasm\"\n");
+        }
+        must(std::fs::write(app.path().join("app.toml"), manifest));
+        Files { app, cache: must(tempfile::tempdir()) }
+    }
+
+    fn manifest(&self) -> String {
+        format!("{}/app.toml", text(&self.app))
+    }
+
+    fn cache(&self) -> String {
+        text(&self.cache)
+    }
+
+    /// So that what is compiled is in the cache.
+    fn start_once(&self) {
+        self.run();
+    }
+
+    /// A process of its own that starts the app, and ends.
+    fn run(&self) {
+        let mut program = Command::new(must(std::env::current_exe()));
+        let status = program.args([COLD_START, &self.cache(), &self.manifest()]).status();
+        assert!(must(status).success(), "the app did not start");
+    }
+}
+
+fn text(folder: &TempDir) -> String {
+    folder.path().display().to_string()
+}
+
+fn start_and_stop(manifest: &str, cache: &str) {
+    let runtime = workers(2);
+    let app = runtime.block_on(start(manifest, cache));
+    runtime.block_on(app.shutdown(LONG));
+}
+
+async fn start(manifest: &str, cache: &str) -> RunningApp {
+    let manifest = must(AppManifest::load(manifest.as_ref()));
+    let engine = EngineConfig { cache_dir: Some(cache.into()), ..EngineConfig::default() };
+    must(app::start(&manifest, StartOptions { engine, ..StartOptions::default() }, |_| {}).await)
+}

@@ -1,0 +1,111 @@
+//! What a message costs that nobody answers: from the handler of one component to that of another.
+
+use std::cell::LazyCell;
+use std::time::{Duration, Instant};
+
+use airssys_benches::floor::{self, Group};
+use airssys_benches::{Bed, MOST, criterion, must, reading, spec};
+use airssys_wasm::{ComponentSpec, Limits};
+use bytes::Bytes;
+use criterion::Criterion;
+use test_commands::bench::Order;
+
+/// What a mailbox holds.
+const CAPACITY: u64 = 1_024;
+
+const KIB: usize = 1_024;
+
+fn main() {
+    let mut criterion = criterion();
+    fire_and_forget(&mut criterion);
+    send_many(&mut criterion);
+    routing(&mut criterion);
+    payload(&mut criterion);
+    criterion.final_summary();
+}
+
+fn fire_and_forget(criterion: &mut Criterion) {
+    floor::beside_calls(criterion, "fire_and_forget", |group| {
+        floor::tokio_mpsc(group, 1);
+        flood(group, "sustained", |times| Order::Send { to: "b".to_owned(), times });
+    });
+}
+
+fn send_many(criterion: &mut Criterion) {
+    floor::beside_calls(criterion, "send_many", |group| {
+        flood(group, "sustained_64", |times| Order::SendMany { to: "b".to_owned(), times, at_once: 64 });
+    });
+}
+
+fn flood(group: &mut Group<'_>, name: &str, order: impl Fn(u32) -> Order) {
+    group.bench_function(name, |bencher| {
+        let bed = Bed::pair();
+        bencher.iter_custom(|messages| bed.flood(messages, MOST, &order));
+        bed.end();
+    });
+}
+
+/// From the call of the host until the message is in the mailbox: lookup, decision, rate, codec and
+/// size, place. Nobody handles it meanwhile: the receiver is started afterwards, to count.
+fn routing(criterion: &mut Criterion) {
+    floor::beside_calls(criterion, "routing", |group| {
+        group.bench_function("send", |bencher| {
+            let bed = LazyCell::new(|| Bed::new(2, 100));
+            bencher.iter_custom(|messages| {
+                let mut took = Duration::ZERO;
+                let mut left = messages;
+                while left > 0 {
+                    let now = left.min(CAPACITY);
+                    took += fill(&bed, now);
+                    left -= now;
+                }
+                took
+            });
+        });
+    });
+}
+
+/// The time in which so many messages are put into the mailbox of a component that has not started.
+fn fill(bed: &Bed, messages: u64) -> Duration {
+    let prepared = must(bed.host.prepare(spec("idle", &bed.code)));
+    let message = Bytes::from(reading(1));
+    let took = bed.runtime.block_on(async {
+        let began = Instant::now();
+        for _ in 0..messages {
+            must(bed.host.send("idle", message.clone()).await);
+        }
+        began.elapsed()
+    });
+    must(bed.runtime.block_on(bed.host.start(prepared)));
+    bed.runtime.block_on(bed.host.drained());
+    assert_eq!(bed.count("idle").messages, messages, "messages were lost");
+    assert!(bed.runtime.block_on(bed.host.retire("idle")), "it was there");
+    took
+}
+
+/// Bytes as they are. The SDK makes a message of them and the receiver looks at them where they are,
+/// so what is left are the two copies that isolation makes necessary, and what a message costs.
+fn payload(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("payload");
+    for (name, bytes) in [("64_b", 64), ("1_kib", KIB), ("64_kib", 64 * KIB), ("1_mib", KIB * KIB)] {
+        floor::two_copies(&mut group, &format!("floor_two_copies_{name}"), bytes);
+        floor::passed_on(&mut group, &format!("floor_passed_on_{name}"), bytes);
+        group.bench_function(name, |bencher| {
+            let bed = Bed::new(2, 100);
+            bed.add(spec("a", &bed.code));
+            let limits = Limits { message_size_bytes: 2 * bytes, ..spec("b", &bed.code).limits };
+            bed.add(ComponentSpec { limits, ..spec("b", &bed.code) });
+            bencher.iter_custom(|messages| {
+                let before = bed.count("b").bytes;
+                // A guest has a second for an order.
+                let most = if bytes < KIB * KIB { MOST } else { 500 };
+                let order = |times| Order::SendRaw { to: "b".to_owned(), times, bytes };
+                let took = bed.flood(messages, most, order);
+                assert_eq!(bed.count("b").bytes - before, messages * bytes as u64, "bytes were lost");
+                took
+            });
+            bed.end();
+        });
+    }
+    group.finish();
+}

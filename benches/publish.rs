@@ -1,0 +1,80 @@
+//! What a publication costs until the last of its subscribers has handled it.
+
+use std::time::{Duration, Instant};
+
+use airssys_benches::floor::{self, Group};
+use airssys_benches::{Bed, Handled, MOST, criterion, must, orders, reading, spec};
+use airssys_wasm::ComponentSpec;
+use bytes::Bytes;
+use criterion::Criterion;
+use test_commands::bench::Order;
+
+const SUBSCRIBERS: usize = 100;
+
+const TOPIC: &str = "readings.inside";
+
+fn main() {
+    let mut criterion = criterion();
+    publish(&mut criterion);
+    criterion.final_summary();
+}
+
+fn publish(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("publish");
+    calls(&mut group, "floor_component_call");
+    floor::tokio_fan_out(&mut group, SUBSCRIBERS);
+    group.bench_function("100_subscribers", |bencher| {
+        let (bed, subscribers) = bed();
+        bencher.iter_custom(|publications| {
+            let order = |times| Order::Publish { topic: TOPIC.to_owned(), times };
+            let orders = vec![("a".to_owned(), orders(publications, MOST / 10, order))];
+            let messages = publications * SUBSCRIBERS as u64;
+            bed.run(orders, &Handled { by: &subscribers, messages })
+        });
+        bed.end();
+    });
+    group.bench_function("100_subscribers_one_at_a_time", |bencher| {
+        let (bed, subscribers) = bed();
+        bencher.iter_custom(|publications| one_at_a_time(&bed, &subscribers, publications));
+        bed.end();
+    });
+    calls(&mut group, "floor_component_call_after");
+    group.finish();
+}
+
+/// One call on each of so many instances.
+fn calls(group: &mut Group<'_>, name: &str) {
+    group.measurement_time(Duration::from_secs(1));
+    group.bench_function(name, |bencher| {
+        let mut calls = floor::Calls::new(SUBSCRIBERS);
+        bencher.iter_custom(|rounds| calls.time(rounds * SUBSCRIBERS as u64, 1));
+    });
+    group.measurement_time(Duration::from_secs(3));
+}
+
+/// From outside, each when the one before has been handled by all.
+fn one_at_a_time(bed: &Bed, subscribers: &[String], publications: u64) -> Duration {
+    let before = bed.counted(subscribers);
+    let message = Bytes::from(reading(1));
+    let took = bed.runtime.block_on(async {
+        let began = Instant::now();
+        for _ in 0..publications {
+            let taken = must(bed.host.publish(TOPIC, message.clone()));
+            assert_eq!(taken as usize, SUBSCRIBERS, "a subscriber did not take it");
+            bed.host.drained().await;
+        }
+        began.elapsed()
+    });
+    let counted = bed.counted(subscribers) - before;
+    assert_eq!(counted, publications * SUBSCRIBERS as u64, "messages were lost");
+    took
+}
+
+/// A publisher, and the names of its subscribers.
+fn bed() -> (Bed, Vec<String>) {
+    let bed = Bed::new(2, 200);
+    bed.add(spec("a", &bed.code));
+    let subscribes = vec![must("readings.*".parse())];
+    bed.add(ComponentSpec { instances: SUBSCRIBERS, subscribes, ..spec("subscribers", &bed.code) });
+    (bed, (1..=SUBSCRIBERS).map(|number| format!("subscribers/{number}")).collect())
+}

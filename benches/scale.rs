@@ -1,0 +1,69 @@
+//! What a message costs as components grow to ten thousand, and what a publication costs as
+//! subscriptions grow to a hundred thousand.
+
+use airssys_benches::floor::{self, Group};
+use airssys_benches::{Bed, MOST, criterion, must, spec};
+use airssys_wasm::{ComponentSpec, Limits};
+use criterion::Criterion;
+use test_commands::bench::Order;
+
+const COMPONENTS: [u32; 4] = [10, 100, 1_000, 10_000];
+
+const SUBSCRIPTIONS: [usize; 4] = [100, 1_000, 10_000, 100_000];
+
+/// Subscriptions of one component.
+const OF_EACH: usize = 1_000;
+
+fn main() {
+    let mut criterion = criterion();
+    components(&mut criterion);
+    subscriptions(&mut criterion);
+    criterion.final_summary();
+}
+
+/// A message to each in turn, or eight, beside calls on as many instances in turn.
+fn components(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("scale");
+    for components in COMPONENTS {
+        for (suffix, in_a_row) in [("", 1), ("_eight_in_a_row", 8)] {
+            let floor = format!("floor_component_call_{components}{suffix}");
+            floor::calls_in_turn(&mut group, &floor, components as usize, in_a_row.into());
+            in_turn(&mut group, &format!("components_{components}{suffix}"), components, in_a_row);
+        }
+    }
+    group.finish();
+}
+
+fn in_turn(group: &mut Group<'_>, name: &str, components: u32, in_a_row: u32) {
+    group.bench_function(name, |bencher| {
+        let bed = Bed::new(2, components + 100);
+        let names = bed.fill(components);
+        bencher.iter_custom(|messages| bed.rounds(&names, in_a_row, messages));
+        bed.end();
+    });
+}
+
+/// A publication that one subscription of so many matches.
+fn subscriptions(criterion: &mut Criterion) {
+    floor::beside_calls(criterion, "scale_subscriptions", |group| {
+        for count in SUBSCRIPTIONS {
+            group.bench_function(format!("one_match_among_{count}"), |bencher| {
+                let bed = Bed::pair_with_topic("live.one");
+                for first in (0..count).step_by(OF_EACH) {
+                    let topics = first..count.min(first + OF_EACH);
+                    let subscribes = topics.map(|number| must(format!("idle.{number}.*").parse())).collect();
+                    let others = spec(format!("others-{first}"), &bed.code);
+                    let limits = Limits { subscriptions: OF_EACH, ..others.limits.clone() };
+                    bed.add(ComponentSpec { subscribes, limits, ..others });
+                }
+                bencher.iter_custom(|publications| {
+                    bed.flood(publications, MOST, |times| Order::Publish {
+                        topic: "live.one".to_owned(),
+                        times,
+                    })
+                });
+                bed.end();
+            });
+        }
+    });
+}

@@ -1,0 +1,75 @@
+//! `test-bench` in a program that has only wasmtime: what somebody would write who does not use
+//! airssys.
+
+use bytes::Bytes;
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Engine, Store};
+
+use self::bindings::ComponentPre;
+use self::bindings::exports::airssys::component::handler::Outcome;
+use crate::{Failure, built, floor};
+
+mod bindings {
+    wasmtime::component::bindgen!({ path: "../wit", world: "component" });
+}
+
+/// `test-bench`, compiled and linked.
+pub struct Bare {
+    engine: Engine,
+    pre: ComponentPre<()>,
+}
+
+/// An instance that has been initialized.
+pub struct BareInstance {
+    store: Store<()>,
+    exports: bindings::Component,
+    messages: u64,
+}
+
+impl Bare {
+    /// Compiles it, for so many instances at once.
+    ///
+    /// # Errors
+    /// It does not build or compile.
+    pub fn new(max_instances: u32) -> Result<Bare, Failure> {
+        let engine = floor::engine(max_instances)?;
+        let component = Component::from_file(&engine, built("test-bench")?)?;
+        let mut linker: Linker<()> = Linker::new(&engine);
+        let mut logging = linker.instance("airssys:component/logging@0.1.0")?;
+        logging
+            .func_wrap("enabled", |_, (_,): (bindings::airssys::component::logging::Level,)| Ok((false,)))?;
+        // It is not told to do anything that needs another.
+        linker.define_unknown_imports_as_traps(&component)?;
+        let pre: InstancePre<()> = linker.instantiate_pre(&component)?;
+        Ok(Bare { engine, pre: ComponentPre::new(pre)? })
+    }
+
+    /// A fresh instance with these settings.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn instantiate(&self, config: &[(String, String)]) -> Result<BareInstance, Failure> {
+        let mut store = Store::new(&self.engine, ());
+        store.set_epoch_deadline(u64::MAX / 2);
+        let exports = self.pre.instantiate(&mut store)?;
+        exports.airssys_component_lifecycle().call_initialize(&mut store, config)??;
+        Ok(BareInstance { store, exports, messages: 0 })
+    }
+}
+
+impl BareInstance {
+    /// Has it handle a message; its reply, if there is one.
+    ///
+    /// # Errors
+    /// It traps, or does not take the message.
+    pub fn handle(&mut self, message: &[u8]) -> Result<Option<Bytes>, Failure> {
+        use self::bindings::airssys::component::types::Completion;
+        self.messages += 1;
+        let handler = self.exports.airssys_component_handler();
+        match handler.call_handle_message(&mut self.store, self.messages, message)? {
+            Outcome::Completed(Completion::Done) => Ok(None),
+            Outcome::Completed(Completion::Reply(reply)) => Ok(Some(reply.into())),
+            other => Err(format!("it came to {other:?}").into()),
+        }
+    }
+}

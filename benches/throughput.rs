@@ -1,0 +1,108 @@
+//! How many messages a system of several components gets through, and what each costs then.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use airssys_benches::floor::{self, Group, share};
+use airssys_benches::{Bed, Handled, MOST, criterion, figures, must, orders, reading, spec};
+use airssys_wasm::ComponentSpec;
+use bytes::Bytes;
+use criterion::Criterion;
+use test_commands::bench::Order;
+
+const PAIRS: u64 = 4;
+
+/// Pairs that bounce, and the messages of each that are in flight.
+const BOUNCING: u64 = 1_000;
+const IN_FLIGHT: u64 = 8;
+
+/// How often a message bounces at least: how the first ones got there is to be of no weight.
+const LEAST_HOPS: u64 = 50;
+
+fn main() {
+    let mut criterion = criterion();
+    throughput(&mut criterion);
+    bouncing(&mut criterion);
+    criterion.final_summary();
+}
+
+fn throughput(criterion: &mut Criterion) {
+    floor::beside_calls(criterion, "throughput", |group| {
+        floor::tokio_mpsc(group, PAIRS);
+        pairs(group, "four_pairs", |to, times| Order::Send { to, times });
+        let many = |to, times| Order::SendMany { to, times, at_once: 64 };
+        pairs(group, "four_pairs_64_at_a_time", many);
+    });
+}
+
+fn pairs(group: &mut Group<'_>, name: &str, order: impl Fn(String, u32) -> Order) {
+    // Of all samples together.
+    let (all, total) = (Cell::new(0_u64), Cell::new(Duration::ZERO));
+    group.bench_function(name, |bencher| {
+        let bed = Bed::new(2, 100);
+        let sinks: Vec<String> = (0..PAIRS).map(|pair| format!("sink-{pair}")).collect();
+        for (pair, sink) in sinks.iter().enumerate() {
+            bed.add(spec(sink, &bed.code));
+            bed.add(spec(format!("source-{pair}"), &bed.code));
+        }
+        bencher.iter_custom(|messages| {
+            let each = messages.div_ceil(PAIRS);
+            let told = sinks.iter().enumerate().map(|(pair, sink)| {
+                (format!("source-{pair}"), orders(each, MOST, |times| order(sink.clone(), times)))
+            });
+            let sent = each * PAIRS;
+            let took = bed.run(told.collect(), &Handled { by: &sinks, messages: sent });
+            all.set(all.get() + sent);
+            total.set(total.get() + took);
+            share(took, messages, sent)
+        });
+        bed.end();
+    });
+    if all.get() > 0 {
+        let rate = all.get() as f64 / total.get().as_secs_f64();
+        figures::record("throughput", name, "messages/s", rate);
+    }
+}
+
+/// Pairs that send each other messages back and forth: every handler sends what it got, less one.
+fn bouncing(criterion: &mut Criterion) {
+    floor::beside_calls(criterion, "bouncing", |group| {
+        floor::tokio_bouncing(group, BOUNCING);
+        group.bench_function("1000_pairs_8_in_flight", |bencher| {
+            let bed = Bed::new(2, 2_100);
+            let mut all = Vec::new();
+            for pair in 0..BOUNCING {
+                for (own, other) in [("left", "right"), ("right", "left")] {
+                    let config = vec![("peer".to_owned(), format!("{other}-{pair}"))];
+                    let name = format!("{own}-{pair}");
+                    bed.add(ComponentSpec { config, ..spec(&name, &bed.code) });
+                    all.push(name);
+                }
+            }
+            bencher.iter_custom(|hops| bounce(&bed, &all, hops));
+            bed.end();
+        });
+    });
+}
+
+/// The time of so many hops, of at least as many as there have to be.
+fn bounce(bed: &Bed, all: &[String], hops: u64) -> Duration {
+    let each = hops.div_ceil(BOUNCING * IN_FLIGHT).max(LEAST_HOPS);
+    let before = bed.counted(all);
+    let message = Bytes::from(reading(must(u32::try_from(each - 1))));
+    let trace = must(bed.trace.ok_or("no trace"));
+    let took = bed.runtime.block_on(async {
+        let began = Instant::now();
+        for pair in 0..BOUNCING {
+            let name = format!("left-{pair}");
+            for _ in 0..IN_FLIGHT {
+                must(bed.host.in_trace(trace).send(&name, message.clone()).await);
+            }
+        }
+        bed.host.drained().await;
+        began.elapsed()
+    });
+    let sent = each * BOUNCING * IN_FLIGHT;
+    assert_eq!(bed.counted(all) - before, sent, "messages were lost");
+    share(took, hops, sent)
+}
