@@ -49,3 +49,27 @@ fn a_component_prefers_what_it_can_write() {
         assert!(refused.downcast_ref::<&str>().unwrap().starts_with("PREFERS has to be"));
     }
 }
+
+#[cfg(feature = "cbor")]
+#[test]
+fn each_form_that_a_value_has_in_cbor_is_read() {
+    let read = |body: &[u8]| decode::<f64>(&Codec::Cbor.message(body));
+    for (form, body) in [
+        ("an integer", &[0x18, 21][..]),
+        ("half a float", &[0xf9, 0x4d, 0x40]),
+        ("a short float", &[0xfa, 0x41, 0xa8, 0, 0]),
+        ("a float", &[0xfb, 0x40, 0x35, 0, 0, 0, 0, 0, 0]),
+    ] {
+        assert_eq!(read(body).unwrap(), 21.0, "{form}");
+    }
+    for nothing in [&[0xf6][..], &encode(&(), Codec::Cbor).unwrap()[1..]] {
+        decode::<()>(&Codec::Cbor.message(nothing)).unwrap();
+        assert_eq!(decode::<Option<u8>>(&Codec::Cbor.message(&[0xf6])).unwrap(), None);
+    }
+    let pieces = [0x7f, 0x63, b'a', b'p', b'p', 0x63, b'l', b'e', b's', 0xff];
+    assert_eq!(decode::<String>(&Codec::Cbor.message(&pieces)).unwrap(), "apples");
+    let cut = read(&[0xfb, 0x40]).unwrap_err();
+    assert!(matches!(cut, DecodeError::Body { .. }), "{cut}");
+    let more = read(&[0x18, 21, 0]).unwrap_err();
+    assert!(matches!(more, DecodeError::TrailingBytes { count: 1, .. }), "{more}");
+}
