@@ -14,10 +14,10 @@ pub(crate) struct ByteBudget {
     freed: Notify,
 }
 
-/// Bytes that wait. Dropping it gives them back.
+/// Bytes that may wait. Dropping it gives them back.
 #[derive(Debug)]
-pub(crate) struct HeldBytes {
-    budget: Arc<ByteBudget>,
+pub(crate) struct HeldBytes<'b> {
+    budget: &'b ByteBudget,
     bytes: usize,
 }
 
@@ -28,10 +28,18 @@ impl ByteBudget {
     }
 
     /// Takes room for a message, if there is so much.
-    pub(crate) fn take(self: &Arc<Self>, bytes: usize) -> Option<HeldBytes> {
+    pub(crate) fn take(&self, bytes: usize) -> Option<HeldBytes<'_>> {
         let add = |used: usize| used.checked_add(bytes).filter(|used| *used <= self.limit);
         let taken = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
-        taken.ok().map(|_| HeldBytes { budget: Arc::clone(self), bytes })
+        taken.ok().map(|_| HeldBytes { budget: self, bytes })
+    }
+
+    /// Gives back what was taken and kept.
+    pub(crate) fn give_back(&self, bytes: usize) {
+        let before = self.used.fetch_sub(bytes, Ordering::AcqRel);
+        if before > self.limit / 2 {
+            self.freed.notify_waiters();
+        }
     }
 
     /// How many bytes wait, and how many may.
@@ -51,11 +59,17 @@ impl ByteBudget {
     }
 }
 
-impl Drop for HeldBytes {
+impl HeldBytes<'_> {
+    /// Leaves them taken: how many there are to be given back.
+    pub(crate) fn keep(self) -> usize {
+        let bytes = self.bytes;
+        std::mem::forget(self);
+        bytes
+    }
+}
+
+impl Drop for HeldBytes<'_> {
     fn drop(&mut self) {
-        let before = self.budget.used.fetch_sub(self.bytes, Ordering::AcqRel);
-        if before > self.budget.limit / 2 {
-            self.budget.freed.notify_waiters();
-        }
+        self.budget.give_back(self.bytes);
     }
 }

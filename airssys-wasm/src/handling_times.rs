@@ -69,12 +69,13 @@ impl HandlingTimes {
         HandlingTimes { quantiles: Histogram::new(SIGNIFICANT_DIGITS).ok(), buckets: [0; BUCKETS], sum_ns: 0 }
     }
 
-    pub(crate) fn record(&mut self, took: Duration) {
+    /// So many messages took this time each.
+    pub(crate) fn record(&mut self, messages: u64, took: Duration) {
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         // It grows as needed, so every time fits.
-        self.quantiles.iter_mut().for_each(|times| times.record(nanoseconds).unwrap_or_default());
-        self.buckets[BUCKET_BOUNDS_NS.partition_point(|bound| *bound < nanoseconds)] += 1;
-        self.sum_ns = self.sum_ns.saturating_add(nanoseconds);
+        self.quantiles.iter_mut().for_each(|times| times.record_n(nanoseconds, messages).unwrap_or_default());
+        self.buckets[BUCKET_BOUNDS_NS.partition_point(|bound| *bound < nanoseconds)] += messages;
+        self.sum_ns = self.sum_ns.saturating_add(nanoseconds.saturating_mul(messages));
     }
 
     /// The time within which this part of the messages was handled, in nanoseconds; none if none
@@ -97,7 +98,7 @@ mod tests {
     fn a_time_is_in_the_first_bucket_whose_bound_it_does_not_pass() {
         let mut times = HandlingTimes::new();
         for nanoseconds in [0, 1_000, 1_001, 2_500, 10_000_000_000, 10_000_000_001, u64::MAX / 2] {
-            times.record(Duration::from_nanos(nanoseconds));
+            times.record(1, Duration::from_nanos(nanoseconds));
         }
         let histogram = times.histogram();
         assert_eq!(histogram.buckets[..3], [2, 2, 0]);
@@ -115,7 +116,8 @@ mod tests {
     fn quantiles_are_none_before_the_first_message() {
         let mut times = HandlingTimes::new();
         assert_eq!(times.quantile(0.99), None);
-        times.record(Duration::from_micros(7));
+        times.record(3, Duration::from_micros(7));
+        assert_eq!((times.histogram().count(), times.histogram().sum_ns), (3, 21_000));
         let median = times.quantile(0.5).unwrap();
         assert!((7_000..7_071).contains(&median), "{median}");
     }

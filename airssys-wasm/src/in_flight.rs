@@ -14,7 +14,7 @@ pub(crate) struct InFlightCount {
 /// One thing under way. Dropping it takes it away.
 #[derive(Debug)]
 pub(crate) struct InFlight {
-    shared: Arc<Shared>,
+    count: InFlightCount,
 }
 
 #[derive(Debug, Default)]
@@ -26,8 +26,20 @@ struct Shared {
 impl InFlightCount {
     /// Begins one thing.
     pub(crate) fn begin(&self) -> InFlight {
+        self.add();
+        InFlight { count: self.clone() }
+    }
+
+    /// Begins one thing that [`end`](InFlightCount::end) takes away.
+    pub(crate) fn add(&self) {
         self.shared.count.fetch_add(1, Ordering::Relaxed);
-        InFlight { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Takes one thing away.
+    pub(crate) fn end(&self) {
+        if self.shared.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.shared.none.notify_waiters();
+        }
     }
 
     /// How many things are under way.
@@ -49,8 +61,6 @@ impl InFlightCount {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if self.shared.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.shared.none.notify_waiters();
-        }
+        self.count.end();
     }
 }

@@ -12,7 +12,6 @@ use crate::byte_budget::HeldBytes;
 use crate::callbacks::Callbacks;
 use crate::dead_letters::DeadLetterReason;
 use crate::endpoint::Endpoint;
-use crate::in_flight::InFlight;
 use crate::trace::TraceContext;
 
 /// A message on its way: accepted into a mailbox, not yet handled.
@@ -30,10 +29,8 @@ pub struct Envelope {
     accepted_at: Instant,
     receiver: Arc<Endpoint>,
     reply: Option<ReplyTo>,
-    /// Held until the message has ended and whatever waits for it has been told.
-    _in_flight: InFlight,
-    /// Its share of the receiver's budget; given back when a handler has it.
-    held: Option<HeldBytes>,
+    /// Its share of the receiver's budget, in bytes; given back when a handler has it.
+    held: usize,
     /// How often a handler got it.
     attempts: u32,
     /// Why the last attempt came to nothing, while it waits for the next.
@@ -88,13 +85,13 @@ impl Envelope {
     /// Accepts a message for a receiver: from here on it is the receiver's to account for.
     pub(crate) fn accept(
         draft: Draft,
-        held: HeldBytes,
+        held: HeldBytes<'_>,
         receiver: &Arc<Endpoint>,
         reply: Option<ReplyTo>,
     ) -> Envelope {
         receiver.stats.received();
         let Draft { body, sender, topic, retained, trace } = draft;
-        let in_flight = receiver.in_flight.begin();
+        receiver.in_flight.add();
         let receiver = Arc::clone(receiver);
         let accepted_at = Instant::now();
         Envelope {
@@ -106,8 +103,7 @@ impl Envelope {
             accepted_at,
             receiver,
             reply,
-            _in_flight: in_flight,
-            held: Some(held),
+            held: held.keep(),
             attempts: 0,
             failure: None,
             ended: false,
@@ -118,7 +114,14 @@ impl Envelope {
     pub(crate) fn delivered(&mut self) {
         self.attempts += 1;
         self.failure = None;
-        self.held = None;
+        self.give_back();
+    }
+
+    /// Gives back its share of the receiver's budget.
+    fn give_back(&mut self) {
+        if self.held > 0 {
+            self.receiver.budget.give_back(std::mem::take(&mut self.held));
+        }
     }
 
     /// Takes back that a handler has it: it has not got to it.
@@ -160,16 +163,27 @@ impl Envelope {
     /// Ends the message as its handler decided, after `took` in the handler.
     pub(crate) fn complete(self, how: Completion, took: Duration) {
         match how {
-            Completion::Done => self.finish(Callback::Reply(Vec::new()), took),
-            Completion::Reply(body) => self.finish(Callback::Reply(body), took),
+            Completion::Done => {
+                self.count_handled(1, took);
+                self.done();
+            }
+            Completion::Reply(body) => {
+                self.count_handled(1, took);
+                self.finish(Callback::Reply(body));
+            }
             Completion::Rejected(reason) => self.give_up(DeadLetterReason::Rejected(cut(reason))),
             Completion::Retry(reason) => self.give_up(DeadLetterReason::RetryAsked(cut(reason))),
         }
     }
 
-    /// Ends the message as handled, after `took` in the handler.
-    pub(crate) fn done(self, took: Duration) {
-        self.finish(Callback::Reply(Vec::new()), took);
+    /// Counts so many messages of the receiver as handled, after `took` in each.
+    pub(crate) fn count_handled(&self, messages: u64, took: Duration) {
+        self.receiver.stats.handled(messages, took);
+    }
+
+    /// Ends the message, which has been counted as handled.
+    pub(crate) fn done(self) {
+        self.finish(Callback::Reply(Vec::new()));
     }
 
     /// Ends the message because its handler failed on it, or did not take it.
@@ -185,9 +199,8 @@ impl Envelope {
         self.answer(Callback::Failed(error));
     }
 
-    fn finish(mut self, reply: Callback, took: Duration) {
+    fn finish(mut self, reply: Callback) {
         self.ended = true;
-        self.receiver.stats.handled(took);
         self.answer(reply);
     }
 
@@ -213,11 +226,9 @@ impl Envelope {
     }
 }
 
-impl Drop for Envelope {
-    fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
+impl Envelope {
+    /// Ends a message that no handler has ended.
+    fn abandon(&mut self) {
         let (reason, error) = match (self.failure.take(), self.attempts) {
             (Some(failure), _) => (failure, RequestError::TargetStopped),
             (None, 0) if self.receiver.made_way() => {
@@ -230,6 +241,17 @@ impl Drop for Envelope {
         };
         self.dead_letter(reason);
         self.answer(Callback::Failed(error));
+    }
+}
+
+impl Drop for Envelope {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.abandon();
+        }
+        self.give_back();
+        // Last: whatever waits for the message has been told.
+        self.receiver.in_flight.end();
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use airssys_rt::ActorRef;
+use crossbeam_utils::CachePadded;
 
 use crate::handling_times::HandlingTimes;
 use crate::memory::MemoryGauge;
@@ -15,7 +16,8 @@ use crate::snapshot::{ComponentSnapshot, InstanceSnapshot};
 /// The counters of a component, of all its instances together, over all incarnations.
 #[derive(Debug)]
 pub(crate) struct ComponentStats {
-    received: AtomicU64,
+    /// Written by senders, the rest by the receiver: a cache line of its own.
+    received: CachePadded<AtomicU64>,
     handled: AtomicU64,
     calls: AtomicU64,
     retried: AtomicU64,
@@ -79,7 +81,7 @@ impl ComponentStats {
     pub(crate) fn new() -> ComponentStats {
         let zero = || AtomicU64::new(0);
         ComponentStats {
-            received: zero(),
+            received: CachePadded::new(zero()),
             handled: zero(),
             calls: zero(),
             retried: zero(),
@@ -96,9 +98,10 @@ impl ComponentStats {
         self.received.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn handled(&self, took: Duration) {
-        self.handled.fetch_add(1, Ordering::Relaxed);
-        self.times.lock().unwrap_or_else(PoisonError::into_inner).record(took);
+    /// So many messages were handled, each in this time.
+    pub(crate) fn handled(&self, messages: u64, took: Duration) {
+        self.handled.fetch_add(messages, Ordering::Relaxed);
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).record(messages, took);
     }
 
     pub(crate) fn called(&self) {

@@ -8,13 +8,14 @@ use airssys_rt::{ActorRef, Topic, TopicPattern};
 use bytes::Bytes;
 
 use super::GuestContext;
+use super::context::Handles;
 use crate::bindings::messaging::{CompleteError, Host, MessageInfo, Progress};
 use crate::bindings::{Callback, Completion, RequestError, SendError};
 use crate::byte_budget::ByteBudget;
 use crate::message::{Envelope, ReplyTo};
 use crate::pattern::check_instance_name;
 use crate::quota::Exceeded;
-use crate::router::{Mode, Route};
+use crate::router::{Mode, Route, Router, Sender};
 use crate::waits::Awaited;
 
 /// Messages of a list after which it is looked whether the guest's time is over.
@@ -47,8 +48,10 @@ impl Host for GuestContext {
     }
 
     fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
-        let route = self.route(to)?;
-        self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None, self.trace())
+        let trace = self.trace();
+        let GuestContext { routes, router, sender, .. } = self;
+        let route = current_route(routes, router, sender, to)?;
+        router.send(sender, route, Mode::Send, Bytes::from(body), None, trace)
     }
 
     fn send_many(&mut self, to: u32, bodies: Vec<Vec<u8>>) -> Progress {
@@ -169,11 +172,7 @@ impl Host for GuestContext {
 impl GuestContext {
     /// The route behind a handle, made anew if the app has changed since.
     fn route(&mut self, handle: u32) -> Result<Route, SendError> {
-        let (name, route) = self.routes.get_mut(handle).ok_or(SendError::UnknownHandle)?;
-        if self.router.is_stale(route) {
-            *route = self.router.resolve(&self.sender, name)?;
-        }
-        Ok(route.clone())
+        current_route(&mut self.routes, &self.router, &self.sender, handle).cloned()
     }
 
     fn room_for_route(&self) -> Result<(), SendError> {
@@ -215,6 +214,20 @@ impl GuestContext {
             callbacks.settle(request, callback);
         });
     }
+}
+
+/// The route behind a handle, made anew if the app has changed since.
+fn current_route<'r>(
+    routes: &'r mut Handles<Route>,
+    router: &Router,
+    sender: &Sender,
+    handle: u32,
+) -> Result<&'r Route, SendError> {
+    let (name, route) = routes.get_mut(handle).ok_or(SendError::UnknownHandle)?;
+    if router.is_stale(route) {
+        *route = router.resolve(sender, name)?;
+    }
+    Ok(route)
 }
 
 fn invalid_name(error: airssys_rt::InvalidTopic) -> SendError {

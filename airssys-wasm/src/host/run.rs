@@ -104,9 +104,13 @@ impl Run {
         self.since = Some(now);
         let shares = u32::try_from(finished).unwrap_or(u32::MAX).saturating_add(begun);
         let share = passed / shares.max(1);
+        if let Some(first) = self.messages.front().filter(|_| finished > 0) {
+            first.envelope.count_handled(1, std::mem::take(&mut self.spent) + share);
+            first.envelope.count_handled(finished as u64 - 1, share);
+        }
         for message in self.messages.drain(..finished) {
             spans::completed(message.span, &Completion::Done);
-            message.envelope.done(std::mem::take(&mut self.spent) + share);
+            message.envelope.done();
         }
         if begun > 0 {
             self.spent += share;

@@ -30,7 +30,7 @@ type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
 type Full = (ActorRef<Envelope>, Arc<ByteBudget>);
 
 /// Room for a publication at one who is to get it.
-type Place<'s> = (&'s Arc<Endpoint>, Permit<Envelope>, HeldBytes);
+type Place<'s> = (&'s Arc<Endpoint>, Permit<Envelope>, HeldBytes<'s>);
 
 /// Room for a publication at all who are to get it, and those who are not.
 struct Room<'s> {
