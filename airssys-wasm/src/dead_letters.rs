@@ -64,6 +64,7 @@ pub enum DeadLetterReason {
 
 /// A message that was accepted and could not be handled.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DeadLetter {
     /// Its number: later ones have greater ones.
     pub id: u64,
@@ -105,6 +106,7 @@ struct State {
 
 /// How many dead letters a receiver has for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct DeadLetterCount {
     /// The component that the messages were for.
     pub receiver: String,

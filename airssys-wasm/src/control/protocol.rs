@@ -196,6 +196,7 @@ pub enum Answer {
 
 /// Which app it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct About {
     /// The app's name.
     pub app: String,
@@ -209,6 +210,7 @@ pub struct About {
 
 /// A dead letter without its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Letter {
     /// Its number.
     pub id: u64,
@@ -238,6 +240,7 @@ pub struct Letter {
 
 /// Dead letters that something could not be done with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LettersFailed {
     /// Why not.
     pub message: String,

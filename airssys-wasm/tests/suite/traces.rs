@@ -203,8 +203,8 @@ async fn a_dead_letter_keeps_its_trace_and_who_had_it_and_a_retry_continues_the_
     let recorder = Recorder::of(&host);
     host.spawn(ComponentSpec { instances: 2, ..trusted("pool") }).await.unwrap();
     // The first is busy, so that it is the second that has it.
-    let work = message(&Command::Work(300));
-    host.send("pool/1", work).await.unwrap();
+    let busy = message(&Command::Tally("x".to_owned()));
+    host.send("pool/1", busy).await.unwrap();
     host.in_trace(outside()).send("pool", message(&Command::Reject("no".to_owned()))).await.unwrap();
     host.drained().await;
     let letter = host.dead_letters().kept().remove(0);
