@@ -308,13 +308,15 @@ fn mark_of(letter: &DeadLetter) -> Option<u64> {
     }
 }
 
-/// What every component but one has done, without what was refused at its door.
+/// What every component but one has done, without what was refused at its door, and restarts.
 fn others(host: &ComponentHost, but: &str) -> Vec<ComponentSummary> {
     let mut others = host.summaries();
     others.retain(|summary| summary.name != but);
     for other in &mut others {
         other.refused.clear();
         other.mailbox_full = 0;
+        // Who was cut off while nothing was in the mailbox is restarted when the supervisor comes to it.
+        other.restarts = 0;
     }
     others
 }
