@@ -80,11 +80,14 @@ fn show(letter: &Letter, body: &str, json: bool) -> Result<(), Failure> {
         let letter = serde_json::json!({ "letter": letter, "body": text, "body_hex": body });
         return print_json(&letter);
     }
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
     let rows = [
         ("id", letter.id.to_string()),
         ("for", letter.receiver.clone()),
+        ("instance", or_none(&letter.instance)),
         ("from", letter.sender.clone()),
-        ("topic", letter.topic.clone().unwrap_or_else(|| "–".to_owned())),
+        ("topic", or_none(&letter.topic)),
+        ("trace", or_none(&letter.traceparent)),
         ("when", ago(letter.at_ms)),
         ("attempts", letter.attempts.to_string()),
         ("reason", letter.reason.clone()),

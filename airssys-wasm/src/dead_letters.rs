@@ -12,6 +12,8 @@ use bytes::Bytes;
 use kept::Kept;
 use lines::Lines;
 
+use crate::trace::TraceContext;
+
 /// Most dead letters that are kept; of older ones only the count is.
 pub const MAX_KEPT: usize = 10_000;
 
@@ -62,15 +64,20 @@ pub enum DeadLetterReason {
 
 /// A message that was accepted and could not be handled.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DeadLetter {
     /// Its number: later ones have greater ones.
     pub id: u64,
     /// The component that it was for.
     pub receiver: Arc<str>,
+    /// The instance that had it, in its mailbox or its handler; none if it never came that far.
+    pub instance: Option<Arc<str>>,
     /// The instance that sent it.
     pub sender: Arc<str>,
     /// The topic it was published on, if it was.
     pub topic: Option<Arc<str>>,
+    /// The place in a trace where it was sent, if it belongs to one.
+    pub trace: Option<TraceContext>,
     /// The message: codec prefix and body.
     pub message: Bytes,
     /// Why it was not handled.
@@ -99,6 +106,7 @@ struct State {
 
 /// How many dead letters a receiver has for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct DeadLetterCount {
     /// The component that the messages were for.
     pub receiver: String,
@@ -134,25 +142,8 @@ pub enum RetryError {
 const MAX_REASONS: usize = 1_000;
 
 impl DeadLetters {
-    pub(crate) fn add(
-        &self,
-        receiver: &Arc<str>,
-        sender: &Arc<str>,
-        topic: Option<Arc<str>>,
-        message: &Bytes,
-        reason: DeadLetterReason,
-        attempts: u32,
-    ) {
-        let letter = DeadLetter {
-            id: 0,
-            receiver: Arc::clone(receiver),
-            sender: Arc::clone(sender),
-            topic,
-            message: message.clone(),
-            reason,
-            attempts,
-            at: SystemTime::now(),
-        };
+    /// Adds one, and gives it its number.
+    pub(crate) fn add(&self, letter: DeadLetter) {
         let mut state = self.state();
         state.count(&letter.receiver, &letter.reason);
         let id = state.total;

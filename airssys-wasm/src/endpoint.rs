@@ -1,13 +1,14 @@
 //! A component, or one of its instances, as a target of messages.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use airssys_message::{Accepts, Codec, CodecRefused};
 use airssys_rt::{ActorRef, Overflow, Permit, ReserveError};
 
 use crate::bindings::{SendError, SizeLimit};
 use crate::byte_budget::ByteBudget;
-use crate::dead_letters::{DeadLetterReason, DeadLetters};
+use crate::dead_letters::{DeadLetter, DeadLetterReason, DeadLetters};
 use crate::in_flight::InFlightCount;
 use crate::message::{Draft, Envelope, ReplyTo};
 use crate::router::Sender;
@@ -56,10 +57,14 @@ impl Endpoint {
         }
     }
 
-    /// Room in a mailbox; none if the message is to be dropped, since there is none.
-    pub(crate) fn place(&self, reply: &Option<ReplyTo>) -> Result<Option<Permit<Envelope>>, SendError> {
-        match self.least_loaded().try_reserve() {
-            Ok(permit) => Ok(Some(permit)),
+    /// Room in a mailbox, and whose; none if the message is to be dropped, since there is none.
+    pub(crate) fn place(
+        &self,
+        reply: &Option<ReplyTo>,
+    ) -> Result<Option<(Permit<Envelope>, usize)>, SendError> {
+        let member = self.least_loaded_member();
+        match self.members[member].try_reserve() {
+            Ok(permit) => Ok(Some((permit, member))),
             Err(ReserveError::Full) if reply.is_none() && self.overflow == Overflow::DropNewest => Ok(None),
             Err(ReserveError::Full) => Err(self.full()),
             Err(_) => Err(self.refuse("target-stopped", SendError::TargetStopped)),
@@ -68,13 +73,17 @@ impl Endpoint {
 
     /// The instance with the fewest messages that has not ended.
     pub(crate) fn least_loaded(&self) -> &ActorRef<Envelope> {
-        let mut best = &self.members[0];
-        for member in &self.members[1..] {
+        &self.members[self.least_loaded_member()]
+    }
+
+    fn least_loaded_member(&self) -> usize {
+        let (mut index, mut best) = (0, &self.members[0]);
+        for (number, member) in self.members.iter().enumerate().skip(1) {
             if best.is_closed() || (!member.is_closed() && member.depth() < best.depth()) {
-                best = member;
+                (index, best) = (number, member);
             }
         }
-        best
+        index
     }
 
     /// A mailbox without room. Not counted among the refusals: the sender can come again.
@@ -136,6 +145,17 @@ impl Endpoint {
             _ => DeadLetterReason::MailboxFull,
         };
         self.stats.dead_lettered();
-        self.dead_letters.add(&self.name, &draft.sender, draft.topic.clone(), &draft.body, reason, 0);
+        self.dead_letters.add(DeadLetter {
+            id: 0,
+            receiver: Arc::clone(&self.name),
+            instance: None,
+            sender: Arc::clone(&draft.sender),
+            topic: draft.topic.clone(),
+            trace: draft.trace,
+            message: draft.body.clone(),
+            reason,
+            attempts: 0,
+            at: SystemTime::now(),
+        });
     }
 }

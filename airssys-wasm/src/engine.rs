@@ -112,6 +112,7 @@ impl std::fmt::Debug for Engine {
 
 /// What the cache of compiled components was good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CacheUse {
     /// Components that were loaded from it.
     pub hits: usize,

@@ -39,6 +39,7 @@ struct State {
 
 /// What a component asks for, and what it may do at present.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ComponentGrants {
     /// The component's name in the app.
     pub component: String,
@@ -48,6 +49,7 @@ pub struct ComponentGrants {
 
 /// What a component asks for, and may do at present, of one kind of access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct CapabilityGrants {
     /// The kind of access.
     pub capability: Capability,
@@ -59,6 +61,7 @@ pub struct CapabilityGrants {
 
 /// A pattern that is in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Granted {
     /// The pattern of names or of topics.
     pub pattern: String,

@@ -1,7 +1,7 @@
 //! A message on its way, and the promise that it is not lost.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::bindings::{Callback, Completion, RequestError};
 use crate::byte_budget::HeldBytes;
 use crate::callbacks::Callbacks;
-use crate::dead_letters::DeadLetterReason;
+use crate::dead_letters::{DeadLetter, DeadLetterReason};
 use crate::endpoint::Endpoint;
 use crate::trace::TraceContext;
 
@@ -28,6 +28,8 @@ pub struct Envelope {
     pub(crate) trace: Option<TraceContext>,
     accepted_at: Instant,
     receiver: Arc<Endpoint>,
+    /// Whose mailbox it came into: which of the receiver's members.
+    member: usize,
     reply: Option<ReplyTo>,
     /// Its share of the receiver's budget, in bytes; given back when a handler has it.
     held: usize,
@@ -82,11 +84,12 @@ pub(crate) struct Draft {
 }
 
 impl Envelope {
-    /// Accepts a message for a receiver: from here on it is the receiver's to account for.
+    /// Accepts a message for a receiver, one of its members: from here on it is the receiver's to
+    /// account for.
     pub(crate) fn accept(
         draft: Draft,
         held: HeldBytes<'_>,
-        receiver: &Arc<Endpoint>,
+        (receiver, member): (&Arc<Endpoint>, usize),
         reply: Option<ReplyTo>,
     ) -> Envelope {
         receiver.stats.received();
@@ -102,6 +105,7 @@ impl Envelope {
             trace,
             accepted_at,
             receiver,
+            member,
             reply,
             held: held.keep(),
             attempts: 0,
@@ -206,9 +210,19 @@ impl Envelope {
 
     fn dead_letter(&self, reason: DeadLetterReason) {
         self.receiver.stats.dead_lettered();
-        let topic = self.topic.clone();
-        let (receiver, attempts) = (&self.receiver.name, self.attempts);
-        self.receiver.dead_letters.add(receiver, &self.sender, topic, &self.body, reason, attempts);
+        let instance = self.receiver.members.get(self.member).map(|member| Arc::from(member.name()));
+        self.receiver.dead_letters.add(DeadLetter {
+            id: 0,
+            receiver: Arc::clone(&self.receiver.name),
+            instance,
+            sender: Arc::clone(&self.sender),
+            topic: self.topic.clone(),
+            trace: self.trace,
+            message: self.body.clone(),
+            reason,
+            attempts: self.attempts,
+            at: SystemTime::now(),
+        });
     }
 
     fn answer(&mut self, callback: Callback) {

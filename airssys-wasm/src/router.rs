@@ -216,15 +216,14 @@ impl Router {
     /// does that, so it is `from` who has to be allowed to.
     pub(crate) fn send_again(&self, from: &Sender, letter: &DeadLetter) -> Result<(), SendError> {
         let route = self.resolve(from, &letter.receiver)?;
-        let (body, sender, topic) =
-            (letter.message.clone(), Arc::clone(&letter.sender), letter.topic.clone());
-        self.put(
-            from,
-            &route.endpoint,
-            None,
-            Draft { body, sender, topic, retained: false, trace: None },
-            None,
-        )
+        let draft = Draft {
+            body: letter.message.clone(),
+            sender: Arc::clone(&letter.sender),
+            topic: letter.topic.clone(),
+            retained: false,
+            trace: letter.trace,
+        };
+        self.put(from, &route.endpoint, None, draft, None)
     }
 
     /// Puts a message that was decided about into a mailbox of its receiver.
@@ -258,7 +257,9 @@ impl Router {
         };
         match permit {
             // A mailbox that has closed in between: the envelope accounts for itself when dropped.
-            Some(permit) => drop(permit.send(Envelope::accept(draft, held, endpoint, reply))),
+            Some((permit, member)) => {
+                drop(permit.send(Envelope::accept(draft, held, (endpoint, member), reply)));
+            }
             None => endpoint.skip(&draft, from),
         }
         Ok(())

@@ -31,6 +31,7 @@ pub(crate) struct ComponentStats {
 
 /// What a component did so far: a copy of its counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct ComponentSummary {
     /// The component's name in the app.
     pub name: String,

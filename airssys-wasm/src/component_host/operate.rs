@@ -56,7 +56,7 @@ impl ComponentHost {
         self.shared.denials()
     }
 
-    /// Hands a dead letter to its receiver again, with its sender and its topic, as a new message:
+    /// Hands a dead letter to its receiver again, with its sender, its topic and its trace, as a new message:
     /// it is handled, or becomes a new dead letter. Of a pool, any instance gets it; nobody waits
     /// for a reply. Whether the sender may still send is not asked: it is the operator who sends.
     /// Does not wait for room.

@@ -196,6 +196,7 @@ pub enum Answer {
 
 /// Which app it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct About {
     /// The app's name.
     pub app: String,
@@ -209,15 +210,22 @@ pub struct About {
 
 /// A dead letter without its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Letter {
     /// Its number.
     pub id: u64,
     /// The component that it was for.
     pub receiver: String,
+    /// The instance that had it, in its mailbox or its handler; none if it never came that far.
+    #[serde(default)]
+    pub instance: Option<String>,
     /// The instance that sent it.
     pub sender: String,
     /// The topic it was published on, if it was.
     pub topic: Option<String>,
+    /// The place in a trace where it was sent, if it belongs to one.
+    #[serde(default)]
+    pub traceparent: Option<String>,
     /// Why it was not handled.
     pub reason: String,
     /// How often its handler got it.
@@ -232,6 +240,7 @@ pub struct Letter {
 
 /// Dead letters that something could not be done with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LettersFailed {
     /// Why not.
     pub message: String,
@@ -251,7 +260,9 @@ impl Letter {
             id: letter.id,
             receiver: letter.receiver.to_string(),
             sender: letter.sender.to_string(),
+            instance: letter.instance.as_deref().map(str::to_owned),
             topic: letter.topic.as_deref().map(str::to_owned),
+            traceparent: letter.trace.map(|trace| trace.to_string()),
             reason: letter.reason.to_string(),
             attempts: letter.attempts,
             at_ms: unix_ms(letter.at),

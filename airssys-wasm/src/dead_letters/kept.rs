@@ -81,8 +81,10 @@ mod tests {
         DeadLetter {
             id,
             receiver: Arc::from(receiver),
+            instance: None,
             sender: Arc::from("sender"),
             topic: None,
+            trace: None,
             message: Bytes::from(vec![0; bytes]),
             reason: DeadLetterReason::Abandoned,
             attempts: 1,

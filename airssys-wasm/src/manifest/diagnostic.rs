@@ -12,6 +12,7 @@ use std::sync::Arc;
 ///
 /// Its Display is `file:line:column: message`, and the help on a line of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// The file, as it was named to the reader.
     pub file: PathBuf,

@@ -24,6 +24,9 @@ use crate::quota::Exceeded;
 use crate::retained::{Kept, RetainedMessage};
 use crate::trace::TraceContext;
 
+/// A subscription is of one instance: the only member of its endpoint.
+const ALONE: usize = 0;
+
 type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
 
 /// A mailbox that has no room, and the bytes that may wait in it.
@@ -169,7 +172,7 @@ impl Router {
         }
         let delivered = u32::try_from(room.places.len()).unwrap_or(u32::MAX);
         for (endpoint, permit, held) in room.places {
-            let envelope = Envelope::accept(draft.clone(), held, endpoint, None);
+            let envelope = Envelope::accept(draft.clone(), held, (endpoint, ALONE), None);
             untold.lost.extend(permit.send(envelope).err());
         }
         self.record(MessageKind::Publish, from, &draft.body, None, Some((&name, delivered)));
@@ -369,7 +372,7 @@ impl Router {
         // Last: in a mailbox that drops the oldest, a message makes way for it.
         match held.and_then(|held| Some((subscriber.try_reserve().ok()?, held))) {
             Some((permit, held)) => {
-                let envelope = Envelope::accept(draft.clone(), held, endpoint, None);
+                let envelope = Envelope::accept(draft.clone(), held, (endpoint, ALONE), None);
                 match permit.send(envelope) {
                     Ok(()) => {
                         self.record_retained(MessageKind::Retained, from, draft, Some(subscriber.name()))

@@ -1,8 +1,10 @@
 //! Apps drawn by lot: whatever components do to each other, every message is accounted for.
 
 use airssys_rt::{Overflow, RestartPolicy, RestartStrategy};
+use airssys_wasm::limits::Rates;
 use airssys_wasm::{
-    Capabilities, ComponentHost, ComponentSpec, DeadLetterReason, Delivery, Limits, NamePattern, Retry,
+    Capabilities, Capability, ComponentHost, ComponentSpec, ComponentSummary, DeadLetter, DeadLetterReason,
+    Delivery, GrantVerb, Limits, NamePattern, Retry,
 };
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -33,6 +35,8 @@ struct Node {
     denied: [bool; 4],
     publishes: bool,
     concurrent_requests: usize,
+    /// How many messages it may send at once, and about as many in ten seconds.
+    burst: Option<u64>,
 }
 
 /// What happens to the app from outside.
@@ -44,12 +48,50 @@ enum Step {
     Mark(usize, Mark),
     /// A mark is published.
     Publish(&'static str, Mark),
+    /// A mark is published to be retained.
+    Retain(&'static str, Mark),
+    /// The operator clears what is retained of a topic.
+    ClearRetained(&'static str),
+    /// A component is given, or loses, something that it asks for.
+    Grant(usize, GrantVerb, Right),
+    /// The operator hands all dead letters to their receivers again.
+    RetryLetters,
     /// An instance is cut off.
     Kill(usize),
     /// A component is taken out of the app.
     Retire(usize),
     /// What is ready goes on.
     Yield,
+}
+
+/// Something that can be given and revoked.
+#[derive(Clone, Debug)]
+enum Right {
+    Send(&'static str),
+    Request(&'static str),
+    Publish(&'static str),
+    Subscribe(&'static str),
+}
+
+impl Right {
+    fn parts(&self) -> (Capability, &'static str) {
+        match self {
+            Right::Send(name) => (Capability::Send, name),
+            Right::Request(name) => (Capability::Request, name),
+            Right::Publish(pattern) => (Capability::Publish, pattern),
+            Right::Subscribe(pattern) => (Capability::Subscribe, pattern),
+        }
+    }
+}
+
+fn right() -> impl Strategy<Value = Right> {
+    let (name, pattern) = (prop::sample::select(&NAMES[..]), prop::sample::select(&PATTERNS[..]));
+    prop_oneof![
+        name.clone().prop_map(Right::Send),
+        name.prop_map(Right::Request),
+        pattern.clone().prop_map(Right::Publish),
+        pattern.prop_map(Right::Subscribe),
+    ]
 }
 
 fn node() -> impl Strategy<Value = Node> {
@@ -62,10 +104,11 @@ fn node() -> impl Strategy<Value = Node> {
         1 => Just(Overflow::DropOldest),
         1 => Just(Overflow::DropNewest),
     ];
-    let sizes = (2..12_usize, 1..4_u32, 1..3_usize, 1..5_usize);
+    let burst = prop_oneof![4 => Just(None), 1 => (1..20_u64).prop_map(Some)];
+    let sizes = (2..12_usize, 1..4_u32, 1..3_usize, 1..5_usize, burst);
     (sizes, overflow, restart, subscribes, denied, prop::bool::weighted(0.8)).prop_map(
         |(
-            (capacity, attempts, instances, concurrent_requests),
+            (capacity, attempts, instances, concurrent_requests, burst),
             overflow,
             restart,
             subscribes,
@@ -82,6 +125,7 @@ fn node() -> impl Strategy<Value = Node> {
                 denied,
                 publishes,
                 concurrent_requests,
+                burst,
             }
         },
     )
@@ -122,6 +166,8 @@ fn action() -> impl Strategy<Value = Action> {
         6 => (target(), mark()).prop_map(|(to, mark)| Action::Send { to, mark }),
         3 => (target(), prop::collection::vec(mark(), 1..12)).prop_map(|(to, marks)| Action::SendMany { to, marks }),
         3 => (topic(), mark()).prop_map(|(topic, mark)| Action::Publish { topic: topic.to_owned(), mark }),
+        2 => (topic(), mark()).prop_map(|(topic, mark)| Action::Retain { topic: topic.to_owned(), mark }),
+        1 => topic().prop_map(|topic| Action::ClearRetained(topic.to_owned())),
         4 => (target(), mark(), timeout, any::<bool>())
             .prop_map(|(to, mark, timeout_ms, cancel)| Action::Request { to, mark, timeout_ms, cancel }),
         1 => prop::sample::select(&PATTERNS[..]).prop_map(|pattern| Action::Subscribe(pattern.to_owned())),
@@ -137,6 +183,11 @@ fn step() -> impl Strategy<Value = Step> {
         12 => (who.clone(), prop::collection::vec(action(), 1..6)).prop_map(|(who, actions)| Step::Act(who, actions)),
         6 => (who.clone(), mark()).prop_map(|(who, mark)| Step::Mark(who, mark)),
         3 => (topic(), mark()).prop_map(|(topic, mark)| Step::Publish(topic, mark)),
+        1 => (topic(), mark()).prop_map(|(topic, mark)| Step::Retain(topic, mark)),
+        1 => topic().prop_map(Step::ClearRetained),
+        2 => (who.clone(), prop_oneof![Just(GrantVerb::Give), Just(GrantVerb::Revoke)], right())
+            .prop_map(|(who, verb, right)| Step::Grant(who, verb, right)),
+        1 => Just(Step::RetryLetters),
         1 => who.clone().prop_map(Step::Kill),
         1 => who.prop_map(Step::Retire),
         3 => Just(Step::Yield),
@@ -152,11 +203,12 @@ fn number(steps: &mut [Step]) {
     };
     for step in steps {
         match step {
-            Step::Mark(_, mark) | Step::Publish(_, mark) => give(mark),
+            Step::Mark(_, mark) | Step::Publish(_, mark) | Step::Retain(_, mark) => give(mark),
             Step::Act(_, actions) => actions.iter_mut().for_each(|action| match action {
-                Action::Send { mark, .. } | Action::Publish { mark, .. } | Action::Request { mark, .. } => {
-                    give(mark)
-                }
+                Action::Send { mark, .. }
+                | Action::Publish { mark, .. }
+                | Action::Retain { mark, .. }
+                | Action::Request { mark, .. } => give(mark),
                 Action::SendMany { marks, .. } => marks.iter_mut().for_each(&mut give),
                 _ => {}
             }),
@@ -174,6 +226,8 @@ impl Node {
         let everything = Capabilities::everything();
         let publish = if self.publishes { everything.publish.clone() } else { Vec::new() };
         let backoff = RestartStrategy::Immediate;
+        let messages_per_second = self.burst.map(|burst| burst.div_ceil(10));
+        let rates = Rates { messages_per_second, messages_burst: self.burst, ..Rates::UNLIMITED };
         ComponentSpec {
             capabilities: Capabilities { send: allowed(), request: allowed(), publish, ..everything },
             capacity: self.capacity,
@@ -185,7 +239,7 @@ impl Node {
             restart: self.restart,
             instances: self.instances,
             subscribes: self.subscribes.iter().map(|text| pattern(text)).collect(),
-            limits: Limits { concurrent_requests: self.concurrent_requests, ..Limits::default() },
+            limits: Limits { concurrent_requests: self.concurrent_requests, rates, ..Limits::default() },
             ..ComponentSpec::new(name, probe())
         }
     }
@@ -214,10 +268,82 @@ async fn take(host: &ComponentHost, step: Step, ledger: &Ledger) {
             let published = host.publish(topic, message(&Command::Mark(mark)));
             ledger.sent("host", id, published.map_or(0, u64::from));
         }
+        Step::Retain(topic, mark) => {
+            let id = mark.id;
+            ledger.retains("host", id);
+            let published = host.publish_retained(topic, message(&Command::Mark(mark)));
+            ledger.sent("host", id, published.map_or(0, u64::from));
+        }
+        Step::ClearRetained(topic) => drop(host.clear_retained(topic)),
+        Step::Grant(who, verb, right) => {
+            let (capability, pattern) = right.parts();
+            // What it does not ask for, or has as part of more, stays as it is.
+            drop(match verb {
+                GrantVerb::Give => host.grant(NAMES[who], capability, pattern),
+                GrantVerb::Revoke => host.revoke(NAMES[who], capability, pattern),
+            });
+        }
+        Step::RetryLetters => {
+            for letter in host.dead_letters().kept() {
+                let marked = mark_of(&letter);
+                if let Some(id) = marked {
+                    // Before anybody can handle it.
+                    ledger.retried(&letter.sender, id);
+                }
+                drop(host.retry_dead_letter(letter.id));
+            }
+        }
         Step::Kill(who) => host.actors(NAMES[who]).iter().take(1).for_each(|actor| actor.kill()),
         Step::Retire(who) => drop(host.retire(NAMES[who]).await),
         Step::Yield => tokio::task::yield_now().await,
     }
+}
+
+/// The number of the mark that a dead letter is.
+fn mark_of(letter: &DeadLetter) -> Option<u64> {
+    let (_, body) = airssys_message::Codec::split(&letter.message).ok()?;
+    match ciborium::from_reader(body) {
+        Ok(Command::Mark(mark)) => Some(mark.id),
+        _ => None,
+    }
+}
+
+/// What every component but one has done, without what was refused at its door, and restarts.
+fn others(host: &ComponentHost, but: &str) -> Vec<ComponentSummary> {
+    let mut others = host.summaries();
+    others.retain(|summary| summary.name != but);
+    for other in &mut others {
+        other.refused.clear();
+        other.mailbox_full = 0;
+        // Who was cut off while nothing was in the mailbox is restarted when the supervisor comes to it.
+        other.restarts = 0;
+    }
+    others
+}
+
+/// In an app where nothing is under way: what a component is refused changes nobody else's count.
+async fn refusals_change_nobody_else(host: &ComponentHost, ledger: &Ledger) -> Result<(), TestCaseError> {
+    let mut id = 1_000_000;
+    for name in host.names() {
+        for to in NAMES.iter().chain(&["nobody"]).chain(&TOPICS) {
+            id += 1;
+            let (to, mark) = ((*to).to_owned(), Mark { id, fate: Fate::Done });
+            let action = match TOPICS.contains(&&*to) {
+                true => Action::Publish { topic: to.clone(), mark },
+                false => Action::Send { to: to.clone(), mark },
+            };
+            let before = others(host, &name);
+            let told = host.send(&name, message(&Command::Act(vec![action])));
+            if tokio::time::timeout(SOON, told).await.expect("there is room in time").is_err() {
+                break;
+            }
+            tokio::time::timeout(SOON, host.drained()).await.expect("everything ends");
+            if ledger.taken(id) == Some(0) {
+                prop_assert_eq!(others(host, &name), before, "{} to {}", name, to);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Plays a script to an app of these components, and looks at what is left.
@@ -232,6 +358,7 @@ async fn play(nodes: Vec<Node>, steps: Vec<Step>, ledger: &Ledger) -> Result<(),
     }
     tokio::time::timeout(SOON, host.drained()).await.expect("everything ends");
     prop_assert_eq!((host.in_flight(), host.requests_under_way()), (0, 0));
+    refusals_change_nobody_else(&host, ledger).await?;
     for letter in host.dead_letters().kept() {
         // A copy that a subscriber did not take was never sent to it.
         let skipped = letter.topic.is_some()
@@ -241,11 +368,8 @@ async fn play(nodes: Vec<Node>, steps: Vec<Step>, ledger: &Ledger) -> Result<(),
                     | DeadLetterReason::CodecRefused(_)
                     | DeadLetterReason::TooLarge { .. }
             );
-        let (_, body) = airssys_message::Codec::split(&letter.message).unwrap();
-        if let Ok(Command::Mark(mark)) = ciborium::from_reader(body)
-            && !skipped
-        {
-            ledger.dead(&letter.sender, mark.id);
+        if let Some(id) = mark_of(&letter).filter(|_| !skipped) {
+            ledger.dead(&letter.sender, id);
         }
     }
     // What there was no room for was never in the mailbox.

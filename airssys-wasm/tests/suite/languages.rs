@@ -122,6 +122,46 @@ async fn fails_like_any_component(name: &str) {
     assert_eq!(greeting["heard"], 1);
 }
 
+/// What it publishes to be retained is there for who subscribes later.
+async fn publishes_for_later(name: &str) {
+    let host = with(name).await;
+    let announce = json!({ "announce": "news.today", "value": { "NoteWhence": "the news" } });
+    assert_eq!(ask(&host, name, Codec::Json, announce).await, 0);
+    host.spawn(ComponentSpec { subscribes: vec![pattern("news.*")], ..trusted("late") }).await.unwrap();
+    assert_eq!(host.notes("late").await, "the news+");
+}
+
+/// A request has the same id for who sends it and for who gets it, and the next has another.
+async fn knows_the_ids_of_requests(name: &str) {
+    let host = with(name).await;
+    let pairs = ask(&host, name, Codec::Cbor, json!({ "ids": "greet-rust" })).await;
+    let mut ids: Vec<String> = Vec::new();
+    for pair in pairs.as_array().unwrap() {
+        assert_eq!(pair[0], pair[1], "{pairs}");
+        ids.push(pair[0].as_str().unwrap().to_owned());
+    }
+    assert_eq!(ids.len(), 2);
+    for codec in [Codec::Cbor, Codec::Json] {
+        ids.push(ask(&host, name, codec, json!({ "which": true })).await.as_str().unwrap().to_owned());
+    }
+    assert!(ids.iter().all(|id| id.len() == 36 && id.split('-').count() == 5), "{ids:?}");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 4, "{ids:?}");
+}
+
+#[tokio::test]
+async fn a_component_in_javascript_publishes_for_later_and_knows_the_ids_of_requests() {
+    publishes_for_later("greet-js").await;
+    knows_the_ids_of_requests("greet-js").await;
+}
+
+#[tokio::test]
+async fn a_component_in_python_publishes_for_later_and_knows_the_ids_of_requests() {
+    publishes_for_later("greet-python").await;
+    knows_the_ids_of_requests("greet-python").await;
+}
+
 #[tokio::test]
 async fn a_component_in_javascript_talks_with_one_in_rust() {
     talks_with_rust("greet-js", "JavaScript").await;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use airssys_rt::{Overflow, RestartPolicy};
 use airssys_wasm::{
-    Component, ComponentHost, ComponentSpec, ComponentSummary, Limits, LoadError, PreparedComponent,
+    Capabilities, Component, ComponentHost, ComponentSpec, ComponentSummary, Limits, LoadError,
+    PreparedComponent,
 };
 
 use crate::raw_guest::*;
@@ -134,6 +135,57 @@ async fn code_that_no_compiler_makes_ends_in_its_error_and_a_restart() {
         assert_eq!((host.dead_letters().total(), summary(&host, "raw").restarts), (letters, 1));
         assert!(host.retire("raw").await);
     }
+}
+
+/// How often the same body is in a list: more often than it can be sent in the time that there is, and
+/// not so often that the host does not read the list.
+const ALIASES: u32 = 300_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_one_body_many_times_does_not_outlast_its_time() {
+    let (host, _silent) = scene().await;
+    host.retire("sink").await;
+    // Whatever comes is taken.
+    host.spawn(ComponentSpec { capacity: 4, overflow: Overflow::DropNewest, ..trusted("sink") })
+        .await
+        .unwrap();
+    let raw = ComponentSpec {
+        limits: Limits {
+            execution_time: Duration::from_millis(50),
+            memory_bytes: 16 << 20,
+            ..Limits::default()
+        },
+        ..ComponentSpec::new("raw", sends_one_body(ALIASES, 1))
+    };
+    let everything = Capabilities::everything();
+    host.spawn(ComponentSpec { capabilities: everything, ..raw }).await.unwrap();
+    host.tell("raw", *note("x")).await;
+    neighbour_answers(&host).await;
+    host.drained().await;
+    let letters = host.dead_letters().kept();
+    let letter = letters.iter().find(|letter| &*letter.receiver == "raw").unwrap();
+    let expected = "failed: ran longer than its limit of 50 ms (execution_time)";
+    assert_eq!((letter.reason.to_string().as_str(), summary(&host, "raw").restarts), (expected, 1));
+    // It was stopped within the first list.
+    let sent = host.dead_letters().total() - 1;
+    assert!(sent < ALIASES.into(), "{sent}");
+    let (sink, neighbour) = (summary(&host, "sink"), summary(&host, "neighbour"));
+    assert_eq!((sink.dead_lettered, sink.handled, sink.restarts, neighbour.restarts), (sent, 0, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_would_be_more_than_the_memory_when_written_out_is_not_taken() {
+    let (host, _silent) = scene().await;
+    let raw =
+        ComponentSpec { limits: limits(), ..ComponentSpec::new("raw", sends_one_body(100_000, 60_000)) };
+    let everything = Capabilities::everything();
+    host.spawn(ComponentSpec { capabilities: everything, ..raw }).await.unwrap();
+    host.tell("raw", *note("x")).await;
+    neighbour_answers(&host).await;
+    host.drained().await;
+    assert!(last_reason(&host).starts_with("failed: "), "{:?}", host.reasons());
+    assert_eq!((host.dead_letters().total(), summary(&host, "raw").restarts), (1, 1));
+    assert_eq!(summary(&host, "sink").received, 0);
 }
 
 #[tokio::test]

@@ -11,6 +11,34 @@ use crate::support::*;
 const RUNNER: &str = include_str!("raw_runs.wat");
 const TEMPLATE: &str = include_str!("raw_guest.wat");
 
+/// What lets a component's code call `resolve`, as function 0 of the table `$hosts`, and `send-many`, as
+/// function 1. It stands at the end, where no other type has its number after it.
+const HOSTS: &str = r#"
+  (import "airssys:component/messaging@0.1.0" (instance $messaging
+    (type (record (field "size" u64) (field "limit" u64)))
+    (export "size-limit" (type $size-limit (eq 0)))
+    (type (variant (case "access-denied") (case "unknown-target") (case "unknown-handle") (case "target-stopped") (case "mailbox-full") (case "message-too-large" $size-limit) (case "codec-refused" string) (case "quota-exceeded" string) (case "invalid-name" string) (case "other" string)))
+    (export "send-error" (type $send-error (eq 2)))
+    (type $resolved (result u32 (error $send-error)))
+    (export "resolve" (func (param "name" string) (result $resolved)))
+    (type $bodies (list (list u8)))
+    (type $stopped (option $send-error))
+    (type $sent (record (field "sent" u32) (field "stopped" $stopped)))
+    (export "progress" (type $progress (eq $sent)))
+    (export "send-many" (func (param "to" u32) (param "bodies" $bodies) (result $progress)))
+  ))
+  (core func $resolve (canon lower (func $messaging "resolve") (memory $memory) (realloc $cabi_realloc) string-encoding=utf8))
+  (core func $send-many (canon lower (func $messaging "send-many") (memory $memory) (realloc $cabi_realloc) string-encoding=utf8))
+  (core module $fill
+    (import "" "hosts" (table 2 funcref))
+    (import "" "resolve" (func $resolve (param i32 i32 i32)))
+    (import "" "send-many" (func $send-many (param i32 i32 i32 i32)))
+    (elem (i32.const 0) func $resolve $send-many))
+  (alias core export $main "hosts" (core table $hosts))
+  (core instance (instantiate $fill (with "" (instance
+    (export "hosts" (table $hosts)) (export "resolve" (func $resolve)) (export "send-many" (func $send-many))))))
+)"#;
+
 /// A component that answers `done`.
 pub(crate) const WELL_BEHAVED: &str = "(i32.const 16)";
 
@@ -37,4 +65,36 @@ pub(crate) fn raw_runner(initialize: &str, run: &str) -> Result<Component, LoadE
         .expect("a module of its own");
     let mut encoder = ComponentEncoder::default().validate(true).module(&module).expect("it fits the world");
     Component::new(engine(), &encoder.encode().expect("a component"))
+}
+
+/// A component that sends to `sink`, again and again, a list of so many times the same so many bytes,
+/// which are in its memory once.
+pub(crate) fn sends_one_body(times: u32, bytes: u32) -> Component {
+    let handler = format!(
+        "(local $at i32)
+         (i32.store (i32.const 100) (i32.const 0x6b6e6973)) ;; sink
+         (i32.store8 (i32.const 300) (i32.const 0x51)) ;; a body in CBOR
+         (drop (memory.grow (i32.const 119)))
+         (local.set $at (i32.const 65536))
+         (loop $next
+           (i32.store (local.get $at) (i32.const 300))
+           (i32.store offset=4 (local.get $at) (i32.const {bytes}))
+           (local.set $at (i32.add (local.get $at) (i32.const 8)))
+           (br_if $next (i32.lt_u (local.get $at) (i32.const {end}))))
+         (call_indirect $hosts (param i32 i32 i32)
+           (i32.const 100) (i32.const 4) (i32.const 200) (i32.const 0))
+         (loop $again
+           (call_indirect $hosts (param i32 i32 i32 i32)
+             (i32.load (i32.const 208)) (i32.const 65536) (i32.const {times}) (i32.const 400) (i32.const 1))
+           (br $again))
+         (unreachable)",
+        end = 65_536 + 8 * times,
+    );
+    let code = TEMPLATE
+        .replace("HANDLER)", &format!("{handler})"))
+        .replace("START)", ")")
+        .replace("(table $table 1 funcref)", "(table $hosts (export \"hosts\") 2 funcref)");
+    let code = code.trim_end().strip_suffix(')').expect("the component ends").to_owned() + HOSTS;
+    let bytes = wat::parse_str(code).expect("the code is WebAssembly text");
+    Component::new(engine(), &bytes).expect("the component fits the host")
 }

@@ -196,3 +196,33 @@ async fn a_message_that_its_receiver_fails_on_is_a_failed_span() {
     assert!(outcomes[1].starts_with("Failed(\"abandoned"), "{outcomes:?}");
     assert_eq!(outcomes.len(), 2);
 }
+
+#[tokio::test]
+async fn a_dead_letter_keeps_its_trace_and_who_had_it_and_a_retry_continues_the_trace() {
+    let host = host();
+    let recorder = Recorder::of(&host);
+    host.spawn(ComponentSpec { instances: 2, ..trusted("pool") }).await.unwrap();
+    // The first is busy, so that it is the second that has it.
+    let busy = message(&Command::Tally("x".to_owned()));
+    host.send("pool/1", busy).await.unwrap();
+    host.in_trace(outside()).send("pool", message(&Command::Reject("no".to_owned()))).await.unwrap();
+    host.drained().await;
+    let letter = host.dead_letters().kept().remove(0);
+    assert_eq!((letter.trace, letter.instance.as_deref()), (Some(outside()), Some("pool/2")));
+    host.retry_dead_letter(letter.id).unwrap();
+    host.drained().await;
+    let rejected: Vec<_> =
+        recorder.spans().into_iter().filter(|span| span.outcome.contains("Rejected")).collect();
+    assert_eq!(rejected.len(), 2, "{rejected:?}");
+    for span in rejected {
+        assert_eq!((span.trace, span.parent), (outside().trace_id(), Some(outside().span_id())), "{span:?}");
+    }
+    assert_eq!(host.dead_letters().kept().remove(0).trace, Some(outside()));
+    // What never came into a mailbox was nobody's.
+    let accepts = airssys_message::Accepts::only(airssys_message::Codec::Json);
+    let picky = ComponentSpec { accepts, subscribes: vec![pattern("news")], ..trusted("picky") };
+    host.spawn(picky).await.unwrap();
+    host.in_trace(outside()).publish("news", message(&note("x"))).unwrap();
+    let letter = host.dead_letters().kept().remove(1);
+    assert_eq!((&*letter.receiver, letter.trace, letter.instance), ("picky", Some(outside()), None));
+}

@@ -14,10 +14,24 @@ async function visit(other, context) {
   return greetings;
 }
 
+/** Asks for the ids that requests arrive with, and says which they were sent with. */
+async function ids(other, context) {
+  const pairs = [];
+  for (let number = 0; number < 2; number += 1) {
+    let own;
+    const theirs = await context.request(other, { which: true }, { sent: (id) => (own = id) });
+    pairs.push([own, theirs]);
+  }
+  return pairs;
+}
+
 export const { lifecycle, handler } = component({
   async handle(message, context) {
-    const { name, visit: other, tell, names, attempts } = message.decode();
+    const { name, visit: other, tell, names, attempts, announce, value, which, ids: whose } = message.decode();
     if (other) return visit(other, context);
+    if (announce) return context.publish(announce, value, { retain: true });
+    if (which) return message.requestId;
+    if (whose) return ids(whose, context);
     if (tell) {
       await context.sendMany(tell, names.map((name) => ({ name })));
       return names.length;

@@ -14,6 +14,12 @@ class Greeter:
             case {"tell": other, "names": names}:
                 await context.send_many(other, [{"name": name} for name in names])
                 return len(names)
+            case {"announce": topic, "value": value}:
+                return await context.publish(topic, value, retain=True)
+            case {"which": True}:
+                return message.request_id
+            case {"ids": other}:
+                return await self.ids(other, context)
             case {"attempts": attempts}:
                 if message.attempt < attempts:
                     raise airssys.Rejection.retry(f"attempt {message.attempt} of {attempts}")
@@ -30,6 +36,15 @@ class Greeter:
             await context.send(other, hello, codec=codec)
             greetings.append(await context.request(other, hello, codec=codec))
         return greetings
+
+    async def ids(self, other: str, context: airssys.Context) -> list[list[object]]:
+        """Asks for the ids that requests arrive with, and says which they were sent with."""
+        pairs = []
+        for _ in range(2):
+            own: list[str] = []
+            theirs = await context.request(other, {"which": True}, sent=own.append)
+            pairs.append([*own, theirs])
+        return pairs
 
 
 Lifecycle, Handler = airssys.component(Greeter)

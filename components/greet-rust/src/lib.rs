@@ -16,6 +16,8 @@ enum Call {
     Tell { tell: String, names: Vec<String> },
     /// Is handled at its last attempt.
     Try { attempts: u32 },
+    /// Is answered with the id of its request.
+    Which { which: bool },
 }
 
 /// The answer to a hello.
@@ -62,6 +64,7 @@ impl Component for Greeter {
                 Err(Rejection::retry(format!("attempt {} of {attempts}", message.attempt())))
             }
             Call::Try { .. } => Ok(message.reply(&message.attempt())?),
+            Call::Which { .. } => Ok(message.reply(&message.request_id().map(|id| id.to_string()))?),
         }
     }
 }

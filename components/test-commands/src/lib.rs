@@ -161,6 +161,10 @@ pub enum Action {
     Publish { topic: String, mark: Mark },
     /// Send a request, and wait for what comes of it, or give it up at once.
     Request { to: String, mark: Mark, timeout_ms: u64, cancel: bool },
+    /// As `Publish`, and have it retained.
+    Retain { topic: String, mark: Mark },
+    /// Forget what is retained of a topic, if that is allowed.
+    ClearRetained(String),
     /// Subscribe, if that is allowed.
     Subscribe(String),
     /// Unsubscribe.

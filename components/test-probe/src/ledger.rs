@@ -20,7 +20,8 @@ pub(crate) fn mark(mark: &Mark, message: &Message) -> Result<Reply, Rejection> {
         (Fate::Panic, _) | (Fate::PanicOnce, 1) => panic!("marked"),
         _ => {}
     }
-    log::info!("handled {} {}", mark.id, message.sender());
+    let word = if message.was_retained() { "handed" } else { "handled" };
+    log::info!("{word} {} {}", mark.id, message.sender());
     let answer: Answer = Ok("handled".to_owned());
     Ok(Reply::cbor(&answer)?)
 }
@@ -45,6 +46,12 @@ pub(crate) async fn act(actions: Vec<Action>, context: &Context) {
                 let published = context.publish(&topic, &Command::Mark(mark.clone())).now_or_never();
                 log::info!("sent {} {}", mark.id, published.and_then(Result::ok).unwrap_or(0));
             }
+            Action::Retain { topic, mark } => {
+                log::info!("retains {} 1", mark.id);
+                let published = context.publish(&topic, &Command::Mark(mark.clone())).retain().now_or_never();
+                log::info!("sent {} {}", mark.id, published.and_then(Result::ok).unwrap_or(0));
+            }
+            Action::ClearRetained(topic) => drop(context.clear_retained(&topic)),
             Action::Request { to, mark, timeout_ms, cancel } => {
                 request(&to, mark, Duration::from_millis(timeout_ms), cancel, context).await;
             }
