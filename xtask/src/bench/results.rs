@@ -70,7 +70,7 @@ pub(crate) struct Report {
     pub(crate) plots: Vec<Plotted>,
     /// What had to be measured and was not: what it is for, and the bench.
     pub(crate) missing: Vec<(&'static str, String)>,
-    /// Rows that are not measured on this machine, as something is not installed.
+    /// Rows that are not measured here, as what they need is not there.
     pub(crate) absent: Vec<&'static Row>,
 }
 

@@ -57,7 +57,7 @@ pub(crate) struct Row {
     pub(crate) value: Source,
     pub(crate) ratio: Ratio,
     pub(crate) target: Target,
-    /// What has to be installed for it, if that may be missing.
+    /// What has to be there for it, if that may be missing.
     pub(crate) needs: Option<&'static str>,
 }
 

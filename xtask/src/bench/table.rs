@@ -169,12 +169,12 @@ fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// What was not measured on this machine, and why.
+/// What was not measured, and why.
 fn absent(report: &Report) -> Option<String> {
     let one =
         |row: &&Row| format!("{} (`{}` needs {})", row.what, row.value.id(), row.needs.unwrap_or_default());
     let rows: Vec<String> = report.absent.iter().map(one).collect();
-    (!rows.is_empty()).then(|| format!("Not measured on this machine: {}.", rows.join(", ")))
+    (!rows.is_empty()).then(|| format!("Not measured here: {}.", rows.join(", ")))
 }
 
 #[cfg(test)]
@@ -234,7 +234,7 @@ AMD EPYC, 2 cores; rustc 1.95.0, wasmtime 48.0.1, commit abc1234.
 | one message to Rust, from outside | 7.00 µs (6.30–7.70) | 42.2 × `component_call` | – | – | `languages/rust` |
 | one message to Python, from outside | 70.0 µs (63.0–77.0) | 422 × `component_call` | – | – | `languages/python` |
 
-Not measured on this machine: one message to JavaScript, from outside (`languages/javascript` needs Node.js with npm).
+Not measured here: one message to JavaScript, from outside (`languages/javascript` needs Node.js with npm).
 ";
         assert_eq!(markdown(&report(), &setting(), &images), expected);
     }
