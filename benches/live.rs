@@ -2,7 +2,7 @@
 //! them.
 
 use std::cell::LazyCell;
-use std::time::Duration;
+use std::ops::Deref;
 
 use airssys_benches::floor::{self, Group};
 use airssys_benches::{Bed, criterion, figures, memory};
@@ -24,39 +24,54 @@ fn main() {
 
 fn live(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("live_10000");
-    for (suffix, in_a_row) in [("", 1), ("_eight_in_a_row", 8)] {
-        let (calls, handlers) =
-            (format!("floor_component_call{suffix}"), format!("floor_handle_call{suffix}"));
-        floor::calls_in_turn(&mut group, &calls, LIVE as usize, in_a_row);
-        floor::handler_calls_in_turn(&mut group, &handlers, LIVE as usize, in_a_row);
-    }
-    let few = LazyCell::new(|| {
-        let bed = Bed::new(2, LIVE + 100);
-        let names = bed.fill(ACTIVE as u32);
-        (bed, names)
-    });
+    let few = LazyCell::new(|| filled(ACTIVE as u32));
     let many = LazyCell::new(|| {
-        let bed = Bed::new(2, LIVE + 100);
+        // Before the floors: what they had would be had again.
         let before = memory::resident();
-        let names = bed.fill(LIVE);
+        let (bed, names) = filled(LIVE);
         bed.rounds(&names, 1, LIVE.into());
         let each = (memory::resident() - before) as f64 / f64::from(LIVE);
         figures::record("live_10000", "resident_each", "bytes", each);
         (bed, names)
     });
-    bench(&mut group, "10_active_alone", |messages| few.0.rounds(&few.1, 1, messages));
-    bench(&mut group, "10_active_among_10000", |messages| many.0.rounds(&many.1[..ACTIVE], 1, messages));
-    group.bench_function("all_in_turn", |bencher| {
-        bencher.iter_custom(|messages| many.0.rounds(&many.1, 1, messages));
-        // Here both are there, whatever of this group was asked for.
-        let one = || many.0.rounds(&many.1[..ACTIVE], 1, ROUND);
-        let other = || few.0.rounds(&few.1, 1, ROUND);
-        figures::record_ratio("live_10000", "among_to_alone", one, other);
-    });
-    bench(&mut group, "all_in_turn_eight_in_a_row", |messages| many.0.rounds(&many.1, 8, messages));
+    bench(&mut group, "10_active_alone", &few, (ACTIVE, 1), None);
+    bench(&mut group, "10_active_among_10000", &many, (ACTIVE, 1), Some(&few));
+    bench(&mut group, "all_in_turn", &many, (LIVE as usize, 1), None);
+    bench(&mut group, "all_in_turn_eight_in_a_row", &many, (LIVE as usize, 8), None);
+    for (suffix, in_a_row) in [("", 1), ("_eight_in_a_row", 8)] {
+        let calls = format!("floor_component_call{suffix}");
+        floor::calls_in_turn(&mut group, &calls, LIVE as usize, in_a_row);
+        let handlers = format!("floor_handle_call{suffix}");
+        floor::handler_calls_in_turn(&mut group, &handlers, LIVE as usize, in_a_row);
+    }
     group.finish();
 }
 
-fn bench(group: &mut Group<'_>, name: &str, mut run: impl FnMut(u64) -> Duration) {
-    group.bench_function(name, |bencher| bencher.iter_custom(&mut run));
+/// A host, and the names of those that live in it; made when it is needed.
+type Lazy<'a> = &'a dyn Deref<Target = (Bed, Vec<String>)>;
+
+fn filled(components: u32) -> (Bed, Vec<String>) {
+    let bed = Bed::new(2, LIVE + 100);
+    let names = bed.fill(components);
+    (bed, names)
+}
+
+/// Messages to so many of those that live, in turn, so many in a row to each.
+fn bench(
+    group: &mut Group<'_>,
+    name: &str,
+    live: Lazy<'_>,
+    (active, in_a_row): (usize, u32),
+    other: Option<Lazy<'_>>,
+) {
+    group.bench_function(name, |bencher| {
+        let (bed, names) = &**live;
+        bencher.iter_custom(|messages| bed.rounds(&names[..active], in_a_row, messages));
+        if let Some(other) = other {
+            let (alone, few) = &**other;
+            // The same on both, in turns.
+            let one = || bed.rounds(&names[..active], in_a_row, ROUND);
+            figures::record_ratio("live_10000", "among_to_alone", one, || alone.rounds(few, in_a_row, ROUND));
+        }
+    });
 }

@@ -1,9 +1,8 @@
 //! What a message costs that nobody answers: from the handler of one component to that of another.
 
-use std::cell::LazyCell;
 use std::time::{Duration, Instant};
 
-use airssys_benches::floor::{self, Group};
+use airssys_benches::floor::{self, Group, share};
 use airssys_benches::{Bed, MOST, criterion, must, reading, spec};
 use airssys_wasm::{ComponentSpec, Limits};
 use bytes::Bytes;
@@ -12,6 +11,9 @@ use test_commands::bench::Order;
 
 /// What a mailbox holds.
 const CAPACITY: u64 = 1_024;
+
+/// How often it is filled at least.
+const LEAST_ROUNDS: u64 = 10;
 
 const KIB: usize = 1_024;
 
@@ -50,17 +52,13 @@ fn flood(group: &mut Group<'_>, name: &str, order: impl Fn(u32) -> Order) {
 fn routing(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "routing", |group| {
         group.bench_function("send", |bencher| {
-            let bed = LazyCell::new(|| Bed::new(2, 100));
+            let bed = Bed::new(2, 100);
             bencher.iter_custom(|messages| {
-                let mut took = Duration::ZERO;
-                let mut left = messages;
-                while left > 0 {
-                    let now = left.min(CAPACITY);
-                    took += fill(&bed, now);
-                    left -= now;
-                }
-                took
+                let rounds = messages.div_ceil(CAPACITY).max(LEAST_ROUNDS);
+                let took = (0..rounds).map(|_| fill(&bed, CAPACITY)).sum();
+                share(took, messages, rounds * CAPACITY)
             });
+            bed.end();
         });
     });
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use airssys_benches::floor::{self, Group, share};
-use airssys_benches::{Bed, Handled, MOST, criterion, figures, must, orders, reading, spec};
+use airssys_benches::{Bed, Handled, MOST, at_least, criterion, figures, must, orders, reading, spec};
 use airssys_wasm::ComponentSpec;
 use bytes::Bytes;
 use criterion::Criterion;
@@ -46,7 +46,7 @@ fn pairs(group: &mut Group<'_>, name: &str, order: impl Fn(String, u32) -> Order
             bed.add(spec(format!("source-{pair}"), &bed.code));
         }
         bencher.iter_custom(|messages| {
-            let each = messages.div_ceil(PAIRS);
+            let each = at_least(messages, MOST).div_ceil(PAIRS);
             let told = sinks.iter().enumerate().map(|(pair, sink)| {
                 (format!("source-{pair}"), orders(each, MOST, |times| order(sink.clone(), times)))
             });

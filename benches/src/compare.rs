@@ -36,6 +36,7 @@ impl Comparison<'_, '_> {
     pub fn bench(&mut self, bench: &str, bed: &LazyBed<'_>, other: Option<(&str, &LazyBed<'_>)>) {
         let most = self.most;
         self.group.bench_function(bench, |bencher| {
+            LazyCell::force(bed);
             bencher.iter_custom(|messages| flood(bed, messages, most));
             if let Some((other, base)) = other {
                 let (one, another) = (|| flood(bed, ROUND, most), || flood(base, ROUND, most));

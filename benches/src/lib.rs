@@ -19,7 +19,7 @@ use test_commands::Command;
 use tokio::runtime::Runtime;
 
 pub use bare::{Bare, BareInstance};
-pub use bed::{Bed, Handled, MOST, TRACE, answering, order, orders, reading, spec};
+pub use bed::{Bed, Handled, MOST, TRACE, answering, at_least, order, orders, reading, spec};
 
 /// Why a bench cannot be run: whatever stopped its preparation.
 pub type Failure = Box<dyn std::error::Error>;
