@@ -1,6 +1,8 @@
 //! What a request to a component costs that is written in another language.
 
-use airssys_benches::{LONG, built, criterion, engine, floor, must, workers};
+use std::time::Instant;
+
+use airssys_benches::{LONG, bench_on, built, criterion, engine, floor, must, workers};
 use airssys_message::Codec;
 use airssys_rt::ActorSystem;
 use airssys_wasm::{Component, ComponentHost, ComponentSpec};
@@ -15,6 +17,7 @@ struct Hello {
 
 fn main() {
     let mut criterion = criterion();
+    let hello = hello();
     floor::beside_calls(&mut criterion, "languages", |group| {
         for (language, name) in
             [("rust", "greet-rust"), ("javascript", "greet-js"), ("python", "greet-python")]
@@ -26,18 +29,26 @@ fn main() {
                     continue;
                 }
             };
-            group.bench_function(language, |bencher| {
+            let make = || {
                 let code = must(Component::load(&must(engine(100)), &file));
                 let runtime = workers(2);
-                let host = ComponentHost::new(ActorSystem::new("bench"));
+                let host = runtime.block_on(async { ComponentHost::new(ActorSystem::new("bench")) });
                 must(runtime.block_on(host.spawn(ComponentSpec::new("greeter", code))));
-                let hello = hello();
-                bencher.iter(|| {
-                    let reply = must(runtime.block_on(host.request("greeter", hello.clone(), LONG)));
-                    assert!(!reply.is_empty());
-                });
-                runtime.block_on(host.shutdown(LONG));
+                (runtime, host)
+            };
+            let made = bench_on(group, language, make, |(runtime, host), times| {
+                runtime.block_on(async {
+                    let began = Instant::now();
+                    for _ in 0..times {
+                        let reply = must(host.request("greeter", hello.clone(), LONG).await);
+                        assert!(!reply.is_empty());
+                    }
+                    began.elapsed()
+                })
             });
+            if let Some((runtime, host)) = made {
+                runtime.block_on(host.shutdown(LONG));
+            }
         }
     });
     criterion.final_summary();

@@ -5,7 +5,7 @@ use std::cell::LazyCell;
 use std::ops::Deref;
 
 use airssys_benches::floor::{self, Group};
-use airssys_benches::{Bed, criterion, figures, memory};
+use airssys_benches::{Bed, bench_on, criterion, figures, memory};
 use criterion::Criterion;
 
 const LIVE: u32 = 10_000;
@@ -64,14 +64,16 @@ fn bench(
     (active, in_a_row): (usize, u32),
     other: Option<Lazy<'_>>,
 ) {
-    group.bench_function(name, |bencher| {
-        let (bed, names) = &**live;
-        bencher.iter_custom(|messages| bed.rounds(&names[..active], in_a_row, messages));
-        if let Some(other) = other {
-            let (alone, few) = &**other;
-            // The same on both, in turns.
-            let one = || bed.rounds(&names[..active], in_a_row, ROUND);
-            figures::record_ratio("live_10000", "among_to_alone", one, || alone.rounds(few, in_a_row, ROUND));
-        }
-    });
+    let ran = bench_on(
+        group,
+        name,
+        || &**live,
+        |(bed, names), messages| bed.rounds(&names[..active], in_a_row, messages),
+    );
+    if let (Some((bed, names)), Some(other)) = (ran, other) {
+        // The same on both, in turns.
+        let (alone, few) = &**other;
+        let one = || bed.rounds(&names[..active], in_a_row, ROUND);
+        figures::record_ratio("live_10000", "among_to_alone", one, || alone.rounds(few, in_a_row, ROUND));
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use airssys_benches::floor::{self, Group, share};
-use airssys_benches::{Bed, MOST, criterion, must, reading, spec};
+use airssys_benches::{Bed, MOST, bench_on, criterion, must, reading, spec};
 use airssys_wasm::{ComponentSpec, Limits};
 use bytes::Bytes;
 use criterion::Criterion;
@@ -40,26 +40,23 @@ fn send_many(criterion: &mut Criterion) {
 }
 
 fn flood(group: &mut Group<'_>, name: &str, order: impl Fn(u32) -> Order) {
-    group.bench_function(name, |bencher| {
-        let bed = Bed::pair();
-        bencher.iter_custom(|messages| bed.flood(messages, MOST, &order));
-        bed.end();
-    });
+    bench_on(group, name, Bed::pair, |bed, messages| bed.flood(messages, MOST, &order));
 }
 
 /// From the call of the host until the message is in the mailbox: lookup, decision, rate, codec and
 /// size, place. Nobody handles it meanwhile: the receiver is started afterwards, to count.
 fn routing(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "routing", |group| {
-        group.bench_function("send", |bencher| {
-            let bed = Bed::new(2, 100);
-            bencher.iter_custom(|messages| {
+        bench_on(
+            group,
+            "send",
+            || Bed::new(2, 100),
+            |bed, messages| {
                 let rounds = messages.div_ceil(CAPACITY).max(LEAST_ROUNDS);
-                let took = (0..rounds).map(|_| fill(&bed, CAPACITY)).sum();
+                let took = (0..rounds).map(|_| fill(bed, CAPACITY)).sum();
                 share(took, messages, rounds * CAPACITY)
-            });
-            bed.end();
-        });
+            },
+        );
     });
 }
 
@@ -88,21 +85,20 @@ fn payload(criterion: &mut Criterion) {
     for (name, bytes) in [("64_b", 64), ("1_kib", KIB), ("64_kib", 64 * KIB), ("1_mib", KIB * KIB)] {
         floor::two_copies(&mut group, &format!("floor_two_copies_{name}"), bytes);
         floor::passed_on(&mut group, &format!("floor_passed_on_{name}"), bytes);
-        group.bench_function(name, |bencher| {
+        let make = || {
             let bed = Bed::new(2, 100);
             bed.add(spec("a", &bed.code));
             let limits = Limits { message_size_bytes: 2 * bytes, ..spec("b", &bed.code).limits };
             bed.add(ComponentSpec { limits, ..spec("b", &bed.code) });
-            bencher.iter_custom(|messages| {
-                let before = bed.count("b").bytes;
-                // A guest has a second for an order.
-                let most = if bytes < KIB * KIB { MOST } else { 500 };
-                let order = |times| Order::SendRaw { to: "b".to_owned(), times, bytes };
-                let took = bed.flood(messages, most, order);
-                assert_eq!(bed.count("b").bytes - before, messages * bytes as u64, "bytes were lost");
-                took
-            });
-            bed.end();
+            bed
+        };
+        bench_on(&mut group, name, make, |bed, messages| {
+            // A guest has a second for an order.
+            let most = if bytes < KIB * KIB { MOST } else { 500 };
+            let took = bed.flood(messages, most, |times| Order::SendRaw { to: "b".to_owned(), times, bytes });
+            let counted = bed.count("b");
+            assert_eq!(counted.bytes, counted.messages * bytes as u64, "bytes were lost");
+            took
         });
     }
     group.finish();

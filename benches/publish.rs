@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use airssys_benches::floor::{self, Group, share};
-use airssys_benches::{Bed, Handled, at_least, criterion, must, orders, reading, spec};
+use airssys_benches::floor::{self, Calls, Group, share};
+use airssys_benches::{Bed, Handled, at_least, bench_on, criterion, must, orders, reading, spec};
 use airssys_wasm::ComponentSpec;
 use bytes::Bytes;
 use criterion::Criterion;
@@ -26,21 +26,15 @@ fn publish(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("publish");
     calls(&mut group, "floor_component_call");
     floor::tokio_fan_out(&mut group, SUBSCRIBERS);
-    group.bench_function("100_subscribers", |bencher| {
-        let (bed, subscribers) = bed();
-        bencher.iter_custom(|publications| {
-            let sent = at_least(publications, MOST_AT_ONCE);
-            let order = |times| Order::Publish { topic: TOPIC.to_owned(), times };
-            let told = vec![("a".to_owned(), orders(sent, MOST_AT_ONCE, order))];
-            let messages = sent * SUBSCRIBERS as u64;
-            share(bed.run(told, &Handled { by: &subscribers, messages }), publications, sent)
-        });
-        bed.end();
+    bench_on(&mut group, "100_subscribers", bed, |(bed, subscribers), publications| {
+        let sent = at_least(publications, MOST_AT_ONCE);
+        let order = |times| Order::Publish { topic: TOPIC.to_owned(), times };
+        let told = vec![("a".to_owned(), orders(sent, MOST_AT_ONCE, order))];
+        let messages = sent * SUBSCRIBERS as u64;
+        share(bed.run(told, &Handled { by: subscribers, messages }), publications, sent)
     });
-    group.bench_function("100_subscribers_one_at_a_time", |bencher| {
-        let (bed, subscribers) = bed();
-        bencher.iter_custom(|publications| one_at_a_time(&bed, &subscribers, publications));
-        bed.end();
+    bench_on(&mut group, "100_subscribers_one_at_a_time", bed, |(bed, subscribers), publications| {
+        one_at_a_time(bed, subscribers, publications)
     });
     calls(&mut group, "floor_component_call_after");
     group.finish();
@@ -49,10 +43,12 @@ fn publish(criterion: &mut Criterion) {
 /// One call on each of so many instances.
 fn calls(group: &mut Group<'_>, name: &str) {
     group.measurement_time(Duration::from_secs(1));
-    group.bench_function(name, |bencher| {
-        let mut calls = floor::Calls::new(SUBSCRIBERS);
-        bencher.iter_custom(|rounds| calls.time(rounds * SUBSCRIBERS as u64, 1));
-    });
+    bench_on(
+        group,
+        name,
+        || Calls::new(SUBSCRIBERS),
+        |calls, rounds| calls.time(rounds * SUBSCRIBERS as u64, 1),
+    );
     group.measurement_time(Duration::from_secs(3));
 }
 

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use airssys_benches::floor::Group;
-use airssys_benches::{Bare, Bed, Handled, MOST, answering, criterion, must, orders, reading, spec};
+use airssys_benches::{Bare, Bed, MOST, answering, bench_on, criterion, must, reading, spec};
 use criterion::Criterion;
 use test_commands::bench::Order;
 
@@ -37,15 +37,9 @@ fn main() {
 fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("versus_request");
     airssys(&mut group, |to, times| Order::Ask { to, times, at_once: 1 });
-    group.bench_function("unix_socket", |bencher| {
-        let mut peer = socket::Peer::new();
-        bencher.iter_custom(|requests| peer.ask(requests));
-    });
+    bench_on(&mut group, "unix_socket", socket::Peer::new, socket::Peer::ask);
     #[cfg(feature = "others")]
-    group.bench_function("http_loopback", |bencher| {
-        let mut peer = http::Peer::new();
-        bencher.iter_custom(|requests| peer.ask(requests));
-    });
+    bench_on(&mut group, "http_loopback", http::Peer::new, http::Peer::ask);
     #[cfg(not(feature = "others"))]
     println!("versus_request/http_loopback: needs HTTP: --features others");
     erlang::bench(&mut group, "erlang_gen_server", "ask");
@@ -57,10 +51,7 @@ fn requests(criterion: &mut Criterion) {
 fn streams(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("versus_stream");
     airssys(&mut group, |to, times| Order::Send { to, times });
-    group.bench_function("unix_socket", |bencher| {
-        let mut peer = socket::Peer::new();
-        bencher.iter_custom(|messages| peer.tell(messages));
-    });
+    bench_on(&mut group, "unix_socket", socket::Peer::new, socket::Peer::tell);
     erlang::bench(&mut group, "erlang_cast", "tell");
     wasmtime_per_message(&mut group, false);
     group.finish();
@@ -68,38 +59,35 @@ fn streams(criterion: &mut Criterion) {
 
 /// Two components on two workers.
 fn airssys(group: &mut Group<'_>, order: impl Fn(String, u32) -> Order) {
-    group.bench_function("airssys", |bencher| {
+    let answers = matches!(order(String::new(), 0), Order::Ask { .. });
+    let make = || {
         let bed = Bed::new(2, 100);
         bed.add(spec("a", &bed.code));
-        let answers = matches!(order(String::new(), 0), Order::Ask { .. });
         bed.add(if answers { answering("b", &bed.code) } else { spec("b", &bed.code) });
-        let by = ["b".to_owned()];
-        bencher.iter_custom(|messages| {
-            let orders = orders(messages, MOST, |times| order("b".to_owned(), times));
-            bed.run(vec![("a".to_owned(), orders)], &Handled { by: &by, messages })
-        });
-        bed.end();
+        bed
+    };
+    bench_on(group, "airssys", make, |bed, messages| {
+        bed.flood(messages, MOST, |times| order("b".to_owned(), times))
     });
 }
 
 /// A program that has only wasmtime, and a fresh instance of the same component for each message.
 fn wasmtime_per_message(group: &mut Group<'_>, answers: bool) {
-    group.bench_function("wasmtime_per_message", |bencher| {
-        let bare = must(Bare::new(100));
-        let config = if answers { vec![("answers".to_owned(), "yes".to_owned())] } else { Vec::new() };
-        bencher.iter_custom(|messages| {
-            let began = Instant::now();
-            for number in 0..messages {
-                let message = reading(other::number(number));
-                let reply = must(must(bare.instantiate(&config)).handle(&message));
-                assert_eq!(reply.is_some(), answers);
-                if let Some(reply) = reply {
-                    assert_eq!(reply, message);
+    let config = if answers { vec![("answers".to_owned(), "yes".to_owned())] } else { Vec::new() };
+    bench_on(
+        group,
+        "wasmtime_per_message",
+        || must(Bare::new(100)),
+        |bare, messages| {
+            timed(|| {
+                for message in 0..messages {
+                    let message = reading(other::number(message));
+                    let reply = must(must(bare.instantiate(&config)).handle(&message));
+                    assert_eq!(reply.as_deref(), answers.then_some(&message[..]));
                 }
-            }
-            began.elapsed()
-        });
-    });
+            })
+        },
+    );
 }
 
 /// The time of something.

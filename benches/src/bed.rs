@@ -214,8 +214,15 @@ impl Bed {
         share(self.run(vec![("a".to_owned(), orders)], &handled), messages, handled.messages)
     }
 
-    /// Stops all, and their workers.
-    pub fn end(self) {
+    /// As it is, but orders belong to no trace.
+    pub fn untraced(mut self) -> Bed {
+        self.trace = None;
+        self
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
         self.runtime.block_on(self.host.shutdown(LONG));
     }
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use airssys_message::Codec;
 use airssys_wasm::{Component, Engine, EngineConfig, builder};
-use criterion::Criterion;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion};
 use test_commands::Command;
 use tokio::runtime::Runtime;
 
@@ -66,6 +67,22 @@ pub fn engine(max_instances: u32) -> Result<Engine, Failure> {
 /// A runtime with so many workers.
 pub fn workers(count: usize) -> Runtime {
     must(tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build())
+}
+
+/// A bench on something that is made once, before the first sample, and only if the bench is asked for:
+/// criterion runs its closures again for each sample. What was made, if it was.
+pub fn bench_on<T>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    make: impl Fn() -> T,
+    run: impl Fn(&mut T, u64) -> Duration,
+) -> Option<T> {
+    let mut made = None;
+    group.bench_function(name, |bencher| {
+        let made = made.get_or_insert_with(&make);
+        bencher.iter_custom(|iterations| run(made, iterations));
+    });
+    made
 }
 
 /// How all benches measure, unless the command line says otherwise: briefly, as there are many.
