@@ -31,7 +31,7 @@ Environment:
   OTEL_*              where traces go, such as OTEL_EXPORTER_OTLP_ENDPOINT"
 )]
 pub(crate) struct Args {
-    /// Say more: -v the runtime's log and every dead letter, -vv its details.
+    /// Say more: -v the runtime's log and dead letters, -vv its details.
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 
@@ -50,6 +50,7 @@ pub(crate) enum Command {
     Grants(Grants),
     Explain(Explain),
     DeadLetters(DeadLetters),
+    Retained(Retained),
 }
 
 /// Run an app.
@@ -320,6 +321,38 @@ pub(crate) enum DeadLettersCommand {
     Retry(Which),
     /// Drop dead letters for good.
     Drop(Which),
+}
+
+/// See which messages are retained for those who subscribe later; clear them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Retained {
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    #[command(subcommand)]
+    pub(crate) what: RetainedCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RetainedCommand {
+    /// List the topics of which the last message is retained, with who published it.
+    List {
+        /// Only topics that match this pattern.
+        pattern: Option<String>,
+
+        /// Only those that come after this one.
+        #[arg(long, value_name = "TOPIC")]
+        after: Option<String>,
+
+        /// At most so many; no more than 1000.
+        #[arg(long, value_name = "COUNT", default_value_t = 50)]
+        limit: usize,
+    },
+    /// Forget what is retained of a topic. Who has it keeps it.
+    Clear {
+        /// The topic.
+        topic: String,
+    },
 }
 
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ use crate::exit::Failure;
 use crate::output::thousands;
 use crate::plain::plain;
 use crate::sheet::{Mood, ONCE, Sheet, bytes, lasted, mood};
-use crate::tree;
+use crate::{tables, tree, usage};
 
 const TITLE: Style = Style::new().bold();
 
@@ -49,7 +49,9 @@ fn print(app: &AppSnapshot, width: Option<usize>) {
     let rows = tree::rows(app);
     let unrated: Vec<_> = rows.iter().map(|row| (row, None)).collect();
     let sheet = Sheet::new(&ONCE, &unrated, width);
-    anstream::println!("{TITLE}{}{TITLE:#}  {}, {}\n", plain(&app.app), summary(app), memory(app));
+    anstream::println!("{TITLE}{}{TITLE:#}  {}, {}", plain(&app.app), summary(app), memory(app));
+    usage::audit(app).into_iter().for_each(|audit| anstream::println!("{audit}"));
+    anstream::println!();
     anstream::println!("{TITLE}{}{TITLE:#}", sheet.titles().join(&sheet.gap()).trim_end());
     for (index, row) in rows.iter().enumerate() {
         let cells = sheet.row(index).into_iter().zip(&sheet.columns).map(|(cell, column)| {
@@ -58,6 +60,13 @@ fn print(app: &AppSnapshot, width: Option<usize>) {
         });
         anstream::println!("{}", cells.collect::<Vec<_>>().join(&sheet.gap()));
     }
+    anstream::println!();
+    let mut used = tables::empty(usage::TITLES);
+    for row in usage::rows(app) {
+        used.add_row(row.cells().map(|cell| plain(&cell).into_owned()));
+    }
+    (2..usage::TITLES.len()).for_each(|column| tables::align_right(&mut used, column));
+    tables::print("Usage", used);
 }
 
 /// An app in a line.

@@ -15,6 +15,7 @@ mod new;
 mod outcome;
 mod output;
 mod plain;
+mod retained;
 mod run;
 mod sheet;
 mod tables;
@@ -22,6 +23,7 @@ mod telemetry;
 mod terminal;
 mod top;
 mod tree;
+mod usage;
 
 use std::process::ExitCode;
 
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
         Command::Grants(grants) => grants::grants(grants),
         Command::Explain(explain) => explain::explain(&explain),
         Command::DeadLetters(letters) => dead_letters::dead_letters(letters),
+        Command::Retained(retained) => retained::retained(retained),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -22,11 +22,13 @@ pub(crate) enum Column {
     Restarts,
     Denied,
     Refused,
+    Over,
     Dead,
+    Late,
 }
 
 /// The columns of a figure that is looked at once, in the order in which they stand.
-pub(crate) const ONCE: [Column; 13] = [
+pub(crate) const ONCE: [Column; 15] = [
     Column::Name,
     Column::State,
     Column::Mailbox,
@@ -39,11 +41,13 @@ pub(crate) const ONCE: [Column; 13] = [
     Column::Restarts,
     Column::Denied,
     Column::Refused,
+    Column::Over,
     Column::Dead,
+    Column::Late,
 ];
 
 /// The columns of figures that are looked at while they change.
-pub(crate) const LIVE: [Column; 13] = [
+pub(crate) const LIVE: [Column; 15] = [
     Column::Name,
     Column::State,
     Column::Mailbox,
@@ -56,15 +60,19 @@ pub(crate) const LIVE: [Column; 13] = [
     Column::Restarts,
     Column::Denied,
     Column::Refused,
+    Column::Over,
     Column::Dead,
+    Column::Late,
 ];
 
 /// What goes first where there is no room for all.
-const LEFT_OUT: [Column; 8] = [
+const LEFT_OUT: [Column; 10] = [
     Column::HighWater,
+    Column::Late,
     Column::P50,
     Column::Received,
     Column::Refused,
+    Column::Over,
     Column::Dead,
     Column::Handled,
     Column::Denied,
@@ -106,7 +114,9 @@ impl Column {
             Column::Restarts => "restarts",
             Column::Denied => "denied",
             Column::Refused => "refused",
+            Column::Over => "over",
             Column::Dead => "dead",
+            Column::Late => "late",
         }
     }
 
@@ -146,7 +156,9 @@ impl Column {
             Column::Restarts => count(figures.restarts),
             Column::Denied => count(figures.denied),
             Column::Refused => count(figures.refused),
+            Column::Over => count(figures.over_quota),
             Column::Dead => count(figures.dead_lettered),
+            Column::Late => count(figures.late_replies),
         };
         text.unwrap_or_else(|| if self.is_text() { String::new() } else { "–".to_owned() })
     }
@@ -297,6 +309,8 @@ pub(crate) fn mood(column: Column, row: &Row) -> Mood {
         Column::Restarts if some(row.figures.restarts) => Mood::Warning,
         Column::Denied if some(row.figures.denied) => Mood::Warning,
         Column::Refused if some(row.figures.refused) => Mood::Warning,
+        Column::Over if some(row.figures.over_quota) => Mood::Warning,
+        Column::Late if some(row.figures.late_replies) => Mood::Warning,
         Column::Dead if some(row.figures.dead_lettered) => Mood::Bad,
         _ => Mood::Plain,
     }
@@ -323,10 +337,10 @@ mod tests {
     fn everything_is_shown_where_there_is_room() {
         let lines = lines(&ONCE, None);
         let expected = [
-            "name        state       mailbox  high   in  handled      p50     p99   memory  restarts  denied  refused  dead",
-            "shop        running           –     –    –        –        –       –        –         0       –        –     –",
-            "├ pool ×2   restarting  12/2048     9  120      100  12.0 µs  3.4 ms  2.1 MiB         2       6        3     4",
-            "│ ├ pool/1  running      7/1024     9   60       50        –       –  1.1 MiB         1       –        –     –",
+            "name        state       mailbox  high   in  handled      p50     p99   memory  restarts  denied  refused  over  dead  late",
+            "shop        running           –     –    –        –        –       –        –         0       –        –     –     –     –",
+            "├ pool ×2   restarting  12/2048     9  120      100  12.0 µs  3.4 ms  2.1 MiB         2       6        3    10     4     8",
+            "│ ├ pool/1  running      7/1024     9   60       50        –       –  1.1 MiB         1       –        –     –     –     –",
         ];
         assert_eq!(lines[..4], expected);
     }
@@ -337,6 +351,9 @@ mod tests {
             for line in lines(&LIVE, Some(width)) {
                 assert!(length(&line) <= width, "{width}: {line}");
             }
+        }
+        for column in [&LIVE, &ONCE] {
+            assert_eq!(lines(column, Some(120))[0].split_whitespace().count(), 15, "all of them");
         }
         let narrow = &lines(&LIVE, Some(80))[0];
         for title in ["state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {

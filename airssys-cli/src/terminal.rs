@@ -14,7 +14,7 @@ use log::LogFormat;
 use narrow::NarrowTerm;
 
 /// The log's levels by how often `-v` was given. What components log is shown from the start;
-/// dead letters are counted at the end of a run, and logged one by one with `-v`.
+/// dead letters are counted at the end of a run, and logged with `-v`.
 const LEVELS: [&str; 3] = [
     "warn,airssys::component=info,airssys::audit=info,airssys::dead_letter=off",
     "info,wasmtime=warn,airssys_rt=debug,airssys_wasm=debug",

@@ -50,6 +50,8 @@ pub(crate) struct Figures {
     pub(crate) denied: Option<u64>,
     pub(crate) refused: Option<u64>,
     pub(crate) dead_lettered: Option<u64>,
+    pub(crate) over_quota: Option<u64>,
+    pub(crate) late_replies: Option<u64>,
 }
 
 /// A row and those below it.
@@ -132,6 +134,8 @@ fn component(component: &ComponentSnapshot) -> Node {
         denied: Some(component.denied),
         refused: Some(component.refused_total()),
         dead_lettered: Some(component.dead_lettered),
+        over_quota: Some(component.over_quota_total()),
+        late_replies: Some(component.late_replies),
     };
     let row = row(name, Kind::Component, worst(instances), Some(mailbox), figures);
     Node { row, below: instances.iter().filter(|_| several).map(instance).collect() }
@@ -193,17 +197,27 @@ pub(crate) mod tests {
 
     /// An app with a pool, a component that has ended, and actors of its own.
     pub(crate) fn app() -> AppSnapshot {
+        let used = |name: &str, used: u64| {
+            serde_json::json!([
+                { "name": name, "used": used, "limit": 64 << 20 }, { "name": "mailbox", "used": 1, "limit": 1024 },
+            ])
+        };
         let instance = |name: &str, state: &str, depth: usize| {
             serde_json::json!({
                 "name": name, "state": state, "depth": depth, "high_water": depth + 2, "capacity": 1024,
                 "received": 60, "handled": 50, "restarts": 1, "memory_bytes": 1_114_112,
-                "memory_limit_bytes": 67_108_864,
+                "memory_limit_bytes": 67_108_864, "usage": if name == "parse" { used("memory", 32 << 20) } else { used("routes", 0) },
             })
         };
         let component = |name: &str, instances: Vec<serde_json::Value>| {
             serde_json::json!({
                 "name": name, "received": 120, "handled": 100, "retried": 0, "refused": { "codec-refused": 3 },
-                "dead_lettered": 4, "mailbox_full": 5, "denied": 6, "p50_ns": 12_000, "p99_ns": 3_400_000,
+                "dead_lettered": 4, "mailbox_full": 5, "denied": 6, "late_replies": 8,
+                "over_quota": { "routes": 1, "messages_per_second": 9 }, "usage": match name {
+                    "pool" => used("mailbox_bytes", 1_024),
+                    "parse" => serde_json::json!([{ "name": "messages_burst to pool", "used": 9, "limit": 10 }]),
+                    _ => serde_json::json!([]),
+                }, "p50_ns": 12_000, "p99_ns": 3_400_000,
                 "handling": { "buckets": [], "sum_ns": 0 }, "instances": instances,
             })
         };
@@ -228,7 +242,7 @@ pub(crate) mod tests {
         ];
         serde_json::from_value(serde_json::json!({
             "app": "shop", "taken_at_ms": 1_700_000_000_000_u64, "uptime_ms": 62_000, "in_flight": 3,
-            "dead_letters": 4, "tree": supervisor("shop", children), "components": [
+            "dead_letters": 4, "audit": { "lines": 1_200, "messages_dropped": 7, "failures": 0, "waiting": 3 }, "tree": supervisor("shop", children), "components": [
                 component("feed", vec![instance("feed", "stopped", 0)]),
                 component("parse", vec![instance("parse", "running", 0)]),
                 component("pool", vec![instance("pool/1", "running", 7), instance("pool/2", "restarting", 5)]),
@@ -256,6 +270,7 @@ pub(crate) mod tests {
         assert_eq!((figures.received, figures.handled), (Some(120), Some(100)));
         assert_eq!((figures.memory_bytes, figures.restarts), (Some(2_228_224), Some(2)));
         assert_eq!((figures.denied, figures.refused, figures.dead_lettered), (Some(6), Some(3), Some(4)));
+        assert_eq!((figures.over_quota, figures.late_replies), (Some(10), Some(8)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::cell::{AnyCell, Cell};
 use crate::mailbox::StopRequest;
 use crate::monitor::Hears;
 use crate::timers::Timers;
-use crate::{ActorRef, ActorSystem, ChildSpec, Down, StartError, TimerId};
+use crate::{ActorRef, ActorSystem, Behind, ChildSpec, Down, StartError, TimerId};
 
 /// Any error, as a hook returns it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -91,6 +91,21 @@ pub trait Actor: Child {
         message: Self::Message,
         context: &ActorContext<Self::Message>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Handles a message, and with it as many of those that are [`Behind`] it as it likes.
+    ///
+    /// For actors whose messages cost less together than one by one; by default it handles the one.
+    /// What it takes is handled when this returns: if it fails, what it took and did not get to is
+    /// its own to keep.
+    fn handle_run(
+        &mut self,
+        first: Self::Message,
+        behind: &mut Behind<'_, Self::Message>,
+        context: &ActorContext<Self::Message>,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        let _ = behind;
+        self.handle_message(first, context)
+    }
 
     /// An incarnation of an actor ended that this one [monitors](ActorContext::monitor).
     ///

@@ -1,5 +1,7 @@
 //! What outlives an actor's incarnations: its name, its mailbox, its figures.
 
+mod handling;
+
 use std::any::Any;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
+pub(crate) use self::handling::Handling;
 use crate::errors::{ReserveError, SendError, TrySendError};
 use crate::family::Family;
 use crate::mailbox::{Mailbox, StopRequest};
@@ -165,7 +168,7 @@ impl<M> Cell<M> {
     /// Counts a message as failed, unless it is declared handled before this is dropped: so a
     /// handler that is aborted counts too.
     pub(crate) fn handling(&self) -> Handling<'_, M> {
-        Handling { cell: self }
+        Handling::new(self)
     }
 
     pub(crate) fn stats(&self) -> ActorStats {
@@ -366,25 +369,6 @@ impl ActorState {
             .into_iter()
             .find(|state| *state as u8 == number)
             .unwrap_or(Self::Stopped)
-    }
-}
-
-pub(crate) struct Handling<'a, M> {
-    cell: &'a Cell<M>,
-}
-
-impl<M> Handling<'_, M> {
-    pub(crate) fn done(self) {
-        let handled = &self.cell.counters.handled;
-        handled.store(handled.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        std::mem::forget(self);
-    }
-}
-
-impl<M> Drop for Handling<'_, M> {
-    fn drop(&mut self) {
-        self.cell.counters.failed.fetch_add(1, Ordering::Relaxed);
-        self.cell.tell_lost(1, DeadLetterCause::HandlerFailed);
     }
 }
 

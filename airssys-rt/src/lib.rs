@@ -175,7 +175,7 @@ pub use errors::{RequestError, ReserveError, SendError, TrySendError};
 pub use events::{DeadLetterCause, Event, EventStream, Identity, MissedEvents};
 pub use exit::ExitReason;
 pub use groups::{Groups, JoinError};
-pub use mailbox::Overflow;
+pub use mailbox::{Behind, Overflow};
 pub use monitor::Down;
 pub use recipient::Recipient;
 pub use request::ReplyTo;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
+pub use self::inbox::Behind;
 pub(crate) use self::inbox::Inbox;
 use self::inner::Inner;
 pub(crate) use self::waiting::{Room, Slot};
@@ -227,7 +228,7 @@ impl<M> Mailbox<M> {
     }
 
     /// Gives the slots that are free to those who wait for them.
-    fn serve(&self) {
+    pub(crate) fn serve(&self) {
         self.update(|inner, wakers| {
             inner.note_taken(self.taken.load(Ordering::Acquire));
             inner.serve(wakers);

@@ -3,7 +3,7 @@
 mod delivery;
 mod slots;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
@@ -77,6 +77,7 @@ struct Inner {
     topics: RefCell<BTreeMap<String, u32>>,
     slots: Slots,
     identity: OnceCell<Identity>,
+    stopping: Cell<bool>,
 }
 
 /// A route to a component.
@@ -95,6 +96,7 @@ impl Context {
             topics: RefCell::default(),
             slots: Slots::default(),
             identity: OnceCell::new(),
+            stopping: Cell::new(false),
         };
         Context { inner: Rc::new(inner) }
     }
@@ -227,7 +229,13 @@ impl Context {
     /// Stops this instance, normally, when the handler that is running has ended. With
     /// `restart = "transient"` or `"temporary"` it is then not restarted.
     pub fn stop(&self) {
+        self.inner.stopping.set(true);
         host::system::stop_self();
+    }
+
+    /// Whether this instance has asked to be stopped: it begins no other message.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.inner.stopping.get()
     }
 
     /// How much of its limits this instance uses, and of those that all instances of its component

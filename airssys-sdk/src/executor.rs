@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Poll, Wake, Waker};
@@ -10,8 +11,9 @@ use crate::component::{Component, Health};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Rejection, StartError};
-use crate::host::{Callback, Completion, MessageId, Outcome, RequestId, messaging};
-use crate::message::Message;
+use crate::host::{Callback, Completion, MessageId, Outcome, RequestId, RunEnd, messaging};
+use crate::message::{Bytes, Message};
+use crate::progress;
 use crate::reply::Reply;
 
 /// A component instance and the handler it is in.
@@ -29,6 +31,7 @@ pub(crate) struct Executor<C> {
 /// What the host asks of an instance, whatever its component.
 pub(crate) trait Running {
     fn handle_message(&mut self, id: MessageId, bytes: Vec<u8>) -> Outcome;
+    fn handle_messages(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> RunEnd;
     fn handle_callback(&mut self, request: RequestId, what: Callback);
     fn health(&self) -> Health;
     fn shutdown(&mut self);
@@ -64,8 +67,8 @@ impl<C: Component> Executor<C> {
     }
 }
 
-impl<C: Component> Running for Executor<C> {
-    fn handle_message(&mut self, id: MessageId, bytes: Vec<u8>) -> Outcome {
+impl<C: Component> Executor<C> {
+    fn handle(&mut self, id: MessageId, bytes: Bytes) -> Outcome {
         let message = match Message::new(id, bytes, C::PREFERS) {
             Ok(message) => message,
             Err(error) => return Outcome::Completed(Completion::Rejected(error.to_string())),
@@ -81,6 +84,45 @@ impl<C: Component> Running for Executor<C> {
                 Outcome::Deferred
             }
         }
+    }
+
+    /// Handles messages as far as they go in one run.
+    fn handle_run(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> RunEnd {
+        let bodies = Rc::new(bodies);
+        let (mut begun, mut from) = (0, 0);
+        for (id, length) in (first..).zip(lengths) {
+            begun += 1;
+            let to = from + *length as usize;
+            match self.handle(id, Bytes::shared(&bodies, from..to)) {
+                Outcome::Completed(Completion::Done) => {}
+                Outcome::Completed(how) => {
+                    if messaging::complete(id, &how).is_err() {
+                        log::error!("the host does not know the message that was handled");
+                    }
+                    if matches!(how, Completion::Retry(_)) {
+                        break;
+                    }
+                }
+                Outcome::Deferred => return RunEnd { begun, deferred: true },
+            }
+            progress::on(id + 1);
+            if self.context.is_stopping() {
+                break;
+            }
+            from = to;
+        }
+        RunEnd { begun, deferred: false }
+    }
+}
+
+impl<C: Component> Running for Executor<C> {
+    fn handle_message(&mut self, id: MessageId, bytes: Vec<u8>) -> Outcome {
+        self.handle(id, Bytes::from(bytes))
+    }
+
+    fn handle_messages(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> RunEnd {
+        progress::on(first);
+        self.handle_run(first, lengths, bodies)
     }
 
     fn handle_callback(&mut self, request: RequestId, what: Callback) {

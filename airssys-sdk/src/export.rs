@@ -6,10 +6,11 @@ use std::panic::PanicHookInfo;
 
 use crate::bindings::exports::airssys::component::handler::{self, Outcome};
 use crate::bindings::exports::airssys::component::lifecycle::{self, HealthStatus};
+use crate::bindings::exports::airssys::component::run_handler;
 use crate::component::{Component, Health};
 use crate::executor::{Executor, Running};
-use crate::host::{Callback, Completion, MessageId, RequestId, system};
-use crate::logger;
+use crate::host::{Callback, Completion, MessageId, RequestId, RunEnd, messaging, system};
+use crate::{logger, progress};
 
 thread_local! {
     static INSTANCE: RefCell<Option<Box<dyn Running>>> = const { RefCell::new(None) };
@@ -23,6 +24,7 @@ impl<C: Component> lifecycle::Guest for Export<C> {
     fn initialize(config: Vec<(String, String)>) -> Result<(), String> {
         std::panic::set_hook(Box::new(report_panic));
         logger::install();
+        progress::show();
         let executor =
             Executor::<C>::initialize(&config.into_iter().collect()).map_err(|error| error.into_text())?;
         INSTANCE.set(Some(Box::new(executor)));
@@ -40,6 +42,18 @@ impl<C: Component> lifecycle::Guest for Export<C> {
 
     fn shutdown() {
         with_instance(|instance| instance.shutdown());
+    }
+}
+
+impl<C: Component> run_handler::Guest for Export<C> {
+    fn handle_messages(first: MessageId, lengths: Vec<u32>, bodies: Vec<u8>) -> RunEnd {
+        let end = with_instance(|instance| instance.handle_messages(first, &lengths, bodies));
+        end.unwrap_or_else(|| {
+            let how = Completion::Rejected(NOT_INITIALIZED.to_owned());
+            // The host knows the message: it has just handed it over.
+            messaging::complete(first, &how).unwrap_or_default();
+            RunEnd { begun: 1, deferred: false }
+        })
     }
 }
 

@@ -151,6 +151,12 @@ pub(crate) mod messaging {
     }
 }
 
+pub(crate) mod progress {
+    pub(crate) fn show(place: &[u64]) {
+        super::note(format!("show {place:?}"));
+    }
+}
+
 pub(crate) mod system {
     pub(crate) struct Identity {
         pub(crate) app: String,

@@ -66,6 +66,7 @@ mod fake_host;
 mod host;
 mod logger;
 mod message;
+mod progress;
 mod reply;
 mod together;
 

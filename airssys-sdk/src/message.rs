@@ -1,6 +1,8 @@
 //! A message as its handler sees it.
 
 use std::cell::OnceCell;
+use std::ops::Range;
+use std::rc::Rc;
 use std::time::Duration;
 
 use airssys_message::report::REPORT_REQUEST;
@@ -12,6 +14,32 @@ use crate::error::{DecodeError, EncodeError};
 use crate::host::{self, MessageId, MessageInfo};
 use crate::reply::Reply;
 
+/// The bytes of a message: its own, or a part of what several messages came in.
+#[derive(Debug)]
+pub(crate) enum Bytes {
+    Own(Vec<u8>),
+    Shared(Rc<Vec<u8>>, Range<usize>),
+}
+
+impl Bytes {
+    pub(crate) fn shared(all: &Rc<Vec<u8>>, part: Range<usize>) -> Bytes {
+        Bytes::Shared(Rc::clone(all), part)
+    }
+
+    fn get(&self) -> &[u8] {
+        match self {
+            Bytes::Own(bytes) => bytes,
+            Bytes::Shared(all, part) => &all[part.clone()],
+        }
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Bytes {
+        Bytes::Own(bytes)
+    }
+}
+
 /// A message from the mailbox: a codec, a body, and what the host knows of it.
 ///
 /// The host is asked once, and only if there is a question: [`sender`](Message::sender),
@@ -22,7 +50,7 @@ use crate::reply::Reply;
 #[derive(Debug)]
 pub struct Message {
     id: MessageId,
-    bytes: Vec<u8>,
+    bytes: Bytes,
     codec: Codec,
     /// The codec of values that name none.
     prefers: Codec,
@@ -31,9 +59,14 @@ pub struct Message {
 }
 
 impl Message {
-    pub(crate) fn new(id: MessageId, bytes: Vec<u8>, prefers: Codec) -> Result<Message, PrefixError> {
-        let (codec, body) = Codec::split(&bytes)?;
-        let prefix_len = bytes.len() - body.len();
+    pub(crate) fn new(
+        id: MessageId,
+        bytes: impl Into<Bytes>,
+        prefers: Codec,
+    ) -> Result<Message, PrefixError> {
+        let bytes = bytes.into();
+        let (codec, body) = Codec::split(bytes.get())?;
+        let prefix_len = bytes.get().len() - body.len();
         Ok(Message { id, bytes, codec, prefers, prefix_len, info: OnceCell::new() })
     }
 
@@ -65,13 +98,18 @@ impl Message {
 
     /// The encoded value, without the codec prefix.
     pub fn body(&self) -> &[u8] {
-        &self.bytes[self.prefix_len..]
+        &self.bytes.get()[self.prefix_len..]
     }
 
     /// The encoded value, without the codec prefix.
-    pub fn into_body(mut self) -> Vec<u8> {
-        self.bytes.drain(..self.prefix_len);
-        self.bytes
+    pub fn into_body(self) -> Vec<u8> {
+        match self.bytes {
+            Bytes::Own(mut bytes) => {
+                bytes.drain(..self.prefix_len);
+                bytes
+            }
+            Bytes::Shared(..) => self.body().to_vec(),
+        }
     }
 
     /// The instance that sent it; `host` for a message from outside the app.

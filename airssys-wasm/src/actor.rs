@@ -1,9 +1,11 @@
 //! A component instance as an actor.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+mod runs;
 
-use airssys_rt::{Actor, ActorContext, ActorRef, BoxError, Child, ChildContext};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use airssys_rt::{Actor, ActorContext, ActorRef, Behind, BoxError, Child, ChildContext};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
@@ -12,12 +14,13 @@ use crate::callbacks::{Callbacks, Settled};
 use crate::component::Component;
 use crate::dead_letters::DeadLetterReason;
 use crate::delivery::Delivery;
-use crate::host::{Current, GuestContext, Links, wasi_context};
+use crate::host::{Current, GuestContext, Links, Run, wasi_context};
 use crate::instance::{GuestFailure, Instance};
 use crate::manifest::Input;
 use crate::message::{Envelope, cut};
 use crate::meter::Meter;
 use crate::recovery::Recovery;
+use crate::run_length::RunLength;
 use crate::spans::{self, Span};
 
 /// Callbacks that are delivered before others get their turn.
@@ -30,8 +33,26 @@ pub(crate) struct Blueprint {
     pub(crate) config: Vec<(String, String)>,
     pub(crate) input: Option<Input>,
     pub(crate) delivery: Delivery,
+    /// The most messages that an instance gets together.
+    pub(crate) messages_at_once: usize,
     /// Operators that asked how the instance is.
     pub(crate) health_requests: Mutex<Vec<oneshot::Sender<Health>>>,
+}
+
+impl Blueprint {
+    /// A message as the instance is on it, with the next id.
+    pub(crate) fn deliver(
+        &self,
+        last_id: &mut u64,
+        mut envelope: Envelope,
+        delivered_at: Instant,
+    ) -> Current {
+        *last_id += 1;
+        envelope.delivered();
+        let span = spans::begin(&self.links, &envelope, delivered_at);
+        let trace = span.as_ref().and_then(|span| span.context()).or(envelope.trace);
+        Current { id: *last_id, envelope, delivered_at, completion: None, trace, span }
+    }
 }
 
 /// How a component says it is.
@@ -58,11 +79,23 @@ pub struct ComponentActor {
     /// None before the start, and after a failure: a trapped store is never entered again.
     instance: Option<Instance>,
     next_message: u64,
+    run_length: RunLength,
+    /// Whether the instance was seen to show which message of a run it is on.
+    shows_progress: bool,
 }
 
 impl ComponentActor {
     pub(crate) fn new(blueprint: Arc<Blueprint>, recovery: Recovery) -> ComponentActor {
-        ComponentActor { blueprint, recovery, callbacks: None, instance: None, next_message: 0 }
+        let run_length = RunLength::up_to(blueprint.messages_at_once);
+        ComponentActor {
+            blueprint,
+            recovery,
+            callbacks: None,
+            instance: None,
+            next_message: 0,
+            run_length,
+            shows_progress: false,
+        }
     }
 
     async fn start(&mut self, incarnation: u64) -> Result<(), BoxError> {
@@ -86,41 +119,50 @@ impl ComponentActor {
     }
 
     /// Runs the handler of a message until it has finished, which can be after it was deferred.
-    async fn handle(&mut self, mut envelope: Envelope) -> Result<(), GuestFailure> {
+    async fn handle(&mut self, envelope: Envelope) -> Result<(), GuestFailure> {
         let Some(instance) = self.instance.as_mut() else { return Ok(()) };
-        self.next_message += 1;
-        let id = self.next_message;
         let body = envelope.body.clone();
-        envelope.delivered();
         let delivered_at = Instant::now();
+        let current = self.blueprint.deliver(&mut self.next_message, envelope, delivered_at);
+        let id = current.id;
         instance.new_message();
-        let span = spans::begin(&self.blueprint.links, &envelope, delivered_at);
-        let trace = span.as_ref().and_then(|span| span.context()).or(envelope.trace);
-        let current = Current { id, envelope, delivered_at, completion: None, trace, span };
-        instance.guest().current = Some(current);
-        let ended = match instance.handle_message(id, body).await {
-            Ok(Outcome::Completed(completion)) => Ok(completion),
-            Ok(Outcome::Deferred) => self.finish_deferred().await,
-            Err(failure) => Err(failure),
+        instance.guest().run = Run::one(current);
+        self.blueprint.links.endpoint.stats.called();
+        let (ended, deferred) = match instance.handle_message(id, body).await {
+            Ok(Outcome::Completed(completion)) => (Ok(completion), false),
+            Ok(Outcome::Deferred) => (self.finish_deferred().await, true),
+            Err(failure) => (Err(failure), false),
         };
-        let current = self.instance.as_mut().and_then(|instance| instance.guest().current.take());
-        let Some(Current { envelope, span, .. }) = current else { return Ok(()) };
+        match deferred {
+            true => self.run_length.came_apart(),
+            false => self.run_length.handled(1, delivered_at.elapsed()),
+        }
+        let current = self.instance.as_mut().and_then(|instance| instance.guest().run.pop());
+        let Some(current) = current else { return Ok(()) };
         match ended {
-            Ok(Completion::Retry(reason)) => {
-                self.postpone(envelope, DeadLetterReason::RetryAsked(cut(reason)), span)
-            }
-            Ok(completion) => {
-                let took = delivered_at.elapsed();
-                spans::completed(span, &completion);
-                envelope.complete(completion, took);
-            }
-            Err(failure) => {
-                let failure = self.failed(failure);
-                self.postpone(envelope, reason_of(&failure), span);
-                return Err(failure);
-            }
+            Ok(completion) => self.finish(current, completion, delivered_at.elapsed()),
+            Err(failure) => return Err(self.fail_on(Some(current), failure)),
         }
         Ok(())
+    }
+
+    /// Ends a message as its handler decided.
+    fn finish(&self, current: Current, completion: Completion, took: Duration) {
+        match completion {
+            Completion::Retry(reason) => {
+                self.postpone(current.envelope, DeadLetterReason::RetryAsked(cut(reason)), current.span)
+            }
+            completion => current.finish(completion, took),
+        }
+    }
+
+    /// The instance has failed, on this message if on any.
+    fn fail_on(&mut self, current: Option<Current>, failure: GuestFailure) -> GuestFailure {
+        let failure = self.failed(failure);
+        if let Some(Current { envelope, span, .. }) = current {
+            self.postpone(envelope, reason_of(&failure), span);
+        }
+        failure
     }
 
     /// Has a message handled again if there is an attempt left; else gives it up.
@@ -143,8 +185,8 @@ impl ComponentActor {
         }
     }
 
-    /// Handles the message again that is to be, as soon as it is due. No message is handled before
-    /// it; what overtakes the messages overtakes it too.
+    /// Handles the messages that are kept, each as soon as it is due. No other is handled before them;
+    /// what overtakes the messages overtakes them too.
     async fn redeliver(&mut self, context: &ActorContext<Envelope>) -> Result<(), GuestFailure> {
         while let Some(due) = self.recovery.due() {
             self.obey_stop_self(context.child());
@@ -157,9 +199,11 @@ impl ComponentActor {
                 }
                 () = sleep_until(due) => {}
             }
-            // A message that fails at once each time leaves its neighbours their turn.
-            tokio::task::yield_now().await;
             if let Some(envelope) = self.recovery.take() {
+                if envelope.attempts() > 0 {
+                    // A message that fails at once each time leaves its neighbours their turn.
+                    tokio::task::yield_now().await;
+                }
                 self.handle(envelope).await?;
             }
         }
@@ -172,8 +216,7 @@ impl ComponentActor {
             return Err(GuestFailure::Abandoned);
         };
         for delivered in 1_u64.. {
-            let current = instance.guest().current.as_mut();
-            if let Some(completion) = current.and_then(|current| current.completion.take()) {
+            if let Some(completion) = instance.guest().run.take_said() {
                 return Ok(completion);
             }
             let Some(settled) = callbacks.next().await else { return Err(GuestFailure::Abandoned) };
@@ -305,6 +348,18 @@ impl Actor for ComponentActor {
         Ok(())
     }
 
+    async fn handle_run(
+        &mut self,
+        first: Envelope,
+        behind: &mut Behind<'_, Envelope>,
+        context: &ActorContext<Envelope>,
+    ) -> Result<(), GuestFailure> {
+        self.handle_with(first, behind).await?;
+        self.redeliver(context).await?;
+        self.obey_stop_self(context.child());
+        Ok(())
+    }
+
     async fn on_signal(&mut self, context: &ActorContext<Envelope>) -> Result<(), GuestFailure> {
         self.deliver_ready().await?;
         self.answer_health().await?;
@@ -321,10 +376,7 @@ impl Drop for ComponentActor {
         if let Some(callbacks) = &self.callbacks {
             callbacks.close();
         }
-        let current = self.instance.as_mut().and_then(|instance| instance.guest().current.take());
-        if let Some(current) = current {
-            self.postpone(current.envelope, DeadLetterReason::Interrupted, current.span);
-        }
+        self.settle_interrupted();
     }
 }
 

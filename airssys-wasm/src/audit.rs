@@ -91,6 +91,15 @@ pub enum AuditEvent {
         object: Option<Arc<str>>,
         /// Whether it was given or revoked.
         change: GrantVerb,
+        /// The patterns that are in force no more: those that a revoked one covers.
+        removed: Vec<String>,
+    },
+    /// The operator has cleared what was retained of a topic.
+    RetainedCleared {
+        /// The topic.
+        topic: Arc<str>,
+        /// The instance that had published it.
+        sender: Arc<str>,
     },
     /// The operator has taken a dead letter out.
     DeadLetter {
@@ -109,9 +118,10 @@ pub enum AuditEvent {
         kind: MessageKind,
         /// The instance that sent it.
         sender: Arc<str>,
-        /// The name that it was sent to; none for a publication.
+        /// The name that it was sent to, or the instance that it was handed to; none for a publication.
         receiver: Option<Arc<str>>,
-        /// The topic that it was published on, and how many subscribers took it.
+        /// The topic that it was published on, and, if this is a publication, how many subscribers
+        /// took it.
         topic: Option<(Arc<str>, u32)>,
         /// Bytes of codec prefix and body.
         size: u64,
@@ -139,10 +149,14 @@ pub enum MessageKind {
     Request,
     /// On a topic.
     Publish,
+    /// It was retained, and handed to a new subscriber.
+    Retained,
+    /// It was retained, and a component has cleared it.
+    ClearRetained,
 }
 
 /// What became of what an audit was told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct AuditStats {
     /// Lines that were written.

@@ -11,6 +11,14 @@ pub(crate) use airssys::component::{clock, logging, messaging, system};
 pub(crate) use exports::airssys::component::handler::Outcome;
 pub(crate) use exports::airssys::component::lifecycle::HealthStatus;
 
+/// How far a run of messages got: `run-handler.run-end`.
+#[derive(Clone, Copy, Debug, wasmtime::component::ComponentType, wasmtime::component::Lift)]
+#[component(record)]
+pub(crate) struct RunEnd {
+    pub(crate) begun: u32,
+    pub(crate) deferred: bool,
+}
+
 /// What a refusal means, for people.
 pub(crate) fn send_error_text(error: &SendError) -> String {
     match error {

@@ -6,12 +6,13 @@ use bytes::Bytes;
 use wasmtime::component::types::{Component as ComponentType, ComponentFunc, ComponentItem};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
-use crate::bindings::{Callback, HealthStatus, Outcome};
+use crate::bindings::{Callback, HealthStatus, Outcome, RunEnd};
 use crate::engine::Engine;
 use crate::host;
 use crate::instance::{Entry, InstanceState};
 
 const HANDLER: &str = "airssys:component/handler@0.1.0";
+const RUN_HANDLER: &str = "airssys:component/run-handler@0.1.0";
 const LIFECYCLE: &str = "airssys:component/lifecycle@0.1.0";
 
 type InitializeParams = (Vec<(String, String)>,);
@@ -33,6 +34,8 @@ pub(crate) struct Exports {
     pub(crate) shutdown: ComponentExportIndex,
     pub(crate) handle_message: ComponentExportIndex,
     pub(crate) handle_callback: ComponentExportIndex,
+    /// None if it gets messages one by one.
+    pub(crate) handle_messages: Option<ComponentExportIndex>,
 }
 
 /// Why something is not a component that this host can run.
@@ -188,12 +191,23 @@ fn exports(component: &wasmtime::component::Component) -> Result<Exports, LoadEr
         }),
         find(HANDLER, "handle-callback", |f, all| f.typecheck::<(u64, Callback), ()>(&all.instance_type())),
     );
+    // What a component of the plain world does not have is not missing.
+    let has_runs = component.get_export_index(None, RUN_HANDLER).is_some();
+    let handle_messages = match has_runs {
+        true => find(RUN_HANDLER, "handle-messages", |f, all| {
+            f.typecheck::<(u64, Vec<u32>, Bytes), (RunEnd,)>(&all.instance_type())
+        }),
+        false => None,
+    };
     if let Some(misfit) = misfit {
         return Err(misfit);
     }
+    if has_runs && handle_messages.is_none() {
+        return Err(LoadError::MissingExports(missing));
+    }
     match found {
         (Some(initialize), Some(health), Some(shutdown), Some(handle_message), Some(handle_callback)) => {
-            Ok(Exports { initialize, health, shutdown, handle_message, handle_callback })
+            Ok(Exports { initialize, health, shutdown, handle_message, handle_callback, handle_messages })
         }
         _ => Err(LoadError::MissingExports(missing)),
     }

@@ -363,6 +363,7 @@ impl ComponentHost {
         let for_audit = trail.audit().map_or(Duration::ZERO, |_| MOST_FOR_AUDIT.min(deadline / 20));
         let report = self.shared.system.shutdown(deadline - for_audit).await;
         trail.say_rest();
+        self.dead_letters().say_rest(None);
         self.close_state(deadline.saturating_sub(began.elapsed())).await;
         if let Some(audit) = trail.audit() {
             let left = deadline.saturating_sub(began.elapsed());
@@ -432,7 +433,7 @@ impl ComponentHost {
             sender.allows(&Access::Input).map_err(denied)?;
         }
         for pattern in &spec.subscribes {
-            self.shared.router.subscribe(sender, pattern.clone(), actor, endpoint, false).map_err(denied)?;
+            self.shared.router.subscribe(sender, pattern.clone(), actor, endpoint).map_err(denied)?;
         }
         self.restore(sender, spec.limits.subscriptions, actor, endpoint);
         Ok(())
@@ -448,7 +449,7 @@ impl ComponentHost {
             // Decided first: that it is not allowed any more is no denial of something it tried.
             let access = Access::Subscribe { pattern: &pattern };
             let may = has_room && sender.grants.decide(&sender.subject, &access).is_ok();
-            if !may || router.subscribe(sender, pattern.clone(), actor, endpoint, false).is_err() {
+            if !may || router.subscribe(sender, pattern.clone(), actor, endpoint).is_err() {
                 tracing::warn!(
                     instance = %sender.instance, %pattern,
                     "a subscription of an earlier run is not allowed any more: it is forgotten"
@@ -482,6 +483,7 @@ impl ComponentHost {
             config: spec.config.clone(),
             input: spec.input.clone(),
             delivery: spec.delivery,
+            messages_at_once: spec.messages_at_once,
             health_requests: Mutex::default(),
         }
     }
@@ -510,6 +512,7 @@ impl ComponentHost {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.state().into_iter().for_each(|state| state.forget(actor.name()));
         }
+        self.dead_letters().say_rest(Some(name));
         !actors.is_empty()
     }
 

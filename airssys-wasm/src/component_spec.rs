@@ -8,6 +8,7 @@ use crate::component::Component;
 use crate::delivery::Delivery;
 use crate::limits::Limits;
 use crate::manifest::Input;
+use crate::run_length::MOST;
 
 /// A component as it is to run. What is not said is denied, or its default.
 #[derive(Clone, Debug)]
@@ -37,6 +38,9 @@ pub struct ComponentSpec {
     /// What becomes of a message whose handler fails, or asks for another attempt. Default: it goes
     /// to the dead letters.
     pub delivery: Delivery,
+    /// The most messages that an instance gets with one call, if it takes several: 1 to 64. More
+    /// cost less each; with fewer, a callback or a stop waits for fewer. Default: 64.
+    pub messages_at_once: usize,
     /// When an instance that ended is restarted. Default: always.
     pub restart: RestartPolicy,
     /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
@@ -61,6 +65,7 @@ impl ComponentSpec {
             capacity: 1_024,
             overflow: Overflow::Wait,
             delivery: Delivery::default(),
+            messages_at_once: MOST,
             restart: RestartPolicy::Permanent,
             instances: 1,
             config: Vec::new(),

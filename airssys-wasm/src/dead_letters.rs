@@ -1,14 +1,16 @@
 //! Messages that were accepted and could not be handled, with the reason.
 
 mod kept;
+mod lines;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 
 use kept::Kept;
+use lines::Lines;
 
 /// Most dead letters that are kept; of older ones only the count is.
 pub const MAX_KEPT: usize = 10_000;
@@ -92,6 +94,7 @@ struct State {
     kept: Kept,
     counts: BTreeMap<(Arc<str>, String), u64>,
     total: u64,
+    lines: Lines,
 }
 
 /// How many dead letters a receiver has for one reason.
@@ -140,16 +143,36 @@ impl DeadLetters {
         reason: DeadLetterReason,
         attempts: u32,
     ) {
-        tracing::warn!(
-            target: "airssys::dead_letter",
-            %receiver, %sender, topic = topic.as_deref(), attempts, "{reason}"
-        );
-        let (receiver, sender) = (Arc::clone(receiver), Arc::clone(sender));
-        let (message, at) = (message.clone(), SystemTime::now());
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.count(&receiver, &reason);
+        let letter = DeadLetter {
+            id: 0,
+            receiver: Arc::clone(receiver),
+            sender: Arc::clone(sender),
+            topic,
+            message: message.clone(),
+            reason,
+            attempts,
+            at: SystemTime::now(),
+        };
+        let mut state = self.state();
+        state.count(&letter.receiver, &letter.reason);
         let id = state.total;
-        state.kept.add(DeadLetter { id, receiver, sender, topic, message, reason, attempts, at });
+        let line = state.lines.pass(&letter.receiver, &letter.reason);
+        let said = line.map(|line| (line, letter.clone()));
+        state.kept.add(DeadLetter { id, ..letter });
+        drop(state);
+        if let Some((line, letter)) = said {
+            let DeadLetter { receiver, sender, topic, reason, attempts, .. } = letter;
+            tracing::warn!(
+                target: "airssys::dead_letter",
+                %receiver, %sender, topic = topic.as_deref(), attempts, "{reason}{}", line.more()
+            );
+        }
+    }
+
+    /// Says what the log has held back about a receiver, which is gone, or about all.
+    pub(crate) fn say_rest(&self, of: Option<&str>) {
+        let held = self.state().lines.take(of);
+        held.iter().for_each(lines::Held::log);
     }
 
     /// The dead letters that are kept, oldest first.
@@ -164,13 +187,12 @@ impl DeadLetters {
 
     /// Takes a dead letter out, if it is kept. The counts stay: they tell what there was.
     pub(crate) fn discard(&self, id: u64) -> Option<DeadLetter> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.kept.take(id)
+        self.state().kept.take(id)
     }
 
     /// Puts one back that was taken out.
     pub(crate) fn put_back(&self, letter: DeadLetter) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).kept.add(letter);
+        self.state().kept.add(letter);
     }
 
     /// How many dead letters there were, kept or not.
@@ -189,7 +211,11 @@ impl DeadLetters {
     }
 
     fn lock<R>(&self, read: impl FnOnce(&State) -> R) -> R {
-        read(&self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        read(&self.state())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

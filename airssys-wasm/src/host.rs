@@ -4,19 +4,23 @@ mod clock;
 mod context;
 mod logging;
 mod messaging;
+mod progress;
+mod run;
 mod system;
 mod wasi;
 
 use wasmtime::component::{HasData, Linker};
 
-pub(crate) use context::{Current, GuestContext, Identity, Links};
+pub(crate) use context::{GuestContext, Identity, Links};
+pub(crate) use progress::Progress;
+pub(crate) use run::{Current, Run};
 pub(crate) use wasi::context as wasi_context;
 
 use crate::bindings;
 use crate::instance::InstanceState;
 
 /// Interfaces of the contract that a component can import.
-const OWN: [&str; 5] = ["types", "messaging", "system", "logging", "clock"];
+const OWN: [&str; 6] = ["types", "messaging", "system", "logging", "clock", "progress"];
 
 /// Whether the host has an interface with this name, such as `wasi:io/streams@0.2.6`.
 pub(crate) fn provides(interface: &str) -> bool {
@@ -56,5 +60,6 @@ fn add_own(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
     bindings::messaging::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
     bindings::system::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
     bindings::logging::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
-    bindings::clock::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)
+    bindings::clock::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
+    progress::add_to_linker(linker)
 }

@@ -7,13 +7,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use wasmtime::component::{ComponentExportIndex, Instance as WasmInstance, ResourceTable, TypedFunc};
 use wasmtime::component::{ComponentNamedList, Lift, Lower};
-use wasmtime::{ResourceLimiter, Store, Trap, UpdateDeadline};
+use wasmtime::{AsContext, ResourceLimiter, Store, StoreContextMut, Trap, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::bindings::{Callback, HealthStatus, Outcome};
+use crate::bindings::{Callback, HealthStatus, Outcome, RunEnd};
 use crate::component::Component;
 use crate::engine::EPOCH_TICK;
-use crate::host::GuestContext;
+use crate::host::{GuestContext, Progress};
 use crate::limits::Limits;
 use crate::memory::MemoryGauge;
 use crate::message::cut;
@@ -39,6 +39,12 @@ pub(crate) struct InstanceState {
     wasi: WasiCtx,
     table: ResourceTable,
     limiter: Limiter,
+    /// Where the guest shows which message of a run it is on, if it does.
+    pub(crate) progress: Option<Progress>,
+    /// The message of a run that the guest was on at the last look.
+    seen_at: u64,
+    /// How often the guest was looked at in this call.
+    looks: u64,
 }
 
 /// A component that lives: its memory, and the way into it.
@@ -48,9 +54,13 @@ pub(crate) struct Instance {
     meter: Arc<Meter>,
     handle_message: TypedFunc<(u64, Bytes), (Outcome,)>,
     handle_callback: TypedFunc<(u64, Callback), ()>,
+    /// None if it gets messages one by one.
+    handle_messages: Option<HandleMessages>,
     component: Component,
     instance: WasmInstance,
 }
+
+type HandleMessages = TypedFunc<(u64, Vec<u32>, Bytes), (RunEnd,)>;
 
 /// Why an instance failed. It is poisoned: nothing may be called in it any more.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -85,6 +95,14 @@ pub enum GuestFailure {
     /// The app's shutdown did not wait for the guest any longer.
     #[error("was ended: its app is shutting down")]
     Ended,
+    /// The guest said of a run of messages what cannot be.
+    #[error("said that it had begun {begun} of {messages} messages")]
+    FalseRun {
+        /// What it said.
+        begun: u32,
+        /// How many there were.
+        messages: u32,
+    },
     /// The guest ended itself through WASI.
     #[error("called exit")]
     Exited,
@@ -136,7 +154,7 @@ impl Instance {
         table.set_max_capacity(MAX_RESOURCES);
         let limiter = Limiter::new(limits, &guest);
         let meter = Arc::clone(&guest.meter);
-        let state = InstanceState { guest, wasi, table, limiter };
+        let state = InstanceState { guest, wasi, table, limiter, progress: None, seen_at: 0, looks: 0 };
         let mut store = Store::new(component.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
         // What the host makes for one of its calls: a guest that hands over the same bytes again and
@@ -149,11 +167,25 @@ impl Instance {
         };
         let instance = instantiated.map_err(|error| failure(error, &mut store, &meter))?;
         let exports = component.exports;
-        let typed = typed(&instance, &mut store, exports.handle_message)
-            .and_then(|message| Ok((message, typed(&instance, &mut store, exports.handle_callback)?)));
-        let (handle_message, handle_callback) = typed.map_err(|error| failure(error, &mut store, &meter))?;
+        let mut typed = || {
+            let message = typed(&instance, &mut store, exports.handle_message)?;
+            let callback = typed(&instance, &mut store, exports.handle_callback)?;
+            let run = exports.handle_messages.map(|index| typed(&instance, &mut store, index)).transpose()?;
+            Ok((message, callback, run))
+        };
+        let (handle_message, handle_callback, handle_messages) =
+            typed().map_err(|error| failure(error, &mut store, &meter))?;
         let (entry, component) = (component.entry, component.clone());
-        Ok(Instance { store, entry, meter, handle_message, handle_callback, component, instance })
+        Ok(Instance {
+            store,
+            entry,
+            meter,
+            handle_message,
+            handle_callback,
+            handle_messages,
+            component,
+            instance,
+        })
     }
 
     pub(crate) fn guest(&mut self) -> &mut GuestContext {
@@ -190,6 +222,37 @@ impl Instance {
         Ok(outcome)
     }
 
+    /// Whether it takes several messages at once, and shows which of them it is on.
+    pub(crate) fn has_runs(&self) -> bool {
+        self.handle_messages.is_some() && self.store.data().progress.is_some()
+    }
+
+    /// It gets messages one by one from now on.
+    pub(crate) fn without_runs(&mut self) {
+        self.handle_messages = None;
+    }
+
+    /// The message of a run that it says it is on.
+    pub(crate) fn progress(&self) -> Option<u64> {
+        Some(self.store.data().progress.as_ref()?.read((&self.store).into()))
+    }
+
+    /// Hands over several messages with ids from `first` on.
+    pub(crate) async fn handle_messages(
+        &mut self,
+        first: u64,
+        lengths: Vec<u32>,
+        bodies: Bytes,
+    ) -> Result<RunEnd, GuestFailure> {
+        let messages = u32::try_from(lengths.len()).unwrap_or(u32::MAX);
+        let Some(function) = self.handle_messages else { return Err(GuestFailure::Abandoned) };
+        let (end,) = self.call(function, (first, lengths, bodies)).await?;
+        match end.begun {
+            begun if (1..=messages).contains(&begun) => Ok(end),
+            begun => Err(GuestFailure::FalseRun { begun, messages }),
+        }
+    }
+
     pub(crate) async fn handle_callback(&mut self, id: u64, what: Callback) -> Result<(), GuestFailure> {
         self.call(self.handle_callback, (id, what)).await
     }
@@ -211,7 +274,10 @@ impl Instance {
     {
         let result = match self.entry {
             Entry::Direct => {
-                self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(LOOK_TICKS));
+                let state = self.store.data_mut();
+                state.looks = 0;
+                let look = state.look_ticks();
+                self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(look));
                 let store = &mut self.store;
                 self.meter.stretch(|| function.call(store, params))
             }
@@ -232,15 +298,47 @@ fn arm(store: &mut Store<InstanceState>, entry: Entry, meter: Arc<Meter>) {
         Entry::Direct => ticks(meter.limit()).min(LOOK_TICKS),
         Entry::Fiber => 1,
     });
-    store.epoch_deadline_callback(move |store| match (meter.left(), entry) {
-        _ if store.data().guest.router.has_ended() => Err(wasmtime::Error::from(Ended)),
-        (None, _) => Err(wasmtime::Error::from(OutOfTime)),
-        (Some(left), Entry::Direct) => {
-            meter.pause(give_worker_away);
-            Ok(UpdateDeadline::Continue(ticks(left).min(LOOK_TICKS)))
+    store.epoch_deadline_callback(move |mut store| {
+        note_progress(&mut store, &meter);
+        let state = store.data_mut();
+        state.looks += 1;
+        match (meter.left(), entry) {
+            _ if state.guest.router.has_ended() => Err(wasmtime::Error::from(Ended)),
+            (None, _) => Err(wasmtime::Error::from(OutOfTime)),
+            (Some(left), Entry::Direct) => {
+                let look = state.look_ticks();
+                if (state.looks * look).is_multiple_of(LOOK_TICKS) {
+                    meter.pause(give_worker_away);
+                }
+                Ok(UpdateDeadline::Continue(ticks(left).min(look)))
+            }
+            (Some(_), Entry::Fiber) => Ok(UpdateDeadline::Yield(1)),
         }
-        (Some(_), Entry::Fiber) => Ok(UpdateDeadline::Yield(1)),
     });
+}
+
+/// Gives the message of a run that the guest is on the whole limit, if it was not on it at the last
+/// look.
+fn note_progress(store: &mut StoreContextMut<'_, InstanceState>, meter: &Meter) {
+    if !store.data().guest.run.is_together() {
+        return;
+    }
+    let Some(at) = store.data().progress.as_ref().map(|progress| progress.read(store.as_context())) else {
+        return;
+    };
+    let state = store.data_mut();
+    state.guest.run.reached(at, 1);
+    if std::mem::replace(&mut state.seen_at, at) != at {
+        meter.restart();
+    }
+}
+
+impl InstanceState {
+    /// After how many ticks a guest that holds its worker is looked at: at each if it is on a run, so
+    /// that its messages are told apart.
+    fn look_ticks(&self) -> u64 {
+        if self.guest.run.is_together() { 1 } else { LOOK_TICKS }
+    }
 }
 
 fn ticks(time: Duration) -> u64 {

@@ -34,7 +34,7 @@ pub struct Limits {
     pub routes: usize,
     /// The longest line it logs, in bytes; a longer one is cut.
     pub log_line_bytes: usize,
-    /// What all instances together may send, request and publish.
+    /// What all instances together may send, request and publish, and how often they may subscribe.
     pub rates: Rates,
     /// What of that may go to single components, one entry for each.
     pub edges: Vec<EdgeLimit>,
@@ -43,7 +43,7 @@ pub struct Limits {
 /// How much may be sent a second; none is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
-    /// Messages, requests and publications a second.
+    /// Messages, requests, publications and subscriptions a second.
     pub messages_per_second: Option<u64>,
     /// The most of them at once. None is as many as a second brings.
     pub messages_burst: Option<u64>,

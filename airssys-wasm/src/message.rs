@@ -121,6 +121,11 @@ impl Envelope {
         self.held = None;
     }
 
+    /// Takes back that a handler has it: it has not got to it.
+    pub(crate) fn not_begun(&mut self) {
+        self.attempts -= 1;
+    }
+
     /// How often a handler got it.
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
@@ -160,6 +165,11 @@ impl Envelope {
             Completion::Rejected(reason) => self.give_up(DeadLetterReason::Rejected(cut(reason))),
             Completion::Retry(reason) => self.give_up(DeadLetterReason::RetryAsked(cut(reason))),
         }
+    }
+
+    /// Ends the message as handled, after `took` in the handler.
+    pub(crate) fn done(self, took: Duration) {
+        self.finish(Callback::Reply(Vec::new()), took);
     }
 
     /// Ends the message because its handler failed on it, or did not take it.

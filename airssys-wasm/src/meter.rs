@@ -30,6 +30,12 @@ impl Meter {
         self.spent_ns.store(0, Ordering::Relaxed);
     }
 
+    /// Begins a new message in the middle of a stretch, with the whole of the limit.
+    pub(crate) fn restart(&self) {
+        self.resumed_ns.store(self.now_ns(), Ordering::Relaxed);
+        self.reset();
+    }
+
     /// The most that one message may take.
     pub(crate) fn limit(&self) -> Duration {
         self.limit

@@ -1,5 +1,6 @@
 //! What one incarnation of an instance leaves to the next.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
@@ -8,7 +9,7 @@ use crate::in_flight::InFlight;
 use crate::message::Envelope;
 
 /// What one incarnation leaves to the next. Held by whatever makes the incarnations, so it ends
-/// with that if there is no next one: then a message that is left goes to the dead letters.
+/// with that if there is no next one: then the messages that are left go to the dead letters.
 #[derive(Clone, Default)]
 pub(crate) struct Recovery(Arc<Mutex<Left>>);
 
@@ -16,11 +17,12 @@ pub(crate) struct Recovery(Arc<Mutex<Left>>);
 struct Left {
     /// Counts as under way from a failure until the next incarnation has started.
     failure: Option<InFlight>,
-    again: Option<Again>,
+    /// In the order in which they are to be handled.
+    kept: VecDeque<Kept>,
 }
 
-/// A message that is to be handled again.
-struct Again {
+/// A message that is to be handled again, or that was taken from the mailbox and not begun.
+struct Kept {
     envelope: Envelope,
     due: Instant,
 }
@@ -36,20 +38,25 @@ impl Recovery {
         self.lock().failure = None;
     }
 
-    /// Keeps a message until it is handled again. There is no other: one at a time is handled, and
-    /// that one goes before the rest.
+    /// Keeps the message that was being handled until it is handled again, before all that are kept.
     pub(crate) fn keep(&self, envelope: Envelope, due: Instant) {
-        self.lock().again = Some(Again { envelope, due });
+        self.lock().kept.push_front(Kept { envelope, due });
     }
 
-    /// When the message that is kept is to be handled, if there is one.
+    /// Keeps messages that were taken and not begun, behind all that are kept.
+    pub(crate) fn keep_behind(&self, messages: impl Iterator<Item = Envelope>) {
+        let due = Instant::now();
+        self.lock().kept.extend(messages.map(|envelope| Kept { envelope, due }));
+    }
+
+    /// When the first message that is kept is to be handled, if there is one.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.lock().again.as_ref().map(|again| again.due)
+        self.lock().kept.front().map(|kept| kept.due)
     }
 
-    /// Takes the message that is kept.
+    /// Takes the first message that is kept.
     pub(crate) fn take(&self) -> Option<Envelope> {
-        self.lock().again.take().map(|again| again.envelope)
+        self.lock().kept.pop_front().map(|kept| kept.envelope)
     }
 
     fn lock(&self) -> MutexGuard<'_, Left> {

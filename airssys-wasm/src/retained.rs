@@ -2,14 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
+use airssys_message::Codec;
 use airssys_rt::{Topic, TopicPattern};
+use serde::{Deserialize, Serialize};
 
-use crate::bindings::SendError;
 use crate::limits::Limits;
 use crate::message::Draft;
 use crate::quota::Exceeded;
 use crate::router::Sender;
+use crate::unix_time::unix_ms;
 
 /// What is retained, by topic.
 #[derive(Default)]
@@ -18,7 +21,13 @@ pub(crate) struct Retained {
 }
 
 /// What is retained, while nothing else is published to be retained and nobody subscribes: so that
-/// a new subscriber gets a message once, as it is published or as it was retained.
+/// a new subscriber gets a message once, as it is published or as it was retained, and none before an
+/// older one of its topic.
+///
+/// That is why this is held while messages are put into mailboxes, of which none is waited for. With
+/// copies taken here and handed over later, a publication could be there before them; with a
+/// publication handed out first and kept later, or the reverse, who subscribes in between would have
+/// it twice or not at all. What is logged about it waits until this is given back.
 #[derive(Default)]
 pub(crate) struct State {
     kept: HashMap<Topic, Kept>,
@@ -29,6 +38,38 @@ pub(crate) struct State {
 pub(crate) struct Kept {
     pub(crate) draft: Draft,
     pub(crate) from: Sender,
+    pub(crate) at: SystemTime,
+}
+
+/// A message that is retained for those who subscribe later, without its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RetainedMessage {
+    /// The topic whose last it is.
+    pub topic: String,
+    /// The instance that published it.
+    pub sender: String,
+    /// When it was published, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// Its codec.
+    pub codec: String,
+    /// The length of its body, in bytes.
+    pub body_bytes: usize,
+}
+
+impl RetainedMessage {
+    fn of(topic: &Topic, kept: &Kept) -> RetainedMessage {
+        let message = &kept.draft.body;
+        // What has no known prefix is not published.
+        let split = Codec::split(message).ok();
+        RetainedMessage {
+            topic: topic.as_str().to_owned(),
+            sender: kept.draft.sender.to_string(),
+            at_ms: unix_ms(kept.at),
+            codec: split.map(|(codec, _)| codec.to_string()).unwrap_or_default(),
+            body_bytes: split.map_or(message.len(), |(_, body)| body.len()),
+        }
+    }
 }
 
 /// What one component has retained.
@@ -52,7 +93,7 @@ impl State {
         limits: &Limits,
         topic: &Topic,
         bytes: usize,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), Exceeded> {
         let component = from.subject.component();
         let mut used = self.used.get(component).copied().unwrap_or_default();
         if let Some(kept) = self.kept.get(topic).filter(|kept| kept.from.subject.component() == component) {
@@ -61,10 +102,10 @@ impl State {
         }
         let (topics, most) = (limits.retained, limits.memory_bytes);
         if used.topics >= topics {
-            return Err(from.quota.exceeded(Exceeded::of("retained", topics)));
+            return Err(Exceeded::of("retained", topics));
         }
         if used.bytes.saturating_add(bytes) > most {
-            return Err(from.quota.exceeded(Exceeded::of("memory", most)));
+            return Err(Exceeded::of("memory", most));
         }
         Ok(())
     }
@@ -76,16 +117,16 @@ impl State {
 
     /// Keeps a message in place of the topic's last.
     pub(crate) fn keep(&mut self, topic: Topic, kept: Kept) {
-        self.clear(&topic);
+        drop(self.clear(&topic));
         let used = self.used.entry(Arc::from(kept.from.subject.component())).or_default();
         used.topics += 1;
         used.bytes += kept.draft.body.len();
         self.kept.insert(topic, kept);
     }
 
-    /// Forgets what is retained of a topic; whether there was something.
-    pub(crate) fn clear(&mut self, topic: &Topic) -> bool {
-        let Some(kept) = self.kept.remove(topic) else { return false };
+    /// Forgets what is retained of a topic; none if there was nothing.
+    pub(crate) fn clear(&mut self, topic: &Topic) -> Option<Kept> {
+        let kept = self.kept.remove(topic)?;
         let component = kept.from.subject.component();
         if let Some(used) = self.used.get_mut(component) {
             used.topics -= 1;
@@ -94,7 +135,13 @@ impl State {
                 self.used.remove(component);
             }
         }
-        true
+        Some(kept)
+    }
+
+    /// What is retained of the topics that match, or of all, in no order.
+    pub(crate) fn list(&self, pattern: Option<&TopicPattern>) -> Vec<RetainedMessage> {
+        let matching = self.kept.iter().filter(|(topic, _)| pattern.is_none_or(|own| own.matches(topic)));
+        matching.map(|(topic, kept)| RetainedMessage::of(topic, kept)).collect()
     }
 
     /// What is retained of the topics that match.
@@ -138,7 +185,7 @@ mod tests {
         if fits {
             let (body, sender) = (Bytes::from(vec![0; bytes]), Arc::clone(&from.instance));
             let draft = Draft { body, sender, topic: None, retained: true, trace: None };
-            state.keep(topic, Kept { draft, from });
+            state.keep(topic, Kept { draft, from, at: SystemTime::UNIX_EPOCH });
         }
         fits
     }
@@ -153,7 +200,7 @@ mod tests {
         assert!(keep(&mut state, "b", "one", 100), "another's, which takes it over");
         assert!(keep(&mut state, "a", "three", 60));
         for topic in ["one", "two", "three"] {
-            assert!(state.clear(&Topic::parse(topic).unwrap()));
+            assert!(state.clear(&Topic::parse(topic).unwrap()).is_some());
         }
         assert!(state.used.is_empty() && state.kept.is_empty());
     }

@@ -1,30 +1,28 @@
 //! From a name or a topic to mailboxes: every message of an app passes here.
 
+mod topics;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use airssys_message::{Accepts, Codec};
-use airssys_rt::{
-    ActorRef, MessageBroker, Overflow, Permit, Reservation, ReserveError, SkipReason, Subscriber, Topic,
-    TopicPattern,
-};
+use airssys_rt::{MessageBroker, Overflow, Topic};
 use bytes::Bytes;
 use dashmap::DashMap;
-use smallvec::SmallVec;
+
+pub(crate) use topics::Joined;
 
 use crate::audit::{AuditEvent, MessageKind, Trail};
 use crate::bindings::SendError;
-use crate::byte_budget::{ByteBudget, HeldBytes};
 use crate::capability::{Access, Denied, Subject};
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::endpoint::Endpoint;
 use crate::grants::Grants;
 use crate::in_flight::InFlightCount;
-use crate::limits::Limits;
 use crate::message::{Draft, Envelope, ReplyTo};
 use crate::quota::{Buckets, Quota};
-use crate::retained::{Kept, Retained};
+use crate::retained::Retained;
 use crate::state::StateFolder;
 use crate::stats::ComponentStats;
 use crate::trace::{MessageTracer, TraceContext};
@@ -61,38 +59,6 @@ pub(crate) struct Route {
 pub(crate) struct TopicRoute {
     topic: Topic,
     generation: u64,
-}
-
-type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
-
-/// A mailbox that has no room, and the bytes that may wait in it.
-type Full = (ActorRef<Envelope>, Arc<ByteBudget>);
-
-/// Room for a publication at one who is to get it.
-type Place<'s> = (&'s Arc<Endpoint>, Permit<Envelope>, HeldBytes);
-
-/// Room for a publication at all who are to get it, and those who are not.
-struct Room<'s> {
-    places: SmallVec<[Place<'s>; 8]>,
-    skipped: SmallVec<[(&'s Subscribed, SkipReason); 2]>,
-}
-
-impl<'s> Room<'s> {
-    /// Takes room from subscribers whose mailboxes drop the oldest message for it.
-    fn evict(&mut self, from: &Sender, subscribers: &'s [Subscribed], body: &[u8]) {
-        for subscriber in subscribers {
-            if subscriber.tag.accepts_message(body, from).is_err() {
-                self.skipped.push((subscriber, SkipReason::Refused));
-                continue;
-            }
-            let held = subscriber.tag.budget.take(body.len()).ok_or(ReserveError::Full);
-            match held.and_then(|held| Ok((subscriber.actor.try_reserve()?, held))) {
-                Ok((permit, held)) => self.places.push((&subscriber.tag, permit, held)),
-                Err(ReserveError::Closed) => self.skipped.push((subscriber, SkipReason::Closed)),
-                Err(_) => self.skipped.push((subscriber, SkipReason::Full)),
-            }
-        }
-    }
 }
 
 /// From a name or a topic to mailboxes.
@@ -298,90 +264,6 @@ impl Router {
         Ok(())
     }
 
-    /// Puts a message into the mailbox of every subscriber: of all of those that wait, or of none.
-    ///
-    /// A publisher that is subscribed itself cannot wait for itself: where it has no room, its own
-    /// copy goes to the dead letters.
-    pub(crate) fn publish(
-        &self,
-        from: &Sender,
-        myself: Option<&ActorRef<Envelope>>,
-        route: &mut TopicRoute,
-        body: Bytes,
-        trace: Option<TraceContext>,
-    ) -> Result<u32, SendError> {
-        self.may_publish(from, route)?;
-        self.fan_out(from, myself, &route.topic, body, trace)
-    }
-
-    /// Publishes what was decided about.
-    fn fan_out(
-        &self,
-        from: &Sender,
-        myself: Option<&ActorRef<Envelope>>,
-        topic: &Topic,
-        body: Bytes,
-        trace: Option<TraceContext>,
-    ) -> Result<u32, SendError> {
-        Codec::split(&body).map_err(|error| SendError::CodecRefused(error.to_string()))?;
-        let name: Arc<str> = Arc::from(topic.as_str());
-        let (sender, on) = (Arc::clone(&from.instance), Some(Arc::clone(&name)));
-        let draft = Draft { body, sender, topic: on, retained: false, trace };
-        let subscribers = self.broker.matching(topic);
-        // Those whose mailboxes drop the oldest come last: until then the publication can be refused.
-        let (evicting, others): (Vec<Subscribed>, Vec<Subscribed>) =
-            subscribers.into_iter().partition(|s| s.tag.overflow == Overflow::DropOldest);
-        let reserved = self.reserve(from, &others, &draft.body, myself);
-        let mut room = reserved.map_err(|full| full.tag.full())?;
-        // Once, however many subscribers there are. Last, as with a message.
-        let _spent = from.quota.take(None, draft.body.len()).map_err(|over| from.quota.exceeded(over))?;
-        room.evict(from, &evicting, &draft.body);
-        for (subscriber, reason) in &room.skipped {
-            match reason {
-                SkipReason::Closed => drop(self.broker.unsubscribe_all(subscriber.actor.id())),
-                _ => subscriber.tag.skip(&draft, from),
-            }
-        }
-        let delivered = u32::try_from(room.places.len()).unwrap_or(u32::MAX);
-        for (endpoint, permit, held) in room.places {
-            let envelope = Envelope::accept(draft.clone(), held, endpoint, None);
-            // A mailbox that has closed in between: the envelope accounts for itself when dropped, as a
-            // message does that was taken just before.
-            drop(permit.send(envelope));
-        }
-        self.record(MessageKind::Publish, from, &draft.body, None, Some((&name, delivered)));
-        Ok(delivered)
-    }
-
-    /// Publishes a message, and keeps it for those who subscribe later.
-    pub(crate) fn publish_retained(
-        &self,
-        from: &Sender,
-        myself: Option<&ActorRef<Envelope>>,
-        limits: &Limits,
-        route: &mut TopicRoute,
-        body: Bytes,
-        trace: Option<TraceContext>,
-    ) -> Result<u32, SendError> {
-        // Before the lock: a change of grants holds its own when it takes this one.
-        self.may_publish(from, route)?;
-        let topic = &route.topic;
-        let mut retained = self.retained.lock();
-        retained.has_room(from, limits, topic, body.len())?;
-        let delivered = self.fan_out(from, myself, topic, body.clone(), trace)?;
-        let (sender, name) = (Arc::clone(&from.instance), Some(Arc::from(topic.as_str())));
-        // Who gets it later is in a trace of its own.
-        let draft = Draft { body, sender, topic: name, retained: true, trace: None };
-        retained.keep(topic.clone(), Kept { draft, from: from.clone() });
-        Ok(delivered)
-    }
-
-    /// Forgets what is retained of a topic; whether there was something.
-    pub(crate) fn clear_retained(&self, from: &Sender, route: &mut TopicRoute) -> Result<bool, SendError> {
-        self.may_publish(from, route)?;
-        Ok(self.retained.lock().clear(&route.topic))
-    }
-
     /// Records a message, if the audit wants messages.
     fn record(
         &self,
@@ -401,149 +283,5 @@ impl Router {
             size: body.len() as u64,
             codec,
         });
-    }
-
-    /// Takes room from every subscriber that is to get a publication. The error is the first that
-    /// waits for room and has none, other than the publisher itself.
-    fn reserve<'s>(
-        &self,
-        from: &Sender,
-        subscribers: &'s [Subscribed],
-        body: &[u8],
-        myself: Option<&ActorRef<Envelope>>,
-    ) -> Result<Room<'s>, &'s Subscribed> {
-        let is_own = |s: &Subscribed| myself.is_some_and(|myself| myself.id() == s.actor.id());
-        let accepts = |s: &Subscribed| s.tag.accepts_message(body, from).is_ok();
-        let reserved = match Reservation::new(subscribers, accepts) {
-            Err(full) if is_own(full) => Reservation::new(subscribers, |s| accepts(s) && !is_own(s))?,
-            reserved => reserved?,
-        };
-        let mut room = Room { places: SmallVec::new(), skipped: reserved.skipped };
-        for (subscriber, permit) in reserved.places {
-            match subscriber.tag.budget.take(body.len()) {
-                Some(held) => room.places.push((&subscriber.tag, permit, held)),
-                None if subscriber.tag.waits() && !is_own(subscriber) => return Err(subscriber),
-                None => room.skipped.push((subscriber, SkipReason::Full)),
-            }
-        }
-        Ok(room)
-    }
-
-    /// The first subscriber of the topic, other than the publisher, that waits for room for the
-    /// largest message it takes and has none.
-    pub(crate) fn full_subscriber(
-        &self,
-        from: &Sender,
-        route: &mut TopicRoute,
-        myself: &ActorRef<Envelope>,
-    ) -> Result<Option<Full>, SendError> {
-        self.may_publish(from, route)?;
-        let has_room = |s: &Subscribed| {
-            let bytes = usize::try_from(s.tag.max_message_bytes).unwrap_or(usize::MAX);
-            s.tag.budget.take(bytes).is_some() && !matches!(s.actor.try_reserve(), Err(ReserveError::Full))
-        };
-        let subscribers = self.broker.matching(&route.topic);
-        let others = subscribers.into_iter().filter(|s| s.actor.id() != myself.id() && s.tag.waits());
-        let full = others.into_iter().find(|subscriber| !has_room(subscriber));
-        Ok(full.map(|subscriber| (subscriber.actor, Arc::clone(&subscriber.tag.budget))))
-    }
-
-    /// Makes a route to a topic that a sender wants to publish on.
-    pub(crate) fn resolve_topic(&self, from: &Sender, topic: Topic) -> Result<TopicRoute, SendError> {
-        // Read before the decision: a change in between makes the route stale.
-        let generation = self.generation.load(Ordering::Acquire);
-        from.allows(&Access::Publish { topic: &topic }).map_err(|_| SendError::AccessDenied)?;
-        Ok(TopicRoute { topic, generation })
-    }
-
-    /// Decides anew about a topic if what is granted may have changed.
-    pub(crate) fn may_publish(&self, from: &Sender, route: &mut TopicRoute) -> Result<(), SendError> {
-        let generation = self.generation.load(Ordering::Acquire);
-        if route.generation != generation {
-            from.allows(&Access::Publish { topic: &route.topic }).map_err(|_| SendError::AccessDenied)?;
-            route.generation = generation;
-        }
-        Ok(())
-    }
-
-    /// Subscribes an instance, if it is not; whether it was not. With `keep`, the subscription is to
-    /// outlive the host.
-    pub(crate) fn subscribe(
-        &self,
-        from: &Sender,
-        pattern: TopicPattern,
-        subscriber: &ActorRef<Envelope>,
-        endpoint: &Arc<Endpoint>,
-        keep: bool,
-    ) -> Result<bool, Denied> {
-        // While nothing can be revoked, so that nothing is saved that is not allowed.
-        let subscribe = || {
-            let new = self.restore(pattern.clone(), subscriber, endpoint);
-            if let Some(state) = self.state().filter(|_| new && keep) {
-                state.subscribed(&from.instance, &pattern);
-            }
-            new
-        };
-        let decided = from.grants.subscribe(&from.subject, &pattern, subscribe);
-        decided.inspect_err(|denied| from.was_denied(denied))
-    }
-
-    /// Subscribes an instance that may, and gives it what is retained; whether it was not.
-    pub(crate) fn restore(
-        &self,
-        pattern: TopicPattern,
-        subscriber: &ActorRef<Envelope>,
-        endpoint: &Arc<Endpoint>,
-    ) -> bool {
-        let retained = self.retained.lock();
-        let older = self.subscriptions(subscriber);
-        let new = self.broker.subscribe(pattern.clone(), subscriber.clone(), Arc::clone(endpoint));
-        if new {
-            for (topic, kept) in retained.matching(&pattern) {
-                // What an older subscription of its matches, it has had.
-                if !older.iter().any(|older| older.matches(topic)) {
-                    hand_over(kept, subscriber, endpoint);
-                }
-            }
-        }
-        new
-    }
-
-    /// The patterns that an instance is subscribed to.
-    pub(crate) fn subscriptions(&self, subscriber: &ActorRef<Envelope>) -> Vec<TopicPattern> {
-        self.broker.subscriptions(subscriber.id())
-    }
-
-    /// How many subscriptions of an instance count against its limit: those that it has, and those
-    /// that come back when they are allowed again.
-    pub(crate) fn subscriptions_held(&self, from: &Sender, subscriber: &ActorRef<Envelope>) -> usize {
-        self.subscriptions(subscriber).len() + from.grants.suspended(subscriber.id())
-    }
-
-    /// How many topics' retained messages are a component's.
-    pub(crate) fn retained_by(&self, component: &str) -> usize {
-        self.retained.lock().used(component)
-    }
-
-    pub(crate) fn unsubscribe(&self, pattern: &TopicPattern, subscriber: &ActorRef<Envelope>) -> bool {
-        self.broker.unsubscribe(pattern, subscriber.id())
-    }
-
-    pub(crate) fn unsubscribe_all(&self, subscriber: &ActorRef<Envelope>) {
-        self.broker.unsubscribe_all(subscriber.id());
-    }
-}
-
-/// Gives a new subscriber what is retained. It has no publisher to wait for it: where there is no
-/// room, its copy goes to the dead letters.
-fn hand_over(kept: &Kept, subscriber: &ActorRef<Envelope>, endpoint: &Arc<Endpoint>) {
-    let Kept { draft, from } = kept;
-    let accepted = endpoint.accepts_message(&draft.body, from).ok();
-    let held = accepted.and_then(|()| endpoint.budget.take(draft.body.len()));
-    // Last: in a mailbox that drops the oldest, a message makes way for it.
-    match held.and_then(|held| Some((subscriber.try_reserve().ok()?, held))) {
-        // A mailbox that has closed in between: the envelope accounts for itself when dropped.
-        Some((permit, held)) => drop(permit.send(Envelope::accept(draft.clone(), held, endpoint, None))),
-        None => endpoint.skip(draft, from),
     }
 }

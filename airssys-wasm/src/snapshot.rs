@@ -6,11 +6,13 @@ use std::time::SystemTime;
 use airssys_rt::{ActorRef, ActorState, SupervisorSnapshot};
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{Audit, AuditStats};
 use crate::component_host::ComponentHost;
 use crate::handling_times::HandlingHistogram;
 use crate::memory::MemoryGauge;
 use crate::message::Envelope;
 use crate::unix_time::{milliseconds, unix_ms};
+use crate::usage::QuotaUsage;
 
 /// An app as it is at a moment, by [`ComponentHost::snapshot`].
 ///
@@ -29,6 +31,9 @@ pub struct AppSnapshot {
     pub in_flight: usize,
     /// Messages that could not be handled.
     pub dead_letters: u64,
+    /// What became of what the app's audit was told; none if none is kept.
+    #[serde(default)]
+    pub audit: Option<AuditStats>,
     /// The components, in the order of their names.
     pub components: Vec<ComponentSnapshot>,
     /// The supervisor at the root, and what is below it: the instances of components, and native
@@ -68,6 +73,9 @@ pub struct ComponentSnapshot {
     pub p50_ns: Option<u64>,
     /// 99 of 100 messages were handled in at most this time, in nanoseconds; none if none was.
     pub p99_ns: Option<u64>,
+    /// How much of the limits that its instances share is used.
+    #[serde(default)]
+    pub usage: Vec<QuotaUsage>,
     /// Its instances, in the order of their numbers.
     pub instances: Vec<InstanceSnapshot>,
 }
@@ -96,12 +104,20 @@ pub struct InstanceSnapshot {
     pub memory_bytes: u64,
     /// The most linear memory that it may have, in bytes.
     pub memory_limit_bytes: u64,
+    /// How much of its own limits is used.
+    #[serde(default)]
+    pub usage: Vec<QuotaUsage>,
 }
 
 impl ComponentSnapshot {
     /// Messages refused at its door, for whatever reason.
     pub fn refused_total(&self) -> u64 {
         self.refused.values().sum()
+    }
+
+    /// How often it was refused because a limit of its own was reached, whichever.
+    pub fn over_quota_total(&self) -> u64 {
+        self.over_quota.values().sum()
     }
 
     /// How often its instances were restarted.
@@ -116,6 +132,7 @@ impl ComponentSnapshot {
 }
 
 impl InstanceSnapshot {
+    /// Without its usage.
     pub(crate) fn of(actor: &ActorRef<Envelope>, memory: &MemoryGauge) -> InstanceSnapshot {
         let stats = actor.stats();
         InstanceSnapshot {
@@ -129,6 +146,7 @@ impl InstanceSnapshot {
             restarts: stats.restarts,
             memory_bytes: memory.used_bytes(),
             memory_limit_bytes: memory.limit_bytes(),
+            usage: Vec::new(),
         }
     }
 }
@@ -142,6 +160,7 @@ impl ComponentHost {
             uptime_ms: milliseconds(self.uptime()),
             in_flight: self.in_flight(),
             dead_letters: self.dead_letters().total(),
+            audit: self.audit().map(Audit::stats),
             components: self.component_snapshots(),
             tree: self.system().snapshot().root,
         }

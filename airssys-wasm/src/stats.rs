@@ -17,6 +17,7 @@ use crate::snapshot::{ComponentSnapshot, InstanceSnapshot};
 pub(crate) struct ComponentStats {
     received: AtomicU64,
     handled: AtomicU64,
+    calls: AtomicU64,
     retried: AtomicU64,
     dead_lettered: AtomicU64,
     mailbox_full: AtomicU64,
@@ -37,6 +38,9 @@ pub struct ComponentSummary {
     pub received: u64,
     /// Messages whose handler finished with `done` or a reply.
     pub handled: u64,
+    /// How often an instance was called to handle messages: fewer than messages, as several that wait
+    /// are handed over with one call.
+    pub calls: u64,
     /// Attempts that came to nothing and were followed, or are to be, by another.
     pub retried: u64,
     /// Messages that were refused to their sender at its door, by reason.
@@ -77,6 +81,7 @@ impl ComponentStats {
         ComponentStats {
             received: zero(),
             handled: zero(),
+            calls: zero(),
             retried: zero(),
             dead_lettered: zero(),
             mailbox_full: zero(),
@@ -94,6 +99,10 @@ impl ComponentStats {
     pub(crate) fn handled(&self, took: Duration) {
         self.handled.fetch_add(1, Ordering::Relaxed);
         self.times.lock().unwrap_or_else(PoisonError::into_inner).record(took);
+    }
+
+    pub(crate) fn called(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn retried(&self) {
@@ -129,6 +138,7 @@ impl ComponentStats {
             name: name.to_owned(),
             received: load(&self.received),
             handled: load(&self.handled),
+            calls: load(&self.calls),
             retried: load(&self.retried),
             refused: self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             dead_lettered: load(&self.dead_lettered),
@@ -141,7 +151,7 @@ impl ComponentStats {
         }
     }
 
-    /// A copy, with what is known of the component's instances.
+    /// A copy, with what is known of the component's instances but their usage.
     pub(crate) fn snapshot<'a>(
         &self,
         name: &str,
@@ -163,6 +173,7 @@ impl ComponentStats {
             handling: times.histogram(),
             p50_ns: summary.p50_ns,
             p99_ns: summary.p99_ns,
+            usage: Vec::new(),
             instances: instances.map(|(actor, memory)| InstanceSnapshot::of(actor, memory)).collect(),
         }
     }

@@ -13,7 +13,7 @@ use crate::message::Envelope;
 use crate::quota::Quota;
 
 /// How much of one limit is used.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct QuotaUsage {
     /// The limit's key in the manifest, such as `memory`; `messages_burst to stock` if it is about

@@ -46,6 +46,8 @@ mod raw_guest;
 mod requests;
 #[path = "suite/retained.rs"]
 mod retained;
+#[path = "suite/runs.rs"]
+mod runs;
 #[path = "suite/snapshot.rs"]
 mod snapshot;
 #[path = "suite/state.rs"]

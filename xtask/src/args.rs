@@ -2,6 +2,8 @@
 
 use lexopt::{Arg, Parser, ValueExt};
 
+use crate::newcomer::Options;
+
 pub(crate) const HELP: &str = "\
 Chores of the project.
 
@@ -48,13 +50,15 @@ Usage: cargo xtask tidy";
 
 const NEWCOMER: &str = "\
 Does what a newcomer does: clones the commit that is checked out into a temporary folder, runs
-the two commands of the README's first screen there, checks what they print, then makes a
-component as the README says. Needs several GB in the temporary folder (TMPDIR) and about a
-quarter of an hour on two cores.
+the app of the README's first screen there, checks what it prints, then makes a component as the
+README says. Needs several GB in the temporary folder (TMPDIR) and about ten minutes on two cores.
+The tests, which are the first screen's other command, are a step of `.ci/run`, and the house
+rules check that they are.
 
-Usage: cargo xtask newcomer [--remove-target] [--keep]
+Usage: cargo xtask newcomer [--tests] [--remove-target] [--keep]
 
 Options:
+  --tests           run the first screen's tests in the clone too, which takes twice as long
   --remove-target   first remove wasm32-wasip2 from the toolchain, which every other build on
                     this machine shares, so that adding it is tested too
   --keep            leave the temporary folder, and say where it is";
@@ -66,7 +70,7 @@ pub(crate) enum Chore {
     Test { filters: Vec<String> },
     Coverage,
     Tidy,
-    Newcomer { remove_target: bool, keep: bool },
+    Newcomer(Options),
 }
 
 pub(crate) fn parse(mut parser: Parser) -> Result<Chore, lexopt::Error> {
@@ -106,16 +110,17 @@ fn plain(mut parser: Parser, chore: Chore, help: &'static str) -> Result<Chore, 
 }
 
 fn newcomer(mut parser: Parser) -> Result<Chore, lexopt::Error> {
-    let (mut remove_target, mut keep) = (false, false);
+    let mut options = Options::default();
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Chore::Help(NEWCOMER)),
-            Arg::Long("remove-target") => remove_target = true,
-            Arg::Long("keep") => keep = true,
+            Arg::Long("tests") => options.tests = true,
+            Arg::Long("remove-target") => options.remove_target = true,
+            Arg::Long("keep") => options.keep = true,
             unexpected => return Err(unexpected.unexpected()),
         }
     }
-    Ok(Chore::Newcomer { remove_target, keep })
+    Ok(Chore::Newcomer(options))
 }
 
 #[cfg(test)]
@@ -132,8 +137,10 @@ mod tests {
         assert_eq!(parsed(&["test", "topic", "mailbox"]), Some(Chore::Test { filters }));
         assert_eq!(parsed(&["tidy"]), Some(Chore::Tidy));
         assert_eq!(parsed(&["coverage"]), Some(Chore::Coverage));
-        let both = Chore::Newcomer { remove_target: true, keep: true };
-        assert_eq!(parsed(&["newcomer", "--keep", "--remove-target"]), Some(both));
+        let both = Options { remove_target: true, keep: true, tests: false };
+        assert_eq!(parsed(&["newcomer", "--keep", "--remove-target"]), Some(Chore::Newcomer(both)));
+        let tests = Options { tests: true, ..Options::default() };
+        assert_eq!(parsed(&["newcomer", "--tests"]), Some(Chore::Newcomer(tests)));
     }
 
     #[test]

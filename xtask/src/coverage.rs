@@ -71,12 +71,15 @@ fn llvm_cov(root: &Path) -> Command {
     cargo
 }
 
+/// The tests, counted. What they depend on is compiled again here, since it counts too, and is not
+/// worth optimising: that takes longer than all of the tests. Nor are line numbers of panics.
 fn measure(root: &Path) -> Command {
     let mut cargo = llvm_cov(root);
     if let Runner::Nextest = Runner::of(root) {
         cargo.arg("nextest");
     }
     cargo.args(["--package", "airssys-rt", "--fail-under-lines", LEAST]);
+    cargo.args(["--config", r#"profile.dev.package."*".opt-level=0"#, "--config", "profile.dev.debug=false"]);
     cargo
 }
 

@@ -43,7 +43,7 @@ fn run(chore: Chore) -> Result<(), Failed> {
         Chore::Test { filters } => test::test(root, &filters),
         Chore::Coverage => coverage::coverage(root),
         Chore::Tidy => tidy::tidy(root),
-        Chore::Newcomer { remove_target, keep } => newcomer::newcomer(root, remove_target, keep),
+        Chore::Newcomer(options) => newcomer::newcomer(root, options),
     }
 }
 

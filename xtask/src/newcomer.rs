@@ -1,6 +1,7 @@
 //! `cargo xtask newcomer`.
 
-mod readme;
+pub(crate) mod ci;
+pub(crate) mod readme;
 
 use std::ffi::OsString;
 use std::io;
@@ -43,12 +44,26 @@ enum NewcomerError {
     NoComponent { name: String },
 }
 
+/// What else a newcomer does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// Runs the tests too.
+    pub(crate) tests: bool,
+    /// Removes the target first.
+    pub(crate) remove_target: bool,
+    /// Leaves the folder.
+    pub(crate) keep: bool,
+}
+
 /// Does what a newcomer does, in a clone of the commit that is checked out.
-pub(crate) fn newcomer(root: &Path, remove_target: bool, keep: bool) -> Result<(), Failed> {
-    let plan = ["clone", readme::RUN, readme::TEST, "make a component as the README says"];
-    let mut progress = Progress::new("newcomer", plan.map(str::to_owned).into());
+pub(crate) fn newcomer(root: &Path, options: Options) -> Result<(), Failed> {
+    let Options { tests, remove_target, keep } = options;
+    let mut plan = vec!["clone", readme::RUN];
+    plan.extend(tests.then_some(readme::TEST));
+    plan.push("make a component as the README says");
+    let mut progress = Progress::new("newcomer", plan.into_iter().map(str::to_owned).collect());
     let clone = progress.step(|| Clone::of(root, keep))?;
-    let done = clone.run(remove_target, &mut progress);
+    let done = clone.run(options, &mut progress);
     // Where the target was removed and the run did not add it, other builds still need it.
     if remove_target && let Err(error) = target::ensure(root) {
         println!("error: {error}");
@@ -58,7 +73,9 @@ pub(crate) fn newcomer(root: &Path, remove_target: bool, keep: bool) -> Result<(
     }
     let counts = done?;
     progress.finish();
-    println!("{counts}");
+    if let Some(counts) = counts {
+        println!("{counts}");
+    }
     Ok(())
 }
 
@@ -95,19 +112,20 @@ impl Clone {
         self.temporary.path().join("airssys")
     }
 
-    fn run(&self, remove_target: bool, progress: &mut Progress) -> Result<Counts, Failed> {
-        progress.step(|| {
-            let [app, _] = readme::first_screen(&self.readme()?)?;
-            if remove_target {
+    /// The count is that of the tests, where they are run.
+    fn run(&self, options: Options, progress: &mut Progress) -> Result<Option<Counts>, Failed> {
+        let tests = progress.step(|| {
+            let [app, tests] = readme::first_screen(&self.readme()?)?;
+            if options.remove_target {
                 target::remove(&self.folder())?;
             }
             let ran = self.shell(&app)?;
-            check_app(&ran, remove_target)
+            check_app(&ran, options.remove_target).map(|()| tests)
         })?;
-        let counts = progress.step(|| {
-            let [_, tests] = readme::first_screen(&self.readme()?)?;
-            check_tests(&self.shell(&tests)?)
-        })?;
+        let counts = match options.tests {
+            true => Some(progress.step(|| check_tests(&self.shell(&tests)?))?),
+            false => None,
+        };
         progress.step(|| {
             let making = readme::making(&self.readme()?)?;
             let ran = self.shell(&making.script)?;

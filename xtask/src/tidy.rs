@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the house rules.
 
 mod adr;
+mod chores;
 mod layering;
 mod layout;
 mod markdown;
@@ -48,7 +49,7 @@ pub(crate) enum TidyError {
 
 type Rule = fn(&Tree) -> Vec<Violation>;
 
-const RULES: [Rule; 15] = [
+const RULES: [Rule; 16] = [
     layout::short_files,
     layout::no_mod_rs,
     layout::wit_in_its_folder,
@@ -64,6 +65,7 @@ const RULES: [Rule; 15] = [
     adr::references,
     markdown::links,
     markdown::functions,
+    chores::tests_of_the_readme,
 ];
 
 /// Checks the house rules, and says where they are broken.

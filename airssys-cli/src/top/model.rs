@@ -1,6 +1,6 @@
 //! What is shown, and what keys change of it.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::sheet::Rates;
 use crate::tree::{self, Kind, Row};
+use crate::usage::{self, UsageRow};
 
 /// The times between two looks that can be chosen, in milliseconds.
 const INTERVALS_MS: [u64; 7] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000];
@@ -40,6 +41,15 @@ pub(super) const ORDERS: [(char, &str, Order); 9] = [
     ('d', "denied", Order::Denied),
 ];
 
+/// What the rows are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    /// What components do.
+    Rows,
+    /// How much of their limits they use: what is closest to its limit comes first.
+    Usage,
+}
+
 /// What follows a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -59,6 +69,7 @@ pub(super) struct Model {
     /// How many messages went in and out of each until the last look.
     before: HashMap<Who, (u64, u64)>,
     pub(super) order: Order,
+    pub(super) view: View,
     /// The first row that is shown.
     pub(super) from: usize,
     /// How many rows there is room for, as last drawn.
@@ -76,6 +87,7 @@ impl Model {
             rows: Vec::new(),
             before: HashMap::new(),
             order: Order::Tree,
+            view: View::Rows,
             from: 0,
             room: usize::MAX,
             paused: false,
@@ -125,6 +137,13 @@ impl Model {
         }
         listed.sort_by(|one, other| self.compare(one, other));
         listed
+    }
+
+    /// The limits of which something is used, the closest to its end first.
+    pub(super) fn usage(&self) -> Vec<UsageRow> {
+        let mut used = usage::rows(&self.app);
+        used.sort_by_key(|row| Reverse(row.share));
+        used
     }
 
     fn compare(&self, one: &(Row, Option<Rates>), other: &(Row, Option<Rates>)) -> Ordering {
@@ -184,9 +203,13 @@ impl Model {
                 self.paused = !self.paused;
                 return Step::Ask;
             }
+            KeyCode::Char('u') => {
+                self.view = if self.view == View::Rows { View::Usage } else { View::Rows };
+                self.from = 0;
+            }
             KeyCode::Char(letter) => {
                 if let Some((.., order)) = ORDERS.iter().find(|(key, ..)| *key == letter) {
-                    self.order = *order;
+                    (self.order, self.view) = (*order, View::Rows);
                     self.from = 0;
                 }
             }
@@ -197,7 +220,11 @@ impl Model {
 
     /// Moves the rows, no further than to the last.
     pub(super) fn scroll(&mut self, by: isize) {
-        let last = self.rows().len().saturating_sub(self.room);
+        let count = match self.view {
+            View::Rows => self.rows().len(),
+            View::Usage => self.usage().len(),
+        };
+        let last = count.saturating_sub(self.room);
         self.from = self.from.saturating_add_signed(by).min(last);
     }
 }
@@ -256,6 +283,23 @@ mod tests {
         assert_eq!(names(&model)[0], "pool ×2");
         press(&mut model, KeyCode::Char('t'));
         assert_eq!(names(&model).len(), 8);
+    }
+
+    #[test]
+    fn a_key_shows_what_is_used_of_limits_and_another_goes_back() {
+        let mut model = model();
+        press(&mut model, KeyCode::Char('u'));
+        assert_eq!(model.view, View::Usage);
+        let shares: Vec<u64> = model.usage().iter().map(|row| row.share).collect();
+        assert_eq!(shares, [90, 50, 0]);
+        model.room = 2;
+        press(&mut model, KeyCode::End);
+        assert_eq!(model.from, 1);
+        press(&mut model, KeyCode::Char('u'));
+        assert_eq!((model.view, model.from), (View::Rows, 0));
+        press(&mut model, KeyCode::Char('u'));
+        press(&mut model, KeyCode::Char('n'));
+        assert_eq!(model.view, View::Rows);
     }
 
     #[test]

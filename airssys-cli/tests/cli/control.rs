@@ -214,3 +214,32 @@ fn what_a_manifest_allows_is_explained_while_nothing_runs() {
     explain(&["quake-feed", "send", "No Name"]).exits(2);
     explain(&["quake-feed", "send"]).exits(2);
 }
+
+#[test]
+fn what_is_retained_is_listed_and_cleared() {
+    let folder = Folder::new();
+    let manifest = std::fs::read_to_string(path("examples/patterns/app.toml")).unwrap();
+    let beside = format!("manifest = \"{}/", path("examples/patterns"));
+    let manifest = manifest
+        .replace("until = \"customer\"\n", "")
+        .replace("report = \"ledger\"\n", "")
+        .replace("\"../../components", &format!("\"{}", path("components")))
+        .replace("manifest = \"", &beside);
+    let app = folder.write("app.toml", manifest);
+    let _running = run(&folder, &app, &[]);
+    let ask = |args: &[&str]| within(&folder, args).run();
+    let list = || ask(&["retained", "list", "--json"]).exits(0).json();
+    while list()["matching"] == 0 {}
+    let message = &list()["messages"][0];
+    assert_eq!((&message["topic"], &message["sender"]), (&"prices.apples".into(), &"customer".into()));
+    ask(&["retained", "list"]).exits(0).prints(&[
+        "Retained messages",
+        "prices.apples",
+        "cbor",
+        "1 shown of 1",
+    ]);
+    ask(&["retained", "list", "stock.*"]).exits(0).prints(&["0 shown of 0"]);
+    ask(&["retained", "clear", "prices.apples"]).exits(0).prints(&["cleared: prices.apples"]);
+    ask(&["retained", "clear", "prices.apples"]).exits(1).says(&["nothing is retained of `prices.apples`"]);
+    assert_eq!(list()["matching"], 0);
+}

@@ -62,7 +62,18 @@ fn inspect_shows_what_the_summary_shows() {
     assert!(ended.stdout.contains("6 components, 6 instances, 0 in flight, 7 dead letters"), "{ended}");
     assert_eq!(ended.words()[3][..2], ["quakes", "running"], "{ended}");
     // What ended for good is no longer in the tree, and comes last.
-    assert!(ended.stdout.trim_end().lines().last().unwrap().contains("quake-feed"), "{ended}");
+    let (tree, used) = ended.stdout.split_once("\nUsage\n").unwrap_or_else(|| panic!("{ended}"));
+    assert!(tree.trim_end().lines().last().unwrap().contains("quake-feed"), "{ended}");
+    // Of each limit of which something is used there is a row.
+    let stats = component(&app, "quake-stats");
+    let limits = stats["instances"][0]["usage"].as_array().unwrap();
+    let subscriptions = limits.iter().find(|limit| limit["name"] == "subscriptions").unwrap();
+    assert_eq!((subscriptions["used"].as_u64(), subscriptions["limit"].as_u64()), (Some(1), Some(64)));
+    let row = ["quake-stats", "subscriptions", "1", "64", "1", "%"];
+    assert!(used.lines().any(|line| line.split_whitespace().eq(row)), "{ended}");
+    assert!(used.lines().any(|line| line.contains("memory") && line.contains("64.0 MiB")), "{ended}");
+    assert!(!used.contains("concurrent_requests"), "nothing is used of it: {ended}");
+    assert_eq!(app["audit"], Value::Null);
 }
 
 #[test]

@@ -14,8 +14,8 @@ use tokio::sync::oneshot;
 use super::stopwatch::Stopwatch;
 use super::{Actor, ActorContext, BoxError};
 use crate::ExitReason;
-use crate::cell::{ActorState, AnyCell, Handling};
-use crate::mailbox::{Inbox, Urgent};
+use crate::cell::{ActorState, AnyCell, Cell, Handling};
+use crate::mailbox::{Behind, Inbox, Urgent};
 
 // The futures here are made by functions, rather than being `async fn`: what is captured by a block
 // takes its place once, what is passed to an `async fn` twice, and an idle actor is mostly this.
@@ -96,11 +96,25 @@ fn handle_messages<A: Actor>(
             looks = false;
             match work {
                 Work::Message(message, handling) => {
-                    let handler = pin!(actor.handle_message(message, context));
-                    match timed(handler, &mut inbox, &mut stopwatch).await {
-                        Ok(Ok(())) => handling.into_iter().for_each(Handling::done),
-                        Ok(Err(error)) => return failed(error),
-                        Err(panic) => return panic,
+                    // One of its own timers has no place in the mailbox that others could be behind.
+                    let most = handling.as_ref().map_or(0, |_| stopwatch.left());
+                    let mut behind = Behind::new(&mut inbox, most);
+                    let result = {
+                        let handler = pin!(actor.handle_run(message, &mut behind, context));
+                        timed(handler, context.self_ref().cell(), &mut stopwatch).await
+                    };
+                    let more = behind.taken();
+                    stopwatch.spend(more);
+                    match (result, handling) {
+                        (Ok(Ok(())), handling) => handling.into_iter().for_each(|one| one.done(more)),
+                        (Ok(Err(error)), handling) => {
+                            handling.into_iter().for_each(|one| one.failed(more));
+                            return failed(error);
+                        }
+                        (Err(panic), handling) => {
+                            handling.into_iter().for_each(|one| one.panicked(more));
+                            return panic;
+                        }
                     }
                 }
                 Work::Fetched => continue,
@@ -178,7 +192,7 @@ fn poll_work<'a, M: Send + 'static>(
 /// When it waits, those who wait for room need not wait for it.
 fn timed<T, M>(
     mut handler: Pin<&mut impl Future<Output = T>>,
-    inbox: &mut Inbox<M>,
+    cell: &Cell<M>,
     stopwatch: &mut Stopwatch,
 ) -> impl Future<Output = Result<T, ExitReason>> {
     let mut waits = false;
@@ -190,8 +204,8 @@ fn timed<T, M>(
         };
         if result.is_pending() && !waits {
             waits = true;
-            inbox.settle();
-            stopwatch.take_exactly(&inbox.cell().counters);
+            cell.mailbox.serve();
+            stopwatch.take_exactly(&cell.counters);
         }
         result
     })

@@ -51,11 +51,24 @@ impl Stopwatch {
         }
     }
 
+    /// How many messages there are, beside the one that is being handled, before it is time for the
+    /// neighbours.
+    #[inline]
+    pub(super) fn left(&self) -> u8 {
+        BUDGET - 1 - self.spent
+    }
+
+    /// Counts messages that were handled together with another.
+    #[inline]
+    pub(super) fn spend(&mut self, messages: u8) {
+        self.spent += messages;
+    }
+
     /// Counts a message; true when it is time for the neighbours.
     #[inline]
     pub(super) fn is_their_turn(&mut self) -> bool {
         self.spent += 1;
-        let turn = self.spent == BUDGET;
+        let turn = self.spent >= BUDGET;
         if turn {
             self.spent = 0;
         }

@@ -26,10 +26,6 @@ impl<M> Inbox<M> {
         Self { cell, batch: VecDeque::new(), taken }
     }
 
-    pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
-        &self.cell
-    }
-
     /// Whether there is a single message at hand.
     #[inline]
     pub(crate) fn has_one(&self) -> bool {
@@ -54,6 +50,12 @@ impl<M> Inbox<M> {
             self.settle();
         }
         Some(message)
+    }
+
+    /// The next message at hand, if nothing overtakes it.
+    #[inline]
+    fn peek(&self) -> Option<&M> {
+        if self.is_ready() { self.batch.front() } else { None }
     }
 
     /// What is urgent; none once there are messages at hand. Registers the task if there is nothing.
@@ -111,6 +113,43 @@ impl<M> Inbox<M> {
     /// Gives the slots that have become free to those who wait for them.
     pub(crate) fn settle(&self) {
         self.cell.mailbox.serve();
+    }
+}
+
+/// The messages behind the one that an actor is handed: those that are at hand now, in their order.
+///
+/// What overtakes messages overtakes these too, and the neighbours get their turn: there are none
+/// then. In a mailbox that drops its oldest there never are any, as they may have to make way.
+pub struct Behind<'a, M> {
+    inbox: &'a mut Inbox<M>,
+    left: u8,
+    taken: u8,
+}
+
+impl<'a, M> Behind<'a, M> {
+    pub(crate) fn new(inbox: &'a mut Inbox<M>, left: u8) -> Self {
+        Self { inbox, left, taken: 0 }
+    }
+
+    /// Takes the next message if there is one and it is wanted. It leaves the mailbox: its slot is
+    /// free.
+    #[inline]
+    pub fn next_if(&mut self, wanted: impl FnOnce(&M) -> bool) -> Option<M> {
+        if self.taken == self.left || !self.inbox.peek().is_some_and(wanted) {
+            return None;
+        }
+        self.taken += 1;
+        self.inbox.pop()
+    }
+
+    pub(crate) fn taken(&self) -> u8 {
+        self.taken
+    }
+}
+
+impl<M> std::fmt::Debug for Behind<'_, M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Behind").field("taken", &self.taken).finish_non_exhaustive()
     }
 }
 

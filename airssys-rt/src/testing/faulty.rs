@@ -10,7 +10,8 @@ use crate::{Actor, ActorContext, BoxError, Child, ChildContext, Down};
 /// An actor with a plan of [`Faults`] before all of its hooks and its handler.
 ///
 /// What the plan does not concern is passed on as it is, and the errors of the actor come through
-/// as [`FaultyError::Own`], which reads like them.
+/// as [`FaultyError::Own`], which reads like them. It handles messages one by one, so that each meets
+/// the plan.
 #[derive(Debug)]
 pub struct Faulty<A> {
     actor: A,

@@ -67,6 +67,10 @@ impl Component for Script {
                 context.try_send("peer", &1).map_err(Rejection::retry)?;
                 Ok(Reply::none())
             }
+            "stop" => {
+                context.stop();
+                Ok(Reply::none())
+            }
             other => Err(Rejection::from(format!("no script `{other}`"))),
         }
     }
@@ -274,4 +278,42 @@ fn every_refusal_of_the_host_has_a_name() {
         SendError::MessageTooLarge { size: 9, limit: 4, .. }
     ));
     assert_eq!(fake_host::calls(), Vec::<String>::new());
+}
+
+/// Hands over these scripts together: how far that got, and which message is shown to be next.
+fn run(executor: &mut Executor<Script>, first: MessageId, scripts: &[&str]) -> (u32, bool, MessageId) {
+    let bodies: Vec<Vec<u8>> = scripts.iter().map(|script| text(script)).collect();
+    let lengths: Vec<u32> = bodies.iter().map(|body| body.len() as u32).collect();
+    let RunEnd { begun, deferred } = executor.handle_messages(first, &lengths, bodies.concat());
+    (begun, deferred, progress::shown())
+}
+
+#[test]
+fn of_a_run_each_that_is_not_done_is_completed_by_itself() {
+    let mut executor = start();
+    assert_eq!(run(&mut executor, 4, &["send", "nonsense", "send", "count"]), (4, false, 8));
+    let completed: Vec<_> = calls().into_iter().filter(|call| call.starts_with("complete")).collect();
+    assert_eq!(completed, ["complete 5: rejected, no script `nonsense`", "complete 7: reply [81, 4]"]);
+}
+
+#[test]
+fn a_run_ends_with_a_message_that_waits() {
+    let mut executor = start();
+    assert_eq!(run(&mut executor, 4, &["count", "ask three", "count"]), (2, true, 5));
+    calls();
+    for request in 1..=3 {
+        executor.handle_callback(request, reply(1));
+    }
+    let expected = codec::encode(&[1, 1, 1], Codec::Cbor).unwrap();
+    assert_eq!(calls(), [format!("complete 5: reply {expected:?}")]);
+    assert_eq!(run(&mut executor, 9, &["count"]), (1, false, 10));
+}
+
+#[test]
+fn a_run_ends_with_a_message_that_is_to_come_again_or_that_stops_the_instance() {
+    let mut executor = start();
+    full_for(1);
+    assert_eq!(run(&mut executor, 1, &["count", "again", "count"]), (2, false, 1 + 1));
+    assert!(calls().last().is_some_and(|call| call.starts_with("complete 2: retry")));
+    assert_eq!(run(&mut executor, 3, &["stop", "count"]), (1, false, 4));
 }

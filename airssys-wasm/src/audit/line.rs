@@ -31,6 +31,8 @@ struct Line<'a> {
     grant_line: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'static str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    removed: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     letter: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,6 +64,7 @@ pub(super) fn write(entry: &Entry, to: &mut Vec<u8>) {
         What::Event(event) => of_event(event),
         What::OtherDenials => Line { event: "other-denials", ..Line::default() },
         What::OtherGrants => Line { event: "other-grants-changed", ..Line::default() },
+        What::OtherCleared => Line { event: "other-retained-cleared", ..Line::default() },
         What::MessagesDropped => Line { event: "messages-dropped", ..Line::default() },
     };
     line.at = rfc3339(tally.first);
@@ -97,7 +100,7 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
             most: Some(*most),
             ..Line::default()
         },
-        AuditEvent::GrantChanged { component, capability, object, change } => Line {
+        AuditEvent::GrantChanged { component, capability, object, change, removed } => Line {
             event: "grant-changed",
             component: Some(component),
             capability: Some(capability.key()),
@@ -106,8 +109,12 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
                 GrantVerb::Give => "given",
                 GrantVerb::Revoke => "revoked",
             }),
+            removed,
             ..Line::default()
         },
+        AuditEvent::RetainedCleared { topic, sender } => {
+            Line { event: "retained-cleared", topic: Some(topic), sender: Some(sender), ..Line::default() }
+        }
         AuditEvent::DeadLetter { id, sender, receiver, change } => Line {
             event: "dead-letter",
             letter: Some(*id),
@@ -125,11 +132,16 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
                 MessageKind::Send => "send",
                 MessageKind::Request => "request",
                 MessageKind::Publish => "publish",
+                MessageKind::Retained => "retained",
+                MessageKind::ClearRetained => "clear-retained",
             }),
             sender: Some(sender),
             receiver: receiver.as_deref(),
             topic: topic.as_ref().map(|(topic, _)| &**topic),
-            subscribers: topic.as_ref().map(|(_, subscribers)| *subscribers),
+            subscribers: topic
+                .as_ref()
+                .filter(|_| *kind == MessageKind::Publish)
+                .map(|(_, subscribers)| *subscribers),
             size: Some(*size),
             codec: Some(codec.name()),
             ..Line::default()

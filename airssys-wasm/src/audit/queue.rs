@@ -1,5 +1,6 @@
 //! What waits to be written: bounded, and exact about what does not fit.
 
+use std::collections::btree_map::Entry::{Occupied, Vacant};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -38,6 +39,8 @@ pub(super) enum What {
     OtherDenials,
     /// Changes of grants of more kinds than are told apart.
     OtherGrants,
+    /// Retained messages, cleared, of more topics than are told apart.
+    OtherCleared,
     /// Messages without a line.
     MessagesDropped,
 }
@@ -83,8 +86,10 @@ enum Kind {
     Quota(Arc<str>, &'static str, Option<Arc<str>>),
     Grant(Arc<str>, &'static str, Option<Arc<str>>, bool),
     Letter(Arc<str>, bool),
+    Cleared(Arc<str>),
     OtherDenials,
     OtherGrants,
+    OtherCleared,
     MessagesDropped,
 }
 
@@ -112,14 +117,16 @@ impl What {
             What::Event(AuditEvent::QuotaExceeded { component, limit, target, .. }) => {
                 Kind::Quota(Arc::clone(component), limit, target.clone())
             }
-            What::Event(AuditEvent::GrantChanged { component, capability, object, change }) => {
+            What::Event(AuditEvent::GrantChanged { component, capability, object, change, .. }) => {
                 let given = *change == GrantVerb::Give;
                 Kind::Grant(Arc::clone(component), key(capability), object.clone(), given)
             }
             What::Event(AuditEvent::DeadLetter { receiver, change, .. }) => {
                 Kind::Letter(Arc::clone(receiver), *change == LetterChange::Retried)
             }
+            What::Event(AuditEvent::RetainedCleared { topic, .. }) => Kind::Cleared(Arc::clone(topic)),
             What::Event(AuditEvent::Message { .. }) | What::MessagesDropped => Kind::MessagesDropped,
+            What::OtherCleared => Kind::OtherCleared,
             What::OtherDenials => Kind::OtherDenials,
             What::OtherGrants => Kind::OtherGrants,
         }
@@ -131,6 +138,22 @@ impl What {
 
     fn is_quota(&self) -> bool {
         matches!(self, What::Event(AuditEvent::QuotaExceeded { .. }))
+    }
+}
+
+impl Entry {
+    /// Counts another of its kind.
+    fn add(&mut self, other: Entry) {
+        self.tally.add(other.tally);
+        // What was removed is named, however often that was.
+        if let (
+            What::Event(AuditEvent::GrantChanged { removed: known, .. }),
+            What::Event(AuditEvent::GrantChanged { removed, .. }),
+        ) = (&mut self.what, other.what)
+        {
+            let new: Vec<String> = removed.into_iter().filter(|pattern| !known.contains(pattern)).collect();
+            known.extend(new);
+        }
     }
 }
 
@@ -243,12 +266,17 @@ impl State {
                 Kind::Grant(..) if self.kinds.len() >= 2 * MAX_KINDS => {
                     (kind, entry.what) = (Kind::OtherGrants, What::OtherGrants);
                 }
+                Kind::Cleared(..) if self.kinds.len() >= 2 * MAX_KINDS => {
+                    (kind, entry.what) = (Kind::OtherCleared, What::OtherCleared);
+                }
                 // Of quotas there are only as many as the manifests have.
                 _ => {}
             }
         }
-        let tally = entry.tally;
-        self.kinds.entry(kind).and_modify(|known| known.tally.add(tally)).or_insert(entry);
+        match self.kinds.entry(kind) {
+            Vacant(place) => drop(place.insert(entry)),
+            Occupied(mut known) => known.get_mut().add(entry),
+        }
         first
     }
 

@@ -80,7 +80,8 @@ fn message(size: u64) -> AuditEvent {
 fn grant(object: &str) -> AuditEvent {
     let (component, object) = (Arc::from("feed"), Some(Arc::from(object)));
     let change = GrantVerb::Revoke;
-    AuditEvent::GrantChanged { component, capability: Capability::Send, object, change }
+    let removed = vec![format!("{}/1", object.as_deref().unwrap_or_default())];
+    AuditEvent::GrantChanged { component, capability: Capability::Send, object, change, removed }
 }
 
 fn exceeded() -> AuditEvent {

@@ -78,8 +78,16 @@ impl Trail {
         }
     }
 
-    /// Records that a component may do more, or less, than before.
+    /// Records in the audit that a component may do more, or less, than before.
     pub(crate) fn grant_changed(&self, change: &GrantChange) {
+        let GrantChange { component, capability, pattern, verb, removed, .. } = change;
+        let (component, object) = (Arc::from(component.as_str()), Some(Arc::from(pattern.as_str())));
+        let (capability, removed) = (*capability, removed.clone());
+        self.record(AuditEvent::GrantChanged { component, capability, object, change: *verb, removed });
+    }
+
+    /// Says in the log that a component may do more, or less, than before.
+    pub(crate) fn say_grant(change: &GrantChange) {
         let GrantChange { component, capability, pattern, verb, .. } = change;
         let key = capability.key();
         let what = if *verb == GrantVerb::Give { "given" } else { "revoked" };
@@ -89,8 +97,6 @@ impl Trail {
             removed = ?change.removed, ended = ?change.ended, restored = ?change.restored,
             "a grant was {what} while the app runs: {key} = [{pattern:?}]"
         );
-        let (component, object) = (Arc::from(component.as_str()), Some(Arc::from(pattern.as_str())));
-        self.record(AuditEvent::GrantChanged { component, capability: *capability, object, change: *verb });
     }
 
     /// Says what was held back of a component, which is gone.

@@ -31,6 +31,11 @@ impl ComponentHost {
 
     /// How much of its limits each component uses, in the order of their names.
     pub fn usage(&self) -> Vec<ComponentUsage> {
+        let usage = |(name, registered): (&String, &Registered)| self.usage_of(name, registered);
+        self.components().iter().map(usage).collect()
+    }
+
+    fn usage_of(&self, name: &str, registered: &Registered) -> ComponentUsage {
         let router = &self.shared.router;
         let instance = |blueprint: &Arc<Blueprint>| {
             let Links { limits, gauges, memory, myself, sender, .. } = &blueprint.links;
@@ -39,32 +44,32 @@ impl ComponentHost {
             let quotas = usage::of_instance(limits, gauges, memory, myself, requests, subscriptions);
             InstanceUsage { name: myself.name().to_owned(), quotas }
         };
-        let component = |(name, registered): (&String, &Registered)| {
-            let quota = registered.quota();
-            let links = registered.blueprints.first().map(|blueprint| &blueprint.links);
-            let shared = links.map(|Links { limits, sender, endpoint, .. }| {
-                let retained = (router.retained_by(name), limits.retained);
-                usage::of_component(&sender.quota, &endpoint.budget, retained)
-            });
-            ComponentUsage {
-                name: name.clone(),
-                quotas: shared.unwrap_or_default(),
-                instances: registered.blueprints.iter().map(instance).collect(),
-                over_quota: quota.map(Quota::refusals).unwrap_or_default(),
-            }
-        };
-        self.components().iter().map(component).collect()
+        let links = registered.blueprints.first().map(|blueprint| &blueprint.links);
+        let shared = links.map(|Links { limits, sender, endpoint, .. }| {
+            let retained = (router.retained_by(name), limits.retained);
+            usage::of_component(&sender.quota, &endpoint.budget, retained)
+        });
+        ComponentUsage {
+            name: name.to_owned(),
+            quotas: shared.unwrap_or_default(),
+            instances: registered.blueprints.iter().map(instance).collect(),
+            over_quota: registered.quota().map(Quota::refusals).unwrap_or_default(),
+        }
     }
 
-    /// What each component did, with its instances, in the order of their names.
+    /// What each component did and uses, with its instances, in the order of their names.
     pub(crate) fn component_snapshots(&self) -> Vec<ComponentSnapshot> {
         let components = self.components();
         let snapshot = |(name, registered): (&String, &Registered)| {
             let Registered { endpoint, blueprints } = registered;
             let memories = blueprints.iter().map(|blueprint| &*blueprint.links.memory);
-            let over_quota = registered.quota().map(Quota::refusals).unwrap_or_default();
-            let of_stats = endpoint.stats.snapshot(name, endpoint.members.iter().zip(memories));
-            ComponentSnapshot { over_quota, ..of_stats }
+            let mut snapshot = endpoint.stats.snapshot(name, endpoint.members.iter().zip(memories));
+            let usage = self.usage_of(name, registered);
+            (snapshot.over_quota, snapshot.usage) = (usage.over_quota, usage.quotas);
+            for (instance, usage) in snapshot.instances.iter_mut().zip(usage.instances) {
+                instance.usage = usage.quotas;
+            }
+            snapshot
         };
         components.iter().map(snapshot).collect()
     }

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use airssys_rt::TopicPattern;
+
 use super::ComponentHost;
 use crate::audit::{AuditEvent, LetterChange};
 use crate::capability::Capability;
 use crate::dead_letters::{DeadLetter, RetryError};
 use crate::grants::{ComponentGrants, Denial, GrantChange, GrantError, GrantVerb};
+use crate::retained::RetainedMessage;
 
 impl ComponentHost {
     /// What each component asks for and what it may do at present, in the order of their names.
@@ -84,6 +87,11 @@ impl ComponentHost {
         tracing::info!(id, receiver = %letter.receiver, "a dead letter was dropped");
         self.record_letter(&letter, LetterChange::Dropped);
         Some(letter)
+    }
+
+    /// What is retained of the topics that match a pattern, or of all, in the order of the topics.
+    pub fn retained(&self, pattern: Option<&TopicPattern>) -> Vec<RetainedMessage> {
+        self.shared.router.retained(pattern)
     }
 
     fn record_letter(&self, letter: &DeadLetter, change: LetterChange) {

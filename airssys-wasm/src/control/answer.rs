@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use airssys_rt::TopicPattern;
+
 use super::protocol::{
     About, Answer, Asked, Letter, Letters, LettersFailed, MAX_SHOWN_BYTES, Request, VERSION, split,
 };
@@ -10,8 +12,8 @@ use crate::component_host::ComponentHost;
 use crate::dead_letters::{DeadLetter, RetryError};
 use crate::grants::{GrantChange, GrantError};
 
-/// Most dead letters in one answer.
-const MAX_LETTERS: usize = 1_000;
+/// Most dead letters, or retained messages, in one answer.
+const MAX_LISTED: usize = 1_000;
 
 /// Letters that are retried before other clients get their turn.
 const RETRIES_AT_ONCE: usize = 64;
@@ -70,7 +72,7 @@ async fn answer(host: &ComponentHost, request: Request) -> Answer {
         }),
         Request::DeadLetters { receiver, after, limit } => of_component(host, receiver, |receiver| {
             let letters = kept(host, receiver);
-            let shown = letters.iter().filter(|letter| letter.id > after).take(limit.min(MAX_LETTERS));
+            let shown = letters.iter().filter(|letter| letter.id > after).take(limit.min(MAX_LISTED));
             Answer::DeadLetters {
                 letters: shown.map(Letter::of).collect(),
                 kept: letters.len(),
@@ -95,7 +97,31 @@ async fn answer(host: &ComponentHost, request: Request) -> Answer {
         Request::DropDeadLetters { which } => {
             each(host, which, |id| host.drop_dead_letter(id).map(drop).ok_or_else(gone)).await
         }
+        Request::Retained { pattern, after, limit } => retained(host, pattern, after, limit),
+        Request::ClearRetained { topic } => match host.clear_retained(&topic) {
+            Ok(true) => Answer::RetainedCleared { topic },
+            Ok(false) => Answer::Failed { message: format!("nothing is retained of `{topic}`") },
+            Err(error) => failed(&error),
+        },
     }
+}
+
+fn retained(host: &ComponentHost, pattern: Option<String>, after: Option<String>, limit: usize) -> Answer {
+    let parsed: Option<TopicPattern> = match pattern.map(|pattern| pattern.parse()).transpose() {
+        Ok(parsed) => parsed,
+        Err(error) => return failed(&error),
+    };
+    let messages = host.retained(parsed.as_ref());
+    let matching = messages.len();
+    let later =
+        messages.into_iter().filter(|message| after.as_ref().is_none_or(|after| message.topic > *after));
+    Answer::Retained { messages: later.take(limit.min(MAX_LISTED)).collect(), matching }
+}
+
+/// Why it cannot be done, with what led to it.
+fn failed(error: &dyn std::error::Error) -> Answer {
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    Answer::Failed { message: format!("{error}{cause}") }
 }
 
 fn gone() -> String {

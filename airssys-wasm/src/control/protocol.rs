@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::capability::Capability;
 use crate::dead_letters::DeadLetter;
 use crate::grants::{ComponentGrants, Denial, GrantChange};
+use crate::retained::RetainedMessage;
 use crate::snapshot::AppSnapshot;
 use crate::unix_time::unix_ms;
 
@@ -101,6 +102,20 @@ pub enum Request {
         /// Which.
         which: Letters,
     },
+    /// What is retained, in the order of the topics: [`Answer::Retained`].
+    Retained {
+        /// Of topics that match this pattern only.
+        pattern: Option<String>,
+        /// Only topics that come after this one.
+        after: Option<String>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Forgets what is retained of a topic: [`Answer::RetainedCleared`].
+    ClearRetained {
+        /// The topic.
+        topic: String,
+    },
 }
 
 /// Which dead letters are meant.
@@ -159,6 +174,18 @@ pub enum Answer {
         done: Vec<u64>,
         /// The others, by what was the matter.
         failed: Vec<LettersFailed>,
+    },
+    /// To [`Request::Retained`].
+    Retained {
+        /// In the order of their topics.
+        messages: Vec<RetainedMessage>,
+        /// How many there are of those topics, shown or not.
+        matching: usize,
+    },
+    /// To [`Request::ClearRetained`].
+    RetainedCleared {
+        /// The topic.
+        topic: String,
     },
     /// To whatever cannot be done, or is not understood.
     Failed {

@@ -6,10 +6,12 @@ use airssys_rt::{InvalidTopic, TopicPattern};
 use serde::{Deserialize, Serialize};
 
 use super::{Grants, State};
+use crate::audit::Trail;
 use crate::capability::{Access, Capabilities, Capability, decide};
 use crate::component_host::Shared;
 use crate::host::Links;
 use crate::pattern::{InvalidName, NamePattern};
+use crate::router::Joined;
 
 /// Which way a grant changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,7 +225,8 @@ fn apply(
 
 impl Grants {
     /// Changes what is granted; subscriptions that are no longer allowed are ended, and those from
-    /// the start that are allowed again are restored, before anybody can see the change.
+    /// the start that are allowed again are restored, before anybody can see the change. It is in the
+    /// audit before the next.
     fn change(
         &self,
         verb: GrantVerb,
@@ -248,14 +251,14 @@ impl Grants {
         if verb == GrantVerb::Give && changed {
             state.given.push((capability, pattern.clone()));
         }
-        let (mut ended, mut restored) = (Vec::new(), Vec::new());
+        let (mut ended, mut restored, mut joined) = (Vec::new(), Vec::new(), Vec::new());
         if capability == Capability::Subscribe {
             for links in instances {
                 self.end_subscriptions(&mut state, links, &mut ended);
-                restore_subscriptions(&mut state, links, &mut restored);
+                restore_subscriptions(&mut state, links, &mut restored, &mut joined);
             }
         }
-        Ok(GrantChange {
+        let change = GrantChange {
             component,
             verb,
             capability,
@@ -265,7 +268,21 @@ impl Grants {
             allowed_by,
             ended,
             restored,
-        })
+        };
+        if let Some(links) = instances.first().filter(|_| change.changed) {
+            links.router.renew();
+            // While no other change can come in between: the audit has them in the order in which they
+            // took effect.
+            links.router.trail.grant_changed(&change);
+        }
+        drop(state);
+        for joined in joined {
+            joined.tell();
+        }
+        if change.changed {
+            Trail::say_grant(&change);
+        }
+        Ok(change)
     }
 
     fn end_subscriptions(&self, state: &mut State, links: &Links, ended: &mut Vec<String>) {
@@ -284,13 +301,18 @@ impl Grants {
     }
 }
 
-fn restore_subscriptions(state: &mut State, links: &Links, restored: &mut Vec<String>) {
+fn restore_subscriptions(
+    state: &mut State,
+    links: &Links,
+    restored: &mut Vec<String>,
+    joined: &mut Vec<Joined>,
+) {
     let id = links.myself.id();
     let mut suspended = std::mem::take(&mut state.suspended);
     suspended.retain(|(subscriber, pattern)| {
         let comes_back = *subscriber == id && may_subscribe(state, links, pattern);
         if comes_back {
-            links.router.restore(pattern.clone(), &links.myself, &links.endpoint);
+            joined.push(links.router.restore(pattern.clone(), &links.myself, &links.endpoint));
             note(restored, pattern);
         }
         !comes_back
@@ -323,12 +345,7 @@ impl Shared {
         let registered = registered.ok_or_else(unknown)?;
         let instances: Vec<&Links> = registered.blueprints.iter().map(|blueprint| &blueprint.links).collect();
         let grants = &instances.first().ok_or_else(unknown)?.sender.grants;
-        let change = grants.change(verb, capability, pattern, &instances, component)?;
-        if change.changed {
-            self.router.renew();
-            self.router.trail.grant_changed(&change);
-        }
-        Ok(change)
+        grants.change(verb, capability, pattern, &instances, component)
     }
 }
 

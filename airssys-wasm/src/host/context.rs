@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use airssys_rt::ActorRef;
 
-use crate::bindings::Completion;
+use super::run::Run;
 use crate::callbacks::Callbacks;
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
@@ -14,7 +13,7 @@ use crate::memory::MemoryGauge;
 use crate::message::Envelope;
 use crate::meter::Meter;
 use crate::router::{Route, Router, Sender, TopicRoute};
-use crate::trace::{MessageSpan, TraceContext};
+use crate::trace::TraceContext;
 use crate::usage::Gauges;
 
 /// Who an instance is.
@@ -39,24 +38,11 @@ pub(crate) struct GuestContext {
     pub(crate) meter: Arc<Meter>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) memory: Arc<MemoryGauge>,
-    pub(crate) current: Option<Current>,
+    pub(crate) run: Run,
     /// The trace of the callback that the guest is on.
     pub(crate) callback_trace: Option<TraceContext>,
     pub(crate) stop_requested: bool,
     panic: Option<String>,
-}
-
-/// The message that an instance is on.
-pub(crate) struct Current {
-    pub(crate) id: u64,
-    pub(crate) envelope: Envelope,
-    pub(crate) delivered_at: Instant,
-    /// How it ended, if its handler has said so through `complete`.
-    pub(crate) completion: Option<Completion>,
-    /// Its place in its trace: what the handler sends comes below it.
-    pub(crate) trace: Option<TraceContext>,
-    /// Its span, if somebody wants spans.
-    pub(crate) span: Option<Box<dyn MessageSpan>>,
 }
 
 /// Names and the numbers that a guest uses instead.
@@ -128,7 +114,7 @@ impl GuestContext {
             meter,
             gauges: Arc::clone(&links.gauges),
             memory: Arc::clone(&links.memory),
-            current: None,
+            run: Run::default(),
             callback_trace: None,
             stop_requested: false,
             panic: None,
@@ -137,7 +123,7 @@ impl GuestContext {
 
     /// The trace that what the guest sends now belongs to.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
-        self.callback_trace.or_else(|| self.current.as_ref()?.trace)
+        self.callback_trace.or_else(|| self.run.trace())
     }
 
     /// Keeps the last thing that the guest's panic handler said.

@@ -133,8 +133,7 @@ impl Host for GuestContext {
         if is_new && self.router.subscriptions_held(&self.sender, &self.myself) >= limit {
             return Err(self.exceeded("subscriptions", limit));
         }
-        let subscribed = self.router.subscribe(&self.sender, parsed, &self.myself, &self.endpoint, true);
-        subscribed.map(drop).map_err(|_| SendError::AccessDenied)
+        self.router.subscribe_itself(&self.sender, parsed, &self.myself, &self.endpoint)
     }
 
     fn unsubscribe(&mut self, pattern: String) -> bool {
@@ -147,7 +146,7 @@ impl Host for GuestContext {
     }
 
     fn describe(&mut self, message: u64) -> Option<MessageInfo> {
-        let current = self.current.as_ref().filter(|current| current.id == message)?;
+        let current = self.run.find(message)?;
         let envelope = &current.envelope;
         Some(MessageInfo {
             sender: envelope.sender.to_string(),
@@ -163,10 +162,7 @@ impl Host for GuestContext {
     }
 
     fn complete(&mut self, message: u64, how: Completion) -> Result<(), CompleteError> {
-        let current = self.current.as_mut().filter(|current| current.id == message);
-        let open = current.filter(|current| current.completion.is_none());
-        open.ok_or(CompleteError::UnknownMessage)?.completion = Some(how);
-        Ok(())
+        self.run.complete(message, how)
     }
 }
 

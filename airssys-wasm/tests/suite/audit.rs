@@ -7,7 +7,7 @@ use std::time::Duration;
 use airssys_rt::ActorSystem;
 use airssys_wasm::audit::{Audit, AuditFile};
 use airssys_wasm::limits::Rates;
-use airssys_wasm::{Capability, ComponentHost, ComponentSpec, HostOptions, Limits};
+use airssys_wasm::{Capabilities, Capability, ComponentHost, ComponentSpec, HostOptions, Limits};
 use serde_json::Value;
 
 use crate::support::*;
@@ -90,6 +90,7 @@ async fn every_quota_that_was_exceeded_is_counted_and_messages_are_not_recorded_
     }
     host.ask("sender", try_send("nobody", 1)).await.unwrap_err();
     let over = host.summaries().into_iter().find(|one| one.name == "sender").unwrap().over_quota;
+    assert!(host.snapshot().audit.is_some_and(|audit| audit.messages_dropped == 0));
     host.shutdown(SOON).await;
     let exceeded = lines.of("quota-exceeded");
     for limit in ["messages_per_second", "routes"] {
@@ -249,5 +250,77 @@ async fn what_the_operator_does_with_grants_and_dead_letters_is_recorded() {
         letters.iter().all(|line| line["receiver"] == "probe" && line["sender"] == "host"),
         "{letters:?}"
     );
-    assert_eq!(lines.of("grant-changed").len(), 1);
+    let changed = lines.of("grant-changed");
+    assert_eq!(changed.len(), 1);
+    assert_eq!(changed[0]["object"], "*");
+    assert_eq!(changed[0]["removed"], serde_json::json!(["*"]), "{changed:?}");
+}
+
+#[tokio::test]
+async fn a_revocation_names_every_pattern_that_it_takes_away() {
+    let (host, lines) = audited(false);
+    let send = ["pool/1", "pool/2", "other"].map(|name| name.parse().unwrap()).to_vec();
+    let capabilities = Capabilities { send, ..Capabilities::default() };
+    host.spawn(ComponentSpec { capabilities, ..denied("subject") }).await.unwrap();
+    host.revoke("subject", Capability::Send, "pool").unwrap();
+    host.grant("subject", Capability::Send, "pool/2").unwrap();
+    host.shutdown(SOON).await;
+    let changed = lines.of("grant-changed");
+    assert_eq!(changed[0]["removed"], serde_json::json!(["pool/1", "pool/2"]), "{changed:?}");
+    assert_eq!((&changed[1]["object"], &changed[1]["removed"]), (&"pool/2".into(), &Value::Null));
+}
+
+#[tokio::test]
+async fn changes_of_grants_are_in_it_in_the_order_in_which_they_took_effect() {
+    let (host, lines) = audited(false);
+    host.spawn(trusted("subject")).await.unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for _ in 0..1_000 {
+                    host.revoke("subject", Capability::Send, "*").unwrap();
+                    host.grant("subject", Capability::Send, "*").unwrap();
+                }
+            });
+        }
+    });
+    host.shutdown(SOON).await;
+    let changes: Vec<_> =
+        lines.of("grant-changed").iter().map(|line| line["change"].as_str().unwrap().to_owned()).collect();
+    assert!(changes.len() >= 2_000, "{}", changes.len());
+    // Nothing is revoked twice without being given in between.
+    for (index, pair) in changes.windows(2).enumerate() {
+        assert_ne!(pair[0], pair[1], "lines {index} and the next");
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_of_retained_messages_is_recorded() {
+    let (host, lines) = audited(true);
+    for name in ["publisher", "late"] {
+        host.spawn(ComponentSpec { instances: 2, ..trusted(name) }).await.unwrap();
+    }
+    let retain = |topic: &str| Command::Retain { topic: topic.to_owned(), command: note("x") };
+    host.ask("publisher/2", retain("news.today")).await.unwrap();
+    host.ask("publisher/2", retain("sport")).await.unwrap();
+    host.ask("late/1", Command::Subscribe("news.*".to_owned())).await.unwrap();
+    host.ask("publisher/1", Command::ClearRetained("sport".to_owned())).await.unwrap();
+    host.ask("publisher/1", Command::ClearRetained("sport".to_owned())).await.unwrap();
+    host.clear_retained("news.today").unwrap();
+    host.clear_retained("news.today").unwrap();
+    host.shutdown(SOON).await;
+    let of_kind = |kind: &str| -> Vec<Value> {
+        lines.of("message").into_iter().filter(|line| line["kind"] == kind).collect()
+    };
+    let [handed] = &of_kind("retained")[..] else { panic!("{:?}", lines.read()) };
+    assert_eq!((&handed["sender"], &handed["receiver"]), (&"publisher/2".into(), &"late/1".into()));
+    assert_eq!(
+        (&handed["topic"], &handed["size"]),
+        (&"news.today".into(), &message(&note("x")).len().into())
+    );
+    let [cleared] = &of_kind("clear-retained")[..] else { panic!("{:?}", lines.read()) };
+    assert_eq!((&cleared["sender"], &cleared["topic"]), (&"publisher/1".into(), &"sport".into()));
+    // What the operator does is in it whether messages are or not.
+    let [cleared] = &lines.of("retained-cleared")[..] else { panic!("{:?}", lines.read()) };
+    assert_eq!((&cleared["sender"], &cleared["topic"]), (&"publisher/2".into(), &"news.today".into()));
 }

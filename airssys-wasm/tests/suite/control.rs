@@ -182,6 +182,46 @@ async fn grants_are_listed_given_and_revoked() {
 }
 
 #[tokio::test]
+async fn retained_messages_are_listed_and_cleared() {
+    let host = host();
+    let socket = open(&host);
+    let list = |pattern: Option<&str>, after: Option<&str>, limit| {
+        let [pattern, after] = [pattern, after].map(|text| text.map(str::to_owned));
+        match socket.ask(Request::Retained { pattern, after, limit }) {
+            Answer::Retained { messages, matching } => (messages, matching),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(list(None, None, 10), (vec![], 0));
+    host.spawn(ComponentSpec { instances: 2, ..trusted("publisher") }).await.unwrap();
+    for topic in ["news.today", "news.local.today", "sport"] {
+        let retain = Command::Retain { topic: topic.to_owned(), command: note("x") };
+        host.ask("publisher/2", retain).await.unwrap();
+    }
+    let topics = |(messages, matching): (Vec<airssys_wasm::RetainedMessage>, usize)| {
+        (messages.into_iter().map(|message| message.topic).collect::<Vec<_>>().join(" "), matching)
+    };
+    assert_eq!(topics(list(None, None, 10)), ("news.local.today news.today sport".to_owned(), 3));
+    assert_eq!(topics(list(Some("news.*"), None, 1)), ("news.local.today".to_owned(), 2));
+    assert_eq!(topics(list(Some("news.*"), Some("news.local.today"), 9)), ("news.today".to_owned(), 2));
+    let sport = list(Some("sport"), None, 10).0.remove(0);
+    let length = message(&note("x")).len() - 1;
+    assert_eq!(
+        (sport.sender.as_str(), sport.codec.as_str(), sport.body_bytes),
+        ("publisher/2", "cbor", length)
+    );
+    assert!(sport.at_ms > 1_700_000_000_000);
+    let clear = |topic: &str| Request::ClearRetained { topic: topic.to_owned() };
+    assert_eq!(socket.ask(clear("sport")), Answer::RetainedCleared { topic: "sport".to_owned() });
+    assert!(socket.refused(clear("sport")).contains("nothing is retained of `sport`"));
+    assert!(socket.refused(clear("no..topic")).contains("no..topic"));
+    let pattern = Some("no..pattern".to_owned());
+    socket.refused(Request::Retained { pattern, after: None, limit: 1 });
+    host.ask("publisher/1", Command::Subscribe("*".to_owned())).await.unwrap();
+    assert_eq!(host.notes("publisher/1").await, "x x");
+}
+
+#[tokio::test]
 async fn dead_letters_are_listed_shown_retried_and_dropped() {
     let host = host();
     host.spawn(trusted("one")).await.unwrap();

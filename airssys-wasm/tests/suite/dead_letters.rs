@@ -158,3 +158,47 @@ async fn conservation_holds_whatever_is_retried() {
         assert_eq!(ids(&host).len(), 20);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn those_of_one_kind_for_one_receiver_have_one_line_in_the_log_in_a_while() {
+    let log = Log::capture();
+    let lines = || {
+        let text = log.text();
+        text.lines()
+            .filter(|line| line.contains("airssys::dead_letter"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let host = host();
+    host.spawn(trusted("one")).await.unwrap();
+    host.spawn(trusted("two")).await.unwrap();
+    let reject = |number: u32| Command::Reject(format!("number {number}"));
+    for number in 0..100 {
+        host.tell("one", reject(number)).await;
+    }
+    host.tell("two", reject(0)).await;
+    host.tell("two", Command::Panic("drill".to_owned())).await;
+    host.drained().await;
+    let said = lines();
+    assert_eq!(said.len(), 3, "{said:?}");
+    assert!(said[0].contains("rejected: number 0") && said[0].contains("receiver=one"), "{said:?}");
+    tokio::time::advance(std::time::Duration::from_secs(10)).await;
+    host.tell("one", reject(100)).await;
+    host.tell("one", reject(101)).await;
+    host.drained().await;
+    let said = lines();
+    assert!(
+        said[3].contains("rejected: number 100 (and 99 more of this kind since the last line)"),
+        "{said:?}"
+    );
+    host.retire("one").await;
+    assert!(lines()[4].contains("rejected: 1 more since the last line"), "{:?}", lines());
+    for number in 1..=3 {
+        host.tell("two", reject(number)).await;
+    }
+    host.drained().await;
+    host.shutdown(SOON).await;
+    let said = lines();
+    assert!(said[6].contains("rejected: 2 more since the last line receiver=\"two\""), "{said:?}");
+    assert_eq!((said.len(), host.dead_letters().total()), (7, 107));
+}

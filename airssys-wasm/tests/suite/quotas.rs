@@ -124,6 +124,36 @@ async fn a_publication_counts_once_and_is_refused_before_anybody_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn to_subscribe_costs_as_much_as_a_message_and_what_is_denied_costs_nothing() {
+    let host = host();
+    host.spawn(trusted("target")).await.unwrap();
+    let subscribes = vec![pattern("news"), pattern("sport")];
+    let mut spec = ComponentSpec { subscribes, ..rated("reader", messages(4)) };
+    spec.capabilities.subscribe = vec![pattern("news"), pattern("sport"), pattern("own")];
+    host.spawn(spec).await.unwrap();
+    let subscribe = |pattern: &str| Command::Subscribe(pattern.to_owned());
+    for _ in 0..5 {
+        let text = host.ask("reader", subscribe("secret")).await.unwrap_err();
+        assert!(text.contains("not allowed"), "{text}");
+        host.ask("reader", subscribe("no..pattern")).await.unwrap_err();
+    }
+    // Whether it is new or not, and those of the manifest cost nothing.
+    for pattern in ["own", "own", "news"] {
+        host.ask("reader", subscribe(pattern)).await.unwrap();
+        host.ask("reader", Command::Unsubscribe("own".to_owned())).await.unwrap();
+    }
+    let text = host.ask("reader", try_send("target", 9)).await.unwrap_err();
+    assert!(text.starts_with("after 1: "), "{text}");
+    let text = host.ask("reader", subscribe("own")).await.unwrap_err();
+    assert!(text.contains("messages_per_second"), "{text}");
+    assert_eq!(host.publish("own", message(&note("x"))).unwrap(), 0, "it did not subscribe");
+    // A denial is one, whatever the rate.
+    let text = host.ask("reader", subscribe("secret")).await.unwrap_err();
+    assert!(text.contains("not allowed"), "{text}");
+    assert_eq!(summary(&host, "reader").over_quota["messages_per_second"], 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_stops_at_the_first_that_is_too_many() {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();

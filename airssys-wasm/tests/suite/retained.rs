@@ -1,8 +1,11 @@
 //! The last message of a topic, for those who subscribe later.
 
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+
 use airssys_message::{Accepts, Codec};
 use airssys_rt::Overflow;
-use airssys_wasm::{Capabilities, ComponentSpec, Limits};
+use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec, Limits};
 
 use crate::support::*;
 
@@ -147,4 +150,52 @@ async fn a_subscriber_whose_patterns_overlap_gets_it_once() {
     host.spawn(ComponentSpec { subscribes, ..trusted("late") }).await.unwrap();
     host.ask("late", subscribe("weather.rome")).await.unwrap();
     assert_eq!(host.notes("late").await, "rome+");
+}
+
+/// A log that, for each line, has another thread clear something that is retained.
+struct Meddling {
+    host: Arc<OnceLock<ComponentHost>>,
+    /// Whether it was done before the line was.
+    done: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Write for Meddling {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(host) = self.host.get().cloned() {
+            let (tell, told) = mpsc::channel();
+            std::thread::spawn(move || tell.send(host.clear_retained("other").is_ok()));
+            let done = told.recv_timeout(SOON).is_ok();
+            self.done.lock().expect("a list").push(done);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_is_logged_holds_up_nobody_who_retains_or_subscribes() {
+    let (slot, done) = (Arc::default(), Arc::<Mutex<Vec<bool>>>::default());
+    let (host_slot, list) = (Arc::clone(&slot), Arc::clone(&done));
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(move || Meddling { host: Arc::clone(&host_slot), done: Arc::clone(&list) })
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let host = host();
+    let limits = Limits { retained: 0, ..Limits::DEFAULT };
+    host.spawn(ComponentSpec { limits, ..trusted("over") }).await.unwrap();
+    let full = ComponentSpec { capacity: 1, overflow: Overflow::Reject, ..trusted("full") };
+    let _full = host.prepare(ComponentSpec { subscribes: vec![pattern("news.*")], ..full.clone() }).unwrap();
+    assert!(slot.set(host.clone()).is_ok());
+    host.publish_retained("news.one", message(&whence("one"))).unwrap();
+    // A copy that there is no room for, a quota that is reached, and what a new subscriber has no room for.
+    host.publish_retained("news.two", message(&whence("two"))).unwrap();
+    host.ask("over", retain("sport", "x")).await.unwrap_err();
+    let late = ComponentSpec { name: "late".to_owned(), subscribes: vec![pattern("news.*")], ..full };
+    let _late = host.prepare(late).unwrap();
+    let done = done.lock().unwrap();
+    assert!(done.len() >= 3 && done.iter().all(|done| *done), "{done:?}");
 }

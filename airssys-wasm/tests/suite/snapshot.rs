@@ -1,7 +1,8 @@
 //! An app as it is at a moment.
 
 use airssys_rt::ActorState;
-use airssys_wasm::{AppSnapshot, ChildSnapshot, ComponentSnapshot, ComponentSpec};
+use airssys_wasm::limits::Rates;
+use airssys_wasm::{AppSnapshot, ChildSnapshot, ComponentSnapshot, ComponentSpec, Limits};
 
 use crate::support::*;
 
@@ -85,4 +86,31 @@ async fn the_figures_are_those_of_the_summary_and_the_tree_has_the_instances() {
     assert_eq!(names, ["pool/1", "pool/2"]);
     let json = serde_json::to_string(&app).unwrap();
     assert_eq!(serde_json::from_str::<AppSnapshot>(&json).unwrap(), app);
+}
+
+#[tokio::test]
+async fn it_says_what_is_used_of_each_limit_and_what_was_more_than_a_limit() {
+    let host = host();
+    let rates = Rates { messages_per_second: Some(1), messages_burst: Some(2), ..Rates::UNLIMITED };
+    let limits = Limits { rates, ..Limits::default() };
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(ComponentSpec { instances: 2, limits, ..trusted("pool") }).await.unwrap();
+    let send = Command::TrySend { to: "target".to_owned(), command: note("x"), times: 3 };
+    host.ask("pool/2", send).await.unwrap_err();
+    host.ask("pool/1", Command::Subscribe("news".to_owned())).await.unwrap_err();
+    host.drained().await;
+    let (app, usage) = (host.snapshot(), host.usage());
+    for (component, usage) in app.components.iter().zip(&usage) {
+        let mut names = component.usage.iter().map(|quota| &quota.name);
+        assert!(names.any(|name| name == "mailbox_bytes"), "{component:?}");
+        assert_eq!((&component.name, component.usage.len()), (&usage.name, usage.quotas.len()));
+        for (instance, usage) in component.instances.iter().zip(&usage.instances) {
+            assert_eq!((&instance.name, &instance.usage), (&usage.name, &usage.quotas));
+        }
+    }
+    let pool = component(&app, "pool");
+    assert_eq!((pool.over_quota["messages_per_second"], pool.over_quota_total()), (2, 2));
+    let routes = |number: usize| pool.instances[number].usage.iter().find(|quota| quota.name == "routes");
+    assert_eq!((routes(0).unwrap().used, routes(1).unwrap().used), (0, 1));
+    assert_eq!(app.audit, None);
 }

@@ -1,0 +1,48 @@
+//! What becomes of the message that an actor is on.
+
+use std::sync::atomic::Ordering;
+
+use super::Cell;
+use crate::DeadLetterCause;
+
+pub(crate) struct Handling<'a, M> {
+    cell: &'a Cell<M>,
+}
+
+impl<'a, M> Handling<'a, M> {
+    pub(super) fn new(cell: &'a Cell<M>) -> Self {
+        Self { cell }
+    }
+
+    /// It has been handled, and so have as many `more` that were taken with it.
+    pub(crate) fn done(self, more: u8) {
+        self.count_handled(1 + u64::from(more));
+        std::mem::forget(self);
+    }
+
+    /// Handling failed on one; of the others that were taken, the actor has kept those that it did
+    /// not get to.
+    pub(crate) fn failed(self, more: u8) {
+        self.count_handled(more.into());
+    }
+
+    /// Handling panicked: all that was taken is lost.
+    pub(crate) fn panicked(self, more: u8) {
+        if more > 0 {
+            self.cell.counters.failed.fetch_add(more.into(), Ordering::Relaxed);
+            self.cell.tell_lost(more.into(), DeadLetterCause::HandlerFailed);
+        }
+    }
+
+    fn count_handled(&self, messages: u64) {
+        let handled = &self.cell.counters.handled;
+        handled.store(handled.load(Ordering::Relaxed) + messages, Ordering::Relaxed);
+    }
+}
+
+impl<M> Drop for Handling<'_, M> {
+    fn drop(&mut self) {
+        self.cell.counters.failed.fetch_add(1, Ordering::Relaxed);
+        self.cell.tell_lost(1, DeadLetterCause::HandlerFailed);
+    }
+}

@@ -1,0 +1,196 @@
+//! Several messages with one entry of the guest.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use airssys_rt::Behind;
+use bytes::Bytes;
+
+use super::ComponentActor;
+use crate::bindings::{Completion, RunEnd};
+use crate::dead_letters::DeadLetterReason;
+use crate::host::{Current, Run};
+use crate::instance::{GuestFailure, Instance};
+use crate::message::Envelope;
+
+/// The largest message that is handed over together with others, in bytes: the bodies are put
+/// together first, and copying a large one costs as much as entering the guest.
+const MAX_MESSAGE_BYTES: usize = 4 << 10;
+
+/// The most bytes that are handed over together.
+const MAX_RUN_BYTES: usize = 64 << 10;
+
+impl ComponentActor {
+    /// Handles a message, together with those behind it that can be handled with it.
+    pub(super) async fn handle_with(
+        &mut self,
+        first: Envelope,
+        behind: &mut Behind<'_, Envelope>,
+    ) -> Result<(), GuestFailure> {
+        if !self.takes_runs() || first.body.len() > MAX_MESSAGE_BYTES {
+            return self.handle(first).await;
+        }
+        let most = self.run_length.get();
+        let next = if most > 1 { behind.next_if(|next| fits(next, &first, first.body.len())) } else { None };
+        let Some(next) = next else {
+            return match self.shows_progress {
+                true => self.handle(first).await,
+                false => self.prove_progress(first).await,
+            };
+        };
+        let now = Instant::now();
+        let mut messages = VecDeque::with_capacity(most);
+        let mut bytes = first.body.len() + next.body.len();
+        for envelope in [first, next] {
+            messages.push_back(self.blueprint.deliver(&mut self.next_message, envelope, now));
+        }
+        while messages.len() < most
+            && let Some(next) = behind.next_if(|next| fits(next, &messages[0].envelope, bytes))
+        {
+            bytes += next.body.len();
+            messages.push_back(self.blueprint.deliver(&mut self.next_message, next, now));
+        }
+        self.handle_together(messages, bytes, now).await
+    }
+
+    /// Whether the instance can get several messages at once. With spans each message is entered by
+    /// itself, so that each span has its own time.
+    fn takes_runs(&self) -> bool {
+        let instance = self.instance.as_ref();
+        instance.is_some_and(Instance::has_runs) && self.blueprint.links.router.tracer().is_none()
+    }
+
+    /// Handles one message as if it were several. An instance that does not show then that it has
+    /// handled it gets messages one by one for good: nobody could say on which of several it failed.
+    async fn prove_progress(&mut self, envelope: Envelope) -> Result<(), GuestFailure> {
+        let (now, bytes) = (Instant::now(), envelope.body.len());
+        let only = self.blueprint.deliver(&mut self.next_message, envelope, now);
+        let id = only.id;
+        self.handle_together(VecDeque::from([only]), bytes, now).await?;
+        if let Some(instance) = &mut self.instance {
+            self.shows_progress = instance.progress().is_some_and(|shown| (id..=id + 1).contains(&shown));
+            if !self.shows_progress {
+                tracing::warn!(
+                    instance = %self.blueprint.links.identity.instance,
+                    "it exports `run-handler` and does not show its progress: it gets messages one by one"
+                );
+                instance.without_runs();
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_together(
+        &mut self,
+        messages: VecDeque<Current>,
+        bytes: usize,
+        began: Instant,
+    ) -> Result<(), GuestFailure> {
+        let (Some(instance), Some(first)) = (self.instance.as_mut(), messages.front()) else { return Ok(()) };
+        let (first, count) = (first.id, messages.len());
+        let mut lengths = Vec::with_capacity(count);
+        let mut bodies = Vec::with_capacity(bytes);
+        for Current { envelope, .. } in &messages {
+            lengths.push(u32::try_from(envelope.body.len()).unwrap_or(u32::MAX));
+            bodies.extend_from_slice(&envelope.body);
+        }
+        instance.new_message();
+        instance.guest().run = Run::together(messages, began);
+        self.blueprint.links.endpoint.stats.called();
+        let RunEnd { begun, deferred } =
+            match instance.handle_messages(first, lengths, Bytes::from(bodies)).await {
+                Ok(end) => end,
+                Err(failure) => return Err(self.failed_together(first, failure)),
+            };
+        self.settle_before(first + u64::from(begun) - u64::from(deferred));
+        if deferred {
+            return self.go_on_with_deferred().await;
+        }
+        self.keep_rest();
+        match begun as usize == count {
+            true => self.run_length.handled(count, began.elapsed()),
+            false => self.run_length.came_apart(),
+        }
+        Ok(())
+    }
+
+    /// Waits for the message that the run stopped at; those behind it wait where another incarnation
+    /// would find them.
+    async fn go_on_with_deferred(&mut self) -> Result<(), GuestFailure> {
+        self.run_length.came_apart();
+        let Some(instance) = &mut self.instance else { return Ok(()) };
+        let run = &mut instance.guest().run;
+        let Some(current) = run.pop() else { return Ok(()) };
+        let (rest, delivered_at) = (run.rest(), current.delivered_at);
+        instance.guest().run = Run::one(current);
+        self.recovery.keep_behind(rest);
+        let ended = self.finish_deferred().await;
+        let current = self.instance.as_mut().and_then(|instance| instance.guest().run.pop());
+        match (ended, current) {
+            (Ok(completion), Some(current)) => self.finish(current, completion, delivered_at.elapsed()),
+            (Ok(_), None) => {}
+            (Err(failure), current) => return Err(self.fail_on(current, failure)),
+        }
+        Ok(())
+    }
+
+    /// Ends the messages of the run that come before this id, as the guest decided.
+    fn settle_before(&mut self, id: u64) {
+        loop {
+            let Some(instance) = &mut self.instance else { return };
+            let run = &mut instance.guest().run;
+            run.reached(id, 0);
+            let Some(mut current) = run.pop_before(id) else { return };
+            let took = current.delivered_at.elapsed();
+            let completion = current.completion.take().unwrap_or(Completion::Done);
+            self.finish(current, completion, took);
+        }
+    }
+
+    /// Keeps what was handed over and not begun.
+    fn keep_rest(&mut self) {
+        let Some(instance) = &mut self.instance else { return };
+        let rest = instance.guest().run.rest();
+        self.recovery.keep_behind(rest);
+    }
+
+    /// The instance failed in a run with ids from `first` on: those before the message that it was on
+    /// are handled, those behind it are for the next incarnation.
+    fn failed_together(&mut self, first: u64, failure: GuestFailure) -> GuestFailure {
+        self.run_length.came_apart();
+        let Some(instance) = &mut self.instance else { return failure };
+        // What it showed last, or nothing of this run yet.
+        let on = instance.progress().unwrap_or(first).max(first);
+        self.settle_before(on);
+        let Some(instance) = &mut self.instance else { return failure };
+        let run = &mut instance.guest().run;
+        let (current, rest) = (run.pop(), run.rest());
+        let failure = self.fail_on(current, failure);
+        self.recovery.keep_behind(rest);
+        failure
+    }
+
+    /// The incarnation was aborted: what it was on is left to the next, and what was behind that.
+    pub(super) fn settle_interrupted(&mut self) {
+        let Some(instance) = &mut self.instance else { return };
+        if instance.guest().run.is_together()
+            && let Some(on) = instance.progress()
+        {
+            self.settle_before(on);
+        }
+        let Some(instance) = &mut self.instance else { return };
+        let run = &mut instance.guest().run;
+        let (current, rest) = (run.pop(), run.rest());
+        if let Some(Current { envelope, span, .. }) = current {
+            self.postpone(envelope, DeadLetterReason::Interrupted, span);
+        }
+        self.recovery.keep_behind(rest);
+    }
+}
+
+/// Whether a message can be handed over behind another: they are to be in the same trace, since what
+/// the guest sends belongs to the trace of what it is on.
+fn fits(next: &Envelope, first: &Envelope, bytes: usize) -> bool {
+    let size = next.body.len();
+    size <= MAX_MESSAGE_BYTES && bytes + size <= MAX_RUN_BYTES && next.trace == first.trace
+}

@@ -1,0 +1,137 @@
+//! The messages that an instance is on.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::bindings::Completion;
+use crate::bindings::messaging::CompleteError;
+use crate::message::Envelope;
+use crate::spans::{self, Span};
+use crate::trace::TraceContext;
+
+/// A message that an instance is on.
+pub(crate) struct Current {
+    pub(crate) id: u64,
+    pub(crate) envelope: Envelope,
+    pub(crate) delivered_at: Instant,
+    /// How it ended, if its handler has said so through `complete` and it has not been finished.
+    pub(crate) completion: Option<Completion>,
+    /// Its place in its trace: what the handler sends comes below it.
+    pub(crate) trace: Option<TraceContext>,
+    /// Its span, if somebody wants spans.
+    pub(crate) span: Span,
+}
+
+/// The messages that an instance is on: one, or several that it got together, with ids one after
+/// the other. Finished ones are gone.
+#[derive(Default)]
+pub(crate) struct Run {
+    messages: VecDeque<Current>,
+    /// Since when the first of them that is not finished is being handled, as far as is known; none
+    /// if there is one message, which is finished when its handler returns.
+    since: Option<Instant>,
+    /// Time that the first one has had before that.
+    spent: Duration,
+}
+
+impl Current {
+    /// Ends the message as its handler decided, after `took` in it.
+    pub(crate) fn finish(self, completion: Completion, took: Duration) {
+        spans::completed(self.span, &completion);
+        self.envelope.complete(completion, took);
+    }
+}
+
+impl Run {
+    /// This message alone.
+    pub(crate) fn one(message: Current) -> Run {
+        Run { messages: VecDeque::from([message]), ..Run::default() }
+    }
+
+    /// These messages together, from `now` on.
+    pub(crate) fn together(messages: VecDeque<Current>, now: Instant) -> Run {
+        Run { messages, since: Some(now), spent: Duration::ZERO }
+    }
+
+    /// Whether the instance got several messages together.
+    pub(crate) fn is_together(&self) -> bool {
+        self.since.is_some()
+    }
+
+    /// The trace of the messages: of a run, all have the same.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.messages.front()?.trace
+    }
+
+    pub(crate) fn find(&mut self, id: u64) -> Option<&mut Current> {
+        let first = self.messages.front()?.id;
+        self.messages.get_mut(usize::try_from(id.checked_sub(first)?).ok()?)
+    }
+
+    /// Takes what the guest has said of the first message.
+    pub(crate) fn take_said(&mut self) -> Option<Completion> {
+        self.messages.front_mut()?.completion.take()
+    }
+
+    /// Takes the first message that is not finished.
+    pub(crate) fn pop(&mut self) -> Option<Current> {
+        self.messages.pop_front()
+    }
+
+    /// Takes what is left, in its order: nothing of it was begun.
+    pub(crate) fn rest(&mut self) -> impl Iterator<Item = Envelope> + use<> {
+        std::mem::take(&mut self.messages).into_iter().map(|message| {
+            let mut envelope = message.envelope;
+            envelope.not_begun();
+            envelope
+        })
+    }
+
+    /// Takes the first message if it comes before this one.
+    pub(crate) fn pop_before(&mut self, id: u64) -> Option<Current> {
+        self.messages.pop_front_if(|first| first.id < id)
+    }
+
+    /// Takes note that the guest is on the message `id`: those before it are finished. The time since
+    /// the last note is shared among them, and `begun` more.
+    pub(crate) fn reached(&mut self, id: u64, begun: u32) {
+        let (Some(since), Some(first)) = (self.since, self.messages.front()) else { return };
+        let before = usize::try_from(id.saturating_sub(first.id)).unwrap_or(usize::MAX);
+        // One of which something was said that could not be done at once is still to be dealt with.
+        let finished = self.messages.iter().take(before).take_while(|one| one.completion.is_none()).count();
+        let now = Instant::now();
+        let passed = now.saturating_duration_since(since);
+        self.since = Some(now);
+        let shares = u32::try_from(finished).unwrap_or(u32::MAX).saturating_add(begun);
+        let share = passed / shares.max(1);
+        for message in self.messages.drain(..finished) {
+            spans::completed(message.span, &Completion::Done);
+            message.envelope.done(std::mem::take(&mut self.spent) + share);
+        }
+        if begun > 0 {
+            self.spent += share;
+        }
+    }
+
+    /// Does what the guest says of a message. What one of several comes to counts at once, but for
+    /// another attempt.
+    pub(crate) fn complete(&mut self, id: u64, how: Completion) -> Result<(), CompleteError> {
+        let waits = self.since.is_none() || matches!(how, Completion::Retry(_));
+        let open = self.find(id).filter(|message| message.completion.is_none());
+        let open = open.ok_or(CompleteError::UnknownMessage)?;
+        if waits {
+            open.completion = Some(how);
+            return Ok(());
+        }
+        self.reached(id, 1);
+        let took = std::mem::take(&mut self.spent);
+        match self.messages.pop_front_if(|first| first.id == id) {
+            Some(message) => message.finish(how, took),
+            None => {
+                let later = self.find(id).ok_or(CompleteError::UnknownMessage)?;
+                later.completion = Some(how);
+            }
+        }
+        Ok(())
+    }
+}

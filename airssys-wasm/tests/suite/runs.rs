@@ -1,0 +1,290 @@
+//! Messages that a guest gets several at a time: each has its own end all the same.
+
+use std::time::Duration;
+
+use airssys_wasm::{ComponentHost, ComponentSpec, Delivery, Limits, LoadError, Retry};
+use futures_util::future::join_all;
+
+use crate::raw_guest::raw_runner;
+use crate::support::*;
+
+/// So many messages come first that those behind them come in runs.
+const WARM_UP: usize = 200;
+
+/// A host whose probe has all of these in its mailbox before it handles the first. Gives what came of
+/// each, as a requester hears it.
+async fn handled(spec: ComponentSpec, commands: Vec<Command>) -> (ComponentHost, Vec<Answer>) {
+    let host = host();
+    let prepared = host.prepare(ComponentSpec { capacity: 2_000, ..spec }).unwrap();
+    for number in 0..WARM_UP {
+        host.tell("probe", Command::Tally(number.to_string())).await;
+    }
+    let requests = join_all(commands.into_iter().map(|command| host.try_ask("probe", command)));
+    let (answers, started) = tokio::join!(requests, host.start(prepared));
+    started.unwrap();
+    host.drained().await;
+    let text = |answer| match answer {
+        Ok(answer) => answer,
+        Err(error) => Err(format!("{error}")),
+    };
+    let answers = answers.into_iter().map(text).collect();
+    (host, answers)
+}
+
+fn notes(texts: &str) -> Vec<Command> {
+    texts.split(' ').map(|text| *note(text)).collect()
+}
+
+fn echo(text: &str) -> Command {
+    Command::Echo(text.to_owned())
+}
+
+fn calls(host: &ComponentHost) -> (u64, u64) {
+    let summary = host.summaries().remove(0);
+    (summary.calls, summary.handled)
+}
+
+#[tokio::test]
+async fn many_messages_come_with_few_calls() {
+    let (host, answers) = handled(trusted("probe"), (0..100).map(|n| echo(&n.to_string())).collect()).await;
+    assert_eq!(answers, (0..100).map(|n| Ok(n.to_string())).collect::<Vec<_>>());
+    let (calls, handled) = calls(&host);
+    assert_eq!(handled, WARM_UP as u64 + 100);
+    assert!(calls < handled / 8, "{calls} calls for {handled} messages");
+}
+
+#[tokio::test]
+async fn one_at_a_time_if_that_is_wanted() {
+    let spec = ComponentSpec { messages_at_once: 1, ..trusted("probe") };
+    let (host, _) = handled(spec, notes("a b c")).await;
+    assert_eq!(calls(&host), (WARM_UP as u64 + 3, WARM_UP as u64 + 3));
+}
+
+#[tokio::test]
+async fn each_of_a_run_has_its_own_end() {
+    let reject = Command::Reject("never".to_owned());
+    let commands = vec![*note("a"), echo("1"), reject, *note("b"), echo("2")];
+    let (host, answers) = handled(trusted("probe"), commands).await;
+    let rejected = answers[2].clone().unwrap_err();
+    assert!(rejected.contains("never"), "{rejected}");
+    assert_eq!((&answers[1], &answers[4]), (&Ok("1".to_owned()), &Ok("2".to_owned())));
+    assert_eq!(host.reasons(), ["rejected: never"]);
+    assert_eq!(host.notes("probe").await, "a b");
+}
+
+#[tokio::test]
+async fn a_trap_is_of_the_message_it_came_on() {
+    for failing in [Command::Panic("drill".to_owned()), Command::Recurse, Command::Exit] {
+        let commands = vec![echo("1"), *note("before"), failing.clone(), *note("behind"), echo("2")];
+        let (host, answers) = handled(trusted("probe"), commands).await;
+        assert_eq!((&answers[0], &answers[4]), (&Ok("1".to_owned()), &Ok("2".to_owned())), "{failing:?}");
+        assert!(answers[2].is_err() && answers[1].is_ok() && answers[3].is_ok(), "{answers:?}");
+        let letters = host.dead_letters().kept();
+        assert_eq!(letters.len(), 1, "{letters:?}");
+        assert_eq!((&letters[0].message[..], letters[0].attempts), (&message(&failing)[..], 1));
+        let summary = host.summaries().remove(0);
+        assert_eq!((summary.handled, summary.restarts), (WARM_UP as u64 + 4, 1));
+        // The next incarnation knows nothing of what the first has noted.
+        assert_eq!(host.notes("probe").await, "behind");
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_to_be_handled_again_comes_before_those_behind_it() {
+    let backoff = airssys_rt::RestartStrategy::Fixed { delay: Duration::from_millis(2) };
+    let delivery = Delivery::Retry(Retry { attempts: 3, backoff });
+    let again = |text: &str| Command::RetryBefore { attempt: 3, text: text.to_owned() };
+    let commands = vec![*note("a"), again("b"), *note("c"), again("d"), *note("e")];
+    let (host, answers) = handled(ComponentSpec { delivery, ..trusted("probe") }, commands).await;
+    assert_eq!((&answers[1], &answers[3]), (&Ok("b".to_owned()), &Ok("d".to_owned())));
+    assert_eq!(host.notes("probe").await, "a b c d e");
+    assert_eq!(host.summaries()[0].retried, 4);
+}
+
+#[tokio::test]
+async fn those_behind_a_deferred_message_wait_for_it() {
+    let host = host();
+    host.spawn(trusted("other")).await.unwrap();
+    let prepared = host.prepare(ComponentSpec { capacity: 2_000, ..trusted("probe") }).unwrap();
+    for number in 0..WARM_UP {
+        host.tell("probe", Command::Tally(number.to_string())).await;
+    }
+    // It sends to itself while it is deferred: that comes behind all that is there already.
+    let ask = Command::Request { to: "other".to_owned(), command: Box::new(echo("x")), timeout_ms: 9_000 };
+    for command in [*note("a"), ask.clone(), *note("b"), ask, *note("c")] {
+        host.tell("probe", command).await;
+    }
+    host.start(prepared).await.unwrap();
+    assert_eq!(host.notes("probe").await, "a b c");
+    host.drained().await;
+    let summary = host.summaries().into_iter().find(|summary| summary.name == "probe").unwrap();
+    assert_eq!((summary.handled, summary.dead_lettered), (WARM_UP as u64 + 6, 0));
+}
+
+#[tokio::test]
+async fn what_is_behind_a_deferred_message_survives_a_kill() {
+    let host = host();
+    let prepared = host.prepare(ComponentSpec { capacity: 2_000, ..trusted("probe") }).unwrap();
+    host.spawn(trusted("silent")).await.unwrap();
+    for number in 0..WARM_UP {
+        host.tell("probe", Command::Tally(number.to_string())).await;
+    }
+    let slow = Command::WorkBetween { to: "silent".to_owned(), milliseconds: 1, times: 5_000 };
+    for command in [*note("a"), slow, *note("b"), *note("c")] {
+        host.tell("probe", command).await;
+    }
+    host.start(prepared).await.unwrap();
+    let of_probe = |host: &ComponentHost| host.summaries().into_iter().find(|s| s.name == "probe").unwrap();
+    while of_probe(&host).handled <= WARM_UP as u64 {
+        tokio::task::yield_now().await;
+    }
+    host.actors("probe")[0].kill();
+    assert_eq!(host.notes("probe").await, "b c");
+    host.drained().await;
+    assert_eq!(host.dead_letters().total(), 1);
+}
+
+#[tokio::test]
+async fn no_message_is_begun_behind_a_stop() {
+    let mut commands = notes("a b");
+    commands.push(Command::Stop);
+    commands.extend(notes("c d"));
+    let (host, answers) = handled(trusted("probe"), commands).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(host.notes("probe").await, "c d");
+    assert_eq!(host.summaries()[0].restarts, 1);
+}
+
+#[tokio::test]
+async fn each_of_a_run_has_the_whole_execution_time() {
+    let limits = Limits { execution_time: Duration::from_millis(500), ..Limits::default() };
+    let mut commands = vec![Command::Work(120); 6];
+    commands.extend([Command::Spin, *note("behind")]);
+    let (host, answers) = handled(ComponentSpec { limits, ..trusted("probe") }, commands).await;
+    assert!(answers[..6].iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(host.reasons(), ["failed: ran longer than its limit of 500 ms (execution_time)"]);
+    assert_eq!(&host.dead_letters().kept()[0].message[..], &message(&Command::Spin)[..]);
+    assert_eq!(host.notes("probe").await, "behind");
+}
+
+#[tokio::test]
+async fn a_message_has_its_own_trace_wherever_it_comes() {
+    let host = host();
+    let prepared = host.prepare(ComponentSpec { capacity: 2_000, ..trusted("probe") }).unwrap();
+    for number in 0..WARM_UP {
+        host.tell("probe", Command::Tally(number.to_string())).await;
+    }
+    let contexts: Vec<_> = (1..=9)
+        .map(|n| format!("00-{n:032x}-{n:016x}-01").parse::<airssys_wasm::TraceContext>().unwrap())
+        .collect();
+    let ask = |context| {
+        let host = host.in_trace(context);
+        async move { host.request("probe", message(&Command::Traceparent), SOON).await.unwrap() }
+    };
+    let (replies, started) = tokio::join!(join_all(contexts.iter().copied().map(ask)), host.start(prepared));
+    started.unwrap();
+    for (reply, context) in replies.iter().zip(contexts) {
+        let reply = String::from_utf8_lossy(reply);
+        assert!(reply.contains(&context.to_string()), "{reply}, not {context}");
+    }
+}
+
+/// Messages for a component written by hand: more than it gets one by one at first.
+async fn tell_raw(initialize: &str, run: &str) -> ComponentHost {
+    let host = host();
+    let component = raw_runner(initialize, run).unwrap();
+    let prepared = host.prepare(ComponentSpec::new("raw", component)).unwrap();
+    for number in 0..WARM_UP {
+        host.tell("raw", Command::Tally(number.to_string())).await;
+    }
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    host
+}
+
+/// Shows the host the number at address 64.
+const SHOW: &str = "(call $show (i32.const 64) (i32.const 1))";
+/// Shows that all messages of the run are finished.
+const ALL: &str =
+    "(i64.store (i32.const 64) (i64.add (local.get $first) (i64.extend_i32_u (local.get $count))))";
+
+#[tokio::test]
+async fn a_component_by_hand_gets_runs() {
+    let host = tell_raw(SHOW, ALL).await;
+    let (calls, handled) = calls(&host);
+    assert!(handled == WARM_UP as u64 && calls < 12, "{calls} calls, {handled} handled");
+}
+
+#[tokio::test]
+async fn who_does_not_show_its_progress_gets_messages_one_by_one() {
+    let log = Log::capture();
+    for (initialize, run) in [("", ALL), (SHOW, "")] {
+        let host = tell_raw(initialize, run).await;
+        assert_eq!(calls(&host), (WARM_UP as u64, WARM_UP as u64), "{initialize} {run}");
+    }
+    assert!(log.text().contains("does not show its progress"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn a_false_word_about_a_run_is_a_failure() {
+    for begun in [0, 100] {
+        let run = format!("(i32.store (i32.const 32) (i32.const {begun}))");
+        let host = tell_raw(SHOW, &format!("{ALL} {run}")).await;
+        let reasons = host.reasons();
+        assert!(reasons.is_empty(), "the messages are finished, as was shown: {reasons:?}");
+        assert!(host.summaries()[0].restarts > 0);
+        let host = tell_raw(SHOW, &run).await;
+        let expected = format!("failed: said that it had begun {begun} of 1 messages");
+        assert!(host.reasons().iter().all(|reason| *reason == expected), "{:?}", host.reasons());
+        assert_eq!(host.reasons().len() as u64, host.summaries()[0].dead_lettered);
+    }
+}
+
+#[tokio::test]
+async fn progress_beyond_a_run_is_no_message_of_the_next() {
+    // Shows a message that is far from being there, and traps on every run of several.
+    let run = "(if (i32.gt_u (local.get $count) (i32.const 1)) (then
+        (i64.store (i32.const 64) (i64.const 1000000)) (unreachable)))";
+    let host = tell_raw(SHOW, &format!("{ALL} {run}")).await;
+    let summary = host.summaries().remove(0);
+    assert_eq!(summary.handled, WARM_UP as u64, "it said that it had finished what it got");
+    assert!(summary.restarts > 0);
+}
+
+#[tokio::test]
+async fn a_place_that_is_none_does_not_start() {
+    for (place, says) in [
+        ("(call $show (i32.const 64) (i32.const 2))", "a list of one number, and got one of 2"),
+        (
+            "(call $show (i32.const 64) (i32.const 1)) (call $show (i32.const 72) (i32.const 1))",
+            "called twice",
+        ),
+        ("(call $show (i32.const 65528) (i32.const 9))", "out of bounds"),
+        ("(call $show (i32.const 65) (i32.const 1))", "not aligned"),
+    ] {
+        let host = host();
+        let spec = ComponentSpec::new("raw", raw_runner(place, ALL).unwrap());
+        let error = host.spawn(spec).await.unwrap_err();
+        let text = format!("{error} {:?}", error);
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[test]
+fn a_run_handler_of_another_shape_does_not_fit() {
+    let loaded = raw_runner(SHOW, ALL);
+    assert!(loaded.is_ok(), "{loaded:?}");
+    let bytes = wat::parse_str(
+        r#"(component
+            (core module $m (func (export "run")))
+            (core instance $i (instantiate $m))
+            (func $run (canon lift (core func $i "run")))
+            (instance $h (export "handle-messages" (func $run)))
+            (export "airssys:component/run-handler@0.1.0" (instance $h)))"#,
+    );
+    let error = airssys_wasm::Component::new(engine(), &bytes.unwrap()).unwrap_err();
+    assert!(
+        matches!(&error, LoadError::ExportMismatch { export, .. } if export.contains("run-handler")),
+        "{error}"
+    );
+}
