@@ -20,6 +20,7 @@ const KIB: usize = 1_024;
 fn main() {
     let mut criterion = criterion();
     fire_and_forget(&mut criterion);
+    one_entry_per_message(&mut criterion);
     send_many(&mut criterion);
     routing(&mut criterion);
     payload(&mut criterion);
@@ -29,18 +30,35 @@ fn main() {
 fn fire_and_forget(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "fire_and_forget", |group| {
         floor::tokio_mpsc(group, 1);
-        flood(group, "sustained", |times| Order::Send { to: "b".to_owned(), times });
+        flood(group, "sustained", Bed::pair, |times| Order::Send { to: "b".to_owned(), times });
+    });
+}
+
+/// The receiver is entered for each message.
+fn one_entry_per_message(criterion: &mut Criterion) {
+    floor::beside_calls(criterion, "one_entry_per_message", |group| {
+        let make = || {
+            let bed = Bed::new(2, 100);
+            bed.add(spec("a", &bed.code));
+            bed.add(ComponentSpec { messages_at_once: 1, ..spec("b", &bed.code) });
+            bed
+        };
+        flood(group, "sustained", make, |times| Order::Send { to: "b".to_owned(), times });
     });
 }
 
 fn send_many(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "send_many", |group| {
-        flood(group, "sustained_64", |times| Order::SendMany { to: "b".to_owned(), times, at_once: 64 });
+        flood(group, "sustained_64", Bed::pair, |times| Order::SendMany {
+            to: "b".to_owned(),
+            times,
+            at_once: 64,
+        });
     });
 }
 
-fn flood(group: &mut Group<'_>, name: &str, order: impl Fn(u32) -> Order) {
-    bench_on(group, name, Bed::pair, |bed, messages| bed.flood(messages, MOST, &order));
+fn flood(group: &mut Group<'_>, name: &str, make: impl Fn() -> Bed, order: impl Fn(u32) -> Order) {
+    bench_on(group, name, make, |bed, messages| bed.flood(messages, MOST, &order));
 }
 
 /// From the call of the host until the message is in the mailbox: lookup, decision, rate, codec and
