@@ -47,11 +47,15 @@ fn requests(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Messages that nobody answers, until the last is counted. Over HTTP there are none such.
+/// Messages that nobody answers, until the last is counted.
 fn streams(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("versus_stream");
     airssys(&mut group, |to, times| Order::Send { to, times });
     bench_on(&mut group, "unix_socket", socket::Peer::new, socket::Peer::tell);
+    #[cfg(feature = "others")]
+    bench_on(&mut group, "http_loopback", http::Peer::new, http::Peer::tell);
+    #[cfg(not(feature = "others"))]
+    println!("versus_stream/http_loopback: needs HTTP: --features others");
     erlang::bench(&mut group, "erlang_cast", "tell");
     wasmtime_per_message(&mut group, false);
     group.finish();

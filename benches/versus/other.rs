@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use airssys_benches::must;
 use test_commands::bench::Reading;
+use tokio::runtime::Runtime;
 
 const SERVE: &str = "--serve";
 
@@ -38,6 +39,11 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// One thread that does all: what is fastest for one exchange after the other.
+pub(crate) fn thread() -> Runtime {
+    must(tokio::runtime::Builder::new_current_thread().enable_all().build())
 }
 
 /// A number of a reading.

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use airssys_benches::{must, workers};
+use airssys_benches::must;
 use test_commands::bench::FIRST;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, BufWriter};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Runtime;
 
-use crate::other::{Served, decoded, encoded, number};
+use crate::other::{Served, decoded, encoded, number, thread};
 use crate::timed;
 
 pub(crate) const NAME: &str = "socket";
@@ -22,7 +22,7 @@ const COUNT: u8 = 3;
 pub(crate) fn serve() {
     let folder = must(tempfile::tempdir());
     let path = folder.path().join("socket");
-    must(workers(1).block_on(async {
+    must(thread().block_on(async {
         let listener = UnixListener::bind(&path)?;
         println!("{}", path.display());
         let (stream, _) = listener.accept().await?;
@@ -84,7 +84,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn new() -> Peer {
-        let (served, runtime) = (Served::new(NAME), workers(1));
+        let (served, runtime) = (Served::new(NAME), thread());
         let stream = must(runtime.block_on(UnixStream::connect(&served.address)));
         Peer { runtime, talk: Talk::new(stream), told: 0, _served: served }
     }
