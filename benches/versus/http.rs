@@ -107,6 +107,7 @@ impl Peer {
         let request = Request::post(path).header("host", &self.served.address);
         let request = must(request.body(Full::new(Bytes::from(body))));
         self.runtime.block_on(async {
+            must(self.connection.ready().await);
             let reply = must(self.connection.send_request(request).await);
             must(reply.into_body().collect().await).to_bytes()
         })
