@@ -8,7 +8,7 @@ pub mod figures;
 pub mod floor;
 pub mod memory;
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,10 +32,11 @@ pub const LONG: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// If it is an error.
-pub fn must<T, E: Display>(result: Result<T, E>) -> T {
+pub fn must<T, E: Debug + Display>(result: Result<T, E>) -> T {
     match result {
         Ok(value) => value,
-        Err(error) => panic!("{error}"),
+        // With its causes.
+        Err(error) => panic!("{error}: {error:?}"),
     }
 }
 
