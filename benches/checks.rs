@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use airssys_benches::compare::{Comparison, lazy};
-use airssys_benches::{Bed, LONG, MOST, criterion, must, workers};
+use airssys_benches::{Bed, LONG, MOST, bench_on, criterion, must, workers};
 use airssys_rt::{Actor, ActorContext, ActorSystem, Child, ChildSpec};
 use airssys_wasm::HostOptions;
 use airssys_wasm::audit::{Audit, AuditFile};
@@ -44,17 +44,17 @@ fn registry(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("registry");
     for count in [10_usize, 1_000, 100_000] {
         let names: Vec<String> = (0..count).map(|number| format!("actor-{number}")).collect();
-        group.bench_function(format!("floor_hash_map_{count}"), |bencher| {
-            let map: HashMap<&str, Arc<str>> =
-                names.iter().map(|name| (name.as_str(), Arc::from(name.as_str()))).collect();
-            let map = Mutex::new(map);
-            let mut next = each_other(&names);
-            bencher.iter(|| {
-                let name = next();
+        let make = || {
+            let named = |name: &String| (name.clone(), Arc::from(name.as_str()));
+            (Mutex::new(names.iter().map(named).collect::<HashMap<String, Arc<str>>>()), 0)
+        };
+        bench_on(&mut group, &format!("floor_hash_map_{count}"), make, |(map, at), times| {
+            let map = &*map;
+            each_other(&names, at, times, |name| {
                 map.lock().unwrap_or_else(PoisonError::into_inner).get(name).map(Arc::clone).is_some()
-            });
+            })
         });
-        group.bench_function(format!("lookup_{count}"), |bencher| {
+        let make = || {
             let runtime = workers(2);
             let system = runtime.block_on(async {
                 let system = ActorSystem::new("bench");
@@ -63,22 +63,26 @@ fn registry(criterion: &mut Criterion) {
                 }
                 system
             });
-            let mut next = each_other(&names);
-            assert!(system.whereis::<()>(next()).is_some());
-            bencher.iter(|| system.whereis::<()>(next()).is_some());
-            runtime.block_on(system.shutdown(LONG));
+            (runtime, system, 0)
+        };
+        let made = bench_on(&mut group, &format!("lookup_{count}"), make, |(_, system, at), times| {
+            each_other(&names, at, times, |name| system.whereis::<()>(name).is_some())
         });
+        if let Some((runtime, system, _)) = made {
+            runtime.block_on(system.shutdown(LONG));
+        }
     }
     group.finish();
 }
 
-/// The names in an order in which none is beside those that were asked for just before.
-fn each_other<'a>(names: &'a [String]) -> impl FnMut() -> &'a str {
-    let mut at = 0;
-    move || {
-        at = (at + 7_919) % names.len();
-        &names[at]
+/// The time in which so many names are found, in an order in which none is beside the one before.
+fn each_other(names: &[String], at: &mut usize, times: u64, find: impl Fn(&str) -> bool) -> Duration {
+    let began = Instant::now();
+    for _ in 0..times {
+        *at = (*at + 7_919) % names.len();
+        assert!(find(black_box(&names[*at])), "{} is not found", names[*at]);
     }
+    began.elapsed()
 }
 
 /// A decision that is made: a route keeps it, so a message on a known route costs a look at a flag.

@@ -4,7 +4,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use airssys_benches::floor;
-use airssys_benches::{Bed, LONG, answering, built, criterion, figures, must, order, reading, workers};
+use airssys_benches::{
+    Bed, LONG, answering, bench_on, built, criterion, figures, must, order, reading, spec, workers,
+};
 use airssys_wasm::EngineConfig;
 use airssys_wasm::app::{self, RunningApp, StartOptions};
 use airssys_wasm::manifest::AppManifest;
@@ -16,6 +18,24 @@ use tokio::runtime::Runtime;
 
 /// Instances of which it is measured how many there can be in a second.
 const MANY: u32 = 2_000;
+
+/// Who may do what; the components follow.
+const MANIFEST: &str = r#"[app]
+name = "five"
+
+[grants.quake-parse]
+send = ["quake-classify"]
+
+[grants.quake-classify]
+request = ["quake-region"]
+publish = ["quakes.*"]
+
+[grants.quake-stats]
+subscribe = ["quakes.*"]
+
+[grants.quake-alerts]
+subscribe = ["quakes.major.*"]
+"#;
 
 /// What the program is told to be started with: the manifest of an app.
 const COLD_START: &str = "--cold-start";
@@ -38,38 +58,45 @@ fn main() {
 fn spawn(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("spawn");
     floor::instantiate(&mut group);
-    group.bench_function("first_message", |bencher| {
-        let bed = Bed::new(2, MANY + 100);
-        bencher.iter_custom(|instances| (0..instances).map(|_| live(&bed).0).sum());
-        let began = Instant::now();
-        bed.runtime.block_on(async {
-            for number in 0..MANY {
-                let name = format!("fresh-{number}");
-                must(bed.host.spawn(answering(&name, &bed.code)).await);
-                must(bed.host.send(&name, reading(1)).await);
-            }
-            bed.host.drained().await;
-        });
-        let rate = f64::from(MANY) / began.elapsed().as_secs_f64();
-        let all: Vec<String> = (0..MANY).map(|number| format!("fresh-{number}")).collect();
-        assert_eq!(bed.counted(&all), u64::from(MANY), "messages were lost");
-        figures::record("spawn", "instances_per_second", "instances/s", rate);
-        bed.end();
-    });
+    let bed = bench_on(
+        &mut group,
+        "first_message",
+        || Bed::new(2, MANY + 100),
+        |bed, instances| (0..instances).map(|_| live(bed).0).sum(),
+    );
+    if let Some(bed) = bed {
+        figures::record("spawn", "instances_per_second", "instances/s", rate(&bed));
+    }
     group.finish();
+}
+
+/// How many instances come to life in a second, one after the other, each with a message to handle.
+fn rate(bed: &Bed) -> f64 {
+    let began = Instant::now();
+    bed.runtime.block_on(async {
+        for number in 0..MANY {
+            let name = format!("fresh-{number}");
+            must(bed.host.spawn(spec(&name, &bed.code)).await);
+            must(bed.host.send(&name, reading(1)).await);
+        }
+        bed.host.drained().await;
+    });
+    let rate = f64::from(MANY) / began.elapsed().as_secs_f64();
+    let all: Vec<String> = (0..MANY).map(|number| format!("fresh-{number}")).collect();
+    assert_eq!(bed.counted(&all), u64::from(MANY), "messages were lost");
+    rate
 }
 
 /// As `spawn`, and until it has stopped in order.
 fn lifecycle(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lifecycle");
     floor::instantiate(&mut group);
-    group.bench_function("spawn_to_shutdown", |bencher| {
-        let bed = Bed::new(2, 100);
-        bencher.iter_custom(|instances| {
-            (0..instances).map(|_| live(&bed)).map(|(spawned, stopped)| spawned + stopped).sum()
-        });
-        bed.end();
-    });
+    bench_on(
+        &mut group,
+        "spawn_to_shutdown",
+        || Bed::new(2, 100),
+        |bed, instances| (0..instances).map(|_| live(bed)).map(|(spawned, stopped)| spawned + stopped).sum(),
+    );
     group.finish();
 }
 
@@ -92,55 +119,53 @@ fn live(bed: &Bed) -> (Duration, Duration) {
 fn recovery(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("recovery");
     floor::instantiate(&mut group);
-    group.bench_function("trap_to_next_message", |bencher| {
+    let make = || {
         let bed = Bed::new(2, 100);
         bed.add(answering("b", &bed.code));
-        let (panic, message) = (Bytes::from(order(&Order::Panic)), Bytes::from(reading(1)));
-        let mut traps = 0;
-        bencher.iter_custom(|times| {
-            traps += times;
-            bed.runtime.block_on(async {
-                let began = Instant::now();
-                for _ in 0..times {
-                    must(bed.host.send("b", panic.clone()).await);
-                    must(bed.host.request("b", message.clone(), LONG).await);
-                }
-                began.elapsed()
-            })
+        bed
+    };
+    let (panic, message) = (Bytes::from(order(&Order::Panic)), Bytes::from(reading(1)));
+    bench_on(&mut group, "trap_to_next_message", make, |bed, times| {
+        let before = restarts(bed);
+        let took = bed.runtime.block_on(async {
+            let began = Instant::now();
+            for _ in 0..times {
+                must(bed.host.send("b", panic.clone()).await);
+                must(bed.host.request("b", message.clone(), LONG).await);
+            }
+            began.elapsed()
         });
-        let restarts: u64 = bed.host.summaries().iter().map(|summary| summary.restarts).sum();
-        assert_eq!(restarts, traps, "it has not trapped each time");
-        bed.end();
+        assert_eq!(restarts(bed) - before, times, "it has not trapped each time");
+        took
     });
     group.finish();
+}
+
+fn restarts(bed: &Bed) -> u64 {
+    bed.host.summaries().iter().map(|summary| summary.restarts).sum()
 }
 
 /// An app of five components, from its manifest until all have started.
 fn cold_start(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("cold_start");
-    group.bench_function("cached", |bencher| {
+    let cached = || {
         let files = Files::new();
-        files.start_once();
-        let runtime = workers(2);
-        bencher.iter_custom(|times| {
-            (0..times).map(|_| start_in(&runtime, &files.manifest(), &files.cache())).sum()
-        });
+        // So that what is compiled is in the cache.
+        files.run();
+        (files, workers(2))
+    };
+    bench_on(&mut group, "cached", cached, |(files, runtime), times| {
+        (0..times).map(|_| start_in(runtime, &files.manifest(), &text(&files.cache))).sum()
     });
-    group.bench_function("cached_process", |bencher| {
-        let files = Files::new();
-        files.start_once();
-        bencher.iter(|| files.run());
+    bench_on(&mut group, "cached_process", cached, |(files, _), times| {
+        let began = Instant::now();
+        (0..times).for_each(|_| files.run());
+        began.elapsed()
     });
-    group.bench_function("from_wasm", |bencher| {
-        let files = Files::new();
-        let runtime = workers(2);
-        bencher.iter_custom(|times| {
-            let each = |_| {
-                let cache = must(tempfile::tempdir());
-                start_in(&runtime, &files.manifest(), &text(&cache))
-            };
-            (0..times).map(each).sum()
-        });
+    let fresh = || (Files::new(), workers(2));
+    bench_on(&mut group, "from_wasm", fresh, |(files, runtime), times| {
+        let each = |_| start_in(runtime, &files.manifest(), &text(&must(tempfile::tempdir())));
+        (0..times).map(each).sum()
     });
     group.finish();
 }
@@ -164,7 +189,7 @@ impl Files {
     /// Five components that are not the same.
     fn new() -> Files {
         let app = must(tempfile::tempdir());
-        let mut manifest = "[app]\nname = \"five\"\n".to_owned();
+        let mut manifest = MANIFEST.to_owned();
         for name in ["quake-alerts", "quake-stats", "quake-region", "quake-classify", "quake-parse"] {
             let folder = app.path().join(name);
             must(std::fs::create_dir(&folder));
@@ -181,19 +206,10 @@ impl Files {
         format!("{}/app.toml", text(&self.app))
     }
 
-    fn cache(&self) -> String {
-        text(&self.cache)
-    }
-
-    /// So that what is compiled is in the cache.
-    fn start_once(&self) {
-        self.run();
-    }
-
     /// A process of its own that starts the app, and ends.
     fn run(&self) {
         let mut program = Command::new(must(std::env::current_exe()));
-        let status = program.args([COLD_START, &self.cache(), &self.manifest()]).status();
+        let status = program.args([COLD_START, &text(&self.cache), &self.manifest()]).status();
         assert!(must(status).success(), "the app did not start");
     }
 }

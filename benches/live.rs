@@ -2,10 +2,11 @@
 //! them.
 
 use std::cell::LazyCell;
-use std::time::Duration;
+use std::ops::Deref;
 
 use airssys_benches::floor::{self, Group};
-use airssys_benches::{Bed, criterion, figures, memory};
+use airssys_benches::{Bed, bench_on, criterion, figures, memory, must, reading};
+use bytes::Bytes;
 use criterion::Criterion;
 
 const LIVE: u32 = 10_000;
@@ -24,39 +25,69 @@ fn main() {
 
 fn live(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("live_10000");
+    let few = LazyCell::new(|| filled(ACTIVE as u32));
+    let many = LazyCell::new(|| {
+        // Before the floors: what they had would be had again.
+        let before = memory::resident();
+        let (bed, names) = filled(LIVE);
+        one_message_each(&bed, &names);
+        let each = memory::resident().saturating_sub(before) as f64 / f64::from(LIVE);
+        figures::record("live_10000", "resident_each", "bytes", each);
+        assert_eq!(bed.counted(&names), u64::from(LIVE), "messages were lost");
+        (bed, names)
+    });
+    bench(&mut group, "10_active_alone", &few, (ACTIVE, 1), None);
+    bench(&mut group, "10_active_among_10000", &many, (ACTIVE, 1), Some(&few));
+    bench(&mut group, "all_in_turn", &many, (LIVE as usize, 1), None);
+    bench(&mut group, "all_in_turn_eight_in_a_row", &many, (LIVE as usize, 8), None);
+    // The address space has no room for another pool of so many beside theirs.
+    drop((few, many));
     for (suffix, in_a_row) in [("", 1), ("_eight_in_a_row", 8)] {
-        let (calls, handlers) =
-            (format!("floor_component_call{suffix}"), format!("floor_handle_call{suffix}"));
+        let calls = format!("floor_component_call{suffix}");
         floor::calls_in_turn(&mut group, &calls, LIVE as usize, in_a_row);
+        let handlers = format!("floor_handle_call{suffix}");
         floor::handler_calls_in_turn(&mut group, &handlers, LIVE as usize, in_a_row);
     }
-    let few = LazyCell::new(|| {
-        let bed = Bed::new(2, LIVE + 100);
-        let names = bed.fill(ACTIVE as u32);
-        (bed, names)
-    });
-    let many = LazyCell::new(|| {
-        let bed = Bed::new(2, LIVE + 100);
-        let before = memory::resident();
-        let names = bed.fill(LIVE);
-        bed.rounds(&names, 1, LIVE.into());
-        let each = (memory::resident() - before) as f64 / f64::from(LIVE);
-        figures::record("live_10000", "resident_each", "bytes", each);
-        (bed, names)
-    });
-    bench(&mut group, "10_active_alone", |messages| few.0.rounds(&few.1, 1, messages));
-    bench(&mut group, "10_active_among_10000", |messages| many.0.rounds(&many.1[..ACTIVE], 1, messages));
-    group.bench_function("all_in_turn", |bencher| {
-        bencher.iter_custom(|messages| many.0.rounds(&many.1, 1, messages));
-        // Here both are there, whatever of this group was asked for.
-        let one = || many.0.rounds(&many.1[..ACTIVE], 1, ROUND);
-        let other = || few.0.rounds(&few.1, 1, ROUND);
-        figures::record_ratio("live_10000", "among_to_alone", one, other);
-    });
-    bench(&mut group, "all_in_turn_eight_in_a_row", |messages| many.0.rounds(&many.1, 8, messages));
     group.finish();
 }
 
-fn bench(group: &mut Group<'_>, name: &str, mut run: impl FnMut(u64) -> Duration) {
-    group.bench_function(name, |bencher| bencher.iter_custom(&mut run));
+/// A host, and the names of those that live in it; made when it is needed.
+type Lazy<'a> = &'a dyn Deref<Target = (Bed, Vec<String>)>;
+
+fn filled(components: u32) -> (Bed, Vec<String>) {
+    let bed = Bed::new(2, components + 100);
+    let names = bed.fill(components);
+    (bed, names)
+}
+
+fn one_message_each(bed: &Bed, names: &[String]) {
+    let message = Bytes::from(reading(1));
+    bed.runtime.block_on(async {
+        for name in names {
+            must(bed.host.send(name, message.clone()).await);
+        }
+        bed.host.drained().await;
+    });
+}
+
+/// Messages to so many of those that live, in turn, so many in a row to each.
+fn bench(
+    group: &mut Group<'_>,
+    name: &str,
+    live: Lazy<'_>,
+    (active, in_a_row): (usize, u32),
+    other: Option<Lazy<'_>>,
+) {
+    let ran = bench_on(
+        group,
+        name,
+        || &**live,
+        |(bed, names), messages| bed.rounds(&names[..active], in_a_row, messages),
+    );
+    if let (Some((bed, names)), Some(other)) = (ran, other) {
+        // The same on both, in turns.
+        let (alone, few) = &**other;
+        let one = || bed.rounds(&names[..active], in_a_row, ROUND);
+        figures::record_ratio("live_10000", "among_to_alone", one, || alone.rounds(few, in_a_row, ROUND));
+    }
 }

@@ -1,10 +1,9 @@
 //! What a message costs that nobody answers: from the handler of one component to that of another.
 
-use std::cell::LazyCell;
 use std::time::{Duration, Instant};
 
-use airssys_benches::floor::{self, Group};
-use airssys_benches::{Bed, MOST, criterion, must, reading, spec};
+use airssys_benches::floor::{self, Group, share};
+use airssys_benches::{Bed, MOST, bench_on, criterion, must, reading, spec};
 use airssys_wasm::{ComponentSpec, Limits};
 use bytes::Bytes;
 use criterion::Criterion;
@@ -13,11 +12,15 @@ use test_commands::bench::Order;
 /// What a mailbox holds.
 const CAPACITY: u64 = 1_024;
 
+/// How often it is filled at least.
+const LEAST_ROUNDS: u64 = 10;
+
 const KIB: usize = 1_024;
 
 fn main() {
     let mut criterion = criterion();
     fire_and_forget(&mut criterion);
+    one_entry_per_message(&mut criterion);
     send_many(&mut criterion);
     routing(&mut criterion);
     payload(&mut criterion);
@@ -27,41 +30,51 @@ fn main() {
 fn fire_and_forget(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "fire_and_forget", |group| {
         floor::tokio_mpsc(group, 1);
-        flood(group, "sustained", |times| Order::Send { to: "b".to_owned(), times });
+        flood(group, "sustained", Bed::pair, |times| Order::Send { to: "b".to_owned(), times });
+    });
+}
+
+/// The receiver is entered for each message.
+fn one_entry_per_message(criterion: &mut Criterion) {
+    floor::beside_calls(criterion, "one_entry_per_message", |group| {
+        let make = || {
+            let bed = Bed::new(2, 100);
+            bed.add(spec("a", &bed.code));
+            bed.add(ComponentSpec { messages_at_once: 1, ..spec("b", &bed.code) });
+            bed
+        };
+        flood(group, "sustained", make, |times| Order::Send { to: "b".to_owned(), times });
     });
 }
 
 fn send_many(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "send_many", |group| {
-        flood(group, "sustained_64", |times| Order::SendMany { to: "b".to_owned(), times, at_once: 64 });
+        flood(group, "sustained_64", Bed::pair, |times| Order::SendMany {
+            to: "b".to_owned(),
+            times,
+            at_once: 64,
+        });
     });
 }
 
-fn flood(group: &mut Group<'_>, name: &str, order: impl Fn(u32) -> Order) {
-    group.bench_function(name, |bencher| {
-        let bed = Bed::pair();
-        bencher.iter_custom(|messages| bed.flood(messages, MOST, &order));
-        bed.end();
-    });
+fn flood(group: &mut Group<'_>, name: &str, make: impl Fn() -> Bed, order: impl Fn(u32) -> Order) {
+    bench_on(group, name, make, |bed, messages| bed.flood(messages, MOST, &order));
 }
 
 /// From the call of the host until the message is in the mailbox: lookup, decision, rate, codec and
 /// size, place. Nobody handles it meanwhile: the receiver is started afterwards, to count.
 fn routing(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "routing", |group| {
-        group.bench_function("send", |bencher| {
-            let bed = LazyCell::new(|| Bed::new(2, 100));
-            bencher.iter_custom(|messages| {
-                let mut took = Duration::ZERO;
-                let mut left = messages;
-                while left > 0 {
-                    let now = left.min(CAPACITY);
-                    took += fill(&bed, now);
-                    left -= now;
-                }
-                took
-            });
-        });
+        bench_on(
+            group,
+            "send",
+            || Bed::new(2, 100),
+            |bed, messages| {
+                let rounds = messages.div_ceil(CAPACITY).max(LEAST_ROUNDS);
+                let took = (0..rounds).map(|_| fill(bed, CAPACITY)).sum();
+                share(took, messages, rounds * CAPACITY)
+            },
+        );
     });
 }
 
@@ -90,21 +103,20 @@ fn payload(criterion: &mut Criterion) {
     for (name, bytes) in [("64_b", 64), ("1_kib", KIB), ("64_kib", 64 * KIB), ("1_mib", KIB * KIB)] {
         floor::two_copies(&mut group, &format!("floor_two_copies_{name}"), bytes);
         floor::passed_on(&mut group, &format!("floor_passed_on_{name}"), bytes);
-        group.bench_function(name, |bencher| {
+        let make = || {
             let bed = Bed::new(2, 100);
             bed.add(spec("a", &bed.code));
             let limits = Limits { message_size_bytes: 2 * bytes, ..spec("b", &bed.code).limits };
             bed.add(ComponentSpec { limits, ..spec("b", &bed.code) });
-            bencher.iter_custom(|messages| {
-                let before = bed.count("b").bytes;
-                // A guest has a second for an order.
-                let most = if bytes < KIB * KIB { MOST } else { 500 };
-                let order = |times| Order::SendRaw { to: "b".to_owned(), times, bytes };
-                let took = bed.flood(messages, most, order);
-                assert_eq!(bed.count("b").bytes - before, messages * bytes as u64, "bytes were lost");
-                took
-            });
-            bed.end();
+            bed
+        };
+        bench_on(&mut group, name, make, |bed, messages| {
+            // A guest has a second for an order.
+            let most = if bytes < KIB * KIB { MOST } else { 500 };
+            let took = bed.flood(messages, most, |times| Order::SendRaw { to: "b".to_owned(), times, bytes });
+            let counted = bed.count("b");
+            assert_eq!(counted.bytes, counted.messages * bytes as u64, "bytes were lost");
+            took
         });
     }
     group.finish();

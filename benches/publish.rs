@@ -2,14 +2,17 @@
 
 use std::time::{Duration, Instant};
 
-use airssys_benches::floor::{self, Group};
-use airssys_benches::{Bed, Handled, MOST, criterion, must, orders, reading, spec};
+use airssys_benches::floor::{self, Calls, Group, share};
+use airssys_benches::{Bed, Handled, at_least, bench_on, criterion, must, orders, reading, spec};
 use airssys_wasm::ComponentSpec;
 use bytes::Bytes;
 use criterion::Criterion;
 use test_commands::bench::Order;
 
 const SUBSCRIBERS: usize = 100;
+
+/// Publications of one order.
+const MOST_AT_ONCE: u64 = 5_000;
 
 const TOPIC: &str = "readings.inside";
 
@@ -23,20 +26,15 @@ fn publish(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("publish");
     calls(&mut group, "floor_component_call");
     floor::tokio_fan_out(&mut group, SUBSCRIBERS);
-    group.bench_function("100_subscribers", |bencher| {
-        let (bed, subscribers) = bed();
-        bencher.iter_custom(|publications| {
-            let order = |times| Order::Publish { topic: TOPIC.to_owned(), times };
-            let orders = vec![("a".to_owned(), orders(publications, MOST / 10, order))];
-            let messages = publications * SUBSCRIBERS as u64;
-            bed.run(orders, &Handled { by: &subscribers, messages })
-        });
-        bed.end();
+    bench_on(&mut group, "100_subscribers", bed, |(bed, subscribers), publications| {
+        let sent = at_least(publications, MOST_AT_ONCE);
+        let order = |times| Order::Publish { topic: TOPIC.to_owned(), times };
+        let told = vec![("a".to_owned(), orders(sent, MOST_AT_ONCE, order))];
+        let messages = sent * SUBSCRIBERS as u64;
+        share(bed.run(told, &Handled { by: subscribers, messages }), publications, sent)
     });
-    group.bench_function("100_subscribers_one_at_a_time", |bencher| {
-        let (bed, subscribers) = bed();
-        bencher.iter_custom(|publications| one_at_a_time(&bed, &subscribers, publications));
-        bed.end();
+    bench_on(&mut group, "100_subscribers_one_at_a_time", bed, |(bed, subscribers), publications| {
+        one_at_a_time(bed, subscribers, publications)
     });
     calls(&mut group, "floor_component_call_after");
     group.finish();
@@ -45,15 +43,18 @@ fn publish(criterion: &mut Criterion) {
 /// One call on each of so many instances.
 fn calls(group: &mut Group<'_>, name: &str) {
     group.measurement_time(Duration::from_secs(1));
-    group.bench_function(name, |bencher| {
-        let mut calls = floor::Calls::new(SUBSCRIBERS);
-        bencher.iter_custom(|rounds| calls.time(rounds * SUBSCRIBERS as u64, 1));
-    });
+    bench_on(
+        group,
+        name,
+        || Calls::new(SUBSCRIBERS),
+        |calls, rounds| calls.time(rounds * SUBSCRIBERS as u64, 1),
+    );
     group.measurement_time(Duration::from_secs(3));
 }
 
 /// From outside, each when the one before has been handled by all.
-fn one_at_a_time(bed: &Bed, subscribers: &[String], publications: u64) -> Duration {
+fn one_at_a_time(bed: &Bed, subscribers: &[String], asked: u64) -> Duration {
+    let publications = at_least(asked, MOST_AT_ONCE / 10);
     let before = bed.counted(subscribers);
     let message = Bytes::from(reading(1));
     let took = bed.runtime.block_on(async {
@@ -67,7 +68,7 @@ fn one_at_a_time(bed: &Bed, subscribers: &[String], publications: u64) -> Durati
     });
     let counted = bed.counted(subscribers) - before;
     assert_eq!(counted, publications * SUBSCRIBERS as u64, "messages were lost");
-    took
+    share(took, asked, publications)
 }
 
 /// A publisher, and the names of its subscribers.

@@ -1,7 +1,7 @@
 //! What a request costs whose reply the requester awaits.
 
-use airssys_benches::floor::{self, Group};
-use airssys_benches::{Bed, Handled, MOST, answering, criterion, figures, orders, spec};
+use airssys_benches::floor::{self, Group, share};
+use airssys_benches::{Bed, Handled, MOST, answering, at_least, bench_on, criterion, figures, orders, spec};
 use criterion::Criterion;
 use test_commands::bench::Order;
 
@@ -24,25 +24,27 @@ fn requests(criterion: &mut Criterion) {
 }
 
 fn ask(group: &mut Group<'_>, name: &str, workers: usize, at_once: u32) {
-    group.bench_function(name, |bencher| {
-        let bed = bed(workers);
-        let by = ["b".to_owned()];
-        bencher.iter_custom(|requests| {
+    let bed = bench_on(
+        group,
+        name,
+        || bed(workers),
+        |bed, requests| {
+            let sent = at_least(requests, MOST);
             let before = bed.count("a").replies;
             let order = |times| Order::Ask { to: "b".to_owned(), times, at_once };
-            let orders = vec![("a".to_owned(), orders(requests, MOST, order))];
-            let took = bed.run(orders, &Handled { by: &by, messages: requests });
-            assert_eq!(bed.count("a").replies - before, requests, "replies were lost");
-            took
-        });
-        if at_once == 1 {
-            // Also what each of them takes, by the clock of the requester.
-            let took: Vec<u64> = bed.ask("a", &Order::Time { to: "b".to_owned(), times: TIMED });
-            let on = if workers == 1 { "one_worker" } else { "two_workers" };
-            figures::record_times("requests", on, &took);
-        }
-        bed.end();
-    });
+            let told = vec![("a".to_owned(), orders(sent, MOST, order))];
+            let took = bed.run(told, &Handled { by: &["b".to_owned()], messages: sent });
+            assert_eq!(bed.count("a").replies - before, sent, "replies were lost");
+            share(took, requests, sent)
+        },
+    );
+    let Some(bed) = bed else { return };
+    if at_once == 1 {
+        // Also what each of them takes, by the clock of the requester.
+        let took: Vec<u64> = bed.ask("a", &Order::Time { to: "b".to_owned(), times: TIMED });
+        let on = if workers == 1 { "one_worker" } else { "two_workers" };
+        figures::record_times("requests", on, &took);
+    }
 }
 
 fn bed(workers: usize) -> Bed {

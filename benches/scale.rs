@@ -2,7 +2,7 @@
 //! subscriptions grow to a hundred thousand.
 
 use airssys_benches::floor::{self, Group};
-use airssys_benches::{Bed, MOST, criterion, must, spec};
+use airssys_benches::{Bed, MOST, bench_on, criterion, must, spec};
 use airssys_wasm::{ComponentSpec, Limits};
 use criterion::Criterion;
 use test_commands::bench::Order;
@@ -10,6 +10,8 @@ use test_commands::bench::Order;
 const COMPONENTS: [u32; 4] = [10, 100, 1_000, 10_000];
 
 const SUBSCRIPTIONS: [usize; 4] = [100, 1_000, 10_000, 100_000];
+
+const TOPIC: &str = "live.one";
 
 /// Subscriptions of one component.
 const OF_EACH: usize = 1_000;
@@ -35,35 +37,39 @@ fn components(criterion: &mut Criterion) {
 }
 
 fn in_turn(group: &mut Group<'_>, name: &str, components: u32, in_a_row: u32) {
-    group.bench_function(name, |bencher| {
+    let make = || {
         let bed = Bed::new(2, components + 100);
         let names = bed.fill(components);
-        bencher.iter_custom(|messages| bed.rounds(&names, in_a_row, messages));
-        bed.end();
-    });
+        (bed, names)
+    };
+    bench_on(group, name, make, |(bed, names), messages| bed.rounds(names, in_a_row, messages));
 }
 
 /// A publication that one subscription of so many matches.
 fn subscriptions(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "scale_subscriptions", |group| {
         for count in SUBSCRIPTIONS {
-            group.bench_function(format!("one_match_among_{count}"), |bencher| {
-                let bed = Bed::pair_with_topic("live.one");
-                for first in (0..count).step_by(OF_EACH) {
-                    let topics = first..count.min(first + OF_EACH);
-                    let subscribes = topics.map(|number| must(format!("idle.{number}.*").parse())).collect();
-                    let others = spec(format!("others-{first}"), &bed.code);
-                    let limits = Limits { subscriptions: OF_EACH, ..others.limits.clone() };
-                    bed.add(ComponentSpec { subscribes, limits, ..others });
-                }
-                bencher.iter_custom(|publications| {
-                    bed.flood(publications, MOST, |times| Order::Publish {
-                        topic: "live.one".to_owned(),
-                        times,
-                    })
-                });
-                bed.end();
-            });
+            bench_on(
+                group,
+                &format!("one_match_among_{count}"),
+                || subscribed(count),
+                |bed, times| {
+                    bed.flood(times, MOST, |times| Order::Publish { topic: TOPIC.to_owned(), times })
+                },
+            );
         }
     });
+}
+
+/// One that publishes, one that gets that, and so many subscriptions that do not match.
+fn subscribed(count: usize) -> Bed {
+    let bed = Bed::pair_with_topic(TOPIC);
+    for first in (0..count).step_by(OF_EACH) {
+        let topics = first..count.min(first + OF_EACH);
+        let subscribes = topics.map(|number| must(format!("idle.{number}.*").parse())).collect();
+        let others = spec(format!("others-{first}"), &bed.code);
+        let limits = Limits { subscriptions: OF_EACH, ..others.limits.clone() };
+        bed.add(ComponentSpec { subscribes, limits, ..others });
+    }
+    bed
 }

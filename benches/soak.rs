@@ -1,15 +1,22 @@
-//! A million requests between components, of which some are given up, some come too late, and some
-//! meet a crash: each comes to one thing, and at the end nothing is left of any.
+//! What is still there after very many messages, and what became of very many requests.
 //!
-//! `-- --requests N` says how many.
+//! First messages that nobody answers, between two pairs of components: the memory of this process
+//! has to end where it was when a hundredth of them were handled. Then requests, of which some are
+//! given up, some come too late, and some meet a crash: each comes to one thing. After both, nothing
+//! is left of any in any table.
+//!
+//! `-- --messages N` and `-- --requests N` say how many.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use airssys_benches::{Failure, LONG, component, engine, message};
+use airssys_benches::{
+    Bed, Failure, Handled, LONG, MOST, component, engine, figures, memory, message, orders, spec, workers,
+};
 use airssys_message::Codec;
 use airssys_rt::{ActorSystem, RestartStrategy, SupervisorConfig};
 use airssys_wasm::{CallError, Capabilities, ComponentHost, ComponentSpec, Delivery, Retry};
+use test_commands::bench::Order;
 use test_commands::{Answer, Command, Volley};
 
 /// Requests in one message to a requester.
@@ -20,15 +27,70 @@ const REQUESTERS: u64 = 4;
 /// What requests came to, and how many.
 type Came = BTreeMap<String, u64>;
 
+/// Messages at a time, between two looks at the memory.
+const STRETCH: u64 = 500_000;
+
+/// How much more memory this process may have at the end: the allocator keeps some of what it had.
+const SPARE_BYTES: u64 = 8 << 20;
+
 fn main() -> Result<(), Failure> {
-    let requests = requests()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(soak(requests))
+    let (messages, requests) = (number("--messages", 30_000_000)?, number("--requests", 1_000_000)?);
+    send(messages)?;
+    workers(2).block_on(soak(requests))
 }
 
-fn requests() -> Result<u64, Failure> {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--requests").skip(1);
-    Ok(arguments.next().map_or(Ok(1_000_000), |number| number.parse())?)
+fn number(name: &str, otherwise: u64) -> Result<u64, Failure> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != name).skip(1);
+    Ok(arguments.next().map_or(Ok(otherwise), |number| number.parse())?)
+}
+
+/// Has components send so many messages; fails if memory, or anything in a table, is left of them.
+fn send(messages: u64) -> Result<(), Failure> {
+    let bed = Bed::new(2, 100);
+    for name in ["a", "b", "c", "d"] {
+        bed.add(spec(name, &bed.code));
+    }
+    let receivers = ["b".to_owned(), "d".to_owned()];
+    let (mut sent, mut took, mut at_one_percent) = (0, Duration::ZERO, None);
+    while sent < messages {
+        // The first look comes after a hundredth.
+        let of_one_percent = messages.div_ceil(100).saturating_sub(sent);
+        let stretch = if of_one_percent > 0 { of_one_percent } else { messages - sent };
+        let each = stretch.min(STRETCH).div_ceil(2);
+        let told = [("a", "b"), ("c", "d")].map(|(from, to)| {
+            (from.to_owned(), orders(each, MOST, |times| Order::Send { to: to.to_owned(), times }))
+        });
+        took += bed.run(told.into(), &Handled { by: &receivers, messages: 2 * each });
+        sent += 2 * each;
+        if sent >= messages / 100 {
+            at_one_percent.get_or_insert_with(memory::resident);
+        }
+    }
+    let (at_one_percent, at_end) = (at_one_percent.unwrap_or_default(), memory::resident());
+    figures::record("soak", "messages", "count", sent as f64);
+    figures::record("soak", "ns_per_message", "ns", took.as_nanos() as f64 / sent as f64);
+    figures::record("soak", "resident_at_1_percent", "bytes", at_one_percent as f64);
+    figures::record("soak", "resident_at_end", "bytes", at_end as f64);
+    nothing_left(&bed.host)?;
+    if at_end > at_one_percent + SPARE_BYTES {
+        let more = at_end - at_one_percent;
+        return Err(format!("after {sent} messages this process has {more} bytes more").into());
+    }
+    Ok(())
+}
+
+/// Fails if a message or a request is left anywhere, or was lost.
+fn nothing_left(host: &ComponentHost) -> Result<(), Failure> {
+    println!("left: {} under way, {} in the tables", host.in_flight(), host.requests_under_way());
+    if (host.in_flight(), host.requests_under_way()) != (0, 0) {
+        return Err("something is left".into());
+    }
+    for summary in host.summaries() {
+        if summary.received != summary.handled + summary.dead_lettered {
+            return Err(format!("messages are lost: {summary:?}").into());
+        }
+    }
+    Ok(())
 }
 
 async fn soak(requests: u64) -> Result<(), Failure> {
@@ -60,15 +122,7 @@ async fn soak(requests: u64) -> Result<(), Failure> {
     let took = began.elapsed();
     println!("{fired} requests in {took:.1?}, {:.2?} each", took / u32::try_from(fired)?);
     println!("came to: {all:?}; {cut_off} times a requester was cut off on top of that");
-    println!("left: {} under way, {} in the tables", host.in_flight(), host.requests_under_way());
-    if (host.in_flight(), host.requests_under_way()) != (0, 0) {
-        return Err("something is left".into());
-    }
-    for summary in host.summaries() {
-        if summary.received != summary.handled + summary.dead_lettered {
-            return Err(format!("messages are lost: {summary:?}").into());
-        }
-    }
+    nothing_left(&host)?;
     host.shutdown(LONG).await;
     Ok(())
 }
@@ -82,14 +136,14 @@ async fn host() -> Result<ComponentHost, Failure> {
     };
     let host = ComponentHost::new(ActorSystem::builder("soak").supervisor(supervisor).build());
     let probe = component(&engine(100)?, "test-probe")?;
-    let spec = |name: &str| ComponentSpec {
+    let named = |name: &str| ComponentSpec {
         capabilities: Capabilities::everything(),
         ..ComponentSpec::new(name, probe.clone())
     };
     let retry = Retry { attempts: 2, backoff: RestartStrategy::Immediate };
-    host.spawn(ComponentSpec { instances: 2, delivery: Delivery::Retry(retry), ..spec("targets") }).await?;
+    host.spawn(ComponentSpec { instances: 2, delivery: Delivery::Retry(retry), ..named("targets") }).await?;
     for number in 0..REQUESTERS {
-        host.spawn(spec(&format!("requester-{number}"))).await?;
+        host.spawn(named(&format!("requester-{number}"))).await?;
     }
     Ok(host)
 }

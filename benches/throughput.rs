@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use airssys_benches::floor::{self, Group, share};
-use airssys_benches::{Bed, Handled, MOST, criterion, figures, must, orders, reading, spec};
+use airssys_benches::{
+    Bed, Handled, MOST, at_least, bench_on, criterion, figures, must, orders, reading, spec,
+};
 use airssys_wasm::ComponentSpec;
 use bytes::Bytes;
 use criterion::Criterion;
@@ -36,53 +38,55 @@ fn throughput(criterion: &mut Criterion) {
 }
 
 fn pairs(group: &mut Group<'_>, name: &str, order: impl Fn(String, u32) -> Order) {
-    // Of all samples together.
-    let (all, total) = (Cell::new(0_u64), Cell::new(Duration::ZERO));
-    group.bench_function(name, |bencher| {
+    let sinks: Vec<String> = (0..PAIRS).map(|pair| format!("sink-{pair}")).collect();
+    let make = || {
         let bed = Bed::new(2, 100);
-        let sinks: Vec<String> = (0..PAIRS).map(|pair| format!("sink-{pair}")).collect();
         for (pair, sink) in sinks.iter().enumerate() {
             bed.add(spec(sink, &bed.code));
             bed.add(spec(format!("source-{pair}"), &bed.code));
         }
-        bencher.iter_custom(|messages| {
-            let each = messages.div_ceil(PAIRS);
-            let told = sinks.iter().enumerate().map(|(pair, sink)| {
-                (format!("source-{pair}"), orders(each, MOST, |times| order(sink.clone(), times)))
-            });
-            let sent = each * PAIRS;
-            let took = bed.run(told.collect(), &Handled { by: &sinks, messages: sent });
-            all.set(all.get() + sent);
-            total.set(total.get() + took);
-            share(took, messages, sent)
+        bed
+    };
+    // Of all samples together.
+    let (all, total) = (Cell::new(0_u64), Cell::new(Duration::ZERO));
+    let bed = bench_on(group, name, make, |bed, messages| {
+        let each = at_least(messages, MOST).div_ceil(PAIRS);
+        let told = sinks.iter().enumerate().map(|(pair, sink)| {
+            (format!("source-{pair}"), orders(each, MOST, |times| order(sink.clone(), times)))
         });
-        bed.end();
+        let sent = each * PAIRS;
+        let took = bed.run(told.collect(), &Handled { by: &sinks, messages: sent });
+        all.set(all.get() + sent);
+        total.set(total.get() + took);
+        share(took, messages, sent)
     });
-    if all.get() > 0 {
-        let rate = all.get() as f64 / total.get().as_secs_f64();
-        figures::record("throughput", name, "messages/s", rate);
+    if bed.is_none() {
+        return;
     }
+    figures::record("throughput", name, "messages/s", all.get() as f64 / total.get().as_secs_f64());
 }
 
 /// Pairs that send each other messages back and forth: every handler sends what it got, less one.
 fn bouncing(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "bouncing", |group| {
         floor::tokio_bouncing(group, BOUNCING);
-        group.bench_function("1000_pairs_8_in_flight", |bencher| {
-            let bed = Bed::new(2, 2_100);
-            let mut all = Vec::new();
-            for pair in 0..BOUNCING {
-                for (own, other) in [("left", "right"), ("right", "left")] {
-                    let config = vec![("peer".to_owned(), format!("{other}-{pair}"))];
-                    let name = format!("{own}-{pair}");
-                    bed.add(ComponentSpec { config, ..spec(&name, &bed.code) });
-                    all.push(name);
-                }
-            }
-            bencher.iter_custom(|hops| bounce(&bed, &all, hops));
-            bed.end();
-        });
+        bench_on(group, "1000_pairs_8_in_flight", bouncers, |(bed, all), hops| bounce(bed, all, hops));
     });
+}
+
+/// The pairs, and the names of all.
+fn bouncers() -> (Bed, Vec<String>) {
+    let bed = Bed::new(2, 2_100);
+    let mut all = Vec::new();
+    for pair in 0..BOUNCING {
+        for (own, other) in [("left", "right"), ("right", "left")] {
+            let config = vec![("peer".to_owned(), format!("{other}-{pair}"))];
+            let name = format!("{own}-{pair}");
+            bed.add(ComponentSpec { config, ..spec(&name, &bed.code) });
+            all.push(name);
+        }
+    }
+    (bed, all)
 }
 
 /// The time of so many hops, of at least as many as there have to be.

@@ -15,7 +15,7 @@ fn main() {
     let mut criterion = criterion();
     let mut group = criterion.benchmark_group("traces");
     let mut comparison = Comparison { group: &mut group, name: "traces", most: MOST };
-    let bare = lazy(|| Bed { trace: None, ..Bed::pair() });
+    let bare = lazy(|| Bed::pair().untraced());
     comparison.bench("not_carried", &bare, None);
     comparison.bench("carried", &lazy(Bed::pair), Some(("not_carried", &bare)));
     group.finish();

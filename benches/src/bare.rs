@@ -2,7 +2,7 @@
 //! airssys.
 
 use bytes::Bytes;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{Component, InstancePre, Linker, WasmList};
 use wasmtime::{Engine, Store};
 
 use self::bindings::ComponentPre;
@@ -38,6 +38,8 @@ impl Bare {
         let mut logging = linker.instance("airssys:component/logging@0.1.0")?;
         logging
             .func_wrap("enabled", |_, (_,): (bindings::airssys::component::logging::Level,)| Ok((false,)))?;
+        let mut progress = linker.instance("airssys:component/progress@0.1.0")?;
+        progress.func_wrap("show", |_, (_,): (WasmList<u64>,)| Ok(()))?;
         // It is not told to do anything that needs another.
         linker.define_unknown_imports_as_traps(&component)?;
         let pre: InstancePre<()> = linker.instantiate_pre(&component)?;

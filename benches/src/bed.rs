@@ -183,8 +183,10 @@ impl Bed {
 
     /// The time in which `a` gives `b` so many messages, at most so many for each order.
     pub fn flood(&self, messages: u64, most: u64, order: impl Fn(u32) -> Order) -> Duration {
+        let sent = at_least(messages, most);
         let by = ["b".to_owned()];
-        self.run(vec![("a".to_owned(), orders(messages, most, order))], &Handled { by: &by, messages })
+        let told = vec![("a".to_owned(), orders(sent, most, order))];
+        share(self.run(told, &Handled { by: &by, messages: sent }), messages, sent)
     }
 
     /// Starts so many that count, `c-0`, `c-1` and so on, beside one that knows the way to all of them,
@@ -204,7 +206,7 @@ impl Bed {
     /// each, of at least one round.
     pub fn rounds(&self, names: &[String], in_a_row: u32, messages: u64) -> Duration {
         let of_a_round = names.len() as u64 * u64::from(in_a_row);
-        let rounds = messages.div_ceil(of_a_round);
+        let rounds = at_least(messages, MOST).div_ceil(of_a_round);
         let components = must(u32::try_from(names.len()));
         let order = |times| Order::Round { prefix: "c".to_owned(), components, in_a_row, times };
         let orders = orders(rounds, MOST.div_ceil(of_a_round), order);
@@ -212,10 +214,23 @@ impl Bed {
         share(self.run(vec![("a".to_owned(), orders)], &handled), messages, handled.messages)
     }
 
-    /// Stops all, and their workers.
-    pub fn end(self) {
+    /// As it is, but orders belong to no trace.
+    pub fn untraced(mut self) -> Bed {
+        self.trace = None;
+        self
+    }
+}
+
+impl Drop for Bed {
+    fn drop(&mut self) {
         self.runtime.block_on(self.host.shutdown(LONG));
     }
+}
+
+/// So many, or as many as it takes that it does not matter what happens once: beginning and ending,
+/// and being told. Where more than were asked for are sent, [`share`] says what those took.
+pub fn at_least(messages: u64, most: u64) -> u64 {
+    messages.max(most / 5)
 }
 
 /// Orders for so many messages together, none of them for more than `most`.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use test_commands::bench::Order;
 
-use crate::Bed;
 use crate::figures::record_ratio;
 use crate::floor::Group;
+use crate::{Bed, bench_on};
 
 /// Messages of a round that is compared with another.
 const ROUND: u64 = 100_000;
@@ -35,17 +35,16 @@ impl Comparison<'_, '_> {
     /// longer it takes than on that one.
     pub fn bench(&mut self, bench: &str, bed: &LazyBed<'_>, other: Option<(&str, &LazyBed<'_>)>) {
         let most = self.most;
-        self.group.bench_function(bench, |bencher| {
-            bencher.iter_custom(|messages| flood(bed, messages, most));
-            if let Some((other, base)) = other {
-                let (one, another) = (|| flood(bed, ROUND, most), || flood(base, ROUND, most));
-                record_ratio(self.name, &format!("{bench}_to_{other}"), one, another);
-            }
-            if let Some(audit) = bed.host.audit() {
-                // A writer that falls behind drops what it cannot keep up with, and says how much.
-                println!("{}/{bench}: {:?}", self.name, audit.stats());
-            }
-        });
+        let ran = bench_on(self.group, bench, || &**bed, |bed, messages| flood(bed, messages, most));
+        let Some(bed) = ran else { return };
+        if let Some((other, base)) = other {
+            let (one, another) = (|| flood(bed, ROUND, most), || flood(base, ROUND, most));
+            record_ratio(self.name, &format!("{bench}_to_{other}"), one, another);
+        }
+        if let Some(audit) = bed.host.audit() {
+            // A writer that falls behind drops what it cannot keep up with, and says how much.
+            println!("{}/{bench}: {:?}", self.name, audit.stats());
+        }
     }
 }
 

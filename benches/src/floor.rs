@@ -10,7 +10,7 @@ use criterion::{BenchmarkGroup, Criterion};
 use wasmtime::component::{Component, Instance, Linker, TypedFunc};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
-use crate::{Bare, BareInstance, must, reading};
+use crate::{Bare, BareInstance, bench_on, must, reading};
 
 pub use channels::{share, tokio_bouncing, tokio_fan_out, tokio_mpsc, tokio_oneshot};
 pub use copies::{passed_on, two_copies};
@@ -46,10 +46,7 @@ pub fn component_call(group: &mut Group<'_>, name: &str) {
 pub fn calls_in_turn(group: &mut Group<'_>, name: &str, instances: usize, in_a_row: u64) {
     // A little is enough for what is so short.
     group.measurement_time(Duration::from_secs(1));
-    group.bench_function(name, |bencher| {
-        let mut calls = Calls::new(instances);
-        bencher.iter_custom(|iterations| calls.time(iterations, in_a_row));
-    });
+    bench_on(group, name, || Calls::new(instances), |calls, iterations| calls.time(iterations, in_a_row));
     group.measurement_time(Duration::from_secs(3));
 }
 
@@ -57,13 +54,13 @@ pub fn calls_in_turn(group: &mut Group<'_>, name: &str, instances: usize, in_a_r
 /// on so many instances in turn, so many in a row on each: the time of one call.
 pub fn handler_calls_in_turn(group: &mut Group<'_>, name: &str, instances: usize, in_a_row: u64) {
     group.measurement_time(Duration::from_secs(1));
-    group.bench_function(name, |bencher| {
+    let reading = reading(1);
+    let make = || {
         let bare = must(Bare::new(MOST_INSTANCES));
-        let mut all: Vec<BareInstance> = (0..instances).map(|_| must(bare.instantiate(&[]))).collect();
-        let reading = reading(1);
-        bencher.iter_custom(|iterations| {
-            in_turn(&mut all, iterations, in_a_row, |instance| drop(must(instance.handle(&reading))))
-        });
+        (0..instances).map(|_| must(bare.instantiate(&[]))).collect::<Vec<BareInstance>>()
+    };
+    bench_on(group, name, make, |all, iterations| {
+        in_turn(all, iterations, in_a_row, |instance| drop(must(instance.handle(&reading))))
     });
     group.measurement_time(Duration::from_secs(3));
 }
@@ -72,11 +69,19 @@ pub fn handler_calls_in_turn(group: &mut Group<'_>, name: &str, instances: usize
 /// initialization, and one call of its handler.
 pub fn instantiate(group: &mut Group<'_>) {
     group.measurement_time(Duration::from_secs(1));
-    group.bench_function("floor_instantiate", |bencher| {
-        let bare = must(Bare::new(100));
-        let reading = reading(1);
-        bencher.iter(|| must(must(bare.instantiate(&[])).handle(&reading)));
-    });
+    let reading = reading(1);
+    bench_on(
+        group,
+        "floor_instantiate",
+        || must(Bare::new(100)),
+        |bare, times| {
+            let began = Instant::now();
+            for _ in 0..times {
+                must(must(bare.instantiate(&[])).handle(&reading));
+            }
+            began.elapsed()
+        },
+    );
     group.measurement_time(Duration::from_secs(3));
 }
 

@@ -8,18 +8,19 @@ pub mod figures;
 pub mod floor;
 pub mod memory;
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airssys_message::Codec;
 use airssys_wasm::{Component, Engine, EngineConfig, builder};
-use criterion::Criterion;
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion};
 use test_commands::Command;
 use tokio::runtime::Runtime;
 
 pub use bare::{Bare, BareInstance};
-pub use bed::{Bed, Handled, MOST, TRACE, answering, order, orders, reading, spec};
+pub use bed::{Bed, Handled, MOST, TRACE, answering, at_least, order, orders, reading, spec};
 
 /// Why a bench cannot be run: whatever stopped its preparation.
 pub type Failure = Box<dyn std::error::Error>;
@@ -31,10 +32,11 @@ pub const LONG: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// If it is an error.
-pub fn must<T, E: Display>(result: Result<T, E>) -> T {
+pub fn must<T, E: Debug + Display>(result: Result<T, E>) -> T {
     match result {
         Ok(value) => value,
-        Err(error) => panic!("{error}"),
+        // With its causes.
+        Err(error) => panic!("{error}: {error:?}"),
     }
 }
 
@@ -66,6 +68,22 @@ pub fn engine(max_instances: u32) -> Result<Engine, Failure> {
 /// A runtime with so many workers.
 pub fn workers(count: usize) -> Runtime {
     must(tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build())
+}
+
+/// A bench on something that is made once, before the first sample, and only if the bench is asked for:
+/// criterion runs its closures again for each sample. What was made, if it was.
+pub fn bench_on<T>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    make: impl Fn() -> T,
+    run: impl Fn(&mut T, u64) -> Duration,
+) -> Option<T> {
+    let mut made = None;
+    group.bench_function(name, |bencher| {
+        let made = made.get_or_insert_with(&make);
+        bencher.iter_custom(|iterations| run(made, iterations));
+    });
+    made
 }
 
 /// How all benches measure, unless the command line says otherwise: briefly, as there are many.

@@ -43,10 +43,10 @@ pub(crate) fn measure() {
     let mut group = criterion.benchmark_group("traces");
     let otlp = must(must(Otlp::from_env("bench")).ok_or("no exporter"));
     let mut comparison = Comparison { group: &mut group, name: "traces", most: OF_ONE_TRACE };
-    let bare = lazy(|| Bed { trace: None, ..Bed::pair() });
+    let bare = lazy(|| Bed::pair().untraced());
     let sampled = lazy(|| {
         // Each order begins a trace of its own, which is sampled or is not.
-        let bed = Bed { trace: None, ..Bed::pair() };
+        let bed = Bed::pair().untraced();
         bed.host.trace_with(otlp.tracer());
         bed
     });

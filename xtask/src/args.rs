@@ -2,7 +2,8 @@
 
 use lexopt::{Arg, Parser, ValueExt};
 
-use crate::newcomer::Options;
+use crate::bench;
+use crate::newcomer;
 
 pub(crate) const HELP: &str = "\
 Chores of the project.
@@ -13,6 +14,7 @@ Chores:
   test [FILTER…]   set up what the tests need, and run them
   coverage         say which lines of airssys-rt its tests run
   tidy             check the house rules
+  bench            measure what messages cost, and print it as one table
   newcomer         run what the README prints, in a fresh clone
 
 `cargo xtask CHORE --help` says more.";
@@ -48,6 +50,23 @@ of this crate. Each violation is shown as FILE:LINE: what is wrong; how to mend 
 
 Usage: cargo xtask tidy";
 
+const BENCH: &str = "\
+Measures what messages between components cost, and prints one table: the median, its ratio to
+what the same run measures beside it, the target, and whether that is met. Nothing else should
+run meanwhile.
+
+A table that is whole is written to docs/knowledge/performance with its pictures. Fails if
+something was not measured, or if a ratio is more than 15 % above that of the baseline of this kind
+of machine, in benches/baseline. A target that is missed is no failure.
+
+Usage: cargo xtask bench [--only GROUP…] [--no-run] [--save-baseline]
+
+Options:
+  --only GROUP…     measure these groups, and write no files; a group is what stands before the
+                    slash in the name of a bench
+  --no-run          read what was measured last
+  --save-baseline   write the baseline of this kind of machine";
+
 const NEWCOMER: &str = "\
 Does what a newcomer does: clones the commit that is checked out into a temporary folder, runs
 the app of the README's first screen there, checks what it prints, then makes a component as the
@@ -70,7 +89,8 @@ pub(crate) enum Chore {
     Test { filters: Vec<String> },
     Coverage,
     Tidy,
-    Newcomer(Options),
+    Bench(bench::Options),
+    Newcomer(newcomer::Options),
 }
 
 pub(crate) fn parse(mut parser: Parser) -> Result<Chore, lexopt::Error> {
@@ -80,6 +100,7 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Chore, lexopt::Error> {
             "test" => test(parser),
             "coverage" => plain(parser, Chore::Coverage, COVERAGE),
             "tidy" => plain(parser, Chore::Tidy, TIDY),
+            "bench" => bench(parser),
             "newcomer" => newcomer(parser),
             "help" => Ok(Chore::Help(HELP)),
             unknown => Err(format!("there is no chore `{unknown}`").into()),
@@ -109,8 +130,28 @@ fn plain(mut parser: Parser, chore: Chore, help: &'static str) -> Result<Chore, 
     }
 }
 
+fn bench(mut parser: Parser) -> Result<Chore, lexopt::Error> {
+    let mut options = bench::Options::default();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Chore::Help(BENCH)),
+            Arg::Long("only") => {
+                let groups: Result<Vec<_>, _> = parser.values()?.map(ValueExt::string).collect();
+                options.only.append(&mut groups?);
+            }
+            Arg::Long("no-run") => options.no_run = true,
+            Arg::Long("save-baseline") => options.save_baseline = true,
+            unexpected => return Err(unexpected.unexpected()),
+        }
+    }
+    match options.save_baseline && !options.only.is_empty() {
+        true => Err("a baseline has all groups: --save-baseline and --only exclude each other".into()),
+        false => Ok(Chore::Bench(options)),
+    }
+}
+
 fn newcomer(mut parser: Parser) -> Result<Chore, lexopt::Error> {
-    let mut options = Options::default();
+    let mut options = newcomer::Options::default();
     while let Some(arg) = parser.next()? {
         match arg {
             Arg::Short('h') | Arg::Long("help") => return Ok(Chore::Help(NEWCOMER)),
@@ -137,10 +178,21 @@ mod tests {
         assert_eq!(parsed(&["test", "topic", "mailbox"]), Some(Chore::Test { filters }));
         assert_eq!(parsed(&["tidy"]), Some(Chore::Tidy));
         assert_eq!(parsed(&["coverage"]), Some(Chore::Coverage));
-        let both = Options { remove_target: true, keep: true, tests: false };
+        let both = newcomer::Options { remove_target: true, keep: true, tests: false };
         assert_eq!(parsed(&["newcomer", "--keep", "--remove-target"]), Some(Chore::Newcomer(both)));
-        let tests = Options { tests: true, ..Options::default() };
+        let tests = newcomer::Options { tests: true, ..newcomer::Options::default() };
         assert_eq!(parsed(&["newcomer", "--tests"]), Some(Chore::Newcomer(tests)));
+    }
+
+    #[test]
+    fn groups_are_chosen_by_name() {
+        let all = bench::Options { no_run: true, save_baseline: true, ..bench::Options::default() };
+        assert_eq!(parsed(&["bench", "--no-run", "--save-baseline"]), Some(Chore::Bench(all)));
+        let only = ["routing", "audit", "quota"].map(str::to_owned).into();
+        let some = bench::Options { only, ..bench::Options::default() };
+        let args = ["bench", "--only", "routing", "audit", "--only=quota"];
+        assert_eq!(parsed(&args), Some(Chore::Bench(some)));
+        assert_eq!(parsed(&["bench", "--only", "audit", "--save-baseline"]), None);
     }
 
     #[test]
@@ -149,6 +201,7 @@ mod tests {
         assert_eq!(parsed(&["test", "--help"]), Some(Chore::Help(TEST)));
         assert_eq!(parsed(&["tidy", "-h"]), Some(Chore::Help(TIDY)));
         assert_eq!(parsed(&["coverage", "--help"]), Some(Chore::Help(COVERAGE)));
+        assert_eq!(parsed(&["bench", "--help"]), Some(Chore::Help(BENCH)));
         assert_eq!(parsed(&["newcomer", "--help"]), Some(Chore::Help(NEWCOMER)));
     }
 

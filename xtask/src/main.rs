@@ -1,6 +1,7 @@
 //! Chores of the project, run as `cargo xtask`.
 
 mod args;
+mod bench;
 mod counts;
 mod coverage;
 mod guests;
@@ -42,6 +43,7 @@ fn run(chore: Chore) -> Result<(), Failed> {
         }
         Chore::Test { filters } => test::test(root, &filters),
         Chore::Coverage => coverage::coverage(root),
+        Chore::Bench(options) => bench::bench(root, &options),
         Chore::Tidy => tidy::tidy(root),
         Chore::Newcomer(options) => newcomer::newcomer(root, options),
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Group;
-use crate::{must, workers};
+use crate::{bench_on, must, workers};
 
 /// Messages that a channel holds, as many as a mailbox of a component.
 const BOUND: usize = 1_024;
@@ -38,10 +38,12 @@ fn bench<F: Future<Output = Duration> + Send + 'static>(
     name: &str,
     run: impl Fn(u64) -> F,
 ) {
-    group.bench_function(name, |bencher| {
-        let runtime = workers(2);
-        bencher.iter_custom(|iterations| must(runtime.block_on(runtime.spawn(run(iterations)))));
-    });
+    bench_on(
+        group,
+        name,
+        || workers(2),
+        |runtime, iterations| must(runtime.block_on(runtime.spawn(run(iterations)))),
+    );
 }
 
 async fn send(pairs: u64, messages: u64) -> Duration {

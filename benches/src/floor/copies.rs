@@ -1,13 +1,14 @@
 //! What it takes to bring bytes from one sandbox into another.
 
 use std::hint::black_box;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use wasmtime::component::{Component, Linker, TypedFunc};
 use wasmtime::{Engine, Store, StoreContextMut};
 
 use super::{Group, engine};
-use crate::must;
+use crate::{bench_on, must};
 
 /// Hands its first bytes over, as many as it is told, as often as it is told.
 const SENDER: &str = r#"(component
@@ -51,9 +52,8 @@ struct Receiver {
 /// The two copies that isolation makes necessary, and nothing else: out of a buffer into a fresh one,
 /// and from there into a third.
 pub fn two_copies(group: &mut Group<'_>, name: &str, bytes: usize) {
+    let (from, mut to) = (vec![7_u8; bytes], vec![0_u8; bytes]);
     group.bench_function(name, |bencher| {
-        let from = vec![7_u8; bytes];
-        let mut to = vec![0_u8; bytes];
         bencher.iter(|| {
             let between = Bytes::from(black_box(&from).clone());
             to.copy_from_slice(black_box(&between));
@@ -65,7 +65,18 @@ pub fn two_copies(group: &mut Group<'_>, name: &str, bytes: usize) {
 /// The two copies as wasmtime makes them: a component hands bytes to an import, and the host, which
 /// has copied them out, hands them to the export of another, which has a copy of its own then.
 pub fn passed_on(group: &mut Group<'_>, name: &str, bytes: usize) {
-    group.bench_function(name, |bencher| {
+    let bytes = must(u32::try_from(bytes));
+    bench_on(group, name, PassesOn::new, |passes, times| passes.time(bytes, times));
+}
+
+struct PassesOn {
+    store: Store<Receiver>,
+    run: TypedFunc<(u32, u64), ()>,
+    sent: u64,
+}
+
+impl PassesOn {
+    fn new() -> PassesOn {
         let engine = must(engine(10));
         let receiver = receiver(&engine);
         let mut store = Store::new(&engine, receiver);
@@ -81,17 +92,18 @@ pub fn passed_on(group: &mut Group<'_>, name: &str, bytes: usize) {
         let component = must(Component::new(&engine, SENDER));
         let instance = must(linker.instantiate(&mut store, &component));
         let run = must(instance.get_typed_func::<(u32, u64), ()>(&mut store, "run"));
-        let bytes = must(u32::try_from(bytes));
-        let mut sent = 0;
-        bencher.iter_custom(|iterations| {
-            sent += iterations;
-            let began = std::time::Instant::now();
-            must(run.call(&mut store, (bytes, iterations)));
-            began.elapsed()
-        });
-        let Receiver { store, count, .. } = store.data_mut();
-        assert_eq!(must(count.call(store, ())), (sent,), "messages were lost");
-    });
+        PassesOn { store, run, sent: 0 }
+    }
+
+    fn time(&mut self, bytes: u32, times: u64) -> Duration {
+        let began = Instant::now();
+        must(self.run.call(&mut self.store, (bytes, times)));
+        let took = began.elapsed();
+        self.sent += times;
+        let Receiver { store, count, .. } = self.store.data_mut();
+        assert_eq!(must(count.call(store, ())), (self.sent,), "messages were lost");
+        took
+    }
 }
 
 fn receiver(engine: &Engine) -> Receiver {

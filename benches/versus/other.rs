@@ -1,0 +1,62 @@
+//! The process on the other side: this program once more, told what to serve.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use airssys_benches::must;
+use test_commands::bench::Reading;
+use tokio::runtime::Runtime;
+
+const SERVE: &str = "--serve";
+
+/// What this process is to serve, if it is to.
+pub(crate) fn served() -> Option<String> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != SERVE).skip(1);
+    arguments.next()
+}
+
+/// A process that serves something until this is dropped.
+pub(crate) struct Served {
+    child: Child,
+    /// Where: the line that it says when it is ready.
+    pub(crate) address: String,
+}
+
+impl Served {
+    pub(crate) fn new(what: &str) -> Served {
+        let mut program = Command::new(must(std::env::current_exe()));
+        let mut child = must(program.args([SERVE, what]).stdout(Stdio::piped()).spawn());
+        let said = must(child.stdout.take().ok_or("it says nothing"));
+        let mut address = String::new();
+        must(BufReader::new(said).read_line(&mut address));
+        Served { child, address: address.trim().to_owned() }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It has ended already otherwise.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One thread that does all: what is fastest for one exchange after the other.
+pub(crate) fn thread() -> Runtime {
+    must(tokio::runtime::Builder::new_current_thread().enable_all().build())
+}
+
+/// A number of a reading.
+pub(crate) fn number(message: u64) -> u32 {
+    must(u32::try_from(message % 1_000_000))
+}
+
+pub(crate) fn encoded(number: u32) -> Vec<u8> {
+    let mut body = Vec::with_capacity(64);
+    must(ciborium::into_writer(&Reading::new(number), &mut body));
+    body
+}
+
+pub(crate) fn decoded(body: &[u8]) -> Reading {
+    must(ciborium::from_reader(body))
+}

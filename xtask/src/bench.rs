@@ -1,0 +1,312 @@
+//! `cargo xtask bench`: what messages cost, as one table.
+
+mod baseline;
+mod chart;
+mod criterion;
+mod figures;
+mod machine;
+#[cfg(test)]
+mod planted;
+mod plot;
+mod results;
+mod row;
+mod rows;
+mod table;
+mod theme;
+mod unit;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use crate::progress::{Failed, Progress};
+use crate::tool::{self, ToolError, tool};
+use baseline::Worse;
+use chart::ChartError;
+use criterion::ReadError;
+use machine::{Machine, Setting};
+use results::{CRITERION, FIGURES, Report, Results};
+use row::Bench;
+use rows::BENCHES;
+
+/// Where the table and the pictures are written.
+const FOLDER: &str = "docs/knowledge/performance";
+
+/// What is measured, and what becomes of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The groups, where not all.
+    pub(crate) only: Vec<String>,
+    /// Reads what was measured last.
+    pub(crate) no_run: bool,
+    /// Writes the baseline in place of holding the ratios against it.
+    pub(crate) save_baseline: bool,
+}
+
+/// Why there is no table, or no good one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+enum BenchError {
+    #[error("there is no group `{group}`; there are {}", groups().join(", "))]
+    NoGroup { group: String },
+    #[error("a bench failed")]
+    Tool(#[from] ToolError),
+    #[error("what `cargo metadata` printed is not its JSON")]
+    Metadata(#[source] serde_json::Error),
+    #[error("what was measured cannot be read")]
+    Read(#[from] ReadError),
+    #[error("not measured:{}", named(missing))]
+    Missing { missing: Vec<(&'static str, String)> },
+    #[error("{} cannot be written", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Chart(#[from] ChartError),
+    #[error("more than 15 % worse than the baseline:{}", shown(worse))]
+    Worse { worse: Vec<Worse> },
+}
+
+fn named(missing: &[(&'static str, String)]) -> String {
+    missing.iter().map(|(what, id)| format!("\n  {what}: `{id}`")).collect()
+}
+
+fn shown(worse: &[Worse]) -> String {
+    worse.iter().map(|worse| format!("\n  {worse}")).collect()
+}
+
+fn groups() -> Vec<&'static str> {
+    BENCHES.iter().flat_map(|bench| bench.groups).copied().collect()
+}
+
+/// Measures, prints the table, writes it with its pictures if it is whole, and holds the ratios
+/// against the baseline of this kind of machine.
+pub(crate) fn bench(root: &Path, options: &Options) -> Result<(), Failed> {
+    let Options { only, no_run, save_baseline } = options;
+    let meant: Vec<&Bench> = BENCHES
+        .iter()
+        .filter(|bench| only.is_empty() || bench.groups.iter().any(|own| is_in(own, only)))
+        .collect();
+    let mut plan = vec!["what was asked for".to_owned()];
+    if !no_run {
+        plan.push("build the benches".to_owned());
+        plan.extend(meant.iter().map(|bench| bench.name.to_owned()));
+    }
+    plan.push("the table".to_owned());
+    if only.is_empty() {
+        plan.push(FOLDER.to_owned());
+    }
+    plan.push("the baseline".to_owned());
+
+    let mut progress = Progress::new("bench", plan);
+    let target = progress.step(|| {
+        known(only)?;
+        target(root)
+    })?;
+    let since = (!no_run).then(SystemTime::now);
+    if !no_run {
+        progress.step(|| tool::run(build(root, &target, &meant)))?;
+        for bench in &meant {
+            progress.step(|| measure(root, &target, bench, only))?;
+        }
+    }
+    let report = progress.step(|| table(&target, since, only))?;
+    if only.is_empty() {
+        progress.step(|| write(root, &report, &Setting::this(root, !no_run)))?;
+    }
+    progress.step(|| held_against_baseline(root, &report, *save_baseline))?;
+    progress.finish();
+    Ok(())
+}
+
+fn is_in(group: &str, only: &[String]) -> bool {
+    only.iter().any(|only| only == group)
+}
+
+fn known(only: &[String]) -> Result<(), BenchError> {
+    match only.iter().find(|group| !groups().contains(&group.as_str())) {
+        Some(group) => Err(BenchError::NoGroup { group: group.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// The target folder of the workspace.
+fn target(root: &Path) -> Result<PathBuf, BenchError> {
+    let mut cargo = tool("cargo", root);
+    cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
+    let metadata: Value = serde_json::from_str(&tool::read(cargo)?).map_err(BenchError::Metadata)?;
+    Ok(PathBuf::from(metadata["target_directory"].as_str().unwrap_or_default()))
+}
+
+/// cargo, for benches that write below the target folder, wherever that is.
+fn cargo_bench(root: &Path, target: &Path) -> Command {
+    let mut cargo = tool("cargo", root);
+    cargo.env("CARGO_TARGET_DIR", target).env("CRITERION_HOME", target.join(CRITERION));
+    // With what airssys is compared with, which is in no other build.
+    cargo.args(["bench", "--package", "airssys-benches", "--features", "others"]);
+    cargo
+}
+
+fn build(root: &Path, target: &Path, benches: &[&Bench]) -> Command {
+    let mut cargo = cargo_bench(root, target);
+    cargo.arg("--no-run").args(benches.iter().flat_map(|bench| ["--bench", bench.name]));
+    cargo
+}
+
+fn measure(root: &Path, target: &Path, bench: &Bench, only: &[String]) -> Result<(), BenchError> {
+    let groups: Vec<&str> =
+        bench.groups.iter().copied().filter(|group| only.is_empty() || is_in(group, only)).collect();
+    for group in &groups {
+        figures::forget(&target.join(FIGURES), group)?;
+    }
+    Ok(tool::run(run(root, target, bench, &groups))?)
+}
+
+/// Runs a bench: all of it, or these groups.
+fn run(root: &Path, target: &Path, bench: &Bench, groups: &[&str]) -> Command {
+    let mut cargo = cargo_bench(root, target);
+    cargo.args(["--bench", bench.name]);
+    if bench.criterion && groups.len() < bench.groups.len() {
+        cargo.args(["--", &format!("^({})/", groups.join("|"))]);
+    } else if !bench.args.is_empty() {
+        cargo.arg("--").args(bench.args);
+    }
+    cargo
+}
+
+/// Reads and prints the table. One that is not whole is printed too.
+fn table(target: &Path, since: Option<SystemTime>, only: &[String]) -> Result<Report, BenchError> {
+    let report = Results::read(target, since)?.report(only);
+    println!("{}", table::plain(&report));
+    match report.missing.is_empty() {
+        true => Ok(report),
+        false => Err(BenchError::Missing { missing: report.missing }),
+    }
+}
+
+/// Writes the table, as a document and for programs, and the pictures.
+fn write(root: &Path, report: &Report, setting: &Setting) -> Result<(), BenchError> {
+    let folder = root.join(FOLDER);
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| BenchError::Write { path, source }
+    };
+    std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    let (mut images, mut files) = (Vec::new(), Vec::new());
+    for chart in [chart::OURS, chart::OTHERS] {
+        images.push((chart.title.to_owned(), chart.file.to_owned()));
+        files.push((chart.file.to_owned(), chart.draw(report)?));
+    }
+    for plotted in &report.plots {
+        let file = format!("{}.svg", plotted.plot.file);
+        images.push((plotted.plot.title.to_owned(), file.clone()));
+        files.push((file, plot::plot(plotted)?));
+    }
+    files.push(("table.md".to_owned(), table::markdown(report, setting, &images)));
+    files.push(("table.json".to_owned(), format!("{:#}\n", table::json(report, setting))));
+    for (file, text) in files {
+        let path = folder.join(file);
+        std::fs::write(&path, text).map_err(failed(&path))?;
+        println!("written: {}", shown_path(root, &path));
+    }
+    Ok(())
+}
+
+fn shown_path(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
+}
+
+fn held_against_baseline(root: &Path, report: &Report, save: bool) -> Result<(), BenchError> {
+    let machine = Machine::this(root);
+    let path = baseline::path(root, &machine);
+    let now = baseline::ratios(report);
+    if save {
+        baseline::write(&path, &machine, &now)
+            .map_err(|source| BenchError::Write { path: path.clone(), source })?;
+        println!("written: {}", shown_path(root, &path));
+        return Ok(());
+    }
+    let Some(baseline) = baseline::read(&path)? else {
+        println!("no baseline for machines of the kind `{}`: --save-baseline writes one", machine.kind());
+        return Ok(());
+    };
+    let new: Vec<&str> = now.keys().filter(|id| !baseline.contains_key(*id)).map(String::as_str).collect();
+    if !new.is_empty() {
+        println!("not in the baseline: {}", new.join(", "));
+    }
+    let worse = baseline::worse(&baseline, &now);
+    match worse.is_empty() {
+        true => {
+            println!("no ratio is more than 15 % worse than the baseline's");
+            Ok(())
+        }
+        false => Err(BenchError::Worse { worse }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::planted::Planted;
+    use super::*;
+
+    fn args(command: &Command) -> Vec<String> {
+        command.get_args().map(|arg| arg.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn a_bench_is_run_whole_or_by_its_groups() {
+        let checks = BENCHES.iter().find(|bench| bench.name == "checks").unwrap();
+        let (root, target) = (Path::new("."), Path::new("target"));
+        let whole = run(root, target, checks, checks.groups);
+        let expected = ["bench", "--package", "airssys-benches", "--features", "others", "--bench", "checks"];
+        assert_eq!(args(&whole), expected);
+        let part = run(root, target, checks, &["quota", "audit"]);
+        assert_eq!(args(&part)[7..], ["--", "^(quota|audit)/"]);
+        let soak = BENCHES.iter().find(|bench| bench.name == "soak").unwrap();
+        assert_eq!(args(&run(root, target, soak, soak.groups))[7..], ["--", "--messages", "100000000"]);
+    }
+
+    #[test]
+    fn a_group_that_is_not_there_is_refused() {
+        let error = known(&["quota".to_owned(), "quotas".to_owned()]).unwrap_err().to_string();
+        assert!(error.starts_with("there is no group `quotas`; there are fire_and_forget, "), "{error}");
+    }
+
+    #[test]
+    fn a_table_that_is_not_whole_says_what_is_missing() {
+        let planted = Planted::everything();
+        planted.remove_time("quota/check");
+        let error = table(planted.target(), None, &[]).unwrap_err().to_string();
+        assert_eq!(error, "not measured:\n  quota check: `quota/check`");
+        assert!(table(planted.target(), None, &["audit".to_owned()]).is_ok());
+    }
+
+    #[test]
+    fn the_table_is_written_with_its_pictures() {
+        let planted = Planted::everything();
+        let report = table(planted.target(), None, &[]).unwrap();
+        write(planted.target(), &report, &Setting::this(crate::root(), true)).unwrap();
+        let text = |file: &str| std::fs::read_to_string(planted.target().join(FOLDER).join(file)).unwrap();
+        for file in ["ratios.svg", "versus.svg", "scale.svg", "subscriptions.svg"] {
+            assert!(text(file).starts_with("<svg "), "{file}");
+            assert!(text("table.md").contains(&format!("]({file})")), "{file}");
+        }
+        let json: Value = serde_json::from_str(&text("table.json")).unwrap();
+        let rows: usize = report.sections.iter().map(|(_, rows)| rows.len()).sum();
+        assert_eq!(json["rows"].as_array().unwrap().len(), rows);
+    }
+
+    #[test]
+    fn a_worse_ratio_fails_and_no_baseline_does_not() {
+        let planted = Planted::everything();
+        let root = planted.target();
+        let report = || Results::read(root, None).unwrap().report(&[]);
+        held_against_baseline(root, &report(), false).unwrap();
+        held_against_baseline(root, &report(), true).unwrap();
+        held_against_baseline(root, &report(), false).unwrap();
+        planted.time("routing/floor_component_call", 50.0, None);
+        let error = held_against_baseline(root, &report(), false).unwrap_err().to_string();
+        assert!(error.starts_with("more than 15 % worse than the baseline:\n  routing/send: "), "{error}");
+    }
+}

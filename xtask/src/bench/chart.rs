@@ -1,0 +1,229 @@
+//! The ratios to the floors, drawn as bars.
+
+use std::error::Error;
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::results::{Measured, Report, Verdict};
+use super::row::Target;
+use super::theme::{self, BLUE, FAINT, GREY, GRID, Ink, ORANGE, PAGE, TEXT, text};
+use super::unit::Unit;
+
+/// Why a picture was not drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("a picture cannot be drawn")]
+pub(crate) struct ChartError(#[source] Box<dyn Error + Send + Sync>);
+
+impl<E: Error + Send + Sync + 'static> From<DrawingAreaErrorKind<E>> for ChartError {
+    fn from(error: DrawingAreaErrorKind<E>) -> ChartError {
+        ChartError(error.into())
+    }
+}
+
+/// A picture of ratios.
+pub(crate) struct Chart {
+    pub(crate) file: &'static str,
+    pub(crate) title: &'static str,
+    /// Of the sections that are ours, or of the others.
+    ours: bool,
+}
+
+/// The ratios that have targets, and those beside them.
+pub(crate) const OURS: Chart =
+    Chart { file: "ratios.svg", title: "Ratios to what the same run has measured beside each", ours: true };
+/// What users would pick instead.
+pub(crate) const OTHERS: Chart =
+    Chart { file: "versus.svg", title: "The same work done otherwise, beside airssys", ours: false };
+
+const WIDTH: i32 = 960;
+/// The labels' part of the width.
+const LABELS: i32 = 345;
+/// What is kept for the numbers at the end of the longest bar.
+const NUMBERS: i32 = 210;
+/// Where the rows begin: below the legend, or below the title.
+const TOP: i32 = 70;
+const TOP_WITHOUT_LEGEND: i32 = 46;
+const ROW: i32 = 24;
+const BAR: i32 = 12;
+const BOTTOM: i32 = 40;
+
+/// Where a ratio is, on a scale on which each doubling takes the same.
+struct Scale {
+    least: f64,
+    most: f64,
+}
+
+impl Scale {
+    fn of(rows: &[&Measured]) -> Scale {
+        let targets = rows.iter().filter_map(|row| target(row));
+        let ratios = rows.iter().filter_map(|row| row.ratios.first()).map(|beside| beside.ratio);
+        let (least, most) = targets
+            .chain(ratios)
+            .filter(|ratio| *ratio > 0.0)
+            .fold((0.5_f64, 2.0_f64), |(least, most), ratio| (least.min(ratio), most.max(ratio)));
+        Scale { least: power_of_two(least.log2().floor()), most }
+    }
+
+    fn x(&self, ratio: f64) -> i32 {
+        let share = (ratio.max(self.least) / self.least).log2() / (self.most / self.least).log2();
+        LABELS + (share * f64::from(WIDTH - LABELS - NUMBERS)).round() as i32
+    }
+
+    /// The powers of two, or of four or more where those would stand too close.
+    fn ticks(&self) -> Vec<f64> {
+        let (first, last) = (self.least.log2() as i32, self.most.log2().floor() as i32);
+        let step = usize::try_from((last - first) / 8 + 1).unwrap_or(1);
+        // 1 is always among them.
+        let all = (first..=last).filter(|power| power.rem_euclid(step as i32) == 0);
+        all.map(|power| power_of_two(power.into())).collect()
+    }
+}
+
+fn power_of_two(power: f64) -> f64 {
+    power.exp2()
+}
+
+impl Chart {
+    /// The bars of all rows with a ratio, below the names of their sections.
+    pub(crate) fn draw(&self, report: &Report) -> Result<String, ChartError> {
+        let sections: Vec<(&str, Vec<&Measured>)> = report
+            .sections
+            .iter()
+            .filter(|(section, _)| section.ours == self.ours)
+            .map(|(section, rows)| {
+                (section.title, rows.iter().filter(|row| !row.ratios.is_empty()).collect::<Vec<_>>())
+            })
+            .filter(|(_, rows)| !rows.is_empty())
+            .collect();
+        let rows: Vec<&Measured> = sections.iter().flat_map(|(_, rows)| rows).copied().collect();
+        let lines = i32::try_from(rows.len() + sections.len()).unwrap_or(0);
+        let top = if self.ours { TOP } else { TOP_WITHOUT_LEGEND };
+        let height = top + ROW * lines + BOTTOM;
+        let mut svg = String::new();
+        {
+            let size = (WIDTH as u32, height as u32);
+            let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+            area.fill(&PAGE.color())?;
+            area.draw(&Text::new(self.title, (16, 14), text(16.0, TEXT)))?;
+            if self.ours {
+                legend(&area)?;
+            }
+            let scale = Scale::of(&rows);
+            grid(&area, &scale, top, height)?;
+            let mut y = top + ROW / 2;
+            for (title, rows) in sections {
+                let style = text(12.5, FAINT).pos(Pos::new(HPos::Left, VPos::Center));
+                area.draw(&Text::new(title, (16, y), style))?;
+                for row in rows {
+                    y += ROW;
+                    bar(&area, &scale, row, y)?;
+                }
+                y += ROW;
+            }
+            area.present()?;
+        }
+        Ok(theme::finished(&svg, self.title))
+    }
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+
+fn legend(area: &Area<'_>) -> Result<(), ChartError> {
+    let style = || text(12.0, FAINT).pos(Pos::new(HPos::Left, VPos::Center));
+    let mut x = 16;
+    for (ink, name) in [(BLUE, "target met"), (ORANGE, "target missed"), (GREY, "no target for the ratio")] {
+        area.draw(&Rectangle::new([(x, 44), (x + 12, 56)], ink.color().filled()))?;
+        area.draw(&Text::new(name, (x + 18, 50), style()))?;
+        x += 40 + 7 * name.len() as i32;
+    }
+    tick(area, x + 4, 50, TEXT)?;
+    Ok(area.draw(&Text::new("target", (x + 14, 50), style()))?)
+}
+
+fn grid(area: &Area<'_>, scale: &Scale, top: i32, height: i32) -> Result<(), ChartError> {
+    let bottom = height - BOTTOM + 4;
+    for ratio in scale.ticks() {
+        let x = scale.x(ratio);
+        let (ink, width) = if ratio == 1.0 { (FAINT, 2) } else { (GRID, 1) };
+        area.draw(&PathElement::new([(x, top - 4), (x, bottom)], ink.color().stroke_width(width)))?;
+        let label = Unit::Ratio.shown_short(ratio);
+        let style = text(12.0, FAINT).pos(Pos::new(HPos::Center, VPos::Top));
+        area.draw(&Text::new(label, (x, bottom + 6), style))?;
+    }
+    Ok(())
+}
+
+/// A row: its bar goes from 1, which is the floor, to its ratio.
+fn bar(area: &Area<'_>, scale: &Scale, row: &Measured, y: i32) -> Result<(), ChartError> {
+    let Some(beside) = row.ratios.first() else { return Ok(()) };
+    let ink = match row.row.target {
+        Target::Ratio(_) if row.verdict == Verdict::Met => BLUE,
+        Target::Ratio(_) => ORANGE,
+        _ => GREY,
+    };
+    let label = text(12.5, TEXT).pos(Pos::new(HPos::Right, VPos::Center));
+    area.draw(&Text::new(row.row.what, (LABELS - 14, y), label))?;
+    let (floor, end) = (scale.x(1.0), scale.x(beside.ratio));
+    // A bar that is next to nothing is seen all the same.
+    let (left, right) = (floor.min(end), floor.max(end).max(floor.min(end) + 2));
+    let corners = [(left, y - BAR / 2), (right, y + BAR / 2)];
+    area.draw(&Rectangle::new(corners, ink.color().filled()))?;
+    let target = target(row).map(|target| scale.x(target));
+    if let Some(x) = target {
+        tick(area, x, y, TEXT)?;
+    }
+    let shown = format!("{} {}", Unit::Ratio.shown(beside.ratio), beside.to);
+    let behind = right.max(target.unwrap_or(0)) + 8;
+    let style = text(12.0, TEXT).pos(Pos::new(HPos::Left, VPos::Center));
+    Ok(area.draw(&Text::new(shown, (behind, y), style))?)
+}
+
+fn tick(area: &Area<'_>, x: i32, y: i32, ink: Ink) -> Result<(), ChartError> {
+    let corners = [(x - 1, y - BAR / 2 - 3), (x + 1, y + BAR / 2 + 3)];
+    Ok(area.draw(&Rectangle::new(corners, ink.color().filled()))?)
+}
+
+fn target(row: &Measured) -> Option<f64> {
+    match row.row.target {
+        Target::Ratio(most) => Some(most),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::planted::Planted;
+    use super::super::results::Results;
+    use super::*;
+
+    #[test]
+    fn every_ratio_has_its_bar_in_one_picture() {
+        let planted = Planted::everything();
+        let report = Results::read(planted.target(), None).unwrap().report(&[]);
+        for chart in [OURS, OTHERS] {
+            let svg = chart.draw(&report).unwrap();
+            assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
+            assert!(svg.contains("prefers-color-scheme: dark"));
+            for (section, rows) in &report.sections {
+                for row in rows {
+                    let is_bar = section.ours == chart.ours && !row.ratios.is_empty();
+                    // Some rows have the same name, and are told apart by those above them.
+                    let is_drawn = svg.contains(&format!("{}\n", row.row.what));
+                    assert!(is_drawn == is_bar || row.row.what.starts_with("the same"), "{}", row.row.what);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_scale_doubles_in_equal_steps() {
+        let scale = Scale { least: 0.5, most: 8.0 };
+        assert_eq!(scale.ticks(), [0.5, 1.0, 2.0, 4.0, 8.0]);
+        let steps = [(0.5, 1.0), (1.0, 2.0), (2.0, 4.0)].map(|(from, to)| scale.x(to) - scale.x(from));
+        assert!(steps.iter().all(|step| step.abs_diff(steps[0]) <= 1), "{steps:?}");
+        assert_eq!(scale.x(0.5), LABELS);
+        let wide = Scale { least: 0.25, most: 5_000.0 };
+        assert!(wide.ticks().contains(&1.0) && wide.ticks().len() <= 9, "{:?}", wide.ticks());
+    }
+}

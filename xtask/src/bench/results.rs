@@ -1,0 +1,273 @@
+//! Rows with what was measured for them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::SystemTime;
+
+use super::criterion::{self, ReadError, Time};
+use super::figures::{self, Figure};
+use super::row::{Plot, Ratio, Row, Section, Series, Source, Target, group};
+use super::rows::{PLOTS, SECTIONS};
+use super::unit::Unit;
+
+/// Where criterion's results are, below the target folder.
+pub(super) const CRITERION: &str = "criterion";
+/// Where the benches' figures are, below the target folder.
+pub(super) const FIGURES: &str = "airssys-bench";
+
+/// All that was measured.
+#[derive(Debug)]
+pub(crate) struct Results {
+    times: BTreeMap<String, Time>,
+    figures: BTreeMap<String, Figure>,
+}
+
+/// A number with its unit, and its 95 % confidence interval if it is a median.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Value {
+    pub(crate) amount: f64,
+    pub(crate) unit: Unit,
+    pub(crate) interval: Option<(f64, f64)>,
+}
+
+/// A ratio to something.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Beside {
+    pub(crate) ratio: f64,
+    /// The bench that it is the ratio to, without its group.
+    pub(crate) to: String,
+}
+
+/// Whether a target was reached, where there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Met,
+    Missed,
+    NoTarget,
+}
+
+/// A row that was measured.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) row: &'static Row,
+    pub(crate) value: Value,
+    /// The first is that to the floor.
+    pub(crate) ratios: Vec<Beside>,
+    pub(crate) verdict: Verdict,
+}
+
+/// A plot with its points, each a count and nanoseconds.
+#[derive(Debug)]
+pub(crate) struct Plotted {
+    pub(crate) plot: &'static Plot,
+    pub(crate) series: Vec<(&'static Series, Vec<(u32, f64)>)>,
+}
+
+/// The table, the plots, and what is not in them.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) sections: Vec<(&'static Section, Vec<Measured>)>,
+    pub(crate) plots: Vec<Plotted>,
+    /// What had to be measured and was not: what it is for, and the bench.
+    pub(crate) missing: Vec<(&'static str, String)>,
+    /// Rows that are not measured here, as what they need is not there.
+    pub(crate) absent: Vec<&'static Row>,
+}
+
+impl Results {
+    /// Reads what is below the target folder. Times from before `since` are not there.
+    pub(crate) fn read(target: &Path, since: Option<SystemTime>) -> Result<Results, ReadError> {
+        let mut times = criterion::read(&target.join(CRITERION))?;
+        times.retain(|_, time| since.is_none_or(|since| time.written >= since));
+        Ok(Results { times, figures: figures::read(&target.join(FIGURES))? })
+    }
+
+    /// The rows of these groups, or of all if there are none.
+    pub(crate) fn report(&self, only: &[String]) -> Report {
+        let is_meant = |id: &str| only.is_empty() || only.iter().any(|only| only == group(id));
+        let mut report = Report::default();
+        for section in SECTIONS {
+            let mut measured = Vec::new();
+            for row in section.rows.iter().filter(|row| is_meant(row.value.id())) {
+                match self.measured(row) {
+                    Ok(row) => measured.push(row),
+                    Err(id) if row.needs.is_some() && id == row.value.id() => report.absent.push(row),
+                    Err(id) => report.missing.push((row.what, id)),
+                }
+            }
+            if !measured.is_empty() {
+                report.sections.push((section, measured));
+            }
+        }
+        for plot in PLOTS.iter().filter(|plot| plot.series.iter().any(|series| is_meant(series.id))) {
+            match self.plotted(plot) {
+                Ok(plotted) => report.plots.push(plotted),
+                Err(id) => report.missing.push((plot.title, id)),
+            }
+        }
+        report
+    }
+
+    /// The row, or the bench that it lacks.
+    fn measured(&self, row: &'static Row) -> Result<Measured, String> {
+        let value = self.value(row.value)?;
+        let ratios = match row.ratio {
+            Ratio::None => Vec::new(),
+            Ratio::OfValue(floors) => self.ratios(value.amount, floors)?,
+            Ratio::OfTime(id, floors) => self.ratios(self.value(Source::Time(id))?.amount, floors)?,
+            Ratio::Figure(id, to) => {
+                let ratio = self.value(Source::Figure(id))?.amount;
+                vec![Beside { ratio, to: to.to_owned() }]
+            }
+        };
+        let is_met = match row.target {
+            Target::Report => None,
+            Target::Ratio(most) => ratios.first().map(|beside| beside.ratio <= most),
+            Target::AtMost(most) => Some(value.amount <= most),
+            Target::AtLeast(least) => Some(value.amount >= least),
+        };
+        let verdict = match is_met {
+            None => Verdict::NoTarget,
+            Some(true) => Verdict::Met,
+            Some(false) => Verdict::Missed,
+        };
+        Ok(Measured { row, value, ratios, verdict })
+    }
+
+    fn ratios(&self, amount: f64, floors: &[Source]) -> Result<Vec<Beside>, String> {
+        floors
+            .iter()
+            .map(|floor| Ok(Beside { ratio: amount / self.floor(*floor)?, to: name(*floor) }))
+            .collect()
+    }
+
+    /// A floor: where it was measured a second time behind the benches of its group, the mean of
+    /// both, so that the machine's drift counts half.
+    fn floor(&self, floor: Source) -> Result<f64, String> {
+        let before = self.value(floor)?.amount;
+        let after = self.times.get(&format!("{}_after", floor.id()));
+        Ok(after.map_or(before, |after| f64::midpoint(before, after.median)))
+    }
+
+    fn value(&self, source: Source) -> Result<Value, String> {
+        let value = match source {
+            Source::Time(id) => self.times.get(id).map(|time| Value {
+                amount: time.median,
+                unit: Unit::Ns,
+                interval: Some((time.lower, time.upper)),
+            }),
+            Source::Figure(id) => self.figures.get(id).map(|figure| Value {
+                amount: figure.value,
+                unit: figure.unit.clone(),
+                interval: None,
+            }),
+        };
+        value.ok_or_else(|| source.id().to_owned())
+    }
+
+    fn plotted(&self, plot: &'static Plot) -> Result<Plotted, String> {
+        let points = |series: &'static Series| {
+            let point = |count: &u32| {
+                let id = series.id_at(*count);
+                let time = self.times.get(&id).ok_or(id)?;
+                Ok((*count, time.median))
+            };
+            let points: Result<Vec<_>, String> = plot.counts.iter().map(point).collect();
+            Ok((series, points?))
+        };
+        let series: Result<Vec<_>, String> = plot.series.iter().map(points).collect();
+        Ok(Plotted { plot, series: series? })
+    }
+}
+
+/// A bench's name without its group, and without saying that it is a floor.
+fn name(source: Source) -> String {
+    let name = source.id().split_once('/').map_or("", |(_, name)| name);
+    name.strip_prefix("floor_").unwrap_or(name).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::planted::Planted;
+    use super::*;
+
+    fn report(planted: &Planted, only: &[&str]) -> Report {
+        let only: Vec<String> = only.iter().map(|only| (*only).to_owned()).collect();
+        Results::read(planted.target(), None).unwrap().report(&only)
+    }
+
+    fn rows(report: &Report) -> Vec<&Measured> {
+        report.sections.iter().flat_map(|(_, rows)| rows).collect()
+    }
+
+    #[test]
+    fn a_ratio_is_to_the_mean_of_both_floors() {
+        let planted = Planted::new();
+        planted.time("routing/send", 200.0, None);
+        planted.time("routing/floor_component_call", 150.0, None);
+        let once = report(&planted, &["routing"]);
+        assert_eq!(rows(&once)[0].verdict, Verdict::Missed);
+        planted.time("routing/floor_component_call_after", 170.0, None);
+        let both = report(&planted, &["routing"]);
+        let row = rows(&both)[0];
+        assert_eq!(row.ratios, [Beside { ratio: 1.25, to: "component_call".to_owned() }]);
+        assert_eq!((row.value.amount, row.verdict), (200.0, Verdict::Met));
+        assert!(both.missing.is_empty());
+    }
+
+    #[test]
+    fn absolute_targets_are_in_their_unit() {
+        let planted = Planted::everything();
+        planted.figure("throughput/four_pairs", "messages/s", 6.12e6);
+        planted.figure("live_10000/resident_each", "bytes", 24.5 * 1024.0);
+        let report = report(&planted, &["throughput", "live_10000"]);
+        let verdict = |what: &str| {
+            let found = rows(&report).into_iter().find(|row| row.row.what.starts_with(what));
+            found.unwrap().verdict
+        };
+        assert_eq!(verdict("throughput, 4 pairs"), Verdict::Met);
+        assert_eq!(verdict("the same, senders"), Verdict::NoTarget);
+        assert_eq!(verdict("10,000 live"), Verdict::Missed);
+    }
+
+    #[test]
+    fn what_was_not_measured_is_named_with_its_row() {
+        let planted = Planted::everything();
+        let complete = report(&planted, &[]);
+        assert_eq!((complete.missing.len(), complete.absent.len()), (0, 0));
+        assert_eq!(complete.plots.len(), PLOTS.len());
+        planted.remove_time("routing/floor_component_call");
+        planted.remove_time("scale/components_1000_eight_in_a_row");
+        let incomplete = report(&planted, &[]);
+        let expected = [
+            ("routing alone", "routing/floor_component_call".to_owned()),
+            ("A message as components grow", "scale/components_1000_eight_in_a_row".to_owned()),
+        ];
+        assert_eq!(incomplete.missing, expected);
+        assert!(report(&planted, &["requests"]).missing.is_empty());
+    }
+
+    #[test]
+    fn what_needs_a_tool_may_be_absent_but_not_its_floor() {
+        let planted = Planted::everything();
+        planted.remove_time("languages/python");
+        planted.remove_time("versus_request/erlang_gen_server");
+        let without = report(&planted, &[]);
+        let absent: Vec<_> = without.absent.iter().filter_map(|row| row.needs).collect();
+        assert_eq!(absent, ["Python with venv", "Erlang"]);
+        assert!(without.missing.is_empty());
+        planted.remove_time("languages/floor_component_call");
+        let rows = report(&planted, &[]).missing;
+        assert!(rows.iter().all(|(_, id)| id == "languages/floor_component_call") && rows.len() == 2);
+    }
+
+    #[test]
+    fn times_of_an_earlier_run_do_not_count() {
+        let planted = Planted::everything();
+        let later = SystemTime::now() + Duration::from_secs(60);
+        let report = Results::read(planted.target(), Some(later)).unwrap().report(&["quota".to_owned()]);
+        assert_eq!(report.missing.len(), 2);
+    }
+}
