@@ -10,7 +10,7 @@ handle_call({reading, _, _, _} = Reading, _From, Count) -> {reply, Reading, Coun
 
 handle_cast({reading, _, _, _}, Count) -> {noreply, Count + 1}.
 
-reading(Number) -> {reading, <<"building-7/floor-3/room-12">>, Number, 21.37}.
+reading(Number) -> {reading, <<"building-7/floor-3/room-1">>, Number, 21.37}.
 
 ask(Times) -> run(Times, fun(Server, Number) ->
     {reading, _, Number, _} = gen_server:call(Server, reading(Number))
