@@ -55,8 +55,7 @@ fn a_component_prefers_what_it_can_write() {
 fn each_form_that_a_value_has_in_cbor_is_read() {
     let read = |body: &[u8]| decode::<f64>(&Codec::Cbor.message(body));
     for (form, body) in [
-        ("an integer", &[0x18, 21][..]),
-        ("half a float", &[0xf9, 0x4d, 0x40]),
+        ("half a float", &[0xf9, 0x4d, 0x40][..]),
         ("a short float", &[0xfa, 0x41, 0xa8, 0, 0]),
         ("a float", &[0xfb, 0x40, 0x35, 0, 0, 0, 0, 0, 0]),
     ] {
@@ -70,6 +69,6 @@ fn each_form_that_a_value_has_in_cbor_is_read() {
     assert_eq!(decode::<String>(&Codec::Cbor.message(&pieces)).unwrap(), "apples");
     let cut = read(&[0xfb, 0x40]).unwrap_err();
     assert!(matches!(cut, DecodeError::Body { .. }), "{cut}");
-    let more = read(&[0x18, 21, 0]).unwrap_err();
+    let more = read(&[0xf9, 0x4d, 0x40, 0]).unwrap_err();
     assert!(matches!(more, DecodeError::TrailingBytes { count: 1, .. }), "{more}");
 }
