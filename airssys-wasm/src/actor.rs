@@ -14,7 +14,7 @@ use crate::callbacks::{Callbacks, Settled};
 use crate::component::Component;
 use crate::dead_letters::DeadLetterReason;
 use crate::delivery::Delivery;
-use crate::host::{Current, GuestContext, Links, Run, wasi_context};
+use crate::host::{Current, GuestContext, Links, wasi_context};
 use crate::instance::{GuestFailure, Instance};
 use crate::manifest::Input;
 use crate::message::{Envelope, cut};
@@ -126,7 +126,7 @@ impl ComponentActor {
         let current = self.blueprint.deliver(&mut self.next_message, envelope, delivered_at);
         let id = current.id;
         instance.new_message();
-        instance.guest().run = Run::one(current);
+        instance.guest().run.one(current);
         self.blueprint.links.endpoint.stats.called();
         let (ended, deferred) = match instance.handle_message(id, body).await {
             Ok(Outcome::Completed(completion)) => (Ok(completion), false),

@@ -13,7 +13,7 @@ use wasmtime::component::{HasData, Linker};
 
 pub(crate) use context::{GuestContext, Identity, Links};
 pub(crate) use progress::Progress;
-pub(crate) use run::{Current, Run};
+pub(crate) use run::Current;
 pub(crate) use wasi::context as wasi_context;
 
 use crate::bindings;

@@ -165,7 +165,7 @@ impl Envelope {
     }
 
     /// Ends the message as its handler decided, after `took` in the handler.
-    pub(crate) fn complete(self, how: Completion, took: Duration) {
+    pub(crate) fn complete(mut self, how: Completion, took: Duration) {
         match how {
             Completion::Done => {
                 self.count_handled(1, took);
@@ -186,7 +186,7 @@ impl Envelope {
     }
 
     /// Ends the message, which has been counted as handled.
-    pub(crate) fn done(self) {
+    pub(crate) fn done(&mut self) {
         self.finish(Callback::Reply(Vec::new()));
     }
 
@@ -203,7 +203,7 @@ impl Envelope {
         self.answer(Callback::Failed(error));
     }
 
-    fn finish(mut self, reply: Callback) {
+    fn finish(&mut self, reply: Callback) {
         self.ended = true;
         self.answer(reply);
     }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::ComponentActor;
 use crate::bindings::{Completion, RunEnd};
 use crate::dead_letters::DeadLetterReason;
-use crate::host::{Current, Run};
+use crate::host::Current;
 use crate::instance::{GuestFailure, Instance};
 use crate::message::Envelope;
 
@@ -39,7 +39,7 @@ impl ComponentActor {
             };
         };
         let now = Instant::now();
-        let mut messages = VecDeque::with_capacity(most);
+        let mut messages = self.buffer();
         let mut bytes = first.body.len() + next.body.len();
         for envelope in [first, next] {
             messages.push_back(self.blueprint.deliver(&mut self.next_message, envelope, now));
@@ -51,6 +51,11 @@ impl ComponentActor {
             messages.push_back(self.blueprint.deliver(&mut self.next_message, next, now));
         }
         self.handle_together(messages, bytes, now).await
+    }
+
+    /// Where the messages of the next run are put.
+    fn buffer(&mut self) -> VecDeque<Current> {
+        self.instance.as_mut().map(|instance| instance.guest().run.take_buffer()).unwrap_or_default()
     }
 
     /// Whether the instance can get several messages at once. With spans each message is entered by
@@ -66,7 +71,9 @@ impl ComponentActor {
         let (now, bytes) = (Instant::now(), envelope.body.len());
         let only = self.blueprint.deliver(&mut self.next_message, envelope, now);
         let id = only.id;
-        self.handle_together(VecDeque::from([only]), bytes, now).await?;
+        let mut messages = self.buffer();
+        messages.push_back(only);
+        self.handle_together(messages, bytes, now).await?;
         if let Some(instance) = &mut self.instance {
             self.shows_progress = instance.progress().is_some_and(|shown| (id..=id + 1).contains(&shown));
             if !self.shows_progress {
@@ -95,7 +102,7 @@ impl ComponentActor {
             bodies.extend_from_slice(&envelope.body);
         }
         instance.new_message();
-        instance.guest().run = Run::together(messages, began);
+        instance.guest().run.together(messages, began);
         self.blueprint.links.endpoint.stats.called();
         let RunEnd { begun, deferred } =
             match instance.handle_messages(first, lengths, Bytes::from(bodies)).await {
@@ -122,7 +129,7 @@ impl ComponentActor {
         let run = &mut instance.guest().run;
         let Some(current) = run.pop() else { return Ok(()) };
         let (rest, delivered_at) = (run.rest(), current.delivered_at);
-        instance.guest().run = Run::one(current);
+        instance.guest().run.one(current);
         self.recovery.keep_behind(rest);
         let ended = self.finish_deferred().await;
         let current = self.instance.as_mut().and_then(|instance| instance.guest().run.pop());

@@ -9,6 +9,9 @@ use crate::message::Envelope;
 use crate::spans::{self, Span};
 use crate::trace::TraceContext;
 
+/// Room for so many messages is kept while the instance gets them one by one.
+const KEPT_CAPACITY: usize = 4;
+
 /// A message that an instance is on.
 pub(crate) struct Current {
     pub(crate) id: u64,
@@ -43,14 +46,23 @@ impl Current {
 }
 
 impl Run {
-    /// This message alone.
-    pub(crate) fn one(message: Current) -> Run {
-        Run { messages: VecDeque::from([message]), ..Run::default() }
+    /// The instance is on this message alone.
+    pub(crate) fn one(&mut self, message: Current) {
+        if self.messages.capacity() > KEPT_CAPACITY {
+            self.messages = VecDeque::with_capacity(1);
+        }
+        self.messages.push_back(message);
+        self.since = None;
     }
 
-    /// These messages together, from `now` on.
-    pub(crate) fn together(messages: VecDeque<Current>, now: Instant) -> Run {
-        Run { messages, since: Some(now), spent: Duration::ZERO }
+    /// Takes the buffer, to be filled with the messages that the instance is on next.
+    pub(crate) fn take_buffer(&mut self) -> VecDeque<Current> {
+        std::mem::take(&mut self.messages)
+    }
+
+    /// The instance is on these messages together, from `now` on.
+    pub(crate) fn together(&mut self, messages: VecDeque<Current>, now: Instant) {
+        *self = Run { messages, since: Some(now), spent: Duration::ZERO };
     }
 
     /// Whether the instance got several messages together.
@@ -108,10 +120,11 @@ impl Run {
             first.envelope.count_handled(1, std::mem::take(&mut self.spent) + share);
             first.envelope.count_handled(finished as u64 - 1, share);
         }
-        for message in self.messages.drain(..finished) {
-            spans::completed(message.span, &Completion::Done);
+        for message in self.messages.iter_mut().take(finished) {
+            spans::completed(message.span.take(), &Completion::Done);
             message.envelope.done();
         }
+        self.messages.drain(..finished);
         if begun > 0 {
             self.spent += share;
         }
