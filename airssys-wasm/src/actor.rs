@@ -197,7 +197,7 @@ impl ComponentActor {
                     context.self_ref().signal();
                     return Ok(());
                 }
-                () = sleep_until(due) => {}
+                () = until(due) => {}
             }
             if let Some(envelope) = self.recovery.take() {
                 if envelope.attempts() > 0 {
@@ -281,6 +281,13 @@ impl ComponentActor {
         if self.instance.as_mut().is_some_and(|instance| instance.guest().stop_requested) {
             context.stop_self();
         }
+    }
+}
+
+/// Waits until a time, and not at all if that has passed: a timer would wait for the millisecond to end.
+async fn until(due: tokio::time::Instant) {
+    if due > tokio::time::Instant::now() {
+        sleep_until(due).await;
     }
 }
 

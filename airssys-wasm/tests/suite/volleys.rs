@@ -9,7 +9,7 @@ use test_commands::Volley;
 use crate::support::*;
 
 /// Requests of this test; `cargo bench -p airssys-benches --bench soak` makes a million.
-const REQUESTS: u32 = 100_000;
+const REQUESTS: u32 = 1_000_000;
 
 /// Requests in one message to a requester.
 const VOLLEY: u32 = 500;
