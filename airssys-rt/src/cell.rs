@@ -129,6 +129,12 @@ impl Counters {
         self.busy_ns.store(before.saturating_add(time), Ordering::Relaxed);
     }
 
+    /// Counts messages as handled. Only their receiver does.
+    #[inline]
+    pub(crate) fn add_handled(&self, messages: u64) {
+        self.handled.store(self.handled.load(Ordering::Relaxed) + messages, Ordering::Relaxed);
+    }
+
     /// Counts the message of a timer.
     pub(crate) fn count_tick(&self) {
         let before = self.ticks.load(Ordering::Relaxed);

@@ -26,6 +26,9 @@ use crate::spans::{self, Span};
 /// Callbacks that are delivered before others get their turn.
 const CALLBACKS_AT_ONCE: u64 = 32;
 
+/// Messages that were kept and are handled before others get their turn.
+const KEPT_AT_ONCE: u32 = 16;
+
 /// What every incarnation of an instance is made from.
 pub(crate) struct Blueprint {
     pub(crate) component: Component,
@@ -188,7 +191,12 @@ impl ComponentActor {
     /// Handles the messages that are kept, each as soon as it is due. No other is handled before them;
     /// what overtakes the messages overtakes them too.
     async fn redeliver(&mut self, context: &ActorContext<Envelope>) -> Result<(), GuestFailure> {
-        while let Some(due) = self.recovery.due() {
+        for handled in 1_u32.. {
+            // A message that fails at once each time leaves its neighbours their turn, and so do many.
+            if self.recovery.was_tried() || handled.is_multiple_of(KEPT_AT_ONCE) {
+                tokio::task::yield_now().await;
+            }
+            let Some(due) = self.recovery.due() else { return Ok(()) };
             self.obey_stop_self(context.child());
             tokio::select! {
                 biased;
@@ -200,10 +208,6 @@ impl ComponentActor {
                 () = until(due) => {}
             }
             if let Some(envelope) = self.recovery.take() {
-                if envelope.attempts() > 0 {
-                    // A message that fails at once each time leaves its neighbours their turn.
-                    tokio::task::yield_now().await;
-                }
                 self.handle(envelope).await?;
             }
         }

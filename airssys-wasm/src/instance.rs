@@ -41,8 +41,6 @@ pub(crate) struct InstanceState {
     limiter: Limiter,
     /// Where the guest shows which message of a run it is on, if it does.
     pub(crate) progress: Option<Progress>,
-    /// The message of a run that the guest was on at the last look.
-    seen_at: u64,
     /// How often the guest was looked at in this call.
     looks: u64,
 }
@@ -154,7 +152,7 @@ impl Instance {
         table.set_max_capacity(MAX_RESOURCES);
         let limiter = Limiter::new(limits, &guest);
         let meter = Arc::clone(&guest.meter);
-        let state = InstanceState { guest, wasi, table, limiter, progress: None, seen_at: 0, looks: 0 };
+        let state = InstanceState { guest, wasi, table, limiter, progress: None, looks: 0 };
         let mut store = Store::new(component.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
         // What the host makes for one of its calls: a guest that hands over the same bytes again and
@@ -328,7 +326,7 @@ fn note_progress(store: &mut StoreContextMut<'_, InstanceState>, meter: &Meter) 
     };
     let state = store.data_mut();
     state.guest.run.reached(at, 1);
-    if std::mem::replace(&mut state.seen_at, at) != at {
+    if state.guest.run.is_further(at) {
         meter.restart();
     }
 }

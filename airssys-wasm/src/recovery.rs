@@ -54,6 +54,11 @@ impl Recovery {
         self.lock().kept.front().map(|kept| kept.due)
     }
 
+    /// Whether a handler has had the first message that is kept.
+    pub(crate) fn was_tried(&self) -> bool {
+        self.lock().kept.front().is_some_and(|kept| kept.envelope.attempts() > 0)
+    }
+
     /// Takes the first message that is kept.
     pub(crate) fn take(&self) -> Option<Envelope> {
         self.lock().kept.pop_front().map(|kept| kept.envelope)

@@ -103,7 +103,7 @@ fn handle_messages<A: Actor>(
                         let handler = pin!(actor.handle_run(message, &mut behind, context));
                         timed(handler, context.self_ref().cell(), &mut stopwatch).await
                     };
-                    let more = behind.taken();
+                    let more = behind.settle();
                     stopwatch.spend(more);
                     match (result, handling) {
                         (Ok(Ok(())), handling) => handling.into_iter().for_each(|one| one.done(more)),

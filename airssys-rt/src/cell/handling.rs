@@ -16,14 +16,14 @@ impl<'a, M> Handling<'a, M> {
 
     /// It has been handled, and so have as many `more` that were taken with it.
     pub(crate) fn done(self, more: u8) {
-        self.count_handled(1 + u64::from(more));
+        self.cell.counters.add_handled(1 + u64::from(more));
         std::mem::forget(self);
     }
 
     /// Handling failed on one; of the others that were taken, the actor has kept those that it did
     /// not get to.
     pub(crate) fn failed(self, more: u8) {
-        self.count_handled(more.into());
+        self.cell.counters.add_handled(more.into());
     }
 
     /// Handling panicked: all that was taken is lost.
@@ -32,11 +32,6 @@ impl<'a, M> Handling<'a, M> {
             self.cell.counters.failed.fetch_add(more.into(), Ordering::Relaxed);
             self.cell.tell_lost(more.into(), DeadLetterCause::HandlerFailed);
         }
-    }
-
-    fn count_handled(&self, messages: u64) {
-        let handled = &self.cell.counters.handled;
-        handled.store(handled.load(Ordering::Relaxed) + messages, Ordering::Relaxed);
     }
 }
 

@@ -142,8 +142,18 @@ impl<'a, M> Behind<'a, M> {
         self.inbox.pop()
     }
 
-    pub(crate) fn taken(&self) -> u8 {
-        self.taken
+    /// How many were taken, for whoever counts them.
+    pub(crate) fn settle(mut self) -> u8 {
+        std::mem::take(&mut self.taken)
+    }
+}
+
+impl<M> Drop for Behind<'_, M> {
+    /// The incarnation was aborted: what it had taken is with the actor, and no longer waits here.
+    fn drop(&mut self) {
+        if self.taken > 0 {
+            self.inbox.cell.counters.add_handled(self.taken.into());
+        }
     }
 }
 

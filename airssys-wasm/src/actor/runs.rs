@@ -30,7 +30,8 @@ impl ComponentActor {
         if !self.takes_runs() || first.body.len() > MAX_MESSAGE_BYTES {
             return self.handle(first).await;
         }
-        let most = self.run_length.get();
+        // Whoever has not shown yet that it shows its progress gets no second message to fail on.
+        let most = if self.shows_progress { self.run_length.get() } else { 1 };
         let next = if most > 1 { behind.next_if(|next| fits(next, &first, first.body.len())) } else { None };
         let Some(next) = next else {
             return match self.shows_progress {
@@ -65,26 +66,13 @@ impl ComponentActor {
         instance.is_some_and(Instance::has_runs) && self.blueprint.links.router.tracer().is_none()
     }
 
-    /// Handles one message as if it were several. An instance that does not show then that it has
-    /// handled it gets messages one by one for good: nobody could say on which of several it failed.
+    /// Handles one message as if it were several, to see whether the instance shows its progress.
     async fn prove_progress(&mut self, envelope: Envelope) -> Result<(), GuestFailure> {
         let (now, bytes) = (Instant::now(), envelope.body.len());
         let only = self.blueprint.deliver(&mut self.next_message, envelope, now);
-        let id = only.id;
         let mut messages = self.buffer();
         messages.push_back(only);
-        self.handle_together(messages, bytes, now).await?;
-        if let Some(instance) = &mut self.instance {
-            self.shows_progress = instance.progress().is_some_and(|shown| (id..=id + 1).contains(&shown));
-            if !self.shows_progress {
-                tracing::warn!(
-                    instance = %self.blueprint.links.identity.instance,
-                    "it exports `run-handler` and does not show its progress: it gets messages one by one"
-                );
-                instance.without_runs();
-            }
-        }
-        Ok(())
+        self.handle_together(messages, bytes, now).await
     }
 
     async fn handle_together(
@@ -109,9 +97,11 @@ impl ComponentActor {
                 Ok(end) => end,
                 Err(failure) => return Err(self.failed_together(first, failure)),
             };
-        self.settle_before(first + u64::from(begun) - u64::from(deferred));
+        let last = first + u64::from(begun) - 1;
+        self.look_at_progress(last, deferred);
+        self.settle_before(last + u64::from(!deferred));
         if deferred {
-            return self.go_on_with_deferred().await;
+            return self.go_on_with_deferred(last).await;
         }
         self.keep_rest();
         match begun as usize == count {
@@ -121,13 +111,34 @@ impl ComponentActor {
         Ok(())
     }
 
+    /// Looks whether the instance shows that its run ended with this message. One that does not gets
+    /// messages one by one for good: nobody could say on which of several it failed.
+    fn look_at_progress(&mut self, last: u64, deferred: bool) {
+        let Some(instance) = &mut self.instance else { return };
+        let shown = instance.progress();
+        let said = instance.guest().run.find(last).and_then(|message| message.completion.as_ref());
+        let is_open = deferred || matches!(said, Some(Completion::Retry(_)));
+        self.shows_progress = shown == Some(last + 1) || (is_open && shown == Some(last));
+        if !self.shows_progress {
+            tracing::warn!(
+                instance = %self.blueprint.links.identity.instance,
+                "it exports `run-handler` and does not show its progress: it gets messages one by one"
+            );
+            instance.without_runs();
+        }
+    }
+
     /// Waits for the message that the run stopped at; those behind it wait where another incarnation
     /// would find them.
-    async fn go_on_with_deferred(&mut self) -> Result<(), GuestFailure> {
+    async fn go_on_with_deferred(&mut self, deferred: u64) -> Result<(), GuestFailure> {
         self.run_length.came_apart();
         let Some(instance) = &mut self.instance else { return Ok(()) };
         let run = &mut instance.guest().run;
-        let Some(current) = run.pop() else { return Ok(()) };
+        let Some(current) = run.pop_before(deferred + 1) else {
+            // It has been completed already.
+            self.keep_rest();
+            return Ok(());
+        };
         let (rest, delivered_at) = (run.rest(), current.delivered_at);
         instance.guest().run.one(current);
         self.recovery.keep_behind(rest);
@@ -171,7 +182,8 @@ impl ComponentActor {
         self.settle_before(on);
         let Some(instance) = &mut self.instance else { return failure };
         let run = &mut instance.guest().run;
-        let (current, rest) = (run.pop(), run.rest());
+        // None if that one has been completed: those behind it are not begun.
+        let (current, rest) = (run.pop_before(on.saturating_add(1)), run.rest());
         let failure = self.fail_on(current, failure);
         self.recovery.keep_behind(rest);
         failure
@@ -180,14 +192,18 @@ impl ComponentActor {
     /// The incarnation was aborted: what it was on is left to the next, and what was behind that.
     pub(super) fn settle_interrupted(&mut self) {
         let Some(instance) = &mut self.instance else { return };
-        if instance.guest().run.is_together()
-            && let Some(on) = instance.progress()
-        {
+        let is_together = instance.guest().run.is_together();
+        let on = instance.progress().filter(|_| is_together);
+        if let Some(on) = on {
             self.settle_before(on);
         }
         let Some(instance) = &mut self.instance else { return };
         let run = &mut instance.guest().run;
-        let (current, rest) = (run.pop(), run.rest());
+        let current = match on {
+            Some(on) => run.pop_before(on.saturating_add(1)),
+            None => run.pop(),
+        };
+        let rest = run.rest();
         if let Some(Current { envelope, span, .. }) = current {
             self.postpone(envelope, DeadLetterReason::Interrupted, span);
         }

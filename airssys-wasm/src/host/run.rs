@@ -35,6 +35,9 @@ pub(crate) struct Run {
     since: Option<Instant>,
     /// Time that the first one has had before that.
     spent: Duration,
+    /// The furthest that the guest was seen to be, and the furthest that it can be: behind the last.
+    seen: u64,
+    end: u64,
 }
 
 impl Current {
@@ -62,7 +65,9 @@ impl Run {
 
     /// The instance is on these messages together, from `now` on.
     pub(crate) fn together(&mut self, messages: VecDeque<Current>, now: Instant) {
-        *self = Run { messages, since: Some(now), spent: Duration::ZERO };
+        let seen = messages.front().map_or(0, |first| first.id);
+        let end = seen + messages.len() as u64;
+        *self = Run { messages, since: Some(now), spent: Duration::ZERO, seen, end };
     }
 
     /// Whether the instance got several messages together.
@@ -90,8 +95,9 @@ impl Run {
         self.messages.pop_front()
     }
 
-    /// Takes what is left, in its order: nothing of it was begun.
+    /// Takes what is left, in its order: nothing of it was begun. That is the end of the run.
     pub(crate) fn rest(&mut self) -> impl Iterator<Item = Envelope> + use<> {
+        self.since = None;
         std::mem::take(&mut self.messages).into_iter().map(|message| {
             let mut envelope = message.envelope;
             envelope.not_begun();
@@ -102,6 +108,16 @@ impl Run {
     /// Takes the first message if it comes before this one.
     pub(crate) fn pop_before(&mut self, id: u64) -> Option<Current> {
         self.messages.pop_front_if(|first| first.id < id)
+    }
+
+    /// Whether the guest is further than it was ever seen to be. It can be so only as often as there
+    /// are messages, whatever it shows.
+    pub(crate) fn is_further(&mut self, id: u64) -> bool {
+        let further = self.since.is_some() && (self.seen + 1..=self.end).contains(&id);
+        if further {
+            self.seen = id;
+        }
+        further
     }
 
     /// Takes note that the guest is on the message `id`: those before it are finished. The time since

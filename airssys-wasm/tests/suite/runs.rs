@@ -226,6 +226,43 @@ async fn who_does_not_show_its_progress_gets_messages_one_by_one() {
 }
 
 #[tokio::test]
+async fn nobody_gets_a_run_before_its_progress_was_seen() {
+    let host = host();
+    let prepared = host.prepare(ComponentSpec::new("raw", raw_runner(SHOW, "").unwrap())).unwrap();
+    // It does not come in a run, so it proves nothing.
+    host.tell("raw", Command::Tally("x".repeat(5_000))).await;
+    for number in 0..WARM_UP {
+        host.tell("raw", Command::Tally(number.to_string())).await;
+    }
+    host.start(prepared).await.unwrap();
+    host.drained().await;
+    assert_eq!(calls(&host), (WARM_UP as u64 + 1, WARM_UP as u64 + 1));
+}
+
+#[tokio::test]
+async fn who_stops_to_show_its_progress_gets_messages_one_by_one() {
+    // As long as it gets one message.
+    let run = format!("(if (i32.eq (local.get $count) (i32.const 1)) (then {ALL}))");
+    let host = tell_raw(SHOW, &run).await;
+    let (calls, handled) = calls(&host);
+    assert!(handled == WARM_UP as u64 && calls > handled - 4, "{calls} calls for {handled}");
+}
+
+#[tokio::test]
+async fn progress_gives_no_time_beyond_that_of_each_message() {
+    let count_on = "(loop $on
+        (i64.store (i32.const 64) (i64.add (i64.load (i32.const 64)) (i64.const 1)))
+        (br $on))";
+    let host = host();
+    let limits = Limits { execution_time: Duration::from_millis(30), ..Limits::default() };
+    let component = raw_runner(SHOW, count_on).unwrap();
+    host.spawn(ComponentSpec { limits, ..ComponentSpec::new("raw", component) }).await.unwrap();
+    host.tell("raw", Command::Tally("1".to_owned())).await;
+    host.drained().await;
+    assert_eq!(host.summaries()[0].restarts, 1, "it was ended");
+}
+
+#[tokio::test]
 async fn a_false_word_about_a_run_is_a_failure() {
     for begun in [0, 100] {
         let run = format!("(i32.store (i32.const 32) (i32.const {begun}))");
