@@ -140,11 +140,20 @@ impl ComponentActor {
             true => self.run_length.came_apart(),
             false => self.run_length.handled(1, delivered_at.elapsed()),
         }
+        self.end_alone(ended, delivered_at)
+    }
+
+    /// Ends the message that the instance is on alone, as its handler ended.
+    fn end_alone(
+        &mut self,
+        ended: Result<Completion, GuestFailure>,
+        delivered_at: Instant,
+    ) -> Result<(), GuestFailure> {
         let current = self.instance.as_mut().and_then(|instance| instance.guest().run.pop());
-        let Some(current) = current else { return Ok(()) };
-        match ended {
-            Ok(completion) => self.finish(current, completion, delivered_at.elapsed()),
-            Err(failure) => return Err(self.fail_on(Some(current), failure)),
+        match (ended, current) {
+            (Ok(completion), Some(current)) => self.finish(current, completion, delivered_at.elapsed()),
+            (Ok(_), None) => {}
+            (Err(failure), current) => return Err(self.fail_on(current, failure)),
         }
         Ok(())
     }

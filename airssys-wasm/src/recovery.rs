@@ -44,9 +44,12 @@ impl Recovery {
     }
 
     /// Keeps messages that were taken and not begun, behind all that are kept.
-    pub(crate) fn keep_behind(&self, messages: impl Iterator<Item = Envelope>) {
+    pub(crate) fn keep_behind(&self, messages: Vec<Envelope>) {
+        if messages.is_empty() {
+            return;
+        }
         let due = Instant::now();
-        self.lock().kept.extend(messages.map(|envelope| Kept { envelope, due }));
+        self.lock().kept.extend(messages.into_iter().map(|envelope| Kept { envelope, due }));
     }
 
     /// When the first message that is kept is to be handled, if there is one.

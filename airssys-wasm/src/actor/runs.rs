@@ -143,13 +143,7 @@ impl ComponentActor {
         instance.guest().run.one(current);
         self.recovery.keep_behind(rest);
         let ended = self.finish_deferred().await;
-        let current = self.instance.as_mut().and_then(|instance| instance.guest().run.pop());
-        match (ended, current) {
-            (Ok(completion), Some(current)) => self.finish(current, completion, delivered_at.elapsed()),
-            (Ok(_), None) => {}
-            (Err(failure), current) => return Err(self.fail_on(current, failure)),
-        }
-        Ok(())
+        self.end_alone(ended, delivered_at)
     }
 
     /// Ends the messages of the run that come before this id, as the guest decided.

@@ -96,13 +96,14 @@ impl Run {
     }
 
     /// Takes what is left, in its order: nothing of it was begun. That is the end of the run.
-    pub(crate) fn rest(&mut self) -> impl Iterator<Item = Envelope> + use<> {
+    pub(crate) fn rest(&mut self) -> Vec<Envelope> {
         self.since = None;
-        std::mem::take(&mut self.messages).into_iter().map(|message| {
+        let rest = self.messages.drain(..).map(|message| {
             let mut envelope = message.envelope;
             envelope.not_begun();
             envelope
-        })
+        });
+        rest.collect()
     }
 
     /// Takes the first message if it comes before this one.
