@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::cell::{ActorStats, Cell};
-use crate::errors::{RequestError, ReserveError, SendError, TrySendError};
+use crate::errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
 use crate::mailbox::StopRequest;
 use crate::request::{ReplyTo, Unanswered, slot};
 use crate::{ExitReason, Overflow};
@@ -73,6 +73,26 @@ impl<M> ActorRef<M> {
     /// Puts a message into the mailbox if there is room now.
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
         self.cell.try_send(message)
+    }
+
+    /// Makes a message and puts it into the mailbox if there is room now. Made only then, so what
+    /// a message costs is paid for one that is taken.
+    ///
+    /// Does not wake the actor: true says that it sleeps, and is to be woken with
+    /// [`wake`](Self::wake). Whoever sends many messages in a row wakes it once. Others who send, and
+    /// what overtakes messages, wake it as always.
+    ///
+    /// `make` runs while the mailbox is locked: it is to be short, and must not use this actor.
+    ///
+    /// # Errors
+    /// [`SendWithError`]: full (then `make` has not run), closed, or what `make` says.
+    pub fn try_send_with<E>(&self, make: impl FnOnce() -> Result<M, E>) -> Result<bool, SendWithError<E>> {
+        self.cell.try_send_with(make)
+    }
+
+    /// Has the actor look into its mailbox if it sleeps.
+    pub fn wake(&self) {
+        self.cell.mailbox.wake();
     }
 
     /// Reserves room for one message if there is some now.

@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 pub(crate) use self::handling::Handling;
-use crate::errors::{ReserveError, SendError, TrySendError};
+use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
 use crate::family::Family;
 use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::{Down, Hears, Watchers};
@@ -238,8 +238,7 @@ impl<M> Cell<M> {
         match sent {
             Ok(None) => Ok(()),
             Ok(Some(dropped)) => {
-                self.note_full();
-                self.lose(dropped, DeadLetterCause::Overflow);
+                self.overflowed(dropped);
                 Ok(())
             }
             Err(TrySendError::Full(message)) => {
@@ -250,12 +249,33 @@ impl<M> Cell<M> {
         }
     }
 
+    /// Makes a message and sends it, and leaves the actor asleep if it is: says whether.
+    #[inline]
+    pub(crate) fn try_send_with<E>(
+        &self,
+        make: impl FnOnce() -> Result<M, E>,
+    ) -> Result<bool, SendWithError<E>> {
+        let (sleeps, dropped) = self.mailbox.send_with(make).inspect_err(|error| {
+            if matches!(error, SendWithError::Full) {
+                self.note_full();
+            }
+        })?;
+        if let Some(dropped) = dropped {
+            self.overflowed(dropped);
+        }
+        Ok(sleeps)
+    }
+
+    fn overflowed(&self, dropped: M) {
+        self.note_full();
+        self.lose(dropped, DeadLetterCause::Overflow);
+    }
+
     pub(crate) fn try_reserve(&self) -> Result<(), ReserveError> {
         match self.mailbox.try_reserve() {
             Ok(None) => Ok(()),
             Ok(Some(dropped)) => {
-                self.note_full();
-                self.lose(dropped, DeadLetterCause::Overflow);
+                self.overflowed(dropped);
                 Ok(())
             }
             Err(error) => {

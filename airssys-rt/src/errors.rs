@@ -40,6 +40,21 @@ pub enum ReserveError {
     Closed,
 }
 
+/// Why [`ActorRef::try_send_with`](crate::ActorRef::try_send_with) did not deliver: no message was made.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendWithError<E> {
+    /// The mailbox is full.
+    #[error("the mailbox is full")]
+    Full,
+    /// The actor has ended for good.
+    #[error("the actor has ended")]
+    Closed,
+    /// Whoever was to make the message has not.
+    #[error(transparent)]
+    NotMade(E),
+}
+
 /// Why [`ActorRef::request`](crate::ActorRef::request) has no answer.
 #[derive(Error)]
 #[non_exhaustive]

@@ -171,7 +171,7 @@ pub use actor_ref::{ActorRef, Permit, WeakActorRef};
 pub use broker::{MessageBroker, PublishError, Published, Reservation, SkipReason, Subscriber};
 pub use cell::{ActorState, ActorStats};
 pub use child_spec::ChildSpec;
-pub use errors::{RequestError, ReserveError, SendError, TrySendError};
+pub use errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
 pub use events::{DeadLetterCause, Event, EventStream, Identity, MissedEvents};
 pub use exit::ExitReason;
 pub use groups::{Groups, JoinError};

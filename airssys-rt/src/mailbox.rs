@@ -18,7 +18,7 @@ pub(crate) use self::inbox::Inbox;
 use self::inner::Inner;
 pub(crate) use self::waiting::{Room, Slot};
 use crate::ExitReason;
-use crate::errors::{ReserveError, SendError, TrySendError};
+use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
 use crate::monitor::{Down, Heard};
 use crate::sync::{AtomicBool, AtomicU64, Mutex, lock};
 
@@ -269,6 +269,34 @@ impl<M> Mailbox<M> {
         self.put(message, false)
     }
 
+    /// Makes a message and puts it in if there is room, without waking the receiver: whether that
+    /// sleeps, and the message that made way.
+    #[inline]
+    pub(crate) fn send_with<E>(
+        &self,
+        make: impl FnOnce() -> Result<M, E>,
+    ) -> Result<(bool, Option<M>), SendWithError<E>> {
+        self.serve_if_full();
+        let mut inner = lock(&self.inner);
+        if inner.closed() {
+            return Err(SendWithError::Closed);
+        }
+        let has_room = self.has_room(&mut inner);
+        if !has_room && !(self.overflow == Overflow::DropOldest && inner.has_queued()) {
+            inner.count_rejection();
+            return Err(SendWithError::Full);
+        }
+        let message = make().map_err(SendWithError::NotMade)?;
+        let dropped = if has_room { None } else { inner.evict() };
+        inner.push(message);
+        Ok((inner.sleeps(), dropped))
+    }
+
+    /// Wakes the receiver if it sleeps.
+    pub(crate) fn wake(&self) {
+        self.feed(|_| ((), true));
+    }
+
     /// Takes a slot; to be followed by [`fill`](Self::fill) or [`release`](Self::release). Gives
     /// the message that made way.
     pub(crate) fn try_reserve(&self) -> Result<Option<M>, ReserveError> {
@@ -373,7 +401,7 @@ impl<M> Mailbox<M> {
     pub(crate) fn drain(&self) {
         self.update(Inner::drain);
         // If it is empty already, nothing else tells the receiver.
-        self.feed(|_| ((), true));
+        self.wake();
     }
 
     /// Forgets a stop like this, which meant the incarnation before.

@@ -7,7 +7,8 @@ mod probe;
 use std::time::Duration;
 
 use airssys_rt::{
-    ActorRef, ActorSystem, ChildSpec, ExitReason, Overflow, Prepared, ReserveError, SendError, TrySendError,
+    ActorRef, ActorSystem, ChildSpec, ExitReason, Overflow, Prepared, ReserveError, SendError, SendWithError,
+    TrySendError,
 };
 use futures_util::FutureExt;
 use probe::{Do, Log, Probe, hold};
@@ -302,4 +303,52 @@ async fn signals_and_stops_overtake_messages() {
     assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), 1, "stopped, and restarted");
     assert_eq!(log.all()[6..9], ["pre_stop 0", "post_stop 0", "probe stopped"]);
     assert_eq!(log.only("note 2").len(), 1, "what was behind the stop is handled then");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_made_only_if_there_is_room_for_it() {
+    for overflow in [Overflow::Wait, Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest] {
+        let (system, prepared, actor) = prepare(2, overflow);
+        let note = |number| actor.try_send_with(|| Ok::<_, &str>(Do::Note(number)));
+        assert_eq!(actor.try_send_with(|| Err("too dear")), Err(SendWithError::NotMade("too dear")));
+        assert_eq!((note(0), note(1)), (Ok(false), Ok(false)), "nobody sleeps who has not started");
+        let third = note(2);
+        let dear = actor.try_send_with(|| Err("too dear"));
+        let expected = match overflow {
+            Overflow::DropOldest => {
+                assert_eq!((third, dear), (Ok(false), Err(SendWithError::NotMade("too dear"))));
+                ["note 1", "note 2"]
+            }
+            _ => {
+                assert_eq!((third, dear), (Err(SendWithError::Full), Err(SendWithError::Full)));
+                ["note 0", "note 1"]
+            }
+        };
+        let stats = actor.stats();
+        assert_eq!((stats.depth, stats.accepted - stats.overflowed), (2, 2), "{overflow:?}");
+        let log = start(&system, prepared).await;
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(log.only("note "), expected, "{overflow:?}");
+        system.shutdown(SECOND).await;
+        assert_eq!(note(3), Err(SendWithError::Closed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_sleeps_is_woken_once_for_many_messages() {
+    let (system, prepared, actor) = prepare(8, Overflow::Wait);
+    let log = start(&system, prepared).await;
+    tokio::time::sleep(SECOND).await;
+    let note = |number| actor.try_send_with(|| Ok::<_, &str>(Do::Note(number)));
+    assert_eq!((note(0), note(1)), (Ok(true), Ok(true)));
+    tokio::time::sleep(SECOND).await;
+    assert!(log.only("note ").is_empty(), "it sleeps");
+    actor.wake();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(log.only("note "), ["note 0", "note 1"]);
+    // Whoever sends in another way wakes it for all.
+    assert_eq!(note(2), Ok(true));
+    actor.try_send(Do::Note(3)).unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(log.only("note ").len(), 4);
 }

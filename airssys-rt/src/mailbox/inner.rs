@@ -167,6 +167,17 @@ impl<M> Inner<M> {
         self.high_water = self.high_water.max(self.depth() as u32);
     }
 
+    /// Whether there is a message that could make way.
+    pub(super) fn has_queued(&self) -> bool {
+        !self.queue.is_empty()
+    }
+
+    /// Whether the receiver waits for something to do.
+    #[inline]
+    pub(super) fn sleeps(&self) -> bool {
+        self.receiver.is_some()
+    }
+
     /// Who waits for something to do.
     #[inline]
     pub(super) fn take_receiver(&mut self) -> Option<Waker> {
