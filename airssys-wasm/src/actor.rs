@@ -43,18 +43,18 @@ pub(crate) struct Blueprint {
 }
 
 impl Blueprint {
-    /// A message as the instance is on it, with the next id.
+    /// A message as the instance is on it, with the next id; and how many bytes of the component's
+    /// budget are to be given back.
     pub(crate) fn deliver(
         &self,
         last_id: &mut u64,
         mut envelope: Envelope,
         delivered_at: Instant,
-    ) -> Current {
+    ) -> (Current, usize) {
         *last_id += 1;
-        envelope.delivered();
+        let held = envelope.delivered();
         let span = spans::begin(&self.links, &envelope, delivered_at);
-        let trace = span.as_ref().and_then(|span| span.context()).or(envelope.trace);
-        Current { id: *last_id, envelope, delivered_at, completion: None, trace, span }
+        (Current { id: *last_id, envelope, completion: None, span }, held)
     }
 }
 
@@ -126,11 +126,13 @@ impl ComponentActor {
         let Some(instance) = self.instance.as_mut() else { return Ok(()) };
         let body = envelope.body.clone();
         let delivered_at = Instant::now();
-        let current = self.blueprint.deliver(&mut self.next_message, envelope, delivered_at);
+        let (current, held) = self.blueprint.deliver(&mut self.next_message, envelope, delivered_at);
+        let endpoint = &self.blueprint.links.endpoint;
+        endpoint.budget.give_back(held);
+        endpoint.stats.called();
         let id = current.id;
         instance.new_message();
-        instance.guest().run.one(current);
-        self.blueprint.links.endpoint.stats.called();
+        instance.guest().run.one(current, delivered_at);
         let (ended, deferred) = match instance.handle_message(id, body).await {
             Ok(Outcome::Completed(completion)) => (Ok(completion), false),
             Ok(Outcome::Deferred) => (self.finish_deferred().await, true),
@@ -184,7 +186,7 @@ impl ComponentActor {
                 spans::postponed(span, &reason);
                 tracing::info!(
                     instance = %self.blueprint.links.identity.instance,
-                    sender = %envelope.sender,
+                    sender = %envelope.origin.sender,
                     attempts = envelope.attempts(),
                     "a message will be handled again: {reason}"
                 );

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 /// How many bytes may wait in the mailboxes of a component: its memory once more, and at least two
@@ -10,7 +11,7 @@ use tokio::sync::Notify;
 #[derive(Debug)]
 pub(crate) struct ByteBudget {
     limit: usize,
-    used: AtomicUsize,
+    used: CachePadded<AtomicUsize>,
     freed: Notify,
 }
 
@@ -24,7 +25,7 @@ pub(crate) struct HeldBytes<'b> {
 impl ByteBudget {
     pub(crate) fn new(memory_bytes: usize, message_size_bytes: usize) -> Arc<ByteBudget> {
         let limit = memory_bytes.max(message_size_bytes.saturating_mul(2));
-        Arc::new(ByteBudget { limit, used: AtomicUsize::new(0), freed: Notify::new() })
+        Arc::new(ByteBudget { limit, used: CachePadded::default(), freed: Notify::new() })
     }
 
     /// Takes room for a message, if there is so much.
@@ -36,6 +37,9 @@ impl ByteBudget {
 
     /// Gives back what was taken and kept.
     pub(crate) fn give_back(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
         let before = self.used.fetch_sub(bytes, Ordering::AcqRel);
         if before > self.limit / 2 {
             self.freed.notify_waiters();
@@ -60,11 +64,9 @@ impl ByteBudget {
 }
 
 impl HeldBytes<'_> {
-    /// Leaves them taken: how many there are to be given back.
-    pub(crate) fn keep(self) -> usize {
-        let bytes = self.bytes;
+    /// Leaves them taken, to be given back by their number.
+    pub(crate) fn keep(self) {
         std::mem::forget(self);
-        bytes
     }
 }
 

@@ -3,20 +3,22 @@
 //! Each is registered before anything can settle it, is settled once (by a reply, an error, a
 //! cancellation or its deadline, whichever is first), and is delivered to the guest once.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use airssys_message::{Accepts, Codec, CodecRefused};
 use airssys_rt::ActorRef;
+use foldhash::fast::FixedState;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::bindings::{Callback, RequestError, SizeLimit};
-use crate::in_flight::{InFlight, InFlightCount};
+use crate::in_flight::{InFlight, InFlightPart};
 use crate::message::Envelope;
 use crate::request_ids::RequestIds;
 use crate::stats::ComponentStats;
@@ -26,6 +28,9 @@ use crate::waits::{Awaited, Waits};
 /// The longest that a request can wait.
 const MAX_TIMEOUT: Duration = Duration::from_millis(86_400_000);
 
+/// So many deadlines of requests that are settled are kept beside as many as are open.
+const SPARE_DEADLINES: usize = 256;
+
 /// What one incarnation of an instance waits for.
 pub(crate) struct Callbacks {
     actor: ActorRef<Envelope>,
@@ -34,7 +39,7 @@ pub(crate) struct Callbacks {
     max_reply_bytes: u64,
     ids: RequestIds,
     max_open: usize,
-    in_flight: InFlightCount,
+    in_flight: InFlightPart,
     /// Where replies are counted that come too late.
     stats: Arc<ComponentStats>,
     waits: Arc<Waits>,
@@ -48,8 +53,9 @@ pub(crate) struct Callbacks {
 #[derive(Default)]
 struct State {
     next: u64,
-    open: HashMap<u64, Open>,
-    deadlines: BTreeSet<(Instant, u64)>,
+    open: HashMap<u64, Open, FixedState>,
+    /// Of those that are open, and of some that were: they go when they are due, or too many.
+    deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
     ready: VecDeque<Settled>,
     /// The actor waits in a deferred handler: it need not be signalled.
     awaited: bool,
@@ -59,7 +65,6 @@ struct State {
 }
 
 struct Open {
-    deadline: Instant,
     in_flight: InFlight,
     /// What may settle it, if that is a task of this incarnation's.
     task: Option<AbortHandle>,
@@ -88,7 +93,7 @@ impl Callbacks {
         actor: ActorRef<Envelope>,
         accepts: Accepts,
         limits: &crate::limits::Limits,
-        in_flight: InFlightCount,
+        in_flight: InFlightPart,
         stats: Arc<ComponentStats>,
         waits: Arc<Waits>,
     ) -> Arc<Callbacks> {
@@ -123,10 +128,10 @@ impl Callbacks {
         }
         state.next += 1;
         let request = state.next;
-        let first = state.deadlines.first().map(|key| key.0);
+        let first = state.deadlines.peek().map(|Reverse((first, _))| *first);
         let in_flight = self.in_flight.begin();
-        state.open.insert(request, Open { deadline, in_flight, task: None, awaited, trace });
-        state.deadlines.insert((deadline, request));
+        state.open.insert(request, Open { in_flight, task: None, awaited, trace });
+        state.add_deadline(deadline, request);
         if !state.timer_runs {
             state.timer_runs = true;
             state.tasks.spawn(run_timer(Arc::clone(self)));
@@ -242,7 +247,7 @@ impl Callbacks {
     /// How much it waits for, or is yet to be told of. None of the tables holds more.
     pub(crate) fn under_way(&self) -> usize {
         let state = self.lock();
-        state.open.len().max(state.deadlines.len()) + state.ready.len()
+        state.open.len() + state.ready.len()
     }
 
     /// Who may end the waits of this instance, if its handler can go on only then.
@@ -265,8 +270,8 @@ impl Callbacks {
     fn expire(&self) -> Option<Instant> {
         let now = Instant::now();
         loop {
-            let state = self.lock();
-            let (deadline, request) = state.deadlines.first().copied()?;
+            let mut state = self.lock();
+            let (deadline, request) = state.first_deadline()?;
             if deadline > now {
                 return Some(deadline);
             }
@@ -286,9 +291,27 @@ impl Callbacks {
 }
 
 impl State {
+    fn add_deadline(&mut self, deadline: Instant, request: u64) {
+        if self.deadlines.len() >= 2 * self.open.len() + SPARE_DEADLINES {
+            let open = &self.open;
+            self.deadlines.retain(|Reverse((_, request))| open.contains_key(request));
+        }
+        self.deadlines.push(Reverse((deadline, request)));
+    }
+
+    /// The first deadline of those that are open.
+    fn first_deadline(&mut self) -> Option<(Instant, u64)> {
+        while let Some(Reverse((deadline, request))) = self.deadlines.peek().copied() {
+            if self.open.contains_key(&request) {
+                return Some((deadline, request));
+            }
+            self.deadlines.pop();
+        }
+        None
+    }
+
     fn remove(&mut self, request: u64) -> Option<Open> {
         let mut open = self.open.remove(&request)?;
-        self.deadlines.remove(&(open.deadline, request));
         if let Some(task) = open.task.take() {
             task.abort();
         }

@@ -29,11 +29,11 @@ use crate::host::{Identity, Links};
 use crate::limits::Limits;
 use crate::manifest::HOST_NAME;
 use crate::memory::MemoryGauge;
-use crate::message::{Envelope, ReplyTo};
+use crate::message::{Draft, Envelope, Origin, ReplyTo};
 use crate::pattern::check_component_name;
 use crate::quota::Quota;
 use crate::recovery::Recovery;
-use crate::router::{Mode, Router, Sender, TopicRoute};
+use crate::router::{Mode, Router, Sender, Sleeper, TopicRoute};
 use crate::state::{StateError, StateFolder};
 use crate::stats::ComponentStats;
 use crate::trace::{MessageTracer, TraceContext};
@@ -416,7 +416,7 @@ impl ComponentHost {
             overflow: spec.overflow,
             stats: Arc::new(ComponentStats::new()),
             dead_letters: Arc::clone(&router.dead_letters),
-            in_flight: router.in_flight.clone(),
+            in_flight: router.in_flight.part(),
         })
     }
 
@@ -538,14 +538,16 @@ impl ComponentHost {
         mut reply: impl FnMut() -> Option<ReplyTo>,
     ) -> Result<(), SendError> {
         let Shared { router, outside, .. } = &*self.shared;
+        let origin = Origin::of(&outside.instance, trace);
         loop {
             let route = router.resolve(outside, target)?;
-            match router.send(outside, &route, mode, message.clone(), reply(), trace) {
+            let draft = Draft { body: message.clone(), origin: Arc::clone(&origin) };
+            match router.send(outside, &route, mode, draft, reply()) {
                 Err(SendError::MailboxFull) => {
                     route.endpoint.least_loaded().room().await;
                     route.endpoint.budget.room().await;
                 }
-                result => return result,
+                result => return result.map(Sleeper::wake),
             }
         }
     }

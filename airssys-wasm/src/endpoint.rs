@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use airssys_message::{Accepts, Codec, CodecRefused};
-use airssys_rt::{ActorRef, Overflow, Permit, ReserveError};
+use airssys_rt::{ActorRef, Overflow};
 
 use crate::bindings::{SendError, SizeLimit};
 use crate::byte_budget::ByteBudget;
 use crate::dead_letters::{DeadLetter, DeadLetterReason, DeadLetters};
-use crate::in_flight::InFlightCount;
-use crate::message::{Draft, Envelope, ReplyTo};
+use crate::in_flight::InFlightPart;
+use crate::message::{Draft, Envelope};
 use crate::router::Sender;
 use crate::stats::{ComponentStats, ComponentSummary};
 
@@ -30,7 +30,7 @@ pub(crate) struct Endpoint {
     pub(crate) overflow: Overflow,
     pub(crate) stats: Arc<ComponentStats>,
     pub(crate) dead_letters: Arc<DeadLetters>,
-    pub(crate) in_flight: InFlightCount,
+    pub(crate) in_flight: InFlightPart,
 }
 
 impl Endpoint {
@@ -57,26 +57,12 @@ impl Endpoint {
         }
     }
 
-    /// Room in a mailbox, and whose; none if the message is to be dropped, since there is none.
-    pub(crate) fn place(
-        &self,
-        reply: &Option<ReplyTo>,
-    ) -> Result<Option<(Permit<Envelope>, usize)>, SendError> {
-        let member = self.least_loaded_member();
-        match self.members[member].try_reserve() {
-            Ok(permit) => Ok(Some((permit, member))),
-            Err(ReserveError::Full) if reply.is_none() && self.overflow == Overflow::DropNewest => Ok(None),
-            Err(ReserveError::Full) => Err(self.full()),
-            Err(_) => Err(self.refuse("target-stopped", SendError::TargetStopped)),
-        }
-    }
-
     /// The instance with the fewest messages that has not ended.
     pub(crate) fn least_loaded(&self) -> &ActorRef<Envelope> {
         &self.members[self.least_loaded_member()]
     }
 
-    fn least_loaded_member(&self) -> usize {
+    pub(crate) fn least_loaded_member(&self) -> usize {
         let (mut index, mut best) = (0, &self.members[0]);
         for (number, member) in self.members.iter().enumerate().skip(1) {
             if best.is_closed() || (!member.is_closed() && member.depth() < best.depth()) {
@@ -149,9 +135,9 @@ impl Endpoint {
             id: 0,
             receiver: Arc::clone(&self.name),
             instance: None,
-            sender: Arc::clone(&draft.sender),
-            topic: draft.topic.clone(),
-            trace: draft.trace,
+            sender: Arc::clone(&draft.origin.sender),
+            topic: draft.origin.topic.clone(),
+            trace: draft.origin.trace,
             message: draft.body.clone(),
             reason,
             attempts: 0,

@@ -6,6 +6,7 @@ mod logging;
 mod messaging;
 mod progress;
 mod run;
+mod sleepers;
 mod system;
 mod wasi;
 
@@ -14,6 +15,7 @@ use wasmtime::component::{HasData, Linker};
 pub(crate) use context::{GuestContext, Identity, Links};
 pub(crate) use progress::Progress;
 pub(crate) use run::Current;
+pub(crate) use sleepers::Sleepers;
 pub(crate) use wasi::context as wasi_context;
 
 use crate::bindings;

@@ -13,7 +13,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use crate::bindings::{Callback, HealthStatus, Outcome, RunEnd};
 use crate::component::Component;
 use crate::engine::EPOCH_TICK;
-use crate::host::{GuestContext, Progress};
+use crate::host::{GuestContext, Progress, Sleepers};
 use crate::limits::Limits;
 use crate::memory::MemoryGauge;
 use crate::message::cut;
@@ -144,7 +144,7 @@ impl Instance {
     /// Makes a new store with the component in it. No code of the component's handlers runs yet.
     pub(crate) async fn new(
         component: &Component,
-        guest: GuestContext,
+        mut guest: GuestContext,
         wasi: WasiCtx,
         limits: &Limits,
     ) -> Result<Instance, GuestFailure> {
@@ -152,6 +152,7 @@ impl Instance {
         table.set_max_capacity(MAX_RESOURCES);
         let limiter = Limiter::new(limits, &guest);
         let meter = Arc::clone(&guest.meter);
+        guest.sleepers = (component.entry == Entry::Direct).then(Sleepers::default);
         let state = InstanceState { guest, wasi, table, limiter, progress: None, looks: 0 };
         let mut store = Store::new(component.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
@@ -277,7 +278,9 @@ impl Instance {
                 let look = state.look_ticks();
                 self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(look));
                 let store = &mut self.store;
-                self.meter.stretch(|| function.call(store, params))
+                let result = self.meter.stretch(|| function.call(store, params));
+                self.guest().sleepers.iter_mut().for_each(Sleepers::wake);
+                result
             }
             Entry::Fiber => {
                 self.store.set_epoch_deadline(1);
@@ -305,6 +308,7 @@ fn arm(store: &mut Store<InstanceState>, entry: Entry, meter: Arc<Meter>) {
             (None, _) => Err(wasmtime::Error::from(OutOfTime)),
             (Some(left), Entry::Direct) => {
                 let look = state.look_ticks();
+                state.guest.sleepers.iter_mut().for_each(Sleepers::wake_elsewhere);
                 if (state.looks * look).is_multiple_of(LOOK_TICKS) {
                     meter.pause(give_worker_away);
                 }

@@ -20,24 +20,44 @@ use crate::trace::TraceContext;
 /// good, goes to the dead letters by itself.
 pub struct Envelope {
     pub(crate) body: Bytes,
-    pub(crate) sender: Arc<str>,
-    pub(crate) topic: Option<Arc<str>>,
-    /// Whether it was published before its receiver subscribed.
-    pub(crate) retained: bool,
-    /// The place in a trace where it was sent, if it belongs to one.
-    pub(crate) trace: Option<TraceContext>,
-    accepted_at: Instant,
+    pub(crate) origin: Arc<Origin>,
     receiver: Arc<Endpoint>,
-    /// Whose mailbox it came into: which of the receiver's members.
-    member: usize,
+    accepted_at: Instant,
     reply: Option<ReplyTo>,
-    /// Its share of the receiver's budget, in bytes; given back when a handler has it.
-    held: usize,
+    /// Why the last attempt came to nothing, while it waits for the next.
+    failure: Option<Box<DeadLetterReason>>,
+    /// Whose mailbox it came into: which of the receiver's members.
+    member: u32,
     /// How often a handler got it.
     attempts: u32,
-    /// Why the last attempt came to nothing, while it waits for the next.
-    failure: Option<DeadLetterReason>,
+    /// Whether it has its share of the receiver's budget: as long as no handler has it.
+    waits: bool,
     ended: bool,
+    /// Whether it counts as under way.
+    is_under_way: bool,
+}
+
+/// Where a message comes from. Shared by all that are sent alike.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) sender: Arc<str>,
+    pub(crate) topic: Option<Arc<str>>,
+    /// The place in a trace where it was sent, if it belongs to one.
+    pub(crate) trace: Option<TraceContext>,
+    /// Whether it was published before its receiver subscribed.
+    pub(crate) retained: bool,
+}
+
+impl Origin {
+    /// Of a message that is sent to one receiver.
+    pub(crate) fn of(sender: &Arc<str>, trace: Option<TraceContext>) -> Arc<Origin> {
+        Arc::new(Origin { sender: Arc::clone(sender), topic: None, trace, retained: false })
+    }
+
+    /// Of a message that is published on a topic.
+    pub(crate) fn on(topic: Arc<str>, sender: &Arc<str>, trace: Option<TraceContext>) -> Arc<Origin> {
+        Arc::new(Origin { sender: Arc::clone(sender), topic: Some(topic), trace, retained: false })
+    }
 }
 
 /// Longest text of a guest's that is kept as a reason and handed on, in bytes.
@@ -76,11 +96,7 @@ impl ReplyTo {
 #[derive(Clone)]
 pub(crate) struct Draft {
     pub(crate) body: Bytes,
-    pub(crate) sender: Arc<str>,
-    pub(crate) topic: Option<Arc<str>>,
-    /// Whether it was published before its receiver subscribed.
-    pub(crate) retained: bool,
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) origin: Arc<Origin>,
 }
 
 impl Envelope {
@@ -91,40 +107,34 @@ impl Envelope {
         held: HeldBytes<'_>,
         (receiver, member): (&Arc<Endpoint>, usize),
         reply: Option<ReplyTo>,
+        accepted_at: Instant,
     ) -> Envelope {
         receiver.stats.received();
-        let Draft { body, sender, topic, retained, trace } = draft;
         receiver.in_flight.add();
-        let receiver = Arc::clone(receiver);
-        let accepted_at = Instant::now();
+        held.keep();
         Envelope {
-            body,
-            sender,
-            topic,
-            retained,
-            trace,
+            body: draft.body,
+            origin: draft.origin,
+            receiver: Arc::clone(receiver),
             accepted_at,
-            receiver,
-            member,
             reply,
-            held: held.keep(),
-            attempts: 0,
             failure: None,
+            member: member as u32,
+            attempts: 0,
+            waits: true,
             ended: false,
+            is_under_way: true,
         }
     }
 
-    /// Notes that a handler has it now.
-    pub(crate) fn delivered(&mut self) {
+    /// Notes that a handler has it now. So many bytes of the receiver's budget are to be given back.
+    #[must_use = "what is not given back is lost"]
+    pub(crate) fn delivered(&mut self) -> usize {
         self.attempts += 1;
         self.failure = None;
-        self.give_back();
-    }
-
-    /// Gives back its share of the receiver's budget.
-    fn give_back(&mut self) {
-        if self.held > 0 {
-            self.receiver.budget.give_back(std::mem::take(&mut self.held));
+        match std::mem::take(&mut self.waits) {
+            true => self.body.len(),
+            false => 0,
         }
     }
 
@@ -141,7 +151,7 @@ impl Envelope {
     /// The message as it waits for its next attempt.
     pub(crate) fn postponed(mut self, failure: DeadLetterReason) -> Envelope {
         self.receiver.stats.retried();
-        self.failure = Some(failure);
+        self.failure = Some(Box::new(failure));
         self
     }
 
@@ -167,27 +177,37 @@ impl Envelope {
     /// Ends the message as its handler decided, after `took` in the handler.
     pub(crate) fn complete(mut self, how: Completion, took: Duration) {
         match how {
-            Completion::Done => {
-                self.count_handled(1, took);
-                self.done();
-            }
-            Completion::Reply(body) => {
-                self.count_handled(1, took);
-                self.finish(Callback::Reply(body));
+            Completion::Done | Completion::Reply(_) => {
+                self.count_handled(1);
+                self.took(1, took);
+                self.reply(if let Completion::Reply(body) = how { body } else { Vec::new() });
             }
             Completion::Rejected(reason) => self.give_up(DeadLetterReason::Rejected(cut(reason))),
             Completion::Retry(reason) => self.give_up(DeadLetterReason::RetryAsked(cut(reason))),
         }
     }
 
-    /// Counts so many messages of the receiver as handled, after `took` in each.
-    pub(crate) fn count_handled(&self, messages: u64, took: Duration) {
-        self.receiver.stats.handled(messages, took);
+    /// Counts so many messages of the receiver as handled.
+    pub(crate) fn count_handled(&self, messages: u64) {
+        self.receiver.stats.handled(messages);
+    }
+
+    /// Counts the time that so many messages of the receiver took each.
+    pub(crate) fn took(&self, messages: u64, time: Duration) {
+        self.receiver.stats.took(messages, time);
     }
 
     /// Ends the message, which has been counted as handled.
     pub(crate) fn done(&mut self) {
-        self.finish(Callback::Reply(Vec::new()));
+        self.reply(Vec::new());
+    }
+
+    /// The same, with a reply.
+    pub(crate) fn reply(&mut self, body: Vec<u8>) {
+        self.ended = true;
+        if self.reply.is_some() {
+            self.answer(Callback::Reply(body));
+        }
     }
 
     /// Ends the message because its handler failed on it, or did not take it.
@@ -203,21 +223,29 @@ impl Envelope {
         self.answer(Callback::Failed(error));
     }
 
-    fn finish(&mut self, reply: Callback) {
-        self.ended = true;
-        self.answer(reply);
+    /// Drops messages of one component that have ended: they are no longer under way, all at once.
+    pub(crate) fn drop_all(messages: impl Iterator<Item = Envelope>) {
+        let mut count = 0;
+        let mut last = None;
+        for mut message in messages {
+            count += usize::from(std::mem::take(&mut message.is_under_way));
+            last = Some(message);
+        }
+        if let Some(message) = last {
+            message.receiver.in_flight.end(count);
+        }
     }
 
     fn dead_letter(&self, reason: DeadLetterReason) {
         self.receiver.stats.dead_lettered();
-        let instance = self.receiver.members.get(self.member).map(|member| Arc::from(member.name()));
+        let instance = self.receiver.members.get(self.member as usize).map(|member| Arc::from(member.name()));
         self.receiver.dead_letters.add(DeadLetter {
             id: 0,
             receiver: Arc::clone(&self.receiver.name),
             instance,
-            sender: Arc::clone(&self.sender),
-            topic: self.topic.clone(),
-            trace: self.trace,
+            sender: Arc::clone(&self.origin.sender),
+            topic: self.origin.topic.clone(),
+            trace: self.origin.trace,
             message: self.body.clone(),
             reason,
             attempts: self.attempts,
@@ -244,7 +272,7 @@ impl Envelope {
     /// Ends a message that no handler has ended.
     fn abandon(&mut self) {
         let (reason, error) = match (self.failure.take(), self.attempts) {
-            (Some(failure), _) => (failure, RequestError::TargetStopped),
+            (Some(failure), _) => (*failure, RequestError::TargetStopped),
             (None, 0) if self.receiver.made_way() => {
                 let reason = DeadLetterReason::MadeWay;
                 let error = RequestError::Other(reason.to_string());
@@ -263,9 +291,11 @@ impl Drop for Envelope {
         if !self.ended {
             self.abandon();
         }
-        self.give_back();
+        if self.waits {
+            self.receiver.budget.give_back(self.body.len());
+        }
         // Last: whatever waits for the message has been told.
-        self.receiver.in_flight.end();
+        self.receiver.in_flight.end(usize::from(self.is_under_way));
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::time::Instant;
+
 use crate::audit::{AuditEvent, Trail};
 use crate::bindings::SendError;
 use crate::gate::Gate;
@@ -74,12 +76,12 @@ impl Quota {
         self.edges.iter().find(|edge| edge.target.as_deref() == component).cloned()
     }
 
-    /// Takes from all rates what a message of so many bytes costs, or from none.
-    pub(crate) fn take(&self, edge: Option<&Buckets>, bytes: usize) -> Result<Cost, Exceeded> {
+    /// Takes from all rates what a message of so many bytes costs at this time, or from none.
+    pub(crate) fn take(&self, edge: Option<&Buckets>, bytes: usize, now: Instant) -> Result<Cost, Exceeded> {
         if self.whole.is_none() && edge.is_none() {
             return Ok(Cost::default());
         }
-        let now = self.trail.clock().now_ns();
+        let now = self.trail.clock().ns_at(now);
         let bytes = bytes as u64;
         let whole = self.whole.as_ref().map(|whole| whole.take(bytes, now)).transpose()?;
         match edge.map(|edge| edge.take(bytes, now)).transpose() {

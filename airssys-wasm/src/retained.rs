@@ -64,7 +64,7 @@ impl RetainedMessage {
         let split = Codec::split(message).ok();
         RetainedMessage {
             topic: topic.as_str().to_owned(),
-            sender: kept.draft.sender.to_string(),
+            sender: kept.draft.origin.sender.to_string(),
             at_ms: unix_ms(kept.at),
             codec: split.map(|(codec, _)| codec.to_string()).unwrap_or_default(),
             body_bytes: split.map_or(message.len(), |(_, body)| body.len()),
@@ -161,6 +161,7 @@ mod tests {
     use crate::audit::Trail;
     use crate::capability::{Capabilities, Subject};
     use crate::grants::Grants;
+    use crate::message::Origin;
     use crate::quota::Quota;
     use crate::stats::ComponentStats;
 
@@ -184,7 +185,8 @@ mod tests {
         let fits = state.has_room(&from, &limits, &topic, bytes).is_ok();
         if fits {
             let (body, sender) = (Bytes::from(vec![0; bytes]), Arc::clone(&from.instance));
-            let draft = Draft { body, sender, topic: None, retained: true, trace: None };
+            let origin = Arc::new(Origin { sender, topic: None, retained: true, trace: None });
+            let draft = Draft { body, origin };
             state.keep(topic, Kept { draft, from, at: SystemTime::UNIX_EPOCH });
         }
         fits

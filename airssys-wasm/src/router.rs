@@ -7,10 +7,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use airssys_message::{Accepts, Codec};
-use airssys_rt::{MessageBroker, Overflow, Topic};
+use airssys_rt::{ActorRef, MessageBroker, Overflow, SendWithError, Topic};
 use bytes::Bytes;
 use dashmap::DashMap;
 
+use topics::Audience;
 pub(crate) use topics::Joined;
 
 use crate::audit::{AuditEvent, MessageKind, Trail};
@@ -20,12 +21,12 @@ use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::endpoint::Endpoint;
 use crate::grants::Grants;
 use crate::in_flight::InFlightCount;
-use crate::message::{Draft, Envelope, ReplyTo};
+use crate::message::{Draft, Envelope, Origin, ReplyTo};
 use crate::quota::{Buckets, Quota};
 use crate::retained::Retained;
 use crate::state::StateFolder;
 use crate::stats::ComponentStats;
-use crate::trace::{MessageTracer, TraceContext};
+use crate::trace::MessageTracer;
 use crate::waits::Waits;
 
 /// Who sends, publishes or subscribes.
@@ -59,13 +60,19 @@ pub(crate) struct Route {
 pub(crate) struct TopicRoute {
     topic: Topic,
     generation: u64,
+    /// Where the last that was published came from.
+    origin: Option<Arc<Origin>>,
+    /// Who got it.
+    audience: Option<Audience>,
 }
+
+type Broker = MessageBroker<Envelope, Arc<Endpoint>>;
 
 /// From a name or a topic to mailboxes.
 #[derive(Default)]
 pub(crate) struct Router {
     directory: DashMap<Arc<str>, Arc<Endpoint>>,
-    broker: MessageBroker<Envelope, Arc<Endpoint>>,
+    broker: Broker,
     retained: Retained,
     /// Counts the changes of the directory and of what is granted: what was decided before one is
     /// decided anew.
@@ -184,16 +191,16 @@ impl Router {
         Ok(Route { endpoint, name: Arc::from(name), may_send, may_request, edge, generation })
     }
 
-    /// Puts a message into a mailbox of the route's target.
-    pub(crate) fn send(
+    /// Puts a message into a mailbox of the route's target. Gives the receiver if it sleeps, to be
+    /// woken.
+    pub(crate) fn send<'r>(
         &self,
         from: &Sender,
-        route: &Route,
+        route: &'r Route,
         mode: Mode,
-        body: Bytes,
+        draft: Draft,
         reply: Option<ReplyTo>,
-        trace: Option<TraceContext>,
-    ) -> Result<(), SendError> {
+    ) -> Result<Sleeper<'r>, SendError> {
         let endpoint = &route.endpoint;
         let (allowed, access) = match mode {
             Mode::Send => (route.may_send, Access::Send { to: &route.name }),
@@ -203,65 +210,26 @@ impl Router {
             let _recorded = from.allows(&access);
             return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
         }
-        let draft = Draft { body, sender: Arc::clone(&from.instance), topic: None, retained: false, trace };
         let recorded = self.trail.wants_messages().then(|| draft.body.clone());
-        self.put(from, endpoint, route.edge.as_deref(), draft, reply)?;
+        let sleeper = put(from, endpoint, route.edge.as_deref(), draft, reply)?;
         if let Some(body) = recorded {
             self.record(mode.kind(), from, &body, Some(&route.name), None);
         }
-        Ok(())
+        Ok(sleeper)
     }
 
     /// Hands a message to its receiver again, as if its sender had sent it anew. It is `from` who
     /// does that, so it is `from` who has to be allowed to.
     pub(crate) fn send_again(&self, from: &Sender, letter: &DeadLetter) -> Result<(), SendError> {
         let route = self.resolve(from, &letter.receiver)?;
-        let draft = Draft {
-            body: letter.message.clone(),
+        let origin = Origin {
             sender: Arc::clone(&letter.sender),
             topic: letter.topic.clone(),
             retained: false,
             trace: letter.trace,
         };
-        self.put(from, &route.endpoint, None, draft, None)
-    }
-
-    /// Puts a message that was decided about into a mailbox of its receiver.
-    fn put(
-        &self,
-        from: &Sender,
-        endpoint: &Arc<Endpoint>,
-        edge: Option<&Buckets>,
-        draft: Draft,
-        reply: Option<ReplyTo>,
-    ) -> Result<(), SendError> {
-        let refused = |(reason, error)| endpoint.refuse(reason, error);
-        endpoint.accepts_message(&draft.body, from).map_err(refused)?;
-        let held = endpoint.budget.take(draft.body.len()).ok_or_else(|| endpoint.full())?;
-        let cost = || {
-            let taken = from.quota.take(edge, draft.body.len());
-            taken.map_err(|over| from.quota.exceeded(over))
-        };
-        let permit = match endpoint.overflow {
-            // A message makes way for this one, so all else has been decided before.
-            Overflow::DropOldest => {
-                let cost = cost()?;
-                endpoint.place(&reply).inspect_err(|_| from.quota.put_back(edge, cost))?
-            }
-            // The rate last, so that what is refused for another reason costs nothing.
-            _ => {
-                let permit = endpoint.place(&reply)?;
-                let _spent = cost()?;
-                permit
-            }
-        };
-        match permit {
-            // A mailbox that has closed in between: the envelope accounts for itself when dropped.
-            Some((permit, member)) => {
-                drop(permit.send(Envelope::accept(draft, held, (endpoint, member), reply)));
-            }
-            None => endpoint.skip(&draft, from),
-        }
+        let draft = Draft { body: letter.message.clone(), origin: Arc::new(origin) };
+        put(from, &route.endpoint, None, draft, None)?.wake();
         Ok(())
     }
 
@@ -284,5 +252,58 @@ impl Router {
             size: body.len() as u64,
             codec,
         });
+    }
+}
+
+/// The receiver of a message, if it sleeps.
+#[must_use = "it sleeps until it is woken"]
+pub(crate) struct Sleeper<'r>(Option<&'r ActorRef<Envelope>>);
+
+impl<'r> Sleeper<'r> {
+    /// Wakes it now.
+    pub(crate) fn wake(self) {
+        self.0.into_iter().for_each(ActorRef::wake);
+    }
+
+    /// The actor, for whoever wakes it later.
+    pub(crate) fn actor(self) -> Option<&'r ActorRef<Envelope>> {
+        self.0
+    }
+}
+
+/// Puts a message that was decided about into a mailbox of its receiver.
+fn put<'r>(
+    from: &Sender,
+    endpoint: &'r Arc<Endpoint>,
+    edge: Option<&Buckets>,
+    draft: Draft,
+    reply: Option<ReplyTo>,
+) -> Result<Sleeper<'r>, SendError> {
+    let refused = |(reason, error)| endpoint.refuse(reason, error);
+    endpoint.accepts_message(&draft.body, from).map_err(refused)?;
+    let bytes = draft.body.len();
+    let held = endpoint.budget.take(bytes).ok_or_else(|| endpoint.full())?;
+    // A full mailbox drops it: then it is still to be accounted for.
+    let drops = endpoint.overflow == Overflow::DropNewest && reply.is_none();
+    let spare = drops.then(|| draft.clone());
+    let now = tokio::time::Instant::now();
+    // The rate last, so that what is refused for another reason costs nothing.
+    let cost = || from.quota.take(edge, bytes, now);
+    let number = endpoint.least_loaded_member();
+    let member = &endpoint.members[number];
+    let sent = member.try_send_with(|| {
+        let _spent = cost()?;
+        Ok(Envelope::accept(draft, held, (endpoint, number), reply, now.into_std()))
+    });
+    match (sent, spare) {
+        (Ok(sleeps), _) => Ok(Sleeper(sleeps.then_some(member))),
+        (Err(SendWithError::NotMade(over)), _) => Err(from.quota.exceeded(over)),
+        (Err(SendWithError::Full), Some(draft)) => {
+            let _spent = cost().map_err(|over| from.quota.exceeded(over))?;
+            endpoint.skip(&draft, from);
+            Ok(Sleeper(None))
+        }
+        (Err(SendWithError::Full), None) => Err(endpoint.full()),
+        (Err(_), _) => Err(endpoint.refuse("target-stopped", SendError::TargetStopped)),
     }
 }

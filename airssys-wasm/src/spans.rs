@@ -18,17 +18,17 @@ pub(crate) fn begin(links: &Links, envelope: &Envelope, delivered_at: Instant) -
     let tracer = links.router.tracer()?;
     let message = TracedMessage {
         app: &links.identity.app,
-        sender: &envelope.sender,
+        sender: &envelope.origin.sender,
         component: envelope.receiver(),
         instance: &links.identity.instance,
-        topic: envelope.topic.as_deref(),
+        topic: envelope.origin.topic.as_deref(),
         codec: Codec::split(&envelope.body).ok().map(|(codec, _)| codec),
         bytes: envelope.body.len(),
         attempt: envelope.attempts(),
         wants_reply: envelope.wants_reply(),
         waited: envelope.waited_before(delivered_at),
     };
-    Some(tracer.begin(envelope.trace, &message))
+    Some(tracer.begin(envelope.origin.trace, &message))
 }
 
 /// Ends the span of a message that its handler has completed; one that asks for another attempt
@@ -37,10 +37,17 @@ pub(crate) fn completed(span: Span, how: &Completion) {
     let Some(span) = span else { return };
     match how {
         Completion::Done => span.end(SpanOutcome::Done),
-        Completion::Reply(_) => span.end(SpanOutcome::Replied),
+        Completion::Reply(_) => replied(Some(span)),
         Completion::Rejected(reason) | Completion::Retry(reason) => {
             span.end(SpanOutcome::Rejected(&cut(reason.clone())))
         }
+    }
+}
+
+/// Ends the span of a message that was answered.
+pub(crate) fn replied(span: Span) {
+    if let Some(span) = span {
+        span.end(SpanOutcome::Replied);
     }
 }
 

@@ -99,9 +99,16 @@ impl ComponentStats {
         self.received.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many messages were handled, each in this time.
-    pub(crate) fn handled(&self, messages: u64, took: Duration) {
+    /// So many messages were handled.
+    pub(crate) fn handled(&self, messages: u64) {
         self.handled.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    /// So many messages took this time each.
+    pub(crate) fn took(&self, messages: u64, took: Duration) {
+        if messages == 0 {
+            return;
+        }
         self.times.lock().unwrap_or_else(PoisonError::into_inner).record(messages, took);
     }
 

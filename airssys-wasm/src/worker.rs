@@ -17,3 +17,16 @@ pub(crate) fn give_worker_away() {
         tokio::task::block_in_place(|| std::thread::sleep(HAND_OVER));
     }
 }
+
+/// Lets another worker take the task that was woken last.
+///
+/// tokio keeps that one for the worker that woke it, and no other takes it from there, however long
+/// what this worker is on goes on. The next task that is woken takes its place.
+pub(crate) fn make_way() {
+    if let Ok(runtime) = Handle::try_current()
+        && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
+    {
+        // Ends as soon as it is looked at: there is nothing to wait for.
+        drop(runtime.spawn(std::future::ready(())));
+    }
+}

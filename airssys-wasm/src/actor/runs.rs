@@ -1,7 +1,8 @@
 //! Several messages with one entry of the guest.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use airssys_rt::Behind;
 use bytes::Bytes;
@@ -41,17 +42,23 @@ impl ComponentActor {
         };
         let now = Instant::now();
         let mut messages = self.buffer();
-        let mut bytes = first.body.len() + next.body.len();
-        for envelope in [first, next] {
-            messages.push_back(self.blueprint.deliver(&mut self.next_message, envelope, now));
-        }
+        let (mut bytes, mut held) = (0, 0);
+        let mut deliver = |messages: &mut VecDeque<Current>, envelope: Envelope| {
+            bytes += envelope.body.len();
+            let (current, of_it) = self.blueprint.deliver(&mut self.next_message, envelope, now);
+            held += of_it;
+            messages.push_back(current);
+            bytes
+        };
+        deliver(&mut messages, first);
+        let mut so_far = deliver(&mut messages, next);
         while messages.len() < most
-            && let Some(next) = behind.next_if(|next| fits(next, &messages[0].envelope, bytes))
+            && let Some(next) = behind.next_if(|next| fits(next, &messages[0].envelope, so_far))
         {
-            bytes += next.body.len();
-            messages.push_back(self.blueprint.deliver(&mut self.next_message, next, now));
+            so_far = deliver(&mut messages, next);
         }
-        self.handle_together(messages, bytes, now).await
+        self.blueprint.links.endpoint.budget.give_back(held);
+        self.handle_together(messages, so_far, now).await
     }
 
     /// Where the messages of the next run are put.
@@ -69,7 +76,8 @@ impl ComponentActor {
     /// Handles one message as if it were several, to see whether the instance shows its progress.
     async fn prove_progress(&mut self, envelope: Envelope) -> Result<(), GuestFailure> {
         let (now, bytes) = (Instant::now(), envelope.body.len());
-        let only = self.blueprint.deliver(&mut self.next_message, envelope, now);
+        let (only, held) = self.blueprint.deliver(&mut self.next_message, envelope, now);
+        self.blueprint.links.endpoint.budget.give_back(held);
         let mut messages = self.buffer();
         messages.push_back(only);
         self.handle_together(messages, bytes, now).await
@@ -116,7 +124,7 @@ impl ComponentActor {
     fn look_at_progress(&mut self, last: u64, deferred: bool) {
         let Some(instance) = &mut self.instance else { return };
         let shown = instance.progress();
-        let said = instance.guest().run.find(last).and_then(|message| message.completion.as_ref());
+        let said = instance.guest().run.find(last).and_then(|message| message.completion.as_deref());
         let is_open = deferred || matches!(said, Some(Completion::Retry(_)));
         self.shows_progress = shown == Some(last + 1) || (is_open && shown == Some(last));
         if !self.shows_progress {
@@ -139,8 +147,9 @@ impl ComponentActor {
             self.keep_rest();
             return Ok(());
         };
-        let (rest, delivered_at) = (run.rest(), current.delivered_at);
-        instance.guest().run.one(current);
+        let delivered_at = run.delivered_at().unwrap_or_else(Instant::now);
+        let rest = run.rest();
+        run.one(current, delivered_at);
         self.recovery.keep_behind(rest);
         let ended = self.finish_deferred().await;
         self.end_alone(ended, delivered_at)
@@ -152,9 +161,9 @@ impl ComponentActor {
             let Some(instance) = &mut self.instance else { return };
             let run = &mut instance.guest().run;
             run.reached(id, 0);
+            let took = run.delivered_at().map_or(Duration::ZERO, |at| at.elapsed());
             let Some(mut current) = run.pop_before(id) else { return };
-            let took = current.delivered_at.elapsed();
-            let completion = current.completion.take().unwrap_or(Completion::Done);
+            let completion = current.completion.take().map_or(Completion::Done, |said| *said);
             self.finish(current, completion, took);
         }
     }
@@ -209,5 +218,6 @@ impl ComponentActor {
 /// the guest sends belongs to the trace of what it is on.
 fn fits(next: &Envelope, first: &Envelope, bytes: usize) -> bool {
     let size = next.body.len();
-    size <= MAX_MESSAGE_BYTES && bytes + size <= MAX_RUN_BYTES && next.trace == first.trace
+    let same_trace = Arc::ptr_eq(&next.origin, &first.origin) || next.origin.trace == first.origin.trace;
+    size <= MAX_MESSAGE_BYTES && bytes + size <= MAX_RUN_BYTES && same_trace
 }

@@ -1,6 +1,7 @@
 use airssys_rt::{ActorSystem, ChildSpec, Prepared};
 
 use super::*;
+use crate::in_flight::InFlightCount;
 use crate::limits::Limits;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -12,7 +13,7 @@ fn callbacks(limit: usize) -> (Arc<Callbacks>, InFlightCount, Prepared<Envelope>
     let in_flight = InFlightCount::default();
     let (accepts, waits) = (Accepts::only(Codec::Cbor), Arc::default());
     let stats = Arc::new(ComponentStats::new());
-    let callbacks = Callbacks::new(seat.actor_ref(), accepts, &limits, in_flight.clone(), stats, waits);
+    let callbacks = Callbacks::new(seat.actor_ref(), accepts, &limits, in_flight.part(), stats, waits);
     (callbacks, in_flight, seat)
 }
 
@@ -116,4 +117,19 @@ async fn a_reply_that_does_not_suit_is_an_error() {
         let text = error(callbacks.next().await).unwrap();
         assert!(text.contains(expected), "{text}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadlines_of_what_is_settled_do_not_pile_up() {
+    let (callbacks, _, _seat) = callbacks(8);
+    let last = callbacks.open(2 * SECOND, None, None).unwrap();
+    for _ in 0..10 * SPARE_DEADLINES {
+        let request = callbacks.open(SECOND, None, None).unwrap();
+        callbacks.settle(request, reply());
+        assert_eq!(callbacks.next().await.unwrap().request, request);
+    }
+    assert!(callbacks.lock().deadlines.len() <= 2 * 8 + SPARE_DEADLINES);
+    let began = Instant::now();
+    assert_eq!(callbacks.next().await.unwrap().request, last);
+    assert_eq!(began.elapsed(), 2 * SECOND);
 }

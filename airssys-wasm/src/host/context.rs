@@ -6,11 +6,12 @@ use std::sync::Arc;
 use airssys_rt::ActorRef;
 
 use super::run::Run;
+use super::sleepers::Sleepers;
 use crate::callbacks::Callbacks;
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
 use crate::memory::MemoryGauge;
-use crate::message::Envelope;
+use crate::message::{Envelope, Origin};
 use crate::meter::Meter;
 use crate::router::{Route, Router, Sender, TopicRoute};
 use crate::trace::TraceContext;
@@ -39,6 +40,10 @@ pub(crate) struct GuestContext {
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) memory: Arc<MemoryGauge>,
     pub(crate) run: Run,
+    /// Receivers that are to be woken when the guest returns; none if its calls can be suspended.
+    pub(crate) sleepers: Option<Sleepers>,
+    /// Where what it sent last came from.
+    origin: Arc<Origin>,
     /// The trace of the callback that the guest is on.
     pub(crate) callback_trace: Option<TraceContext>,
     pub(crate) stop_requested: bool,
@@ -115,6 +120,8 @@ impl GuestContext {
             gauges: Arc::clone(&links.gauges),
             memory: Arc::clone(&links.memory),
             run: Run::default(),
+            sleepers: None,
+            origin: Origin::of(&links.sender.instance, None),
             callback_trace: None,
             stop_requested: false,
             panic: None,
@@ -124,6 +131,15 @@ impl GuestContext {
     /// The trace that what the guest sends now belongs to.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
         self.callback_trace.or_else(|| self.run.trace())
+    }
+
+    /// Where what the guest sends now comes from.
+    pub(crate) fn origin(&mut self) -> Arc<Origin> {
+        let trace = self.trace();
+        if self.origin.trace != trace {
+            self.origin = Origin::of(&self.sender.instance, trace);
+        }
+        Arc::clone(&self.origin)
     }
 
     /// Keeps the last thing that the guest's panic handler said.

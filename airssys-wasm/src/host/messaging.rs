@@ -12,7 +12,7 @@ use super::context::Handles;
 use crate::bindings::messaging::{CompleteError, Host, MessageInfo, Progress};
 use crate::bindings::{Callback, Completion, RequestError, SendError};
 use crate::byte_budget::ByteBudget;
-use crate::message::{Envelope, ReplyTo};
+use crate::message::{Draft, Envelope, ReplyTo};
 use crate::pattern::check_instance_name;
 use crate::quota::Exceeded;
 use crate::router::{Mode, Route, Router, Sender};
@@ -48,19 +48,14 @@ impl Host for GuestContext {
     }
 
     fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
-        let trace = self.trace();
-        let GuestContext { routes, router, sender, .. } = self;
-        let route = current_route(routes, router, sender, to)?;
-        router.send(sender, route, Mode::Send, Bytes::from(body), None, trace)
+        self.send_one(to, Mode::Send, Bytes::from(body), None)
     }
 
     fn send_many(&mut self, to: u32, bodies: Vec<Vec<u8>>) -> Progress {
         let mut sent = 0;
-        let route = match self.route(to) {
-            Ok(route) => route,
-            Err(error) => return Progress { sent, stopped: Some(error) },
-        };
-        let trace = self.trace();
+        if let Err(error) = self.route(to) {
+            return Progress { sent, stopped: Some(error) };
+        }
         for (number, body) in bodies.into_iter().enumerate() {
             // The guest is not interrupted here.
             let is_over = self.meter.left().is_none() || self.router.has_ended();
@@ -68,8 +63,7 @@ impl Host for GuestContext {
                 let stopped = SendError::Other("the time for this message is over".to_owned());
                 return Progress { sent, stopped: Some(stopped) };
             }
-            let taken = self.router.send(&self.sender, &route, Mode::Send, Bytes::from(body), None, trace);
-            if let Err(error) = taken {
+            if let Err(error) = self.send_one(to, Mode::Send, Bytes::from(body), None) {
                 return Progress { sent, stopped: Some(error) };
             }
             sent += 1;
@@ -78,11 +72,10 @@ impl Host for GuestContext {
     }
 
     fn send_request(&mut self, to: u32, body: Vec<u8>, timeout_ms: u32) -> Result<u64, SendError> {
-        let route = self.route(to)?;
-        let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(&route.endpoint))))?;
+        let endpoint = Arc::clone(&self.route(to)?.endpoint);
+        let request = self.open(timeout_ms, Some(Awaited::Component(endpoint)))?;
         let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
-        let (body, trace) = (Bytes::from(body), self.trace());
-        let sent = self.router.send(&self.sender, &route, Mode::Request, body, Some(reply), trace);
+        let sent = self.send_one(to, Mode::Request, Bytes::from(body), Some(reply));
         sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
     }
 
@@ -113,8 +106,8 @@ impl Host for GuestContext {
 
     fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
         let route = self.route(to)?;
-        let endpoint = &route.endpoint;
-        let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(endpoint))))?;
+        let endpoint = Arc::clone(&route.endpoint);
+        let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(&endpoint))))?;
         self.wait_for(request, Some((endpoint.least_loaded().clone(), Arc::clone(&endpoint.budget))));
         Ok(request)
     }
@@ -152,15 +145,14 @@ impl Host for GuestContext {
         let current = self.run.find(message)?;
         let envelope = &current.envelope;
         Some(MessageInfo {
-            sender: envelope.sender.to_string(),
-            topic: envelope.topic.as_deref().map(str::to_owned),
+            sender: envelope.origin.sender.to_string(),
+            topic: envelope.origin.topic.as_deref().map(str::to_owned),
             wants_reply: envelope.wants_reply(),
-            waited_ns: u64::try_from(envelope.waited_before(current.delivered_at).as_nanos())
-                .unwrap_or(u64::MAX),
+            waited_ns: u64::try_from(self.run.waited(envelope).as_nanos()).unwrap_or(u64::MAX),
             attempt: envelope.attempts(),
-            retained: envelope.retained,
+            retained: envelope.origin.retained,
             request: envelope.request_id().map(|id| id.to_string()),
-            traceparent: current.trace.map(|trace| trace.to_string()),
+            traceparent: current.trace().map(|trace| trace.to_string()),
         })
     }
 
@@ -171,8 +163,27 @@ impl Host for GuestContext {
 
 impl GuestContext {
     /// The route behind a handle, made anew if the app has changed since.
-    fn route(&mut self, handle: u32) -> Result<Route, SendError> {
-        current_route(&mut self.routes, &self.router, &self.sender, handle).cloned()
+    fn route(&mut self, handle: u32) -> Result<&Route, SendError> {
+        current_route(&mut self.routes, &self.router, &self.sender, handle)
+    }
+
+    fn send_one(
+        &mut self,
+        to: u32,
+        mode: Mode,
+        body: Bytes,
+        reply: Option<ReplyTo>,
+    ) -> Result<(), SendError> {
+        let (bytes, origin) = (body.len(), self.origin());
+        let GuestContext { routes, router, sender, sleepers, .. } = self;
+        let route = current_route(routes, router, sender, to)?;
+        let sleeper = router.send(sender, route, mode, Draft { body, origin }, reply)?;
+        match (sleepers, sleeper.actor()) {
+            (Some(sleepers), Some(actor)) => sleepers.add(actor, bytes),
+            (None, Some(actor)) => actor.wake(),
+            (_, None) => {}
+        }
+        Ok(())
     }
 
     fn room_for_route(&self) -> Result<(), SendError> {

@@ -16,11 +16,8 @@ const KEPT_CAPACITY: usize = 4;
 pub(crate) struct Current {
     pub(crate) id: u64,
     pub(crate) envelope: Envelope,
-    pub(crate) delivered_at: Instant,
     /// How it ended, if its handler has said so through `complete` and it has not been finished.
-    pub(crate) completion: Option<Completion>,
-    /// Its place in its trace: what the handler sends comes below it.
-    pub(crate) trace: Option<TraceContext>,
+    pub(crate) completion: Option<Box<Completion>>,
     /// Its span, if somebody wants spans.
     pub(crate) span: Span,
 }
@@ -30,6 +27,10 @@ pub(crate) struct Current {
 #[derive(Default)]
 pub(crate) struct Run {
     messages: VecDeque<Current>,
+    /// When the instance got them.
+    delivered_at: Option<Instant>,
+    /// Those that have ended and whose time is not known yet: they count as under way.
+    ended: Vec<Envelope>,
     /// Since when the first of them that is not finished is being handled, as far as is known; none
     /// if there is one message, which is finished when its handler returns.
     since: Option<Instant>,
@@ -41,6 +42,11 @@ pub(crate) struct Run {
 }
 
 impl Current {
+    /// Its place in its trace: what the handler sends comes below it.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.span.as_ref().and_then(|span| span.context()).or(self.envelope.origin.trace)
+    }
+
     /// Ends the message as its handler decided, after `took` in it.
     pub(crate) fn finish(self, completion: Completion, took: Duration) {
         spans::completed(self.span, &completion);
@@ -49,12 +55,14 @@ impl Current {
 }
 
 impl Run {
-    /// The instance is on this message alone.
-    pub(crate) fn one(&mut self, message: Current) {
+    /// The instance is on this message alone, which it got at this time.
+    pub(crate) fn one(&mut self, message: Current, delivered_at: Instant) {
         if self.messages.capacity() > KEPT_CAPACITY {
             self.messages = VecDeque::with_capacity(1);
         }
         self.messages.push_back(message);
+        self.ended.clear();
+        self.delivered_at = Some(delivered_at);
         self.since = None;
     }
 
@@ -67,7 +75,16 @@ impl Run {
     pub(crate) fn together(&mut self, messages: VecDeque<Current>, now: Instant) {
         let seen = messages.front().map_or(0, |first| first.id);
         let end = seen + messages.len() as u64;
-        *self = Run { messages, since: Some(now), spent: Duration::ZERO, seen, end };
+        let ended = std::mem::take(&mut self.ended);
+        *self = Run {
+            messages,
+            delivered_at: Some(now),
+            ended,
+            since: Some(now),
+            spent: Duration::ZERO,
+            seen,
+            end,
+        };
     }
 
     /// Whether the instance got several messages together.
@@ -77,17 +94,36 @@ impl Run {
 
     /// The trace of the messages: of a run, all have the same.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
-        self.messages.front()?.trace
+        self.messages.front()?.trace()
     }
 
-    pub(crate) fn find(&mut self, id: u64) -> Option<&mut Current> {
+    /// How long the message was in the mailbox before the instance got it.
+    pub(crate) fn waited(&self, message: &Envelope) -> Duration {
+        self.delivered_at.map_or(Duration::ZERO, |at| message.waited_before(at))
+    }
+
+    /// Since when the instance has had them.
+    pub(crate) fn delivered_at(&self) -> Option<Instant> {
+        self.delivered_at
+    }
+
+    pub(crate) fn find(&self, id: u64) -> Option<&Current> {
+        self.messages.get(self.place(id)?)
+    }
+
+    fn find_mut(&mut self, id: u64) -> Option<&mut Current> {
+        let place = self.place(id)?;
+        self.messages.get_mut(place)
+    }
+
+    fn place(&self, id: u64) -> Option<usize> {
         let first = self.messages.front()?.id;
-        self.messages.get_mut(usize::try_from(id.checked_sub(first)?).ok()?)
+        usize::try_from(id.checked_sub(first)?).ok()
     }
 
     /// Takes what the guest has said of the first message.
     pub(crate) fn take_said(&mut self) -> Option<Completion> {
-        self.messages.front_mut()?.completion.take()
+        self.messages.front_mut()?.completion.take().map(|said| *said)
     }
 
     /// Takes the first message that is not finished.
@@ -122,28 +158,42 @@ impl Run {
     }
 
     /// Takes note that the guest is on the message `id`: those before it are finished. The time since
-    /// the last note is shared among them, and `begun` more.
+    /// the last note is shared among those that have ended since, and `begun` more.
     pub(crate) fn reached(&mut self, id: u64, begun: u32) {
-        let (Some(since), Some(first)) = (self.since, self.messages.front()) else { return };
-        let before = usize::try_from(id.saturating_sub(first.id)).unwrap_or(usize::MAX);
-        // One of which something was said that could not be done at once is still to be dealt with.
-        let finished = self.messages.iter().take(before).take_while(|one| one.completion.is_none()).count();
+        let Some(since) = self.since else { return };
+        self.end_before(id);
+        let ended = self.ended.len();
+        if ended == 0 && begun == 0 {
+            return;
+        }
         let now = Instant::now();
         let passed = now.saturating_duration_since(since);
         self.since = Some(now);
-        let shares = u32::try_from(finished).unwrap_or(u32::MAX).saturating_add(begun);
-        let share = passed / shares.max(1);
-        if let Some(first) = self.messages.front().filter(|_| finished > 0) {
-            first.envelope.count_handled(1, std::mem::take(&mut self.spent) + share);
-            first.envelope.count_handled(finished as u64 - 1, share);
+        let shares = u32::try_from(ended).unwrap_or(u32::MAX).saturating_add(begun);
+        let share = passed / shares;
+        if let Some(first) = self.ended.first() {
+            first.took(1, std::mem::take(&mut self.spent) + share);
+            first.took(ended as u64 - 1, share);
         }
-        for message in self.messages.iter_mut().take(finished) {
-            spans::completed(message.span.take(), &Completion::Done);
-            message.envelope.done();
-        }
-        self.messages.drain(..finished);
+        Envelope::drop_all(self.ended.drain(..));
         if begun > 0 {
             self.spent += share;
+        }
+    }
+
+    /// Ends the messages before this one, of which nothing was said. One of which something was said
+    /// that could not be done at once is still to be dealt with, and those behind it.
+    fn end_before(&mut self, id: u64) {
+        let Some(first) = self.messages.front() else { return };
+        let before = usize::try_from(id.saturating_sub(first.id)).unwrap_or(usize::MAX);
+        let finished = self.messages.iter().take(before).take_while(|one| one.completion.is_none()).count();
+        if finished > 0 {
+            first.envelope.count_handled(finished as u64);
+        }
+        for Current { mut envelope, span, .. } in self.messages.drain(..finished) {
+            spans::completed(span, &Completion::Done);
+            envelope.done();
+            self.ended.push(envelope);
         }
     }
 
@@ -151,19 +201,27 @@ impl Run {
     /// another attempt.
     pub(crate) fn complete(&mut self, id: u64, how: Completion) -> Result<(), CompleteError> {
         let waits = self.since.is_none() || matches!(how, Completion::Retry(_));
-        let open = self.find(id).filter(|message| message.completion.is_none());
+        let open = self.find_mut(id).filter(|message| message.completion.is_none());
         let open = open.ok_or(CompleteError::UnknownMessage)?;
         if waits {
-            open.completion = Some(how);
+            open.completion = Some(Box::new(how));
             return Ok(());
         }
-        self.reached(id, 1);
-        let took = std::mem::take(&mut self.spent);
-        match self.messages.pop_front_if(|first| first.id == id) {
-            Some(message) => message.finish(how, took),
-            None => {
-                let later = self.find(id).ok_or(CompleteError::UnknownMessage)?;
-                later.completion = Some(how);
+        self.end_before(id);
+        match (self.messages.pop_front_if(|first| first.id == id), how) {
+            (Some(Current { mut envelope, span, .. }), Completion::Reply(body)) => {
+                spans::replied(span);
+                envelope.count_handled(1);
+                envelope.reply(body);
+                self.ended.push(envelope);
+            }
+            (Some(message), how) => {
+                self.reached(id, 1);
+                message.finish(how, std::mem::take(&mut self.spent));
+            }
+            (None, how) => {
+                let later = self.find_mut(id).ok_or(CompleteError::UnknownMessage)?;
+                later.completion = Some(Box::new(how));
             }
         }
         Ok(())

@@ -10,8 +10,9 @@ use airssys_rt::{
 };
 use bytes::Bytes;
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
-use super::{Router, Sender, TopicRoute};
+use super::{Broker, Router, Sender, TopicRoute};
 use crate::audit::{AuditEvent, MessageKind};
 use crate::bindings::SendError;
 use crate::byte_budget::{ByteBudget, HeldBytes};
@@ -19,7 +20,7 @@ use crate::capability::{Access, Denied};
 use crate::endpoint::Endpoint;
 use crate::limits::Limits;
 use crate::manifest::HOST_NAME;
-use crate::message::{Draft, Envelope};
+use crate::message::{Draft, Envelope, Origin};
 use crate::quota::Exceeded;
 use crate::retained::{Kept, RetainedMessage};
 use crate::trace::TraceContext;
@@ -117,6 +118,39 @@ impl Untold {
     }
 }
 
+/// Who gets what is published on a topic, as long as nobody subscribes or unsubscribes.
+pub(super) struct Audience {
+    generation: u64,
+    /// Those whose mailboxes drop the oldest for a publication.
+    evicting: Vec<Subscribed>,
+    others: Vec<Subscribed>,
+}
+
+impl TopicRoute {
+    /// Takes who is subscribed now; put back, it is there for the next publication.
+    fn take_audience(&mut self, broker: &Broker) -> Audience {
+        // Read before they are looked up: a change in between is seen by the next publication.
+        let generation = broker.generation();
+        match self.audience.take() {
+            Some(audience) if audience.generation == generation => audience,
+            _ => {
+                let drops = |s: &Subscribed| s.tag.overflow == Overflow::DropOldest;
+                let (evicting, others) = broker.matching(&self.topic).into_iter().partition(drops);
+                Audience { generation, evicting, others }
+            }
+        }
+    }
+
+    /// Where what is published now comes from; as before if nothing has changed.
+    fn origin(&mut self, from: &Sender, trace: Option<TraceContext>) -> Arc<Origin> {
+        let origin = match self.origin.take() {
+            Some(origin) if origin.trace == trace => origin,
+            _ => Origin::on(Arc::from(self.topic.as_str()), &from.instance, trace),
+        };
+        Arc::clone(self.origin.insert(origin))
+    }
+}
+
 impl Router {
     /// Puts a message into the mailbox of every subscriber: of all of those that wait, or of none.
     ///
@@ -131,7 +165,8 @@ impl Router {
         trace: Option<TraceContext>,
     ) -> Result<u32, SendError> {
         self.may_publish(from, route)?;
-        self.fan_out(from, myself, &route.topic, body, trace).tell(from)
+        let draft = Draft { body, origin: route.origin(from, trace) };
+        self.fan_out(from, myself, route, draft).tell(from)
     }
 
     /// Publishes what was decided about. Logs nothing: that is for [`Outcome::tell`].
@@ -139,30 +174,38 @@ impl Router {
         &self,
         from: &Sender,
         myself: Option<&ActorRef<Envelope>>,
-        topic: &Topic,
-        body: Bytes,
-        trace: Option<TraceContext>,
+        route: &mut TopicRoute,
+        draft: Draft,
     ) -> Outcome {
-        if let Err(error) = Codec::split(&body) {
+        if let Err(error) = Codec::split(&draft.body) {
             return Outcome::Refused(SendError::CodecRefused(error.to_string()));
         }
-        let name: Arc<str> = Arc::from(topic.as_str());
-        let (sender, on) = (Arc::clone(&from.instance), Some(Arc::clone(&name)));
-        let draft = Draft { body, sender, topic: on, retained: false, trace };
-        let subscribers = self.broker.matching(topic);
+        let audience = route.take_audience(&self.broker);
+        let outcome = self.hand_out(from, myself, &audience, draft);
+        route.audience = Some(audience);
+        outcome
+    }
+
+    fn hand_out(
+        &self,
+        from: &Sender,
+        myself: Option<&ActorRef<Envelope>>,
+        audience: &Audience,
+        draft: Draft,
+    ) -> Outcome {
         // Those whose mailboxes drop the oldest come last: until then the publication can be refused.
-        let (evicting, others): (Vec<Subscribed>, Vec<Subscribed>) =
-            subscribers.into_iter().partition(|s| s.tag.overflow == Overflow::DropOldest);
-        let mut room = match self.reserve(from, &others, &draft.body, myself) {
+        let Audience { evicting, others, .. } = audience;
+        let mut room = match self.reserve(from, others, &draft.body, myself) {
             Ok(room) => room,
             Err(full) => return Outcome::Refused(full.tag.full()),
         };
         // Once, however many subscribers there are. Last, as with a message.
-        let _spent = match from.quota.take(None, draft.body.len()) {
+        let now = Instant::now();
+        let _spent = match from.quota.take(None, draft.body.len(), now) {
             Ok(cost) => cost,
             Err(over) => return Outcome::Over(over),
         };
-        room.evict(from, &evicting, &draft.body);
+        room.evict(from, evicting, &draft.body);
         let mut untold = Untold::default();
         for (subscriber, reason) in room.skipped {
             match reason {
@@ -172,10 +215,12 @@ impl Router {
         }
         let delivered = u32::try_from(room.places.len()).unwrap_or(u32::MAX);
         for (endpoint, permit, held) in room.places {
-            let envelope = Envelope::accept(draft.clone(), held, (endpoint, ALONE), None);
+            let envelope = Envelope::accept(draft.clone(), held, (endpoint, ALONE), None, now.into_std());
             untold.lost.extend(permit.send(envelope).err());
         }
-        self.record(MessageKind::Publish, from, &draft.body, None, Some((&name, delivered)));
+        if let Some(topic) = &draft.origin.topic {
+            self.record(MessageKind::Publish, from, &draft.body, None, Some((topic, delivered)));
+        }
         Outcome::Published(delivered, untold)
     }
 
@@ -191,17 +236,18 @@ impl Router {
     ) -> Result<u32, SendError> {
         // Before the lock: a change of grants holds its own when it takes this one.
         self.may_publish(from, route)?;
-        let topic = &route.topic;
+        let draft = Draft { body, origin: route.origin(from, trace) };
         let mut retained = self.retained.lock();
-        let outcome = match retained.has_room(from, limits, topic, body.len()) {
-            Ok(()) => self.fan_out(from, myself, topic, body.clone(), trace),
+        let outcome = match retained.has_room(from, limits, &route.topic, draft.body.len()) {
+            Ok(()) => self.fan_out(from, myself, route, draft.clone()),
             Err(over) => Outcome::Over(over),
         };
         if let Outcome::Published(..) = outcome {
-            let (sender, name) = (Arc::clone(&from.instance), Some(Arc::from(topic.as_str())));
+            let (sender, name) = (Arc::clone(&from.instance), draft.origin.topic.clone());
             // Who gets it later is in a trace of its own.
-            let draft = Draft { body, sender, topic: name, retained: true, trace: None };
-            retained.keep(topic.clone(), Kept { draft, from: from.clone(), at: SystemTime::now() });
+            let origin = Arc::new(Origin { sender, topic: name, retained: true, trace: None });
+            let draft = Draft { body: draft.body, origin };
+            retained.keep(route.topic.clone(), Kept { draft, from: from.clone(), at: SystemTime::now() });
         }
         drop(retained);
         outcome.tell(from)
@@ -214,7 +260,7 @@ impl Router {
         let Some(kept) = retained.clear(&route.topic) else { return Ok(false) };
         // Before it can be retained anew.
         if from.subject.component() == HOST_NAME {
-            let (topic, sender) = (Arc::from(route.topic.as_str()), Arc::clone(&kept.draft.sender));
+            let (topic, sender) = (Arc::from(route.topic.as_str()), Arc::clone(&kept.draft.origin.sender));
             self.trail.record(AuditEvent::RetainedCleared { topic, sender });
         } else {
             self.record_retained(MessageKind::ClearRetained, from, &kept.draft, None);
@@ -225,7 +271,7 @@ impl Router {
     /// Records what becomes of a retained message, if the audit wants messages.
     fn record_retained(&self, kind: MessageKind, from: &Sender, draft: &Draft, to: Option<&str>) {
         if self.trail.wants_messages() {
-            let (to, topic) = (to.map(Arc::from), draft.topic.as_ref());
+            let (to, topic) = (to.map(Arc::from), draft.origin.topic.as_ref());
             self.record(kind, from, &draft.body, to.as_ref(), topic.map(|topic| (topic, 0)));
         }
     }
@@ -280,7 +326,7 @@ impl Router {
         // Read before the decision: a change in between makes the route stale.
         let generation = self.generation.load(Ordering::Acquire);
         from.allows(&Access::Publish { topic: &topic }).map_err(|_| SendError::AccessDenied)?;
-        Ok(TopicRoute { topic, generation })
+        Ok(TopicRoute { topic, generation, origin: None, audience: None })
     }
 
     /// Decides anew about a topic if what is granted may have changed.
@@ -318,7 +364,7 @@ impl Router {
         // While nothing can be revoked, so that nothing is saved that is not allowed.
         let subscribe = || -> Result<Joined, Exceeded> {
             // As with a message, what is denied costs nothing.
-            let _spent = from.quota.take(None, 0)?;
+            let _spent = from.quota.take(None, 0, Instant::now())?;
             let joined = self.restore(pattern.clone(), subscriber, endpoint);
             if let Some(state) = self.state().filter(|_| joined.is_new) {
                 state.subscribed(&from.instance, &pattern);
@@ -372,7 +418,8 @@ impl Router {
         // Last: in a mailbox that drops the oldest, a message makes way for it.
         match held.and_then(|held| Some((subscriber.try_reserve().ok()?, held))) {
             Some((permit, held)) => {
-                let envelope = Envelope::accept(draft.clone(), held, (endpoint, ALONE), None);
+                let now = std::time::Instant::now();
+                let envelope = Envelope::accept(draft.clone(), held, (endpoint, ALONE), None, now);
                 match permit.send(envelope) {
                     Ok(()) => {
                         self.record_retained(MessageKind::Retained, from, draft, Some(subscriber.name()))

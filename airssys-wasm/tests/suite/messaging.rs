@@ -1,6 +1,8 @@
 //! Messages, topics and pools.
 
-use airssys_wasm::ComponentSpec;
+use std::time::Duration;
+
+use airssys_wasm::{ComponentSpec, Limits};
 
 use crate::support::*;
 
@@ -150,4 +152,25 @@ async fn native_actors_and_components_live_side_by_side() {
         tokio::task::yield_now().await;
     }
     assert_eq!(host.notes("probe").await, "native");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sent_is_handled_while_its_sender_goes_on() {
+    let tally = || Box::new(Command::Tally("on".to_owned()));
+    let one = Command::SendAndSpin { to: "sink".to_owned(), command: tally() };
+    let many = Command::FloodForever { to: "sink".to_owned(), command: tally() };
+    for (endless, least) in [(one, 1), (many, 5_000)] {
+        let host = host();
+        host.spawn(trusted("sink")).await.unwrap();
+        let limits = Limits { execution_time: SOON, ..Limits::default() };
+        host.spawn(ComponentSpec { limits, ..trusted("source") }).await.unwrap();
+        host.tell("source", endless).await;
+        let summary = |name| host.summaries().into_iter().find(|found| found.name == name).unwrap();
+        while summary("sink").handled < least {
+            tokio::task::yield_now().await;
+        }
+        let source = summary("source");
+        assert_eq!((source.received, source.handled + source.dead_lettered), (1, 0), "it goes on");
+        host.shutdown(Duration::from_millis(100)).await;
+    }
 }
