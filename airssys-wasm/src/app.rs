@@ -208,7 +208,9 @@ pub async fn start(
     let instances: usize = manifest.components.iter().map(|component| component.instances).sum();
     let instances = u32::try_from(instances).unwrap_or(u32::MAX);
     let max_instances = options.engine.max_instances.max(instances.saturating_add(SPARE_INSTANCES));
-    let engine = Engine::new(EngineConfig { max_instances, ..options.engine })?;
+    let most_elements = manifest.components.iter().map(|component| component.limits.table_elements).max();
+    let max_table_elements = options.engine.max_table_elements.min(most_elements.unwrap_or_default());
+    let engine = Engine::new(EngineConfig { max_instances, max_table_elements, ..options.engine })?;
     let specs = loading::load(&engine, &manifest.components, options.input.as_ref(), &mut tell)?;
     let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
     let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
