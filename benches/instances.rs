@@ -1,4 +1,7 @@
 //! What it costs to bring components to life: one, one after a trap, and an app of five.
+//!
+//! Who spawns and asks is a task on the host's own workers, as in a program that uses it: a thread of
+//! its own would be woken and put to sleep again for each.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -72,16 +75,18 @@ fn spawn(criterion: &mut Criterion) {
 
 /// How many instances come to life in a second, one after the other, each with a message to handle.
 fn rate(bed: &Bed) -> f64 {
-    let began = Instant::now();
-    bed.runtime.block_on(async {
+    let (host, code) = (bed.host.clone(), bed.code.clone());
+    let took = bed.on_worker(async move {
+        let began = Instant::now();
         for number in 0..MANY {
             let name = format!("fresh-{number}");
-            must(bed.host.spawn(spec(&name, &bed.code)).await);
-            must(bed.host.send(&name, reading(1)).await);
+            must(host.spawn(spec(&name, &code)).await);
+            must(host.send(&name, reading(1)).await);
         }
-        bed.host.drained().await;
+        host.drained().await;
+        began.elapsed()
     });
-    let rate = f64::from(MANY) / began.elapsed().as_secs_f64();
+    let rate = f64::from(MANY) / took.as_secs_f64();
     let all: Vec<String> = (0..MANY).map(|number| format!("fresh-{number}")).collect();
     assert_eq!(bed.counted(&all), u64::from(MANY), "messages were lost");
     rate
@@ -103,14 +108,15 @@ fn lifecycle(criterion: &mut Criterion) {
 /// The time until a fresh instance has answered, and that in which it is retired.
 fn live(bed: &Bed) -> (Duration, Duration) {
     let message = Bytes::from(reading(1));
-    bed.runtime.block_on(async {
+    let (host, code) = (bed.host.clone(), bed.code.clone());
+    bed.on_worker(async move {
         let began = Instant::now();
-        must(bed.host.spawn(answering("fresh", &bed.code)).await);
-        let reply = must(bed.host.request("fresh", message.clone(), LONG).await);
+        must(host.spawn(answering("fresh", &code)).await);
+        let reply = must(host.request("fresh", message.clone(), LONG).await);
         let spawned = began.elapsed();
         assert_eq!(reply, message);
         let began = Instant::now();
-        assert!(bed.host.retire("fresh").await, "it was there");
+        assert!(host.retire("fresh").await, "it was there");
         (spawned, began.elapsed())
     })
 }
@@ -127,11 +133,12 @@ fn recovery(criterion: &mut Criterion) {
     let (panic, message) = (Bytes::from(order(&Order::Panic)), Bytes::from(reading(1)));
     bench_on(&mut group, "trap_to_next_message", make, |bed, times| {
         let before = restarts(bed);
-        let took = bed.runtime.block_on(async {
+        let (host, panic, message) = (bed.host.clone(), panic.clone(), message.clone());
+        let took = bed.on_worker(async move {
             let began = Instant::now();
             for _ in 0..times {
-                must(bed.host.send("b", panic.clone()).await);
-                must(bed.host.request("b", message.clone(), LONG).await);
+                must(host.send("b", panic.clone()).await);
+                must(host.request("b", message.clone(), LONG).await);
             }
             began.elapsed()
         });

@@ -14,7 +14,7 @@ use crate::callbacks::{Callbacks, Settled};
 use crate::component::Component;
 use crate::dead_letters::DeadLetterReason;
 use crate::delivery::Delivery;
-use crate::host::{Current, GuestContext, Links, wasi_context};
+use crate::host::{Current, GuestContext, Links, Wasi};
 use crate::instance::{GuestFailure, Instance};
 use crate::manifest::Input;
 use crate::message::{Envelope, cut};
@@ -111,7 +111,7 @@ impl ComponentActor {
         self.callbacks = Some(Arc::clone(&callbacks));
         let meter = Meter::new(links.limits.execution_time);
         let guest = GuestContext::new(links, incarnation, callbacks, Arc::clone(&meter));
-        let wasi = wasi_context(&links.identity.instance, &meter, input.as_ref()).await?;
+        let wasi = Wasi::open(&links.identity.instance, &meter, input.as_ref()).await?;
         let mut instance = Instance::new(component, guest, wasi, &links.limits).await?;
         instance.initialize(config.clone()).await?;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {

@@ -1,5 +1,7 @@
 //! An app: the components of an `app.toml`, built, started and followed to their end.
 
+mod loading;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -206,11 +208,10 @@ pub async fn start(
     let instances: usize = manifest.components.iter().map(|component| component.instances).sum();
     let instances = u32::try_from(instances).unwrap_or(u32::MAX);
     let max_instances = options.engine.max_instances.max(instances.saturating_add(SPARE_INSTANCES));
-    let engine = Engine::new(EngineConfig { max_instances, ..options.engine })?;
-    let mut specs = Vec::with_capacity(manifest.components.len());
-    for component in &manifest.components {
-        specs.push(load(&engine, component, options.input.as_ref(), &mut tell)?);
-    }
+    let most_elements = manifest.components.iter().map(|component| component.limits.table_elements).max();
+    let max_table_elements = options.engine.max_table_elements.min(most_elements.unwrap_or_default());
+    let engine = Engine::new(EngineConfig { max_instances, max_table_elements, ..options.engine })?;
+    let specs = loading::load(&engine, &manifest.components, options.input.as_ref(), &mut tell)?;
     let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
     let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
     let host = ComponentHost::with_options(system, HostOptions { audit, state: manifest.state.clone() })?;
@@ -251,24 +252,6 @@ pub fn locate(component: &AppComponent, tell: &mut impl FnMut(AppEvent)) -> Resu
         Source::Folder(folder) => builder::build(folder, |event| tell(AppEvent::Build(event))),
         Source::Wasm(file) => Ok(file.clone()),
     }
-}
-
-fn load(
-    engine: &Engine,
-    component: &AppComponent,
-    replaced: Option<&InputOverride>,
-    tell: &mut impl FnMut(AppEvent),
-) -> Result<ComponentSpec, StartAppError> {
-    let path = locate(component, tell)?;
-    tell(AppEvent::Loading { component: component.name.clone() });
-    let loaded = Component::load(engine, &path);
-    let code =
-        loaded.map_err(|source| StartAppError::Load { component: component.name.clone(), path, source })?;
-    let mut spec = component.spec(code);
-    if let Some(replaced) = replaced.filter(|replaced| replaced.component == component.name) {
-        spec.input = Some(replaced.input.clone());
-    }
-    Ok(spec)
 }
 
 impl AppComponent {

@@ -469,7 +469,7 @@ impl ComponentHost {
         let identity = Identity { app: Arc::clone(&self.shared.app), instance: Arc::clone(&sender.instance) };
         let links = Links {
             identity: Arc::new(identity),
-            limits: spec.limits.clone(),
+            limits: Arc::new(spec.limits.clone()),
             router: Arc::clone(&self.shared.router),
             sender,
             myself: actor.clone(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::component::Linker;
-use wasmtime::{Cache, CacheConfig, Config, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::host;
 use crate::instance::InstanceState;
@@ -17,6 +17,12 @@ pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(1);
 /// Core instances that one component may consist of: a guest module and its shims.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 20;
 
+/// Most bytes of a memory that stay with its place in the pool when its instance has ended.
+const KEPT_OF_A_MEMORY: usize = 128 << 10;
+
+/// Most bytes of a table that stay with its place in the pool when its instance has ended.
+const KEPT_OF_A_TABLE: usize = 16 << 10;
+
 /// How an [`Engine`] is made.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
@@ -24,11 +30,19 @@ pub struct EngineConfig {
     pub cache_dir: Option<PathBuf>,
     /// Most instances that can live at once. Default: 1,000.
     pub max_instances: u32,
+    /// Most elements that a table can have, also where a limit allows more. With fewer, an instance
+    /// takes less of the address space, and less memory of the system for it. Default: 1,000,000,
+    /// which is the most that a limit can allow.
+    pub max_table_elements: usize,
 }
 
 impl Default for EngineConfig {
     fn default() -> EngineConfig {
-        EngineConfig { cache_dir: default_cache_dir(), max_instances: 1_000 }
+        EngineConfig {
+            cache_dir: default_cache_dir(),
+            max_instances: 1_000,
+            max_table_elements: Limits::HOST_MAX.table_elements,
+        }
     }
 }
 
@@ -72,7 +86,7 @@ impl Engine {
     /// [`EngineError`] if the cache folder cannot be made or the engine does not start.
     pub fn new(config: EngineConfig) -> Result<Engine, EngineError> {
         let cache = config.cache_dir.map(open_cache).transpose()?;
-        let pooled = base_config(cache.clone(), pooling(config.max_instances));
+        let pooled = base_config(cache.clone(), pooling(config.max_instances, config.max_table_elements));
         let wasmtime = wasmtime::Engine::new(&pooled).or_else(|error| {
             tracing::warn!("instances are allocated one by one, as no pool can be reserved: {error:#}");
             wasmtime::Engine::new(&base_config(cache.clone(), InstanceAllocationStrategy::OnDemand))
@@ -155,8 +169,7 @@ fn base_config(cache: Option<Cache>, allocation: InstanceAllocationStrategy) -> 
     config
 }
 
-fn pooling(max_instances: u32) -> InstanceAllocationStrategy {
-    let ceiling = Limits::HOST_MAX;
+fn pooling(max_instances: u32, max_table_elements: usize) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(max_instances)
         .total_core_instances(max_instances.saturating_mul(4))
@@ -164,8 +177,15 @@ fn pooling(max_instances: u32) -> InstanceAllocationStrategy {
         .total_tables(max_instances.saturating_mul(2))
         .total_stacks(max_instances)
         .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_memory_size(ceiling.memory_bytes)
-        .table_elements(ceiling.table_elements);
+        .max_memory_size(Limits::HOST_MAX.memory_bytes)
+        .table_elements(max_table_elements);
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        // What an instance has written is written back, and the next one finds its pages there.
+        // Elsewhere that would write to the whole of a stack that is hardly used.
+        pool.pagemap_scan(Enabled::Yes)
+            .linear_memory_keep_resident(KEPT_OF_A_MEMORY)
+            .table_keep_resident(KEPT_OF_A_TABLE);
+    }
     InstanceAllocationStrategy::Pooling(pool)
 }
 

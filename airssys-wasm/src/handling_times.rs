@@ -1,11 +1,10 @@
 //! How long messages took to handle: quantiles, and counts by bounds that never change.
 
+mod quantiles;
+
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
-
-/// Quantiles are exact to one part in a hundred.
-const SIGNIFICANT_DIGITS: u8 = 2;
+use quantiles::Quantiles;
 
 /// The upper bounds of the buckets, in nanoseconds: 1, 2.5 and 5 of each power of ten from a
 /// microsecond to ten seconds. What took longer is in the last bucket, which has no bound.
@@ -38,10 +37,9 @@ pub const BUCKET_BOUNDS_NS: [u64; 22] = [
 const BUCKETS: usize = BUCKET_BOUNDS_NS.len() + 1;
 
 /// The times that a component took so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct HandlingTimes {
-    /// A histogram of these digits cannot fail; without one, quantiles would just not be shown.
-    quantiles: Option<Histogram<u64>>,
+    quantiles: Quantiles,
     buckets: [u64; BUCKETS],
     sum_ns: u64,
 }
@@ -65,15 +63,10 @@ impl HandlingHistogram {
 }
 
 impl HandlingTimes {
-    pub(crate) fn new() -> HandlingTimes {
-        HandlingTimes { quantiles: Histogram::new(SIGNIFICANT_DIGITS).ok(), buckets: [0; BUCKETS], sum_ns: 0 }
-    }
-
     /// So many messages took this time each.
     pub(crate) fn record(&mut self, messages: u64, took: Duration) {
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        // It grows as needed, so every time fits.
-        self.quantiles.iter_mut().for_each(|times| times.record_n(nanoseconds, messages).unwrap_or_default());
+        self.quantiles.record(messages, nanoseconds);
         self.buckets[BUCKET_BOUNDS_NS.partition_point(|bound| *bound < nanoseconds)] += messages;
         self.sum_ns = self.sum_ns.saturating_add(nanoseconds.saturating_mul(messages));
     }
@@ -81,8 +74,7 @@ impl HandlingTimes {
     /// The time within which this part of the messages was handled, in nanoseconds; none if none
     /// was.
     pub(crate) fn quantile(&self, part: f64) -> Option<u64> {
-        let times = self.quantiles.as_ref().filter(|times| !times.is_empty());
-        times.map(|times| times.value_at_quantile(part))
+        self.quantiles.at(part)
     }
 
     pub(crate) fn histogram(&self) -> HandlingHistogram {
@@ -96,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_time_is_in_the_first_bucket_whose_bound_it_does_not_pass() {
-        let mut times = HandlingTimes::new();
+        let mut times = HandlingTimes::default();
         for nanoseconds in [0, 1_000, 1_001, 2_500, 10_000_000_000, 10_000_000_001, u64::MAX / 2] {
             times.record(1, Duration::from_nanos(nanoseconds));
         }
@@ -114,7 +106,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_none_before_the_first_message() {
-        let mut times = HandlingTimes::new();
+        let mut times = HandlingTimes::default();
         assert_eq!(times.quantile(0.99), None);
         times.record(3, Duration::from_micros(7));
         assert_eq!((times.histogram().count(), times.histogram().sum_ns), (3, 21_000));

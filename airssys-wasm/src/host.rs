@@ -16,7 +16,7 @@ pub(crate) use context::{GuestContext, Identity, Links};
 pub(crate) use progress::Progress;
 pub(crate) use run::Current;
 pub(crate) use sleepers::Sleepers;
-pub(crate) use wasi::context as wasi_context;
+pub(crate) use wasi::Wasi;
 
 use crate::bindings;
 use crate::instance::InstanceState;

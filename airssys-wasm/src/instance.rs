@@ -8,12 +8,12 @@ use bytes::Bytes;
 use wasmtime::component::{ComponentExportIndex, Instance as WasmInstance, ResourceTable, TypedFunc};
 use wasmtime::component::{ComponentNamedList, Lift, Lower};
 use wasmtime::{AsContext, ResourceLimiter, Store, StoreContextMut, Trap, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::bindings::{Callback, HealthStatus, Outcome, RunEnd};
 use crate::component::Component;
 use crate::engine::EPOCH_TICK;
-use crate::host::{GuestContext, Progress, Sleepers};
+use crate::host::{GuestContext, Progress, Sleepers, Wasi};
 use crate::limits::Limits;
 use crate::memory::MemoryGauge;
 use crate::message::cut;
@@ -36,7 +36,7 @@ const MAX_RESOURCES: usize = 4_096;
 /// What a store holds beside the guest.
 pub(crate) struct InstanceState {
     pub(crate) guest: GuestContext,
-    wasi: WasiCtx,
+    wasi: Wasi,
     table: ResourceTable,
     limiter: Limiter,
     /// Where the guest shows which message of a run it is on, if it does.
@@ -145,7 +145,7 @@ impl Instance {
     pub(crate) async fn new(
         component: &Component,
         mut guest: GuestContext,
-        wasi: WasiCtx,
+        wasi: Wasi,
         limits: &Limits,
     ) -> Result<Instance, GuestFailure> {
         let mut table = ResourceTable::new();
@@ -385,7 +385,7 @@ fn failure(error: wasmtime::Error, store: &mut Store<InstanceState>, meter: &Met
 
 impl WasiView for InstanceState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView { ctx: self.wasi.context(), table: &mut self.table }
     }
 }
 

@@ -91,7 +91,7 @@ impl ComponentStats {
             denied: zero(),
             late_replies: zero(),
             refused: Mutex::default(),
-            times: Mutex::new(HandlingTimes::new()),
+            times: Mutex::default(),
         }
     }
 

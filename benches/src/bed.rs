@@ -125,6 +125,11 @@ impl Bed {
         bed
     }
 
+    /// Runs something on a worker, and waits for it.
+    pub fn on_worker<R: Send + 'static>(&self, work: impl Future<Output = R> + Send + 'static) -> R {
+        must(self.runtime.block_on(self.runtime.spawn(work)))
+    }
+
     /// Starts a component.
     pub fn add(&self, spec: ComponentSpec) {
         must(self.runtime.block_on(self.host.spawn(spec)));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
 use wasmtime::component::{Component, Instance, Linker, TypedFunc};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
 use crate::{Bare, BareInstance, bench_on, must, reading};
 
@@ -95,6 +95,9 @@ pub(crate) fn engine(max_instances: u32) -> wasmtime::Result<Engine> {
         .total_stacks(max_instances)
         .max_core_instances_per_component(20)
         .max_memory_size(1 << 30);
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        pool.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(128 << 10).table_keep_resident(16 << 10);
+    }
     let mut config = Config::new();
     config.epoch_interruption(true);
     config.memory_init_cow(true);

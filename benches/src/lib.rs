@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airssys_message::Codec;
-use airssys_wasm::{Component, Engine, EngineConfig, builder};
+use airssys_wasm::{Component, Engine, EngineConfig, Limits, builder};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
 use test_commands::Command;
@@ -62,7 +62,9 @@ pub fn component(engine: &Engine, name: &str) -> Result<Component, Failure> {
 /// # Errors
 /// The engine does not start.
 pub fn engine(max_instances: u32) -> Result<Engine, Failure> {
-    Ok(Engine::new(EngineConfig { max_instances, ..EngineConfig::default() })?)
+    // As an app has it whose components keep to the default limits.
+    let max_table_elements = Limits::DEFAULT.table_elements;
+    Ok(Engine::new(EngineConfig { max_instances, max_table_elements, ..EngineConfig::default() })?)
 }
 
 /// A runtime with so many workers.

@@ -28,7 +28,7 @@ pub(crate) struct Identity {
 pub(crate) struct GuestContext {
     pub(crate) identity: Arc<Identity>,
     pub(crate) incarnation: u64,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) router: Arc<Router>,
     pub(crate) sender: Sender,
     pub(crate) myself: ActorRef<Envelope>,
@@ -88,7 +88,7 @@ impl<T> Handles<T> {
 /// What a [`GuestContext`] is made of.
 pub(crate) struct Links {
     pub(crate) identity: Arc<Identity>,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) router: Arc<Router>,
     pub(crate) sender: Sender,
     pub(crate) myself: ActorRef<Envelope>,
@@ -108,7 +108,7 @@ impl GuestContext {
         GuestContext {
             identity: Arc::clone(&links.identity),
             incarnation,
-            limits: links.limits.clone(),
+            limits: Arc::clone(&links.limits),
             router: Arc::clone(&links.router),
             sender: links.sender.clone(),
             myself: links.myself.clone(),

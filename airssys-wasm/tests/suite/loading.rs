@@ -90,7 +90,8 @@ fn a_component_is_compiled_once() {
     let file = builder::build(&folder("test-waiter"), |_| {}).unwrap();
     let use_of_cache = || {
         let cache_dir = Some(folder_.path().to_owned());
-        let engine = Engine::new(EngineConfig { cache_dir, max_instances: 10 }).unwrap();
+        let engine =
+            Engine::new(EngineConfig { cache_dir, max_instances: 10, ..EngineConfig::default() }).unwrap();
         Component::load(&engine, &file).unwrap();
         let cache = engine.cache_use();
         (cache.hits > 0, cache.misses > 0)

@@ -25,7 +25,7 @@ pub(crate) fn engine() -> &'static Engine {
     ENGINE.get_or_init(|| {
         let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
         let max_instances = 100;
-        Engine::new(EngineConfig { cache_dir, max_instances }).expect("an engine")
+        Engine::new(EngineConfig { cache_dir, max_instances, ..EngineConfig::default() }).expect("an engine")
     })
 }
 

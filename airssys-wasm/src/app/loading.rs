@@ -1,0 +1,52 @@
+//! The code of an app's components.
+
+use std::path::PathBuf;
+use std::thread;
+
+use super::{AppEvent, InputOverride, StartAppError, locate};
+use crate::component::{Component, LoadError};
+use crate::component_spec::ComponentSpec;
+use crate::engine::Engine;
+use crate::manifest::AppComponent;
+
+/// Builds those that are folders, one after the other, and loads all, on all processors.
+pub(super) fn load(
+    engine: &Engine,
+    components: &[AppComponent],
+    replaced: Option<&InputOverride>,
+    tell: &mut impl FnMut(AppEvent),
+) -> Result<Vec<ComponentSpec>, StartAppError> {
+    let mut paths = Vec::with_capacity(components.len());
+    for component in components {
+        paths.push(locate(component, tell)?);
+        tell(AppEvent::Loading { component: component.name.clone() });
+    }
+    let loaded = load_files(engine, &paths);
+    let with_code = components.iter().zip(paths).zip(loaded);
+    with_code
+        .map(|((component, path), loaded)| {
+            let failed = |source| StartAppError::Load { component: component.name.clone(), path, source };
+            let mut spec = component.spec(loaded.map_err(failed)?);
+            if let Some(replaced) = replaced.filter(|replaced| replaced.component == component.name) {
+                spec.input = Some(replaced.input.clone());
+            }
+            Ok(spec)
+        })
+        .collect()
+}
+
+/// What is in these files, in their order.
+fn load_files(engine: &Engine, paths: &[PathBuf]) -> Vec<Result<Component, LoadError>> {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let load = |share: &[PathBuf]| share.iter().map(|path| Component::load(engine, path)).collect::<Vec<_>>();
+    let mut shares = paths.chunks(paths.len().div_ceil(processors).max(1));
+    let own = shares.next().unwrap_or_default();
+    thread::scope(|scope| {
+        let others: Vec<_> = shares.map(|share| scope.spawn(move || load(share))).collect();
+        let mut loaded = load(own);
+        for other in others {
+            loaded.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        loaded
+    })
+}
