@@ -82,17 +82,23 @@ impl Codec {
     ///
     /// # Errors
     /// [`PrefixError`] if the message does not begin with the prefix of a known codec.
+    #[inline]
     pub fn split(message: &[u8]) -> Result<(Codec, &[u8]), PrefixError> {
-        if message.is_empty() {
-            return Err(PrefixError::Empty);
-        }
-        let (code, body) = unsigned_varint::decode::u32(message).map_err(|_| PrefixError::Malformed)?;
+        let (code, body) = match message {
+            [] => return Err(PrefixError::Empty),
+            [code @ 0..0x80, body @ ..] => (u32::from(*code), body),
+            _ => unsigned_varint::decode::u32(message).map_err(|_| PrefixError::Malformed)?,
+        };
         let codec = TABLE.iter().find(|row| row.1 == code).ok_or(PrefixError::Unknown(code))?.0;
         Ok((codec, body))
     }
 
-    /// Appends the prefix to an empty buffer, before the body is.
+    /// Appends the prefix to a buffer, before the body is.
+    #[inline]
     pub fn write_prefix(self, buffer: &mut Vec<u8>) {
+        if let code @ 0..0x80 = self.code() {
+            return buffer.push(code as u8);
+        }
         let mut scratch = unsigned_varint::encode::u32_buffer();
         buffer.extend_from_slice(unsigned_varint::encode::u32(self.code(), &mut scratch));
     }

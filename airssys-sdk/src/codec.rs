@@ -114,11 +114,20 @@ pub trait Decode: Sized {
 /// # Errors
 /// [`EncodeError`] if the value has no form in its codec.
 pub fn encode(value: impl Encode, preferred: Codec) -> Result<Vec<u8>, EncodeError> {
-    let mut message = Vec::with_capacity(INITIAL_CAPACITY_BYTES);
-    let codec = value.codec(preferred);
-    codec.write_prefix(&mut message);
-    value.encode(codec, &mut message)?;
+    let mut message = Vec::new();
+    append(value, preferred, &mut message)?;
     Ok(message)
+}
+
+/// Appends a whole message to a buffer. If it has no form, some of it may be there.
+#[inline]
+pub(crate) fn append(value: impl Encode, preferred: Codec, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
+    if buffer.capacity() == 0 {
+        buffer.reserve(INITIAL_CAPACITY_BYTES);
+    }
+    let codec = value.codec(preferred);
+    codec.write_prefix(buffer);
+    value.encode(codec, buffer)
 }
 
 /// The value in a whole message.

@@ -17,16 +17,22 @@ use crate::progress;
 use crate::reply::Reply;
 
 /// A component instance and the handler it is in.
-pub(crate) struct Executor<C> {
+struct Executor<C, M, F> {
     context: Context,
     /// None while a handler has it.
     component: Option<Box<C>>,
-    handling: Box<dyn Handling<C>>,
+    /// Makes a handler's future.
+    make: M,
+    /// The handler that is under way: one allocation for those of all messages.
+    handler: Pin<Box<Option<F>>>,
     /// The message whose handler waits for a callback.
     deferred: Option<MessageId>,
     woken: Arc<Woken>,
     waker: Waker,
 }
+
+/// What a handler gives back when it ends: the component it had, and its result.
+type Handled<C> = (Box<C>, Result<Reply, Rejection>);
 
 /// What the host asks of an instance, whatever its component.
 pub(crate) trait Running {
@@ -37,23 +43,39 @@ pub(crate) trait Running {
     fn shutdown(&mut self);
 }
 
-impl<C: Component> Executor<C> {
-    pub(crate) fn initialize(config: &Config) -> Result<Executor<C>, StartError> {
-        let context = Context::new(C::PREFERS);
-        let component = Box::new(C::initialize(config, &context)?);
-        let handling = handling(context.clone());
-        let woken = Arc::new(Woken(AtomicBool::new(false)));
-        let waker = Waker::from(Arc::clone(&woken));
-        Ok(Executor { context, component: Some(component), handling, deferred: None, woken, waker })
-    }
+/// Makes an instance of a component.
+pub(crate) fn initialize<C: Component>(config: &Config) -> Result<impl Running + use<C>, StartError> {
+    let context = Context::new(C::PREFERS);
+    let component = Box::new(C::initialize(config, &context)?);
+    let its_own = context.clone();
+    let make = move |mut component: Box<C>, message| {
+        let context = its_own.clone();
+        async move {
+            let result = component.handle(message, &context).await;
+            (component, result)
+        }
+    };
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let (component, handler) = (Some(component), Box::pin(None));
+    Ok(Executor { context, component, make, handler, deferred: None, woken, waker })
+}
 
+impl<C, M, F> Executor<C, M, F>
+where
+    C: Component,
+    M: Fn(Box<C>, Message) -> F,
+    F: Future<Output = Handled<C>>,
+{
     /// Polls the handler for as long as it wakes itself; its result when it has ended.
+    #[inline]
     fn run(&mut self) -> Option<Completion> {
         let mut task = TaskContext::from_waker(&self.waker);
         loop {
-            self.woken.take();
-            match self.handling.poll(&mut task) {
+            self.woken.clear();
+            match self.handler.as_mut().as_pin_mut()?.poll(&mut task) {
                 Poll::Ready((component, result)) => {
+                    self.handler.set(None);
                     self.component = Some(component);
                     return Some(match result {
                         Ok(reply) => reply.into_completion(),
@@ -65,25 +87,23 @@ impl<C: Component> Executor<C> {
             }
         }
     }
-}
 
-impl<C: Component> Executor<C> {
-    fn handle(&mut self, id: MessageId, bytes: Bytes) -> Outcome {
+    /// Handles a message; none if its handler waits for a callback.
+    #[inline]
+    fn handle(&mut self, id: MessageId, bytes: Bytes) -> Option<Completion> {
         let message = match Message::new(id, bytes, C::PREFERS) {
             Ok(message) => message,
-            Err(error) => return Outcome::Completed(Completion::Rejected(error.to_string())),
+            Err(error) => return Some(Completion::Rejected(error.to_string())),
         };
         let Some(component) = self.component.take() else {
-            return Outcome::Completed(Completion::Rejected("another message is being handled".to_owned()));
+            return Some(Completion::Rejected("another message is being handled".to_owned()));
         };
-        self.handling.begin(component, message);
-        match self.run() {
-            Some(completion) => Outcome::Completed(completion),
-            None => {
-                self.deferred = Some(id);
-                Outcome::Deferred
-            }
+        self.handler.set(Some((self.make)(component, message)));
+        let completion = self.run();
+        if completion.is_none() {
+            self.deferred = Some(id);
         }
+        completion
     }
 
     /// Handles messages as far as they go in one run.
@@ -94,8 +114,8 @@ impl<C: Component> Executor<C> {
             begun += 1;
             let to = from + *length as usize;
             match self.handle(id, Bytes::shared(&bodies, from..to)) {
-                Outcome::Completed(Completion::Done) => {}
-                Outcome::Completed(how) => {
+                Some(Completion::Done) => {}
+                Some(how) => {
                     if messaging::complete(id, &how).is_err() {
                         log::error!("the host does not know the message that was handled");
                     }
@@ -103,7 +123,7 @@ impl<C: Component> Executor<C> {
                         break;
                     }
                 }
-                Outcome::Deferred => return RunEnd { begun, deferred: true },
+                None => return RunEnd { begun, deferred: true },
             }
             progress::on(id + 1);
             if self.context.is_stopping() {
@@ -115,9 +135,14 @@ impl<C: Component> Executor<C> {
     }
 }
 
-impl<C: Component> Running for Executor<C> {
+impl<C, M, F> Running for Executor<C, M, F>
+where
+    C: Component,
+    M: Fn(Box<C>, Message) -> F,
+    F: Future<Output = Handled<C>>,
+{
     fn handle_message(&mut self, id: MessageId, bytes: Vec<u8>) -> Outcome {
-        self.handle(id, Bytes::from(bytes))
+        self.handle(id, Bytes::from(bytes)).map_or(Outcome::Deferred, Outcome::Completed)
     }
 
     fn handle_messages(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> RunEnd {
@@ -161,8 +186,8 @@ impl Woken {
         self.0.load(Ordering::Relaxed)
     }
 
-    fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+    fn clear(&self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 
@@ -173,51 +198,6 @@ impl Wake for Woken {
 
     fn wake_by_ref(self: &Arc<Woken>) {
         self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// What a handler gives back when it ends: the component it had, and its result.
-type Handled<C> = (Box<C>, Result<Reply, Rejection>);
-
-/// A handler's future, under way or ended.
-trait Handling<C> {
-    fn begin(&mut self, component: Box<C>, message: Message);
-    fn poll(&mut self, task: &mut TaskContext<'_>) -> Poll<Handled<C>>;
-}
-
-fn handling<C: Component>(context: Context) -> Box<dyn Handling<C>> {
-    let make = move |mut component: Box<C>, message| {
-        let context = context.clone();
-        async move {
-            let result = component.handle(message, &context).await;
-            (component, result)
-        }
-    };
-    Box::new(Reused { make, future: Box::pin(None) })
-}
-
-/// Keeps one allocation for the futures of all messages.
-struct Reused<M, F> {
-    make: M,
-    future: Pin<Box<Option<F>>>,
-}
-
-impl<C, M, F> Handling<C> for Reused<M, F>
-where
-    M: Fn(Box<C>, Message) -> F,
-    F: Future<Output = Handled<C>>,
-{
-    fn begin(&mut self, component: Box<C>, message: Message) {
-        self.future.set(Some((self.make)(component, message)));
-    }
-
-    fn poll(&mut self, task: &mut TaskContext<'_>) -> Poll<Handled<C>> {
-        let Some(future) = self.future.as_mut().as_pin_mut() else { return Poll::Pending };
-        let handled = future.poll(task);
-        if handled.is_ready() {
-            self.future.set(None);
-        }
-        handled
     }
 }
 

@@ -8,7 +8,7 @@ use crate::bindings::exports::airssys::component::handler::{self, Outcome};
 use crate::bindings::exports::airssys::component::lifecycle::{self, HealthStatus};
 use crate::bindings::exports::airssys::component::run_handler;
 use crate::component::{Component, Health};
-use crate::executor::{Executor, Running};
+use crate::executor::{self, Running};
 use crate::host::{Callback, Completion, MessageId, RequestId, RunEnd, messaging, system};
 use crate::{logger, progress};
 
@@ -25,9 +25,9 @@ impl<C: Component> lifecycle::Guest for Export<C> {
         std::panic::set_hook(Box::new(report_panic));
         logger::install();
         progress::show();
-        let executor =
-            Executor::<C>::initialize(&config.into_iter().collect()).map_err(|error| error.into_text())?;
-        INSTANCE.set(Some(Box::new(executor)));
+        let config = config.into_iter().collect();
+        let instance = executor::initialize::<C>(&config).map_err(|error| error.into_text())?;
+        INSTANCE.set(Some(Box::new(instance)));
         Ok(())
     }
 

@@ -55,10 +55,12 @@ pub struct Message {
     /// The codec of values that name none.
     prefers: Codec,
     prefix_len: usize,
-    info: OnceCell<Option<MessageInfo>>,
+    /// In a box, so that a message is small where it is moved.
+    info: OnceCell<Option<Box<MessageInfo>>>,
 }
 
 impl Message {
+    #[inline]
     pub(crate) fn new(
         id: MessageId,
         bytes: impl Into<Bytes>,
@@ -165,7 +167,7 @@ impl Message {
     }
 
     fn info(&self) -> Option<&MessageInfo> {
-        self.info.get_or_init(|| host::messaging::describe(self.id)).as_ref()
+        self.info.get_or_init(|| host::messaging::describe(self.id).map(Box::new)).as_deref()
     }
 }
 

@@ -1,16 +1,17 @@
 //! CBOR.
 
-use std::convert::Infallible;
+mod common;
 
 use airssys_message::Codec;
-use cbor4ii::core::dec::{Read, Reference};
-use cbor4ii::core::utils::BufWriter;
-use cbor4ii::serde::{Deserializer, Serializer};
+use cbor4ii::core::enc::Write;
+use cbor4ii::serde::Serializer;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Decode, Encode, MAX_DEPTH, only};
 use crate::error::{DecodeError, EncodeError};
+
+use common::Common;
 
 /// A serde value as CBOR, whatever the component prefers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -38,20 +39,42 @@ impl<T: DeserializeOwned> Decode for Cbor<T> {
 }
 
 pub(super) fn write<T: Serialize + ?Sized>(value: &T, message: &mut Vec<u8>) -> Result<(), EncodeError> {
-    // What is there already comes first; if the value has no form, the message is given up.
-    let mut serializer = Serializer::new(BufWriter::new(std::mem::take(message)));
-    value.serialize(&mut serializer).map_err(|source| EncodeError::new(Codec::Cbor, source))?;
-    *message = serializer.into_inner().into_inner();
-    Ok(())
+    let mut serializer = Serializer::new(End(message));
+    value.serialize(&mut serializer).map_err(|source| EncodeError::new(Codec::Cbor, source))
+}
+
+/// The end of a message, where the value is written.
+struct End<'m>(&'m mut Vec<u8>);
+
+#[derive(Debug, thiserror::Error)]
+#[error("there is no memory for a message of this size")]
+struct NoMemory;
+
+impl Write for End<'_> {
+    type Error = NoMemory;
+
+    #[inline(always)]
+    fn push(&mut self, bytes: &[u8]) -> Result<(), NoMemory> {
+        if self.0.capacity() - self.0.len() < bytes.len() {
+            grow(self.0, bytes.len())?;
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+#[cold]
+fn grow(message: &mut Vec<u8>, by: usize) -> Result<(), NoMemory> {
+    message.try_reserve(by).map_err(|_| NoMemory)
 }
 
 /// Most values are read by a decoder that is fast and exact: it wants a float where one is asked for,
 /// and nothing shorter. What it refuses is read again by one that takes each form of a value; its
 /// word is final.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
-    let mut strict = Deserializer::new(Shallow { rest: body, depth: MAX_DEPTH });
-    if let Ok(value) = T::deserialize(&mut strict)
-        && strict.into_inner().rest.is_empty()
+    let mut common = Common::new(body, MAX_DEPTH);
+    if let Ok(value) = T::deserialize(&mut common)
+        && common.is_at_end()
     {
         return Ok(value);
     }
@@ -62,34 +85,5 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     Ok(value)
 }
 
-/// A body, down to a depth.
-struct Shallow<'b> {
-    rest: &'b [u8],
-    depth: usize,
-}
-
-impl<'b> Read<'b> for Shallow<'b> {
-    type Error = Infallible;
-
-    #[inline]
-    fn fill<'s>(&'s mut self, want: usize) -> Result<Reference<'b, 's>, Infallible> {
-        Ok(Reference::Long(&self.rest[..want.min(self.rest.len())]))
-    }
-
-    #[inline]
-    fn advance(&mut self, count: usize) {
-        self.rest = &self.rest[count.min(self.rest.len())..];
-    }
-
-    #[inline]
-    fn step_in(&mut self) -> bool {
-        let deeper = self.depth.checked_sub(1);
-        self.depth = deeper.unwrap_or(0);
-        deeper.is_some()
-    }
-
-    #[inline]
-    fn step_out(&mut self) {
-        self.depth += 1;
-    }
-}
+#[cfg(test)]
+mod tests;

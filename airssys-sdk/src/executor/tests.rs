@@ -76,8 +76,8 @@ impl Component for Script {
     }
 }
 
-fn start() -> Executor<Script> {
-    Executor::initialize(&Config::default()).unwrap()
+fn start() -> impl Running {
+    initialize::<Script>(&Config::default()).unwrap()
 }
 
 fn text(script: &str) -> Vec<u8> {
@@ -281,7 +281,7 @@ fn every_refusal_of_the_host_has_a_name() {
 }
 
 /// Hands over these scripts together: how far that got, and which message is shown to be next.
-fn run(executor: &mut Executor<Script>, first: MessageId, scripts: &[&str]) -> (u32, bool, MessageId) {
+fn run(executor: &mut impl Running, first: MessageId, scripts: &[&str]) -> (u32, bool, MessageId) {
     let bodies: Vec<Vec<u8>> = scripts.iter().map(|script| text(script)).collect();
     let lengths: Vec<u32> = bodies.iter().map(|body| body.len() as u32).collect();
     let RunEnd { begun, deferred } = executor.handle_messages(first, &lengths, bodies.concat());

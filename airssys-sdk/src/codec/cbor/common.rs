@@ -1,0 +1,508 @@
+//! Reads CBOR in the form that values commonly have, fast, and refuses every other form.
+//!
+//! Lengths come first or, for lists and maps, a break ends them; numbers, texts and floats are plain.
+//! Tags, halves of floats, texts in pieces and the like are refused, as is what does not fit: the
+//! decoder that is asked then knows them, and has the words for what is wrong.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Visitor};
+use serde::forward_to_deserialize_any;
+
+const UNSIGNED: u8 = 0;
+const NEGATIVE: u8 = 1;
+const BYTES: u8 = 2;
+const TEXT: u8 = 3;
+const LIST: u8 = 4;
+const MAP: u8 = 5;
+
+const FALSE: u8 = 0xf4;
+const TRUE: u8 = 0xf5;
+const NULL: u8 = 0xf6;
+const UNDEFINED: u8 = 0xf7;
+const SHORT_FLOAT: u8 = 0xfa;
+const FLOAT: u8 = 0xfb;
+const EMPTY_LIST: u8 = 0x80;
+const MAP_OF_ONE: u8 = 0xa1;
+const BREAK: u8 = 0xff;
+/// In place of a length: there is a break at the end.
+const UNTIL_BREAK: u8 = 31;
+
+/// Why is not said: another decoder says it.
+#[derive(Debug)]
+pub(super) struct Refused;
+
+type Read<T> = Result<T, Refused>;
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not in the common form")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl de::Error for Refused {
+    #[inline]
+    fn custom<T: fmt::Display>(_text: T) -> Refused {
+        Refused
+    }
+}
+
+/// What is left of a body, and how much deeper it may be nested.
+pub(super) struct Common<'b> {
+    rest: &'b [u8],
+    depth: usize,
+}
+
+impl<'b> Common<'b> {
+    pub(super) fn new(body: &'b [u8], depth: usize) -> Common<'b> {
+        Common { rest: body, depth }
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    #[inline]
+    fn peek(&self) -> Read<u8> {
+        self.rest.first().copied().ok_or(Refused)
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Read<u8> {
+        let (byte, rest) = self.rest.split_first().ok_or(Refused)?;
+        self.rest = rest;
+        Ok(*byte)
+    }
+
+    #[inline]
+    fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
+        let (array, rest) = self.rest.split_first_chunk().ok_or(Refused)?;
+        self.rest = rest;
+        Ok(*array)
+    }
+
+    /// The number in a head, or behind it.
+    #[inline]
+    fn number(&mut self, head: u8) -> Read<u64> {
+        match head & 0x1f {
+            low @ 0..24 => Ok(low.into()),
+            24 => self.byte().map(u64::from),
+            25 => self.array().map(u16::from_be_bytes).map(u64::from),
+            26 => self.array().map(u32::from_be_bytes).map(u64::from),
+            27 => self.array().map(u64::from_be_bytes),
+            _ => Err(Refused),
+        }
+    }
+
+    /// As many bytes as the head says, if it is one of this kind.
+    #[inline]
+    fn bytes(&mut self, kind: u8) -> Read<&'b [u8]> {
+        let head = self.byte()?;
+        if head >> 5 != kind {
+            return Err(Refused);
+        }
+        let length = usize::try_from(self.number(head)?).map_err(|_| Refused)?;
+        let (bytes, rest) = self.rest.split_at_checked(length).ok_or(Refused)?;
+        self.rest = rest;
+        Ok(bytes)
+    }
+
+    #[inline]
+    fn text(&mut self) -> Read<&'b str> {
+        std::str::from_utf8(self.bytes(TEXT)?).map_err(|_| Refused)
+    }
+
+    #[inline]
+    fn whole<V: Visitor<'b>>(&mut self, visitor: V) -> Read<V::Value> {
+        let head = self.byte()?;
+        match head >> 5 {
+            UNSIGNED => visitor.visit_u64(self.number(head)?),
+            NEGATIVE => {
+                let value = i64::try_from(self.number(head)?).map_err(|_| Refused)?;
+                visitor.visit_i64(!value)
+            }
+            _ => Err(Refused),
+        }
+    }
+
+    #[inline]
+    fn float<V: Visitor<'b>>(&mut self, visitor: V) -> Read<V::Value> {
+        match self.byte()? {
+            FLOAT => visitor.visit_f64(f64::from_be_bytes(self.array()?)),
+            SHORT_FLOAT => visitor.visit_f32(f32::from_be_bytes(self.array()?)),
+            _ => Err(Refused),
+        }
+    }
+
+    /// One level deeper.
+    #[inline]
+    fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
+        self.depth = self.depth.checked_sub(1).ok_or(Refused)?;
+        let value = read(self);
+        self.depth += 1;
+        value
+    }
+
+    /// The length of a list or a map; none if a break ends it.
+    #[inline]
+    fn length(&mut self, kind: u8) -> Read<Option<u64>> {
+        let head = self.byte()?;
+        match (head >> 5 == kind, head & 0x1f) {
+            (false, _) => Err(Refused),
+            (true, UNTIL_BREAK) => Ok(None),
+            (true, _) => self.number(head).map(Some),
+        }
+    }
+
+    #[inline]
+    fn map<V: Visitor<'b>>(&mut self, visitor: V, has_names: bool) -> Read<V::Value> {
+        self.within(|body| {
+            let left = body.length(MAP)?;
+            let mut items = Items { body, left, has_names, ended: false };
+            let value = visitor.visit_map(&mut items)?;
+            items.end(value)
+        })
+    }
+}
+
+/// Integers of any width: the visitor looks whether the value fits.
+macro_rules! whole {
+    ($($name:ident)*) => {$(
+        #[inline]
+        fn $name<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+            self.whole(visitor)
+        }
+    )*};
+}
+
+macro_rules! as_text {
+    ($($name:ident)*) => {$(
+        #[inline]
+        fn $name<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+            self.deserialize_str(visitor)
+        }
+    )*};
+}
+
+impl<'b> de::Deserializer<'b> for &mut Common<'b> {
+    type Error = Refused;
+
+    fn deserialize_any<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        let head = self.peek()?;
+        match (head >> 5, head) {
+            (UNSIGNED | NEGATIVE, _) => self.whole(visitor),
+            (BYTES, _) => self.deserialize_bytes(visitor),
+            (TEXT, _) => self.deserialize_str(visitor),
+            (LIST, _) => self.deserialize_seq(visitor),
+            (MAP, _) => self.map(visitor, false),
+            (_, FALSE | TRUE) => self.deserialize_bool(visitor),
+            (_, NULL | UNDEFINED) => self.deserialize_option(visitor),
+            _ => self.float(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_bool<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        match self.byte()? {
+            FALSE => visitor.visit_bool(false),
+            TRUE => visitor.visit_bool(true),
+            _ => Err(Refused),
+        }
+    }
+
+    whole! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
+        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
+    }
+
+    #[inline]
+    fn deserialize_f32<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        self.float(visitor)
+    }
+
+    #[inline]
+    fn deserialize_f64<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        self.float(visitor)
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_borrowed_str(self.text()?)
+    }
+
+    #[inline]
+    fn deserialize_bytes<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        visitor.visit_borrowed_bytes(self.bytes(BYTES)?)
+    }
+
+    #[inline]
+    fn deserialize_option<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        match self.peek()? {
+            NULL | UNDEFINED => {
+                self.byte()?;
+                visitor.visit_none()
+            }
+            _ => self.within(|body| visitor.visit_some(body)),
+        }
+    }
+
+    #[inline]
+    fn deserialize_unit<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        match self.byte()? {
+            NULL | UNDEFINED | EMPTY_LIST => visitor.visit_unit(),
+            _ => Err(Refused),
+        }
+    }
+
+    #[inline]
+    fn deserialize_unit_struct<V: Visitor<'b>>(self, _name: &'static str, visitor: V) -> Read<V::Value> {
+        self.deserialize_unit(visitor)
+    }
+
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'b>>(self, _name: &'static str, visitor: V) -> Read<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        self.within(|body| {
+            let left = body.length(LIST)?;
+            let mut items = Items { body, left, has_names: false, ended: false };
+            let value = visitor.visit_seq(&mut items)?;
+            items.end(value)
+        })
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'b>>(self, length: usize, visitor: V) -> Read<V::Value> {
+        self.within(|body| {
+            let left = body.length(LIST)?;
+            if left != Some(length as u64) {
+                return Err(Refused);
+            }
+            let mut items = Items { body, left, has_names: false, ended: false };
+            let value = visitor.visit_seq(&mut items)?;
+            items.end(value)
+        })
+    }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'b>>(
+        self,
+        _name: &'static str,
+        length: usize,
+        visitor: V,
+    ) -> Read<V::Value> {
+        self.deserialize_tuple(length, visitor)
+    }
+
+    #[inline]
+    fn deserialize_map<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        self.map(visitor, false)
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'b>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Read<V::Value> {
+        self.map(visitor, true)
+    }
+
+    #[inline]
+    fn deserialize_enum<V: Visitor<'b>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Read<V::Value> {
+        let has_value = self.peek()? == MAP_OF_ONE;
+        if has_value {
+            self.byte()?;
+        }
+        self.within(|body| visitor.visit_enum(Variant { body, has_value }))
+    }
+
+    forward_to_deserialize_any! { <V: Visitor<'b>> ignored_any }
+
+    as_text! { deserialize_char deserialize_string deserialize_identifier }
+
+    #[inline]
+    fn deserialize_byte_buf<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        self.deserialize_bytes(visitor)
+    }
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+}
+
+/// The items of a list, or the pairs of a map.
+struct Items<'a, 'b> {
+    body: &'a mut Common<'b>,
+    /// None if a break ends them.
+    left: Option<u64>,
+    /// Whether keys are names of fields.
+    has_names: bool,
+    /// Whether the break has been read.
+    ended: bool,
+}
+
+impl Items<'_, '_> {
+    #[inline]
+    fn has_next(&mut self) -> Read<bool> {
+        match &mut self.left {
+            Some(0) => Ok(false),
+            Some(left) => {
+                *left -= 1;
+                Ok(true)
+            }
+            None if self.ended => Ok(false),
+            None => {
+                self.ended = self.body.peek()? == BREAK;
+                if self.ended {
+                    self.body.byte()?;
+                }
+                Ok(!self.ended)
+            }
+        }
+    }
+
+    /// A value that was made of all items.
+    #[inline]
+    fn end<T>(&self, value: T) -> Read<T> {
+        match self.left {
+            Some(0) => Ok(value),
+            None if self.ended => Ok(value),
+            _ => Err(Refused),
+        }
+    }
+
+    /// Each item has a byte at least.
+    #[inline]
+    fn at_most(&self) -> Option<usize> {
+        let left = usize::try_from(self.left?).unwrap_or(usize::MAX);
+        Some(left.min(self.body.rest.len()))
+    }
+}
+
+impl<'b> de::SeqAccess<'b> for &mut Items<'_, 'b> {
+    type Error = Refused;
+
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'b>>(&mut self, seed: T) -> Read<Option<T::Value>> {
+        match self.has_next()? {
+            true => seed.deserialize(&mut *self.body).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        self.at_most()
+    }
+}
+
+impl<'b> de::MapAccess<'b> for &mut Items<'_, 'b> {
+    type Error = Refused;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'b>>(&mut self, seed: K) -> Read<Option<K::Value>> {
+        match (self.has_next()?, self.has_names) {
+            (false, _) => Ok(None),
+            (true, false) => seed.deserialize(&mut *self.body).map(Some),
+            (true, true) => seed.deserialize(Name(self.body)).map(Some),
+        }
+    }
+
+    #[inline]
+    fn next_value_seed<V: DeserializeSeed<'b>>(&mut self, seed: V) -> Read<V::Value> {
+        seed.deserialize(&mut *self.body)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        self.at_most()
+    }
+}
+
+/// The name of a field or of a variant: a text. It is only compared, so it is looked at as bytes.
+struct Name<'a, 'b>(&'a mut Common<'b>);
+
+impl<'b> de::Deserializer<'b> for Name<'_, 'b> {
+    type Error = Refused;
+
+    #[inline]
+    fn deserialize_any<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        let name = self.0.bytes(TEXT)?;
+        match name.iter().fold(0, |all, byte| all | byte) {
+            0..0x80 => visitor.visit_borrowed_bytes(name),
+            _ => visitor.visit_borrowed_str(std::str::from_utf8(name).map_err(|_| Refused)?),
+        }
+    }
+
+    #[inline]
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    forward_to_deserialize_any! {
+        <V: Visitor<'b>>
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// A variant: its name, and a value if it is in a map.
+struct Variant<'a, 'b> {
+    body: &'a mut Common<'b>,
+    has_value: bool,
+}
+
+impl<'b> de::EnumAccess<'b> for Variant<'_, 'b> {
+    type Error = Refused;
+    type Variant = Self;
+
+    #[inline]
+    fn variant_seed<V: DeserializeSeed<'b>>(self, seed: V) -> Read<(V::Value, Self)> {
+        let variant = seed.deserialize(Name(self.body))?;
+        Ok((variant, self))
+    }
+}
+
+impl<'a, 'b> Variant<'a, 'b> {
+    #[inline]
+    fn value(self) -> Read<&'a mut Common<'b>> {
+        if self.has_value { Ok(self.body) } else { Err(Refused) }
+    }
+}
+
+impl<'b> de::VariantAccess<'b> for Variant<'_, 'b> {
+    type Error = Refused;
+
+    #[inline]
+    fn unit_variant(self) -> Read<()> {
+        if self.has_value { Err(Refused) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn newtype_variant_seed<T: DeserializeSeed<'b>>(self, seed: T) -> Read<T::Value> {
+        seed.deserialize(self.value()?)
+    }
+
+    #[inline]
+    fn tuple_variant<V: Visitor<'b>>(self, length: usize, visitor: V) -> Read<V::Value> {
+        de::Deserializer::deserialize_tuple(self.value()?, length, visitor)
+    }
+
+    #[inline]
+    fn struct_variant<V: Visitor<'b>>(self, _fields: &'static [&'static str], visitor: V) -> Read<V::Value> {
+        self.value()?.map(visitor, true)
+    }
+}
