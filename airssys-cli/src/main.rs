@@ -31,6 +31,10 @@ use clap::Parser;
 
 use args::{Args, Command};
 
+/// Bodies of messages are allocated on one worker and freed on another: it is made for that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let args = Args::parse();
     let terminal = terminal::Terminal::new(args.verbose);

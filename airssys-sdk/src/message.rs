@@ -129,7 +129,7 @@ impl Message {
         self.info().is_some_and(|info| info.wants_reply)
     }
 
-    /// How long it was in the mailbox.
+    /// How long it was in the mailbox; of a message that a component sent, up to a millisecond more.
     pub fn waited(&self) -> Duration {
         self.info().map_or(Duration::ZERO, |info| Duration::from_nanos(info.waited_ns))
     }

@@ -133,27 +133,34 @@ impl ComponentActor {
         let id = current.id;
         instance.new_message();
         instance.guest().run.one(current, delivered_at);
-        let (ended, deferred) = match instance.handle_message(id, body).await {
+        let (ended, deferred) = match instance.handle_message(id, body, delivered_at).await {
             Ok(Outcome::Completed(completion)) => (Ok(completion), false),
             Ok(Outcome::Deferred) => (self.finish_deferred().await, true),
             Err(failure) => (Err(failure), false),
         };
+        let took = self.took_since(delivered_at);
         match deferred {
             true => self.run_length.came_apart(),
-            false => self.run_length.handled(1, delivered_at.elapsed()),
+            false => self.run_length.handled(1, took),
         }
-        self.end_alone(ended, delivered_at)
+        self.end_alone(ended, took)
     }
 
-    /// Ends the message that the instance is on alone, as its handler ended.
+    /// The time from when a message was delivered until the instance last returned.
+    fn took_since(&self, delivered_at: Instant) -> Duration {
+        let returned_at = self.instance.as_ref().map(Instance::returned_at);
+        returned_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(delivered_at))
+    }
+
+    /// Ends the message that the instance is on alone, as its handler ended, after `took` in it.
     fn end_alone(
         &mut self,
         ended: Result<Completion, GuestFailure>,
-        delivered_at: Instant,
+        took: Duration,
     ) -> Result<(), GuestFailure> {
         let current = self.instance.as_mut().and_then(|instance| instance.guest().run.pop());
         match (ended, current) {
-            (Ok(completion), Some(current)) => self.finish(current, completion, delivered_at.elapsed()),
+            (Ok(completion), Some(current)) => self.finish(current, completion, took),
             (Ok(_), None) => {}
             (Err(failure), current) => return Err(self.fail_on(current, failure)),
         }

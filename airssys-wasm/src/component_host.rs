@@ -542,7 +542,7 @@ impl ComponentHost {
         loop {
             let route = router.resolve(outside, target)?;
             let draft = Draft { body: message.clone(), origin: Arc::clone(&origin) };
-            match router.send(outside, &route, mode, draft, reply()) {
+            match router.send(outside, &route, mode, draft, reply(), tokio::time::Instant::now()) {
                 Err(SendError::MailboxFull) => {
                     route.endpoint.least_loaded().room().await;
                     route.endpoint.budget.room().await;

@@ -6,6 +6,7 @@ mod logging;
 mod messaging;
 mod progress;
 mod run;
+mod sent_at;
 mod sleepers;
 mod system;
 mod wasi;

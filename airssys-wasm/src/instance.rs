@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use wasmtime::component::{ComponentExportIndex, Instance as WasmInstance, ResourceTable, TypedFunc};
@@ -56,6 +56,8 @@ pub(crate) struct Instance {
     handle_messages: Option<HandleMessages>,
     component: Component,
     instance: WasmInstance,
+    /// When its last call returned.
+    returned_at: Instant,
 }
 
 type HandleMessages = TypedFunc<(u64, Vec<u32>, Bytes), (RunEnd,)>;
@@ -137,8 +139,12 @@ struct OutOfTime;
 #[error("ended")]
 struct Ended;
 
-/// How often a guest that holds its worker is looked at, in ticks.
-const LOOK_TICKS: u64 = 10;
+/// How often a guest that holds its worker is looked at, in ticks: so that what it has sent is handled,
+/// and the messages of a run are told apart.
+const LOOK_TICKS: u64 = 1;
+
+/// After so many looks it gives its worker away.
+const GIVE_AWAY_LOOKS: u64 = 10;
 
 impl Instance {
     /// Makes a new store with the component in it. No code of the component's handlers runs yet.
@@ -184,6 +190,7 @@ impl Instance {
             handle_messages,
             component,
             instance,
+            returned_at: Instant::now(),
         })
     }
 
@@ -216,9 +223,20 @@ impl Instance {
         self.call_by_index(self.component.exports.shutdown, ()).await
     }
 
-    pub(crate) async fn handle_message(&mut self, id: u64, body: Bytes) -> Result<Outcome, GuestFailure> {
-        let (outcome,) = self.call(self.handle_message, (id, body)).await?;
+    /// Hands over a message, now.
+    pub(crate) async fn handle_message(
+        &mut self,
+        id: u64,
+        body: Bytes,
+        now: Instant,
+    ) -> Result<Outcome, GuestFailure> {
+        let (outcome,) = self.call(self.handle_message, (id, body), now).await?;
         Ok(outcome)
+    }
+
+    /// When its last call returned.
+    pub(crate) fn returned_at(&self) -> Instant {
+        self.returned_at
     }
 
     /// Whether it takes several messages at once, and shows which of them it is on.
@@ -236,16 +254,16 @@ impl Instance {
         Some(self.store.data().progress.as_ref()?.read((&self.store).into()))
     }
 
-    /// Hands over several messages with ids from `first` on.
+    /// Hands over several messages with ids from `first` on, now.
     pub(crate) async fn handle_messages(
         &mut self,
         first: u64,
-        lengths: Vec<u32>,
-        bodies: Bytes,
+        (lengths, bodies): (Vec<u32>, Bytes),
+        now: Instant,
     ) -> Result<RunEnd, GuestFailure> {
         let messages = u32::try_from(lengths.len()).unwrap_or(u32::MAX);
         let Some(function) = self.handle_messages else { return Err(GuestFailure::Abandoned) };
-        let (end,) = self.call(function, (first, lengths, bodies)).await?;
+        let (end,) = self.call(function, (first, lengths, bodies), now).await?;
         match end.begun {
             begun if (1..=messages).contains(&begun) => Ok(end),
             begun => Err(GuestFailure::FalseRun { begun, messages }),
@@ -253,7 +271,7 @@ impl Instance {
     }
 
     pub(crate) async fn handle_callback(&mut self, id: u64, what: Callback) -> Result<(), GuestFailure> {
-        self.call(self.handle_callback, (id, what)).await
+        self.call(self.handle_callback, (id, what), Instant::now()).await
     }
 
     async fn call_by_index<P, R>(&mut self, index: ComponentExportIndex, params: P) -> Result<R, GuestFailure>
@@ -263,29 +281,36 @@ impl Instance {
     {
         let function = typed(&self.instance, &mut self.store, index);
         let function = function.map_err(|error| failure(error, &mut self.store, &self.meter))?;
-        self.call(function, params).await
+        self.call(function, params, Instant::now()).await
     }
 
-    async fn call<P, R>(&mut self, function: TypedFunc<P, R>, params: P) -> Result<R, GuestFailure>
+    async fn call<P, R>(
+        &mut self,
+        function: TypedFunc<P, R>,
+        params: P,
+        now: Instant,
+    ) -> Result<R, GuestFailure>
     where
         P: ComponentNamedList + Lower + Send + Sync + 'static,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
+        self.guest().sent_at.look();
         let result = match self.entry {
             Entry::Direct => {
-                let state = self.store.data_mut();
-                state.looks = 0;
-                let look = state.look_ticks();
-                self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(look));
+                self.store.data_mut().looks = 0;
+                self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(LOOK_TICKS));
                 let store = &mut self.store;
-                let result = self.meter.stretch(|| function.call(store, params));
+                let (result, returned_at) = self.meter.stretch_from(now, || function.call(store, params));
+                self.returned_at = returned_at;
                 self.guest().sleepers.iter_mut().for_each(Sleepers::wake);
                 result
             }
             Entry::Fiber => {
                 self.store.set_epoch_deadline(1);
                 let call = function.call_async(&mut self.store, params);
-                self.meter.metered(call).await
+                let result = self.meter.metered(call).await;
+                self.returned_at = Instant::now();
+                result
             }
         };
         result.map_err(|error| failure(error, &mut self.store, &self.meter))
@@ -303,16 +328,16 @@ fn arm(store: &mut Store<InstanceState>, entry: Entry, meter: Arc<Meter>) {
         note_progress(&mut store, &meter);
         let state = store.data_mut();
         state.looks += 1;
+        state.guest.sent_at.look();
         match (meter.left(), entry) {
             _ if state.guest.router.has_ended() => Err(wasmtime::Error::from(Ended)),
             (None, _) => Err(wasmtime::Error::from(OutOfTime)),
             (Some(left), Entry::Direct) => {
-                let look = state.look_ticks();
                 state.guest.sleepers.iter_mut().for_each(Sleepers::wake_elsewhere);
-                if (state.looks * look).is_multiple_of(LOOK_TICKS) {
+                if state.looks.is_multiple_of(GIVE_AWAY_LOOKS) {
                     meter.pause(give_worker_away);
                 }
-                Ok(UpdateDeadline::Continue(ticks(left).min(look)))
+                Ok(UpdateDeadline::Continue(ticks(left).min(LOOK_TICKS)))
             }
             (Some(_), Entry::Fiber) => Ok(UpdateDeadline::Yield(1)),
         }
@@ -329,17 +354,9 @@ fn note_progress(store: &mut StoreContextMut<'_, InstanceState>, meter: &Meter) 
         return;
     };
     let state = store.data_mut();
-    state.guest.run.reached(at, 1);
+    state.guest.run.reached(at, 1, Instant::now());
     if state.guest.run.is_further(at) {
         meter.restart();
-    }
-}
-
-impl InstanceState {
-    /// After how many ticks a guest that holds its worker is looked at: at each if it is on a run, so
-    /// that its messages are told apart.
-    fn look_ticks(&self) -> u64 {
-        if self.guest.run.is_together() { 1 } else { LOOK_TICKS }
     }
 }
 

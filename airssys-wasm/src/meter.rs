@@ -53,15 +53,20 @@ impl Meter {
         self.limit.checked_sub(spent).filter(|left| !left.is_zero())
     }
 
-    /// Runs the guest without suspension, and counts its time.
+    /// Runs the guest without suspension, from now on, and counts its time.
     pub(crate) fn stretch<R>(&self, run: impl FnOnce() -> R) -> R {
-        let began = self.now_ns();
-        self.resumed_ns.store(began, Ordering::Relaxed);
+        self.stretch_from(Instant::now(), run).0
+    }
+
+    /// The same from a time that has just been looked at; also gives the time when it returned.
+    pub(crate) fn stretch_from<R>(&self, began: Instant, run: impl FnOnce() -> R) -> (R, Instant) {
+        self.resumed_ns.store(self.ns_at(began), Ordering::Relaxed);
         let result = run();
+        let returned = Instant::now();
         // Later than it began, if there were pauses.
         let resumed = self.resumed_ns.load(Ordering::Relaxed);
-        self.spent_ns.fetch_add(self.now_ns().saturating_sub(resumed), Ordering::Relaxed);
-        result
+        self.spent_ns.fetch_add(self.ns_at(returned).saturating_sub(resumed), Ordering::Relaxed);
+        (result, returned)
     }
 
     /// Does something for the guest that can be held up, such as writing to the log: it is not the
@@ -79,7 +84,11 @@ impl Meter {
     }
 
     fn now_ns(&self) -> u64 {
-        u64::try_from(self.born.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        self.ns_at(Instant::now())
+    }
+
+    fn ns_at(&self, time: Instant) -> u64 {
+        u64::try_from(time.saturating_duration_since(self.born).as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

@@ -4,12 +4,12 @@ mod topics;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
 use airssys_message::{Accepts, Codec};
 use airssys_rt::{ActorRef, MessageBroker, Overflow, SendWithError, Topic};
 use bytes::Bytes;
 use dashmap::DashMap;
+use tokio::time::Instant;
 
 use topics::Audience;
 pub(crate) use topics::Joined;
@@ -78,7 +78,7 @@ pub(crate) struct Router {
     /// decided anew.
     generation: AtomicU64,
     /// When guests that still run are ended, because the shutdown does not wait for them.
-    end_at: OnceLock<Instant>,
+    end_at: OnceLock<std::time::Instant>,
     pub(crate) dead_letters: Arc<DeadLetters>,
     pub(crate) in_flight: InFlightCount,
     pub(crate) waits: Arc<Waits>,
@@ -140,13 +140,13 @@ impl Router {
     }
 
     /// Has every guest ended that still runs at this time. Only the first call counts.
-    pub(crate) fn end_at(&self, time: Instant) {
+    pub(crate) fn end_at(&self, time: std::time::Instant) {
         self.end_at.get_or_init(|| time);
     }
 
     /// Whether guests that still run are to be ended.
     pub(crate) fn has_ended(&self) -> bool {
-        self.end_at.get().is_some_and(|time| Instant::now() >= *time)
+        self.end_at.get().is_some_and(|time| std::time::Instant::now() >= *time)
     }
 
     /// Adds a target, or replaces the one with this name.
@@ -200,6 +200,7 @@ impl Router {
         mode: Mode,
         draft: Draft,
         reply: Option<ReplyTo>,
+        now: Instant,
     ) -> Result<Sleeper<'r>, SendError> {
         let endpoint = &route.endpoint;
         let (allowed, access) = match mode {
@@ -211,7 +212,7 @@ impl Router {
             return Err(endpoint.refuse("access-denied", SendError::AccessDenied));
         }
         let recorded = self.trail.wants_messages().then(|| draft.body.clone());
-        let sleeper = put(from, endpoint, route.edge.as_deref(), draft, reply)?;
+        let sleeper = put(from, endpoint, route.edge.as_deref(), draft, reply, now)?;
         if let Some(body) = recorded {
             self.record(mode.kind(), from, &body, Some(&route.name), None);
         }
@@ -229,7 +230,7 @@ impl Router {
             trace: letter.trace,
         };
         let draft = Draft { body: letter.message.clone(), origin: Arc::new(origin) };
-        put(from, &route.endpoint, None, draft, None)?.wake();
+        put(from, &route.endpoint, None, draft, None, Instant::now())?.wake();
         Ok(())
     }
 
@@ -278,6 +279,7 @@ fn put<'r>(
     edge: Option<&Buckets>,
     draft: Draft,
     reply: Option<ReplyTo>,
+    now: Instant,
 ) -> Result<Sleeper<'r>, SendError> {
     let refused = |(reason, error)| endpoint.refuse(reason, error);
     endpoint.accepts_message(&draft.body, from).map_err(refused)?;
@@ -286,9 +288,9 @@ fn put<'r>(
     // A full mailbox drops it: then it is still to be accounted for.
     let drops = endpoint.overflow == Overflow::DropNewest && reply.is_none();
     let spare = drops.then(|| draft.clone());
-    let now = tokio::time::Instant::now();
-    // The rate last, so that what is refused for another reason costs nothing.
-    let cost = || from.quota.take(edge, bytes, now);
+    // The rate last, so that what is refused for another reason costs nothing. What would be too much
+    // at a time that was looked at a while ago may not be by now.
+    let cost = || from.quota.take(edge, bytes, now).or_else(|_| from.quota.take(edge, bytes, Instant::now()));
     let number = endpoint.least_loaded_member();
     let member = &endpoint.members[number];
     let sent = member.try_send_with(|| {

@@ -22,6 +22,10 @@ use tokio::runtime::Runtime;
 pub use bare::{Bare, BareInstance};
 pub use bed::{Bed, Handled, MOST, TRACE, answering, at_least, order, orders, reading, spec};
 
+/// As in the program `airssys`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Why a bench cannot be run: whatever stopped its preparation.
 pub type Failure = Box<dyn std::error::Error>;
 

@@ -100,11 +100,12 @@ impl ComponentActor {
         instance.new_message();
         instance.guest().run.together(messages, began);
         self.blueprint.links.endpoint.stats.called();
-        let RunEnd { begun, deferred } =
-            match instance.handle_messages(first, lengths, Bytes::from(bodies)).await {
-                Ok(end) => end,
-                Err(failure) => return Err(self.failed_together(first, failure)),
-            };
+        let handled = instance.handle_messages(first, (lengths, Bytes::from(bodies)), began).await;
+        let returned_at = instance.returned_at();
+        let RunEnd { begun, deferred } = match handled {
+            Ok(end) => end,
+            Err(failure) => return Err(self.failed_together(first, failure)),
+        };
         let last = first + u64::from(begun) - 1;
         self.look_at_progress(last, deferred);
         self.settle_before(last + u64::from(!deferred));
@@ -113,7 +114,7 @@ impl ComponentActor {
         }
         self.keep_rest();
         match begun as usize == count {
-            true => self.run_length.handled(count, began.elapsed()),
+            true => self.run_length.handled(count, returned_at.saturating_duration_since(began)),
             false => self.run_length.came_apart(),
         }
         Ok(())
@@ -152,16 +153,17 @@ impl ComponentActor {
         run.one(current, delivered_at);
         self.recovery.keep_behind(rest);
         let ended = self.finish_deferred().await;
-        self.end_alone(ended, delivered_at)
+        self.end_alone(ended, self.took_since(delivered_at))
     }
 
     /// Ends the messages of the run that come before this id, as the guest decided.
     fn settle_before(&mut self, id: u64) {
         loop {
             let Some(instance) = &mut self.instance else { return };
+            let now = instance.returned_at();
             let run = &mut instance.guest().run;
-            run.reached(id, 0);
-            let took = run.delivered_at().map_or(Duration::ZERO, |at| at.elapsed());
+            run.reached(id, 0, now);
+            let took = run.delivered_at().map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
             let Some(mut current) = run.pop_before(id) else { return };
             let completion = current.completion.take().map_or(Completion::Done, |said| *said);
             self.finish(current, completion, took);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use airssys_rt::ActorRef;
 
 use super::run::Run;
+use super::sent_at::SentAt;
 use super::sleepers::Sleepers;
 use crate::callbacks::Callbacks;
 use crate::endpoint::Endpoint;
@@ -42,6 +43,7 @@ pub(crate) struct GuestContext {
     pub(crate) run: Run,
     /// Receivers that are to be woken when the guest returns; none if its calls can be suspended.
     pub(crate) sleepers: Option<Sleepers>,
+    pub(crate) sent_at: SentAt,
     /// Where what it sent last came from.
     origin: Arc<Origin>,
     /// The trace of the callback that the guest is on.
@@ -121,6 +123,7 @@ impl GuestContext {
             memory: Arc::clone(&links.memory),
             run: Run::default(),
             sleepers: None,
+            sent_at: SentAt::default(),
             origin: Origin::of(&links.sender.instance, None),
             callback_trace: None,
             stop_requested: false,

@@ -58,8 +58,8 @@ impl Host for GuestContext {
         }
         for (number, body) in bodies.into_iter().enumerate() {
             // The guest is not interrupted here.
-            let is_over = self.meter.left().is_none() || self.router.has_ended();
-            if number.is_multiple_of(LOOK_AFTER) && is_over {
+            let is_over = || self.meter.left().is_none() || self.router.has_ended();
+            if number.is_multiple_of(LOOK_AFTER) && is_over() {
                 let stopped = SendError::Other("the time for this message is over".to_owned());
                 return Progress { sent, stopped: Some(stopped) };
             }
@@ -174,10 +174,10 @@ impl GuestContext {
         body: Bytes,
         reply: Option<ReplyTo>,
     ) -> Result<(), SendError> {
-        let (bytes, origin) = (body.len(), self.origin());
+        let (bytes, origin, now) = (body.len(), self.origin(), self.sent_at.now());
         let GuestContext { routes, router, sender, sleepers, .. } = self;
         let route = current_route(routes, router, sender, to)?;
-        let sleeper = router.send(sender, route, mode, Draft { body, origin }, reply)?;
+        let sleeper = router.send(sender, route, mode, Draft { body, origin }, reply, now)?;
         match (sleepers, sleeper.actor()) {
             (Some(sleepers), Some(actor)) => sleepers.add(actor, bytes),
             (None, Some(actor)) => actor.wake(),

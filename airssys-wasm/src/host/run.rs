@@ -157,16 +157,15 @@ impl Run {
         further
     }
 
-    /// Takes note that the guest is on the message `id`: those before it are finished. The time since
+    /// Takes note that the guest is on the message `id` now: those before it are finished. The time since
     /// the last note is shared among those that have ended since, and `begun` more.
-    pub(crate) fn reached(&mut self, id: u64, begun: u32) {
+    pub(crate) fn reached(&mut self, id: u64, begun: u32, now: Instant) {
         let Some(since) = self.since else { return };
         self.end_before(id);
         let ended = self.ended.len();
         if ended == 0 && begun == 0 {
             return;
         }
-        let now = Instant::now();
         let passed = now.saturating_duration_since(since);
         self.since = Some(now);
         let shares = u32::try_from(ended).unwrap_or(u32::MAX).saturating_add(begun);
@@ -216,7 +215,7 @@ impl Run {
                 self.ended.push(envelope);
             }
             (Some(message), how) => {
-                self.reached(id, 1);
+                self.reached(id, 1, Instant::now());
                 message.finish(how, std::mem::take(&mut self.spent));
             }
             (None, how) => {
