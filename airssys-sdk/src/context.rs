@@ -367,3 +367,6 @@ impl fmt::Debug for Context {
         f.debug_struct("Context").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
