@@ -82,7 +82,7 @@ impl Codec {
     ///
     /// # Errors
     /// [`PrefixError`] if the message does not begin with the prefix of a known codec.
-    #[inline]
+    #[inline(always)]
     pub fn split(message: &[u8]) -> Result<(Codec, &[u8]), PrefixError> {
         let (code, body) = match message {
             [] => return Err(PrefixError::Empty),

@@ -1,10 +1,10 @@
 //! What a component can do: send, publish, request, subscribe, stop, tell the time.
 
 mod delivery;
+mod names;
 mod slots;
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
@@ -13,10 +13,11 @@ use airssys_message::Codec;
 
 use crate::codec::{self, Decode, Encode};
 use crate::error::{EncodeError, SendError, SendManyError, SubscribeError};
-use crate::host::{self, Callback, RequestId};
+use crate::host::{self, Callback, Completion, RequestId};
 
 pub use delivery::{PublishFuture, RequestFuture, SendFuture, SendManyFuture};
 
+use names::Names;
 use slots::Slots;
 
 /// How long a send or a publication waits for room, unless it is told otherwise.
@@ -24,6 +25,9 @@ pub const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a request waits for its reply, unless it is told otherwise.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A larger buffer is not kept for the next message.
+const MOST_SPARE_BYTES: usize = 4096;
 
 /// Who an instance is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,11 +77,15 @@ pub struct Context {
 struct Inner {
     /// The codec of values that name none.
     prefers: Codec,
-    components: RefCell<BTreeMap<String, Route>>,
-    topics: RefCell<BTreeMap<String, u32>>,
+    components: RefCell<Names<Route>>,
+    topics: RefCell<Names<u32>>,
+    /// The buffer of a message that was handed over, for the next. Empty while one is made.
+    spare: Cell<Vec<u8>>,
     slots: Slots,
     identity: OnceCell<Identity>,
     stopping: Cell<bool>,
+    /// What came of the message that was handled last; none if it is done.
+    ending: Cell<Option<Completion>>,
 }
 
 /// A route to a component.
@@ -88,15 +96,24 @@ struct Route {
     own: bool,
 }
 
+/// Messages, one behind the other.
+#[derive(Default)]
+struct List {
+    lengths: Vec<u32>,
+    bodies: Vec<u8>,
+}
+
 impl Context {
     pub(crate) fn new(prefers: Codec) -> Context {
         let inner = Inner {
             prefers,
             components: RefCell::default(),
             topics: RefCell::default(),
+            spare: Cell::default(),
             slots: Slots::default(),
             identity: OnceCell::new(),
             stopping: Cell::new(false),
+            ending: Cell::default(),
         };
         Context { inner: Rc::new(inner) }
     }
@@ -124,7 +141,9 @@ impl Context {
     pub fn try_send(&self, target: &str, value: impl Encode) -> Result<(), SendError> {
         let route = self.route(target)?;
         let message = self.message(value)?;
-        host::messaging::send_message(route.address, &message).map_err(|error| SendError::new(target, error))
+        let sent = host::messaging::send_message(route.address, &message);
+        self.reuse(message);
+        sent.map_err(|error| SendError::new(target, error))
     }
 
     /// Sends values, each written as [`send`](Context::send) does, to the component of this name, in
@@ -144,7 +163,7 @@ impl Context {
     ///
     /// Errors: [`SendManyError`] says how many were taken, and why the next was not.
     pub fn send_many<T: Encode>(&self, target: &str, values: impl IntoIterator<Item = T>) -> SendManyFuture {
-        SendManyFuture::new(self, self.route(target), self.messages(values))
+        SendManyFuture::new(self, self.route(target), self.list(values))
     }
 
     /// As [`send_many`](Context::send_many), and does not wait.
@@ -159,8 +178,8 @@ impl Context {
     ) -> Result<(), SendManyError> {
         let none_sent = |source| SendManyError { sent: 0, source };
         let route = self.route(target).map_err(none_sent)?;
-        let messages = self.messages(values).map_err(|source| none_sent(source.into()))?;
-        let progress = host::messaging::send_many(route.address, &messages);
+        let list = self.list(values).map_err(|source| none_sent(source.into()))?;
+        let progress = host::messaging::send_run(route.address, &list.lengths, &list.bodies);
         let sent = progress.sent as usize;
         let error = |error| Err(SendManyError { sent, source: SendError::new(target, error) });
         progress.stopped.map_or(Ok(()), error)
@@ -208,7 +227,7 @@ impl Context {
     ///
     /// Errors: see [`RequestError`](crate::RequestError).
     pub fn request<R: Decode>(&self, target: &str, value: impl Encode) -> RequestFuture<R> {
-        RequestFuture::new(self, target, self.route(target), self.message(value))
+        RequestFuture::new(self, self.route(target), self.message(value))
     }
 
     /// Subscribes this instance to the topics that match: segments separated by dots; `*` in the
@@ -236,6 +255,17 @@ impl Context {
     /// Whether this instance has asked to be stopped: it begins no other message.
     pub(crate) fn is_stopping(&self) -> bool {
         self.inner.stopping.get()
+    }
+
+    /// Records that a handler has ended, and with something to say.
+    pub(crate) fn end(&self, how: Completion) {
+        self.inner.ending.set(Some(how));
+    }
+
+    /// What the handler that has just ended had to say. Said once.
+    #[inline]
+    pub(crate) fn ending(&self) -> Option<Completion> {
+        self.inner.ending.take()
     }
 
     /// How much of its limits this instance uses, and of those that all instances of its component
@@ -278,44 +308,57 @@ impl Context {
     }
 
     fn message(&self, value: impl Encode) -> Result<Vec<u8>, EncodeError> {
-        codec::encode(value, self.inner.prefers)
+        let mut message = self.inner.spare.take();
+        codec::append(value, self.inner.prefers, &mut message)?;
+        Ok(message)
     }
 
-    fn messages<T: Encode>(&self, values: impl IntoIterator<Item = T>) -> Result<Vec<Vec<u8>>, EncodeError> {
-        values.into_iter().map(|value| self.message(value)).collect()
+    /// Keeps the buffer of a message that is with the host for the next one.
+    fn reuse(&self, mut message: Vec<u8>) {
+        if message.capacity() <= MOST_SPARE_BYTES {
+            message.clear();
+            self.inner.spare.set(message);
+        }
     }
 
+    fn list<T: Encode>(&self, values: impl IntoIterator<Item = T>) -> Result<List, EncodeError> {
+        let mut list = List::default();
+        for value in values {
+            let before = list.bodies.len();
+            codec::append(value, self.inner.prefers, &mut list.bodies)?;
+            // What is too long for its length is refused by the host: the lengths do not add up.
+            list.lengths.push(u32::try_from(list.bodies.len() - before).unwrap_or(u32::MAX));
+        }
+        Ok(list)
+    }
+
+    #[inline]
     fn route(&self, target: &str) -> Result<Route, SendError> {
-        if let Some(route) = self.inner.components.borrow().get(target) {
-            return Ok(*route);
+        if let Some(route) = self.inner.components.borrow_mut().get(target) {
+            return Ok(route);
         }
         let address = host::messaging::resolve(target).map_err(|error| SendError::new(target, error))?;
         let route = Route { address, own: target == self.identity().name };
-        self.inner.components.borrow_mut().insert(target.to_owned(), route);
+        self.inner.components.borrow_mut().insert(target, route);
         Ok(route)
     }
 
     fn topic(&self, name: &str) -> Result<u32, SendError> {
-        if let Some(topic) = self.inner.topics.borrow().get(name) {
-            return Ok(*topic);
+        if let Some(topic) = self.inner.topics.borrow_mut().get(name) {
+            return Ok(topic);
         }
         let topic = host::messaging::resolve_topic(name).map_err(|error| SendError::new(name, error))?;
-        self.inner.topics.borrow_mut().insert(name.to_owned(), topic);
+        self.inner.topics.borrow_mut().insert(name, topic);
         Ok(topic)
     }
 
-    /// The name behind a route: looked for only when there is an error to report.
+    /// The name behind a route.
     fn component_name(&self, address: u32) -> String {
-        let components = self.inner.components.borrow();
-        components
-            .iter()
-            .find(|(_, route)| route.address == address)
-            .map_or_else(String::new, |(name, _)| name.clone())
+        self.inner.components.borrow().name_of(|route| route.address == address)
     }
 
     fn topic_name(&self, topic: u32) -> String {
-        let topics = self.inner.topics.borrow();
-        topics.iter().find(|(_, known)| **known == topic).map_or_else(String::new, |(name, _)| name.clone())
+        self.inner.topics.borrow().name_of(|known| known == topic)
     }
 }
 
@@ -324,3 +367,6 @@ impl fmt::Debug for Context {
         f.debug_struct("Context").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,11 +10,10 @@ use std::task::{Context as TaskContext, Poll, Wake, Waker};
 use crate::component::{Component, Health};
 use crate::config::Config;
 use crate::context::Context;
-use crate::error::{Rejection, StartError};
+use crate::error::StartError;
 use crate::host::{Callback, Completion, MessageId, Outcome, RequestId, RunEnd, messaging};
 use crate::message::{Bytes, Message};
 use crate::progress;
-use crate::reply::Reply;
 
 /// A component instance and the handler it is in.
 struct Executor<C, M, F> {
@@ -30,9 +29,6 @@ struct Executor<C, M, F> {
     woken: Arc<Woken>,
     waker: Waker,
 }
-
-/// What a handler gives back when it ends: the component it had, and its result.
-type Handled<C> = (Box<C>, Result<Reply, Rejection>);
 
 /// What the host asks of an instance, whatever its component.
 pub(crate) trait Running {
@@ -51,8 +47,12 @@ pub(crate) fn initialize<C: Component>(config: &Config) -> Result<impl Running +
     let make = move |mut component: Box<C>, message| {
         let context = its_own.clone();
         async move {
-            let result = component.handle(message, &context).await;
-            (component, result)
+            match component.handle(message, &context).await {
+                Ok(reply) if reply.is_none() => {}
+                Ok(reply) => context.end(reply.into_completion()),
+                Err(rejection) => context.end(rejection.into_completion()),
+            }
+            component
         }
     };
     let woken = Arc::new(Woken(AtomicBool::new(false)));
@@ -65,45 +65,49 @@ impl<C, M, F> Executor<C, M, F>
 where
     C: Component,
     M: Fn(Box<C>, Message) -> F,
-    F: Future<Output = Handled<C>>,
+    F: Future<Output = Box<C>>,
 {
-    /// Polls the handler for as long as it wakes itself; its result when it has ended.
+    /// Polls the handler for as long as it wakes itself, or until it has ended.
     #[inline]
-    fn run(&mut self) -> Option<Completion> {
+    fn run(&mut self) -> Poll<()> {
         let mut task = TaskContext::from_waker(&self.waker);
         loop {
             self.woken.clear();
-            match self.handler.as_mut().as_pin_mut()?.poll(&mut task) {
-                Poll::Ready((component, result)) => {
+            let Some(handler) = self.handler.as_mut().as_pin_mut() else { return Poll::Pending };
+            match handler.poll(&mut task) {
+                Poll::Ready(component) => {
                     self.handler.set(None);
                     self.component = Some(component);
-                    return Some(match result {
-                        Ok(reply) => reply.into_completion(),
-                        Err(rejection) => rejection.into_completion(),
-                    });
+                    return Poll::Ready(());
                 }
                 Poll::Pending if self.woken.is_set() => {}
-                Poll::Pending => return None,
+                Poll::Pending => return Poll::Pending,
             }
         }
     }
 
-    /// Handles a message; none if its handler waits for a callback.
+    /// Handles a message; what came of it, unless it is done, is in the context.
     #[inline]
-    fn handle(&mut self, id: MessageId, bytes: Bytes) -> Option<Completion> {
+    fn handle(&mut self, id: MessageId, bytes: Bytes) -> Poll<()> {
         let message = match Message::new(id, bytes, C::PREFERS) {
             Ok(message) => message,
-            Err(error) => return Some(Completion::Rejected(error.to_string())),
+            Err(error) => return self.reject(error.to_string()),
         };
         let Some(component) = self.component.take() else {
-            return Some(Completion::Rejected("another message is being handled".to_owned()));
+            return self.reject("another message is being handled".to_owned());
         };
         self.handler.set(Some((self.make)(component, message)));
-        let completion = self.run();
-        if completion.is_none() {
+        let ended = self.run();
+        if ended.is_pending() {
             self.deferred = Some(id);
         }
-        completion
+        ended
+    }
+
+    #[cold]
+    fn reject(&self, reason: String) -> Poll<()> {
+        self.context.end(Completion::Rejected(reason));
+        Poll::Ready(())
     }
 
     /// Handles messages as far as they go in one run.
@@ -113,17 +117,14 @@ where
         for (id, length) in (first..).zip(lengths) {
             begun += 1;
             let to = from + *length as usize;
-            match self.handle(id, Bytes::shared(&bodies, from..to)) {
-                Some(Completion::Done) => {}
-                Some(how) => {
-                    if messaging::complete(id, &how).is_err() {
-                        log::error!("the host does not know the message that was handled");
-                    }
-                    if matches!(how, Completion::Retry(_)) {
-                        break;
-                    }
+            if self.handle(id, Bytes::shared(&bodies, from..to)).is_pending() {
+                return RunEnd { begun, deferred: true };
+            }
+            if let Some(how) = self.context.ending() {
+                complete(id, &how);
+                if matches!(how, Completion::Retry(_)) {
+                    break;
                 }
-                None => return RunEnd { begun, deferred: true },
             }
             progress::on(id + 1);
             if self.context.is_stopping() {
@@ -135,14 +136,23 @@ where
     }
 }
 
+fn complete(id: MessageId, how: &Completion) {
+    if messaging::complete(id, how).is_err() {
+        log::error!("the host does not know the message that was handled");
+    }
+}
+
 impl<C, M, F> Running for Executor<C, M, F>
 where
     C: Component,
     M: Fn(Box<C>, Message) -> F,
-    F: Future<Output = Handled<C>>,
+    F: Future<Output = Box<C>>,
 {
     fn handle_message(&mut self, id: MessageId, bytes: Vec<u8>) -> Outcome {
-        self.handle(id, Bytes::from(bytes)).map_or(Outcome::Deferred, Outcome::Completed)
+        match self.handle(id, Bytes::from(bytes)) {
+            Poll::Ready(()) => Outcome::Completed(self.context.ending().unwrap_or(Completion::Done)),
+            Poll::Pending => Outcome::Deferred,
+        }
     }
 
     fn handle_messages(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> RunEnd {
@@ -156,11 +166,9 @@ where
         if !self.woken.is_set() {
             return;
         }
-        if let Some(completion) = self.run() {
+        if self.run().is_ready() {
             self.deferred = None;
-            if messaging::complete(id, &completion).is_err() {
-                log::error!("the host does not know the message that was handled");
-            }
+            complete(id, &self.context.ending().unwrap_or(Completion::Done));
         }
     }
 

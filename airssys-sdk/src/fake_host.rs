@@ -75,11 +75,11 @@ pub(crate) mod messaging {
     }
 
     /// Takes half of the list if it is full.
-    pub(crate) fn send_many(to: u32, bodies: &[Vec<u8>]) -> Progress {
-        note(format!("send-many {to}: {} messages", bodies.len()));
+    pub(crate) fn send_run(to: u32, lengths: &[u32], bodies: &[u8]) -> Progress {
+        note(format!("send-run {to}: {} messages, {} bytes", lengths.len(), bodies.len()));
         match room() {
-            Ok(()) => Progress { sent: bodies.len() as u32, stopped: None },
-            Err(error) => Progress { sent: bodies.len() as u32 / 2, stopped: Some(error) },
+            Ok(()) => Progress { sent: lengths.len() as u32, stopped: None },
+            Err(error) => Progress { sent: lengths.len() as u32 / 2, stopped: Some(error) },
         }
     }
 

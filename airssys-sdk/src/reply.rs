@@ -32,6 +32,10 @@ impl Reply {
         Reply(Some(message))
     }
 
+    pub(crate) fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+
     pub(crate) fn into_completion(self) -> Completion {
         self.0.map_or(Completion::Done, Completion::Reply)
     }

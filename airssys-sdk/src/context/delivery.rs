@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::codec::{self, Decode};
 use crate::context::slots::Waiting;
-use crate::context::{Context, REQUEST_TIMEOUT, Route, SEND_TIMEOUT};
+use crate::context::{Context, List, REQUEST_TIMEOUT, Route, SEND_TIMEOUT};
 use crate::error::{EncodeError, RequestError, SendError, SendManyError};
 use crate::host::{self, Callback, RequestId, messaging};
 
@@ -19,10 +19,10 @@ use crate::host::{self, Callback, RequestId, messaging};
 pub(super) trait Operation {
     type Output;
 
-    fn attempt(&self, message: &[u8], timeout_ms: u32) -> Result<Self::Output, host::SendError>;
+    fn attempt(&self, message: &[u8], timeout: Duration) -> Result<Self::Output, host::SendError>;
 
     /// Asks to be told when there is room; none if waiting would be for this instance itself.
-    fn await_room(&self, timeout_ms: u32) -> Option<Result<RequestId, host::SendError>>;
+    fn await_room(&self, timeout: Duration) -> Option<Result<RequestId, host::SendError>>;
 
     fn target(&self, context: &Context) -> String;
 }
@@ -31,8 +31,10 @@ pub(super) struct ToComponent(Route);
 /// The messages are its own: it remembers how many were taken.
 pub(super) struct ManyToComponent {
     to: ToComponent,
-    messages: Vec<Vec<u8>>,
+    list: List,
     sent: Rc<Cell<usize>>,
+    /// Bytes of those that were taken.
+    sent_bytes: Cell<usize>,
 }
 pub(super) struct ToTopic {
     topic: u32,
@@ -43,12 +45,12 @@ pub(super) struct AsRequest(Route);
 impl Operation for ToComponent {
     type Output = ();
 
-    fn attempt(&self, message: &[u8], _timeout_ms: u32) -> Result<(), host::SendError> {
+    fn attempt(&self, message: &[u8], _timeout: Duration) -> Result<(), host::SendError> {
         messaging::send_message(self.0.address, message)
     }
 
-    fn await_room(&self, timeout_ms: u32) -> Option<Result<RequestId, host::SendError>> {
-        (!self.0.own).then(|| messaging::await_room(self.0.address, timeout_ms))
+    fn await_room(&self, timeout: Duration) -> Option<Result<RequestId, host::SendError>> {
+        (!self.0.own).then(|| messaging::await_room(self.0.address, milliseconds(timeout)))
     }
 
     fn target(&self, context: &Context) -> String {
@@ -59,15 +61,19 @@ impl Operation for ToComponent {
 impl Operation for ManyToComponent {
     type Output = ();
 
-    fn attempt(&self, _message: &[u8], _timeout_ms: u32) -> Result<(), host::SendError> {
-        let sent = self.sent.get();
-        let progress = messaging::send_many(self.to.0.address, &self.messages[sent..]);
-        self.sent.set(sent + progress.sent as usize);
+    fn attempt(&self, _message: &[u8], _timeout: Duration) -> Result<(), host::SendError> {
+        let (sent, sent_bytes) = (self.sent.get(), self.sent_bytes.get());
+        let lengths = &self.list.lengths[sent..];
+        let progress = messaging::send_run(self.to.0.address, lengths, &self.list.bodies[sent_bytes..]);
+        let taken = progress.sent as usize;
+        let taken_bytes: usize = lengths.iter().take(taken).map(|length| *length as usize).sum();
+        self.sent.set(sent + taken);
+        self.sent_bytes.set(sent_bytes + taken_bytes);
         progress.stopped.map_or(Ok(()), Err)
     }
 
-    fn await_room(&self, timeout_ms: u32) -> Option<Result<RequestId, host::SendError>> {
-        self.to.await_room(timeout_ms)
+    fn await_room(&self, timeout: Duration) -> Option<Result<RequestId, host::SendError>> {
+        self.to.await_room(timeout)
     }
 
     fn target(&self, context: &Context) -> String {
@@ -78,15 +84,15 @@ impl Operation for ManyToComponent {
 impl Operation for ToTopic {
     type Output = u32;
 
-    fn attempt(&self, message: &[u8], _timeout_ms: u32) -> Result<u32, host::SendError> {
+    fn attempt(&self, message: &[u8], _timeout: Duration) -> Result<u32, host::SendError> {
         match self.retain {
             true => messaging::publish_retained(self.topic, message),
             false => messaging::publish(self.topic, message),
         }
     }
 
-    fn await_room(&self, timeout_ms: u32) -> Option<Result<RequestId, host::SendError>> {
-        Some(messaging::await_topic_room(self.topic, timeout_ms))
+    fn await_room(&self, timeout: Duration) -> Option<Result<RequestId, host::SendError>> {
+        Some(messaging::await_topic_room(self.topic, milliseconds(timeout)))
     }
 
     fn target(&self, context: &Context) -> String {
@@ -97,12 +103,12 @@ impl Operation for ToTopic {
 impl Operation for AsRequest {
     type Output = RequestId;
 
-    fn attempt(&self, message: &[u8], timeout_ms: u32) -> Result<RequestId, host::SendError> {
-        messaging::send_request(self.0.address, message, timeout_ms)
+    fn attempt(&self, message: &[u8], timeout: Duration) -> Result<RequestId, host::SendError> {
+        messaging::send_request(self.0.address, message, milliseconds(timeout))
     }
 
-    fn await_room(&self, timeout_ms: u32) -> Option<Result<RequestId, host::SendError>> {
-        Some(messaging::await_room(self.0.address, timeout_ms))
+    fn await_room(&self, timeout: Duration) -> Option<Result<RequestId, host::SendError>> {
+        Some(messaging::await_room(self.0.address, milliseconds(timeout)))
     }
 
     fn target(&self, context: &Context) -> String {
@@ -137,46 +143,88 @@ impl<O: Operation> Delivery<O> {
         Delivery { context: context.clone(), made: Some(made), timeout, deadline: None, room: None }
     }
 
+    /// Most are done at the first attempt.
+    #[inline]
     fn poll(&mut self, task: &mut TaskContext<'_>) -> Poll<Result<O::Output, SendError>> {
+        let refused = match &self.made {
+            Some(Ok(made)) if self.room.is_none() => {
+                match made.operation.attempt(&made.message, self.timeout) {
+                    Ok(output) => {
+                        self.end();
+                        return Poll::Ready(Ok(output));
+                    }
+                    Err(error) => Some(error),
+                }
+            }
+            _ => None,
+        };
+        self.go_on(refused, task)
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        if let Some(Ok(made)) = self.made.take() {
+            self.context.reuse(made.message);
+        }
+    }
+
+    /// What follows an attempt that was refused, or a wait.
+    #[cold]
+    fn go_on(
+        &mut self,
+        refused: Option<host::SendError>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<Result<O::Output, SendError>> {
         let made = match self.made.take() {
             Some(Ok(made)) => made,
             Some(Err(error)) => return Poll::Ready(Err(error)),
             None => panic!("a future was polled after it had ended"),
         };
-        let result = self.advance(&made, task);
-        if result.is_pending() {
-            self.made = Some(Ok(made));
+        let result = self.advance(&made, refused, task);
+        self.made = Some(Ok(made));
+        if result.is_ready() {
+            self.end();
         }
         result
     }
 
-    fn advance(&mut self, made: &Made<O>, task: &mut TaskContext<'_>) -> Poll<Result<O::Output, SendError>> {
+    fn advance(
+        &mut self,
+        made: &Made<O>,
+        refused: Option<host::SendError>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<Result<O::Output, SendError>> {
         let Made { operation, message } = made;
         let target = || operation.target(&self.context);
-        loop {
-            if let Some(room) = &mut self.room {
-                let what = ready!(Pin::new(room).poll(task));
-                self.room = None;
-                if let Callback::Failed(error) = what {
-                    return Poll::Ready(Err(no_room(target(), error)));
-                }
+        if let Some(room) = &mut self.room {
+            let what = ready!(Pin::new(room).poll(task));
+            self.room = None;
+            if let Callback::Failed(error) = what {
+                return Poll::Ready(Err(no_room(target(), error)));
             }
-            match operation.attempt(message, milliseconds(self.timeout)) {
-                Ok(output) => return Poll::Ready(Ok(output)),
-                Err(host::SendError::MailboxFull) => {}
-                Err(error) => return Poll::Ready(Err(SendError::new(&target(), error))),
+        }
+        let attempt = match refused {
+            Some(error) => Err(error),
+            None => operation.attempt(message, self.timeout),
+        };
+        match attempt {
+            Ok(output) => return Poll::Ready(Ok(output)),
+            Err(host::SendError::MailboxFull) => {}
+            Err(error) => return Poll::Ready(Err(SendError::new(&target(), error))),
+        }
+        let now = self.context.monotonic();
+        let deadline = *self.deadline.get_or_insert(now + self.timeout);
+        self.timeout = deadline.saturating_sub(now);
+        if self.timeout.is_zero() {
+            return Poll::Ready(Err(SendError::TimedOut { target: target() }));
+        }
+        match operation.await_room(self.timeout) {
+            Some(Ok(request)) => {
+                self.room = Some(Waiting::new(self.context.clone(), request, task));
+                Poll::Pending
             }
-            let now = self.context.monotonic();
-            let deadline = *self.deadline.get_or_insert(now + self.timeout);
-            self.timeout = deadline.saturating_sub(now);
-            if self.timeout.is_zero() {
-                return Poll::Ready(Err(SendError::TimedOut { target: target() }));
-            }
-            match operation.await_room(milliseconds(self.timeout)) {
-                Some(Ok(request)) => self.room = Some(Waiting::new(self.context.clone(), request)),
-                Some(Err(error)) => return Poll::Ready(Err(SendError::new(&target(), error))),
-                None => return Poll::Ready(Err(SendError::MailboxFull { target: target() })),
-            }
+            Some(Err(error)) => Poll::Ready(Err(SendError::new(&target(), error))),
+            None => Poll::Ready(Err(SendError::MailboxFull { target: target() })),
         }
     }
 }
@@ -193,8 +241,9 @@ fn no_room(target: String, error: host::RequestError) -> SendError {
 
 /// In whole milliseconds, never less than asked for, within what the contract takes.
 fn milliseconds(timeout: Duration) -> u32 {
-    const MAX_MS: u128 = 86_400_000;
-    timeout.as_nanos().div_ceil(1_000_000).clamp(1, MAX_MS) as u32
+    const MAX_MS: u64 = 86_400_000;
+    let seconds_ms = timeout.as_secs().saturating_mul(1000);
+    seconds_ms.saturating_add(timeout.subsec_nanos().div_ceil(1_000_000).into()).clamp(1, MAX_MS) as u32
 }
 
 /// A send that is under way: awaited, it is done or refused.
@@ -237,12 +286,12 @@ impl SendManyFuture {
     pub(super) fn new(
         context: &Context,
         route: Result<Route, SendError>,
-        messages: Result<Vec<Vec<u8>>, EncodeError>,
+        list: Result<List, EncodeError>,
     ) -> SendManyFuture {
         let sent: Rc<Cell<usize>> = Rc::default();
         let operation = route.and_then(|route| {
-            let (to, messages) = (ToComponent(route), messages?);
-            Ok(ManyToComponent { to, messages, sent: Rc::clone(&sent) })
+            let (to, list) = (ToComponent(route), list?);
+            Ok(ManyToComponent { to, list, sent: Rc::clone(&sent), sent_bytes: Cell::new(0) })
         });
         SendManyFuture { delivery: Delivery::new(context, operation, Ok(Vec::new()), SEND_TIMEOUT), sent }
     }
@@ -307,8 +356,8 @@ impl Future for PublishFuture {
 #[must_use = "nothing is requested until it is awaited"]
 pub struct RequestFuture<R> {
     delivery: Delivery<AsRequest>,
-    target: String,
-    to_itself: bool,
+    /// None if there is none to the target.
+    route: Option<Route>,
     reply: Option<Waiting>,
     value: PhantomData<fn() -> R>,
 }
@@ -316,13 +365,12 @@ pub struct RequestFuture<R> {
 impl<R: Decode> RequestFuture<R> {
     pub(super) fn new(
         context: &Context,
-        target: &str,
         route: Result<Route, SendError>,
         message: Result<Vec<u8>, EncodeError>,
     ) -> RequestFuture<R> {
-        let to_itself = route.as_ref().is_ok_and(|route| route.own);
+        let way = route.as_ref().ok().copied();
         let delivery = Delivery::new(context, route.map(AsRequest), message, REQUEST_TIMEOUT);
-        RequestFuture { delivery, target: target.to_owned(), to_itself, reply: None, value: PhantomData }
+        RequestFuture { delivery, route: way, reply: None, value: PhantomData }
     }
 
     /// Waits for the reply, and for room before it, at most this long in all; instead of
@@ -340,6 +388,10 @@ impl<R> RequestFuture<R> {
         let reply = self.reply.as_ref()?;
         messaging::request_uuid(reply.request()).parse().ok()
     }
+
+    fn target(&self) -> String {
+        self.route.map_or_else(String::new, |route| self.delivery.context.component_name(route.address))
+    }
 }
 
 impl<R: Decode> Future for RequestFuture<R> {
@@ -347,19 +399,17 @@ impl<R: Decode> Future for RequestFuture<R> {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if this.to_itself {
-            return Poll::Ready(Err(RequestError::ToItself { target: std::mem::take(&mut this.target) }));
+        if this.route.is_some_and(|route| route.own) {
+            return Poll::Ready(Err(RequestError::ToItself { target: this.target() }));
         }
-        let reply = match &mut this.reply {
-            Some(reply) => reply,
-            None => {
-                let request = ready!(this.delivery.poll(task))?;
-                this.reply.insert(Waiting::new(this.delivery.context.clone(), request))
-            }
+        let Some(reply) = &mut this.reply else {
+            let request = ready!(this.delivery.poll(task))?;
+            this.reply = Some(Waiting::new(this.delivery.context.clone(), request, task));
+            return Poll::Pending;
         };
         Poll::Ready(match ready!(Pin::new(reply).poll(task)) {
             Callback::Reply(reply) => codec::decode_reply(&reply).map_err(RequestError::from),
-            Callback::Failed(error) => Err(RequestError::new(&this.target, error)),
+            Callback::Failed(error) => Err(RequestError::new(&this.target(), error)),
             Callback::Ready => Err(RequestError::Other { reason: "the host answered with room".to_owned() }),
         })
     }

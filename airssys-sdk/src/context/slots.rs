@@ -1,36 +1,55 @@
 //! What the component waits for: one slot per request id, with its own waker.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use crate::context::Context;
 use crate::host::{self, Callback, RequestId};
 
+/// In the order of their ids. The host counts up, and what was asked first is mostly answered first:
+/// slots come at the end and go near the beginning.
 #[derive(Default)]
 pub(super) struct Slots {
-    slots: RefCell<BTreeMap<RequestId, Slot>>,
+    slots: RefCell<VecDeque<(RequestId, Slot)>>,
 }
 
 enum Slot {
-    Open(Option<Waker>),
+    Open(Waker),
     Decided(Callback),
 }
 
 impl Slots {
     /// Decides a slot and wakes its waiter. One that nobody waits for any more has no slot.
     pub(super) fn settle(&self, request: RequestId, what: Callback) {
-        let waker = match self.slots.borrow_mut().get_mut(&request) {
-            Some(slot) => match std::mem::replace(slot, Slot::Decided(what)) {
-                Slot::Open(waker) => waker,
-                Slot::Decided(_) => None,
-            },
-            None => None,
-        };
-        if let Some(waker) = waker {
+        let mut slots = self.slots.borrow_mut();
+        let Ok(place) = place(&slots, request) else { return };
+        let slot = std::mem::replace(&mut slots[place].1, Slot::Decided(what));
+        drop(slots);
+        if let Slot::Open(waker) = slot {
             waker.wake();
         }
+    }
+
+    fn open(&self, request: RequestId, waker: Waker) {
+        let mut slots = self.slots.borrow_mut();
+        let slot = (request, Slot::Open(waker));
+        match slots.back() {
+            Some((last, _)) if *last >= request => {
+                let place = place(&slots, request).unwrap_or_else(|place| place);
+                slots.insert(place, slot);
+            }
+            _ => slots.push_back(slot),
+        }
+    }
+}
+
+/// Where the slot of a request is, or would be.
+fn place(slots: &VecDeque<(RequestId, Slot)>, request: RequestId) -> Result<usize, usize> {
+    match slots.front() {
+        Some((first, _)) if *first == request => Ok(0),
+        _ => slots.binary_search_by_key(&request, |(id, _)| *id),
     }
 }
 
@@ -38,12 +57,15 @@ impl Slots {
 pub(super) struct Waiting {
     context: Context,
     request: RequestId,
+    /// Whether the callback has been handed out.
+    is_over: bool,
 }
 
 impl Waiting {
-    pub(super) fn new(context: Context, request: RequestId) -> Waiting {
-        context.inner.slots.slots.borrow_mut().insert(request, Slot::Open(None));
-        Waiting { context, request }
+    /// Waits, and wakes this task when there is something to poll for.
+    pub(super) fn new(context: Context, request: RequestId, task: &TaskContext<'_>) -> Waiting {
+        context.inner.slots.open(request, task.waker().clone());
+        Waiting { context, request, is_over: false }
     }
 
     pub(super) fn request(&self) -> RequestId {
@@ -54,26 +76,34 @@ impl Waiting {
 impl Future for Waiting {
     type Output = Callback;
 
-    fn poll(self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Callback> {
-        let mut slots = self.context.inner.slots.slots.borrow_mut();
-        match slots.remove(&self.request) {
-            Some(Slot::Decided(what)) => Poll::Ready(what),
-            Some(Slot::Open(Some(waker))) if waker.will_wake(task.waker()) => {
-                slots.insert(self.request, Slot::Open(Some(waker)));
-                Poll::Pending
+    fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Callback> {
+        let this = &mut *self;
+        let mut slots = this.context.inner.slots.slots.borrow_mut();
+        let Ok(place) = place(&slots, this.request) else { return Poll::Pending };
+        if let Slot::Open(waker) = &mut slots[place].1 {
+            waker.clone_from(task.waker());
+            return Poll::Pending;
+        }
+        match slots.remove(place) {
+            Some((_, Slot::Decided(what))) => {
+                this.is_over = true;
+                Poll::Ready(what)
             }
-            _ => {
-                slots.insert(self.request, Slot::Open(Some(task.waker().clone())));
-                Poll::Pending
-            }
+            _ => Poll::Pending,
         }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        let slot = self.context.inner.slots.slots.borrow_mut().remove(&self.request);
-        if let Some(Slot::Open(_)) = slot {
+        if self.is_over {
+            return;
+        }
+        let mut slots = self.context.inner.slots.slots.borrow_mut();
+        let Ok(place) = place(&slots, self.request) else { return };
+        let slot = slots.remove(place);
+        drop(slots);
+        if let Some((_, Slot::Open(_))) = slot {
             host::messaging::cancel_request(self.request);
         }
     }

@@ -4,11 +4,11 @@ use airssys_message::Codec;
 use futures_util::future::{Either, select};
 
 use super::*;
-use crate::error::SendError;
+use crate::error::{Rejection, SendError};
 use crate::fake_host::{self, advance_ms, calls, full_for};
 use crate::host::{self, SendError as HostError};
 use crate::together::join;
-use crate::{RequestError, codec};
+use crate::{Reply, RequestError, codec};
 
 /// Does what the text of its message says.
 struct Script {
@@ -159,15 +159,15 @@ fn a_list_goes_on_where_it_stopped_when_there_is_room() {
     full_for(2);
     assert!(matches!(executor.handle_message(7, text("send many")), Outcome::Deferred));
     // The host of these tests takes half of a list when it is full.
-    assert_eq!(calls()[1..], ["send-many 4: 6 messages", "await-room 4 within 50"]);
+    assert_eq!(calls()[1..], ["send-run 4: 6 messages, 12 bytes", "await-room 4 within 50"]);
     executor.handle_callback(1, Callback::Ready);
-    assert_eq!(calls(), ["send-many 4: 3 messages", "await-room 4 within 50"]);
+    assert_eq!(calls(), ["send-run 4: 3 messages, 6 bytes", "await-room 4 within 50"]);
     executor.handle_callback(2, Callback::Failed(host::RequestError::TimedOut));
     let why = "only the first 4 messages were taken: the mailbox of `peer` was full for too long";
     assert_eq!(calls(), [format!("complete 7: rejected, {why}")]);
 
     assert!(matches!(executor.handle_message(8, text("send many")), Outcome::Completed(Completion::Done)));
-    assert_eq!(calls(), ["send-many 4: 6 messages"]);
+    assert_eq!(calls(), ["send-run 4: 6 messages, 12 bytes"]);
     full_for(1);
     assert_eq!(
         rejection(executor.handle_message(9, text("try many"))),

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use airssys_rt::{RestartPolicy, RestartStrategy};
-use airssys_wasm::{CallError, ComponentHost, ComponentSpec, DeadLetterReason, Delivery, Health, Retry};
+use airssys_wasm::{
+    CallError, Capabilities, ComponentHost, ComponentSpec, DeadLetterReason, Delivery, Health, Retry,
+};
 
+use crate::raw_guest::{Handover, cuts};
 use crate::support::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -250,4 +253,40 @@ async fn a_list_stops_at_a_message_that_is_not_taken() {
     let stopped = host.ask("sends", send).await.unwrap_err();
     assert!(stopped.contains("first 2 ") && stopped.contains("larger"), "{stopped}");
     assert_eq!(host.notes("probe").await, "a b");
+}
+
+/// What becomes of notes that a component gets as one message and hands to the host as a list of
+/// messages of these lengths: what is kept, and why the message was rejected.
+async fn handed_over(handover: Handover, notes: &[&str], lengths: &[u32]) -> (String, Vec<String>) {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    let everything = Capabilities::everything();
+    let raw = ComponentSpec::new("raw", cuts(handover, lengths));
+    host.spawn(ComponentSpec { capabilities: everything, ..raw }).await.unwrap();
+    let all: Vec<u8> = notes.iter().flat_map(|text| message(&note(*text))).collect();
+    host.send("raw", all).await.unwrap();
+    host.drained().await;
+    (host.notes("probe").await, host.reasons())
+}
+
+#[tokio::test]
+async fn a_list_is_handed_over_in_parts_or_as_one() {
+    let notes = ["a", "bb", "", "dddd"];
+    let lengths = notes.map(|text| message(&note(text)).len() as u32);
+    for handover in [Handover::Many, Handover::Run] {
+        let (kept, reasons) = handed_over(handover, &notes, &lengths).await;
+        assert_eq!((kept.as_str(), reasons.len()), ("a bb  dddd", 0), "{handover:?}: {reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_whose_lengths_do_not_add_up_is_not_sent() {
+    let length = message(&note("a")).len() as u32;
+    for lengths in
+        [&[length][..], &[length, length + 1], &[length, u32::MAX], &[u32::MAX, 2 * length + 1], &[]]
+    {
+        let (kept, reasons) = handed_over(Handover::Run, &["a", "a"], lengths).await;
+        let why = format!("rejected: the lengths do not add up to the {} bytes that are there", 2 * length);
+        assert_eq!((kept, reasons), (String::new(), vec![why]), "{lengths:?}");
+    }
 }

@@ -53,15 +53,20 @@ impl de::Error for Refused {
 pub(super) struct Common<'b> {
     rest: &'b [u8],
     depth: usize,
+    /// Whether a list or a map was left before its end.
+    is_cut: bool,
+    /// The field whose value is next, until it is known to be a text. One that is known is.
+    field: &'b [u8],
 }
 
 impl<'b> Common<'b> {
     pub(super) fn new(body: &'b [u8], depth: usize) -> Common<'b> {
-        Common { rest: body, depth }
+        Common { rest: body, depth, is_cut: false, field: &[] }
     }
 
+    /// Whether all that is there has been read.
     pub(super) fn is_at_end(&self) -> bool {
-        self.rest.is_empty()
+        self.rest.is_empty() && !self.is_cut
     }
 
     #[inline]
@@ -109,7 +114,7 @@ impl<'b> Common<'b> {
         Ok(bytes)
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self) -> Read<&'b str> {
         std::str::from_utf8(self.bytes(TEXT)?).map_err(|_| Refused)
     }
@@ -136,13 +141,10 @@ impl<'b> Common<'b> {
         }
     }
 
-    /// One level deeper.
     #[inline]
-    fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
+    fn step_in(&mut self) -> Read<()> {
         self.depth = self.depth.checked_sub(1).ok_or(Refused)?;
-        let value = read(self);
-        self.depth += 1;
-        value
+        Ok(())
     }
 
     /// The length of a list or a map; none if a break ends it.
@@ -157,13 +159,10 @@ impl<'b> Common<'b> {
     }
 
     #[inline]
-    fn map<V: Visitor<'b>>(&mut self, visitor: V, has_names: bool) -> Read<V::Value> {
-        self.within(|body| {
-            let left = body.length(MAP)?;
-            let mut items = Items { body, left, has_names, ended: false };
-            let value = visitor.visit_map(&mut items)?;
-            items.end(value)
-        })
+    fn items(&mut self, kind: u8, has_names: bool) -> Read<Items<'_, 'b>> {
+        let left = self.length(kind)?;
+        self.step_in()?;
+        Ok(Items { body: self, left, has_names, has_ended: false })
     }
 }
 
@@ -196,7 +195,7 @@ impl<'b> de::Deserializer<'b> for &mut Common<'b> {
             (BYTES, _) => self.deserialize_bytes(visitor),
             (TEXT, _) => self.deserialize_str(visitor),
             (LIST, _) => self.deserialize_seq(visitor),
-            (MAP, _) => self.map(visitor, false),
+            (MAP, _) => self.deserialize_map(visitor),
             (_, FALSE | TRUE) => self.deserialize_bool(visitor),
             (_, NULL | UNDEFINED) => self.deserialize_option(visitor),
             _ => self.float(visitor),
@@ -244,7 +243,12 @@ impl<'b> de::Deserializer<'b> for &mut Common<'b> {
                 self.byte()?;
                 visitor.visit_none()
             }
-            _ => self.within(|body| visitor.visit_some(body)),
+            _ => {
+                self.step_in()?;
+                let value = visitor.visit_some(&mut *self);
+                self.depth += 1;
+                value
+            }
         }
     }
 
@@ -268,25 +272,16 @@ impl<'b> de::Deserializer<'b> for &mut Common<'b> {
 
     #[inline]
     fn deserialize_seq<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
-        self.within(|body| {
-            let left = body.length(LIST)?;
-            let mut items = Items { body, left, has_names: false, ended: false };
-            let value = visitor.visit_seq(&mut items)?;
-            items.end(value)
-        })
+        visitor.visit_seq(&mut self.items(LIST, false)?)
     }
 
     #[inline]
     fn deserialize_tuple<V: Visitor<'b>>(self, length: usize, visitor: V) -> Read<V::Value> {
-        self.within(|body| {
-            let left = body.length(LIST)?;
-            if left != Some(length as u64) {
-                return Err(Refused);
-            }
-            let mut items = Items { body, left, has_names: false, ended: false };
-            let value = visitor.visit_seq(&mut items)?;
-            items.end(value)
-        })
+        let mut items = self.items(LIST, false)?;
+        if items.left != Some(length as u64) {
+            return Err(Refused);
+        }
+        visitor.visit_seq(&mut items)
     }
 
     #[inline]
@@ -301,7 +296,7 @@ impl<'b> de::Deserializer<'b> for &mut Common<'b> {
 
     #[inline]
     fn deserialize_map<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
-        self.map(visitor, false)
+        visitor.visit_map(&mut self.items(MAP, false)?)
     }
 
     #[inline]
@@ -311,7 +306,7 @@ impl<'b> de::Deserializer<'b> for &mut Common<'b> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Read<V::Value> {
-        self.map(visitor, true)
+        visitor.visit_map(&mut self.items(MAP, true)?)
     }
 
     #[inline]
@@ -325,10 +320,17 @@ impl<'b> de::Deserializer<'b> for &mut Common<'b> {
         if has_value {
             self.byte()?;
         }
-        self.within(|body| visitor.visit_enum(Variant { body, has_value }))
+        self.step_in()?;
+        let value = visitor.visit_enum(Variant { body: self, has_value });
+        self.depth += 1;
+        value
     }
 
-    forward_to_deserialize_any! { <V: Visitor<'b>> ignored_any }
+    /// Of a field that is not known, the name is looked at here.
+    fn deserialize_ignored_any<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
+        std::str::from_utf8(std::mem::take(&mut self.field)).map_err(|_| Refused)?;
+        self.deserialize_any(visitor)
+    }
 
     as_text! { deserialize_char deserialize_string deserialize_identifier }
 
@@ -351,7 +353,7 @@ struct Items<'a, 'b> {
     /// Whether keys are names of fields.
     has_names: bool,
     /// Whether the break has been read.
-    ended: bool,
+    has_ended: bool,
 }
 
 impl Items<'_, '_> {
@@ -363,24 +365,14 @@ impl Items<'_, '_> {
                 *left -= 1;
                 Ok(true)
             }
-            None if self.ended => Ok(false),
+            None if self.has_ended => Ok(false),
             None => {
-                self.ended = self.body.peek()? == BREAK;
-                if self.ended {
+                self.has_ended = self.body.peek()? == BREAK;
+                if self.has_ended {
                     self.body.byte()?;
                 }
-                Ok(!self.ended)
+                Ok(!self.has_ended)
             }
-        }
-    }
-
-    /// A value that was made of all items.
-    #[inline]
-    fn end<T>(&self, value: T) -> Read<T> {
-        match self.left {
-            Some(0) => Ok(value),
-            None if self.ended => Ok(value),
-            _ => Err(Refused),
         }
     }
 
@@ -389,6 +381,14 @@ impl Items<'_, '_> {
     fn at_most(&self) -> Option<usize> {
         let left = usize::try_from(self.left?).unwrap_or(usize::MAX);
         Some(left.min(self.body.rest.len()))
+    }
+}
+
+impl Drop for Items<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.body.depth += 1;
+        self.body.is_cut |= !self.has_ended && self.left != Some(0);
     }
 }
 
@@ -417,7 +417,10 @@ impl<'b> de::MapAccess<'b> for &mut Items<'_, 'b> {
         match (self.has_next()?, self.has_names) {
             (false, _) => Ok(None),
             (true, false) => seed.deserialize(&mut *self.body).map(Some),
-            (true, true) => seed.deserialize(Name(self.body)).map(Some),
+            (true, true) => {
+                self.body.field = self.body.bytes(TEXT)?;
+                seed.deserialize(Name(self.body.field)).map(Some)
+            }
         }
     }
 
@@ -432,19 +435,15 @@ impl<'b> de::MapAccess<'b> for &mut Items<'_, 'b> {
     }
 }
 
-/// The name of a field or of a variant: a text. It is only compared, so it is looked at as bytes.
-struct Name<'a, 'b>(&'a mut Common<'b>);
+/// The name of a field or of a variant. It is only compared, so it is looked at as bytes.
+struct Name<'b>(&'b [u8]);
 
-impl<'b> de::Deserializer<'b> for Name<'_, 'b> {
+impl<'b> de::Deserializer<'b> for Name<'b> {
     type Error = Refused;
 
     #[inline]
     fn deserialize_any<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
-        let name = self.0.bytes(TEXT)?;
-        match name.iter().fold(0, |all, byte| all | byte) {
-            0..0x80 => visitor.visit_borrowed_bytes(name),
-            _ => visitor.visit_borrowed_str(std::str::from_utf8(name).map_err(|_| Refused)?),
-        }
+        visitor.visit_borrowed_bytes(self.0)
     }
 
     #[inline]
@@ -471,7 +470,7 @@ impl<'b> de::EnumAccess<'b> for Variant<'_, 'b> {
 
     #[inline]
     fn variant_seed<V: DeserializeSeed<'b>>(self, seed: V) -> Read<(V::Value, Self)> {
-        let variant = seed.deserialize(Name(self.body))?;
+        let variant = seed.deserialize(Name(self.body.text()?.as_bytes()))?;
         Ok((variant, self))
     }
 }
@@ -503,6 +502,6 @@ impl<'b> de::VariantAccess<'b> for Variant<'_, 'b> {
 
     #[inline]
     fn struct_variant<V: Visitor<'b>>(self, _fields: &'static [&'static str], visitor: V) -> Read<V::Value> {
-        self.value()?.map(visitor, true)
+        visitor.visit_map(&mut self.value()?.items(MAP, true)?)
     }
 }
