@@ -52,53 +52,22 @@ impl Host for GuestContext {
     }
 
     fn send_many(&mut self, to: u32, bodies: Vec<Vec<u8>>) -> Progress {
-        let mut sent = 0;
-        if let Err(error) = self.route(to) {
-            return Progress { sent, stopped: Some(error) };
-        }
-        for (number, body) in bodies.into_iter().enumerate() {
-            // The guest is not interrupted here.
-            let is_over = || self.meter.left().is_none() || self.router.has_ended();
-            if number.is_multiple_of(LOOK_AFTER) && is_over() {
-                let stopped = SendError::Other("the time for this message is over".to_owned());
-                return Progress { sent, stopped: Some(stopped) };
-            }
-            if let Err(error) = self.send_one(to, Mode::Send, Bytes::from(body), None) {
-                return Progress { sent, stopped: Some(error) };
-            }
-            sent += 1;
-        }
-        Progress { sent, stopped: None }
+        self.send_all(to, bodies.into_iter().map(Bytes::from))
     }
 
     fn send_run(&mut self, to: u32, lengths: Vec<u32>, bodies: Vec<u8>) -> Progress {
-        let stopped = |sent, error| Progress { sent, stopped: Some(error) };
         if lengths.iter().map(|length| u64::from(*length)).sum::<u64>() != bodies.len() as u64 {
             let reason = format!("the lengths do not add up to the {} bytes that are there", bodies.len());
-            return stopped(0, SendError::Other(reason));
+            return Progress { sent: 0, stopped: Some(SendError::Other(reason)) };
         }
-        let route = match self.route(to) {
-            Ok(route) => route,
-            Err(error) => return stopped(0, error),
-        };
-        let trace = self.trace();
-        let (mut sent, mut rest) = (0, &bodies[..]);
-        for (number, length) in lengths.iter().enumerate() {
-            // The guest is not interrupted here.
-            let is_over = self.meter.left().is_none() || self.router.has_ended();
-            if number.is_multiple_of(LOOK_AFTER) && is_over {
-                return stopped(sent, SendError::Other("the time for this message is over".to_owned()));
-            }
+        let mut rest = &bodies[..];
+        let bodies = lengths.iter().map(|length| {
             let body;
             (body, rest) = rest.split_at(*length as usize);
             // A copy: what one message keeps is not what all of them had.
-            let body = Bytes::copy_from_slice(body);
-            if let Err(error) = self.router.send(&self.sender, &route, Mode::Send, body, None, trace) {
-                return stopped(sent, error);
-            }
-            sent += 1;
-        }
-        Progress { sent, stopped: None }
+            Bytes::copy_from_slice(body)
+        });
+        self.send_all(to, bodies)
     }
 
     fn send_request(&mut self, to: u32, body: Vec<u8>, timeout_ms: u32) -> Result<u64, SendError> {
@@ -195,6 +164,27 @@ impl GuestContext {
     /// The route behind a handle, made anew if the app has changed since.
     fn route(&mut self, handle: u32) -> Result<&Route, SendError> {
         current_route(&mut self.routes, &self.router, &self.sender, handle)
+    }
+
+    /// Sends one after the other, up to the first that is not taken.
+    fn send_all(&mut self, to: u32, bodies: impl Iterator<Item = Bytes>) -> Progress {
+        let stopped = |sent, error| Progress { sent, stopped: Some(error) };
+        if let Err(error) = self.route(to) {
+            return stopped(0, error);
+        }
+        let mut sent = 0;
+        for (number, body) in bodies.enumerate() {
+            // The guest is not interrupted here.
+            let is_over = || self.meter.left().is_none() || self.router.has_ended();
+            if number.is_multiple_of(LOOK_AFTER) && is_over() {
+                return stopped(sent, SendError::Other("the time for this message is over".to_owned()));
+            }
+            if let Err(error) = self.send_one(to, Mode::Send, body, None) {
+                return stopped(sent, error);
+            }
+            sent += 1;
+        }
+        Progress { sent, stopped: None }
     }
 
     fn send_one(
