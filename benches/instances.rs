@@ -10,7 +10,6 @@ use airssys_benches::floor;
 use airssys_benches::{
     Bed, LONG, answering, bench_on, built, criterion, figures, must, order, reading, spec, workers,
 };
-use airssys_wasm::EngineConfig;
 use airssys_wasm::app::{self, RunningApp, StartOptions};
 use airssys_wasm::manifest::AppManifest;
 use bytes::Bytes;
@@ -233,6 +232,6 @@ fn start_and_stop(manifest: &str, cache: &str) {
 
 async fn start(manifest: &str, cache: &str) -> RunningApp {
     let manifest = must(AppManifest::load(manifest.as_ref()));
-    let engine = EngineConfig { cache_dir: Some(cache.into()), ..EngineConfig::default() };
-    must(app::start(&manifest, StartOptions { engine, ..StartOptions::default() }, |_| {}).await)
+    let options = StartOptions { cache_dir: Some(cache.into()), ..StartOptions::default() };
+    must(app::start(&manifest, options, |_| {}).await)
 }

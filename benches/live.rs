@@ -1,11 +1,13 @@
 //! Ten thousand components that live: what each takes of the memory, and what a message costs among
-//! them.
+//! them. What is resident is also told with the pages counted once that all instances share: those of
+//! the component's constant data.
 
 use std::cell::LazyCell;
 use std::ops::Deref;
+use std::process::Command;
 
 use airssys_benches::floor::{self, Group};
-use airssys_benches::{Bed, bench_on, criterion, figures, memory, must, reading};
+use airssys_benches::{Bare, Bed, bench_on, criterion, figures, memory, must, reading};
 use bytes::Bytes;
 use criterion::Criterion;
 
@@ -17,7 +19,13 @@ const ACTIVE: usize = 10;
 /// Messages of a round that is compared with another.
 const ROUND: u64 = 50_000;
 
+/// What the program is told to tell what instances take in a process that has only wasmtime.
+const FLOOR: &str = "--floor";
+
 fn main() {
+    if std::env::args().nth(1).is_some_and(|first| first == FLOOR) {
+        return floor();
+    }
     let mut criterion = criterion();
     live(&mut criterion);
     criterion.final_summary();
@@ -28,11 +36,13 @@ fn live(criterion: &mut Criterion) {
     let few = LazyCell::new(|| filled(ACTIVE as u32));
     let many = LazyCell::new(|| {
         // Before the floors: what they had would be had again.
-        let before = memory::resident();
-        let (bed, names) = filled(LIVE);
-        one_message_each(&bed, &names);
-        let each = memory::resident().saturating_sub(before) as f64 / f64::from(LIVE);
-        figures::record("live_10000", "resident_each", "bytes", each);
+        let (bed, names) = taken("", || {
+            let (bed, names) = filled(LIVE);
+            one_message_each(&bed, &names);
+            (bed, names)
+        });
+        let floor = must(Command::new(must(std::env::current_exe())).arg(FLOOR).status());
+        assert!(floor.success(), "the floor was not measured");
         assert_eq!(bed.counted(&names), u64::from(LIVE), "messages were lost");
         (bed, names)
     });
@@ -49,6 +59,30 @@ fn live(criterion: &mut Criterion) {
         floor::handler_calls_in_turn(&mut group, &handlers, LIVE as usize, in_a_row);
     }
     group.finish();
+}
+
+/// The same component without airssys, in a process of its own.
+fn floor() {
+    let reading = reading(1);
+    let all = taken("floor_", || {
+        let bare = must(Bare::new(LIVE));
+        let instantiate = |_| must(bare.instantiate(&[]));
+        let mut all: Vec<_> = (0..LIVE).map(instantiate).collect();
+        all.iter_mut().for_each(|instance| drop(must(instance.handle(&reading))));
+        all
+    });
+    drop(all);
+}
+
+/// Records what each takes of the memory of those that live when this has been done.
+fn taken<R>(prefix: &str, fill: impl FnOnce() -> R) -> R {
+    let (resident, own) = (memory::resident(), memory::own());
+    let filled = fill();
+    let each = |before: u64, now: u64| now.saturating_sub(before) as f64 / f64::from(LIVE);
+    let record = |name, each| figures::record("live_10000", &format!("{prefix}{name}"), "bytes", each);
+    record("resident_each", each(resident, memory::resident()));
+    record("own_each", each(own, memory::own()));
+    filled
 }
 
 /// A host, and the names of those that live in it; made when it is needed.

@@ -18,6 +18,7 @@ use crate::component_host::{CallError, ComponentHost, HostOptions, SpawnError};
 use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
 use crate::engine::{Engine, EngineConfig, EngineError};
+use crate::limits::Limits;
 use crate::manifest::{App, AppComponent, Input, Source};
 use crate::state::StateError;
 use crate::stats::ComponentSummary;
@@ -30,14 +31,21 @@ const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 const SPARE_INSTANCES: u32 = 64;
 
 /// How an app is started.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct StartOptions {
-    /// How components are compiled and kept.
-    pub engine: EngineConfig,
+    /// Folder in which compiled components are kept between runs; none keeps nothing. Default: that of
+    /// [`EngineConfig`].
+    pub cache_dir: Option<PathBuf>,
     /// An input in place of the one that the manifest grants.
     pub input: Option<InputOverride>,
     /// Who makes spans of the messages that are handled, if anybody does.
     pub tracer: Option<Arc<dyn MessageTracer>>,
+}
+
+impl Default for StartOptions {
+    fn default() -> StartOptions {
+        StartOptions { cache_dir: EngineConfig::default().cache_dir, input: None, tracer: None }
+    }
 }
 
 /// An input in place of the one that the manifest grants to a component.
@@ -205,12 +213,7 @@ pub async fn start(
     options: StartOptions,
     mut tell: impl FnMut(AppEvent),
 ) -> Result<RunningApp, StartAppError> {
-    let instances: usize = manifest.components.iter().map(|component| component.instances).sum();
-    let instances = u32::try_from(instances).unwrap_or(u32::MAX);
-    let max_instances = options.engine.max_instances.max(instances.saturating_add(SPARE_INSTANCES));
-    let most_elements = manifest.components.iter().map(|component| component.limits.table_elements).max();
-    let max_table_elements = options.engine.max_table_elements.min(most_elements.unwrap_or_default());
-    let engine = Engine::new(EngineConfig { max_instances, max_table_elements, ..options.engine })?;
+    let engine = Engine::new(engine_for(manifest, options.cache_dir))?;
     let specs = loading::load(&engine, &manifest.components, options.input.as_ref(), &mut tell)?;
     let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
     let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
@@ -225,6 +228,20 @@ pub async fn start(
     }
     let (name, until, report) = (manifest.name.clone(), manifest.until.clone(), manifest.report.clone());
     Ok(RunningApp { name, host, until, report })
+}
+
+/// Room for what the app has, and no more: what is reserved for an instance takes time, also if there
+/// never is one.
+fn engine_for(manifest: &App, cache_dir: Option<PathBuf>) -> EngineConfig {
+    let components = &manifest.components;
+    let instances: usize = components.iter().map(|component| component.instances).sum();
+    let elements = components.iter().map(|component| component.limits.table_elements);
+    EngineConfig {
+        cache_dir,
+        max_instances: u32::try_from(instances).unwrap_or(u32::MAX).saturating_add(SPARE_INSTANCES),
+        // Not below that, so that it is the limit which refuses too many, and says so.
+        max_table_elements: elements.fold(Limits::APP_MAX.table_elements, usize::max),
+    }
 }
 
 async fn start_all(

@@ -66,8 +66,8 @@ pub fn component(engine: &Engine, name: &str) -> Result<Component, Failure> {
 /// # Errors
 /// The engine does not start.
 pub fn engine(max_instances: u32) -> Result<Engine, Failure> {
-    // As an app has it whose components keep to the default limits.
-    let max_table_elements = Limits::DEFAULT.table_elements;
+    // As an app has it.
+    let max_table_elements = Limits::APP_MAX.table_elements;
     Ok(Engine::new(EngineConfig { max_instances, max_table_elements, ..EngineConfig::default() })?)
 }
 

@@ -1,8 +1,9 @@
 //! How components begin and end.
 
 use airssys_rt::{ExitReason, RestartPolicy};
-use airssys_wasm::{ComponentSpec, Health, SpawnError};
+use airssys_wasm::{Component, ComponentSpec, Health, SpawnError};
 
+use crate::raw_guest::raw_bytes;
 use crate::support::*;
 
 #[tokio::test]
@@ -108,6 +109,40 @@ async fn names_are_had_once() {
     assert!(matches!(host.spawn(none).await, Err(SpawnError::NoInstances { .. })));
     // The first is as it was.
     assert_eq!(host.ask("probe", Command::Echo("here".to_owned())).await, Ok("here".to_owned()));
+}
+
+/// It traps if there is anything but its constant data in its memory up to `end`, and leaves something in
+/// every part of that.
+fn finds_nothing(end: u32) -> Component {
+    let handler = format!(
+        "(local $at i32)
+         (drop (memory.grow (i32.const 2)))
+         (if (i32.ne (i32.load (i32.const 5000)) (i32.const 42)) (then (unreachable)))
+         (i32.store (i32.const 5000) (i32.const -1))
+         (local.set $at (i32.const 8192))
+         (loop $next
+           (if (i32.load (local.get $at)) (then (unreachable)))
+           (i32.store (local.get $at) (i32.const -1))
+           (local.set $at (i32.add (local.get $at) (i32.const 64)))
+           (br_if $next (i32.lt_u (local.get $at) (i32.const {end}))))
+         (i32.const 16)"
+    );
+    let bytes = raw_bytes(&handler, r#"(data (i32.const 5000) "\2a")"#);
+    Component::new(engine(), &bytes).unwrap()
+}
+
+#[tokio::test]
+async fn a_component_finds_nothing_of_another_in_its_memory() {
+    let host = host();
+    // One stays within what a place in the pool keeps, one goes beyond.
+    let (little, much) = (finds_nothing(60_000), finds_nothing(3 << 16));
+    for code in [&little, &little, &much, &much, &little, &much] {
+        host.spawn(ComponentSpec::new("raw", code.clone())).await.unwrap();
+        host.tell("raw", Command::Note("x".to_owned())).await;
+        host.drained().await;
+        assert_eq!(host.reasons(), [""; 0]);
+        assert!(host.retire("raw").await);
+    }
 }
 
 /// An error with what led to it.

@@ -102,7 +102,10 @@ const INSTANCES: &[Row] = &[
         .to(&[T("recovery/floor_instantiate")])
         .target(AtMost(100.0 * US)),
     Row::figure("10,000 live, resident each after a message", "live_10000/resident_each")
+        .to(&[F("live_10000/floor_resident_each")])
         .target(AtMost(24.0 * KIB)),
+    Row::figure("the same, pages that they share counted once", "live_10000/own_each")
+        .to(&[F("live_10000/floor_own_each")]),
     Row::time("10 active among 10,000, beside 10 alone", "live_10000/10_active_among_10000")
         .ratio(Ratio::Figure("live_10000/among_to_alone", "10_active_alone"))
         .target(AtMostRatio(1.2)),
