@@ -302,7 +302,7 @@ impl Instance {
                 let store = &mut self.store;
                 let (result, returned_at) = self.meter.stretch_from(now, || function.call(store, params));
                 self.returned_at = returned_at;
-                self.guest().sleepers.iter_mut().for_each(Sleepers::wake);
+                self.guest().sleepers.iter_mut().for_each(Sleepers::returned);
                 result
             }
             Entry::Fiber => {

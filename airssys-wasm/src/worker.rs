@@ -18,15 +18,18 @@ pub(crate) fn give_worker_away() {
     }
 }
 
-/// Lets another worker take the task that was woken last.
+/// Has another worker look whether it can take what is in line on this one.
 ///
-/// tokio keeps that one for the worker that woke it, and no other takes it from there, however long
-/// what this worker is on goes on. The next task that is woken takes its place.
+/// tokio keeps the task that was woken last for the worker that woke it, and no other takes it from
+/// there, however long what this worker is on goes on. The next one takes its place, and then idle
+/// workers are told: so the first makes way for what waits, the second for the first.
 pub(crate) fn make_way() {
     if let Ok(runtime) = Handle::try_current()
         && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
     {
-        // Ends as soon as it is looked at: there is nothing to wait for.
-        drop(runtime.spawn(std::future::ready(())));
+        for _ in 0..2 {
+            // Ends as soon as it is looked at: there is nothing to wait for.
+            drop(runtime.spawn(std::future::ready(())));
+        }
     }
 }

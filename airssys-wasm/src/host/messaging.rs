@@ -199,9 +199,12 @@ impl GuestContext {
         let route = current_route(routes, router, sender, to)?;
         let sleeper = router.send(sender, route, mode, Draft { body, origin }, reply, now)?;
         match (sleepers, sleeper.actor()) {
-            (Some(sleepers), Some(actor)) => sleepers.add(actor, bytes),
-            (None, Some(actor)) => actor.wake(),
-            (_, None) => {}
+            (None, actor) => actor.into_iter().for_each(ActorRef::wake),
+            (Some(sleepers), None) => sleepers.sent(bytes),
+            (Some(sleepers), Some(actor)) => {
+                sleepers.sent(bytes);
+                sleepers.add(actor, bytes);
+            }
         }
         Ok(())
     }

@@ -23,44 +23,74 @@ const MOST: usize = 8;
 #[derive(Default)]
 pub(crate) struct Sleepers {
     all: SmallVec<[Sleeping; 2]>,
+    /// What the guest has sent in this call.
+    sent: Sent,
 }
 
-struct Sleeping {
-    actor: ActorRef<Envelope>,
+/// How much was sent.
+#[derive(Clone, Copy, Default)]
+struct Sent {
     messages: u32,
     bytes: usize,
 }
 
+impl Sent {
+    /// Counts a message; whether they are much now, and were not before.
+    fn add(&mut self, bytes: usize) -> bool {
+        let was_much = self.is_much();
+        self.messages += 1;
+        self.bytes += bytes;
+        self.is_much() && !was_much
+    }
+
+    fn is_much(self) -> bool {
+        self.messages >= MANY || self.bytes >= MANY_BYTES
+    }
+}
+
+struct Sleeping {
+    actor: ActorRef<Envelope>,
+    sent: Sent,
+}
+
 impl Sleepers {
-    /// The guest has sent a message of so many bytes to one that sleeps.
+    /// The guest has sent a message of so many bytes. When it has sent much in one call, others are to
+    /// have a worker: the receiver may be in line for this one.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        if self.sent.add(bytes) {
+            make_way();
+        }
+    }
+
+    /// The receiver of a message of so many bytes sleeps.
     pub(crate) fn add(&mut self, actor: &ActorRef<Envelope>, bytes: usize) {
         let known = self.all.iter().rposition(|sleeping| sleeping.actor.id() == actor.id());
         let at = known.unwrap_or_else(|| {
             if self.all.len() == MOST {
                 self.wake();
             }
-            self.all.push(Sleeping { actor: actor.clone(), messages: 0, bytes: 0 });
+            self.all.push(Sleeping { actor: actor.clone(), sent: Sent::default() });
             self.all.len() - 1
         });
-        let sleeping = &mut self.all[at];
-        sleeping.messages += 1;
-        sleeping.bytes += bytes;
-        if sleeping.messages >= MANY || sleeping.bytes >= MANY_BYTES {
+        if self.all[at].sent.add(bytes) {
             self.all.swap_remove(at).actor.wake();
             make_way();
         }
     }
 
-    /// The guest goes on for long: those that sleep are woken for other workers.
+    /// The guest goes on for long: what is in line is for other workers.
     pub(crate) fn wake_elsewhere(&mut self) {
-        if !self.all.is_empty() {
-            self.wake();
-            make_way();
-        }
+        self.wake();
+        make_way();
     }
 
     /// The guest has returned.
-    pub(crate) fn wake(&mut self) {
+    pub(crate) fn returned(&mut self) {
+        self.sent = Sent::default();
+        self.wake();
+    }
+
+    fn wake(&mut self) {
         self.all.drain(..).for_each(|sleeping| sleeping.actor.wake());
     }
 }
