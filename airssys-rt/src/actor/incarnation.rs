@@ -126,12 +126,27 @@ fn handle_messages<A: Actor>(
             }
             if stopwatch.is_their_turn() {
                 stopwatch.pause(context);
-                tokio::task::yield_now().await;
+                end_of_line().await;
                 stopwatch.resume(false);
                 looks = true;
             }
         }
     }
+}
+
+/// Goes to the end of the line, from which any worker may take it.
+///
+/// tokio's `yield_now` waits until this worker has nothing else to do. A sender that has room again
+/// comes first there, and may be on it for long: an idle worker is to find the receiver meanwhile.
+fn end_of_line() -> impl Future<Output = ()> + Send {
+    let mut yielded = false;
+    poll_fn(move |task| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
 }
 
 /// Does what overtakes the messages; gives the reason if that is the end.

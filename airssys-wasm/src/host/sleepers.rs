@@ -7,7 +7,7 @@ use crate::message::Envelope;
 use crate::worker::make_way;
 
 /// So many messages keep a receiver busy for longer than it takes to wake another thread for it.
-const MANY: u32 = 64;
+const MANY: u32 = 128;
 
 /// So many bytes are handled while the caches still have them.
 const MANY_BYTES: usize = 128 << 10;
