@@ -3,6 +3,7 @@
 mod incarnation;
 mod runner;
 mod stopwatch;
+mod turns;
 
 use std::error::Error;
 use std::future::poll_fn;

@@ -1,12 +1,13 @@
 //! What outlives an actor's incarnations: its name, its mailbox, its figures.
 
+mod counters;
 mod handling;
 
 use std::any::Any;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
+pub(crate) use self::counters::Counters;
 pub(crate) use self::handling::Handling;
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
 use crate::family::Family;
@@ -106,40 +108,10 @@ pub(crate) struct Audience {
     family: Family,
 }
 
-/// What only the running incarnation writes, but for `failed`.
-#[derive(Default)]
-pub(crate) struct Counters {
-    handled: AtomicU64,
-    failed: AtomicU64,
-    restarts: AtomicU64,
-    busy_ns: AtomicU64,
-    ticks: AtomicU64,
-}
-
 /// Where an actor lives, once it has been started.
 pub(crate) struct Home {
     pub(crate) node: Weak<SupervisorNode>,
     pub(crate) key: Key,
-}
-
-impl Counters {
-    pub(crate) fn add_busy(&self, time: Duration) {
-        let before = self.busy_ns.load(Ordering::Relaxed);
-        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.busy_ns.store(before.saturating_add(time), Ordering::Relaxed);
-    }
-
-    /// Counts messages as handled. Only their receiver does.
-    #[inline]
-    pub(crate) fn add_handled(&self, messages: u64) {
-        self.handled.store(self.handled.load(Ordering::Relaxed) + messages, Ordering::Relaxed);
-    }
-
-    /// Counts the message of a timer.
-    pub(crate) fn count_tick(&self) {
-        let before = self.ticks.load(Ordering::Relaxed);
-        self.ticks.store(before + 1, Ordering::Relaxed);
-    }
 }
 
 impl<M> Cell<M> {

@@ -282,7 +282,8 @@ impl<M> Mailbox<M> {
             return Err(SendWithError::Closed);
         }
         let has_room = self.has_room(&mut inner);
-        if !has_room && !(self.overflow == Overflow::DropOldest && inner.has_queued()) {
+        let one_can_go = self.overflow == Overflow::DropOldest && inner.has_queued();
+        if !has_room && !one_can_go {
             inner.count_rejection();
             return Err(SendWithError::Full);
         }

@@ -12,6 +12,7 @@ use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::stopwatch::Stopwatch;
+use super::turns::Turns;
 use super::{Actor, ActorContext, BoxError};
 use crate::ExitReason;
 use crate::cell::{ActorState, AnyCell, Cell, Handling};
@@ -79,6 +80,7 @@ fn handle_messages<A: Actor>(
     async move {
         let mut inbox = Inbox::new(context.self_ref().cell().clone());
         let mut stopwatch = Stopwatch::default();
+        let mut turns = Turns::begin();
         // Whether it is time to look at the timers, although there are messages.
         let mut looks = false;
         let mut ticked = false;
@@ -126,27 +128,12 @@ fn handle_messages<A: Actor>(
             }
             if stopwatch.is_their_turn() {
                 stopwatch.pause(context);
-                end_of_line().await;
+                turns.pass().await;
                 stopwatch.resume(false);
                 looks = true;
             }
         }
     }
-}
-
-/// Goes to the end of the line, from which any worker may take it.
-///
-/// tokio's `yield_now` waits until this worker has nothing else to do. A sender that has room again
-/// comes first there, and may be on it for long: an idle worker is to find the receiver meanwhile.
-fn end_of_line() -> impl Future<Output = ()> + Send {
-    let mut yielded = false;
-    poll_fn(move |task| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
 }
 
 /// Does what overtakes the messages; gives the reason if that is the end.

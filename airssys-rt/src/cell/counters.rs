@@ -1,0 +1,34 @@
+//! The figures that an actor's incarnations write.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// What only the running incarnation writes, but for `failed`.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(super) handled: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) restarts: AtomicU64,
+    pub(super) busy_ns: AtomicU64,
+    pub(super) ticks: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn add_busy(&self, time: Duration) {
+        let before = self.busy_ns.load(Ordering::Relaxed);
+        let time = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.busy_ns.store(before.saturating_add(time), Ordering::Relaxed);
+    }
+
+    /// Counts messages as handled. Only their receiver does.
+    #[inline]
+    pub(crate) fn add_handled(&self, messages: u64) {
+        self.handled.store(self.handled.load(Ordering::Relaxed) + messages, Ordering::Relaxed);
+    }
+
+    /// Counts the message of a timer.
+    pub(crate) fn count_tick(&self) {
+        let before = self.ticks.load(Ordering::Relaxed);
+        self.ticks.store(before + 1, Ordering::Relaxed);
+    }
+}
