@@ -52,7 +52,11 @@ impl Blueprint {
         delivered_at: Instant,
     ) -> (Current, usize) {
         *last_id += 1;
-        let held = envelope.delivered();
+        let mut held = envelope.delivered();
+        if self.links.router.tracer().is_some() {
+            // At once: it is code of the embedder's that runs next, and it may panic.
+            self.links.endpoint.budget.give_back(std::mem::take(&mut held));
+        }
         let span = spans::begin(&self.links, &envelope, delivered_at);
         (Current { id: *last_id, envelope, completion: None, span }, held)
     }

@@ -172,7 +172,7 @@ fn base_config(cache: Option<Cache>, allocation: InstanceAllocationStrategy) -> 
 fn pooling(max_instances: u32, max_table_elements: usize) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(max_instances)
-        .total_core_instances(max_instances.saturating_mul(4))
+        .total_core_instances(max_instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
         .total_memories(max_instances)
         .total_tables(max_instances.saturating_mul(2))
         .total_stacks(max_instances)
