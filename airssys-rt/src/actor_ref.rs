@@ -6,13 +6,13 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use airssys_core::{ExitReason, Overflow};
 use tokio::time::Instant;
 
 use crate::cell::{ActorStats, Cell};
 use crate::errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
 use crate::mailbox::StopRequest;
 use crate::request::{ReplyTo, Unanswered, slot};
-use crate::{ExitReason, Overflow};
 
 /// A reference to an actor: the way to send to it.
 ///

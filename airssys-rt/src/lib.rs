@@ -147,7 +147,6 @@ mod cell;
 mod child_spec;
 mod errors;
 mod events;
-mod exit;
 mod family;
 mod groups;
 mod mailbox;
@@ -164,7 +163,13 @@ mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timers;
-mod topic;
+
+#[doc(inline)]
+pub use airssys_core::{
+    AutoShutdown, Decision, Down, Ended, ExitReason, Identity, InvalidTopic, MAX_TOPIC_BYTES, Overflow,
+    Pattern, RestartPolicy, RestartStrategy, RestartWindow, Scope, Shutdown, SupervisionStrategy,
+    SupervisorConfig, SupervisorFailure, Topic, TopicPattern, decide,
+};
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};
 pub use actor_ref::{ActorRef, Permit, WeakActorRef};
@@ -172,22 +177,15 @@ pub use broker::{MessageBroker, PublishError, Published, Reservation, SkipReason
 pub use cell::{ActorState, ActorStats};
 pub use child_spec::ChildSpec;
 pub use errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
-pub use events::{DeadLetterCause, Event, EventStream, Identity, MissedEvents};
-pub use exit::ExitReason;
+pub use events::{DeadLetterCause, Event, EventStream, MissedEvents};
 pub use groups::{Groups, JoinError};
-pub use mailbox::{Behind, Overflow};
-pub use monitor::Down;
+pub use mailbox::Behind;
 pub use recipient::Recipient;
 pub use request::ReplyTo;
 pub use router::{Broadcast, Router, RouterError, RouterSpec, Routing};
 pub use snapshot::{ActorSnapshot, ChildSnapshot, SupervisorSnapshot, SystemSnapshot};
-pub use supervisor::{
-    AutoShutdown, ChildKind, ChildSummary, Decision, Ended, RestartPolicy, RestartStrategy, RestartWindow,
-    Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,
-    decide,
-};
+pub use supervisor::{ChildKind, ChildSummary, SupervisorRef, SupervisorSpec};
 pub use system::{
     ActorSummary, ActorSystem, ActorSystemBuilder, PrepareError, Prepared, ShutdownReport, StartError,
 };
 pub use timers::TimerId;
-pub use topic::{InvalidTopic, MAX_TOPIC_BYTES, Topic, TopicPattern};

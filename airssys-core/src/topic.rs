@@ -1,4 +1,4 @@
-//! Topics and the patterns that match them: names, no runtime.
+//! Topics of publications, and patterns of topics.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::pattern::{Pattern, Segments, WILDCARD};
+
 /// The most bytes a topic or a pattern may have.
 pub const MAX_TOPIC_BYTES: usize = 255;
-
-const WILDCARD: &str = "*";
 
 /// The name of a topic: one or more segments separated by dots, such as `events.user.created`.
 ///
@@ -17,23 +17,23 @@ const WILDCARD: &str = "*";
 /// Cloning shares the text.
 ///
 /// ```
-/// use airssys_rt::Topic;
+/// use airssys_core::Topic;
 ///
 /// let topic = Topic::parse("events.user.created")?;
 /// assert_eq!(topic.segments().count(), 3);
 /// assert!(Topic::parse("events..created").is_err());
-/// # Ok::<(), airssys_rt::InvalidTopic>(())
+/// # Ok::<(), airssys_core::InvalidTopic>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Topic(Arc<str>);
 
-/// A set of topics: a topic's name in which whole segments may be `*`.
+/// A set of topics: the name of a topic in which whole segments may be `*`.
 ///
-/// `*` in the middle stands for exactly one segment; at the end it stands for one or more, so
-/// that `*` alone is every topic.
+/// `*` in the middle stands for exactly one segment. A trailing `*` stands for one or more, so `*`
+/// alone contains every topic.
 ///
 /// ```
-/// use airssys_rt::{Topic, TopicPattern};
+/// use airssys_core::{Topic, TopicPattern};
 ///
 /// let pattern = TopicPattern::parse("events.*")?;
 /// assert!(pattern.matches(&Topic::parse("events.user.created")?));
@@ -42,7 +42,7 @@ pub struct Topic(Arc<str>);
 /// let middle = TopicPattern::parse("events.*.created")?;
 /// assert!(middle.matches(&Topic::parse("events.user.created")?));
 /// assert!(!middle.matches(&Topic::parse("events.created")?));
-/// # Ok::<(), airssys_rt::InvalidTopic>(())
+/// # Ok::<(), airssys_core::InvalidTopic>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPattern(Arc<str>);
@@ -51,7 +51,7 @@ pub struct TopicPattern(Arc<str>);
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidTopic {
-    /// There is no text.
+    /// The text is empty.
     #[error("a topic cannot be empty")]
     Empty,
     /// The text is longer than [`MAX_TOPIC_BYTES`].
@@ -63,41 +63,41 @@ pub enum InvalidTopic {
     /// Two dots meet, or a dot begins or ends the text.
     #[error("segment {index} of `{text}` is empty")]
     EmptySegment {
-        /// What was found.
+        /// The text.
         text: String,
-        /// Which segment is empty; the first is 0.
+        /// The index of the empty segment; the first is 0.
         index: usize,
     },
-    /// A topic has a `*`: only patterns do.
+    /// A topic has a `*`, which only patterns may have.
     #[error("`{text}` has a `*` at byte {position}, which only a pattern may have")]
     WildcardInTopic {
-        /// What was found.
+        /// The text.
         text: String,
-        /// Where the `*` is, in bytes.
+        /// The offset of the `*`, in bytes.
         position: usize,
     },
-    /// A segment of a pattern has a `*` and something else.
+    /// A segment of a pattern mixes `*` with other characters.
     #[error("segment `{segment}` of `{text}` mixes `*` with other characters")]
     PartialWildcard {
-        /// What was found.
+        /// The text.
         text: String,
         /// The segment.
         segment: String,
     },
-    /// A character that segments cannot have.
+    /// The text has a character that segments cannot have.
     #[error("`{text}` has {character:?} at byte {position}: only a-z, A-Z, 0-9, `_` and `-` are allowed")]
     Character {
-        /// What was found.
+        /// The text.
         text: String,
         /// The character.
         character: char,
-        /// Where it is, in bytes.
+        /// The offset of the character, in bytes.
         position: usize,
     },
 }
 
 impl Topic {
-    /// Checks a name and makes a topic of it.
+    /// Parses a topic.
     pub fn parse(text: &str) -> Result<Self, InvalidTopic> {
         check(text)?;
         match text.find('*') {
@@ -118,7 +118,7 @@ impl Topic {
 }
 
 impl TopicPattern {
-    /// Checks a text and makes a pattern of it.
+    /// Parses a pattern.
     pub fn parse(text: &str) -> Result<Self, InvalidTopic> {
         check(text)?;
         match text.split('.').find(|segment| segment.contains('*') && *segment != WILDCARD) {
@@ -134,44 +134,37 @@ impl TopicPattern {
         &self.0
     }
 
-    /// Whether the topic is one of those that the pattern stands for.
+    /// Returns true if the pattern contains the topic.
     pub fn matches(&self, topic: &Topic) -> bool {
-        let mut found = topic.segments();
-        let (fixed, open) = self.parts();
-        fixed.into_iter().flatten().all(|segment| found.next().is_some_and(|name| stands_for(segment, name)))
-            && found.next().is_some() == open
+        self.parts().matches(topic.segments())
     }
 
-    /// Whether every topic that `other` matches is matched by this pattern too.
+    /// Returns true if the pattern contains every topic that `other` contains.
     ///
     /// ```
-    /// use airssys_rt::TopicPattern;
+    /// use airssys_core::TopicPattern;
     ///
     /// let wide = TopicPattern::parse("events.*")?;
     /// assert!(wide.covers(&TopicPattern::parse("events.*.created")?));
     /// assert!(!wide.covers(&TopicPattern::parse("*")?));
-    /// # Ok::<(), airssys_rt::InvalidTopic>(())
+    /// # Ok::<(), airssys_core::InvalidTopic>(())
     /// ```
     pub fn covers(&self, other: &Self) -> bool {
-        let (fixed, open) = self.parts();
-        let (other_fixed, other_open) = other.parts();
-        let mut found = other_fixed.into_iter().flatten();
-        // `stands_for` is right between patterns too: a `*` of `other` is only covered by a `*`.
-        if !fixed
-            .into_iter()
-            .flatten()
-            .all(|segment| found.next().is_some_and(|name| stands_for(segment, name)))
-        {
-            return false;
-        }
-        match (open, other_open) {
-            // Both go on for one segment or more: what is left of `other` only makes it narrower.
-            (true, true) => true,
-            (true, false) => found.next().is_some(),
-            (false, false) => found.next().is_none(),
-            // What ends in a name cannot cover what ends in any segment.
-            (false, true) => false,
-        }
+        self.parts().covers(&other.parts())
+    }
+
+    /// Returns true if both patterns contain some topic. [`MAX_TOPIC_BYTES`] is not considered.
+    ///
+    /// ```
+    /// use airssys_core::TopicPattern;
+    ///
+    /// let created = TopicPattern::parse("*.created")?;
+    /// assert!(created.overlaps(&TopicPattern::parse("user.*")?));
+    /// assert!(!created.overlaps(&TopicPattern::parse("user.*.created")?));
+    /// # Ok::<(), airssys_core::InvalidTopic>(())
+    /// ```
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.parts().overlaps(&other.parts())
     }
 
     /// The segments, in order: at least one; a wildcard is `*`.
@@ -179,23 +172,30 @@ impl TopicPattern {
         self.0.split('.')
     }
 
-    /// The segments that stand for exactly one each, and whether one or more follow them.
-    fn parts(&self) -> (Option<std::str::Split<'_, char>>, bool) {
-        if &*self.0 == WILDCARD {
-            return (None, true);
-        }
-        match self.0.strip_suffix(".*") {
-            Some(fixed) => (Some(fixed.split('.')), true),
-            None => (Some(self.0.split('.')), false),
-        }
+    /// A trailing wildcard stands for one or more segments: for one, and then any number.
+    fn parts(&self) -> Segments<'_> {
+        let open = self.segments().next_back() == Some(WILDCARD);
+        Segments::new(&self.0, '.', open)
     }
 }
 
-fn stands_for(segment: &str, name: &str) -> bool {
-    segment == WILDCARD || segment == name
+impl Pattern for TopicPattern {
+    type Subject = Topic;
+
+    fn matches(&self, topic: &Topic) -> bool {
+        self.matches(topic)
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        self.covers(other)
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        self.overlaps(other)
+    }
 }
 
-/// What topics and patterns have in common; a `*` passes anywhere.
+/// Checks the rules that topics and patterns share; a `*` passes anywhere.
 fn check(text: &str) -> Result<(), InvalidTopic> {
     if text.is_empty() {
         return Err(InvalidTopic::Empty);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::supervisor::{RestartStrategy, SupervisorFailure};
+use crate::{RestartStrategy, SupervisorFailure};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,30 +1,29 @@
-//! The decision what to do about a child that ended: values in, value out.
+//! The decision about a child that ended: values in, value out.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{AutoShutdown, RestartPolicy, SupervisionStrategy, SupervisorConfig};
-use crate::ExitReason;
+use crate::{AutoShutdown, ExitReason, RestartPolicy, SupervisionStrategy, SupervisorConfig};
 
-/// What a supervisor does about a child that ended.
+/// The answer of a supervisor to the end of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Restart it, and whoever else is in the scope.
+    /// Restart the child, and the others in the scope.
     Restart {
-        /// Who is restarted.
+        /// The children that are restarted.
         scope: Scope,
-        /// The delay before that.
+        /// The delay before the restart.
         after: Duration,
     },
-    /// Let it be gone.
+    /// Remove the child.
     Remove,
-    /// Let it be gone, stop all others and end: it was significant.
+    /// Remove the child, stop all others and end, because the child was significant.
     ShutDown,
-    /// Stop all children and fail: there were too many restarts.
+    /// Stop all children and fail, because there were too many restarts.
     GiveUp,
 }
 
-/// Whom a restart concerns.
+/// The children that a restart concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// The child alone.
@@ -40,22 +39,22 @@ pub enum Scope {
 pub struct Ended<'a> {
     /// Which of its ends are followed by a restart.
     pub policy: RestartPolicy,
-    /// Whether it counts for the auto-shutdown.
+    /// True if it counts for the auto-shutdown.
     pub significant: bool,
-    /// How many other significant children there are.
+    /// The number of other significant children.
     pub others_significant: usize,
     /// How it ended.
     pub exit: &'a ExitReason,
-    /// How many times in a row it has been restarted without living for the supervisor's
-    /// `within_duration`: it sets the delay.
+    /// The number of its restarts in a row, each before it had lived for the supervisor's
+    /// `within_duration`. It sets the delay.
     pub attempt: u32,
-    /// What chance adds to the decision, from 0 to 1: how much of the jitter applies.
+    /// A random number from 0 to 1: the share of the jitter that applies.
     pub random: f64,
     /// When it ended.
     pub now: Instant,
 }
 
-/// The restarts of the last while, at most as many as a supervisor allows.
+/// The recent restarts of a supervisor: at most as many as it allows.
 #[derive(Debug, Clone, Default)]
 pub struct RestartWindow {
     /// The oldest first.
@@ -68,14 +67,14 @@ impl RestartWindow {
         Self::default()
     }
 
-    /// How many restarts there were in the time `within` before `now`. One that is exactly as old
+    /// The number of restarts in the time `within` before `now`. A restart that is exactly as old
     /// as that no longer counts.
     pub fn count(&self, now: Instant, within: Duration) -> u32 {
         let old = self.restarts.partition_point(|then| now.saturating_duration_since(*then) >= within);
         u32::try_from(self.restarts.len() - old).unwrap_or(u32::MAX)
     }
 
-    /// Notes a restart decided at `now`, and forgets those that no longer count. Nothing is noted
+    /// Records a restart decided at `now`, and forgets those that no longer count. Records nothing
     /// if the supervisor has no limit.
     pub fn record(&mut self, now: Instant, config: &SupervisorConfig) {
         if config.max_restarts == u32::MAX {
@@ -89,8 +88,8 @@ impl RestartWindow {
     }
 }
 
-/// Whether a child with this policy is restarted after such an end.
-pub(super) fn comes_back(policy: RestartPolicy, exit: &ExitReason) -> bool {
+/// Returns true if a child with this policy is restarted after such an end.
+fn comes_back(policy: RestartPolicy, exit: &ExitReason) -> bool {
     match policy {
         RestartPolicy::Permanent => true,
         RestartPolicy::Transient => exit.is_failure(),
@@ -98,9 +97,9 @@ pub(super) fn comes_back(policy: RestartPolicy, exit: &ExitReason) -> bool {
     }
 }
 
-/// Decides what to do about a child that ended by itself.
+/// Decides about a child that ended by itself.
 ///
-/// Nothing is noted: the caller calls [`RestartWindow::record`] if it restarts.
+/// The window is not changed: the caller calls [`RestartWindow::record`] if it restarts the child.
 pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &Ended<'_>) -> Decision {
     if !comes_back(child.policy, child.exit) {
         let ends = match config.auto_shutdown {

@@ -1,7 +1,6 @@
-//! Topics and patterns: what is a name, what matches, what covers.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! Topics and patterns: parsing, matching, covering, overlapping.
 
-use airssys_rt::{InvalidTopic, MAX_TOPIC_BYTES, Topic, TopicPattern};
+use airssys_core::{InvalidTopic, MAX_TOPIC_BYTES, Pattern, Topic, TopicPattern};
 use proptest::prelude::*;
 
 fn topic(text: &str) -> Topic {
@@ -104,11 +103,23 @@ fn any_pattern() -> impl Strategy<Value = TopicPattern> {
         .prop_map(|segments| pattern(&segments.join(".")))
 }
 
+/// Checks what `covers` and `overlaps` say against all `subjects`.
+fn agrees_with_matches<P>(one: &P, other: &P, subjects: &[P::Subject]) -> Result<(), TestCaseError>
+where
+    P: Pattern + std::fmt::Debug,
+    P::Subject: Sized,
+{
+    let included = subjects.iter().all(|subject| !other.matches(subject) || one.matches(subject));
+    prop_assert_eq!(one.covers(other), included, "{:?} covers {:?}", one, other);
+    let shared = subjects.iter().any(|subject| one.matches(subject) && other.matches(subject));
+    prop_assert_eq!(one.overlaps(other), shared, "{:?} overlaps {:?}", one, other);
+    Ok(())
+}
+
 proptest! {
     #[test]
-    fn covers_is_inclusion(wide in any_pattern(), narrow in any_pattern()) {
-        let included = all_topics().iter().all(|topic| !narrow.matches(topic) || wide.matches(topic));
-        prop_assert_eq!(wide.covers(&narrow), included, "{} {}", wide, narrow);
+    fn covers_is_inclusion_and_overlaps_is_a_shared_topic(one in any_pattern(), other in any_pattern()) {
+        agrees_with_matches(&one, &other, &all_topics())?;
     }
 
     #[test]
@@ -119,7 +130,7 @@ proptest! {
         }
         if let Ok(pattern) = TopicPattern::parse(&text) {
             prop_assert_eq!(pattern.as_str(), &text);
-            prop_assert!(pattern.covers(&pattern));
+            prop_assert!(pattern.covers(&pattern) && pattern.overlaps(&pattern));
         }
     }
 }
