@@ -333,7 +333,8 @@ impl<M> Cell<M> {
         self.audience.get().map(|audience| &audience.family)
     }
 
-    fn reason(&self) -> Option<ExitReason> {
+    /// How the actor ended for good, if it has.
+    pub(crate) fn reason(&self) -> Option<ExitReason> {
         let reason = self.exit.get()?.as_deref();
         Some(reason.cloned().unwrap_or(ExitReason::Shutdown))
     }
@@ -351,9 +352,23 @@ impl<M> Cell<M> {
         Some(Down::new(self.identity(), reason, false))
     }
 
+    /// Has the supervisor abort the incarnation.
+    pub(crate) fn kill(&self) {
+        if let Some(home) = self.home.get()
+            && let Some(node) = home.node.upgrade()
+        {
+            node.kill(home.key);
+        }
+    }
+
+    /// Notified when the actor has ended for good and its reason is set.
+    pub(crate) fn ended(&self) -> &Notify {
+        &self.audience().ended
+    }
+
     pub(crate) async fn exit(&self) -> ExitReason {
         loop {
-            let ended = self.audience().ended.notified();
+            let ended = self.ended().notified();
             if let Some(reason) = self.reason() {
                 return reason;
             }

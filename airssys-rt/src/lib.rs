@@ -77,6 +77,7 @@
 //! | hear of an actor's end, or share it | [`ActorContext::monitor`], [`ActorContext::link`] |
 //! | have room before there is a message | [`ActorRef::reserve`], [`ActorRef::room`] |
 //! | decide what a full mailbox does | [`Overflow`] |
+//! | look at an actor, or end it, whatever its messages are | [`ActorHandle`] |
 //! | keep actors of different types in one list | [`Recipient`] |
 //! | share work among many | [`Router`] |
 //! | talk to all of a kind | [`Groups`] |
@@ -141,6 +142,7 @@
 #![forbid(unsafe_code)]
 
 mod actor;
+mod actor_handle;
 mod actor_ref;
 mod broker;
 mod cell;
@@ -172,6 +174,7 @@ pub use airssys_core::{
 };
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};
+pub use actor_handle::ActorHandle;
 pub use actor_ref::{ActorRef, Permit, WeakActorRef};
 pub use broker::{MessageBroker, PublishError, Published, Reservation, SkipReason, Subscriber};
 pub use cell::{ActorState, ActorStats};
