@@ -23,7 +23,7 @@ export class HostError extends Error {
   /** The contract's word, such as `mailbox-full`, `access-denied` or `timed-out`. */
   readonly kind: string;
   readonly detail: unknown;
-  /** Of `sendMany`: how many were taken, the first so many of the list. */
+  /** Of `sendBatch`: how many were taken, the first so many of the list. */
   readonly sent: number;
 }
 
@@ -65,7 +65,7 @@ export interface Context {
   /** Puts a message into a mailbox, and waits for room if there is none. */
   send(target: string, value: unknown, options?: Options): Promise<void>;
   /** Puts messages into a mailbox, in their order; the error says how many were `sent`. */
-  sendMany(target: string, values: Iterable<unknown>, options?: Options): Promise<void>;
+  sendBatch(target: string, values: Iterable<unknown>, options?: Options): Promise<void>;
   /** Asks a component, waiting for room, and gives its answer: the value, or undefined if it is empty. */
   request(
     target: string,

@@ -3,10 +3,10 @@
 import "./text.js";
 import { drain } from "./promise.js";
 import * as cborg from "cborg";
-import clock from "airssys:component/clock@0.1.0";
-import logging from "airssys:component/logging@0.1.0";
-import messaging from "airssys:component/messaging@0.1.0";
-import system from "airssys:component/system@0.1.0";
+import clock from "airssys:component/clock@0.2.0";
+import logging from "airssys:component/logging@0.2.0";
+import messaging from "airssys:component/messaging@0.2.0";
+import system from "airssys:component/system@0.2.0";
 
 /** How long things wait unless they say otherwise, in milliseconds. */
 const SEND_MS = 30_000;
@@ -40,6 +40,18 @@ function encode(codec, value) {
   return message;
 }
 
+const lengths = (messages) => messages.map((message) => message.length);
+
+function concatenated(messages) {
+  const whole = new Uint8Array(messages.reduce((bytes, message) => bytes + message.length, 0));
+  let at = 0;
+  for (const message of messages) {
+    whole.set(message, at);
+    at += message.length;
+  }
+  return whole;
+}
+
 function split(message) {
   for (const [codec, { prefix }] of Object.entries(CODECS)) {
     if (prefix.every((byte, index) => message[index] === byte)) return { codec, body: message.slice(prefix.length) };
@@ -70,7 +82,7 @@ export class HostError extends Error {
     this.detail = val;
   }
 
-  /** Of `sendMany`: how many were taken, the first so many of the list. */
+  /** Of `sendBatch`: how many were taken, the first so many of the list. */
   sent = 0;
 }
 
@@ -214,15 +226,16 @@ export const context = {
   },
 
   /** Puts messages into a mailbox, in their order; the error says how many were `sent`. */
-  async sendMany(target, values, { codec, timeout = SEND_MS } = {}) {
+  async sendBatch(target, values, { codec, timeout = SEND_MS } = {}) {
     const bodies = Array.from(values, (value) => outgoing(value, codec));
     const doing = `send to ${target}`;
     const to = call(doing, () => messaging.resolve(target));
     let sent = 0;
     const some = () => {
-      const progress = messaging.sendMany(to, bodies.slice(sent));
-      sent += progress.sent;
-      if (progress.stopped) throw progress.stopped;
+      const rest = bodies.slice(sent);
+      const result = messaging.sendBatch(to, lengths(rest), concatenated(rest));
+      sent += result.sent;
+      if (result.stopped) throw result.stopped;
     };
     try {
       await delivered(doing, timeout, some, roomOf(target, to));

@@ -51,7 +51,7 @@ class HostError(Exception):
         self.kind = _kebab(error)
         self.detail = getattr(error, "value", None)
         self.sent = 0
-        """Of `send_many`: how many were taken, the first so many of the list."""
+        """Of `send_batch`: how many were taken, the first so many of the list."""
         super().__init__(f"{doing}: {self.kind}" + (f" ({self.detail})" if self.detail else ""))
 
 
@@ -186,7 +186,7 @@ class Context:
         to = _call(doing, messaging.resolve, target)
         await _delivered(doing, timeout, lambda _: messaging.send_message(to, body), self._room_of(target, to))
 
-    async def send_many(
+    async def send_batch(
         self, target: str, values: Iterable[object], codec: str = "cbor", timeout: int = SEND_MS
     ) -> None:
         """Puts messages into a mailbox, in their order; the error says how many were `sent`."""
@@ -196,10 +196,11 @@ class Context:
 
         def some(_):
             nonlocal sent
-            progress = messaging.send_many(to, bodies[sent:])
-            sent += progress.sent
-            if progress.stopped is not None:
-                raise Err(progress.stopped)
+            rest = bodies[sent:]
+            result = messaging.send_batch(to, [len(body) for body in rest], b"".join(rest))
+            sent += result.sent
+            if result.stopped is not None:
+                raise Err(result.stopped)
 
         try:
             await _delivered(doing, timeout, some, self._room_of(target, to))

@@ -41,7 +41,7 @@ class Info:
 
 
 @dataclass
-class Progress:
+class BatchResult:
     sent: int
     stopped: object = None
 
@@ -214,12 +214,12 @@ class Component(unittest.TestCase):
         expected = Reply(cbor(["timed-out", "request to stock: timed-out"]))
         self.assertEqual(host.named("complete"), [(1, expected)])
 
-    def test_many_are_sent_on_from_where_there_was_room(self):
+    def test_a_batch_goes_on_where_it_stopped_when_there_is_room(self):
         async def send(message, context):
-            await context.send_many("stock", [1, 2, 3, 4, 5])
+            await context.send_batch("stock", [1, 2, 3, 4, 5])
 
         handler = self.start(send)
-        host.answers["send_many"] = [Progress(2, MailboxFull()), Progress(0, MailboxFull()), Progress(3)]
+        host.answers["send_batch"] = [BatchResult(2, MailboxFull()), BatchResult(0, MailboxFull()), BatchResult(3)]
         host.answers["await_room"] = [20, 21]
         handler.handle_message(1, cbor(None))
         host.now_ns = 1
@@ -227,18 +227,18 @@ class Component(unittest.TestCase):
         # A part of a millisecond is as long as one.
         self.assertEqual(host.named("await_room"), [(7, 30_000), (7, 30_000)])
         handler.handle_callback(21, Ready())
-        sizes = [len(bodies) for _, bodies in host.named("send_many")]
-        self.assertEqual(sizes, [5, 3, 3])
+        batches = [(lengths, len(bodies)) for _, lengths, bodies in host.named("send_batch")]
+        self.assertEqual(batches, [([2] * 5, 10), ([2] * 3, 6), ([2] * 3, 6)])
         self.assertEqual(host.named("complete"), [(1, Done())])
 
-    def test_how_many_were_sent_is_told(self):
+    def test_a_refused_batch_says_how_many_were_sent(self):
         async def send(message, context):
             try:
-                await context.send_many("stock", [1, 2, 3])
+                await context.send_batch("stock", [1, 2, 3])
             except airssys.HostError as error:
                 return [error.sent, error.kind]
 
-        host.answers["send_many"] = [Progress(2, cases["SendError_AccessDenied"]())]
+        host.answers["send_batch"] = [BatchResult(2, cases["SendError_AccessDenied"]())]
         self.assertEqual(self.handle(send), Reply(cbor([2, "access-denied"])))
 
     def test_room_is_waited_for_so_long_and_not_longer(self):
