@@ -6,7 +6,7 @@ use airssys_wasm::builder::{self, BuildEvent, TARGET};
 use airssys_wasm::manifest::{AppManifest, Source};
 
 use crate::args::{Build, app_or_component};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::plain::plain;
 use crate::terminal::Terminal;
 

@@ -8,7 +8,7 @@ use airssys_wasm::{Component, Engine, EngineConfig, LoadError, builder};
 
 use crate::args::{Check, app_or_component};
 use crate::build;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::run;
 use crate::terminal::Terminal;
 

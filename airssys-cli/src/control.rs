@@ -4,7 +4,7 @@ use airssys_wasm::app::RunningApp;
 use airssys_wasm::control::{Answer, Client, Place, Request, Server, folder, running};
 
 use crate::args::{Run, Target};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::terminal::Terminal;
 
 /// Which running app is meant cannot be told.

@@ -5,7 +5,7 @@ use airssys_wasm::control::{Answer, Letter, Letters, LettersFailed, Request};
 use crate::args::{DeadLetters, DeadLettersCommand, Which};
 use crate::body;
 use crate::control::{ask, unexpected};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::{ago, print_json, thousands};
 use crate::plain::{plain, plain_lines};
 use crate::tables;

@@ -9,7 +9,7 @@ use airssys_wasm::{Capability, Denial, Subject};
 
 use crate::args::{Explain, app_manifest};
 use crate::control::{ask, unexpected};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::{ago, print_json, thousands};
 use crate::plain::plain;
 use crate::tables;

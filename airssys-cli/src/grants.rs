@@ -5,7 +5,7 @@ use airssys_wasm::{ComponentGrants, GrantChange, GrantOrigin, GrantVerb};
 
 use crate::args::{Grants, GrantsCommand};
 use crate::control::{ask, unexpected};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::print_json;
 use crate::tables;
 

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::args::Inspect;
 use crate::control;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::thousands;
 use crate::plain::plain;
 use crate::sheet::{Mood, ONCE, Sheet, bytes, lasted, mood};

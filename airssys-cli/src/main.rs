@@ -6,8 +6,8 @@ mod build;
 mod check;
 mod control;
 mod dead_letters;
-mod exit;
 mod explain;
+mod failure;
 mod grants;
 mod inspect;
 mod interrupt;
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             terminal.finish();
-            failure.show();
+            output::show_failure(&failure);
             failure.code()
         }
     }

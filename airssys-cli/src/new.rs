@@ -3,7 +3,7 @@
 use airssys_wasm::scaffold;
 
 use crate::args::New;
-use crate::exit::Failure;
+use crate::failure::Failure;
 
 pub(crate) fn new(args: &New) -> Result<(), Failure> {
     let sdk = args.sdk.clone().unwrap_or_else(scaffold::own_sdk);

@@ -7,7 +7,7 @@ use airssys_message::report::Report;
 use airssys_wasm::app::RunningApp;
 use airssys_wasm::{ComponentSummary, DeadLetterCount};
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::{duration, print_json, thousands};
 use crate::tables;
 

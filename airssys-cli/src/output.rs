@@ -8,13 +8,21 @@ use airssys_wasm::manifest::Diagnostics;
 use anstyle::{AnsiColor, Style};
 use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::plain::plain_lines;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
+/// Prints a failure and its causes on the standard error.
+pub(crate) fn show_failure(failure: &Failure) {
+    match failure {
+        Failure::Manifest(diagnostics) => show_diagnostics(diagnostics),
+        other => show_error(other),
+    }
+}
+
 /// Prints an error and what led to it.
-pub(crate) fn show_error(error: &dyn Error) {
+fn show_error(error: &dyn Error) {
     anstream::eprintln!("{ERROR}error:{ERROR:#} {}", plain_lines(&error.to_string()));
     let mut source = error.source();
     while let Some(cause) = source {
@@ -35,7 +43,7 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
 }
 
 /// Prints every mistake of the manifests, with the lines they are in.
-pub(crate) fn show_diagnostics(diagnostics: &Diagnostics) {
+fn show_diagnostics(diagnostics: &Diagnostics) {
     set_layout();
     for diagnostic in diagnostics.iter() {
         let file = diagnostic.file.display().to_string();

@@ -5,7 +5,7 @@ use airssys_wasm::control::{Answer, Request};
 
 use crate::args::{Retained, RetainedCommand};
 use crate::control::{ask, unexpected};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::{ago, print_json, thousands};
 use crate::tables;
 

@@ -9,7 +9,7 @@ use airssys_wasm::otlp::Otlp;
 use crate::args::{Run, app_manifest};
 use crate::build;
 use crate::control;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
 use crate::output::thousands;

@@ -8,7 +8,7 @@ use airssys_wasm::metrics::{MetricsError, MetricsListener};
 use airssys_wasm::otlp::Otlp;
 
 use crate::args::Run;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::with_causes;
 use crate::terminal::Terminal;
 

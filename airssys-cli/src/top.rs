@@ -13,7 +13,7 @@ use airssys_wasm::control::Client;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::args::Top;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::{control, inspect};
 
 use model::{Model, Step};

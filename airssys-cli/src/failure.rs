@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use airssys_wasm::builder::BuildError;
 use airssys_wasm::manifest::Diagnostics;
 
-use crate::output;
-
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// How a command failed.
@@ -48,13 +46,5 @@ impl Failure {
             Failure::Build(_) => 4,
             Failure::Interrupted => 130,
         })
-    }
-
-    /// Prints the failure and what led to it on the standard error.
-    pub(crate) fn show(&self) {
-        match self {
-            Failure::Manifest(diagnostics) => output::show_diagnostics(diagnostics),
-            other => output::show_error(other),
-        }
     }
 }
