@@ -6,9 +6,10 @@ use crate::args::{DeadLetters, DeadLettersCommand, Which};
 use crate::body;
 use crate::control::{ask, unexpected};
 use crate::failure::Failure;
-use crate::output::{ago, print_json, thousands};
+use crate::output::print_json;
 use crate::plain::{plain, plain_lines};
 use crate::tables;
+use crate::units::{ago, counted, thousands};
 
 pub(crate) fn dead_letters(args: DeadLetters) -> Result<(), Failure> {
     let DeadLetters { target, what } = args;
@@ -68,8 +69,8 @@ fn list(letters: &[Letter], kept: usize, total: u64) {
     }
     tables::print("Dead letters", table);
     let (shown, kept) = (thousands(letters.len() as u64), thousands(kept as u64));
-    let letters = if total == 1 { "letter" } else { "letters" };
-    anstream::println!("{shown} shown of {kept} kept; {} dead {letters} since the start", thousands(total));
+    let total = counted(total, "dead letter");
+    anstream::println!("{shown} shown of {kept} kept; {total} since the start");
 }
 
 fn show(letter: &Letter, body: &str, json: bool) -> Result<(), Failure> {

@@ -10,9 +10,10 @@ use airssys_wasm::{Capability, Denial, Subject};
 use crate::args::{Explain, app_manifest};
 use crate::control::{ask, unexpected};
 use crate::failure::Failure;
-use crate::output::{ago, print_json, thousands};
+use crate::output::print_json;
 use crate::plain::plain;
 use crate::tables;
+use crate::units::{ago, thousands};
 
 pub(crate) fn explain(args: &Explain) -> Result<(), Failure> {
     if let (Some(manifest), Some(component), Some(right), Some(object)) =

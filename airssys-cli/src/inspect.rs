@@ -9,9 +9,10 @@ use anstyle::{AnsiColor, Style};
 use crate::args::Inspect;
 use crate::control;
 use crate::failure::Failure;
-use crate::output::thousands;
+use crate::output::print_json;
 use crate::plain::plain;
-use crate::sheet::{Mood, ONCE, Sheet, bytes, lasted, mood};
+use crate::sheet::{Mood, ONCE, Sheet, mood};
+use crate::units::{bytes, counted, thousands, uptime};
 use crate::{tables, tree, usage};
 
 const TITLE: Style = Style::new().bold();
@@ -24,9 +25,7 @@ struct Unexpected;
 pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
     let app = ask(&mut control::connect(&args.target)?)?;
     if args.target.json {
-        let text = serde_json::to_string_pretty(&app);
-        anstream::println!("{}", text.map_err(|error| Failure::run("the state is no JSON", error))?);
-        return Ok(());
+        return print_json(&app);
     }
     let stdout = io::stdout();
     let width = if stdout.is_terminal() { terminal_size::terminal_size_of(stdout) } else { None };
@@ -71,18 +70,14 @@ fn print(app: &AppSnapshot, width: Option<usize>) {
 
 /// An app in a line.
 pub(crate) fn summary(app: &AppSnapshot) -> String {
-    let instances = app.components.iter().map(|component| component.instances.len());
-    let count = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        count => format!("{} {what}s", thousands(count as u64)),
-    };
+    let instances: usize = app.components.iter().map(|component| component.instances.len()).sum();
     format!(
         "up {}, {}, {}, {} in flight, {}",
-        lasted(app.uptime_ms),
-        count(app.components.len(), "component"),
-        count(instances.sum(), "instance"),
+        uptime(app.uptime_ms),
+        counted(app.components.len() as u64, "component"),
+        counted(instances as u64, "instance"),
         thousands(app.in_flight as u64),
-        count(usize::try_from(app.dead_letters).unwrap_or(usize::MAX), "dead letter"),
+        counted(app.dead_letters, "dead letter"),
     )
 }
 

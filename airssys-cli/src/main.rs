@@ -23,6 +23,7 @@ mod telemetry;
 mod terminal;
 mod top;
 mod tree;
+mod units;
 mod usage;
 
 use std::process::ExitCode;

@@ -8,8 +8,9 @@ use airssys_wasm::app::RunningApp;
 use airssys_wasm::{ComponentSummary, DeadLetterCount};
 
 use crate::failure::Failure;
-use crate::output::{duration, print_json, thousands};
+use crate::output::print_json;
 use crate::tables;
+use crate::units::{counted, duration, thousands};
 
 /// What came out of a run.
 #[derive(serde::Serialize)]
@@ -73,16 +74,12 @@ impl Outcome {
 
 impl Summary {
     fn line(&self) -> String {
-        let count = |count, one: &str, many: &str| match count {
-            1 => format!("1 {one}"),
-            count => format!("{} {many}", thousands(count)),
-        };
         format!(
-            "{}, {} refused, {}, {}, in {}",
-            count(self.handled, "message handled", "messages handled"),
+            "{} handled, {} refused, {}, {}, in {}",
+            counted(self.handled, "message"),
             thousands(self.refused),
-            count(self.dead_lettered, "dead letter", "dead letters"),
-            count(self.restarts, "restart", "restarts"),
+            counted(self.dead_lettered, "dead letter"),
+            counted(self.restarts, "restart"),
             duration((self.seconds * 1e9) as u64),
         )
     }

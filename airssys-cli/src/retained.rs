@@ -6,8 +6,9 @@ use airssys_wasm::control::{Answer, Request};
 use crate::args::{Retained, RetainedCommand};
 use crate::control::{ask, unexpected};
 use crate::failure::Failure;
-use crate::output::{ago, print_json, thousands};
+use crate::output::print_json;
 use crate::tables;
+use crate::units::{ago, thousands};
 
 pub(crate) fn retained(args: Retained) -> Result<(), Failure> {
     let Retained { target, what } = args;

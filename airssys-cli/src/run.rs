@@ -12,9 +12,9 @@ use crate::control;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::outcome::Outcome;
-use crate::output::thousands;
 use crate::telemetry;
 use crate::terminal::Terminal;
+use crate::units::thousands;
 
 /// How often the progress is renewed.
 const PROGRESS: Duration = Duration::from_millis(200);

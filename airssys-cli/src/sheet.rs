@@ -2,8 +2,8 @@
 
 use airssys_wasm::ActorState;
 
-use crate::output::{duration, thousands};
 use crate::tree::{self, Row};
+use crate::units::{bytes, duration, short, thousands};
 
 /// A column: what it shows of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,41 +243,6 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     }
 }
 
-/// A number in few characters: 0, 7.5, 950, 12.3k, 4.0M.
-pub(crate) fn short(number: f64) -> String {
-    match number {
-        number if number < 0.05 => "0".to_owned(),
-        number if number < 99.95 => format!("{number:.1}").trim_end_matches(".0").to_owned(),
-        number if number < 999.5 => format!("{number:.0}"),
-        number if number < 999_950.0 => format!("{:.1}k", number / 1e3),
-        number if number < 999_950_000.0 => format!("{:.1}M", number / 1e6),
-        number => format!("{:.1}G", number / 1e9),
-    }
-}
-
-/// A size in memory: 0, 640 KiB, 1.1 MiB.
-pub(crate) fn bytes(bytes: u64) -> String {
-    let value = bytes as f64;
-    match bytes {
-        0 => "0".to_owned(),
-        1..1_048_576 => format!("{:.0} KiB", value / 1024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", value / 1_048_576.0),
-        _ => format!("{:.1} GiB", value / 1_073_741_824.0),
-    }
-}
-
-/// How long something has lasted: 7 s, 3:07, 2:03:07, 5 d 02:03.
-pub(crate) fn lasted(milliseconds: u64) -> String {
-    let seconds = milliseconds / 1_000;
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{minutes}:{:02}", seconds % 60),
-        3_600..86_400 => format!("{hours}:{:02}:{:02}", minutes % 60, seconds % 60),
-        _ => format!("{days} d {:02}:{:02}", hours % 24, minutes % 60),
-    }
-}
-
 /// How much a state is worth attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
@@ -360,15 +325,6 @@ mod tests {
             assert!(narrow.contains(title), "{narrow}");
         }
         assert!(lines(&LIVE, Some(56))[2].starts_with("├ pool "));
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        let shown = [0.0, 0.04, 7.5, 12.0, 99.99, 950.4, 999.7, 12_345.0, 999_999.0, 4e6, 7e9].map(short);
-        assert_eq!(shown, ["0", "0", "7.5", "12", "100", "950", "1.0k", "12.3k", "1.0M", "4.0M", "7.0G"]);
-        assert_eq!([0, 65_536, 1_114_112, 3 << 30].map(bytes), ["0", "64 KiB", "1.1 MiB", "3.0 GiB"]);
-        let times = [7_000, 187_000, 7_387_000, 439_387_000].map(lasted);
-        assert_eq!(times, ["7 s", "3:07", "2:03:07", "5 d 02:03"]);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use airssys_wasm::{ComponentSummary, DeadLetterCount};
 use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
 
-use crate::output::{duration, thousands};
 use crate::plain::plain;
+use crate::units::{duration, thousands};
 
 const TITLE: Style = Style::new().bold();
 

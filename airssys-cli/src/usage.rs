@@ -2,8 +2,7 @@
 
 use airssys_wasm::{AppSnapshot, QuotaUsage};
 
-use crate::output::thousands;
-use crate::sheet::bytes;
+use crate::units::{bytes, thousands};
 
 /// What the tree shows already.
 const IN_THE_TREE: [&str; 2] = ["mailbox", "mailbox_high_water"];

@@ -9,7 +9,8 @@ use ratatui::widgets::Paragraph;
 use super::model::{Model, ORDERS, View};
 use crate::inspect::{memory, summary};
 use crate::plain::plain;
-use crate::sheet::{LIVE, Mood, Sheet, cut, mood, short};
+use crate::sheet::{LIVE, Mood, Sheet, cut, mood};
+use crate::units::short;
 use crate::usage::{TITLES, audit};
 
 /// Draws the screen: what the app is as a whole, the rows, and the keys.
