@@ -1,4 +1,4 @@
-//! How a command failed, and the exit status that says so.
+//! The failures of commands, and their exit statuses.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -8,17 +8,17 @@ use airssys_wasm::manifest::Diagnostics;
 
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// How a command failed.
+/// The failure of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Manifest(#[from] Diagnostics),
-    #[error("{what}")]
-    Misfit { what: String, source: Cause },
+    #[error("{message}")]
+    Misfit { message: String, source: Cause },
     #[error(transparent)]
     Build(#[from] BuildError),
-    #[error("{what}")]
-    Run { what: String, source: Cause },
+    #[error("{message}")]
+    Run { message: String, source: Cause },
     #[error(transparent)]
     Usage(Cause),
     #[error("interrupted")]
@@ -26,12 +26,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn run(what: impl Into<String>, source: impl Into<Cause>) -> Failure {
-        Failure::Run { what: what.into(), source: source.into() }
+    pub(crate) fn run(message: impl Into<String>, source: impl Into<Cause>) -> Failure {
+        Failure::Run { message: message.into(), source: source.into() }
     }
 
-    pub(crate) fn misfit(what: impl Into<String>, source: impl Into<Cause>) -> Failure {
-        Failure::Misfit { what: what.into(), source: source.into() }
+    pub(crate) fn misfit(message: impl Into<String>, source: impl Into<Cause>) -> Failure {
+        Failure::Misfit { message: message.into(), source: source.into() }
     }
 
     pub(crate) fn usage(source: impl Into<Cause>) -> Failure {

@@ -4,6 +4,7 @@ mod args;
 mod body;
 mod build;
 mod check;
+mod columns;
 mod control;
 mod dead_letters;
 mod explain;
@@ -11,20 +12,19 @@ mod failure;
 mod grants;
 mod inspect;
 mod interrupt;
+mod limit_usage;
 mod new;
-mod outcome;
 mod output;
 mod plain;
 mod retained;
 mod run;
-mod sheet;
+mod run_result;
 mod tables;
 mod telemetry;
 mod terminal;
 mod top;
 mod tree;
 mod units;
-mod usage;
 
 use std::process::ExitCode;
 
@@ -32,7 +32,7 @@ use clap::Parser;
 
 use args::{Args, Command};
 
-/// Bodies of messages are allocated on one worker and freed on another: it is made for that.
+/// mimalloc, because message bodies are allocated on one worker and freed on another.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! `airssys new`.
+//! `airssys new`: a component that builds and runs as it is.
 
 use airssys_wasm::scaffold;
 
@@ -11,7 +11,7 @@ pub(crate) fn new(args: &New) -> Result<(), Failure> {
     let path = path.map_err(Failure::usage)?;
     scaffold::make(&path, args.lang.into(), &sdk).map_err(Failure::usage)?;
     let folder = args.path.display();
-    anstream::println!("made {folder}; now try\n\n  airssys run {folder}/app.toml\n");
-    anstream::println!("and add it to an app with\n\n  [[component]]\n  source = \"{folder}\"");
+    anstream::println!("created {folder}; run it with\n\n  airssys run {folder}/app.toml\n");
+    anstream::println!("or add it to an app.toml with\n\n  [[component]]\n  source = \"{folder}\"");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What is printed: JSON and lines on the standard output, errors on the standard error.
+//! Prints JSON on the standard output and failures on the standard error.
 
 use std::error::Error;
 use std::io::{self, IsTerminal};
@@ -21,7 +21,7 @@ pub(crate) fn show_failure(failure: &Failure) {
     }
 }
 
-/// Prints an error and what led to it.
+/// Prints an error and its causes.
 fn show_error(error: &dyn Error) {
     anstream::eprintln!("{ERROR}error:{ERROR:#} {}", plain_lines(&error.to_string()));
     let mut source = error.source();
@@ -31,7 +31,7 @@ fn show_error(error: &dyn Error) {
     }
 }
 
-/// An error and what led to it, in one line.
+/// An error and its causes in one line.
 pub(crate) fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -42,7 +42,7 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
     text
 }
 
-/// Prints every mistake of the manifests, with the lines they are in.
+/// Prints every mistake in the manifests with its lines.
 fn show_diagnostics(diagnostics: &Diagnostics) {
     set_layout();
     for diagnostic in diagnostics.iter() {
@@ -61,7 +61,7 @@ fn show_diagnostics(diagnostics: &Diagnostics) {
     anstream::eprintln!("{ERROR}error:{ERROR:#} {mistakes} in the manifests");
 }
 
-/// Lets diagnostics break their lines where the terminal ends, and elsewhere nowhere.
+/// Wraps diagnostics at the width of the terminal. Elsewhere their lines are not wrapped.
 fn set_layout() {
     let stderr = io::stderr();
     let width = if stderr.is_terminal() { terminal_size::terminal_size_of(stderr) } else { None };
@@ -69,7 +69,7 @@ fn set_layout() {
         Some((width, _)) => MietteHandlerOpts::new().width(width.0.into()).break_words(false),
         None => MietteHandlerOpts::new().wrap_lines(false),
     };
-    // It fails where a layout has been set already: this is called once.
+    // It fails if a layout is set already, but the program sets it only once.
     let set = miette::set_hook(Box::new(move |_| Box::new(layout().build())));
     debug_assert!(set.is_ok(), "the layout is set once");
 }
@@ -77,6 +77,9 @@ fn set_layout() {
 /// Prints a value as JSON.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value);
-    anstream::println!("{}", text.map_err(|error| Failure::run("the outcome is no JSON", error))?);
+    anstream::println!(
+        "{}",
+        text.map_err(|error| Failure::run("the result cannot be written as JSON", error))?
+    );
     Ok(())
 }

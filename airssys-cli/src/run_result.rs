@@ -1,4 +1,4 @@
-//! What came out of a run.
+//! The result of a run: its report and its stats.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,19 +12,20 @@ use crate::output::print_json;
 use crate::tables;
 use crate::units::{counted, duration, thousands};
 
-/// What came out of a run.
+/// The result of a run.
 #[derive(serde::Serialize)]
-pub(crate) struct Outcome {
+pub(crate) struct RunResult {
     app: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) report: Option<Report>,
     components: Vec<ComponentSummary>,
     dead_letters: Vec<DeadLetterCount>,
-    summary: Summary,
+    summary: Totals,
 }
 
+/// The sums over all components.
 #[derive(serde::Serialize)]
-struct Summary {
+struct Totals {
     handled: u64,
     refused: u64,
     refused_by_reason: BTreeMap<&'static str, u64>,
@@ -33,16 +34,16 @@ struct Summary {
     seconds: f64,
 }
 
-impl Outcome {
-    /// What came out so far, without the report.
-    pub(crate) fn of(app: &RunningApp, took: Duration) -> Outcome {
+impl RunResult {
+    /// The result so far, without the report.
+    pub(crate) fn of(app: &RunningApp, took: Duration) -> RunResult {
         let components = app.summaries();
         let sum = |count: fn(&ComponentSummary) -> u64| components.iter().map(count).sum();
         let mut refused_by_reason = BTreeMap::new();
         for (reason, count) in components.iter().flat_map(|component| &component.refused) {
             *refused_by_reason.entry(*reason).or_default() += count;
         }
-        let summary = Summary {
+        let summary = Totals {
             handled: sum(|component| component.handled),
             refused: sum(ComponentSummary::refused_total),
             refused_by_reason,
@@ -51,7 +52,7 @@ impl Outcome {
             seconds: took.as_secs_f64(),
         };
         let dead_letters = app.dead_letters().counts();
-        Outcome { app: app.name().to_owned(), report: None, components, dead_letters, summary }
+        RunResult { app: app.name().to_owned(), report: None, components, dead_letters, summary }
     }
 
     pub(crate) fn print(&self, json: bool) -> Result<(), Failure> {
@@ -64,15 +65,15 @@ impl Outcome {
         tables::print("Components", tables::components(&self.components));
         let over_quota = self.components.iter().any(|component| !component.over_quota.is_empty());
         if self.summary.refused + self.summary.dead_lettered > 0 || over_quota {
-            let lost = tables::lost(&self.components, &self.dead_letters);
-            tables::print("Refused and dead-lettered messages", lost);
+            let unhandled = tables::unhandled(&self.components, &self.dead_letters);
+            tables::print("Refused and dead-lettered messages", unhandled);
         }
         anstream::println!("{}", self.summary.line());
         Ok(())
     }
 }
 
-impl Summary {
+impl Totals {
     fn line(&self) -> String {
         format!(
             "{} handled, {} refused, {}, {}, in {}",
