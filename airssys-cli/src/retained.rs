@@ -1,4 +1,4 @@
-//! `airssys retained`.
+//! `airssys retained`: the retained messages of a running app.
 
 use airssys_wasm::RetainedMessage;
 use airssys_wasm::control::{Answer, Request};
@@ -11,8 +11,8 @@ use crate::tables;
 use crate::units::{ago, thousands};
 
 pub(crate) fn retained(args: Retained) -> Result<(), Failure> {
-    let Retained { target, what } = args;
-    let request = match what {
+    let Retained { target, command } = args;
+    let request = match command {
         RetainedCommand::List { pattern, after, limit } => Request::Retained { pattern, after, limit },
         RetainedCommand::Clear { topic } => Request::ClearRetained { topic },
     };
