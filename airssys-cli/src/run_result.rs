@@ -1,4 +1,4 @@
-//! What came out of a run.
+//! The result of a run: its report and its stats.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,23 +7,25 @@ use airssys_message::report::Report;
 use airssys_wasm::app::RunningApp;
 use airssys_wasm::{ComponentSummary, DeadLetterCount};
 
-use crate::exit::Failure;
-use crate::output::{duration, print_json, thousands};
+use crate::failure::Failure;
+use crate::output::print_json;
 use crate::tables;
+use crate::units::{counted, duration, thousands};
 
-/// What came out of a run.
+/// The result of a run.
 #[derive(serde::Serialize)]
-pub(crate) struct Outcome {
+pub(crate) struct RunResult {
     app: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) report: Option<Report>,
     components: Vec<ComponentSummary>,
     dead_letters: Vec<DeadLetterCount>,
-    summary: Summary,
+    summary: Totals,
 }
 
+/// The sums over all components.
 #[derive(serde::Serialize)]
-struct Summary {
+struct Totals {
     handled: u64,
     refused: u64,
     refused_by_reason: BTreeMap<&'static str, u64>,
@@ -32,16 +34,16 @@ struct Summary {
     seconds: f64,
 }
 
-impl Outcome {
-    /// What came out so far, without the report.
-    pub(crate) fn of(app: &RunningApp, took: Duration) -> Outcome {
+impl RunResult {
+    /// The result so far, without the report.
+    pub(crate) fn of(app: &RunningApp, took: Duration) -> RunResult {
         let components = app.summaries();
         let sum = |count: fn(&ComponentSummary) -> u64| components.iter().map(count).sum();
         let mut refused_by_reason = BTreeMap::new();
         for (reason, count) in components.iter().flat_map(|component| &component.refused) {
             *refused_by_reason.entry(*reason).or_default() += count;
         }
-        let summary = Summary {
+        let summary = Totals {
             handled: sum(|component| component.handled),
             refused: sum(ComponentSummary::refused_total),
             refused_by_reason,
@@ -50,7 +52,7 @@ impl Outcome {
             seconds: took.as_secs_f64(),
         };
         let dead_letters = app.dead_letters().counts();
-        Outcome { app: app.name().to_owned(), report: None, components, dead_letters, summary }
+        RunResult { app: app.name().to_owned(), report: None, components, dead_letters, summary }
     }
 
     pub(crate) fn print(&self, json: bool) -> Result<(), Failure> {
@@ -63,26 +65,22 @@ impl Outcome {
         tables::print("Components", tables::components(&self.components));
         let over_quota = self.components.iter().any(|component| !component.over_quota.is_empty());
         if self.summary.refused + self.summary.dead_lettered > 0 || over_quota {
-            let lost = tables::lost(&self.components, &self.dead_letters);
-            tables::print("Refused and dead-lettered messages", lost);
+            let unhandled = tables::unhandled(&self.components, &self.dead_letters);
+            tables::print("Refused and dead-lettered messages", unhandled);
         }
         anstream::println!("{}", self.summary.line());
         Ok(())
     }
 }
 
-impl Summary {
+impl Totals {
     fn line(&self) -> String {
-        let count = |count, one: &str, many: &str| match count {
-            1 => format!("1 {one}"),
-            count => format!("{} {many}", thousands(count)),
-        };
         format!(
-            "{}, {} refused, {}, {}, in {}",
-            count(self.handled, "message handled", "messages handled"),
+            "{} handled, {} refused, {}, {}, in {}",
+            counted(self.handled, "message"),
             thousands(self.refused),
-            count(self.dead_lettered, "dead letter", "dead letters"),
-            count(self.restarts, "restart", "restarts"),
+            counted(self.dead_lettered, "dead letter"),
+            counted(self.restarts, "restart"),
             duration((self.seconds * 1e9) as u64),
         )
     }

@@ -1,4 +1,4 @@
-//! How a command failed, and the exit status that says so.
+//! The failures of commands, and their exit statuses.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -6,21 +6,19 @@ use std::process::ExitCode;
 use airssys_wasm::builder::BuildError;
 use airssys_wasm::manifest::Diagnostics;
 
-use crate::output;
-
 type Cause = Box<dyn Error + Send + Sync>;
 
-/// How a command failed.
+/// The failure of a command.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Manifest(#[from] Diagnostics),
-    #[error("{what}")]
-    Misfit { what: String, source: Cause },
+    #[error("{message}")]
+    Misfit { message: String, source: Cause },
     #[error(transparent)]
     Build(#[from] BuildError),
-    #[error("{what}")]
-    Run { what: String, source: Cause },
+    #[error("{message}")]
+    Run { message: String, source: Cause },
     #[error(transparent)]
     Usage(Cause),
     #[error("interrupted")]
@@ -28,12 +26,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn run(what: impl Into<String>, source: impl Into<Cause>) -> Failure {
-        Failure::Run { what: what.into(), source: source.into() }
+    pub(crate) fn run(message: impl Into<String>, source: impl Into<Cause>) -> Failure {
+        Failure::Run { message: message.into(), source: source.into() }
     }
 
-    pub(crate) fn misfit(what: impl Into<String>, source: impl Into<Cause>) -> Failure {
-        Failure::Misfit { what: what.into(), source: source.into() }
+    pub(crate) fn misfit(message: impl Into<String>, source: impl Into<Cause>) -> Failure {
+        Failure::Misfit { message: message.into(), source: source.into() }
     }
 
     pub(crate) fn usage(source: impl Into<Cause>) -> Failure {
@@ -48,13 +46,5 @@ impl Failure {
             Failure::Build(_) => 4,
             Failure::Interrupted => 130,
         })
-    }
-
-    /// Prints the failure and what led to it on the standard error.
-    pub(crate) fn show(&self) {
-        match self {
-            Failure::Manifest(diagnostics) => output::show_diagnostics(diagnostics),
-            other => output::show_error(other),
-        }
     }
 }

@@ -1,61 +1,60 @@
-//! How much of its limits an app uses.
+//! How much of their limits the components of an app use.
 
 use airssys_wasm::{AppSnapshot, QuotaUsage};
 
-use crate::output::thousands;
-use crate::sheet::bytes;
+use crate::units::{bytes, thousands};
 
-/// What the tree shows already.
-const IN_THE_TREE: [&str; 2] = ["mailbox", "mailbox_high_water"];
+/// The limits that the supervision tree already shows.
+const SHOWN_IN_TREE: [&str; 2] = ["mailbox", "mailbox_high_water"];
 
-/// A limit of which something is used.
+/// A limit that is partly or fully used.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct UsageRow {
-    /// The component, or the instance.
-    pub(crate) who: String,
+pub(crate) struct LimitUsageRow {
+    /// The name of the component or of its instance.
+    pub(crate) owner: String,
     pub(crate) limit: String,
     pub(crate) used: String,
-    pub(crate) most: String,
-    /// In percent.
+    pub(crate) maximum: String,
+    /// The used part, in percent.
     pub(crate) share: u64,
 }
 
-/// The titles of a row's cells.
-pub(crate) const TITLES: [&str; 5] = ["component", "limit", "used", "of", "share"];
+/// The headings of the cells of a row.
+pub(crate) const HEADINGS: [&str; 5] = ["component", "limit", "used", "max", "share"];
 
-impl UsageRow {
-    fn new(who: &str, usage: &QuotaUsage) -> UsageRow {
+impl LimitUsageRow {
+    fn new(owner: &str, usage: &QuotaUsage) -> LimitUsageRow {
         let is_bytes = usage.name.contains("bytes") || usage.name == "memory";
         let shown = |amount: u64| if is_bytes { bytes(amount) } else { thousands(amount) };
-        UsageRow {
-            who: who.to_owned(),
+        LimitUsageRow {
+            owner: owner.to_owned(),
             limit: usage.name.clone(),
             used: shown(usage.used),
-            most: shown(usage.limit),
+            maximum: shown(usage.limit),
             share: usage.used.saturating_mul(100) / usage.limit.max(1),
         }
     }
 
     pub(crate) fn cells(&self) -> [String; 5] {
         let share = format!("{} %", self.share);
-        [self.who.clone(), self.limit.clone(), self.used.clone(), self.most.clone(), share]
+        [self.owner.clone(), self.limit.clone(), self.used.clone(), self.maximum.clone(), share]
     }
 }
 
-/// The limits of which something is used, component after component.
-pub(crate) fn rows(app: &AppSnapshot) -> Vec<UsageRow> {
-    let shared = app.components.iter().map(|component| {
+/// The used limits, component after component, except those of [`SHOWN_IN_TREE`].
+pub(crate) fn rows(app: &AppSnapshot) -> Vec<LimitUsageRow> {
+    let usages = app.components.iter().map(|component| {
         let own = component.usage.iter().map(|usage| (component.name.as_str(), usage));
         let instances = component.instances.iter();
         let each = instances.flat_map(|one| one.usage.iter().map(|usage| (one.name.as_str(), usage)));
         own.chain(each)
     });
-    let used = shared.flatten().filter(|(_, usage)| usage.used > 0);
-    let told = used.filter(|(_, usage)| !IN_THE_TREE.contains(&usage.name.as_str()));
-    told.map(|(who, usage)| UsageRow::new(who, usage)).collect()
+    let used = usages.flatten().filter(|(_, usage)| usage.used > 0);
+    let listed = used.filter(|(_, usage)| !SHOWN_IN_TREE.contains(&usage.name.as_str()));
+    listed.map(|(owner, usage)| LimitUsageRow::new(owner, usage)).collect()
 }
 
-/// What became of what the app's audit was told; none if none is kept.
+/// The counters of the app's audit in a line. Returns `None` if the app keeps no audit.
 pub(crate) fn audit(app: &AppSnapshot) -> Option<String> {
     let audit = app.audit.as_ref()?;
     Some(format!(
@@ -73,8 +72,8 @@ mod tests {
     use crate::tree::tests::app;
 
     #[test]
-    fn what_is_used_is_shown_and_what_is_not_is_left_out() {
-        let cells: Vec<_> = rows(&app()).iter().map(UsageRow::cells).collect();
+    fn unused_limits_are_left_out() {
+        let cells: Vec<_> = rows(&app()).iter().map(LimitUsageRow::cells).collect();
         let expected = [
             ["parse", "messages_burst to pool", "9", "10", "90 %"],
             ["parse", "memory", "32.0 MiB", "64.0 MiB", "50 %"],
@@ -84,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_audit_is_told_in_a_line_if_there_is_one() {
+    fn audit_counters_fill_one_line_if_an_audit_is_kept() {
         let mut app = app();
         assert_eq!(
             audit(&app).as_deref(),

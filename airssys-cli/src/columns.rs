@@ -1,11 +1,11 @@
-//! Rows of figures in columns, as many as there is room for.
+//! The columns of `inspect` and `top`: as many as the terminal has room for.
 
 use airssys_wasm::ActorState;
 
-use crate::output::{duration, thousands};
 use crate::tree::{self, Row};
+use crate::units::{bytes, duration, short, thousands};
 
-/// A column: what it shows of a row.
+/// A column of the supervision tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
     Name,
@@ -27,8 +27,8 @@ pub(crate) enum Column {
     Late,
 }
 
-/// The columns of a figure that is looked at once, in the order in which they stand.
-pub(crate) const ONCE: [Column; 15] = [
+/// The columns of `inspect`, from left to right: totals since the start.
+pub(crate) const TOTALS: [Column; 15] = [
     Column::Name,
     Column::State,
     Column::Mailbox,
@@ -46,8 +46,8 @@ pub(crate) const ONCE: [Column; 15] = [
     Column::Late,
 ];
 
-/// The columns of figures that are looked at while they change.
-pub(crate) const LIVE: [Column; 15] = [
+/// The columns of `top`, from left to right: rates in place of message counts.
+pub(crate) const RATES: [Column; 15] = [
     Column::Name,
     Column::State,
     Column::Mailbox,
@@ -65,8 +65,8 @@ pub(crate) const LIVE: [Column; 15] = [
     Column::Late,
 ];
 
-/// What goes first where there is no room for all.
-const LEFT_OUT: [Column; 10] = [
+/// The columns that a narrow terminal loses, in this order.
+const DROPPED_FIRST: [Column; 10] = [
     Column::HighWater,
     Column::Late,
     Column::P50,
@@ -79,18 +79,18 @@ const LEFT_OUT: [Column; 10] = [
     Column::Memory,
 ];
 
-/// The narrowest that names are made, in characters.
-const SHORTEST_NAME: usize = 8;
+/// The minimum width of the name column, in characters.
+const MIN_NAME_WIDTH: usize = 8;
 
-/// Messages a second, in and out, since the last look.
+/// Messages a second, in and out, since the previous snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Rates {
     pub(crate) received: f64,
     pub(crate) handled: f64,
 }
 
-/// Rows in columns that have their widths.
-pub(crate) struct Sheet {
+/// Rows laid out in columns of fixed width.
+pub(crate) struct StatsTable {
     pub(crate) columns: Vec<Column>,
     widths: Vec<usize>,
     gap: usize,
@@ -98,7 +98,7 @@ pub(crate) struct Sheet {
 }
 
 impl Column {
-    pub(crate) fn title(self) -> &'static str {
+    pub(crate) fn heading(self) -> &'static str {
         match self {
             Column::Name => "name",
             Column::State => "state",
@@ -120,8 +120,8 @@ impl Column {
         }
     }
 
-    /// The width that a figure which changes has at least, so that the columns stand still.
-    fn steady_width(self) -> usize {
+    /// The minimum width in `top`: columns do not jump when their values change.
+    fn min_live_width(self) -> usize {
         match self {
             Column::In | Column::Out => 5,
             Column::P50 | Column::P99 => 8,
@@ -136,11 +136,11 @@ impl Column {
 
     fn cell(self, row: &Row, rates: Option<Rates>) -> String {
         let count = |count: Option<u64>| count.map(thousands);
-        let figures = &row.figures;
-        let has_rates = rates.filter(|_| figures.received.is_some());
+        let stats = &row.stats;
+        let has_rates = rates.filter(|_| stats.received.is_some());
         let text = match self {
             Column::Name => Some(format!("{}{}", row.branch, row.name)),
-            Column::State => Some(tree::state(row.state).to_owned()),
+            Column::State => Some(tree::state_name(row.state).to_owned()),
             Column::Mailbox => row.mailbox.map(|mailbox| match mailbox.capacity {
                 Some(capacity) => format!("{}/{capacity}", mailbox.depth),
                 None => mailbox.depth.to_string(),
@@ -148,26 +148,29 @@ impl Column {
             Column::HighWater => row.mailbox.map(|mailbox| mailbox.high_water.to_string()),
             Column::In => has_rates.map(|rates| short(rates.received)),
             Column::Out => has_rates.map(|rates| short(rates.handled)),
-            Column::Received => count(figures.received),
-            Column::Handled => count(figures.handled),
-            Column::P50 => figures.p50_ns.map(duration),
-            Column::P99 => figures.p99_ns.map(duration),
-            Column::Memory => figures.memory_bytes.map(bytes),
-            Column::Restarts => count(figures.restarts),
-            Column::Denied => count(figures.denied),
-            Column::Refused => count(figures.refused),
-            Column::Over => count(figures.over_quota),
-            Column::Dead => count(figures.dead_lettered),
-            Column::Late => count(figures.late_replies),
+            Column::Received => count(stats.received),
+            Column::Handled => count(stats.handled),
+            Column::P50 => stats.p50_ns.map(duration),
+            Column::P99 => stats.p99_ns.map(duration),
+            Column::Memory => stats.memory_bytes.map(bytes),
+            Column::Restarts => count(stats.restarts),
+            Column::Denied => count(stats.denied),
+            Column::Refused => count(stats.refused),
+            Column::Over => count(stats.over_quota),
+            Column::Dead => count(stats.dead_lettered),
+            Column::Late => count(stats.late_replies),
         };
         text.unwrap_or_else(|| if self.is_text() { String::new() } else { "–".to_owned() })
     }
 }
 
-impl Sheet {
-    /// Puts rows into columns. Where a width is given, columns are left out, and at last names cut,
-    /// until all fits.
-    pub(crate) fn new(columns: &[Column], rows: &[(&Row, Option<Rates>)], width: Option<usize>) -> Sheet {
+impl StatsTable {
+    /// Lays rows out in columns. If they exceed `width`, drops columns, then cuts names.
+    pub(crate) fn new(
+        columns: &[Column],
+        rows: &[(&Row, Option<Rates>)],
+        width: Option<usize>,
+    ) -> StatsTable {
         let mut columns = columns.to_vec();
         let is_live = columns.contains(&Column::In);
         let cells = |column: &Column| -> Vec<String> {
@@ -175,8 +178,8 @@ impl Sheet {
         };
         let widest = |column: &Column| {
             let cells = cells(column);
-            let steady = if is_live { column.steady_width() } else { 0 };
-            cells.iter().map(|cell| length(cell)).max().unwrap_or(0).max(column.title().len()).max(steady)
+            let minimum = if is_live { column.min_live_width() } else { 0 };
+            cells.iter().map(|cell| length(cell)).max().unwrap_or(0).max(column.heading().len()).max(minimum)
         };
         let mut widths: Vec<usize> = columns.iter().map(widest).collect();
         let mut gap = 2;
@@ -187,40 +190,40 @@ impl Sheet {
             if total(&widths, gap) > room {
                 gap = 1;
             }
-            for left_out in LEFT_OUT {
-                let position = columns.iter().position(|column| *column == left_out);
+            for dropped in DROPPED_FIRST {
+                let position = columns.iter().position(|column| *column == dropped);
                 if let Some(position) = position.filter(|_| total(&widths, gap) > room) {
                     columns.remove(position);
                     widths.remove(position);
                 }
             }
             let excess = total(&widths, gap).saturating_sub(room);
-            let name = widths[0].saturating_sub(excess).max(SHORTEST_NAME.min(widths[0]));
+            let name = widths[0].saturating_sub(excess).max(MIN_NAME_WIDTH.min(widths[0]));
             widths[0] = name;
         }
         let cells = rows
             .iter()
             .map(|(row, rates)| columns.iter().map(|column| column.cell(row, *rates)).collect())
             .collect();
-        Sheet { columns, widths, gap, cells }
+        StatsTable { columns, widths, gap, cells }
     }
 
-    /// The titles, each as wide as its column.
-    pub(crate) fn titles(&self) -> Vec<String> {
+    /// The headings, each padded to the width of its column.
+    pub(crate) fn headings(&self) -> Vec<String> {
         self.columns
             .iter()
             .zip(&self.widths)
-            .map(|(column, width)| padded(column.title(), *width, column.is_text()))
+            .map(|(column, width)| padded(column.heading(), *width, column.is_text()))
             .collect()
     }
 
-    /// The cells of a row, each as wide as its column.
+    /// The cells of a row, each padded or cut to the width of its column.
     pub(crate) fn row(&self, index: usize) -> Vec<String> {
         let cells = self.columns.iter().zip(&self.widths).zip(&self.cells[index]);
         cells.map(|((column, width), cell)| padded(&cut(cell, *width), *width, column.is_text())).collect()
     }
 
-    /// What stands between two columns.
+    /// The space between two columns.
     pub(crate) fn gap(&self) -> String {
         " ".repeat(self.gap)
     }
@@ -235,7 +238,7 @@ fn padded(text: &str, width: usize, left: bool) -> String {
     if left { format!("{text}{blank}") } else { format!("{blank}{text}") }
 }
 
-/// As much of a text as there is room for, and a mark where it was cut.
+/// Shortens a text to `width` characters, the last of which is `…` if it was cut.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     match length(text) <= width {
         true => text.to_owned(),
@@ -243,44 +246,9 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     }
 }
 
-/// A number in few characters: 0, 7.5, 950, 12.3k, 4.0M.
-pub(crate) fn short(number: f64) -> String {
-    match number {
-        number if number < 0.05 => "0".to_owned(),
-        number if number < 99.95 => format!("{number:.1}").trim_end_matches(".0").to_owned(),
-        number if number < 999.5 => format!("{number:.0}"),
-        number if number < 999_950.0 => format!("{:.1}k", number / 1e3),
-        number if number < 999_950_000.0 => format!("{:.1}M", number / 1e6),
-        number => format!("{:.1}G", number / 1e9),
-    }
-}
-
-/// A size in memory: 0, 640 KiB, 1.1 MiB.
-pub(crate) fn bytes(bytes: u64) -> String {
-    let value = bytes as f64;
-    match bytes {
-        0 => "0".to_owned(),
-        1..1_048_576 => format!("{:.0} KiB", value / 1024.0),
-        1_048_576..1_073_741_824 => format!("{:.1} MiB", value / 1_048_576.0),
-        _ => format!("{:.1} GiB", value / 1_073_741_824.0),
-    }
-}
-
-/// How long something has lasted: 7 s, 3:07, 2:03:07, 5 d 02:03.
-pub(crate) fn lasted(milliseconds: u64) -> String {
-    let seconds = milliseconds / 1_000;
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{minutes}:{:02}", seconds % 60),
-        3_600..86_400 => format!("{hours}:{:02}:{:02}", minutes % 60, seconds % 60),
-        _ => format!("{days} d {:02}:{:02}", hours % 24, minutes % 60),
-    }
-}
-
-/// How much a state is worth attention.
+/// The attention that a cell deserves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mood {
+pub(crate) enum Emphasis {
     Plain,
     Good,
     Warning,
@@ -288,31 +256,31 @@ pub(crate) enum Mood {
     Faded,
 }
 
-/// How a cell is to look.
-pub(crate) fn mood(column: Column, row: &Row) -> Mood {
+/// Decides how a cell is highlighted.
+pub(crate) fn emphasis(column: Column, row: &Row) -> Emphasis {
     let some = |count: Option<u64>| count.is_some_and(|count| count > 0);
     match column {
         Column::State => match row.state {
-            ActorState::Running => Mood::Good,
-            ActorState::Stopped => Mood::Faded,
-            _ => Mood::Warning,
+            ActorState::Running => Emphasis::Good,
+            ActorState::Stopped => Emphasis::Faded,
+            _ => Emphasis::Warning,
         },
         Column::Mailbox => match row.mailbox {
             Some(tree::Mailbox { depth, capacity: Some(capacity), .. }) if depth * 10 >= capacity * 9 => {
-                Mood::Bad
+                Emphasis::Bad
             }
             Some(tree::Mailbox { depth, capacity: Some(capacity), .. }) if depth * 2 >= capacity => {
-                Mood::Warning
+                Emphasis::Warning
             }
-            _ => Mood::Plain,
+            _ => Emphasis::Plain,
         },
-        Column::Restarts if some(row.figures.restarts) => Mood::Warning,
-        Column::Denied if some(row.figures.denied) => Mood::Warning,
-        Column::Refused if some(row.figures.refused) => Mood::Warning,
-        Column::Over if some(row.figures.over_quota) => Mood::Warning,
-        Column::Late if some(row.figures.late_replies) => Mood::Warning,
-        Column::Dead if some(row.figures.dead_lettered) => Mood::Bad,
-        _ => Mood::Plain,
+        Column::Restarts if some(row.stats.restarts) => Emphasis::Warning,
+        Column::Denied if some(row.stats.denied) => Emphasis::Warning,
+        Column::Refused if some(row.stats.refused) => Emphasis::Warning,
+        Column::Over if some(row.stats.over_quota) => Emphasis::Warning,
+        Column::Late if some(row.stats.late_replies) => Emphasis::Warning,
+        Column::Dead if some(row.stats.dead_lettered) => Emphasis::Bad,
+        _ => Emphasis::Plain,
     }
 }
 
@@ -325,17 +293,17 @@ mod tests {
         let rows = tree::rows(&app());
         let rated: Vec<_> =
             rows.iter().map(|row| (row, Some(Rates { received: 1_234.5, handled: 7.5 }))).collect();
-        let sheet = Sheet::new(columns, &rated, width);
-        let join = |cells: Vec<String>| cells.join(&sheet.gap());
-        std::iter::once(sheet.titles())
-            .chain((0..rows.len()).map(|index| sheet.row(index)))
+        let table = StatsTable::new(columns, &rated, width);
+        let join = |cells: Vec<String>| cells.join(&table.gap());
+        std::iter::once(table.headings())
+            .chain((0..rows.len()).map(|index| table.row(index)))
             .map(join)
             .collect()
     }
 
     #[test]
-    fn everything_is_shown_where_there_is_room() {
-        let lines = lines(&ONCE, None);
+    fn all_columns_are_shown_without_a_width() {
+        let lines = lines(&TOTALS, None);
         let expected = [
             "name        state       mailbox  high   in  handled      p50     p99   memory  restarts  denied  refused  over  dead  late",
             "shop        running           –     –    –        –        –       –        –         0       –        –     –     –     –",
@@ -346,40 +314,34 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_wider_than_there_is_room_for() {
+    fn no_line_exceeds_the_width() {
         for width in 60..130 {
-            for line in lines(&LIVE, Some(width)) {
+            for line in lines(&RATES, Some(width)) {
                 assert!(length(&line) <= width, "{width}: {line}");
             }
         }
-        for column in [&LIVE, &ONCE] {
-            assert_eq!(lines(column, Some(120))[0].split_whitespace().count(), 15, "all of them");
+        for columns in [&RATES, &TOTALS] {
+            assert_eq!(lines(columns, Some(120))[0].split_whitespace().count(), 15, "all columns fit");
         }
-        let narrow = &lines(&LIVE, Some(80))[0];
+        let narrow = &lines(&RATES, Some(80))[0];
         for title in ["state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {
             assert!(narrow.contains(title), "{narrow}");
         }
-        assert!(lines(&LIVE, Some(56))[2].starts_with("├ pool "));
+        assert!(lines(&RATES, Some(56))[2].starts_with("├ pool "));
     }
 
     #[test]
-    fn numbers_are_short() {
-        let shown = [0.0, 0.04, 7.5, 12.0, 99.99, 950.4, 999.7, 12_345.0, 999_999.0, 4e6, 7e9].map(short);
-        assert_eq!(shown, ["0", "0", "7.5", "12", "100", "950", "1.0k", "12.3k", "1.0M", "4.0M", "7.0G"]);
-        assert_eq!([0, 65_536, 1_114_112, 3 << 30].map(bytes), ["0", "64 KiB", "1.1 MiB", "3.0 GiB"]);
-        let times = [7_000, 187_000, 7_387_000, 439_387_000].map(lasted);
-        assert_eq!(times, ["7 s", "3:07", "2:03:07", "5 d 02:03"]);
-    }
-
-    #[test]
-    fn what_needs_attention_is_marked() {
+    fn cells_that_need_attention_are_highlighted() {
         let mut row = tree::rows(&app()).remove(1);
-        assert_eq!(mood(Column::State, &row), Mood::Warning);
-        assert_eq!(mood(Column::Mailbox, &row), Mood::Plain);
+        assert_eq!(emphasis(Column::State, &row), Emphasis::Warning);
+        assert_eq!(emphasis(Column::Mailbox, &row), Emphasis::Plain);
         row.mailbox = Some(tree::Mailbox { depth: 512, high_water: 0, capacity: Some(1_024) });
-        assert_eq!(mood(Column::Mailbox, &row), Mood::Warning);
+        assert_eq!(emphasis(Column::Mailbox, &row), Emphasis::Warning);
         row.mailbox = Some(tree::Mailbox { depth: 1_000, high_water: 0, capacity: Some(1_024) });
-        assert_eq!(mood(Column::Mailbox, &row), Mood::Bad);
-        assert_eq!((mood(Column::Dead, &row), mood(Column::P99, &row)), (Mood::Bad, Mood::Plain));
+        assert_eq!(emphasis(Column::Mailbox, &row), Emphasis::Bad);
+        assert_eq!(
+            (emphasis(Column::Dead, &row), emphasis(Column::P99, &row)),
+            (Emphasis::Bad, Emphasis::Plain)
+        );
     }
 }
