@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Prepared, ShutdownReport, Topic};
+use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Prepared, ShutdownReport, SupervisorRef, Topic};
 use airssys_spec::pattern::check_component_name;
 use airssys_spec::{Access, Capabilities, HOST_NAME, Limits, Subject};
 use bytes::Bytes;
@@ -90,6 +90,7 @@ const MOST_FOR_AUDIT: Duration = Duration::from_millis(500);
 /// A component whose mailboxes exist, and that has not started: it can be sent to.
 pub struct PreparedComponent {
     name: String,
+    supervisor: SupervisorRef,
     seats: Vec<(Prepared<Envelope>, Arc<InstanceTemplate>)>,
 }
 
@@ -178,7 +179,19 @@ impl ComponentHost {
     /// # Errors
     /// [`SpawnError`] if its name is taken, a subscription is denied, or an instance does not start.
     pub async fn spawn(&self, spec: ComponentSpec) -> Result<(), SpawnError> {
-        let prepared = self.prepare(spec)?;
+        self.spawn_under(self.system().root(), spec).await
+    }
+
+    /// As [`ComponentHost::spawn`], under a supervisor of the same actor system.
+    ///
+    /// # Errors
+    /// As [`ComponentHost::spawn`].
+    pub async fn spawn_under(
+        &self,
+        supervisor: &SupervisorRef,
+        spec: ComponentSpec,
+    ) -> Result<(), SpawnError> {
+        let prepared = self.prepare_under(supervisor, spec)?;
         self.start(prepared).await
     }
 
@@ -188,6 +201,18 @@ impl ComponentHost {
     /// # Errors
     /// [`SpawnError`] if its name is taken or a subscription is denied.
     pub fn prepare(&self, spec: ComponentSpec) -> Result<PreparedComponent, SpawnError> {
+        self.prepare_under(self.system().root(), spec)
+    }
+
+    /// As [`ComponentHost::prepare`], under a supervisor of the same actor system.
+    ///
+    /// # Errors
+    /// As [`ComponentHost::prepare`].
+    pub fn prepare_under(
+        &self,
+        supervisor: &SupervisorRef,
+        spec: ComponentSpec,
+    ) -> Result<PreparedComponent, SpawnError> {
         self.check_name(&spec.name)?;
         if spec.instances == 0 {
             return Err(SpawnError::NoInstances { name: spec.name });
@@ -202,7 +227,7 @@ impl ComponentHost {
                 .restart(spec.restart)
                 .capacity(spec.capacity)
                 .overflow(spec.overflow);
-            let prepared = self.shared.system.prepare::<Envelope>(child);
+            let prepared = supervisor.prepare::<Envelope>(child);
             seats
                 .push((prepared.map_err(|source| SpawnError::Prepare { name: name.clone(), source })?, name));
         }
@@ -237,7 +262,7 @@ impl ComponentHost {
         }
         self.register(&spec.name, endpoint, &templates);
         let seats = seats.into_iter().map(|(seat, _)| seat).zip(templates).collect();
-        Ok(PreparedComponent { name: spec.name, seats })
+        Ok(PreparedComponent { name: spec.name, supervisor: supervisor.clone(), seats })
     }
 
     /// Starts the instances of a prepared component, in order. If one does not start, the
@@ -246,11 +271,11 @@ impl ComponentHost {
     /// # Errors
     /// [`SpawnError::Start`] with what the instance said.
     pub async fn start(&self, component: PreparedComponent) -> Result<(), SpawnError> {
-        let name = component.name;
-        for (seat, template) in component.seats {
+        let PreparedComponent { name, supervisor, seats } = component;
+        for (seat, template) in seats {
             let recovery = Recovery::default();
             let make = move || ComponentActor::new(Arc::clone(&template), recovery.clone());
-            if let Err(source) = self.shared.system.start(seat, make).await {
+            if let Err(source) = supervisor.start(seat, make).await {
                 self.forget(&name);
                 return Err(SpawnError::Start(source));
             }
