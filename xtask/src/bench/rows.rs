@@ -32,8 +32,8 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { title: "Instances", rows: INSTANCES, ours: true },
     Section { title: "Checks", rows: CHECKS, ours: true },
     Section { title: "Languages", rows: LANGUAGES, ours: true },
-    Section { title: "A request, and what users would pick instead", rows: VERSUS_REQUEST, ours: false },
-    Section { title: "A stream, and what users would pick instead", rows: VERSUS_STREAM, ours: false },
+    Section { title: "A request, by airssys and its alternatives", rows: VERSUS_REQUEST, ours: false },
+    Section { title: "A stream, by airssys and its alternatives", rows: VERSUS_STREAM, ours: false },
     Section { title: "Soak", rows: SOAK, ours: true },
 ];
 
