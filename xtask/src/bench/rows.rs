@@ -131,7 +131,7 @@ const CHECKS: &[Row] = &[
         .to(&[T("registry/floor_hash_map_100000")]),
     Row::time("capability check, cached", "capability/cached")
         .target(AtMost(15.0))
-        .needs("a call of the host that is that and nothing else"),
+        .needs("a host call that does nothing else"),
     Row::time("capability check, uncached", "capability/uncached").target(AtMost(300.0)),
     Row::time("the same, among 8 patterns", "capability/uncached_8_patterns"),
     Row::time("quota check", "quota/check").target(AtMost(20.0)),
