@@ -21,7 +21,7 @@ fn main() {
     let mut criterion = criterion();
     fire_and_forget(&mut criterion);
     one_entry_per_message(&mut criterion);
-    send_many(&mut criterion);
+    send_batch(&mut criterion);
     routing(&mut criterion);
     payload(&mut criterion);
     criterion.final_summary();
@@ -47,9 +47,9 @@ fn one_entry_per_message(criterion: &mut Criterion) {
     });
 }
 
-fn send_many(criterion: &mut Criterion) {
-    floor::beside_calls(criterion, "send_many", |group| {
-        flood(group, "sustained_64", Bed::pair, |times| Order::SendMany {
+fn send_batch(criterion: &mut Criterion) {
+    floor::beside_calls(criterion, "send_batch", |group| {
+        flood(group, "sustained_64", Bed::pair, |times| Order::SendBatch {
             to: "b".to_owned(),
             times,
             at_once: 64,

@@ -32,7 +32,7 @@ fn throughput(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "throughput", |group| {
         floor::tokio_mpsc(group, PAIRS);
         pairs(group, "four_pairs", |to, times| Order::Send { to, times });
-        let many = |to, times| Order::SendMany { to, times, at_once: 64 };
+        let many = |to, times| Order::SendBatch { to, times, at_once: 64 };
         pairs(group, "four_pairs_64_at_a_time", many);
     });
 }

@@ -6,7 +6,7 @@
 
 wit_bindgen::generate!({
     path: "../wit",
-    world: "component-in-runs",
+    world: "component-with-batches",
     pub_export_macro: true,
     export_macro_name: "export_component",
     runtime_path: "::airssys_sdk::__private::runtime",

@@ -12,10 +12,10 @@ use std::time::{Duration, SystemTime};
 use airssys_message::Codec;
 
 use crate::codec::{self, Decode, Encode};
-use crate::error::{EncodeError, SendError, SendManyError, SubscribeError};
+use crate::error::{EncodeError, SendBatchError, SendError, SubscribeError};
 use crate::host::{self, Callback, Completion, RequestId};
 
-pub use delivery::{PublishFuture, RequestFuture, SendFuture, SendManyFuture};
+pub use delivery::{PublishFuture, RequestFuture, SendBatchFuture, SendFuture};
 
 use names::Names;
 use slots::Slots;
@@ -98,7 +98,7 @@ struct Route {
 
 /// Messages, one behind the other.
 #[derive(Default)]
-struct List {
+struct Batch {
     lengths: Vec<u32>,
     bodies: Vec<u8>,
 }
@@ -150,39 +150,43 @@ impl Context {
     /// their order: with one call to the host if there is room for all.
     ///
     /// Waits for room while the target's mailbox is full, then goes on where it stopped; in all for
-    /// at most [`SEND_TIMEOUT`] or what [`timeout`](SendManyFuture::timeout) says. Dropped before
+    /// at most [`SEND_TIMEOUT`] or what [`timeout`](SendBatchFuture::timeout) says. Dropped before
     /// it is done, those that were taken stay sent.
     ///
     /// ```
     /// # use airssys_sdk::prelude::*;
     /// async fn pass_on(context: &Context, lines: &[String]) -> Result<(), Rejection> {
-    ///     context.send_many("quake-parse", lines).await?;
+    ///     context.send_batch("quake-parse", lines).await?;
     ///     Ok(())
     /// }
     /// ```
     ///
-    /// Errors: [`SendManyError`] says how many were taken, and why the next was not.
-    pub fn send_many<T: Encode>(&self, target: &str, values: impl IntoIterator<Item = T>) -> SendManyFuture {
-        SendManyFuture::new(self, self.route(target), self.list(values))
-    }
-
-    /// As [`send_many`](Context::send_many), and does not wait.
-    ///
-    /// # Errors
-    /// [`SendManyError`] with how many were taken; [`SendError::MailboxFull`] is its source if the
-    /// target's mailbox has no room for more now.
-    pub fn try_send_many<T: Encode>(
+    /// Errors: [`SendBatchError`] says how many were taken, and why the next was not.
+    pub fn send_batch<T: Encode>(
         &self,
         target: &str,
         values: impl IntoIterator<Item = T>,
-    ) -> Result<(), SendManyError> {
-        let none_sent = |source| SendManyError { sent: 0, source };
+    ) -> SendBatchFuture {
+        SendBatchFuture::new(self, self.route(target), self.batch(values))
+    }
+
+    /// As [`send_batch`](Context::send_batch), and does not wait.
+    ///
+    /// # Errors
+    /// [`SendBatchError`] with how many were taken; [`SendError::MailboxFull`] is its source if the
+    /// target's mailbox has no room for more now.
+    pub fn try_send_batch<T: Encode>(
+        &self,
+        target: &str,
+        values: impl IntoIterator<Item = T>,
+    ) -> Result<(), SendBatchError> {
+        let none_sent = |source| SendBatchError { sent: 0, source };
         let route = self.route(target).map_err(none_sent)?;
-        let list = self.list(values).map_err(|source| none_sent(source.into()))?;
-        let progress = host::messaging::send_run(route.address, &list.lengths, &list.bodies);
-        let sent = progress.sent as usize;
-        let error = |error| Err(SendManyError { sent, source: SendError::new(target, error) });
-        progress.stopped.map_or(Ok(()), error)
+        let batch = self.batch(values).map_err(|source| none_sent(source.into()))?;
+        let result = host::messaging::send_batch(route.address, &batch.lengths, &batch.bodies);
+        let sent = result.sent as usize;
+        let error = |error| Err(SendBatchError { sent, source: SendError::new(target, error) });
+        result.stopped.map_or(Ok(()), error)
     }
 
     /// Publishes a value, written as [`send`](Context::send) does, on a topic; awaited, it says how
@@ -321,15 +325,15 @@ impl Context {
         }
     }
 
-    fn list<T: Encode>(&self, values: impl IntoIterator<Item = T>) -> Result<List, EncodeError> {
-        let mut list = List::default();
+    fn batch<T: Encode>(&self, values: impl IntoIterator<Item = T>) -> Result<Batch, EncodeError> {
+        let mut batch = Batch::default();
         for value in values {
-            let before = list.bodies.len();
-            codec::append(value, self.inner.prefers, &mut list.bodies)?;
+            let before = batch.bodies.len();
+            codec::append(value, self.inner.prefers, &mut batch.bodies)?;
             // What is too long for its length is refused by the host: the lengths do not add up.
-            list.lengths.push(u32::try_from(list.bodies.len() - before).unwrap_or(u32::MAX));
+            batch.lengths.push(u32::try_from(batch.bodies.len() - before).unwrap_or(u32::MAX));
         }
-        Ok(list)
+        Ok(batch)
     }
 
     #[inline]

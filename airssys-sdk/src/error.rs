@@ -140,7 +140,7 @@ impl SendError {
 #[derive(Debug, thiserror::Error)]
 #[error("only the first {sent} messages were taken")]
 #[non_exhaustive]
-pub struct SendManyError {
+pub struct SendBatchError {
     /// How many were taken: the first so many. None behind them was.
     pub sent: usize,
     /// Why the next was not.
@@ -370,8 +370,8 @@ macro_rules! text {
     };
 }
 
-text!(StartError from ConfigError, SendError, SendManyError, SubscribeError);
-text!(Rejection from DecodeError, EncodeError, SendError, SendManyError, SubscribeError, RequestError);
+text!(StartError from ConfigError, SendError, SendBatchError, SubscribeError);
+text!(Rejection from DecodeError, EncodeError, SendError, SendBatchError, SubscribeError, RequestError);
 
 /// An error and its causes, in one line.
 fn chain(error: &dyn std::error::Error) -> String {

@@ -11,7 +11,7 @@ use crate::component::{Component, Health};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::StartError;
-use crate::host::{Callback, Completion, MessageId, Outcome, RequestId, RunEnd, messaging};
+use crate::host::{BatchEnd, Callback, Completion, MessageId, Outcome, RequestId, messaging};
 use crate::message::{Bytes, Message};
 use crate::progress;
 
@@ -33,7 +33,7 @@ struct Executor<C, M, F> {
 /// What the host asks of an instance, whatever its component.
 pub(crate) trait Running {
     fn handle_message(&mut self, id: MessageId, bytes: Vec<u8>) -> Outcome;
-    fn handle_messages(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> RunEnd;
+    fn handle_batch(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> BatchEnd;
     fn handle_callback(&mut self, request: RequestId, what: Callback);
     fn health(&self) -> Health;
     fn shutdown(&mut self);
@@ -111,14 +111,14 @@ where
     }
 
     /// Handles messages as far as they go in one run.
-    fn handle_run(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> RunEnd {
+    fn each(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> BatchEnd {
         let bodies = Rc::new(bodies);
         let (mut begun, mut from) = (0, 0);
         for (id, length) in (first..).zip(lengths) {
             begun += 1;
             let to = from + *length as usize;
             if self.handle(id, Bytes::shared(&bodies, from..to)).is_pending() {
-                return RunEnd { begun, deferred: true };
+                return BatchEnd { begun, deferred: true };
             }
             if let Some(how) = self.context.ending() {
                 complete(id, &how);
@@ -132,7 +132,7 @@ where
             }
             from = to;
         }
-        RunEnd { begun, deferred: false }
+        BatchEnd { begun, deferred: false }
     }
 }
 
@@ -155,9 +155,9 @@ where
         }
     }
 
-    fn handle_messages(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> RunEnd {
+    fn handle_batch(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> BatchEnd {
         progress::on(first);
-        self.handle_run(first, lengths, bodies)
+        self.each(first, lengths, bodies)
     }
 
     fn handle_callback(&mut self, request: RequestId, what: Callback) {

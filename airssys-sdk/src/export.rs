@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::marker::PhantomData;
 use std::panic::PanicHookInfo;
 
+use crate::bindings::exports::airssys::component::batch_handler;
 use crate::bindings::exports::airssys::component::handler::{self, Outcome};
 use crate::bindings::exports::airssys::component::lifecycle::{self, HealthStatus};
-use crate::bindings::exports::airssys::component::run_handler;
 use crate::component::{Component, Health};
 use crate::executor::{self, Running};
-use crate::host::{Callback, Completion, MessageId, RequestId, RunEnd, messaging, system};
+use crate::host::{BatchEnd, Callback, Completion, MessageId, RequestId, messaging, system};
 use crate::{logger, progress};
 
 thread_local! {
@@ -45,14 +45,14 @@ impl<C: Component> lifecycle::Guest for Export<C> {
     }
 }
 
-impl<C: Component> run_handler::Guest for Export<C> {
-    fn handle_messages(first: MessageId, lengths: Vec<u32>, bodies: Vec<u8>) -> RunEnd {
-        let end = with_instance(|instance| instance.handle_messages(first, &lengths, bodies));
+impl<C: Component> batch_handler::Guest for Export<C> {
+    fn handle_batch(first: MessageId, lengths: Vec<u32>, bodies: Vec<u8>) -> BatchEnd {
+        let end = with_instance(|instance| instance.handle_batch(first, &lengths, bodies));
         end.unwrap_or_else(|| {
             let how = Completion::Rejected(NOT_INITIALIZED.to_owned());
             // The host knows the message: it has just handed it over.
             messaging::complete(first, &how).unwrap_or_default();
-            RunEnd { begun: 1, deferred: false }
+            BatchEnd { begun: 1, deferred: false }
         })
     }
 }

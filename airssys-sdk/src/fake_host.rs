@@ -42,7 +42,7 @@ fn note(call: String) {
 
 pub(crate) mod messaging {
     use super::{HOST, note};
-    use crate::host::{Completion, MessageId, MessageInfo, Progress, RequestId, SendError};
+    use crate::host::{BatchResult, Completion, MessageId, MessageInfo, RequestId, SendError};
 
     pub(crate) fn resolve(name: &str) -> Result<u32, SendError> {
         note(format!("resolve {name}"));
@@ -75,11 +75,11 @@ pub(crate) mod messaging {
     }
 
     /// Takes half of the list if it is full.
-    pub(crate) fn send_run(to: u32, lengths: &[u32], bodies: &[u8]) -> Progress {
-        note(format!("send-run {to}: {} messages, {} bytes", lengths.len(), bodies.len()));
+    pub(crate) fn send_batch(to: u32, lengths: &[u32], bodies: &[u8]) -> BatchResult {
+        note(format!("send-batch {to}: {} messages, {} bytes", lengths.len(), bodies.len()));
         match room() {
-            Ok(()) => Progress { sent: lengths.len() as u32, stopped: None },
-            Err(error) => Progress { sent: lengths.len() as u32 / 2, stopped: Some(error) },
+            Ok(()) => BatchResult { sent: lengths.len() as u32, stopped: None },
+            Err(error) => BatchResult { sent: lengths.len() as u32 / 2, stopped: Some(error) },
         }
     }
 

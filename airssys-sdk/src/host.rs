@@ -5,11 +5,11 @@ pub(crate) use crate::bindings::airssys::component::{clock, logging, messaging, 
 #[cfg(test)]
 pub(crate) use crate::fake_host::{clock, logging, messaging, progress, system};
 
-pub(crate) use crate::bindings::airssys::component::messaging::MessageInfo;
 #[cfg(test)]
-pub(crate) use crate::bindings::airssys::component::messaging::Progress;
+pub(crate) use crate::bindings::airssys::component::messaging::BatchResult;
+pub(crate) use crate::bindings::airssys::component::messaging::MessageInfo;
 pub(crate) use crate::bindings::airssys::component::types::{
     Callback, Completion, MessageId, RequestError, RequestId, SendError,
 };
+pub(crate) use crate::bindings::exports::airssys::component::batch_handler::BatchEnd;
 pub(crate) use crate::bindings::exports::airssys::component::handler::Outcome;
-pub(crate) use crate::bindings::exports::airssys::component::run_handler::RunEnd;

@@ -76,11 +76,11 @@ pub use log;
 pub use component::{Component, Health};
 pub use config::Config;
 pub use context::{
-    Context, Identity, PublishFuture, REQUEST_TIMEOUT, RequestFuture, SEND_TIMEOUT, SendFuture,
-    SendManyFuture, Usage,
+    Context, Identity, PublishFuture, REQUEST_TIMEOUT, RequestFuture, SEND_TIMEOUT, SendBatchFuture,
+    SendFuture, Usage,
 };
 pub use error::{
-    ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendError, SendManyError, StartError,
+    ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendBatchError, SendError, StartError,
     SubscribeError,
 };
 pub use message::Message;

@@ -11,7 +11,7 @@ pub(crate) use airssys::component::{clock, logging, messaging, system};
 pub(crate) use exports::airssys::component::handler::Outcome;
 pub(crate) use exports::airssys::component::lifecycle::HealthStatus;
 
-/// How far a run of messages got: `run-handler.run-end`.
+/// How far a run of messages got: `batch-handler.batch-end`.
 #[derive(Clone, Copy, Debug, wasmtime::component::ComponentType, wasmtime::component::Lift)]
 #[component(record)]
 pub(crate) struct RunEnd {

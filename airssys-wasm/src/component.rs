@@ -11,9 +11,9 @@ use crate::engine::Engine;
 use crate::host;
 use crate::instance::{Entry, InstanceState};
 
-const HANDLER: &str = "airssys:component/handler@0.1.0";
-const RUN_HANDLER: &str = "airssys:component/run-handler@0.1.0";
-const LIFECYCLE: &str = "airssys:component/lifecycle@0.1.0";
+const HANDLER: &str = "airssys:component/handler@0.2.0";
+const BATCH_HANDLER: &str = "airssys:component/batch-handler@0.2.0";
+const LIFECYCLE: &str = "airssys:component/lifecycle@0.2.0";
 
 type InitializeParams = (Vec<(String, String)>,);
 type InitializeResult = (Result<(), String>,);
@@ -58,6 +58,16 @@ pub enum LoadError {
         /// What the compiler said.
         source: wasmtime::Error,
     },
+    /// It was built against another version of the contract.
+    #[error(
+        "was built against `{found}`, and this host provides `{CONTRACT}`; rebuild it with the SDK of this \
+         airssys version",
+        CONTRACT = host::CONTRACT
+    )]
+    OtherContract {
+        /// The contract that it was built against.
+        found: String,
+    },
     /// It imports interfaces that this host does not have.
     #[error("imports what this host does not have: {}", .0.join(", "))]
     UnknownImports(Vec<String>),
@@ -73,7 +83,7 @@ pub enum LoadError {
         source: wasmtime::Error,
     },
     /// It lacks exports of the contract.
-    #[error("lacks exports of the world `airssys:component/component@0.1.0`: {}", .0.join(", "))]
+    #[error("lacks exports of the world `airssys:component/component@0.2.0`: {}", .0.join(", "))]
     MissingExports(Vec<String>),
 }
 
@@ -95,6 +105,9 @@ impl Component {
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Component, LoadError> {
         let compiled = wasmtime::component::Component::new(engine.wasmtime(), wasm)
             .map_err(|source| LoadError::Invalid { hint: hint(wasm), source })?;
+        if let Some(found) = other_contract(engine, &compiled) {
+            return Err(LoadError::OtherContract { found });
+        }
         let imports = imports(engine, &compiled);
         let unknown: Vec<String> = imports
             .iter()
@@ -125,6 +138,13 @@ impl std::fmt::Debug for Component {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Component").field("entry", &self.entry).finish_non_exhaustive()
     }
+}
+
+/// The contract that the component was built against, if it is not this host's.
+fn other_contract(engine: &Engine, component: &wasmtime::component::Component) -> Option<String> {
+    let (engine, component) = (engine.wasmtime(), component.component_type());
+    let imports = component.imports(engine).find_map(|(name, _)| host::other_contract(name));
+    imports.or_else(|| component.exports(engine).find_map(|(name, _)| host::other_contract(name)))
 }
 
 struct Import {
@@ -192,9 +212,9 @@ fn exports(component: &wasmtime::component::Component) -> Result<Exports, LoadEr
         find(HANDLER, "handle-callback", |f, all| f.typecheck::<(u64, Callback), ()>(&all.instance_type())),
     );
     // What a component of the plain world does not have is not missing.
-    let has_runs = component.get_export_index(None, RUN_HANDLER).is_some();
+    let has_runs = component.get_export_index(None, BATCH_HANDLER).is_some();
     let handle_messages = match has_runs {
-        true => find(RUN_HANDLER, "handle-messages", |f, all| {
+        true => find(BATCH_HANDLER, "handle-batch", |f, all| {
             f.typecheck::<(u64, Vec<u32>, Bytes), (RunEnd,)>(&all.instance_type())
         }),
         false => None,

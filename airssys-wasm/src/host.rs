@@ -22,13 +22,24 @@ pub(crate) use wasi::Wasi;
 use crate::bindings;
 use crate::instance::InstanceState;
 
+/// The contract that this host provides, as `wit/component.wit` names it.
+pub(crate) const CONTRACT: &str = "airssys:component@0.2.0";
+
 /// Interfaces of the contract that a component can import.
 const OWN: [&str; 6] = ["types", "messaging", "system", "logging", "clock", "progress"];
 
 /// Whether the host has an interface with this name, such as `wasi:io/streams@0.2.6`.
 pub(crate) fn provides(interface: &str) -> bool {
-    let own = OWN.iter().any(|name| interface == format!("airssys:component/{name}@0.1.0"));
+    let own = OWN.iter().any(|name| interface == format!("airssys:component/{name}@0.2.0"));
     own || wasi::provides(interface)
+}
+
+/// The contract that an interface belongs to, such as `airssys:component@0.1.0`, if it is another
+/// version of the one that this host provides.
+pub(crate) fn other_contract(interface: &str) -> Option<String> {
+    let (_, version) = interface.strip_prefix("airssys:component/")?.split_once('@')?;
+    let contract = format!("airssys:component@{version}");
+    (contract != CONTRACT).then_some(contract)
 }
 
 /// Whether a call of this import can have to wait.

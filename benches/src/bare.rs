@@ -34,10 +34,10 @@ impl Bare {
         let engine = floor::engine(max_instances)?;
         let component = Component::from_file(&engine, built("test-bench")?)?;
         let mut linker: Linker<()> = Linker::new(&engine);
-        let mut logging = linker.instance("airssys:component/logging@0.1.0")?;
+        let mut logging = linker.instance("airssys:component/logging@0.2.0")?;
         logging
             .func_wrap("enabled", |_, (_,): (bindings::airssys::component::logging::Level,)| Ok((false,)))?;
-        let mut progress = linker.instance("airssys:component/progress@0.1.0")?;
+        let mut progress = linker.instance("airssys:component/progress@0.2.0")?;
         progress.func_wrap("show", |_, (_,): (WasmList<u64>,)| Ok(()))?;
         // The benches give no order that needs another import.
         linker.define_unknown_imports_as_traps(&component)?;

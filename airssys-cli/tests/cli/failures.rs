@@ -92,13 +92,21 @@ fn a_component_that_does_not_compile_is_shown_with_the_compilers_error() {
 /// A component with an import that no host has.
 const FOREIGN: &str = r#"(component (import "acme:shop/stock" (instance (export "count" (func)))))"#;
 
+/// A component that was built against the contract of an earlier version.
+const EARLIER: &str = r#"(component (import "airssys:component/clock@0.1.0" (instance (export "now-ms" (func (result u64))))))"#;
+
 #[test]
 fn code_that_does_not_fit_is_refused_with_what_is_wrong_with_it() {
     for (code, expected) in [
         (&b"hello"[..], "not a valid WebAssembly component: the file does not begin as WebAssembly does"),
         (b"\0asm\x01\0\0\0", "this is a core module"),
         (b"\0asm\x07\0\0\0", "it is damaged"),
-        (b"(component)", "lacks exports of the world `airssys:component/component@0.1.0`"),
+        (b"(component)", "lacks exports of the world `airssys:component/component@0.2.0`"),
+        (
+            EARLIER.as_bytes(),
+            "was built against `airssys:component@0.1.0`, and this host provides `airssys:component@0.2.0`; \
+             rebuild it with the SDK of this airssys version",
+        ),
         (FOREIGN.as_bytes(), "imports what this host does not have: acme:shop/stock#count"),
     ] {
         let folder = Folder::new();

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::codec::{self, Decode};
 use crate::context::slots::Waiting;
-use crate::context::{Context, List, REQUEST_TIMEOUT, Route, SEND_TIMEOUT};
-use crate::error::{EncodeError, RequestError, SendError, SendManyError};
+use crate::context::{Batch, Context, REQUEST_TIMEOUT, Route, SEND_TIMEOUT};
+use crate::error::{EncodeError, RequestError, SendBatchError, SendError};
 use crate::host::{self, Callback, RequestId, messaging};
 
 /// One way of handing a message to the host.
@@ -29,9 +29,9 @@ pub(super) trait Operation {
 
 pub(super) struct ToComponent(Route);
 /// The messages are its own: it remembers how many were taken.
-pub(super) struct ManyToComponent {
+pub(super) struct BatchToComponent {
     to: ToComponent,
-    list: List,
+    batch: Batch,
     sent: Rc<Cell<usize>>,
     /// Bytes of those that were taken.
     sent_bytes: Cell<usize>,
@@ -58,18 +58,18 @@ impl Operation for ToComponent {
     }
 }
 
-impl Operation for ManyToComponent {
+impl Operation for BatchToComponent {
     type Output = ();
 
     fn attempt(&self, _message: &[u8], _timeout: Duration) -> Result<(), host::SendError> {
         let (sent, sent_bytes) = (self.sent.get(), self.sent_bytes.get());
-        let lengths = &self.list.lengths[sent..];
-        let progress = messaging::send_run(self.to.0.address, lengths, &self.list.bodies[sent_bytes..]);
-        let taken = progress.sent as usize;
+        let lengths = &self.batch.lengths[sent..];
+        let result = messaging::send_batch(self.to.0.address, lengths, &self.batch.bodies[sent_bytes..]);
+        let taken = result.sent as usize;
         let taken_bytes: usize = lengths.iter().take(taken).map(|length| *length as usize).sum();
         self.sent.set(sent + taken);
         self.sent_bytes.set(sent_bytes + taken_bytes);
-        progress.stopped.map_or(Ok(()), Err)
+        result.stopped.map_or(Ok(()), Err)
     }
 
     fn await_room(&self, timeout: Duration) -> Option<Result<RequestId, host::SendError>> {
@@ -277,39 +277,39 @@ impl Future for SendFuture {
 
 /// A list of messages that is under way: awaited, all are sent, or it is known how many.
 #[must_use = "nothing is sent until it is awaited"]
-pub struct SendManyFuture {
-    delivery: Delivery<ManyToComponent>,
+pub struct SendBatchFuture {
+    delivery: Delivery<BatchToComponent>,
     sent: Rc<Cell<usize>>,
 }
 
-impl SendManyFuture {
+impl SendBatchFuture {
     pub(super) fn new(
         context: &Context,
         route: Result<Route, SendError>,
-        list: Result<List, EncodeError>,
-    ) -> SendManyFuture {
+        batch: Result<Batch, EncodeError>,
+    ) -> SendBatchFuture {
         let sent: Rc<Cell<usize>> = Rc::default();
         let operation = route.and_then(|route| {
-            let (to, list) = (ToComponent(route), list?);
-            Ok(ManyToComponent { to, list, sent: Rc::clone(&sent), sent_bytes: Cell::new(0) })
+            let (to, batch) = (ToComponent(route), batch?);
+            Ok(BatchToComponent { to, batch, sent: Rc::clone(&sent), sent_bytes: Cell::new(0) })
         });
-        SendManyFuture { delivery: Delivery::new(context, operation, Ok(Vec::new()), SEND_TIMEOUT), sent }
+        SendBatchFuture { delivery: Delivery::new(context, operation, Ok(Vec::new()), SEND_TIMEOUT), sent }
     }
 
     /// Waits for room at most this long in all, counted from the first full mailbox; instead of
     /// [`SEND_TIMEOUT`]. In steps of a millisecond, at most a day.
-    pub fn timeout(mut self, timeout: Duration) -> SendManyFuture {
+    pub fn timeout(mut self, timeout: Duration) -> SendBatchFuture {
         self.delivery.timeout = timeout;
         self
     }
 }
 
-impl Future for SendManyFuture {
-    type Output = Result<(), SendManyError>;
+impl Future for SendBatchFuture {
+    type Output = Result<(), SendBatchError>;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let sent = ready!(self.delivery.poll(task));
-        Poll::Ready(sent.map_err(|source| SendManyError { sent: self.sent.get(), source }))
+        Poll::Ready(sent.map_err(|source| SendBatchError { sent: self.sent.get(), source }))
     }
 }
 

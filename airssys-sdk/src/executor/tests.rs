@@ -55,12 +55,12 @@ impl Component for Script {
                 Ok(Reply::cbor(&(first, last))?)
             }
             "send many" => {
-                let sent = context.send_many("peer", &[1, 2, 3, 4, 5, 6]).timeout(Duration::from_millis(50));
+                let sent = context.send_batch("peer", &[1, 2, 3, 4, 5, 6]).timeout(Duration::from_millis(50));
                 sent.await?;
                 Ok(Reply::none())
             }
             "try many" => {
-                context.try_send_many("peer", &[1, 2, 3, 4])?;
+                context.try_send_batch("peer", &[1, 2, 3, 4])?;
                 Ok(Reply::none())
             }
             "again" => {
@@ -159,15 +159,15 @@ fn a_list_goes_on_where_it_stopped_when_there_is_room() {
     full_for(2);
     assert!(matches!(executor.handle_message(7, text("send many")), Outcome::Deferred));
     // The host of these tests takes half of a list when it is full.
-    assert_eq!(calls()[1..], ["send-run 4: 6 messages, 12 bytes", "await-room 4 within 50"]);
+    assert_eq!(calls()[1..], ["send-batch 4: 6 messages, 12 bytes", "await-room 4 within 50"]);
     executor.handle_callback(1, Callback::Ready);
-    assert_eq!(calls(), ["send-run 4: 3 messages, 6 bytes", "await-room 4 within 50"]);
+    assert_eq!(calls(), ["send-batch 4: 3 messages, 6 bytes", "await-room 4 within 50"]);
     executor.handle_callback(2, Callback::Failed(host::RequestError::TimedOut));
     let why = "only the first 4 messages were taken: the mailbox of `peer` was full for too long";
     assert_eq!(calls(), [format!("complete 7: rejected, {why}")]);
 
     assert!(matches!(executor.handle_message(8, text("send many")), Outcome::Completed(Completion::Done)));
-    assert_eq!(calls(), ["send-run 4: 6 messages, 12 bytes"]);
+    assert_eq!(calls(), ["send-batch 4: 6 messages, 12 bytes"]);
     full_for(1);
     assert_eq!(
         rejection(executor.handle_message(9, text("try many"))),
@@ -284,7 +284,7 @@ fn every_refusal_of_the_host_has_a_name() {
 fn run(executor: &mut impl Running, first: MessageId, scripts: &[&str]) -> (u32, bool, MessageId) {
     let bodies: Vec<Vec<u8>> = scripts.iter().map(|script| text(script)).collect();
     let lengths: Vec<u32> = bodies.iter().map(|body| body.len() as u32).collect();
-    let RunEnd { begun, deferred } = executor.handle_messages(first, &lengths, bodies.concat());
+    let BatchEnd { begun, deferred } = executor.handle_batch(first, &lengths, bodies.concat());
     (begun, deferred, progress::shown())
 }
 

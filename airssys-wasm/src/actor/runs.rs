@@ -131,7 +131,7 @@ impl ComponentActor {
         if !self.shows_progress {
             tracing::warn!(
                 instance = %self.blueprint.links.identity.instance,
-                "it exports `run-handler` and does not show its progress: it gets messages one by one"
+                "it exports `batch-handler` and does not show its progress: it gets messages one by one"
             );
             instance.without_runs();
         }

@@ -5,15 +5,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use airssys_rt::{ActorRef, Topic, TopicPattern};
+use airssys_spec::pattern::check_instance_name;
 use bytes::Bytes;
 
 use super::GuestContext;
 use super::context::Handles;
-use crate::bindings::messaging::{CompleteError, Host, MessageInfo, Progress};
+use crate::bindings::messaging::{BatchResult, CompleteError, Host, MessageInfo};
 use crate::bindings::{Callback, Completion, RequestError, SendError};
 use crate::byte_budget::ByteBudget;
 use crate::message::{Draft, Envelope, ReplyTo};
-use crate::pattern::check_instance_name;
 use crate::quota::Exceeded;
 use crate::router::{Mode, Route, Router, Sender};
 use crate::waits::Awaited;
@@ -51,20 +51,16 @@ impl Host for GuestContext {
         self.send_one(to, Mode::Send, Bytes::from(body), None)
     }
 
-    fn send_many(&mut self, to: u32, bodies: Vec<Vec<u8>>) -> Progress {
-        self.send_all(to, bodies.into_iter().map(Bytes::from))
-    }
-
-    fn send_run(&mut self, to: u32, lengths: Vec<u32>, bodies: Vec<u8>) -> Progress {
+    fn send_batch(&mut self, to: u32, lengths: Vec<u32>, bodies: Vec<u8>) -> BatchResult {
         if lengths.iter().map(|length| u64::from(*length)).sum::<u64>() != bodies.len() as u64 {
             let reason = format!("the lengths do not add up to the {} bytes that are there", bodies.len());
-            return Progress { sent: 0, stopped: Some(SendError::Other(reason)) };
+            return BatchResult { sent: 0, stopped: Some(SendError::Other(reason)) };
         }
         let mut rest = &bodies[..];
         let bodies = lengths.iter().map(|length| {
             let body;
             (body, rest) = rest.split_at(*length as usize);
-            // A copy: what one message keeps is not what all of them had.
+            // Copied, because a slice of `bodies` would keep the whole batch in memory.
             Bytes::copy_from_slice(body)
         });
         self.send_all(to, bodies)
@@ -167,8 +163,8 @@ impl GuestContext {
     }
 
     /// Sends one after the other, up to the first that is not taken.
-    fn send_all(&mut self, to: u32, bodies: impl Iterator<Item = Bytes>) -> Progress {
-        let stopped = |sent, error| Progress { sent, stopped: Some(error) };
+    fn send_all(&mut self, to: u32, bodies: impl Iterator<Item = Bytes>) -> BatchResult {
+        let stopped = |sent, error| BatchResult { sent, stopped: Some(error) };
         if let Err(error) = self.route(to) {
             return stopped(0, error);
         }
@@ -184,7 +180,7 @@ impl GuestContext {
             }
             sent += 1;
         }
-        Progress { sent, stopped: None }
+        BatchResult { sent, stopped: None }
     }
 
     fn send_one(

@@ -18,7 +18,7 @@ impl Progress {
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
-    linker.instance("airssys:component/progress@0.1.0")?.func_wrap(
+    linker.instance("airssys:component/progress@0.2.0")?.func_wrap(
         "show",
         |mut store: StoreContextMut<'_, InstanceState>, (place,): (WasmList<u64>,)| {
             let shown = place.len();

@@ -7,7 +7,7 @@ use airssys_wasm::{
     CallError, Capabilities, ComponentHost, ComponentSpec, DeadLetterReason, Delivery, Health, Retry,
 };
 
-use crate::raw_guest::{Handover, cuts};
+use crate::raw_guest::cuts;
 use crate::support::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -212,56 +212,56 @@ async fn a_message_whose_handler_was_cut_off_is_handled_again() {
 }
 
 #[tokio::test]
-async fn a_list_arrives_in_its_order() {
+async fn a_batch_arrives_in_its_order() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     host.spawn(trusted("sends")).await.unwrap();
     let commands: Vec<_> = (1..=5).map(|n| Command::Note(n.to_string())).collect();
-    let send = Command::TrySendMany { to: "probe".to_owned(), commands };
+    let send = Command::TrySendBatch { to: "probe".to_owned(), commands };
     assert_eq!(host.ask("sends", send).await, Ok("sent".to_owned()));
     assert_eq!(host.notes("probe").await, "1 2 3 4 5");
 }
 
 #[tokio::test]
-async fn a_list_says_how_far_it_got_and_why_it_stopped() {
+async fn a_batch_says_how_far_it_got_and_why_it_stopped() {
     let host = host();
     let prepared = host.prepare(ComponentSpec { capacity: 3, ..trusted("probe") }).unwrap();
     host.spawn(trusted("sends")).await.unwrap();
     host.spawn(denied("denied")).await.unwrap();
     let commands: Vec<_> = (1..=5).map(|n| Command::Note(n.to_string())).collect();
-    let send = Command::TrySendMany { to: "probe".to_owned(), commands: commands.clone() };
+    let send = Command::TrySendBatch { to: "probe".to_owned(), commands: commands.clone() };
     let stopped = host.ask("sends", send.clone()).await.unwrap_err();
     assert!(stopped.contains("first 3 ") && stopped.contains("full"), "{stopped}");
     let stopped = host.ask("denied", send).await.unwrap_err();
     assert!(stopped.contains("first 0 ") && stopped.contains("not allowed"), "{stopped}");
 
     // One that waits goes on where it stopped.
-    let sent = host.ask("sends", Command::SendMany { to: "probe".to_owned(), commands });
+    let sent = host.ask("sends", Command::SendBatch { to: "probe".to_owned(), commands });
     let (sent, ()) = tokio::join!(sent, async { host.start(prepared).await.unwrap() });
     assert_eq!(sent, Ok("sent".to_owned()));
     assert_eq!(host.notes("probe").await, "1 2 3 1 2 3 4 5");
 }
 
 #[tokio::test]
-async fn a_list_stops_at_a_message_that_is_not_taken() {
+async fn a_batch_stops_at_a_message_that_is_not_taken() {
     let host = host();
     let limits = airssys_wasm::Limits { message_size_bytes: 100, ..Default::default() };
     host.spawn(ComponentSpec { limits, ..trusted("probe") }).await.unwrap();
     host.spawn(trusted("sends")).await.unwrap();
     let commands = vec![*note("a"), *note("b"), *note("x".repeat(200)), *note("c")];
-    let send = Command::SendMany { to: "probe".to_owned(), commands };
+    let send = Command::SendBatch { to: "probe".to_owned(), commands };
     let stopped = host.ask("sends", send).await.unwrap_err();
     assert!(stopped.contains("first 2 ") && stopped.contains("larger"), "{stopped}");
     assert_eq!(host.notes("probe").await, "a b");
 }
 
-/// What becomes of notes that a component gets as one message and hands to the host as a list of
-/// messages of these lengths: what is kept, and why the message was rejected.
-async fn handed_over(handover: Handover, notes: &[&str], lengths: &[u32]) -> (String, Vec<String>) {
+/// Sends notes to a component as one message, which it hands to the host as a batch of messages of
+/// these lengths. Returns the notes that arrived, and the reasons of the dead letters.
+async fn handed_over(notes: &[&str], lengths: &[u32]) -> (String, Vec<String>) {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     let everything = Capabilities::everything();
-    let raw = ComponentSpec::new("raw", cuts(handover, lengths));
+    let raw = ComponentSpec::new("raw", cuts(lengths));
     host.spawn(ComponentSpec { capabilities: everything, ..raw }).await.unwrap();
     let all: Vec<u8> = notes.iter().flat_map(|text| message(&note(*text))).collect();
     host.send("raw", all).await.unwrap();
@@ -270,22 +270,20 @@ async fn handed_over(handover: Handover, notes: &[&str], lengths: &[u32]) -> (St
 }
 
 #[tokio::test]
-async fn a_list_is_handed_over_in_parts_or_as_one() {
+async fn a_batch_is_cut_into_its_messages() {
     let notes = ["a", "bb", "", "dddd"];
     let lengths = notes.map(|text| message(&note(text)).len() as u32);
-    for handover in [Handover::Many, Handover::Run] {
-        let (kept, reasons) = handed_over(handover, &notes, &lengths).await;
-        assert_eq!((kept.as_str(), reasons.len()), ("a bb  dddd", 0), "{handover:?}: {reasons:?}");
-    }
+    let (kept, reasons) = handed_over(&notes, &lengths).await;
+    assert_eq!((kept.as_str(), reasons.len()), ("a bb  dddd", 0), "{reasons:?}");
 }
 
 #[tokio::test]
-async fn a_list_whose_lengths_do_not_add_up_is_not_sent() {
+async fn a_batch_whose_lengths_do_not_add_up_is_not_sent() {
     let length = message(&note("a")).len() as u32;
     for lengths in
         [&[length][..], &[length, length + 1], &[length, u32::MAX], &[u32::MAX, 2 * length + 1], &[]]
     {
-        let (kept, reasons) = handed_over(Handover::Run, &["a", "a"], lengths).await;
+        let (kept, reasons) = handed_over(&["a", "a"], lengths).await;
         let why = format!("rejected: the lengths do not add up to the {} bytes that are there", 2 * length);
         assert_eq!((kept, reasons), (String::new(), vec![why]), "{lengths:?}");
     }

@@ -164,7 +164,7 @@ fn action() -> impl Strategy<Value = Action> {
     let timeout = prop_oneof![Just(1_u64), Just(5), Just(40)];
     prop_oneof![
         6 => (target(), mark()).prop_map(|(to, mark)| Action::Send { to, mark }),
-        3 => (target(), prop::collection::vec(mark(), 1..12)).prop_map(|(to, marks)| Action::SendMany { to, marks }),
+        3 => (target(), prop::collection::vec(mark(), 1..12)).prop_map(|(to, marks)| Action::SendBatch { to, marks }),
         3 => (topic(), mark()).prop_map(|(topic, mark)| Action::Publish { topic: topic.to_owned(), mark }),
         2 => (topic(), mark()).prop_map(|(topic, mark)| Action::Retain { topic: topic.to_owned(), mark }),
         1 => topic().prop_map(|topic| Action::ClearRetained(topic.to_owned())),
@@ -209,7 +209,7 @@ fn number(steps: &mut [Step]) {
                 | Action::Publish { mark, .. }
                 | Action::Retain { mark, .. }
                 | Action::Request { mark, .. } => give(mark),
-                Action::SendMany { marks, .. } => marks.iter_mut().for_each(&mut give),
+                Action::SendBatch { marks, .. } => marks.iter_mut().for_each(&mut give),
                 _ => {}
             }),
             _ => {}

@@ -43,7 +43,26 @@ fn what_a_component_lacks_is_named() {
     let nothing = load(b"(component)");
     let LoadError::MissingExports(missing) = &nothing else { panic!("{nothing:?}") };
     assert_eq!(missing.len(), 5);
-    assert!(text(&nothing).contains("airssys:component/handler@0.1.0#handle-message"), "{nothing}");
+    assert!(text(&nothing).contains("airssys:component/handler@0.2.0#handle-message"), "{nothing}");
+}
+
+#[test]
+fn a_component_of_another_contract_is_refused_with_both_versions() {
+    let imports =
+        r#"(import "airssys:component/clock@0.1.0" (instance (export "now-ms" (func (result u64)))))"#;
+    let exports = r#"(instance $handler) (export "airssys:component/handler@0.1.0" (instance $handler))"#;
+    for part in [imports, exports] {
+        let error = load(format!("(component {part})").as_bytes());
+        assert!(
+            matches!(&error, LoadError::OtherContract { found } if found == "airssys:component@0.1.0"),
+            "{error:?}"
+        );
+        assert_eq!(
+            text(&error),
+            "was built against `airssys:component@0.1.0`, and this host provides `airssys:component@0.2.0`; \
+             rebuild it with the SDK of this airssys version"
+        );
+    }
 }
 
 #[test]
@@ -59,7 +78,7 @@ fn what_the_host_lacks_is_named() {
 #[test]
 fn an_import_in_another_shape_is_refused() {
     let other = br#"(component
-        (import "airssys:component/clock@0.1.0" (instance (export "now-ms" (func (result string))))))"#;
+        (import "airssys:component/clock@0.2.0" (instance (export "now-ms" (func (result string))))))"#;
     let error = load(other);
     assert!(matches!(error, LoadError::ImportMismatch(_) | LoadError::MissingExports(_)), "{error:?}");
 }
@@ -69,7 +88,7 @@ fn an_export_in_another_shape_is_refused() {
     let function = |interface: &str, functions: &[&str]| {
         let exports: String = functions.iter().map(|name| format!("(export \"{name}\" (func $f))")).collect();
         format!(
-            "(instance ${interface} {exports}) (export \"airssys:component/{interface}@0.1.0\" (instance ${interface}))"
+            "(instance ${interface} {exports}) (export \"airssys:component/{interface}@0.2.0\" (instance ${interface}))"
         )
     };
     let (lifecycle, handler) = (

@@ -137,12 +137,12 @@ async fn code_that_no_compiler_makes_ends_in_its_error_and_a_restart() {
     }
 }
 
-/// How often the same body is in a list: more often than it can be sent in the time that there is, and
-/// not so often that the host does not read the list.
-const ALIASES: u32 = 300_000;
+/// The messages of a batch: more than can be sent in the time that there is, and not so many that the
+/// host does not read the batch.
+const TOO_MANY: u32 = 300_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_that_is_one_body_many_times_does_not_outlast_its_time() {
+async fn a_batch_of_too_many_messages_does_not_outlast_its_time() {
     let (host, _silent) = scene().await;
     host.retire("sink").await;
     // Whatever comes is taken.
@@ -155,7 +155,7 @@ async fn a_list_that_is_one_body_many_times_does_not_outlast_its_time() {
             memory_bytes: 16 << 20,
             ..Limits::default()
         },
-        ..ComponentSpec::new("raw", sends_one_body(ALIASES, 1))
+        ..ComponentSpec::new("raw", sends_small_messages(TOO_MANY))
     };
     let everything = Capabilities::everything();
     host.spawn(ComponentSpec { capabilities: everything, ..raw }).await.unwrap();
@@ -166,18 +166,17 @@ async fn a_list_that_is_one_body_many_times_does_not_outlast_its_time() {
     let letter = letters.iter().find(|letter| &*letter.receiver == "raw").unwrap();
     let expected = "failed: ran longer than its limit of 50 ms (execution_time)";
     assert_eq!((letter.reason.to_string().as_str(), summary(&host, "raw").restarts), (expected, 1));
-    // It was stopped within the first list.
+    // It was stopped within the first batch.
     let sent = host.dead_letters().total() - 1;
-    assert!(sent < ALIASES.into(), "{sent}");
+    assert!(sent < TOO_MANY.into(), "{sent}");
     let (sink, neighbour) = (summary(&host, "sink"), summary(&host, "neighbour"));
     assert_eq!((sink.dead_lettered, sink.handled, sink.restarts, neighbour.restarts), (sent, 0, 0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_that_would_be_more_than_the_memory_when_written_out_is_not_taken() {
+async fn a_batch_that_is_larger_than_the_memory_is_not_taken() {
     let (host, _silent) = scene().await;
-    let raw =
-        ComponentSpec { limits: limits(), ..ComponentSpec::new("raw", sends_one_body(100_000, 60_000)) };
+    let raw = ComponentSpec { limits: limits(), ..ComponentSpec::new("raw", sends_its_memory_twice()) };
     let everything = Capabilities::everything();
     host.spawn(ComponentSpec { capabilities: everything, ..raw }).await.unwrap();
     host.tell("raw", *note("x")).await;

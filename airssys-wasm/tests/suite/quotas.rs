@@ -159,7 +159,7 @@ async fn a_list_stops_at_the_first_that_is_too_many() {
     host.spawn(trusted("target")).await.unwrap();
     host.spawn(rated("sender", messages(3))).await.unwrap();
     let commands: Vec<Command> = (0..6).map(|number| *note(number.to_string())).collect();
-    let send = Command::SendMany { to: "target".to_owned(), commands };
+    let send = Command::SendBatch { to: "target".to_owned(), commands };
     // It does not wait for more to come: the error is there at once.
     let text = host.ask("sender", send).await.unwrap_err();
     assert!(text.contains("first 3 messages") && text.contains("messages_per_second"), "{text}");

@@ -317,11 +317,11 @@ fn a_run_handler_of_another_shape_does_not_fit() {
             (core instance $i (instantiate $m))
             (func $run (canon lift (core func $i "run")))
             (instance $h (export "handle-messages" (func $run)))
-            (export "airssys:component/run-handler@0.1.0" (instance $h)))"#,
+            (export "airssys:component/batch-handler@0.2.0" (instance $h)))"#,
     );
     let error = airssys_wasm::Component::new(engine(), &bytes.unwrap()).unwrap_err();
     assert!(
-        matches!(&error, LoadError::ExportMismatch { export, .. } if export.contains("run-handler")),
+        matches!(&error, LoadError::ExportMismatch { export, .. } if export.contains("batch-handler")),
         "{error}"
     );
 }

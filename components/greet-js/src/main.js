@@ -33,7 +33,7 @@ export const { lifecycle, handler } = component({
     if (which) return message.requestId;
     if (whose) return ids(whose, context);
     if (tell) {
-      await context.sendMany(tell, names.map((name) => ({ name })));
+      await context.sendBatch(tell, names.map((name) => ({ name })));
       return names.length;
     }
     if (message.attempt < attempts) throw Rejection.retry(`attempt ${message.attempt} of ${attempts}`);

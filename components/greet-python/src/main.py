@@ -12,7 +12,7 @@ class Greeter:
             case {"visit": other}:
                 return await self.visit(other, context)
             case {"tell": other, "names": names}:
-                await context.send_many(other, [{"name": name} for name in names])
+                await context.send_batch(other, [{"name": name} for name in names])
                 return len(names)
             case {"announce": topic, "value": value}:
                 return await context.publish(topic, value, retain=True)

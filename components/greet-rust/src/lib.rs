@@ -57,7 +57,7 @@ impl Component for Greeter {
             }
             Call::Tell { tell, names } => {
                 let hellos: Vec<Call> = names.into_iter().map(|name| Call::Hello { name }).collect();
-                context.send_many(&tell, hellos.iter().map(Json)).await?;
+                context.send_batch(&tell, hellos.iter().map(Json)).await?;
                 Ok(message.reply(&hellos.len())?)
             }
             Call::Try { attempts } if message.attempt() < attempts => {

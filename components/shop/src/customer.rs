@@ -104,7 +104,7 @@ async fn retained(context: &Context) -> Result<String, Rejection> {
 
 async fn pool(context: &Context) -> Result<String, Rejection> {
     let parcels: Vec<String> = (1..=6).map(|number| format!("parcel {number}")).collect();
-    context.send_many("packer", &parcels).await?;
+    context.send_batch("packer", &parcels).await?;
     Ok(format!("{} parcels for 3 packers", parcels.len()))
 }
 

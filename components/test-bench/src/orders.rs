@@ -20,12 +20,12 @@ impl Bench {
                     context.send(&to, &Reading::new(number)).await?;
                 }
             }
-            Order::SendMany { to, times, at_once } => {
+            Order::SendBatch { to, times, at_once } => {
                 let mut next = 0;
                 while next < times {
                     let end = times.min(next + at_once.max(1));
                     let readings: Vec<_> = (next..end).map(Reading::new).collect();
-                    context.send_many(&to, &readings).await?;
+                    context.send_batch(&to, &readings).await?;
                     next = end;
                 }
             }

@@ -29,7 +29,7 @@ pub enum Order {
     /// Send so many readings, one by one.
     Send { to: String, times: u32 },
     /// Send so many readings, so many at once.
-    SendMany { to: String, times: u32, at_once: u32 },
+    SendBatch { to: String, times: u32, at_once: u32 },
     /// Send so many bytes as they are, so many times.
     SendRaw { to: String, times: u32, bytes: usize },
     /// Send so many readings in a row to each of so many components in turn: `PREFIX-0`, `PREFIX-1`

@@ -87,9 +87,9 @@ pub enum Command {
     /// refusal.
     TrySend { to: String, command: Box<Command>, times: u32 },
     /// Send all of these at once; wait for room. Reply with the refusal, if there is one.
-    SendMany { to: String, commands: Vec<Command> },
-    /// As `SendMany`, without waiting.
-    TrySendMany { to: String, commands: Vec<Command> },
+    SendBatch { to: String, commands: Vec<Command> },
+    /// As `SendBatch`, without waiting.
+    TrySendBatch { to: String, commands: Vec<Command> },
     /// Send so many bytes with a codec's name; reply with the refusal, if it is one.
     SendBytes { to: String, codec: String, bytes: usize },
     /// Publish a command; reply with the number of subscribers, or the refusal.
@@ -156,7 +156,7 @@ pub enum Action {
     /// Send without waiting.
     Send { to: String, mark: Mark },
     /// Send these at once, without waiting.
-    SendMany { to: String, marks: Vec<Mark> },
+    SendBatch { to: String, marks: Vec<Mark> },
     /// Publish, unless a subscriber that waits is full.
     Publish { topic: String, mark: Mark },
     /// Send a request, and wait for what comes of it, or give it up at once.

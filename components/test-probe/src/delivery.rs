@@ -12,13 +12,13 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             context.stop();
             return Err(Rejection::retry(reason));
         }
-        Command::SendMany { to, commands } => sent(context.send_many(&to, &commands).await),
-        Command::TrySendMany { to, commands } => sent(context.try_send_many(&to, &commands)),
+        Command::SendBatch { to, commands } => sent(context.send_batch(&to, &commands).await),
+        Command::TrySendBatch { to, commands } => sent(context.try_send_batch(&to, &commands)),
         other => Err(format!("{other:?} is not for this component")),
     })
 }
 
-fn sent(result: Result<(), airssys_sdk::SendManyError>) -> Answer {
+fn sent(result: Result<(), airssys_sdk::SendBatchError>) -> Answer {
     result.map(|()| "sent".to_owned()).map_err(|error| text(&error))
 }
 

@@ -34,9 +34,9 @@ pub(crate) async fn act(actions: Vec<Action>, context: &Context) {
                 let sent = context.try_send(&to, &Command::Mark(mark.clone())).is_ok();
                 log::info!("sent {} {}", mark.id, u32::from(sent));
             }
-            Action::SendMany { to, marks } => {
+            Action::SendBatch { to, marks } => {
                 let commands: Vec<_> = marks.iter().cloned().map(Command::Mark).collect();
-                let sent = context.try_send_many(&to, &commands);
+                let sent = context.try_send_batch(&to, &commands);
                 let sent = sent.map_or_else(|error| error.sent, |()| marks.len());
                 for (index, mark) in marks.iter().enumerate() {
                     log::info!("sent {} {}", mark.id, u32::from(index < sent));

@@ -9,7 +9,7 @@ const MS: f64 = 1e6;
 const KIB: f64 = 1024.0;
 
 pub(crate) const BENCHES: &[Bench] = &[
-    criterion("messages", &["fire_and_forget", "one_entry_per_message", "send_many", "routing", "payload"]),
+    criterion("messages", &["fire_and_forget", "one_entry_per_message", "send_batch", "routing", "payload"]),
     criterion("requests", &["requests"]),
     criterion("publish", &["publish"]),
     criterion("throughput", &["throughput", "bouncing"]),
@@ -44,8 +44,8 @@ const MESSAGES: &[Row] = &[
     Row::time("the same, one entry per message", "one_entry_per_message/sustained")
         .to(&[T("one_entry_per_message/floor_component_call")])
         .target(AtMostRatio(3.0)),
-    Row::time("the same, sender hands over 64 at a time", "send_many/sustained_64")
-        .to(&[T("send_many/floor_component_call")])
+    Row::time("the same, sender hands over 64 at a time", "send_batch/sustained_64")
+        .to(&[T("send_batch/floor_component_call")])
         .target(AtMostRatio(0.9)),
     Row::time("routing alone", "routing/send")
         .to(&[T("routing/floor_component_call")])

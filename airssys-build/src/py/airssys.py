@@ -1,0 +1,437 @@
+"""What a component in Python is written against.
+
+A component is a class with an `async def handle(self, message, context)`, and two names that the
+host looks for: `Lifecycle, Handler = airssys.component(TheClass)`.
+"""
+
+import io
+import json as _json
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import cbor2
+from componentize_py_types import Err
+from wit_world import exports
+from wit_world.exports import handler as _outcome
+from wit_world.exports import lifecycle as _status
+from wit_world.imports import clock, logging, messaging, system, types
+
+SEND_MS = 30_000
+REQUEST_MS = 5_000
+"""How long things wait unless they say otherwise, in milliseconds."""
+
+_REPORT = "report"
+_CBOR_BREAK = b"\xff"
+
+
+def _kebab(case: object) -> str:
+    """The contract's word for a case: `access-denied` of `SendError_AccessDenied`."""
+    name = type(case).__name__.rpartition("_")[2]
+    return "".join("-" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("-")
+
+
+class Rejection(Exception):
+    """Raised by a handler that refuses a message: a dead letter, and an error for who requested."""
+
+    _completion = types.Completion_Rejected
+
+    @classmethod
+    def retry(cls, reason: str) -> "Rejection":
+        """Not now: the message is to be handled again, if the manifest says `delivery = "retry"`."""
+        rejection = cls(reason)
+        rejection._completion = types.Completion_Retry
+        return rejection
+
+
+class HostError(Exception):
+    """What the host refused, or what a request came to; `kind` is the contract's word for it."""
+
+    def __init__(self, doing: str, error: object) -> None:
+        self.kind = _kebab(error)
+        self.detail = getattr(error, "value", None)
+        self.sent = 0
+        """Of `send_batch`: how many were taken, the first so many of the list."""
+        super().__init__(f"{doing}: {self.kind}" + (f" ({self.detail})" if self.detail else ""))
+
+
+@dataclass
+class _Codec:
+    prefix: bytes
+    encode: object
+    decode: object
+
+
+def _read_cbor(body: bytes) -> object:
+    """The value, which has to be the whole of the body."""
+    stream = io.BytesIO(body)
+    value = cbor2.CBORDecoder(stream).decode()
+    if stream.read(1) or body.startswith(_CBOR_BREAK):
+        raise ValueError("it is not one value")
+    return value
+
+
+_CODECS = {
+    "cbor": _Codec(b"\x51", cbor2.dumps, _read_cbor),
+    "json": _Codec(
+        b"\x80\x04",
+        lambda value: _json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(),
+        _json.loads,
+    ),
+    "raw": _Codec(b"\x55", bytes, bytes),
+}
+
+
+def _encode(codec: str, value: object) -> bytes:
+    known = _CODECS.get(codec)
+    if known is None:
+        raise ValueError(f"there is no codec {codec}: {', '.join(_CODECS)}")
+    return known.prefix + known.encode(value)
+
+
+def _split(message: bytes) -> tuple[str, bytes]:
+    for name, codec in _CODECS.items():
+        if message.startswith(codec.prefix):
+            return name, message[len(codec.prefix) :]
+    raise Rejection("the message is in none of the codecs cbor, json and raw")
+
+
+class _Encoded:
+    """A value with a codec of its own; else a reply is in the codec of the message."""
+
+    def __init__(self, codec: str, value: object) -> None:
+        self.message = _encode(codec, value)
+
+
+def cbor(value: object) -> _Encoded:
+    return _Encoded("cbor", value)
+
+
+def json(value: object) -> _Encoded:
+    return _Encoded("json", value)
+
+
+def _outgoing(value: object, codec: str) -> bytes:
+    return value.message if isinstance(value, _Encoded) else _encode(codec, value)
+
+
+def _call(doing: str, function, *arguments):
+    try:
+        return function(*arguments)
+    except Err as error:
+        raise HostError(doing, error.value) from None
+
+
+class _Callback:
+    """Awaits what a request, or a wait for room, comes to."""
+
+    def __init__(self, request: int, doing: str) -> None:
+        self.request = request
+        self.doing = doing
+
+    def __await__(self):
+        what = yield self
+        if isinstance(what, types.Callback_Failed):
+            raise HostError(self.doing, what.value)
+        return getattr(what, "value", None)
+
+
+class Message:
+    """The message that is being handled."""
+
+    def __init__(self, id: int, body: bytes) -> None:
+        self.codec, self.body = _split(body)
+        info = messaging.describe(id)
+        self.sender = info.sender
+        self.topic = info.topic
+        """The topic it was published on, or None."""
+        self.wants_reply = info.wants_reply
+        self.attempt = info.attempt
+        """Which attempt this is: 1, and more if the message is handled again."""
+        self.was_retained = info.retained
+        """Whether it was published before this instance subscribed, and retained."""
+        self.request_id = info.request
+        """The id of the request that it is, the same at both ends and in every attempt, or None."""
+        self.traceparent = info.traceparent
+        """Its place in its trace, as a W3C `traceparent`, for what leaves the app, or None."""
+
+    def decode(self) -> object:
+        """The value in it."""
+        try:
+            return _CODECS[self.codec].decode(self.body)
+        except Exception as error:
+            raise Rejection(f"the message is not what its codec {self.codec} says: {error}") from error
+
+    @property
+    def is_report_request(self) -> bool:
+        """Whether it asks for this component's report."""
+        return self.codec == "cbor" and self.body == cbor2.dumps(_REPORT)
+
+
+class Context:
+    """What a component can ask its host. Times are in milliseconds."""
+
+    @property
+    def identity(self) -> system.Identity:
+        return system.self_id()
+
+    def try_send(self, target: str, value: object, codec: str = "cbor") -> None:
+        """Puts a message into a mailbox; raises `mailbox-full` at once if there is no room."""
+        doing, body = f"send to {target}", _outgoing(value, codec)
+        _call(doing, messaging.send_message, _call(doing, messaging.resolve, target), body)
+
+    async def send(self, target: str, value: object, codec: str = "cbor", timeout: int = SEND_MS) -> None:
+        """Puts a message into a mailbox, and waits for room if there is none."""
+        doing, body = f"send to {target}", _outgoing(value, codec)
+        to = _call(doing, messaging.resolve, target)
+        await _delivered(doing, timeout, lambda _: messaging.send_message(to, body), self._room_of(target, to))
+
+    async def send_batch(
+        self, target: str, values: Iterable[object], codec: str = "cbor", timeout: int = SEND_MS
+    ) -> None:
+        """Puts messages into a mailbox, in their order; the error says how many were `sent`."""
+        doing, bodies = f"send to {target}", [_outgoing(value, codec) for value in values]
+        to = _call(doing, messaging.resolve, target)
+        sent = 0
+
+        def some(_):
+            nonlocal sent
+            rest = bodies[sent:]
+            result = messaging.send_batch(to, [len(body) for body in rest], b"".join(rest))
+            sent += result.sent
+            if result.stopped is not None:
+                raise Err(result.stopped)
+
+        try:
+            await _delivered(doing, timeout, some, self._room_of(target, to))
+        except HostError as error:
+            error.sent = sent
+            raise
+
+    async def publish(
+        self, topic: str, value: object, codec: str = "cbor", timeout: int = SEND_MS, retain: bool = False
+    ) -> int:
+        """Publishes on a topic, waiting for room; gives the number of subscribers that took it.
+
+        With `retain`, whoever subscribes later gets it too.
+        """
+        publish = messaging.publish_retained if retain else messaging.publish
+        doing, body = f"publish on {topic}", _outgoing(value, codec)
+        on = _call(doing, messaging.resolve_topic, topic)
+        return await _delivered(
+            doing,
+            timeout,
+            lambda _: publish(on, body),
+            lambda time: messaging.await_topic_room(on, time),
+        )
+
+    def clear_retained(self, topic: str) -> bool:
+        """Forgets the message that is retained of a topic; False if there is none."""
+        doing = f"clear {topic}"
+        return _call(doing, messaging.clear_retained, _call(doing, messaging.resolve_topic, topic))
+
+    async def request(
+        self,
+        target: str,
+        value: object,
+        codec: str = "cbor",
+        timeout: int = REQUEST_MS,
+        sent: Callable[[str], None] | None = None,
+    ) -> object:
+        """Asks a component, waiting for room, and gives its answer: the value, or None if it is empty.
+
+        `sent` is called with the request's id when it is in the mailbox.
+        """
+        doing, body = f"request to {target}", _outgoing(value, codec)
+        if self._is_own(target):
+            raise HostError(doing, types.SendError_Other("a component cannot wait for itself"))
+        to = _call(doing, messaging.resolve, target)
+        request = await _delivered(
+            doing,
+            timeout,
+            lambda time: messaging.send_request(to, body, time),
+            self._room_of(target, to),
+        )
+        if sent is not None:
+            sent(messaging.request_uuid(request))
+        reply = await _Callback(request, doing)
+        if not reply:
+            return None
+        replied, answer = _split(reply)
+        return _CODECS[replied].decode(answer)
+
+    def subscribe(self, pattern: str) -> None:
+        _call(f"subscribe to {pattern}", messaging.subscribe, pattern)
+
+    def unsubscribe(self, pattern: str) -> bool:
+        return messaging.unsubscribe(pattern)
+
+    def stop(self) -> None:
+        """Asks the host to stop this component, once the message at hand is finished."""
+        system.stop_self()
+
+    def usage(self) -> list[system.QuotaUsage]:
+        """How much of its limits this instance uses."""
+        return system.usage()
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since some moment; never goes back."""
+        return clock.monotonic_ns()
+
+    _own_name: str | None = None
+
+    def _is_own(self, target: str) -> bool:
+        if self._own_name is None:
+            self._own_name = self.identity.name
+        return target == self._own_name
+
+    def _room_of(self, target: str, to: int):
+        """Waits for room in a mailbox; nobody can wait for its own."""
+        return None if self._is_own(target) else lambda time: messaging.await_room(to, time)
+
+
+async def _delivered(doing, timeout, attempt, await_room):
+    """Hands something to the host; at a full mailbox it waits for room, so many milliseconds in all."""
+    deadline = None
+    while True:
+        try:
+            return _call(doing, attempt, timeout)
+        except HostError as error:
+            if error.kind != "mailbox-full" or await_room is None:
+                raise
+        now = clock.monotonic_ns()
+        if deadline is None:
+            deadline = now + timeout * 1_000_000
+        timeout = -((now - deadline) // 1_000_000)
+        if timeout <= 0:
+            raise HostError(doing, types.RequestError_TimedOut())
+        await _Callback(_call(doing, await_room, timeout), doing)
+
+
+context = Context()
+
+
+class _Log:
+    """The component's log."""
+
+    def _line(self, level, parts) -> None:
+        logging.log(level, " ".join(map(str, parts)))
+
+    def trace(self, *parts: object) -> None:
+        self._line(logging.Level.TRACE, parts)
+
+    def debug(self, *parts: object) -> None:
+        self._line(logging.Level.DEBUG, parts)
+
+    def info(self, *parts: object) -> None:
+        self._line(logging.Level.INFO, parts)
+
+    def warn(self, *parts: object) -> None:
+        self._line(logging.Level.WARN, parts)
+
+    def error(self, *parts: object) -> None:
+        self._line(logging.Level.ERROR, parts)
+
+
+log = _Log()
+
+# What waits for a callback: what to go on with, by the request.
+_waiting: dict[int, tuple] = {}
+
+
+def _step(coroutine, done, value=None, error=None) -> None:
+    """Goes on with a coroutine until it waits for a callback, or has returned."""
+    try:
+        wait = coroutine.throw(error) if error else coroutine.send(value)
+    except StopIteration as finished:
+        return done(finished.value)
+    if not isinstance(wait, _Callback):
+        coroutine.close()
+        raise TypeError("a component can await what its context gives, and nothing else")
+    _waiting[wait.request] = (coroutine, done)
+
+
+def spawn(coroutine) -> None:
+    """Runs a coroutine beside the messages, such as one that `initialize` starts."""
+    _step(coroutine, lambda _: None)
+
+
+def _crashing(function):
+    """Says why the instance is about to end, if it is."""
+
+    def entered(*arguments):
+        try:
+            return function(*arguments)
+        except Exception:
+            system.report_panic(traceback.format_exc())
+            raise
+
+    return entered
+
+
+class _Handling:
+    """One message on its way through its handler."""
+
+    def __init__(self, id: int) -> None:
+        self.id = id
+        self.returned = False
+        self.outcome = _outcome.Outcome_Deferred()
+
+    async def run(self, handle, body: bytes):
+        try:
+            message = Message(self.id, body)
+            reply = await handle(message, context)
+            if reply is None:
+                return types.Completion_Done()
+            return types.Completion_Reply(_outgoing(reply, message.codec))
+        except Rejection as rejection:
+            return rejection._completion(str(rejection))
+
+    def finish(self, how) -> None:
+        if self.returned:
+            _call("complete", messaging.complete, self.id, how)
+        else:
+            self.outcome = _outcome.Outcome_Completed(how)
+
+
+def component(made_by: type) -> tuple[type, type]:
+    """The two classes that the host looks for: `Lifecycle, Handler = component(TheClass)`.
+
+    The class is made with the settings (a dict of texts) and the context; an exception is a
+    failure of the start. Its `async def handle(self, message, context)` returns the reply, or
+    None. It may have a `shutdown(self)`, and a `health(self)` that returns None, or a text that
+    says what is wrong.
+    """
+    instance: list = []
+
+    class Lifecycle(exports.Lifecycle):
+        def initialize(self, config):
+            try:
+                instance[:] = [made_by(dict(config), context)]
+            except Exception as error:
+                log.debug(traceback.format_exc())
+                raise Err(str(error) or type(error).__name__) from None
+
+        @_crashing
+        def health(self):
+            wrong = getattr(instance[0], "health", lambda: None)()
+            return _status.HealthStatus_Unhealthy(wrong) if wrong else _status.HealthStatus_Healthy()
+
+        @_crashing
+        def shutdown(self):
+            getattr(instance[0], "shutdown", lambda: None)()
+
+    class Handler(exports.Handler):
+        @_crashing
+        def handle_message(self, message, body):
+            handling = _Handling(message)
+            _step(handling.run(instance[0].handle, body), handling.finish)
+            handling.returned = True
+            return handling.outcome
+
+        @_crashing
+        def handle_callback(self, request, what):
+            coroutine, done = _waiting.pop(request)
+            _step(coroutine, done, value=what)
+
+    return Lifecycle, Handler
