@@ -108,7 +108,7 @@ impl Router {
         }
         let found = self.directory.get(name).map(|entry| Arc::clone(entry.value()));
         let endpoint = found.ok_or(SendError::UnknownTarget)?;
-        let edge = from.quota.edge(name);
+        let edge = from.quota.for_target(name);
         Ok(Route { endpoint, name: Arc::from(name), may_send, may_request, edge, generation })
     }
 
