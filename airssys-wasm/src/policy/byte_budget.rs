@@ -36,7 +36,7 @@ impl ByteBudget {
         taken.ok().map(|_| HeldBytes { budget: self, bytes })
     }
 
-    /// Gives back bytes that were taken and kept.
+    /// Gives back bytes taken with [`HeldBytes::keep`].
     pub(crate) fn give_back(&self, bytes: usize) {
         if bytes == 0 {
             return;

@@ -138,7 +138,7 @@ impl Grants {
         read(&self.state).suspended.iter().filter(|(id, _)| *id == subscriber).count()
     }
 
-    /// Removes a suspended subscription, so that it is not restored. Returns false if there is none.
+    /// Removes a suspended subscription, so that it is not restored. Returns false if it does not exist.
     pub(crate) fn forget_suspended(&self, subscriber: u64, pattern: &TopicPattern) -> bool {
         let mut state = write(&self.state);
         let before = state.suspended.len();

@@ -127,7 +127,7 @@ impl Buckets {
                     self.put_back(TakenTokens { messages, bytes: None });
                     let rate = bucket.rate();
                     return Err(match bytes > rate.burst {
-                        // The bucket never holds so many tokens, so a retry would fail too.
+                        // The bucket never holds that many tokens, so a retry would fail too.
                         true => self.exceeded("bytes_burst", rate.burst),
                         false => self.exceeded("bytes_per_second", rate.per_second),
                     });

@@ -13,12 +13,12 @@ const FARTHEST: u64 = 1 << 62;
 
 /// A token bucket: it holds `burst` tokens, starts full, and gains `per_second` tokens a second.
 ///
-/// Over any period it hands out at most `burst` tokens plus those that the period adds, also when
-/// many threads take at once. It is a GCRA: one atomic holds the time at which the bucket is full
-/// again (the theoretical arrival time), so a take is one compare-and-swap.
+/// Over any period it hands out at most `burst` tokens plus those that the period adds. That holds
+/// also when many threads take tokens at once. It is a GCRA: one atomic holds the time at which the
+/// bucket is full again (the theoretical arrival time). A take is one compare-and-swap.
 ///
 /// The time of a token is rounded up to a 64th of a nanosecond. That lowers a rate of a million a
-/// second by at most 0.0016 %, and of a thousand million by at most 1.6 %.
+/// second by at most 0.0016 %. It lowers a rate of a thousand million by at most 1.6 %.
 ///
 /// The caller passes the time, in nanoseconds since a fixed moment. A bucket that is not used for
 /// six years may take two more years to fill.
