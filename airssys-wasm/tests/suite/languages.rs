@@ -107,7 +107,7 @@ async fn rejects_what_it_does_not_understand(name: &str) {
     assert_eq!(greeting["heard"], 1);
     let reasons = host.reasons();
     assert!(reasons[0].contains("a message has a name, or the component to visit"), "{reasons:?}");
-    assert!(reasons[1].contains("the message is not what its codec cbor says"), "{reasons:?}");
+    assert!(reasons[1].contains("the message is not valid cbor"), "{reasons:?}");
 }
 
 /// An exception that nobody catches ends the instance, and the next one goes on.
