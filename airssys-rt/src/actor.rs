@@ -10,12 +10,14 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airssys_core::Down;
+
 pub(crate) use self::runner::ActorRunner;
 use crate::cell::{AnyCell, Cell};
 use crate::mailbox::StopRequest;
 use crate::monitor::Hears;
 use crate::timers::Timers;
-use crate::{ActorRef, ActorSystem, Behind, ChildSpec, Down, StartError, TimerId};
+use crate::{ActorRef, ActorSystem, Behind, ChildSpec, StartError, TimerId};
 
 /// Any error, as a hook returns it.
 pub type BoxError = Box<dyn Error + Send + Sync>;

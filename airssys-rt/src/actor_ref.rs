@@ -6,13 +6,13 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use airssys_core::{ExitReason, Overflow};
 use tokio::time::Instant;
 
 use crate::cell::{ActorStats, Cell};
 use crate::errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
 use crate::mailbox::StopRequest;
 use crate::request::{ReplyTo, Unanswered, slot};
-use crate::{ExitReason, Overflow};
 
 /// A reference to an actor: the way to send to it.
 ///
@@ -220,11 +220,7 @@ impl<M> ActorRef<M> {
     /// what follows. While the actor waits for a restart, this counts as one more failure; before
     /// its start and after its end for good, it does nothing.
     pub fn kill(&self) {
-        if let Some(home) = self.cell.home()
-            && let Some(node) = home.node.upgrade()
-        {
-            node.kill(home.key);
-        }
+        self.cell.kill();
     }
 
     /// Waits until the actor has ended for good: it will not be restarted, its mailbox is closed

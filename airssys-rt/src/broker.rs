@@ -11,9 +11,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use airssys_core::{Topic, TopicPattern};
+
 pub use self::publish::{PublishError, Published, Reservation, SkipReason};
 use self::trie::Trie;
-use crate::{ActorRef, Topic, TopicPattern};
+use crate::ActorRef;
 
 /// Who has subscribed to which topics, for messages of type `M`.
 ///

@@ -12,6 +12,7 @@ use std::sync::{Arc, LazyLock, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use airssys_core::{Down, ExitReason, Identity, Overflow};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
@@ -20,10 +21,10 @@ pub(crate) use self::handling::Handling;
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
 use crate::family::Family;
 use crate::mailbox::{Mailbox, StopRequest};
-use crate::monitor::{Down, Hears, Watchers};
+use crate::monitor::{Hears, Watchers};
 use crate::services::Services;
 use crate::supervisor::{Key, Order, SupervisorNode};
-use crate::{DeadLetterCause, Event, ExitReason, Identity, Overflow, SupervisorSnapshot};
+use crate::{DeadLetterCause, Event, SupervisorSnapshot};
 
 /// Where an actor is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -332,7 +333,8 @@ impl<M> Cell<M> {
         self.audience.get().map(|audience| &audience.family)
     }
 
-    fn reason(&self) -> Option<ExitReason> {
+    /// How the actor ended for good, if it has.
+    pub(crate) fn reason(&self) -> Option<ExitReason> {
         let reason = self.exit.get()?.as_deref();
         Some(reason.cloned().unwrap_or(ExitReason::Shutdown))
     }
@@ -347,12 +349,26 @@ impl<M> Cell<M> {
     /// How the actor ended, if it has ended for good.
     pub(crate) fn already_down(&self) -> Option<Down> {
         let reason = self.reason()?;
-        Some(Down { actor: self.identity(), reason, restarting: false })
+        Some(Down::new(self.identity(), reason, false))
+    }
+
+    /// Has the supervisor abort the incarnation.
+    pub(crate) fn kill(&self) {
+        if let Some(home) = self.home.get()
+            && let Some(node) = home.node.upgrade()
+        {
+            node.kill(home.key);
+        }
+    }
+
+    /// Notified when the actor has ended for good and its reason is set.
+    pub(crate) fn ended(&self) -> &Notify {
+        &self.audience().ended
     }
 
     pub(crate) async fn exit(&self) -> ExitReason {
         loop {
-            let ended = self.audience().ended.notified();
+            let ended = self.ended().notified();
             if let Some(reason) = self.reason() {
                 return reason;
             }
@@ -534,7 +550,7 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
         self.services.events.tell(|| Event::Stopped { actor: self.identity(), reason: reason.clone() });
         if let Some(audience) = audience {
             let actor = self.identity();
-            audience.watchers.tell(&Down { actor, reason, restarting: false });
+            audience.watchers.tell(&Down::new(actor, reason, false));
         }
     }
 
@@ -548,7 +564,7 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
         if let Some(audience) = self.audience.get() {
             audience.family.stop();
             let (actor, reason) = (self.identity(), reason.clone());
-            audience.watchers.tell(&Down { actor, reason, restarting: true });
+            audience.watchers.tell(&Down::new(actor, reason, true));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Overflow, RestartPolicy, Shutdown};
+use airssys_core::{Overflow, RestartPolicy, Shutdown};
 
 /// What a system is told about an actor before it starts.
 ///

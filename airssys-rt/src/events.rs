@@ -1,36 +1,16 @@
 //! What happens in a system, for whoever wants to know.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use airssys_core::{ExitReason, Identity, SupervisorFailure};
 use thiserror::Error;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::{ExitReason, SupervisorFailure};
-
 /// How many events a stream keeps for a reader that is slow.
 const KEPT: usize = 1024;
-
-/// Which actor or supervisor is meant.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Identity {
-    /// Its name; empty if it has none.
-    pub name: Arc<str>,
-    /// Its number: unique in its system for as long as that lives.
-    pub id: u64,
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.name {
-            "" => write!(f, "#{}", self.id),
-            name => f.write_str(name),
-        }
-    }
-}
 
 /// Something that happened in a system.
 #[derive(Debug, Clone)]

@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, Mutex, Weak};
 
+use airssys_core::{Down, RestartPolicy};
+
 use crate::cell::Cell;
-use crate::monitor::{Down, Hears};
+use crate::monitor::Hears;
 use crate::sync::lock;
 use crate::system::{PrepareError, StartError};
-use crate::{RestartPolicy, SupervisorRef, SupervisorSpec};
+use crate::{SupervisorRef, SupervisorSpec};
 
 /// The actor whose children a supervisor runs.
 pub(crate) struct Owner {

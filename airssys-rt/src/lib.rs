@@ -77,6 +77,7 @@
 //! | hear of an actor's end, or share it | [`ActorContext::monitor`], [`ActorContext::link`] |
 //! | have room before there is a message | [`ActorRef::reserve`], [`ActorRef::room`] |
 //! | decide what a full mailbox does | [`Overflow`] |
+//! | look at an actor, or end it, whatever its messages are | [`ActorHandle`] |
 //! | keep actors of different types in one list | [`Recipient`] |
 //! | share work among many | [`Router`] |
 //! | talk to all of a kind | [`Groups`] |
@@ -141,13 +142,13 @@
 #![forbid(unsafe_code)]
 
 mod actor;
+mod actor_handle;
 mod actor_ref;
 mod broker;
 mod cell;
 mod child_spec;
 mod errors;
 mod events;
-mod exit;
 mod family;
 mod groups;
 mod mailbox;
@@ -164,30 +165,30 @@ mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timers;
-mod topic;
+
+#[doc(inline)]
+pub use airssys_core::{
+    AutoShutdown, Decision, Down, Ended, ExitReason, Identity, InvalidTopic, MAX_TOPIC_BYTES, Overflow,
+    Pattern, RestartPolicy, RestartStrategy, RestartWindow, Scope, Shutdown, SupervisionStrategy,
+    SupervisorConfig, SupervisorFailure, Topic, TopicPattern, decide,
+};
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};
+pub use actor_handle::ActorHandle;
 pub use actor_ref::{ActorRef, Permit, WeakActorRef};
 pub use broker::{MessageBroker, PublishError, Published, Reservation, SkipReason, Subscriber};
 pub use cell::{ActorState, ActorStats};
 pub use child_spec::ChildSpec;
 pub use errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
-pub use events::{DeadLetterCause, Event, EventStream, Identity, MissedEvents};
-pub use exit::ExitReason;
+pub use events::{DeadLetterCause, Event, EventStream, MissedEvents};
 pub use groups::{Groups, JoinError};
-pub use mailbox::{Behind, Overflow};
-pub use monitor::Down;
+pub use mailbox::Behind;
 pub use recipient::Recipient;
 pub use request::ReplyTo;
 pub use router::{Broadcast, Router, RouterError, RouterSpec, Routing};
 pub use snapshot::{ActorSnapshot, ChildSnapshot, SupervisorSnapshot, SystemSnapshot};
-pub use supervisor::{
-    AutoShutdown, ChildKind, ChildSummary, Decision, Ended, RestartPolicy, RestartStrategy, RestartWindow,
-    Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, SupervisorRef, SupervisorSpec,
-    decide,
-};
+pub use supervisor::{ChildKind, ChildSummary, SupervisorRef, SupervisorSpec};
 pub use system::{
     ActorSummary, ActorSystem, ActorSystemBuilder, PrepareError, Prepared, ShutdownReport, StartError,
 };
 pub use timers::TimerId;
-pub use topic::{InvalidTopic, MAX_TOPIC_BYTES, Topic, TopicPattern};

@@ -13,39 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
+use airssys_core::{Down, ExitReason, Overflow};
+
 pub use self::inbox::Behind;
 pub(crate) use self::inbox::Inbox;
 use self::inner::Inner;
 pub(crate) use self::waiting::{Room, Slot};
-use crate::ExitReason;
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
-use crate::monitor::{Down, Heard};
+use crate::monitor::Heard;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, lock};
-
-/// What a mailbox that is full does to a message that is sent to it.
-///
-/// | policy | `send` | `try_send` | `try_reserve` | counted as |
-/// |---|---|---|---|---|
-/// | `Wait` | waits for room | `Full` | `Full` | [`waited`](crate::ActorStats::waited) (`send`), `rejected` (others) |
-/// | `Reject` | `Full` | `Full` | `Full` | [`rejected`](crate::ActorStats::rejected) |
-/// | `DropOldest` | drops the oldest message | the same | the same | [`overflowed`](crate::ActorStats::overflowed) |
-/// | `DropNewest` | drops this message | the same | `Full` | `overflowed` (`try_reserve`: `rejected`) |
-///
-/// `Full` hands the message back. A message that is dropped counts as a dead letter. If every slot
-/// is reserved by a [`Permit`](crate::Permit), `DropOldest` finds nothing to drop and answers `Full`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum Overflow {
-    /// The sender waits for room.
-    #[default]
-    Wait,
-    /// The sender is told at once and gets the message back.
-    Reject,
-    /// The message that has been in the mailbox longest makes way.
-    DropOldest,
-    /// The message is dropped.
-    DropNewest,
-}
 
 /// Who asked an actor to stop; of two, the greater counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

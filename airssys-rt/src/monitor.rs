@@ -6,20 +6,9 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::sync::lock;
-use crate::{ExitReason, Identity};
+use airssys_core::Down;
 
-/// An incarnation of an actor ended.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Down {
-    /// Whose.
-    pub actor: Identity,
-    /// How it ended.
-    pub reason: ExitReason,
-    /// Whether it is restarted: a monitor stays then. If not, the actor has ended for good.
-    pub restarting: bool,
-}
+use crate::sync::lock;
 
 /// An actor that hears of others.
 pub(crate) trait Hears: Send + Sync {

@@ -4,8 +4,10 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use airssys_core::Overflow;
+
 use crate::errors::{SendError, TrySendError};
-use crate::{ActorRef, DeadLetterCause, Overflow, Permit, ReserveError};
+use crate::{ActorRef, DeadLetterCause, Permit, ReserveError};
 
 /// A reference to any actor that can be sent an `M`, so that references to actors with different
 /// message types fit into one list.

@@ -7,13 +7,13 @@ use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use airssys_core::ExitReason;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 use tokio::task::JoinHandle;
 
-use crate::ExitReason;
 use crate::cell::{AnyCell, Cell};
 use crate::groups::GroupTable;
 use crate::services::Services;

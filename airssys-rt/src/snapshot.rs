@@ -1,9 +1,10 @@
 //! A system as it is at a moment, to be looked at or sent away.
 
+use airssys_core::SupervisionStrategy;
 use serde::{Deserialize, Serialize};
 
 use crate::cell::AnyCell;
-use crate::{ActorState, ActorStats, SupervisionStrategy};
+use crate::{ActorState, ActorStats};
 
 /// A system's tree, by [`ActorSystem::snapshot`](crate::ActorSystem::snapshot).
 ///

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use airssys_core::{SupervisorConfig, SupervisorFailure};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -17,10 +18,7 @@ use crate::registry::{Place, Registry};
 use crate::services::Services;
 use crate::supervisor::{Limit, Order, Outlook, Root, SupervisorNode};
 use crate::sync::lock;
-use crate::{
-    ActorRef, ChildSpec, EventStream, Groups, SupervisorConfig, SupervisorFailure, SupervisorRef,
-    SupervisorSpec, SystemSnapshot,
-};
+use crate::{ActorRef, ChildSpec, EventStream, Groups, SupervisorRef, SupervisorSpec, SystemSnapshot};
 
 /// A tree of supervised actors.
 ///

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use airssys_rt::{Actor, ActorContext, ActorRef, Behind, BoxError, Child, ChildContext};
+use airssys_spec::{Delivery, Input};
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
@@ -13,10 +14,8 @@ use crate::bindings::{Completion, HealthStatus, Outcome};
 use crate::callbacks::{Callbacks, Settled};
 use crate::component::Component;
 use crate::dead_letters::DeadLetterReason;
-use crate::delivery::Delivery;
 use crate::host::{Current, GuestContext, Links, Wasi};
 use crate::instance::{GuestFailure, Instance};
-use crate::manifest::Input;
 use crate::message::{Envelope, cut};
 use crate::meter::Meter;
 use crate::recovery::Recovery;

@@ -10,16 +10,16 @@ use std::time::Duration;
 use airssys_message::Codec;
 use airssys_message::report::{REPORT_REQUEST, Report};
 use airssys_rt::{ActorSystem, ExitReason, ShutdownReport, SupervisorFailure};
+use airssys_spec::manifest::{App, AppComponent, Source};
+use airssys_spec::{Input, Limits};
 
 use crate::audit::{Audit, AuditError};
 use crate::builder::{self, BuildError, BuildEvent};
-use crate::component::{Component, LoadError};
+use crate::component::LoadError;
 use crate::component_host::{CallError, ComponentHost, HostOptions, SpawnError};
 use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
 use crate::engine::{Engine, EngineConfig, EngineError};
-use crate::limits::Limits;
-use crate::manifest::{App, AppComponent, Input, Source};
 use crate::state::StateError;
 use crate::stats::ComponentSummary;
 use crate::trace::MessageTracer;
@@ -268,27 +268,6 @@ pub fn locate(component: &AppComponent, tell: &mut impl FnMut(AppEvent)) -> Resu
     match &component.source {
         Source::Folder(folder) => builder::build(folder, |event| tell(AppEvent::Build(event))),
         Source::Wasm(file) => Ok(file.clone()),
-    }
-}
-
-impl AppComponent {
-    /// How the component is to run, with its code.
-    pub fn spec(&self, code: Component) -> ComponentSpec {
-        ComponentSpec {
-            capabilities: self.capabilities.clone(),
-            asks: Some(self.manifest.capabilities.clone()),
-            accepts: self.manifest.accepts,
-            subscribes: self.manifest.subscribes.clone(),
-            limits: self.limits.clone(),
-            capacity: self.mailbox.capacity,
-            overflow: self.mailbox.overflow,
-            delivery: self.manifest.delivery,
-            restart: self.restart,
-            instances: self.instances,
-            config: self.config.clone(),
-            input: self.input.clone(),
-            ..ComponentSpec::new(self.name.clone(), code)
-        }
     }
 }
 

@@ -92,7 +92,7 @@ impl Callbacks {
     pub(crate) fn new(
         actor: ActorRef<Envelope>,
         accepts: Accepts,
-        limits: &crate::limits::Limits,
+        limits: &airssys_spec::limits::Limits,
         in_flight: InFlightPart,
         stats: Arc<ComponentStats>,
         waits: Arc<Waits>,

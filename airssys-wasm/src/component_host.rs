@@ -11,6 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Prepared, ShutdownReport, Topic};
+use airssys_spec::pattern::check_component_name;
+use airssys_spec::{Access, Capabilities, HOST_NAME, Limits, Subject};
 use bytes::Bytes;
 
 pub use error::{CallError, SpawnError};
@@ -20,17 +22,13 @@ use crate::actor::{Blueprint, ComponentActor};
 use crate::audit::{Audit, Trail};
 use crate::bindings::{RequestError, SendError};
 use crate::byte_budget::ByteBudget;
-use crate::capability::{Access, Capabilities, Subject};
 use crate::component_spec::ComponentSpec;
 use crate::dead_letters::DeadLetters;
 use crate::endpoint::Endpoint;
 use crate::grants::Grants;
 use crate::host::{Identity, Links};
-use crate::limits::Limits;
-use crate::manifest::HOST_NAME;
 use crate::memory::MemoryGauge;
 use crate::message::{Draft, Envelope, Origin, ReplyTo};
-use crate::pattern::check_component_name;
 use crate::quota::Quota;
 use crate::recovery::Recovery;
 use crate::router::{Mode, Router, Sender, Sleeper, TopicRoute};

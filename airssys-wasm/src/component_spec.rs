@@ -2,12 +2,10 @@
 
 use airssys_message::{Accepts, Codec};
 use airssys_rt::{Overflow, RestartPolicy, TopicPattern};
+use airssys_spec::manifest::AppComponent;
+use airssys_spec::{Capabilities, Delivery, Input, Limits};
 
-use crate::capability::Capabilities;
 use crate::component::Component;
-use crate::delivery::Delivery;
-use crate::limits::Limits;
-use crate::manifest::Input;
 use crate::run_length::MOST;
 
 /// A component as it is to run. What is not said is denied, or its default.
@@ -70,6 +68,25 @@ impl ComponentSpec {
             instances: 1,
             config: Vec::new(),
             input: None,
+        }
+    }
+
+    /// The component of an app, with its code.
+    pub fn of_app(component: &AppComponent, code: Component) -> ComponentSpec {
+        ComponentSpec {
+            capabilities: component.capabilities.clone(),
+            asks: Some(component.manifest.capabilities.clone()),
+            accepts: component.manifest.accepts,
+            subscribes: component.manifest.subscribes.clone(),
+            limits: component.limits.clone(),
+            capacity: component.mailbox.capacity,
+            overflow: component.mailbox.overflow,
+            delivery: component.manifest.delivery,
+            restart: component.restart,
+            instances: component.instances,
+            config: component.config.clone(),
+            input: component.input.clone(),
+            ..ComponentSpec::new(component.name.clone(), code)
         }
     }
 }

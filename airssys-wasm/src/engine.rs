@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airssys_spec::Limits;
 use wasmtime::component::Linker;
 use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use crate::host;
 use crate::instance::InstanceState;
-use crate::limits::Limits;
 
 /// How often a running guest can be interrupted: limits on execution time are this exact.
 pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(1);

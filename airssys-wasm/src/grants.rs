@@ -7,12 +7,11 @@ use std::cmp::Reverse;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use airssys_rt::TopicPattern;
+use airssys_spec::{Access, Capabilities, Capability, Denied, Subject, decide};
 use serde::{Deserialize, Serialize};
 
-pub use change::{GrantChange, GrantError, GrantVerb};
 pub use denials::{Denial, MAX_DENIALS};
 
-use crate::capability::{Access, Capabilities, Capability, Denied, Subject, decide};
 use crate::component_host::Shared;
 use denials::Denials;
 
@@ -80,10 +79,6 @@ pub enum GrantOrigin {
     RunTime,
 }
 
-/// The kinds of access that can be given and revoked while an app runs.
-const KINDS: [Capability; 4] =
-    [Capability::Send, Capability::Request, Capability::Publish, Capability::Subscribe];
-
 impl Grants {
     pub(crate) fn new(asked: Capabilities, granted: Capabilities, subscribes: Vec<TopicPattern>) -> Grants {
         let state = RwLock::new(State { granted, ..State::default() });
@@ -133,7 +128,7 @@ impl Grants {
 
     fn list(&self, component: &str) -> ComponentGrants {
         let state = self.read();
-        let grants = KINDS.map(|capability| {
+        let grants = Capability::LISTS.map(|capability| {
             let granted = state.granted.patterns(capability).into_iter().map(|pattern| {
                 let given = state.given.iter().any(|(kind, own)| *kind == capability && *own == pattern);
                 Granted { pattern, from: if given { GrantOrigin::RunTime } else { GrantOrigin::App } }

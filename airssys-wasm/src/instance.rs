@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use airssys_spec::Limits;
 use bytes::Bytes;
 use wasmtime::component::{ComponentExportIndex, Instance as WasmInstance, ResourceTable, TypedFunc};
 use wasmtime::component::{ComponentNamedList, Lift, Lower};
@@ -14,7 +15,6 @@ use crate::bindings::{Callback, HealthStatus, Outcome, RunEnd};
 use crate::component::Component;
 use crate::engine::EPOCH_TICK;
 use crate::host::{GuestContext, Progress, Sleepers, Wasi};
-use crate::limits::Limits;
 use crate::memory::MemoryGauge;
 use crate::message::cut;
 use crate::meter::Meter;

@@ -7,17 +7,19 @@
 
 pub mod app;
 pub mod audit;
-pub mod builder;
-pub mod capability;
+
 pub mod control;
-pub mod limits;
-pub mod manifest;
 pub mod metrics;
 #[cfg(feature = "otlp")]
 pub mod otlp;
-pub mod pattern;
 pub mod rate;
-pub mod scaffold;
+
+#[doc(inline)]
+pub use airssys_build as builder;
+#[doc(inline)]
+pub use airssys_build::scaffold;
+#[doc(inline)]
+pub use airssys_spec::{capability, limits, manifest, pattern};
 
 mod actor;
 mod bindings;
@@ -27,7 +29,6 @@ mod component;
 mod component_host;
 mod component_spec;
 mod dead_letters;
-mod delivery;
 mod endpoint;
 mod engine;
 mod gate;
@@ -57,25 +58,21 @@ mod worker;
 
 pub use actor::{ComponentActor, Health};
 pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisorSnapshot};
-pub use capability::{Access, Capabilities, Capability, Denied, Subject, decide};
+pub use airssys_spec::{
+    Access, Capabilities, Capability, Delivery, Denied, GrantChange, GrantError, GrantVerb, Input,
+    InvalidUse, Limits, NamePattern, Retry, Subject, UsePattern, decide,
+};
 pub use component::{Component, LoadError};
 pub use component_host::{CallError, ComponentHost, HostOptions, InTrace, PreparedComponent, SpawnError};
 pub use component_spec::ComponentSpec;
 pub use dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES, RetryError,
 };
-pub use delivery::{Delivery, Retry};
 pub use engine::{CacheUse, Engine, EngineConfig, EngineError};
-pub use grants::{
-    CapabilityGrants, ComponentGrants, Denial, GrantChange, GrantError, GrantOrigin, GrantVerb, Granted,
-    MAX_DENIALS,
-};
+pub use grants::{CapabilityGrants, ComponentGrants, Denial, GrantOrigin, Granted, MAX_DENIALS};
 pub use handling_times::{BUCKET_BOUNDS_NS, HandlingHistogram};
 pub use instance::GuestFailure;
-pub use limits::Limits;
-pub use manifest::Input;
 pub use message::Envelope;
-pub use pattern::NamePattern;
 pub use retained::RetainedMessage;
 pub use snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
 pub use state::StateError;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use airssys_spec::Limits;
+use airssys_spec::limits::Rates;
 use tokio::time::Instant;
 
 use crate::audit::{AuditEvent, Trail};
 use crate::bindings::SendError;
 use crate::gate::Gate;
-use crate::limits::{Limits, Rates};
 use crate::rate::Bucket;
 
 /// What a component may send, all of its instances together and over all their incarnations, and

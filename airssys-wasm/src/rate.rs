@@ -2,20 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use airssys_spec::Rate;
+
 /// Parts of a nanosecond that time is counted in here.
 const PARTS_PER_NS: u64 = 64;
 
 /// Time is compared as numbers on a circle: what lies further ahead than this lies behind.
 const FARTHEST: u64 = 1 << 62;
-
-/// How many a second, and how many at once after a pause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// How many a second, in the long run. At least 1: 0 is taken as that.
-    pub per_second: u64,
-    /// The most at once.
-    pub burst: u64,
-}
 
 /// A bucket that holds `burst` tokens, is full at first, and gets `per_second` tokens a second.
 ///

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use airssys_message::Codec;
 use airssys_rt::{Topic, TopicPattern};
+use airssys_spec::Limits;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::Limits;
 use crate::message::Draft;
 use crate::quota::Exceeded;
 use crate::router::Sender;
@@ -159,11 +159,11 @@ mod tests {
 
     use super::*;
     use crate::audit::Trail;
-    use crate::capability::{Capabilities, Subject};
     use crate::grants::Grants;
     use crate::message::Origin;
     use crate::quota::Quota;
     use crate::stats::ComponentStats;
+    use airssys_spec::capability::{Capabilities, Subject};
 
     fn sender(component: &str) -> Sender {
         let (nothing, everything) = (Capabilities::default(), Capabilities::everything());

@@ -7,16 +7,15 @@ use std::sync::{Arc, OnceLock};
 
 use airssys_message::{Accepts, Codec};
 use airssys_rt::{ActorRef, MessageBroker, Overflow, SendWithError, Topic};
+use airssys_spec::{Access, Denied, Subject};
 use bytes::Bytes;
 use dashmap::DashMap;
 use tokio::time::Instant;
 
-use topics::Audience;
 pub(crate) use topics::Joined;
 
 use crate::audit::{AuditEvent, MessageKind, Trail};
 use crate::bindings::SendError;
-use crate::capability::{Access, Denied, Subject};
 use crate::dead_letters::{DeadLetter, DeadLetters};
 use crate::endpoint::Endpoint;
 use crate::grants::Grants;
@@ -28,6 +27,7 @@ use crate::state::StateFolder;
 use crate::stats::ComponentStats;
 use crate::trace::MessageTracer;
 use crate::waits::Waits;
+use topics::Audience;
 
 /// Who sends, publishes or subscribes.
 #[derive(Clone)]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use airssys_rt::ActorRef;
+use airssys_spec::Limits;
 
 use crate::byte_budget::ByteBudget;
-use crate::limits::Limits;
 use crate::memory::MemoryGauge;
 use crate::message::Envelope;
 use crate::quota::Quota;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use airssys_rt::{Topic, TopicPattern};
-use airssys_wasm::manifest::ComponentManifest;
-use airssys_wasm::pattern::check_instance_name;
-use airssys_wasm::{Access, Capabilities, Denied, NamePattern, Subject, decide};
+use airssys_core::{Topic, TopicPattern};
+use airssys_spec::manifest::ComponentManifest;
+use airssys_spec::pattern::check_instance_name;
+use airssys_spec::{Access, Capabilities, Denied, NamePattern, Subject, UsePattern, decide};
 
 use crate::lines;
 
@@ -25,6 +25,7 @@ pub fn capabilities(data: &[u8]) {
         request: names,
         publish: topics.clone(),
         subscribe: topics,
+        uses: may.split(' ').filter_map(|text| text.parse().ok()).collect(),
         input: false,
     };
     for access in [Access::Send { to: wants }, Access::Request { to: wants }, Access::Input] {
@@ -35,6 +36,9 @@ pub fn capabilities(data: &[u8]) {
     }
     if let Ok(pattern) = wants.parse::<TopicPattern>() {
         decided(&who, &capabilities, &Access::Subscribe { pattern: &pattern });
+    }
+    if let Ok(right) = wants.parse::<UsePattern>() {
+        decided(&who, &capabilities, &Access::Use { right: &right });
     }
 }
 

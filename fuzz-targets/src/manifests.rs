@@ -3,12 +3,12 @@
 use std::io;
 use std::path::Path;
 
-use airssys_wasm::Limits;
-use airssys_wasm::manifest::{
+use airssys_spec::Limits;
+use airssys_spec::manifest::{
     AppManifest, ComponentManifest, Diagnostics, Files, MAX_ATTEMPTS, MAX_INSTANCES, MAX_MAILBOX_CAPACITY,
 };
-use airssys_wasm::pattern::check_component_name;
-use airssys_wasm::{Capabilities, Delivery};
+use airssys_spec::pattern::check_component_name;
+use airssys_spec::{Capabilities, Delivery};
 
 /// What separates the texts of several files in one input.
 const SEPARATOR: &str = "\n=====\n";
@@ -73,10 +73,10 @@ fn bounded(limits: &Limits) {
 
 /// Whether nothing is in force that was not asked for.
 fn covered(asked: &Capabilities, in_force: &Capabilities) -> bool {
-    let names = |asked: &[airssys_wasm::NamePattern], in_force: &[airssys_wasm::NamePattern]| {
+    let names = |asked: &[airssys_spec::NamePattern], in_force: &[airssys_spec::NamePattern]| {
         in_force.iter().all(|name| asked.iter().any(|asked| asked.covers(name)))
     };
-    let topics = |asked: &[airssys_rt::TopicPattern], in_force: &[airssys_rt::TopicPattern]| {
+    let topics = |asked: &[airssys_core::TopicPattern], in_force: &[airssys_core::TopicPattern]| {
         in_force.iter().all(|topic| asked.iter().any(|asked| asked.covers(topic)))
     };
     names(&asked.send, &in_force.send)

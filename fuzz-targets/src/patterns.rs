@@ -1,8 +1,8 @@
 //! Patterns: what is read is shown as it was written, and covering is what matching says.
 
-use airssys_rt::{Topic, TopicPattern};
-use airssys_wasm::NamePattern;
-use airssys_wasm::pattern::{check_component_name, check_instance_name};
+use airssys_core::{Topic, TopicPattern};
+use airssys_spec::NamePattern;
+use airssys_spec::pattern::{check_component_name, check_instance_name};
 
 use crate::lines;
 
@@ -52,7 +52,7 @@ fn instance(pattern: &TopicPattern, fresh: &str, length: usize) -> Option<Topic>
 }
 
 fn shown(text: &str) -> Result<TopicPattern, ()> {
-    let pattern: TopicPattern = text.parse().map_err(|error: airssys_rt::InvalidTopic| {
+    let pattern: TopicPattern = text.parse().map_err(|error: airssys_core::InvalidTopic| {
         assert!(!error.to_string().is_empty());
     })?;
     assert_eq!(pattern.to_string(), text);

@@ -8,13 +8,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use airssys_core::ExitReason;
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
 
 use super::stopwatch::Stopwatch;
 use super::turns::Turns;
 use super::{Actor, ActorContext, BoxError};
-use crate::ExitReason;
 use crate::cell::{ActorState, AnyCell, Cell, Handling};
 use crate::mailbox::{Behind, Inbox, Urgent};
 

@@ -4,11 +4,11 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use airssys_core::ExitReason;
 use tokio::sync::oneshot;
 
 use super::incarnation::{first_failure, live, panicked};
 use super::{Actor, ActorContext};
-use crate::ExitReason;
 use crate::cell::{AnyCell, Cell};
 use crate::supervisor::Runnable;
 

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
+use airssys_core::{Overflow, Topic};
 use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::{MessageBroker, Subscriber};
-use crate::{ActorRef, Overflow, Permit, ReserveError, Topic, TrySendError};
+use crate::{ActorRef, Permit, ReserveError, TrySendError};
 
 /// What became of a publication.
 #[non_exhaustive]

@@ -5,7 +5,7 @@ pub(super) mod visits;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::{Topic, TopicPattern};
+use airssys_core::{Topic, TopicPattern};
 
 /// Values filed under patterns, found by topic.
 pub(super) struct Trie<V> {

@@ -7,12 +7,12 @@ use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Waker};
 
+use airssys_core::Overflow;
 use shuttle::future::block_on;
 use shuttle::thread::{JoinHandle, spawn};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{Inbox, Mailbox, StopRequest, Urgent};
-use crate::Overflow;
 use crate::cell::Cell;
 use crate::errors::{ReserveError, SendError, TrySendError};
 use crate::services::Services;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Wake, Waker};
 
+use airssys_core::Overflow;
 use futures_util::FutureExt;
 use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
@@ -14,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Inbox, Mailbox, StopRequest, Urgent};
 use crate::cell::Cell;
 use crate::services::Services;
-use crate::{ActorRef, Overflow, Permit, ReserveError, SendError, TrySendError};
+use crate::{ActorRef, Permit, ReserveError, SendError, TrySendError};
 
 /// What is never run: the mailbox needs nothing of it.
 #[expect(clippy::unwrap_used, reason = "it is a test")]

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use airssys_core::{ExitReason, Identity};
+
 use super::*;
 
 struct Ear {
@@ -40,7 +42,7 @@ impl Hears for Ear {
 
 fn down(id: u64) -> Down {
     let actor = Identity { name: Arc::default(), id };
-    Down { actor, reason: ExitReason::Killed, restarting: true }
+    Down::new(actor, ExitReason::Killed, true)
 }
 
 /// However many watch an actor until their own end, whether by a monitor or by a link.

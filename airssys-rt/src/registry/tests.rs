@@ -3,11 +3,11 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use airssys_core::Overflow;
 use dashmap::try_result::TryResult;
 use tokio::runtime::Builder;
 
 use super::*;
-use crate::Overflow;
 use crate::mailbox::Mailbox;
 
 fn cell(services: &Arc<Services>, id: u64) -> Arc<dyn AnyCell> {

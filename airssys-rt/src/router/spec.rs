@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use airssys_core::{Overflow, RestartPolicy, Shutdown, SupervisorConfig};
 use thiserror::Error;
 
-use crate::{ChildSpec, Overflow, RestartPolicy, Shutdown, StartError, SupervisorConfig};
+use crate::{ChildSpec, StartError};
 
 /// Which worker gets a message that has no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use airssys_core::{RestartPolicy, Shutdown};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::{RestartPolicy, Shutdown};
 use crate::cell::AnyCell;
 
 /// Where a child is: its slot, and which of the slot's tenants it is.

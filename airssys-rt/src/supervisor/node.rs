@@ -15,6 +15,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use airssys_core::{
+    Decision, Down, Ended, ExitReason, Identity, RestartPolicy, RestartStrategy, Scope, Shutdown,
+    SupervisorConfig, SupervisorFailure, decide,
+};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -23,18 +27,14 @@ pub(crate) use self::state::Order;
 use self::state::{Ending, NodeState, Phase};
 pub(crate) use self::stopping::Limit;
 use super::children::{Key, Place};
-use super::{
-    Decision, Ended, Outlook, RestartPolicy, Shutdown, SupervisorConfig, SupervisorFailure, SupervisorSpec,
-    decide,
-};
+use super::{Outlook, SupervisorSpec};
 use crate::cell::{ActorState, ActorStats, AnyCell, Home};
 use crate::family::Owner;
 use crate::mailbox::StopRequest;
-use crate::monitor::Down;
 use crate::registry::Registry;
 use crate::services::Services;
 use crate::sync::{later, lock};
-use crate::{Event, ExitReason, Identity, RestartStrategy, SupervisorSnapshot};
+use crate::{Event, SupervisorSnapshot};
 
 /// What a supervisor is told about a child.
 #[derive(Debug, Clone, Copy)]
@@ -219,7 +219,7 @@ impl SupervisorNode {
                 };
                 state.window.record(now.into_std(), &self.config);
                 state.restarts += 1;
-                if scope == super::Scope::One && state.phase == Phase::Running {
+                if scope == Scope::One && state.phase == Phase::Running {
                     return Verdict::Restart(after, heeds);
                 }
                 state.plan(key, scope, later(now, after));
@@ -245,7 +245,7 @@ impl SupervisorNode {
             supervisor = %self.name, actor = %child, %reason, restarts, ?within,
             "an actor ended too often"
         );
-        let failure = SupervisorFailure { child, reason: reason.clone(), restarts, within };
+        let failure = SupervisorFailure::new(child, reason.clone(), restarts, within);
         let failure = Arc::new(failure);
         self.tell(|supervisor| Event::Escalated { supervisor, failure: failure.clone() });
         // Before anybody can see what follows from it.
@@ -368,7 +368,7 @@ impl AnyCell for SupervisorNode {
         self.tell(|actor| Event::Stopped { actor, reason: reason.clone() });
         if let Some(owner) = self.owner.as_ref().filter(|_| reason.is_failure()) {
             let actor = Identity { name: self.name.clone(), id: self.id };
-            owner.fail(Down { actor, reason, restarting: false });
+            owner.fail(Down::new(actor, reason, false));
         }
     }
 

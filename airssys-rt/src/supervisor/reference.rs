@@ -3,17 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
+use airssys_core::{AutoShutdown, ExitReason, RestartPolicy, SupervisionStrategy};
 use tokio::sync::oneshot;
 
 use super::node::{Order, Rules, SupervisorNode};
-use super::{AutoShutdown, RestartPolicy, SupervisionStrategy, SupervisorRunner, SupervisorSpec};
+use super::{SupervisorRunner, SupervisorSpec};
 use crate::actor::{Actor, ActorRunner};
 use crate::cell::{ActorState, AnyCell, Cell};
 use crate::family::Owner;
 use crate::mailbox::{Mailbox, StopRequest};
 use crate::registry::Place;
 use crate::system::{PrepareError, Prepared, StartError};
-use crate::{ActorRef, ChildSpec, ExitReason};
+use crate::{ActorRef, ChildSpec};
 
 /// A reference to a supervisor: the way to start children below it.
 ///

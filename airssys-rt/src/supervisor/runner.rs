@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use airssys_core::ExitReason;
 use tokio::sync::oneshot;
 
 use super::Outlook;
 use super::node::SupervisorNode;
 use super::task::Runnable;
-use crate::ExitReason;
 use crate::cell::AnyCell;
 
 pub(crate) struct SupervisorRunner {

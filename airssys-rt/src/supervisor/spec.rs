@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{RestartPolicy, Shutdown, SupervisionStrategy, SupervisorConfig};
+use airssys_core::{RestartPolicy, Shutdown, SupervisionStrategy, SupervisorConfig};
 
 /// What a supervisor is told about a supervisor below it.
 ///

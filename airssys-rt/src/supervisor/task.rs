@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use airssys_core::ExitReason;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::task::coop::consume_budget;
@@ -14,7 +15,6 @@ use tokio::time::sleep;
 
 use super::children::Key;
 use super::node::{SupervisorNode, Verdict};
-use crate::ExitReason;
 use crate::cell::AnyCell;
 use crate::mailbox::StopRequest;
 

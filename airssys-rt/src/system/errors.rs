@@ -3,9 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
+use airssys_core::ExitReason;
 use thiserror::Error;
-
-use crate::ExitReason;
 
 /// Why [`ActorSystem::prepare`](crate::ActorSystem::prepare) made no actor.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -2,10 +2,11 @@
 
 use std::error::Error;
 
+use airssys_core::Down;
 use thiserror::Error;
 
 use super::{Faults, Injected, Place};
-use crate::{Actor, ActorContext, BoxError, Child, ChildContext, Down};
+use crate::{Actor, ActorContext, BoxError, Child, ChildContext};
 
 /// An actor with a plan of [`Faults`] before all of its hooks and its handler.
 ///

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::thread;
 
+use airssys_spec::manifest::AppComponent;
+
 use super::{AppEvent, InputOverride, StartAppError, locate};
 use crate::component::{Component, LoadError};
 use crate::component_spec::ComponentSpec;
 use crate::engine::Engine;
-use crate::manifest::AppComponent;
 
 /// Builds those that are folders, one after the other, and loads all, on all processors.
 pub(super) fn load(
@@ -26,7 +27,7 @@ pub(super) fn load(
     with_code
         .map(|((component, path), loaded)| {
             let failed = |source| StartAppError::Load { component: component.name.clone(), path, source };
-            let mut spec = component.spec(loaded.map_err(failed)?);
+            let mut spec = ComponentSpec::of_app(component, loaded.map_err(failed)?);
             if let Some(replaced) = replaced.filter(|replaced| replaced.component == component.name) {
                 spec.input = Some(replaced.input.clone());
             }

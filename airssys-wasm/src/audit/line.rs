@@ -2,11 +2,11 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use airssys_spec::GrantVerb;
 use serde::Serialize;
 
 use super::queue::{Entry, What};
 use super::{AuditEvent, LetterChange, MessageKind};
-use crate::grants::GrantVerb;
 
 /// A line. What does not apply is absent.
 #[derive(Default, Serialize)]

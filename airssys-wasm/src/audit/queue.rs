@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use airssys_spec::{Capability, GrantVerb};
+
 use super::{AuditEvent, AuditStats, LetterChange};
-use crate::capability::Capability;
-use crate::grants::GrantVerb;
 
 /// Most events that wait.
 pub(super) const MAX_EVENTS: usize = 8_192;

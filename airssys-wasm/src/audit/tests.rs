@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::sync::{Condvar, Mutex};
 
+use airssys_spec::{Access, Capabilities, Subject, decide};
 use proptest::prelude::*;
 use serde_json::Value;
 
 use super::queue::{MAX_EVENTS, MAX_KINDS, MAX_MESSAGES};
 use super::*;
-use crate::capability::{Access, Capabilities, Subject, decide};
 
 const SOON: Duration = Duration::from_secs(30);
 

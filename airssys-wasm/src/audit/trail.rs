@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use airssys_spec::{Capability, Denied, GrantChange, GrantVerb};
+
 use super::{Audit, AuditEvent};
-use crate::capability::{Capability, Denied};
 use crate::gate::{Clock, Gate};
-use crate::grants::{GrantChange, GrantVerb};
 
 /// Most different denials of a component whose lines are kept apart.
 const MAX_KINDS: usize = 64;

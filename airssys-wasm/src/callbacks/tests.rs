@@ -1,8 +1,8 @@
 use airssys_rt::{ActorSystem, ChildSpec, Prepared};
+use airssys_spec::Limits;
 
 use super::*;
 use crate::in_flight::InFlightCount;
-use crate::limits::Limits;
 
 const SECOND: Duration = Duration::from_secs(1);
 

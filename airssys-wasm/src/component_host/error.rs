@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use airssys_rt::{PrepareError, StartError};
+use airssys_spec::Denied;
+use airssys_spec::pattern::InvalidName;
 
 use crate::bindings::{self, RequestError, SendError};
-use crate::capability::Denied;
-use crate::pattern::InvalidName;
 
 /// Why a component did not start.
 #[derive(Debug, thiserror::Error)]

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use airssys_rt::TopicPattern;
+use airssys_spec::{Capability, GrantChange, GrantError, GrantVerb};
 
 use super::ComponentHost;
 use crate::audit::{AuditEvent, LetterChange};
-use crate::capability::Capability;
 use crate::dead_letters::{DeadLetter, RetryError};
-use crate::grants::{ComponentGrants, Denial, GrantChange, GrantError, GrantVerb};
+use crate::grants::{ComponentGrants, Denial};
 use crate::retained::RetainedMessage;
 
 impl ComponentHost {

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use airssys_rt::TopicPattern;
+use airssys_spec::{GrantChange, GrantError};
 
 use super::protocol::{
     About, Answer, Asked, Letter, Letters, LettersFailed, MAX_SHOWN_BYTES, Request, VERSION, split,
 };
 use crate::component_host::ComponentHost;
 use crate::dead_letters::{DeadLetter, RetryError};
-use crate::grants::{GrantChange, GrantError};
 
 /// Most dead letters, or retained messages, in one answer.
 const MAX_LISTED: usize = 1_000;

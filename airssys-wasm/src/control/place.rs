@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt,
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
-use crate::pattern::{InvalidName, check_component_name};
+use airssys_spec::pattern::{InvalidName, check_component_name};
 
 /// The most runs of one app that get a control socket of their own at a time.
 pub const MAX_RUNS: u32 = 64;

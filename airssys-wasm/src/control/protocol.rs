@@ -1,11 +1,11 @@
 //! What can be asked over the control socket, and what is answered.
 
 use airssys_message::Codec;
+use airssys_spec::{Capability, GrantChange};
 use serde::{Deserialize, Serialize};
 
-use crate::capability::Capability;
 use crate::dead_letters::DeadLetter;
-use crate::grants::{ComponentGrants, Denial, GrantChange};
+use crate::grants::{ComponentGrants, Denial};
 use crate::retained::RetainedMessage;
 use crate::snapshot::AppSnapshot;
 use crate::unix_time::unix_ms;

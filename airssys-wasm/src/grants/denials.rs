@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use airssys_spec::capability::allowed_by;
+use airssys_spec::{Capabilities, Capability, Denied, Subject};
 use serde::{Deserialize, Serialize};
 
-use crate::capability::{Capabilities, Capability, Denied, Subject, allowed_by};
 use crate::unix_time::unix_ms;
 
 /// How many different denials of a component are kept: the latest.
@@ -108,7 +109,7 @@ impl Denials {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capability::{Access, decide};
+    use airssys_spec::capability::{Access, decide};
 
     fn denied(to: &str) -> Denied {
         decide(&Subject::new("a", "a"), &Capabilities::default(), &Access::Send { to }).unwrap_err()

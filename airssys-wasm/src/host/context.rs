@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use airssys_rt::ActorRef;
+use airssys_spec::Limits;
 
 use super::run::Run;
 use super::sent_at::SentAt;
 use super::sleepers::Sleepers;
 use crate::callbacks::Callbacks;
 use crate::endpoint::Endpoint;
-use crate::limits::Limits;
 use crate::memory::MemoryGauge;
 use crate::message::{Envelope, Origin};
 use crate::meter::Meter;

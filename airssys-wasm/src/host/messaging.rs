@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use airssys_rt::{ActorRef, Topic, TopicPattern};
+use airssys_spec::pattern::check_instance_name;
 use bytes::Bytes;
 
 use super::GuestContext;
@@ -13,7 +14,6 @@ use crate::bindings::messaging::{BatchResult, CompleteError, Host, MessageInfo};
 use crate::bindings::{Callback, Completion, RequestError, SendError};
 use crate::byte_budget::ByteBudget;
 use crate::message::{Draft, Envelope, ReplyTo};
-use crate::pattern::check_instance_name;
 use crate::quota::Exceeded;
 use crate::router::{Mode, Route, Router, Sender};
 use crate::waits::Awaited;

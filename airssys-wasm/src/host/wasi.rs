@@ -6,15 +6,14 @@
 mod direct;
 mod stdio;
 
-pub(crate) use direct::add_direct;
-
 use std::sync::Arc;
 
+use airssys_spec::Input;
 use wasmtime_wasi::WasiCtx;
 
-use crate::manifest::Input;
-use crate::meter::Meter;
+pub(crate) use direct::add_direct;
 
+use crate::meter::Meter;
 use stdio::{LogStream, StdinSource};
 
 /// The packages of WASI 0.2 that the host has.

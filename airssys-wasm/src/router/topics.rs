@@ -8,6 +8,7 @@ use airssys_message::Codec;
 use airssys_rt::{
     ActorRef, Overflow, Permit, Reservation, ReserveError, SkipReason, Subscriber, Topic, TopicPattern,
 };
+use airssys_spec::{Access, Denied, HOST_NAME, Limits};
 use bytes::Bytes;
 use smallvec::SmallVec;
 use tokio::time::Instant;
@@ -16,10 +17,7 @@ use super::{Broker, Router, Sender, TopicRoute};
 use crate::audit::{AuditEvent, MessageKind};
 use crate::bindings::SendError;
 use crate::byte_budget::{ByteBudget, HeldBytes};
-use crate::capability::{Access, Denied};
 use crate::endpoint::Endpoint;
-use crate::limits::Limits;
-use crate::manifest::HOST_NAME;
 use crate::message::{Draft, Envelope, Origin};
 use crate::quota::Exceeded;
 use crate::retained::{Kept, RetainedMessage};

@@ -21,6 +21,7 @@ fn asks() -> Capabilities {
         request: vec!["target".parse().unwrap()],
         publish: vec![pattern("news.*")],
         subscribe: vec![pattern("news.*"), pattern("own")],
+        uses: Vec::new(),
         input: false,
     }
 }
@@ -118,7 +119,7 @@ async fn nothing_is_given_that_is_not_asked_for() {
     let input = host.grant("subject", Capability::Input, "x").unwrap_err();
     assert!(matches!(input, GrantError::Fixed { .. }), "{input:?}");
     let name = host.grant("subject", Capability::Send, "No Name").unwrap_err();
-    assert!(matches!(name, GrantError::Name { .. }), "{name:?}");
+    assert!(matches!(name, GrantError::Pattern { .. }), "{name:?}");
     assert!(
         host.grants()
             .iter()

@@ -5,10 +5,9 @@ use super::tree::{Tree, lines};
 use super::words::{code, has_word};
 
 /// Files that decide and compute, and run nothing: `/**` stands for all of a folder.
-const PURE: [&str; 9] = [
+const PURE: [&str; 8] = [
+    "airssys-core/**",
     "airssys-message/**",
-    "airssys-rt/src/supervisor/decision.rs",
-    "airssys-rt/src/topic.rs",
     "airssys-wasm/src/capability.rs",
     "airssys-wasm/src/limits.rs",
     "airssys-wasm/src/manifest.rs",
@@ -84,8 +83,8 @@ mod tests {
         let pure = "// tokio would be out of place\nfn stokio() {}\n";
         let tree = Tree::planted(&[
             ("airssys-message/src/lib.rs", pure),
-            ("airssys-rt/src/supervisor/decision.rs", "use tokio::time::Instant;\n"),
-            ("airssys-rt/src/topic.rs", pure),
+            ("airssys-core/src/decision.rs", "use tokio::time::Instant;\n"),
+            ("airssys-core/src/topic.rs", pure),
             ("airssys-rt/src/mailbox.rs", "use tokio::sync::Notify;\n"),
             ("airssys-wasm/src/capability.rs", pure),
             ("airssys-wasm/src/limits.rs", pure),
@@ -96,7 +95,7 @@ mod tests {
         let found = pure_files(&tree);
         let places: Vec<_> = found.iter().map(|found| (found.path.as_str(), found.line)).collect();
         let expected = [
-            ("airssys-rt/src/supervisor/decision.rs", 1),
+            ("airssys-core/src/decision.rs", 1),
             ("airssys-wasm/src/manifest/app/checks.rs", 2),
             ("airssys-wasm/src/pattern.rs", 1),
         ];

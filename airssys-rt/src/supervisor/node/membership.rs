@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use airssys_core::ExitReason;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::state::{Kept, NodeState, Phase};
 use super::{Rules, SupervisorNode, Verdict};
-use crate::ExitReason;
 use crate::cell::{ActorState, AnyCell, Home};
 use crate::family::Owner;
 use crate::supervisor::children::{Entry, Key, Place};

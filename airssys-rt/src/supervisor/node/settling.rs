@@ -3,16 +3,16 @@
 use std::pin::pin;
 use std::sync::Arc;
 
+use airssys_core::{ExitReason, RestartWindow};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::SupervisorNode;
 use super::state::{NodeState, Phase, Plan};
 use super::stopping::Asked;
-use crate::supervisor::RestartWindow;
+use crate::Event;
 use crate::supervisor::children::{Key, Place};
 use crate::sync::lock;
-use crate::{Event, ExitReason};
 
 /// What the supervisor's task does next.
 enum Step {

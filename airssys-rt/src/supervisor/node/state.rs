@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
+use airssys_core::{ExitReason, RestartWindow, Scope};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::stopping::Limit;
 use super::{SupervisorNode, Verdict};
-use crate::ExitReason;
 use crate::cell::AnyCell;
 use crate::mailbox::StopRequest;
 use crate::supervisor::children::{Children, Entry, Key, Place};
 use crate::supervisor::task::Parked;
-use crate::supervisor::{RestartWindow, Scope};
 use crate::sync::lock;
 use crate::system::ShutdownReport;
 

@@ -4,17 +4,16 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use airssys_core::{ExitReason, RestartPolicy, Shutdown};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::SupervisorNode;
 use super::state::{Awaits, Ending, Kept, NodeState, Order, Phase};
-use crate::ExitReason;
 use crate::cell::AnyCell;
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::supervisor::children::{Key, Place};
-use crate::supervisor::{RestartPolicy, Shutdown};
 use crate::sync::later;
 use crate::sync::lock;
 

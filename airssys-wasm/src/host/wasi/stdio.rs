@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use airssys_spec::Input;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::Level;
@@ -11,7 +12,6 @@ use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamResult};
 
 use crate::host::logging::target;
-use crate::manifest::Input;
 use crate::meter::Meter;
 
 /// Longest line that is collected of what a component writes to its standard output.

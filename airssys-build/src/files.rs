@@ -1,0 +1,37 @@
+//! Files that a build reads and writes.
+
+use std::fs::File;
+use std::path::Path;
+
+use crate::error::BuildError;
+
+/// Writes files into a folder.
+pub(crate) fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<(), BuildError> {
+    std::fs::create_dir_all(folder).map_err(file_error(folder))?;
+    for (name, text) in files {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(file_error(&path))?;
+    }
+    Ok(())
+}
+
+/// Removes a file if it exists.
+pub(crate) fn remove(file: &Path) -> Result<(), BuildError> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(file)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Waits until no other build holds this file. It is let go when the answer is dropped.
+pub(crate) fn locked(path: &Path) -> Result<File, BuildError> {
+    let file = File::create(path).map_err(file_error(path))?;
+    file.lock().map_err(file_error(path))?;
+    Ok(file)
+}
+
+/// Names the file that an error is about.
+pub(crate) fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> BuildError {
+    let path = path.to_owned();
+    move |source| BuildError::File { path, source }
+}

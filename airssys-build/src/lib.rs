@@ -1,0 +1,20 @@
+//! Builds components from their sources: Rust, JavaScript, Python.
+
+mod build;
+mod error;
+mod event;
+mod files;
+mod javascript;
+mod language;
+mod process;
+mod project;
+mod python;
+mod recipe;
+mod rust;
+pub mod scaffold;
+mod tools;
+
+pub use build::build;
+pub use error::{BuildError, TARGET};
+pub use event::BuildEvent;
+pub use language::Language;

@@ -1,0 +1,91 @@
+//! Programs that building runs.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::error::BuildError;
+use crate::event::BuildEvent;
+
+/// A tool, run in a folder: with that folder's toolchain, and without what a cargo
+/// that this program runs under has set for itself.
+pub(crate) fn clean(program: impl AsRef<OsStr>, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, _) in std::env::vars_os() {
+        if is_foreign(&name) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn is_foreign(name: &OsStr) -> bool {
+    const USERS: [&str; 11] = [
+        "CARGO_HOME",
+        "CARGO_ALIAS_",
+        "CARGO_BUILD_JOBS",
+        "CARGO_HTTP_",
+        "CARGO_INCREMENTAL",
+        "CARGO_NET_",
+        "CARGO_PROFILE_",
+        "CARGO_REGISTRIES_",
+        "CARGO_REGISTRY_",
+        "CARGO_SOURCE_",
+        "CARGO_TERM_",
+    ];
+    /// They lead Python to modules that are not the component's, and Node to options of another.
+    const FOREIGN: [&str; 5] = ["VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "NODE_OPTIONS", "NODE_PATH"];
+    let name = name.to_string_lossy();
+    let cargo = name.starts_with("CARGO") && !USERS.iter().any(|kept| name.starts_with(kept));
+    let rustc = name.starts_with("RUSTC") || name == "RUSTFLAGS" || name == "RUSTDOCFLAGS";
+    cargo
+        || rustc
+        || name == "RUSTUP_TOOLCHAIN"
+        || name == "CLIPPY_ARGS"
+        || name.starts_with("LLVM_PROFILE")
+        || FOREIGN.contains(&name.as_ref())
+}
+
+/// What a program came to.
+pub(crate) struct Ran {
+    pub(crate) success: bool,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs a program to its end; tells each line that it writes to its standard error.
+pub(crate) fn run(
+    mut command: Command,
+    program: &'static str,
+    help: &'static str,
+    tell: &mut dyn FnMut(BuildEvent),
+) -> Result<Ran, BuildError> {
+    let failed = |source| BuildError::NoProgram { program, help, source };
+    let mut child = command.spawn().map_err(failed)?;
+    let stdout = child.stdout.take();
+    let reader = std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let read = stdout.map(|mut stdout| stdout.read_to_end(&mut bytes)).transpose();
+        read.map(|_| String::from_utf8_lossy(&bytes).into_owned())
+    });
+    let mut stderr = String::new();
+    for line in child.stderr.take().into_iter().flat_map(|pipe| BufReader::new(pipe).split(b'\n')) {
+        let line = String::from_utf8_lossy(&line.map_err(failed)?).trim_end().to_owned();
+        stderr.push_str(&line);
+        stderr.push('\n');
+        tell(BuildEvent::Output(line));
+    }
+    let read = reader.join().map_err(|_| failed(std::io::ErrorKind::BrokenPipe.into()))?;
+    let stdout = read.map_err(failed)?;
+    let status = child.wait().map_err(failed)?;
+    Ok(Ran { success: status.success(), stdout, stderr })
+}
+
+impl Ran {
+    /// All that it printed.
+    pub(crate) fn output(self) -> String {
+        self.stdout + &self.stderr
+    }
+}

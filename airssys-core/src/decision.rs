@@ -1,0 +1,125 @@
+//! The decision about a child that ended: values in, value out.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::{AutoShutdown, ExitReason, RestartPolicy, SupervisionStrategy, SupervisorConfig};
+
+/// The answer of a supervisor to the end of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Restart the child, and the others in the scope.
+    Restart {
+        /// The children that are restarted.
+        scope: Scope,
+        /// The delay before the restart.
+        after: Duration,
+    },
+    /// Remove the child.
+    Remove,
+    /// Remove the child, stop all others and end, because the child was significant.
+    ShutDown,
+    /// Stop all children and fail, because there were too many restarts.
+    GiveUp,
+}
+
+/// The children that a restart concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The child alone.
+    One,
+    /// All children.
+    All,
+    /// The child, and those that were started after it.
+    Rest,
+}
+
+/// A child that ended by itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'a> {
+    /// Which of its ends are followed by a restart.
+    pub policy: RestartPolicy,
+    /// True if it counts for the auto-shutdown.
+    pub significant: bool,
+    /// The number of other significant children.
+    pub others_significant: usize,
+    /// How it ended.
+    pub exit: &'a ExitReason,
+    /// The number of its restarts in a row, each before it had lived for the supervisor's
+    /// `within_duration`. It sets the delay.
+    pub attempt: u32,
+    /// A random number from 0 to 1: the share of the jitter that applies.
+    pub random: f64,
+    /// When it ended.
+    pub now: Instant,
+}
+
+/// The recent restarts of a supervisor: at most as many as it allows.
+#[derive(Debug, Clone, Default)]
+pub struct RestartWindow {
+    /// The oldest first.
+    restarts: VecDeque<Instant>,
+}
+
+impl RestartWindow {
+    /// A window without restarts.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The number of restarts in the time `within` before `now`. A restart that is exactly as old
+    /// as that no longer counts.
+    pub fn count(&self, now: Instant, within: Duration) -> u32 {
+        let old = self.restarts.partition_point(|then| now.saturating_duration_since(*then) >= within);
+        u32::try_from(self.restarts.len() - old).unwrap_or(u32::MAX)
+    }
+
+    /// Records a restart decided at `now`, and forgets those that no longer count. Records nothing
+    /// if the supervisor has no limit.
+    pub fn record(&mut self, now: Instant, config: &SupervisorConfig) {
+        if config.max_restarts == u32::MAX {
+            return;
+        }
+        let within = config.within_duration;
+        while self.restarts.front().is_some_and(|then| now.saturating_duration_since(*then) >= within) {
+            self.restarts.pop_front();
+        }
+        self.restarts.push_back(now);
+    }
+}
+
+/// Returns true if a child with this policy is restarted after such an end.
+fn comes_back(policy: RestartPolicy, exit: &ExitReason) -> bool {
+    match policy {
+        RestartPolicy::Permanent => true,
+        RestartPolicy::Transient => exit.is_failure(),
+        RestartPolicy::Temporary => false,
+    }
+}
+
+/// Decides about a child that ended by itself.
+///
+/// The window is not changed: the caller calls [`RestartWindow::record`] if it restarts the child.
+pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &Ended<'_>) -> Decision {
+    if !comes_back(child.policy, child.exit) {
+        let ends = match config.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => child.significant,
+            AutoShutdown::AllSignificant => child.significant && child.others_significant == 0,
+        };
+        return if ends { Decision::ShutDown } else { Decision::Remove };
+    }
+    let unlimited = config.max_restarts == u32::MAX;
+    if !unlimited && window.count(child.now, config.within_duration) >= config.max_restarts {
+        return Decision::GiveUp;
+    }
+    let scope = match config.strategy {
+        SupervisionStrategy::OneForOne => Scope::One,
+        SupervisionStrategy::OneForAll => Scope::All,
+        SupervisionStrategy::RestForOne => Scope::Rest,
+    };
+    Decision::Restart { scope, after: config.restart_strategy.delay(child.attempt, child.random) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::{RestartStrategy, SupervisorFailure};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn exits() -> [ExitReason; 6] {
+    let failure = SupervisorFailure {
+        child: "child".into(),
+        reason: ExitReason::Killed,
+        restarts: 3,
+        within: 5 * SECOND,
+    };
+    [
+        ExitReason::Normal,
+        ExitReason::Shutdown,
+        ExitReason::Error(Arc::new(std::fmt::Error)),
+        ExitReason::Panic("boom".into()),
+        ExitReason::Killed,
+        ExitReason::Escalated(Arc::new(failure)),
+    ]
+}
+
+use RestartPolicy::{Permanent, Temporary, Transient};
+
+/// Restarted after: Normal, Shutdown, Error, Panic, Killed, Escalated.
+const RESTARTED: [(RestartPolicy, [bool; 6]); 3] = [
+    (Permanent, [true, true, true, true, true, true]),
+    (Transient, [false, false, true, true, true, true]),
+    (Temporary, [false, false, false, false, false, false]),
+];
+
+const SCOPES: [(SupervisionStrategy, Scope); 3] = [
+    (SupervisionStrategy::OneForOne, Scope::One),
+    (SupervisionStrategy::OneForAll, Scope::All),
+    (SupervisionStrategy::RestForOne, Scope::Rest),
+];
+
+fn ended(policy: RestartPolicy, exit: &ExitReason, now: Instant) -> Ended<'_> {
+    Ended { policy, significant: false, others_significant: 0, exit, attempt: 0, random: 0.0, now }
+}
+
+#[test]
+fn every_strategy_policy_and_exit() {
+    let start = Instant::now();
+    for (strategy, scope) in SCOPES {
+        for (policy, expected) in RESTARTED {
+            for (exit, restarted) in exits().iter().zip(expected) {
+                for max_restarts in [0, 1, 2, 3, u32::MAX] {
+                    let config = SupervisorConfig {
+                        strategy,
+                        max_restarts,
+                        within_duration: 5 * SECOND,
+                        restart_strategy: RestartStrategy::Fixed { delay: SECOND },
+                        ..SupervisorConfig::default()
+                    };
+                    let mut window = RestartWindow::new();
+                    for before in 0..5 {
+                        let expected = match restarted {
+                            false => Decision::Remove,
+                            true if before >= max_restarts => Decision::GiveUp,
+                            true => Decision::Restart { scope, after: SECOND },
+                        };
+                        let found = decide(&config, &window, &ended(policy, exit, start));
+                        assert_eq!(found, expected, "{strategy:?} {policy:?} {exit} {before}/{max_restarts}");
+                        window.record(start, &config);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_auto_shutdown_and_significance() {
+    use AutoShutdown::{AllSignificant, AnySignificant, Never};
+    // Ends the supervisor: not significant; significant with another left; the last significant.
+    let table = [
+        (Never, [false, false, false]),
+        (AnySignificant, [false, true, true]),
+        (AllSignificant, [false, false, true]),
+    ];
+    let now = Instant::now();
+    for (auto_shutdown, expected) in table {
+        let config = SupervisorConfig { auto_shutdown, ..SupervisorConfig::default() };
+        let cases = [(false, 0), (true, 1), (true, 0)];
+        for ((significant, others_significant), ends) in cases.into_iter().zip(expected) {
+            for (policy, restarted) in RESTARTED {
+                for (exit, restarted) in exits().iter().zip(restarted) {
+                    let child = Ended { significant, others_significant, ..ended(policy, exit, now) };
+                    let found = decide(&config, &RestartWindow::new(), &child);
+                    let fits = match found {
+                        Decision::Restart { scope, .. } => restarted && scope == Scope::One,
+                        Decision::ShutDown => !restarted && ends,
+                        Decision::Remove => !restarted && !ends,
+                        Decision::GiveUp => false,
+                    };
+                    assert!(fits, "{auto_shutdown:?} {significant} {policy:?} {exit}: {found:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_window_slides() {
+    let start = Instant::now();
+    let config = SupervisorConfig { within_duration: 5 * SECOND, ..SupervisorConfig::default() };
+    let mut window = RestartWindow::new();
+    for second in [0, 1, 2] {
+        window.record(start + second * SECOND, &config);
+    }
+    for (second, expected) in [(2, 3), (4, 3), (5, 2), (6, 1), (7, 0), (100, 0)] {
+        assert_eq!(window.count(start + second * SECOND, 5 * SECOND), expected, "at {second} s");
+    }
+    window.record(start + 100 * SECOND, &config);
+    assert_eq!(window.restarts.len(), 1, "old restarts are forgotten");
+
+    let unlimited = SupervisorConfig { max_restarts: u32::MAX, ..config };
+    window.record(start + 100 * SECOND, &unlimited);
+    assert_eq!(window.restarts.len(), 1, "without a limit nothing is kept");
+}
+
+fn backoff(multiplier: f64, jitter: f64) -> RestartStrategy {
+    RestartStrategy::ExponentialBackoff { initial_delay: SECOND, max_delay: 8 * SECOND, multiplier, jitter }
+}
+
+#[test]
+fn attempts_set_the_delay() {
+    let config = SupervisorConfig::default();
+    let window = RestartWindow::new();
+    let after = |attempt, random| {
+        let child = Ended { attempt, random, ..ended(Permanent, &ExitReason::Normal, Instant::now()) };
+        decide(&config, &window, &child)
+    };
+    let restart = |millis| Decision::Restart { scope: Scope::One, after: Duration::from_millis(millis) };
+    for (attempt, millis) in [(0, 10), (1, 20), (2, 40), (6, 640), (7, 1000), (u32::MAX, 1000)] {
+        assert_eq!(after(attempt, 0.0), restart(millis));
+        assert_eq!(after(attempt, 1.0), restart(millis * 9 / 10), "by default up to a tenth off");
+    }
+}
+
+#[test]
+fn odd_multipliers_never_shorten_or_panic() {
+    for multiplier in [f64::NAN, 0.0, -3.0, 0.5] {
+        assert_eq!(backoff(multiplier, 0.0).delay(5, 0.5), SECOND, "{multiplier}");
+    }
+    let endless = backoff(f64::INFINITY, 0.0);
+    assert_eq!((endless.delay(0, 0.0), endless.delay(1, 0.0)), (SECOND, 8 * SECOND));
+}
+
+#[test]
+fn jitter_shortens_by_its_share_and_never_lengthens() {
+    for (jitter, random, expected) in [
+        (0.5, 0.0, 4 * SECOND),
+        (0.5, 0.5, 3 * SECOND),
+        (0.5, 1.0, 2 * SECOND),
+        (1.0, 1.0, Duration::ZERO),
+        (7.0, 1.0, Duration::ZERO),
+        (-1.0, 1.0, 4 * SECOND),
+        (f64::NAN, 1.0, 4 * SECOND),
+        (f64::INFINITY, 0.0, 4 * SECOND),
+    ] {
+        assert_eq!(backoff(2.0, jitter).delay(2, random), expected, "{jitter} {random}");
+    }
+}

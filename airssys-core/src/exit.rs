@@ -1,0 +1,143 @@
+//! The reasons for which actors and supervisors end.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The name and the number of an actor or a supervisor.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// Its name; empty if it has none.
+    pub name: Arc<str>,
+    /// Its number: unique in its system for as long as that lives.
+    pub id: u64,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.name {
+            "" => write!(f, "#{}", self.id),
+            name => f.write_str(name),
+        }
+    }
+}
+
+/// The end of an incarnation of an actor, as a monitor is told of it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Down {
+    /// The actor.
+    pub actor: Identity,
+    /// How the incarnation ended.
+    pub reason: ExitReason,
+    /// True if the actor is restarted; its monitors stay then. False if it has ended for good.
+    pub restarting: bool,
+}
+
+impl Down {
+    /// The end of an incarnation of `actor`.
+    pub fn new(actor: Identity, reason: ExitReason, restarting: bool) -> Self {
+        Self { actor, reason, restarting }
+    }
+}
+
+/// Why an incarnation of an actor, or the actor for good, ended.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum ExitReason {
+    /// The actor stopped itself, or was asked to by `ActorRef::stop`.
+    Normal,
+    /// Its supervisor stopped it; or it is a supervisor that ended with its significant children.
+    Shutdown,
+    /// A handler or a hook returned this error.
+    Error(Arc<dyn Error + Send + Sync>),
+    /// A handler or a hook panicked with this message.
+    Panic(String),
+    /// A linked actor failed.
+    Linked(Arc<Down>),
+    /// It was aborted: by `ActorRef::kill`, or because it did not stop within its time. No hook
+    /// was called.
+    Killed,
+    /// It is a supervisor and gave up: a child would have been restarted more often than allowed.
+    Escalated(Arc<SupervisorFailure>),
+}
+
+impl ExitReason {
+    /// Returns true unless the end is [`Normal`](Self::Normal) or [`Shutdown`](Self::Shutdown).
+    pub fn is_failure(&self) -> bool {
+        !matches!(self, Self::Normal | Self::Shutdown)
+    }
+
+    /// The error that ended the incarnation, if one did.
+    pub fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Error(error) => Some(&**error),
+            Self::Linked(down) => down.reason.source(),
+            Self::Escalated(failure) => Some(&**failure),
+            _ => None,
+        }
+    }
+
+    /// Displays everything but the error, for errors that return it from `Error::source`.
+    pub fn without_source(&self) -> impl fmt::Display + '_ {
+        fmt::from_fn(move |f| match self {
+            Self::Error(_) => f.write_str("failed"),
+            Self::Linked(down) => {
+                write!(f, "failed with `{}`, which {}", down.actor, down.reason.without_source())
+            }
+            Self::Escalated(_) => f.write_str("gave up"),
+            other => write!(f, "{other}"),
+        })
+    }
+}
+
+impl fmt::Display for ExitReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Normal => f.write_str("stopped normally"),
+            Self::Shutdown => f.write_str("shut down"),
+            Self::Error(error) => write!(f, "failed: {error}"),
+            Self::Panic(message) => write!(f, "panicked: {message}"),
+            Self::Linked(down) => write!(f, "failed with `{}`, which {}", down.actor, down.reason),
+            Self::Killed => f.write_str("killed"),
+            Self::Escalated(failure) => write!(f, "gave up: {failure}"),
+        }
+    }
+}
+
+/// A supervisor gave up: a child would have been restarted more often than allowed.
+///
+/// [`source`](Error::source) is the error that ended the child, if one did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SupervisorFailure {
+    /// The name of the child that ended once too often.
+    pub child: String,
+    /// How it ended the last time.
+    pub reason: ExitReason,
+    /// The number of restarts before that, of all children.
+    pub restarts: u32,
+    /// The time over which restarts are counted.
+    pub within: Duration,
+}
+
+impl SupervisorFailure {
+    /// The failure of a supervisor whose `child` ended after `restarts` restarts of all children.
+    pub fn new(child: String, reason: ExitReason, restarts: u32, within: Duration) -> Self {
+        Self { child, reason, restarts, within }
+    }
+}
+
+impl fmt::Display for SupervisorFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { child, reason, restarts, within } = self;
+        write!(f, "`{child}` {} after {restarts} restarts within {within:?}", reason.without_source())
+    }
+}
+
+impl Error for SupervisorFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.reason.source()
+    }
+}

@@ -1,0 +1,4 @@
+//! The tests of the public API.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod topic;

@@ -1,0 +1,136 @@
+//! Topics and patterns: parsing, matching, covering, overlapping.
+
+use airssys_core::{InvalidTopic, MAX_TOPIC_BYTES, Pattern, Topic, TopicPattern};
+use proptest::prelude::*;
+
+fn topic(text: &str) -> Topic {
+    Topic::parse(text).unwrap()
+}
+
+fn pattern(text: &str) -> TopicPattern {
+    TopicPattern::parse(text).unwrap()
+}
+
+#[test]
+fn names_are_segments_of_plain_characters() {
+    for good in ["a", "a.b", "Orders_2.new-item.9", &"x".repeat(MAX_TOPIC_BYTES)] {
+        assert_eq!(topic(good).as_str(), good);
+        assert_eq!(pattern(good).to_string(), good);
+        assert_eq!(good.parse::<Topic>().unwrap(), topic(good));
+    }
+    let bad = |text: &str| Topic::parse(text).unwrap_err();
+    assert_eq!(bad(""), InvalidTopic::Empty);
+    assert_eq!(bad(&"x".repeat(256)), InvalidTopic::TooLong { length: 256 });
+    for (text, index) in [(".", 0), (".a", 0), ("a.", 1), ("a..b", 1)] {
+        assert_eq!(bad(text), InvalidTopic::EmptySegment { text: text.into(), index });
+    }
+    assert_eq!(bad("a.b c"), InvalidTopic::Character { text: "a.b c".into(), character: ' ', position: 3 });
+    assert_eq!(bad("a.é"), InvalidTopic::Character { text: "a.é".into(), character: 'é', position: 2 });
+    assert_eq!(bad("a.*"), InvalidTopic::WildcardInTopic { text: "a.*".into(), position: 2 });
+}
+
+#[test]
+fn a_wildcard_is_a_whole_segment() {
+    for good in ["*", "*.*", "a.*", "a.*.b", "*.b"] {
+        assert_eq!(pattern(good).as_str(), good);
+    }
+    for (text, segment) in [("a*", "a*"), ("a.**", "**"), ("*b.c", "*b")] {
+        assert_eq!(
+            TopicPattern::parse(text).unwrap_err(),
+            InvalidTopic::PartialWildcard { text: text.into(), segment: segment.into() }
+        );
+    }
+}
+
+#[test]
+fn errors_say_what_was_found() {
+    let error = Topic::parse("a..b").unwrap_err();
+    assert_eq!(error.to_string(), "segment 1 of `a..b` is empty");
+    let error = TopicPattern::parse("a.b*").unwrap_err();
+    assert_eq!(error.to_string(), "segment `b*` of `a.b*` mixes `*` with other characters");
+}
+
+#[test]
+fn matching_follows_the_rules() {
+    let table = [
+        ("events.*", "events.user", true),
+        ("events.*", "events.user.created", true),
+        ("events.*", "events", false),
+        ("events.*", "eventsx.user", false),
+        ("*", "a", true),
+        ("*", "a.b.c", true),
+        ("*.*", "a", false),
+        ("*.*", "a.b.c", true),
+        ("a.*.c", "a.b.c", true),
+        ("a.*.c", "a.b.b.c", false),
+        ("a.*.c", "a.c", false),
+        ("*.c", "a.c", true),
+        ("*.c", "a.b.c", false),
+        ("a.b", "a.b", true),
+        ("a.b", "a.b.c", false),
+        ("a.b", "a", false),
+        ("a.b", "A.b", false),
+    ];
+    for (pattern_text, topic_text, expected) in table {
+        assert_eq!(
+            pattern(pattern_text).matches(&topic(topic_text)),
+            expected,
+            "{pattern_text} {topic_text}"
+        );
+    }
+}
+
+/// Every topic of one to five segments out of three names: the patterns below use two of them, so
+/// the third stands for every name that a pattern does not mention.
+fn all_topics() -> Vec<Topic> {
+    let mut all: Vec<String> = vec![String::new()];
+    let mut last = all.clone();
+    for _ in 0..5 {
+        last = last
+            .iter()
+            .flat_map(|head| {
+                ["a", "b", "z"]
+                    .map(|name| if head.is_empty() { name.into() } else { format!("{head}.{name}") })
+            })
+            .collect();
+        all.extend(last.iter().cloned());
+    }
+    all[1..].iter().map(|text| topic(text)).collect()
+}
+
+fn any_pattern() -> impl Strategy<Value = TopicPattern> {
+    prop::collection::vec(prop::sample::select(vec!["a", "b", "*"]), 1..=4)
+        .prop_map(|segments| pattern(&segments.join(".")))
+}
+
+/// Checks what `covers` and `overlaps` say against all `subjects`.
+fn agrees_with_matches<P>(one: &P, other: &P, subjects: &[P::Subject]) -> Result<(), TestCaseError>
+where
+    P: Pattern + std::fmt::Debug,
+    P::Subject: Sized,
+{
+    let included = subjects.iter().all(|subject| !other.matches(subject) || one.matches(subject));
+    prop_assert_eq!(one.covers(other), included, "{:?} covers {:?}", one, other);
+    let shared = subjects.iter().any(|subject| one.matches(subject) && other.matches(subject));
+    prop_assert_eq!(one.overlaps(other), shared, "{:?} overlaps {:?}", one, other);
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn covers_is_inclusion_and_overlaps_is_a_shared_topic(one in any_pattern(), other in any_pattern()) {
+        agrees_with_matches(&one, &other, &all_topics())?;
+    }
+
+    #[test]
+    fn parsing_never_panics_and_keeps_the_text(text in "[a*._ é-]{0,8}") {
+        if let Ok(topic) = Topic::parse(&text) {
+            prop_assert_eq!(topic.as_str(), &text);
+            prop_assert!(TopicPattern::parse(&text).unwrap().matches(&topic));
+        }
+        if let Ok(pattern) = TopicPattern::parse(&text) {
+            prop_assert_eq!(pattern.as_str(), &text);
+            prop_assert!(pattern.covers(&pattern) && pattern.overlaps(&pattern));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Rights of components: the rows, the sets of them, and the one function that decides.
+
+mod allowed;
+mod decide;
+mod denied;
+mod patterns;
+mod rows;
+mod set;
+mod subject;
+
+pub use allowed::{AllowedBy, allowed_by};
+pub use decide::{Access, decide};
+pub use denied::{Denied, grant_line};
+pub use patterns::{InvalidPattern, PatternList};
+pub use rows::Capability;
+pub use set::Capabilities;
+pub use subject::Subject;

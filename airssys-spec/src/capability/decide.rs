@@ -1,0 +1,91 @@
+//! The decision about an access.
+
+use airssys_core::{Topic, TopicPattern};
+
+use super::denied::Denied;
+use super::rows::Capability;
+use super::set::Capabilities;
+use super::subject::Subject;
+use crate::pattern::NamePattern;
+use crate::use_pattern::UsePattern;
+
+/// Something that a component wants to do.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Access<'a> {
+    /// Send a message.
+    Send {
+        /// The name of a component or an instance.
+        to: &'a str,
+    },
+    /// Send a message that is to be answered.
+    Request {
+        /// The name of a component or an instance.
+        to: &'a str,
+    },
+    /// Publish on a topic.
+    Publish {
+        /// The topic.
+        topic: &'a Topic,
+    },
+    /// Subscribe to topics.
+    Subscribe {
+        /// Which topics.
+        pattern: &'a TopicPattern,
+    },
+    /// Use a service of the host.
+    Use {
+        /// The use, with resource and verb.
+        right: &'a UsePattern,
+    },
+    /// Read the standard input.
+    Input,
+}
+
+/// Decides whether a component may do something. Every access goes through here.
+///
+/// A component may send messages to itself: to its own name and those of its instances.
+/// Everything else is denied unless it is listed. Nothing here waits or changes anything, so a
+/// decision may be kept for as long as the capabilities are the same.
+///
+/// # Errors
+/// [`Denied`] if it may not.
+///
+/// ```
+/// use airssys_spec::capability::{Access, Capabilities, Subject, decide};
+///
+/// let feed = Subject::new("feed", "feed");
+/// let capabilities = Capabilities { send: vec!["parse".parse()?], ..Capabilities::default() };
+/// assert!(decide(&feed, &capabilities, &Access::Send { to: "parse" }).is_ok());
+/// assert!(decide(&feed, &capabilities, &Access::Send { to: "parser" }).is_err());
+/// assert!(decide(&feed, &capabilities, &Access::Request { to: "parse" }).is_err());
+/// # Ok::<(), airssys_spec::pattern::InvalidName>(())
+/// ```
+pub fn decide(who: &Subject, capabilities: &Capabilities, access: &Access<'_>) -> Result<(), Denied> {
+    let names = |patterns: &[NamePattern], name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+    let (allowed, capability, object) = match *access {
+        Access::Send { to } => (who.is_own(to) || names(&capabilities.send, to), Capability::Send, Some(to)),
+        Access::Request { to } => (names(&capabilities.request, to), Capability::Request, Some(to)),
+        Access::Publish { topic } => {
+            let allowed = capabilities.publish.iter().any(|pattern| pattern.matches(topic));
+            (allowed, Capability::Publish, Some(topic.as_str()))
+        }
+        Access::Subscribe { pattern } => {
+            let allowed = capabilities.subscribe.iter().any(|granted| granted.covers(pattern));
+            (allowed, Capability::Subscribe, Some(pattern.as_str()))
+        }
+        Access::Use { right } => {
+            let allowed = capabilities.uses.iter().any(|granted| granted.covers(right));
+            (allowed, Capability::Use, Some(right.as_str()))
+        }
+        Access::Input => (capabilities.input, Capability::Input, None),
+    };
+    if allowed {
+        Ok(())
+    } else {
+        Err(Denied { who: who.clone(), capability, object: object.map(str::to_owned) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

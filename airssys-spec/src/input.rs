@@ -1,0 +1,12 @@
+//! The standard input of a component.
+
+use std::path::PathBuf;
+
+/// What a component reads as its standard input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The program's own standard input.
+    Program,
+    /// A file.
+    File(PathBuf),
+}

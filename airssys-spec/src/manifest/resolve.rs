@@ -1,0 +1,232 @@
+//! An app from its manifest and those of its components, held against each other.
+
+mod check;
+mod grant;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::app::{AppManifest, Entry, Grants};
+use super::component::Asked;
+use super::diagnostic::{Document, verdict};
+use super::limits::ROWS;
+use super::lists::reserved;
+use super::load::{Disk, Files, join};
+use super::reader::Located;
+use super::{App, AppComponent, Diagnostics, Input, Mailbox, Source};
+use crate::limits::Limits;
+
+const MANIFEST: &str = "Component.toml";
+
+/// A `Component.toml` that was read, well or not.
+struct Read {
+    document: Document,
+    asked: Asked,
+}
+
+/// A component of the app, as far as it could be found.
+struct Member<'a> {
+    entry: &'a Entry,
+    source: Source,
+    manifest_file: PathBuf,
+    read: &'a Read,
+    /// Its name in the app, with the place in `app.toml` that gives it. None if it is wrong.
+    name: Option<Located<String>>,
+}
+
+/// The app, and all its components that could be found.
+struct Team<'a> {
+    app: &'a AppManifest,
+    members: Vec<Member<'a>>,
+    /// The most that a component may ask for.
+    limits: Limits,
+}
+
+impl AppManifest {
+    /// Reads an `app.toml` and the manifests of all its components, and resolves them to an app.
+    ///
+    /// # Errors
+    /// Everything that is wrong in any of the files or between them, files that cannot be read
+    /// among it.
+    pub fn load(file: &Path) -> Result<App, Diagnostics> {
+        Self::load_from(file, &Disk)
+    }
+
+    /// As [`AppManifest::load`], with files from elsewhere than the disk.
+    ///
+    /// # Errors
+    /// As [`AppManifest::load`].
+    pub fn load_from(file: &Path, files: &impl Files) -> Result<App, Diagnostics> {
+        match files.read(file) {
+            Ok(text) => Self::parse(&text, file).resolve(files),
+            Err(error) => Self::empty(Document::unreadable(file, &error)).resolve(files),
+        }
+    }
+
+    /// Reads the manifests of the components and holds all of them against each other.
+    ///
+    /// # Errors
+    /// Everything that is wrong in this file, in theirs, or between them.
+    pub fn resolve(self, files: &impl Files) -> Result<App, Diagnostics> {
+        resolve(&self, files)
+    }
+}
+
+fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
+    let found: Vec<_> = app.components.iter().map(|entry| find(app, entry, files)).collect();
+    let mut manifests: BTreeMap<&Path, Read> = BTreeMap::new();
+    for (_, file) in found.iter().flatten() {
+        manifests.entry(file).or_insert_with(|| read(file, files));
+    }
+    let members = app.components.iter().zip(&found).filter_map(|(entry, found)| {
+        let (source, file) = found.clone()?;
+        let read = manifests.get(file.as_path())?;
+        Some(Member { entry, source, name: name(app, entry, &read.asked), manifest_file: file, read })
+    });
+    let team = Team { app, members: members.collect(), limits: app.limits.over(Limits::APP_MAX) };
+    team.check();
+    team.check_grants(files);
+    team.check_audit(files);
+
+    // In the order of app.toml, each once.
+    let mut documents = vec![&app.document];
+    for member in &team.members {
+        if !documents.iter().any(|document| std::ptr::eq(*document, &member.read.document)) {
+            documents.push(&member.read.document);
+        }
+    }
+    verdict(documents)?;
+    Ok(App {
+        name: app.name.clone(),
+        file: app.document.file.clone(),
+        until: app.until.as_ref().map(|name| name.value.clone()),
+        report: app.report.as_ref().map(|name| name.value.clone()),
+        state: app.state.as_ref().map(|folder| join(&app.document.file, folder)),
+        supervisor: app.supervisor,
+        audit: app.audit.as_ref().map(|audit| audit.file(&app.document.file)),
+        components: team.members.iter().map(|member| team.component(member)).collect(),
+    })
+}
+
+/// Where a component's code and its manifest are; what is missing is reported.
+fn find(app: &AppManifest, entry: &Entry, files: &impl Files) -> Option<(Source, PathBuf)> {
+    let written = entry.source.as_ref()?;
+    let path = join(&app.document.file, &written.value);
+    let report = |place: &Located<String>, message: String, help: String| {
+        app.document.report(Some(place.span.clone()), message, help);
+        None
+    };
+    let is_code = path.extension().is_some_and(|extension| extension == "wasm");
+    let (source, beside) = if files.is_folder(&path) {
+        (Source::Folder(path.clone()), path.join(MANIFEST))
+    } else if is_code && files.is_file(&path) {
+        (Source::Wasm(path.clone()), path.with_file_name(MANIFEST))
+    } else {
+        let found =
+            if files.is_file(&path) { "is neither a folder nor a .wasm file" } else { "does not exist" };
+        let message = format!("`{}` {found}", path.display());
+        return report(
+            written,
+            message,
+            "write a component's folder or a .wasm file, relative to this file".into(),
+        );
+    };
+    let manifest = match &entry.manifest {
+        Some(name) => join(&app.document.file, &name.value),
+        None => beside,
+    };
+    if !files.is_file(&manifest) {
+        let message = format!("`{}` does not exist", manifest.display());
+        let help = format!("write a {MANIFEST} there, or name the file that is one: manifest = \"FILE\"");
+        return report(entry.manifest.as_ref().unwrap_or(written), message, help);
+    }
+    Some((source, manifest))
+}
+
+fn read(file: &Path, files: &impl Files) -> Read {
+    match files.read(file) {
+        Ok(text) => {
+            let document = Document::new(file, &text);
+            let asked = Asked::read(&document, &text);
+            Read { document, asked }
+        }
+        Err(error) => Read { document: Document::unreadable(file, &error), asked: Asked::default() },
+    }
+}
+
+/// A component's name in the app: its entry's, or its manifest's.
+fn name(app: &AppManifest, entry: &Entry, asked: &Asked) -> Option<Located<String>> {
+    if entry.is_named {
+        return entry.name.clone();
+    }
+    let (name, place) = (asked.name.as_ref()?, entry.source.as_ref()?);
+    let name = Located { value: name.value.clone(), span: place.span.clone() };
+    reserved(&app.document, Some(&name));
+    Some(name)
+}
+
+impl<'a> Team<'a> {
+    /// The names of the components.
+    fn names(&self) -> Vec<&str> {
+        self.members
+            .iter()
+            .filter_map(|member| member.name.as_ref())
+            .map(|name| name.value.as_str())
+            .collect()
+    }
+
+    /// Whether every component is found and has a name, so that no other names can be right.
+    fn is_complete(&self) -> bool {
+        let named = self.names().len();
+        named > 0 && named == self.app.components.len()
+    }
+
+    fn member(&self, name: &str) -> Option<&Member<'a>> {
+        self.members.iter().find(|member| member.name.as_ref().is_some_and(|own| own.value == name))
+    }
+
+    fn grants(&self, name: &str) -> Option<&'a Grants> {
+        self.app.grants.iter().find(|grants| grants.component.value == name)
+    }
+
+    /// The limits of a component: what it asks for, and no more than the app's most where it asks
+    /// for nothing.
+    fn limits(&self, member: &Member<'_>) -> Limits {
+        let mut limits = member.read.asked.limits.over(Limits::DEFAULT);
+        for row in &ROWS {
+            let amount = (row.get)(&limits).min((row.get)(&self.limits));
+            (row.set)(&mut limits, amount);
+        }
+        limits
+    }
+
+    /// A component of the app. Right only if nothing was found to be wrong.
+    fn component(&self, member: &Member<'_>) -> AppComponent {
+        let (entry, manifest) = (member.entry, member.read.asked.manifest());
+        let name = member.name.as_ref().map(|name| name.value.clone()).unwrap_or_default();
+        let granted = self.grants(&name).and_then(|grants| grants.input.as_ref());
+        AppComponent {
+            source: member.source.clone(),
+            manifest_file: member.manifest_file.clone(),
+            instances: entry.instances.as_ref().map_or(1, |instances| instances.value as usize),
+            restart: entry.restart,
+            mailbox: Mailbox {
+                capacity: entry.capacity.unwrap_or(manifest.mailbox.capacity),
+                ..manifest.mailbox
+            },
+            limits: self.limits(member),
+            capabilities: manifest.capabilities.clone(),
+            input: granted.filter(|_| manifest.capabilities.input).map(|input| self.input(&input.value)),
+            config: entry.config.clone(),
+            name,
+            manifest,
+        }
+    }
+
+    fn input(&self, written: &str) -> Input {
+        match written {
+            "-" => Input::Program,
+            file => Input::File(join(&self.app.document.file, file)),
+        }
+    }
+}

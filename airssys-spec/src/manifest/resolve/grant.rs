@@ -1,0 +1,183 @@
+//! What components ask for against what `app.toml` grants.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use airssys_core::Pattern;
+
+use super::{Member, Team};
+use crate::capability::{Capability, grant_line};
+use crate::manifest::app::Grants;
+use crate::manifest::diagnostic::Document;
+use crate::manifest::lists::Lists;
+use crate::manifest::load::{Files, join};
+use crate::manifest::reader::{List, Located, nearest_or_all};
+use crate::pattern::NamePattern;
+
+type NameList = fn(&Lists) -> &List<NamePattern>;
+
+/// The lists of names, of both manifests.
+const NAME_LISTS: [(Capability, NameList); 2] =
+    [(Capability::Send, |lists| &lists.send), (Capability::Request, |lists| &lists.request)];
+
+impl Team<'_> {
+    pub(super) fn check_grants(&self, files: &impl Files) {
+        for grants in &self.app.grants {
+            self.check_grant(grants, files);
+        }
+        // A manifest that two components share is wrong once about targets, but for each of them
+        // about grants.
+        let mut seen = BTreeSet::new();
+        for member in &self.members {
+            if seen.insert(&member.manifest_file) {
+                for (capability, list) in NAME_LISTS {
+                    self.check_targets(&member.read.document, capability, list(&member.read.asked.lists));
+                }
+                self.check_edges(member);
+            }
+            if let Some(name) = &member.name {
+                self.check_requests(member, &name.value);
+            }
+        }
+    }
+
+    /// A table of grants: its component, its targets and its input must exist.
+    fn check_grant(&self, grants: &Grants, files: &impl Files) {
+        let (document, component) = (&self.app.document, &grants.component);
+        if self.member(&component.value).is_none() && self.is_complete() {
+            let message =
+                format!("[grants.{}] is for a component that the app does not have", component.value);
+            let help = nearest_or_all(&component.value, "component", &self.names());
+            document.report(Some(component.span.clone()), message, help);
+        }
+        for (capability, list) in NAME_LISTS {
+            self.check_targets(document, capability, list(&grants.lists));
+        }
+        if let Some(input) = grants.input.as_ref().filter(|input| input.value != "-") {
+            let file = join(&document.file, &input.value);
+            if !files.is_file(&file) {
+                let message = format!("`{}` is no file", file.display());
+                let help =
+                    "write a file, relative to this file, or \"-\" for the program's own standard input";
+                document.report(Some(input.span.clone()), message, help.to_owned());
+            }
+        }
+    }
+
+    /// Reports every exact name that is nobody's.
+    fn check_targets(&self, document: &Document, capability: Capability, list: &List<NamePattern>) {
+        for target in list.items.iter().filter(|target| self.is_nobody(&target.value)) {
+            let mut segments = target.value.segments();
+            let component = segments.next().unwrap_or_default();
+            let (key, name) = (capability.key(), &target.value);
+            let message = format!("`{key}` names `{name}`, which is no component of the app");
+            let help = match self.member(component) {
+                Some(member) => format!("`{component}` has {}", instances(member)),
+                None => nearest_or_all(component, "component", &self.names()),
+            };
+            document.report(Some(target.span.clone()), message, help);
+        }
+    }
+
+    /// Whether a pattern is the name of a component or instance that is not there.
+    fn is_nobody(&self, pattern: &NamePattern) -> bool {
+        if !pattern.is_exact() || !self.is_complete() {
+            return false;
+        }
+        let mut segments = pattern.segments();
+        let member = segments.next().and_then(|component| self.member(component));
+        let Some(member) = member else { return true };
+        let count = member.entry.instances.as_ref().map_or(1, |instances| instances.value);
+        match (segments.next(), segments.next()) {
+            (None, _) => false,
+            (Some(number), None) => count == 1 || !is_number(number, count),
+            _ => true,
+        }
+    }
+
+    /// Reports everything that a component asks for and the app does not grant it.
+    fn check_requests(&self, member: &Member<'_>, name: &str) {
+        let (asked, grants) = (&member.read.asked, self.grants(name));
+        let lists = grants.map(|grants| &grants.lists);
+        let request = Request { team: self, member, name };
+        // What a component may do without a grant it may also ask for.
+        let own = name.parse::<NamePattern>().ok();
+        let is_own = |pattern: &NamePattern| own.as_ref().is_some_and(|own| own.covers(pattern));
+        for (capability, list) in NAME_LISTS {
+            let is_settled = |pattern: &NamePattern| {
+                self.is_nobody(pattern) || (capability == Capability::Send && is_own(pattern))
+            };
+            let wanted = list(&asked.lists).items.iter().filter(|pattern| !is_settled(&pattern.value));
+            request.check(capability, wanted, lists.map(list));
+        }
+        request.check(Capability::Publish, &asked.lists.publish.items, lists.map(|lists| &lists.publish));
+        let wanted = asked.subscribes.items.iter().chain(&asked.lists.subscribe.items);
+        request.check(Capability::Subscribe, wanted, lists.map(|lists| &lists.subscribe));
+        request.check(Capability::Use, &asked.lists.uses.items, lists.map(|lists| &lists.uses));
+        let input = asked.input.as_ref().filter(|input| input.value);
+        if let (Some(input), false) = (input, grants.is_some_and(|grants| grants.has_input)) {
+            request.refuse(Capability::Input, "", input, request.addition(Capability::Input, &[]));
+        }
+    }
+}
+
+/// A component that asks for something.
+struct Request<'a> {
+    team: &'a Team<'a>,
+    member: &'a Member<'a>,
+    name: &'a str,
+}
+
+impl Request<'_> {
+    /// Reports each pattern that no granted one covers.
+    fn check<'p, P: Pattern + Display + 'p>(
+        &self,
+        capability: Capability,
+        wanted: impl IntoIterator<Item = &'p Located<P>>,
+        granted: Option<&List<P>>,
+    ) {
+        if granted.is_some_and(|granted| !granted.complete) {
+            return;
+        }
+        let covered = |pattern: &P| {
+            granted.is_some_and(|granted| granted.items.iter().any(|item| item.value.covers(pattern)))
+        };
+        let refused: Vec<_> = wanted.into_iter().filter(|pattern| !covered(&pattern.value)).collect();
+        let place = granted.and_then(|granted| granted.span.as_ref());
+        let place = place.map(|span| self.team.app.document.line_of(span));
+        // One line for all of them: a key cannot be added twice.
+        let mut lacking: Vec<String> = refused.iter().map(|pattern| pattern.value.to_string()).collect();
+        let mut seen = BTreeSet::new();
+        lacking.retain(|pattern| seen.insert(pattern.clone()));
+        for pattern in refused {
+            let help = match &place {
+                Some(place) => format!("add \"{}\" to `{}` at {place}", pattern.value, capability.key()),
+                None => self.addition(capability, &lacking),
+            };
+            self.refuse(capability, &format!(" `{}`", pattern.value), pattern, help);
+        }
+    }
+
+    /// The line to add to the component's grants.
+    fn addition(&self, capability: Capability, objects: &[String]) -> String {
+        format!("add to [grants.{}]: {}", self.name, grant_line(capability, objects))
+    }
+
+    fn refuse<T>(&self, capability: Capability, object: &str, asked: &Located<T>, help: String) {
+        let (name, verb, app) = (self.name, capability.verb(), self.team.app.document.file.display());
+        let message = format!("`{name}` asks to {verb}{object}, which {app} does not grant");
+        self.member.read.document.report(Some(asked.span.clone()), message, help);
+    }
+}
+
+/// Whether a text is a number from 1 to the most, as instances are numbered: without zeros in front.
+fn is_number(text: &str, most: u64) -> bool {
+    text.parse().is_ok_and(|number: u64| (1..=most).contains(&number) && number.to_string() == text)
+}
+
+fn instances(member: &Member<'_>) -> String {
+    match &member.entry.instances {
+        Some(instances) if instances.value > 1 => format!("the instances /1 to /{}", instances.value),
+        _ => "one instance, which has its name".to_owned(),
+    }
+}
