@@ -1,7 +1,7 @@
-//! What it costs to bring components to life: one, one after a trap, and an app of five.
+//! Costs of starting components: a single one, one after a trap, and an app of five.
 //!
-//! Who spawns and asks is a task on the host's own workers, as in a program that uses it: a thread of
-//! its own would be woken and put to sleep again for each.
+//! The task that spawns and asks runs on the host's own workers, as in a program that uses the
+//! host. A separate thread would have to be woken for each instance.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -18,10 +18,10 @@ use tempfile::TempDir;
 use test_commands::bench::Order;
 use tokio::runtime::Runtime;
 
-/// Instances of which it is measured how many there can be in a second.
+/// Instances spawned to measure the rate of spawns.
 const MANY: u32 = 2_000;
 
-/// Who may do what; the components follow.
+/// The app and its grants; the components follow.
 const MANIFEST: &str = r#"[app]
 name = "five"
 
@@ -39,14 +39,14 @@ subscribe = ["quakes.*"]
 subscribe = ["quakes.major.*"]
 "#;
 
-/// What the program is told to be started with: the manifest of an app.
+/// Argument that makes the program start the app of the given manifest.
 const COLD_START: &str = "--cold-start";
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
     if arguments.next().is_some_and(|first| first == COLD_START) {
-        let cache = must(arguments.next().ok_or("no cache"));
-        return start_and_stop(&must(arguments.next().ok_or("no app")), &cache);
+        let cache = must(arguments.next().ok_or("the cache folder is missing"));
+        return start_and_stop(&must(arguments.next().ok_or("the app's manifest is missing")), &cache);
     }
     let mut criterion = criterion();
     spawn(&mut criterion);
@@ -56,7 +56,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// From code that is compiled and linked to the reply to the first message.
+/// From compiled and linked code to the reply to the first message.
 fn spawn(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("spawn");
     floor::instantiate(&mut group);
@@ -72,7 +72,7 @@ fn spawn(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// How many instances come to life in a second, one after the other, each with a message to handle.
+/// Measures how many instances start in a second, one after the other, each with one message.
 fn rate(bed: &Bed) -> f64 {
     let (host, code) = (bed.host.clone(), bed.code.clone());
     let took = bed.on_worker(async move {
@@ -91,7 +91,7 @@ fn rate(bed: &Bed) -> f64 {
     rate
 }
 
-/// As `spawn`, and until it has stopped in order.
+/// As [`spawn`], until the instance has stopped in order.
 fn lifecycle(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("lifecycle");
     floor::instantiate(&mut group);
@@ -104,7 +104,7 @@ fn lifecycle(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The time until a fresh instance has answered, and that in which it is retired.
+/// Returns the time until a fresh instance has answered, and the time of its retirement.
 fn live(bed: &Bed) -> (Duration, Duration) {
     let message = Bytes::from(reading(1));
     let (host, code) = (bed.host.clone(), bed.code.clone());
@@ -115,12 +115,12 @@ fn live(bed: &Bed) -> (Duration, Duration) {
         let spawned = began.elapsed();
         assert_eq!(reply, message);
         let began = Instant::now();
-        assert!(host.retire("fresh").await, "it was there");
+        assert!(host.retire("fresh").await, "the component is retired");
         (spawned, began.elapsed())
     })
 }
 
-/// From a message that makes it trap to the reply of the next instance to the message behind it.
+/// From a message that traps to the next instance's reply to the message behind it.
 fn recovery(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("recovery");
     floor::instantiate(&mut group);
@@ -141,7 +141,7 @@ fn recovery(criterion: &mut Criterion) {
             }
             began.elapsed()
         });
-        assert_eq!(restarts(bed) - before, times, "it has not trapped each time");
+        assert_eq!(restarts(bed) - before, times, "a panic order did not trap");
         took
     });
     group.finish();
@@ -156,7 +156,7 @@ fn cold_start(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("cold_start");
     let cached = || {
         let files = Files::new();
-        // So that what is compiled is in the cache.
+        // Fills the cache with the compiled components.
         files.run();
         (files, workers(2))
     };
@@ -176,7 +176,7 @@ fn cold_start(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The time in which the app starts; it is stopped afterwards.
+/// Measures the time in which the app starts, and stops it afterwards.
 fn start_in(runtime: &Runtime, manifest: &str, cache: &str) -> Duration {
     let began = Instant::now();
     let app = runtime.block_on(start(manifest, cache));
@@ -192,7 +192,7 @@ struct Files {
 }
 
 impl Files {
-    /// Five components that are not the same.
+    /// Writes five different components.
     fn new() -> Files {
         let app = must(tempfile::tempdir());
         let mut manifest = MANIFEST.to_owned();
@@ -212,7 +212,7 @@ impl Files {
         format!("{}/app.toml", text(&self.app))
     }
 
-    /// A process of its own that starts the app, and ends.
+    /// Runs a separate process that starts the app, and ends.
     fn run(&self) {
         let mut program = Command::new(must(std::env::current_exe()));
         let status = program.args([COLD_START, &text(&self.cache), &self.manifest()]).status();

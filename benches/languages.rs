@@ -1,4 +1,4 @@
-//! What a request to a component costs that is written in another language.
+//! Costs of a request to components in other languages.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use airssys_wasm::{Component, ComponentHost, ComponentSpec};
 use bytes::Bytes;
 use serde::Serialize;
 
-/// The message of those that greet: in CBOR, 64 bytes with this name.
+/// The message of the greeting components: 64 bytes in CBOR with this name.
 #[derive(Serialize)]
 struct Hello {
     name: String,
@@ -25,7 +25,7 @@ fn main() {
             let file = match built(name) {
                 Ok(file) => file,
                 Err(error) => {
-                    println!("languages/{language}: {name} is not built here: {error}");
+                    println!("languages/{language}: {name} cannot be built: {error}");
                     continue;
                 }
             };

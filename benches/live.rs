@@ -1,6 +1,6 @@
-//! Ten thousand components that live: what each takes of the memory, and what a message costs among
-//! them. What is resident is also told with the pages counted once that all instances share: those of
-//! the component's constant data.
+//! Memory of each of ten thousand live components, and the cost of a message among them. Resident
+//! memory is also reported with shared pages counted once: the pages of the component's constant
+//! data.
 
 use std::cell::LazyCell;
 use std::ops::Deref;
@@ -13,13 +13,13 @@ use criterion::Criterion;
 
 const LIVE: u32 = 10_000;
 
-/// Those that get messages.
+/// The components that get messages.
 const ACTIVE: usize = 10;
 
-/// Messages of a round that is compared with another.
+/// Messages in a round that is compared with another round.
 const ROUND: u64 = 50_000;
 
-/// What the program is told to tell what instances take in a process that has only wasmtime.
+/// Argument that makes the program measure instances in a process without airssys.
 const FLOOR: &str = "--floor";
 
 fn main() {
@@ -35,7 +35,8 @@ fn live(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("live_10000");
     let few = LazyCell::new(|| filled(ACTIVE as u32));
     let many = LazyCell::new(|| {
-        // Before the floors: what they had would be had again.
+        // Runs before the floors, because the allocator would reuse the memory that the floors
+        // freed.
         let (bed, names) = taken("", || {
             let (bed, names) = filled(LIVE);
             one_message_each(&bed, &names);
@@ -50,7 +51,7 @@ fn live(criterion: &mut Criterion) {
     bench(&mut group, "10_active_among_10000", &many, (ACTIVE, 1), Some(&few));
     bench(&mut group, "all_in_turn", &many, (LIVE as usize, 1), None);
     bench(&mut group, "all_in_turn_eight_in_a_row", &many, (LIVE as usize, 8), None);
-    // The address space has no room for another pool of so many beside theirs.
+    // Frees the address space, which cannot hold another pool of this size.
     drop((few, many));
     for (suffix, in_a_row) in [("", 1), ("_eight_in_a_row", 8)] {
         let calls = format!("floor_component_call{suffix}");
@@ -61,7 +62,7 @@ fn live(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The same component without airssys, in a process of its own.
+/// Measures the same component without airssys, in a separate process.
 fn floor() {
     let reading = reading(1);
     let all = taken("floor_", || {
@@ -74,7 +75,7 @@ fn floor() {
     drop(all);
 }
 
-/// Records what each takes of the memory of those that live when this has been done.
+/// Records the memory that each live instance takes after `fill`.
 fn taken<R>(prefix: &str, fill: impl FnOnce() -> R) -> R {
     let (resident, own) = (memory::resident(), memory::own());
     let filled = fill();
@@ -85,7 +86,7 @@ fn taken<R>(prefix: &str, fill: impl FnOnce() -> R) -> R {
     filled
 }
 
-/// A host, and the names of those that live in it; made when it is needed.
+/// A host and the names of its components, made on first use.
 type Lazy<'a> = &'a dyn Deref<Target = (Bed, Vec<String>)>;
 
 fn filled(components: u32) -> (Bed, Vec<String>) {
@@ -104,7 +105,7 @@ fn one_message_each(bed: &Bed, names: &[String]) {
     });
 }
 
-/// Messages to so many of those that live, in turn, so many in a row to each.
+/// Sends messages to the first `active` components in turn, `in_a_row` to each.
 fn bench(
     group: &mut Group<'_>,
     name: &str,
@@ -119,7 +120,7 @@ fn bench(
         |(bed, names), messages| bed.rounds(&names[..active], in_a_row, messages),
     );
     if let (Some((bed, names)), Some(other)) = (ran, other) {
-        // The same on both, in turns.
+        // Runs the same messages on both hosts, in turns.
         let (alone, few) = &**other;
         let one = || bed.rounds(&names[..active], in_a_row, ROUND);
         figures::record_ratio("live_10000", "among_to_alone", one, || alone.rounds(few, in_a_row, ROUND));

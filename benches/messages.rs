@@ -1,4 +1,4 @@
-//! What a message costs that nobody answers: from the handler of one component to that of another.
+//! Costs of a message without a reply, from the handler of one component to that of another.
 
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use bytes::Bytes;
 use criterion::Criterion;
 use test_commands::bench::Order;
 
-/// What a mailbox holds.
+/// Capacity of a mailbox.
 const CAPACITY: u64 = 1_024;
 
-/// How often it is filled at least.
+/// Minimum number of times the mailbox is filled.
 const LEAST_ROUNDS: u64 = 10;
 
 const KIB: usize = 1_024;
@@ -34,7 +34,7 @@ fn fire_and_forget(criterion: &mut Criterion) {
     });
 }
 
-/// The receiver is entered for each message.
+/// Enters the receiver for each message.
 fn one_entry_per_message(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "one_entry_per_message", |group| {
         let make = || {
@@ -62,7 +62,7 @@ fn flood(group: &mut Group<'_>, name: &str, make: impl Fn() -> Bed, order: impl 
 }
 
 /// From the call of the host until the message is in the mailbox: lookup, decision, rate, codec and
-/// size, place. Nobody handles it meanwhile: the receiver is started afterwards, to count.
+/// size, slot. The receiver starts afterwards, to count the messages.
 fn routing(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "routing", |group| {
         bench_on(
@@ -78,7 +78,7 @@ fn routing(criterion: &mut Criterion) {
     });
 }
 
-/// The time in which so many messages are put into the mailbox of a component that has not started.
+/// Measures the time to put messages into the mailbox of a component that has not started.
 fn fill(bed: &Bed, messages: u64) -> Duration {
     let prepared = must(bed.host.prepare(spec("idle", &bed.code)));
     let message = Bytes::from(reading(1));
@@ -92,12 +92,12 @@ fn fill(bed: &Bed, messages: u64) -> Duration {
     must(bed.runtime.block_on(bed.host.start(prepared)));
     bed.runtime.block_on(bed.host.drained());
     assert_eq!(bed.count("idle").messages, messages, "messages were lost");
-    assert!(bed.runtime.block_on(bed.host.retire("idle")), "it was there");
+    assert!(bed.runtime.block_on(bed.host.retire("idle")), "the component is retired");
     took
 }
 
-/// Bytes as they are. The SDK makes a message of them and the receiver looks at them where they are,
-/// so what is left are the two copies that isolation makes necessary, and what a message costs.
+/// Sends raw bytes. The SDK makes a message of them, and the receiver reads them in place. The
+/// remaining costs are the two copies that isolation makes necessary, and the message itself.
 fn payload(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("payload");
     for (name, bytes) in [("64_b", 64), ("1_kib", KIB), ("64_kib", 64 * KIB), ("1_mib", KIB * KIB)] {
@@ -111,7 +111,7 @@ fn payload(criterion: &mut Criterion) {
             bed
         };
         bench_on(&mut group, name, make, |bed, messages| {
-            // A guest has a second for an order.
+            // A guest has a second for each order.
             let most = if bytes < KIB * KIB { MOST } else { 500 };
             let took = bed.flood(messages, most, |times| Order::SendRaw { to: "b".to_owned(), times, bytes });
             let counted = bed.count("b");

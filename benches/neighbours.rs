@@ -1,8 +1,8 @@
-//! What a component that does harm does to its neighbours: how long they take for a message with it
-//! and without it, in turns, in the same run. Fails if a neighbour's message is lost.
+//! Effect of a misbehaving component on its neighbours. The bench measures their handling times
+//! with it and without it, in turns, in the same run. It fails if a neighbour's message is lost.
 //!
-//! `-- --rounds N` says how often each is measured; `-- NAME` measures only offenders whose name
-//! has that in it.
+//! `-- --rounds N` sets the number of rounds. `-- NAME` measures only the offenders whose names
+//! contain NAME.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,34 +20,34 @@ use tokio::time::MissedTickBehavior;
 /// Instances of the neighbour.
 const NEIGHBOURS: usize = 8;
 
-/// How often each of them gets a message.
+/// Interval between two messages to a neighbour.
 const EVERY: Duration = Duration::from_millis(4);
 
-/// How long one measurement takes.
+/// Duration of one measurement.
 const PHASE: Duration = Duration::from_secs(2);
 
-/// The least time between two messages to an offender.
+/// Minimum time between two messages to an offender.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// A component by hand, whose handler grows its table.
+/// A hand-written component whose handler grows its table.
 const RAW: &str = include_str!("../airssys-wasm/tests/suite/raw_guest.wat");
 const GROWS_TABLE: &str = "(loop $on (br_if $on (i32.ne (i32.const -1) \
     (table.grow $table (ref.null func) (i32.const 100))))) (unreachable)";
 
-/// What an offender does.
+/// Ways in which an offender misbehaves.
 #[derive(Clone)]
 enum Harm {
-    /// It is told to.
+    /// An order makes it misbehave.
     Told(Command),
-    /// So many are told to.
+    /// Orders make several offenders misbehave.
     Several(usize, Command),
-    /// Its code does it whatever it is told.
+    /// Its code misbehaves on any order.
     Built,
-    /// It is not even a component.
+    /// It is not a valid component.
     Malformed,
 }
 
-/// What was measured once.
+/// One measurement.
 struct Measured {
     handling_p99_ns: u64,
     total_p99_ns: u64,
@@ -57,7 +57,7 @@ struct Parts {
     engine: Engine,
     probe: Component,
     raw: Component,
-    /// Half of a component.
+    /// The first half of a component.
     torn: Vec<u8>,
 }
 
@@ -120,7 +120,7 @@ fn offenders() -> Vec<(&'static str, Harm)> {
     let hold =
         Command::RequestAndStall { to: "silent".to_owned(), command: tally(), times: 64, timeout_ms: 50 };
     vec![
-        ("none", Harm::Several(0, Command::Spin)),
+        ("no offender", Harm::Several(0, Command::Spin)),
         ("trap", Harm::Told(Command::Panic("drill".to_owned()))),
         ("infinite loop", Harm::Told(Command::Spin)),
         ("two infinite loops", Harm::Several(2, Command::Spin)),
@@ -140,7 +140,7 @@ fn offenders() -> Vec<(&'static str, Harm)> {
 
 /// Puts the neighbours under load for a while, beside the offender if there is one.
 fn measure(parts: &Parts, harm: Option<&Harm>) -> Result<Measured, Failure> {
-    // As the program sets it: timers and sockets are looked at often.
+    // Uses the program's setting, which checks timers and sockets often.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .event_interval(4)
@@ -159,27 +159,27 @@ fn measure(parts: &Parts, harm: Option<&Harm>) -> Result<Measured, Failure> {
     let silent = runtime.block_on(populate(&host, parts))?;
     let over = Arc::new(AtomicBool::new(false));
     let (loads, harms) = std::thread::scope(|scope| {
-        // Neither is on the workers, so that only what runs on them is measured.
+        // Both run outside the workers, so that the workers run only the guests.
         let load = scope.spawn(|| beside()?.block_on(load(&host)));
         let harm = scope.spawn(|| match harm {
             Some(harm) => beside()?.block_on(offend(&host, parts, harm, &over)),
             None => Ok(()),
         });
-        let loads = load.join().unwrap_or_else(|_| Err("the load failed".to_owned()));
+        let loads = load.join().unwrap_or_else(|_| Err("the load thread panicked".to_owned()));
         over.store(true, Ordering::Relaxed);
-        (loads, harm.join().unwrap_or_else(|_| Err("the offender failed".to_owned())))
+        (loads, harm.join().unwrap_or_else(|_| Err("the offender's thread panicked".to_owned())))
     });
     harms?;
     let (sent, totals) = loads?;
     let neighbour = host.summaries().into_iter().find(|summary| summary.name == "neighbour");
-    let neighbour = neighbour.ok_or("there is no neighbour")?;
+    let neighbour = neighbour.ok_or("the host has no component `neighbour`")?;
     if (neighbour.handled, totals.len(), neighbour.restarts) != (sent, sent, 0) {
-        return Err(format!("of {sent} messages, {} were answered: {neighbour:?}", totals.len()).into());
+        return Err(format!("{} of {sent} messages were answered: {neighbour:?}", totals.len()).into());
     }
     drop(silent);
     runtime.block_on(host.shutdown(Duration::from_secs(1)));
     runtime.shutdown_background();
-    let handling_p99_ns = neighbour.p99_ns.ok_or("nothing was handled")?;
+    let handling_p99_ns = neighbour.p99_ns.ok_or("the neighbours handled no message")?;
     Ok(Measured { handling_p99_ns, total_p99_ns: totals.value_at_quantile(0.99) })
 }
 
@@ -201,7 +201,8 @@ async fn populate(host: &ComponentHost, parts: &Parts) -> Result<airssys_wasm::P
     Ok(host.prepare(spec("silent", &parts.probe))?)
 }
 
-/// Gives each neighbour its messages; how many, and the nanoseconds that they waited and took.
+/// Sends each neighbour its messages. Returns their number, and the nanoseconds they waited and
+/// took.
 async fn load(host: &ComponentHost) -> Result<(u64, Histogram<u64>), String> {
     let body = message(&Command::Rounds(1)).map_err(|error| error.to_string())?;
     let mut ticks = tokio::time::interval(EVERY);
@@ -220,20 +221,20 @@ async fn load(host: &ComponentHost) -> Result<(u64, Histogram<u64>), String> {
     let mut totals = Histogram::new(3).map_err(|error| error.to_string())?;
     while let Some(answer) = answers.join_next().await {
         let reply = answer.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
-        let nanoseconds = nanoseconds(&reply).ok_or("a reply is not one of the neighbour's")?;
+        let nanoseconds = nanoseconds(&reply).ok_or("a reply does not have the neighbour's form")?;
         totals.record(nanoseconds).map_err(|error| error.to_string())?;
     }
     Ok((sent, totals))
 }
 
-/// How long a message waited and took together.
+/// Returns the time that a message waited and took.
 fn nanoseconds(reply: &[u8]) -> Option<u64> {
     let (_, body) = Codec::split(reply).ok()?;
     let answer: Answer = ciborium::from_reader(body).ok()?;
     answer.ok()?.split(' ').map(|number| number.parse::<u64>().ok()).sum()
 }
 
-/// Has harm done until it is over.
+/// Makes the offender misbehave until `over` is set.
 async fn offend(host: &ComponentHost, parts: &Parts, harm: &Harm, over: &AtomicBool) -> Result<(), String> {
     let told = |command: &Command| message(command).map_err(|error| error.to_string());
     let (names, body): (Vec<String>, _) = match harm {
@@ -257,7 +258,7 @@ async fn offend(host: &ComponentHost, parts: &Parts, harm: &Harm, over: &AtomicB
         let (host, body) = (host.clone(), body.clone());
         offenders.spawn(async move {
             loop {
-                // It ends in an error, as it should.
+                // The request ends in an error, as intended.
                 drop(host.request(&name, body.clone(), LONG).await);
                 tokio::time::sleep(PAUSE).await;
             }

@@ -1,4 +1,4 @@
-//! What a publication costs until the last of its subscribers has handled it.
+//! Costs of a publication until the last of its subscribers has handled it.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use test_commands::bench::Order;
 
 const SUBSCRIBERS: usize = 100;
 
-/// Publications of one order.
+/// Publications in one order.
 const MOST_AT_ONCE: u64 = 5_000;
 
 const TOPIC: &str = "readings.inside";
@@ -40,7 +40,7 @@ fn publish(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One call on each of so many instances.
+/// One call on each of the instances.
 fn calls(group: &mut Group<'_>, name: &str) {
     group.measurement_time(Duration::from_secs(1));
     bench_on(
@@ -52,7 +52,7 @@ fn calls(group: &mut Group<'_>, name: &str) {
     group.measurement_time(Duration::from_secs(3));
 }
 
-/// From outside, each when the one before has been handled by all.
+/// Publishes from outside, each time after all subscribers have handled the previous publication.
 fn one_at_a_time(bed: &Bed, subscribers: &[String], asked: u64) -> Duration {
     let publications = at_least(asked, MOST_AT_ONCE / 10);
     let before = bed.counted(subscribers);
@@ -61,7 +61,7 @@ fn one_at_a_time(bed: &Bed, subscribers: &[String], asked: u64) -> Duration {
         let began = Instant::now();
         for _ in 0..publications {
             let taken = must(bed.host.publish(TOPIC, message.clone()));
-            assert_eq!(taken as usize, SUBSCRIBERS, "a subscriber did not take it");
+            assert_eq!(taken as usize, SUBSCRIBERS, "a subscriber did not take the publication");
             bed.host.drained().await;
         }
         began.elapsed()

@@ -1,11 +1,11 @@
-//! What a request costs whose reply the requester awaits.
+//! Costs of a request whose reply the requester awaits.
 
 use airssys_benches::floor::{self, Group, share};
 use airssys_benches::{Bed, Handled, MOST, answering, at_least, bench_on, criterion, figures, orders, spec};
 use criterion::Criterion;
 use test_commands::bench::Order;
 
-/// Requests whose times are looked at one by one.
+/// Requests that are timed one by one.
 const TIMED: u32 = 20_000;
 
 fn main() {
@@ -40,7 +40,7 @@ fn ask(group: &mut Group<'_>, name: &str, workers: usize, at_once: u32) {
     );
     let Some(bed) = bed else { return };
     if at_once == 1 {
-        // Also what each of them takes, by the clock of the requester.
+        // Records the time of each request by the requester's clock.
         let took: Vec<u64> = bed.ask("a", &Order::Time { to: "b".to_owned(), times: TIMED });
         let on = if workers == 1 { "one_worker" } else { "two_workers" };
         figures::record_times("requests", on, &took);

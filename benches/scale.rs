@@ -1,5 +1,5 @@
-//! What a message costs as components grow to ten thousand, and what a publication costs as
-//! subscriptions grow to a hundred thousand.
+//! Costs of a message with up to ten thousand components, and of a publication with up to a hundred
+//! thousand subscriptions.
 
 use airssys_benches::floor::{self, Group};
 use airssys_benches::{Bed, MOST, bench_on, criterion, must, spec};
@@ -23,7 +23,8 @@ fn main() {
     criterion.final_summary();
 }
 
-/// A message to each in turn, or eight, beside calls on as many instances in turn.
+/// Sends one or eight messages to each component in turn, beside calls on as many instances in
+/// turn.
 fn components(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scale");
     for components in COMPONENTS {
@@ -45,7 +46,7 @@ fn in_turn(group: &mut Group<'_>, name: &str, components: u32, in_a_row: u32) {
     bench_on(group, name, make, |(bed, names), messages| bed.rounds(names, in_a_row, messages));
 }
 
-/// A publication that one subscription of so many matches.
+/// Publishes to one matching subscription among many.
 fn subscriptions(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "scale_subscriptions", |group| {
         for count in SUBSCRIPTIONS {
@@ -61,7 +62,7 @@ fn subscriptions(criterion: &mut Criterion) {
     });
 }
 
-/// One that publishes, one that gets that, and so many subscriptions that do not match.
+/// Starts a publisher, a subscriber of its topic, and many subscriptions that do not match.
 fn subscribed(count: usize) -> Bed {
     let bed = Bed::pair_with_topic(TOPIC);
     for first in (0..count).step_by(OF_EACH) {

@@ -1,11 +1,11 @@
-//! What is still there after very many messages, and what became of very many requests.
+//! Leaks after very many messages, and results of very many requests.
 //!
-//! First messages that nobody answers, between two pairs of components: the memory of this process
-//! has to end where it was when a hundredth of them were handled. Then requests, of which some are
-//! given up, some come too late, and some meet a crash: each comes to one thing. After both, nothing
-//! is left of any in any table.
+//! First two pairs of components exchange messages without a reply. The memory of this process must
+//! end as it was after a hundredth of them. Then components make requests. Some are cancelled, some
+//! time out, and some meet a crash; each must have exactly one result. After both parts, every
+//! table must be empty.
 //!
-//! `-- --messages N` and `-- --requests N` say how many.
+//! `-- --messages N` and `-- --requests N` set the numbers.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -24,13 +24,13 @@ const VOLLEY: u32 = 10_000;
 
 const REQUESTERS: u64 = 4;
 
-/// What requests came to, and how many.
+/// Results of requests, with the number of each.
 type Came = BTreeMap<String, u64>;
 
-/// Messages at a time, between two looks at the memory.
+/// Messages between two readings of the memory.
 const STRETCH: u64 = 500_000;
 
-/// How much more memory this process may have at the end: the allocator keeps some of what it had.
+/// Memory that this process may have gained at the end, because the allocator keeps some.
 const SPARE_BYTES: u64 = 8 << 20;
 
 fn main() -> Result<(), Failure> {
@@ -44,7 +44,7 @@ fn number(name: &str, otherwise: u64) -> Result<u64, Failure> {
     Ok(arguments.next().map_or(Ok(otherwise), |number| number.parse())?)
 }
 
-/// Has components send so many messages; fails if memory, or anything in a table, is left of them.
+/// Has components send messages; fails if memory or a table entry is left of them.
 fn send(messages: u64) -> Result<(), Failure> {
     let bed = Bed::new(2, 100);
     for name in ["a", "b", "c", "d"] {
@@ -53,7 +53,7 @@ fn send(messages: u64) -> Result<(), Failure> {
     let receivers = ["b".to_owned(), "d".to_owned()];
     let (mut sent, mut took, mut at_one_percent) = (0, Duration::ZERO, None);
     while sent < messages {
-        // The first look comes after a hundredth.
+        // The first reading comes after a hundredth of the messages.
         let of_one_percent = messages.div_ceil(100).saturating_sub(sent);
         let stretch = if of_one_percent > 0 { of_one_percent } else { messages - sent };
         let each = stretch.min(STRETCH).div_ceil(2);
@@ -74,20 +74,24 @@ fn send(messages: u64) -> Result<(), Failure> {
     nothing_left(&bed.host)?;
     if at_end > at_one_percent + SPARE_BYTES {
         let more = at_end - at_one_percent;
-        return Err(format!("after {sent} messages this process has {more} bytes more").into());
+        return Err(format!("this process grew by {more} bytes over {sent} messages").into());
     }
     Ok(())
 }
 
-/// Fails if a message or a request is left anywhere, or was lost.
+/// Fails if a message or a request is left in a table, or was lost.
 fn nothing_left(host: &ComponentHost) -> Result<(), Failure> {
-    println!("left: {} under way, {} in the tables", host.in_flight(), host.requests_under_way());
+    println!(
+        "left: {} messages in flight, {} requests in the tables",
+        host.in_flight(),
+        host.requests_under_way()
+    );
     if (host.in_flight(), host.requests_under_way()) != (0, 0) {
-        return Err("something is left".into());
+        return Err("messages or requests are left".into());
     }
     for summary in host.summaries() {
         if summary.received != summary.handled + summary.dead_lettered {
-            return Err(format!("messages are lost: {summary:?}").into());
+            return Err(format!("messages were lost: {summary:?}").into());
         }
     }
     Ok(())
@@ -102,7 +106,7 @@ async fn soak(requests: u64) -> Result<(), Failure> {
         let volleys = (0..REQUESTERS).map(|number| fire(&host, number, seed + number));
         let volleys: Vec<_> = volleys.map(tokio::spawn).collect();
         seed += REQUESTERS;
-        // One of the requesters is cut off in the middle of its requests.
+        // Kills one of the requesters in the middle of its requests.
         tokio::time::sleep(Duration::from_millis(5)).await;
         host.actors("requester-0").iter().for_each(|actor| actor.kill());
         for volley in volleys {
@@ -110,7 +114,10 @@ async fn soak(requests: u64) -> Result<(), Failure> {
                 Ok(came) => {
                     fired += u64::from(VOLLEY);
                     if came.values().sum::<u64>() != u64::from(VOLLEY) {
-                        return Err(format!("of {VOLLEY} requests: {came:?}").into());
+                        return Err(format!(
+                            "{VOLLEY} requests were made, and their results do not add up: {came:?}"
+                        )
+                        .into());
                     }
                     came.into_iter().for_each(|(outcome, count)| *all.entry(outcome).or_default() += count);
                 }
@@ -121,7 +128,7 @@ async fn soak(requests: u64) -> Result<(), Failure> {
     host.drained().await;
     let took = began.elapsed();
     println!("{fired} requests in {took:.1?}, {:.2?} each", took / u32::try_from(fired)?);
-    println!("came to: {all:?}; {cut_off} times a requester was cut off on top of that");
+    println!("results: {all:?}; a requester was killed {cut_off} times in addition");
     nothing_left(&host)?;
     host.shutdown(LONG).await;
     Ok(())
@@ -148,7 +155,7 @@ async fn host() -> Result<ComponentHost, Failure> {
     Ok(host)
 }
 
-/// Has a requester fire; what its requests came to.
+/// Has a requester send its requests; returns their results.
 fn fire(
     host: &ComponentHost,
     number: u64,

@@ -1,4 +1,4 @@
-//! How many messages a system of several components gets through, and what each costs then.
+//! Throughput of several pairs of components, and the cost of a message in it.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -14,11 +14,11 @@ use test_commands::bench::Order;
 
 const PAIRS: u64 = 4;
 
-/// Pairs that bounce, and the messages of each that are in flight.
+/// Pairs that bounce messages, and the messages in flight of each.
 const BOUNCING: u64 = 1_000;
 const IN_FLIGHT: u64 = 8;
 
-/// How often a message bounces at least: how the first ones got there is to be of no weight.
+/// Minimum bounces of a message, so that the first sends do not matter.
 const LEAST_HOPS: u64 = 50;
 
 fn main() {
@@ -47,7 +47,7 @@ fn pairs(group: &mut Group<'_>, name: &str, order: impl Fn(String, u32) -> Order
         }
         bed
     };
-    // Of all samples together.
+    // Totals over all samples.
     let (all, total) = (Cell::new(0_u64), Cell::new(Duration::ZERO));
     let bed = bench_on(group, name, make, |bed, messages| {
         let each = at_least(messages, MOST).div_ceil(PAIRS);
@@ -66,7 +66,7 @@ fn pairs(group: &mut Group<'_>, name: &str, order: impl Fn(String, u32) -> Order
     figures::record("throughput", name, "messages/s", all.get() as f64 / total.get().as_secs_f64());
 }
 
-/// Pairs that send each other messages back and forth: every handler sends what it got, less one.
+/// Runs pairs that send messages back and forth. Every handler sends its number back, less one.
 fn bouncing(criterion: &mut Criterion) {
     floor::beside_calls(criterion, "bouncing", |group| {
         floor::tokio_bouncing(group, BOUNCING);
@@ -74,7 +74,7 @@ fn bouncing(criterion: &mut Criterion) {
     });
 }
 
-/// The pairs, and the names of all.
+/// Makes the pairs; returns the names of all components.
 fn bouncers() -> (Bed, Vec<String>) {
     let bed = Bed::new(2, 2_100);
     let mut all = Vec::new();
@@ -89,12 +89,12 @@ fn bouncers() -> (Bed, Vec<String>) {
     (bed, all)
 }
 
-/// The time of so many hops, of at least as many as there have to be.
+/// Measures `hops` hops, or the minimum if that is more.
 fn bounce(bed: &Bed, all: &[String], hops: u64) -> Duration {
     let each = hops.div_ceil(BOUNCING * IN_FLIGHT).max(LEAST_HOPS);
     let before = bed.counted(all);
     let message = Bytes::from(reading(must(u32::try_from(each - 1))));
-    let trace = must(bed.trace.ok_or("no trace"));
+    let trace = must(bed.trace.ok_or("the bed has no trace"));
     let took = bed.runtime.block_on(async {
         let began = Instant::now();
         for pair in 0..BOUNCING {

@@ -1,4 +1,4 @@
-//! What it costs that messages belong to a trace, without anybody who exports spans and with one.
+//! Costs of messages that belong to a trace, without an exporter and with one.
 
 use airssys_benches::compare::{Comparison, lazy};
 use airssys_benches::{Bed, MOST, criterion};
@@ -23,5 +23,5 @@ fn main() {
     #[cfg(feature = "others")]
     exporter::run_again();
     #[cfg(not(feature = "others"))]
-    println!("traces/sampled_1_percent: needs an exporter: --features others");
+    println!("traces/sampled_1_percent: an exporter is missing; add --features others");
 }

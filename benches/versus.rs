@@ -1,5 +1,5 @@
-//! What users would pick instead, at the same work: a reading of 64 bytes in CBOR is answered with
-//! itself, or only counted.
+//! Alternatives that users might pick, at the same work. Each answers a 64-byte reading in CBOR
+//! with itself, or only counts it.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ fn main() {
             socket::NAME => socket::serve(),
             #[cfg(feature = "others")]
             http::NAME => http::serve(),
-            unknown => panic!("nobody serves {unknown}"),
+            unknown => panic!("`{unknown}` is not a server; the servers are socket and http"),
         };
     }
     let mut criterion = criterion();
@@ -33,7 +33,7 @@ fn main() {
     criterion.final_summary();
 }
 
-/// One request after the other.
+/// Requests one after the other.
 fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("versus_request");
     airssys(&mut group, |to, times| Order::Ask { to, times, at_once: 1 });
@@ -41,13 +41,13 @@ fn requests(criterion: &mut Criterion) {
     #[cfg(feature = "others")]
     bench_on(&mut group, "http_loopback", http::Peer::new, http::Peer::ask);
     #[cfg(not(feature = "others"))]
-    println!("versus_request/http_loopback: needs HTTP: --features others");
+    println!("versus_request/http_loopback: HTTP is missing; add --features others");
     erlang::bench(&mut group, "erlang_gen_server", "ask");
     wasmtime_per_message(&mut group, true);
     group.finish();
 }
 
-/// Messages that nobody answers, until the last is counted.
+/// Sends messages without a reply, until the last one is counted.
 fn streams(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("versus_stream");
     airssys(&mut group, |to, times| Order::Send { to, times });
@@ -55,7 +55,7 @@ fn streams(criterion: &mut Criterion) {
     #[cfg(feature = "others")]
     bench_on(&mut group, "http_loopback", http::Peer::new, http::Peer::tell);
     #[cfg(not(feature = "others"))]
-    println!("versus_stream/http_loopback: needs HTTP: --features others");
+    println!("versus_stream/http_loopback: HTTP is missing; add --features others");
     erlang::bench(&mut group, "erlang_cast", "tell");
     wasmtime_per_message(&mut group, false);
     group.finish();
@@ -75,7 +75,7 @@ fn airssys(group: &mut Group<'_>, order: impl Fn(String, u32) -> Order) {
     });
 }
 
-/// A program that has only wasmtime, and a fresh instance of the same component for each message.
+/// A bare wasmtime program with a fresh instance of the same component for each message.
 fn wasmtime_per_message(group: &mut Group<'_>, answers: bool) {
     let config = if answers { vec![("answers".to_owned(), "yes".to_owned())] } else { Vec::new() };
     bench_on(
@@ -94,7 +94,7 @@ fn wasmtime_per_message(group: &mut Group<'_>, answers: bool) {
     );
 }
 
-/// The time of something.
+/// Returns the time that `act` takes.
 fn timed(act: impl FnOnce()) -> Duration {
     let began = Instant::now();
     act();

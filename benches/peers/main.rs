@@ -1,4 +1,4 @@
-//! `cargo bench -p airssys-peers`: see the crate.
+//! `cargo bench -p airssys-peers`: the crate's documentation describes it.
 
 use std::process::ExitCode;
 

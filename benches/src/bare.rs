@@ -1,5 +1,4 @@
-//! `test-bench` in a program that has only wasmtime: what somebody would write who does not use
-//! airssys.
+//! `test-bench` in a bare wasmtime program, as a user without airssys would write it.
 
 use bytes::Bytes;
 use wasmtime::component::{Component, InstancePre, Linker, WasmList};
@@ -19,7 +18,7 @@ pub struct Bare {
     pre: ComponentPre<()>,
 }
 
-/// An instance that has been initialized.
+/// An initialized instance.
 pub struct BareInstance {
     store: Store<()>,
     exports: bindings::Component,
@@ -27,10 +26,10 @@ pub struct BareInstance {
 }
 
 impl Bare {
-    /// Compiles it, for so many instances at once.
+    /// Compiles `test-bench` for `max_instances` instances at once.
     ///
     /// # Errors
-    /// It does not build or compile.
+    /// The component does not build or compile.
     pub fn new(max_instances: u32) -> Result<Bare, Failure> {
         let engine = floor::engine(max_instances)?;
         let component = Component::from_file(&engine, built("test-bench")?)?;
@@ -40,16 +39,16 @@ impl Bare {
             .func_wrap("enabled", |_, (_,): (bindings::airssys::component::logging::Level,)| Ok((false,)))?;
         let mut progress = linker.instance("airssys:component/progress@0.2.0")?;
         progress.func_wrap("show", |_, (_,): (WasmList<u64>,)| Ok(()))?;
-        // It is not told to do anything that needs another.
+        // The benches give no order that needs another import.
         linker.define_unknown_imports_as_traps(&component)?;
         let pre: InstancePre<()> = linker.instantiate_pre(&component)?;
         Ok(Bare { engine, pre: ComponentPre::new(pre)? })
     }
 
-    /// A fresh instance with these settings.
+    /// Starts a fresh instance with this configuration.
     ///
     /// # Errors
-    /// It does not start.
+    /// The instance does not start.
     pub fn instantiate(&self, config: &[(String, String)]) -> Result<BareInstance, Failure> {
         let mut store = Store::new(&self.engine, ());
         store.set_epoch_deadline(u64::MAX / 2);
@@ -60,10 +59,10 @@ impl Bare {
 }
 
 impl BareInstance {
-    /// Has it handle a message; its reply, if there is one.
+    /// Has the instance handle a message; returns its reply, if there is one.
     ///
     /// # Errors
-    /// It traps, or does not take the message.
+    /// The handler traps, or rejects the message.
     pub fn handle(&mut self, message: &[u8]) -> Result<Option<Bytes>, Failure> {
         use self::bindings::airssys::component::types::Completion;
         self.messages += 1;
@@ -71,7 +70,7 @@ impl BareInstance {
         match handler.call_handle_message(&mut self.store, self.messages, message)? {
             Outcome::Completed(Completion::Done) => Ok(None),
             Outcome::Completed(Completion::Reply(reply)) => Ok(Some(reply.into())),
-            other => Err(format!("it came to {other:?}").into()),
+            other => Err(format!("the handler ended with {other:?}").into()),
         }
     }
 }

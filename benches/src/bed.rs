@@ -1,4 +1,4 @@
-//! A host with instances of `test-bench` in it, and what they are told to do.
+//! A host with instances of `test-bench`, and the orders they get.
 
 use std::time::{Duration, Instant};
 
@@ -15,13 +15,13 @@ use tokio::runtime::Runtime;
 use crate::floor::share;
 use crate::{LONG, component, engine, must, workers};
 
-/// Readings that one order asks for at most: well below what the limit on execution time allows.
+/// The most readings of one order, well below the limit on execution time.
 pub const MOST: u64 = 50_000;
 
-/// The place in a trace that messages from outside come from.
+/// Trace context of messages from outside.
 pub const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// Rates that nobody reaches, so that they are looked at for each message and refuse none.
+/// Rates too high to reach: every message is checked, and all pass.
 const RATES: Rates = Rates {
     messages_per_second: Some(100_000_000),
     messages_burst: None,
@@ -29,10 +29,10 @@ const RATES: Rates = Rates {
     bytes_burst: None,
 };
 
-/// A host with instances of `test-bench` in it. Every check is on: capabilities, rates, codecs,
-/// figures, and each message belongs to a trace.
+/// A host with instances of `test-bench`. Every check is on: capabilities, rates, codecs and stats.
+/// Each message belongs to a trace.
 pub struct Bed {
-    /// Its workers.
+    /// The runtime with its workers.
     pub runtime: Runtime,
     /// The host.
     pub host: ComponentHost,
@@ -42,16 +42,16 @@ pub struct Bed {
     pub trace: Option<TraceContext>,
 }
 
-/// Who is to have handled how many more messages when something has ended.
+/// The messages that instances must have handled when a measurement ends.
 #[derive(Clone, Debug)]
 pub struct Handled<'a> {
-    /// The instances.
+    /// The names of the instances.
     pub by: &'a [String],
-    /// How many messages, all of them together.
+    /// The number of messages, over all instances.
     pub messages: u64,
 }
 
-/// `test-bench` by a name, as any user would run it: all defaults, and rates.
+/// Returns `test-bench` under this name, with all defaults and with rates.
 pub fn spec(name: impl Into<String>, code: &Component) -> ComponentSpec {
     let all = [Codec::Cbor, Codec::Json, Codec::Raw];
     ComponentSpec {
@@ -62,17 +62,17 @@ pub fn spec(name: impl Into<String>, code: &Component) -> ComponentSpec {
     }
 }
 
-/// As [`spec`], for one that answers readings with themselves.
+/// As [`spec`], for an instance that answers each reading with itself.
 pub fn answering(name: impl Into<String>, code: &Component) -> ComponentSpec {
     ComponentSpec { config: vec![("answers".to_owned(), "yes".to_owned())], ..spec(name, code) }
 }
 
-/// An order as a message.
+/// Encodes an order as a message.
 pub fn order(order: &Order) -> Vec<u8> {
     Codec::Json.message(&must(serde_json::to_vec(order)))
 }
 
-/// A reading as a message: two bytes of prefix at most, and 64 of body.
+/// Encodes a reading as a message: at most two bytes of prefix, and 64 of body.
 pub fn reading(number: u32) -> Vec<u8> {
     let mut message = Vec::new();
     Codec::Cbor.write_prefix(&mut message);
@@ -81,12 +81,12 @@ pub fn reading(number: u32) -> Vec<u8> {
 }
 
 impl Bed {
-    /// A host on so many workers, for so many instances.
+    /// Makes a host with this many workers and instances.
     pub fn new(count: usize, max_instances: u32) -> Bed {
         Bed::with_options(count, max_instances, HostOptions::default())
     }
 
-    /// As [`Bed::new`], with an audit.
+    /// As [`Bed::new`], with these options.
     pub fn with_options(count: usize, max_instances: u32, options: HostOptions) -> Bed {
         let runtime = workers(count);
         let supervisor = SupervisorConfig {
@@ -103,12 +103,12 @@ impl Bed {
         Bed { runtime, host, code, trace: TRACE.parse().ok() }
     }
 
-    /// As [`Bed::new`] on two workers, with one that sends, `a`, and one that counts, `b`.
+    /// As [`Bed::new`] on two workers, with a sender `a` and a counter `b`.
     pub fn pair() -> Bed {
         Bed::pair_with(HostOptions::default())
     }
 
-    /// As [`Bed::pair`], with `b` subscribed to this topic, and room for others.
+    /// As [`Bed::pair`], with `b` subscribed to this topic, and room for other instances.
     pub fn pair_with_topic(topic: &str) -> Bed {
         let bed = Bed::new(2, 200);
         bed.add(spec("a", &bed.code));
@@ -117,7 +117,7 @@ impl Bed {
         bed
     }
 
-    /// As [`Bed::pair`], with an audit.
+    /// As [`Bed::pair`], with these options.
     pub fn pair_with(options: HostOptions) -> Bed {
         let bed = Bed::with_options(2, 100, options);
         bed.add(spec("a", &bed.code));
@@ -125,7 +125,7 @@ impl Bed {
         bed
     }
 
-    /// Runs something on a worker, and waits for it.
+    /// Runs a future on a worker, and waits for it.
     pub fn on_worker<R: Send + 'static>(&self, work: impl Future<Output = R> + Send + 'static) -> R {
         must(self.runtime.block_on(self.runtime.spawn(work)))
     }
@@ -135,28 +135,28 @@ impl Bed {
         must(self.runtime.block_on(self.host.spawn(spec)));
     }
 
-    /// How many messages these instances have counted.
+    /// Returns the number of messages that these instances have counted.
     pub fn counted(&self, by: &[String]) -> u64 {
         by.iter().map(|name| self.count(name).messages).sum()
     }
 
-    /// What an instance has counted.
+    /// Returns the counts of an instance.
     pub fn count(&self, name: &str) -> Count {
         self.ask(name, &Order::Count)
     }
 
-    /// Has an instance obey, and reads its reply.
+    /// Gives an instance an order, and reads its reply.
     pub fn ask<R: DeserializeOwned>(&self, name: &str, what: &Order) -> R {
         let reply = must(self.runtime.block_on(self.host.request(name, order(what), LONG)));
         let (_, body) = must(Codec::split(&reply));
         must(serde_json::from_slice(body))
     }
 
-    /// The time in which the instances obey their orders, each one after the other, and all messages
-    /// are handled that come of that.
+    /// Measures the time in which the instances carry out their orders, one after the other. It
+    /// ends when all resulting messages are handled.
     ///
     /// # Panics
-    /// If one does not obey, or a message is lost.
+    /// If an instance fails an order, or a message is lost.
     pub fn run(&self, orders: Vec<(String, Vec<Order>)>, handled: &Handled<'_>) -> Duration {
         let before = self.counted(handled.by);
         let orders: Vec<(String, Vec<Vec<u8>>)> =
@@ -186,7 +186,7 @@ impl Bed {
         took
     }
 
-    /// The time in which `a` gives `b` so many messages, at most so many for each order.
+    /// Measures the time in which `a` sends messages to `b`, at most `most` for each order.
     pub fn flood(&self, messages: u64, most: u64, order: impl Fn(u32) -> Order) -> Duration {
         let sent = at_least(messages, most);
         let by = ["b".to_owned()];
@@ -194,8 +194,8 @@ impl Bed {
         share(self.run(told, &Handled { by: &by, messages: sent }), messages, sent)
     }
 
-    /// Starts so many that count, `c-0`, `c-1` and so on, beside one that knows the way to all of them,
-    /// `a`; the names of those that count.
+    /// Starts counters `c-0`, `c-1` and so on, and a sender `a` with a route to each. Returns the
+    /// names of the counters.
     pub fn fill(&self, components: u32) -> Vec<String> {
         let sender = spec("a", &self.code);
         let limits = Limits { routes: components as usize + 1, ..sender.limits.clone() };
@@ -207,8 +207,8 @@ impl Bed {
         names
     }
 
-    /// The time in which `a` gives so many messages to these in turn, so many in a row to
-    /// each, of at least one round.
+    /// Measures the time in which `a` sends messages to these in turn, `in_a_row` to each. It sends
+    /// at least one round.
     pub fn rounds(&self, names: &[String], in_a_row: u32, messages: u64) -> Duration {
         let of_a_round = names.len() as u64 * u64::from(in_a_row);
         let rounds = at_least(messages, MOST).div_ceil(of_a_round);
@@ -219,7 +219,7 @@ impl Bed {
         share(self.run(vec![("a".to_owned(), orders)], &handled), messages, handled.messages)
     }
 
-    /// As it is, but orders belong to no trace.
+    /// Returns this bed without a trace for orders.
     pub fn untraced(mut self) -> Bed {
         self.trace = None;
         self
@@ -232,13 +232,13 @@ impl Drop for Bed {
     }
 }
 
-/// So many, or as many as it takes that it does not matter what happens once: beginning and ending,
-/// and being told. Where more than were asked for are sent, [`share`] says what those took.
+/// Returns `messages`, or more if one-off costs would matter: start, end and the orders themselves.
+/// If more are sent than asked for, [`share`] gives the time of those asked for.
 pub fn at_least(messages: u64, most: u64) -> u64 {
     messages.max(most / 5)
 }
 
-/// Orders for so many messages together, none of them for more than `most`.
+/// Splits messages into orders of at most `most`.
 pub fn orders(messages: u64, most: u64, order: impl Fn(u32) -> Order) -> Vec<Order> {
     let mut left = messages;
     let mut orders = Vec::new();

@@ -1,4 +1,4 @@
-//! The same messages on hosts that differ in one thing.
+//! The same messages on hosts that differ in one setting.
 
 use std::cell::LazyCell;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::figures::record_ratio;
 use crate::floor::Group;
 use crate::{Bed, bench_on};
 
-/// Messages of a round that is compared with another.
+/// Messages in a round that is compared with another round.
 const ROUND: u64 = 100_000;
 
-/// A bed that is made when it is needed, as not every bench is always run.
+/// A bed made on first use, because a filter may leave out its bench.
 pub type LazyBed<'a> = LazyCell<Bed, Box<dyn FnOnce() -> Bed + 'a>>;
 
-/// A bed that will be made like this.
+/// Returns a bed that `make` makes on first use.
 pub fn lazy<'a>(make: impl FnOnce() -> Bed + 'a) -> LazyBed<'a> {
     LazyCell::new(Box::new(make))
 }
@@ -24,15 +24,14 @@ pub fn lazy<'a>(make: impl FnOnce() -> Bed + 'a) -> LazyBed<'a> {
 pub struct Comparison<'a, 'b> {
     /// The criterion group.
     pub group: &'a mut Group<'b>,
-    /// Its name.
+    /// The name of the group.
     pub name: &'static str,
     /// The most messages of one order.
     pub most: u64,
 }
 
 impl Comparison<'_, '_> {
-    /// A bench; and, if there is another bed to compare with, the figure `BENCH_to_OTHER`: how much
-    /// longer it takes than on that one.
+    /// Runs a bench. With another bed, it also records the ratio `BENCH_to_OTHER` of the two times.
     pub fn bench(&mut self, bench: &str, bed: &LazyBed<'_>, other: Option<(&str, &LazyBed<'_>)>) {
         let most = self.most;
         let ran = bench_on(self.group, bench, || &**bed, |bed, messages| flood(bed, messages, most));
@@ -42,7 +41,7 @@ impl Comparison<'_, '_> {
             record_ratio(self.name, &format!("{bench}_to_{other}"), one, another);
         }
         if let Some(audit) = bed.host.audit() {
-            // A writer that falls behind drops what it cannot keep up with, and says how much.
+            // A slow audit writer drops lines and counts them, so print its counters.
             println!("{}/{bench}: {:?}", self.name, audit.stats());
         }
     }

@@ -1,5 +1,5 @@
-//! Figures that are no times: each is printed, and kept in `airssys-bench/GROUP.json` below the
-//! target folder.
+//! Measured values other than times. Each is printed, and saved in `airssys-bench/GROUP.json` below
+//! the target folder.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Failure, must};
 
-/// A figure.
+/// A measured value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figure {
     group: String,
@@ -18,10 +18,10 @@ pub struct Figure {
     value: f64,
 }
 
-/// Prints a figure, and keeps it in place of the one of this name of an earlier run.
+/// Prints a value, and saves it in place of an earlier one with the same name.
 ///
 /// # Panics
-/// If it cannot be kept.
+/// If the value cannot be saved.
 pub fn record(group: &str, name: &str, unit: &str, value: f64) {
     println!("{group}/{name}: {value:.3} {unit}");
     must(keep(&folder(), group, name, unit, value));
@@ -30,31 +30,31 @@ pub fn record(group: &str, name: &str, unit: &str, value: f64) {
 /// Records the median and the 99th percentile of times in nanoseconds: `NAME_p50`, `NAME_p99`.
 ///
 /// # Panics
-/// If there are none, or they cannot be kept.
+/// If `times_ns` is empty, or the values cannot be saved.
 pub fn record_times(group: &str, name: &str, times_ns: &[u64]) {
     let mut times = must(Histogram::<u64>::new(3));
     times_ns.iter().for_each(|time| must(times.record(*time)));
-    assert!(!times.is_empty(), "{group}/{name}: nothing was timed");
+    assert!(!times.is_empty(), "{group}/{name}: no request was timed");
     for (quantile, suffix) in [(0.5, "p50"), (0.99, "p99")] {
         record(group, &format!("{name}_{suffix}"), "ns", times.value_at_quantile(quantile) as f64);
     }
 }
 
-/// Rounds that a ratio is measured in.
+/// Rounds over which a ratio is measured.
 const ROUNDS: usize = 21;
 
-/// Records how much longer one takes than another: the median of rounds in which both are measured,
-/// one after the other, so that what the machine does meanwhile is the same for both.
+/// Records the ratio of two times, as the median over rounds. Each round measures both, one after
+/// the other, so that both see the same state of the machine.
 ///
 /// # Panics
-/// If it cannot be kept.
+/// If the ratio cannot be saved.
 pub fn record_ratio(
     group: &str,
     name: &str,
     mut one: impl FnMut() -> Duration,
     mut other: impl FnMut() -> Duration,
 ) {
-    // Who comes first in a round is the other one in the next.
+    // The order alternates from round to round.
     let ratio = |round: usize| {
         let (one, other) = match round % 2 {
             0 => (one(), other()),
@@ -68,10 +68,10 @@ pub fn record_ratio(
     record(group, name, "ratio", median((0..ROUNDS).map(ratio).collect()));
 }
 
-/// The middle of some figures.
+/// Returns the median of some values.
 ///
 /// # Panics
-/// If there are none.
+/// If `figures` is empty.
 pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_takes_the_place_of_its_name() {
+    fn a_new_value_replaces_the_one_of_the_same_name() {
         let folder = tempfile::tempdir().unwrap();
         keep(folder.path(), "soak", "messages", "count", 1.0).unwrap();
         keep(folder.path(), "soak", "resident_at_end", "bytes", 2.0).unwrap();

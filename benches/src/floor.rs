@@ -1,4 +1,4 @@
-//! What nothing built on wasmtime and tokio gets under: each group of benches has it beside it.
+//! Lower bounds for a design on wasmtime and tokio. Each group of benches has its floor beside it.
 
 mod channels;
 mod copies;
@@ -18,17 +18,17 @@ pub use copies::{passed_on, two_copies};
 /// A group of benches.
 pub type Group<'a> = BenchmarkGroup<'a, WallTime>;
 
-/// An empty export.
+/// A component with an empty export.
 const EMPTY: &str = r#"(component
     (core module $m (func (export "run")))
     (core instance $i (instantiate $m))
     (func (export "run") (canon lift (core func $i "run"))))"#;
 
-/// The most instances that any floor has.
+/// The most instances of any floor.
 const MOST_INSTANCES: u32 = 10_000;
 
-/// A group of benches with an empty call of an empty export before and after them, so that what the
-/// machine does meanwhile is seen.
+/// Runs a group of benches with an empty component call before and after them. The two calls show
+/// changes of the machine's speed.
 pub fn beside_calls(criterion: &mut Criterion, name: &str, benches: impl FnOnce(&mut Group<'_>)) {
     let mut group = criterion.benchmark_group(name);
     component_call(&mut group, "floor_component_call");
@@ -37,21 +37,22 @@ pub fn beside_calls(criterion: &mut Criterion, name: &str, benches: impl FnOnce(
     group.finish();
 }
 
-/// An empty call of an empty export in a bare wasmtime program.
+/// Calls an empty export in a bare wasmtime program.
 pub fn component_call(group: &mut Group<'_>, name: &str) {
     calls_in_turn(group, name, 1, 1);
 }
 
-/// Empty calls on so many instances in turn, so many in a row on each: the time of one call.
+/// Makes empty calls on `instances` instances in turn, `in_a_row` on each. Measures the time of one
+/// call.
 pub fn calls_in_turn(group: &mut Group<'_>, name: &str, instances: usize, in_a_row: u64) {
-    // A little is enough for what is so short.
+    // A short measurement is enough for a short call.
     group.measurement_time(Duration::from_secs(1));
     bench_on(group, name, || Calls::new(instances), |calls, iterations| calls.time(iterations, in_a_row));
     group.measurement_time(Duration::from_secs(3));
 }
 
-/// Calls of the handler of `test-bench`, with a reading of 64 bytes and nothing of airssys around it,
-/// on so many instances in turn, so many in a row on each: the time of one call.
+/// Calls the handler of `test-bench` without airssys, with a reading of 64 bytes. The calls go to
+/// `instances` instances in turn, `in_a_row` on each. Measures the time of one call.
 pub fn handler_calls_in_turn(group: &mut Group<'_>, name: &str, instances: usize, in_a_row: u64) {
     group.measurement_time(Duration::from_secs(1));
     let reading = reading(1);
@@ -65,7 +66,7 @@ pub fn handler_calls_in_turn(group: &mut Group<'_>, name: &str, instances: usize
     group.measurement_time(Duration::from_secs(3));
 }
 
-/// What a fresh instance of `test-bench` costs a bare wasmtime program: store, instance,
+/// Measures a fresh instance of `test-bench` in a bare wasmtime program: store, instance,
 /// initialization, and one call of its handler.
 pub fn instantiate(group: &mut Group<'_>) {
     group.measurement_time(Duration::from_secs(1));
@@ -85,7 +86,7 @@ pub fn instantiate(group: &mut Group<'_>) {
     group.measurement_time(Duration::from_secs(3));
 }
 
-/// As the engine of airssys is set up, as far as that costs or saves something.
+/// Makes an engine with the settings of airssys that affect speed.
 pub(crate) fn engine(max_instances: u32) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(max_instances)
@@ -111,7 +112,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// So many of them.
+    /// Makes `instances` of them.
     pub fn new(instances: usize) -> Calls {
         let engine = must(engine(MOST_INSTANCES));
         let component = must(Component::new(&engine, EMPTY));
@@ -126,13 +127,13 @@ impl Calls {
         Calls { all: (0..instances).map(|_| make()).collect() }
     }
 
-    /// The time of so many calls, on each in turn, so many in a row.
+    /// Returns the time of `calls` calls, on each instance in turn, `in_a_row` at a time.
     pub fn time(&mut self, calls: u64, in_a_row: u64) -> Duration {
         in_turn(&mut self.all, calls, in_a_row, |(store, run)| must(run.call(store, ())))
     }
 }
 
-/// The time of so many calls, on each in turn, so many in a row.
+/// Returns the time of `calls` calls, on each of `all` in turn, `in_a_row` at a time.
 fn in_turn<T>(all: &mut [T], calls: u64, in_a_row: u64, mut call: impl FnMut(&mut T)) -> Duration {
     let mut left = calls;
     let began = Instant::now();

@@ -1,5 +1,5 @@
-//! What the benches have in common: hosts with components in them, floors to compare with, and
-//! figures that are no times.
+//! Shared parts of the benches: hosts with components, floors to compare with, and measured values
+//! other than times.
 
 mod bare;
 mod bed;
@@ -22,62 +22,63 @@ use tokio::runtime::Runtime;
 pub use bare::{Bare, BareInstance};
 pub use bed::{Bed, Handled, MOST, TRACE, answering, at_least, order, orders, reading, spec};
 
-/// As in the program `airssys`.
+/// The allocator of the program `airssys`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Why a bench cannot be run: whatever stopped its preparation.
+/// An error that stops the preparation of a bench.
 pub type Failure = Box<dyn std::error::Error>;
 
-/// The time in which anything that is measured has ended, if it has not gone wrong.
+/// Limit on any measured step. A step that takes longer has failed.
 pub const LONG: Duration = Duration::from_secs(60);
 
-/// What a result holds. Without it nothing can be measured, so a bench ends where there is none.
+/// Returns the value of a result, because a bench cannot go on without it.
 ///
 /// # Panics
-/// If it is an error.
+/// If the result is an error.
 pub fn must<T, E: Debug + Display>(result: Result<T, E>) -> T {
     match result {
         Ok(value) => value,
-        // With its causes.
+        // The debug form shows the causes.
         Err(error) => panic!("{error}: {error:?}"),
     }
 }
 
-/// The `.wasm` file of a component of the folder `components/`, which is built.
+/// Builds a component of the folder `components/`; returns its `.wasm` file.
 ///
 /// # Errors
-/// It does not build.
+/// The component does not build.
 pub fn built(name: &str) -> Result<PathBuf, Failure> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../components").join(name);
     Ok(builder::build(&folder, |_| {})?)
 }
 
-/// A component of the folder `components/`, built and compiled.
+/// Builds and compiles a component of the folder `components/`.
 ///
 /// # Errors
-/// It does not build, or does not fit the host.
+/// The component does not build, or does not fit the host.
 pub fn component(engine: &Engine, name: &str) -> Result<Component, Failure> {
     Ok(Component::load(engine, &built(name)?)?)
 }
 
-/// An engine for so many instances that keeps compiled components in the user's cache.
+/// Makes an engine for `max_instances` instances, with compiled components in the user's cache.
 ///
 /// # Errors
 /// The engine does not start.
 pub fn engine(max_instances: u32) -> Result<Engine, Failure> {
-    // As an app has it.
+    // The same limit as in an app.
     let max_table_elements = Limits::APP_MAX.table_elements;
     Ok(Engine::new(EngineConfig { max_instances, max_table_elements, ..EngineConfig::default() })?)
 }
 
-/// A runtime with so many workers.
+/// Makes a runtime with `count` workers.
 pub fn workers(count: usize) -> Runtime {
     must(tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build())
 }
 
-/// A bench on something that is made once, before the first sample, and only if the bench is asked for:
-/// criterion runs its closures again for each sample. What was made, if it was.
+/// Runs a bench on a value that is made once, before the first sample. Criterion repeats its
+/// closures for each sample, so `make` cannot run there. Returns the value, or `None` if a filter
+/// left the bench out.
 pub fn bench_on<T>(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -92,7 +93,8 @@ pub fn bench_on<T>(
     made
 }
 
-/// How all benches measure, unless the command line says otherwise: briefly, as there are many.
+/// Returns the common settings of all benches, which the command line can change. Each bench is
+/// short, because there are many.
 pub fn criterion() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_secs(1))
@@ -101,10 +103,10 @@ pub fn criterion() -> Criterion {
         .configure_from_args()
 }
 
-/// A command of the test components as a message.
+/// Encodes a command for the test components as a message.
 ///
 /// # Errors
-/// It has no form in CBOR.
+/// The command cannot be encoded in CBOR.
 pub fn message(command: &Command) -> Result<Vec<u8>, Failure> {
     let mut message = Vec::new();
     Codec::Cbor.write_prefix(&mut message);

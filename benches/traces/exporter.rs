@@ -1,5 +1,5 @@
-//! An exporter is set up by variables of the environment, so it is measured in a process of its own,
-//! which has them; the collector is in this one.
+//! The bench with an exporter. Environment variables configure the exporter, so it is measured in a
+//! separate process. The collector runs in this process.
 
 use std::convert::Infallible;
 use std::process::Command;
@@ -41,28 +41,28 @@ pub(crate) fn run_again() {
 pub(crate) fn measure() {
     let mut criterion = criterion();
     let mut group = criterion.benchmark_group("traces");
-    let otlp = must(must(Otlp::from_env("bench")).ok_or("no exporter"));
+    let otlp = must(must(Otlp::from_env("bench")).ok_or("the environment sets no exporter"));
     let mut comparison = Comparison { group: &mut group, name: "traces", most: OF_ONE_TRACE };
     let bare = lazy(|| Bed::pair().untraced());
     let sampled = lazy(|| {
-        // Each order begins a trace of its own, which is sampled or is not.
+        // Each order starts its own trace, which is sampled or not.
         let bed = Bed::pair().untraced();
         bed.host.trace_with(otlp.tracer());
         bed
     });
     comparison.bench("sampled_1_percent", &sampled, Some(("not_carried", &bare)));
     group.finish();
-    // What is left in its queue is of no interest.
+    // The spans left in the queue do not matter.
     if let Err(error) = otlp.shutdown(Duration::from_secs(1)) {
         println!("traces/sampled_1_percent: {error}");
     }
 }
 
-/// A collector that takes everything.
+/// Runs a collector that accepts every export.
 async fn collect(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
         let take = service_fn(|request: Request<Incoming>| async {
-            // What cannot be read has gone; the exporter notices.
+            // The exporter reports a failed request itself.
             drop(request.into_body().collect().await);
             Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
         });

@@ -1,5 +1,5 @@
-//! A gen_server in Erlang, called and cast to from another process of the same node. Terms take the
-//! place of CBOR: that is how Erlang's processes talk.
+//! A gen_server in Erlang, called and cast to from another process of the same node. Messages are
+//! terms instead of CBOR, because Erlang processes exchange terms.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -9,13 +9,13 @@ use airssys_benches::{bench_on, must};
 
 const SERVER: &str = include_str!("reading_server.erl");
 
-/// As many are sent at least, as it takes long to start.
+/// Minimum number of messages, because Erlang takes long to start.
 const LEAST: u64 = 10_000;
 
 pub(crate) fn bench(group: &mut Group<'_>, name: &str, what: &str) {
     let found = Command::new("erl").args(["-noshell", "-eval", "halt()."]).stdout(Stdio::null()).status();
     if !found.is_ok_and(|status| status.success()) {
-        println!("{name}: there is no Erlang here (`erl`)");
+        println!("{name}: Erlang is missing; install `erl`");
         return;
     }
     let make = || {
@@ -29,11 +29,12 @@ pub(crate) fn bench(group: &mut Group<'_>, name: &str, what: &str) {
             "{{ok, M}} = compile:file(reading_server), reading_server = M, reading_server:{what}({done}), halt()."
         );
         let mut erl = Command::new("erl");
-        // Two schedulers, as airssys has two workers.
+        // Two schedulers match the two workers of airssys.
         erl.args(["+S", "2", "-noshell", "-eval", &run]).current_dir(folder.path());
         let output = must(erl.output());
         let said = String::from_utf8_lossy(&output.stdout);
-        let nanoseconds = must(said.trim().parse::<u64>().map_err(|_| format!("erl said: {said}")));
+        let nanoseconds =
+            must(said.trim().parse::<u64>().map_err(|_| format!("`erl` printed no number: {said}")));
         share(Duration::from_nanos(nanoseconds), messages, done)
     });
 }

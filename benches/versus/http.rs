@@ -1,4 +1,4 @@
-//! Two processes, one of which calls the other over HTTP on loopback, on a connection that stays.
+//! Two processes, one of which calls the other over HTTP on loopback, on a persistent connection.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,7 +49,7 @@ pub(crate) fn serve() {
             Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(reply))))
         });
         let connection = hyper::server::conn::http1::Builder::new();
-        // Until the other side has gone.
+        // Serves until the other side closes the connection.
         let _ = connection.serve_connection(TokioIo::new(stream), answer).await;
         Ok::<_, std::io::Error>(())
     }));
@@ -75,7 +75,7 @@ impl Peer {
         Peer { runtime, connection, served }
     }
 
-    /// The time of so many calls, one after the other.
+    /// Returns the time of `requests` calls, one after the other.
     pub(crate) fn ask(&mut self, requests: u64) -> Duration {
         timed(|| {
             for number in (0..requests).map(number) {
@@ -85,8 +85,8 @@ impl Peer {
         })
     }
 
-    /// The time until so many messages are counted. Each is a call all the same, with an empty answer:
-    /// there is nothing else in HTTP.
+    /// Returns the time until `messages` messages are counted. Each is a call with an empty answer,
+    /// because HTTP has no one-way message.
     pub(crate) fn tell(&mut self, messages: u64) -> Duration {
         let before = self.counted();
         let took = timed(|| {

@@ -1,4 +1,4 @@
-//! The process on the other side: this program once more, told what to serve.
+//! The process on the other side: this program again, with an argument that names the server.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -9,16 +9,16 @@ use tokio::runtime::Runtime;
 
 const SERVE: &str = "--serve";
 
-/// What this process is to serve, if it is to.
+/// Returns the name of the server to run, if the command line has one.
 pub(crate) fn served() -> Option<String> {
     let mut arguments = std::env::args().skip_while(|argument| argument != SERVE).skip(1);
     arguments.next()
 }
 
-/// A process that serves something until this is dropped.
+/// A server process that runs until this value is dropped.
 pub(crate) struct Served {
     child: Child,
-    /// Where: the line that it says when it is ready.
+    /// Address of the server, from the line that it prints when it is ready.
     pub(crate) address: String,
 }
 
@@ -26,7 +26,7 @@ impl Served {
     pub(crate) fn new(what: &str) -> Served {
         let mut program = Command::new(must(std::env::current_exe()));
         let mut child = must(program.args([SERVE, what]).stdout(Stdio::piped()).spawn());
-        let said = must(child.stdout.take().ok_or("it says nothing"));
+        let said = must(child.stdout.take().ok_or("the server process has no standard output"));
         let mut address = String::new();
         must(BufReader::new(said).read_line(&mut address));
         Served { child, address: address.trim().to_owned() }
@@ -35,18 +35,18 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        // It has ended already otherwise.
+        // An error means that the process has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// One thread that does all: what is fastest for one exchange after the other.
+/// Makes a single-threaded runtime, the fastest for sequential exchanges.
 pub(crate) fn thread() -> Runtime {
     must(tokio::runtime::Builder::new_current_thread().enable_all().build())
 }
 
-/// A number of a reading.
+/// Returns the number of a reading.
 pub(crate) fn number(message: u64) -> u32 {
     must(u32::try_from(message % 1_000_000))
 }

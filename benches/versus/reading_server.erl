@@ -1,4 +1,4 @@
-%% Answers readings with themselves, or counts them. ask/1 and tell/1 print how many nanoseconds it took.
+%% Answers a reading with itself, or counts it. ask/1 and tell/1 print the elapsed nanoseconds.
 -module(reading_server).
 -behaviour(gen_server).
 -export([ask/1, tell/1, init/1, handle_call/3, handle_cast/2]).

@@ -1,4 +1,5 @@
-//! Two processes that talk over a Unix socket: a byte that says what it is, the length, and CBOR.
+//! Two processes that talk over a Unix socket. A message is a byte for its kind, its length, and
+//! CBOR.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ const ASK: u8 = 1;
 const TELL: u8 = 2;
 const COUNT: u8 = 3;
 
-/// Answers what asks, and counts all.
+/// Answers requests, and counts all messages.
 pub(crate) fn serve() {
     let folder = must(tempfile::tempdir());
     let path = folder.path().join("socket");
@@ -28,7 +29,7 @@ pub(crate) fn serve() {
         let (stream, _) = listener.accept().await?;
         let mut talk = Talk::new(stream);
         let mut count = 0_u64;
-        // Until the other side has gone.
+        // Serves until the other side closes the connection.
         while let Ok(kind) = talk.read.read_u8().await {
             if kind == COUNT {
                 talk.write.write_u64(count).await?;
@@ -74,7 +75,7 @@ impl Talk {
     }
 }
 
-/// A process that answers, and the way to it.
+/// A process that answers, and a connection to it.
 pub(crate) struct Peer {
     runtime: Runtime,
     talk: Talk,
@@ -89,7 +90,7 @@ impl Peer {
         Peer { runtime, talk: Talk::new(stream), told: 0, _served: served }
     }
 
-    /// The time of so many requests, one after the other.
+    /// Returns the time of `requests` requests, one after the other.
     pub(crate) fn ask(&mut self, requests: u64) -> Duration {
         let talk = &mut self.talk;
         timed(|| {
@@ -106,7 +107,7 @@ impl Peer {
         })
     }
 
-    /// The time until so many messages are counted.
+    /// Returns the time until `messages` messages are counted.
     pub(crate) fn tell(&mut self, messages: u64) -> Duration {
         let talk = &mut self.talk;
         let mut counted = 0;

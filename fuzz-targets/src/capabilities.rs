@@ -1,4 +1,4 @@
-//! Decisions: nothing is allowed that no line allows, and a denial names the line that would.
+//! Decisions: an access is allowed only by a line, and a denial names a line that would allow it.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use airssys_spec::{Access, Capabilities, Denied, NamePattern, Subject, UsePatter
 
 use crate::lines;
 
-/// Who it is, what it may (patterns, separated by blanks), and what it wants: a line each.
+/// Input: the subject, its patterns separated by blanks, and the wanted access, a line each.
 pub fn capabilities(data: &[u8]) {
     let Some([who, may, wants]) = lines(data) else { return };
     let Ok(subject) = NamePattern::parse(who) else { return };
@@ -50,7 +50,7 @@ fn decided(who: &Subject, capabilities: &Capabilities, access: &Access<'_>) {
     }
 }
 
-/// The line that a denial names allows what was denied, if it can stand in a manifest at all.
+/// Checks that the line in a denial allows the denied access, if a manifest can contain it.
 fn allows(who: &Subject, access: &Access<'_>, denied: &Denied) {
     assert!(!denied.to_string().is_empty());
     let line = denied.component_line();
@@ -58,10 +58,10 @@ fn allows(who: &Subject, access: &Access<'_>, denied: &Denied) {
     let is_named = matches!(access, Access::Send { .. } | Access::Request { .. });
     let is_instance = denied.object.as_deref().is_none_or(|name| check_instance_name(name).is_ok());
     match ComponentManifest::parse(&text, Path::new("Component.toml")) {
-        // A pattern can be asked for, and is no name that anybody has.
+        // A manifest can ask for a pattern, but a pattern is not the name of an instance.
         Ok(_) if is_named && !is_instance => {}
         Ok(manifest) => assert!(decide(who, &manifest.capabilities, access).is_ok(), "{line}"),
-        // Not everything that is wanted is a name.
+        // The wanted text may not be a valid name.
         Err(diagnostics) => {
             let is_name = denied.object.as_deref().is_none_or(|name| NamePattern::parse(name).is_ok());
             assert!(is_named && !is_name, "{line}: {diagnostics}");

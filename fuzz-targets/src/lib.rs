@@ -1,15 +1,15 @@
-//! What the fuzz targets do with their input: one function for each.
+//! The fuzz targets, one function for each.
 //!
-//! Each panics if something does not hold that has to hold for every input. `fuzz/fuzz_targets`
-//! hands them to libFuzzer; `tests/corpus.rs` runs them over `fuzz/corpus` and over inputs that
-//! are made from it.
+//! A target panics if its property does not hold for the input. `fuzz/fuzz_targets` passes the
+//! targets to libFuzzer. `tests/corpus.rs` runs them over `fuzz/corpus` and over random inputs
+//! derived from it.
 
 mod capabilities;
 mod manifests;
 mod messages;
 mod patterns;
 
-/// What does something with an input.
+/// A function that checks a property of an input.
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its folder in `fuzz/corpus`.
@@ -28,7 +28,7 @@ pub use manifests::{app_manifest, component_manifest};
 pub use messages::{codec_prefix, sdk_values};
 pub use patterns::{name_patterns, topic_patterns};
 
-/// The lines of an input that is text.
+/// Returns the lines of a text input.
 fn lines<const N: usize>(data: &[u8]) -> Option<[&str; N]> {
     let mut lines = std::str::from_utf8(data).ok()?.split('\n');
     let mut found = [""; N];

@@ -1,4 +1,4 @@
-//! Both manifests: whatever they say, it is understood, or told in its place.
+//! Both manifests: any text is either accepted, or refused with a diagnostic in its place.
 
 use std::io;
 use std::path::Path;
@@ -10,10 +10,10 @@ use airssys_spec::manifest::{
 use airssys_spec::pattern::check_component_name;
 use airssys_spec::{Capabilities, Delivery};
 
-/// What separates the texts of several files in one input.
+/// Separator between the texts of several files in one input.
 const SEPARATOR: &str = "\n=====\n";
 
-/// A `Component.toml`.
+/// Input: a `Component.toml`.
 pub fn component_manifest(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match ComponentManifest::parse(text, Path::new("Component.toml")) {
@@ -22,7 +22,7 @@ pub fn component_manifest(data: &[u8]) {
     }
 }
 
-/// An `app.toml`, followed by the `Component.toml` of all its components.
+/// Input: an `app.toml`, followed by the `Component.toml` of all its components.
 pub fn app_manifest(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (app, component) = text.split_once(SEPARATOR).unwrap_or((text, ""));
@@ -52,7 +52,7 @@ fn valid(manifest: &ComponentManifest) {
     bounded(&manifest.limits);
     for topic in &manifest.subscribes {
         let asked = manifest.capabilities.subscribe.iter().any(|asked| asked.covers(topic));
-        assert!(asked, "{topic} is subscribed to and not asked for");
+        assert!(asked, "{topic} is subscribed to without a capability");
     }
 }
 
@@ -71,7 +71,7 @@ fn bounded(limits: &Limits) {
     );
 }
 
-/// Whether nothing is in force that was not asked for.
+/// Returns true if every capability in force was requested.
 fn covered(asked: &Capabilities, in_force: &Capabilities) -> bool {
     let names = |asked: &[airssys_spec::NamePattern], in_force: &[airssys_spec::NamePattern]| {
         in_force.iter().all(|name| asked.iter().any(|asked| asked.covers(name)))
@@ -86,7 +86,7 @@ fn covered(asked: &Capabilities, in_force: &Capabilities) -> bool {
         && (asked.input || !in_force.input)
 }
 
-/// Every diagnostic has a place in a text, words, and help.
+/// Checks that every diagnostic has a place in a text, a message, and help.
 fn explained(diagnostics: &Diagnostics) {
     assert!(diagnostics.iter().next().is_some());
     for diagnostic in diagnostics {

@@ -1,9 +1,9 @@
-//! What travels: the prefix that the host reads, and the values that components read.
+//! Messages: the prefix that the host reads, and the values that components read.
 
 use airssys_message::Codec;
 use airssys_sdk::codec::{self, Bincode, Borsh, Decode, Encode, Encoded, Raw};
 
-/// A message's prefix: what can be split is put together again to the same bytes.
+/// Checks that a message that can be split joins again to the same bytes.
 pub fn codec_prefix(data: &[u8]) {
     match Codec::split(data) {
         Ok((codec, body)) => {
@@ -18,11 +18,10 @@ pub fn codec_prefix(data: &[u8]) {
     }
 }
 
-/// A message as a component reads it: what is read as a value is read as the same when it has been
-/// written.
+/// Reads a message as a component does. A decoded value must survive encoding and decoding.
 pub fn sdk_values(data: &[u8]) {
     let mut all = data.to_vec();
-    // Every input is tried in every codec, whatever its prefix says.
+    // Tries every input in every codec, whatever its prefix says.
     for codec in Codec::all() {
         all.clear();
         codec.write_prefix(&mut all);
@@ -34,7 +33,7 @@ pub fn sdk_values(data: &[u8]) {
         wrapped::<Bincode<Vec<String>>>(&all);
         wrapped::<Raw<Vec<u8>>>(&all);
         wrapped::<Encoded<Vec<u8>>>(&all);
-        // Values of any shape, and any depth.
+        // Values of any shape and any depth.
         drop(codec::decode::<ciborium::Value>(&all));
     }
     drop(codec::decode::<String>(data));
@@ -49,7 +48,7 @@ where
     let written = codec::encode(&value, codec).map(|written| codec::decode::<T>(&written));
     match written {
         Ok(Ok(read)) => assert_eq!(read, value),
-        other => panic!("{value:?} is not read again in {codec}: {other:?}"),
+        other => panic!("{value:?} does not survive encoding in {codec}: {other:?}"),
     }
 }
 

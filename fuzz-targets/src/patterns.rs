@@ -1,4 +1,4 @@
-//! Patterns: what is read is shown as it was written, and covering is what matching says.
+//! Patterns: a parsed pattern prints as it was written, and coverage agrees with matching.
 
 use airssys_core::{Topic, TopicPattern};
 use airssys_spec::NamePattern;
@@ -6,12 +6,12 @@ use airssys_spec::pattern::{check_component_name, check_instance_name};
 
 use crate::lines;
 
-/// A segment that no pattern names, as no input is so long that it could have it.
+/// Returns a segment that is in no pattern, because it is longer than the given one.
 fn unnamed(pattern: &str) -> String {
     "x".repeat(pattern.len() + 1)
 }
 
-/// Two patterns of topics and a topic, a line each.
+/// Input: two patterns of topics and a topic, a line each.
 pub fn topic_patterns(data: &[u8]) {
     let Some([one, other, topic]) = lines(data) else { return };
     let (Ok(one), Ok(other)) = (shown(one), shown(other)) else { return };
@@ -22,11 +22,12 @@ pub fn topic_patterns(data: &[u8]) {
             !one.covers(&other) || !other.matches(&topic) || one.matches(&topic),
             "{one} {other} {topic}"
         );
-        // A topic without a wildcard is a pattern that stands for itself.
-        let itself: TopicPattern = shown(topic.as_str()).unwrap_or_else(|()| panic!("{topic} is no pattern"));
+        // A topic without a wildcard is also a pattern that matches only itself.
+        let itself: TopicPattern =
+            shown(topic.as_str()).unwrap_or_else(|()| panic!("{topic} is not a pattern"));
         assert_eq!(one.matches(&topic), one.covers(&itself), "{one} {topic}");
     }
-    // Topics that tell `one` and `other` apart, if there is one that does.
+    // Topics that tell `one` and `other` apart, if any topic does.
     let fresh = unnamed(one.as_str());
     let longest = one.segments().count() + other.segments().count() + 1;
     let all = (1..=longest).filter_map(|length| instance(&other, &fresh, length));
@@ -36,7 +37,7 @@ pub fn topic_patterns(data: &[u8]) {
     }
 }
 
-/// The topic of so many segments that a pattern stands for, with this segment for every wildcard.
+/// Returns a topic of `length` segments that the pattern matches, with `fresh` for every wildcard.
 fn instance(pattern: &TopicPattern, fresh: &str, length: usize) -> Option<Topic> {
     let segments: Vec<&str> = pattern.segments().collect();
     let is_open = segments.last() == Some(&"*");
@@ -45,7 +46,7 @@ fn instance(pattern: &TopicPattern, fresh: &str, length: usize) -> Option<Topic>
     }
     let named = |at: usize| segments.get(at).filter(|segment| **segment != "*").copied().unwrap_or(fresh);
     let text = (0..length).map(named).collect::<Vec<_>>().join(".");
-    // It may be too long to be a topic.
+    // The text may be too long for a topic.
     let topic: Topic = text.parse().ok()?;
     assert!(pattern.matches(&topic), "{pattern} {topic}");
     Some(topic)
@@ -59,7 +60,7 @@ fn shown(text: &str) -> Result<TopicPattern, ()> {
     Ok(pattern)
 }
 
-/// Two patterns of names and a name, a line each.
+/// Input: two patterns of names and a name, a line each.
 pub fn name_patterns(data: &[u8]) {
     let Some([one, other, name]) = lines(data) else { return };
     assert!(check_component_name(name).is_err() || check_instance_name(name).is_ok(), "{name}");

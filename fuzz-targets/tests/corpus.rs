@@ -1,4 +1,4 @@
-//! The fuzz targets, over their corpora and over inputs that are made from them by lot.
+//! The fuzz targets, over their corpora and over random inputs derived from them.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use airssys_fuzz_targets::{TARGETS, Target};
 
-/// Inputs that are made for each target. Each takes 10 to 200 µs.
+/// Number of random inputs for each target. Each takes 10 to 200 µs.
 const MADE: usize = 20_000;
 
-/// An input that is longer than this is not made longer.
+/// Maximum length of a random input.
 const LONGEST: usize = 4_096;
 
-/// What inputs are made of, beside each other and single bytes.
+/// Parts that random inputs are made of, besides parts of the corpus and single bytes.
 const WORDS: [&[u8]; 20] = [
     b"*",
     b".",
@@ -50,11 +50,14 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
 
 fn try_out(name: &str, target: Target, input: &[u8]) {
     if catch_unwind(|| target(input)).is_err() {
-        panic!("{name} does not hold for {:?}\n(as bytes: {input:?})", String::from_utf8_lossy(input));
+        panic!(
+            "the property of {name} does not hold for {:?}\n(as bytes: {input:?})",
+            String::from_utf8_lossy(input)
+        );
     }
 }
 
-/// Another input, made of some of these.
+/// Makes a random input from some seeds.
 fn make(seeds: &[Vec<u8>], lots: &mut fastrand::Rng) -> Vec<u8> {
     let mut input = lots.choice(seeds).cloned().unwrap_or_default();
     for _ in 0..lots.usize(1..6) {
@@ -83,11 +86,12 @@ fn make(seeds: &[Vec<u8>], lots: &mut fastrand::Rng) -> Vec<u8> {
     input
 }
 
-/// Runs a target over its corpus, and over what is made of it: the same inputs each time.
+/// Runs a target over its corpus, and over random inputs derived from it. The inputs are the same
+/// each time.
 fn run(name: &str, made: usize) {
     let target = TARGETS.iter().find(|target| target.0 == name).unwrap().1;
     let seeds = seeds(name);
-    assert!(!seeds.is_empty(), "there is a corpus");
+    assert!(!seeds.is_empty(), "the corpus of {name} is empty");
     seeds.iter().for_each(|seed| try_out(name, target, seed));
     let mut lots = fastrand::Rng::with_seed(22);
     for _ in 0..made {
@@ -96,7 +100,7 @@ fn run(name: &str, made: usize) {
 }
 
 #[test]
-fn there_is_a_folder_for_each_target_and_no_other() {
+fn every_target_has_a_corpus_folder() {
     let mut folders: Vec<_> = std::fs::read_dir(corpus(""))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -106,7 +110,7 @@ fn there_is_a_folder_for_each_target_and_no_other() {
 }
 
 #[test]
-fn there_is_a_program_for_each_target() {
+fn every_target_has_a_program() {
     let manifest = std::fs::read_to_string(corpus("").join("../Cargo.toml")).unwrap();
     for (name, _) in TARGETS {
         assert!(

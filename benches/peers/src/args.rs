@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line.
 
 use std::path::PathBuf;
 
@@ -14,14 +14,14 @@ Measures the same workloads on raw tokio, airssys-rt and its peers, on two worke
 Usage: cargo bench -p airssys-peers -- [OPTION…]
 
 Options:
-  --workload NAME…   only these
-  --system NAME…     only these, and raw tokio, which the others are compared with
-  --rounds N         how often each measurement is done (11; 3 with --quick)
+  --workload NAME…   only these workloads
+  --system NAME…     only these systems, and raw tokio for comparison
+  --rounds N         number of measurements of each (default 11; 3 with --quick)
   --quick            a twentieth of the operations
   --markdown         print the table as Markdown
-  --json FILE        also write every figure to a file; relative to benches/peers";
+  --json FILE        also write all results to a file; relative to benches/peers";
 
-/// What to do.
+/// The action that the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
@@ -30,7 +30,7 @@ pub(crate) enum Command {
     Measure(Job),
 }
 
-/// What a run does.
+/// The settings of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) workloads: Vec<Workload>,
@@ -61,14 +61,14 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Arg::Long("quick") => quick = true,
             Arg::Long("markdown") => markdown = true,
             Arg::Long("json") => json = Some(parser.value()?.into()),
-            // How a run starts itself anew.
+            // A run starts itself again with this option for each measurement.
             Arg::Long("measure") => {
                 let system = parser.value()?.parse_with(system)?;
                 let workload = parser.value()?.parse_with(workload)?;
                 let operations = parser.value()?.parse()?;
                 return Ok(Command::Measure(Job { system, workload, operations }));
             }
-            // Cargo says this to every bench.
+            // Cargo passes this to every bench.
             Arg::Long("bench") => {}
             unexpected => return Err(unexpected.unexpected()),
         }
@@ -86,17 +86,18 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
 }
 
 fn at_least_one(text: &str) -> Result<usize, &'static str> {
-    text.parse().ok().filter(|number| *number > 0).ok_or("it is not a number above 0")
+    text.parse().ok().filter(|number| *number > 0).ok_or("the number must be above 0")
 }
 
 fn workload(name: &str) -> Result<Workload, String> {
-    Workload::named(name)
-        .ok_or_else(|| format!("there are {}", Workload::ALL.map(|workload| workload.name()).join(", ")))
+    Workload::named(name).ok_or_else(|| {
+        format!("the workloads are {}", Workload::ALL.map(|workload| workload.name()).join(", "))
+    })
 }
 
 fn system(name: &str) -> Result<System, String> {
     System::named(name)
-        .ok_or_else(|| format!("there are {}", System::ALL.map(|system| system.name()).join(", ")))
+        .ok_or_else(|| format!("the systems are {}", System::ALL.map(|system| system.name()).join(", ")))
 }
 
 #[cfg(test)]
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn without_arguments_everything_is_measured() {
+    fn a_run_without_arguments_measures_everything() {
         let plan = plan(&["--bench"]);
         assert_eq!(plan.workloads, Workload::ALL);
         assert_eq!(plan.systems, System::ALL);
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_of_systems_always_has_tokio() {
+    fn chosen_systems_always_include_tokio() {
         let plan = plan(&["--system", "airssys", "--workload", "ring", "spawn", "--quick", "--bench"]);
         assert_eq!(plan.systems, [System::Tokio, System::Airssys]);
         assert_eq!(plan.workloads, [Workload::Ring, Workload::Spawn]);
@@ -131,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn a_measurement_names_all_it_needs() {
+    fn the_measure_option_needs_three_values() {
         let job = Job { system: System::Airssys, workload: Workload::Memory, operations: 7 };
         assert_eq!(parsed(&["--measure", "airssys", "memory", "7"]), Ok(Command::Measure(job)));
         assert!(parsed(&["--measure", "airssys", "memory"]).is_err());
     }
 
     #[test]
-    fn what_is_not_known_is_refused() {
+    fn unknown_names_are_refused() {
         assert!(parsed(&["--workload", "rings"]).unwrap_err().contains("send-bounded, "));
         assert!(parsed(&["--system", "erlang"]).unwrap_err().contains("tokio, airssys"));
         assert!(parsed(&["--rounds", "0"]).is_err());

@@ -1,9 +1,9 @@
 //! The same workloads on raw tokio, airssys-rt and its peers, one after the other in one run.
 //!
 //! Each round measures every workload on every system once, in an order that changes from round to
-//! round; a ratio is one of two figures of the same round. Each measurement is a process of its
-//! own, so that none inherits another's heap or registry. Messages are counted where they are
-//! handled, and a lost one fails the run.
+//! round. A ratio compares two results of the same round. Each measurement is a separate process,
+//! so that it inherits neither heap nor registry. Handlers count their messages, and a lost message
+//! fails the run.
 
 mod args;
 mod measure;
@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use args::{Command, HELP};
 
-/// Does what the command line says.
+/// Runs the command line.
 pub fn main() -> ExitCode {
     let done = match args::parse(lexopt::Parser::from_env()) {
         Ok(Command::Help) => {

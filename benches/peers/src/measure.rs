@@ -1,4 +1,4 @@
-//! One measurement, in a process of its own.
+//! One measurement, in a separate process.
 
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -11,25 +11,25 @@ use crate::systems::System;
 use crate::tally::Failure;
 use crate::workload::Workload;
 
-/// How much less a warm-up does.
+/// Divisor of a warm-up's operations.
 const WARM_UP: u64 = 10;
 
-/// When the handler failed last: nanoseconds since [`START`].
+/// Time of the last handler failure, in nanoseconds since [`START`].
 static STRUCK: AtomicU64 = AtomicU64::new(0);
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// To be called by a handler right before it fails.
+/// Marks the time. A handler calls it right before it fails.
 pub(crate) fn struck() {
     STRUCK.store(START.elapsed().as_nanos() as u64, Ordering::SeqCst);
 }
 
-/// How long before this instant the last handler failed, in nanoseconds.
+/// Returns the nanoseconds from the last handler failure to `end`.
 pub(crate) fn since_struck(end: Instant) -> f64 {
     let end = end.saturating_duration_since(*START).as_nanos() as u64;
     end.saturating_sub(STRUCK.load(Ordering::SeqCst)) as f64
 }
 
-/// What to measure.
+/// One measurement to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Job {
     pub(crate) system: System,
@@ -37,7 +37,7 @@ pub(crate) struct Job {
     pub(crate) operations: u64,
 }
 
-/// Why a run ended early.
+/// An error that ends a run early.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub(crate) enum RunError {
@@ -49,7 +49,7 @@ pub(crate) enum RunError {
     Write { file: String, error: std::io::Error },
 }
 
-/// Measures here and prints the figure.
+/// Measures in this process and prints the result.
 pub(crate) fn here(job: Job) -> Result<(), RunError> {
     silence_intended_panics();
     let failed = |failure| RunError::Failed { job, failure };
@@ -64,13 +64,13 @@ pub(crate) fn here(job: Job) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Measures in another process; none if the system cannot do it.
+/// Measures in another process. Returns `None` if the system cannot do the workload.
 pub(crate) fn apart(job: Job) -> Result<Option<f64>, RunError> {
     let failed = |why: String| RunError::Process { job, why };
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let mut command = Command::new(program);
     command.args(["--measure", job.system.name(), job.workload.name(), &job.operations.to_string()]);
-    // What it has to say about a failure goes straight to the terminal.
+    // Failures go straight to the terminal.
     let output = command.stderr(Stdio::inherit()).output().map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         return Err(failed(format!("the measurement ended with {}", output.status)));
@@ -83,14 +83,14 @@ const ABSENT: &str = "absent";
 fn figure(printed: &str) -> Result<Option<f64>, String> {
     match printed.trim() {
         ABSENT => Ok(None),
-        text => text.parse().map(Some).map_err(|_| format!("`{text}` is no figure")),
+        text => text.parse().map(Some).map_err(|_| format!("`{text}` is not a number")),
     }
 }
 
-/// What actors panic with when they are told to.
+/// Panic message of an intended panic.
 pub(crate) const INTENDED: &str = "as told";
 
-/// Printing them would be most of what is measured.
+/// Silences intended panics, because printing them would dominate the measured time.
 fn silence_intended_panics() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_measurement_prints_is_read() {
+    fn printed_results_are_parsed() {
         assert_eq!(figure("12.5\n"), Ok(Some(12.5)));
         assert_eq!(figure("absent\n"), Ok(None));
         assert!(figure("").is_err());

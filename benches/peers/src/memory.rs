@@ -1,11 +1,11 @@
-//! How much memory this process has.
+//! Memory of this process.
 
 use crate::tally::{Failure, broken};
 
-/// The bytes that are resident.
+/// Returns the resident bytes.
 pub(crate) fn resident() -> Result<u64, Failure> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(broken)?;
-    of_status(&status).ok_or_else(|| broken("the system does not say how much memory is resident"))
+    of_status(&status).ok_or_else(|| broken("`/proc/self/status` has no line `VmRSS:`"))
 }
 
 fn of_status(status: &str) -> Option<u64> {
@@ -14,7 +14,7 @@ fn of_status(status: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// Bytes for each of some actors that came after the first reading.
+/// Returns the bytes for each actor that was added after the first reading.
 pub(crate) fn per_actor(before: u64, actors: u64) -> Result<f64, Failure> {
     Ok(resident()?.saturating_sub(before) as f64 / actors as f64)
 }
@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_is_read() {
+    fn resident_memory_is_parsed_from_the_status() {
         assert_eq!(of_status("VmPeak:\t  10 kB\nVmRSS:\t    2048 kB\n"), Some(2 << 20));
         assert_eq!(of_status("VmPeak:\t 10 kB\n"), None);
     }

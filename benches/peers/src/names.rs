@@ -3,20 +3,19 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// Some names, and an order in which to look them up.
+/// A set of names, and a lookup order.
 pub(crate) struct Names {
     pub(crate) names: Vec<String>,
     order: Vec<u32>,
 }
 
 impl Names {
-    /// Names that no other in this process are the same as, and an order in which each lookup is
-    /// for any of them.
+    /// Makes names that are unique in this process, and an order whose lookups may hit any of them.
     pub(crate) fn new(names: usize, lookups: u64) -> Self {
         static SETS: AtomicU64 = AtomicU64::new(0);
         let set = SETS.fetch_add(1, Ordering::Relaxed);
         let names: Vec<String> = (0..names).map(|number| format!("orders-{set}-{number}")).collect();
-        // Numerical Recipes' generator: the same order for every system.
+        // Numerical Recipes' generator gives the same order for every system.
         let mut state = 1_u64;
         let order = (0..lookups).map(|_| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -26,7 +25,7 @@ impl Names {
         Self { names, order }
     }
 
-    /// Nanoseconds per lookup, and how many found an actor.
+    /// Returns the nanoseconds per lookup, and the number of actors found.
     pub(crate) fn look_up<T>(&self, find: impl Fn(&str) -> Option<T>) -> (f64, u64) {
         let mut found = 0;
         let start = Instant::now();

@@ -1,4 +1,4 @@
-//! A run: every measurement in every round, and the table of it.
+//! A run: every measurement in every round, and the table of results.
 
 use std::io::{IsTerminal, Write, stderr};
 
@@ -11,16 +11,16 @@ use crate::systems::System;
 use crate::table;
 use crate::workload::Workload;
 
-/// How much less a quick run does.
+/// Divisor of a quick run's operations.
 const QUICK: u64 = 20;
 
-/// The figures of one workload on one system, a round each; none where it cannot do it.
+/// Results of one workload on one system, one for each round. `None` if the system cannot do it.
 pub(crate) struct Column {
     pub(crate) system: System,
     pub(crate) figures: Vec<Option<f64>>,
 }
 
-/// All figures of one workload; raw tokio's come first.
+/// All results of one workload, those of raw tokio first.
 pub(crate) struct Row {
     pub(crate) workload: Workload,
     pub(crate) columns: Vec<Column>,
@@ -39,7 +39,7 @@ impl Row {
         Self { workload, columns: columns.collect() }
     }
 
-    /// To raw tokio, round by round.
+    /// Returns the ratios to raw tokio, round by round.
     pub(crate) fn ratio(&self, column: &Column) -> Option<Spread> {
         Spread::of_ratios(&column.figures, &self.columns.first()?.figures)
     }
@@ -75,11 +75,11 @@ fn measure_row(row: &mut Row, round: usize, quick: bool) -> Result<(), RunError>
     Ok(())
 }
 
-/// On the terminal's last line; nowhere if there is none.
+/// Shows progress on the terminal's last line, if there is a terminal.
 fn progress(text: &str) {
     let mut terminal = stderr();
     if terminal.is_terminal() {
-        // A run is worth more than its progress.
+        // A failed write must not stop the run.
         let _ = write!(terminal, "\r\x1b[K{text}");
         let _ = terminal.flush();
     }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_figures_are_written_with_their_ratios() {
+    fn results_are_written_with_their_ratios() {
         let mut row = Row::new(Workload::Ring, &[System::Tokio, System::Airssys]);
         row.columns[0].figures = vec![Some(2.0), Some(4.0)];
         row.columns[1].figures = vec![Some(1.0), None];

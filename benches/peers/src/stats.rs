@@ -1,6 +1,6 @@
 //! Medians and spreads.
 
-/// The middle of some figures, and how far they reach.
+/// Median, minimum and maximum of some results.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Spread {
     pub(crate) min: f64,
@@ -9,7 +9,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// None of no figures.
+    /// Returns `None` if `figures` is empty.
     pub(crate) fn of(figures: &[f64]) -> Option<Self> {
         let mut sorted = figures.to_vec();
         sorted.sort_unstable_by(f64::total_cmp);
@@ -22,7 +22,7 @@ impl Spread {
         Some(Self { min, median, max })
     }
 
-    /// Of the ratios of figures to those of the same round.
+    /// Returns the spread of the ratios to the results of the same rounds.
     pub(crate) fn of_ratios(figures: &[Option<f64>], to: &[Option<f64>]) -> Option<Self> {
         let rounds = figures.iter().zip(to);
         let ratios: Vec<f64> = rounds.filter_map(|(figure, to)| Some((*figure)? / (*to)?)).collect();
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_one_of_the_same_round() {
+    fn ratios_compare_results_of_the_same_round() {
         let figures = [Some(1.0), None, Some(30.0), Some(8.0)];
         let to = [Some(2.0), Some(5.0), Some(10.0), Some(4.0)];
         let spread = Spread::of_ratios(&figures, &to).unwrap();

@@ -1,4 +1,4 @@
-//! What is compared.
+//! The compared systems.
 
 mod actix;
 mod airssys;
@@ -14,7 +14,7 @@ use crate::workload::Workload;
 /// A way to run actors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum System {
-    /// A task and a channel, nothing else: what the others are compared with.
+    /// A task and a channel, nothing else. The others are compared with it.
     Tokio,
     Airssys,
     Ractor,
@@ -22,11 +22,11 @@ pub(crate) enum System {
     Actix,
 }
 
-/// What is sent.
+/// The message of most workloads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Note(pub(crate) u64);
 
-/// How long one measurement may take.
+/// Limit on one measurement.
 const LIMIT: Duration = Duration::from_secs(240);
 
 impl System {
@@ -42,7 +42,7 @@ impl System {
         }
     }
 
-    /// At the head of its column.
+    /// Returns the title of the system's column.
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Tokio => "raw tokio",
@@ -55,7 +55,7 @@ impl System {
         Self::ALL.into_iter().find(|system| system.name() == name)
     }
 
-    /// What has to be known beside its figure, or why there is none.
+    /// Returns a note on the system's result, or on its absence.
     pub(crate) fn note(self, workload: Workload) -> Option<&'static str> {
         match self {
             Self::Tokio => tokio::note(workload),
@@ -66,7 +66,7 @@ impl System {
         }
     }
 
-    /// Measures; none if the system cannot do it.
+    /// Runs a workload. Returns `None` if the system cannot do it.
     pub(crate) fn run(self, workload: Workload, operations: u64) -> Result<Option<f64>, Failure> {
         match self {
             Self::Tokio => on_two_workers(tokio::run(workload, operations)),
@@ -78,34 +78,34 @@ impl System {
     }
 }
 
-/// Runs what is measured in a task: block_on has a thread of its own, which is no worker.
+/// Runs a measurement in a task, because the thread of `block_on` is not a worker.
 fn on_two_workers(
     work: impl Future<Output = Result<Option<f64>, Failure>> + Send + 'static,
 ) -> Result<Option<f64>, Failure> {
     let mut builder = ::tokio::runtime::Builder::new_multi_thread();
     let runtime = builder.worker_threads(2).enable_all().build().map_err(broken)?;
     let done = runtime.block_on(async { ::tokio::time::timeout(LIMIT, ::tokio::spawn(work)).await });
-    // It may hold 100,000 tasks, and the process ends anyway.
+    // The runtime may hold 100,000 tasks, and the process ends anyway.
     runtime.shutdown_background();
     match done {
         Ok(joined) => joined.map_err(broken)?,
-        Err(_) => Err(broken(format!("no end after {LIMIT:?}"))),
+        Err(_) => Err(broken(format!("the measurement did not end within {LIMIT:?}"))),
     }
 }
 
-/// Nanoseconds for each of some operations.
+/// Returns the nanoseconds for each of the operations.
 fn nanos_each(start: Instant, end: Instant, operations: u64) -> f64 {
     end.duration_since(start).as_nanos() as f64 / operations as f64
 }
 
-/// What to publish: 64 bytes that begin with the number.
+/// Makes a publication: 64 bytes that begin with the number.
 fn payload(number: u64) -> std::sync::Arc<[u8]> {
     let mut bytes = [0; 64];
     bytes[..8].copy_from_slice(&number.to_le_bytes());
     bytes.into()
 }
 
-/// The number that a publication begins with.
+/// Returns the number at the start of a publication.
 fn number(payload: &[u8]) -> u64 {
     payload.first_chunk().map_or(u64::MAX, |bytes| u64::from_le_bytes(*bytes))
 }
@@ -114,7 +114,7 @@ fn number(payload: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    /// Few enough for a debug build.
+    /// Returns few enough operations for a debug build.
     fn few(workload: Workload) -> u64 {
         (workload.facts().operations / 5000).max(10)
     }
@@ -134,27 +134,27 @@ mod tests {
     }
 
     #[test]
-    fn tokio_loses_nothing() {
+    fn tokio_loses_no_message() {
         does_all(System::Tokio);
     }
 
     #[test]
-    fn airssys_loses_nothing() {
+    fn airssys_loses_no_message() {
         does_all(System::Airssys);
     }
 
     #[test]
-    fn ractor_loses_nothing() {
+    fn ractor_loses_no_message() {
         does_all(System::Ractor);
     }
 
     #[test]
-    fn kameo_loses_nothing() {
+    fn kameo_loses_no_message() {
         does_all(System::Kameo);
     }
 
     #[test]
-    fn actix_loses_nothing() {
+    fn actix_loses_no_message() {
         does_all(System::Actix);
     }
 

@@ -1,4 +1,4 @@
-//! The table, as text or as Markdown.
+//! The table of results, as text or as Markdown.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use crate::report::{Column, Row};
 use crate::systems::System;
 use crate::workload::Target;
 
-/// A row for each workload, with its notes below.
+/// Writes a row for each workload, with its notes below.
 pub(crate) fn of(rows: &[Row], rounds: usize, markdown: bool) -> String {
     let mut notes = Vec::new();
     let mut lines = vec![head(rows)];
@@ -22,7 +22,7 @@ pub(crate) fn of(rows: &[Row], rounds: usize, markdown: bool) -> String {
         rounds => write!(text, "{rounds} rounds"),
     };
     text.push_str(
-        "; × is the median ratio to raw tokio in the same round, then the least and the greatest.\n",
+        "; × is the median ratio to raw tokio in the same round, then the minimum and the maximum.\n",
     );
     for (number, note) in notes.iter().enumerate() {
         let separator = if number == 0 { "\n" } else { "" };
@@ -58,7 +58,7 @@ fn line(row: &Row, notes: &mut Vec<String>) -> Vec<String> {
     cells
 }
 
-/// What is to be reached, and whether airssys-rt does.
+/// Returns the target of a row, and whether airssys-rt meets it.
 fn target(row: &Row) -> String {
     let ours = row.columns.iter().find(|column| column.system == System::Airssys);
     let (text, reached) = match row.workload.facts().target {
@@ -90,7 +90,8 @@ fn figure(row: &Row, column: &Column) -> String {
     }
 }
 
-/// Three digits at least, and no more after the point than they need; thousands apart.
+/// Formats a number with at least three digits, the fewest decimals that allows, and grouped
+/// thousands.
 fn digits(figure: f64) -> String {
     if figure < 100.0 {
         return format!("{figure:.1}");
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_target_is_compared_with_what_it_is_about() {
+    fn targets_are_compared_with_ratios_or_values() {
         let reached: Vec<String> = rows().iter().map(target).collect();
         assert_eq!(reached, ["≤ ×0.50 met", "≤ ×0.65 missed", "≤ 700 met", "–"]);
     }

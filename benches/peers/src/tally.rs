@@ -1,4 +1,4 @@
-//! Counting messages where they are handled.
+//! Counts of messages in the handlers that receive them.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::{Notify, oneshot};
 
-/// How long the last message may take to be handled.
+/// Time limit for the last message to be handled.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Why a measurement has no figure.
+/// A reason for a measurement without a result.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub(crate) enum Failure {
@@ -24,12 +24,12 @@ pub(crate) enum Failure {
     Broken(String),
 }
 
-/// Whatever went wrong in a system, as a [`Failure`].
+/// Wraps any error of a system as a [`Failure`].
 pub(crate) fn broken(error: impl std::fmt::Display) -> Failure {
     Failure::Broken(error.to_string())
 }
 
-/// [`Failure::Miscounted`], unless it is all of them.
+/// Returns [`Failure::Miscounted`] unless `count` equals `expected`.
 pub(crate) fn all(what: &'static str, count: u64, expected: u64) -> Result<(), Failure> {
     match count == expected {
         true => Ok(()),
@@ -39,14 +39,14 @@ pub(crate) fn all(what: &'static str, count: u64, expected: u64) -> Result<(), F
 
 #[derive(Default)]
 struct Shared {
-    /// How many tallies have not reached their target.
+    /// The number of tallies below their targets.
     open: AtomicUsize,
     sum: AtomicU64,
     handled: Mutex<Vec<Arc<AtomicU64>>>,
     ended: Mutex<Option<oneshot::Sender<Instant>>>,
 }
 
-/// When all tallies have reached their targets.
+/// Waits until all tallies have reached their targets.
 pub(crate) struct Finish {
     shared: Arc<Shared>,
     ended: oneshot::Receiver<Instant>,
@@ -61,14 +61,15 @@ impl Finish {
         Self { shared: Arc::new(shared), ended, expected: 0, limit: LIMIT }
     }
 
-    /// One whose only tally counts to `target`.
+    /// Makes one whose only tally counts to `target`.
     pub(crate) fn of(target: u64) -> (Self, Tally) {
         let mut finish = Self::new();
         let tally = finish.tally(target);
         (finish, tally)
     }
 
-    /// For an actor that is to handle this many messages. Make all before the first is sent.
+    /// Makes a tally for an actor that handles `target` messages. Make all tallies before the first
+    /// send.
     pub(crate) fn tally(&mut self, target: u64) -> Tally {
         let handled = Arc::<AtomicU64>::default();
         lock(&self.shared.handled).push(handled.clone());
@@ -77,7 +78,7 @@ impl Finish {
         Tally { seen: 0, sum: 0, target, handled, shared: self.shared.clone() }
     }
 
-    /// The time at which the last message was handled; `sum` is what all of them add up to.
+    /// Waits for the last message and returns its time. `sum` is the expected sum of all messages.
     pub(crate) async fn wait(mut self, sum: u64) -> Result<Instant, Failure> {
         let ended = tokio::time::timeout(self.limit, &mut self.ended).await;
         let handled = lock(&self.shared.handled).iter().map(|count| count.load(Ordering::Relaxed)).sum();
@@ -91,13 +92,13 @@ impl Finish {
     }
 }
 
-/// What one actor has handled.
+/// The messages that one actor has handled.
 #[derive(Clone)]
 pub(crate) struct Tally {
     seen: u64,
     sum: u64,
     target: u64,
-    /// `seen`, for whoever has to say how many were lost.
+    /// A shared copy of `seen`, to report the number of lost messages.
     handled: Arc<AtomicU64>,
     shared: Arc<Shared>,
 }
@@ -119,7 +120,7 @@ impl Tally {
         if self.shared.open.fetch_sub(1, Ordering::AcqRel) == 1
             && let Some(ended) = lock(&self.shared.ended).take()
         {
-            // Whoever waited has given up.
+            // The send fails if the wait has timed out.
             let _ = ended.send(Instant::now());
         }
     }
@@ -158,7 +159,7 @@ impl Gather {
     }
 }
 
-/// How often each hook has run, of all actors together.
+/// Counts of each hook's calls, over all actors.
 #[derive(Default)]
 pub(crate) struct Hooks {
     entered: AtomicU64,
@@ -184,13 +185,13 @@ impl Hooks {
         self.stopped.fetch_add(1, Ordering::Release);
     }
 
-    /// All hooks before the first message have run.
+    /// Checks that all hooks before the first message have run.
     pub(crate) fn all_started(&self, actors: u64) -> Result<(), Failure> {
         all("actors that started", self.started.load(Ordering::Acquire), actors)?;
         all("actors that entered", self.entered.load(Ordering::Acquire), actors)
     }
 
-    /// All hooks after the last message have run.
+    /// Checks that all hooks after the last message have run.
     pub(crate) fn all_stopped(&self, actors: u64) -> Result<(), Failure> {
         all("actors that stopped", self.stopped.load(Ordering::Acquire), actors)?;
         all("actors that left", self.leaving.load(Ordering::Acquire), actors)
@@ -206,7 +207,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_last_of_all_tallies_ends_it() {
+    async fn the_last_tally_ends_the_wait() {
         let mut finish = Finish::new();
         let mut tallies = [finish.tally(2), finish.tally(1)];
         tallies[0].count(1);
@@ -227,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_that_came_twice_is_a_failure() {
+    async fn a_duplicated_message_is_a_failure() {
         let (finish, mut tally) = Finish::of(2);
         tally.count(0);
         tally.count(0);
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_subscriber_that_gets_nothing_is_a_failure() {
+    async fn a_subscriber_without_a_message_is_a_failure() {
         let gather = Gather::within(Duration::ZERO, 2);
         gather.arrive();
         gather.arrive();

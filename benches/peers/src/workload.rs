@@ -1,4 +1,4 @@
-//! What is measured, how often, and what airssys-rt is to reach.
+//! Workloads, their sizes, and the targets of airssys-rt.
 
 use Target::{Absolute, Ratio};
 
@@ -24,29 +24,29 @@ pub(crate) enum Workload {
     Lookup100000,
 }
 
-/// What is to be reached.
+/// The target of a workload.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Target {
-    /// To raw tokio.
+    /// A ratio to raw tokio.
     Ratio(f64),
-    /// In the workload's unit.
+    /// A value in the workload's unit.
     Absolute(f64),
 }
 
-/// What is known of a workload.
+/// Constants of a workload.
 pub(crate) struct Facts {
     pub(crate) name: &'static str,
     pub(crate) unit: &'static str,
-    /// How often the operation is done in one measurement.
+    /// The number of operations in one measurement.
     pub(crate) operations: u64,
     pub(crate) target: Option<Target>,
 }
 
-/// How many messages a bounded mailbox takes.
+/// Capacity of a bounded mailbox.
 pub(crate) const BOUND: usize = 1024;
-/// How many subscribers there are.
+/// Number of subscribers.
 pub(crate) const SUBSCRIBERS: usize = 100;
-/// How many requests are in flight in [`Workload::Request64`].
+/// Number of requests in flight in [`Workload::Request64`].
 pub(crate) const IN_FLIGHT: u64 = 64;
 
 /// The shape of [`Workload::PingPong`] or [`Workload::Ring`].
@@ -54,7 +54,7 @@ pub(crate) const IN_FLIGHT: u64 = 64;
 pub(crate) struct Ring {
     pub(crate) actors: usize,
     pub(crate) tokens: usize,
-    /// How often each token goes round.
+    /// The number of laps of each token.
     pub(crate) laps: u64,
 }
 
@@ -67,7 +67,8 @@ impl Ring {
         Self { actors: 1000, tokens: 100, laps: (hops / 100_000).max(1) }
     }
 
-    /// Hops of one token; a token carries how many it has left, this one included.
+    /// Returns the hops of one token. A token carries its remaining hops, including the current
+    /// one.
     pub(crate) fn hops_of_one(self) -> u64 {
         self.actors as u64 * self.laps
     }
@@ -76,23 +77,23 @@ impl Ring {
         self.hops_of_one() * self.tokens as u64
     }
 
-    /// How many messages each actor handles.
+    /// Returns the number of messages that each actor handles.
     pub(crate) fn of_each(self) -> u64 {
         self.laps * self.tokens as u64
     }
 
-    /// What the tokens of all hops add up to.
+    /// Returns the sum of the tokens over all hops.
     pub(crate) fn sum(self) -> u64 {
         self.tokens as u64 * sum_to(self.hops_of_one() + 1)
     }
 
-    /// Where the tokens start.
+    /// Returns the nodes where the tokens start.
     pub(crate) fn starts(self) -> impl Iterator<Item = usize> {
         (0..self.tokens).map(move |token| token * self.actors / self.tokens)
     }
 }
 
-/// What the numbers below `end` add up to.
+/// Returns the sum of the numbers below `end`.
 pub(crate) fn sum_to(end: u64) -> u64 {
     end * end.saturating_sub(1) / 2
 }
@@ -149,7 +150,7 @@ impl Workload {
         Self::ALL.into_iter().find(|workload| workload.name() == name)
     }
 
-    /// How many names are registered while they are looked up.
+    /// Returns the number of names that are registered during the lookups.
     pub(crate) fn registered(self) -> usize {
         match self {
             Self::Lookup10 => 10,
@@ -159,7 +160,7 @@ impl Workload {
         }
     }
 
-    /// Whether it is to be measured in a process that has done the same, in small, before.
+    /// Returns true if the process first runs a small warm-up of the same workload.
     pub(crate) fn warms_up(self) -> bool {
         self.registered() == 0 && self != Self::Memory
     }

@@ -8,27 +8,29 @@ use tokio::sync::{mpsc, oneshot};
 use super::Group;
 use crate::{bench_on, must, workers};
 
-/// Messages that a channel holds, as many as a mailbox of a component.
+/// Capacity of a channel, the same as that of a component's mailbox.
 const BOUND: usize = 1_024;
 
 type Body = [u8; 64];
 
-/// 64 bytes from so many senders to a receiver each, on two workers: the time of one message.
+/// Sends 64 bytes from each of `pairs` senders to its receiver, on two workers. Measures the time
+/// of one message.
 pub fn tokio_mpsc(group: &mut Group<'_>, pairs: u64) {
     bench(group, "floor_tokio_mpsc", |messages| send(pairs, messages));
 }
 
-/// A request and its reply through a channel and a oneshot, so many under way: the time of one.
-pub fn tokio_oneshot(group: &mut Group<'_>, under_way: u64) {
-    bench(group, "floor_tokio_oneshot", |requests| ask(under_way, requests));
+/// Sends requests through a channel and replies through a oneshot, `in_flight` at a time.
+/// Measures the time of one request.
+pub fn tokio_oneshot(group: &mut Group<'_>, in_flight: u64) {
+    bench(group, "floor_tokio_oneshot", |requests| ask(in_flight, requests));
 }
 
-/// 64 bytes to each of so many receivers: the time of one such publication.
+/// Sends 64 bytes to each of `receivers` receivers. Measures the time of one such publication.
 pub fn tokio_fan_out(group: &mut Group<'_>, receivers: usize) {
     bench(group, "floor_tokio_mpsc", |publications| publish(receivers, publications));
 }
 
-/// So many pairs of tasks that bounce eight messages each: the time of one way.
+/// Bounces eight messages between each of `pairs` pairs of tasks. Measures the time of one hop.
 pub fn tokio_bouncing(group: &mut Group<'_>, pairs: u64) {
     bench(group, "floor_tokio_mpsc", |hops| bounce(pairs, hops));
 }
@@ -75,17 +77,17 @@ async fn count(mut receiver: mpsc::Receiver<Body>) -> u64 {
     count
 }
 
-async fn ask(under_way: u64, requests: u64) -> Duration {
+async fn ask(in_flight: u64, requests: u64) -> Duration {
     let (sender, mut receiver) = mpsc::channel::<(Body, oneshot::Sender<Body>)>(BOUND);
     tokio::spawn(async move {
         while let Some((body, reply)) = receiver.recv().await {
-            assert!(reply.send(black_box(body)).is_ok(), "nobody waits");
+            assert!(reply.send(black_box(body)).is_ok(), "the requester has gone");
         }
     });
-    let each = requests.div_ceil(under_way);
+    let each = requests.div_ceil(in_flight);
     let began = Instant::now();
     let mut lanes = Vec::new();
-    for _ in 0..under_way {
+    for _ in 0..in_flight {
         let sender = sender.clone();
         lanes.push(tokio::spawn(async move {
             for _ in 0..each {
@@ -98,7 +100,7 @@ async fn ask(under_way: u64, requests: u64) -> Duration {
     for lane in lanes {
         must(lane.await);
     }
-    share(began.elapsed(), requests, each * under_way)
+    share(began.elapsed(), requests, each * in_flight)
 }
 
 async fn publish(receivers: usize, publications: u64) -> Duration {
@@ -140,19 +142,19 @@ async fn bounce(pairs: u64, hops: u64) -> Duration {
             must(first.send((each, [7; 64])).await);
         }
     }
-    assert!(all_done.recv().await.is_none(), "every task has ended");
+    assert!(all_done.recv().await.is_none(), "a task is still running");
     share(began.elapsed(), hops, each * pairs * IN_FLIGHT)
 }
 
-/// Hands on what comes until it has come as often as it says; ends when as many have ended as are in
-/// flight, or the other side has.
+/// Passes on each message until its count is used up. The task ends after all in-flight messages of
+/// its pair have ended here, or after the other side has ended.
 async fn hop(mut from: mpsc::Receiver<(u64, Body)>, to: mpsc::Sender<(u64, Body)>, _done: mpsc::Sender<()>) {
     const IN_FLIGHT: u64 = 8;
     let mut ended = 0;
     while ended < IN_FLIGHT {
         let Some((left, body)) = from.recv().await else { return };
         if left > 1 {
-            // The other side has ended when this was the last.
+            // The send fails if the other side has ended after its last message.
             let _ = to.send((left - 1, black_box(body))).await;
         } else {
             ended += 1;
@@ -160,7 +162,7 @@ async fn hop(mut from: mpsc::Receiver<(u64, Body)>, to: mpsc::Sender<(u64, Body)
     }
 }
 
-/// Of the time that more took than were asked for, what those take that were.
+/// Returns the time of `asked` operations out of the time that `done` operations took.
 pub fn share(took: Duration, asked: u64, done: u64) -> Duration {
     took.mul_f64(asked as f64 / done.max(1) as f64)
 }

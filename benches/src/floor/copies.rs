@@ -1,4 +1,4 @@
-//! What it takes to bring bytes from one sandbox into another.
+//! Costs of moving bytes from one sandbox into another.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use wasmtime::{Engine, Store, StoreContextMut};
 use super::{Group, engine};
 use crate::{bench_on, must};
 
-/// Hands its first bytes over, as many as it is told, as often as it is told.
+/// Sends its first `bytes` bytes `times` times.
 const SENDER: &str = r#"(component
     (import "send" (func $send (param "body" (list u8))))
     (core module $memory (memory (export "memory") 20))
@@ -29,7 +29,7 @@ const SENDER: &str = r#"(component
     (func (export "run") (param "bytes" u32) (param "times" u64)
         (canon lift (core func $i "run"))))"#;
 
-/// Takes bytes, always at the same place, and counts.
+/// Receives bytes at a fixed address, and counts the calls.
 const RECEIVER: &str = r#"(component
     (core module $m
         (memory (export "memory") 20)
@@ -49,7 +49,7 @@ struct Receiver {
     count: TypedFunc<(), (u64,)>,
 }
 
-/// The two copies that isolation makes necessary, and nothing else: out of a buffer into a fresh one,
+/// Makes the two copies that isolation requires, and nothing else: from a buffer into a fresh one,
 /// and from there into a third.
 pub fn two_copies(group: &mut Group<'_>, name: &str, bytes: usize) {
     let (from, mut to) = (vec![7_u8; bytes], vec![0_u8; bytes]);
@@ -62,8 +62,8 @@ pub fn two_copies(group: &mut Group<'_>, name: &str, bytes: usize) {
     });
 }
 
-/// The two copies as wasmtime makes them: a component hands bytes to an import, and the host, which
-/// has copied them out, hands them to the export of another, which has a copy of its own then.
+/// Makes the two copies as wasmtime makes them. A component passes bytes to an import, so the host
+/// copies them out. The host passes them to another component's export, which gets its own copy.
 pub fn passed_on(group: &mut Group<'_>, name: &str, bytes: usize) {
     let bytes = must(u32::try_from(bytes));
     bench_on(group, name, PassesOn::new, |passes, times| passes.time(bytes, times));

@@ -31,10 +31,10 @@ pub(crate) struct Chart {
 
 /// The ratios that have targets, and those beside them.
 pub(crate) const OURS: Chart =
-    Chart { file: "ratios.svg", title: "Ratios to what the same run has measured beside each", ours: true };
-/// What users would pick instead.
+    Chart { file: "ratios.svg", title: "Ratios to the floors of the same run", ours: true };
+/// The alternatives to airssys.
 pub(crate) const OTHERS: Chart =
-    Chart { file: "versus.svg", title: "The same work done otherwise, beside airssys", ours: false };
+    Chart { file: "versus.svg", title: "The same work by other means, beside airssys", ours: false };
 
 const WIDTH: i32 = 960;
 /// The labels' part of the width.

@@ -32,8 +32,8 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section { title: "Instances", rows: INSTANCES, ours: true },
     Section { title: "Checks", rows: CHECKS, ours: true },
     Section { title: "Languages", rows: LANGUAGES, ours: true },
-    Section { title: "A request, and what users would pick instead", rows: VERSUS_REQUEST, ours: false },
-    Section { title: "A stream, and what users would pick instead", rows: VERSUS_STREAM, ours: false },
+    Section { title: "A request, by airssys and its alternatives", rows: VERSUS_REQUEST, ours: false },
+    Section { title: "A stream, by airssys and its alternatives", rows: VERSUS_STREAM, ours: false },
     Section { title: "Soak", rows: SOAK, ours: true },
 ];
 
@@ -131,7 +131,7 @@ const CHECKS: &[Row] = &[
         .to(&[T("registry/floor_hash_map_100000")]),
     Row::time("capability check, cached", "capability/cached")
         .target(AtMost(15.0))
-        .needs("a call of the host that is that and nothing else"),
+        .needs("a host call that does nothing else"),
     Row::time("capability check, uncached", "capability/uncached").target(AtMost(300.0)),
     Row::time("the same, among 8 patterns", "capability/uncached_8_patterns"),
     Row::time("quota check", "quota/check").target(AtMost(20.0)),

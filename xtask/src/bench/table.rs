@@ -41,10 +41,10 @@ pub(crate) fn plain(report: &Report) -> String {
 /// The table as a document.
 pub(crate) fn markdown(report: &Report, setting: &Setting, images: &[(String, String)]) -> String {
     let mut text = format!(
-        "# What messages between components cost, measured\n\n\
-         Written by `cargo xtask bench`: do not edit. Medians, with the 95 % confidence interval of \
-         the median. A ratio is to what the same run has measured beside it, and holds where \
-         nanoseconds drift with the machine.\n\n\
+        "# Costs of messages between components, measured\n\n\
+         Written by `cargo xtask bench`: do not edit. The table shows medians with their 95 % \
+         confidence intervals. A ratio compares a row with a floor of the same run, so it stays valid \
+         when nanoseconds drift with the machine.\n\n\
          {}; rustc {}, wasmtime {}{}.\n",
         setting.machine,
         setting.rustc,
@@ -56,7 +56,7 @@ pub(crate) fn markdown(report: &Report, setting: &Setting, images: &[(String, St
     }
     for (section, rows) in &report.sections {
         text += &format!("\n## {}\n\n", section.title);
-        text += "| what | median | ratio | target | | bench |\n|---|---|---|---|---|---|\n";
+        text += "| row | median | ratio | target | | bench |\n|---|---|---|---|---|---|\n";
         for row in rows {
             text += &format!(
                 "| {} | {} | {} | {} | {} | `{}` |\n",
@@ -210,10 +210,10 @@ mod tests {
     fn the_document_is_as_expected() {
         let images = [("Ratios".to_owned(), "ratios.svg".to_owned())];
         let expected = "\
-# What messages between components cost, measured
+# Costs of messages between components, measured
 
-Written by `cargo xtask bench`: do not edit. Medians, with the 95 % confidence interval of the median. \
-A ratio is to what the same run has measured beside it, and holds where nanoseconds drift with the machine.
+Written by `cargo xtask bench`: do not edit. The table shows medians with their 95 % confidence intervals. \
+A ratio compares a row with a floor of the same run, so it stays valid when nanoseconds drift with the machine.
 
 AMD EPYC, 2 cores; rustc 1.95.0, wasmtime 48.0.1, commit abc1234.
 
@@ -221,7 +221,7 @@ AMD EPYC, 2 cores; rustc 1.95.0, wasmtime 48.0.1, commit abc1234.
 
 ## Messages
 
-| what | median | ratio | target | | bench |
+| row | median | ratio | target | | bench |
 |---|---|---|---|---|---|
 | routing alone | 211 ns (190–233) | 1.27 × `component_call` | ≤ 1.3 × | met | `routing/send` |
 | publish to 100 subscribers, all handled | 31.0 µs (27.9–34.1) | 1.94 × `component_call`, 3.10 × `tokio_mpsc` | ≤ 30 µs | missed | `publish/100_subscribers` |
@@ -229,7 +229,7 @@ AMD EPYC, 2 cores; rustc 1.95.0, wasmtime 48.0.1, commit abc1234.
 
 ## Languages
 
-| what | median | ratio | target | | bench |
+| row | median | ratio | target | | bench |
 |---|---|---|---|---|---|
 | one message to Rust, from outside | 7.00 µs (6.30–7.70) | 42.2 × `component_call` | – | – | `languages/rust` |
 | one message to Python, from outside | 70.0 µs (63.0–77.0) | 422 × `component_call` | – | – | `languages/python` |

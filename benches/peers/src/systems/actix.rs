@@ -1,5 +1,5 @@
-//! actix, on two arbiters: its actors do not move between threads, so whoever sends has one, and
-//! those that are sent to have the other. Where all are alike, each arbiter has half of them.
+//! actix, on two arbiters, because its actors do not move between threads. Senders have one arbiter
+//! and receivers the other. If all actors are alike, each arbiter has half of them.
 
 mod lives;
 
@@ -16,28 +16,26 @@ use super::{LIMIT, Note, nanos_each, number, payload};
 use crate::tally::{Failure, Finish, Gather, Tally, all, broken};
 use crate::workload::{BOUND, IN_FLIGHT, Ring, SUBSCRIBERS, Workload, sum_to};
 
-/// How much less is done where every operation wakes the other thread.
+/// Divisor of the operations where every operation wakes the other thread.
 const FEWER: u64 = 10;
 
 pub(super) fn note(workload: Workload) -> Option<&'static str> {
     match workload {
-        Workload::SendBounded | Workload::Send8 => {
-            Some("try_send, and a yield while it is full: nothing waits for room without a reply")
-        }
-        Workload::SendUnbounded => Some("do_send, which overlooks the bound"),
-        Workload::Request | Workload::Request64 | Workload::PingPong => {
-            Some("the two sides have a thread each")
-        }
+        Workload::SendBounded | Workload::Send8 => Some(
+            "try_send and a yield while the mailbox is full, because only a send with a reply waits for room",
+        ),
+        Workload::SendUnbounded => Some("do_send, which ignores the bound"),
+        Workload::Request | Workload::Request64 | Workload::PingPong => Some("each side has its own thread"),
         Workload::Ring => Some("half of the ring on each thread, do_send"),
         Workload::Publish | Workload::PublishOne => Some(
-            "a loop over 100 Recipients, half of them on each thread; try_send and a yield while one is full",
+            "a loop over 100 Recipients, half of them on each thread; try_send and a yield while a mailbox is full",
         ),
         Workload::Spawn | Workload::Memory => Some("half of them on each thread"),
         Workload::Stop => Some("a message that calls Context::stop, half of them on each thread"),
-        Workload::RestartPanic => Some("its Supervisor catches no panic"),
+        Workload::RestartPanic => Some("its Supervisor does not catch panics"),
         Workload::RestartError => Some("Context::stop under its Supervisor, which keeps the state"),
         Workload::Lookup10 | Workload::Lookup1000 | Workload::Lookup100000 => {
-            Some("its registry has one actor of each type, and no names")
+            Some("its registry has no names, only one actor of each type")
         }
     }
 }
@@ -49,14 +47,16 @@ pub(super) fn run(workload: Workload, operations: u64) -> Result<Option<f64>, Fa
         let handles = [arbiters[0].handle(), arbiters[1].handle()];
         let (sender, measured) = oneshot::channel();
         arbiters[0].spawn(async move {
-            // Whoever waits has given up.
+            // The send fails if the run has already timed out.
             let _ = sender.send(drive(workload, operations, handles).await);
         });
         let measured = tokio::time::timeout(LIMIT, measured).await;
         for arbiter in &arbiters {
             arbiter.stop();
         }
-        measured.map_err(|_| broken(format!("no end after {LIMIT:?}")))?.map_err(broken)?
+        measured
+            .map_err(|_| broken(format!("the measurement did not end within {LIMIT:?}")))?
+            .map_err(broken)?
     })
 }
 
@@ -92,7 +92,7 @@ impl Message for Note {
     type Result = ();
 }
 
-/// Starts an actor there, and waits until its mailbox has the capacity.
+/// Starts an actor on a thread, and waits until its mailbox has the capacity.
 async fn start<A>(actor: A, thread: &ArbiterHandle) -> Result<Addr<A>, Failure>
 where
     A: Actor<Context = Context<A>> + Send,
@@ -100,7 +100,7 @@ where
     let (sender, ready) = oneshot::channel();
     let address = A::start_in_arbiter(thread, move |context| {
         context.set_mailbox_capacity(BOUND);
-        // Whoever waits has given up.
+        // The send fails if the run has already timed out.
         let _ = sender.send(());
         actor
     });
@@ -108,7 +108,7 @@ where
     Ok(address)
 }
 
-/// A message, once there is room for it.
+/// Sends a message as soon as there is room for it.
 async fn send_once_free<M>(
     mut message: M,
     try_send: impl Fn(M) -> Result<(), SendError<M>>,
@@ -117,7 +117,7 @@ async fn send_once_free<M>(
         match try_send(message) {
             Ok(()) => return Ok(()),
             Err(SendError::Full(back)) => message = back,
-            Err(SendError::Closed(_)) => return Err(broken("the actor has gone")),
+            Err(SendError::Closed(_)) => return Err(broken("the actor has stopped")),
         }
         tokio::task::yield_now().await;
     }

@@ -16,14 +16,14 @@ use super::{Note, nanos_each, number, payload};
 use crate::tally::{Failure, Finish, Gather, Tally, all, broken};
 use crate::workload::{BOUND, IN_FLIGHT, Ring, SUBSCRIBERS, Workload, sum_to};
 
-/// More than are ever sent: as good as no bound.
+/// A capacity above the number of messages, in place of an unbounded mailbox.
 const UNBOUNDED: usize = 2_000_000;
 
 pub(super) fn note(workload: Workload) -> Option<&'static str> {
     match workload {
-        Workload::SendUnbounded => Some("a mailbox for 2,000,000: none is without a bound"),
+        Workload::SendUnbounded => Some("a mailbox for 2,000,000 messages, because every mailbox is bounded"),
         Workload::Publish | Workload::PublishOne => Some("MessageBroker::publish"),
-        Workload::Request | Workload::Request64 => Some("each with a timeout of 1 s"),
+        Workload::Request | Workload::Request64 => Some("each request has a timeout of 1 s"),
         Workload::Stop => Some("SupervisorRef::stop of the dynamic supervisor, then SupervisorRef::closed"),
         _ => None,
     }
@@ -116,7 +116,7 @@ impl Actor for Echo {
         _context: &ActorContext<Ask>,
     ) -> Result<(), Infallible> {
         self.tally.count(value);
-        // Whoever asked sees that there is no reply.
+        // The requester notices a missing reply.
         let _ = reply.send(value + 1);
         Ok(())
     }

@@ -52,7 +52,7 @@ pub(super) async fn run(workload: Workload, operations: u64) -> Result<Option<f6
     .map(Some)
 }
 
-/// An actor that is what it is given at its start.
+/// Makes an actor whose arguments are its state.
 macro_rules! given {
     ($($actor:ty),*) => {$(
         impl Actor for $actor {
@@ -95,7 +95,7 @@ async fn send(
         }
         Ok(())
     };
-    // The actor lives for as long as there is a reference.
+    // The actor lives as long as a reference to it.
     let _kept = sink.clone();
     if senders == 1 {
         flood(0, sink).await?;
@@ -324,12 +324,12 @@ impl Message<Strike> for Target {
                 struck();
                 std::panic::panic_any(INTENDED)
             }
-            // Nobody asked: an error that nobody is told of is a failure of the actor.
+            // Without a requester, the error is a failure of the actor.
             Strike::Fail => {
                 struck();
                 return Err(broken("as told"));
             }
-            // The driver sees that nothing came.
+            // The driver notices a missing result.
             Strike::Probe(handled) => drop(handled.send(Instant::now())),
         }
         Ok(())
@@ -354,7 +354,7 @@ async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result<f64, Failu
         times.push(since_struck(end));
     }
     all("starts", starts.load(Ordering::Relaxed), strikes + 1)?;
-    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))
+    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("no restart was measured"))
 }
 
 async fn look_up(registered: usize, lookups: u64) -> Result<f64, Failure> {

@@ -16,14 +16,14 @@ use crate::workload::{IN_FLIGHT, Ring, SUBSCRIBERS, Workload, sum_to};
 
 pub(super) fn note(workload: Workload) -> Option<&'static str> {
     match workload {
-        Workload::SendBounded | Workload::Send8 => Some("no mailbox has a bound"),
-        Workload::Publish | Workload::PublishOne => {
-            Some("a loop over 100 references: an OutputPort drops what a slow subscriber has not read")
-        }
+        Workload::SendBounded | Workload::Send8 => Some("its mailboxes are unbounded"),
+        Workload::Publish | Workload::PublishOne => Some(
+            "a loop over 100 references, because an OutputPort drops the unread messages of a slow subscriber",
+        ),
         Workload::Stop => Some("ActorRef::stop for all, then each task is joined"),
-        Workload::RestartPanic | Workload::RestartError => {
-            Some("a supervisor that spawns the next on ActorFailed, with a new mailbox, and sends to that")
-        }
+        Workload::RestartPanic | Workload::RestartError => Some(
+            "a supervisor that spawns the next actor on ActorFailed, with a new mailbox, and sends to it",
+        ),
         Workload::Lookup10 | Workload::Lookup1000 | Workload::Lookup100000 => Some("registry::where_is"),
         _ => None,
     }
@@ -103,7 +103,7 @@ impl Actor for Echo {
         tally: &mut Tally,
     ) -> Result<(), ActorProcessingErr> {
         tally.count(value);
-        // Whoever asked sees that there is no reply.
+        // The requester notices a missing reply.
         let _ = reply.send(value + 1);
         Ok(())
     }
@@ -119,7 +119,7 @@ async fn request(requesters: u64, operations: u64) -> Result<f64, Failure> {
         for value in first..first + each {
             match echo.call(|reply| Ask(value, reply), None).await.map_err(broken)? {
                 CallResult::Success(reply) => all("reply", reply, value + 1)?,
-                _ => return Err(broken("there was no reply")),
+                _ => return Err(broken("a request got no reply")),
             }
         }
         Ok(())

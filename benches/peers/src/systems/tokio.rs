@@ -21,7 +21,7 @@ pub(super) fn note(workload: Workload) -> Option<&'static str> {
     match workload {
         Workload::Publish | Workload::PublishOne => Some("a loop over 100 senders"),
         Workload::RestartPanic | Workload::RestartError => {
-            Some("a loop that joins the task and spawns the next, which locks the same receiver")
+            Some("a loop that joins the task and spawns the next one, which locks the same receiver")
         }
         Workload::Lookup10 | Workload::Lookup1000 | Workload::Lookup100000 => {
             Some("a HashMap of senders behind a Mutex")
@@ -79,7 +79,7 @@ async fn send(senders: u64, operations: u64) -> Result<f64, Failure> {
     Ok(nanos_each(start, finish.wait(sum_to(messages)).await?, messages))
 }
 
-/// Waits for all tasks, and takes the first failure.
+/// Waits for all tasks, and returns the first failure.
 pub(super) async fn join(mut tasks: JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
     while let Some(joined) = tasks.join_next().await {
         joined.map_err(broken)??;
@@ -112,7 +112,7 @@ async fn request(requesters: u64, operations: u64) -> Result<f64, Failure> {
     tokio::spawn(async move {
         while let Some(Ask(value, reply)) = receiver.recv().await {
             tally.count(value);
-            // Whoever asked sees that there is no reply.
+            // The requester notices a missing reply.
             let _ = reply.send(value + 1);
         }
     });
@@ -145,7 +145,7 @@ async fn ring(ring: Ring) -> Result<f64, Failure> {
         tokio::spawn(async move {
             while let Some(Note(left)) = receiver.recv().await {
                 tally.count(left);
-                // A hop that goes nowhere is missed at the end.
+                // The check at the end notices a lost hop.
                 if left > 1 && next.send(Note(left - 1)).await.is_err() {
                     return;
                 }
@@ -190,7 +190,7 @@ async fn publish(publications: u64, gather: Option<Arc<Gather>>) -> Result<f64, 
     Ok(nanos_each(start, end, publications))
 }
 
-/// A task that does what an actor with hooks does.
+/// Spawns a task that does the work of an actor with hooks.
 async fn spawn(hooks: &Arc<Hooks>) -> Result<(mpsc::Sender<Note>, JoinHandle<()>), Failure> {
     let (sender, mut receiver) = mpsc::channel::<Note>(16);
     let (ready, started) = oneshot::channel();
@@ -198,7 +198,7 @@ async fn spawn(hooks: &Arc<Hooks>) -> Result<(mpsc::Sender<Note>, JoinHandle<()>
     let task = tokio::spawn(async move {
         hooks.enter();
         hooks.start();
-        // Whoever started it has given up.
+        // The send fails if the driver has given up.
         let _ = ready.send(());
         while let Some(Note(value)) = receiver.recv().await {
             std::hint::black_box(value);
@@ -265,7 +265,7 @@ async fn incarnation(strikes: Strikes) -> Result<(), Failure> {
                 struck();
                 return Err(broken("as told"));
             }
-            // The driver sees that nothing came.
+            // The driver notices a missing result.
             Strike::Probe(handled) => drop(handled.send(Instant::now())),
         }
     }
@@ -292,7 +292,7 @@ async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result<f64, Failu
         times.push(since_struck(end));
     }
     all("restarts", restarts.load(Ordering::Relaxed), strikes)?;
-    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))
+    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("no restart was measured"))
 }
 
 fn look_up(registered: usize, lookups: u64) -> Result<f64, Failure> {

@@ -15,7 +15,7 @@ use crate::stats::Spread;
 use crate::systems::nanos_each;
 use crate::tally::{Failure, Gather, Hooks, all, broken};
 
-/// Told of every start and every stop of some actors.
+/// Receives every start and every stop of some actors.
 #[derive(Clone)]
 struct Lives {
     hooks: Arc<Hooks>,
@@ -144,7 +144,7 @@ impl Handler<Probe> for Target {
     type Result = ();
 
     fn handle(&mut self, Probe(handled): Probe, _context: &mut Context<Self>) {
-        // The driver sees that nothing came.
+        // The driver notices a missing result.
         let _ = handled.send(Instant::now());
     }
 }
@@ -162,5 +162,5 @@ pub(super) async fn restart(strikes: u64, thread: &ArbiterHandle) -> Result<f64,
         times.push(since_struck(end));
     }
     all("restarts", restarts.load(Ordering::Relaxed), strikes)?;
-    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))
+    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("no restart was measured"))
 }

@@ -60,7 +60,7 @@ impl Actor for Idle {
     }
 }
 
-/// Children of a dynamic supervisor, as one would start as many: they have no names.
+/// Starts a dynamic supervisor for nameless children, the usual way to start many.
 async fn nursery(system: &ActorSystem) -> Result<SupervisorRef, Failure> {
     system.supervise(SupervisorSpec::new("nursery").dynamic()).await.map_err(broken)
 }
@@ -136,7 +136,7 @@ impl Actor for Target {
                 struck();
                 return Err(AsTold);
             }
-            // The driver sees that nothing came.
+            // The driver notices a missing result.
             Strike::Probe(handled) => drop(handled.send(Instant::now())),
         }
         Ok(())
@@ -161,7 +161,7 @@ pub(super) async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result
         times.push(since_struck(end));
     }
     all("restarts", target.stats().restarts, strikes)?;
-    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))
+    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("no restart was measured"))
 }
 
 pub(super) async fn look_up(registered: usize, lookups: u64) -> Result<f64, Failure> {

@@ -27,7 +27,7 @@ impl Actor for Idle {
         hooks: Arc<Hooks>,
     ) -> Result<Arc<Hooks>, ActorProcessingErr> {
         hooks.enter();
-        // `spawn` waits for this hook alone: the one after it may run later.
+        // `spawn` waits for this hook only; the next hook may run later.
         hooks.start();
         Ok(hooks)
     }
@@ -125,18 +125,18 @@ impl Actor for Target {
                 struck();
                 return Err("as told".into());
             }
-            // The driver sees that nothing came.
+            // The driver notices a missing result.
             Strike::Probe(handled) => drop(handled.send(Instant::now())),
         }
         Ok(())
     }
 }
 
-/// What the driver and the supervisor both know.
+/// State that the driver and the supervisor share.
 #[derive(Default)]
 struct Care {
     target: Mutex<Option<ActorRef<Strike>>>,
-    /// What the supervisor is to send to the next target.
+    /// The probe that the supervisor sends to the next target.
     probe: Mutex<Option<oneshot::Sender<Instant>>>,
     restarts: Mutex<u64>,
 }
@@ -178,7 +178,7 @@ pub(super) async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result
     let _supervisor = Actor::spawn(None, Supervisor, care.clone()).await.map_err(broken)?;
     let mut times = Vec::with_capacity(strikes as usize);
     for _ in 0..strikes {
-        let target = lock(&care.target).clone().ok_or_else(|| broken("there is no target"))?;
+        let target = lock(&care.target).clone().ok_or_else(|| broken("the target was not spawned"))?;
         let (probe, handled) = oneshot::channel();
         *lock(&care.probe) = Some(probe);
         target.cast(strike()).map_err(broken)?;
@@ -186,7 +186,7 @@ pub(super) async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result
         times.push(since_struck(end));
     }
     all("restarts", *lock(&care.restarts), strikes)?;
-    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("nothing was measured"))
+    Spread::of(&times).map(|spread| spread.median).ok_or_else(|| broken("no restart was measured"))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
