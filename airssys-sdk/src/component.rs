@@ -13,8 +13,8 @@ use crate::reply::Reply;
 /// A component: its state, and its handler of messages.
 ///
 /// The host makes an instance with [`initialize`](Component::initialize), then hands it messages
-/// one at a time. A panic ends the instance. The message that it was handling goes to the dead
-/// letters, and the supervisor decides whether a next instance goes on with the following messages.
+/// one at a time. A panic ends the instance. Its current message goes to the dead letters. The supervisor
+/// decides whether a next instance goes on with the following messages.
 ///
 /// Export the type with [`component!`](crate::component).
 pub trait Component: Sized + 'static {

@@ -142,7 +142,7 @@ impl Message {
     }
 
     /// The id of the request. Returns `None` if the message is not a request. The id is the same at
-    /// both ends and in every attempt, so a handler can use it to have an effect only once.
+    /// both ends and in every attempt. A handler can use it to have an effect only once.
     pub fn request_id(&self) -> Option<Uuid> {
         self.info()?.request.as_deref()?.parse().ok()
     }

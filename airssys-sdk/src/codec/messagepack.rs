@@ -32,8 +32,8 @@ impl<T: DeserializeOwned> Decode for MessagePack<T> {
     }
 }
 
-/// Writes structs as maps with the fields' names, as in CBOR and JSON, and not as arrays, so that a
-/// reader may know more fields, or fewer.
+/// Writes structs as maps with the fields' names, as in CBOR and JSON, because a reader may then know
+/// more fields, or fewer.
 pub(super) fn write<T: Serialize + ?Sized>(value: &T, message: &mut Vec<u8>) -> Result<(), EncodeError> {
     let mut serializer = rmp_serde::Serializer::new(message).with_struct_map();
     value.serialize(&mut serializer).map_err(|source| EncodeError::new(Codec::MessagePack, source))

@@ -8,8 +8,8 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use crate::context::Context;
 use crate::host::{self, Callback, RequestId};
 
-/// The slots, in the order of their request ids. The host counts ids up and mostly answers in the
-/// same order, so slots are added at the end and removed near the beginning.
+/// The slots, in the order of their request ids. The host counts ids up and mostly answers in
+/// order. So slots are added at the end, and removed near the beginning.
 #[derive(Default)]
 pub(super) struct Slots {
     slots: RefCell<VecDeque<(RequestId, Slot)>>,

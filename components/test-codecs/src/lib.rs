@@ -1,7 +1,7 @@
 //! A component that answers each [`Step`] with the next one, in the same codec.
 //!
-//! A message with the name of a codec (a text in CBOR) makes it ask another component, which its
-//! setting `to` names, in that codec. It replies in CBOR with the result.
+//! The setting `to` names another component. A message with the name of a codec (a text in CBOR) makes
+//! the component ask that one in the codec. It replies in CBOR with the result.
 
 use airssys_sdk::codec::{Bincode, Borsh, Cbor, Encoded, Json, MessagePack, Protobuf, Raw};
 use airssys_sdk::prelude::*;
