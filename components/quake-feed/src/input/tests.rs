@@ -113,7 +113,7 @@ fn broken_collection_is_an_error_with_its_place() {
         );
     }
     let deep = format!("{{\"features\":[{}", "[".repeat(1025));
-    assert!(events(deep.as_bytes()).unwrap_err().contains("more than 1024 values"));
+    assert!(events(deep.as_bytes()).unwrap_err().contains("values are nested deeper than 1024"));
 }
 
 #[test]
