@@ -40,7 +40,7 @@ fn one_entry_per_message(criterion: &mut Criterion) {
         let make = || {
             let bed = Bed::new(2, 100);
             bed.add(spec("a", &bed.code));
-            bed.add(ComponentSpec { messages_at_once: 1, ..spec("b", &bed.code) });
+            bed.add(ComponentSpec { batch_size: 1, ..spec("b", &bed.code) });
             bed
         };
         flood(group, "sustained", make, |times| Order::Send { to: "b".to_owned(), times });

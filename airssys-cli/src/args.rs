@@ -1,4 +1,4 @@
-//! What can be said on the command line.
+//! The command line.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,25 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
     version,
     max_term_width = 100,
     after_help = "Exit status:
-  0    all went well
-  1    the app failed: a component did not start, was given up, or its source of work failed;
-       or no app runs, or a running app did not do what it was asked
+  0    success
+  1    the app failed: a component did not start or was given up, or the one of `until` failed;
+       or no app is running, or the running app could not do what was asked
   2    the command line is wrong
-  3    a manifest is wrong, or a component does not fit
+  3    a manifest is wrong, or a component does not fit this host
   4    a component does not build
-  130  interrupted (Ctrl-C); the app was shut down in order
+  130  interrupted with Ctrl-C; the app was shut down in order
 
 Environment:
-  RUST_LOG            what to log, such as `airssys=debug`; goes before -v
-  AIRSSYS_CACHE_DIR   where compiled components are kept
-  AIRSSYS_TOOLS_DIR   where the tools for JavaScript and Python are installed
-  XDG_RUNTIME_DIR     where the control sockets of running apps are
+  RUST_LOG            log filter, such as `airssys=debug`; overrides -v
+  AIRSSYS_CACHE_DIR   folder of the compiled components
+  AIRSSYS_TOOLS_DIR   folder of the tools for JavaScript and Python
+  XDG_RUNTIME_DIR     folder of the control sockets of running apps
   NO_COLOR            never colour the output
-  OTEL_*              where traces go, such as OTEL_EXPORTER_OTLP_ENDPOINT"
+  OTEL_*              export of traces, such as OTEL_EXPORTER_OTLP_ENDPOINT"
 )]
 pub(crate) struct Args {
-    /// Say more: -v the runtime's log and dead letters, -vv its details.
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    /// Log more: -v shows dead letters and the runtime's log, -vv its details.
+    #[arg(short, long, global = true, display_order = 200, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 
     #[command(subcommand)]
@@ -55,9 +55,9 @@ pub(crate) enum Command {
 
 /// Run an app.
 ///
-/// Builds the components that are folders, starts the app and shows what it does. If the app's
-/// manifest says `until = "COMPONENT"`, the run ends when that component has stopped and every
-/// mailbox has drained, and its report is printed; else it runs until Ctrl-C.
+/// Builds the components that are folders, starts the app, and shows its progress. If the manifest
+/// has `until = "COMPONENT"`, the run ends when that component has stopped and every mailbox has
+/// drained. Otherwise it ends with Ctrl-C. The app's report and its stats are printed at the end.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {
     /// The app's manifest, app.toml, or the folder that it is in.
@@ -65,43 +65,43 @@ pub(crate) struct Run {
 
     /// Read this file instead of the input that the manifest grants; `-` is the standard input.
     ///
-    /// If several components of the app read an input: NAME=FILE for the component NAME.
+    /// If several components read an input, NAME=FILE is the file for the component NAME.
     #[arg(long, value_name = "FILE")]
     pub(crate) input: Option<String>,
 
-    /// Print what came out as JSON on the standard output.
+    /// Print the result as JSON on the standard output.
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Time that all components together have to stop, in seconds.
+    /// Time for all components together to stop, in seconds.
     ///
-    /// Who has not stopped then is ended. A second Ctrl-C does not wait at all.
+    /// Components that are still running then are ended. A second Ctrl-C ends the program at once.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) stop_timeout: u64,
 
-    /// Hand out figures for Prometheus at http://ADDRESS/metrics, such as 127.0.0.1:9464.
+    /// Serve metrics for Prometheus at this address, such as 127.0.0.1:9464, under /metrics.
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) metrics: Option<SocketAddr>,
 
-    /// Let other machines read the metrics: without it, the address has to be a loopback one.
+    /// Allow a metrics address that other machines can reach, not only a loopback address.
     #[arg(long, requires = "metrics")]
     pub(crate) metrics_anywhere: bool,
 
-    /// Open the control socket here.
+    /// Open the control socket at this path.
     ///
-    /// Otherwise it is NAME.sock, for the app's name, in the folder airssys of XDG_RUNTIME_DIR, or
-    /// in airssys-UID in the folder for temporary files.
+    /// The default is airssys/NAME.sock in XDG_RUNTIME_DIR, where NAME is the app's name. Without
+    /// that variable it is airssys-UID/NAME.sock in the folder for temporary files.
     #[arg(long, value_name = "PATH", conflicts_with = "no_control")]
     pub(crate) control: Option<PathBuf>,
 
-    /// Open no control socket: nobody can look into the run or change it.
+    /// Open no control socket, which rules out all commands for a running app.
     #[arg(long)]
     pub(crate) no_control: bool,
 }
 
-/// Print how a running app is.
+/// Print a snapshot of a running app.
 ///
-/// Its supervision tree with the state and the figures of each component, once.
+/// Shows its supervision tree with the state and the stats of each component, and its used limits.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inspect {
     #[command(flatten)]
@@ -110,35 +110,39 @@ pub(crate) struct Inspect {
 
 /// Watch a running app.
 ///
-/// What `inspect` prints, live, with messages a second since the last look. The keys are at the
-/// bottom of the screen; q ends it.
+/// Shows the same as `inspect`, live, with messages a second in place of totals. The bottom of the
+/// screen lists the keys; q quits.
 #[derive(Debug, clap::Args)]
+// `inspect --json` is the way to JSON, as the error of `top --json` says.
+#[command(mut_arg("json", |json| json.hide(true)))]
 pub(crate) struct Top {
     #[command(flatten)]
     pub(crate) target: Target,
 
-    /// Time between two looks, in milliseconds: 100 to 10000, in steps.
+    /// Time between two snapshots, in milliseconds.
+    ///
+    /// It is rounded up to one of 100, 250, 500, 1000, 2000, 5000 and 10000.
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(100..=10_000))]
     pub(crate) interval: u64,
 }
 
 /// Build components from their sources.
 ///
-/// A folder with a Cargo.toml is compiled for wasm32-wasip2, optimised; one with a package.json is
-/// JavaScript, one with a pyproject.toml Python. Adds what is missing: the target through rustup,
-/// the tools of the others from npm and pip, into a folder of their own. Prints the .wasm files.
+/// A folder with a Cargo.toml is Rust, compiled for wasm32-wasip2 with optimisations. A folder with
+/// a package.json is JavaScript, one with a pyproject.toml is Python. Missing tools are installed:
+/// the Rust target with rustup, the others from npm and pip into a folder of their own. Prints the
+/// path and size of each .wasm file.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Build {
-    /// An app's manifest or folder (all its components), or the folder of one component.
+    /// An app's manifest or folder (for all its components), or the folder of one component.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
 }
 
 /// Check manifests, and that components fit this host.
 ///
-/// Reports every error of the manifests at once, then looks at each component:
-/// whether the host has what it imports, and whether it exports what the host calls. Components
-/// that are folders are built for that.
+/// Reports all mistakes in the manifests at once. Then checks that the host has what each component
+/// imports, and that the component exports what the host calls. Folders are built first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Check {
     /// An app's manifest or folder, the folder of one component, or a .wasm file.
@@ -146,22 +150,22 @@ pub(crate) struct Check {
     pub(crate) path: PathBuf,
 }
 
-/// Make a new component that builds and runs as it is.
+/// Create a component that builds and runs as it is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct New {
-    /// Where to make it; the folder's name is the component's.
+    /// The folder to create; its name becomes the component's name.
     pub(crate) path: PathBuf,
 
-    /// The language to write it in.
+    /// The programming language of the component.
     #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t)]
     pub(crate) lang: Lang,
 
-    /// The folder of the airssys-sdk crate to depend on, for a component in Rust.
+    /// The folder of the airssys-sdk crate that a component in Rust depends on.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sdk: Option<PathBuf>,
 }
 
-/// A language as the command line names it.
+/// The name of a programming language on the command line.
 #[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
 pub(crate) enum Lang {
     /// Rust.
@@ -183,47 +187,47 @@ impl From<Lang> for Language {
     }
 }
 
-/// Which running app is meant: the only one, unless it is said.
+/// Selects a running app. Without a selection, the only running app is the target.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Target {
-    /// The running app that has this name.
-    #[arg(long, value_name = "NAME", global = true, conflicts_with = "control")]
+    /// The running app with this name.
+    #[arg(long, value_name = "NAME", global = true, display_order = 100, conflicts_with = "control")]
     pub(crate) app: Option<String>,
 
-    /// The running app that has this control socket.
-    #[arg(long, value_name = "PATH", global = true)]
+    /// The running app with this control socket.
+    #[arg(long, value_name = "PATH", global = true, display_order = 101)]
     pub(crate) control: Option<PathBuf>,
 
     /// Print JSON on the standard output.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 102)]
     pub(crate) json: bool,
 }
 
-/// See what components of a running app may do; give and revoke.
+/// List, give and revoke the rights of components in a running app.
 ///
-/// A component sees a change in its next call. Changes end with the run: what is to stay goes into
-/// app.toml.
+/// A component sees a change at its next call. Changes end with the run; permanent grants belong
+/// in app.toml.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Grants {
     #[command(flatten)]
     pub(crate) target: Target,
 
     #[command(subcommand)]
-    pub(crate) what: GrantsCommand,
+    pub(crate) command: GrantsCommand,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum GrantsCommand {
-    /// What components ask for, what they may do at present, and where that comes from.
+    /// List the rights that components ask for, those that they have, and the origin of each.
     List {
-        /// Of this component only.
+        /// List only the rights of this component.
         component: Option<String>,
     },
-    /// Give a component something that its Component.toml asks for.
+    /// Give a component a right that its Component.toml asks for.
     Give(Grant),
-    /// Revoke what a component was granted: every pattern that this one covers.
+    /// Revoke every grant of a component that a pattern covers.
     ///
-    /// Subscriptions that are no longer allowed end. Messages that were accepted are handled.
+    /// Subscriptions that are no longer allowed end. Messages accepted before are still handled.
     Revoke(Grant),
 }
 
@@ -231,9 +235,9 @@ pub(crate) enum GrantsCommand {
 pub(crate) struct Grant {
     /// The component.
     pub(crate) component: String,
-    /// What it may do, or not any more.
+    /// The right to give or revoke.
     pub(crate) right: Right,
-    /// A pattern of components for send and request, of topics for publish and subscribe.
+    /// A pattern of component names for send and request, of topics for publish and subscribe.
     pub(crate) pattern: String,
 }
 
@@ -257,26 +261,29 @@ impl From<Right> for Capability {
     }
 }
 
-/// Say why something is denied, and what would allow it.
+/// Explain why something is denied, and what would allow it.
 ///
-/// Without arguments: what components of a running app were denied lately. With arguments: whether
-/// a component of an app.toml may do something, and by which lines; for that nothing need run.
+/// Without arguments, lists the recent denials in a running app. With arguments, says whether the
+/// manifests allow a component to do something, and by which lines. No app needs to run for that.
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "airssys explain [OPTIONS]\n       airssys explain [OPTIONS] <APP> <COMPONENT> <RIGHT> <OBJECT>"
+)]
 pub(crate) struct Explain {
     /// An app's manifest or folder.
-    #[arg(requires = "object", conflicts_with_all = ["of", "app", "control"])]
+    #[arg(value_name = "APP", requires = "object", conflicts_with_all = ["of", "app", "control"])]
     pub(crate) manifest: Option<PathBuf>,
 
-    /// The component that wants to do something.
+    /// The component to check.
     pub(crate) component: Option<String>,
 
-    /// What it wants to do.
+    /// The right to check.
     pub(crate) right: Option<Right>,
 
     /// A component for send and request, a topic for publish, a pattern of topics for subscribe.
     pub(crate) object: Option<String>,
 
-    /// What this component of a running app was denied, only.
+    /// List only the denials of this component of a running app.
     #[arg(long, value_name = "COMPONENT")]
     pub(crate) of: Option<String>,
 
@@ -284,71 +291,78 @@ pub(crate) struct Explain {
     pub(crate) target: Target,
 }
 
-/// See the messages of a running app that could not be handled; retry and drop them.
+/// List, show, retry and drop the messages that a running app could not handle.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeadLetters {
     #[command(flatten)]
     pub(crate) target: Target,
 
     #[command(subcommand)]
-    pub(crate) what: DeadLettersCommand,
+    pub(crate) command: DeadLettersCommand,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadLettersCommand {
-    /// List the dead letters that are kept, oldest first.
+    /// List the kept dead letters, oldest first.
     List {
-        /// For this component only.
+        /// List only the letters for this component.
         #[arg(long = "for", value_name = "COMPONENT")]
         receiver: Option<String>,
 
-        /// Only those with greater ids.
+        /// List only the letters with greater ids than this.
         #[arg(long, value_name = "ID", default_value_t = 0)]
         after: u64,
 
-        /// At most so many; no more than 1000.
+        /// List at most this many letters, up to 1000.
         #[arg(long, value_name = "COUNT", default_value_t = 50)]
         limit: usize,
     },
     /// Show a dead letter with its body.
     Show {
-        /// Its id.
+        /// The id of the letter.
         id: u64,
     },
-    /// Hand dead letters to their receivers again, as new messages of their senders.
+    /// Send dead letters to their receivers again, as new messages from their senders.
     ///
-    /// A letter that is not taken stays. One that was taken is handled, or becomes a new dead letter.
-    Retry(Which),
+    /// A letter that its receiver does not accept stays a dead letter. An accepted one is handled, or
+    /// becomes a new dead letter.
+    #[command(
+        override_usage = "airssys dead-letters retry [OPTIONS] <ID>...\n       airssys dead-letters retry [OPTIONS] --all"
+    )]
+    Retry(LetterSelection),
     /// Drop dead letters for good.
-    Drop(Which),
+    #[command(
+        override_usage = "airssys dead-letters drop [OPTIONS] <ID>...\n       airssys dead-letters drop [OPTIONS] --all"
+    )]
+    Drop(LetterSelection),
 }
 
-/// See which messages are retained for those who subscribe later; clear them.
+/// List and clear the messages that a running app retains for later subscribers.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Retained {
     #[command(flatten)]
     pub(crate) target: Target,
 
     #[command(subcommand)]
-    pub(crate) what: RetainedCommand,
+    pub(crate) command: RetainedCommand,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RetainedCommand {
-    /// List the topics of which the last message is retained, with who published it.
+    /// List the topics with a retained message, and their publishers.
     List {
-        /// Only topics that match this pattern.
+        /// List only the topics that match this pattern.
         pattern: Option<String>,
 
-        /// Only those that come after this one.
+        /// List only the topics that come after this one.
         #[arg(long, value_name = "TOPIC")]
         after: Option<String>,
 
-        /// At most so many; no more than 1000.
+        /// List at most this many topics, up to 1000.
         #[arg(long, value_name = "COUNT", default_value_t = 50)]
         limit: usize,
     },
-    /// Forget what is retained of a topic. Who has it keeps it.
+    /// Clear the retained message of a topic. Subscribers that received it keep it.
     Clear {
         /// The topic.
         topic: String,
@@ -356,30 +370,30 @@ pub(crate) enum RetainedCommand {
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Which {
-    /// Their ids.
+pub(crate) struct LetterSelection {
+    /// The ids of the letters.
     #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
     pub(crate) ids: Vec<u64>,
 
-    /// All that are kept at present.
+    /// Take all letters that are kept now.
     #[arg(long)]
     pub(crate) all: bool,
 
-    /// With --all: those for this component only.
+    /// With --all, take only the letters for this component.
     #[arg(long = "for", value_name = "COMPONENT", requires = "all")]
     pub(crate) receiver: Option<String>,
 }
 
-/// The manifest of the app in this folder, if it is one; the path itself, if it is not.
+/// The path of an app's manifest, given that path or the folder that it is in.
 pub(crate) fn app_manifest(path: &Path) -> PathBuf {
-    let manifest = path.join("app.toml");
-    if manifest.is_file() { manifest } else { path.to_owned() }
+    if path.is_dir() { path.join("app.toml") } else { path.to_owned() }
 }
 
-/// As [`app_manifest`], for a path that can name a component: the folder of one is taken as that.
+/// Like [`app_manifest`], but keeps a folder that has a Component.toml, or has no app.toml.
 pub(crate) fn app_or_component(path: &Path) -> PathBuf {
-    match path.join("Component.toml").exists() {
-        true => path.to_owned(),
-        false => app_manifest(path),
+    let manifest = app_manifest(path);
+    match !path.join("Component.toml").exists() && manifest.is_file() {
+        true => manifest,
+        false => path.to_owned(),
     }
 }

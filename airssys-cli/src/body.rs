@@ -1,13 +1,13 @@
-//! The body of a message, made readable.
+//! The body of a message as text.
 
 use std::fmt::Write as _;
 
 use ciborium::Value;
 
-/// The longest text of a body that is shown, in bytes.
+/// The maximum length of a body as text, in bytes.
 const MAX_TEXT: usize = 16 << 10;
 
-/// The bytes of a text in hexadecimal.
+/// The bytes of a hexadecimal text. Returns `None` if it is not hexadecimal.
 pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digit =
         |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
@@ -15,8 +15,10 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     bytes.filter(|_| text.len().is_multiple_of(2))
 }
 
-/// A body as text, and whether that is hexadecimal: what is not JSON or CBOR is, and what is not
-/// whole. `total` is the body's length, of which `bytes` are the beginning.
+/// A body as text, and true if that text is hexadecimal.
+///
+/// Complete JSON and CBOR bodies are shown in their notation, all others in hexadecimal. `bytes`
+/// are the first of the `total` bytes of the body.
 pub(crate) fn readable(codec: Option<&str>, bytes: &[u8], total: usize) -> (String, bool) {
     let whole = bytes.len() == total;
     let text = match codec {
@@ -55,7 +57,7 @@ fn hex_lines(bytes: &[u8]) -> String {
     bytes.chunks(16).map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// One CBOR value in diagnostic notation; none if it is something else.
+/// One CBOR value in diagnostic notation. Returns `None` if the bytes are something else.
 fn cbor(mut bytes: &[u8]) -> Option<String> {
     let value: Value = ciborium::from_reader(&mut bytes).ok()?;
     let mut text = String::new();
@@ -69,7 +71,7 @@ fn diagnostic(value: &Value, text: &mut String) {
         Value::Integer(number) => text.push_str(&i128::from(*number).to_string()),
         Value::Bytes(bytes) => {
             text.push_str("h'");
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             bytes.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap_or_default());
             text.push('\'');
         }
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_what_its_codec_says_is_shown_in_hexadecimal() {
+    fn body_that_contradicts_its_codec_is_shown_in_hexadecimal() {
         for (codec, bytes) in
             [("cbor", &b"\xff\x00"[..]), ("json", b"{"), ("raw", b"ab"), ("cbor", b"\x01\x02")]
         {
@@ -142,25 +144,25 @@ mod tests {
             assert!(is_hex, "{codec}: {text}");
         }
         assert_eq!(shown("raw", b"ab").0, "61 62");
-        // Cut, it cannot be read.
+        // An incomplete body cannot be decoded.
         assert_eq!(readable(Some("json"), b"[1", 3), ("5b 31\n… 1 more bytes".to_owned(), true));
     }
 
     #[test]
-    fn what_is_long_is_cut() {
+    fn long_text_is_cut() {
         let long = format!("\"{}\"", "é".repeat(MAX_TEXT));
         let (text, is_hex) = shown("json", long.as_bytes());
         assert!(!is_hex && text.len() < MAX_TEXT + 100 && text.ends_with("more bytes of text"));
     }
 
     #[test]
-    fn nested_deeply_it_is_no_harm() {
+    fn deep_nesting_is_harmless() {
         let bytes = vec![0x81; 100_000];
         assert!(shown("cbor", &bytes).1);
     }
 
     #[test]
-    fn hexadecimal_is_read_back() {
+    fn hexadecimal_is_decoded() {
         assert_eq!(from_hex("00ff7f"), Some(vec![0, 255, 127]));
         assert_eq!((from_hex("0"), from_hex("zz")), (None, None));
     }

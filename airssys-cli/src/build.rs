@@ -1,4 +1,4 @@
-//! `airssys build`.
+//! `airssys build`: components from their sources.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use airssys_wasm::builder::{self, BuildEvent, TARGET};
 use airssys_wasm::manifest::{AppManifest, Source};
 
 use crate::args::{Build, app_or_component};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::plain::plain;
 use crate::terminal::Terminal;
 
@@ -23,7 +23,7 @@ pub(crate) fn build(args: &Build, terminal: &Terminal) -> Result<(), Failure> {
 /// Shows a step of a build.
 pub(crate) fn show(terminal: &Terminal, event: &BuildEvent) {
     match event {
-        BuildEvent::AddingTarget => terminal.line(&format!("adding the target {TARGET} through rustup")),
+        BuildEvent::AddingTarget => terminal.line(&format!("adding the target {TARGET} with rustup")),
         BuildEvent::InstallingTools { language } => {
             terminal.line(&format!("installing the tools for {language}"));
         }
@@ -39,7 +39,7 @@ pub(crate) fn show(terminal: &Terminal, event: &BuildEvent) {
     }
 }
 
-/// The folders to build: an app's, or the one in a folder.
+/// The folders to build: those of an app, or that of one component.
 fn folders(args: &Build) -> Result<Vec<PathBuf>, Failure> {
     let path = app_or_component(&args.path);
     if path.is_dir() {

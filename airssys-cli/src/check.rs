@@ -1,4 +1,4 @@
-//! `airssys check`.
+//! `airssys check`: manifests, and whether components fit the host.
 
 use std::path::{Path, PathBuf};
 
@@ -8,22 +8,22 @@ use airssys_wasm::{Component, Engine, EngineConfig, LoadError, builder};
 
 use crate::args::{Check, app_or_component};
 use crate::build;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::run;
 use crate::terminal::Terminal;
 
 pub(crate) fn check(args: &Check, terminal: &Terminal) -> Result<(), Failure> {
     let engine = Engine::new(EngineConfig::default());
-    let engine = engine.map_err(|error| Failure::run("nothing can be checked", error))?;
-    let parts = parts(&app_or_component(&args.path), terminal)?;
-    for (name, file) in &parts {
+    let engine = engine.map_err(|error| Failure::run("components cannot be checked", error))?;
+    let components = components(&app_or_component(&args.path), terminal)?;
+    for (name, file) in &components {
         terminal.working(format!("checking {name}"));
         let loaded = Component::load(&engine, file);
         let component = loaded.map_err(|error| misfit(name, error))?;
         terminal.finish();
         let how = match component.runs_on_fiber() {
-            true => "on a stack of its own: it imports what can wait",
-            false => "directly: nothing that it imports can wait",
+            true => "on a fiber, because it imports functions that can wait",
+            false => "directly, because none of its imports can wait",
         };
         anstream::println!("{name}: fits; runs {how}");
     }
@@ -37,8 +37,8 @@ fn misfit(name: &str, error: LoadError) -> Failure {
     }
 }
 
-/// The components to look at: names and `.wasm` files. Crates are built first.
-fn parts(path: &Path, terminal: &Terminal) -> Result<Vec<(String, PathBuf)>, Failure> {
+/// The names and `.wasm` files of the components to check. Folders are built first.
+fn components(path: &Path, terminal: &Terminal) -> Result<Vec<(String, PathBuf)>, Failure> {
     if path.is_dir() {
         let manifest = ComponentManifest::load(&path.join("Component.toml"))?;
         let file = builder::build(path, |event| build::show(terminal, &event))?;

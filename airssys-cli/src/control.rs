@@ -1,36 +1,37 @@
-//! The control socket: opened by a run, used by the commands that look into it.
+//! The control socket: opened by a run, used by the commands for a running app.
 
 use airssys_wasm::app::RunningApp;
 use airssys_wasm::control::{Answer, Client, Place, Request, Server, folder, running};
 
 use crate::args::{Run, Target};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::terminal::Terminal;
 
-/// Which running app is meant cannot be told.
+/// The target names no running app, or several apps match.
 #[derive(Debug, thiserror::Error)]
 enum TargetError {
-    #[error("no app runs; start one with `airssys run APP`")]
-    NoneRuns,
-    #[error("no app runs as `{name}`; there {}", others(running))]
-    NotThis { name: String, running: Vec<String> },
-    #[error("several apps run: {}; say which, as in --app {}", running.join(", "), running[0])]
-    Several { running: Vec<String> },
+    #[error("no app is running; start one with `airssys run APP`")]
+    NotRunning,
+    #[error("no running app has the name `{name}`; {}", list(running))]
+    UnknownName { name: String, running: Vec<String> },
+    #[error("several apps are running: {}; choose one, such as `--app {}`", running.join(", "), running[0])]
+    Ambiguous { running: Vec<String> },
 }
 
-fn others(running: &[String]) -> String {
+fn list(running: &[String]) -> String {
     match running {
-        [] => "is none".to_owned(),
-        [one] => format!("is {one}"),
-        several => format!("are {}", several.join(", ")),
+        [] => "no app is running".to_owned(),
+        running => format!("running apps: {}", running.join(", ")),
     }
 }
 
-/// Opens the control socket of a run. Where it is not said where, and it cannot be, the run goes on
-/// without.
+/// Opens the control socket of a run.
+///
+/// If the default socket cannot be opened, the run continues without one. A socket of `--control`
+/// must open.
 pub(crate) fn open(args: &Run, app: &RunningApp, terminal: &Terminal) -> Result<Option<Server>, Failure> {
     if args.no_control {
-        tracing::info!("there is no control socket, as was asked");
+        tracing::info!("the control socket is off because of --no-control");
         return Ok(None);
     }
     let place = match &args.control {
@@ -41,12 +42,16 @@ pub(crate) fn open(args: &Run, app: &RunningApp, terminal: &Terminal) -> Result<
         Ok(server) => {
             let name = server.path().file_stem().and_then(|name| name.to_str()).unwrap_or_default();
             if args.control.is_none() && name != app.name() {
-                terminal
-                    .line(&format!("another run of `{}` goes on: this one is `--app {name}`", app.name()));
+                terminal.line(&format!(
+                    "another run of `{}` is active; reach this one with `--app {name}`",
+                    app.name()
+                ));
             }
             Ok(Some(server))
         }
-        Err(error) if args.control.is_some() => Err(Failure::run("there is no control socket", error)),
+        Err(error) if args.control.is_some() => {
+            Err(Failure::run("the control socket cannot be opened", error))
+        }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
             tracing::warn!("the run has no control socket: {error}{}", cause.unwrap_or_default());
@@ -55,7 +60,7 @@ pub(crate) fn open(args: &Run, app: &RunningApp, terminal: &Terminal) -> Result<
     }
 }
 
-/// Connects to the app that is meant.
+/// Connects to the target.
 pub(crate) fn connect(target: &Target) -> Result<Client, Failure> {
     let path = match (&target.control, &target.app) {
         (Some(path), _) => path.clone(),
@@ -65,31 +70,31 @@ pub(crate) fn connect(target: &Target) -> Result<Client, Failure> {
                 Some((_, path)) => path.clone(),
                 None => {
                     let running = running.into_iter().map(|(name, _)| name).collect();
-                    let error = TargetError::NotThis { name: name.clone(), running };
+                    let error = TargetError::UnknownName { name: name.clone(), running };
                     return Err(Failure::run("the app cannot be reached", error));
                 }
             }
         }
         (None, None) => match &mut names_and_paths()?[..] {
-            [] => return Err(Failure::run("there is no app to ask", TargetError::NoneRuns)),
+            [] => return Err(Failure::run("the app cannot be reached", TargetError::NotRunning)),
             [(_, path)] => std::mem::take(path),
             several => {
                 let running = several.iter().map(|(name, _)| name.clone()).collect();
-                return Err(Failure::usage(TargetError::Several { running }));
+                return Err(Failure::usage(TargetError::Ambiguous { running }));
             }
         },
     };
     Client::connect(path).map_err(|error| Failure::run("the app cannot be reached", error))
 }
 
-/// Asks the app that is meant.
+/// Sends a request to the target.
 pub(crate) fn ask(target: &Target, request: Request) -> Result<Answer, Failure> {
-    connect(target)?.ask(request).map_err(|error| Failure::run("the app did not do it", error))
+    connect(target)?.ask(request).map_err(|error| Failure::run("the app could not do this", error))
 }
 
-/// An answer to another question than was asked.
+/// The failure for an answer of the wrong kind.
 pub(crate) fn unexpected(answer: &Answer) -> Failure {
-    Failure::run("the app did not do it", format!("it answered something else: {answer:?}"))
+    Failure::run("the app sent an unexpected answer", format!("{answer:?}"))
 }
 
 fn names_and_paths() -> Result<Vec<(String, std::path::PathBuf)>, Failure> {

@@ -1,26 +1,29 @@
-//! `airssys dead-letters`.
+//! `airssys dead-letters`: the messages that a running app could not handle.
 
 use airssys_wasm::control::{Answer, Letter, Letters, LettersFailed, Request};
 
-use crate::args::{DeadLetters, DeadLettersCommand, Which};
+use crate::args::{DeadLetters, DeadLettersCommand, LetterSelection};
 use crate::body;
 use crate::control::{ask, unexpected};
-use crate::exit::Failure;
-use crate::output::{ago, print_json, thousands};
+use crate::failure::Failure;
+use crate::output::print_json;
 use crate::plain::{plain, plain_lines};
 use crate::tables;
+use crate::units::{ago, counted, thousands};
 
 pub(crate) fn dead_letters(args: DeadLetters) -> Result<(), Failure> {
-    let DeadLetters { target, what } = args;
-    let (request, verb) = match what {
+    let DeadLetters { target, command } = args;
+    let (request, verb) = match command {
         DeadLettersCommand::List { receiver, after, limit } => {
             (Request::DeadLetters { receiver, after, limit }, "")
         }
         DeadLettersCommand::Show { id } => (Request::DeadLetter { id }, ""),
-        DeadLettersCommand::Retry(which) => {
-            (Request::RetryDeadLetters { which: letters(which) }, "handed to their receivers again")
+        DeadLettersCommand::Retry(selection) => {
+            (Request::RetryDeadLetters { which: letters(selection) }, "retried")
         }
-        DeadLettersCommand::Drop(which) => (Request::DropDeadLetters { which: letters(which) }, "dropped"),
+        DeadLettersCommand::Drop(selection) => {
+            (Request::DropDeadLetters { which: letters(selection) }, "dropped")
+        }
     };
     match ask(&target, request)? {
         Answer::DeadLetters { letters, kept, total } if target.json => {
@@ -34,18 +37,18 @@ pub(crate) fn dead_letters(args: DeadLetters) -> Result<(), Failure> {
         Answer::LettersDone { done, failed } => {
             match target.json {
                 true => print_json(&serde_json::json!({ "done": done, "failed": failed }))?,
-                false => anstream::println!("{verb}: {}", thousands(done.len() as u64)),
+                false => anstream::println!("{verb} {}", counted(done.len() as u64, "dead letter")),
             }
-            kept_all(&failed)
+            check_none_failed(verb, &failed)
         }
         other => Err(unexpected(&other)),
     }
 }
 
-fn letters(which: Which) -> Letters {
-    match which.all {
-        true => Letters::All { receiver: which.receiver },
-        false => Letters::Ids(which.ids),
+fn letters(selection: LetterSelection) -> Letters {
+    match selection.all {
+        true => Letters::All { receiver: selection.receiver },
+        false => Letters::Ids(selection.ids),
     }
 }
 
@@ -68,13 +71,13 @@ fn list(letters: &[Letter], kept: usize, total: u64) {
     }
     tables::print("Dead letters", table);
     let (shown, kept) = (thousands(letters.len() as u64), thousands(kept as u64));
-    let letters = if total == 1 { "letter" } else { "letters" };
-    anstream::println!("{shown} shown of {kept} kept; {} dead {letters} since the start", thousands(total));
+    let total = counted(total, "dead letter");
+    anstream::println!("{shown} shown of {kept} kept; {total} since the start");
 }
 
 fn show(letter: &Letter, body: &str, json: bool) -> Result<(), Failure> {
-    let bytes =
-        body::from_hex(body).ok_or_else(|| Failure::run("the body is no hexadecimal", body.to_owned()))?;
+    let bytes = body::from_hex(body)
+        .ok_or_else(|| Failure::run("the app sent a body that is not hexadecimal", body.to_owned()))?;
     let (text, is_hex) = body::readable(letter.codec.as_deref(), &bytes, letter.body_bytes);
     if json {
         let letter = serde_json::json!({ "letter": letter, "body": text, "body_hex": body });
@@ -93,27 +96,32 @@ fn show(letter: &Letter, body: &str, json: bool) -> Result<(), Failure> {
         ("reason", letter.reason.clone()),
         ("codec", letter.codec.clone().unwrap_or_else(|| "none".to_owned())),
         ("bytes", thousands(letter.body_bytes as u64)),
-        ("body", if is_hex { "in hexadecimal".to_owned() } else { "in text".to_owned() }),
+        ("body", if is_hex { "hexadecimal".to_owned() } else { "text".to_owned() }),
     ];
-    for (what, value) in rows {
-        anstream::println!("{what:<9} {}", plain(&value));
+    for (label, value) in rows {
+        anstream::println!("{label:<9} {}", plain(&value));
     }
     anstream::println!("\n{}", plain_lines(&text));
     Ok(())
 }
 
-/// Fails if some letters were left where they are.
-fn kept_all(failed: &[LettersFailed]) -> Result<(), Failure> {
-    let told = |failed: &LettersFailed| {
+/// Fails if some letters could not be retried or dropped.
+fn check_none_failed(verb: &str, failed: &[LettersFailed]) -> Result<(), Failure> {
+    let reason = |failed: &LettersFailed| {
         let ids: Vec<String> = failed.ids.iter().take(10).map(u64::to_string).collect();
         let more = if failed.ids.len() > ids.len() { ", …" } else { "" };
-        format!("{} ({} of them: {}{more})", failed.message, failed.ids.len(), ids.join(", "))
+        format!(
+            "{} ({}: {}{more})",
+            failed.message,
+            counted(failed.ids.len() as u64, "letter"),
+            ids.join(", ")
+        )
     };
     match failed {
         [] => Ok(()),
         failed => {
-            let reasons: Vec<String> = failed.iter().map(told).collect();
-            Err(Failure::run("some dead letters stay as they are", reasons.join("\n")))
+            let reasons: Vec<String> = failed.iter().map(reason).collect();
+            Err(Failure::run(format!("some dead letters were not {verb}"), reasons.join("\n")))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `airssys explain`.
+//! `airssys explain`: why something is denied, and the lines that would allow it.
 
 use std::path::Path;
 
@@ -9,10 +9,11 @@ use airssys_wasm::{Capability, Denial, Subject};
 
 use crate::args::{Explain, app_manifest};
 use crate::control::{ask, unexpected};
-use crate::exit::Failure;
-use crate::output::{ago, print_json, thousands};
+use crate::failure::Failure;
+use crate::output::print_json;
 use crate::plain::plain;
 use crate::tables;
+use crate::units::{ago, thousands};
 
 pub(crate) fn explain(args: &Explain) -> Result<(), Failure> {
     if let (Some(manifest), Some(component), Some(right), Some(object)) =
@@ -48,13 +49,13 @@ fn list(denials: &[Denial]) {
         ]);
     }
     tables::align_right(&mut table, 2);
-    tables::print("Denied lately", table);
+    tables::print("Recent denials", table);
 }
 
 fn remedy(denial: &Denial, object: &str) -> String {
     let Denial { component, capability, component_line, grant_line, .. } = denial;
     match (denial.allowed_now, denial.asked) {
-        (true, _) => "allowed since".to_owned(),
+        (true, _) => "allowed now".to_owned(),
         (false, true) => format!("airssys grants give {component} {} {}", capability.key(), quoted(object)),
         (false, false) => {
             format!(
@@ -64,27 +65,27 @@ fn remedy(denial: &Denial, object: &str) -> String {
     }
 }
 
-/// As a shell takes it for one word. Names and topics have no quotes in them.
+/// An object as one word of a shell. Names and topics contain no quotes.
 fn quoted(object: &str) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric() || "-./_".contains(c);
     if object.chars().all(is_word) { object.to_owned() } else { format!("'{object}'") }
 }
 
-/// Whether a component of an app may do something, and why.
+/// The answer to a question about the rights of a component, with its reasons.
 #[derive(serde::Serialize)]
 struct Explanation {
     allowed: bool,
     component: String,
     capability: Capability,
     object: String,
-    /// It is its own name.
+    /// True if the object is the component itself.
     itself: bool,
     lines: Vec<Line>,
-    /// Whether the app has what it names; true for topics.
+    /// True if the app has the component or instance that the object names. Always true for topics.
     exists: bool,
 }
 
-/// A line of a manifest that is there, or would have to be.
+/// A line of a manifest that is present, or that would be needed.
 #[derive(serde::Serialize)]
 struct Line {
     file: String,
@@ -100,18 +101,18 @@ impl Explanation {
             let names: Vec<&str> = app.components.iter().map(|component| component.name.as_str()).collect();
             Failure::usage(format!("the app has no component `{component}`; it has {}", names.join(", ")))
         })?;
-        // It has been read: there is text.
+        // The manifest was loaded from this file just before.
         let text = std::fs::read_to_string(file).unwrap_or_default();
         let granted = AppManifest::parse(&text, file).granted(component);
-        let who = Subject::new(component, component);
+        let subject = Subject::new(component, component);
         let by = |capabilities| {
-            allowed_by(&who, capabilities, capability, object)
+            allowed_by(&subject, capabilities, capability, object)
                 .map_err(|error| Failure::usage(error.to_string()))
         };
         let (allowed, asked, granted) =
             (by(&found.capabilities)?, by(&found.manifest.capabilities)?, by(&granted)?);
         let itself = allowed == Some(AllowedBy::Itself);
-        let missing = Denied::new(who.clone(), capability, object);
+        let missing = Denied::new(subject.clone(), capability, object);
         let line = |file: &Path, table: String, by: &Option<AllowedBy>, missing: String| Line {
             file: file.display().to_string(),
             table,
@@ -136,7 +137,7 @@ impl Explanation {
     fn print(&self) -> Result<(), Failure> {
         let Explanation { component, capability, object, .. } = self;
         let (answer, may) = if self.allowed { ("yes", "may") } else { ("no", "may not") };
-        anstream::println!("{answer}: {component} {may} {} {object}", capability.key());
+        anstream::println!("{answer}: {component} {may} {} {object}", verb(*capability));
         if self.itself {
             anstream::println!("  a component may always send to itself");
         }
@@ -151,7 +152,19 @@ impl Explanation {
     }
 }
 
-/// Whether the app has what is named. There is no list of topics to look at.
+/// A capability as the verb before its object.
+fn verb(capability: Capability) -> &'static str {
+    match capability {
+        Capability::Send => "send to",
+        Capability::Request => "send requests to",
+        Capability::Publish => "publish on",
+        Capability::Subscribe => "subscribe to",
+        other => other.key(),
+    }
+}
+
+/// Returns true if the app has the component or instance. Topics are not listed anywhere, so every
+/// topic exists.
 fn exists(app: &App, capability: Capability, object: &str) -> bool {
     let is_name = matches!(capability, Capability::Send | Capability::Request);
     let has = |component: &AppComponent| {

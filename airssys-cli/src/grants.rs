@@ -1,17 +1,17 @@
-//! `airssys grants`.
+//! `airssys grants`: the rights of components in a running app.
 
 use airssys_wasm::control::{Answer, Request};
 use airssys_wasm::{ComponentGrants, GrantChange, GrantOrigin, GrantVerb};
 
 use crate::args::{Grants, GrantsCommand};
 use crate::control::{ask, unexpected};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::print_json;
 use crate::tables;
 
 pub(crate) fn grants(args: Grants) -> Result<(), Failure> {
-    let Grants { target, what } = args;
-    let request = match what {
+    let Grants { target, command } = args;
+    let request = match command {
         GrantsCommand::List { component } => Request::Grants { component },
         GrantsCommand::Give(grant) => Request::Give {
             component: grant.component,
@@ -32,7 +32,7 @@ pub(crate) fn grants(args: Grants) -> Result<(), Failure> {
         }
         Answer::GrantChanged(change) if target.json => print_json(&change),
         Answer::GrantChanged(change) => {
-            for line in told(&change) {
+            for line in change_lines(&change) {
                 anstream::println!("{line}");
             }
             Ok(())
@@ -72,8 +72,8 @@ fn origin(from: GrantOrigin) -> &'static str {
     }
 }
 
-/// What came of a change, in lines.
-fn told(change: &GrantChange) -> Vec<String> {
+/// The effect of a change, in lines.
+fn change_lines(change: &GrantChange) -> Vec<String> {
     let GrantChange { component, capability, pattern, .. } = change;
     let key = capability.key();
     let list = |patterns: &[String]| format!("{patterns:?}");
@@ -82,7 +82,7 @@ fn told(change: &GrantChange) -> Vec<String> {
             format!("{component} is granted {key} = [{pattern:?}], until the run ends")
         }
         (GrantVerb::Give, false) => {
-            format!("nothing changed: {component} is granted {key} = {} already", list(&change.allowed_by))
+            format!("nothing changed: {component} already has {key} = {}", list(&change.allowed_by))
         }
         (GrantVerb::Revoke, true) => format!("{component} lost {key} = {}", list(&change.removed)),
         (GrantVerb::Revoke, false) => {
@@ -90,13 +90,13 @@ fn told(change: &GrantChange) -> Vec<String> {
         }
     }];
     if change.verb == GrantVerb::Revoke && !change.allowed_by.is_empty() {
-        lines.push(format!("some of it is still allowed by {key} = {}", list(&change.allowed_by)));
+        lines.push(format!("part of it is still allowed by {key} = {}", list(&change.allowed_by)));
     }
     if !change.ended.is_empty() {
-        lines.push(format!("subscriptions that ended: {}", change.ended.join(", ")));
+        lines.push(format!("ended subscriptions: {}", change.ended.join(", ")));
     }
     if !change.restored.is_empty() {
-        lines.push(format!("subscriptions that are there again: {}", change.restored.join(", ")));
+        lines.push(format!("restored subscriptions: {}", change.restored.join(", ")));
     }
     lines
 }

@@ -1,4 +1,4 @@
-//! `airssys inspect`.
+//! `airssys inspect`: a snapshot of a running app.
 
 use std::io::{self, IsTerminal};
 
@@ -7,26 +7,19 @@ use airssys_wasm::control::{Answer, Client, Request};
 use anstyle::{AnsiColor, Style};
 
 use crate::args::Inspect;
-use crate::control;
-use crate::exit::Failure;
-use crate::output::thousands;
+use crate::columns::{Emphasis, StatsTable, TOTALS, emphasis};
+use crate::failure::Failure;
+use crate::output::print_json;
 use crate::plain::plain;
-use crate::sheet::{Mood, ONCE, Sheet, bytes, lasted, mood};
-use crate::{tables, tree, usage};
+use crate::units::{bytes, counted, thousands, uptime};
+use crate::{control, limit_usage, tables, tree};
 
 const TITLE: Style = Style::new().bold();
-
-/// What came back is the answer to something else.
-#[derive(Debug, thiserror::Error)]
-#[error("the app answered something else than its state")]
-struct Unexpected;
 
 pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
     let app = ask(&mut control::connect(&args.target)?)?;
     if args.target.json {
-        let text = serde_json::to_string_pretty(&app);
-        anstream::println!("{}", text.map_err(|error| Failure::run("the state is no JSON", error))?);
-        return Ok(());
+        return print_json(&app);
     }
     let stdout = io::stdout();
     let width = if stdout.is_terminal() { terminal_size::terminal_size_of(stdout) } else { None };
@@ -34,69 +27,63 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks an app how it is.
+/// Asks an app for its snapshot.
 pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, Failure> {
-    let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Failure::run("the app did not say how it is", error)
-    };
-    match client.ask(Request::Snapshot).map_err(|error| failed(error.into()))? {
+    let answer = client.ask(Request::Snapshot);
+    match answer.map_err(|error| Failure::run("the app sent no snapshot", error))? {
         Answer::Snapshot(app) => Ok(*app),
-        _ => Err(failed(Unexpected.into())),
+        other => Err(control::unexpected(&other)),
     }
 }
 
 fn print(app: &AppSnapshot, width: Option<usize>) {
     let rows = tree::rows(app);
     let unrated: Vec<_> = rows.iter().map(|row| (row, None)).collect();
-    let sheet = Sheet::new(&ONCE, &unrated, width);
-    anstream::println!("{TITLE}{}{TITLE:#}  {}, {}", plain(&app.app), summary(app), memory(app));
-    usage::audit(app).into_iter().for_each(|audit| anstream::println!("{audit}"));
+    let table = StatsTable::new(&TOTALS, &unrated, width);
+    anstream::println!("{TITLE}{}{TITLE:#}  {}, {}", plain(&app.app), overview(app), memory(app));
+    limit_usage::audit(app).into_iter().for_each(|audit| anstream::println!("{audit}"));
     anstream::println!();
-    anstream::println!("{TITLE}{}{TITLE:#}", sheet.titles().join(&sheet.gap()).trim_end());
+    anstream::println!("{TITLE}{}{TITLE:#}", table.headings().join(&table.gap()).trim_end());
     for (index, row) in rows.iter().enumerate() {
-        let cells = sheet.row(index).into_iter().zip(&sheet.columns).map(|(cell, column)| {
-            let style = style(mood(*column, row));
+        let cells = table.row(index).into_iter().zip(&table.columns).map(|(cell, column)| {
+            let style = style(emphasis(*column, row));
             format!("{style}{cell}{style:#}")
         });
-        anstream::println!("{}", cells.collect::<Vec<_>>().join(&sheet.gap()));
+        anstream::println!("{}", cells.collect::<Vec<_>>().join(&table.gap()));
     }
     anstream::println!();
-    let mut used = tables::empty(usage::TITLES);
-    for row in usage::rows(app) {
+    let mut used = tables::empty(limit_usage::HEADINGS);
+    for row in limit_usage::rows(app) {
         used.add_row(row.cells().map(|cell| plain(&cell).into_owned()));
     }
-    (2..usage::TITLES.len()).for_each(|column| tables::align_right(&mut used, column));
-    tables::print("Usage", used);
+    (2..limit_usage::HEADINGS.len()).for_each(|column| tables::align_right(&mut used, column));
+    tables::print("Limit usage", used);
 }
 
-/// An app in a line.
-pub(crate) fn summary(app: &AppSnapshot) -> String {
-    let instances = app.components.iter().map(|component| component.instances.len());
-    let count = |count: usize, what: &str| match count {
-        1 => format!("1 {what}"),
-        count => format!("{} {what}s", thousands(count as u64)),
-    };
+/// The size, age and load of an app in one line.
+pub(crate) fn overview(app: &AppSnapshot) -> String {
+    let instances: usize = app.components.iter().map(|component| component.instances.len()).sum();
     format!(
         "up {}, {}, {}, {} in flight, {}",
-        lasted(app.uptime_ms),
-        count(app.components.len(), "component"),
-        count(instances.sum(), "instance"),
+        uptime(app.uptime_ms),
+        counted(app.components.len() as u64, "component"),
+        counted(instances as u64, "instance"),
         thousands(app.in_flight as u64),
-        count(usize::try_from(app.dead_letters).unwrap_or(usize::MAX), "dead letter"),
+        counted(app.dead_letters, "dead letter"),
     )
 }
 
-/// The memory of all components.
+/// The linear memory of all components together.
 pub(crate) fn memory(app: &AppSnapshot) -> String {
     bytes(app.components.iter().map(|component| component.memory_bytes()).sum())
 }
 
-fn style(mood: Mood) -> Style {
-    match mood {
-        Mood::Plain => Style::new(),
-        Mood::Good => AnsiColor::Green.on_default(),
-        Mood::Warning => AnsiColor::Yellow.on_default(),
-        Mood::Bad => AnsiColor::Red.on_default(),
-        Mood::Faded => Style::new().dimmed(),
+fn style(emphasis: Emphasis) -> Style {
+    match emphasis {
+        Emphasis::Plain => Style::new(),
+        Emphasis::Good => AnsiColor::Green.on_default(),
+        Emphasis::Warning => AnsiColor::Yellow.on_default(),
+        Emphasis::Bad => AnsiColor::Red.on_default(),
+        Emphasis::Faded => Style::new().dimmed(),
     }
 }

@@ -4,26 +4,27 @@ mod args;
 mod body;
 mod build;
 mod check;
+mod columns;
 mod control;
 mod dead_letters;
-mod exit;
 mod explain;
+mod failure;
 mod grants;
 mod inspect;
 mod interrupt;
+mod limit_usage;
 mod new;
-mod outcome;
 mod output;
 mod plain;
 mod retained;
 mod run;
-mod sheet;
+mod run_result;
 mod tables;
 mod telemetry;
 mod terminal;
 mod top;
 mod tree;
-mod usage;
+mod units;
 
 use std::process::ExitCode;
 
@@ -31,7 +32,7 @@ use clap::Parser;
 
 use args::{Args, Command};
 
-/// Bodies of messages are allocated on one worker and freed on another: it is made for that.
+/// mimalloc, because message bodies are allocated on one worker and freed on another.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             terminal.finish();
-            failure.show();
+            output::show_failure(&failure);
             failure.code()
         }
     }

@@ -1,14 +1,15 @@
-//! Text of others, made safe for a terminal.
+//! Text from components, made safe for a terminal.
 
 use std::borrow::Cow;
 
-/// The text with its control characters written out, so that what a component logs, reports or
-/// fails with can neither steer the terminal nor look like a line of its own.
+/// Escapes the control characters of a text.
+///
+/// Logs, reports and errors of a component then neither control the terminal nor fake a line.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
-/// As [`plain`], but a line end stays one; what follows it is indented.
+/// Like [`plain`], but keeps line ends and indents all lines but the first.
 pub(crate) fn plain_lines(text: &str) -> Cow<'_, str> {
     match escaped(text, |character| character == '\n') {
         text if text.contains('\n') => {
@@ -22,22 +23,22 @@ pub(crate) fn plain_lines(text: &str) -> Cow<'_, str> {
 }
 
 fn escaped(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
-    let steers = |character: char| (character.is_control() && !keep(character)) || is_direction(character);
-    if !text.contains(steers) {
+    let is_unsafe = |character: char| (character.is_control() && !keep(character)) || is_direction(character);
+    if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         match character {
             '\t' => safe.push(' '),
-            character if steers(character) => safe.extend(character.escape_default()),
+            character if is_unsafe(character) => safe.extend(character.escape_default()),
             character => safe.push(character),
         }
     }
     Cow::Owned(safe)
 }
 
-/// Whether a character changes the direction in which text is shown.
+/// Returns true if a character changes the direction of text.
 fn is_direction(character: char) -> bool {
     matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -47,13 +48,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_are_written_out() {
+    fn control_characters_are_escaped() {
         assert_eq!(plain("22km NNE of Hualian, Taiwan – 花蓮"), "22km NNE of Hualian, Taiwan – 花蓮");
         assert_eq!(plain("a\tb\u{1b}[2Jc\r\nd\u{202e}e"), "a b\\u{1b}[2Jc\\r\\nd\\u{202e}e");
     }
 
     #[test]
-    fn further_lines_are_indented() {
+    fn all_lines_but_the_first_are_indented() {
         assert_eq!(plain_lines("one\ntwo\u{7}\n\nthree\n"), "one\n    two\\u{7}\n\n    three");
         assert_eq!(plain_lines("one"), "one");
     }

@@ -1,17 +1,18 @@
-//! `airssys retained`.
+//! `airssys retained`: the retained messages of a running app.
 
 use airssys_wasm::RetainedMessage;
 use airssys_wasm::control::{Answer, Request};
 
 use crate::args::{Retained, RetainedCommand};
 use crate::control::{ask, unexpected};
-use crate::exit::Failure;
-use crate::output::{ago, print_json, thousands};
+use crate::failure::Failure;
+use crate::output::print_json;
 use crate::tables;
+use crate::units::{ago, thousands};
 
 pub(crate) fn retained(args: Retained) -> Result<(), Failure> {
-    let Retained { target, what } = args;
-    let request = match what {
+    let Retained { target, command } = args;
+    let request = match command {
         RetainedCommand::List { pattern, after, limit } => Request::Retained { pattern, after, limit },
         RetainedCommand::Clear { topic } => Request::ClearRetained { topic },
     };

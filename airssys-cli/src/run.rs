@@ -1,4 +1,4 @@
-//! `airssys run`.
+//! `airssys run`: starts an app, follows it to its end, and prints the result.
 
 use std::time::{Duration, Instant};
 
@@ -9,14 +9,14 @@ use airssys_wasm::otlp::Otlp;
 use crate::args::{Run, app_manifest};
 use crate::build;
 use crate::control;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::interrupt::Interrupt;
-use crate::outcome::Outcome;
-use crate::output::thousands;
+use crate::run_result::RunResult;
 use crate::telemetry;
 use crate::terminal::Terminal;
+use crate::units::thousands;
 
-/// How often the progress is renewed.
+/// The interval between two updates of the progress line.
 const PROGRESS: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
@@ -25,7 +25,7 @@ pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
     let input = input.transpose().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // A component that keeps its worker busy makes timers and input late by this many turns.
+        // While components keep a worker busy, timers and input are looked at every so many polls.
         .event_interval(4)
         .build();
     let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
     let options = StartOptions { input, tracer, ..StartOptions::default() };
     let result = runtime.block_on(run_app(args, &manifest, options, terminal));
     telemetry::flush(otlp);
-    // A thread that reads the standard input cannot be interrupted: do not wait for it.
+    // A thread that reads the standard input cannot be interrupted, so nothing waits for it.
     runtime.shutdown_background();
     result
 }
@@ -48,7 +48,7 @@ async fn run_app(
     let metrics = telemetry::metrics(args, terminal).await?;
     let mut interrupt = None;
     let started = app::start(manifest, options, |event| {
-        // Until then nothing runs that has to be stopped in order, and builds end by themselves.
+        // Before that, Ctrl-C may end the program at once: only builds run, which end by themselves.
         if let AppEvent::Starting { .. } = event {
             interrupt.get_or_insert_with(Interrupt::listen);
         }
@@ -62,48 +62,51 @@ async fn run_app(
         Err(failure) => return stop(&app, args, terminal).await.and(Err(failure)),
     };
     let began = Instant::now();
-    let running = if manifest.until.is_some() { "running" } else { "running until Ctrl-C" };
-    let ended = follow(&app, interrupt, running, terminal).await;
+    let activity = if manifest.until.is_some() { "running" } else { "running until Ctrl-C" };
+    let ended = follow(&app, interrupt, activity, terminal).await;
     let took = began.elapsed();
     terminal.finish();
-    // What asks for the report is no part of the run, and does not count.
-    let done = ended.is_ok().then(|| Outcome::of(&app, took));
+    // The counters are read before the report is requested, because that request must not count.
+    let done = ended.is_ok().then(|| RunResult::of(&app, took));
     let report = match &ended {
         Ok(()) => app.report().await.map_err(|error| Failure::run("the app's report is missing", error)),
         Err(_) => Ok(None),
     };
     stop(&app, args, terminal).await?;
-    // Only now it is clear what became of the messages that a run leaves when it does not end well.
-    let mut outcome = done.unwrap_or_else(|| Outcome::of(&app, took));
-    outcome.report = report.as_ref().ok().cloned().flatten();
-    outcome.print(args.json)?;
+    // After a failure the counters are final only now, because the shutdown ends queued messages.
+    let mut result = done.unwrap_or_else(|| RunResult::of(&app, took));
+    result.report = report.as_ref().ok().cloned().flatten();
+    result.print(args.json)?;
     ended.and(report.map(drop))
 }
 
-/// Stops the app in order; at once if Ctrl-C is pressed meanwhile.
+/// Stops the app in order, or at once if Ctrl-C is pressed meanwhile.
 async fn stop(app: &RunningApp, args: &Run, terminal: &Terminal) -> Result<(), Failure> {
     terminal.working("stopping");
     let mut again = Interrupt::listen();
     let stopped = tokio::select! {
         stopped = app.shutdown(Duration::from_secs(args.stop_timeout)) => stopped,
-        () = again.came() => return Err(Failure::Interrupted),
+        () = again.received() => return Err(Failure::Interrupted),
     };
     terminal.finish();
     for late in &stopped.late {
-        terminal.line(&format!("warning: {late} did not stop in time and was ended"));
+        let seconds = args.stop_timeout;
+        terminal.line(&format!(
+            "warning: {late} was ended because it did not stop within {seconds} s; --stop-timeout allows more time"
+        ));
     }
     Ok(())
 }
 
-/// Waits until the run has ended, and shows how it is going.
+/// Waits for the end of the run and shows its progress.
 async fn follow(
     app: &RunningApp,
     mut interrupt: Interrupt,
-    what: &str,
+    activity: &str,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
     let mut ended = std::pin::pin!(app.ended());
-    let mut interrupted = std::pin::pin!(interrupt.came());
+    let mut interrupted = std::pin::pin!(interrupt.received());
     let mut renew = tokio::time::interval(PROGRESS);
     loop {
         tokio::select! {
@@ -114,13 +117,14 @@ async fn follow(
             () = &mut interrupted => return Err(Failure::Interrupted),
             _ = renew.tick() => {
                 let handled: u64 = app.summaries().iter().map(|component| component.handled).sum();
-                let waiting = thousands(app.in_flight() as u64);
-                terminal.working(format!("{what}: {} handled, {waiting} under way", thousands(handled)));
+                let in_flight = thousands(app.in_flight() as u64);
+                terminal.working(format!("{activity}: {} handled, {in_flight} in flight", thousands(handled)));
             }
         }
     }
 }
 
+/// Shows a step of the start of an app.
 pub(crate) fn show_start(terminal: &Terminal, event: &AppEvent) {
     match event {
         AppEvent::Build(event) => build::show(terminal, event),
@@ -132,10 +136,10 @@ pub(crate) fn show_start(terminal: &Terminal, event: &AppEvent) {
 
 fn start_failure(error: app::StartAppError) -> Failure {
     use app::StartAppError as E;
-    let what = "the app does not start";
+    let message = "the app does not start";
     match error {
         E::Build(error) => Failure::Build(error),
-        error @ E::Load { .. } => Failure::misfit(what, error),
-        error => Failure::run(what, error),
+        error @ E::Load { .. } => Failure::misfit(message, error),
+        error => Failure::run(message, error),
     }
 }

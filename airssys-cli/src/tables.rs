@@ -1,4 +1,4 @@
-//! The tables that a run prints.
+//! The tables of the program, and those that a run prints.
 
 use std::io::{self, IsTerminal};
 
@@ -7,13 +7,14 @@ use airssys_wasm::{ComponentSummary, DeadLetterCount};
 use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
 
-use crate::output::{duration, thousands};
 use crate::plain::plain;
+use crate::units::{duration, thousands};
 
 const TITLE: Style = Style::new().bold();
 
-/// Prints a table under its title. On a terminal that is too narrow, cells are broken into lines;
-/// elsewhere a row is always one line.
+/// Prints a table under its title.
+///
+/// A terminal that is too narrow gets cells of several lines. Elsewhere a row is always one line.
 pub(crate) fn print(title: &str, mut table: Table) {
     let stdout = io::stdout();
     if stdout.is_terminal()
@@ -51,7 +52,7 @@ fn is_numeric(report: &ReportTable, column: usize) -> bool {
     cells.peek().is_some() && cells.all(|cell| !matches!(cell, ReportCell::Text(_)))
 }
 
-/// The most digits behind the point that a number of the column has.
+/// The largest number of decimals in the column.
 fn decimals(report: &ReportTable, column: usize) -> usize {
     let digits = |cell: &ReportCell| match cell {
         ReportCell::Number(value) => fraction(&format!("{value:?}")),
@@ -64,15 +65,15 @@ fn fraction(number: &str) -> usize {
     number.split_once('.').map_or(0, |(_, fraction)| fraction.len())
 }
 
-/// A number with room behind it, so that the points of a column stand one below the other.
+/// A number padded on the right to `decimals`, which aligns the points of its column.
 fn aligned(value: f64, decimals: usize) -> String {
     let number = format!("{value:?}");
     let room = decimals.saturating_sub(fraction(&number));
-    // No-break spaces: plain ones would be taken off.
+    // The table trims plain spaces, but not no-break spaces.
     number + &"\u{a0}".repeat(room)
 }
 
-/// What each component did.
+/// The stats of each component.
 pub(crate) fn components(components: &[ComponentSummary]) -> Table {
     const COLUMNS: [&str; 8] = ["component", "in", "handled", "refused", "dead", "restarts", "p50", "p99"];
     let mut table = empty(COLUMNS);
@@ -97,28 +98,29 @@ pub(crate) fn components(components: &[ComponentSummary]) -> Table {
     table
 }
 
-/// Messages that did not reach their handler or were rejected by it, by reason.
-pub(crate) fn lost(components: &[ComponentSummary], dead: &[DeadLetterCount]) -> Table {
-    let mut table = empty(["component", "messages", "what became of them"]);
+/// Messages that did not reach their handler or were rejected by it, by component and reason.
+pub(crate) fn unhandled(components: &[ComponentSummary], dead: &[DeadLetterCount]) -> Table {
+    let mut table = empty(["component", "messages", "reason"]);
     let refused = components.iter().flat_map(|component| {
-        let what = |reason: &&str| format!("refused to the sender: {reason}");
-        component.refused.iter().map(move |(reason, count)| (&component.name, *count, what(reason)))
+        let reason = |code: &&str| format!("refused: {code}");
+        component.refused.iter().map(move |(code, count)| (&component.name, *count, reason(code)))
     });
     let dead = dead.iter().map(|letter| {
-        let what = format!("dead letter: {}", plain(&letter.reason));
-        (&letter.receiver, letter.count, what)
+        let reason = format!("dead letter: {}", plain(&letter.reason));
+        (&letter.receiver, letter.count, reason)
     });
     let over_quota = components.iter().flat_map(|component| {
-        let what = |limit: &String| format!("refused to it: over its limit {limit}");
-        component.over_quota.iter().map(move |(limit, count)| (&component.name, *count, what(limit)))
+        let reason = |limit: &String| format!("over its own limit: {limit}");
+        component.over_quota.iter().map(move |(limit, count)| (&component.name, *count, reason(limit)))
     });
-    for (component, count, what) in refused.chain(over_quota).chain(dead) {
-        table.add_row([component.clone(), thousands(count), what]);
+    for (component, count, reason) in refused.chain(over_quota).chain(dead) {
+        table.add_row([component.clone(), thousands(count), reason]);
     }
     align_right(&mut table, 1);
     table
 }
 
+/// A table with these headings and no rows.
 pub(crate) fn empty(columns: impl IntoIterator<Item = impl Into<Cell>>) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn points_stand_one_below_the_other_and_headings_above_their_numbers() {
+    fn decimal_points_are_aligned_below_their_heading() {
         let row = |number: f64, text: &str| vec![number.into(), text.into()];
         let table = reported(&report(vec![row(6.0, "one"), row(2.49, "two"), row(10.5, "three")]));
         assert_eq!(lines(&table)[0], " number   text");
@@ -155,13 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_component_reports_cannot_steer_the_terminal() {
+    fn reports_cannot_send_control_characters_to_the_terminal() {
         let table = reported(&report(vec![vec![1_u64.into(), "\u{1b}[31mred\nline".into()]]));
         assert_eq!(lines(&table)[2..], ["      1   \\u{1b}[31mred\\nline"]);
     }
 
     #[test]
-    fn an_empty_report_is_its_headings() {
+    fn empty_report_shows_its_headings() {
         assert_eq!(lines(&reported(&report(Vec::new())))[0], " number   text");
     }
 }

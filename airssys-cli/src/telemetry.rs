@@ -1,4 +1,4 @@
-//! What a run tells of itself while it runs: spans to a collector, figures to Prometheus.
+//! The telemetry of a run: spans for a collector, metrics for Prometheus.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,15 +8,16 @@ use airssys_wasm::metrics::{MetricsError, MetricsListener};
 use airssys_wasm::otlp::Otlp;
 
 use crate::args::Run;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::with_causes;
 use crate::terminal::Terminal;
 
-/// How long the last spans may take.
+/// The time limit for sending the last spans.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// Who sends spans to a collector, if the environment asks for that. Settings that make no sense
-/// are told, and are no reason not to run.
+/// Starts the export of spans if the environment asks for it.
+///
+/// Wrong settings are logged and do not stop the run.
 pub(crate) fn spans(app: &App) -> Option<Otlp> {
     let otlp = Otlp::from_env(&app.name);
     otlp.unwrap_or_else(|error| {
@@ -32,7 +33,7 @@ pub(crate) fn flush(otlp: Option<Otlp>) {
     }
 }
 
-/// Listens for who wants the figures, if the command line asks for that.
+/// Opens the port of the metrics if the command line asks for it.
 pub(crate) async fn metrics(args: &Run, terminal: &Terminal) -> Result<Option<MetricsListener>, Failure> {
     let Some(address) = args.metrics else { return Ok(None) };
     let listener = MetricsListener::bind(address, args.metrics_anywhere).await.map_err(failure)?;
@@ -42,14 +43,17 @@ pub(crate) async fn metrics(args: &Run, terminal: &Terminal) -> Result<Option<Me
 
 fn failure(error: MetricsError) -> Failure {
     match error {
-        MetricsError::NotLoopback { .. } => Failure::usage(NotAllowed(error)),
-        error => Failure::run("the metrics cannot be handed out", error),
+        MetricsError::NotLoopback { address } => Failure::usage(NotLoopback { address }),
+        error => Failure::run("the metrics cannot be served", error),
     }
 }
 
+/// Other machines could read the metrics, which the command line does not allow.
 #[derive(Debug, thiserror::Error)]
-#[error("the metrics are for this machine unless --metrics-anywhere says otherwise")]
-struct NotAllowed(#[source] MetricsError);
+#[error("`{address}` is not a loopback address; pass `--metrics-anywhere` to serve metrics there")]
+struct NotLoopback {
+    address: SocketAddr,
+}
 
 fn url(address: SocketAddr) -> String {
     format!("http://{address}/metrics")

@@ -13,8 +13,10 @@ use tracing_subscriber::fmt::MakeWriter;
 use log::LogFormat;
 use narrow::NarrowTerm;
 
-/// The log's levels by how often `-v` was given. What components log is shown from the start;
-/// dead letters are counted at the end of a run, and logged with `-v`.
+/// The log filters, by the number of `-v`.
+///
+/// The logs of components are shown even without `-v`. Dead letters are logged from `-v` on,
+/// because the end of a run counts them anyway.
 const LEVELS: [&str; 3] = [
     "warn,airssys::component=info,airssys::audit=info,airssys::dead_letter=off",
     "info,wasmtime=warn,airssys_rt=debug,airssys_wasm=debug",
@@ -36,7 +38,7 @@ impl Terminal {
             progress.set_style(style);
         }
         let level = LEVELS[usize::from(verbose).min(LEVELS.len() - 1)];
-        let (filter, misread) = match std::env::var("RUST_LOG") {
+        let (filter, invalid) = match std::env::var("RUST_LOG") {
             Ok(text) if !text.is_empty() => match EnvFilter::try_new(&text) {
                 Ok(filter) => (filter, None),
                 Err(error) => (EnvFilter::new(level), Some(error)),
@@ -49,27 +51,27 @@ impl Terminal {
             .with_writer(LogWriter(progress.clone()))
             .event_format(LogFormat { short_time: io::stderr().is_terminal(), with_target: verbose > 0 })
             .init();
-        if let Some(error) = misread {
-            tracing::warn!("RUST_LOG is left aside: {error}");
+        if let Some(error) = invalid {
+            tracing::warn!("RUST_LOG is ignored because it is invalid: {error}");
         }
         Terminal { progress }
     }
 
-    /// Shows what is being done, in place of what was shown before.
-    pub(crate) fn working(&self, what: impl Into<String>) {
+    /// Shows the current activity in the progress line.
+    pub(crate) fn working(&self, activity: impl Into<String>) {
         if self.progress.is_finished() {
             self.progress.reset();
         }
         self.progress.enable_steady_tick(Duration::from_millis(100));
-        self.progress.set_message(what.into());
+        self.progress.set_message(activity.into());
     }
 
-    /// Leaves a line.
+    /// Prints a line above the progress line.
     pub(crate) fn line(&self, text: &str) {
         self.progress.suspend(|| anstream::eprintln!("{text}"));
     }
 
-    /// Takes the progress away.
+    /// Removes the progress line.
     pub(crate) fn finish(&self) {
         self.progress.finish_and_clear();
     }
@@ -117,7 +119,7 @@ impl Write for LogLine {
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        // Nobody is left to tell when the standard error is gone.
+        // An error cannot be reported, because this is the standard error.
         drop(self.flush());
     }
 }

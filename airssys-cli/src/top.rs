@@ -1,4 +1,4 @@
-//! `airssys top`: a running app, live.
+//! `airssys top`: a live view of a running app.
 
 mod model;
 mod screen;
@@ -13,45 +13,47 @@ use airssys_wasm::control::Client;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::args::Top;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::{control, inspect};
 
-use model::{Model, Step};
+use model::{KeyAction, Model};
 use screen::{EndSignal, Screen};
 
-/// How soon a key is noticed, and a signal.
-const NOTICE: Duration = Duration::from_millis(50);
+/// The longest delay before a key or a signal is noticed.
+const KEY_POLL: Duration = Duration::from_millis(50);
 
-/// It is drawn, not printed.
+/// `--json` was given, but `top` draws a screen.
 #[derive(Debug, thiserror::Error)]
-#[error("top draws a screen; `airssys inspect --json` prints the same once")]
-struct NoJson;
+#[error("`top` draws a screen and cannot print JSON; `airssys inspect --json` prints one snapshot")]
+struct JsonNotSupported;
 
-/// Where there is no terminal to draw on.
+/// The standard input or output is not a terminal.
 #[derive(Debug, thiserror::Error)]
-#[error("the standard output is no terminal; `airssys inspect` prints the same once")]
-struct NoTerminal;
+#[error("the standard {stream} is not a terminal; `airssys inspect` prints one snapshot without a terminal")]
+struct NotATerminal {
+    stream: &'static str,
+}
 
-/// The thread that asks is gone: it never ends before this one.
+/// The polling thread has ended, which it does not do before this one.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody asks the app any more")]
-struct NoAsker;
+#[error("the thread that asks the app has ended")]
+struct PollerEnded;
 
 pub(crate) fn top(args: &Top) -> Result<(), Failure> {
     if args.target.json {
-        return Err(Failure::usage(NoJson));
+        return Err(Failure::usage(JsonNotSupported));
     }
-    if !io::stdout().is_terminal() || !io::stdin().is_terminal() {
-        return Err(Failure::usage(NoTerminal));
+    let streams = [("output", io::stdout().is_terminal()), ("input", io::stdin().is_terminal())];
+    if let Some((stream, _)) = streams.into_iter().find(|(_, is_terminal)| !is_terminal) {
+        return Err(Failure::usage(NotATerminal { stream }));
     }
     let client = control::connect(&args.target)?;
-    let asker = Asker::start(client);
-    // Before the screen is taken: a failure is printed as always.
-    let first = asker.wait()?;
+    let poller = Poller::start(client);
+    // The first snapshot comes before the screen, so a failure is printed like any other.
+    let first = poller.wait()?;
     let mut model = Model::new(first, Duration::from_millis(args.interval), colour());
-    let drawn = Screen::take().map_err(|error| Failure::run("the terminal cannot be used", error));
-    let mut screen = drawn?;
-    let shown = show(&mut model, &asker, &mut screen);
+    let mut screen = Screen::take().map_err(terminal_failure)?;
+    let shown = show(&mut model, &poller, &mut screen);
     drop(screen);
     shown
 }
@@ -60,35 +62,38 @@ fn colour() -> bool {
     anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
-/// Draws and asks until somebody has seen enough, or the app has gone.
-fn show(model: &mut Model, asker: &Asker, screen: &mut Screen) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::run("the terminal cannot be used", error);
-    let ended = EndSignal::listen().map_err(failed)?;
+fn terminal_failure(error: io::Error) -> Failure {
+    Failure::run("the terminal cannot be used", error)
+}
+
+/// Draws snapshots until the user quits or the app ends.
+fn show(model: &mut Model, poller: &Poller, screen: &mut Screen) -> Result<(), Failure> {
+    let signal = EndSignal::listen().map_err(terminal_failure)?;
     let (mut due, mut asked) = (Instant::now() + model.interval(), false);
     loop {
-        screen.draw(|frame| view::draw(frame, model)).map_err(failed)?;
-        // Until something has changed.
+        screen.draw(|frame| view::draw(frame, model)).map_err(terminal_failure)?;
+        // The inner loop ends when there is something new to draw.
         loop {
-            if ended.came() {
+            if signal.received() {
                 return Ok(());
             }
-            if let Some(app) = asker.answer()? {
+            if let Some(app) = poller.try_snapshot()? {
                 model.update(app);
                 asked = false;
                 break;
             }
             if !asked && Instant::now() >= due && !model.is_paused() {
-                asker.ask();
+                poller.ask();
                 (asked, due) = (true, Instant::now() + model.interval());
             }
-            if !event::poll(NOTICE).map_err(failed)? {
+            if !event::poll(KEY_POLL).map_err(terminal_failure)? {
                 continue;
             }
-            match event::read().map_err(failed)? {
+            match event::read().map_err(terminal_failure)? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => match model.key(key) {
-                    Step::Quit => return Ok(()),
-                    Step::Ask => due = Instant::now(),
-                    Step::Draw => {}
+                    KeyAction::Quit => return Ok(()),
+                    KeyAction::Ask => due = Instant::now(),
+                    KeyAction::Draw => {}
                 },
                 _ => {}
             }
@@ -97,47 +102,47 @@ fn show(model: &mut Model, asker: &Asker, screen: &mut Screen) -> Result<(), Fai
     }
 }
 
-/// Asks the app on a thread of its own, so that one that does not answer holds no key up.
-struct Asker {
+/// Asks the app on a thread of its own, because keys must work while the app does not answer.
+struct Poller {
     questions: Sender<()>,
     answers: Receiver<Result<AppSnapshot, Failure>>,
 }
 
-impl Asker {
-    /// Asks once.
-    fn start(mut client: Client) -> Asker {
+impl Poller {
+    /// Starts the thread and asks for the first snapshot.
+    fn start(mut client: Client) -> Poller {
         let (questions, asked) = channel();
-        let (told, answers) = channel();
-        let asker = Asker { questions, answers };
-        asker.ask();
+        let (snapshots, answers) = channel();
+        let poller = Poller { questions, answers };
+        poller.ask();
         std::thread::spawn(move || {
             while asked.recv().is_ok() {
-                if told.send(inspect::ask(&mut client)).is_err() {
+                if snapshots.send(inspect::ask(&mut client)).is_err() {
                     return;
                 }
             }
         });
-        asker
+        poller
     }
 
     fn ask(&self) {
-        // Whoever does not listen any more does not answer either, which is seen there.
+        // A failure shows as a disconnected channel when the answer is read.
         let _ = self.questions.send(());
     }
 
     fn wait(&self) -> Result<AppSnapshot, Failure> {
-        self.answers.recv().unwrap_or_else(|_| Err(gone()))
+        self.answers.recv().unwrap_or_else(|_| Err(poller_ended()))
     }
 
-    fn answer(&self) -> Result<Option<AppSnapshot>, Failure> {
+    fn try_snapshot(&self) -> Result<Option<AppSnapshot>, Failure> {
         match self.answers.try_recv() {
             Ok(answer) => answer.map(Some),
             Err(TryRecvError::Empty) => Ok(None),
-            Err(TryRecvError::Disconnected) => Err(gone()),
+            Err(TryRecvError::Disconnected) => Err(poller_ended()),
         }
     }
 }
 
-fn gone() -> Failure {
-    Failure::run("the app did not say how it is", NoAsker)
+fn poller_ended() -> Failure {
+    Failure::run("the app sent no snapshot", PollerEnded)
 }

@@ -1,4 +1,4 @@
-//! A running app as rows: its supervision tree, with the figures of components.
+//! A running app as rows: its supervision tree, with the stats of its components.
 
 use airssys_wasm::{
     ActorSnapshot, ActorState, AppSnapshot, ChildSnapshot, ComponentSnapshot, InstanceSnapshot,
@@ -10,23 +10,23 @@ use crate::plain::plain;
 /// One line of the tree.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
-    /// What stands before the name: how it hangs in the tree.
+    /// The branches of the tree, drawn before the name.
     pub(crate) branch: String,
     pub(crate) name: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: RowKind,
     pub(crate) state: ActorState,
     pub(crate) mailbox: Option<Mailbox>,
-    pub(crate) figures: Figures,
+    pub(crate) stats: RowStats,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
+pub(crate) enum RowKind {
     Supervisor,
     /// A component with all its instances.
     Component,
     /// One of several instances of a component.
     Instance,
-    /// An actor that is no component.
+    /// A native actor, not a component.
     Actor,
 }
 
@@ -34,13 +34,13 @@ pub(crate) enum Kind {
 pub(crate) struct Mailbox {
     pub(crate) depth: usize,
     pub(crate) high_water: usize,
-    /// Not known of an actor that is no component.
+    /// `None` for a native actor, because its snapshot has no capacity.
     pub(crate) capacity: Option<usize>,
 }
 
-/// Figures; none where there is no such.
+/// The counters of a row; each is `None` if rows of that kind have no such counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Figures {
+pub(crate) struct RowStats {
     pub(crate) received: Option<u64>,
     pub(crate) handled: Option<u64>,
     pub(crate) p50_ns: Option<u64>,
@@ -54,29 +54,30 @@ pub(crate) struct Figures {
     pub(crate) late_replies: Option<u64>,
 }
 
-/// A row and those below it.
+/// A row and the rows of its children.
 struct Node {
     row: Row,
-    below: Vec<Node>,
+    children: Vec<Node>,
 }
 
-/// The rows of an app, from the root of its tree down. Components that have ended for good are no
-/// longer in the tree: they come last.
+/// The rows of an app, from the root of its tree down.
+///
+/// Components that have stopped for good come last, because they have left the tree.
 pub(crate) fn rows(app: &AppSnapshot) -> Vec<Row> {
     let mut missing: Vec<&ComponentSnapshot> = app.components.iter().collect();
     let mut root = supervisor(&app.tree, app, &mut missing);
-    root.below.extend(missing.into_iter().map(component));
+    root.children.extend(missing.into_iter().map(component));
     let mut rows = Vec::new();
     flatten(root, "", "", &mut rows);
     rows
 }
 
-fn flatten(node: Node, branch: &str, below: &str, rows: &mut Vec<Row>) {
+fn flatten(node: Node, branch: &str, indent: &str, rows: &mut Vec<Row>) {
     rows.push(Row { branch: branch.to_owned(), ..node.row });
-    let last = node.below.len().saturating_sub(1);
-    for (index, child) in node.below.into_iter().enumerate() {
+    let last = node.children.len().saturating_sub(1);
+    for (index, child) in node.children.into_iter().enumerate() {
         let (own, next) = if index == last { ("└ ", "  ") } else { ("├ ", "│ ") };
-        flatten(child, &format!("{below}{own}"), &format!("{below}{next}"), rows);
+        flatten(child, &format!("{indent}{own}"), &format!("{indent}{next}"), rows);
     }
 }
 
@@ -85,28 +86,28 @@ fn supervisor<'a>(
     app: &'a AppSnapshot,
     missing: &mut Vec<&'a ComponentSnapshot>,
 ) -> Node {
-    let mut below = Vec::new();
+    let mut children = Vec::new();
     for child in &supervisor.children {
         match child {
-            ChildSnapshot::Supervisor(child) => below.push(self::supervisor(child, app, missing)),
+            ChildSnapshot::Supervisor(child) => children.push(self::supervisor(child, app, missing)),
             ChildSnapshot::Actor(child) => {
                 let has = |c: &ComponentSnapshot| c.instances.iter().any(|i| i.name == child.name);
-                // One row for all instances of a component, where the first of them is.
+                // All instances of a component share one row, at the place of the first of them.
                 match missing.iter().position(|component| has(component)) {
-                    Some(index) => below.push(component(missing.remove(index))),
+                    Some(index) => children.push(component(missing.remove(index))),
                     None if app.components.iter().any(has) => {}
-                    None => below.push(actor(child)),
+                    None => children.push(actor(child)),
                 }
             }
             _ => {}
         }
     }
-    let figures = Figures { restarts: Some(supervisor.restarts), ..Figures::default() };
-    Node { row: row(name(&supervisor.name), Kind::Supervisor, supervisor.state, None, figures), below }
+    let stats = RowStats { restarts: Some(supervisor.restarts), ..RowStats::default() };
+    Node { row: row(name(&supervisor.name), RowKind::Supervisor, supervisor.state, None, stats), children }
 }
 
-fn row(name: String, kind: Kind, state: ActorState, mailbox: Option<Mailbox>, figures: Figures) -> Row {
-    Row { branch: String::new(), name, kind, state, mailbox, figures }
+fn row(name: String, kind: RowKind, state: ActorState, mailbox: Option<Mailbox>, stats: RowStats) -> Row {
+    Row { branch: String::new(), name, kind, state, mailbox, stats }
 }
 
 fn name(name: &str) -> String {
@@ -124,7 +125,7 @@ fn component(component: &ComponentSnapshot) -> Node {
         high_water: instances.iter().map(|instance| instance.high_water).max().unwrap_or(0),
         capacity: Some(instances.iter().map(|instance| instance.capacity).sum()),
     };
-    let figures = Figures {
+    let stats = RowStats {
         received: Some(component.received),
         handled: Some(component.handled),
         p50_ns: component.p50_ns,
@@ -137,12 +138,12 @@ fn component(component: &ComponentSnapshot) -> Node {
         over_quota: Some(component.over_quota_total()),
         late_replies: Some(component.late_replies),
     };
-    let row = row(name, Kind::Component, worst(instances), Some(mailbox), figures);
-    Node { row, below: instances.iter().filter(|_| several).map(instance).collect() }
+    let row = row(name, RowKind::Component, worst_state(instances), Some(mailbox), stats);
+    Node { row, children: instances.iter().filter(|_| several).map(instance).collect() }
 }
 
 /// The state of the instance that is farthest from running.
-fn worst(instances: &[InstanceSnapshot]) -> ActorState {
+fn worst_state(instances: &[InstanceSnapshot]) -> ActorState {
     let rank = |state: &ActorState| match state {
         ActorState::Running => 0,
         ActorState::Starting => 1,
@@ -156,31 +157,34 @@ fn worst(instances: &[InstanceSnapshot]) -> ActorState {
 fn instance(instance: &InstanceSnapshot) -> Node {
     let mailbox =
         Mailbox { depth: instance.depth, high_water: instance.high_water, capacity: Some(instance.capacity) };
-    let figures = Figures {
+    let stats = RowStats {
         received: Some(instance.received),
         handled: Some(instance.handled),
         memory_bytes: Some(instance.memory_bytes),
         restarts: Some(instance.restarts),
-        ..Figures::default()
+        ..RowStats::default()
     };
-    let row = row(instance.name.clone(), Kind::Instance, instance.state, Some(mailbox), figures);
-    Node { row, below: Vec::new() }
+    let row = row(instance.name.clone(), RowKind::Instance, instance.state, Some(mailbox), stats);
+    Node { row, children: Vec::new() }
 }
 
 fn actor(actor: &ActorSnapshot) -> Node {
-    let stats = &actor.stats;
-    let mailbox = Mailbox { depth: stats.depth, high_water: stats.high_water, capacity: None };
-    let figures = Figures {
-        received: Some(stats.accepted),
-        handled: Some(stats.handled),
-        restarts: Some(stats.restarts),
-        ..Figures::default()
+    let counters = &actor.stats;
+    let mailbox = Mailbox { depth: counters.depth, high_water: counters.high_water, capacity: None };
+    let stats = RowStats {
+        received: Some(counters.accepted),
+        handled: Some(counters.handled),
+        restarts: Some(counters.restarts),
+        ..RowStats::default()
     };
-    Node { row: row(name(&actor.name), Kind::Actor, stats.state, Some(mailbox), figures), below: Vec::new() }
+    Node {
+        row: row(name(&actor.name), RowKind::Actor, counters.state, Some(mailbox), stats),
+        children: Vec::new(),
+    }
 }
 
-/// A state in a word.
-pub(crate) fn state(state: ActorState) -> &'static str {
+/// A state in one word.
+pub(crate) fn state_name(state: ActorState) -> &'static str {
     match state {
         ActorState::Starting => "starting",
         ActorState::Running => "running",
@@ -195,7 +199,7 @@ pub(crate) fn state(state: ActorState) -> &'static str {
 pub(crate) mod tests {
     use super::*;
 
-    /// An app with a pool, a component that has ended, and actors of its own.
+    /// An app with a pool, a stopped component, and native actors.
     pub(crate) fn app() -> AppSnapshot {
         let used = |name: &str, used: u64| {
             serde_json::json!([
@@ -252,7 +256,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_tree_is_drawn_with_instances_below_their_component() {
+    fn instances_are_drawn_below_their_component() {
         let rows = rows(&app());
         let drawn: Vec<String> = rows.iter().map(|row| format!("{}{}", row.branch, row.name)).collect();
         assert_eq!(
@@ -262,19 +266,19 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_component_has_the_figures_of_all_its_instances() {
+    fn component_row_sums_up_its_instances() {
         let pool = &rows(&app())[1];
-        assert_eq!((pool.kind, pool.state), (Kind::Component, ActorState::Restarting));
+        assert_eq!((pool.kind, pool.state), (RowKind::Component, ActorState::Restarting));
         assert_eq!(pool.mailbox, Some(Mailbox { depth: 12, high_water: 9, capacity: Some(2_048) }));
-        let figures = pool.figures;
-        assert_eq!((figures.received, figures.handled), (Some(120), Some(100)));
-        assert_eq!((figures.memory_bytes, figures.restarts), (Some(2_228_224), Some(2)));
-        assert_eq!((figures.denied, figures.refused, figures.dead_lettered), (Some(6), Some(3), Some(4)));
-        assert_eq!((figures.over_quota, figures.late_replies), (Some(10), Some(8)));
+        let stats = pool.stats;
+        assert_eq!((stats.received, stats.handled), (Some(120), Some(100)));
+        assert_eq!((stats.memory_bytes, stats.restarts), (Some(2_228_224), Some(2)));
+        assert_eq!((stats.denied, stats.refused, stats.dead_lettered), (Some(6), Some(3), Some(4)));
+        assert_eq!((stats.over_quota, stats.late_replies), (Some(10), Some(8)));
     }
 
     #[test]
-    fn who_has_ended_is_shown_as_stopped() {
+    fn stopped_component_comes_last_as_stopped() {
         let rows = rows(&app());
         assert_eq!((rows[7].name.as_str(), rows[7].state), ("feed", ActorState::Stopped));
     }

@@ -1,4 +1,4 @@
-//! The `airssys` program as its users meet it: a process, real components, exit statuses.
+//! The `airssys` program as its users see it: a process, real components, exit statuses.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "cli/audit.rs"]

@@ -17,6 +17,7 @@ mod lists;
 mod load;
 mod reader;
 mod resolve;
+mod service;
 
 use std::path::PathBuf;
 
@@ -27,6 +28,7 @@ use semver::Version;
 pub use self::app::AppManifest;
 pub use self::diagnostic::{Diagnostic, Diagnostics};
 pub use self::load::{Disk, Files};
+pub use self::service::{ConfigTable, ServiceTable};
 use crate::audit_file::AuditFile;
 use crate::capability::Capabilities;
 use crate::delivery::Delivery;
@@ -101,6 +103,8 @@ pub struct App {
     pub state: Option<PathBuf>,
     /// How its components are restarted.
     pub supervisor: SupervisorConfig,
+    /// The tables of the host's services, in the order of the file.
+    pub services: Vec<ServiceTable>,
     /// Where its audit goes, if it is kept.
     pub audit: Option<AuditFile>,
     /// The components, in the order of the file: at least one, their names distinct.

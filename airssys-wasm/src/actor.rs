@@ -1,26 +1,31 @@
 //! A component instance as an actor.
 
-mod runs;
+pub(crate) mod batch_size;
+mod batches;
+pub(crate) mod health;
+pub(crate) mod recovery;
+pub(crate) mod template;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use airssys_rt::{Actor, ActorContext, ActorRef, Behind, BoxError, Child, ChildContext};
-use airssys_spec::{Delivery, Input};
-use tokio::sync::oneshot;
+use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext};
 use tokio::time::sleep_until;
 
-use crate::bindings::{Completion, HealthStatus, Outcome};
-use crate::callbacks::{Callbacks, Settled};
-use crate::component::Component;
-use crate::dead_letters::DeadLetterReason;
-use crate::host::{Current, GuestContext, Links, Wasi};
-use crate::instance::{GuestFailure, Instance};
-use crate::message::{Envelope, cut};
-use crate::meter::Meter;
-use crate::recovery::Recovery;
-use crate::run_length::RunLength;
-use crate::spans::{self, Span};
+use self::batch_size::BatchSize;
+use self::health::Health;
+use self::recovery::Recovery;
+use self::template::InstanceTemplate;
+use crate::contract::{Completion, HealthStatus, Outcome, cut};
+use crate::guest::batch::Current;
+use crate::guest::context::GuestContext;
+use crate::guest::instance::{GuestFailure, Instance};
+use crate::guest::meter::Meter;
+use crate::guest::wasi::Wasi;
+use crate::observe::dead_letters::DeadLetterReason;
+use crate::routing::callbacks::{Callbacks, Settled};
+use crate::routing::envelope::Envelope;
+use crate::routing::spans::{self, Span};
 
 /// Callbacks that are delivered before others get their turn.
 const CALLBACKS_AT_ONCE: u64 = 32;
@@ -28,94 +33,54 @@ const CALLBACKS_AT_ONCE: u64 = 32;
 /// Messages that were kept and are handled before others get their turn.
 const KEPT_AT_ONCE: u32 = 16;
 
-/// What every incarnation of an instance is made from.
-pub(crate) struct Blueprint {
-    pub(crate) component: Component,
-    pub(crate) links: Links,
-    pub(crate) config: Vec<(String, String)>,
-    pub(crate) input: Option<Input>,
-    pub(crate) delivery: Delivery,
-    /// The most messages that an instance gets together.
-    pub(crate) messages_at_once: usize,
-    /// Operators that asked how the instance is.
-    pub(crate) health_requests: Mutex<Vec<oneshot::Sender<Health>>>,
-}
-
-impl Blueprint {
-    /// A message as the instance is on it, with the next id; and how many bytes of the component's
-    /// budget are to be given back.
-    pub(crate) fn deliver(
-        &self,
-        last_id: &mut u64,
-        mut envelope: Envelope,
-        delivered_at: Instant,
-    ) -> (Current, usize) {
-        *last_id += 1;
-        let mut held = envelope.delivered();
-        if self.links.router.tracer().is_some() {
-            // At once: it is code of the embedder's that runs next, and it may panic.
-            self.links.endpoint.budget.give_back(std::mem::take(&mut held));
-        }
-        let span = spans::begin(&self.links, &envelope, delivered_at);
-        (Current { id: *last_id, envelope, completion: None, span }, held)
-    }
-}
-
-/// How a component says it is.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Health {
-    /// It works.
-    Healthy,
-    /// It works, with this restriction.
-    Degraded(String),
-    /// It does not work, for this reason.
-    Unhealthy(String),
-}
-
 /// A component instance as an actor: [`Child`] is its life, [`Actor`] its messages.
 ///
 /// A trap ends the incarnation. The supervisor starts the next one, with a fresh store and the
 /// same mailbox.
 pub struct ComponentActor {
-    blueprint: Arc<Blueprint>,
+    template: Arc<InstanceTemplate>,
     recovery: Recovery,
     callbacks: Option<Arc<Callbacks>>,
     /// None before the start, and after a failure: a trapped store is never entered again.
     instance: Option<Instance>,
     next_message: u64,
-    run_length: RunLength,
+    batch_size: BatchSize,
     /// Whether the instance was seen to show which message of a run it is on.
     shows_progress: bool,
 }
 
 impl ComponentActor {
-    pub(crate) fn new(blueprint: Arc<Blueprint>, recovery: Recovery) -> ComponentActor {
-        let run_length = RunLength::up_to(blueprint.messages_at_once);
+    pub(crate) fn new(template: Arc<InstanceTemplate>, recovery: Recovery) -> ComponentActor {
+        let batch_size = BatchSize::up_to(template.batch_size);
         ComponentActor {
-            blueprint,
+            template,
             recovery,
             callbacks: None,
             instance: None,
             next_message: 0,
-            run_length,
+            batch_size,
             shows_progress: false,
         }
     }
 
     async fn start(&mut self, incarnation: u64) -> Result<(), BoxError> {
-        let Blueprint { component, links, config, input, .. } = &*self.blueprint;
-        let (myself, accepts) = (links.myself.clone(), links.endpoint.accepts);
-        let in_flight = links.endpoint.in_flight.clone();
-        let waits = Arc::clone(&links.router.waits);
-        let stats = Arc::clone(&links.endpoint.stats);
-        let callbacks = Callbacks::new(myself, accepts, &links.limits, in_flight, stats, waits);
+        let InstanceTemplate { component, instance: dependencies, connections, config, input, .. } =
+            &*self.template;
+        let account = &dependencies.endpoint.account;
+        let callbacks = Callbacks::new(
+            dependencies.myself.handle(),
+            account.accepts,
+            &dependencies.limits,
+            account.in_flight.clone(),
+            Arc::clone(&account.stats),
+            Arc::clone(&dependencies.router.app.wait_graph),
+        );
         self.callbacks = Some(Arc::clone(&callbacks));
-        let meter = Meter::new(links.limits.execution_time);
-        let guest = GuestContext::new(links, incarnation, callbacks, Arc::clone(&meter));
-        let wasi = Wasi::open(&links.identity.instance, &meter, input.as_ref()).await?;
-        let mut instance = Instance::new(component, guest, wasi, &links.limits).await?;
+        let meter = Meter::new(dependencies.limits.execution_time);
+        let guest = GuestContext::new(dependencies, incarnation, callbacks, Arc::clone(&meter));
+        let wasi = Wasi::open(&dependencies.identity.instance, &meter, input.as_ref()).await?;
+        let services = connections.prepare(&component.services, dependencies).await?;
+        let mut instance = Instance::new(component, guest, wasi, services).await?;
         instance.initialize(config.clone()).await?;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
             return Err(GuestFailure::StartRefused { message: cut(message) }.into());
@@ -129,13 +94,13 @@ impl ComponentActor {
         let Some(instance) = self.instance.as_mut() else { return Ok(()) };
         let body = envelope.body.clone();
         let delivered_at = Instant::now();
-        let (current, held) = self.blueprint.deliver(&mut self.next_message, envelope, delivered_at);
-        let endpoint = &self.blueprint.links.endpoint;
-        endpoint.budget.give_back(held);
-        endpoint.stats.called();
+        let (current, held) = self.template.deliver(&mut self.next_message, envelope, delivered_at);
+        let account = &self.template.instance.endpoint.account;
+        account.budget.give_back(held);
+        account.stats.called();
         let id = current.id;
         instance.new_message();
-        instance.guest().run.one(current, delivered_at);
+        instance.guest().batch.one(current, delivered_at);
         let (ended, deferred) = match instance.handle_message(id, body, delivered_at).await {
             Ok(Outcome::Completed(completion)) => (Ok(completion), false),
             Ok(Outcome::Deferred) => (self.finish_deferred().await, true),
@@ -143,8 +108,8 @@ impl ComponentActor {
         };
         let took = self.took_since(delivered_at);
         match deferred {
-            true => self.run_length.came_apart(),
-            false => self.run_length.handled(1, took),
+            true => self.batch_size.came_apart(),
+            false => self.batch_size.handled(1, took),
         }
         self.end_alone(ended, took)
     }
@@ -161,7 +126,7 @@ impl ComponentActor {
         ended: Result<Completion, GuestFailure>,
         took: Duration,
     ) -> Result<(), GuestFailure> {
-        let current = self.instance.as_mut().and_then(|instance| instance.guest().run.pop());
+        let current = self.instance.as_mut().and_then(|instance| instance.guest().batch.pop());
         match (ended, current) {
             (Ok(completion), Some(current)) => self.finish(current, completion, took),
             (Ok(_), None) => {}
@@ -191,11 +156,11 @@ impl ComponentActor {
 
     /// Has a message handled again if there is an attempt left; else gives it up.
     fn postpone(&self, envelope: Envelope, reason: DeadLetterReason, span: Span) {
-        match self.blueprint.delivery.next_attempt(envelope.attempts(), fastrand::f64()) {
+        match self.template.delivery.next_attempt(envelope.attempts(), fastrand::f64()) {
             Some(backoff) => {
                 spans::postponed(span, &reason);
                 tracing::info!(
-                    instance = %self.blueprint.links.identity.instance,
+                    instance = %self.template.instance.identity.instance,
                     sender = %envelope.origin.sender,
                     attempts = envelope.attempts(),
                     "a message will be handled again: {reason}"
@@ -241,7 +206,7 @@ impl ComponentActor {
             return Err(GuestFailure::Abandoned);
         };
         for delivered in 1_u64.. {
-            if let Some(completion) = instance.guest().run.take_said() {
+            if let Some(completion) = instance.guest().batch.take_said() {
                 return Ok(completion);
             }
             let Some(settled) = callbacks.next().await else { return Err(GuestFailure::Abandoned) };
@@ -275,13 +240,13 @@ impl ComponentActor {
             instance.guest().callback_trace = None;
             drop(in_flight);
         }
-        self.blueprint.links.myself.signal();
+        self.template.instance.myself.signal();
         Ok(())
     }
 
     async fn answer_health(&mut self) -> Result<(), GuestFailure> {
         let waiting = std::mem::take(
-            &mut *self.blueprint.health_requests.lock().unwrap_or_else(PoisonError::into_inner),
+            &mut *self.template.health_requests.lock().unwrap_or_else(PoisonError::into_inner),
         );
         for waiter in waiting {
             let Some(instance) = self.instance.as_mut() else { return Ok(()) };
@@ -296,7 +261,7 @@ impl ComponentActor {
     /// Takes note of a failure: this incarnation's store is never entered again, and the app has
     /// not drained before it is clear what follows.
     fn failed(&mut self, failure: GuestFailure) -> GuestFailure {
-        self.recovery.failed(self.blueprint.links.endpoint.in_flight.begin());
+        self.recovery.failed(self.template.instance.endpoint.account.in_flight.begin());
         self.instance = None;
         failure
     }
@@ -324,16 +289,6 @@ fn reason_of(failure: &GuestFailure) -> DeadLetterReason {
     }
 }
 
-impl From<HealthStatus> for Health {
-    fn from(status: HealthStatus) -> Health {
-        match status {
-            HealthStatus::Healthy => Health::Healthy,
-            HealthStatus::Degraded(how) => Health::Degraded(cut(how)),
-            HealthStatus::Unhealthy(why) => Health::Unhealthy(cut(why)),
-        }
-    }
-}
-
 impl Child for ComponentActor {
     async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
         let started = self.start(context.incarnation()).await;
@@ -347,7 +302,7 @@ impl Child for ComponentActor {
         self.recovery.started();
         if self.recovery.due().is_some() {
             // Ahead of the mailbox: what is kept for this incarnation comes first.
-            self.blueprint.links.myself.signal();
+            self.template.instance.myself.signal();
         }
         self.obey_stop_self(context);
         Ok(())
@@ -409,16 +364,5 @@ impl Drop for ComponentActor {
             callbacks.close();
         }
         self.settle_interrupted();
-    }
-}
-
-/// Asks an instance how it is; none if it ends before it answers.
-pub(crate) async fn ask_health(blueprint: &Blueprint, actor: &ActorRef<Envelope>) -> Option<Health> {
-    let (ask, answer) = oneshot::channel();
-    blueprint.health_requests.lock().unwrap_or_else(PoisonError::into_inner).push(ask);
-    actor.signal();
-    tokio::select! {
-        health = answer => health.ok(),
-        _ = actor.closed() => None,
     }
 }

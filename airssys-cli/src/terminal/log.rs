@@ -1,4 +1,4 @@
-//! What a line of the log looks like: `12:30:05.123  INFO quake-alerts: magnitude 5 in asia`.
+//! The format of log lines: `12:30:05.123  INFO quake-alerts: magnitude 5 in asia`.
 
 use std::fmt::{self, Debug, Write};
 
@@ -15,14 +15,14 @@ use crate::plain::plain_lines;
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
 
-/// The fields that say who a line is about; shown before the message.
-const WHO: [&str; 3] = ["instance", "actor", "receiver"];
+/// The fields that name the subject of a line, which is shown before the message.
+const SUBJECT_FIELDS: [&str; 3] = ["instance", "actor", "receiver"];
 
-/// How lines of the log are written.
+/// The format of a line.
 pub(super) struct LogFormat {
-    /// Only the time of day: for whoever looks on.
+    /// Shows only the time of day, which suits a terminal.
     pub(super) short_time: bool,
-    /// Which part of the program wrote the line.
+    /// Shows the target: the part of the program that wrote the line.
     pub(super) with_target: bool,
 }
 
@@ -46,15 +46,15 @@ where
         if self.with_target {
             write!(writer, "{dim}{}{dim:#} ", event.metadata().target())?;
         }
-        if !line.who.is_empty() {
-            write!(writer, "{bold}{}{bold:#}: ", line.who)?;
+        if !line.subject.is_empty() {
+            write!(writer, "{bold}{}{bold:#}: ", line.subject)?;
         }
         writeln!(writer, "{}{dim}{}{dim:#}", line.message, line.others)
     }
 }
 
 impl LogFormat {
-    /// In UTC: `2026-01-31T12:30:05.123456Z`, or the `12:30:05.123` in it.
+    /// The time in UTC: `2026-01-31T12:30:05.123456Z`, or only `12:30:05.123`.
     fn time(&self) -> Result<String, fmt::Error> {
         let mut time = String::new();
         SystemTime.format_time(&mut Writer::new(&mut time))?;
@@ -78,9 +78,9 @@ fn level_style(level: &Level) -> Style {
 /// The fields of an event.
 #[derive(Default)]
 struct Line {
-    who: String,
+    subject: String,
     message: String,
-    /// ` name=value` for each other field.
+    /// ` name=value` for each of the other fields.
     others: String,
 }
 
@@ -89,7 +89,9 @@ impl Line {
         let value = plain_lines(value);
         match field.name() {
             "message" => self.message.push_str(&value),
-            name if WHO.contains(&name) && self.who.is_empty() => self.who.push_str(&value),
+            name if SUBJECT_FIELDS.contains(&name) && self.subject.is_empty() => {
+                self.subject.push_str(&value)
+            }
             // Writing to a string cannot fail.
             name => write!(self.others, " {name}={value}").unwrap_or_default(),
         }

@@ -1,16 +1,18 @@
-//! A terminal that progress does not fill.
+//! The terminal of the progress line.
 
 use std::io;
 
 use console::Term;
 use indicatif::TermLike;
 
-/// The standard error, a little narrower than it is. A line of progress is as wide as the terminal;
-/// the `^C` that a terminal shows behind it would break it, and it could not be taken away again.
+/// The standard error, reported as [`ROOM`] columns narrower than it is.
+///
+/// The progress line fills the reported width. Ctrl-C makes a terminal print `^C` behind it; on a
+/// full line that would wrap, and the progress line could not be removed any more.
 #[derive(Debug)]
 pub(super) struct NarrowTerm(Term);
 
-/// Room for `^C`, and for one more.
+/// The columns for two `^C`.
 const ROOM: u16 = 4;
 
 impl NarrowTerm {

@@ -1,4 +1,4 @@
-//! What is shown, and what keys change of it.
+//! The state of the screen, and how keys change it.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
@@ -7,14 +7,14 @@ use std::time::Duration;
 use airssys_wasm::AppSnapshot;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use crate::sheet::Rates;
-use crate::tree::{self, Kind, Row};
-use crate::usage::{self, UsageRow};
+use crate::columns::Rates;
+use crate::limit_usage::{self, LimitUsageRow};
+use crate::tree::{self, Row, RowKind};
 
-/// The times between two looks that can be chosen, in milliseconds.
+/// The intervals between two snapshots to choose from, in milliseconds.
 const INTERVALS_MS: [u64; 7] = [100, 250, 500, 1_000, 2_000, 5_000, 10_000];
 
-/// What the rows are ordered by.
+/// The order of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     Tree,
@@ -41,39 +41,39 @@ pub(super) const ORDERS: [(char, &str, Order); 9] = [
     ('d', "denied", Order::Denied),
 ];
 
-/// What the rows are about.
+/// The subject of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum View {
-    /// What components do.
-    Rows,
-    /// How much of their limits they use: what is closest to its limit comes first.
-    Usage,
+    /// The components and their stats.
+    Components,
+    /// The used limits, the most used first.
+    LimitUsage,
 }
 
-/// What follows a key.
+/// The reaction to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum KeyAction {
     Draw,
-    /// Ask now.
+    /// Asks for a snapshot now.
     Ask,
     Quit,
 }
 
-/// Who a row is about, over several looks.
-type Who = (Kind, String);
+/// Identifies a row in every snapshot.
+type RowKey = (RowKind, String);
 
-/// What is shown.
+/// The state of the screen.
 pub(super) struct Model {
     pub(super) app: AppSnapshot,
     rows: Vec<(Row, Option<Rates>)>,
-    /// How many messages went in and out of each until the last look.
-    before: HashMap<Who, (u64, u64)>,
+    /// Messages received and handled by each row up to the previous snapshot.
+    previous_counts: HashMap<RowKey, (u64, u64)>,
     pub(super) order: Order,
     pub(super) view: View,
-    /// The first row that is shown.
-    pub(super) from: usize,
-    /// How many rows there is room for, as last drawn.
-    pub(super) room: usize,
+    /// The index of the first visible row.
+    pub(super) first_row: usize,
+    /// The height of the row area when it was last drawn.
+    pub(super) visible_rows: usize,
     paused: bool,
     interval: usize,
     pub(super) coloured: bool,
@@ -85,11 +85,11 @@ impl Model {
         let interval = INTERVALS_MS.iter().position(|one| u128::from(*one) >= wanted);
         let mut model = Model {
             rows: Vec::new(),
-            before: HashMap::new(),
+            previous_counts: HashMap::new(),
             order: Order::Tree,
-            view: View::Rows,
-            from: 0,
-            room: usize::MAX,
+            view: View::Components,
+            first_row: 0,
+            visible_rows: usize::MAX,
             paused: false,
             interval: interval.unwrap_or(INTERVALS_MS.len() - 1),
             coloured,
@@ -99,38 +99,37 @@ impl Model {
         model
     }
 
-    /// Shows how the app is now.
+    /// Takes over a new snapshot.
     pub(super) fn update(&mut self, app: AppSnapshot) {
         let elapsed = app.uptime_ms.checked_sub(self.app.uptime_ms).filter(|elapsed| *elapsed > 0);
         self.app = app;
         self.rate(elapsed);
     }
 
-    /// Makes the rows, with rates if there was an earlier look so many milliseconds ago.
+    /// Makes the rows, with rates if the previous snapshot is `elapsed_ms` old.
     fn rate(&mut self, elapsed_ms: Option<u64>) {
-        let mut counted = HashMap::new();
+        let mut counts = HashMap::new();
         let rated = tree::rows(&self.app).into_iter().map(|row| {
-            let Some(now) = row.figures.received.zip(row.figures.handled) else { return (row, None) };
-            let who: Who = (row.kind, row.name.clone());
-            let rates = self.before.get(&who).zip(elapsed_ms).map(|(then, elapsed)| {
+            let Some(now) = row.stats.received.zip(row.stats.handled) else { return (row, None) };
+            let key: RowKey = (row.kind, row.name.clone());
+            let rates = self.previous_counts.get(&key).zip(elapsed_ms).map(|(then, elapsed)| {
                 let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 * 1e3 / elapsed as f64;
                 Rates { received: rate(now.0, then.0), handled: rate(now.1, then.1) }
             });
-            counted.insert(who, now);
+            counts.insert(key, now);
             (row, rates)
         });
         self.rows = rated.collect();
-        self.before = counted;
+        self.previous_counts = counts;
         self.scroll(0);
     }
 
-    /// The rows in their order. In any order but that of the tree, supervisors and single instances
-    /// are left out.
+    /// The rows in their order. Only the order of the tree includes supervisors and single instances.
     pub(super) fn rows(&self) -> Vec<(Row, Option<Rates>)> {
         if self.order == Order::Tree {
             return self.rows.clone();
         }
-        let is_listed = |row: &Row| matches!(row.kind, Kind::Component | Kind::Actor);
+        let is_listed = |row: &Row| matches!(row.kind, RowKind::Component | RowKind::Actor);
         let mut listed: Vec<_> = self.rows.iter().filter(|(row, _)| is_listed(row)).cloned().collect();
         for (row, _) in &mut listed {
             row.branch.clear();
@@ -139,16 +138,16 @@ impl Model {
         listed
     }
 
-    /// The limits of which something is used, the closest to its end first.
-    pub(super) fn usage(&self) -> Vec<UsageRow> {
-        let mut used = usage::rows(&self.app);
+    /// The used limits, the most used first.
+    pub(super) fn limit_usage(&self) -> Vec<LimitUsageRow> {
+        let mut used = limit_usage::rows(&self.app);
         used.sort_by_key(|row| Reverse(row.share));
         used
     }
 
     fn compare(&self, one: &(Row, Option<Rates>), other: &(Row, Option<Rates>)) -> Ordering {
         let by_name = one.0.name.cmp(&other.0.name);
-        let figure = |(row, rates): &(Row, Option<Rates>)| {
+        let sort_key = |(row, rates): &(Row, Option<Rates>)| {
             let count = |count: Option<u64>| count.map_or(-1.0, |count| count as f64);
             let rates = rates.unwrap_or_default();
             match self.order {
@@ -156,20 +155,21 @@ impl Model {
                 Order::In => rates.received,
                 Order::Out => rates.handled,
                 Order::Mailbox => row.mailbox.map_or(-1.0, |mailbox| mailbox.depth as f64),
-                Order::P99 => count(row.figures.p99_ns),
-                Order::Memory => count(row.figures.memory_bytes),
-                Order::Restarts => count(row.figures.restarts),
-                Order::Denied => count(row.figures.denied),
+                Order::P99 => count(row.stats.p99_ns),
+                Order::Memory => count(row.stats.memory_bytes),
+                Order::Restarts => count(row.stats.restarts),
+                Order::Denied => count(row.stats.denied),
             }
         };
-        // The most first.
-        figure(other).total_cmp(&figure(one)).then(by_name)
+        // The highest comes first.
+        sort_key(other).total_cmp(&sort_key(one)).then(by_name)
     }
 
-    /// Messages a second of all together.
+    /// The rates of all components and native actors together.
     pub(super) fn total(&self) -> Rates {
-        let top = self.rows.iter().filter(|(row, _)| matches!(row.kind, Kind::Component | Kind::Actor));
-        top.filter_map(|(_, rates)| *rates).fold(Rates::default(), |sum, rates| Rates {
+        let counted =
+            self.rows.iter().filter(|(row, _)| matches!(row.kind, RowKind::Component | RowKind::Actor));
+        counted.filter_map(|(_, rates)| *rates).fold(Rates::default(), |sum, rates| Rates {
             received: sum.received + rates.received,
             handled: sum.handled + rates.handled,
         })
@@ -183,11 +183,11 @@ impl Model {
         self.paused
     }
 
-    pub(super) fn key(&mut self, key: KeyEvent) -> Step {
-        let page = isize::try_from(self.room.clamp(1, 1_000)).unwrap_or(1);
+    pub(super) fn key(&mut self, key: KeyEvent) -> KeyAction {
+        let page = isize::try_from(self.visible_rows.clamp(1, 1_000)).unwrap_or(1);
         match key.code {
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return Step::Quit,
-            KeyCode::Char('q') | KeyCode::Esc => return Step::Quit,
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => return KeyAction::Quit,
+            KeyCode::Char('q') | KeyCode::Esc => return KeyAction::Quit,
             KeyCode::Up | KeyCode::Char('k') => self.scroll(-1),
             KeyCode::Down | KeyCode::Char('j') => self.scroll(1),
             KeyCode::PageUp => self.scroll(-page),
@@ -197,35 +197,35 @@ impl Model {
             KeyCode::Char('+') => self.interval = (self.interval + 1).min(INTERVALS_MS.len() - 1),
             KeyCode::Char('-') => {
                 self.interval = self.interval.saturating_sub(1);
-                return Step::Ask;
+                return KeyAction::Ask;
             }
             KeyCode::Char(' ') => {
                 self.paused = !self.paused;
-                return Step::Ask;
+                return KeyAction::Ask;
             }
             KeyCode::Char('u') => {
-                self.view = if self.view == View::Rows { View::Usage } else { View::Rows };
-                self.from = 0;
+                self.view = if self.view == View::Components { View::LimitUsage } else { View::Components };
+                self.first_row = 0;
             }
             KeyCode::Char(letter) => {
                 if let Some((.., order)) = ORDERS.iter().find(|(key, ..)| *key == letter) {
-                    (self.order, self.view) = (*order, View::Rows);
-                    self.from = 0;
+                    (self.order, self.view) = (*order, View::Components);
+                    self.first_row = 0;
                 }
             }
             _ => {}
         }
-        Step::Draw
+        KeyAction::Draw
     }
 
-    /// Moves the rows, no further than to the last.
+    /// Scrolls by some rows, at most to the last one.
     pub(super) fn scroll(&mut self, by: isize) {
         let count = match self.view {
-            View::Rows => self.rows().len(),
-            View::Usage => self.usage().len(),
+            View::Components => self.rows().len(),
+            View::LimitUsage => self.limit_usage().len(),
         };
-        let last = count.saturating_sub(self.room);
-        self.from = self.from.saturating_add_signed(by).min(last);
+        let last = count.saturating_sub(self.visible_rows);
+        self.first_row = self.first_row.saturating_add_signed(by).min(last);
     }
 }
 
@@ -238,7 +238,7 @@ mod tests {
         Model::new(app(), Duration::from_secs(1), false)
     }
 
-    fn press(model: &mut Model, code: KeyCode) -> Step {
+    fn press(model: &mut Model, code: KeyCode) -> KeyAction {
         model.key(KeyEvent::new(code, KeyModifiers::NONE))
     }
 
@@ -247,9 +247,9 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_those_since_the_last_look() {
+    fn rates_cover_the_time_since_the_previous_snapshot() {
         let mut model = model();
-        assert!(model.rows().iter().all(|(_, rates)| rates.is_none()), "there was no look before");
+        assert!(model.rows().iter().all(|(_, rates)| rates.is_none()), "the first snapshot has no rates");
         let mut later = app();
         later.uptime_ms += 500;
         later.components[1].received += 100;
@@ -264,12 +264,12 @@ mod tests {
     }
 
     #[test]
-    fn an_app_that_was_started_anew_has_no_rates_below_zero() {
+    fn restarted_app_has_no_rates_in_its_first_snapshot() {
         let mut model = model();
-        let mut anew = app();
-        anew.uptime_ms = 1;
-        anew.components[1].received = 0;
-        model.update(anew);
+        let mut restarted = app();
+        restarted.uptime_ms = 1;
+        restarted.components[1].received = 0;
+        model.update(restarted);
         assert!(model.rows().iter().all(|(_, rates)| rates.is_none()));
     }
 
@@ -277,7 +277,7 @@ mod tests {
     fn keys_choose_the_order() {
         let mut model = model();
         assert_eq!(names(&model)[0], "shop");
-        assert_eq!(press(&mut model, KeyCode::Char('n')), Step::Draw);
+        assert_eq!(press(&mut model, KeyCode::Char('n')), KeyAction::Draw);
         assert_eq!(names(&model), ["feed", "mail", "parse", "pool ×2"]);
         press(&mut model, KeyCode::Char('b'));
         assert_eq!(names(&model)[0], "pool ×2");
@@ -286,61 +286,61 @@ mod tests {
     }
 
     #[test]
-    fn a_key_shows_what_is_used_of_limits_and_another_goes_back() {
+    fn usage_key_toggles_the_limit_usage() {
         let mut model = model();
         press(&mut model, KeyCode::Char('u'));
-        assert_eq!(model.view, View::Usage);
-        let shares: Vec<u64> = model.usage().iter().map(|row| row.share).collect();
+        assert_eq!(model.view, View::LimitUsage);
+        let shares: Vec<u64> = model.limit_usage().iter().map(|row| row.share).collect();
         assert_eq!(shares, [90, 50, 0]);
-        model.room = 2;
+        model.visible_rows = 2;
         press(&mut model, KeyCode::End);
-        assert_eq!(model.from, 1);
+        assert_eq!(model.first_row, 1);
         press(&mut model, KeyCode::Char('u'));
-        assert_eq!((model.view, model.from), (View::Rows, 0));
+        assert_eq!((model.view, model.first_row), (View::Components, 0));
         press(&mut model, KeyCode::Char('u'));
         press(&mut model, KeyCode::Char('n'));
-        assert_eq!(model.view, View::Rows);
+        assert_eq!(model.view, View::Components);
     }
 
     #[test]
-    fn rows_are_scrolled_no_further_than_to_the_last() {
+    fn scrolling_stops_at_the_last_row() {
         let mut model = model();
-        model.room = 3;
+        model.visible_rows = 3;
         press(&mut model, KeyCode::PageDown);
-        assert_eq!(model.from, 3);
+        assert_eq!(model.first_row, 3);
         press(&mut model, KeyCode::End);
-        assert_eq!(model.from, 5);
+        assert_eq!(model.first_row, 5);
         press(&mut model, KeyCode::Down);
-        assert_eq!(model.from, 5);
+        assert_eq!(model.first_row, 5);
         press(&mut model, KeyCode::Home);
         press(&mut model, KeyCode::Up);
-        assert_eq!(model.from, 0);
+        assert_eq!(model.first_row, 0);
         press(&mut model, KeyCode::End);
         press(&mut model, KeyCode::Char('n'));
-        assert_eq!(model.from, 0);
+        assert_eq!(model.first_row, 0);
     }
 
     #[test]
-    fn the_interval_has_steps_and_a_pause() {
+    fn keys_change_the_interval_and_pause() {
         let mut model = model();
         press(&mut model, KeyCode::Char('+'));
         assert_eq!(model.interval(), Duration::from_secs(2));
         for _ in 0..9 {
-            assert_eq!(press(&mut model, KeyCode::Char('-')), Step::Ask);
+            assert_eq!(press(&mut model, KeyCode::Char('-')), KeyAction::Ask);
         }
         assert_eq!(model.interval(), Duration::from_millis(100));
         press(&mut model, KeyCode::Char(' '));
         assert!(model.is_paused());
-        assert_eq!(press(&mut model, KeyCode::Char(' ')), Step::Ask);
+        assert_eq!(press(&mut model, KeyCode::Char(' ')), KeyAction::Ask);
         assert!(!model.is_paused());
     }
 
     #[test]
-    fn some_keys_end_it() {
+    fn quit_keys_end_the_program() {
         let mut model = model();
-        assert_eq!(press(&mut model, KeyCode::Char('q')), Step::Quit);
-        assert_eq!(press(&mut model, KeyCode::Esc), Step::Quit);
-        assert_eq!(press(&mut model, KeyCode::Char('c')), Step::Draw);
-        assert_eq!(model.key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), Step::Quit);
+        assert_eq!(press(&mut model, KeyCode::Char('q')), KeyAction::Quit);
+        assert_eq!(press(&mut model, KeyCode::Esc), KeyAction::Quit);
+        assert_eq!(press(&mut model, KeyCode::Char('c')), KeyAction::Draw);
+        assert_eq!(model.key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)), KeyAction::Quit);
     }
 }

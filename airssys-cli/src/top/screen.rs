@@ -1,4 +1,4 @@
-//! The terminal, and that it is given back.
+//! The terminal: taken over, and restored at the end.
 
 use std::io;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ratatui::{DefaultTerminal, Frame};
 
-/// How long the program may take to end in order after a signal.
+/// The time that the program has to end in order after a signal.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// The whole terminal, until it is dropped; a panic gives it back too.
+/// The alternate screen of the terminal. Dropping it restores the terminal, as does a panic.
 pub(super) struct Screen(DefaultTerminal);
 
 impl Screen {
@@ -29,29 +29,29 @@ impl Drop for Screen {
     }
 }
 
-/// A signal that ends the program: it has to give the terminal back first.
+/// A signal that ends the program, which has to restore the terminal first.
 pub(super) struct EndSignal(Arc<AtomicBool>);
 
 impl EndSignal {
-    /// Listens, on a thread of its own, until the program ends.
+    /// Listens on a thread of its own until the program ends.
     pub(super) fn listen() -> io::Result<EndSignal> {
-        let came = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&came);
+        let received = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&received);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::spawn(move || {
-            // Where it cannot be heard, it ends the program as it always does.
+            // Without a listener, a signal ends the program at once, which is its default.
             if runtime.block_on(any_signal()).is_ok() {
                 seen.store(true, Ordering::Relaxed);
-                // Who reads the keys of a terminal that has gone does not come back to look.
+                // The main thread may be stuck: reading keys from a closed terminal never returns.
                 std::thread::sleep(GRACE);
                 ratatui::restore();
                 std::process::exit(0);
             }
         });
-        Ok(EndSignal(came))
+        Ok(EndSignal(received))
     }
 
-    pub(super) fn came(&self) -> bool {
+    pub(super) fn received(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

@@ -1,4 +1,4 @@
-//! What the screen looks like.
+//! Draws the screen.
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout};
@@ -7,87 +7,88 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::model::{Model, ORDERS, View};
-use crate::inspect::{memory, summary};
+use crate::columns::{Emphasis, RATES, StatsTable, cut, emphasis};
+use crate::inspect::{memory, overview};
+use crate::limit_usage::{HEADINGS, audit};
 use crate::plain::plain;
-use crate::sheet::{LIVE, Mood, Sheet, cut, mood, short};
-use crate::usage::{TITLES, audit};
+use crate::units::short;
 
-/// Draws the screen: what the app is as a whole, the rows, and the keys.
+/// Draws the screen: the app as a whole, the rows, and the keys.
 pub(super) fn draw(frame: &mut Frame<'_>, model: &mut Model) {
     let keys = if frame.area().width >= 115 { 1 } else { 2 };
-    let [head, titles, body, foot] = Layout::vertical([
+    let [head, heading_line, body, foot] = Layout::vertical([
         Constraint::Length(3),
         Constraint::Length(1),
         Constraint::Min(1),
         Constraint::Length(keys),
     ])
     .areas(frame.area());
-    model.room = body.height.into();
+    model.visible_rows = body.height.into();
     model.scroll(0);
 
     let width = usize::from(body.width);
     frame.render_widget(Paragraph::new(self::head(model, width)), head);
-    let (title, lines) = match model.view {
-        View::Rows => self::rows(model, width),
-        View::Usage => self::usage(model, width),
+    let (headings, lines) = match model.view {
+        View::Components => self::rows(model, width),
+        View::LimitUsage => self::limit_usage(model, width),
     };
-    let title = format!("{title:width$}");
-    frame.render_widget(Paragraph::new(title).style(Style::new().add_modifier(Modifier::REVERSED)), titles);
-    let more = lines.len().saturating_sub(model.from + model.room);
-    let shown: Vec<_> = lines.into_iter().skip(model.from).take(model.room).collect();
+    let headings = Paragraph::new(format!("{headings:width$}"));
+    frame.render_widget(headings.style(Style::new().add_modifier(Modifier::REVERSED)), heading_line);
+    let more = lines.len().saturating_sub(model.first_row + model.visible_rows);
+    let shown: Vec<_> = lines.into_iter().skip(model.first_row).take(model.visible_rows).collect();
     frame.render_widget(Paragraph::new(shown), body);
     frame.render_widget(Paragraph::new(self::keys(model, keys, more)), foot);
 }
 
-/// The titles of the rows, and the rows.
+/// The headings and the rows of the components.
 fn rows(model: &Model, width: usize) -> (String, Vec<Line<'static>>) {
     let rows = model.rows();
     let borrowed: Vec<_> = rows.iter().map(|(row, rates)| (row, *rates)).collect();
-    let sheet = Sheet::new(&LIVE, &borrowed, Some(width));
+    let table = StatsTable::new(&RATES, &borrowed, Some(width));
     let lines = (0..rows.len()).map(|index| {
-        let cells = sheet.row(index).into_iter().zip(&sheet.columns);
+        let cells = table.row(index).into_iter().zip(&table.columns);
         let spans = cells.flat_map(|(cell, column)| {
-            let style = style(mood(*column, &rows[index].0), model.coloured);
-            [Span::styled(cell, style), Span::raw(sheet.gap())]
+            let style = style(emphasis(*column, &rows[index].0), model.coloured);
+            [Span::styled(cell, style), Span::raw(table.gap())]
         });
         Line::from_iter(spans)
     });
-    (sheet.titles().join(&sheet.gap()), lines.collect())
+    (table.headings().join(&table.gap()), lines.collect())
 }
 
-/// The titles of what is used of limits, and that.
-fn usage(model: &Model, width: usize) -> (String, Vec<Line<'static>>) {
-    let rows = model.usage();
+/// The headings and the rows of the used limits.
+fn limit_usage(model: &Model, width: usize) -> (String, Vec<Line<'static>>) {
+    let rows = model.limit_usage();
     let cells: Vec<[String; 5]> =
         rows.iter().map(|row| row.cells().map(|cell| plain(&cell).into_owned())).collect();
-    let titles = TITLES.map(str::to_owned);
+    let headings = HEADINGS.map(str::to_owned);
     let widest = |column: usize| {
-        cells.iter().chain([&titles]).map(|cells| cells[column].chars().count()).max().unwrap_or(0)
+        cells.iter().chain([&headings]).map(|cells| cells[column].chars().count()).max().unwrap_or(0)
     };
-    let [who, limit, used, most, share] = std::array::from_fn(widest);
+    let [owner, limit, used, maximum, share] = std::array::from_fn(widest);
     let line = |[a, b, c, d, e]: &[String; 5]| {
-        cut(&format!("{a:who$}  {b:limit$}  {c:>used$}  {d:>most$}  {e:>share$}"), width)
+        cut(&format!("{a:owner$}  {b:limit$}  {c:>used$}  {d:>maximum$}  {e:>share$}"), width)
     };
     let lines = rows.iter().zip(&cells).map(|(row, cells)| {
-        let mood = match row.share {
-            0..50 => Mood::Plain,
-            50..90 => Mood::Warning,
-            _ => Mood::Bad,
+        let emphasis = match row.share {
+            0..50 => Emphasis::Plain,
+            50..90 => Emphasis::Warning,
+            _ => Emphasis::Bad,
         };
-        Line::styled(line(cells), style(mood, model.coloured))
+        Line::styled(line(cells), style(emphasis, model.coloured))
     });
-    (line(&titles), lines.collect())
+    (line(&headings), lines.collect())
 }
 
 fn head(model: &Model, width: usize) -> Vec<Line<'static>> {
     let app = &model.app;
     let name = plain(&app.app).into_owned();
-    let summary = cut(&summary(app), width.saturating_sub(name.chars().count() + 2));
+    let overview = cut(&overview(app), width.saturating_sub(name.chars().count() + 2));
     let rates = model.total();
-    let sum = |figure: fn(&airssys_wasm::ComponentSnapshot) -> u64| -> u64 {
-        app.components.iter().map(figure).sum()
+    let sum = |counter: fn(&airssys_wasm::ComponentSnapshot) -> u64| -> u64 {
+        app.components.iter().map(counter).sum()
     };
-    let figures = format!(
+    let totals = format!(
         "in {}/s, out {}/s, {}, {}, {}, {}",
         short(rates.received),
         short(rates.handled),
@@ -97,20 +98,20 @@ fn head(model: &Model, width: usize) -> Vec<Line<'static>> {
         count(sum(|component| component.refused_total()), "refusal"),
     );
     vec![
-        Line::from_iter([Span::styled(name, Modifier::BOLD), Span::raw("  "), Span::raw(summary)]),
-        Line::raw(cut(&figures, width)),
+        Line::from_iter([Span::styled(name, Modifier::BOLD), Span::raw("  "), Span::raw(overview)]),
+        Line::raw(cut(&totals, width)),
         Line::raw(cut(&audit(app).unwrap_or_default(), width)),
     ]
 }
 
-fn count(count: u64, what: &str) -> String {
+fn count(count: u64, noun: &str) -> String {
     match count {
-        1 => format!("1 {what}"),
-        count => format!("{} {what}s", short(count as f64)),
+        1 => format!("1 {noun}"),
+        count => format!("{} {noun}s", short(count as f64)),
     }
 }
 
-/// The keys, in one line or two.
+/// The keys and their meaning, in one line or two.
 fn keys(model: &Model, lines: u16, more: usize) -> Vec<Line<'static>> {
     let key = |key: &str| Span::styled(key.to_owned(), Modifier::BOLD);
     let mut general = vec![key("q"), Span::raw(" quit  ")];
@@ -118,16 +119,16 @@ fn keys(model: &Model, lines: u16, more: usize) -> Vec<Line<'static>> {
         key("↑↓"),
         Span::raw(if more > 0 { format!(" {more} more  ") } else { " scroll  ".to_owned() }),
     ]);
-    let pause = if model.is_paused() { " go on (paused)  " } else { " pause  " };
+    let pause = if model.is_paused() { " resume (paused)  " } else { " pause  " };
     general.extend([key("space"), Span::raw(pause)]);
     general.extend([key("+ -"), Span::raw(format!(" every {}  ", seconds(model)))]);
-    let other = if model.view == View::Rows { " usage  " } else { " tree  " };
+    let other = if model.view == View::Components { " usage  " } else { " tree  " };
     general.extend([key("u"), Span::raw(other)]);
     let mut orders = vec![Span::raw("sort ")];
     for (letter, name, order) in ORDERS {
         let style =
             if order == model.order { Style::new().add_modifier(Modifier::UNDERLINED) } else { Style::new() };
-        // The letter within the name, where it is in it.
+        // The key is shown as a bold letter of the name.
         match name.split_once(letter) {
             Some((before, after)) => orders.extend([
                 Span::styled(before, style),
@@ -148,15 +149,15 @@ fn seconds(model: &Model) -> String {
     format!("{} s", model.interval().as_secs_f64())
 }
 
-fn style(mood: Mood, coloured: bool) -> Style {
+fn style(emphasis: Emphasis, coloured: bool) -> Style {
     let style = Style::new();
-    match mood {
-        Mood::Faded => style.add_modifier(Modifier::DIM),
+    match emphasis {
+        Emphasis::Faded => style.add_modifier(Modifier::DIM),
         _ if !coloured => style,
-        Mood::Plain => style,
-        Mood::Good => style.fg(Color::Green),
-        Mood::Warning => style.fg(Color::Yellow),
-        Mood::Bad => style.fg(Color::Red),
+        Emphasis::Plain => style,
+        Emphasis::Good => style.fg(Color::Green),
+        Emphasis::Warning => style.fg(Color::Yellow),
+        Emphasis::Bad => style.fg(Color::Red),
     }
 }
 
@@ -188,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn eighty_by_twenty_four_shows_everything_that_matters() {
+    fn eighty_by_twenty_four_shows_the_essential_columns() {
         let lines = screen(app(), 80, 24, Order::Tree);
         assert_eq!(lines[0], "shop  up 1:02, 3 components, 4 instances, 3 in flight, 4 dead letters");
         assert_eq!(lines[1], "in 0/s, out 0/s, 4.2 MiB, 4 restarts, 18 denials, 9 refusals");
@@ -211,11 +212,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_used_of_limits_is_shown_on_demand() {
+    fn limit_usage_is_shown_on_demand() {
         let mut model = Model::new(app(), Duration::from_secs(1), true);
-        model.view = View::Usage;
+        model.view = View::LimitUsage;
         let lines = drawn(&mut model, 80, 24);
-        assert_eq!(lines[3].trim_end(), "component  limit                       used        of  share");
+        assert_eq!(lines[3].trim_end(), "component  limit                       used       max  share");
         assert_eq!(lines[4].trim_end(), "parse      messages_burst to pool         9        10   90 %");
         assert_eq!(lines[5].trim_end(), "parse      memory                  32.0 MiB  64.0 MiB   50 %");
         assert!(lines[22].ends_with("u tree"), "{}", lines[22]);
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_that_is_too_small_shows_what_fits() {
+    fn small_screen_shows_the_rows_that_fit() {
         let lines = screen(app(), 60, 9, Order::Tree);
         assert!(lines[7].contains("↑↓ 5 more"), "{}", lines[7]);
         for (width, height) in [(1, 1), (20, 3), (40, 5), (200, 60)] {
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_restarted_come_first_where_that_is_the_order() {
+    fn order_by_restarts_puts_the_most_restarted_first() {
         let lines = screen(app(), 120, 24, Order::Restarts);
         assert!(lines[4].starts_with("pool ×2"), "{}", lines[4]);
         assert!(!lines.iter().any(|line| line.contains("pool/1")));

@@ -1,4 +1,4 @@
-//! What an app's audit holds after a run.
+//! The audit of an app after a run.
 
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ fn all_messages_of_a_run_are_in_its_audit_beside_the_manifest() {
 }
 
 #[test]
-fn an_audit_in_a_folder_that_is_not_there_is_shown_before_anything_runs() {
+fn missing_audit_folder_is_reported_before_anything_runs() {
     let folder = Folder::new();
     let app = folder
         .quakes(&[("[supervisor]", "[audit]\nfile = \"absent/audit.jsonl\"\nkeeps = 3\n\n[supervisor]")]);

@@ -1,4 +1,4 @@
-//! Input with everything wrong in it that can be.
+//! Input with every kind of mistake.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const REJECTED: [&str; 6] = [
 const PANICKED: &str = "failed: panicked: drill: the event `panic-drill`";
 
 #[test]
-fn the_good_are_counted_and_the_bad_are_accounted_for() {
+fn good_and_bad_events_are_all_accounted_for() {
     let outcome = airssys(RUN).arg("--json").run().exits(0).json();
     let total = outcome["report"]["tables"][0]["rows"].as_array().unwrap().last().unwrap();
     assert_eq!(total, &json!(["total", 15, 2, 3, 20]));
@@ -37,16 +37,16 @@ fn the_good_are_counted_and_the_bad_are_accounted_for() {
     assert_eq!(rejected, REJECTED);
     assert!(matches!(&panicked[..], [reason] if reason.starts_with(PANICKED)), "{panicked:?}");
 
-    let figures = |name: &str| {
+    let counts = |name: &str| {
         let of = component(&outcome, name);
-        ["received", "handled", "dead_lettered", "restarts"].map(|what| count(of, what))
+        ["received", "handled", "dead_lettered", "restarts"].map(|counter| count(of, counter))
     };
-    assert_eq!(figures("quake-parse"), [27, 21, 6, 0]);
-    assert_eq!(figures("quake-classify"), [21, 20, 1, 1]);
-    assert_eq!(figures("quake-stats"), [20, 20, 0, 0]);
+    assert_eq!(counts("quake-parse"), [27, 21, 6, 0]);
+    assert_eq!(counts("quake-classify"), [21, 20, 1, 1]);
+    assert_eq!(counts("quake-stats"), [20, 20, 0, 0]);
     assert_eq!(component(&outcome, "quake-parse")["refused"], json!({"message-too-large": 1}));
     let summary: &Value = &outcome["summary"];
-    assert_eq!(["refused", "dead_lettered", "restarts"].map(|what| count(summary, what)), [1, 7, 1]);
+    assert_eq!(["refused", "dead_lettered", "restarts"].map(|counter| count(summary, counter)), [1, 7, 1]);
     assert_eq!(summary["refused_by_reason"], json!({"message-too-large": 1}));
 }
 
@@ -55,7 +55,7 @@ fn every_bad_event_is_shown_with_its_reason() {
     let ended = airssys(RUN).run().exits(0);
     let rows: Vec<String> = ended.words().iter().map(|words| words.join(" ")).collect();
     let shown = |row: &str| assert!(rows.iter().any(|found| found.starts_with(row)), "no `{row}`: {ended}");
-    shown("quake-parse 1 refused to the sender: message-too-large");
+    shown("quake-parse 1 refused: message-too-large");
     REJECTED.iter().for_each(|reason| shown(&format!("quake-parse 1 dead letter: {reason}")));
     shown(&format!("quake-classify 1 dead letter: {PANICKED}"));
     let summary = ended.stdout.lines().last().unwrap();
@@ -68,7 +68,7 @@ fn every_bad_event_is_shown_with_its_reason() {
 }
 
 #[test]
-fn the_restart_counts_if_nothing_comes_after_the_panic() {
+fn restart_after_the_last_message_is_counted() {
     let lines = std::fs::read(path("examples/quakes/broken.ndjson")).unwrap();
     let drill =
         lines.split(|byte| *byte == b'\n').find(|line| line.windows(11).any(|at| at == b"panic-drill"));

@@ -1,4 +1,4 @@
-//! An OpenTelemetry collector for tests: takes traces over HTTP, and keeps them.
+//! An OpenTelemetry collector for tests, which receives traces over HTTP and keeps them.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,21 +10,21 @@ use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-/// A collector on a port of its own, for as long as the test's process.
+/// A collector on a port of its own, which runs until the test process ends.
 pub(crate) struct Collector {
     address: String,
     received: Arc<Mutex<Received>>,
 }
 
-/// What a collector has got.
+/// The traces and requests that a collector has received.
 #[derive(Clone, Default)]
 pub(crate) struct Received {
     pub(crate) spans: Vec<Span>,
-    /// The attributes of the resource, the same for all.
+    /// The attributes of the resource, which all spans share.
     pub(crate) resource: BTreeMap<String, String>,
-    /// The headers of the last request, their names in lower case.
+    /// The headers of the last request, with names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
-    /// The paths that were asked for.
+    /// The paths of all requests.
     pub(crate) paths: Vec<String>,
 }
 
@@ -52,7 +52,7 @@ impl Collector {
     }
 }
 
-/// Answers requests until the client has no more.
+/// Answers requests until the client closes the connection.
 fn serve(stream: TcpStream, kept: &Mutex<Received>) {
     let mut reader = BufReader::new(stream);
     loop {
@@ -92,9 +92,9 @@ fn keep(
 ) {
     kept.paths.push(path);
     kept.headers = headers;
-    for of_resource in request.resource_spans {
-        kept.resource = attributes(&of_resource.resource.unwrap_or_default().attributes);
-        kept.spans.extend(of_resource.scope_spans.into_iter().flat_map(|of_scope| of_scope.spans));
+    for resource_spans in request.resource_spans {
+        kept.resource = attributes(&resource_spans.resource.unwrap_or_default().attributes);
+        kept.spans.extend(resource_spans.scope_spans.into_iter().flat_map(|scope_spans| scope_spans.spans));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Making, building and checking components.
+//! Creating, building and checking components.
 
 use crate::support::*;
 
@@ -6,7 +6,7 @@ use crate::support::*;
 fn a_new_component_builds_runs_and_joins_an_app() {
     let folder = Folder::kept("cli-new");
     folder.remove("greeter");
-    // What the component depends on is compiled once.
+    // The shared target folder keeps the compiled dependencies for the next test run.
     let target = folder.path().join("target");
     folder.write(".cargo/config.toml", format!("[build]\ntarget-dir = {target:?}\n"));
     let in_folder = |args: &[&str]| airssys(args).within(folder.path());
@@ -39,13 +39,13 @@ fn a_new_component_builds_runs_and_joins_an_app() {
 }
 
 #[test]
-fn new_overwrites_nothing_and_takes_no_bad_name() {
+fn new_refuses_taken_folders_and_bad_names() {
     let folder = Folder::new();
     folder.write("taken/notes.txt", "mine");
     let new = |name: &str| airssys(["new", name]).within(folder.path()).run();
     new("taken").exits(2).says(&["taken is there already, and is not empty"]);
     assert_eq!(folder.path().join("taken").read_dir().unwrap().count(), 1);
-    for (name, why) in [
+    for (name, reason) in [
         ("Shouting", "cannot be a component's name"),
         ("under_score", "cannot be a component's name"),
         ("9lives", "cannot be a component's name"),
@@ -53,7 +53,7 @@ fn new_overwrites_nothing_and_takes_no_bad_name() {
         ("host", "cannot be a component's name: it is one of Rust's, of the SDK's"),
         ("serde", "cannot be a component's name: it is one of Rust's"),
     ] {
-        new(name).exits(2).says(&[&format!("error: `{name}` {why}")]);
+        new(name).exits(2).says(&[&format!("error: `{name}` {reason}")]);
         assert!(!folder.path().join(name).exists());
     }
     let other_sdk = ["new", "fine", "--sdk", "taken"];
@@ -62,7 +62,7 @@ fn new_overwrites_nothing_and_takes_no_bad_name() {
 }
 
 #[test]
-fn an_empty_folder_can_be_made_a_component() {
+fn new_accepts_an_empty_folder() {
     let folder = Folder::new();
     let empty = folder.path().join("fresh");
     std::fs::create_dir(&empty).unwrap();
@@ -91,13 +91,13 @@ fn build_prints_the_files_it_made() {
 }
 
 #[test]
-fn check_says_of_each_component_that_it_fits_and_how_it_runs() {
+fn check_shows_for_each_component_that_it_fits_and_how_it_runs() {
     let checked = airssys(["check", "examples/quakes/app.toml"]).run().exits(0);
     let lines: Vec<&str> = checked.stdout.lines().collect();
     assert_eq!(lines.len(), QUAKES.len(), "{checked}");
     for (name, line) in QUAKES.iter().zip(lines) {
-        // Only the feed reads an input, and waits for it.
-        let how = if *name == "quake-feed" { "on a stack of its own" } else { "directly" };
+        // Only the feed reads an input, which can wait.
+        let how = if *name == "quake-feed" { "on a fiber" } else { "directly" };
         assert!(line.starts_with(&format!("{name}: fits; runs {how}")), "{line}");
     }
 }

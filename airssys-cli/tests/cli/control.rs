@@ -1,4 +1,4 @@
-//! Commands that look into a running app and change it.
+//! Commands that inspect and change a running app.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,13 +9,13 @@ use crate::support::*;
 
 const OPEN: &str = "the control socket is open";
 
-/// An app of one component that does nothing by itself.
+/// An app of one component that only waits for messages.
 fn idle(folder: &Folder, name: &str) -> String {
     let source = path("components/test-probe");
     folder.write("app.toml", format!("[app]\nname = \"{name}\"\n[[component]]\nsource = {source:?}\n"))
 }
 
-/// The program with the control sockets of this folder.
+/// The program with its control sockets in this folder.
 fn within(folder: &Folder, args: &[&str]) -> Program {
     airssys(args).env("XDG_RUNTIME_DIR", folder.path().to_str().unwrap())
 }
@@ -26,7 +26,7 @@ fn run(folder: &Folder, app: &str, more: &[&str]) -> Running {
     running
 }
 
-/// A line that quake-feed reads: a major earthquake here, with this place.
+/// A line for quake-feed: a major earthquake at this place.
 fn quake(place: &str) -> String {
     format!(
         "{{\"type\":\"Feature\",\"properties\":{{\"mag\":7.5,\"place\":\"{place}\",\"time\":1517933877980}},\
@@ -35,7 +35,7 @@ fn quake(place: &str) -> String {
 }
 
 #[test]
-fn a_grant_is_revoked_explained_and_given_back_and_the_letter_is_retried() {
+fn revoked_grant_is_explained_and_given_back_and_its_letter_retried() {
     let folder = Folder::new();
     let pipe = folder.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -58,7 +58,7 @@ fn a_grant_is_revoked_explained_and_given_back_and_the_letter_is_retried() {
     running.until_it_says("a grant was revoked");
     shake("second place");
     running.until_it_says("`quake-classify` may not publish on `quakes.major.");
-    // So that the letter is there too.
+    // The log of the dead letter shows that it can be listed.
     running.until_it_says("airssys::dead_letter");
 
     let grants = ask(&["grants", "list", "quake-classify", "--json"]).exits(0).json();
@@ -85,7 +85,7 @@ fn a_grant_is_revoked_explained_and_given_back_and_the_letter_is_retried() {
     ask(&["dead-letters", "list", "--for", "quake-parse"]).exits(0).prints(&["0 shown of 0 kept"]);
 
     change("give").exits(0).prints(&["is granted publish = [\"quakes.*\"]"]);
-    ask(&["dead-letters", "retry", &id]).exits(0).prints(&["handed to their receivers again: 1"]);
+    ask(&["dead-letters", "retry", &id]).exits(0).prints(&["retried 1 dead letter"]);
     running.until_it_says(": second place");
     shake("third place");
     running.until_it_says(": third place");
@@ -94,11 +94,11 @@ fn a_grant_is_revoked_explained_and_given_back_and_the_letter_is_retried() {
     ask(&["grants", "give", "quake-feed", "request", "quake-parse"])
         .exits(1)
         .says(&["does not ask for request = [\"quake-parse\"]"]);
-    // The feed need not be waited for.
+    // The feed ends without delay once its input is closed.
     drop(input);
     running.interrupt();
     running.end().exits(130);
-    ask(&["grants", "list"]).exits(1).says(&["no app runs"]);
+    ask(&["grants", "list"]).exits(1).says(&["no app is running"]);
 }
 
 #[test]
@@ -107,9 +107,9 @@ fn a_revoked_subscription_ends_and_comes_back() {
     let app = folder.quakes(&[("until = \"quake-feed\"\n", "")]);
     let mut running = run(&folder, &app, &[]);
     let change = |verb| within(&folder, &["grants", verb, "quake-stats", "subscribe", "quakes.*"]).run();
-    change("revoke").exits(0).prints(&["subscriptions that ended: quakes.*"]);
+    change("revoke").exits(0).prints(&["ended subscriptions: quakes.*"]);
     change("revoke").exits(0).prints(&["nothing changed"]);
-    change("give").exits(0).prints(&["subscriptions that are there again: quakes.*"]);
+    change("give").exits(0).prints(&["restored subscriptions: quakes.*"]);
     change("give").exits(0).prints(&["nothing changed"]);
     running.until_it_says("a grant was given");
 }
@@ -119,23 +119,25 @@ fn a_second_run_has_a_socket_of_its_own_and_a_dead_one_is_replaced() {
     let folder = Folder::new();
     let app = idle(&folder, "alone");
     let ask = |args: &[&str]| within(&folder, args).run();
-    ask(&["grants", "list"]).exits(1).says(&["no app runs"]);
+    ask(&["grants", "list"]).exits(1).says(&["no app is running"]);
     let first = run(&folder, &app, &[]);
     ask(&["grants", "list"]).exits(0).prints(&["test-probe"]);
     let mut second = run(&folder, &app, &[]);
-    second.until_it_says("another run of `alone` goes on: this one is `--app alone.2`");
-    ask(&["grants", "list"]).exits(2).says(&["several apps run: alone, alone.2", "--app alone"]);
+    second.until_it_says("another run of `alone` is active; reach this one with `--app alone.2`");
+    ask(&["grants", "list"]).exits(2).says(&["several apps are running: alone, alone.2", "`--app alone`"]);
     ask(&["grants", "list", "--app", "alone"]).exits(0);
     ask(&["grants", "--app", "alone.2", "list"]).exits(0);
-    ask(&["grants", "list", "--app", "other"]).exits(1).says(&["no app runs as `other`", "alone.2"]);
+    ask(&["grants", "list", "--app", "other"])
+        .exits(1)
+        .says(&["no running app has the name `other`", "alone.2"]);
 
-    // Killed, it leaves its socket behind.
+    // A killed run leaves its socket behind.
     drop(first);
     let socket = folder.path().join("airssys/alone.sock");
     assert!(socket.exists());
     assert_eq!(std::fs::metadata(folder.path().join("airssys")).unwrap().permissions().mode() & 0o777, 0o700);
     ask(&["grants", "list"]).exits(0);
-    ask(&["grants", "list", "--app", "alone"]).exits(1).says(&["no app runs as `alone`"]);
+    ask(&["grants", "list", "--app", "alone"]).exits(1).says(&["no running app has the name `alone`"]);
     let third = run(&folder, &app, &[]);
     ask(&["grants", "list", "--app", "alone"]).exits(0);
     third.interrupt();
@@ -144,14 +146,14 @@ fn a_second_run_has_a_socket_of_its_own_and_a_dead_one_is_replaced() {
 }
 
 #[test]
-fn the_socket_can_be_elsewhere_or_nowhere() {
+fn control_socket_can_be_moved_or_switched_off() {
     let folder = Folder::new();
     let app = idle(&folder, "alone");
     let socket = folder.path().join("here.sock");
     let socket = socket.to_str().unwrap();
     let running = run(&folder, &app, &["--control", socket]);
     within(&folder, &["grants", "list", "--control", socket]).run().exits(0).prints(&["test-probe"]);
-    within(&folder, &["grants", "list"]).run().exits(1).says(&["no app runs"]);
+    within(&folder, &["grants", "list"]).run().exits(1).says(&["no app is running"]);
     within(&folder, &["run", &app, "--control", socket])
         .run()
         .exits(1)
@@ -165,13 +167,13 @@ fn the_socket_can_be_elsewhere_or_nowhere() {
     assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
 
     let mut running = within(&folder, &["run", "-v", &app, "--no-control"]).start();
-    running.until_it_says("there is no control socket, as was asked");
-    within(&folder, &["grants", "list"]).run().exits(1).says(&["no app runs"]);
+    running.until_it_says("the control socket is off because of --no-control");
+    within(&folder, &["grants", "list"]).run().exits(1).says(&["no app is running"]);
     within(&folder, &["run", &app, "--no-control", "--control", socket]).run().exits(2);
 }
 
 #[test]
-fn a_folder_that_others_can_get_into_is_not_used() {
+fn socket_folder_open_to_others_is_not_used() {
     let folder = Folder::new();
     let app = idle(&folder, "alone");
     let sockets = folder.path().join("airssys");
@@ -184,13 +186,13 @@ fn a_folder_that_others_can_get_into_is_not_used() {
 }
 
 #[test]
-fn what_a_manifest_allows_is_explained_while_nothing_runs() {
+fn explain_reads_manifests_without_a_running_app() {
     let folder = Folder::new();
     let app =
         folder.quakes(&[("send = [\"quake-classify\"]", "send = [\"quake-classify\", \"quake-stats\"]")]);
     let explain = |args: &[&str]| within(&folder, &[&["explain", &app], args].concat()).run();
     explain(&["quake-feed", "send", "quake-parse"]).exits(0).prints(&[
-        "yes: quake-feed may send quake-parse",
+        "yes: quake-feed may send to quake-parse",
         "Component.toml has, under [capabilities]: send = [\"quake-parse\"]",
         "app.toml has, under [grants.quake-feed]: send = [\"quake-parse\"]",
     ]);
@@ -198,11 +200,11 @@ fn what_a_manifest_allows_is_explained_while_nothing_runs() {
         .exits(0)
         .prints(&["yes", "publish = [\"quakes.*\"]"]);
     explain(&["quake-feed", "send", "quake-stats"]).exits(0).prints(&[
-        "no: quake-feed may not send quake-stats",
+        "no: quake-feed may not send to quake-stats",
         "Component.toml lacks, under [capabilities]: send = [\"quake-stats\"]",
         "app.toml lacks, under [grants.quake-feed]: send = [\"quake-stats\"]",
     ]);
-    // Granted, and not asked for: not in force.
+    // A grant that Component.toml does not ask for is not in force.
     let found = explain(&["quake-parse", "send", "quake-stats", "--json"]).exits(0).json();
     assert_eq!(found["allowed"], false);
     assert_eq!((&found["lines"][0]["present"], &found["lines"][1]["present"]), (&false.into(), &true.into()));
@@ -216,7 +218,7 @@ fn what_a_manifest_allows_is_explained_while_nothing_runs() {
 }
 
 #[test]
-fn what_is_retained_is_listed_and_cleared() {
+fn retained_messages_are_listed_and_cleared() {
     let folder = Folder::new();
     let manifest = std::fs::read_to_string(path("examples/patterns/app.toml")).unwrap();
     let beside = format!("manifest = \"{}/", path("examples/patterns"));

@@ -3,7 +3,7 @@
 use crate::support::*;
 
 #[test]
-fn a_source_that_fails_fails_the_run() {
+fn failing_source_of_work_fails_the_run() {
     let folder = Folder::new();
     let week = std::fs::read(path("examples/quakes/earthquakes.json")).unwrap();
     let file = folder.write("cut.json", &week[..500_000]);
@@ -13,17 +13,17 @@ fn a_source_that_fails_fails_the_run() {
         "`quake-feed`, which the run waits for, ended before its work was done",
         "the FeatureCollection is broken at byte 500000: it ends where the end of a feature is expected",
     ]);
-    // What was read before that is accounted for, too.
+    // Events read before the failure are accounted for, too.
     let outcome = ended.json();
     for component in outcome["components"].as_array().unwrap() {
         let [received, handled, dead] =
-            ["received", "handled", "dead_lettered"].map(|what| count(component, what));
+            ["received", "handled", "dead_lettered"].map(|counter| count(component, counter));
         assert_eq!(received, handled + dead, "{component}");
     }
     assert!(count(component(&outcome, "quake-parse"), "received") > 0);
 }
 
-/// This many events on which `quake-classify` panics.
+/// A number of events on which `quake-classify` panics.
 fn drills(count: usize) -> String {
     let lines = std::fs::read(path("examples/quakes/broken.ndjson")).unwrap();
     let mut lines = lines.split(|byte| *byte == b'\n').map(String::from_utf8_lossy);
@@ -33,7 +33,7 @@ fn drills(count: usize) -> String {
 
 #[test]
 fn a_component_that_fails_too_often_fails_the_run() {
-    // With 4 the last one is the last message of all; with 40 there are some that it leaves behind.
+    // The fourth failure is final: with 4 events no message is left then, with 40 some are.
     for events in [4, 40] {
         let run = ["run", "examples/quakes/app.toml", "--json", "--input", "-"];
         let ended = airssys(run).input(drills(events)).run().exits(1).says(&[
@@ -50,7 +50,7 @@ fn a_component_that_fails_too_often_fails_the_run() {
 }
 
 #[test]
-fn as_many_failures_as_are_allowed_do_not_fail_the_run() {
+fn allowed_number_of_failures_does_not_fail_the_run() {
     let run = ["run", "examples/quakes/app.toml", "--json", "--input", "-"];
     let outcome = airssys(run).input(drills(3)).run().exits(0).json();
     assert_eq!(count(component(&outcome, "quake-classify"), "restarts"), 3);
@@ -89,14 +89,14 @@ fn a_component_that_does_not_compile_is_shown_with_the_compilers_error() {
     }
 }
 
-/// A component with an import that no host has.
+/// A component with an import that no host provides.
 const FOREIGN: &str = r#"(component (import "acme:shop/stock" (instance (export "count" (func)))))"#;
 
 /// A component that was built against the contract of an earlier version.
 const EARLIER: &str = r#"(component (import "airssys:component/clock@0.1.0" (instance (export "now-ms" (func (result u64))))))"#;
 
 #[test]
-fn code_that_does_not_fit_is_refused_with_what_is_wrong_with_it() {
+fn code_that_does_not_fit_is_refused_with_the_reason() {
     for (code, expected) in [
         (&b"hello"[..], "not a valid WebAssembly component: the file does not begin as WebAssembly does"),
         (b"\0asm\x01\0\0\0", "this is a core module"),

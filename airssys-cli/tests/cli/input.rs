@@ -1,4 +1,4 @@
-//! Where an app's input comes from.
+//! The input of an app.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ fn week() -> Vec<u8> {
     std::fs::read(path("examples/quakes/earthquakes.json")).unwrap()
 }
 
-/// The week with one feature a line.
+/// The week of earthquakes, one feature a line.
 fn week_in_lines() -> String {
     let collection: Value = serde_json::from_slice(&week()).unwrap();
     let lines = collection["features"].as_array().unwrap().iter().map(|feature| format!("{feature}\n"));
@@ -19,12 +19,12 @@ fn week_in_lines() -> String {
 }
 
 #[test]
-fn a_collection_comes_through_a_pipe() {
+fn collection_is_read_from_a_pipe() {
     is_the_week(&airssys(["run", APP, "--json", "--input", "-"]).input(week()).run().exits(0).json());
 }
 
 #[test]
-fn features_come_through_a_pipe_line_by_line() {
+fn lines_of_features_are_read_from_a_pipe() {
     is_the_week(
         &airssys(["run", APP, "--json", "--input", "-"]).input(week_in_lines()).run().exits(0).json(),
     );
@@ -39,7 +39,7 @@ fn a_pipe_can_be_granted_by_the_manifest() {
 }
 
 #[test]
-fn a_file_takes_the_place_of_the_granted_one() {
+fn input_file_replaces_the_granted_one() {
     let folder = Folder::new();
     let file = folder.write("lines.ndjson", week_in_lines());
     is_the_week(&airssys(["run", APP, "--json", "--input", &file]).run().exits(0).json());
@@ -56,7 +56,7 @@ fn an_empty_input_is_a_run_without_events() {
 }
 
 #[test]
-fn an_input_that_cannot_be_read_is_an_error_of_the_command_line() {
+fn unreadable_input_is_a_command_line_error() {
     let folder = Folder::new();
     let missing = folder.path().join("missing.json");
     let missing = missing.to_str().unwrap();
@@ -67,7 +67,7 @@ fn an_input_that_cannot_be_read_is_an_error_of_the_command_line() {
 }
 
 #[test]
-fn an_app_that_reads_nothing_takes_no_input() {
+fn app_without_a_reader_rejects_an_input() {
     let folder = Folder::new();
     folder.write("app.toml", "[app]\nname = \"still\"\n\n[[component]]\nsource = \"code.wasm\"\n");
     folder.write("code.wasm", "(component)");

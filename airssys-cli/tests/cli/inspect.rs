@@ -1,10 +1,10 @@
-//! Looking into an app that runs.
+//! Inspecting a running app.
 
 use serde_json::Value;
 
 use crate::support::*;
 
-/// An app that goes on after its work is done, and its control socket.
+/// An app that keeps running after its work is done, and its control socket.
 fn running(folder: &Folder) -> (Running, String) {
     let app = folder.quakes(&[("until = \"quake-feed\"\n", "")]);
     let socket = folder.path().join("control.sock").to_str().unwrap().to_owned();
@@ -16,8 +16,8 @@ fn running(folder: &Folder) -> (Running, String) {
     (running, socket)
 }
 
-/// The state of an app in which nothing is under way.
-fn at_rest(socket: &str) -> Value {
+/// The snapshot of an app with nothing in flight.
+fn idle_snapshot(socket: &str) -> Value {
     loop {
         let app = airssys(["inspect", "--json", "--control", socket]).run().exits(0).json();
         if app["in_flight"] == 0 {
@@ -30,7 +30,7 @@ fn at_rest(socket: &str) -> Value {
 fn inspect_shows_what_the_summary_shows() {
     let folder = Folder::new();
     let (running, socket) = running(&folder);
-    let app = at_rest(&socket);
+    let app = idle_snapshot(&socket);
     assert_eq!(app["app"], "quakes");
     let ended = airssys(["inspect", "--control", &socket]).run().exits(0);
     running.interrupt();
@@ -38,9 +38,10 @@ fn inspect_shows_what_the_summary_shows() {
     for summary in outcome["components"].as_array().unwrap() {
         let name = summary["name"].as_str().unwrap();
         let shown = component(&app, name);
-        for figure in ["received", "handled", "retried", "refused", "dead_lettered", "mailbox_full", "p99_ns"]
+        for counter in
+            ["received", "handled", "retried", "refused", "dead_lettered", "mailbox_full", "p99_ns"]
         {
-            assert_eq!(shown[figure], summary[figure], "{figure} of {name}");
+            assert_eq!(shown[counter], summary[counter], "{counter} of {name}");
         }
         let instances = shown["instances"].as_array().unwrap();
         assert_eq!(instances.len(), 1);
@@ -50,7 +51,7 @@ fn inspect_shows_what_the_summary_shows() {
             "quake-feed" => assert_eq!((state.as_str().unwrap(), memory), ("stopped", 0)),
             _ => assert!(state == "running" && memory >= 65_536, "{name}: {}", instances[0]),
         }
-        // The same as text: a row of the tree.
+        // The text shows the same in a row of the tree.
         let restarts = summary["restarts"].to_string();
         let words = ended.words();
         let row = words.iter().find(|words| words.get(1) == Some(&name)).unwrap_or_else(|| panic!("{ended}"));
@@ -61,10 +62,10 @@ fn inspect_shows_what_the_summary_shows() {
     assert_eq!(title[..3], ["quakes", "up", title[2]]);
     assert!(ended.stdout.contains("6 components, 6 instances, 0 in flight, 7 dead letters"), "{ended}");
     assert_eq!(ended.words()[3][..2], ["quakes", "running"], "{ended}");
-    // What ended for good is no longer in the tree, and comes last.
-    let (tree, used) = ended.stdout.split_once("\nUsage\n").unwrap_or_else(|| panic!("{ended}"));
+    // Stopped components come last, because they have left the tree.
+    let (tree, used) = ended.stdout.split_once("\nLimit usage\n").unwrap_or_else(|| panic!("{ended}"));
     assert!(tree.trim_end().lines().last().unwrap().contains("quake-feed"), "{ended}");
-    // Of each limit of which something is used there is a row.
+    // Each used limit has a row.
     let stats = component(&app, "quake-stats");
     let limits = stats["instances"][0]["usage"].as_array().unwrap();
     let subscriptions = limits.iter().find(|limit| limit["name"] == "subscriptions").unwrap();
@@ -72,12 +73,12 @@ fn inspect_shows_what_the_summary_shows() {
     let row = ["quake-stats", "subscriptions", "1", "64", "1", "%"];
     assert!(used.lines().any(|line| line.split_whitespace().eq(row)), "{ended}");
     assert!(used.lines().any(|line| line.contains("memory") && line.contains("64.0 MiB")), "{ended}");
-    assert!(!used.contains("concurrent_requests"), "nothing is used of it: {ended}");
+    assert!(!used.contains("concurrent_requests"), "an unused limit has no row: {ended}");
     assert_eq!(app["audit"], Value::Null);
 }
 
 #[test]
-fn there_is_an_error_where_there_is_no_app() {
+fn inspect_fails_without_a_running_app() {
     let folder = Folder::new();
     let socket = folder.path().join("nobody.sock");
     for command in ["inspect", "inspect --json"] {
@@ -87,7 +88,7 @@ fn there_is_an_error_where_there_is_no_app() {
 }
 
 #[test]
-fn top_needs_a_terminal_and_says_what_does_not() {
+fn top_needs_a_terminal_and_names_the_alternative() {
     airssys(["top", "--json"]).run().exits(2).says(&["`airssys inspect --json`"]);
-    airssys(["top"]).run().exits(2).says(&["the standard output is no terminal", "`airssys inspect`"]);
+    airssys(["top"]).run().exits(2).says(&["the standard output is not a terminal", "`airssys inspect`"]);
 }

@@ -23,10 +23,10 @@ fn an_interrupted_app_is_shut_down_in_order() {
     let said =
         |text: &str| ended.stderr.find(text).unwrap_or_else(|| panic!("it does not say {text}: {ended}"));
     assert!(said("second: bye") < said("first: bye"), "{ended}");
-    // Every message has its end, whatever it was interrupted at.
+    // Every message is accounted for, wherever the interrupt met it.
     for component in ended.json()["components"].as_array().unwrap() {
         let [received, handled, dead] =
-            ["received", "handled", "dead_lettered"].map(|what| count(component, what));
+            ["received", "handled", "dead_lettered"].map(|counter| count(component, counter));
         assert_eq!(received, handled + dead, "{component}");
     }
 }

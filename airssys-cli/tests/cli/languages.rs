@@ -1,8 +1,8 @@
-//! Components in JavaScript and Python, made and built by the program.
+//! Components in JavaScript and Python, created and built by the program.
 
 use crate::support::*;
 
-fn is_made_built_and_run(lang: &str, name: &str) {
+fn create_build_and_run(lang: &str, name: &str) {
     let folder = Folder::kept("cli-languages");
     folder.remove(name);
     let in_folder = |args: &[&str]| airssys(args).within(folder.path());
@@ -17,17 +17,17 @@ fn is_made_built_and_run(lang: &str, name: &str) {
 
 #[test]
 fn a_new_component_in_javascript_builds_and_runs() {
-    is_made_built_and_run("js", "greeter-js");
+    create_build_and_run("js", "greeter-js");
 }
 
 #[test]
 fn a_new_component_in_python_builds_and_runs() {
-    is_made_built_and_run("python", "greeter-python");
+    create_build_and_run("python", "greeter-python");
 }
 
-/// As a component of a language that the program does not build is.
+/// Components in languages that the program does not build are used this way.
 #[test]
-fn a_component_that_is_built_already_runs_by_its_path() {
+fn prebuilt_component_runs_by_its_path() {
     let folder = Folder::new();
     let in_folder = |args: &[&str]| airssys(args).within(folder.path());
     in_folder(&["new", "first", "--lang", "js"]).run().exits(0);
@@ -43,15 +43,15 @@ fn a_component_that_is_built_already_runs_by_its_path() {
 }
 
 #[test]
-fn a_missing_interpreter_is_named_with_how_to_get_it() {
+fn missing_interpreter_is_named_with_a_way_to_install_it() {
     let folder = Folder::new();
     let nowhere = folder.path().join("nowhere");
-    for (lang, program, how) in
+    for (lang, program, remedy) in
         [("js", "`node`", "install nodejs npm"), ("python", "`python3`", "python3-venv")]
     {
         airssys(["new", lang, "--lang", lang]).within(folder.path()).run().exits(0);
         let build = airssys(["build", lang]).within(folder.path()).env("PATH", nowhere.to_str().unwrap());
-        build.run().exits(4).says(&[program, "looked for in PATH, cannot be run", how]);
+        build.run().exits(4).says(&[program, "looked for in PATH, cannot be run", remedy]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong in manifests is shown before anything runs.
+//! Mistakes in manifests are shown before anything runs.
 
 use crate::support::*;
 
@@ -73,4 +73,8 @@ fn a_missing_manifest_is_named() {
             .exits(3)
             .says(&[missing.to_str().unwrap(), "the file cannot be read"]);
     }
+    airssys(["run", folder.path().to_str().unwrap()])
+        .run()
+        .exits(3)
+        .says(&[missing.to_str().unwrap(), "the file cannot be read"]);
 }

@@ -1,4 +1,4 @@
-//! Metrics over HTTP, from an app that runs.
+//! Metrics of a running app over HTTP.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -6,10 +6,10 @@ use std::net::TcpStream;
 
 use crate::support::*;
 
-/// The samples of a page, by name and labels as they are written.
+/// The samples of a page, by name and labels as written in the page.
 type Samples = BTreeMap<String, f64>;
 
-/// Asks over HTTP: status, head and body.
+/// Sends an HTTP request. Returns status, head and body.
 fn ask(address: &str, request: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(stream, "{request} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
@@ -19,7 +19,7 @@ fn ask(address: &str, request: &str) -> (u16, String, String) {
     (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_lowercase(), body.to_owned())
 }
 
-/// Reads a page by the rules of the format, as strictly as Prometheus does.
+/// Parses a page as strictly as Prometheus does.
 fn parse(page: &str) -> Samples {
     let mut samples = Samples::new();
     let mut kinds: BTreeMap<&str, &str> = BTreeMap::new();
@@ -52,7 +52,7 @@ fn parse(page: &str) -> Samples {
     samples
 }
 
-/// An app that goes on after its work is done, and the address of its metrics.
+/// An app that keeps running after its work is done, and the address of its metrics.
 fn app_with_metrics(folder: &Folder) -> (Running, String) {
     let app = folder.quakes(&[("until = \"quake-feed\"\n", "")]);
     let mut running = airssys(["run", "--json", &app, "--metrics", "127.0.0.1:0"])
@@ -69,7 +69,7 @@ fn a_scrape_shows_what_the_summary_shows() {
     let folder = Folder::new();
     let (mut running, address) = app_with_metrics(&folder);
     running.until_it_says("quake-feed: read ");
-    // Read until nothing is under way.
+    // Scrapes until nothing is in flight.
     let samples = loop {
         let (status, head, page) = ask(&address, "GET /metrics");
         assert_eq!(status, 200);
@@ -84,7 +84,7 @@ fn a_scrape_shows_what_the_summary_shows() {
     let mut handled = 0.0;
     for summary in outcome["components"].as_array().unwrap() {
         let name = summary["name"].as_str().unwrap();
-        let of = |what: &str| samples[&format!("airssys_{what}{{component=\"{name}\"}}")];
+        let of = |metric: &str| samples[&format!("airssys_{metric}{{component=\"{name}\"}}")];
         for (metric, key) in [
             ("messages_received_total", "received"),
             ("messages_handled_total", "handled"),
@@ -100,7 +100,7 @@ fn a_scrape_shows_what_the_summary_shows() {
             assert_eq!(samples[&refusals], refused.as_f64().unwrap());
         }
         let instance =
-            |what: &str| samples[&format!("airssys_{what}{{component=\"{name}\",instance=\"{name}\"}}")];
+            |metric: &str| samples[&format!("airssys_{metric}{{component=\"{name}\",instance=\"{name}\"}}")];
         assert_eq!(instance("restarts_total"), count(summary, "restarts") as f64);
         assert_eq!(instance("mailbox_depth"), 0.0);
         assert!(instance("mailbox_high_water") <= instance("mailbox_capacity"));
@@ -108,7 +108,7 @@ fn a_scrape_shows_what_the_summary_shows() {
             let labels = format!("component=\"{name}\",instance=\"{name}\",state=\"{state}\"");
             samples[&format!("airssys_instance_state{{{labels}}}")]
         };
-        // The feed is temporary and has stopped; it has no memory any more.
+        // The feed is temporary: it has stopped and its memory is released.
         let memory = instance("linear_memory_bytes");
         match name {
             "quake-feed" => assert_eq!((state("stopped"), state("running"), memory), (1.0, 0.0, 0.0)),
@@ -168,7 +168,7 @@ fn an_address_that_others_can_reach_has_to_be_allowed() {
     let run = |args: &[&str]| airssys(["run", app].iter().chain(args)).run();
     run(&["--metrics", "0.0.0.0:0"])
         .exits(2)
-        .says(&["unless --metrics-anywhere", "0.0.0.0:0 can be reached"]);
+        .says(&["`0.0.0.0:0` is not a loopback address; pass `--metrics-anywhere`"]);
     run(&["--metrics", "[::]:0"]).exits(2);
     run(&["--metrics", "nowhere"]).exits(2);
     run(&["--metrics-anywhere"]).exits(2);

@@ -4,7 +4,28 @@ use crate::support::*;
 
 #[test]
 fn every_command_has_a_help_that_fits_the_page() {
-    for command in ["", "run", "build", "check", "new", "retained list"] {
+    for command in [
+        "",
+        "run",
+        "build",
+        "check",
+        "new",
+        "inspect",
+        "top",
+        "grants",
+        "grants list",
+        "grants give",
+        "grants revoke",
+        "explain",
+        "dead-letters",
+        "dead-letters list",
+        "dead-letters show",
+        "dead-letters retry",
+        "dead-letters drop",
+        "retained",
+        "retained list",
+        "retained clear",
+    ] {
         for help in ["-h", "--help"] {
             let args = command.split(' ').chain([help]).filter(|arg| !arg.is_empty());
             let ended = airssys(args).run().exits(0).prints(&["Usage: airssys"]);
@@ -28,7 +49,7 @@ const BROKEN: [&str; 5] =
     ["run", "examples/quakes/app.toml", "--json", "--input", "examples/quakes/broken.ndjson"];
 
 #[test]
-fn more_is_logged_on_demand() {
+fn verbose_logs_more() {
     let dead_letter = "rejected: magnitude is missing";
     let restart = "WARN quake-classify: ";
     let quiet = airssys(BROKEN).run().exits(0).says(&[restart, "INFO quake-alerts: magnitude"]);
@@ -43,18 +64,20 @@ fn more_is_logged_on_demand() {
 }
 
 #[test]
-fn rust_log_goes_before_verbose() {
-    let silent = airssys(BROKEN).arg("-v").env("RUST_LOG", "off").run().exits(0);
+fn rust_log_overrides_verbose() {
+    // Without a control socket, because a run says so if another test runs the same app.
+    let run = || airssys(BROKEN).arg("--no-control");
+    let silent = run().arg("-v").env("RUST_LOG", "off").run().exits(0);
     assert_eq!(silent.stderr, "");
-    let letters = airssys(BROKEN).env("RUST_LOG", "airssys::dead_letter=warn").run().exits(0);
-    // Of those of one kind for one component there is a line, and one that says how many more.
-    let told = |line: &str| match line.split_once(" more since the last line") {
+    let letters = run().env("RUST_LOG", "airssys::dead_letter=warn").run().exits(0);
+    // Letters of one kind for one component get a first line, and a later line counts the rest.
+    let letters_in = |line: &str| match line.split_once(" more since the last line") {
         Some((before, _)) => before.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap(),
         None => 1,
     };
-    assert_eq!(letters.stderr.lines().map(told).sum::<u64>(), 7, "{letters}");
+    assert_eq!(letters.stderr.lines().map(letters_in).sum::<u64>(), 7, "{letters}");
     assert!(letters.stderr.lines().count() < 7, "{letters}");
-    let wrong = airssys(BROKEN).env("RUST_LOG", "airssys=loud").run();
+    let wrong = run().env("RUST_LOG", "airssys=loud").run();
     wrong.says(&["RUST_LOG"]).exits(0);
 }
 
@@ -71,7 +94,7 @@ fn colour_can_be_forced_and_forbidden() {
 }
 
 #[test]
-fn what_is_in_the_input_cannot_steer_the_terminal() {
+fn input_cannot_send_control_characters_to_the_terminal() {
     let feature = r#"{"type":"Feature","id":"x","properties":{"mag":6.1,"place":"\u001b[2Jnowhere\nERROR","time":0},"geometry":{"type":"Point","coordinates":[0,0,0]}}"#;
     let run = ["run", "examples/quakes/app.toml", "--input", "-"];
     let ended = airssys(run).env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1").input(feature).run().exits(0);

@@ -1,4 +1,4 @@
-//! The guide to messaging: its app runs, and its code is the app's.
+//! The guide to messaging: its app runs, and its code is in the app.
 
 use std::fs;
 
@@ -9,14 +9,14 @@ use crate::support::*;
 const APP: &str = "examples/patterns/app.toml";
 
 #[test]
-fn every_way_of_messaging_comes_to_what_the_guide_says() {
+fn every_messaging_pattern_ends_as_the_guide_says() {
     let ended = airssys(["run", APP, "--json"]).run().exits(0);
     let outcome = ended.json();
-    let [seen, heard] = outcome["report"]["tables"].as_array().unwrap().as_slice() else {
+    let [patterns, publications] = outcome["report"]["tables"].as_array().unwrap().as_slice() else {
         panic!("{ended}");
     };
     assert_eq!(
-        seen["rows"],
+        patterns["rows"],
         json!([
             ["fire and forget", "sent"],
             ["request", "7 apples are left"],
@@ -33,7 +33,7 @@ fn every_way_of_messaging_comes_to_what_the_guide_says() {
         ])
     );
     let expected = json!([["orders.eu.placed", 1], ["parcels.packed", 6], ["prices.apples (retained)", 1]]);
-    assert_eq!(heard["rows"], expected);
+    assert_eq!(publications["rows"], expected);
 
     assert_eq!(component(&outcome, "packer")["instances"], 3);
     assert_eq!(count(component(&outcome, "packer"), "handled"), 6);
@@ -51,7 +51,7 @@ fn every_way_of_messaging_comes_to_what_the_guide_says() {
 }
 
 #[test]
-fn the_code_of_the_guide_is_that_of_the_app() {
+fn code_of_the_guide_is_code_of_the_app() {
     let sources: String = fs::read_dir(root().join("components/shop/src"))
         .unwrap()
         .map(|file| fs::read_to_string(file.unwrap().path()).unwrap())

@@ -1,4 +1,4 @@
-//! The quakes app: its figures, and that they stay the same however small the mailboxes are.
+//! The quakes app: its results, which are the same for mailboxes of any size.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::support::*;
 
 const APP: &str = "examples/quakes/app.toml";
 
-/// How many messages each component handles when the week of earthquakes has gone through.
+/// The messages that each component handles for the week of earthquakes.
 const HANDLED: [(&str, u64); 5] = [
     ("quake-alerts", 39),
     ("quake-classify", 1_707),
@@ -28,7 +28,7 @@ const STRONGEST: [(f64, &str, &str); 10] = [
     (5.4, "Pacific-Antarctic Ridge", "2018-02-01T04:18:30Z"),
 ];
 
-/// The run was the week of earthquakes: all events, each once, and nothing else.
+/// Asserts that a run handled the week of earthquakes: all events, each once, and nothing else.
 #[track_caller]
 pub(crate) fn is_the_week(outcome: &Value) {
     assert_eq!(outcome["app"], "quakes");
@@ -121,7 +121,7 @@ fn small_mailboxes_slow_the_sender_down_and_lose_nothing() {
 }
 
 #[test]
-fn a_mailbox_of_one_for_everyone_loses_nothing() {
+fn mailboxes_of_one_lose_nothing() {
     let folder = Folder::new();
     let names = ["alerts", "stats", "region", "classify", "parse"];
     let changes = names.map(|name| {

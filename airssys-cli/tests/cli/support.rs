@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// What takes longer is stuck. Most of it is for components that are built for the first time.
+/// The time limit of a program. Most of it is for components that are built for the first time.
 const LIMIT: Duration = Duration::from_secs(110);
 
-/// Where the project lies.
+/// The root folder of the project.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
@@ -39,7 +39,7 @@ pub(crate) fn airssys(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Prog
     Program { command, input: Vec::new() }
 }
 
-/// The program before it runs.
+/// The program before its start.
 pub(crate) struct Program {
     command: Command,
     input: Vec<u8>,
@@ -61,7 +61,7 @@ impl Program {
         self
     }
 
-    /// What it finds on its standard input.
+    /// Sets the standard input.
     pub(crate) fn input(mut self, input: impl Into<Vec<u8>>) -> Program {
         self.input = input.into();
         self
@@ -70,7 +70,7 @@ impl Program {
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().expect("the program starts");
         let mut stdin = child.stdin.take().unwrap();
-        // It may end before it has read everything.
+        // The write fails if the program ends before it has read everything.
         std::thread::spawn(move || drop(stdin.write_all(&self.input)));
         let (sender, lines) = channel();
         read_lines(child.stdout.take().unwrap(), sender.clone(), Line::Out);
@@ -79,7 +79,7 @@ impl Program {
         Running { child, lines, until, stdout: String::new(), stderr: String::new() }
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     pub(crate) fn run(self) -> Ended {
         self.start().end()
     }
@@ -107,7 +107,7 @@ fn read_lines(
     });
 }
 
-/// The program while it runs. It is killed if it takes too long, or if the test fails.
+/// The running program, which is killed if it takes too long or if the test fails.
 pub(crate) struct Running {
     child: Child,
     lines: Receiver<Line>,
@@ -120,17 +120,17 @@ impl Running {
     /// Waits until a line of the standard error contains this text.
     pub(crate) fn until_it_says(&mut self, text: &str) {
         while !self.stderr.contains(text) {
-            assert!(self.read(), "it ended without saying `{text}`:\n{}", self.stderr);
+            assert!(self.read(), "the program ended without saying `{text}`:\n{}", self.stderr);
         }
     }
 
-    /// Waits until the standard error contains this text, and gives the line that it is in.
+    /// Waits until the standard error contains this text. Returns its line.
     pub(crate) fn line_with(&mut self, text: &str) -> String {
         self.until_it_says(text);
         self.stderr.lines().find(|line| line.contains(text)).unwrap().to_owned()
     }
 
-    /// What Ctrl-C does.
+    /// Interrupts the program as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         let kill = format!("kill -INT {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
@@ -143,7 +143,7 @@ impl Running {
         Ended { status, stdout, stderr }
     }
 
-    /// Reads a line; false if there will be none.
+    /// Reads a line. Returns false after the last one.
     fn read(&mut self) -> bool {
         let left = self.until.saturating_duration_since(Instant::now());
         match self.lines.recv_timeout(left) {
@@ -151,7 +151,7 @@ impl Running {
             Ok(Line::Err(line)) => self.stderr.push_str(&line),
             Err(RecvTimeoutError::Disconnected) => return false,
             Err(RecvTimeoutError::Timeout) => {
-                panic!("stuck after\n{}\nand\n{}", self.stdout, self.stderr)
+                panic!("the program is stuck after\n{}\nand\n{}", self.stdout, self.stderr)
             }
         }
         true
@@ -160,7 +160,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It has ended already, unless the test fails.
+        // The program has ended already, unless the test fails.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -180,25 +180,25 @@ impl Ended {
         self
     }
 
-    /// The standard error contains each of these.
+    /// Asserts that the standard error contains each of these texts.
     #[track_caller]
     pub(crate) fn says(self, texts: &[&str]) -> Ended {
         for text in texts {
-            assert!(self.stderr.contains(text), "it does not say `{text}`: {self}");
+            assert!(self.stderr.contains(text), "the program does not say `{text}`: {self}");
         }
         self
     }
 
-    /// The standard output contains each of these.
+    /// Asserts that the standard output contains each of these texts.
     #[track_caller]
     pub(crate) fn prints(self, texts: &[&str]) -> Ended {
         for text in texts {
-            assert!(self.stdout.contains(text), "it does not print `{text}`: {self}");
+            assert!(self.stdout.contains(text), "the program does not print `{text}`: {self}");
         }
         self
     }
 
-    /// The standard output, which is one JSON document and nothing else.
+    /// The standard output, which must be one JSON document and nothing else.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
         match serde_json::from_str(&self.stdout) {
@@ -207,7 +207,7 @@ impl Ended {
         }
     }
 
-    /// The lines of the standard output in words.
+    /// The words of each line of the standard output.
     pub(crate) fn words(&self) -> Vec<Vec<&str>> {
         self.stdout.lines().map(|line| line.split_whitespace().collect()).collect()
     }
@@ -219,7 +219,7 @@ impl fmt::Display for Ended {
     }
 }
 
-/// A folder for files that a test makes.
+/// A folder for the files of a test.
 pub(crate) struct Folder {
     path: PathBuf,
     _temporary: Option<TempDir>,
@@ -231,7 +231,7 @@ impl Folder {
         Folder { path: temporary.path().to_owned(), _temporary: Some(temporary) }
     }
 
-    /// One that stays for the next time, for what takes long to make.
+    /// A folder that stays for the next test run, because its files take long to make.
     pub(crate) fn kept(name: &str) -> Folder {
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         std::fs::create_dir_all(&path).unwrap();
@@ -242,7 +242,7 @@ impl Folder {
         &self.path
     }
 
-    /// Removes a folder in it, if there is one.
+    /// Removes a subfolder if it exists.
     pub(crate) fn remove(&self, name: &str) {
         let path = self.path.join(name);
         if path.exists() {
@@ -250,7 +250,7 @@ impl Folder {
         }
     }
 
-    /// Writes a file, and gives its path.
+    /// Writes a file. Returns its path.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
         let file = self.path().join(name);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -258,8 +258,8 @@ impl Folder {
         file.to_str().unwrap().to_owned()
     }
 
-    /// Writes the manifest of the quakes app, changed: each pair is a text that is in it, and what
-    /// takes its place. Gives its path.
+    /// Writes a changed manifest of the quakes app: each pair is a text in it and its replacement.
+    /// Returns the path.
     #[track_caller]
     pub(crate) fn quakes(&self, changes: &[(&str, &str)]) -> String {
         let manifest = std::fs::read_to_string(path("examples/quakes/app.toml")).unwrap();
@@ -279,14 +279,15 @@ fn changed(mut text: String, changes: &[(&str, &str)]) -> String {
     text
 }
 
-/// What a run as JSON says of a component.
+/// The stats of a component in the JSON result of a run.
 #[track_caller]
 pub(crate) fn component<'a>(outcome: &'a Value, name: &str) -> &'a Value {
     let mut components = outcome["components"].as_array().unwrap().iter();
     components.find(|component| component["name"] == name).unwrap_or_else(|| panic!("no {name}: {outcome}"))
 }
 
+/// A counter of a JSON object.
 #[track_caller]
-pub(crate) fn count(of: &Value, what: &str) -> u64 {
-    of[what].as_u64().unwrap_or_else(|| panic!("{what} is no count: {of}"))
+pub(crate) fn count(of: &Value, counter: &str) -> u64 {
+    of[counter].as_u64().unwrap_or_else(|| panic!("{counter} is not a count: {of}"))
 }

@@ -1,4 +1,4 @@
-//! Traces to a collector, by the standard variables.
+//! Traces to a collector, configured by the standard variables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
@@ -33,13 +33,13 @@ fn one_trace_shows_the_whole_chain_and_nothing_is_lost() {
         assert_eq!(received.resource.get(name).map(String::as_str), Some(value), "{name}");
     }
 
-    // A span for each message that was handled, and one for the report.
+    // Each handled message has a span, and so has the report.
     let handled = count(&outcome["summary"], "handled") + 1;
     assert_eq!(received.spans.len() as u64, handled);
     let ids: BTreeMap<&[u8], &Span> = received.spans.iter().map(|span| (&span.span_id[..], span)).collect();
     assert_eq!(ids.len(), received.spans.len(), "span ids are unique");
 
-    // From an alert back to the first turn of the feed.
+    // The chain leads from an alert back to the first message of the feed.
     let alert = received.spans.iter().find(|span| receiver(span) == "quake-alerts").unwrap();
     let mut chain = vec![alert];
     while let Some(parent) = ids.get(&chain[chain.len() - 1].parent_span_id[..]) {
@@ -50,7 +50,7 @@ fn one_trace_shows_the_whole_chain_and_nothing_is_lost() {
     assert_eq!(names, ["quake-alerts", "quake-classify", "quake-parse", "quake-feed"]);
     assert!(chain.last().unwrap().parent_span_id.is_empty());
     assert!(chain.iter().all(|span| span.trace_id == alert.trace_id));
-    // The whole week is one chain; the report is asked for from outside.
+    // The whole week is one trace, and the request for the report is another.
     let traces: BTreeSet<&[u8]> = received.spans.iter().map(|span| &span.trace_id[..]).collect();
     assert_eq!(traces.len(), 2);
 
@@ -86,7 +86,7 @@ fn receiver(span: &Span) -> String {
 }
 
 #[test]
-fn what_fails_is_a_failed_span_and_the_variables_decide() {
+fn failures_are_failed_spans_and_variables_control_the_export() {
     let collector = Collector::start();
     let run = |variables: &[(&str, &str)]| {
         let mut program = airssys(["run", "examples/quakes", "--input", "examples/quakes/broken.ndjson"])
@@ -122,7 +122,7 @@ fn what_fails_is_a_failed_span_and_the_variables_decide() {
 
 #[test]
 fn a_collector_that_is_away_costs_nothing_but_spans() {
-    // A port that nobody listens on.
+    // The listener is dropped, so its port is closed.
     let endpoint = {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         format!("http://{}", listener.local_addr().unwrap())
@@ -130,7 +130,7 @@ fn a_collector_that_is_away_costs_nothing_but_spans() {
     let outcome =
         airssys(["run", "--json", APP]).env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint).run().exits(0).json();
     crate::quakes::is_the_week(&outcome);
-    // One that takes the connection, and never answers.
+    // This collector accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let ended =

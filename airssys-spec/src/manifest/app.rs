@@ -12,6 +12,7 @@ use super::diagnostic::{Document, Fault};
 use super::limits::Written;
 use super::lists::{Lists, component_name, reserved};
 use super::reader::{Located, Table, describe};
+use super::service::ServiceTable;
 use super::{MAX_INSTANCES, audit, backoff};
 use crate::capability::Capabilities;
 
@@ -31,6 +32,7 @@ pub struct AppManifest {
     pub(super) audit: Option<audit::Written>,
     pub(super) components: Vec<Entry>,
     pub(super) grants: Vec<Grants>,
+    pub(super) services: Vec<ServiceTable>,
 }
 
 /// A `[[component]]`.
@@ -95,6 +97,7 @@ impl AppManifest {
             audit: None,
             components: Vec::new(),
             grants: Vec::new(),
+            services: Vec::new(),
         }
     }
 
@@ -123,6 +126,7 @@ impl AppManifest {
         self.audit = root.table("audit").and_then(audit::read);
         self.components = components(document, &root);
         self.grants = grants(document, &root);
+        self.services = services(document, &root);
         root.finish();
     }
 }
@@ -226,6 +230,19 @@ fn grants(document: &Document, root: &Table<'_>) -> Vec<Grants> {
         }
     }
     all
+}
+
+/// The tables of services, whose keys only the services know.
+fn services(document: &Document, root: &Table<'_>) -> Vec<ServiceTable> {
+    let Some(table) = root.table("service") else { return Vec::new() };
+    let mut services = Vec::new();
+    for (key, value) in table.entries() {
+        let name = format!("[service.{}]", key.value);
+        if table.as_table(key.value, name, value).is_some() {
+            services.push(ServiceTable::new(key.value, &document.file, document.text(), value.span()));
+        }
+    }
+    services
 }
 
 fn grant(component: Located<String>, table: Table<'_>) -> Grants {

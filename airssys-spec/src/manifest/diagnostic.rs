@@ -143,6 +143,16 @@ pub(super) fn verdict<'a>(documents: impl IntoIterator<Item = &'a Document>) -> 
 }
 
 impl Document {
+    /// Returns the text of the file; empty if it could not be read.
+    pub(super) fn text(&self) -> Arc<str> {
+        self.text.clone().unwrap_or_default()
+    }
+
+    /// Returns an error if anything was found in this document.
+    pub(super) fn into_result(self) -> Result<(), Diagnostics> {
+        verdict([&self])
+    }
+
     /// What was found in this document alone.
     pub(super) fn into_diagnostics(self) -> Diagnostics {
         let mut all = Diagnostics { list: Vec::new(), texts: BTreeMap::new() };
@@ -152,6 +162,12 @@ impl Document {
 }
 
 impl Diagnostics {
+    /// Adds the mistakes of others, behind those that are there.
+    pub fn append(&mut self, mut others: Diagnostics) {
+        self.list.append(&mut others.list);
+        self.texts.append(&mut others.texts);
+    }
+
     fn take(&mut self, document: &Document) {
         let mut found = document.found.borrow().clone();
         found.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start));

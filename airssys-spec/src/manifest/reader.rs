@@ -1,6 +1,6 @@
 //! Reading a table of a manifest key by key; what is wrong goes to the document, and reading on.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 
@@ -56,20 +56,23 @@ pub(super) struct Table<'a> {
     span: Option<Range<usize>>,
     entries: &'a DeTable<'a>,
     known: RefCell<Vec<&'static str>>,
+    /// Set if every key is known.
+    open: Cell<bool>,
 }
 
 impl<'a> Table<'a> {
     pub(super) fn root(document: &'a Document, entries: &'a DeTable<'a>) -> Self {
-        Self::new(document, String::new(), None, entries)
+        Self::named(document, String::new(), None, entries)
     }
 
-    fn new(
+    /// A table by the name that reports use, such as `[service.keyvalue]`.
+    pub(super) fn named(
         document: &'a Document,
         name: String,
         span: Option<Range<usize>>,
         entries: &'a DeTable<'a>,
     ) -> Self {
-        Self { document, name, span, entries, known: RefCell::default() }
+        Self { document, name, span, entries, known: RefCell::default(), open: Cell::default() }
     }
 
     /// As it stands in the file, such as `[mailbox]`.
@@ -100,8 +103,16 @@ impl<'a> Table<'a> {
         entries
     }
 
+    /// Takes every key for known: their names are chosen by the app.
+    pub(super) fn allow_all(&self) {
+        self.open.set(true);
+    }
+
     /// Reports every key that this table has not been asked for.
     pub(super) fn finish(self) {
+        if self.open.get() {
+            return;
+        }
         let known = self.known.borrow();
         for (key, _) in self.entries() {
             if !known.contains(&key.value) {
@@ -149,7 +160,7 @@ impl<'a> Table<'a> {
         value: &'a Spanned<DeValue<'a>>,
     ) -> Option<Table<'a>> {
         match value.get_ref() {
-            DeValue::Table(entries) => Some(Table::new(self.document, name, Some(value.span()), entries)),
+            DeValue::Table(entries) => Some(Table::named(self.document, name, Some(value.span()), entries)),
             _ => {
                 self.wrong_kind(key, value, "a table", format!("write {name} on a line of its own"));
                 None

@@ -13,6 +13,7 @@ use super::limits::ROWS;
 use super::lists::reserved;
 use super::load::{Disk, Files, join};
 use super::reader::Located;
+use super::service::ServiceTable;
 use super::{App, AppComponent, Diagnostics, Input, Mailbox, Source};
 use crate::limits::Limits;
 
@@ -50,6 +51,31 @@ impl AppManifest {
     /// among it.
     pub fn load(file: &Path) -> Result<App, Diagnostics> {
         Self::load_from(file, &Disk)
+    }
+
+    /// As [`AppManifest::load`], and has the host's services read their tables.
+    ///
+    /// `configure` returns the mistakes in the tables; they are reported with all others.
+    ///
+    /// # Errors
+    /// As [`AppManifest::load`], and the mistakes that `configure` returns.
+    pub fn load_configured<T>(
+        file: &Path,
+        configure: impl FnOnce(&[ServiceTable]) -> Result<T, Diagnostics>,
+    ) -> Result<(App, T), Diagnostics> {
+        let app = match Disk.read(file) {
+            Ok(text) => Self::parse(&text, file),
+            Err(error) => Self::empty(Document::unreadable(file, &error)),
+        };
+        let configured = configure(&app.services);
+        match (resolve(&app, &Disk), configured) {
+            (Ok(app), Ok(configured)) => Ok((app, configured)),
+            (Ok(_), Err(found)) | (Err(found), Ok(_)) => Err(found),
+            (Err(mut found), Err(others)) => {
+                found.append(others);
+                Err(found)
+            }
+        }
     }
 
     /// As [`AppManifest::load`], with files from elsewhere than the disk.
@@ -103,6 +129,7 @@ fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
         report: app.report.as_ref().map(|name| name.value.clone()),
         state: app.state.as_ref().map(|folder| join(&app.document.file, folder)),
         supervisor: app.supervisor,
+        services: app.services.clone(),
         audit: app.audit.as_ref().map(|audit| audit.file(&app.document.file)),
         components: team.members.iter().map(|member| team.component(member)).collect(),
     })

@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::thread;
 
-use airssys_spec::manifest::AppComponent;
+use airssys_build::BuildError;
+use airssys_spec::manifest::{AppComponent, Source};
 
-use super::{AppEvent, InputOverride, StartAppError, locate};
-use crate::component::{Component, LoadError};
-use crate::component_spec::ComponentSpec;
-use crate::engine::Engine;
+use crate::app::input::InputOverride;
+use crate::app::starting::{AppEvent, StartAppError};
+use crate::guest::component::{Component, LoadError};
+use crate::guest::engine::Engine;
+use crate::host::spec::ComponentSpec;
 
 /// Builds those that are folders, one after the other, and loads all, on all processors.
 pub(super) fn load(
@@ -50,4 +52,15 @@ fn load_files(engine: &Engine, paths: &[PathBuf]) -> Vec<Result<Component, LoadE
         }
         loaded
     })
+}
+
+/// Builds a component if it is a folder; its `.wasm` file.
+///
+/// # Errors
+/// [`BuildError`] if it does not build.
+pub fn locate(component: &AppComponent, tell: &mut impl FnMut(AppEvent)) -> Result<PathBuf, BuildError> {
+    match &component.source {
+        Source::Folder(folder) => airssys_build::build(folder, |event| tell(AppEvent::Build(event))),
+        Source::Wasm(file) => Ok(file.clone()),
+    }
 }

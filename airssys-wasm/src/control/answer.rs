@@ -9,8 +9,8 @@ use airssys_spec::{GrantChange, GrantError};
 use super::protocol::{
     About, Answer, Asked, Letter, Letters, LettersFailed, MAX_SHOWN_BYTES, Request, VERSION, split,
 };
-use crate::component_host::ComponentHost;
-use crate::dead_letters::{DeadLetter, RetryError};
+use crate::host::ComponentHost;
+use crate::observe::dead_letters::{DeadLetter, RetryError};
 
 /// Most dead letters, or retained messages, in one answer.
 const MAX_LISTED: usize = 1_000;

@@ -4,11 +4,12 @@ use airssys_message::Codec;
 use airssys_spec::{Capability, GrantChange};
 use serde::{Deserialize, Serialize};
 
-use crate::dead_letters::DeadLetter;
-use crate::grants::{ComponentGrants, Denial};
-use crate::retained::RetainedMessage;
-use crate::snapshot::AppSnapshot;
-use crate::unix_time::unix_ms;
+use crate::observe::dead_letters::DeadLetter;
+use crate::observe::denials::Denial;
+use crate::observe::snapshot::AppSnapshot;
+use crate::observe::unix_time::unix_ms;
+use crate::policy::grants::ComponentGrants;
+use crate::routing::retained::RetainedMessage;
 
 /// The version of the protocol. A server refuses every other.
 pub const VERSION: u32 = 1;

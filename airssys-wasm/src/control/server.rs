@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 use super::answer::answer_line;
 use super::place::{Claimed, Place, PlaceError, own_uid};
 use super::protocol::{Answer, Answered, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, VERSION};
-use crate::component_host::ComponentHost;
+use crate::host::ComponentHost;
 
 /// Most clients at a time; further ones are told so and closed.
 pub const MAX_CLIENTS: usize = 32;

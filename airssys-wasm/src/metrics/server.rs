@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::text;
-use crate::component_host::ComponentHost;
+use crate::host::ComponentHost;
 
 /// Most connections at once; more have to wait.
 const CONNECTIONS: usize = 16;

@@ -4,8 +4,8 @@ use std::fmt::{Display, Write};
 
 use airssys_rt::ActorState;
 
-use crate::handling_times::BUCKET_BOUNDS_NS;
-use crate::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
+use crate::observe::handling_times::BUCKET_BOUNDS_NS;
+use crate::observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
 
 /// The type of the text, for HTTP.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";

@@ -7,7 +7,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SdkTracer, Span};
 
-use crate::trace::{MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage};
+use crate::observe::trace::{MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage};
 
 #[derive(Debug)]
 pub(super) struct OtlpTracer(SdkTracer);

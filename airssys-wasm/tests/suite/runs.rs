@@ -55,7 +55,7 @@ async fn many_messages_come_with_few_calls() {
 
 #[tokio::test]
 async fn one_at_a_time_if_that_is_wanted() {
-    let spec = ComponentSpec { messages_at_once: 1, ..trusted("probe") };
+    let spec = ComponentSpec { batch_size: 1, ..trusted("probe") };
     let (host, _) = handled(spec, notes("a b c")).await;
     assert_eq!(calls(&host), (WARM_UP as u64 + 3, WARM_UP as u64 + 3));
 }

@@ -1,0 +1,50 @@
+//! The failures of commands, and their exit statuses.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use airssys_wasm::builder::BuildError;
+use airssys_wasm::manifest::Diagnostics;
+
+type Cause = Box<dyn Error + Send + Sync>;
+
+/// The failure of a command.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Manifest(#[from] Diagnostics),
+    #[error("{message}")]
+    Misfit { message: String, source: Cause },
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error("{message}")]
+    Run { message: String, source: Cause },
+    #[error(transparent)]
+    Usage(Cause),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    pub(crate) fn run(message: impl Into<String>, source: impl Into<Cause>) -> Failure {
+        Failure::Run { message: message.into(), source: source.into() }
+    }
+
+    pub(crate) fn misfit(message: impl Into<String>, source: impl Into<Cause>) -> Failure {
+        Failure::Misfit { message: message.into(), source: source.into() }
+    }
+
+    pub(crate) fn usage(source: impl Into<Cause>) -> Failure {
+        Failure::Usage(source.into())
+    }
+
+    pub(crate) fn code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Failure::Run { .. } => 1,
+            Failure::Usage(_) => 2,
+            Failure::Manifest(_) | Failure::Misfit { .. } => 3,
+            Failure::Build(_) => 4,
+            Failure::Interrupted => 130,
+        })
+    }
+}

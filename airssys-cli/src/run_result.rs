@@ -1,0 +1,87 @@
+//! The result of a run: its report and its stats.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use airssys_message::report::Report;
+use airssys_wasm::app::RunningApp;
+use airssys_wasm::{ComponentSummary, DeadLetterCount};
+
+use crate::failure::Failure;
+use crate::output::print_json;
+use crate::tables;
+use crate::units::{counted, duration, thousands};
+
+/// The result of a run.
+#[derive(serde::Serialize)]
+pub(crate) struct RunResult {
+    app: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) report: Option<Report>,
+    components: Vec<ComponentSummary>,
+    dead_letters: Vec<DeadLetterCount>,
+    summary: Totals,
+}
+
+/// The sums over all components.
+#[derive(serde::Serialize)]
+struct Totals {
+    handled: u64,
+    refused: u64,
+    refused_by_reason: BTreeMap<&'static str, u64>,
+    dead_lettered: u64,
+    restarts: u64,
+    seconds: f64,
+}
+
+impl RunResult {
+    /// The result so far, without the report.
+    pub(crate) fn of(app: &RunningApp, took: Duration) -> RunResult {
+        let components = app.summaries();
+        let sum = |count: fn(&ComponentSummary) -> u64| components.iter().map(count).sum();
+        let mut refused_by_reason = BTreeMap::new();
+        for (reason, count) in components.iter().flat_map(|component| &component.refused) {
+            *refused_by_reason.entry(*reason).or_default() += count;
+        }
+        let summary = Totals {
+            handled: sum(|component| component.handled),
+            refused: sum(ComponentSummary::refused_total),
+            refused_by_reason,
+            dead_lettered: app.dead_letters().total(),
+            restarts: sum(|component| component.restarts),
+            seconds: took.as_secs_f64(),
+        };
+        let dead_letters = app.dead_letters().counts();
+        RunResult { app: app.name().to_owned(), report: None, components, dead_letters, summary }
+    }
+
+    pub(crate) fn print(&self, json: bool) -> Result<(), Failure> {
+        if json {
+            return print_json(self);
+        }
+        for table in self.report.iter().flat_map(|report| &report.tables) {
+            tables::print(&table.title, tables::reported(table));
+        }
+        tables::print("Components", tables::components(&self.components));
+        let over_quota = self.components.iter().any(|component| !component.over_quota.is_empty());
+        if self.summary.refused + self.summary.dead_lettered > 0 || over_quota {
+            let unhandled = tables::unhandled(&self.components, &self.dead_letters);
+            tables::print("Refused and dead-lettered messages", unhandled);
+        }
+        anstream::println!("{}", self.summary.line());
+        Ok(())
+    }
+}
+
+impl Totals {
+    fn line(&self) -> String {
+        format!(
+            "{} handled, {} refused, {}, {}, in {}",
+            counted(self.handled, "message"),
+            thousands(self.refused),
+            counted(self.dead_lettered, "dead letter"),
+            counted(self.restarts, "restart"),
+            duration((self.seconds * 1e9) as u64),
+        )
+    }
+}

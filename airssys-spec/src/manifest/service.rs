@@ -1,0 +1,208 @@
+//! The `[service.NAME]` tables of `app.toml`, which services of the host read.
+
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::amount::Unit;
+use super::diagnostic::{Diagnostics, Document, Fault};
+use super::reader::Table;
+
+/// The table `[service.NAME]` of an `app.toml`, as it is written.
+///
+/// The service that has the name reads it with [`ServiceTable::read`]. An app without the table has
+/// an empty one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceTable {
+    name: String,
+    file: PathBuf,
+    /// The text of the whole file, to which spans refer.
+    text: Arc<str>,
+    span: Option<Range<usize>>,
+}
+
+impl ServiceTable {
+    /// Makes the table of a service for which nothing is written.
+    pub fn empty(name: impl Into<String>) -> ServiceTable {
+        ServiceTable { name: name.into(), file: PathBuf::new(), text: Arc::default(), span: None }
+    }
+
+    pub(super) fn new(name: &str, file: &Path, text: Arc<str>, span: Range<usize>) -> ServiceTable {
+        ServiceTable { name: name.to_owned(), file: file.to_owned(), text, span: Some(span) }
+    }
+
+    /// Returns the name of the service.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Reads the table. Keys that `read` does not ask for are reported as unknown.
+    ///
+    /// ```
+    /// use airssys_spec::manifest::ServiceTable;
+    ///
+    /// let greeting = ServiceTable::empty("greetings").read(|table| {
+    ///     table.text("greeting", "\"Hello\"").unwrap_or("Hello").to_owned()
+    /// });
+    /// assert_eq!(greeting.as_deref(), Ok("Hello"));
+    /// ```
+    ///
+    /// # Errors
+    /// Every mistake in the table, with its place.
+    pub fn read<T>(&self, read: impl FnOnce(&ConfigTable<'_>) -> T) -> Result<T, Diagnostics> {
+        let document = Document::new(&self.file, &self.text);
+        let (parsed, _) = DeTable::parse_recoverable(&self.text);
+        let (nothing, name) = (DeTable::default(), format!("[service.{}]", self.name));
+        let written = parsed.get_ref().get("service").and_then(|services| match services.get_ref() {
+            DeValue::Table(services) => services.get(self.name.as_str()),
+            _ => None,
+        });
+        let entries = match written.map(|value| value.get_ref()) {
+            Some(DeValue::Table(entries)) => entries,
+            _ => &nothing,
+        };
+        let table = ConfigTable(Table::named(&document, name, self.span.clone(), entries));
+        let value = read(&table);
+        table.0.finish();
+        document.into_result().map(|()| value)
+    }
+
+    /// Returns the report of a mistake in the table as a whole.
+    pub fn fault(&self, message: impl Into<String>, help: impl Into<String>) -> Diagnostics {
+        let document = Document::new(&self.file, &self.text);
+        document.report(self.span.clone(), message.into(), help.into());
+        document.into_diagnostics()
+    }
+}
+
+/// A table of a service's configuration, read key by key. Mistakes are collected; reading goes on.
+///
+/// `example` is the value that a report suggests, as it would be written.
+pub struct ConfigTable<'a>(Table<'a>);
+
+impl<'a> ConfigTable<'a> {
+    /// Returns a string, or `None` if the key is absent or wrong.
+    pub fn text(&self, key: &'static str, example: &str) -> Option<&'a str> {
+        self.0.text(key, example).map(|text| text.value)
+    }
+
+    /// As [`ConfigTable::text`]; an absent key is reported.
+    pub fn required_text(&self, key: &'static str, example: &str) -> Option<&'a str> {
+        if self.0.value(key).is_none() {
+            self.0.missing(key, example);
+        }
+        self.text(key, example)
+    }
+
+    /// Returns a string that stands for something else, or `None` if the key is absent or wrong.
+    ///
+    /// `parse` returns the message and the help of a report.
+    pub fn parsed<T>(
+        &self,
+        key: &'static str,
+        example: &str,
+        parse: impl FnOnce(&str) -> Result<T, (String, String)>,
+    ) -> Option<T> {
+        let fault = |(message, help)| Fault { message, help };
+        self.0.parsed(key, example, |text| parse(text).map_err(fault)).map(|parsed| parsed.value)
+    }
+
+    /// Returns a boolean, or `None` if the key is absent or wrong.
+    pub fn boolean(&self, key: &'static str) -> Option<bool> {
+        self.0.boolean(key).map(|boolean| boolean.value)
+    }
+
+    /// Returns a number within a range, or `None` if the key is absent or wrong.
+    pub fn count(&self, key: &'static str, range: RangeInclusive<u64>, example: u64) -> Option<u64> {
+        self.0.amount(key, Unit::Count, range, example).map(|count| count.value)
+    }
+
+    /// Returns a size in bytes, written with a unit, or `None` if the key is absent or wrong.
+    pub fn bytes(&self, key: &'static str, range: RangeInclusive<u64>, example: u64) -> Option<u64> {
+        self.0.amount(key, Unit::Bytes, range, example).map(|bytes| bytes.value)
+    }
+
+    /// Returns a time in whole milliseconds, written with a unit, or `None` if the key is absent or
+    /// wrong.
+    pub fn time(
+        &self,
+        key: &'static str,
+        range_ms: RangeInclusive<u64>,
+        example_ms: u64,
+    ) -> Option<Duration> {
+        let time = self.0.amount(key, Unit::Time, range_ms, example_ms)?;
+        Some(Duration::from_millis(time.value))
+    }
+
+    /// Returns a table within this one, or `None` if the key is absent or wrong.
+    pub fn table<T>(&self, key: &'static str, read: impl FnOnce(&ConfigTable<'_>) -> T) -> Option<T> {
+        let table = ConfigTable(self.0.table(key)?);
+        let value = read(&table);
+        table.0.finish();
+        Some(value)
+    }
+
+    /// Reads every table within this one, with its key, in the order of the file. For tables whose
+    /// keys are names that the app chooses.
+    pub fn each_table<T>(&self, mut read: impl FnMut(&'a str, &ConfigTable<'_>) -> T) -> Vec<T> {
+        let mut values = Vec::new();
+        for (key, value) in self.0.entries() {
+            let name = format!("[{}.{}]", self.0.name().trim_matches(['[', ']']), key.value);
+            if let Some(table) = self.0.as_table(key.value, name, value) {
+                let table = ConfigTable(table);
+                values.push(read(key.value, &table));
+                table.0.finish();
+            }
+        }
+        self.0.allow_all();
+        values
+    }
+
+    /// Reports a mistake in the value of a key, or in the table if the key is absent.
+    pub fn report(&self, key: &'static str, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.0.value(key).map(|value| value.span()).or(self.0.span());
+        self.0.document.report(span, message.into(), help.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::AppManifest;
+    use super::*;
+
+    fn table(text: &str) -> ServiceTable {
+        let text = format!("[app]\nname = \"a\"\n{text}");
+        AppManifest::parse(&text, Path::new("app.toml")).services.remove(0)
+    }
+
+    #[test]
+    fn every_mistake_is_reported_with_its_place() {
+        let table =
+            table("[service.store]\nurl = 7\nsize = \"9 TB\"\nmore = true\n[service.store.pool]\nx = 1");
+        let read = table.read(|table| {
+            (
+                table.required_text("url", "\"redis://…\""),
+                table.bytes("size", 1..=1 << 30, 1 << 20).is_some(),
+            );
+            table.required_text("name", "\"x\"");
+            table.table("pool", |pool| pool.count("most", 1..=9, 4))
+        });
+        let found = read.unwrap_err();
+        let places: Vec<_> = found.iter().map(|d| (d.line, d.message.as_str())).collect();
+        assert_eq!(places.len(), 5, "{found}");
+        assert!(found.to_string().contains("app.toml:4:7: `url` in [service.store]"), "{found}");
+        assert!(found.to_string().contains("[service.store.pool] has no key `x`"), "{found}");
+    }
+
+    #[test]
+    fn tables_with_chosen_names_are_read_in_order() {
+        let table = table("[service.store.b]\nx = 1\n[service.store.a]\nx = 2");
+        let read = table.read(|table| {
+            table.each_table(|name, one| (name.to_owned(), one.count("x", 0..=9, 1).unwrap_or_default()))
+        });
+        assert_eq!(read.unwrap(), [("b".to_owned(), 1), ("a".to_owned(), 2)]);
+    }
+}

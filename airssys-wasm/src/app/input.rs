@@ -1,0 +1,76 @@
+//! An input in place of the one that the manifest grants.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use airssys_spec::Input;
+use airssys_spec::manifest::{App, AppComponent};
+
+/// An input in place of the one that the manifest grants to a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputOverride {
+    pub(super) component: String,
+    pub(super) input: Input,
+}
+
+/// Why an input cannot be put in place of a manifest's.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// No component of the app reads one.
+    #[error("no component of this app reads an input")]
+    NoReader,
+    /// Several do, and it was not said which.
+    #[error("{} read an input: say which, as in --input {}=FILE", readers.join(" and "), readers[0])]
+    Ambiguous {
+        /// The components that read an input.
+        readers: Vec<String>,
+    },
+    /// The file cannot be read.
+    #[error("the input {} cannot be read", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl InputOverride {
+    /// Reads `FILE`, or `NAME=FILE` where several components of the app read an input; `-` as
+    /// the file is the program's standard input.
+    ///
+    /// # Errors
+    /// [`InputError`] if no component reads an input, it is not clear which is meant, or the file
+    /// cannot be read.
+    pub fn parse(text: &str, app: &App) -> Result<InputOverride, InputError> {
+        let readers: Vec<&AppComponent> = app.components.iter().filter(|c| c.capabilities.input).collect();
+        let named = text.split_once('=').and_then(|(name, file)| {
+            readers.iter().find(|reader| reader.name == name).map(|reader| (reader, file))
+        });
+        let (reader, file) = match (&readers[..], named) {
+            ([], _) => return Err(InputError::NoReader),
+            (_, Some(found)) => found,
+            ([only], None) => (only, text),
+            (several, None) => {
+                let readers = several.iter().map(|reader| reader.name.clone()).collect();
+                return Err(InputError::Ambiguous { readers });
+            }
+        };
+        let input = match file {
+            "-" => Input::Program,
+            file => Input::File(readable(Path::new(file))?),
+        };
+        Ok(InputOverride { component: reader.name.clone(), input })
+    }
+}
+
+/// A file that exists, and is no folder. Not opened: a pipe can be opened only once.
+fn readable(path: &Path) -> Result<PathBuf, InputError> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        Ok(_) => Ok(path.to_owned()),
+        Err(error) => Err(error),
+    }
+    .map_err(|source| InputError::File { path: path.to_owned(), source })
+}

@@ -1,0 +1,18 @@
+//! An instance of a component: its store, its entries and its imports.
+
+pub(crate) mod batch;
+pub(crate) mod component;
+pub(crate) mod component_log;
+pub(crate) mod context;
+pub(crate) mod deferred_wakeups;
+pub(crate) mod engine;
+pub(crate) mod imports;
+pub(crate) mod instance;
+pub(crate) mod meter;
+pub(crate) mod progress;
+pub(crate) mod sent_at;
+pub(crate) mod service;
+pub(crate) mod services;
+pub(crate) mod store;
+pub(crate) mod wasi;
+pub(crate) mod worker;

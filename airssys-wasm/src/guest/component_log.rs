@@ -1,0 +1,32 @@
+//! Lines of the log that components write.
+
+use tracing::Level;
+
+/// The target of the lines that components write.
+macro_rules! target {
+    () => {
+        "airssys::component"
+    };
+}
+
+/// Returns true if a line of this level is written.
+pub(crate) fn enabled(level: Level) -> bool {
+    match level {
+        Level::TRACE => tracing::enabled!(target: target!(), Level::TRACE),
+        Level::DEBUG => tracing::enabled!(target: target!(), Level::DEBUG),
+        Level::INFO => tracing::enabled!(target: target!(), Level::INFO),
+        Level::WARN => tracing::enabled!(target: target!(), Level::WARN),
+        _ => tracing::enabled!(target: target!(), Level::ERROR),
+    }
+}
+
+/// Writes a line of an instance.
+pub(crate) fn write(instance: &str, level: Level, line: &str) {
+    match level {
+        Level::TRACE => tracing::trace!(target: target!(), %instance, "{line}"),
+        Level::DEBUG => tracing::debug!(target: target!(), %instance, "{line}"),
+        Level::INFO => tracing::info!(target: target!(), %instance, "{line}"),
+        Level::WARN => tracing::warn!(target: target!(), %instance, "{line}"),
+        _ => tracing::error!(target: target!(), %instance, "{line}"),
+    }
+}

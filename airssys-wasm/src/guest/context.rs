@@ -1,0 +1,118 @@
+//! The context of one incarnation of an instance: everything that its imports work on.
+
+use std::sync::Arc;
+
+use airssys_rt::ActorRef;
+use airssys_spec::Limits;
+use foldhash::fast::FixedState;
+use indexmap::IndexMap;
+
+use crate::guest::batch::Batch;
+use crate::guest::deferred_wakeups::DeferredWakeups;
+use crate::guest::meter::Meter;
+use crate::guest::sent_at::SentAt;
+use crate::observe::memory::MemoryGauge;
+use crate::observe::trace::TraceContext;
+use crate::observe::usage::Gauges;
+use crate::routing::callbacks::Callbacks;
+use crate::routing::draft::Origin;
+use crate::routing::endpoint::Endpoint;
+use crate::routing::envelope::Envelope;
+use crate::routing::identity::Identity;
+use crate::routing::router::{Route, Router};
+use crate::routing::sender::Sender;
+use crate::routing::topic_route::TopicRoute;
+
+/// The parts of the host that an instance works with, the same for all its incarnations.
+pub(crate) struct InstanceDependencies {
+    pub(crate) identity: Identity,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) sender: Sender,
+    pub(crate) myself: ActorRef<Envelope>,
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) memory: Arc<MemoryGauge>,
+}
+
+/// Names that a guest has resolved. The index of an entry is its handle.
+pub(crate) type Handles<T> = IndexMap<Arc<str>, T, FixedState>;
+
+/// The context of one incarnation of an instance.
+pub(crate) struct GuestContext {
+    pub(crate) instance: Arc<InstanceDependencies>,
+    pub(crate) incarnation: u64,
+    pub(crate) callbacks: Arc<Callbacks>,
+    pub(crate) routes: Handles<Route>,
+    pub(crate) topics: Handles<TopicRoute>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) batch: Batch,
+    /// Receivers to wake when the guest returns; `None` if its calls can be suspended.
+    pub(crate) wakeups: Option<DeferredWakeups>,
+    pub(crate) sent_at: SentAt,
+    /// The origin of the last message that it sent.
+    origin: Arc<Origin>,
+    /// The trace of the callback that the guest is on.
+    pub(crate) callback_trace: Option<TraceContext>,
+    pub(crate) stop_requested: bool,
+    panic: Option<String>,
+}
+
+impl GuestContext {
+    pub(crate) fn new(
+        instance: &Arc<InstanceDependencies>,
+        incarnation: u64,
+        callbacks: Arc<Callbacks>,
+        meter: Arc<Meter>,
+    ) -> GuestContext {
+        instance.gauges.reset();
+        GuestContext {
+            instance: Arc::clone(instance),
+            incarnation,
+            callbacks,
+            routes: Handles::default(),
+            topics: Handles::default(),
+            meter,
+            batch: Batch::default(),
+            wakeups: None,
+            sent_at: SentAt::default(),
+            origin: Origin::of(&instance.sender.instance, None),
+            callback_trace: None,
+            stop_requested: false,
+            panic: None,
+        }
+    }
+
+    /// The trace that what the guest sends now belongs to.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.callback_trace.or_else(|| self.batch.trace())
+    }
+
+    /// Where what the guest sends now comes from.
+    pub(crate) fn origin(&mut self) -> Arc<Origin> {
+        let trace = self.trace();
+        if self.origin.trace != trace {
+            self.origin = Origin::of(&self.instance.sender.instance, trace);
+        }
+        Arc::clone(&self.origin)
+    }
+
+    /// Keeps the last thing that the guest's panic handler said.
+    pub(crate) fn set_panic(&mut self, message: String) {
+        self.panic = Some(message);
+    }
+
+    pub(crate) fn take_panic(&mut self) -> Option<String> {
+        self.panic.take()
+    }
+
+    /// At most the limit on log lines of a text, and a mark where it was cut.
+    pub(crate) fn log_line(&self, text: &str) -> String {
+        let limit = self.instance.limits.log_line_bytes;
+        if text.len() <= limit {
+            return text.to_owned();
+        }
+        let end = text.floor_char_boundary(limit);
+        format!("{}… ({} bytes more, log_line is {limit})", &text[..end], text.len() - end)
+    }
+}

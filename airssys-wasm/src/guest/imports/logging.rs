@@ -1,0 +1,30 @@
+//! `airssys:component/logging`: a component's log is the host's, under the instance's name.
+
+use tracing::Level as TracingLevel;
+
+use crate::contract::logging::{Host, Level};
+use crate::guest::component_log;
+use crate::guest::context::GuestContext;
+
+impl Host for GuestContext {
+    fn log(&mut self, level: Level, message: String) {
+        let line = self.log_line(&message);
+        self.meter.pause(|| component_log::write(&self.instance.identity.instance, level.into(), &line));
+    }
+
+    fn enabled(&mut self, level: Level) -> bool {
+        component_log::enabled(level.into())
+    }
+}
+
+impl From<Level> for TracingLevel {
+    fn from(level: Level) -> TracingLevel {
+        match level {
+            Level::Trace => TracingLevel::TRACE,
+            Level::Debug => TracingLevel::DEBUG,
+            Level::Info => TracingLevel::INFO,
+            Level::Warn => TracingLevel::WARN,
+            Level::Error => TracingLevel::ERROR,
+        }
+    }
+}

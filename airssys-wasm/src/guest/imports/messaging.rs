@@ -1,0 +1,293 @@
+//! `airssys:component/messaging`: every function decides at once.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use airssys_rt::{ActorRef, Topic, TopicPattern};
+use airssys_spec::pattern::check_instance_name;
+use bytes::Bytes;
+
+use crate::contract::messaging::{BatchResult, CompleteError, Host, MessageInfo};
+use crate::contract::{Callback, Completion, RequestError, SendError};
+use crate::guest::context::{GuestContext, Handles, InstanceDependencies};
+use crate::policy::byte_budget::ByteBudget;
+use crate::policy::quota::Exceeded;
+use crate::routing::draft::Draft;
+use crate::routing::envelope::{Envelope, ReplyTo};
+use crate::routing::router::{Mode, Route, Router};
+use crate::routing::sender::Sender;
+use crate::routing::wait_graph::Awaited;
+
+/// Messages of a list after which it is looked whether the guest's time is over.
+const LOOK_AFTER: usize = 64;
+
+impl Host for GuestContext {
+    fn resolve(&mut self, name: String) -> Result<u32, SendError> {
+        if let Some(known) = self.routes.get_index_of(&*name) {
+            let handle = handle(known);
+            return self.route(handle).map(|_| handle);
+        }
+        check_instance_name(&name).map_err(|error| SendError::InvalidName(error.to_string()))?;
+        self.room_for_route()?;
+        let route = self.instance.router.resolve(&self.instance.sender, &name)?;
+        let (index, _) = self.routes.insert_full(Arc::from(name), route);
+        self.count_routes();
+        Ok(handle(index))
+    }
+
+    fn resolve_topic(&mut self, name: String) -> Result<u32, SendError> {
+        if let Some((known, _, route)) = self.topics.get_full_mut(&*name) {
+            return self.instance.router.may_publish(&self.instance.sender, route).map(|()| handle(known));
+        }
+        let topic: Topic = name.parse().map_err(invalid_name)?;
+        self.room_for_route()?;
+        let route = self.instance.router.resolve_topic(&self.instance.sender, topic)?;
+        let (index, _) = self.topics.insert_full(Arc::from(name), route);
+        self.count_routes();
+        Ok(handle(index))
+    }
+
+    fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
+        self.send_one(to, Mode::Send, Bytes::from(body), None)
+    }
+
+    fn send_batch(&mut self, to: u32, lengths: Vec<u32>, bodies: Vec<u8>) -> BatchResult {
+        if lengths.iter().map(|length| u64::from(*length)).sum::<u64>() != bodies.len() as u64 {
+            let reason = format!("the lengths do not add up to the {} bytes that are there", bodies.len());
+            return BatchResult { sent: 0, stopped: Some(SendError::Other(reason)) };
+        }
+        let mut rest = &bodies[..];
+        let bodies = lengths.iter().map(|length| {
+            let body;
+            (body, rest) = rest.split_at(*length as usize);
+            // Copied, because a slice of `bodies` would keep the whole batch in memory.
+            Bytes::copy_from_slice(body)
+        });
+        self.send_all(to, bodies)
+    }
+
+    fn send_request(&mut self, to: u32, body: Vec<u8>, timeout_ms: u32) -> Result<u64, SendError> {
+        let account = Arc::clone(&self.route(to)?.endpoint.account);
+        let request = self.open(timeout_ms, Some(Awaited::Component(account)))?;
+        let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
+        let sent = self.send_one(to, Mode::Request, Bytes::from(body), Some(reply));
+        sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
+    }
+
+    fn request_uuid(&mut self, request: u64) -> String {
+        self.callbacks.id(request).to_string()
+    }
+
+    fn cancel_request(&mut self, request: u64) -> bool {
+        self.callbacks.cancel(request)
+    }
+
+    fn publish(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
+        let trace = self.trace();
+        let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
+        self.instance.router.publish(
+            &self.instance.sender,
+            Some(&self.instance.myself),
+            topic,
+            Bytes::from(body),
+            trace,
+        )
+    }
+
+    fn publish_retained(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
+        let (trace, body) = (self.trace(), Bytes::from(body));
+        let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
+        self.instance.router.publish_retained(
+            &self.instance.sender,
+            Some(&self.instance.myself),
+            &self.instance.limits,
+            topic,
+            body,
+            trace,
+        )
+    }
+
+    fn clear_retained(&mut self, on: u32) -> Result<bool, SendError> {
+        let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
+        self.instance.router.clear_retained(&self.instance.sender, topic)
+    }
+
+    fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
+        let route = self.route(to)?;
+        let endpoint = Arc::clone(&route.endpoint);
+        let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(&endpoint.account))))?;
+        self.wait_for(request, Some((endpoint.least_loaded().clone(), Arc::clone(&endpoint.account.budget))));
+        Ok(request)
+    }
+
+    fn await_topic_room(&mut self, on: u32, timeout_ms: u32) -> Result<u64, SendError> {
+        let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
+        let full =
+            self.instance.router.full_subscriber(&self.instance.sender, topic, &self.instance.myself)?;
+        let awaited = full.as_ref().map(|(mailbox, _)| Awaited::Instance(mailbox.handle()));
+        let request = self.open(timeout_ms, awaited)?;
+        self.wait_for(request, full);
+        Ok(request)
+    }
+
+    fn subscribe(&mut self, pattern: String) -> Result<(), SendError> {
+        let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
+        // Counted where they are kept: they outlive the incarnation that made them.
+        let limit = self.instance.limits.subscriptions;
+        let is_new = !self.instance.router.subscriptions(&self.instance.myself).contains(&parsed);
+        if is_new
+            && self.instance.router.subscriptions_held(&self.instance.sender, &self.instance.myself) >= limit
+        {
+            return Err(self.exceeded("subscriptions", limit));
+        }
+        self.instance.router.subscribe_itself(
+            &self.instance.sender,
+            parsed,
+            &self.instance.myself,
+            &self.instance.endpoint,
+        )
+    }
+
+    fn unsubscribe(&mut self, pattern: String) -> bool {
+        let Ok(parsed) = pattern.parse() else { return false };
+        let is_suspended = self.instance.sender.grants.forget_suspended(self.instance.myself.id(), &parsed);
+        if let Some(state) = self.instance.router.app.state() {
+            state.unsubscribed(&self.instance.identity.instance, &parsed);
+        }
+        self.instance.router.unsubscribe(&parsed, &self.instance.myself) || is_suspended
+    }
+
+    fn describe(&mut self, message: u64) -> Option<MessageInfo> {
+        let current = self.batch.find(message)?;
+        let envelope = &current.envelope;
+        Some(MessageInfo {
+            sender: envelope.origin.sender.to_string(),
+            topic: envelope.origin.topic.as_deref().map(str::to_owned),
+            wants_reply: envelope.wants_reply(),
+            waited_ns: u64::try_from(self.batch.waited(envelope).as_nanos()).unwrap_or(u64::MAX),
+            attempt: envelope.attempts(),
+            retained: envelope.origin.retained,
+            request: envelope.request_id().map(|id| id.to_string()),
+            traceparent: current.trace().map(|trace| trace.to_string()),
+        })
+    }
+
+    fn complete(&mut self, message: u64, how: Completion) -> Result<(), CompleteError> {
+        self.batch.complete(message, how)
+    }
+}
+
+impl GuestContext {
+    /// The route behind a handle, made anew if the app has changed since.
+    fn route(&mut self, handle: u32) -> Result<&Route, SendError> {
+        current_route(&mut self.routes, &self.instance.router, &self.instance.sender, handle)
+    }
+
+    /// Sends one after the other, up to the first that is not taken.
+    fn send_all(&mut self, to: u32, bodies: impl Iterator<Item = Bytes>) -> BatchResult {
+        let stopped = |sent, error| BatchResult { sent, stopped: Some(error) };
+        if let Err(error) = self.route(to) {
+            return stopped(0, error);
+        }
+        let mut sent = 0;
+        for (number, body) in bodies.enumerate() {
+            // The guest is not interrupted here.
+            let is_over = || self.meter.left().is_none() || self.instance.router.app.has_ended();
+            if number.is_multiple_of(LOOK_AFTER) && is_over() {
+                return stopped(sent, SendError::Other("the time for this message is over".to_owned()));
+            }
+            if let Err(error) = self.send_one(to, Mode::Send, body, None) {
+                return stopped(sent, error);
+            }
+            sent += 1;
+        }
+        BatchResult { sent, stopped: None }
+    }
+
+    fn send_one(
+        &mut self,
+        to: u32,
+        mode: Mode,
+        body: Bytes,
+        reply: Option<ReplyTo>,
+    ) -> Result<(), SendError> {
+        let (bytes, origin, now) = (body.len(), self.origin(), self.sent_at.now());
+        let GuestContext { routes, instance, wakeups, .. } = self;
+        let InstanceDependencies { router, sender, .. } = &**instance;
+        let route = current_route(routes, router, sender, to)?;
+        let sleeper = router.send(sender, route, mode, Draft { body, origin }, reply, now)?;
+        match (wakeups, sleeper.actor()) {
+            (None, actor) => actor.into_iter().for_each(ActorRef::wake),
+            (Some(wakeups), None) => wakeups.sent(bytes),
+            (Some(wakeups), Some(actor)) => {
+                wakeups.sent(bytes);
+                wakeups.add(actor, bytes);
+            }
+        }
+        Ok(())
+    }
+
+    fn room_for_route(&self) -> Result<(), SendError> {
+        let limit = self.instance.limits.routes;
+        match self.routes.len() + self.topics.len() < limit {
+            true => Ok(()),
+            false => Err(self.exceeded("routes", limit)),
+        }
+    }
+
+    fn count_routes(&self) {
+        self.instance.gauges.routes.store(self.routes.len() + self.topics.len(), Ordering::Relaxed);
+    }
+
+    /// Records that a limit of this instance was reached.
+    fn exceeded(&self, limit: &'static str, most: usize) -> SendError {
+        self.instance.sender.exceeded(Exceeded::of(limit, most))
+    }
+
+    fn open(&self, timeout_ms: u32, awaited: Option<Awaited>) -> Result<u64, SendError> {
+        let timeout = Duration::from_millis(timeout_ms.into());
+        let most = self.instance.limits.concurrent_requests;
+        self.callbacks
+            .open(timeout, awaited, self.trace())
+            .map_err(|_| self.exceeded("concurrent_requests", most))
+    }
+
+    /// Settles a wait when the mailbox has room; at once if there is none to wait for.
+    fn wait_for(&self, request: u64, mailbox: Option<(ActorRef<Envelope>, Arc<ByteBudget>)>) {
+        let callbacks = Arc::clone(&self.callbacks);
+        let Some((mailbox, budget)) = mailbox else { return callbacks.settle(request, Callback::Ready) };
+        self.callbacks.run(request, async move {
+            mailbox.room().await;
+            budget.room().await;
+            let callback = match mailbox.is_closed() {
+                true => Callback::Failed(RequestError::TargetStopped),
+                false => Callback::Ready,
+            };
+            callbacks.settle(request, callback);
+        });
+    }
+}
+
+/// The route behind a handle, made anew if the app has changed since.
+fn current_route<'r>(
+    routes: &'r mut Handles<Route>,
+    router: &Router,
+    sender: &Sender,
+    handle: u32,
+) -> Result<&'r Route, SendError> {
+    let (name, route) = routes.get_index_mut(handle as usize).ok_or(SendError::UnknownHandle)?;
+    if router.is_stale(route) {
+        *route = router.resolve(sender, name)?;
+    }
+    Ok(route)
+}
+
+/// The handle of an entry. The limit on routes keeps it far below the end of its range.
+fn handle(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+fn invalid_name(error: airssys_rt::InvalidTopic) -> SendError {
+    SendError::InvalidName(error.to_string())
+}

@@ -1,0 +1,309 @@
+//! The door for services: host interfaces that components can import.
+
+use std::any::{Any, TypeId};
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use airssys_rt::BoxError;
+use airssys_spec::manifest::{Diagnostics, ServiceTable};
+use airssys_spec::{Access, Capabilities, Denied, UsePattern};
+use wasmtime::component::{HasData, Linker, ResourceTable};
+
+use crate::guest::context::{GuestContext, InstanceDependencies};
+use crate::guest::store::{Entry, GuestState};
+
+/// A service of the host: interfaces that components can import, in three phases.
+///
+/// 1. *link*: [`Service::interfaces`] says what it provides, and [`Service::link`] adds the
+///    functions to a linker, once per engine and [`Entry`].
+/// 2. *configure*: [`Service::configure`] reads the table `[service.NAME]` of `app.toml`, without
+///    I/O. Every mistake is a diagnostic with its place.
+/// 3. *connect and prepare*: [`Service::connect`] reaches the backend, once per host.
+///    [`Service::prepare`] makes the data of one incarnation of an instance.
+///
+/// The functions find the data of their instance with [`GuestState::service`].
+pub trait Service: Send + Sync + 'static {
+    /// The checked configuration.
+    type Config: Send + Sync + 'static;
+    /// The connection to the backend, shared by all instances of a host.
+    type Connection: Send + Sync + 'static;
+    /// The data of one incarnation of an instance.
+    type Data: Send + 'static;
+
+    /// Returns its name: the first segment of rights (`use = ["NAME/…"]`) and the name of its table.
+    fn name(&self) -> &'static str;
+
+    /// Returns the interfaces that it provides.
+    fn interfaces(&self) -> Vec<Interface>;
+
+    /// Adds its functions to a linker. The linker of [`Entry::Direct`] gets only functions that
+    /// never wait.
+    ///
+    /// # Errors
+    /// The linker's, such as a name that is defined twice.
+    fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()>;
+
+    /// Reads its table, without I/O.
+    ///
+    /// # Errors
+    /// Every mistake in the table.
+    fn configure(&self, table: &ServiceTable) -> Result<Self::Config, Diagnostics>;
+
+    /// Connects to the backend. Called once per host, before the first instance that imports it
+    /// starts.
+    fn connect(
+        &self,
+        config: &Self::Config,
+    ) -> impl Future<Output = Result<Self::Connection, BoxError>> + Send;
+
+    /// Makes the data of one incarnation of an instance. Must not block.
+    ///
+    /// # Errors
+    /// The reason for which the incarnation does not start.
+    fn prepare(
+        &self,
+        connection: &Self::Connection,
+        instance: &ServiceInstance<'_>,
+    ) -> Result<Self::Data, BoxError>;
+}
+
+/// An interface that a service provides.
+#[derive(Clone, Copy, Debug)]
+pub struct Interface {
+    /// Its name without a version, such as `wasi:keyvalue/store`; a trailing `*` stands for every
+    /// interface that begins with the text before it.
+    pub name: &'static str,
+    /// The version, such as `0.2.0`, or the part that all versions have in common, such as `0.2.`.
+    pub version: &'static str,
+    /// The functions that may wait.
+    pub waits: Waits,
+}
+
+/// The functions of an interface that may wait, and so need a stack of their own.
+#[derive(Clone, Copy, Debug)]
+pub enum Waits {
+    /// No function waits.
+    Never,
+    /// Every function may wait.
+    Always,
+    /// The functions except these may wait.
+    Except(&'static [&'static str]),
+}
+
+impl Interface {
+    /// Returns true if this is the interface of an import such as `wasi:io/streams@0.2.6`.
+    pub(crate) fn is(&self, import: &str) -> bool {
+        let (name, version) = import.split_once('@').unwrap_or((import, ""));
+        let named = match self.name.strip_suffix('*') {
+            Some(prefix) => name.starts_with(prefix),
+            None => name == self.name,
+        };
+        let versioned = match self.version.ends_with('.') {
+            true => version.starts_with(self.version),
+            false => version == self.version,
+        };
+        named && versioned
+    }
+
+    fn may_wait(&self, function: &str) -> bool {
+        match self.waits {
+            Waits::Never => false,
+            Waits::Always => true,
+            Waits::Except(functions) => !functions.contains(&function),
+        }
+    }
+}
+
+/// The instance for which a service prepares data.
+pub struct ServiceInstance<'a>(pub(crate) &'a InstanceDependencies);
+
+impl ServiceInstance<'_> {
+    /// Returns the app's name.
+    pub fn app(&self) -> &str {
+        &self.0.identity.app
+    }
+
+    /// Returns the component's name in the app.
+    pub fn component(&self) -> &str {
+        self.0.sender.subject.component()
+    }
+
+    /// Returns the instance's name.
+    pub fn instance(&self) -> &str {
+        &self.0.identity.instance
+    }
+
+    /// Returns the rights that the component asks for: the most that it may ever use.
+    pub fn asks(&self) -> &Capabilities {
+        self.0.sender.grants.asked()
+    }
+}
+
+/// A call of a service's function by an instance.
+pub struct ServiceCall<'a, S: Service> {
+    data: Option<&'a mut S::Data>,
+    guest: &'a mut GuestContext,
+    table: &'a mut ResourceTable,
+    name: &'static str,
+}
+
+impl<'a, S: Service> ServiceCall<'a, S> {
+    /// Returns the data that [`Service::prepare`] made.
+    ///
+    /// # Errors
+    /// An error that traps the guest, if the function of one service asks for the data of another.
+    pub fn data(&mut self) -> wasmtime::Result<&mut S::Data> {
+        let found = self.data.as_deref_mut();
+        found.ok_or_else(|| {
+            wasmtime::format_err!("the service `{}` has no data here", std::any::type_name::<S>())
+        })
+    }
+
+    /// Returns the resources of the instance.
+    pub fn table(&mut self) -> &mut ResourceTable {
+        self.table
+    }
+
+    /// Returns the instance's name.
+    pub fn instance(&self) -> &str {
+        &self.guest.instance.identity.instance
+    }
+
+    /// Decides whether the instance may do this now. A denial is counted and audited.
+    ///
+    /// # Errors
+    /// [`Denied`], with the manifest lines that would allow it.
+    pub fn allows(&self, right: &UsePattern) -> Result<(), Denied> {
+        self.guest.instance.sender.allows(&Access::Use { right })
+    }
+
+    /// Runs a call, and counts it under the function's name with its time and its outcome. The time
+    /// is the host's: it does not count for the guest's limit.
+    pub fn count<T, E>(
+        &mut self,
+        function: &'static str,
+        run: impl FnOnce(&mut ServiceCall<'a, S>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let (began, meter) = (Instant::now(), Arc::clone(&self.guest.meter));
+        let result = meter.pause(|| run(self));
+        self.record(function, began, result.is_ok());
+        result
+    }
+
+    /// Counts a call that began at this time. For calls that wait, whose time [`ServiceCall::count`]
+    /// cannot see.
+    pub fn record(&self, function: &'static str, began: Instant, succeeded: bool) {
+        let stats = &self.guest.instance.sender.stats;
+        stats.service_called(self.name, function, began.elapsed(), succeeded);
+    }
+}
+
+/// Marks the functions of a service in bindings: the type that `add_to_linker` asks for.
+pub struct HasService<S>(PhantomData<S>);
+
+impl<S: Service> HasData for HasService<S> {
+    type Data<'a> = ServiceCall<'a, S>;
+}
+
+impl GuestState {
+    /// Returns the call of a service's function, with the data of this instance.
+    pub fn service<S: Service>(&mut self) -> ServiceCall<'_, S> {
+        let GuestState { guest, table, services, .. } = self;
+        let found = services.iter_mut().find(|(_, data)| data.is::<Prepared<S>>());
+        let (name, data) = match found {
+            Some((name, data)) => (*name, data.downcast_mut::<Prepared<S>>().map(|data| &mut data.0)),
+            None => ("", None),
+        };
+        ServiceCall { data, guest, table, name }
+    }
+}
+
+/// The data of one service: a type of its own, so that two services may have data of one type.
+struct Prepared<S: Service>(S::Data);
+
+type AnyConfig = Box<dyn Any + Send + Sync>;
+type AnyConnection = Arc<dyn Any + Send + Sync>;
+pub(crate) type AnyData = Box<dyn Any + Send>;
+
+/// A [`Service`] whose types are erased.
+pub(crate) trait AnyService: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn interfaces(&self) -> &[Interface];
+    fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()>;
+    fn configure(&self, table: &ServiceTable) -> Result<AnyConfig, Diagnostics>;
+    fn connect<'a>(
+        &'a self,
+        config: &'a (dyn Any + Send + Sync),
+    ) -> Pin<Box<dyn Future<Output = Result<AnyConnection, BoxError>> + Send + 'a>>;
+    fn prepare(
+        &self,
+        connection: &(dyn Any + Send + Sync),
+        instance: &ServiceInstance<'_>,
+    ) -> Result<AnyData, BoxError>;
+
+    /// Returns true if instances have data of it, so that it is connected and prepared.
+    fn has_data(&self) -> bool;
+
+    /// Returns the interface of an import.
+    fn interface(&self, import: &str) -> Option<&Interface> {
+        self.interfaces().iter().find(|interface| interface.is(import))
+    }
+
+    /// Returns true if a call of the imported function may wait.
+    fn may_wait(&self, import: &str, function: &str) -> bool {
+        self.interface(import).is_some_and(|interface| interface.may_wait(function))
+    }
+}
+
+/// A service with its interfaces, which are asked for once.
+pub(crate) struct Erased<S> {
+    pub(crate) service: S,
+    pub(crate) interfaces: Vec<Interface>,
+}
+
+impl<S: Service> AnyService for Erased<S> {
+    fn name(&self) -> &'static str {
+        self.service.name()
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()> {
+        self.service.link(linker, entry)
+    }
+
+    fn configure(&self, table: &ServiceTable) -> Result<AnyConfig, Diagnostics> {
+        Ok(Box::new(self.service.configure(table)?))
+    }
+
+    fn connect<'a>(
+        &'a self,
+        config: &'a (dyn Any + Send + Sync),
+    ) -> Pin<Box<dyn Future<Output = Result<AnyConnection, BoxError>> + Send + 'a>> {
+        Box::pin(async move {
+            let config =
+                config.downcast_ref::<S::Config>().ok_or("the configuration is another service's")?;
+            let connection: AnyConnection = Arc::new(self.service.connect(config).await?);
+            Ok(connection)
+        })
+    }
+
+    fn has_data(&self) -> bool {
+        TypeId::of::<S::Data>() != TypeId::of::<()>()
+    }
+
+    fn prepare(
+        &self,
+        connection: &(dyn Any + Send + Sync),
+        instance: &ServiceInstance<'_>,
+    ) -> Result<AnyData, BoxError> {
+        let connection = connection.downcast_ref::<S::Connection>();
+        let connection = connection.ok_or("the connection is another service's")?;
+        Ok(Box::new(Prepared::<S>(self.service.prepare(connection, instance)?)))
+    }
+}

@@ -1,0 +1,205 @@
+//! The list of services: linkers, the interfaces that the host provides, and connections.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use airssys_rt::BoxError;
+use airssys_spec::manifest::{Diagnostics, ServiceTable};
+use tokio::sync::OnceCell;
+use wasmtime::component::Linker;
+
+use crate::guest::context::InstanceDependencies;
+use crate::guest::imports::contract::Contract;
+use crate::guest::imports::wasi::WasiService;
+use crate::guest::service::{AnyData, AnyService, Erased, Service, ServiceInstance};
+use crate::guest::store::{Entry, GuestState};
+
+/// The services that an engine links: by default the contract and WASI. Cheap to clone.
+#[derive(Clone)]
+pub struct Services(Vec<Arc<dyn AnyService>>);
+
+impl Default for Services {
+    fn default() -> Services {
+        Services(Vec::new()).with(Contract).with(WasiService)
+    }
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|service| service.name())).finish()
+    }
+}
+
+impl Services {
+    /// Adds a service.
+    #[must_use]
+    pub fn with(mut self, service: impl Service) -> Services {
+        let interfaces = service.interfaces();
+        self.0.push(Arc::new(Erased { service, interfaces }));
+        self
+    }
+
+    /// Has each service read its table of an app, and reports a table that no service reads.
+    ///
+    /// # Errors
+    /// Every mistake in any of the tables.
+    pub fn configure(&self, tables: &[ServiceTable]) -> Result<ServiceConfigs, Diagnostics> {
+        let mut found: Option<Diagnostics> = None;
+        let mut report = |diagnostics: Diagnostics| match &mut found {
+            Some(found) => found.append(diagnostics),
+            None => found = Some(diagnostics),
+        };
+        let mut configs = HashMap::new();
+        for service in &self.0 {
+            let written = tables.iter().find(|table| table.name() == service.name());
+            let empty = ServiceTable::empty(service.name());
+            match service.configure(written.unwrap_or(&empty)) {
+                Ok(config) => {
+                    let config: Arc<dyn Any + Send + Sync> = Arc::from(config);
+                    configs.insert(service.name(), config);
+                }
+                // A service whose table has to be written is missed when a component imports it.
+                Err(diagnostics) if written.is_some() => report(diagnostics),
+                Err(_) => {}
+            }
+        }
+        for table in tables.iter().filter(|table| !self.0.iter().any(|own| own.name() == table.name())) {
+            let names: Vec<_> = self.0.iter().map(|service| service.name()).collect();
+            let message = format!("this program has no service `{}`", table.name());
+            report(table.fault(message, format!("the services are {}", names.join(", "))));
+        }
+        match found {
+            Some(found) => Err(found),
+            None => Ok(ServiceConfigs(configs)),
+        }
+    }
+
+    /// Returns true if a service provides an interface such as `wasi:io/streams@0.2.6`.
+    pub fn provides(&self, interface: &str) -> bool {
+        self.of(interface).is_some()
+    }
+
+    /// Returns true if a call of the imported function may wait.
+    pub(crate) fn may_wait(&self, interface: &str, function: &str) -> bool {
+        self.of(interface).is_some_and(|service| service.may_wait(interface, function))
+    }
+
+    /// Returns the service that provides an interface.
+    pub(crate) fn of(&self, interface: &str) -> Option<&Arc<dyn AnyService>> {
+        self.0.iter().find(|service| service.interface(interface).is_some())
+    }
+
+    /// Makes the linker of all components that are entered in this way.
+    pub(crate) fn linker(
+        &self,
+        engine: &wasmtime::Engine,
+        entry: Entry,
+    ) -> wasmtime::Result<Linker<GuestState>> {
+        let mut linker = Linker::new(engine);
+        for service in &self.0 {
+            service.link(&mut linker, entry)?;
+        }
+        Ok(linker)
+    }
+}
+
+/// The configurations of services, by [`Services::configure`].
+#[derive(Clone, Default)]
+pub struct ServiceConfigs(HashMap<&'static str, Arc<dyn Any + Send + Sync>>);
+
+impl std::fmt::Debug for ServiceConfigs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+type Connection = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
+
+/// The connections of a host to the backends of its services: each is made when it is first needed.
+#[derive(Default)]
+pub(crate) struct Connections {
+    configs: ServiceConfigs,
+    made: Mutex<HashMap<&'static str, Connection>>,
+}
+
+/// Reasons for which an instance does not get the data of a service.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServiceError {
+    /// The service has no valid configuration.
+    #[error("the service `{service}` is not configured; write [service.{service}] into the app.toml")]
+    Config {
+        /// The service.
+        service: &'static str,
+        /// The mistakes in the empty configuration.
+        source: Diagnostics,
+    },
+    /// The backend cannot be reached.
+    #[error("the service `{service}` cannot connect")]
+    Connect {
+        /// The service.
+        service: &'static str,
+        /// The reason.
+        source: BoxError,
+    },
+    /// The service refuses the instance.
+    #[error("the service `{service}` does not serve `{instance}`")]
+    Prepare {
+        /// The service.
+        service: &'static str,
+        /// The instance.
+        instance: String,
+        /// The reason.
+        source: BoxError,
+    },
+}
+
+impl Connections {
+    pub(crate) fn new(configs: ServiceConfigs) -> Connections {
+        Connections { configs, made: Mutex::default() }
+    }
+
+    /// Connects a service, unless it is connected.
+    pub(crate) async fn connect(
+        &self,
+        service: &dyn AnyService,
+    ) -> Result<Arc<dyn Any + Send + Sync>, ServiceError> {
+        let name = service.name();
+        let cell = {
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(made.entry(name).or_default())
+        };
+        let connect = async || {
+            let config = match self.configs.0.get(name) {
+                Some(config) => Arc::clone(config),
+                None => {
+                    let config = service.configure(&ServiceTable::empty(name));
+                    Arc::from(config.map_err(|source| ServiceError::Config { service: name, source })?)
+                }
+            };
+            let connected = service.connect(&*config).await;
+            connected.map_err(|source| ServiceError::Connect { service: name, source })
+        };
+        cell.get_or_try_init(connect).await.map(Arc::clone)
+    }
+
+    /// Makes the data of one incarnation of an instance, of each service that it imports.
+    pub(crate) async fn prepare(
+        &self,
+        services: &[Arc<dyn AnyService>],
+        instance: &InstanceDependencies,
+    ) -> Result<Vec<(&'static str, AnyData)>, ServiceError> {
+        let mut prepared = Vec::with_capacity(services.len());
+        for service in services {
+            let (name, connection) = (service.name(), self.connect(&**service).await?);
+            let data = service.prepare(&*connection, &ServiceInstance(instance));
+            let data = data.map_err(|source| {
+                let instance = instance.identity.instance.to_string();
+                ServiceError::Prepare { service: name, instance, source }
+            })?;
+            prepared.push((name, data));
+        }
+        Ok(prepared)
+    }
+}

@@ -1,0 +1,7 @@
+//! Rights, rates and budgets in force.
+
+pub(crate) mod byte_budget;
+pub(crate) mod clock;
+pub(crate) mod grants;
+pub(crate) mod quota;
+pub mod rate;

@@ -1,0 +1,57 @@
+//! Refusals of messages, and their three renderings.
+
+use crate::contract::{SendError, SizeLimit};
+use crate::observe::dead_letters::DeadLetterReason;
+
+/// The reason for which a receiver does not get a message.
+///
+/// It is shown in three ways: as an error to the sender, as the reason of a dead letter, and as the
+/// name of a counter.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The sender has no right to send to the receiver.
+    AccessDenied,
+    /// The message is larger than the receiver takes; both in bytes.
+    TooLarge { size: u64, limit: u64 },
+    /// The receiver does not accept the codec.
+    CodecRefused(String),
+    /// The receiver has ended.
+    TargetStopped,
+    /// The mailbox has no room. The sender can come again, so it is counted apart.
+    MailboxFull,
+}
+
+impl Refusal {
+    /// Returns the error that the sender gets.
+    pub(crate) fn into_error(self) -> SendError {
+        match self {
+            Refusal::AccessDenied => SendError::AccessDenied,
+            Refusal::TooLarge { size, limit } => SendError::MessageTooLarge(SizeLimit { size, limit }),
+            Refusal::CodecRefused(text) => SendError::CodecRefused(text),
+            Refusal::TargetStopped => SendError::TargetStopped,
+            Refusal::MailboxFull => SendError::MailboxFull,
+        }
+    }
+
+    /// Returns the reason of the dead letter that takes the message's place.
+    pub(crate) fn into_reason(self) -> DeadLetterReason {
+        match self {
+            Refusal::TooLarge { size, limit } => DeadLetterReason::TooLarge { size, limit },
+            Refusal::CodecRefused(text) => DeadLetterReason::CodecRefused(text),
+            Refusal::TargetStopped => DeadLetterReason::TargetStopped,
+            // A publication is decided about before it is fanned out, so this is never denied.
+            Refusal::AccessDenied | Refusal::MailboxFull => DeadLetterReason::MailboxFull,
+        }
+    }
+
+    /// Returns the name under which the receiver counts it.
+    pub(crate) fn counter(&self) -> &'static str {
+        match self {
+            Refusal::AccessDenied => "access-denied",
+            Refusal::TooLarge { .. } => "message-too-large",
+            Refusal::CodecRefused(_) => "codec-refused",
+            Refusal::TargetStopped => "target-stopped",
+            Refusal::MailboxFull => "mailbox-full",
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The spans of the messages that an instance handles.
+
+use std::time::Instant;
+
+use airssys_message::Codec;
+
+use crate::contract::{Completion, cut};
+use crate::observe::dead_letters::DeadLetterReason;
+use crate::observe::trace::{MessageSpan, MessageTracer, SpanOutcome, TracedMessage};
+use crate::routing::envelope::Envelope;
+use crate::routing::identity::Identity;
+
+/// The span of a message; none if nobody wants spans.
+pub(crate) type Span = Option<Box<dyn MessageSpan>>;
+
+/// Begins the span of a message that has been delivered.
+pub(crate) fn begin(
+    tracer: Option<&dyn MessageTracer>,
+    identity: &Identity,
+    envelope: &Envelope,
+    delivered_at: Instant,
+) -> Span {
+    let tracer = tracer?;
+    let message = TracedMessage {
+        app: &identity.app,
+        sender: &envelope.origin.sender,
+        component: envelope.receiver(),
+        instance: &identity.instance,
+        topic: envelope.origin.topic.as_deref(),
+        codec: Codec::split(&envelope.body).ok().map(|(codec, _)| codec),
+        bytes: envelope.body.len(),
+        attempt: envelope.attempts(),
+        wants_reply: envelope.wants_reply(),
+        waited: envelope.waited_before(delivered_at),
+    };
+    Some(tracer.begin(envelope.origin.trace, &message))
+}
+
+/// Ends the span of a message that its handler has completed; one that asks for another attempt
+/// is not.
+pub(crate) fn completed(span: Span, how: &Completion) {
+    let Some(span) = span else { return };
+    match how {
+        Completion::Done => span.end(SpanOutcome::Done),
+        Completion::Reply(_) => replied(Some(span)),
+        Completion::Rejected(reason) | Completion::Retry(reason) => {
+            span.end(SpanOutcome::Rejected(&cut(reason.clone())))
+        }
+    }
+}
+
+/// Ends the span of a message that was answered.
+pub(crate) fn replied(span: Span) {
+    if let Some(span) = span {
+        span.end(SpanOutcome::Replied);
+    }
+}
+
+/// Ends the span of a message that will be handled again.
+pub(crate) fn postponed(span: Span, reason: &DeadLetterReason) {
+    if let Some(span) = span {
+        span.end(SpanOutcome::Retried(&reason.to_string()));
+    }
+}
+
+/// Ends the span of a message that is given up.
+pub(crate) fn given_up(span: Span, reason: &DeadLetterReason) {
+    let Some(span) = span else { return };
+    match reason {
+        DeadLetterReason::Rejected(reason) | DeadLetterReason::RetryAsked(reason) => {
+            span.end(SpanOutcome::Rejected(reason))
+        }
+        failed => span.end(SpanOutcome::Failed(&failed.to_string())),
+    }
+}
