@@ -28,7 +28,7 @@ pub enum Do {
     Note(u64),
     Who(ReplyTo<String>),
     Fail,
-    FailOn(ReplyTo<()>),
+    FailOn(#[expect(dead_code, reason = "dropped without a reply")] ReplyTo<()>),
     Panic,
     Stop,
     /// Says that it is being handled, then waits to be let go.

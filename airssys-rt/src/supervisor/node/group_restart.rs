@@ -1,4 +1,4 @@
-//! The restart of several children: of a group, or of all when the supervisor itself restarts.
+//! The restart of a group of children, or of all when the supervisor itself is restarted.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,15 +8,16 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::SupervisorNode;
-use super::state::{NodeState, Phase, Plan};
-use super::stopping::Asked;
-use crate::Event;
-use crate::supervisor::children::{Key, Place};
+use super::state::{NodeState, Phase, RestartPlan};
+use super::stopping::ChildStop;
+use crate::child::Key;
+use crate::events::Event;
+use crate::supervisor::children::TaskState;
 use crate::sync::lock;
 
-/// What the supervisor's task does next.
+/// The next step of the supervisor's task.
 enum Step {
-    /// Stops the children: it ends.
+    /// Ends: all children are to be stopped.
     End,
     Wait,
     WaitUntil(Instant),
@@ -25,7 +26,7 @@ enum Step {
 }
 
 impl SupervisorNode {
-    /// Prepares an incarnation of the supervisor: the children that are kept are to be started.
+    /// Prepares an incarnation of the supervisor: the parked children are to be started.
     pub(in crate::supervisor) fn begin(&self, number: u64) {
         let mut state = lock(&self.state);
         let state = &mut *state;
@@ -37,20 +38,22 @@ impl SupervisorNode {
         }
         if number > 0 {
             state.window = RestartWindow::new();
-            // Whoever was aborted with the incarnation before, and is not gone yet, is waited for.
+            // Children that were aborted with the incarnation before are waited for.
             let stop: Vec<Key> = state.children.keys().collect();
             for key in &stop {
-                if let Some(entry) = state.children.get_mut(*key).filter(|entry| entry.place == Place::Live) {
+                if let Some(entry) =
+                    state.children.get_mut(*key).filter(|entry| entry.task_state == TaskState::Live)
+                {
                     entry.doomed = true;
                 }
             }
-            state.plan = Plan { stop, start: None, at: None };
-            state.phase = Phase::Settling;
+            state.plan = RestartPlan { stop, start: None, at: None };
+            state.phase = Phase::RestartingGroup;
         }
     }
 
-    /// Does what concerns several children until the supervisor is to end. `started` hears when
-    /// all children have started.
+    /// Restarts groups of children until the supervisor is to end. `started` is notified when all
+    /// children have started.
     pub(in crate::supervisor) async fn supervise(self: &Arc<Self>, mut started: Option<oneshot::Sender<()>>) {
         let mut told = false;
         loop {
@@ -66,7 +69,7 @@ impl SupervisorNode {
                         };
                         self.tell(|actor| Event::Started { actor, incarnation });
                     }
-                    // Whoever waits for it may have given up.
+                    // The receiver may have been dropped.
                     started.take().map(|started| started.send(()));
                     self.changed.notified().await;
                 }
@@ -84,32 +87,32 @@ impl SupervisorNode {
         let mut state = lock(&self.state);
         match state.phase {
             Phase::Running => Step::Wait,
-            Phase::Settling => state.settle(),
+            Phase::RestartingGroup => state.next_restart_step(),
             Phase::Stopping | Phase::Waiting | Phase::Ended => Step::End,
         }
     }
 
-    /// Stops a child that is to come back; returns early if the supervisor is to end.
+    /// Stops a child that is to be started again; returns early if the supervisor is to end.
     async fn stop_member(&self, key: Key) {
-        let mut asked = Asked::new(Instant::now());
+        let mut stop = ChildStop::new(Instant::now());
         let mut timer = pin!(sleep_until(Instant::now()));
         loop {
             let deadline = {
                 let mut state = lock(&self.state);
-                if state.phase != Phase::Settling {
+                if state.phase != Phase::RestartingGroup {
                     return;
                 }
-                match asked.ask(self, &mut state, key, Instant::now()) {
+                match stop.next(&mut state, key, Instant::now()) {
                     Some(deadline) => deadline,
                     None => return,
                 }
             };
-            asked.carry_out(self.registry());
+            stop.carry_out(self.registry());
             self.changed_or_until(timer.as_mut(), deadline).await;
         }
     }
 
-    /// Starts a child; returns when it has started, has failed, is to be stopped again, or if the
+    /// Starts a child. Returns when it has started, has failed or is to be stopped again, or when the
     /// supervisor is to end.
     async fn start_member(self: &Arc<Self>, key: Key) {
         if self.dismiss(key) {
@@ -124,9 +127,9 @@ impl SupervisorNode {
             {
                 let state = lock(&self.state);
                 let live = |key| {
-                    state.children.get(key).is_some_and(|entry| entry.place.is_active() && !entry.doomed)
+                    state.children.get(key).is_some_and(|entry| entry.task_state.is_active() && !entry.doomed)
                 };
-                if state.phase != Phase::Settling || !live(key) {
+                if state.phase != Phase::RestartingGroup || !live(key) {
                     return;
                 }
             }
@@ -142,31 +145,33 @@ impl SupervisorNode {
         }
     }
 
-    /// Ends a child that is parked for good if it was told to; says whether it did.
+    /// Ends a parked child for good if it was told to end; returns true if it was.
     fn dismiss(&self, key: Key) -> bool {
         let dismissed = {
             let mut state = lock(&self.state);
             let told = |state: &NodeState| {
                 state.children.get(key).is_some_and(|entry| {
-                    entry.place == Place::Parked && entry.cell.terminated() && !entry.cell.is_supervisor()
+                    entry.task_state == TaskState::Parked
+                        && entry.cell.terminated()
+                        && !entry.cell.is_supervisor()
                 })
             };
             match told(&state) {
-                true => state.kept.remove(&key).zip(state.remove(key)),
+                true => state.parked.remove(&key).zip(state.remove(key)),
                 false => None,
             }
         };
-        let Some((kept, cell)) = dismissed else { return false };
+        let Some((parked, cell)) = dismissed else { return false };
         self.registry().retire(&*cell, ExitReason::Shutdown);
-        kept.runner.discard();
+        parked.runner.discard();
         true
     }
 }
 
 impl NodeState {
-    fn settle(&mut self) -> Step {
+    fn next_restart_step(&mut self) -> Step {
         while let Some(key) = self.plan.stop.last().copied() {
-            let active = |key| self.children.get(key).is_some_and(|entry| entry.place.is_active());
+            let active = |key| self.children.get(key).is_some_and(|entry| entry.task_state.is_active());
             if active(key) {
                 return Step::Stop(key);
             }
@@ -177,19 +182,19 @@ impl NodeState {
         {
             return Step::WaitUntil(at);
         }
-        let (children, kept) = (&self.children, &self.kept);
+        let (children, runners) = (&self.children, &self.parked);
         let parked = || {
-            let mut keys: Vec<Key> = children.keys().filter(|key| kept.contains_key(key)).collect();
+            let mut keys: Vec<Key> = children.keys().filter(|key| runners.contains_key(key)).collect();
             keys.reverse();
             keys
         };
         let start = self.plan.start.get_or_insert_with(parked);
         while let Some(key) = start.pop() {
-            if self.kept.contains_key(&key) {
+            if self.parked.contains_key(&key) {
                 return Step::Start(key);
             }
         }
-        self.plan = Plan::default();
+        self.plan = RestartPlan::default();
         self.phase = Phase::Running;
         Step::Wait
     }
