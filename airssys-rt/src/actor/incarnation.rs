@@ -82,31 +82,36 @@ fn handle_messages<A: Actor>(
     context: &ActorContext<A::Message>,
 ) -> impl Future<Output = ExitReason> + Send {
     async move {
-        let cell = &**context.self_ref().cell();
         let mut inbox = Inbox::new(context.self_ref().cell().clone());
         let mut pace = Pace::begin();
         loop {
-            let work = match work_at_hand(context, &mut inbox, &mut pace) {
-                Some(work) => work,
-                None => poll_fn(|task| poll_work(context, &mut inbox, &mut pace, task)).await,
+            // Each arm returns by itself, and a message at hand is not matched on: a value that is kept
+            // over an `await` takes memory in every idle actor.
+            let work = if inbox.is_ready() && !(pace.polls_timers && context.timers.any()) {
+                message_at_hand(context, &mut inbox, &mut pace)
+            } else {
+                poll_fn(|task| poll_work(context, &mut inbox, &mut pace, task)).await
             };
-            let ended = match work {
+            match work {
                 Work::Fetched => continue,
-                Work::Urgent(urgent) => obey(actor, context, urgent).await,
+                Work::Urgent(urgent) => {
+                    if let Some(reason) = obey(actor, context, urgent).await {
+                        return reason;
+                    }
+                }
                 Work::Message(message, handling) => {
                     let mut behind = messages_behind(&mut inbox, &pace, handling.as_ref());
                     let result = {
                         let handler = pin!(actor.handle_run(message, &mut behind, context));
-                        timed(handler, cell, &mut pace).await
+                        timed(handler, context.self_ref().cell(), &mut pace).await
                     };
-                    count(result, handling, behind, &mut pace)
+                    if let Some(reason) = count(result, handling, behind, &mut pace) {
+                        return reason;
+                    }
                 }
-            };
-            if let Some(reason) = ended {
-                return reason;
             }
             if pace.spends_last() {
-                pace.yield_worker(&cell.counters).await;
+                pace.yield_worker(&context.self_ref().cell().counters).await;
             }
         }
     }
@@ -121,19 +126,16 @@ enum Work<'a, M> {
     Urgent(Urgent),
 }
 
-/// The next message at hand; `None` if there is none, or if the timers are to be polled first.
+/// Takes the next message of the batch.
 #[inline]
-fn work_at_hand<'a, M: Send + 'static>(
+fn message_at_hand<'a, M: Send + 'static>(
     context: &'a ActorContext<M>,
     inbox: &mut Inbox<M>,
     pace: &mut Pace,
-) -> Option<Work<'a, M>> {
-    if !inbox.is_ready() || (pace.polls_timers && context.timers.any()) {
-        return None;
-    }
+) -> Work<'a, M> {
     pace.polls_timers = false;
-    let message = inbox.pop()?;
-    Some(Work::Message(message, Some(Handling::new(context.self_ref().cell()))))
+    let handling = || Handling::new(&**context.self_ref().cell());
+    inbox.pop().map_or(Work::Fetched, |message| Work::Message(message, Some(handling())))
 }
 
 /// Waits for work between two wake-ups.

@@ -104,21 +104,22 @@ impl Pace {
     }
 
     /// Yields to other tasks, and begins a new budget and a new wake-up.
-    pub(super) async fn yield_worker(&mut self, counters: &Counters) {
+    pub(super) fn yield_worker(&mut self, counters: &Counters) -> impl Future<Output = ()> + Send {
         self.pause(counters);
         self.spent = 0;
         let now = Instant::now();
-        match &mut self.rested {
-            Some(rested) if now.saturating_duration_since(*rested) < REST => requeue().await,
-            rested => {
-                tokio::task::yield_now().await;
-                if let Some(rested) = rested {
-                    *rested = now;
-                }
-            }
+        let requeues = self.rested.is_some_and(|rested| now.saturating_duration_since(rested) < REST);
+        if !requeues {
+            self.rested = self.rested.map(|_| now);
         }
-        self.resume(false);
-        self.polls_timers = true;
+        async move {
+            match requeues {
+                true => requeue().await,
+                false => tokio::task::yield_now().await,
+            }
+            self.resume(false);
+            self.polls_timers = true;
+        }
     }
 }
 
