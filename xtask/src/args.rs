@@ -4,6 +4,7 @@ use lexopt::{Arg, Parser, ValueExt};
 
 use crate::bench;
 use crate::newcomer;
+use crate::tidy;
 
 pub(crate) const HELP: &str = "\
 Chores of the project.
@@ -48,7 +49,13 @@ const TIDY: &str = "\
 Checks the house rules on the files that git knows or would add. They are also ordinary tests
 of this crate. Each violation is shown as FILE:LINE: what is wrong; how to mend it.
 
-Usage: cargo xtask tidy";
+Usage: cargo xtask tidy [--only RULE]… [PATH…]
+
+Arguments:
+  PATH…         show only what is wrong in these files and folders, by their paths from the root
+
+Options:
+  --only RULE   check only this rule; may be repeated. A name that does not exist lists all of them";
 
 const BENCH: &str = "\
 Measures what messages between components cost, and prints one table: the median, its ratio to
@@ -88,7 +95,7 @@ pub(crate) enum Chore {
     Help(&'static str),
     Test { filters: Vec<String> },
     Coverage,
-    Tidy,
+    Tidy(tidy::Options),
     Bench(bench::Options),
     Newcomer(newcomer::Options),
 }
@@ -99,7 +106,7 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Chore, lexopt::Error> {
         Some(Arg::Value(chore)) => match chore.string()?.as_str() {
             "test" => test(parser),
             "coverage" => plain(parser, Chore::Coverage, COVERAGE),
-            "tidy" => plain(parser, Chore::Tidy, TIDY),
+            "tidy" => tidy(parser),
             "bench" => bench(parser),
             "newcomer" => newcomer(parser),
             "help" => Ok(Chore::Help(HELP)),
@@ -128,6 +135,19 @@ fn plain(mut parser: Parser, chore: Chore, help: &'static str) -> Result<Chore, 
         Some(Arg::Short('h') | Arg::Long("help")) => Ok(Chore::Help(help)),
         Some(unexpected) => Err(unexpected.unexpected()),
     }
+}
+
+fn tidy(mut parser: Parser) -> Result<Chore, lexopt::Error> {
+    let mut options = tidy::Options::default();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Chore::Help(TIDY)),
+            Arg::Long("only") => options.only.push(parser.value()?.string()?),
+            Arg::Value(path) => options.paths.push(path.string()?),
+            unexpected => return Err(unexpected.unexpected()),
+        }
+    }
+    Ok(Chore::Tidy(options))
 }
 
 fn bench(mut parser: Parser) -> Result<Chore, lexopt::Error> {
@@ -176,7 +196,9 @@ mod tests {
     fn each_chore_has_its_options() {
         let filters = vec!["topic".to_owned(), "mailbox".to_owned()];
         assert_eq!(parsed(&["test", "topic", "mailbox"]), Some(Chore::Test { filters }));
-        assert_eq!(parsed(&["tidy"]), Some(Chore::Tidy));
+        assert_eq!(parsed(&["tidy"]), Some(Chore::Tidy(tidy::Options::default())));
+        let part = tidy::Options { only: vec!["english".to_owned()], paths: vec!["docs".to_owned()] };
+        assert_eq!(parsed(&["tidy", "--only", "english", "docs"]), Some(Chore::Tidy(part)));
         assert_eq!(parsed(&["coverage"]), Some(Chore::Coverage));
         let both = newcomer::Options { remove_target: true, keep: true, tests: false };
         assert_eq!(parsed(&["newcomer", "--keep", "--remove-target"]), Some(Chore::Newcomer(both)));
@@ -207,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_refused() {
-        for args in [&["tests"][..], &["tidy", "now"], &["newcomer", "--fast"], &["test", "--release"]] {
+        for args in [&["tests"][..], &["tidy", "--now"], &["newcomer", "--fast"], &["test", "--release"]] {
             assert_eq!(parsed(args), None, "{args:?}");
         }
     }

@@ -44,7 +44,7 @@ fn run(chore: Chore) -> Result<(), Failed> {
         Chore::Test { filters } => test::test(root, &filters),
         Chore::Coverage => coverage::coverage(root),
         Chore::Bench(options) => bench::bench(root, &options),
-        Chore::Tidy => tidy::tidy(root),
+        Chore::Tidy(options) => tidy::tidy(root, &options),
         Chore::Newcomer(options) => newcomer::newcomer(root, options),
     }
 }

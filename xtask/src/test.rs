@@ -9,6 +9,7 @@ use crate::languages;
 use crate::model;
 use crate::progress::{Failed, Progress};
 use crate::target::{self, TARGET};
+use crate::tidy;
 use crate::tool::{self, ToolError, clean_tool, tool};
 
 /// Why the tests failed.
@@ -68,7 +69,7 @@ fn steps(root: &Path, filters: &[String], progress: &mut Progress, tally: &mut T
     progress
         .step(|| own_tests(root, &guests, filters).into_iter().try_for_each(|tests| run(tests, tally)))?;
     match filters {
-        [] => progress.step(|| crate::tidy::check(root)),
+        [] => progress.step(|| tidy::check(root, &tidy::Options::default())),
         _ => progress.step(|| matched(filters, tally)),
     }
 }
