@@ -1,6 +1,7 @@
 //! How files are laid out.
 
 use super::Violation;
+use super::house::WIT;
 use super::tree::Tree;
 
 const LONGEST: usize = 600;
@@ -30,14 +31,24 @@ pub(super) fn no_mod_rs(tree: &Tree) -> Vec<Violation> {
         .collect()
 }
 
-/// The contract is in `wit/`, and nowhere else.
+/// A contract is in a folder for contracts, and nowhere else.
 pub(super) fn wit_in_its_folder(tree: &Tree) -> Vec<Violation> {
-    let stray = tree.paths().filter(|path| path.ends_with(".wit") && !path.starts_with("wit/"));
+    let stray =
+        tree.paths().filter(|path| path.ends_with(".wit") && !WIT.iter().any(|folder| is_in(path, folder)));
     stray
         .map(|path| {
-            Violation::new(path, 1, "a contract outside wit/", "move it there, and read it from there")
+            let mend = format!("move it to one of {}, and read it from there", WIT.join(", "));
+            Violation::new(path, 1, "a contract outside the folders for contracts", mend)
         })
         .collect()
+}
+
+/// Returns true if a path leads into a folder, in which `*` stands for one folder's name.
+fn is_in(path: &str, folder: &str) -> bool {
+    let mut parts = path.split('/');
+    let is_same = |wanted: &str, part: &str| wanted == "*" || wanted == part;
+    folder.split('/').all(|wanted| parts.next().is_some_and(|part| is_same(wanted, part)))
+        && parts.next().is_some()
 }
 
 #[cfg(test)]
@@ -66,9 +77,15 @@ mod tests {
 
     #[test]
     fn a_contract_in_the_wrong_place_is_found() {
-        let tree = Tree::planted(&[("wit/deps/a.wit", ""), ("components/a/wit/b.wit", "")]);
+        let tree = Tree::planted(&[
+            ("wit/deps/a.wit", ""),
+            ("services/keyvalue/wit/a.wit", ""),
+            ("examples/embed/wit/a.wit", ""),
+            ("components/a/wit/b.wit", ""),
+            ("services/keyvalue/src/c.wit", ""),
+        ]);
         let found = wit_in_its_folder(&tree);
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].path, "components/a/wit/b.wit");
+        let paths: Vec<_> = found.iter().map(|found| found.path.as_str()).collect();
+        assert_eq!(paths, ["components/a/wit/b.wit", "services/keyvalue/src/c.wit"]);
     }
 }

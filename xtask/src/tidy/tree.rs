@@ -54,6 +54,11 @@ impl Tree {
         self.files.iter().filter_map(|(path, text)| Some((path.as_str(), text.as_deref()?)))
     }
 
+    /// The text of a file, if it is there and is text.
+    pub(crate) fn text(&self, path: &str) -> Option<&str> {
+        self.files.get(path)?.as_deref()
+    }
+
     /// The files with one of these endings, as path and text.
     pub(crate) fn ending(&self, endings: &[&str]) -> impl Iterator<Item = (&str, &str)> {
         self.texts().filter(|(path, _)| endings.iter().any(|ending| path.ends_with(ending)))
