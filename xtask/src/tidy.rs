@@ -4,6 +4,7 @@ mod adr;
 mod chores;
 mod circles;
 mod crates;
+mod english;
 mod house;
 mod layering;
 mod layout;
@@ -49,7 +50,7 @@ const fn on_request(name: &'static str, check: fn(&Tree) -> Vec<Violation>) -> R
     Rule { name, check, in_force: false }
 }
 
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 21] = [
     rule("length", layout::short_files),
     rule("mod-rs", layout::no_mod_rs),
     rule("wit", layout::wit_in_its_folder),
@@ -65,6 +66,7 @@ const RULES: [Rule; 20] = [
     rule("machine-paths", words::no_machine_paths),
     rule("registries", words::no_registry_hosts),
     rule("unsafe", words::unsafe_names_its_adr),
+    on_request("english", english::english),
     rule("decisions", adr::records),
     rule("references", adr::references),
     rule("links", markdown::links),

@@ -12,7 +12,7 @@ use super::tree::Tree;
 /// A crate's manifest, as far as the order depends on it.
 struct Manifest {
     path: String,
-    /// What it depends on, in builds too but not in tests, with the line of each.
+    /// Its dependencies, those of builds too but not those of tests, each with its line.
     dependencies: Vec<(String, usize)>,
 }
 

@@ -59,7 +59,7 @@ impl Crate {
                 Some(next) => target = next,
                 // A name that no module declares is a crate's, or a local one.
                 None if is_first => return None,
-                // What a macro defines is not seen.
+                // Items that a macro defines are not seen.
                 None if self.imports_name(&target.module, segment) => return None,
                 None => return Some(Target { is_item: true, ..target }),
             }
