@@ -49,7 +49,7 @@ fn run(chore: Chore) -> Result<(), Failed> {
     }
 }
 
-/// The repository's folder.
+/// Returns the root folder of the repository.
 fn root() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own)

@@ -22,11 +22,11 @@ use crate::progress::{Failed, Progress};
 use tree::{Tree, TreeError};
 use violation::Violation;
 
-/// Why the repository is not tidy.
+/// A failed check.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum TidyError {
-    #[error("the files cannot be read")]
+    #[error("the files of the repository cannot be read")]
     Tree(#[from] TreeError),
     #[error("the rule `{name}` does not exist; pass one of {}", names())]
     NoRule { name: String },
@@ -38,7 +38,7 @@ pub(crate) enum TidyError {
 struct Rule {
     name: &'static str,
     check: fn(&Tree) -> Vec<Violation>,
-    /// The repository keeps the rule already. One that it does not is checked on request only.
+    /// True if every file keeps the rule. The others are checked on request only.
     in_force: bool,
 }
 
@@ -77,19 +77,19 @@ const RULES: [Rule; 21] = [
 /// The part of the house rules that is checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// The names of the rules, if not all that are in force.
+    /// The names of the rules. Empty for all that are in force.
     pub(crate) only: Vec<String>,
-    /// Files and folders, if not all.
+    /// Files and folders. Empty for all.
     pub(crate) paths: Vec<String>,
 }
 
-/// Checks the house rules, and prints where they are broken.
+/// Checks the house rules, and prints each violation.
 pub(crate) fn tidy(root: &Path, options: &Options) -> Result<(), Failed> {
     let mut progress = Progress::new("tidy", vec!["the house rules".to_owned()]);
     progress.step(|| check(root, options))
 }
 
-/// Prints where the house rules are broken.
+/// Prints each violation of the house rules.
 pub(crate) fn check(root: &Path, options: &Options) -> Result<(), TidyError> {
     if let Some(name) = options.only.iter().find(|name| RULES.iter().all(|rule| rule.name != *name)) {
         return Err(TidyError::NoRule { name: name.clone() });

@@ -1,10 +1,10 @@
-//! Which part may know which.
+//! The parts that know neither WebAssembly nor the executor.
 
 use super::Violation;
 use super::tree::{Tree, lines};
 use super::words::{code, has_word};
 
-/// Files that decide and compute, and run nothing: `/**` stands for all of a folder.
+/// The files that only decide and compute. `/**` stands for all files of a folder.
 const PURE: [&str; 8] = [
     "airssys-core/**",
     "airssys-message/**",
@@ -23,8 +23,8 @@ pub(super) fn runtime_without_wasm(tree: &Tree) -> Vec<Violation> {
         lines(text).filter_map(move |(number, line)| {
             let names = ["wasmtime", "airssys_wasm", "airssys-wasm"];
             let name = names.into_iter().find(|name| line.contains(name))?;
-            let what = format!("the actor runtime names `{name}`");
-            Some(Violation::new(path, number, what, "move what needs it to airssys-wasm"))
+            let what = format!("the actor runtime refers to `{name}`");
+            Some(Violation::new(path, number, what, "move the code that needs it to airssys-wasm"))
         })
     })
     .collect()
@@ -41,8 +41,8 @@ fn pure_file(tree: &Tree, pure: &str) -> Vec<Violation> {
         None => path == pure,
     };
     if !tree.paths().any(is_meant) {
-        let mend = "put its new path into the list in xtask/src/tidy/layering.rs";
-        return vec![Violation::new(pure, 1, "a file that has to be pure is not there", mend)];
+        let mend = "write its new path in the list of xtask/src/tidy/layering.rs";
+        return vec![Violation::new(pure, 1, "a file that has to be pure does not exist", mend)];
     }
     let meant = tree.ending(&[".rs", "Cargo.toml"]).filter(|(path, _)| is_meant(path));
     meant
@@ -55,7 +55,7 @@ fn pure_file(tree: &Tree, pure: &str) -> Vec<Violation> {
                     _ => return None,
                 };
                 let what = format!("a file that has to be pure uses `{name}`");
-                Some(Violation::new(path, number, what, "pass it what it needs, or move that part elsewhere"))
+                Some(Violation::new(path, number, what, "pass the value in, or move the part that uses it"))
             })
         })
         .collect()
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runtime_that_knows_wasm_is_found() {
+    fn a_runtime_that_refers_to_wasm_is_found() {
         let tree = Tree::planted(&[
             ("airssys-rt/src/lib.rs", "//! Actors.\nuse wasmtime::Store;\n"),
             ("airssys-rt/Cargo.toml", "airssys-wasm = { workspace = true }\n"),

@@ -1,4 +1,4 @@
-//! How files are laid out.
+//! The layout of files.
 
 use super::Violation;
 use super::house::WIT;
@@ -11,22 +11,22 @@ pub(super) fn short_files(tree: &Tree) -> Vec<Violation> {
     let counted = tree.ending(&[".rs"]).map(|(path, text)| (path, text.lines().count()));
     let long = counted.filter(|(_, lines)| *lines > LONGEST);
     long.map(|(path, lines)| {
-        let what = format!("the file has {lines} lines, and {LONGEST} are the most");
-        Violation::new(path, LONGEST + 1, what, "move a part that stands alone into a module of its own")
+        let what = format!("the file has {lines} lines; at most {LONGEST} are allowed");
+        Violation::new(path, LONGEST + 1, what, "move a part of it into a module of its own")
     })
     .collect()
 }
 
-/// A module's file has the module's name.
+/// The file of a module has the module's name.
 pub(super) fn no_mod_rs(tree: &Tree) -> Vec<Violation> {
     let named = tree.paths().filter(|path| path.rsplit('/').next() == Some("mod.rs"));
     named
         .map(|path| {
             let mend = match path.strip_suffix("/mod.rs") {
                 Some(folder) => format!("rename it to {folder}.rs"),
-                None => "give it the name of its module".to_owned(),
+                None => "rename it to its module".to_owned(),
             };
-            Violation::new(path, 1, "the file's name does not say which module it is", mend)
+            Violation::new(path, 1, "`mod.rs` does not name its module", mend)
         })
         .collect()
 }
