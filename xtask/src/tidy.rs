@@ -50,16 +50,15 @@ const fn on_request(name: &'static str, check: fn(&Tree) -> Vec<Violation>) -> R
     Rule { name, check, in_force: false }
 }
 
-const RULES: [Rule; 21] = [
+const RULES: [Rule; 20] = [
     rule("length", layout::short_files),
     rule("mod-rs", layout::no_mod_rs),
     rule("wit", layout::wit_in_its_folder),
     rule("runtime", layering::runtime_without_wasm),
-    rule("pure-files", layering::pure_files),
     on_request("rooms", rooms::rooms),
     on_request("circles", circles::circles),
-    on_request("crates", crates::order),
-    on_request("pure-crates", crates::pure),
+    rule("crates", crates::order),
+    rule("pure-crates", crates::pure),
     rule("ignored-tests", words::no_ignored_tests),
     rule("ignored-examples", words::no_ignored_examples),
     rule("unfinished", words::nothing_unfinished),
