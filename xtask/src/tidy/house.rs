@@ -49,8 +49,11 @@ pub(super) struct Kernel {
     pub(super) files: &'static [&'static str],
 }
 
-/// The kernel of the actor runtime: a child knows its parent and its system.
-pub(super) const KERNELS: &[Kernel] = &[Kernel { folder: "airssys-rt", files: &[] }];
+/// The kernel of the actor runtime: actors, references to supervisors and the system start each other.
+pub(super) const KERNELS: &[Kernel] = &[Kernel {
+    folder: "airssys-rt",
+    files: &["actor.rs", "actor/incarnation.rs", "actor/runner.rs", "supervisor/reference.rs", "system.rs"],
+}];
 
 /// Folders with contracts. `*` stands for one folder.
 pub(super) const WIT: &[&str] = &["wit", "services/*/wit", "examples/*/wit"];
