@@ -55,7 +55,7 @@ const RULES: [Rule; 20] = [
     rule("mod-rs", layout::no_mod_rs),
     rule("wit", layout::wit_in_its_folder),
     rule("runtime", layering::runtime_without_wasm),
-    on_request("rooms", rooms::rooms),
+    rule("rooms", rooms::rooms),
     on_request("circles", circles::circles),
     rule("crates", crates::order),
     rule("pure-crates", crates::pure),

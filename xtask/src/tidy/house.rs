@@ -12,8 +12,8 @@ pub(super) struct Rooms {
 pub(super) const ROOMS: &[Rooms] = &[Rooms {
     folder: "airssys-wasm",
     rows: &[
-        // The floor: single files that know no room.
-        &["bindings", "unix_time"],
+        // The floor: the bindings of the contract.
+        &["contract"],
         &["policy"],
         &["observe"],
         &["routing"],
