@@ -22,7 +22,7 @@ use bytes::Bytes;
 
 use super::ComponentActor;
 use crate::contract::{BatchEnd, Completion};
-use crate::guest::batch::Current;
+use crate::guest::batch::CurrentMessage;
 use crate::guest::instance::{GuestFailure, Instance};
 use crate::observe::dead_letters::DeadLetterReason;
 use crate::routing::envelope::Envelope;
@@ -55,7 +55,7 @@ impl ComponentActor {
         let now = Instant::now();
         let mut messages = self.take_buffer();
         let (mut bytes, mut held_bytes) = (0, 0);
-        let mut deliver = |messages: &mut VecDeque<Current>, envelope: Envelope| {
+        let mut deliver = |messages: &mut VecDeque<CurrentMessage>, envelope: Envelope| {
             bytes += envelope.body.len();
             let (current, held) = self.template.deliver(&mut self.last_message, envelope, now);
             held_bytes += held;
@@ -74,7 +74,7 @@ impl ComponentActor {
     }
 
     /// Takes the buffer for the messages of the next batch.
-    fn take_buffer(&mut self) -> VecDeque<Current> {
+    fn take_buffer(&mut self) -> VecDeque<CurrentMessage> {
         self.instance.as_mut().map(|instance| instance.guest().batch.take_buffer()).unwrap_or_default()
     }
 
@@ -97,7 +97,7 @@ impl ComponentActor {
 
     async fn call_batch_handler(
         &mut self,
-        messages: VecDeque<Current>,
+        messages: VecDeque<CurrentMessage>,
         bytes: usize,
         began: Instant,
     ) -> Result<(), GuestFailure> {
@@ -105,7 +105,7 @@ impl ComponentActor {
         let (first, count) = (first.id, messages.len());
         let mut lengths = Vec::with_capacity(count);
         let mut bodies = Vec::with_capacity(bytes);
-        for Current { envelope, .. } in &messages {
+        for CurrentMessage { envelope, .. } in &messages {
             lengths.push(u32::try_from(envelope.body.len()).unwrap_or(u32::MAX));
             bodies.extend_from_slice(&envelope.body);
         }
@@ -223,7 +223,7 @@ impl ComponentActor {
             None => batch.pop(),
         };
         let unstarted = batch.take_unstarted();
-        if let Some(Current { envelope, span, .. }) = current {
+        if let Some(CurrentMessage { envelope, span, .. }) = current {
             self.postpone(envelope, DeadLetterReason::Interrupted, span);
         }
         self.recovery.keep_last(unstarted);

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{CALLBACKS_PER_YIELD, ComponentActor};
 use crate::contract::{Completion, Outcome, cut};
-use crate::guest::batch::Current;
+use crate::guest::batch::CurrentMessage;
 use crate::guest::instance::GuestFailure;
 use crate::observe::dead_letters::DeadLetterReason;
 use crate::routing::envelope::Envelope;
@@ -74,7 +74,7 @@ impl ComponentActor {
     }
 
     /// Finishes a message as its handler decided.
-    pub(super) fn finish(&self, current: Current, completion: Completion, took: Duration) {
+    pub(super) fn finish(&self, current: CurrentMessage, completion: Completion, took: Duration) {
         match completion {
             Completion::Retry(reason) => {
                 self.postpone(current.envelope, DeadLetterReason::RetryAsked(cut(reason)), current.span)
@@ -84,9 +84,9 @@ impl ComponentActor {
     }
 
     /// Records a failure of the instance, and postpones the message on which it failed.
-    pub(super) fn fail_on(&mut self, current: Option<Current>, failure: GuestFailure) -> GuestFailure {
+    pub(super) fn fail_on(&mut self, current: Option<CurrentMessage>, failure: GuestFailure) -> GuestFailure {
         let failure = self.record_failure(failure);
-        if let Some(Current { envelope, span, .. }) = current {
+        if let Some(CurrentMessage { envelope, span, .. }) = current {
             self.postpone(envelope, dead_letter_reason(&failure), span);
         }
         failure

@@ -8,7 +8,7 @@ use airssys_spec::{Delivery, Input};
 use tokio::sync::oneshot;
 
 use crate::actor::health::Health;
-use crate::guest::batch::Current;
+use crate::guest::batch::CurrentMessage;
 use crate::guest::component::Component;
 use crate::guest::context::InstanceDependencies;
 use crate::guest::services::Connections;
@@ -38,7 +38,7 @@ impl InstanceTemplate {
         last_id: &mut u64,
         mut envelope: Envelope,
         delivered_at: Instant,
-    ) -> (Current, usize) {
+    ) -> (CurrentMessage, usize) {
         *last_id += 1;
         let mut held_bytes = envelope.delivered();
         let app = &self.instance.router.app;
@@ -47,7 +47,7 @@ impl InstanceTemplate {
             self.instance.endpoint.account.budget.give_back(std::mem::take(&mut held_bytes));
         }
         let span = spans::begin(app.tracer(), &self.instance.identity, &envelope, delivered_at);
-        (Current { id: *last_id, envelope, completion: None, span }, held_bytes)
+        (CurrentMessage { id: *last_id, envelope, completion: None, span }, held_bytes)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::routing::spans::{self, Span};
 const SINGLE_CAPACITY: usize = 4;
 
 /// A message that an instance handles at present.
-pub(crate) struct Current {
+pub(crate) struct CurrentMessage {
     pub(crate) id: u64,
     pub(crate) envelope: Envelope,
     /// The completion that the guest reported, until the message is finished.
@@ -27,7 +27,7 @@ pub(crate) struct Current {
 /// guest, the messages that have ended share the time since the last advance equally.
 #[derive(Default)]
 pub(crate) struct Batch {
-    messages: VecDeque<Current>,
+    messages: VecDeque<CurrentMessage>,
     /// The time at which the instance got the messages.
     delivered_at: Option<Instant>,
     /// Ended messages whose handling time is not counted yet. They are still in flight.
@@ -43,7 +43,7 @@ pub(crate) struct Batch {
     end: u64,
 }
 
-impl Current {
+impl CurrentMessage {
     /// Returns the trace context that is the parent of messages which the handler sends.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
         self.span.as_ref().and_then(|span| span.context()).or(self.envelope.origin.trace)
@@ -58,7 +58,7 @@ impl Current {
 
 impl Batch {
     /// Begins a single message.
-    pub(crate) fn start_single(&mut self, message: Current, delivered_at: Instant) {
+    pub(crate) fn start_single(&mut self, message: CurrentMessage, delivered_at: Instant) {
         if self.messages.capacity() > SINGLE_CAPACITY {
             self.messages = VecDeque::with_capacity(1);
         }
@@ -69,12 +69,12 @@ impl Batch {
     }
 
     /// Takes the buffer, to be filled for [`Batch::start_batch`].
-    pub(crate) fn take_buffer(&mut self) -> VecDeque<Current> {
+    pub(crate) fn take_buffer(&mut self) -> VecDeque<CurrentMessage> {
         std::mem::take(&mut self.messages)
     }
 
     /// Begins a batch at `now`.
-    pub(crate) fn start_batch(&mut self, messages: VecDeque<Current>, now: Instant) {
+    pub(crate) fn start_batch(&mut self, messages: VecDeque<CurrentMessage>, now: Instant) {
         let seen = messages.front().map_or(0, |first| first.id);
         let end = seen + messages.len() as u64;
         let ended = std::mem::take(&mut self.ended);
@@ -109,11 +109,11 @@ impl Batch {
         self.delivered_at
     }
 
-    pub(crate) fn find(&self, id: u64) -> Option<&Current> {
+    pub(crate) fn find(&self, id: u64) -> Option<&CurrentMessage> {
         self.messages.get(self.index_of(id)?)
     }
 
-    fn find_mut(&mut self, id: u64) -> Option<&mut Current> {
+    fn find_mut(&mut self, id: u64) -> Option<&mut CurrentMessage> {
         let index = self.index_of(id)?;
         self.messages.get_mut(index)
     }
@@ -129,7 +129,7 @@ impl Batch {
     }
 
     /// Takes the first unfinished message.
-    pub(crate) fn pop(&mut self) -> Option<Current> {
+    pub(crate) fn pop(&mut self) -> Option<CurrentMessage> {
         self.messages.pop_front()
     }
 
@@ -145,7 +145,7 @@ impl Batch {
     }
 
     /// Takes the first message, if its id is below `id`.
-    pub(crate) fn pop_before(&mut self, id: u64) -> Option<Current> {
+    pub(crate) fn pop_before(&mut self, id: u64) -> Option<CurrentMessage> {
         self.messages.pop_front_if(|first| first.id < id)
     }
 
@@ -191,7 +191,7 @@ impl Batch {
         if finished > 0 {
             first.envelope.count_handled(finished as u64);
         }
-        for Current { mut envelope, span, .. } in self.messages.drain(..finished) {
+        for CurrentMessage { mut envelope, span, .. } in self.messages.drain(..finished) {
             spans::completed(span, &Completion::Done);
             envelope.done();
             self.ended.push(envelope);
@@ -210,7 +210,7 @@ impl Batch {
         }
         self.finish_before(id);
         match (self.messages.pop_front_if(|first| first.id == id), how) {
-            (Some(Current { mut envelope, span, .. }), Completion::Reply(body)) => {
+            (Some(CurrentMessage { mut envelope, span, .. }), Completion::Reply(body)) => {
                 spans::replied(span);
                 envelope.count_handled(1);
                 envelope.reply(body);
