@@ -283,7 +283,7 @@ impl<M: Send + 'static> ActorContext<M> {
         }
     }
 
-    /// Ends a monitor: [`on_down`](Actor::on_down) is no longer called for that actor.
+    /// Ends a monitor: [`on_down`](Actor::on_down) is not called for that actor any more.
     pub fn demonitor<N: Send + 'static>(&self, actor: &ActorRef<N>) {
         actor.cell().watchers().monitor(&self.watcher(), false);
         self.self_ref.cell().withdraw(actor.id());

@@ -134,7 +134,7 @@ impl<M, T: Clone> MessageBroker<M, T> {
     }
 
     /// Ends the subscription that the actor with this [id](ActorRef::id) has with exactly this
-    /// pattern. Returns false if there is no such subscription.
+    /// pattern. Returns false if it has no such subscription.
     pub fn unsubscribe(&self, pattern: &TopicPattern, id: u64) -> bool {
         let mut state = write(&self.state);
         let Some(subscribed) = state.subscribers.get_mut(&id) else { return false };

@@ -118,7 +118,7 @@ impl EventStream {
     }
 }
 
-/// The source of events. Costs next to nothing while there is no reader.
+/// The source of events. Costs next to nothing without a reader.
 #[derive(Default)]
 pub(crate) struct Events {
     sender: OnceLock<broadcast::Sender<Option<Event>>>,
@@ -148,7 +148,7 @@ impl Events {
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         if let Some(sender) = self.sender.get() {
-            // There may be no reader.
+            // The stream may have no reader.
             let _ = sender.send(None);
         }
     }

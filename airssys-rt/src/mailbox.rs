@@ -257,10 +257,10 @@ impl<M> Mailbox<M> {
         self.update(Inner::release);
     }
 
-    fn poll_turn(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<bool> {
+    fn poll_slot(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<bool> {
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
-            inner.poll_turn(ticket, waker, wakers)
+            inner.poll_slot(ticket, waker, wakers)
         })
     }
 
@@ -268,11 +268,11 @@ impl<M> Mailbox<M> {
     fn poll_offer(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<()> {
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
-            let turn = inner.poll_turn(ticket, waker, wakers);
-            if turn == Poll::Ready(true) {
+            let polled = inner.poll_slot(ticket, waker, wakers);
+            if polled == Poll::Ready(true) {
                 inner.offer(wakers);
             }
-            turn.map(|_| ())
+            polled.map(|_| ())
         })
     }
 

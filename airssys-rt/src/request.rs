@@ -34,7 +34,7 @@ enum ReplyStage {
     Over,
 }
 
-/// The reason why there is no reply.
+/// The reason of a missing reply.
 pub(crate) enum Unanswered {
     Dropped,
     TimedOut,

@@ -24,7 +24,7 @@ use crate::{Actor, ActorRef, ActorSystem, ReplyTo, RequestError, SendError, Supe
 ///
 /// Made by [`ActorSystem::router`] and [`SupervisorRef::router`]. Cheap to clone; the clones share
 /// the pool, and the workers stay when the last is dropped. Messages go straight into the worker's
-/// mailbox: there is no actor in between. Messages of one sender to one worker are handled in the
+/// mailbox: no actor stands in between. Messages of one sender to one worker are handled in the
 /// order in which they were sent.
 ///
 /// | method | the worker |
@@ -35,7 +35,7 @@ use crate::{Actor, ActorRef, ActorSystem, ReplyTo, RequestError, SendError, Supe
 ///
 /// A worker that is being restarted keeps its place and its messages. A worker that ends for good is
 /// not replaced: the next sender that chooses it removes it from the pool and chooses another, and
-/// [`resize`](Self::resize) adds a new one. When there is no worker left, sends answer `Closed`.
+/// [`resize`](Self::resize) adds a new one. When all workers have ended, sends answer `Closed`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -147,7 +147,7 @@ impl<M: Send + 'static> Router<M> {
         self.pool.workers()
     }
 
-    /// The worker for this key now; `None` if there is no worker left.
+    /// The worker for this key now; `None` if all workers have ended.
     pub fn worker_by(&self, key: impl Hash) -> Option<ActorRef<M>> {
         self.pool.choose_live(By::key(&key))
     }
@@ -157,7 +157,7 @@ impl<M: Send + 'static> Router<M> {
     /// Cancel safety: if dropped before it resolves, the message is dropped and not delivered.
     ///
     /// # Errors
-    /// `Closed` if there is no worker left.
+    /// `Closed` if all workers have ended.
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
         self.pool.send(By::Routing, message).await
     }
@@ -166,7 +166,7 @@ impl<M: Send + 'static> Router<M> {
     /// another worker.
     ///
     /// # Errors
-    /// `Closed` if there is no worker left.
+    /// `Closed` if all workers have ended.
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
         self.pool.try_send(By::Routing, message)
     }
@@ -176,7 +176,7 @@ impl<M: Send + 'static> Router<M> {
     /// Cancel safety: as there.
     ///
     /// # Errors
-    /// `Closed` if there is no worker left.
+    /// `Closed` if all workers have ended.
     pub async fn request<R: Send + 'static>(
         &self,
         message: impl FnOnce(ReplyTo<R>) -> M,

@@ -87,7 +87,7 @@ impl<M> Timers<M> {
         self.0.get().is_some_and(|shared| shared.any.load(Ordering::Relaxed))
     }
 
-    /// The message of a timer that is due. Registers the task for the next timer if there is none.
+    /// The message of a timer that is due. Registers the task for the next timer otherwise.
     #[inline]
     pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<M> {
         match self.0.get() {

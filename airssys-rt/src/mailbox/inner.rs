@@ -45,7 +45,7 @@ struct Flags {
     closed: bool,
     /// True if it is closed and the actor ends once it is empty.
     draining: bool,
-    /// True if the actor was told to end for good: there is no next incarnation, whatever its end.
+    /// True if the actor was told to end for good: no incarnation follows, whatever its end.
     terminated: bool,
     signalled: bool,
     told_full: bool,
@@ -200,7 +200,7 @@ impl<M> Inner<M> {
 
     /// Polls the waiter with this ticket, or a new one. Ready with true once a slot is reserved for it,
     /// with false if the mailbox has closed.
-    pub(super) fn poll_turn(
+    pub(super) fn poll_slot(
         &mut self,
         ticket: &mut Option<u64>,
         waker: &Waker,

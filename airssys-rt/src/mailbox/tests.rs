@@ -267,14 +267,14 @@ impl Bench {
             }
             (Outcome::Reserved(answer), None) => self.reserved(answer),
             (Outcome::Room, None) => {
-                prop_assert!(self.seen.closed || self.free() > 0, "there is no free slot");
+                prop_assert!(self.seen.closed || self.free() > 0, "a slot must be free");
                 Ok(())
             }
             _ => unreachable!("another outcome"),
         }
     }
 
-    /// The next message of the receiver; `None` if there is no message.
+    /// The next message of the receiver; `None` if the mailbox is empty.
     fn take(&mut self) -> Checked<Option<u64>> {
         loop {
             if let Some(message) = self.inbox.as_mut().and_then(Inbox::pop) {

@@ -22,7 +22,7 @@ const SWEEP_FROM: usize = 64;
 /// A request with a deadline. It is over once the list holds the only reference.
 pub(crate) trait Expire: Send + Sync {
     fn expire(&self);
-    /// Called when the deadline is no longer kept.
+    /// Called when the deadline will not be kept any more.
     fn abandon(&self);
 }
 

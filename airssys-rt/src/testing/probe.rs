@@ -170,7 +170,7 @@ impl<M: Send + 'static> Probe<M> {
         self.actor.recipient()
     }
 
-    /// The next message; `None` if there is no message in this time.
+    /// The next message; `None` if no message comes in this time.
     ///
     /// Cancel safety: nothing is lost if this is dropped.
     ///
@@ -243,7 +243,7 @@ impl<M: fmt::Debug + Send + 'static> Probe<M> {
         })
     }
 
-    /// Expects that no message comes in this time, and that there is no message to look at.
+    /// Expects that no message comes in this time, and that no message is waiting.
     ///
     /// On a paused clock, any time above zero lets all other tasks become idle first.
     ///

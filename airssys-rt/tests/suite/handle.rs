@@ -50,9 +50,11 @@ async fn handle_signals_and_wakes() {
     assert_eq!(log.take(), ["signal"]);
 }
 
+type End = fn(&ActorHandle);
+
 #[tokio::test(start_paused = true)]
 async fn handle_ends_an_actor_in_every_way() {
-    let ways: [(fn(&ActorHandle), &str); 4] = [
+    let ways: [(End, &str); 4] = [
         (ActorHandle::stop, "stopped normally"),
         (ActorHandle::terminate, "shut down"),
         (ActorHandle::drain, "shut down"),

@@ -32,7 +32,7 @@ impl Actor for Gossip {
         self.log.note(format!("{} hears {rumour}", context.name()));
         let other = &self.others[fastrand::usize(..self.others.len())];
         if rumour < 100 {
-            // A mailbox that is full is no reason to fail.
+            // A full mailbox is not a failure.
             drop(other.try_send(rumour + 1));
         }
         match fastrand::u32(..12) {
