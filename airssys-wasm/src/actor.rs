@@ -68,7 +68,7 @@ impl Actor for ComponentActor {
         Ok(())
     }
 
-    async fn handle_run(
+    async fn handle_batch(
         &mut self,
         first: Envelope,
         behind: &mut Behind<'_, Envelope>,
