@@ -18,6 +18,7 @@ mod host;
 mod observe;
 mod policy;
 mod routing;
+mod sync;
 
 #[doc(inline)]
 pub use airssys_build as builder;
