@@ -1,8 +1,8 @@
 //! Components as children of an actor system, beside native actors.
 
 mod error;
-mod figures;
 mod grants;
+mod health;
 mod in_trace;
 mod operate;
 mod snapshot;

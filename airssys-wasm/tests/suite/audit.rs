@@ -89,7 +89,7 @@ async fn every_quota_that_was_exceeded_is_counted_and_messages_are_not_recorded_
         drop(host.ask("sender", try_send("target", 2)).await);
     }
     host.ask("sender", try_send("nobody", 1)).await.unwrap_err();
-    let over = host.summaries().into_iter().find(|one| one.name == "sender").unwrap().over_quota;
+    let over = host.component_snapshot("sender").unwrap().over_quota;
     assert!(host.snapshot().audit.is_some_and(|audit| audit.messages_dropped == 0));
     host.shutdown(SOON).await;
     let exceeded = lines.of("quota-exceeded");
