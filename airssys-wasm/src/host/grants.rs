@@ -69,7 +69,7 @@ impl Shared {
             joined.tell();
         }
         if change.changed {
-            Trail::say_grant(&change);
+            Trail::log_grant_change(&change);
         }
         Ok(change)
     }

@@ -1,14 +1,14 @@
-//! What a line of an audit looks like.
+//! The lines of an audit, as JSON.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use airssys_spec::GrantVerb;
 use serde::Serialize;
 
-use super::queue::{Entry, What};
-use super::{AuditEvent, LetterChange, MessageKind};
+use super::event::{AuditEvent, LetterChange, MessageKind};
+use super::queue::{Content, PendingLine};
 
-/// A line. What does not apply is absent.
+/// A line. Fields that do not apply are absent.
 #[derive(Default, Serialize)]
 struct Line<'a> {
     at: String,
@@ -57,23 +57,23 @@ struct Line<'a> {
     codec: Option<&'static str>,
 }
 
-/// Adds an entry's line, with its end.
-pub(super) fn write(entry: &Entry, to: &mut Vec<u8>) {
-    let tally = entry.tally;
-    let mut line = match &entry.what {
-        What::Event(event) => of_event(event),
-        What::OtherDenials => Line { event: "other-denials", ..Line::default() },
-        What::OtherGrants => Line { event: "other-grants-changed", ..Line::default() },
-        What::OtherCleared => Line { event: "other-retained-cleared", ..Line::default() },
-        What::MessagesDropped => Line { event: "messages-dropped", ..Line::default() },
+/// Appends a line, with its line end.
+pub(super) fn write(pending: &PendingLine, to: &mut Vec<u8>) {
+    let tally = pending.tally;
+    let mut line = match &pending.content {
+        Content::Event(event) => of_event(event),
+        Content::OtherDenials => Line { event: "other-denials", ..Line::default() },
+        Content::OtherGrants => Line { event: "other-grants-changed", ..Line::default() },
+        Content::OtherCleared => Line { event: "other-retained-cleared", ..Line::default() },
+        Content::MessagesDropped => Line { event: "messages-dropped", ..Line::default() },
     };
     line.at = rfc3339(tally.first);
     line.until = (tally.count > 1).then(|| rfc3339(tally.last));
-    let is_single = matches!(entry.what, What::Event(AuditEvent::Message { .. }));
+    let is_single = matches!(pending.content, Content::Event(AuditEvent::Message { .. }));
     line.count = (!is_single).then_some(tally.count);
     let start = to.len();
     if serde_json::to_writer(&mut *to, &line).is_err() {
-        // Numbers and strings always have a form in JSON; a line is never half there.
+        // Numbers and strings can always be written as JSON. A partial line is removed.
         to.truncate(start);
         return;
     }
