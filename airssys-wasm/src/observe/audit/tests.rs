@@ -145,6 +145,10 @@ fn times_are_written_in_utc_to_the_microsecond() {
     assert_eq!(at(951_868_800, 0), "2000-03-01T00:00:00.000000Z");
     assert_eq!(at(1_798_761_599, 0), "2026-12-31T23:59:59.000000Z");
     assert_eq!(at(4_107_542_400, 7), "2100-03-01T00:00:00.000007Z");
+    assert_eq!(at(253_402_300_799, 999_999), "9999-12-31T23:59:59.999999Z");
+    assert_eq!(at(253_402_300_800, 0), "9999-12-31T23:59:59.999999Z");
+    let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+    assert_eq!(line::rfc3339(before_1970), "1970-01-01T00:00:00.000000Z");
 }
 
 #[test]
