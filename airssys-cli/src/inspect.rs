@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use airssys_wasm::AppSnapshot;
-use airssys_wasm::control::{Answer, Client, Request};
+use airssys_wasm::control::{Client, Snapshot};
 use anstyle::{AnsiColor, Style};
 
 use crate::args::Inspect;
@@ -29,11 +29,8 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
 
 /// Asks an app for its snapshot.
 pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, Failure> {
-    let answer = client.ask(Request::Snapshot);
-    match answer.map_err(|error| Failure::run("the app sent no snapshot", error))? {
-        Answer::Snapshot(app) => Ok(*app),
-        other => Err(control::unexpected(&other)),
-    }
+    let app = client.ask(Snapshot {}).map_err(|error| Failure::run("the app sent no snapshot", error))?;
+    Ok(*app)
 }
 
 fn print(app: &AppSnapshot, width: Option<usize>) {

@@ -52,7 +52,7 @@ pub struct DeadLetterCount {
 #[non_exhaustive]
 pub enum RetryError {
     /// No dead letter with this id is kept.
-    #[error("there is no dead letter {id}: it was retried, dropped, or removed for newer ones")]
+    #[error("dead letter {id} is not kept: it was retried, dropped, or removed for newer ones")]
     Unknown {
         /// The id.
         id: u64,
