@@ -89,7 +89,7 @@ impl fmt::Debug for TraceContext {
 impl FromStr for TraceContext {
     type Err = InvalidTraceparent;
 
-    /// Reads a `traceparent` of version 00. Of a later version, reads the fields that version 00 has.
+    /// Reads a `traceparent` of version 00, and the same fields of later versions.
     fn from_str(text: &str) -> Result<TraceContext, InvalidTraceparent> {
         let bytes = text.as_bytes();
         let (known, more) = bytes.split_at_checked(LENGTH).ok_or(InvalidTraceparent)?;

@@ -2,14 +2,14 @@
 
 use std::collections::btree_map::Entry::{Occupied, Vacant};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use airssys_spec::GrantVerb;
 
 use super::event::{AuditEvent, LetterChange};
 use super::stats::AuditStats;
-use crate::sync::lock;
+use crate::sync::{lock, wait};
 
 /// The most events that wait.
 pub(super) const MAX_EVENTS: usize = 8_192;
@@ -203,21 +203,16 @@ impl Queue {
         let from = Instant::now();
         loop {
             let paused = pause.and_then(|pause| pause.checked_sub(from.elapsed()));
-            let wait = match paused {
+            let timeout = match paused {
                 _ if state.ended => break,
                 Some(left) => Some(left),
                 None if !state.events.is_empty() => break,
                 None => match state.delay_of_counted() {
                     Some(Duration::ZERO) => break,
-                    wait => wait,
+                    delay => delay,
                 },
             };
-            state = match wait {
-                Some(wait) => {
-                    self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            state = wait(&self.changed, state, timeout);
         }
         let mut lines: Vec<PendingLine> = std::mem::take(&mut state.events).into();
         // Quotas can wait. All other counted events happened while the queue was full.
