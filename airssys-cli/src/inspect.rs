@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::output::print_json;
 use crate::plain::plain;
 use crate::units::{bytes, counted, thousands, uptime};
-use crate::{control, limit_usage, tables, tree};
+use crate::{control, limit_usage, service_calls, tables, tree};
 
 const TITLE: Style = Style::new().bold();
 
@@ -55,6 +55,9 @@ fn print(app: &AppSnapshot, width: Option<usize>) {
     }
     (2..limit_usage::HEADINGS.len()).for_each(|column| tables::align_right(&mut used, column));
     tables::print("Limit usage", used);
+    if let Some(calls) = service_calls::table(app) {
+        tables::print("Service calls", calls);
+    }
 }
 
 /// The size, age and load of an app in one line.
