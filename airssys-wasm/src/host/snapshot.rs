@@ -48,7 +48,7 @@ impl ComponentHost {
 
     fn instance_snapshot(&self, instance: &InstanceDependencies) -> InstanceSnapshot {
         let InstanceDependencies { limits, gauges, memory, myself, sender, router, .. } = instance;
-        let requests = router.app.wait_graph.under_way(myself.name());
+        let requests = router.app.wait_graph.in_flight_count(myself.name());
         let subscriptions = router.subscriptions_held(sender, myself);
         let handle = myself.handle();
         let usage = usage::of_instance(limits, gauges, memory, &handle, requests, subscriptions);
