@@ -36,7 +36,7 @@ pub struct Otlp {
 pub enum OtlpError {
     /// The protocol is not supported.
     #[error(
-        "the protocol `{protocol}` in {variable} is not supported; set it to http/protobuf, usually on port 4318"
+        "{variable} is `{protocol}`, which is not supported; set it to http/protobuf, usually on port 4318"
     )]
     Protocol {
         /// The variable that selects it.

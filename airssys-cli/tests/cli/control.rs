@@ -181,7 +181,7 @@ fn socket_folder_open_to_others_is_not_used() {
     std::fs::set_permissions(&sockets, PermissionsExt::from_mode(0o755)).unwrap();
     let mut running = within(&folder, &["run", &app]).start();
     running.until_it_says("the run has no control socket");
-    within(&folder, &["grants", "list"]).run().exits(1).says(&["open to others"]);
+    within(&folder, &["grants", "list"]).run().exits(1).says(&["open to other users"]);
     assert_eq!(std::fs::read_dir(&sockets).unwrap().count(), 0);
 }
 
