@@ -106,7 +106,7 @@ async fn a_pool_is_reached_by_its_name_and_each_instance_by_its_own() {
     }
     assert!(host.ask("pool", Command::Identity).await.unwrap().starts_with("test pool/"));
     let error = host.try_ask("pool/4", Command::Identity).await.unwrap_err();
-    assert!(error.to_string().contains("no such component"), "{error}");
+    assert!(error.to_string().contains("no component has this name"), "{error}");
 }
 
 #[tokio::test]

@@ -291,7 +291,7 @@ async fn progress_beyond_a_run_is_no_message_of_the_next() {
 #[tokio::test]
 async fn a_place_that_is_none_does_not_start() {
     for (place, says) in [
-        ("(call $show (i32.const 64) (i32.const 2))", "a list of one number, and got one of 2"),
+        ("(call $show (i32.const 64) (i32.const 2))", "a list of 2 numbers; pass a list of one"),
         (
             "(call $show (i32.const 64) (i32.const 1)) (call $show (i32.const 72) (i32.const 1))",
             "called twice",
