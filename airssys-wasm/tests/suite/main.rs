@@ -1,9 +1,10 @@
-//! Real components in a real host.
+//! Real components in a real host, seen through the public API.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod audit;
 mod backpressure;
+mod batches;
 mod capabilities;
 mod codecs;
 mod conservation;
@@ -25,7 +26,7 @@ mod quotas;
 mod raw_guest;
 mod requests;
 mod retained;
-mod runs;
+
 mod snapshot;
 mod state;
 mod support;
