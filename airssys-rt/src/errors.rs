@@ -1,14 +1,15 @@
-//! Why a message was not taken, or a request not answered.
+//! The errors of sending, of requests, and of starting actors.
 
+use std::error::Error;
 use std::fmt;
 
-use thiserror::Error;
+use airssys_core::ExitReason;
 
-/// Why [`ActorRef::send`](crate::ActorRef::send) did not deliver; hands the message back.
-#[derive(Error)]
+/// The error of [`ActorRef::send`](crate::ActorRef::send); hands the message back.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError<M> {
-    /// The mailbox is full, and rejects rather than waits.
+    /// The mailbox is full, and its policy is not to wait.
     #[error("the mailbox is full")]
     Full(M),
     /// The actor has ended for good.
@@ -16,8 +17,8 @@ pub enum SendError<M> {
     Closed(M),
 }
 
-/// Why [`ActorRef::try_send`](crate::ActorRef::try_send) did not deliver; hands the message back.
-#[derive(Error)]
+/// The error of [`ActorRef::try_send`](crate::ActorRef::try_send); hands the message back.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TrySendError<M> {
     /// The mailbox is full.
@@ -28,8 +29,8 @@ pub enum TrySendError<M> {
     Closed(M),
 }
 
-/// Why [`ActorRef::try_reserve`](crate::ActorRef::try_reserve) did not get a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+/// The error of [`ActorRef::try_reserve`](crate::ActorRef::try_reserve).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReserveError {
     /// The mailbox is full.
@@ -40,8 +41,8 @@ pub enum ReserveError {
     Closed,
 }
 
-/// Why [`ActorRef::try_send_with`](crate::ActorRef::try_send_with) did not deliver: no message was made.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+/// The error of [`ActorRef::try_send_with`](crate::ActorRef::try_send_with); no message was made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendWithError<E> {
     /// The mailbox is full.
@@ -50,25 +51,25 @@ pub enum SendWithError<E> {
     /// The actor has ended for good.
     #[error("the actor has ended")]
     Closed,
-    /// Whoever was to make the message has not.
+    /// The closure did not make a message.
     #[error(transparent)]
     NotMade(E),
 }
 
-/// Why [`ActorRef::request`](crate::ActorRef::request) has no answer.
-#[derive(Error)]
+/// The error of [`ActorRef::request`](crate::ActorRef::request).
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError<M> {
-    /// The mailbox is full, and rejects rather than waits. Hands the message back.
+    /// The mailbox is full, and its policy is not to wait. Hands the message back.
     #[error("the mailbox is full")]
     Full(M),
     /// The actor has ended for good. Hands the message back.
     #[error("the actor has ended")]
     Closed(M),
-    /// The message was dropped without a reply: the actor failed, ended, or did not answer.
+    /// The message was dropped without a reply, because the actor failed, ended, or did not answer.
     #[error("there will be no reply")]
     NoReply,
-    /// The time passed. If the message is in the mailbox by then, it will be handled all the same.
+    /// The timeout passed. A message that is in the mailbox by then is handled all the same.
     #[error("there was no reply in time")]
     TimedOut,
 }
@@ -124,5 +125,129 @@ impl<M> fmt::Debug for RequestError<M> {
             Self::NoReply => "NoReply",
             Self::TimedOut => "TimedOut",
         })
+    }
+}
+
+/// The error of [`Groups::join`](crate::Groups::join).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The actor takes no more messages, because it has ended for good or is draining.
+    #[error("the actor has ended")]
+    Ended,
+    /// The actor belongs to another system.
+    #[error("the actor belongs to another actor system")]
+    OtherSystem,
+}
+
+/// The error of [`ActorSystem::prepare`](crate::ActorSystem::prepare).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrepareError {
+    /// Another actor has the name.
+    #[error("the name `{name}` is taken")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The name is empty.
+    #[error("an actor's name cannot be empty")]
+    EmptyName,
+    /// The mailbox would hold no message.
+    #[error("the mailbox of `{name}` must have room for at least one message")]
+    NoCapacity {
+        /// The actor's name.
+        name: String,
+    },
+    /// A permanent child cannot be significant, because it always returns.
+    #[error("`{name}` is permanent, so it cannot be significant; give it another restart policy")]
+    SignificantPermanent {
+        /// The child's name.
+        name: String,
+    },
+    /// A significant child needs a supervisor with an [`AutoShutdown`](crate::AutoShutdown).
+    #[error("`{name}` cannot be significant: its supervisor has no auto-shutdown")]
+    SignificantForNothing {
+        /// The child's name.
+        name: String,
+    },
+    /// A dynamic supervisor restarts one for one.
+    #[error("the dynamic supervisor `{name}` can only restart one for one")]
+    DynamicStrategy {
+        /// The supervisor's name.
+        name: String,
+    },
+    /// The system has stopped, or is about to.
+    #[error("`{name}` cannot start: the actor system has stopped")]
+    SystemStopped {
+        /// The actor's name.
+        name: String,
+    },
+}
+
+/// The error of [`ActorSystem::start`](crate::ActorSystem::start) and
+/// [`ActorSystem::spawn`](crate::ActorSystem::spawn).
+///
+/// [`source`](Error::source) is the error of the hook that failed, if a hook did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The actor could not be prepared.
+    Prepare(PrepareError),
+    /// Its first incarnation failed before it could handle messages.
+    Failed {
+        /// The actor's name.
+        name: String,
+        /// How the incarnation ended.
+        reason: ExitReason,
+    },
+    /// The system has stopped, or is about to.
+    SystemStopped {
+        /// The actor's name.
+        name: String,
+    },
+    /// The supervisor has ended, is being restarted, or is about to be.
+    SupervisorStopped {
+        /// The name of the child.
+        name: String,
+    },
+    /// The actor was prepared by another system.
+    OtherSystem {
+        /// The actor's name.
+        name: String,
+    },
+}
+
+impl From<PrepareError> for StartError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::SystemStopped { name } => Self::SystemStopped { name },
+            error => Self::Prepare(error),
+        }
+    }
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prepare(error) => error.fmt(f),
+            Self::Failed { name, reason } => {
+                write!(f, "`{name}` {} while it started", reason.without_source())
+            }
+            Self::SystemStopped { name } => write!(f, "`{name}` cannot start: the actor system has stopped"),
+            Self::SupervisorStopped { name } => {
+                write!(f, "`{name}` cannot start: its supervisor is stopping")
+            }
+            Self::OtherSystem { name } => write!(f, "`{name}` was prepared by another actor system"),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Failed { reason, .. } => reason.source(),
+            _ => None,
+        }
     }
 }

@@ -15,7 +15,7 @@
 //! }
 //!
 //! #[derive(Debug, thiserror::Error)]
-//! #[error("nobody orders {0} pieces")]
+//! #[error("an order of {0} pieces is too large")]
 //! struct TooMany(u32);
 //!
 //! #[derive(Default)]
@@ -37,7 +37,7 @@
 //!         match order {
 //!             Order::Place(pieces) if pieces > 1000 => return Err(TooMany(pieces)),
 //!             Order::Place(pieces) => self.total += pieces,
-//!             // Whoever asked may have stopped waiting.
+//!             // The requester may have stopped waiting.
 //!             Order::Total(reply) => drop(reply.send(self.total)),
 //!         }
 //!         Ok(())
@@ -53,7 +53,7 @@
 //! orders.send(Order::Place(4)).await?;
 //! assert_eq!(orders.request(Order::Total, Duration::from_secs(1)).await?, 7);
 //!
-//! // This one crashes the actor. The next incarnation starts anew, with what is behind it.
+//! // This message crashes the actor. The next incarnation handles the messages behind it.
 //! orders.send(Order::Place(5000)).await?;
 //! orders.send(Order::Place(2)).await?;
 //! assert_eq!(orders.request(Order::Total, Duration::from_secs(1)).await?, 2);
@@ -67,30 +67,31 @@
 //!
 //! | to | see |
 //! |---|---|
-//! | write an actor | [`Actor`], and [`Child`] for what runs around it |
+//! | write an actor | [`Actor`], and [`Child`] for the hooks around it |
 //! | start, find and stop actors | [`ActorSystem`], [`ChildSpec`] |
-//! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
-//! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
+//! | send and request | [`ActorRef`], [`ReplyTo`], [`Permit`] |
+//! | configure restarts | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
 //! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
-//! | have actors that end with this one | [`ActorContext::spawn_child`] |
-//! | do something later, or again and again | [`ActorContext::send_after`], [`ActorContext::send_interval`] |
-//! | hear of an actor's end, or share it | [`ActorContext::monitor`], [`ActorContext::link`] |
-//! | have room before there is a message | [`ActorRef::reserve`], [`ActorRef::room`] |
-//! | decide what a full mailbox does | [`Overflow`] |
-//! | look at an actor, or end it, whatever its messages are | [`ActorHandle`] |
+//! | start actors that end with this one | [`ActorContext::spawn_child`] |
+//! | set timers | [`ActorContext::send_after`], [`ActorContext::send_interval`] |
+//! | be notified of an actor's end, or share it | [`ActorContext::monitor`], [`ActorContext::link`] |
+//! | reserve room before there is a message | [`ActorRef::reserve`], [`ActorRef::room`] |
+//! | choose the policy of a full mailbox | [`Overflow`] |
+//! | observe, signal and end actors of any message type | [`ActorHandle`] |
 //! | keep actors of different types in one list | [`Recipient`] |
-//! | share work among many | [`Router`] |
-//! | talk to all of a kind | [`Groups`] |
-//! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
-//! | look at all of it | [`ActorSystem::snapshot`], [`ActorStats`] |
-//! | hear what goes on | [`ActorSystem::events`] |
-//! | end all of it in time | [`ActorSystem::shutdown`] |
+//! | share work among many workers | [`Router`] |
+//! | find all actors of a kind | [`Groups`] |
+//! | publish to subscribers | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
+//! | see the tree and its stats | [`ActorSystem::snapshot`], [`ActorStats`] |
+//! | read lifecycle events and dead letters | [`ActorSystem::events`] |
+//! | shut down within a deadline | [`ActorSystem::shutdown`] |
 //! | test actors | the module `testing`, which comes with the feature of that name |
 //!
-//! # What belongs to an incarnation
+//! # State of an incarnation
 //!
-//! Timers, links and children end with the incarnation that started them, so each starts its own in
-//! [`on_start`](Actor::on_start). Monitors, groups and the name belong to the actor, and stay.
+//! Timers, links and children end with the incarnation that started them, so each incarnation starts
+//! its own in [`on_start`](Actor::on_start). Monitors, groups and the name belong to the actor, and
+//! stay.
 //!
 //! ```
 //! use std::time::Duration;
@@ -146,19 +147,23 @@ mod actor_handle;
 mod actor_ref;
 mod broker;
 mod cell;
+mod child;
 mod child_spec;
 mod errors;
 mod events;
-mod family;
+mod group_table;
 mod groups;
 mod mailbox;
 mod monitor;
+mod prepared;
 mod recipient;
 mod registry;
 mod request;
 mod router;
 mod services;
+mod shutdown;
 mod snapshot;
+mod stats;
 mod supervisor;
 mod sync;
 mod system;
@@ -168,27 +173,33 @@ mod timers;
 
 #[doc(inline)]
 pub use airssys_core::{
-    AutoShutdown, Decision, Down, Ended, ExitReason, Identity, InvalidTopic, MAX_TOPIC_BYTES, Overflow,
-    Pattern, RestartPolicy, RestartStrategy, RestartWindow, Scope, Shutdown, SupervisionStrategy,
+    AutoShutdown, Decision, Down, EndCause, EndedChild, ExitReason, Identity, InvalidTopic, MAX_TOPIC_BYTES,
+    Overflow, Pattern, RestartPolicy, RestartStrategy, RestartWindow, Scope, Shutdown, SupervisionStrategy,
     SupervisorConfig, SupervisorFailure, Topic, TopicPattern, decide,
 };
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};
 pub use actor_handle::ActorHandle;
 pub use actor_ref::{ActorRef, Permit, WeakActorRef};
-pub use broker::{MessageBroker, PublishError, Published, Reservation, SkipReason, Subscriber};
-pub use cell::{ActorState, ActorStats};
+pub use broker::publish::{PublishError, Published, Reservation, SkipReason};
+pub use broker::{MessageBroker, Subscriber};
+pub use cell::inbox::Behind;
 pub use child_spec::ChildSpec;
-pub use errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
+pub use errors::{
+    JoinError, PrepareError, RequestError, ReserveError, SendError, SendWithError, StartError, TrySendError,
+};
 pub use events::{DeadLetterCause, Event, EventStream, MissedEvents};
-pub use groups::{Groups, JoinError};
-pub use mailbox::Behind;
+pub use groups::Groups;
+pub use prepared::Prepared;
 pub use recipient::Recipient;
 pub use request::ReplyTo;
 pub use router::{Broadcast, Router, RouterError, RouterSpec, Routing};
-pub use snapshot::{ActorSnapshot, ChildSnapshot, SupervisorSnapshot, SystemSnapshot};
-pub use supervisor::{ChildKind, ChildSummary, SupervisorRef, SupervisorSpec};
-pub use system::{
-    ActorSummary, ActorSystem, ActorSystemBuilder, PrepareError, Prepared, ShutdownReport, StartError,
+pub use shutdown::ShutdownReport;
+pub use snapshot::{
+    ActorSnapshot, ChildKind, ChildSnapshot, ChildSummary, SupervisorSnapshot, SystemSnapshot,
 };
+pub use stats::{ActorState, ActorStats};
+pub use supervisor::reference::SupervisorRef;
+pub use supervisor::spec::SupervisorSpec;
+pub use system::{ActorSummary, ActorSystem, ActorSystemBuilder};
 pub use timers::TimerId;

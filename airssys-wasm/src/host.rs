@@ -43,7 +43,7 @@ use crate::routing::draft::{Draft, Origin};
 use crate::routing::endpoint::Endpoint;
 use crate::routing::envelope::{Envelope, ReplyTo};
 use crate::routing::identity::Identity;
-use crate::routing::router::{Mode, Router, Sleeper};
+use crate::routing::router::{Mode, PendingWakeup, Router};
 use crate::routing::sender::Sender;
 use crate::routing::state_folder::{StateError, StateFolder};
 use crate::routing::topic_route::TopicRoute;
@@ -404,7 +404,7 @@ impl ComponentHost {
 
     /// How many requests and waits of components are open, or decided and not delivered yet.
     pub fn requests_under_way(&self) -> usize {
-        self.shared.router.app.wait_graph.all_under_way()
+        self.shared.router.app.wait_graph.total_in_flight()
     }
 
     /// Messages that could not be handled.
@@ -606,14 +606,14 @@ impl ComponentHost {
         let Shared { router, outside, .. } = &*self.shared;
         let origin = Origin::of(&outside.instance, trace);
         loop {
-            let route = router.resolve(outside, target)?;
+            let route = router.resolve(outside, target, mode.into())?;
             let draft = Draft { body: message.clone(), origin: Arc::clone(&origin) };
             match router.send(outside, &route, mode, draft, reply(), tokio::time::Instant::now()) {
                 Err(SendError::MailboxFull) => {
                     route.endpoint.least_loaded().room().await;
                     route.endpoint.account.budget.room().await;
                 }
-                result => return result.map(Sleeper::wake),
+                result => return result.map(PendingWakeup::wake),
             }
         }
     }

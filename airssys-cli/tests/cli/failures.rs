@@ -107,7 +107,7 @@ fn code_that_does_not_fit_is_refused_with_the_reason() {
             "was built against `airssys:component@0.1.0`, and this host provides `airssys:component@0.2.0`; \
              rebuild it with the SDK of this airssys version",
         ),
-        (FOREIGN.as_bytes(), "imports what this host does not have: acme:shop/stock#count"),
+        (FOREIGN.as_bytes(), "imports functions that this host does not provide: acme:shop/stock#count"),
     ] {
         let folder = Folder::new();
         let wasm = folder.write("odd.wasm", code);

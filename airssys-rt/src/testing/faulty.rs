@@ -1,32 +1,44 @@
-//! An actor that a plan of faults stands before.
+//! Actors that are subject to a plan of faults.
 
 use std::error::Error;
 
 use airssys_core::Down;
 use thiserror::Error;
 
-use super::{Faults, Injected, Place};
+use super::faults::{Faults, Injected, Place};
 use crate::{Actor, ActorContext, BoxError, Child, ChildContext};
+
+impl Faults {
+    /// Wraps a closure that makes actors, so that its actors are subject to this plan.
+    ///
+    /// Where the closure has to be `Fn`, as a router's, call [`Faulty::new`] in it.
+    pub fn wrap<A: Actor>(
+        &self,
+        mut make: impl FnMut() -> A + Send + 'static,
+    ) -> impl FnMut() -> Faulty<A> + Send + 'static {
+        let faults = self.clone();
+        move || Faulty::new(make(), &faults)
+    }
+}
 
 /// An actor with a plan of [`Faults`] before all of its hooks and its handler.
 ///
-/// What the plan does not concern is passed on as it is, and the errors of the actor come through
-/// as [`FaultyError::Own`], which reads like them. It handles messages one by one, so that each meets
-/// the plan.
+/// Calls without a fault are passed on, and the errors of the actor become [`FaultyError::Own`], which
+/// displays like them. It handles messages one by one, so that the plan sees each.
 #[derive(Debug)]
 pub struct Faulty<A> {
     actor: A,
     faults: Faults,
 }
 
-/// How the handler of a [`Faulty`] actor fails.
+/// The error of the handler of a [`Faulty`] actor.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FaultyError<E: Error> {
-    /// As planned.
+    /// A planned failure.
     #[error(transparent)]
     Injected(Injected),
-    /// By itself.
+    /// An error of the actor itself.
     #[error(transparent)]
     Own(E),
 }

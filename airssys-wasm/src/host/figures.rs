@@ -31,7 +31,7 @@ impl ComponentHost {
         let router = &self.shared.router;
         let of_instance = |instance: &InstanceDependencies| {
             let InstanceDependencies { limits, gauges, memory, myself, sender, .. } = instance;
-            let requests = router.app.wait_graph.under_way(myself.name());
+            let requests = router.app.wait_graph.in_flight_count(myself.name());
             let subscriptions = router.subscriptions_held(sender, myself);
             let handle = myself.handle();
             let quotas = usage::of_instance(limits, gauges, memory, &handle, requests, subscriptions);

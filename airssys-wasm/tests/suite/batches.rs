@@ -316,7 +316,7 @@ fn batch_handler_of_another_type_is_refused() {
             (core module $m (func (export "batch")))
             (core instance $i (instantiate $m))
             (func $batch (canon lift (core func $i "batch")))
-            (instance $h (export "handle-messages" (func $batch)))
+            (instance $h (export "handle-batch" (func $batch)))
             (export "airssys:component/batch-handler@0.2.0" (instance $h)))"#,
     );
     let error = airssys_wasm::Component::new(engine(), &bytes.unwrap()).unwrap_err();
