@@ -1,8 +1,8 @@
 //! Components as children of an actor system, beside native actors.
 
 mod error;
-mod figures;
 mod grants;
+mod health;
 mod in_trace;
 mod operate;
 mod snapshot;
@@ -427,8 +427,8 @@ impl ComponentHost {
         // The audit has something to write until all others have ended.
         let for_audit = trail.audit().map_or(Duration::ZERO, |_| MOST_FOR_AUDIT.min(deadline / 20));
         let report = self.shared.system.shutdown(deadline - for_audit).await;
-        trail.say_rest();
-        self.dead_letters().say_rest(None);
+        trail.log_suppressed();
+        self.dead_letters().log_suppressed(None);
         self.close_state(deadline.saturating_sub(began.elapsed())).await;
         if let Some(audit) = trail.audit() {
             let left = deadline.saturating_sub(began.elapsed());
@@ -578,7 +578,7 @@ impl ComponentHost {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.app.state().into_iter().for_each(|state| state.forget(actor.name()));
         }
-        self.dead_letters().say_rest(Some(name));
+        self.dead_letters().log_suppressed(Some(name));
         !actors.is_empty()
     }
 

@@ -51,11 +51,10 @@ pub use observe::dead_letters::{
 pub use observe::denials::{Denial, MAX_DENIALS};
 pub use observe::handling_times::{BUCKET_BOUNDS_NS, HandlingHistogram};
 pub use observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot, ServiceCalls};
-pub use observe::stats::ComponentSummary;
 pub use observe::trace::{
     InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage,
 };
-pub use observe::usage::{ComponentUsage, InstanceUsage, QuotaUsage};
+pub use observe::usage::QuotaUsage;
 pub use policy::grants::{CapabilityGrants, ComponentGrants, GrantOrigin, Granted};
 #[doc(inline)]
 pub use policy::rate;

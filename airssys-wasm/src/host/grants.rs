@@ -1,4 +1,4 @@
-//! Rights of components that run: lists, changes and denials.
+//! Rights of running components: lists, changes and denials.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -36,10 +36,10 @@ impl Shared {
         senders.collect()
     }
 
-    /// Gives or revokes a right; the next call of a guest sees it.
+    /// Gives or revokes a right, with effect on the next call of a guest.
     ///
-    /// Subscriptions that are no longer allowed are ended, and those from the start that are allowed
-    /// again are restored, before anybody can see the change. The audit has it before the next change.
+    /// Before the change takes effect, subscriptions that are no longer allowed are ended, and initial
+    /// subscriptions that are allowed again are restored. The audit records the change before the next.
     pub(super) fn change_grant(
         &self,
         verb: GrantVerb,
@@ -69,7 +69,7 @@ impl Shared {
             outcome.finish();
         }
         if change.changed {
-            Trail::say_grant(&change);
+            Trail::log_grant_change(&change);
         }
         Ok(change)
     }

@@ -89,7 +89,7 @@ async fn exceeded_quotas_are_counted_and_messages_recorded_only_on_request() {
         drop(host.ask("sender", try_send("target", 2)).await);
     }
     host.ask("sender", try_send("nobody", 1)).await.unwrap_err();
-    let over = host.summaries().into_iter().find(|one| one.name == "sender").unwrap().over_quota;
+    let over = host.component_snapshot("sender").unwrap().over_quota;
     assert!(host.snapshot().audit.is_some_and(|audit| audit.messages_dropped == 0));
     host.shutdown(SOON).await;
     let exceeded = lines.of("quota-exceeded");

@@ -23,8 +23,8 @@ async fn full_mailbox_refuses_at_once() {
         assert!(text.starts_with("after 4: ") && text.contains("full"), "{text}");
         host.start(prepared).await.unwrap();
         host.drained().await;
-        let receiver = host.summaries().into_iter().find(|summary| summary.name == "receiver").unwrap();
-        assert_eq!((receiver.received, receiver.mailbox_full, receiver.high_water), (4, 1, 4));
+        let receiver = host.component_snapshot("receiver").unwrap();
+        assert_eq!((receiver.received, receiver.mailbox_full, receiver.high_water()), (4, 1, 4));
         // The sender is asked to try again, which does not count as a refusal.
         assert_eq!(receiver.refused_total(), 0);
     }
@@ -128,7 +128,7 @@ async fn mailbox_is_bounded_in_bytes() {
     host.tell("sender", waiting).await;
     host.start(prepared).await.unwrap();
     host.drained().await;
-    let receiver = host.summaries().into_iter().find(|summary| summary.name == "receiver").unwrap();
+    let receiver = host.component_snapshot("receiver").unwrap();
     assert_eq!((receiver.handled, host.dead_letters().total()), (48, 0));
 }
 

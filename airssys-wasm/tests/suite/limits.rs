@@ -102,8 +102,8 @@ async fn message_size_limit_is_enforced_at_send() {
     let text = host.ask("sender", bytes(1_000)).await.unwrap_err();
     assert!(text.contains("1001") && text.contains("1000"), "{text}");
     host.drained().await;
-    let summaries = host.summaries();
-    let receiver = summaries.iter().find(|summary| summary.name == "receiver").unwrap();
+    let snapshots = host.component_snapshots();
+    let receiver = snapshots.iter().find(|snapshot| snapshot.name == "receiver").unwrap();
     assert_eq!((receiver.received, receiver.refused["message-too-large"]), (1, 1));
     // A subscriber with a smaller limit does not affect others.
     let limits = Limits { message_size_bytes: 100, ..Limits::default() };

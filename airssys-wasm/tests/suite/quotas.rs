@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use airssys_wasm::limits::{EdgeLimit, Rates};
-use airssys_wasm::{ComponentHost, ComponentSpec, ComponentSummary, Limits};
+use airssys_wasm::{ComponentHost, ComponentSnapshot, ComponentSpec, Limits};
 
 use crate::support::*;
 
@@ -27,8 +27,8 @@ fn try_send(to: &str, times: u32) -> Command {
     Command::TrySend { to: to.to_owned(), command: note("x"), times }
 }
 
-fn summary(host: &ComponentHost, name: &str) -> ComponentSummary {
-    host.summaries().into_iter().find(|summary| summary.name == name).expect("a component")
+fn snapshot(host: &ComponentHost, name: &str) -> ComponentSnapshot {
+    host.component_snapshot(name).expect("a component")
 }
 
 #[tokio::test(start_paused = true)]
@@ -44,7 +44,7 @@ async fn burst_is_sent_at_once_and_refills_each_second() {
     assert!(text.starts_with("after 3: "), "{text}");
     // No refused message was delivered, and refusals count for the sender.
     host.drained().await;
-    let (sender, target) = (summary(&host, "sender"), summary(&host, "target"));
+    let (sender, target) = (snapshot(&host, "sender"), snapshot(&host, "target"));
     assert_eq!((target.received, target.refused_total()), (8, 0));
     assert_eq!(sender.over_quota["messages_per_second"], 2);
 }
@@ -84,7 +84,7 @@ async fn per_target_limit_counts_messages_and_requests() {
     let text = host.ask("sender", request).await.unwrap_err();
     assert!(text.contains("messages_per_second to stock"), "{text}");
     assert_eq!(host.ask("sender", try_send("other", 20)).await.unwrap(), "sent 20");
-    assert_eq!(summary(&host, "sender").over_quota["messages_per_second to stock"], 2);
+    assert_eq!(snapshot(&host, "sender").over_quota["messages_per_second to stock"], 2);
     // A refused request has no callback, and does not stay in flight.
     host.drained().await;
     assert_eq!(host.in_flight(), 0);
@@ -151,7 +151,7 @@ async fn subscribing_costs_one_message_and_a_denial_costs_nothing() {
     // A denial is reported as a denial even if the rate is exceeded.
     let text = host.ask("reader", subscribe("secret")).await.unwrap_err();
     assert!(text.contains("not allowed"), "{text}");
-    assert_eq!(summary(&host, "reader").over_quota["messages_per_second"], 2);
+    assert_eq!(snapshot(&host, "reader").over_quota["messages_per_second"], 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -264,14 +264,13 @@ async fn component_sees_its_own_usage_and_the_operator_sees_all() {
     assert!(of(&after, "mailbox_high_water").0 >= 1, "{after}");
 
     // The operator sees the same, of every component.
-    let usage = serde_json::to_value(host.usage()).unwrap();
-    let names: Vec<_> = usage.as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    let snapshots = host.component_snapshots();
+    let names: Vec<_> = snapshots.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["probe", "target"]);
-    let seen = usage[0]["instances"][0]["quotas"].as_array().unwrap();
-    let memory = seen.iter().find(|quota| quota["name"] == "memory").unwrap();
-    assert_eq!(memory["used"], grown.0);
-    let shared = usage[0]["quotas"].as_array().unwrap();
-    assert!(shared.iter().any(|quota| quota["name"] == "messages_burst to target"), "{shared:?}");
+    let memory = snapshots[0].instances[0].usage.iter().find(|quota| quota.name == "memory").unwrap();
+    assert_eq!(memory.used, grown.0);
+    let shared = &snapshots[0].usage;
+    assert!(shared.iter().any(|quota| quota.name == "messages_burst to target"), "{shared:?}");
 
     // The instance that ended no longer counts.
     host.tell("probe", Command::Panic("again".to_owned())).await;
@@ -292,9 +291,8 @@ async fn usage_shows_requests_in_flight_and_waiting_messages() {
         host.tell("asker", *note("x")).await;
     }
     let find = |name: &str| {
-        let usage = host.usage();
-        let asker = usage.iter().find(|usage| usage.name == "asker").unwrap();
-        asker.instances[0].quotas.iter().find(|quota| quota.name == name).unwrap().used
+        let asker = host.component_snapshot("asker").unwrap();
+        asker.instances[0].usage.iter().find(|quota| quota.name == name).unwrap().used
     };
     while find("concurrent_requests") < 3 {
         tokio::task::yield_now().await;
@@ -303,7 +301,7 @@ async fn usage_shows_requests_in_flight_and_waiting_messages() {
         tokio::task::yield_now().await;
     }
     assert_eq!(find("mailbox"), 5);
-    assert_eq!(summary(&host, "asker").depth, 5);
+    assert_eq!(snapshot(&host, "asker").depth(), 5);
     host.start(silent).await.unwrap();
     host.drained().await;
     assert_eq!((find("mailbox"), find("concurrent_requests")), (0, 0));
@@ -316,6 +314,6 @@ async fn exceeded_limits_on_routes_and_subscriptions_are_counted() {
     host.spawn(ComponentSpec { limits, ..trusted("probe") }).await.unwrap();
     host.ask("probe", Command::ResolveMany(5)).await.unwrap_err();
     host.ask("probe", Command::Subscribe("a".to_owned())).await.unwrap_err();
-    let over = summary(&host, "probe").over_quota;
+    let over = snapshot(&host, "probe").over_quota;
     assert_eq!((over["routes"], over["subscriptions"]), (1, 1), "{over:?}");
 }
