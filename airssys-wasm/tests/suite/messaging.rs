@@ -106,7 +106,7 @@ async fn pool_and_each_instance_are_reached_by_name() {
     }
     assert!(host.ask("pool", Command::Identity).await.unwrap().starts_with("test pool/"));
     let error = host.try_ask("pool/4", Command::Identity).await.unwrap_err();
-    assert!(error.to_string().contains("no such component"), "{error}");
+    assert!(error.to_string().contains("no component has this name"), "{error}");
 }
 
 #[tokio::test]
