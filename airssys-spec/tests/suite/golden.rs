@@ -1,5 +1,7 @@
-//! Every folder of `tests/manifests` is an app whose `expected.txt` says what comes of loading it:
-//! all diagnostics, or the app. `BLESS=1` writes the files anew; read what changed.
+//! Golden files: each folder of `tests/manifests` is an app, and its `expected.txt` holds the
+//! result of loading it: all diagnostics, or the app.
+//!
+//! `BLESS=1` writes the files anew. Read the differences before you commit them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +24,7 @@ fn outcome(case: &Path) -> String {
 }
 
 #[test]
-fn every_app_comes_to_what_is_expected() {
+fn every_app_loads_with_the_expected_result() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
     for case in cases() {
@@ -37,7 +39,7 @@ fn every_app_comes_to_what_is_expected() {
 }
 
 #[test]
-fn what_is_called_valid_loads_and_nothing_else() {
+fn only_folders_called_valid_load() {
     for case in cases() {
         let loaded = AppManifest::load(&case.join("app.toml"));
         let is_valid = case.file_name().unwrap().to_string_lossy().starts_with("valid-");
@@ -46,7 +48,7 @@ fn what_is_called_valid_loads_and_nothing_else() {
 }
 
 #[test]
-fn every_place_is_in_the_text() {
+fn every_span_and_line_lies_in_the_text() {
     for case in cases() {
         let Err(diagnostics) = AppManifest::load(&case.join("app.toml")) else { continue };
         for diagnostic in &diagnostics {
