@@ -12,7 +12,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<GuestState>) -> wasmtime::Result
         |mut store: StoreContextMut<'_, GuestState>, (numbers,): (WasmList<u64>,)| {
             let count = numbers.len();
             if count != 1 {
-                wasmtime::bail!("progress.show takes a list of one number, and got one of {count}");
+                wasmtime::bail!("progress.show got a list of {count} numbers; pass a list of one number");
             }
             if store.data_mut().progress.replace(Progress(numbers)).is_some() {
                 wasmtime::bail!("progress.show was called twice; call it once per instance");
