@@ -40,8 +40,11 @@ pub use guest::instance::GuestFailure;
 pub use guest::service::{HasService, Interface, Service, ServiceCall, ServiceInstance, Waits};
 pub use guest::services::{ServiceConfigs, ServiceError, Services};
 pub use guest::store::{Entry, GuestState};
+pub use host::error::{CallError, SpawnError};
+pub use host::in_trace::InTrace;
+pub use host::prepare::PreparedComponent;
 pub use host::spec::ComponentSpec;
-pub use host::{CallError, ComponentHost, HostOptions, InTrace, PreparedComponent, SpawnError};
+pub use host::{ComponentHost, HostOptions};
 #[doc(inline)]
 pub use observe::audit;
 pub use observe::dead_letters::{
