@@ -23,6 +23,7 @@ mod routing;
 pub use airssys_build as builder;
 #[doc(inline)]
 pub use airssys_build::scaffold;
+pub use airssys_message::{Accepts, Codec};
 pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisorSnapshot};
 pub use airssys_spec::{
     Access, Capabilities, Capability, Delivery, Denied, GrantChange, GrantError, GrantVerb, Input,
@@ -37,7 +38,7 @@ pub use actor::health::Health;
 pub use guest::component::{Component, LoadError};
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use guest::instance::GuestFailure;
-pub use guest::service::{HasService, Interface, Service, ServiceCall, ServiceInstance, Waits};
+pub use guest::service::{HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits};
 pub use guest::services::{ServiceConfigs, ServiceError, Services};
 pub use guest::store::{Entry, GuestState};
 pub use host::error::{CallError, SpawnError};

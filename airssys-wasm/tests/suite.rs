@@ -50,6 +50,8 @@ mod requests;
 mod retained;
 #[path = "suite/runs.rs"]
 mod runs;
+#[path = "suite/services.rs"]
+mod services;
 #[path = "suite/snapshot.rs"]
 mod snapshot;
 #[path = "suite/state.rs"]

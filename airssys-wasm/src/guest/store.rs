@@ -39,8 +39,8 @@ pub struct GuestState {
     pub(crate) guest: GuestContext,
     wasi: Wasi,
     pub(crate) table: ResourceTable,
-    /// The data of the services that the component imports, with their names.
-    pub(crate) services: Vec<(&'static str, Box<dyn Any + Send>)>,
+    /// The data of the services that the component imports.
+    pub(crate) services: Vec<Box<dyn Any + Send>>,
     pub(crate) limiter: Limiter,
     /// Where the guest shows which message of a run it is on, if it does.
     pub(crate) progress: Option<Progress>,
@@ -66,11 +66,7 @@ pub(crate) const LOOK_TICKS: u64 = 1;
 const GIVE_AWAY_LOOKS: u64 = 10;
 
 impl GuestState {
-    pub(crate) fn new(
-        guest: GuestContext,
-        wasi: Wasi,
-        services: Vec<(&'static str, Box<dyn Any + Send>)>,
-    ) -> GuestState {
+    pub(crate) fn new(guest: GuestContext, wasi: Wasi, services: Vec<Box<dyn Any + Send>>) -> GuestState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let limiter = Limiter::new(&guest);

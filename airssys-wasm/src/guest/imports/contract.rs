@@ -1,13 +1,11 @@
 //! The contract, `airssys:component`, as a service: messaging, system, logging, clock, progress.
 
-use airssys_rt::BoxError;
-use airssys_spec::manifest::{Diagnostics, ServiceTable};
 use wasmtime::component::{HasData, Linker};
 
 use crate::contract::{clock, logging, messaging, system};
 use crate::guest::context::GuestContext;
 use crate::guest::imports::progress;
-use crate::guest::service::{Interface, Service, ServiceInstance, Waits};
+use crate::guest::service::{Interface, Service, Waits};
 use crate::guest::store::{Entry, GuestState};
 
 /// The version of the contract that this host provides.
@@ -24,13 +22,11 @@ pub(crate) fn other_version(import: &str) -> Option<String> {
 }
 
 impl Service for Contract {
+    const NAME: &'static str = "airssys";
+
     type Config = ();
     type Connection = ();
     type Data = ();
-
-    fn name(&self) -> &'static str {
-        "airssys"
-    }
 
     fn interfaces(&self) -> Vec<Interface> {
         [
@@ -51,18 +47,6 @@ impl Service for Contract {
         logging::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
         clock::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
         progress::add_to_linker(linker)
-    }
-
-    fn configure(&self, table: &ServiceTable) -> Result<(), Diagnostics> {
-        table.read(|_| ())
-    }
-
-    async fn connect(&self, (): &()) -> Result<(), BoxError> {
-        Ok(())
-    }
-
-    fn prepare(&self, (): &(), _instance: &ServiceInstance<'_>) -> Result<(), BoxError> {
-        Ok(())
     }
 }
 
