@@ -1,9 +1,11 @@
 //! Components as children of an actor system, beside native actors.
 
+mod calls;
 pub(crate) mod error;
 mod figures;
 mod grants;
 pub(crate) mod in_trace;
+pub(crate) mod native;
 mod operate;
 mod outside;
 pub(crate) mod prepare;
@@ -55,6 +57,8 @@ pub(crate) struct Shared {
 #[derive(Clone)]
 pub(crate) struct Registered {
     endpoint: Arc<Endpoint>,
+    instances: Vec<Arc<InstanceDependencies>>,
+    /// Empty for a native actor.
     pub(crate) templates: Vec<Arc<InstanceTemplate>>,
 }
 
@@ -78,7 +82,7 @@ const MOST_FOR_AUDIT: Duration = Duration::from_millis(500);
 impl Registered {
     /// Returns the dependencies of each instance.
     fn instances(&self) -> impl Iterator<Item = &InstanceDependencies> {
-        self.templates.iter().map(|template| &*template.instance)
+        self.instances.iter().map(|instance| &**instance)
     }
 }
 

@@ -43,8 +43,9 @@ pub use guest::services::{ServiceConfigs, ServiceError, Services};
 pub use guest::store::{Entry, GuestState};
 pub use host::error::{CallError, SpawnError};
 pub use host::in_trace::InTrace;
+pub use host::native::NativeSender;
 pub use host::prepare::PreparedComponent;
-pub use host::spec::ComponentSpec;
+pub use host::spec::{ComponentSpec, NativeSpec};
 pub use host::{ComponentHost, HostOptions};
 #[doc(inline)]
 pub use observe::audit;

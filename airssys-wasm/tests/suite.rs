@@ -36,6 +36,8 @@ mod limits;
 mod loading;
 #[path = "suite/messaging.rs"]
 mod messaging;
+#[path = "suite/native.rs"]
+mod native;
 #[path = "suite/neighbours.rs"]
 mod neighbours;
 #[path = "suite/offenders.rs"]

@@ -71,13 +71,18 @@ impl ComponentHost {
         self.shared.began.elapsed()
     }
 
-    /// Asks each instance of a component how it is: its name, and the answer, or none if it ended
-    /// before it answered. Empty if there is no such component. Cancel safe.
+    /// Asks each instance of a component for its health; returns its name with the answer, or with
+    /// `None` if it ended before it answered. A native actor is healthy until it ends. Returns
+    /// nothing if the component is unknown. Cancel safe.
     pub async fn health(&self, component: &str) -> Vec<(String, Option<Health>)> {
-        let registered = self.components().get(component).cloned();
+        let Some(registered) = self.components().get(component).cloned() else { return Vec::new() };
         let mut healths = Vec::new();
-        for (template, actor) in registered.iter().flat_map(|r| r.templates.iter().zip(&r.endpoint.members)) {
-            healths.push((actor.name().to_owned(), ask_health(template, actor).await));
+        for (number, actor) in registered.endpoint.members.iter().enumerate() {
+            let health = match registered.templates.get(number) {
+                Some(template) => ask_health(template, actor).await,
+                None => (!actor.is_closed()).then_some(Health::Healthy),
+            };
+            healths.push((actor.name().to_owned(), health));
         }
         healths
     }

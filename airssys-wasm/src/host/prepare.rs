@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use airssys_rt::{ActorRef, ChildSpec, Prepared, SupervisorRef};
-use airssys_spec::Subject;
+use airssys_rt::{Prepared, SupervisorRef};
 
 use crate::actor::ComponentActor;
 use crate::actor::recovery::Recovery;
@@ -12,13 +11,8 @@ use crate::guest::context::InstanceDependencies;
 use crate::host::ComponentHost;
 use crate::host::error::SpawnError;
 use crate::host::spec::ComponentSpec;
-use crate::observe::memory::MemoryGauge;
-use crate::policy::grants::Grants;
-use crate::policy::quota::Quota;
-use crate::routing::endpoint::Endpoint;
+use crate::host::target::{Seat, TargetSpec};
 use crate::routing::envelope::Envelope;
-use crate::routing::identity::Identity;
-use crate::routing::sender::Sender;
 
 /// A component whose mailboxes exist, and that has not started: it can be sent to.
 pub struct PreparedComponent {
@@ -67,55 +61,11 @@ impl ComponentHost {
         supervisor: &SupervisorRef,
         spec: ComponentSpec,
     ) -> Result<PreparedComponent, SpawnError> {
-        self.check_name(&spec.name)?;
-        if spec.instances == 0 {
-            return Err(SpawnError::NoInstances { name: spec.name });
-        }
-        let mut seats = Vec::with_capacity(spec.instances);
-        for number in 1..=spec.instances {
-            let name = match spec.instances {
-                1 => spec.name.clone(),
-                _ => format!("{}/{number}", spec.name),
-            };
-            let child = ChildSpec::new(name.clone())
-                .restart(spec.restart)
-                .capacity(spec.capacity)
-                .overflow(spec.overflow);
-            let prepared = supervisor.prepare::<Envelope>(child);
-            seats
-                .push((prepared.map_err(|source| SpawnError::Prepare { name: name.clone(), source })?, name));
-        }
-        let members = seats.iter().map(|(seat, _)| seat.actor_ref()).collect();
-        let endpoint = self.endpoint(&spec, members);
-        let asked = spec.asks.as_ref().unwrap_or(&spec.capabilities).clone();
-        let grants = Arc::new(Grants::new(asked, spec.capabilities.clone(), spec.subscribes.clone()));
-        let trail = &self.shared.router.app.trail;
-        let quota = Arc::new(Quota::new(&spec.limits, trail.clock()));
-        let mut templates = Vec::with_capacity(seats.len());
-        for (seat, instance) in &seats {
-            let own = match spec.instances {
-                1 => Arc::clone(&endpoint),
-                _ => Arc::new(endpoint.of_member(seat.actor_ref())),
-            };
-            let sender = Sender {
-                subject: Subject::new(&spec.name, instance),
-                instance: Arc::from(instance.as_str()),
-                accepts: Some(spec.accepts),
-                stats: Arc::clone(&endpoint.account.stats),
-                grants: Arc::clone(&grants),
-                quota: Arc::clone(&quota),
-                trail: Arc::clone(trail),
-            };
-            if let Err(denied) = self.set_up(&spec, &sender, &seat.actor_ref(), &own) {
-                for (seat, _) in &seats {
-                    self.shared.router.unsubscribe_all(&seat.actor_ref());
-                }
-                return Err(denied);
-            }
-            templates.push(Arc::new(self.template(&spec, sender, &seat.actor_ref(), own)));
-        }
-        self.register(&spec.name, endpoint, &templates);
-        let seats = seats.into_iter().map(|(seat, _)| seat).zip(templates).collect();
+        let target = self.target(supervisor, &target_spec(&spec))?;
+        let template = |seat: &Seat| Arc::new(self.template(&spec, &seat.instance));
+        let templates: Vec<_> = target.seats.iter().map(template).collect();
+        self.register(&spec.name, &target, templates.clone());
+        let seats = target.seats.into_iter().map(|seat| seat.prepared).zip(templates).collect();
         Ok(PreparedComponent { name: spec.name, supervisor: supervisor.clone(), seats })
     }
 
@@ -137,26 +87,10 @@ impl ComponentHost {
         Ok(())
     }
 
-    fn template(
-        &self,
-        spec: &ComponentSpec,
-        sender: Sender,
-        actor: &ActorRef<Envelope>,
-        endpoint: Arc<Endpoint>,
-    ) -> InstanceTemplate {
-        let instance = InstanceDependencies {
-            identity: Identity { app: Arc::clone(&self.shared.app), instance: Arc::clone(&sender.instance) },
-            limits: Arc::new(spec.limits.clone()),
-            router: Arc::clone(&self.shared.router),
-            sender,
-            myself: actor.clone(),
-            endpoint,
-            gauges: Arc::default(),
-            memory: Arc::new(MemoryGauge::new(spec.limits.memory_bytes)),
-        };
+    fn template(&self, spec: &ComponentSpec, instance: &Arc<InstanceDependencies>) -> InstanceTemplate {
         InstanceTemplate {
             component: spec.component.clone(),
-            instance: Arc::new(instance),
+            instance: Arc::clone(instance),
             connections: Arc::clone(&self.shared.connections),
             config: spec.config.clone(),
             input: spec.input.clone(),
@@ -164,5 +98,22 @@ impl ComponentHost {
             batch_size: spec.batch_size,
             health_requests: Mutex::default(),
         }
+    }
+}
+
+fn target_spec(spec: &ComponentSpec) -> TargetSpec<'_> {
+    TargetSpec {
+        name: &spec.name,
+        accepts: spec.accepts,
+        capabilities: &spec.capabilities,
+        asks: spec.asks.as_ref().unwrap_or(&spec.capabilities),
+        subscribes: &spec.subscribes,
+        limits: &spec.limits,
+        memory_bytes: spec.limits.memory_bytes,
+        capacity: spec.capacity,
+        overflow: spec.overflow,
+        restart: spec.restart,
+        instances: spec.instances,
+        reads_input: spec.input.is_some(),
     }
 }

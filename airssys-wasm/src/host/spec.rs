@@ -1,4 +1,4 @@
-//! A component as it is to run.
+//! Components and native actors as they are to run.
 
 use airssys_message::{Accepts, Codec};
 use airssys_rt::{Overflow, RestartPolicy, TopicPattern};
@@ -47,6 +47,46 @@ pub struct ComponentSpec {
     pub config: Vec<(String, String)>,
     /// What it reads as its standard input. Default: nothing.
     pub input: Option<Input>,
+}
+
+/// A native actor as it is to run, as a target of messages. Rights that are not given are denied;
+/// the rest has defaults.
+#[derive(Clone, Debug)]
+pub struct NativeSpec {
+    /// The name by which components and others reach it.
+    pub name: String,
+    /// The rights of its [`NativeSender`](crate::NativeSender). Default: none.
+    pub capabilities: Capabilities,
+    /// The codecs of messages that it accepts. Default: cbor.
+    pub accepts: Accepts,
+    /// Topics that it is subscribed to from the start; its capabilities have to allow each.
+    /// Default: none.
+    pub subscribes: Vec<TopicPattern>,
+    /// Its limits: the size of a message, the bytes that wait in its mailbox (as many as
+    /// `memory_bytes`), its rates and what it retains. The limits on a guest's code do not apply.
+    pub limits: Limits,
+    /// Messages that its mailbox holds. Default: 1,024.
+    pub capacity: usize,
+    /// The policy of its mailbox when it is full, as [`ComponentSpec::overflow`]. Default: `Wait`.
+    pub overflow: Overflow,
+    /// The ends after which it is restarted. Default: all.
+    pub restart: RestartPolicy,
+}
+
+impl NativeSpec {
+    /// Makes the specification of an actor without rights, with the default of everything else.
+    pub fn new(name: impl Into<String>) -> NativeSpec {
+        NativeSpec {
+            name: name.into(),
+            capabilities: Capabilities::default(),
+            accepts: Accepts::only(Codec::Cbor),
+            subscribes: Vec::new(),
+            limits: Limits::default(),
+            capacity: 1_024,
+            overflow: Overflow::Wait,
+            restart: RestartPolicy::Permanent,
+        }
+    }
 }
 
 impl ComponentSpec {
