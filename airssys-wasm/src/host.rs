@@ -1,4 +1,4 @@
-//! Components as children of an actor system, beside native actors.
+//! Components and native actors in one actor system.
 
 mod calls;
 pub(crate) mod error;
@@ -38,7 +38,11 @@ use crate::routing::router::Router;
 use crate::routing::sender::Sender;
 use crate::routing::state_folder::{StateError, StateFolder};
 
-/// Components as children of an actor system, beside native actors. Cheap to clone.
+/// Runs components as children of an actor system, beside native actors. Cheap to clone.
+///
+/// [`ComponentHost::spawn`] starts a component and [`ComponentHost::spawn_native`] a native actor
+/// that components can send to, both under any supervisor of the system. Names are unique among
+/// both.
 #[derive(Clone)]
 pub struct ComponentHost {
     shared: Arc<Shared>,
@@ -62,21 +66,21 @@ pub(crate) struct Registered {
     pub(crate) templates: Vec<Arc<InstanceTemplate>>,
 }
 
-/// What a host has beside its components. Default: nothing.
+/// Options of a [`ComponentHost`]. Default: no audit, no state folder, no configurations.
 #[derive(Clone, Debug, Default)]
 pub struct HostOptions {
-    /// What is denied and refused is recorded in this audit, which [`ComponentHost::shutdown`] ends.
+    /// The audit of denials, refusals and changes. [`ComponentHost::shutdown`] ends it.
     pub audit: Option<Audit>,
-    /// The folder for what outlives the host: the subscriptions that instances make by themselves.
-    /// It is made if it is not there, and left to others by [`ComponentHost::shutdown`], or when
-    /// the last clone of the host is dropped.
+    /// The folder of the values that outlive the host: the subscriptions that instances make by
+    /// themselves. The host makes it if it does not exist, and unlocks it at its
+    /// [`ComponentHost::shutdown`], or when its last clone is dropped.
     pub state: Option<PathBuf>,
-    /// The configurations of services. One that has none is configured with an empty table when a
-    /// component that imports it starts.
+    /// The configurations of services, by [`Services::configure`](crate::Services::configure). A
+    /// service without one reads an empty table when the first component that imports it starts.
     pub services: ServiceConfigs,
 }
 
-/// The most of a shutdown's time that is kept for the audit to be written.
+/// The most of a shutdown's time that is reserved for writing the audit.
 const MOST_FOR_AUDIT: Duration = Duration::from_millis(500);
 
 impl Registered {
@@ -93,17 +97,16 @@ impl Shared {
 }
 
 impl ComponentHost {
-    /// Runs components in this actor system.
+    /// Makes a host that runs components in this actor system.
     pub fn new(system: ActorSystem) -> ComponentHost {
         ComponentHost::with_router(system, Trail::default(), None, ServiceConfigs::default())
     }
 
-    /// As [`ComponentHost::new`], with an audit or a state folder. Blocks on the disk if there is a
-    /// folder.
+    /// As [`ComponentHost::new`], with options. Blocks on the disk if there is a state folder.
     ///
     /// # Errors
-    /// [`StateError`] if the folder cannot be used, another host uses it, or what is in it is not
-    /// what a host has written.
+    /// [`StateError`] if the folder cannot be used, another host uses it, or its contents were not
+    /// written by a host.
     pub fn with_options(system: ActorSystem, options: HostOptions) -> Result<ComponentHost, StateError> {
         let state = options.state.as_deref().map(StateFolder::open).transpose()?;
         Ok(ComponentHost::with_router(system, Trail::new(options.audit), state, options.services))
@@ -132,23 +135,23 @@ impl ComponentHost {
         ComponentHost { shared: Arc::new(shared) }
     }
 
-    /// The audit that is kept, if one is.
+    /// Returns the audit, or `None` if the host keeps none.
     pub fn audit(&self) -> Option<&Audit> {
         self.shared.router.app.trail.audit()
     }
 
-    /// The actor system that the components run in.
+    /// Returns the actor system that the components run in.
     pub fn system(&self) -> &ActorSystem {
         &self.shared.system
     }
 
-    /// Has a span made of each message that is handled from now on. Only the first call counts.
+    /// Makes a span of each message that is handled from now on. Only the first call counts.
     pub fn trace_with(&self, tracer: Arc<dyn MessageTracer>) {
         self.shared.router.app.trace_with(tracer);
     }
 
-    /// Connects the services that a component imports, so that a backend that is out of reach shows
-    /// before anything starts. Otherwise they are connected when the first instance starts.
+    /// Connects the services that a component imports. An unreachable backend then shows before
+    /// anything starts; otherwise it shows when the first instance starts.
     ///
     /// # Errors
     /// [`ServiceError`] if a service is not configured or cannot connect.
@@ -159,35 +162,35 @@ impl ComponentHost {
         Ok(())
     }
 
-    /// Waits until no message and no callback is under way, and no instance that failed is yet to be
-    /// restarted. Cancel safe.
+    /// Waits until no message, no callback and no restart of an instance is in flight. Cancel safe.
     pub async fn drained(&self) {
         self.shared.router.app.in_flight.none().await;
     }
 
-    /// How many messages, callbacks and restarts are under way.
+    /// Returns the number of messages, callbacks and restarts in flight.
     pub fn in_flight(&self) -> usize {
         self.shared.router.app.in_flight.get()
     }
 
-    /// How many requests and waits of components are open, or decided and not delivered yet.
+    /// Returns the number of requests and waits of components that are open, or decided and not
+    /// delivered.
     pub fn requests_under_way(&self) -> usize {
         self.shared.router.app.wait_graph.all_under_way()
     }
 
-    /// Messages that could not be handled.
+    /// Returns the messages that could not be handled.
     pub fn dead_letters(&self) -> &DeadLetters {
         &self.shared.router.app.dead_letters
     }
 
-    /// The names of the components, in order.
+    /// Returns the names of the components and native actors, in order.
     pub fn names(&self) -> Vec<String> {
         self.components().keys().cloned().collect()
     }
 
-    /// Stops all components and actors, the last started first, within `deadline`. A guest that
-    /// still runs when nine tenths of it are over is ended, so that no guest holds its worker
-    /// longer. To be preferred to the actor system's own shutdown, which cannot do that.
+    /// Stops all components and actors, the last started first, within `deadline`. After nine tenths
+    /// of it, a guest that still runs is ended, so that it does not hold its worker longer. The actor
+    /// system's own shutdown cannot do that.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let began = Instant::now();
         self.shared.router.app.end_at(began + deadline.mul_f64(0.9));
@@ -208,7 +211,7 @@ impl ComponentHost {
         report
     }
 
-    /// Saves what is not saved yet; a disk that takes longer is left to itself.
+    /// Saves the state folder. Stops waiting for a disk that takes longer.
     async fn close_state(&self, within: Duration) {
         let router = Arc::clone(&self.shared.router);
         if router.app.state().is_none() {
@@ -220,7 +223,8 @@ impl ComponentHost {
         }
     }
 
-    /// The actors behind a component, one per instance; empty if there is no such component.
+    /// Returns the actors behind a component, one per instance, or the native actor. Returns nothing
+    /// if the name is unknown.
     pub fn actors(&self, component: &str) -> Vec<ActorRef<Envelope>> {
         self.components().get(component).map_or_else(Vec::new, |r| r.endpoint.members.clone())
     }
@@ -229,14 +233,14 @@ impl ComponentHost {
         self.shared.components()
     }
 
-    /// Stops a component in order and takes its name away, with what it has in the state folder; false if there is no such component.
-    /// Waits until its instances have ended.
+    /// Stops a component or a native actor in order, waits until its instances have ended, and frees
+    /// its name. Its entries in the state folder are removed. Returns false if the name is unknown.
     pub async fn retire(&self, name: &str) -> bool {
         let actors = self.actors(name);
         self.forget(name);
         for actor in &actors {
             actor.closed().await;
-            // What its last handler may have subscribed to meanwhile.
+            // Its last handler may have subscribed meanwhile.
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.app.state().into_iter().for_each(|state| state.forget(actor.name()));
         }

@@ -191,7 +191,7 @@ impl ComponentHost {
         let Some(state) = router.app.state() else { return };
         for pattern in state.subscriptions(&sender.instance) {
             let has_room = router.subscriptions(actor).len() < limit;
-            // Decided first: that it is not allowed any more is no denial of something it tried.
+            // Decided without a record, because the instance has not tried anything yet.
             let access = Access::Subscribe { pattern: &pattern };
             let may = has_room && sender.grants.decide(&sender.subject, &access).is_ok();
             if !may || router.subscribe(sender, pattern.clone(), actor, endpoint).is_err() {

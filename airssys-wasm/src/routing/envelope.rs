@@ -1,4 +1,4 @@
-//! A message on its way, and the promise that it is not lost.
+//! Messages that were accepted, and the promise that none is lost.
 
 use std::sync::Arc;
 use std::thread::panicking;
@@ -65,14 +65,14 @@ pub struct Envelope {
     reply: Option<ReplyTo>,
     /// `None` in the mailbox, and while a guest has it.
     phase: Option<Box<Phase>>,
-    /// Whose mailbox it came into: which of the receiver's members.
+    /// The index of the receiver's member whose mailbox accepted it.
     member: u32,
-    /// How often a handler got it.
+    /// The number of times that a handler got it.
     attempts: u32,
-    /// Whether it has its share of the receiver's budget: as long as no handler has it.
+    /// True while its bytes count against the receiver's budget: until a handler gets it.
     waits: bool,
     ended: bool,
-    /// Whether it counts as under way.
+    /// True while it counts as in flight.
     is_under_way: bool,
 }
 
@@ -90,7 +90,7 @@ struct NativeAttempt {
     span: Option<Box<dyn MessageSpan>>,
 }
 
-/// Who waits for a reply.
+/// The requester that waits for a reply.
 pub(crate) enum ReplyTo {
     /// A component's request.
     Component { callbacks: Arc<Callbacks>, request: u64 },
@@ -98,14 +98,14 @@ pub(crate) enum ReplyTo {
     Outside(Box<Waiter>),
 }
 
-/// Who waits for a reply outside the app.
+/// A requester outside the app, or a native actor.
 pub(crate) struct Waiter {
     id: Uuid,
     reply: oneshot::Sender<Result<Bytes, RequestError>>,
 }
 
 impl ReplyTo {
-    /// A request from outside, and where its reply comes.
+    /// Makes the two sides of a reply to a request from outside.
     pub(crate) fn outside() -> (ReplyTo, oneshot::Receiver<Result<Bytes, RequestError>>) {
         let (reply, waiter) = oneshot::channel();
         (ReplyTo::Outside(Box::new(Waiter { id: Uuid::new_v4(), reply })), waiter)
@@ -120,8 +120,7 @@ impl ReplyTo {
 }
 
 impl Envelope {
-    /// Accepts a message for a receiver, one of its members: from here on it is the receiver's to
-    /// account for.
+    /// Accepts a message for one member of a receiver. From here on, the receiver accounts for it.
     pub(crate) fn accept(
         draft: Draft,
         held: HeldBytes<'_>,
@@ -147,7 +146,8 @@ impl Envelope {
         }
     }
 
-    /// Notes that a handler has it now. So many bytes of the receiver's budget are to be given back.
+    /// Notes that a handler has it now. Returns the bytes that the caller gives back to the receiver's
+    /// budget.
     #[must_use = "what is not given back is lost"]
     pub(crate) fn delivered(&mut self) -> usize {
         self.attempts += 1;
@@ -158,34 +158,34 @@ impl Envelope {
         }
     }
 
-    /// Takes back that a handler has it: it has not got to it.
+    /// Takes back an attempt that the handler has not begun.
     pub(crate) fn not_begun(&mut self) {
         self.attempts -= 1;
     }
 
-    /// How often a handler got it.
+    /// Returns the number of times that a handler got it.
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// The message as it waits for its next attempt.
+    /// Returns the message as it waits for its next attempt.
     pub(crate) fn postponed(mut self, failure: DeadLetterReason) -> Envelope {
         self.receiver.stats.retried();
         self.phase = Some(Box::new(Phase::Postponed(failure)));
         self
     }
 
-    /// The component that it is for.
+    /// Returns the name of the component that it is for.
     pub(crate) fn receiver(&self) -> &str {
         &self.receiver.name
     }
 
-    /// The id of the request that it is.
+    /// Returns the id of the request, or `None` if nobody waits for a reply.
     pub(crate) fn request_id(&self) -> Option<Uuid> {
         self.reply.as_ref().map(ReplyTo::id)
     }
 
-    /// How long it was in the mailbox before it was delivered.
+    /// Returns the time that it spent in the mailbox before its delivery.
     pub(crate) fn waited_before(&self, delivered_at: Instant) -> Duration {
         delivered_at.saturating_duration_since(self.accepted_at)
     }
@@ -226,7 +226,7 @@ impl Envelope {
         }
     }
 
-    /// Ends the message because its handler failed on it, or did not take it.
+    /// Ends the message because its handler failed on it, or rejected it.
     pub(crate) fn give_up(mut self, reason: DeadLetterReason) {
         self.ended = true;
         let error = match &reason {
@@ -239,7 +239,7 @@ impl Envelope {
         self.answer(Callback::Failed(error));
     }
 
-    /// Drops messages of one component that have ended: they are no longer under way, all at once.
+    /// Drops messages of one component that have ended, and takes them out of flight all at once.
     pub(crate) fn drop_all(messages: impl Iterator<Item = Envelope>) {
         let mut count = 0;
         let mut last = None;
@@ -399,7 +399,7 @@ impl Drop for Envelope {
         if self.waits {
             self.receiver.budget.give_back(self.body.len());
         }
-        // Last: whatever waits for the message has been told.
+        // Last, because the requester has to be told before the app counts as drained.
         self.receiver.in_flight.end(usize::from(self.is_under_way));
     }
 }
