@@ -18,6 +18,8 @@ mod control;
 mod dead_letters;
 #[path = "suite/delivery.rs"]
 mod delivery;
+#[path = "suite/embedding.rs"]
+mod embedding;
 #[path = "suite/failures.rs"]
 mod failures;
 #[path = "suite/grants.rs"]
