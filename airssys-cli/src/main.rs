@@ -19,6 +19,7 @@ mod plain;
 mod retained;
 mod run;
 mod run_result;
+mod service_calls;
 mod tables;
 mod telemetry;
 mod terminal;

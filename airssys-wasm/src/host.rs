@@ -2,8 +2,8 @@
 
 mod calls;
 pub(crate) mod error;
-mod figures;
 mod grants;
+mod health;
 pub(crate) mod in_trace;
 pub(crate) mod native;
 mod operate;
@@ -175,7 +175,7 @@ impl ComponentHost {
     /// Returns the number of requests and waits of components that are open, or decided and not
     /// delivered.
     pub fn requests_under_way(&self) -> usize {
-        self.shared.router.app.wait_graph.all_under_way()
+        self.shared.router.app.wait_graph.total_in_flight()
     }
 
     /// Returns the messages that could not be handled.
@@ -198,8 +198,8 @@ impl ComponentHost {
         // The audit has something to write until all others have ended.
         let for_audit = trail.audit().map_or(Duration::ZERO, |_| MOST_FOR_AUDIT.min(deadline / 20));
         let report = self.shared.system.shutdown(deadline - for_audit).await;
-        trail.say_rest();
-        self.dead_letters().say_rest(None);
+        trail.log_suppressed();
+        self.dead_letters().log_suppressed(None);
         self.close_state(deadline.saturating_sub(began.elapsed())).await;
         if let Some(audit) = trail.audit() {
             let left = deadline.saturating_sub(began.elapsed());
@@ -244,7 +244,7 @@ impl ComponentHost {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.app.state().into_iter().for_each(|state| state.forget(actor.name()));
         }
-        self.dead_letters().say_rest(Some(name));
+        self.dead_letters().log_suppressed(Some(name));
         !actors.is_empty()
     }
 

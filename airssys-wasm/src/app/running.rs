@@ -9,7 +9,7 @@ use airssys_rt::{ExitReason, ShutdownReport, SupervisorFailure};
 use crate::host::ComponentHost;
 use crate::host::error::CallError;
 use crate::observe::dead_letters::DeadLetters;
-use crate::observe::stats::ComponentSummary;
+use crate::observe::snapshot::ComponentSnapshot;
 
 /// The time that a component may take over its report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -122,9 +122,9 @@ impl RunningApp {
         }
     }
 
-    /// What each component did.
-    pub fn summaries(&self) -> Vec<ComponentSummary> {
-        self.host.summaries()
+    /// Returns a snapshot of each component, sorted by name.
+    pub fn component_snapshots(&self) -> Vec<ComponentSnapshot> {
+        self.host.component_snapshots()
     }
 
     /// How many messages, callbacks and restarts are under way.

@@ -12,7 +12,7 @@ use crate::host::error::CallError;
 use crate::observe::trace::TraceContext;
 use crate::routing::draft::{Draft, Origin};
 use crate::routing::envelope::{Envelope, ReplyTo};
-use crate::routing::router::{Mode, Router, Sleeper};
+use crate::routing::router::{Mode, PendingWakeup, Router};
 use crate::routing::sender::Sender;
 use crate::routing::topic_route::TopicRoute;
 
@@ -98,14 +98,14 @@ impl Calls<'_> {
         let Calls { router, from, trace, .. } = *self;
         let origin = Origin::of(&from.instance, trace);
         loop {
-            let route = router.resolve(from, target)?;
+            let route = router.resolve(from, target, mode.into())?;
             let draft = Draft { body: message.clone(), origin: Arc::clone(&origin) };
             match router.send(from, &route, mode, draft, reply(), tokio::time::Instant::now()) {
                 Err(SendError::MailboxFull) => {
                     route.endpoint.least_loaded().room().await;
                     route.endpoint.account.budget.room().await;
                 }
-                result => return result.map(Sleeper::wake),
+                result => return result.map(PendingWakeup::wake),
             }
         }
     }

@@ -31,7 +31,7 @@ impl ComponentHost {
     /// as to another component, and [`ComponentHost::retire`] stops it.
     ///
     /// `make` makes each incarnation, and gets the sender of its messages. The host calls
-    /// [`Actor::handle_message`] for each message; it does not call [`Actor::handle_run`].
+    /// [`Actor::handle_message`] for each message; it does not call [`Actor::handle_batch`].
     ///
     /// ```no_run
     /// use airssys_rt::{Actor, ActorContext, Child};

@@ -5,7 +5,7 @@ use airssys_rt::{Overflow, RestartPolicy, TopicPattern};
 use airssys_spec::manifest::AppComponent;
 use airssys_spec::{Capabilities, Delivery, Input, Limits};
 
-use crate::actor::batch_size::MOST;
+use crate::actor::batch_size::MAX_BATCH_SIZE;
 use crate::guest::component::Component;
 
 /// The specification of a component. Rights that are not given are denied; the rest has defaults.
@@ -105,7 +105,7 @@ impl ComponentSpec {
             capacity: 1_024,
             overflow: Overflow::Wait,
             delivery: Delivery::default(),
-            batch_size: MOST,
+            batch_size: MAX_BATCH_SIZE,
             restart: RestartPolicy::Permanent,
             instances: 1,
             config: Vec::new(),

@@ -201,9 +201,9 @@ async fn a_message_that_a_native_actor_drops_is_a_dead_letter_and_its_requester_
     host.tell("clerk", Command::Note("after".to_owned())).await;
     assert_eq!(host.notes("clerk").await, "host: after");
 
-    let summary = host.summaries().into_iter().find(|summary| summary.name == "clerk").unwrap();
+    let summary = host.component_snapshot("clerk").unwrap();
     assert_eq!((summary.received, summary.handled, summary.dead_lettered), (6, 2, 4));
-    assert_eq!(summary.restarts, 3);
+    assert_eq!(summary.restarts(), 3);
     assert!(summary.p50_ns.is_some());
 }
 
@@ -220,7 +220,7 @@ async fn codec_size_and_mailbox_of_a_native_actor_bound_its_messages() {
     let large = Command::SendBytes { to: "clerk".to_owned(), codec: "json".to_owned(), bytes: 65 };
     let refused = refusal(&host, "friend", large).await;
     assert!(refused.contains("64"), "{refused}");
-    let summary = host.summaries().into_iter().find(|summary| summary.name == "clerk").unwrap();
+    let summary = host.component_snapshot("clerk").unwrap();
     assert_eq!((summary.received, summary.refused_total()), (0, 2));
 }
 
