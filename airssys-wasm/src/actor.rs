@@ -3,6 +3,7 @@
 pub(crate) mod batch_size;
 mod batches;
 pub(crate) mod health;
+pub(crate) mod native;
 pub(crate) mod recovery;
 mod single;
 pub(crate) mod template;

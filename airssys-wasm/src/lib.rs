@@ -24,6 +24,7 @@ mod sync;
 pub use airssys_build as builder;
 #[doc(inline)]
 pub use airssys_build::scaffold;
+pub use airssys_message::{Accepts, Codec};
 pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisorSnapshot};
 pub use airssys_spec::{
     Access, Capabilities, Capability, Delivery, Denied, GrantChange, GrantError, GrantVerb, Input,
@@ -38,11 +39,15 @@ pub use actor::health::Health;
 pub use guest::component::{Component, LoadError};
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use guest::instance::GuestFailure;
-pub use guest::service::{HasService, Interface, Service, ServiceCall, ServiceInstance, Waits};
+pub use guest::service::{HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits};
 pub use guest::services::{ServiceConfigs, ServiceError, Services};
 pub use guest::store::{Entry, GuestState};
-pub use host::spec::ComponentSpec;
-pub use host::{CallError, ComponentHost, HostOptions, InTrace, PreparedComponent, SpawnError};
+pub use host::error::{CallError, SpawnError};
+pub use host::in_trace::InTrace;
+pub use host::native::NativeSender;
+pub use host::prepare::PreparedComponent;
+pub use host::spec::{ComponentSpec, NativeSpec};
+pub use host::{ComponentHost, HostOptions};
 #[doc(inline)]
 pub use observe::audit;
 pub use observe::dead_letters::{

@@ -126,7 +126,7 @@ impl AppManifest {
         self.audit = root.table("audit").and_then(audit::read);
         self.components = components(document, &root);
         self.grants = grants(document, &root);
-        self.services = services(document, &root);
+        self.services = ServiceTable::all(document, &root);
         root.finish();
     }
 }
@@ -230,19 +230,6 @@ fn grants(document: &Document, root: &Table<'_>) -> Vec<Grants> {
         }
     }
     all
-}
-
-/// The tables of services, whose keys only the services know.
-fn services(document: &Document, root: &Table<'_>) -> Vec<ServiceTable> {
-    let Some(table) = root.table("service") else { return Vec::new() };
-    let mut services = Vec::new();
-    for (key, value) in table.entries() {
-        let name = format!("[service.{}]", key.value);
-        if table.as_table(key.value, name, value).is_some() {
-            services.push(ServiceTable::new(key.value, &document.file, document.text(), value.span()));
-        }
-    }
-    services
 }
 
 fn grant(component: Located<String>, table: Table<'_>) -> Grants {

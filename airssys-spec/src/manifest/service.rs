@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::amount::Unit;
+use super::component::syntax;
 use super::diagnostic::{Diagnostics, Document, Fault};
 use super::reader::Table;
 
@@ -30,8 +31,45 @@ impl ServiceTable {
         ServiceTable { name: name.into(), file: PathBuf::new(), text: Arc::default(), span: None }
     }
 
-    pub(super) fn new(name: &str, file: &Path, text: Arc<str>, span: Range<usize>) -> ServiceTable {
-        ServiceTable { name: name.to_owned(), file: file.to_owned(), text, span: Some(span) }
+    /// Reads the tables `[service.NAME]` of a file, for a program without an `app.toml`. Other
+    /// tables are not read.
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// use airssys_spec::manifest::ServiceTable;
+    ///
+    /// let tables = ServiceTable::parse("[service.prices]\nsheet = \"a\"", Path::new("shop.toml"))?;
+    /// assert_eq!(tables[0].name(), "prices");
+    /// # Ok::<(), airssys_spec::manifest::Diagnostics>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Every place where the file is not TOML.
+    pub fn parse(text: &str, file: &Path) -> Result<Vec<ServiceTable>, Diagnostics> {
+        let document = Document::new(file, text);
+        let (parsed, errors) = DeTable::parse_recoverable(text);
+        syntax(&document, text, &errors);
+        let tables = ServiceTable::all(&document, &Table::root(&document, parsed.get_ref()));
+        document.into_result().map(|()| tables)
+    }
+
+    /// Returns the tables of services, whose keys only the services know.
+    pub(super) fn all(document: &Document, root: &Table<'_>) -> Vec<ServiceTable> {
+        let Some(table) = root.table("service") else { return Vec::new() };
+        let mut services = Vec::new();
+        for (key, value) in table.entries() {
+            let name = format!("[service.{}]", key.value);
+            if table.as_table(key.value, name, value).is_some() {
+                services.push(ServiceTable {
+                    name: key.value.to_owned(),
+                    file: document.file.clone(),
+                    text: document.text(),
+                    span: Some(value.span()),
+                });
+            }
+        }
+        services
     }
 
     /// Returns the name of the service.

@@ -6,7 +6,8 @@ use airssys_message::Codec;
 use airssys_message::report::{REPORT_REQUEST, Report};
 use airssys_rt::{ExitReason, ShutdownReport, SupervisorFailure};
 
-use crate::host::{CallError, ComponentHost};
+use crate::host::ComponentHost;
+use crate::host::error::CallError;
 use crate::observe::dead_letters::DeadLetters;
 use crate::observe::snapshot::ComponentSnapshot;
 

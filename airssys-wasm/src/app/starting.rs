@@ -8,7 +8,7 @@ use airssys_spec::manifest::Diagnostics;
 use crate::guest::component::LoadError;
 use crate::guest::engine::EngineError;
 use crate::guest::services::ServiceError;
-use crate::host::SpawnError;
+use crate::host::error::SpawnError;
 use crate::observe::audit::AuditError;
 use crate::routing::state_folder::StateError;
 

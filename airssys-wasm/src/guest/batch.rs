@@ -193,7 +193,7 @@ impl Batch {
         }
         for CurrentMessage { mut envelope, span, .. } in self.messages.drain(..finished) {
             spans::completed(span, &Completion::Done);
-            envelope.done();
+            envelope.end();
             self.ended.push(envelope);
         }
     }
@@ -213,7 +213,7 @@ impl Batch {
             (Some(CurrentMessage { mut envelope, span, .. }), Completion::Reply(body)) => {
                 spans::replied(span);
                 envelope.count_handled(1);
-                envelope.reply(body);
+                envelope.end_with(body);
                 self.ended.push(envelope);
             }
             (Some(message), how) => {

@@ -26,7 +26,7 @@ pub struct Component {
     pub(crate) pre: InstancePre<GuestState>,
     pub(crate) entry: Entry,
     pub(crate) exports: Exports,
-    /// The imported services that keep data for each instance.
+    /// The services that it imports and that have a configuration, a connection or data.
     pub(crate) services: Vec<Arc<dyn AnyService>>,
 }
 
@@ -149,11 +149,11 @@ fn other_contract(engine: &Engine, component: &wasmtime::component::Component) -
     imports.or_else(|| component.exports(engine).find_map(|(name, _)| airssys::other_version(name)))
 }
 
-/// Returns the imported services that keep data for each instance, each once.
+/// Returns the imported services that have a configuration, a connection or data, each once.
 fn services(engine: &Engine, imports: &[Import]) -> Vec<Arc<dyn AnyService>> {
     let mut services: Vec<Arc<dyn AnyService>> = Vec::new();
     let behind = imports.iter().filter_map(|import| engine.services().of(&import.interface));
-    for service in behind.filter(|service| service.has_data()) {
+    for service in behind.filter(|service| service.has_state()) {
         if !services.iter().any(|known| known.name() == service.name()) {
             services.push(Arc::clone(service));
         }

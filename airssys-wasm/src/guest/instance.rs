@@ -108,7 +108,7 @@ impl Instance {
         component: &Component,
         mut guest: GuestContext,
         wasi: Wasi,
-        services: Vec<(&'static str, Box<dyn Any + Send>)>,
+        services: Vec<Box<dyn Any + Send>>,
     ) -> Result<Instance, GuestFailure> {
         let meter = Arc::clone(&guest.meter);
         guest.wakeups = (component.entry == Entry::Direct).then(DeferredWakeups::default);

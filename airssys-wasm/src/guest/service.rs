@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use airssys_rt::BoxError;
 use airssys_spec::manifest::{Diagnostics, ServiceTable};
-use airssys_spec::{Access, Capabilities, Denied, UsePattern};
+use airssys_spec::{Access, Capabilities, Denied, InvalidUse, UsePattern};
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use crate::guest::context::{GuestContext, InstanceDependencies};
@@ -25,16 +25,19 @@ use crate::guest::store::{Entry, GuestState};
 ///    [`Service::prepare`] makes the data of one incarnation of an instance.
 ///
 /// The functions find the data of their instance with [`GuestState::service`].
+///
+/// A service without configuration, connection or data writes `()` for the type, and leaves the
+/// method out.
 pub trait Service: Send + Sync + 'static {
+    /// Its name: the first segment of rights (`use = ["NAME/…"]`) and the name of its table.
+    const NAME: &'static str;
+
     /// The checked configuration.
     type Config: Send + Sync + 'static;
     /// The connection to the backend, shared by all instances of a host.
     type Connection: Send + Sync + 'static;
     /// The data of one incarnation of an instance.
     type Data: Send + 'static;
-
-    /// Returns its name: the first segment of rights (`use = ["NAME/…"]`) and the name of its table.
-    fn name(&self) -> &'static str;
 
     /// Returns the interfaces that it provides.
     fn interfaces(&self) -> Vec<Interface>;
@@ -46,20 +49,30 @@ pub trait Service: Send + Sync + 'static {
     /// The linker's, such as a name that is defined twice.
     fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()>;
 
-    /// Reads its table, without I/O.
+    /// Reads its table, without I/O. By default the table has no keys.
     ///
     /// # Errors
     /// Every mistake in the table.
-    fn configure(&self, table: &ServiceTable) -> Result<Self::Config, Diagnostics>;
+    fn configure(&self, table: &ServiceTable) -> Result<Self::Config, Diagnostics> {
+        const { assert!(size_of::<Self::Config>() == 0, "`Config` is not `()`: implement `configure`") }
+        table.read(|_| ())?;
+        let missing = "the service does not read its table, and its configuration is not `()`";
+        unit().ok_or_else(|| table.fault(missing, "implement `Service::configure`"))
+    }
 
     /// Connects to the backend. Called once per host, before the first instance that imports it
-    /// starts.
+    /// starts. By default there is no backend.
     fn connect(
         &self,
         config: &Self::Config,
-    ) -> impl Future<Output = Result<Self::Connection, BoxError>> + Send;
+    ) -> impl Future<Output = Result<Self::Connection, BoxError>> + Send {
+        const { assert!(size_of::<Self::Connection>() == 0, "`Connection` is not `()`: implement `connect`") }
+        let _ = config;
+        async { unit().ok_or_else(|| "the service does not implement `Service::connect`".into()) }
+    }
 
-    /// Makes the data of one incarnation of an instance. Must not block.
+    /// Makes the data of one incarnation of an instance. Must not block. By default there are no
+    /// data.
     ///
     /// # Errors
     /// The reason for which the incarnation does not start.
@@ -67,7 +80,16 @@ pub trait Service: Send + Sync + 'static {
         &self,
         connection: &Self::Connection,
         instance: &ServiceInstance<'_>,
-    ) -> Result<Self::Data, BoxError>;
+    ) -> Result<Self::Data, BoxError> {
+        const { assert!(size_of::<Self::Data>() == 0, "`Data` is not `()`: implement `prepare`") }
+        let _ = (connection, instance);
+        unit().ok_or_else(|| "the service does not implement `Service::prepare`".into())
+    }
+}
+
+/// Returns `()` as a `T`, or `None` if `T` is another type.
+fn unit<T: 'static>() -> Option<T> {
+    (Box::new(()) as Box<dyn Any>).downcast().ok().map(|unit| *unit)
 }
 
 /// An interface that a service provides.
@@ -147,7 +169,18 @@ pub struct ServiceCall<'a, S: Service> {
     data: Option<&'a mut S::Data>,
     guest: &'a mut GuestContext,
     table: &'a mut ResourceTable,
-    name: &'static str,
+}
+
+/// Reasons for which an instance may not use a resource of a service.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UseError {
+    /// The resource or the verb is not a name.
+    #[error(transparent)]
+    Invalid(#[from] InvalidUse),
+    /// The instance has no right to this use.
+    #[error(transparent)]
+    Denied(#[from] Denied),
 }
 
 impl<'a, S: Service> ServiceCall<'a, S> {
@@ -157,9 +190,7 @@ impl<'a, S: Service> ServiceCall<'a, S> {
     /// An error that traps the guest, if the function of one service asks for the data of another.
     pub fn data(&mut self) -> wasmtime::Result<&mut S::Data> {
         let found = self.data.as_deref_mut();
-        found.ok_or_else(|| {
-            wasmtime::format_err!("the service `{}` has no data here", std::any::type_name::<S>())
-        })
+        found.ok_or_else(|| wasmtime::format_err!("the service `{}` has no data here", S::NAME))
     }
 
     /// Returns the resources of the instance.
@@ -172,7 +203,18 @@ impl<'a, S: Service> ServiceCall<'a, S> {
         &self.guest.instance.identity.instance
     }
 
-    /// Decides whether the instance may do this now. A denial is counted and audited.
+    /// Decides whether the instance may use a resource of this service now: whether it has the
+    /// right `SERVICE/RESOURCE:VERB`. A denial is counted and audited.
+    ///
+    /// # Errors
+    /// [`UseError::Denied`], with the manifest lines that would allow it; [`UseError::Invalid`] if
+    /// the resource, which the guest may have chosen, is not a name.
+    pub fn may_use(&self, resource: &str, verb: &str) -> Result<(), UseError> {
+        let right = UsePattern::parse(&format!("{}/{resource}:{verb}", S::NAME))?;
+        Ok(self.allows(&right)?)
+    }
+
+    /// As [`ServiceCall::may_use`], for a right that is made once and used often.
     ///
     /// # Errors
     /// [`Denied`], with the manifest lines that would allow it.
@@ -197,7 +239,7 @@ impl<'a, S: Service> ServiceCall<'a, S> {
     /// cannot see.
     pub fn record(&self, function: &'static str, began: Instant, succeeded: bool) {
         let stats = &self.guest.instance.sender.stats;
-        stats.service_called(self.name, function, began.elapsed(), succeeded);
+        stats.service_called(S::NAME, function, began.elapsed(), succeeded);
     }
 }
 
@@ -212,12 +254,8 @@ impl GuestState {
     /// Returns the call of a service's function, with the data of this instance.
     pub fn service<S: Service>(&mut self) -> ServiceCall<'_, S> {
         let GuestState { guest, table, services, .. } = self;
-        let found = services.iter_mut().find(|(_, data)| data.is::<Prepared<S>>());
-        let (name, data) = match found {
-            Some((name, data)) => (*name, data.downcast_mut::<Prepared<S>>().map(|data| &mut data.0)),
-            None => ("", None),
-        };
-        ServiceCall { data, guest, table, name }
+        let data = services.iter_mut().find_map(|data| data.downcast_mut::<Prepared<S>>());
+        ServiceCall { data: data.map(|data| &mut data.0), guest, table }
     }
 }
 
@@ -244,8 +282,9 @@ pub(crate) trait AnyService: Send + Sync {
         instance: &ServiceInstance<'_>,
     ) -> Result<AnyData, BoxError>;
 
-    /// Returns true if instances have data of it, so that it is connected and prepared.
-    fn has_data(&self) -> bool;
+    /// Returns true if it has a configuration, a connection or data, so that it is connected and
+    /// prepared.
+    fn has_state(&self) -> bool;
 
     /// Returns the interface of an import.
     fn interface(&self, import: &str) -> Option<&Interface> {
@@ -266,7 +305,7 @@ pub(crate) struct Erased<S> {
 
 impl<S: Service> AnyService for Erased<S> {
     fn name(&self) -> &'static str {
-        self.service.name()
+        S::NAME
     }
 
     fn interfaces(&self) -> &[Interface] {
@@ -293,8 +332,9 @@ impl<S: Service> AnyService for Erased<S> {
         })
     }
 
-    fn has_data(&self) -> bool {
-        TypeId::of::<S::Data>() != TypeId::of::<()>()
+    fn has_state(&self) -> bool {
+        let types = [TypeId::of::<S::Config>(), TypeId::of::<S::Connection>(), TypeId::of::<S::Data>()];
+        types.iter().any(|state| *state != TypeId::of::<()>())
     }
 
     fn prepare(

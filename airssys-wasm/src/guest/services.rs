@@ -189,7 +189,7 @@ impl Connections {
         &self,
         services: &[Arc<dyn AnyService>],
         instance: &InstanceDependencies,
-    ) -> Result<Vec<(&'static str, AnyData)>, ServiceError> {
+    ) -> Result<Vec<AnyData>, ServiceError> {
         let mut prepared = Vec::with_capacity(services.len());
         for service in services {
             let (name, connection) = (service.name(), self.connect(&**service).await?);
@@ -198,7 +198,7 @@ impl Connections {
                 let instance = instance.identity.instance.to_string();
                 ServiceError::Prepare { service: name, instance, source }
             })?;
-            prepared.push((name, data));
+            prepared.push(data);
         }
         Ok(prepared)
     }

@@ -40,8 +40,8 @@ pub struct GuestState {
     pub(crate) guest: GuestContext,
     wasi: Wasi,
     pub(crate) table: ResourceTable,
-    /// The data of the services that the component imports, with their names.
-    pub(crate) services: Vec<(&'static str, Box<dyn Any + Send>)>,
+    /// The data of the services that the component imports.
+    pub(crate) services: Vec<Box<dyn Any + Send>>,
     pub(crate) limiter: Limiter,
     /// The number at which the guest shows its progress within a batch, if it does.
     pub(crate) progress: Option<Progress>,
@@ -67,11 +67,7 @@ pub(crate) const TICKS_PER_CHECK: u64 = 1;
 const CHECKS_PER_HAND_OVER: u64 = 10;
 
 impl GuestState {
-    pub(crate) fn new(
-        guest: GuestContext,
-        wasi: Wasi,
-        services: Vec<(&'static str, Box<dyn Any + Send>)>,
-    ) -> GuestState {
+    pub(crate) fn new(guest: GuestContext, wasi: Wasi, services: Vec<Box<dyn Any + Send>>) -> GuestState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let limiter = Limiter::new(&guest);

@@ -1,4 +1,4 @@
-//! Why a component did not start, or a message from outside was not answered.
+//! Errors of starts, and of messages by code of the host.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use airssys_spec::pattern::InvalidName;
 
 use crate::contract::{self, RequestError, SendError};
 
-/// Why a component did not start.
+/// Reasons for which a component or a native actor does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
-    /// Its name is not one.
+    /// Its name breaks a rule.
     #[error("a component cannot be named `{name}`")]
     InvalidName {
         /// The name.
         name: String,
-        /// Why not.
+        /// The rule.
         source: InvalidName,
     },
     /// Its name stands for another component, or for the program itself.
@@ -31,7 +31,7 @@ pub enum SpawnError {
     Prepare {
         /// The instance.
         name: String,
-        /// Why not.
+        /// The reason.
         source: PrepareError,
     },
     /// Its first incarnation did not start.
@@ -42,7 +42,7 @@ pub enum SpawnError {
     Denied {
         /// The component.
         name: String,
-        /// What it may not do.
+        /// The denial.
         source: Denied,
     },
     /// A component needs at least one instance.
@@ -53,40 +53,40 @@ pub enum SpawnError {
     },
 }
 
-/// Why a message from outside was not delivered, or not answered.
+/// Reasons for which a message by code of the host was not delivered, or not answered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The message was not taken.
+    /// The message was refused: the sender has no right, or the target does not take it.
     #[error("`{target}` did not take the message: {reason}")]
     Refused {
         /// The component.
         target: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// There was no reply.
+    /// The request ended without a reply.
     #[error("`{target}` did not answer: {reason}")]
     NoReply {
         /// The component.
         target: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The time given passed.
+    /// The timeout passed.
     #[error("`{target}` did not answer within {} ms", timeout.as_millis())]
     TimedOut {
         /// The component.
         target: String,
-        /// The time given.
+        /// The timeout.
         timeout: Duration,
     },
-    /// The topic is not one.
+    /// The text breaks a rule of topics.
     #[error("`{topic}` is not a topic")]
     InvalidTopic {
-        /// What was given.
+        /// The text.
         topic: String,
-        /// Why it is not.
+        /// The rule.
         source: airssys_rt::InvalidTopic,
     },
 }

@@ -6,13 +6,17 @@ use crate::host::ComponentHost;
 
 impl ComponentHost {
     /// Asks each instance of a component for its health. Returns the name of each instance with its
-    /// answer, which is `None` if the instance ended before it answered. Returns an empty list if no
-    /// component has this name. Cancel safe.
+    /// answer, which is `None` if the instance ended before it answered. A native actor is healthy
+    /// until it ends. Returns an empty list if the name is unknown. Cancel safe.
     pub async fn health(&self, component: &str) -> Vec<(String, Option<Health>)> {
-        let registered = self.components().get(component).cloned();
+        let Some(registered) = self.components().get(component).cloned() else { return Vec::new() };
         let mut healths = Vec::new();
-        for (template, actor) in registered.iter().flat_map(|r| r.templates.iter().zip(&r.endpoint.members)) {
-            healths.push((actor.name().to_owned(), ask_health(template, actor).await));
+        for (number, actor) in registered.endpoint.members.iter().enumerate() {
+            let health = match registered.templates.get(number) {
+                Some(template) => ask_health(template, actor).await,
+                None => (!actor.is_closed()).then_some(Health::Healthy),
+            };
+            healths.push((actor.name().to_owned(), health));
         }
         healths
     }

@@ -36,7 +36,7 @@ impl InTrace<'_> {
     /// # Errors
     /// As there.
     pub async fn send(&self, target: &str, message: impl Into<Bytes>) -> Result<(), CallError> {
-        self.host.send_in(target, message.into(), Some(self.trace)).await
+        self.host.calls(Some(self.trace)).send(target, message.into()).await
     }
 
     /// As [`ComponentHost::request`].
@@ -49,7 +49,7 @@ impl InTrace<'_> {
         message: impl Into<Bytes>,
         timeout: Duration,
     ) -> Result<Bytes, CallError> {
-        self.host.request_in(target, message.into(), timeout, Some(self.trace)).await
+        self.host.calls(Some(self.trace)).request(target, message.into(), timeout).await
     }
 
     /// As [`ComponentHost::publish`].
@@ -57,6 +57,6 @@ impl InTrace<'_> {
     /// # Errors
     /// As there.
     pub fn publish(&self, topic: &str, message: impl Into<Bytes>) -> Result<u32, CallError> {
-        self.host.publish_in(topic, message.into(), Some(self.trace))
+        self.host.calls(Some(self.trace)).publish(topic, message.into())
     }
 }

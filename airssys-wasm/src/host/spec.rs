@@ -1,4 +1,4 @@
-//! A component as it is to run.
+//! Specifications of components and native actors.
 
 use airssys_message::{Accepts, Codec};
 use airssys_rt::{Overflow, RestartPolicy, TopicPattern};
@@ -8,49 +8,91 @@ use airssys_spec::{Capabilities, Delivery, Input, Limits};
 use crate::actor::batch_size::MAX_BATCH_SIZE;
 use crate::guest::component::Component;
 
-/// A component as it is to run. What is not said is denied, or its default.
+/// The specification of a component. Rights that are not given are denied; the rest has defaults.
 #[derive(Clone, Debug)]
 pub struct ComponentSpec {
-    /// The name by which it is reached.
+    /// The name by which others reach it.
     pub name: String,
     /// Its code.
     pub component: Component,
-    /// What it may do. Default: nothing.
+    /// The rights that it has at the start. Default: none.
     pub capabilities: Capabilities,
     /// The codecs that it accepts, of messages and of replies, and the one it prefers. Default: cbor.
     pub accepts: Accepts,
-    /// What it asks for: the most that it may be given while it runs. Default: what it may do.
+    /// The rights that it asks for: the most that it can be given while it runs. Default: those that
+    /// it has at the start.
     pub asks: Option<Capabilities>,
     /// Topics that every instance is subscribed to from the start; its capabilities have to allow
     /// each. Default: none.
     pub subscribes: Vec<TopicPattern>,
-    /// The most that an instance may use.
+    /// The limits of an instance.
     pub limits: Limits,
     /// Messages that the mailbox of an instance holds. Default: 1,024.
     pub capacity: usize,
-    /// What a message meets when a mailbox is full. `Wait` and `Reject`: who sends is told
-    /// `mailbox-full`; a publisher waits, or loses this copy to the dead letters. `DropOldest`: the
-    /// oldest goes to the dead letters. `DropNewest`: this one does; a request is told
-    /// `mailbox-full`. Default: `Wait`.
+    /// The policy of a full mailbox. `Wait` and `Reject` refuse a message with `mailbox-full`; with
+    /// `Wait` a publisher waits, with `Reject` its copy goes to the dead letters. `DropOldest` moves
+    /// the oldest message to the dead letters. `DropNewest` moves the new one there, and refuses a
+    /// request with `mailbox-full`. Default: `Wait`.
     pub overflow: Overflow,
-    /// What becomes of a message whose handler fails, or asks for another attempt. Default: it goes
-    /// to the dead letters.
+    /// The attempts of a message whose handler fails, or asks for another attempt. Default: one; then
+    /// the message goes to the dead letters.
     pub delivery: Delivery,
-    /// The most messages that an instance gets with one call, if it takes several: 1 to 64. More
-    /// cost less each; with fewer, a callback or a stop waits for fewer. Default: 64.
+    /// The most messages that an instance gets with one call, if it takes several: 1 to 64. In a
+    /// large batch, each message costs less; in a small one, a callback or a stop waits less.
+    /// Default: 64.
     pub batch_size: usize,
-    /// When an instance that ended is restarted. Default: always.
+    /// The ends of an instance that a restart follows. Default: all.
     pub restart: RestartPolicy,
     /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
     pub instances: usize,
     /// Settings that `initialize` gets.
     pub config: Vec<(String, String)>,
-    /// What it reads as its standard input. Default: nothing.
+    /// Its standard input. Default: an empty one.
     pub input: Option<Input>,
 }
 
+/// The specification of a native actor that is a target of messages. Rights that are not given are
+/// denied; the rest has defaults.
+#[derive(Clone, Debug)]
+pub struct NativeSpec {
+    /// The name by which components and others reach it.
+    pub name: String,
+    /// The rights of its [`NativeSender`](crate::NativeSender). Default: none.
+    pub capabilities: Capabilities,
+    /// The codecs of messages that it accepts. Default: cbor.
+    pub accepts: Accepts,
+    /// Topics that it is subscribed to from the start; its capabilities have to allow each.
+    /// Default: none.
+    pub subscribes: Vec<TopicPattern>,
+    /// Its limits: the size of a message, the bytes that wait in its mailbox (as many as
+    /// `memory_bytes`), its rates and what it retains. The limits on a guest's code do not apply.
+    pub limits: Limits,
+    /// Messages that its mailbox holds. Default: 1,024.
+    pub capacity: usize,
+    /// The policy of its mailbox when it is full, as [`ComponentSpec::overflow`]. Default: `Wait`.
+    pub overflow: Overflow,
+    /// The ends after which it is restarted. Default: all.
+    pub restart: RestartPolicy,
+}
+
+impl NativeSpec {
+    /// Makes the specification of an actor without rights, with the default of everything else.
+    pub fn new(name: impl Into<String>) -> NativeSpec {
+        NativeSpec {
+            name: name.into(),
+            capabilities: Capabilities::default(),
+            accepts: Accepts::only(Codec::Cbor),
+            subscribes: Vec::new(),
+            limits: Limits::default(),
+            capacity: 1_024,
+            overflow: Overflow::Wait,
+            restart: RestartPolicy::Permanent,
+        }
+    }
+}
+
 impl ComponentSpec {
-    /// A component that may do nothing, with the defaults of everything.
+    /// Makes the specification of a component without rights, with the default of everything else.
     pub fn new(name: impl Into<String>, component: Component) -> ComponentSpec {
         ComponentSpec {
             name: name.into(),
@@ -71,7 +113,7 @@ impl ComponentSpec {
         }
     }
 
-    /// The component of an app, with its code.
+    /// Makes the specification of an app's component, with its code.
     pub fn of_app(component: &AppComponent, code: Component) -> ComponentSpec {
         ComponentSpec {
             capabilities: component.capabilities.clone(),

@@ -1,43 +1,96 @@
-//! A message on its way, and the promise that it is not lost.
+//! Messages that were accepted, and the promise that none is lost.
 
 use std::sync::Arc;
+use std::thread::panicking;
 use std::time::{Duration, Instant, SystemTime};
 
+use airssys_message::Codec;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::contract::{Callback, Completion, RequestError, cut};
 use crate::observe::dead_letters::{DeadLetter, DeadLetterReason};
+use crate::observe::trace::{MessageSpan, SpanOutcome, TraceContext};
 use crate::policy::byte_budget::HeldBytes;
 use crate::routing::account::Account;
 use crate::routing::callbacks::Callbacks;
 use crate::routing::draft::{Draft, Origin};
 
-/// A message on its way: accepted into a mailbox, not yet handled.
+/// A message that was accepted for a receiver and has not ended.
 ///
-/// What a handler makes of it ends it. One that is dropped before, because its receiver ended for
-/// good, goes to the dead letters by itself.
+/// It is the message type of native actors that
+/// [`ComponentHost::spawn_native`](crate::ComponentHost::spawn_native) starts. Their handler ends
+/// it with [`Envelope::reply`], [`Envelope::done`] or [`Envelope::reject`], at once or later. An
+/// envelope that is dropped before goes to the dead letters, and its requester gets an error: so
+/// a handler that fails or panics loses nothing.
+///
+/// ```
+/// use airssys_rt::{Actor, ActorContext, Child};
+/// use airssys_wasm::Envelope;
+///
+/// #[derive(Default)]
+/// struct Counter(u64);
+///
+/// impl Child for Counter {}
+///
+/// impl Actor for Counter {
+///     type Message = Envelope;
+///     type Error = std::convert::Infallible;
+///
+///     async fn handle_message(
+///         &mut self,
+///         message: Envelope,
+///         _context: &ActorContext<Envelope>,
+///     ) -> Result<(), Self::Error> {
+///         self.0 += 1;
+///         match message.body() {
+///             b"" => message.reject("the message has no body"),
+///             _ if message.wants_reply() => {
+///                 let count = message.codec().message(self.0.to_string().as_bytes());
+///                 message.reply(count);
+///             }
+///             _ => message.done(),
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+#[must_use = "an envelope that is dropped goes to the dead letters"]
 pub struct Envelope {
     pub(crate) body: Bytes,
     pub(crate) origin: Arc<Origin>,
     receiver: Arc<Account>,
     accepted_at: Instant,
     reply: Option<ReplyTo>,
-    /// Why the last attempt came to nothing, while it waits for the next.
-    failure: Option<Box<DeadLetterReason>>,
-    /// Whose mailbox it came into: which of the receiver's members.
+    /// `None` in the mailbox, and while a guest has it.
+    phase: Option<Box<Phase>>,
+    /// The index of the receiver's member whose mailbox accepted it.
     member: u32,
-    /// How often a handler got it.
+    /// The number of times that a handler got it.
     attempts: u32,
-    /// Whether it has its share of the receiver's budget: as long as no handler has it.
+    /// True while its bytes count against the receiver's budget: until a handler gets it.
     waits: bool,
     ended: bool,
-    /// Whether it counts as under way.
+    /// True while it counts as in flight.
     is_under_way: bool,
 }
 
-/// Who waits for a reply.
+/// The phases of a message that few messages reach.
+enum Phase {
+    /// It waits for its next attempt, because the last one failed for this reason.
+    Postponed(DeadLetterReason),
+    /// A native handler has it.
+    Native(NativeAttempt),
+}
+
+/// An attempt of a native handler.
+struct NativeAttempt {
+    delivered_at: Instant,
+    span: Option<Box<dyn MessageSpan>>,
+}
+
+/// The requester that waits for a reply.
 pub(crate) enum ReplyTo {
     /// A component's request.
     Component { callbacks: Arc<Callbacks>, request: u64 },
@@ -45,14 +98,14 @@ pub(crate) enum ReplyTo {
     Outside(Box<Waiter>),
 }
 
-/// Who waits for a reply outside the app.
+/// A requester outside the app, or a native actor.
 pub(crate) struct Waiter {
     id: Uuid,
     reply: oneshot::Sender<Result<Bytes, RequestError>>,
 }
 
 impl ReplyTo {
-    /// A request from outside, and where its reply comes.
+    /// Makes the two sides of a reply to a request from outside.
     pub(crate) fn outside() -> (ReplyTo, oneshot::Receiver<Result<Bytes, RequestError>>) {
         let (reply, waiter) = oneshot::channel();
         (ReplyTo::Outside(Box::new(Waiter { id: Uuid::new_v4(), reply })), waiter)
@@ -67,8 +120,7 @@ impl ReplyTo {
 }
 
 impl Envelope {
-    /// Accepts a message for a receiver, one of its members: from here on it is the receiver's to
-    /// account for.
+    /// Accepts a message for one member of a receiver. From here on, the receiver accounts for it.
     pub(crate) fn accept(
         draft: Draft,
         held: HeldBytes<'_>,
@@ -85,7 +137,7 @@ impl Envelope {
             receiver: Arc::clone(receiver),
             accepted_at,
             reply,
-            failure: None,
+            phase: None,
             member: member as u32,
             attempts: 0,
             waits: true,
@@ -94,49 +146,46 @@ impl Envelope {
         }
     }
 
-    /// Notes that a handler has it now. So many bytes of the receiver's budget are to be given back.
+    /// Notes that a handler has it now. Returns the bytes that the caller gives back to the receiver's
+    /// budget.
     #[must_use = "what is not given back is lost"]
     pub(crate) fn delivered(&mut self) -> usize {
         self.attempts += 1;
-        self.failure = None;
+        self.phase = None;
         match std::mem::take(&mut self.waits) {
             true => self.body.len(),
             false => 0,
         }
     }
 
-    /// Takes back that a handler has it: it has not got to it.
+    /// Takes back an attempt that the handler has not begun.
     pub(crate) fn not_begun(&mut self) {
         self.attempts -= 1;
     }
 
-    /// How often a handler got it.
+    /// Returns the number of times that a handler got it.
     pub(crate) fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// The message as it waits for its next attempt.
+    /// Returns the message as it waits for its next attempt.
     pub(crate) fn postponed(mut self, failure: DeadLetterReason) -> Envelope {
         self.receiver.stats.retried();
-        self.failure = Some(Box::new(failure));
+        self.phase = Some(Box::new(Phase::Postponed(failure)));
         self
     }
 
-    /// The component that it is for.
+    /// Returns the name of the component that it is for.
     pub(crate) fn receiver(&self) -> &str {
         &self.receiver.name
     }
 
-    pub(crate) fn wants_reply(&self) -> bool {
-        self.reply.is_some()
-    }
-
-    /// The id of the request that it is.
+    /// Returns the id of the request, or `None` if nobody waits for a reply.
     pub(crate) fn request_id(&self) -> Option<Uuid> {
         self.reply.as_ref().map(ReplyTo::id)
     }
 
-    /// How long it was in the mailbox before it was delivered.
+    /// Returns the time that it spent in the mailbox before its delivery.
     pub(crate) fn waited_before(&self, delivered_at: Instant) -> Duration {
         delivered_at.saturating_duration_since(self.accepted_at)
     }
@@ -147,7 +196,7 @@ impl Envelope {
             Completion::Done | Completion::Reply(_) => {
                 self.count_handled(1);
                 self.took(1, took);
-                self.reply(if let Completion::Reply(body) = how { body } else { Vec::new() });
+                self.end_with(if let Completion::Reply(body) = how { body } else { Vec::new() });
             }
             Completion::Rejected(reason) => self.give_up(DeadLetterReason::Rejected(cut(reason))),
             Completion::Retry(reason) => self.give_up(DeadLetterReason::RetryAsked(cut(reason))),
@@ -165,19 +214,19 @@ impl Envelope {
     }
 
     /// Ends the message, which has been counted as handled.
-    pub(crate) fn done(&mut self) {
-        self.reply(Vec::new());
+    pub(crate) fn end(&mut self) {
+        self.end_with(Vec::new());
     }
 
-    /// The same, with a reply.
-    pub(crate) fn reply(&mut self, body: Vec<u8>) {
+    /// As [`Envelope::end`], with a reply.
+    pub(crate) fn end_with(&mut self, body: Vec<u8>) {
         self.ended = true;
         if self.reply.is_some() {
             self.answer(Callback::Reply(body));
         }
     }
 
-    /// Ends the message because its handler failed on it, or did not take it.
+    /// Ends the message because its handler failed on it, or rejected it.
     pub(crate) fn give_up(mut self, reason: DeadLetterReason) {
         self.ended = true;
         let error = match &reason {
@@ -190,7 +239,7 @@ impl Envelope {
         self.answer(Callback::Failed(error));
     }
 
-    /// Drops messages of one component that have ended: they are no longer under way, all at once.
+    /// Drops messages of one component that have ended, and takes them out of flight all at once.
     pub(crate) fn drop_all(messages: impl Iterator<Item = Envelope>) {
         let mut count = 0;
         let mut last = None;
@@ -235,11 +284,100 @@ impl Envelope {
     }
 }
 
+/// The methods for native actors.
+impl Envelope {
+    /// Returns the name of the instance that sent it; `host` for a message from outside the app.
+    pub fn sender(&self) -> &str {
+        &self.origin.sender
+    }
+
+    /// Returns the topic that it was published on, or `None` if it was sent to this receiver.
+    pub fn topic(&self) -> Option<&str> {
+        self.origin.topic.as_deref()
+    }
+
+    /// Returns the codec of its body: one that the receiver accepts.
+    pub fn codec(&self) -> Codec {
+        Codec::split(&self.body).map_or(self.receiver.accepts.prefers(), |(codec, _)| codec)
+    }
+
+    /// Returns its body, without the codec prefix.
+    pub fn body(&self) -> &[u8] {
+        Codec::split(&self.body).map_or(&[], |(_, body)| body)
+    }
+
+    /// Returns the whole message: codec prefix and body.
+    pub fn message(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Returns the place in a trace to which the messages belong that are sent because of it.
+    pub fn trace(&self) -> Option<TraceContext> {
+        let span = match self.phase.as_deref() {
+            Some(Phase::Native(attempt)) => attempt.span.as_ref(),
+            _ => None,
+        };
+        span.and_then(|span| span.context()).or(self.origin.trace)
+    }
+
+    /// Returns true if somebody waits for a reply.
+    pub fn wants_reply(&self) -> bool {
+        self.reply.is_some()
+    }
+
+    /// Ends it with a reply: codec prefix and body, as [`Codec::message`] makes them. If nobody
+    /// waits for a reply, it is dropped.
+    pub fn reply(self, message: impl Into<Vec<u8>>) {
+        self.end_native(Completion::Reply(message.into()));
+    }
+
+    /// Ends it as handled. A requester gets an empty reply.
+    pub fn done(self) {
+        self.end_native(Completion::Done);
+    }
+
+    /// Ends it as not taken: it goes to the dead letters with the reason, which a requester gets
+    /// too.
+    pub fn reject(self, reason: impl Into<String>) {
+        self.end_native(Completion::Rejected(reason.into()));
+    }
+
+    /// Notes that a native handler has it now, with its span.
+    pub(crate) fn delivered_to_native(&mut self, delivered_at: Instant, span: Option<Box<dyn MessageSpan>>) {
+        self.phase = Some(Box::new(Phase::Native(NativeAttempt { delivered_at, span })));
+    }
+
+    fn end_native(mut self, how: Completion) {
+        let mut took = Duration::ZERO;
+        if let Some(Phase::Native(attempt)) = self.phase.take().map(|phase| *phase) {
+            took = attempt.delivered_at.elapsed();
+            if let Some(span) = attempt.span {
+                span.end(match &how {
+                    Completion::Reply(_) => SpanOutcome::Replied,
+                    Completion::Rejected(reason) => SpanOutcome::Rejected(reason),
+                    _ => SpanOutcome::Done,
+                });
+            }
+        }
+        self.complete(how, took);
+    }
+}
+
 impl Envelope {
     /// Ends a message that no handler has ended.
     fn abandon(&mut self) {
-        let (reason, error) = match (self.failure.take(), self.attempts) {
-            (Some(failure), _) => (*failure, RequestError::TargetStopped),
+        let (reason, error) = match (self.phase.take().map(|phase| *phase), self.attempts) {
+            (Some(Phase::Postponed(failure)), _) => (failure, RequestError::TargetStopped),
+            (Some(Phase::Native(attempt)), _) => {
+                let failure = match panicking() {
+                    true => "the native handler panicked",
+                    false => "the native handler ended without answering it",
+                };
+                if let Some(span) = attempt.span {
+                    span.end(SpanOutcome::Failed(failure));
+                }
+                (DeadLetterReason::HandlerFailed(failure.to_owned()), RequestError::TargetFailed)
+            }
             (None, 0) if self.receiver.evicts() => {
                 let reason = DeadLetterReason::MadeWay;
                 let error = RequestError::Other(reason.to_string());
@@ -261,7 +399,7 @@ impl Drop for Envelope {
         if self.waits {
             self.receiver.budget.give_back(self.body.len());
         }
-        // Last: whatever waits for the message has been told.
+        // Last, because the requester has to be told before the app counts as drained.
         self.receiver.in_flight.end(usize::from(self.is_under_way));
     }
 }

@@ -2,14 +2,12 @@
 //!
 //! The bindings themselves are in [`crate::contract`].
 
-use airssys_rt::BoxError;
-use airssys_spec::manifest::{Diagnostics, ServiceTable};
 use wasmtime::component::{HasData, Linker};
 
 use crate::contract::{clock, logging, messaging, system};
 use crate::guest::context::GuestContext;
 use crate::guest::imports::progress;
-use crate::guest::service::{Interface, Service, ServiceInstance, Waits};
+use crate::guest::service::{Interface, Service, Waits};
 use crate::guest::store::{Entry, GuestState};
 
 /// The version of the contract that this host provides.
@@ -26,13 +24,11 @@ pub(crate) fn other_version(import: &str) -> Option<String> {
 }
 
 impl Service for AirssysService {
+    const NAME: &'static str = "airssys";
+
     type Config = ();
     type Connection = ();
     type Data = ();
-
-    fn name(&self) -> &'static str {
-        "airssys"
-    }
 
     fn interfaces(&self) -> Vec<Interface> {
         [
@@ -53,18 +49,6 @@ impl Service for AirssysService {
         logging::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
         clock::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
         progress::add_to_linker(linker)
-    }
-
-    fn configure(&self, table: &ServiceTable) -> Result<(), Diagnostics> {
-        table.read(|_| ())
-    }
-
-    async fn connect(&self, (): &()) -> Result<(), BoxError> {
-        Ok(())
-    }
-
-    fn prepare(&self, (): &(), _instance: &ServiceInstance<'_>) -> Result<(), BoxError> {
-        Ok(())
     }
 }
 

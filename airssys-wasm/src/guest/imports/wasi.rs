@@ -2,8 +2,6 @@
 //!
 //! Directly entered components get only the functions that never wait.
 
-use airssys_rt::BoxError;
-use airssys_spec::manifest::{Diagnostics, ServiceTable};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, LinkerInstance, Resource, ResourceTable, ResourceType};
 use wasmtime_wasi::WasiView;
@@ -15,7 +13,7 @@ use wasmtime_wasi::p2::bindings::{cli, clocks, random};
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamError, StreamResult};
 use wasmtime_wasi::random::WasiRandom;
 
-use crate::guest::service::{Interface, Service, ServiceInstance, Waits};
+use crate::guest::service::{Interface, Service, Waits};
 use crate::guest::store::{Entry, GuestState};
 
 /// The interfaces of WASI, with their functions that never wait.
@@ -54,13 +52,11 @@ const fn wasi(name: &'static str, waits: Waits) -> Interface {
 pub(crate) struct WasiService;
 
 impl Service for WasiService {
+    const NAME: &'static str = "wasi";
+
     type Config = ();
     type Connection = ();
     type Data = ();
-
-    fn name(&self) -> &'static str {
-        "wasi"
-    }
 
     fn interfaces(&self) -> Vec<Interface> {
         INTERFACES.into()
@@ -71,18 +67,6 @@ impl Service for WasiService {
             Entry::Direct => add_direct(linker),
             Entry::Fiber => wasmtime_wasi::p2::add_to_linker_async(linker),
         }
-    }
-
-    fn configure(&self, table: &ServiceTable) -> Result<(), Diagnostics> {
-        table.read(|_| ())
-    }
-
-    async fn connect(&self, (): &()) -> Result<(), BoxError> {
-        Ok(())
-    }
-
-    fn prepare(&self, (): &(), _instance: &ServiceInstance<'_>) -> Result<(), BoxError> {
-        Ok(())
     }
 }
 

@@ -1,0 +1,119 @@
+//! Starting components: their mailboxes first, then their instances.
+
+use std::sync::{Arc, Mutex};
+
+use airssys_rt::{Prepared, SupervisorRef};
+
+use crate::actor::ComponentActor;
+use crate::actor::recovery::Recovery;
+use crate::actor::template::InstanceTemplate;
+use crate::guest::context::InstanceDependencies;
+use crate::host::ComponentHost;
+use crate::host::error::SpawnError;
+use crate::host::spec::ComponentSpec;
+use crate::host::target::{Seat, TargetSpec};
+use crate::routing::envelope::Envelope;
+
+/// A component whose mailboxes exist, and that has not started: it can be sent to.
+pub struct PreparedComponent {
+    name: String,
+    supervisor: SupervisorRef,
+    seats: Vec<(Prepared<Envelope>, Arc<InstanceTemplate>)>,
+}
+
+impl ComponentHost {
+    /// Starts a component: [`ComponentHost::prepare`] and [`ComponentHost::start`].
+    ///
+    /// # Errors
+    /// [`SpawnError`] if its name is taken, a subscription is denied, or an instance does not start.
+    pub async fn spawn(&self, spec: ComponentSpec) -> Result<(), SpawnError> {
+        self.spawn_under(self.system().root(), spec).await
+    }
+
+    /// As [`ComponentHost::spawn`], under a supervisor of the same actor system.
+    ///
+    /// # Errors
+    /// As [`ComponentHost::spawn`].
+    pub async fn spawn_under(
+        &self,
+        supervisor: &SupervisorRef,
+        spec: ComponentSpec,
+    ) -> Result<(), SpawnError> {
+        let prepared = self.prepare_under(supervisor, spec)?;
+        self.start(prepared).await
+    }
+
+    /// Makes a component's mailboxes and subscriptions, so that others can send to it before it
+    /// has started.
+    ///
+    /// # Errors
+    /// [`SpawnError`] if its name is taken or a subscription is denied.
+    pub fn prepare(&self, spec: ComponentSpec) -> Result<PreparedComponent, SpawnError> {
+        self.prepare_under(self.system().root(), spec)
+    }
+
+    /// As [`ComponentHost::prepare`], under a supervisor of the same actor system.
+    ///
+    /// # Errors
+    /// As [`ComponentHost::prepare`].
+    pub fn prepare_under(
+        &self,
+        supervisor: &SupervisorRef,
+        spec: ComponentSpec,
+    ) -> Result<PreparedComponent, SpawnError> {
+        let target = self.target(supervisor, &target_spec(&spec))?;
+        let template = |seat: &Seat| Arc::new(self.template(&spec, &seat.instance));
+        let templates: Vec<_> = target.seats.iter().map(template).collect();
+        self.register(&spec.name, &target, templates.clone());
+        let seats = target.seats.into_iter().map(|seat| seat.prepared).zip(templates).collect();
+        Ok(PreparedComponent { name: spec.name, supervisor: supervisor.clone(), seats })
+    }
+
+    /// Starts the instances of a prepared component, in order. If one does not start, the
+    /// component is taken away.
+    ///
+    /// # Errors
+    /// [`SpawnError::Start`] with what the instance said.
+    pub async fn start(&self, component: PreparedComponent) -> Result<(), SpawnError> {
+        let PreparedComponent { name, supervisor, seats } = component;
+        for (seat, template) in seats {
+            let recovery = Recovery::default();
+            let make = move || ComponentActor::new(Arc::clone(&template), recovery.clone());
+            if let Err(source) = supervisor.start(seat, make).await {
+                self.forget(&name);
+                return Err(SpawnError::Start(source));
+            }
+        }
+        Ok(())
+    }
+
+    fn template(&self, spec: &ComponentSpec, instance: &Arc<InstanceDependencies>) -> InstanceTemplate {
+        InstanceTemplate {
+            component: spec.component.clone(),
+            instance: Arc::clone(instance),
+            connections: Arc::clone(&self.shared.connections),
+            config: spec.config.clone(),
+            input: spec.input.clone(),
+            delivery: spec.delivery,
+            batch_size: spec.batch_size,
+            health_requests: Mutex::default(),
+        }
+    }
+}
+
+fn target_spec(spec: &ComponentSpec) -> TargetSpec<'_> {
+    TargetSpec {
+        name: &spec.name,
+        accepts: spec.accepts,
+        capabilities: &spec.capabilities,
+        asks: spec.asks.as_ref().unwrap_or(&spec.capabilities),
+        subscribes: &spec.subscribes,
+        limits: &spec.limits,
+        memory_bytes: spec.limits.memory_bytes,
+        capacity: spec.capacity,
+        overflow: spec.overflow,
+        restart: spec.restart,
+        instances: spec.instances,
+        reads_input: spec.input.is_some(),
+    }
+}

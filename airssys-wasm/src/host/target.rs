@@ -1,0 +1,225 @@
+//! Targets of messages: their mailboxes, accounts, subscriptions and names.
+
+use std::sync::Arc;
+
+use airssys_message::Accepts;
+use airssys_rt::{ActorRef, ChildSpec, Overflow, Prepared, RestartPolicy, SupervisorRef, TopicPattern};
+use airssys_spec::pattern::check_component_name;
+use airssys_spec::{Access, Capabilities, HOST_NAME, Limits, Subject};
+
+use crate::actor::template::InstanceTemplate;
+use crate::guest::context::InstanceDependencies;
+use crate::host::error::SpawnError;
+use crate::host::{ComponentHost, Registered};
+use crate::observe::memory::MemoryGauge;
+use crate::observe::stats::ComponentStats;
+use crate::policy::byte_budget::ByteBudget;
+use crate::policy::grants::Grants;
+use crate::policy::quota::Quota;
+use crate::routing::account::Account;
+use crate::routing::endpoint::Endpoint;
+use crate::routing::envelope::Envelope;
+use crate::routing::identity::Identity;
+use crate::routing::sender::Sender;
+
+/// The parts of a specification that components and native actors have in common.
+pub(super) struct TargetSpec<'a> {
+    pub(super) name: &'a str,
+    pub(super) accepts: Accepts,
+    pub(super) capabilities: &'a Capabilities,
+    pub(super) asks: &'a Capabilities,
+    pub(super) subscribes: &'a [TopicPattern],
+    pub(super) limits: &'a Limits,
+    /// The memory of an instance that the host limits; 0 if it is native.
+    pub(super) memory_bytes: usize,
+    pub(super) capacity: usize,
+    pub(super) overflow: Overflow,
+    pub(super) restart: RestartPolicy,
+    pub(super) instances: usize,
+    pub(super) reads_input: bool,
+}
+
+/// A target whose mailboxes and subscriptions exist, and that has no name yet.
+pub(super) struct Target {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) seats: Vec<Seat>,
+}
+
+/// The mailbox of an instance, and the parts of the host that it works with.
+pub(super) struct Seat {
+    pub(super) prepared: Prepared<Envelope>,
+    pub(super) instance: Arc<InstanceDependencies>,
+}
+
+/// The rights and rates that the instances of a target share.
+struct Shares {
+    grants: Arc<Grants>,
+    quota: Arc<Quota>,
+    limits: Arc<Limits>,
+}
+
+impl ComponentHost {
+    /// Makes the mailboxes and the subscriptions of a target.
+    pub(super) fn target(
+        &self,
+        supervisor: &SupervisorRef,
+        spec: &TargetSpec<'_>,
+    ) -> Result<Target, SpawnError> {
+        self.check_name(spec.name)?;
+        if spec.instances == 0 {
+            return Err(SpawnError::NoInstances { name: spec.name.to_owned() });
+        }
+        let mailboxes = mailboxes(supervisor, spec)?;
+        let endpoint = self.endpoint(spec, mailboxes.iter().map(Prepared::actor_ref).collect());
+        let (asked, granted) = (spec.asks.clone(), spec.capabilities.clone());
+        let shares = Shares {
+            grants: Arc::new(Grants::new(asked, granted, spec.subscribes.to_vec())),
+            quota: Arc::new(Quota::new(spec.limits, self.shared.router.app.trail.clock())),
+            limits: Arc::new(spec.limits.clone()),
+        };
+        let mut seats = Vec::with_capacity(mailboxes.len());
+        for prepared in mailboxes {
+            let instance = self.dependencies(spec, &shares, &endpoint, prepared.actor_ref());
+            let set_up = self.set_up(spec, &instance);
+            seats.push(Seat { prepared, instance: Arc::new(instance) });
+            if let Err(denied) = set_up {
+                for seat in &seats {
+                    self.shared.router.unsubscribe_all(&seat.instance.myself);
+                }
+                return Err(denied);
+            }
+        }
+        Ok(Target { endpoint, seats })
+    }
+
+    /// Gives a target its name: from now on it can be sent to.
+    pub(super) fn register(
+        &self,
+        name: &str,
+        Target { endpoint, seats }: &Target,
+        templates: Vec<Arc<InstanceTemplate>>,
+    ) {
+        let router = &self.shared.router;
+        if seats.len() > 1 {
+            for Seat { instance, .. } in seats {
+                router.add(&instance.identity.instance, Arc::clone(&instance.endpoint));
+            }
+        }
+        router.add(name, Arc::clone(endpoint));
+        let instances = seats.iter().map(|seat| Arc::clone(&seat.instance)).collect();
+        let registered = Registered { endpoint: Arc::clone(endpoint), instances, templates };
+        self.components().insert(name.to_owned(), registered);
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), SpawnError> {
+        check_component_name(name)
+            .map_err(|source| SpawnError::InvalidName { name: name.to_owned(), source })?;
+        match name == HOST_NAME || self.components().contains_key(name) {
+            true => Err(SpawnError::NameTaken { name: name.to_owned() }),
+            false => Ok(()),
+        }
+    }
+
+    fn endpoint(&self, spec: &TargetSpec<'_>, members: Vec<ActorRef<Envelope>>) -> Arc<Endpoint> {
+        let app = &self.shared.router.app;
+        let account = Account {
+            name: Arc::from(spec.name),
+            members: members.iter().map(ActorRef::handle).collect(),
+            accepts: spec.accepts,
+            max_message_bytes: spec.limits.message_size_bytes as u64,
+            budget: ByteBudget::new(spec.limits.memory_bytes, spec.limits.message_size_bytes),
+            overflow: spec.overflow,
+            stats: Arc::new(ComponentStats::new()),
+            dead_letters: Arc::clone(&app.dead_letters),
+            in_flight: app.in_flight.part(),
+        };
+        Arc::new(Endpoint { account: Arc::new(account), members })
+    }
+
+    fn dependencies(
+        &self,
+        spec: &TargetSpec<'_>,
+        shares: &Shares,
+        endpoint: &Arc<Endpoint>,
+        myself: ActorRef<Envelope>,
+    ) -> InstanceDependencies {
+        let router = &self.shared.router;
+        let instance: Arc<str> = Arc::from(myself.name());
+        let own = match spec.instances {
+            1 => Arc::clone(endpoint),
+            _ => Arc::new(endpoint.of_member(myself.clone())),
+        };
+        let sender = Sender {
+            subject: Subject::new(spec.name, &*instance),
+            instance: Arc::clone(&instance),
+            accepts: Some(spec.accepts),
+            stats: Arc::clone(&endpoint.account.stats),
+            grants: Arc::clone(&shares.grants),
+            quota: Arc::clone(&shares.quota),
+            trail: Arc::clone(&router.app.trail),
+        };
+        InstanceDependencies {
+            identity: Identity { app: Arc::clone(&self.shared.app), instance },
+            limits: Arc::clone(&shares.limits),
+            router: Arc::clone(router),
+            sender,
+            myself,
+            endpoint: own,
+            gauges: Arc::default(),
+            memory: Arc::new(MemoryGauge::new(spec.memory_bytes)),
+        }
+    }
+
+    /// Subscribes an instance from the start, and checks whether it may do what it is set up for.
+    fn set_up(&self, spec: &TargetSpec<'_>, instance: &InstanceDependencies) -> Result<(), SpawnError> {
+        let InstanceDependencies { sender, myself, endpoint, router, .. } = instance;
+        let denied = |source| SpawnError::Denied { name: spec.name.to_owned(), source };
+        if spec.reads_input {
+            sender.allows(&Access::Input).map_err(denied)?;
+        }
+        for pattern in spec.subscribes {
+            router.subscribe(sender, pattern.clone(), myself, endpoint).map_err(denied)?;
+        }
+        self.restore(sender, spec.limits.subscriptions, myself, endpoint);
+        Ok(())
+    }
+
+    /// Subscribes an instance to what it had subscribed to by itself in earlier runs, as far as it
+    /// still may; forgets the rest.
+    fn restore(&self, sender: &Sender, limit: usize, actor: &ActorRef<Envelope>, endpoint: &Arc<Endpoint>) {
+        let router = &self.shared.router;
+        let Some(state) = router.app.state() else { return };
+        for pattern in state.subscriptions(&sender.instance) {
+            let has_room = router.subscriptions(actor).len() < limit;
+            // Decided without a record, because the instance has not tried anything yet.
+            let access = Access::Subscribe { pattern: &pattern };
+            let may = has_room && sender.grants.decide(&sender.subject, &access).is_ok();
+            if !may || router.subscribe(sender, pattern.clone(), actor, endpoint).is_err() {
+                tracing::warn!(
+                    instance = %sender.instance, %pattern,
+                    "a subscription of an earlier run is not allowed any more: it is forgotten"
+                );
+                state.unsubscribed(&sender.instance, &pattern);
+            }
+        }
+    }
+}
+
+/// Makes the mailbox of each instance.
+fn mailboxes(
+    supervisor: &SupervisorRef,
+    spec: &TargetSpec<'_>,
+) -> Result<Vec<Prepared<Envelope>>, SpawnError> {
+    let prepare = |number| {
+        let name = match spec.instances {
+            1 => spec.name.to_owned(),
+            _ => format!("{}/{number}", spec.name),
+        };
+        let child = ChildSpec::new(name.clone())
+            .restart(spec.restart)
+            .capacity(spec.capacity)
+            .overflow(spec.overflow);
+        supervisor.prepare(child).map_err(|source| SpawnError::Prepare { name, source })
+    };
+    (1..=spec.instances).map(prepare).collect()
+}
