@@ -56,7 +56,7 @@ const RULES: [Rule; 20] = [
     rule("wit", layout::wit_in_its_folder),
     rule("runtime", layering::runtime_without_wasm),
     rule("rooms", rooms::rooms),
-    on_request("circles", circles::circles),
+    rule("circles", circles::circles),
     rule("crates", crates::order),
     rule("pure-crates", crates::pure),
     rule("ignored-tests", words::no_ignored_tests),
