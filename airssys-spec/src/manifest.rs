@@ -12,6 +12,7 @@ mod audit;
 mod backoff;
 mod component;
 mod diagnostic;
+mod group;
 mod limits;
 mod lists;
 mod load;
@@ -27,6 +28,7 @@ use semver::Version;
 
 pub use self::app::AppManifest;
 pub use self::diagnostic::{Diagnostic, Diagnostics};
+pub use self::group::{Group, GroupMember, OnGiveUp};
 pub use self::load::{Disk, Files};
 pub use self::service::{ConfigTable, ServiceTable};
 use crate::audit_file::AuditFile;
@@ -41,6 +43,9 @@ pub const MAX_MAILBOX_CAPACITY: usize = 1_000_000;
 
 /// The most attempts that may be made to handle a message.
 pub const MAX_ATTEMPTS: u32 = 100;
+
+/// The most messages of a batch.
+pub const MAX_BATCH_SIZE: usize = 64;
 
 /// The most instances that a component may have in an app.
 pub const MAX_INSTANCES: usize = 10_000;
@@ -63,6 +68,8 @@ pub struct ComponentManifest {
     pub mailbox: Mailbox,
     /// What becomes of a message whose handler fails, or asks for another attempt.
     pub delivery: Delivery,
+    /// The most messages that it handles with one call, from 1 to [`MAX_BATCH_SIZE`].
+    pub batch_size: usize,
     /// What it asks the app to grant. `subscribe` holds `subscribes` too.
     pub capabilities: Capabilities,
     /// The limits it asks for, with defaults where it asks for nothing.
@@ -109,12 +116,22 @@ pub struct App {
     pub audit: Option<AuditFile>,
     /// The components, in the order of the file: at least one, their names distinct.
     pub components: Vec<AppComponent>,
+    /// The groups: each is before the groups in it.
+    pub groups: Vec<Group>,
+    /// The components and groups directly below the root supervisor, in the order of their start,
+    /// which is that of the file.
+    pub members: Vec<GroupMember>,
 }
 
 impl App {
     /// The component that has this name in the app.
     pub fn component(&self, name: &str) -> Option<&AppComponent> {
         self.components.iter().find(|component| component.name == name)
+    }
+
+    /// Returns the group of this name.
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.iter().find(|group| group.name == name)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `app.toml`.
 
+use std::ops::Range;
 use std::path::Path;
 
 use airssys_core::{RestartPolicy, SupervisorConfig};
@@ -9,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::amount::Unit;
 use super::component::{capacity, syntax};
 use super::diagnostic::{Document, Fault};
+use super::group::{self, WrittenGroup};
 use super::limits::Written;
 use super::lists::{Lists, component_name, reserved};
 use super::reader::{Located, Table, describe};
@@ -31,6 +33,7 @@ pub struct AppManifest {
     pub(super) limits: Written,
     pub(super) audit: Option<audit::Written>,
     pub(super) components: Vec<Entry>,
+    pub(super) groups: Vec<WrittenGroup>,
     pub(super) grants: Vec<Grants>,
     pub(super) services: Vec<ServiceTable>,
 }
@@ -48,6 +51,8 @@ pub(super) struct Entry {
     pub(super) restart: RestartPolicy,
     pub(super) capacity: Option<usize>,
     pub(super) config: Vec<(String, String)>,
+    /// The place of the table.
+    pub(super) span: Range<usize>,
 }
 
 /// A `[grants.…]`.
@@ -96,6 +101,7 @@ impl AppManifest {
             limits: Written::default(),
             audit: None,
             components: Vec::new(),
+            groups: Vec::new(),
             grants: Vec::new(),
             services: Vec::new(),
         }
@@ -125,6 +131,7 @@ impl AppManifest {
         self.limits = Written::of_app(root.table("limits"));
         self.audit = root.table("audit").and_then(audit::read);
         self.components = components(document, &root);
+        self.groups = group::groups(document, &root);
         self.grants = grants(document, &root);
         self.services = services(document, &root);
         root.finish();
@@ -165,8 +172,9 @@ fn entry(table: Table<'_>) -> Entry {
         restart: restart(&table),
         capacity: capacity(&table, "mailbox"),
         config: config(&table),
+        span: table.span().unwrap_or_default(),
     };
-    reserved(table.document, entry.name.as_ref());
+    reserved(table.document, "component", entry.name.as_ref());
     table.finish();
     entry
 }

@@ -20,18 +20,24 @@ const MULTIPLIERS: RangeInclusive<f64> = 1.0..=1000.0;
 const EXAMPLE: &str =
     "\"immediate\", { fixed = \"50 ms\" } or { initial = \"10 ms\", max = \"1 s\", multiplier = 2.0 }";
 
+/// Reads the `[supervisor]` table.
 pub(super) fn supervisor(table: Table<'_>) -> SupervisorConfig {
-    let default = SupervisorConfig::default();
-    let restarts = table.amount("max_restarts", Unit::Count, 0..=MAX_RESTARTS, default.max_restarts.into());
-    let config = SupervisorConfig {
-        // No more than MAX_RESTARTS, so it fits.
-        max_restarts: restarts.map_or(default.max_restarts, |restarts| restarts.value as u32),
-        within_duration: time(&table, "within", 1, default.within_duration),
-        restart_strategy: strategy(&table, default.restart_strategy),
-        ..default
-    };
+    let config = restarts(&table);
     table.finish();
     config
+}
+
+/// Reads the restart intensity and the backoff of a table.
+pub(super) fn restarts(table: &Table<'_>) -> SupervisorConfig {
+    let default = SupervisorConfig::default();
+    let restarts = table.amount("max_restarts", Unit::Count, 0..=MAX_RESTARTS, default.max_restarts.into());
+    SupervisorConfig {
+        // No more than MAX_RESTARTS, so it fits.
+        max_restarts: restarts.map_or(default.max_restarts, |restarts| restarts.value as u32),
+        within_duration: time(table, "within", 1, default.within_duration),
+        restart_strategy: strategy(table, default.restart_strategy),
+        ..default
+    }
 }
 
 /// A time, or the default if it is absent or wrong.

@@ -13,7 +13,8 @@ use super::limits::Written;
 use super::lists::{Lists, component_name, topics};
 use super::reader::{List, Located, Table};
 use super::{
-    ComponentManifest, Diagnostics, Disk, Files, MAX_ATTEMPTS, MAX_MAILBOX_CAPACITY, Mailbox, backoff,
+    ComponentManifest, Diagnostics, Disk, Files, MAX_ATTEMPTS, MAX_BATCH_SIZE, MAX_MAILBOX_CAPACITY, Mailbox,
+    backoff,
 };
 use crate::capability::Capabilities;
 use crate::delivery::{Delivery, Retry};
@@ -65,6 +66,7 @@ pub(super) struct Asked {
     pub(super) subscribes: List<TopicPattern>,
     pub(super) mailbox: Mailbox,
     delivery: Delivery,
+    batch_size: Option<usize>,
     pub(super) lists: Lists,
     pub(super) input: Option<Located<bool>>,
     pub(super) limits: Written,
@@ -120,6 +122,9 @@ impl Asked {
         self.accepts = Some(accepts(&table));
         self.subscribes = table.list("subscribes", "\"quakes.*\"", topics);
         self.delivery = delivery(&table);
+        let most = MAX_BATCH_SIZE as u64;
+        let batch_size = table.amount("batch_size", Unit::Count, 1..=most, most);
+        self.batch_size = batch_size.map(|size| size.value as usize);
         table.finish();
     }
 
@@ -144,6 +149,7 @@ impl Asked {
             subscribes: self.subscribes.values(),
             mailbox: self.mailbox,
             delivery: self.delivery,
+            batch_size: self.batch_size.unwrap_or(MAX_BATCH_SIZE),
             capabilities: Capabilities {
                 send: self.lists.send.values(),
                 request: self.lists.request.values(),

@@ -231,7 +231,7 @@ impl<'a> Table<'a> {
         let quoted: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
         let found = self.parsed(key, quoted.first().map_or("", |word| word), |text| {
             words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| Fault {
-                message: format!("{text:?} is none of the words it may be"),
+                message: format!("{text:?} is not a possible value"),
                 help: format!("write {}", quoted.join(" or ")),
             })
         });

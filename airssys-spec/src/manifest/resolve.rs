@@ -2,6 +2,7 @@
 
 mod check;
 mod grant;
+mod group;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -111,6 +112,7 @@ fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
     });
     let team = Team { app, members: members.collect(), limits: app.limits.over(Limits::APP_MAX) };
     team.check();
+    team.check_groups();
     team.check_grants(files);
     team.check_audit(files);
 
@@ -122,6 +124,7 @@ fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
         }
     }
     verdict(documents)?;
+    let members = team.root_members();
     Ok(App {
         name: app.name.clone(),
         file: app.document.file.clone(),
@@ -132,6 +135,8 @@ fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
         services: app.services.clone(),
         audit: app.audit.as_ref().map(|audit| audit.file(&app.document.file)),
         components: team.members.iter().map(|member| team.component(member)).collect(),
+        groups: team.groups(&members),
+        members,
     })
 }
 
@@ -188,7 +193,7 @@ fn name(app: &AppManifest, entry: &Entry, asked: &Asked) -> Option<Located<Strin
     }
     let (name, place) = (asked.name.as_ref()?, entry.source.as_ref()?);
     let name = Located { value: name.value.clone(), span: place.span.clone() };
-    reserved(&app.document, Some(&name));
+    reserved(&app.document, "component", Some(&name));
     Some(name)
 }
 
