@@ -15,6 +15,8 @@ pub enum Decision {
         /// The delay before the restart.
         after: Duration,
     },
+    /// Keep the child until its supervisor starts it again.
+    Keep,
     /// Remove the child.
     Remove,
     /// Remove the child, stop all others and end, because the child was significant.
@@ -34,9 +36,22 @@ pub enum Scope {
     Rest,
 }
 
-/// A child that ended by itself.
+/// The cause of a child's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndCause {
+    /// The child ended by itself, or was killed.
+    Own,
+    /// Its supervisor stopped it, to restart it with its group or with the supervisor.
+    GroupRestart,
+    /// It was told to end for good, or its very first start failed.
+    ForGood,
+}
+
+/// A child that ended.
 #[derive(Debug, Clone, Copy)]
-pub struct Ended<'a> {
+pub struct EndedChild<'a> {
+    /// Why it ended.
+    pub cause: EndCause,
     /// Which of its ends are followed by a restart.
     pub policy: RestartPolicy,
     /// True if it counts for the auto-shutdown.
@@ -88,26 +103,37 @@ impl RestartWindow {
     }
 }
 
-/// Returns true if a child with this policy is restarted after such an end.
-fn comes_back(policy: RestartPolicy, exit: &ExitReason) -> bool {
-    match policy {
-        RestartPolicy::Permanent => true,
-        RestartPolicy::Transient => exit.is_failure(),
-        RestartPolicy::Temporary => false,
+/// Returns true if a child is started again after such an end.
+fn returns(child: &EndedChild<'_>) -> bool {
+    match (child.cause, child.policy) {
+        (EndCause::ForGood, _) | (_, RestartPolicy::Temporary) => false,
+        (_, RestartPolicy::Permanent) => true,
+        (EndCause::Own, RestartPolicy::Transient) => child.exit.is_failure(),
+        // The shutdown was its supervisor's. A child that had stopped normally before does not return.
+        (EndCause::GroupRestart, RestartPolicy::Transient) => !matches!(child.exit, ExitReason::Normal),
     }
 }
 
-/// Decides about a child that ended by itself.
+/// Returns true if the end of this child, which does not return, ends its supervisor.
+fn ends_supervisor(config: &SupervisorConfig, child: &EndedChild<'_>) -> bool {
+    match config.auto_shutdown {
+        _ if child.cause != EndCause::Own => false,
+        AutoShutdown::Never => false,
+        AutoShutdown::AnySignificant => child.significant,
+        AutoShutdown::AllSignificant => child.significant && child.others_significant == 0,
+    }
+}
+
+/// Decides about a child that ended.
 ///
 /// The window is not changed: the caller calls [`RestartWindow::record`] if it restarts the child.
-pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &Ended<'_>) -> Decision {
-    if !comes_back(child.policy, child.exit) {
-        let ends = match config.auto_shutdown {
-            AutoShutdown::Never => false,
-            AutoShutdown::AnySignificant => child.significant,
-            AutoShutdown::AllSignificant => child.significant && child.others_significant == 0,
-        };
-        return if ends { Decision::ShutDown } else { Decision::Remove };
+pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedChild<'_>) -> Decision {
+    match (returns(child), child.cause) {
+        (false, _) if ends_supervisor(config, child) => return Decision::ShutDown,
+        (false, _) => return Decision::Remove,
+        // The restart of the group has been counted already.
+        (true, EndCause::GroupRestart) => return Decision::Keep,
+        (true, _) => {}
     }
     let unlimited = config.max_restarts == u32::MAX;
     if !unlimited && window.count(child.now, config.within_duration) >= config.max_restarts {

@@ -21,7 +21,7 @@ pub mod pattern;
 pub mod supervision;
 pub mod topic;
 
-pub use decision::{Decision, Ended, RestartWindow, Scope, decide};
+pub use decision::{Decision, EndCause, EndedChild, RestartWindow, Scope, decide};
 pub use exit::{Down, ExitReason, Identity, SupervisorFailure};
 pub use mailbox::Overflow;
 pub use pattern::Pattern;

@@ -1,44 +1,44 @@
-//! What a component takes: a set of codecs, one of which it prefers; and what two components say
-//! to each other when a message does not fit.
+//! The set of codecs that a component accepts, one of which it prefers, and the refusal of a message
+//! in another codec.
 
 use std::fmt;
 
 use crate::Codec;
 
-/// The codecs that a component takes, and the one that it likes best. Never empty.
+/// The codecs that a component accepts, and the one that it prefers. Never empty.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Accepts {
     bits: u32,
     prefers: Codec,
 }
 
-/// A component cannot prefer what it does not accept.
+/// The preferred codec is not among the accepted ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{prefers} is preferred and not accepted: accepted is {accepts}")]
+#[error("{prefers} is preferred but not accepted; the accepted codecs are {accepts}")]
 pub struct PrefersNotAccepted {
-    /// What is preferred.
+    /// The preferred codec.
     pub prefers: Codec,
-    /// What is accepted.
+    /// The accepted codecs.
     pub accepts: Accepts,
 }
 
 impl Accepts {
-    /// This codec alone.
+    /// Accepts this codec alone.
     pub fn only(codec: Codec) -> Accepts {
         Accepts { bits: codec.bit(), prefers: codec }
     }
 
-    /// These codecs, of which the first is preferred. None if there are none.
+    /// Accepts these codecs and prefers the first. Returns `None` if the list is empty.
     pub fn of(codecs: impl IntoIterator<Item = Codec>) -> Option<Accepts> {
         let mut codecs = codecs.into_iter();
         let first = Accepts::only(codecs.next()?);
         Some(codecs.fold(first, |all, codec| Accepts { bits: all.bits | codec.bit(), ..all }))
     }
 
-    /// The same codecs, with another preferred.
+    /// Accepts the same codecs and prefers this one.
     ///
     /// # Errors
-    /// [`PrefersNotAccepted`] if it is none of them.
+    /// [`PrefersNotAccepted`] if the codec is not among them.
     pub fn preferring(self, prefers: Codec) -> Result<Accepts, PrefersNotAccepted> {
         if self.contains(prefers) {
             Ok(Accepts { prefers, ..self })
@@ -47,24 +47,25 @@ impl Accepts {
         }
     }
 
-    /// Whether this codec is accepted.
+    /// Returns true if this codec is accepted.
     pub fn contains(self, codec: Codec) -> bool {
         self.bits & codec.bit() != 0
     }
 
-    /// The codec that it likes best.
+    /// The preferred codec.
     pub fn prefers(self) -> Codec {
         self.prefers
     }
 
-    /// Every codec that is accepted, the preferred first.
+    /// Every accepted codec, the preferred one first.
     pub fn codecs(self) -> impl Iterator<Item = Codec> {
         let others = Codec::all().filter(move |codec| *codec != self.prefers && self.contains(*codec));
         std::iter::once(self.prefers).chain(others)
     }
 
-    /// The codec in which a component of these should write to one of `receiver`'s: one that both
-    /// know; what the receiver prefers before what the sender prefers before the others.
+    /// The codec in which a component that accepts these codecs should write to `receiver`. Both
+    /// accept it. The receiver's preferred codec comes first, then the sender's, then the others.
+    /// Returns `None` if they have no codec in common.
     pub fn common(self, receiver: Accepts) -> Option<Codec> {
         [receiver.prefers, self.prefers]
             .into_iter()
@@ -91,28 +92,28 @@ impl fmt::Display for Accepts {
     }
 }
 
-/// Why a message is refused: its receiver does not accept its codec.
+/// The refusal of a message whose receiver does not accept its codec.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the message is {codec}; `{receiver}` accepts {receiver_accepts}; {}", Advice(self))]
 pub struct CodecRefused {
     /// The codec of the message.
     pub codec: Codec,
-    /// The name of who would get it.
+    /// The receiver's name.
     pub receiver: String,
-    /// What that accepts.
+    /// The codecs that the receiver accepts.
     pub receiver_accepts: Accepts,
-    /// The name of who sent it and what that accepts itself; none if it came from outside.
+    /// The sender's name and the codecs that it accepts; `None` for a message from outside the app.
     pub sender: Option<(String, Accepts)>,
 }
 
 impl CodecRefused {
-    /// The codec that both sides know.
+    /// The codec in which the sender should write. Returns `None` if no codec is common.
     pub fn common(&self) -> Option<Codec> {
         self.sender.as_ref()?.1.common(self.receiver_accepts)
     }
 }
 
-/// What the sender can do.
+/// Advice for the sender.
 struct Advice<'a>(&'a CodecRefused);
 
 impl fmt::Display for Advice<'_> {
@@ -143,18 +144,21 @@ mod tests {
     }
 
     #[test]
-    fn a_set_has_what_it_was_made_of_and_prefers_one_of_it() {
+    fn set_has_its_codecs_and_prefers_one_of_them() {
         assert_eq!(Accepts::of([]), None);
         let set = Accepts::of([Codec::Json, Codec::Cbor, Codec::Json]).unwrap();
         assert_eq!(set.prefers(), Codec::Json);
         assert_eq!(set.codecs().collect::<Vec<_>>(), [Codec::Json, Codec::Cbor]);
         assert_eq!(set.preferring(Codec::Cbor).unwrap().to_string(), "cbor, json");
         let refused = set.preferring(Codec::Raw).unwrap_err();
-        assert_eq!(refused.to_string(), "raw is preferred and not accepted: accepted is json, cbor");
+        assert_eq!(
+            refused.to_string(),
+            "raw is preferred but not accepted; the accepted codecs are json, cbor"
+        );
     }
 
     #[test]
-    fn what_is_common_is_known_to_both_and_liked_by_the_receiver_first() {
+    fn common_codec_is_known_to_both_and_preferred_by_the_receiver_first() {
         for sender in sets() {
             for receiver in sets() {
                 let common = sender.common(receiver);
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_both_sides_and_what_they_share() {
+    fn refusal_names_both_sides_and_their_common_codec() {
         let mut refused = CodecRefused {
             codec: Codec::Json,
             receiver: "stock".into(),

@@ -1,12 +1,12 @@
 //! The codec prefix: an unsigned-varint multicodec code in front of a message's body.
 //!
-//! Official codes where the [multicodec table](https://github.com/multiformats/multicodec) has one;
-//! borsh and bincode have none and use its private range (0x300000 to 0x3fffff).
+//! The codes are those of the [multicodec table](https://github.com/multiformats/multicodec). Borsh and
+//! bincode have no code there, so theirs are from its private range (0x300000 to 0x3fffff).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How the body of a message is encoded.
+/// The encoding of a message's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Codec {
@@ -26,7 +26,7 @@ pub enum Codec {
     Bincode,
 }
 
-/// Every codec with its multicodec code and its name in manifests: the one table of codecs.
+/// Every codec with its multicodec code and its name in manifests, in the order of the enum.
 const TABLE: [(Codec, u32, &str); 7] = [
     (Codec::Cbor, 0x51, "cbor"),
     (Codec::Json, 0x0200, "json"),
@@ -37,7 +37,7 @@ const TABLE: [(Codec, u32, &str); 7] = [
     (Codec::Bincode, 0x30_0002, "bincode"),
 ];
 
-/// Why the beginning of a message is not a codec prefix.
+/// The reason why the beginning of a message is not a codec prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrefixError {
@@ -47,12 +47,12 @@ pub enum PrefixError {
     /// The varint does not end, is longer than needed, or is larger than 32 bits.
     #[error("the message does not begin with an unsigned varint of at most 32 bits")]
     Malformed,
-    /// The code is none of [`Codec::all`].
+    /// The code is not that of a codec in [`Codec::all`].
     #[error("0x{0:x} is not the multicodec code of a known codec")]
     Unknown(u32),
 }
 
-/// A name that is none of [`Codec::all`].
+/// A name that is not that of a codec in [`Codec::all`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a codec: the codecs are cbor, json, messagepack, protobuf, raw, borsh, bincode")]
 pub struct UnknownCodec(pub String);
@@ -73,7 +73,7 @@ impl Codec {
         self.row().2
     }
 
-    /// This codec's bit in a set of codecs, of which there are at most 32.
+    /// This codec's bit in a set of at most 32 codecs.
     pub fn bit(self) -> u32 {
         1 << self as u32
     }
@@ -93,7 +93,7 @@ impl Codec {
         Ok((codec, body))
     }
 
-    /// Appends the prefix to a buffer, before the body is.
+    /// Appends the prefix to a buffer. The body follows it.
     #[inline]
     pub fn write_prefix(self, buffer: &mut Vec<u8>) {
         if let code @ 0..0x80 = self.code() {
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_codec_finds_itself_in_a_message_and_by_name() {
+    fn every_codec_is_found_by_prefix_and_by_name() {
         for (index, codec) in Codec::all().enumerate() {
             assert_eq!(codec as usize, index, "TABLE is in the order of the enum");
             let message = codec.message(b"body");
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_prefix_is_refused() {
+    fn unknown_prefix_is_refused() {
         assert_eq!(Codec::split(b""), Err(PrefixError::Empty));
         assert_eq!(Codec::split(b"\xff\xff"), Err(PrefixError::Malformed));
         assert_eq!(Codec::split(b"\xff\xff\xff\xff\xff\x01"), Err(PrefixError::Malformed));

@@ -1,7 +1,6 @@
-//! What travels in airssys messages: the codec prefix and the standard report; and what two sides
-//! whose codecs differ are told.
+//! The codec prefix of airssys messages, the refusal of a codec, and the standard report.
 //!
-//! Used by both sides of a message: the host, which reads the prefix, and components.
+//! Both sides of a message use this crate: the host, which reads the prefix, and components.
 
 pub mod accepts;
 pub mod codec;

@@ -1,4 +1,4 @@
-//! The standard report: what a component answers when it is asked what came of a run.
+//! The standard report: a component's answer to the question for the results of the app's run.
 //!
 //! A report is a list of tables, so that a program can show it without knowing the component.
 
@@ -7,17 +7,17 @@ use serde::{Deserialize, Serialize};
 /// The request that asks for a report: the CBOR text string `report`.
 pub const REPORT_REQUEST: &str = "report";
 
-/// What came of a run. Sent as CBOR.
+/// The results of an app's run, as one component reports them. Sent as CBOR.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// Shown one below the other, in this order.
+    /// The tables, shown one below the other in this order.
     pub tables: Vec<Table>,
 }
 
 /// A table of a report.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Table {
-    /// What the table shows.
+    /// The table's heading.
     pub title: String,
     /// The columns' headings.
     pub columns: Vec<String>,
@@ -38,7 +38,7 @@ pub enum Cell {
 }
 
 impl Table {
-    /// A table without rows.
+    /// Makes a table without rows.
     pub fn new(title: impl Into<String>, columns: &[&str]) -> Table {
         let columns = columns.iter().map(|column| (*column).to_owned()).collect();
         Table { title: title.into(), columns, rows: Vec::new() }

@@ -1,9 +1,8 @@
 //! What an actor is: its hooks, its handler, and what it knows while they run.
 
 mod incarnation;
-mod runner;
-mod stopwatch;
-mod turns;
+mod pace;
+pub(crate) mod runner;
 
 use std::error::Error;
 use std::future::poll_fn;
@@ -12,12 +11,17 @@ use std::time::Duration;
 
 use airssys_core::Down;
 
-pub(crate) use self::runner::ActorRunner;
-use crate::cell::{AnyCell, Cell};
+use crate::actor_ref::ActorRef;
+use crate::cell::Cell;
+use crate::cell::inbox::Behind;
+use crate::child::Supervised;
+use crate::child_spec::ChildSpec;
+use crate::errors::StartError;
 use crate::mailbox::StopRequest;
-use crate::monitor::Hears;
-use crate::timers::Timers;
-use crate::{ActorRef, ActorSystem, Behind, ChildSpec, StartError, TimerId};
+use crate::monitor::Watcher;
+use crate::supervisor::reference::SupervisorRef;
+use crate::system::ActorSystem;
+use crate::timers::{TimerId, Timers};
 
 /// Any error, as a hook returns it.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -138,7 +142,7 @@ pub trait Actor: Child {
 
 /// What a hook knows of its actor.
 pub struct ChildContext {
-    cell: Arc<dyn AnyCell>,
+    cell: Arc<dyn Supervised>,
     incarnation: u64,
 }
 
@@ -156,7 +160,7 @@ impl ChildContext {
     /// The system that it runs in; none if the last [`ActorSystem`] has been dropped, and all are
     /// being stopped.
     pub fn system(&self) -> Option<ActorSystem> {
-        self.cell.services().system.get()?.upgrade()
+        ActorSystem::of(self.cell.services())
     }
 
     /// Stops this incarnation normally, once what is running now has returned; a permanent actor
@@ -227,7 +231,7 @@ impl<M: Send + 'static> ActorContext<M> {
         F: FnMut() -> A + Send + 'static,
     {
         let cell = self.self_ref.cell();
-        let supervisor = cell.family().supervisor(cell, self.incarnation()).await?;
+        let supervisor = SupervisorRef::of_children(cell, self.incarnation()).await?;
         supervisor.spawn(spec, make).await
     }
 
@@ -272,17 +276,17 @@ impl<M: Send + 'static> ActorContext<M> {
     /// Monitors belong to the actor: they outlive its incarnations.
     pub fn monitor<N: Send + 'static>(&self, actor: &ActorRef<N>) {
         let watched = actor.cell();
-        watched.watchers().monitor(&self.hears(), true);
+        watched.watchers().monitor(&self.watcher(), true);
         if let Some(down) = watched.already_down() {
-            watched.watchers().monitor(&self.hears(), false);
-            self.self_ref.cell().hear(down);
+            watched.watchers().monitor(&self.watcher(), false);
+            self.self_ref.cell().notify(down);
         }
     }
 
     /// Ends a monitor: [`on_down`](Actor::on_down) is not called for that actor any more.
     pub fn demonitor<N: Send + 'static>(&self, actor: &ActorRef<N>) {
-        actor.cell().watchers().monitor(&self.hears(), false);
-        self.self_ref.cell().unhear(actor.id());
+        actor.cell().watchers().monitor(&self.watcher(), false);
+        self.self_ref.cell().withdraw(actor.id());
     }
 
     /// Links this incarnation with the one of that actor which is running now: if either fails, the
@@ -292,9 +296,9 @@ impl<M: Send + 'static> ActorContext<M> {
     /// A stop is not a failure. To hear of a failure and go on, [monitor](Self::monitor) instead.
     pub fn link<N: Send + 'static>(&self, actor: &ActorRef<N>) {
         let (own, other) = (self.self_ref.cell(), actor.cell());
-        let other_hears: Arc<dyn Hears> = other.clone();
-        own.watchers().link(&other_hears, Some(other.incarnation()));
-        other.watchers().link(&self.hears(), Some(self.incarnation()));
+        let other_watcher: Arc<dyn Watcher> = other.clone();
+        own.watchers().link(&other_watcher, Some(other.incarnation()));
+        other.watchers().link(&self.watcher(), Some(self.incarnation()));
         if let Some(down) = other.already_down() {
             self.unlink(actor);
             if down.reason.is_failure() {
@@ -305,12 +309,12 @@ impl<M: Send + 'static> ActorContext<M> {
 
     /// Ends a link, from both sides.
     pub fn unlink<N: Send + 'static>(&self, actor: &ActorRef<N>) {
-        let other_hears: Arc<dyn Hears> = actor.cell().clone();
-        self.self_ref.cell().watchers().link(&other_hears, None);
-        actor.cell().watchers().link(&self.hears(), None);
+        let other_watcher: Arc<dyn Watcher> = actor.cell().clone();
+        self.self_ref.cell().watchers().link(&other_watcher, None);
+        actor.cell().watchers().link(&self.watcher(), None);
     }
 
-    fn hears(&self) -> Arc<dyn Hears> {
+    fn watcher(&self) -> Arc<dyn Watcher> {
         self.self_ref.cell().clone()
     }
 }

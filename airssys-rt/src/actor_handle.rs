@@ -6,9 +6,10 @@ use std::sync::Arc;
 use airssys_core::{ExitReason, Identity, Overflow};
 use tokio::sync::Notify;
 
-use crate::ActorRef;
-use crate::cell::{ActorStats, Cell};
+use crate::actor_ref::ActorRef;
+use crate::cell::Cell;
 use crate::mailbox::StopRequest;
+use crate::stats::ActorStats;
 
 /// A handle of an actor that does not know its message type: it looks at the actor, signals it and
 /// ends it, and cannot send to it.
@@ -69,7 +70,7 @@ impl<M: Send + 'static> AnyActor for Cell<M> {
     }
 
     fn depth(&self) -> usize {
-        self.mailbox.figures().depth
+        self.mailbox.stats().depth
     }
 
     fn load(&self) -> u64 {

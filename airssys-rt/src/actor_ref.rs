@@ -9,10 +9,11 @@ use std::time::Duration;
 use airssys_core::{ExitReason, Overflow};
 use tokio::time::Instant;
 
-use crate::cell::{ActorStats, Cell};
+use crate::cell::Cell;
 use crate::errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
 use crate::mailbox::StopRequest;
 use crate::request::{ReplyTo, Unanswered, slot};
+use crate::stats::ActorStats;
 
 /// A reference to an actor: the way to send to it.
 ///
@@ -45,7 +46,7 @@ impl<M> ActorRef<M> {
 
     /// How many messages are in the mailbox now.
     pub fn depth(&self) -> usize {
-        self.cell.mailbox.figures().depth
+        self.cell.mailbox.stats().depth
     }
 
     /// How many messages the actor has accepted and not handled yet: those in the mailbox, and the

@@ -1,6 +1,6 @@
 //! Topics at work: who has subscribed to what, and publishing to all of them or to none.
 
-mod publish;
+pub(crate) mod publish;
 #[cfg(test)]
 mod tests;
 mod trie;
@@ -8,14 +8,14 @@ mod trie;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use airssys_core::{Topic, TopicPattern};
 
-pub use self::publish::{PublishError, Published, Reservation, SkipReason};
 use self::trie::Trie;
 use crate::ActorRef;
+use crate::sync::{read, write};
 
 /// Who has subscribed to which topics, for messages of type `M`.
 ///
@@ -118,7 +118,7 @@ impl<M, T: Clone> MessageBroker<M, T> {
     /// A publication reaches it once even if several of its patterns match, with the tag of the
     /// oldest of these.
     pub fn subscribe(&self, pattern: TopicPattern, subscriber: ActorRef<M>, tag: T) -> bool {
-        let mut state = self.write();
+        let mut state = write(&self.state);
         let state = &mut *state;
         let new = || Subscribed { actor: subscriber.clone(), patterns: HashMap::new() };
         let subscribed = state.subscribers.entry(subscriber.id()).or_insert_with(new);
@@ -136,7 +136,7 @@ impl<M, T: Clone> MessageBroker<M, T> {
     /// Ends the subscription that the actor with this [id](ActorRef::id) has with exactly this
     /// pattern; false if there is none.
     pub fn unsubscribe(&self, pattern: &TopicPattern, id: u64) -> bool {
-        let mut state = self.write();
+        let mut state = write(&self.state);
         let Some(subscribed) = state.subscribers.get_mut(&id) else { return false };
         let Some(number) = subscribed.patterns.remove(pattern) else { return false };
         if subscribed.patterns.is_empty() {
@@ -152,7 +152,7 @@ impl<M, T: Clone> MessageBroker<M, T> {
     /// For an actor that has ended, this is done by the next publication that finds it so, and
     /// whenever the number of subscribers has doubled.
     pub fn unsubscribe_all(&self, id: u64) -> usize {
-        let mut state = self.write();
+        let mut state = write(&self.state);
         let ended = state.remove(id);
         if ended > 0 {
             self.generation.fetch_add(1, Ordering::Release);
@@ -162,14 +162,14 @@ impl<M, T: Clone> MessageBroker<M, T> {
 
     /// The patterns that the actor with this id has subscriptions with, in no order.
     pub fn subscriptions(&self, id: u64) -> Vec<TopicPattern> {
-        let state = self.read();
+        let state = read(&self.state);
         let subscribed = state.subscribers.get(&id);
         subscribed.map_or_else(Vec::new, |subscribed| subscribed.patterns.keys().cloned().collect())
     }
 
     /// Who gets publications on this topic: each once, the longest subscribed first.
     pub fn matching(&self, topic: &Topic) -> Vec<Subscriber<M, T>> {
-        let state = self.read();
+        let state = read(&self.state);
         let mut found = Vec::new();
         state.trie.matching(topic, |subscription| found.push(subscription));
         found.sort_unstable_by_key(|subscription| (subscription.subscriber.actor.id(), subscription.number));
@@ -184,14 +184,6 @@ impl<M, T: Clone> MessageBroker<M, T> {
     /// before it does.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, State<M, T>> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, State<M, T>> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

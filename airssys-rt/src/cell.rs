@@ -1,14 +1,15 @@
-//! What outlives an actor's incarnations: its name, its mailbox, its figures.
+//! The part of an actor that outlives its incarnations: its name, its mailbox, its counters.
 
+pub(crate) mod children;
 mod counters;
-mod handling;
+pub(crate) mod handling;
+pub(crate) mod inbox;
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
-use std::sync::{Arc, LazyLock, OnceLock, Weak};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,73 +17,18 @@ use airssys_core::{Down, ExitReason, Identity, Overflow};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 
+use self::children::ActorChildren;
 pub(crate) use self::counters::Counters;
-pub(crate) use self::handling::Handling;
+use crate::child::{Parent, ParentLink, Registered, Supervised};
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
-use crate::family::Family;
+use crate::events::{DeadLetterCause, Event};
 use crate::mailbox::{Mailbox, StopRequest};
-use crate::monitor::{Hears, Watchers};
+use crate::monitor::{Watcher, Watchers};
 use crate::services::Services;
-use crate::supervisor::{Key, Order, SupervisorNode};
-use crate::{DeadLetterCause, Event, SupervisorSnapshot};
+use crate::snapshot::{ActorSnapshot, ChildSnapshot};
+use crate::stats::{ActorState, ActorStats};
 
-/// Where an actor is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum ActorState {
-    /// It is registered, and its first incarnation has not started yet.
-    Starting,
-    /// It handles messages.
-    Running,
-    /// An incarnation has ended, and the next has not started yet.
-    Restarting,
-    /// An incarnation is ending: its last hooks run.
-    Stopping,
-    /// It has ended for good.
-    Stopped,
-}
-
-/// The figures of an actor, over all of its incarnations.
-///
-/// `accepted` is the sum of `handled`, `failed`, `overflowed`, `dropped` and `depth`, and of the
-/// message that is being handled, if there is one. The figures are read one after another: those of
-/// an actor that is at work may miss what it handles meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[non_exhaustive]
-pub struct ActorStats {
-    /// Messages taken from their senders.
-    pub accepted: u64,
-    /// Messages handed back to their senders because the mailbox was full.
-    pub rejected: u64,
-    /// Sends that had to wait for room.
-    pub waited: u64,
-    /// Messages dropped because the mailbox was full: [`Overflow::DropOldest`](crate::Overflow) or
-    /// `DropNewest`.
-    pub overflowed: u64,
-    /// Messages whose handler returned without an error.
-    pub handled: u64,
-    /// Messages whose handler failed, panicked or was aborted.
-    pub failed: u64,
-    /// Incarnations after the first.
-    pub restarts: u64,
-    /// Messages left in the mailbox when the actor ended for good.
-    pub dropped: u64,
-    /// Messages in the mailbox now.
-    pub depth: usize,
-    /// The most messages there have been in the mailbox at once. Those that the actor has handled
-    /// since it last looked for new ones may count too.
-    pub high_water: usize,
-    /// Messages of its own timers that it has got: not among the accepted.
-    pub ticks: u64,
-    /// Time spent in the handler, waits in it included. Handlers that wait are timed each, others
-    /// by the wake-up, and of the wake-ups for a single message one in eight stands for all.
-    pub busy: Duration,
-    /// Where it is in its life.
-    pub state: ActorState,
-}
-
-/// The name of those that have none.
+/// The name of actors that have none.
 static NAMELESS: LazyLock<Arc<str>> = LazyLock::new(Arc::default);
 
 pub(crate) struct Cell<M> {
@@ -93,26 +39,21 @@ pub(crate) struct Cell<M> {
     pub(crate) counters: Counters,
     state: AtomicU8,
     started: AtomicBool,
-    /// Whether it has ever been in a group.
+    /// True if it has ever been in a group.
     grouped: AtomicBool,
-    audience: OnceLock<Box<Audience>>,
-    /// How it ended for good; nothing stands for the most common end, a shutdown.
+    dependents: OnceLock<Box<Dependents>>,
+    /// How it ended for good; `None` stands for the most common end, a shutdown.
     exit: OnceLock<Option<Box<ExitReason>>>,
-    home: OnceLock<Home>,
+    /// Set once it has been started.
+    parent: OnceLock<ParentLink>,
 }
 
-/// Those who want to know of an actor's end, or end with it.
+/// The tasks and actors that are told of an actor's end, or end with it. Most actors have none.
 #[derive(Default)]
-pub(crate) struct Audience {
+struct Dependents {
     watchers: Watchers,
     ended: Notify,
-    family: Family,
-}
-
-/// Where an actor lives, once it has been started.
-pub(crate) struct Home {
-    pub(crate) node: Weak<SupervisorNode>,
-    pub(crate) key: Key,
+    children: ActorChildren,
 }
 
 impl<M> Cell<M> {
@@ -126,9 +67,9 @@ impl<M> Cell<M> {
             state: AtomicU8::new(ActorState::Starting as u8),
             started: AtomicBool::new(false),
             grouped: AtomicBool::new(false),
-            audience: OnceLock::new(),
+            dependents: OnceLock::new(),
             exit: OnceLock::new(),
-            home: OnceLock::new(),
+            parent: OnceLock::new(),
         }
     }
 
@@ -144,28 +85,22 @@ impl<M> Cell<M> {
         &self.services
     }
 
-    /// Counts a message as failed, unless it is declared handled before this is dropped: so a
-    /// handler that is aborted counts too.
-    pub(crate) fn handling(&self) -> Handling<'_, M> {
-        Handling::new(self)
-    }
-
     pub(crate) fn stats(&self) -> ActorStats {
         let state = self.state();
         let handled = self.counters.handled.load(Ordering::Relaxed);
         let failed = self.counters.failed.load(Ordering::Relaxed);
-        let figures = self.mailbox.figures();
+        let mailbox = self.mailbox.stats();
         ActorStats {
-            accepted: figures.accepted,
-            rejected: figures.rejected,
-            waited: figures.waited,
-            overflowed: figures.overflowed,
+            accepted: mailbox.accepted,
+            rejected: mailbox.rejected,
+            waited: mailbox.waited,
+            overflowed: mailbox.overflowed,
             handled,
             failed,
             restarts: self.counters.restarts.load(Ordering::Relaxed),
-            dropped: figures.dropped,
-            depth: figures.depth,
-            high_water: figures.high_water,
+            dropped: mailbox.dropped,
+            depth: mailbox.depth,
+            high_water: mailbox.high_water,
             ticks: self.counters.ticks.load(Ordering::Relaxed),
             busy: Duration::from_nanos(self.counters.busy_ns.load(Ordering::Relaxed)),
             state,
@@ -177,12 +112,12 @@ impl<M> Cell<M> {
         // First what is done: the messages that come meanwhile are not missed.
         let done =
             self.counters.handled.load(Ordering::Acquire) + self.counters.failed.load(Ordering::Acquire);
-        let figures = self.mailbox.figures();
-        figures.accepted.saturating_sub(done + figures.overflowed + figures.dropped)
+        let mailbox = self.mailbox.stats();
+        mailbox.accepted.saturating_sub(done + mailbox.overflowed + mailbox.dropped)
     }
 
     pub(crate) fn state(&self) -> ActorState {
-        ActorState::of(self.state.load(Ordering::Acquire))
+        ActorState::from_u8(self.state.load(Ordering::Acquire))
     }
 
     pub(crate) async fn send(&self, message: M) -> Result<(), SendError<M>> {
@@ -310,8 +245,15 @@ impl<M> Cell<M> {
         Identity { name: self.name().clone(), id: self.id }
     }
 
-    pub(crate) fn home(&self) -> Option<&Home> {
-        self.home.get()
+    /// The supervisor, once the actor has been started, and while the system is there.
+    pub(crate) fn parent(&self) -> Option<Arc<dyn Parent>> {
+        self.parent.get()?.parent.upgrade()
+    }
+
+    /// Called when a new incarnation is about to begin.
+    pub(crate) fn begin(&self, incarnation: u64) {
+        self.counters.restarts.store(incarnation, Ordering::Relaxed);
+        self.mailbox.forget_stop(StopRequest::Own);
     }
 
     /// The number of the incarnation that runs, or ran last.
@@ -320,17 +262,17 @@ impl<M> Cell<M> {
     }
 
     pub(crate) fn watchers(&self) -> &Watchers {
-        &self.audience().watchers
+        &self.dependents().watchers
     }
 
     /// The children of this actor.
-    pub(crate) fn family(&self) -> &Family {
-        &self.audience().family
+    pub(crate) fn children(&self) -> &ActorChildren {
+        &self.dependents().children
     }
 
-    /// The same, if it may have some.
-    pub(crate) fn own_family(&self) -> Option<&Family> {
-        self.audience.get().map(|audience| &audience.family)
+    /// The children of this actor, if it may have some.
+    pub(crate) fn own_children(&self) -> Option<&ActorChildren> {
+        self.dependents.get().map(|dependents| &dependents.children)
     }
 
     /// How the actor ended for good, if it has.
@@ -339,11 +281,11 @@ impl<M> Cell<M> {
         Some(reason.cloned().unwrap_or(ExitReason::Shutdown))
     }
 
-    fn audience(&self) -> &Audience {
-        let audience = self.audience.get_or_init(Box::default);
-        // Either this actor's end is seen by whoever looks for it next, or they are seen by `announce`.
+    fn dependents(&self) -> &Dependents {
+        let dependents = self.dependents.get_or_init(Box::default);
+        // Either the caller sees this actor's end when it looks next, or `announce` sees the caller's.
         fence(Ordering::SeqCst);
-        audience
+        dependents
     }
 
     /// How the actor ended, if it has ended for good.
@@ -354,16 +296,16 @@ impl<M> Cell<M> {
 
     /// Has the supervisor abort the incarnation.
     pub(crate) fn kill(&self) {
-        if let Some(home) = self.home.get()
-            && let Some(node) = home.node.upgrade()
+        if let Some(link) = self.parent.get()
+            && let Some(parent) = link.parent.upgrade()
         {
-            node.kill(home.key);
+            parent.kill(link.key);
         }
     }
 
     /// Notified when the actor has ended for good and its reason is set.
     pub(crate) fn ended(&self) -> &Notify {
-        &self.audience().ended
+        &self.dependents().ended
     }
 
     pub(crate) async fn exit(&self) -> ExitReason {
@@ -377,142 +319,17 @@ impl<M> Cell<M> {
     }
 }
 
-impl ActorState {
-    fn of(number: u8) -> Self {
-        [Self::Starting, Self::Running, Self::Restarting, Self::Stopping]
-            .into_iter()
-            .find(|state| *state as u8 == number)
-            .unwrap_or(Self::Stopped)
-    }
-}
-
-/// A [`Cell`] whatever its messages are, or a supervisor.
-pub(crate) trait AnyCell: Any + Send + Sync {
-    /// Empty if it has none.
-    fn name(&self) -> &Arc<str>;
-    fn id(&self) -> u64;
-    fn services(&self) -> &Services;
-    /// None for a supervisor.
-    fn stats(&self) -> Option<ActorStats>;
-    fn is_supervisor(&self) -> bool {
-        false
-    }
-    /// Whether it is the supervisor of an actor's children, which stops and starts with that actor.
-    fn is_owned(&self) -> bool {
-        false
-    }
-    /// None for an actor.
-    fn snapshot(&self) -> Option<SupervisorSnapshot> {
-        None
-    }
-    /// Adds the actors without a name in its part of the tree.
-    fn unnamed(&self, _: &mut Vec<Arc<dyn AnyCell>>) {}
-    fn state(&self) -> ActorState;
-    fn settle_in(&self, home: Home);
-    /// Ready once a stop like this, or a greater one, is asked for. For the time between
-    /// incarnations.
-    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest>;
-    fn stop(&self, request: StopRequest);
-    /// Whether the actor was told to end for good.
-    fn terminated(&self) -> bool;
-    /// Its group has stopped and is about to start again: the stop is over.
-    fn rejoin(&self);
-    /// A new incarnation is about to begin.
-    fn begin(&self, incarnation: u64);
-    fn enter(&self, state: ActorState);
-    /// Whether an incarnation has ever run.
-    fn started(&self) -> bool;
-    /// Whether it takes no more messages.
-    fn is_closed(&self) -> bool;
-    /// It is about to join a group.
-    fn mark_grouped(&self) {}
-    /// Whether it may be in a group.
-    fn is_grouped(&self) -> bool {
-        false
-    }
-    /// Closes the mailbox for good and drops what is in it.
-    fn close(&self);
-    /// Tells those who wait or watch that the actor has ended for good.
-    fn announce(&self, reason: ExitReason);
-    /// Tells those who watch that an incarnation ended and another will start.
-    fn restarting(&self, reason: &ExitReason, after: Duration);
-
-    /// As `stop`, for good, and if it is a supervisor, within these limits.
-    fn shut_down(&self, order: &Order) {
-        let _ = order;
-        self.stop(StopRequest::Shutdown);
-    }
-}
-
-impl dyn AnyCell {
-    /// What logs and reports call it.
-    pub(crate) fn label(&self) -> String {
-        match self.name() {
-            name if name.is_empty() => format!("#{}", self.id()),
-            name => name.to_string(),
-        }
-    }
-}
-
-impl<M: Send + 'static> AnyCell for Cell<M> {
+impl<M: Send + 'static> Registered for Cell<M> {
     fn name(&self) -> &Arc<str> {
         self.name()
     }
 
     fn id(&self) -> u64 {
-        self.id()
-    }
-
-    fn services(&self) -> &Services {
-        self.services()
+        self.id
     }
 
     fn stats(&self) -> Option<ActorStats> {
         Some(self.stats())
-    }
-
-    fn state(&self) -> ActorState {
-        self.state()
-    }
-
-    fn settle_in(&self, home: Home) {
-        let _ = self.home.set(home);
-    }
-
-    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
-        self.mailbox.poll_stop(least, context)
-    }
-
-    fn stop(&self, request: StopRequest) {
-        self.mailbox.request_stop(request);
-    }
-
-    fn terminated(&self) -> bool {
-        self.mailbox.terminated()
-    }
-
-    fn begin(&self, incarnation: u64) {
-        self.counters.restarts.store(incarnation, Ordering::Relaxed);
-        self.mailbox.forget_stop(StopRequest::Own);
-    }
-
-    fn rejoin(&self) {
-        self.mailbox.forget_stop(StopRequest::Group);
-    }
-
-    fn enter(&self, state: ActorState) {
-        if state == ActorState::Running {
-            self.started.store(true, Ordering::Release);
-            let incarnation = self.counters.restarts.load(Ordering::Relaxed);
-            self.services.events.tell(|| Event::Started { actor: self.identity(), incarnation });
-        }
-        // An incarnation that was aborted while it blocks its worker may go on after the end.
-        let next = |before| (before != ActorState::Stopped as u8).then_some(state as u8);
-        let _ = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
-    }
-
-    fn started(&self) -> bool {
-        self.started.load(Ordering::Acquire)
     }
 
     fn is_closed(&self) -> bool {
@@ -542,16 +359,65 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
             return;
         }
         fence(Ordering::SeqCst);
-        let audience = self.audience.get();
-        if let Some(audience) = audience {
-            audience.family.stop();
-            audience.ended.notify_waiters();
+        let dependents = self.dependents.get();
+        if let Some(dependents) = dependents {
+            dependents.children.stop();
+            dependents.ended.notify_waiters();
         }
         self.services.events.tell(|| Event::Stopped { actor: self.identity(), reason: reason.clone() });
-        if let Some(audience) = audience {
-            let actor = self.identity();
-            audience.watchers.tell(&Down::new(actor, reason, false));
+        if let Some(dependents) = dependents {
+            dependents.watchers.notify_all(&Down::new(self.identity(), reason, false));
         }
+    }
+}
+
+impl<M: Send + 'static> Supervised for Cell<M> {
+    fn services(&self) -> &Services {
+        self.services()
+    }
+
+    fn snapshot(&self) -> ChildSnapshot {
+        let (name, stats) = (self.name().to_string(), self.stats());
+        ChildSnapshot::Actor(ActorSnapshot { name, id: self.id, stats })
+    }
+
+    fn state(&self) -> ActorState {
+        self.state()
+    }
+
+    fn set_parent(&self, parent: ParentLink) {
+        let _ = self.parent.set(parent);
+    }
+
+    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
+        self.mailbox.poll_stop(least, context)
+    }
+
+    fn stop(&self, request: StopRequest) {
+        self.mailbox.request_stop(request);
+    }
+
+    fn terminated(&self) -> bool {
+        self.mailbox.terminated()
+    }
+
+    fn rejoin(&self) {
+        self.mailbox.forget_stop(StopRequest::Group);
+    }
+
+    fn enter(&self, state: ActorState) {
+        if state == ActorState::Running {
+            self.started.store(true, Ordering::Release);
+            let incarnation = self.counters.restarts.load(Ordering::Relaxed);
+            self.services.events.tell(|| Event::Started { actor: self.identity(), incarnation });
+        }
+        // An incarnation that was aborted while it blocks its worker may go on after the end.
+        let next = |before| (before != ActorState::Stopped as u8).then_some(state as u8);
+        let _ = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+    }
+
+    fn started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
     }
 
     fn restarting(&self, reason: &ExitReason, after: Duration) {
@@ -561,15 +427,14 @@ impl<M: Send + 'static> AnyCell for Cell<M> {
             reason: reason.clone(),
             after,
         });
-        if let Some(audience) = self.audience.get() {
-            audience.family.stop();
-            let (actor, reason) = (self.identity(), reason.clone());
-            audience.watchers.tell(&Down::new(actor, reason, true));
+        if let Some(dependents) = self.dependents.get() {
+            dependents.children.stop();
+            dependents.watchers.notify_all(&Down::new(self.identity(), reason.clone(), true));
         }
     }
 }
 
-impl<M: Send + 'static> Hears for Cell<M> {
+impl<M: Send + 'static> Watcher for Cell<M> {
     fn id(&self) -> u64 {
         self.id
     }
@@ -578,15 +443,15 @@ impl<M: Send + 'static> Hears for Cell<M> {
         self.exit.get().is_some()
     }
 
-    fn hear(&self, down: Down) {
-        self.mailbox.hear(|heard| heard.hear(down));
+    fn notify(&self, down: Down) {
+        self.mailbox.notify(|notifications| notifications.add(down));
     }
 
-    fn unhear(&self, id: u64) {
-        self.mailbox.hear(|heard| heard.forget(id));
+    fn withdraw(&self, id: u64) {
+        self.mailbox.notify(|notifications| notifications.withdraw(id));
     }
 
     fn fail_with(&self, incarnation: u64, down: Down) {
-        self.mailbox.hear(|heard| heard.fail(incarnation, down));
+        self.mailbox.notify(|notifications| notifications.fail(incarnation, down));
     }
 }

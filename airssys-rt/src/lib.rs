@@ -146,19 +146,23 @@ mod actor_handle;
 mod actor_ref;
 mod broker;
 mod cell;
+mod child;
 mod child_spec;
 mod errors;
 mod events;
-mod family;
+mod group_table;
 mod groups;
 mod mailbox;
 mod monitor;
+mod prepared;
 mod recipient;
 mod registry;
 mod request;
 mod router;
 mod services;
+mod shutdown;
 mod snapshot;
+mod stats;
 mod supervisor;
 mod sync;
 mod system;
@@ -168,27 +172,33 @@ mod timers;
 
 #[doc(inline)]
 pub use airssys_core::{
-    AutoShutdown, Decision, Down, Ended, ExitReason, Identity, InvalidTopic, MAX_TOPIC_BYTES, Overflow,
-    Pattern, RestartPolicy, RestartStrategy, RestartWindow, Scope, Shutdown, SupervisionStrategy,
+    AutoShutdown, Decision, Down, EndCause, EndedChild, ExitReason, Identity, InvalidTopic, MAX_TOPIC_BYTES,
+    Overflow, Pattern, RestartPolicy, RestartStrategy, RestartWindow, Scope, Shutdown, SupervisionStrategy,
     SupervisorConfig, SupervisorFailure, Topic, TopicPattern, decide,
 };
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};
 pub use actor_handle::ActorHandle;
 pub use actor_ref::{ActorRef, Permit, WeakActorRef};
-pub use broker::{MessageBroker, PublishError, Published, Reservation, SkipReason, Subscriber};
-pub use cell::{ActorState, ActorStats};
+pub use broker::publish::{PublishError, Published, Reservation, SkipReason};
+pub use broker::{MessageBroker, Subscriber};
+pub use cell::inbox::Behind;
 pub use child_spec::ChildSpec;
-pub use errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
+pub use errors::{
+    JoinError, PrepareError, RequestError, ReserveError, SendError, SendWithError, StartError, TrySendError,
+};
 pub use events::{DeadLetterCause, Event, EventStream, MissedEvents};
-pub use groups::{Groups, JoinError};
-pub use mailbox::Behind;
+pub use groups::Groups;
+pub use prepared::Prepared;
 pub use recipient::Recipient;
 pub use request::ReplyTo;
 pub use router::{Broadcast, Router, RouterError, RouterSpec, Routing};
-pub use snapshot::{ActorSnapshot, ChildSnapshot, SupervisorSnapshot, SystemSnapshot};
-pub use supervisor::{ChildKind, ChildSummary, SupervisorRef, SupervisorSpec};
-pub use system::{
-    ActorSummary, ActorSystem, ActorSystemBuilder, PrepareError, Prepared, ShutdownReport, StartError,
+pub use shutdown::ShutdownReport;
+pub use snapshot::{
+    ActorSnapshot, ChildKind, ChildSnapshot, ChildSummary, SupervisorSnapshot, SystemSnapshot,
 };
+pub use stats::{ActorState, ActorStats};
+pub use supervisor::reference::SupervisorRef;
+pub use supervisor::spec::SupervisorSpec;
+pub use system::{ActorSummary, ActorSystem, ActorSystemBuilder};
 pub use timers::TimerId;

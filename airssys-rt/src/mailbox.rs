@@ -1,75 +1,26 @@
 //! Bounded mailboxes, with a control lane beside the messages.
 
-mod inbox;
+mod control;
 mod inner;
 #[cfg(all(test, shuttle))]
 mod model;
+mod receiving;
 #[cfg(all(test, not(shuttle)))]
 mod tests;
 mod waiting;
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use airssys_core::{Down, ExitReason, Overflow};
+use airssys_core::Overflow;
 
-pub use self::inbox::Behind;
-pub(crate) use self::inbox::Inbox;
+use self::control::Wakers;
+pub(crate) use self::control::{MailboxStats, StopRequest, Urgent};
 use self::inner::Inner;
-pub(crate) use self::waiting::{Room, Slot};
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
-use crate::monitor::Heard;
+use crate::monitor::Notifications;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, lock};
-
-/// Who asked an actor to stop; of two, the greater counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum StopRequest {
-    /// This incarnation itself: it means no other.
-    Own,
-    /// Somebody who holds a reference.
-    Asked,
-    /// The supervisor, which may start the actor again: it means this incarnation.
-    Group,
-    /// The supervisor, for good.
-    Shutdown,
-}
-
-impl StopRequest {
-    /// How an incarnation ends that obeys.
-    pub(crate) fn reason(self) -> ExitReason {
-        match self {
-            Self::Own | Self::Asked => ExitReason::Normal,
-            Self::Group | Self::Shutdown => ExitReason::Shutdown,
-        }
-    }
-}
-
-/// What overtakes the messages.
-pub(crate) enum Urgent {
-    Stop(StopRequest),
-    /// A linked actor failed.
-    Linked(Arc<Down>),
-    /// An incarnation of a monitored actor ended.
-    Down(Box<Down>),
-    Signal,
-}
-
-/// The figures of a mailbox.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Figures {
-    pub(crate) accepted: u64,
-    pub(crate) dropped: u64,
-    pub(crate) overflowed: u64,
-    pub(crate) rejected: u64,
-    pub(crate) waited: u64,
-    pub(crate) depth: usize,
-    pub(crate) high_water: usize,
-}
-
-/// Those who waited for room, to be woken once the lock is released.
-type Wakers = Vec<Waker>;
 
 /// A bounded queue for many senders and one receiver at a time.
 ///
@@ -109,10 +60,10 @@ impl<M> Mailbox<M> {
         self.capacity
     }
 
-    pub(crate) fn figures(&self) -> Figures {
+    pub(crate) fn stats(&self) -> MailboxStats {
         let mut inner = lock(&self.inner);
-        inner.note_taken(self.taken.load(Ordering::Acquire));
-        inner.figures()
+        inner.set_taken(self.taken.load(Ordering::Acquire));
+        inner.stats()
     }
 
     /// How many slots become free before those who wait are looked after: a wake-up costs more than
@@ -157,7 +108,7 @@ impl<M> Mailbox<M> {
     #[inline]
     fn has_room(&self, inner: &mut Inner<M>) -> bool {
         if inner.free() == 0 {
-            inner.note_taken(self.taken.load(Ordering::Acquire));
+            inner.set_taken(self.taken.load(Ordering::Acquire));
         }
         inner.free() > 0
     }
@@ -206,7 +157,7 @@ impl<M> Mailbox<M> {
     /// Gives the slots that are free to those who wait for them.
     pub(crate) fn serve(&self) {
         self.update(|inner, wakers| {
-            inner.note_taken(self.taken.load(Ordering::Acquire));
+            inner.set_taken(self.taken.load(Ordering::Acquire));
             inner.serve(wakers);
         });
     }
@@ -221,7 +172,7 @@ impl<M> Mailbox<M> {
         }
         self.update(|inner, wakers| {
             if inner.free() == 0 {
-                inner.note_taken(self.taken.load(Ordering::Acquire));
+                inner.set_taken(self.taken.load(Ordering::Acquire));
                 inner.serve(wakers);
             }
         });
@@ -233,11 +184,6 @@ impl<M> Mailbox<M> {
             true => self.fill(message).map_err(SendError::Closed),
             false => Err(SendError::Closed(message)),
         }
-    }
-
-    /// Waits for room and takes it; false if the mailbox has closed.
-    pub(crate) fn slot(&self) -> Slot<'_, M> {
-        Slot::new(self)
     }
 
     pub(crate) fn try_send(&self, message: M) -> Result<Option<M>, TrySendError<M>> {
@@ -310,14 +256,9 @@ impl<M> Mailbox<M> {
         self.update(Inner::release);
     }
 
-    /// Resolves when there is room, or the mailbox has closed.
-    pub(crate) fn room(&self) -> Room<'_, M> {
-        Room::new(self)
-    }
-
     fn poll_turn(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<bool> {
         self.update(|inner, wakers| {
-            inner.note_taken(self.taken.load(Ordering::Acquire));
+            inner.set_taken(self.taken.load(Ordering::Acquire));
             inner.poll_turn(ticket, waker, wakers)
         })
     }
@@ -325,7 +266,7 @@ impl<M> Mailbox<M> {
     /// The turn of a waiter that only wanted to know of it: the slot stays free.
     fn poll_offer(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<()> {
         self.update(|inner, wakers| {
-            inner.note_taken(self.taken.load(Ordering::Acquire));
+            inner.set_taken(self.taken.load(Ordering::Acquire));
             let turn = inner.poll_turn(ticket, waker, wakers);
             if turn == Poll::Ready(true) {
                 inner.offer(wakers);
@@ -399,9 +340,9 @@ impl<M> Mailbox<M> {
         }
     }
 
-    /// Notes what an actor that watches others has heard.
-    pub(crate) fn hear(&self, note: impl FnOnce(&mut Heard)) {
-        self.urge(|inner| note(inner.heard()));
+    /// Changes the notifications that the actor has not handled.
+    pub(crate) fn notify(&self, change: impl FnOnce(&mut Notifications)) {
+        self.urge(|inner| change(inner.notifications()));
     }
 
     pub(crate) fn signal(&self) {

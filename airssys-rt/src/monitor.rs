@@ -1,4 +1,4 @@
-//! Who hears of the end of an actor: monitors and links.
+//! Monitors and links: notifications of the ends of actors.
 
 #[cfg(test)]
 mod tests;
@@ -10,48 +10,48 @@ use airssys_core::Down;
 
 use crate::sync::lock;
 
-/// An actor that hears of others.
-pub(crate) trait Hears: Send + Sync {
+/// An actor that monitors others, or is linked with them.
+pub(crate) trait Watcher: Send + Sync {
     fn id(&self) -> u64;
-    /// Whether it has ended for good: there is nobody to tell any more.
+    /// Returns true if it has ended for good: notifications would be lost.
     fn has_ended(&self) -> bool;
-    /// Notes that an incarnation of another actor ended, which this one monitors.
-    fn hear(&self, down: Down);
-    /// Forgets what was heard of another actor.
-    fn unhear(&self, id: u64);
-    /// Ends this incarnation, because of what happened to another actor.
+    /// Notifies it that an incarnation of an actor that it monitors ended.
+    fn notify(&self, down: Down);
+    /// Withdraws a notification about another actor that it has not handled yet.
+    fn withdraw(&self, id: u64);
+    /// Fails this incarnation, because a linked actor or its children failed.
     fn fail_with(&self, incarnation: u64, down: Down);
 }
 
-/// Who wants to hear of an actor's ends.
+/// The watchers of an actor.
 #[derive(Default)]
 pub(crate) struct Watchers {
-    list: Mutex<List>,
+    list: Mutex<WatcherList>,
 }
 
 #[derive(Default)]
-struct List {
-    /// By id, and since another system may have the same, by the place in memory: it is not another's
-    /// for as long as there is a weak reference.
-    by_id: BTreeMap<(u64, usize), Watcher>,
-    /// How long the list is when those who have ended are next taken out of it.
+struct WatcherList {
+    /// By id and by address, because another system may have the same id. The address is not reused
+    /// while there is a weak reference.
+    by_id: BTreeMap<(u64, usize), WatcherEntry>,
+    /// The length at which watchers that have ended are removed next.
     sweep_at: usize,
 }
 
-/// The list is not swept below this length.
+/// The list is not swept while it is shorter than this.
 const SWEEP_FROM: usize = 16;
 
-struct Watcher {
-    cell: Weak<dyn Hears>,
+struct WatcherEntry {
+    cell: Weak<dyn Watcher>,
     monitors: bool,
-    /// The incarnation that is linked.
+    /// The linked incarnation of the watcher.
     linked: Option<u64>,
 }
 
 impl Watchers {
-    fn change(&self, cell: &Arc<dyn Hears>, change: impl FnOnce(&mut Watcher)) {
+    fn change(&self, cell: &Arc<dyn Watcher>, change: impl FnOnce(&mut WatcherEntry)) {
         let mut list = lock(&self.list);
-        let new = || Watcher { cell: Arc::downgrade(cell), monitors: false, linked: None };
+        let new = || WatcherEntry { cell: Arc::downgrade(cell), monitors: false, linked: None };
         let key = (cell.id(), Arc::as_ptr(cell).addr());
         let watcher = list.by_id.entry(key).or_insert_with(new);
         change(watcher);
@@ -61,20 +61,20 @@ impl Watchers {
         list.sweep();
     }
 
-    pub(crate) fn monitor(&self, watcher: &Arc<dyn Hears>, monitors: bool) {
+    pub(crate) fn monitor(&self, watcher: &Arc<dyn Watcher>, monitors: bool) {
         self.change(watcher, |entry| entry.monitors = monitors);
     }
 
-    pub(crate) fn link(&self, watcher: &Arc<dyn Hears>, incarnation: Option<u64>) {
+    pub(crate) fn link(&self, watcher: &Arc<dyn Watcher>, incarnation: Option<u64>) {
         self.change(watcher, |entry| entry.linked = incarnation);
     }
 
-    /// Tells all; what is linked is not any more, and if the actor has ended for good, nobody is
-    /// told again.
-    pub(crate) fn tell(&self, down: &Down) {
-        let told: Vec<_> = {
+    /// Notifies all watchers and ends the links. If the actor has ended for good, all watchers are
+    /// removed.
+    pub(crate) fn notify_all(&self, down: &Down) {
+        let notified: Vec<_> = {
             let watchers = &mut lock(&self.list).by_id;
-            let told = watchers
+            let notified = watchers
                 .values_mut()
                 .map(|watcher| (watcher.cell.clone(), watcher.monitors, watcher.linked.take()))
                 .collect();
@@ -82,12 +82,12 @@ impl Watchers {
                 true => watchers.retain(|_, watcher| watcher.monitors),
                 false => watchers.clear(),
             }
-            told
+            notified
         };
-        for (cell, monitors, linked) in told {
+        for (cell, monitors, linked) in notified {
             let Some(cell) = cell.upgrade() else { continue };
             if monitors {
-                cell.hear(down.clone());
+                cell.notify(down.clone());
             }
             if let Some(incarnation) = linked.filter(|_| down.reason.is_failure()) {
                 cell.fail_with(incarnation, down.clone());
@@ -96,9 +96,9 @@ impl Watchers {
     }
 }
 
-impl List {
-    /// Forgets those who have ended, whenever the list has doubled: they may have watched until
-    /// their own end.
+impl WatcherList {
+    /// Removes watchers that have ended, whenever the list has doubled: an actor may watch until its
+    /// own end.
     fn sweep(&mut self) {
         if self.by_id.len() >= self.sweep_at.max(SWEEP_FROM) {
             self.by_id.retain(|_, watcher| watcher.cell.upgrade().is_some_and(|cell| !cell.has_ended()));
@@ -107,27 +107,27 @@ impl List {
     }
 }
 
-/// What an actor has heard and not handled: of each actor that it monitors, the last.
+/// The notifications that an actor has not handled: the last of each actor that it monitors.
 #[derive(Default)]
-pub(crate) struct Heard {
+pub(crate) struct Notifications {
     downs: BTreeMap<u64, Down>,
     /// The failure of a linked actor, and the incarnation of this one that it ends.
     failure: Option<(u64, Down)>,
 }
 
-impl Heard {
-    pub(crate) fn hear(&mut self, down: Down) {
+impl Notifications {
+    pub(crate) fn add(&mut self, down: Down) {
         self.downs.insert(down.actor.id, down);
     }
 
-    /// The first failure counts, unless the incarnation that it ends is over.
+    /// Keeps the first failure, unless the incarnation that it ends is over.
     pub(crate) fn fail(&mut self, incarnation: u64, down: Down) {
         if self.failure.as_ref().is_none_or(|(meant, _)| *meant < incarnation) {
             self.failure = Some((incarnation, down));
         }
     }
 
-    pub(crate) fn forget(&mut self, id: u64) {
+    pub(crate) fn withdraw(&mut self, id: u64) {
         self.downs.remove(&id);
     }
 

@@ -1,4 +1,4 @@
-//! Actors by name.
+//! The registry of names.
 
 #[cfg(test)]
 mod tests;
@@ -14,21 +14,23 @@ use foldhash::fast::RandomState;
 use smol_str::SmolStr;
 use tokio::task::JoinHandle;
 
-use crate::cell::{AnyCell, Cell};
-use crate::groups::GroupTable;
+use crate::cell::Cell;
+use crate::child::Registered;
+use crate::group_table::GroupTable;
 use crate::services::Services;
 use crate::sync::lock;
 
-/// The actors and supervisors of a system that have a name, from the moment that it is taken until
-/// they end for good.
+/// The actors and supervisors of a system that have a name, from the moment that the name is taken
+/// until they end for good.
 pub(crate) struct Registry {
     services: Arc<Services>,
-    /// Short names are in the table itself: a look at one elsewhere costs as much as all the rest.
-    actors: DashMap<SmolStr, Arc<dyn AnyCell>, RandomState>,
+    /// Short names are stored in the table itself, because following a pointer to a name costs as
+    /// much as the rest of a look-up.
+    actors: DashMap<SmolStr, Arc<dyn Registered>, RandomState>,
     last_id: AtomicU64,
     stopped: AtomicBool,
     groups: GroupTable,
-    /// Tasks that were aborted and may still be there; the root joins them.
+    /// Aborted tasks that may not have ended; the root joins them.
     strays: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -48,20 +50,20 @@ impl Registry {
         &self.services
     }
 
-    /// A number that no other actor of this system has.
+    /// The number of a new actor or supervisor: unique in this system.
     pub(crate) fn next_id(&self) -> u64 {
         self.last_id.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Takes the name, if there is one; false if another has it.
-    pub(crate) fn register(&self, cell: Arc<dyn AnyCell>) -> bool {
+    /// Takes the name, if there is one. Returns false if another actor or supervisor has it.
+    pub(crate) fn register(&self, cell: Arc<dyn Registered>) -> bool {
         if cell.name().is_empty() {
             return true;
         }
         match self.actors.entry(cell.name().clone().into()) {
             Entry::Occupied(_) => false,
-            Entry::Vacant(place) => {
-                place.insert(cell);
+            Entry::Vacant(entry) => {
+                entry.insert(cell);
                 true
             }
         }
@@ -72,8 +74,8 @@ impl Registry {
         cell.downcast().ok()
     }
 
-    /// All that have a name, the oldest first.
-    pub(crate) fn all(&self) -> Vec<Arc<dyn AnyCell>> {
+    /// All actors and supervisors that have a name, the oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<dyn Registered>> {
         let mut all: Vec<_> = self.actors.iter().map(|entry| entry.value().clone()).collect();
         all.sort_by_key(|cell| cell.id());
         all
@@ -83,12 +85,12 @@ impl Registry {
         &self.groups
     }
 
-    /// Ends an actor for good: whoever sees that it has ended finds its mailbox closed, its name
-    /// free, and no group that it is in.
-    pub(crate) fn retire(&self, cell: &dyn AnyCell, reason: ExitReason) {
-        // Before the mailbox closes: nobody finds one that takes no more messages.
+    /// Ends an actor for good. Before its end is announced, its mailbox is closed, its name is free,
+    /// and it is in no group.
+    pub(crate) fn retire(&self, cell: &dyn Registered, reason: ExitReason) {
+        // Before the mailbox closes, so that a look-up never finds an actor that takes no messages.
         if !cell.name().is_empty() {
-            // One that was given up on may end when another has its name.
+            // A child that its supervisor gave up on may end when another has its name.
             self.actors.remove_if(&**cell.name(), |_, registered| registered.id() == cell.id());
         }
         cell.close();
@@ -106,7 +108,7 @@ impl Registry {
         std::mem::take(&mut *lock(&self.strays))
     }
 
-    /// No actor can be started any more.
+    /// Makes every further start fail.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
     }
@@ -116,15 +118,14 @@ impl Registry {
     }
 }
 
-/// The place in the registry of an actor or a supervisor that nobody runs yet; dropped, it ends it
-/// for good.
-pub(crate) struct Place {
+/// An actor or a supervisor that has a name and has not been started. Dropped, it ends for good.
+pub(crate) struct UnstartedChild {
     registry: Arc<Registry>,
-    cell: Option<Arc<dyn AnyCell>>,
+    cell: Option<Arc<dyn Registered>>,
 }
 
-impl Place {
-    pub(crate) fn new(registry: Arc<Registry>, cell: Arc<dyn AnyCell>) -> Self {
+impl UnstartedChild {
+    pub(crate) fn new(registry: Arc<Registry>, cell: Arc<dyn Registered>) -> Self {
         Self { registry, cell: Some(cell) }
     }
 
@@ -132,13 +133,13 @@ impl Place {
         Arc::ptr_eq(&self.registry, registry)
     }
 
-    /// A supervisor has it now.
-    pub(crate) fn taken(mut self) {
+    /// Keeps the name: a supervisor runs the child now.
+    pub(crate) fn keep(mut self) {
         self.cell = None;
     }
 }
 
-impl Drop for Place {
+impl Drop for UnstartedChild {
     fn drop(&mut self) {
         if let Some(cell) = self.cell.take() {
             self.registry.retire(&*cell, ExitReason::Shutdown);

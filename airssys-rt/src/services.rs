@@ -1,17 +1,18 @@
-//! What the actors of a system share, beside their names.
+//! The services that the actors of a system share, beside the registry.
 
-use std::sync::OnceLock;
+use std::any::Any;
+use std::sync::{OnceLock, Weak};
 
 use tokio::runtime::Handle;
 
 use crate::events::Events;
 use crate::request::Deadlines;
-use crate::system::WeakSystem;
 
 pub(crate) struct Services {
     pub(crate) deadlines: Deadlines,
     pub(crate) events: Events,
-    pub(crate) system: OnceLock<WeakSystem>,
+    /// The system, as the module of that name stores and finds it: its type is above this one.
+    pub(crate) system: OnceLock<Weak<dyn Any + Send + Sync>>,
 }
 
 impl Services {

@@ -3,8 +3,7 @@
 use airssys_core::SupervisionStrategy;
 use serde::{Deserialize, Serialize};
 
-use crate::cell::AnyCell;
-use crate::{ActorState, ActorStats};
+use crate::stats::{ActorState, ActorStats};
 
 /// A system's tree, by [`ActorSystem::snapshot`](crate::ActorSystem::snapshot).
 ///
@@ -91,10 +90,26 @@ pub struct ActorSnapshot {
     pub stats: ActorStats,
 }
 
-impl ChildSnapshot {
-    pub(crate) fn of(cell: &dyn AnyCell) -> Option<Self> {
-        let actor =
-            |stats| Self::Actor(ActorSnapshot { name: cell.name().to_string(), id: cell.id(), stats });
-        cell.snapshot().map(Self::Supervisor).or_else(|| cell.stats().map(actor))
-    }
+/// The kind of a child of a supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChildKind {
+    /// An actor.
+    Actor,
+    /// A supervisor.
+    Supervisor,
+}
+
+/// A child of a supervisor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ChildSummary {
+    /// Its name; empty if it has none.
+    pub name: String,
+    /// Its number.
+    pub id: u64,
+    /// Its kind.
+    pub kind: ChildKind,
+    /// The stage of its life.
+    pub state: ActorState,
 }

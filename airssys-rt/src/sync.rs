@@ -1,11 +1,11 @@
-//! Locks without poisoning, and times without overflow.
+//! Locks that ignore poisoning, and times without overflow.
 //!
 //! The mailbox and the slot for a reply take their locks and atomics from here, so that their model
 //! tests (built with `--cfg shuttle`) can run them with every order of events.
 
-use std::sync::PoisonError;
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{LockResult, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -17,13 +17,30 @@ pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64};
 
 use tokio::time::Instant;
 
-/// Locks, also after a panic: nothing here is left half-changed by one.
-#[cfg(not(shuttle))]
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// The guard, also after a panic. User code never runs while a lock is held that it could leave
+/// half-changed.
+fn ignore_poison<G>(result: LockResult<G>) -> G {
+    result.unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The same for locks of either kind: what is not under test has ordinary ones.
+/// Locks for reading, and ignores poisoning.
+pub(crate) fn read<T: ?Sized>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    ignore_poison(lock.read())
+}
+
+/// Locks for writing, and ignores poisoning.
+pub(crate) fn write<T: ?Sized>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    ignore_poison(lock.write())
+}
+
+/// Locks, and ignores poisoning.
+#[cfg(not(shuttle))]
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    ignore_poison(mutex.lock())
+}
+
+/// Locks, and ignores poisoning. Takes locks of both kinds, because code that is not under test has
+/// ordinary ones.
 #[cfg(shuttle)]
 pub(crate) fn lock<L: Lock + ?Sized>(mutex: &L) -> L::Guard<'_> {
     mutex.lock_anyway()
@@ -45,7 +62,7 @@ impl<T> Lock for Mutex<T> {
         T: 'a;
 
     fn lock_anyway(&self) -> Self::Guard<'_> {
-        self.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.lock())
     }
 }
 
@@ -57,7 +74,7 @@ impl<T> Lock for std::sync::Mutex<T> {
         T: 'a;
 
     fn lock_anyway(&self) -> Self::Guard<'_> {
-        self.lock().unwrap_or_else(PoisonError::into_inner)
+        ignore_poison(self.lock())
     }
 }
 
@@ -73,7 +90,7 @@ impl<L: Lock> Lock for std::sync::Arc<L> {
     }
 }
 
-/// `now` and this much; in 30 years if the clock does not reach that far.
+/// `now` plus `by`, at most 30 years.
 pub(crate) fn later(now: Instant, by: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
     now.checked_add(by.min(FAR)).unwrap_or(now)

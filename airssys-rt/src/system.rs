@@ -1,9 +1,8 @@
 //! The actor system: where actors are started, found and stopped.
 
-mod errors;
-
+use std::any::Any;
 use std::fmt;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airssys_core::{SupervisorConfig, SupervisorFailure};
@@ -11,14 +10,24 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use self::errors::{PrepareError, StartError};
 use crate::actor::Actor;
-use crate::cell::{ActorStats, AnyCell, Cell};
-use crate::registry::{Place, Registry};
+use crate::actor_ref::ActorRef;
+use crate::child::Registered;
+use crate::child_spec::ChildSpec;
+use crate::errors::{PrepareError, StartError};
+use crate::events::EventStream;
+use crate::groups::Groups;
+use crate::prepared::Prepared;
+use crate::registry::Registry;
 use crate::services::Services;
-use crate::supervisor::{Limit, Order, Outlook, Root, SupervisorNode};
+use crate::shutdown::{ShutdownDeadlines, ShutdownOrder, ShutdownReport};
+use crate::snapshot::SystemSnapshot;
+use crate::stats::ActorStats;
+use crate::supervisor::node::{Health, SupervisorNode};
+use crate::supervisor::reference::SupervisorRef;
+use crate::supervisor::runner::Root;
+use crate::supervisor::spec::SupervisorSpec;
 use crate::sync::lock;
-use crate::{ActorRef, ChildSpec, EventStream, Groups, SupervisorRef, SupervisorSpec, SystemSnapshot};
 
 /// A tree of supervised actors.
 ///
@@ -35,17 +44,16 @@ pub struct ActorSystem {
 
 struct Shared {
     root: SupervisorRef,
-    outlook: watch::Receiver<Outlook>,
+    health: watch::Receiver<Health>,
     /// The root's task, until a shutdown joins it.
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A system that may be gone.
-pub(crate) struct WeakSystem(Weak<Shared>);
-
-impl WeakSystem {
-    pub(crate) fn upgrade(&self) -> Option<ActorSystem> {
-        Some(ActorSystem { shared: self.0.upgrade()? })
+impl ActorSystem {
+    /// The system that these services belong to, unless it has been dropped.
+    pub(crate) fn of(services: &Services) -> Option<Self> {
+        let shared = services.system.get()?.upgrade()?.downcast().ok()?;
+        Some(Self { shared })
     }
 }
 
@@ -75,28 +83,19 @@ impl ActorSystemBuilder {
     ///
     /// Outside a tokio runtime with its timer enabled.
     pub fn build(self) -> ActorSystem {
-        let (outlook, watched) = watch::channel(Outlook::Sound);
+        let (health, watched) = watch::channel(Health::Sound);
         let services = Arc::new(Services::new(Handle::current()));
         let registry = Registry::new(services.clone());
-        let node = SupervisorNode::root(self.name, self.config, Arc::new(registry), outlook);
+        let node = SupervisorNode::root(self.name, self.config, Arc::new(registry), health);
         let node = Arc::new(node);
         let task = tokio::spawn(Root::new(node.clone()).run());
         let root = SupervisorRef::new(node);
-        let shared = Shared { root, outlook: watched, task: Mutex::new(Some(task)) };
+        let shared = Shared { root, health: watched, task: Mutex::new(Some(task)) };
         let shared = Arc::new(shared);
-        let _ = services.system.set(WeakSystem(Arc::downgrade(&shared)));
+        let erased: Arc<dyn Any + Send + Sync> = shared.clone();
+        let _ = services.system.set(Arc::downgrade(&erased));
         ActorSystem { shared }
     }
-}
-
-/// What became of the actors in a shutdown. One without a name is called `#` and its number.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ShutdownReport {
-    /// The names of those that stopped, in the order in which they did.
-    pub stopped: Vec<String>,
-    /// The names of those that did not stop in their time, and were aborted.
-    pub late: Vec<String>,
 }
 
 /// An actor's name and figures.
@@ -109,30 +108,6 @@ pub struct ActorSummary {
     pub id: u64,
     /// Its figures.
     pub stats: ActorStats,
-}
-
-/// An actor that has a name and a mailbox, and that nobody runs yet.
-///
-/// It can be sent to; what it is sent is handled once it is [started](ActorSystem::start).
-/// Dropped instead, it ends: the name is free again and the mailbox is closed.
-#[must_use = "dropped, the actor ends"]
-pub struct Prepared<M> {
-    pub(crate) cell: Arc<Cell<M>>,
-    pub(crate) place: Place,
-    pub(crate) spec: ChildSpec,
-}
-
-impl<M: Send + 'static> Prepared<M> {
-    /// A reference to the actor.
-    pub fn actor_ref(&self) -> ActorRef<M> {
-        ActorRef::new(self.cell.clone())
-    }
-}
-
-impl<M> fmt::Debug for Prepared<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Prepared").field(&self.spec).finish()
-    }
 }
 
 impl ActorSystem {
@@ -224,7 +199,7 @@ impl ActorSystem {
         let mut cells = self.registry().all();
         self.shared.root.node().unnamed(&mut cells);
         cells.sort_by_key(|cell| cell.id());
-        let summary = |cell: Arc<dyn AnyCell>| {
+        let summary = |cell: Arc<dyn Registered>| {
             Some(ActorSummary { name: cell.name().to_string(), id: cell.id(), stats: cell.stats()? })
         };
         cells.into_iter().filter_map(summary).collect()
@@ -246,10 +221,10 @@ impl ActorSystem {
     /// Never resolves if that does not happen, not after a shutdown either. Cancel safety: nothing
     /// is lost if this is dropped.
     pub async fn failed(&self) -> SupervisorFailure {
-        let mut outlook = self.shared.outlook.clone();
-        let failed = outlook.wait_for(|outlook| matches!(outlook, Outlook::Failed(_))).await;
+        let mut health = self.shared.health.clone();
+        let failed = health.wait_for(|health| matches!(health, Health::Failed(_))).await;
         let failure = match failed.as_deref() {
-            Ok(Outlook::Failed(failure)) => Some(failure.clone()),
+            Ok(Health::Failed(failure)) => Some(failure.clone()),
             _ => None,
         };
         drop(failed);
@@ -263,7 +238,7 @@ impl ActorSystem {
     /// are being stopped because of that. True before anybody can see that the child has ended for
     /// good, so it tells whether that was a failure of the system.
     pub fn is_failing(&self) -> bool {
-        !matches!(*self.shared.outlook.borrow(), Outlook::Sound)
+        !matches!(*self.shared.health.borrow(), Health::Sound)
     }
 
     /// Stops the tree in depth, the last started first, and says which actors did not stop in time.
@@ -279,7 +254,10 @@ impl ActorSystem {
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         self.registry().stop();
         let report = Arc::<Mutex<ShutdownReport>>::default();
-        let order = Order { limit: Some(Limit::new(deadline)), report: Some(report.clone()) };
+        let order = ShutdownOrder {
+            deadlines: Some(ShutdownDeadlines::within(deadline)),
+            report: Some(report.clone()),
+        };
         let node = self.shared.root.node();
         if !node.shut_down_for_good(order) {
             // Its report goes to whoever came first; late or not, there is nothing to add to it.

@@ -70,10 +70,9 @@
 mod faults;
 mod faulty;
 mod probe;
-mod schedule;
+pub(crate) mod schedule;
 
 pub use self::faults::{Fault, Faults, Injected, Place};
 pub use self::faulty::{Faulty, FaultyError};
 pub use self::probe::{Expected, Probe};
-pub(crate) use self::schedule::shaken;
 pub use self::schedule::{explore, run, run_with_seed};

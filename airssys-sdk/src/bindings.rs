@@ -1,7 +1,7 @@
 //! The guest's side of `wit/component.wit`, as wit-bindgen generates it.
 
 #![allow(clippy::all, missing_docs, unreachable_pub, unused_qualifications)]
-// Why here, and nowhere else: ADR 0011.
+// ADR 0011 has the reason for unsafe code here.
 #![allow(unsafe_code, reason = "generated: the calling convention between a guest and its host")]
 
 wit_bindgen::generate!({

@@ -1,6 +1,6 @@
-//! Values to and from messages: one codec per file, picked by the type of what is sent or asked for.
+//! Values to and from messages: one codec per file. The type of the value picks the codec.
 //!
-//! | what is sent | is written as | what is asked for | is read from |
+//! | sent | is written as | asked for | is read from |
 //! |---|---|---|---|
 //! | `&value`, a [`serde::Serialize`] | [`Component::PREFERS`](crate::Component::PREFERS) | `T`, a [`serde::Deserialize`] | CBOR, JSON or MessagePack, as the prefix says |
 //! | `Cbor(&value)`, `Json(&value)`, `MessagePack(&value)` | that | `Cbor<T>`, `Json<T>`, `MessagePack<T>` | that alone |
@@ -11,7 +11,7 @@
 //! | [`Encoded(codec, body)`](Encoded) | that codec | [`Encoded`]`<Vec<u8>>` | any |
 //!
 //! Each codec but raw has a feature of its own name; `cbor` is on unless default features are off.
-//! A body is exactly one value: what follows it is an error.
+//! A body is exactly one value; bytes after it are an error.
 
 #[cfg(feature = "bincode")]
 mod bincode;
@@ -47,16 +47,16 @@ pub use self::messagepack::MessagePack;
 pub use self::protobuf::Protobuf;
 pub use self::raw::{Encoded, Raw};
 
-/// How deep a value may be nested in a body of a codec that describes itself.
+/// The deepest nesting of a value in a body of a self-describing codec.
 ///
-/// A guest's stack has 1 MiB. Borsh and bincode know no such limit: see `docs/codecs.md`.
+/// A guest's stack has 1 MiB. Borsh and bincode do not have such a limit: see `docs/codecs.md`.
 #[cfg(any(feature = "cbor", feature = "messagepack"))]
 const MAX_DEPTH: usize = 128;
 
-/// Enough for most messages without growing.
+/// The capacity of a new buffer, with which most messages fit without growing it.
 const INITIAL_CAPACITY_BYTES: usize = 256;
 
-/// What can be sent: a reference to a serde value, or a value in the wrapper of its codec.
+/// A value that can be sent: a reference to a serde value, or a value in the wrapper of its codec.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the body of a message",
     label = "neither a reference to a value that implements `serde::Serialize` nor in a codec's wrapper",
@@ -64,8 +64,7 @@ const INITIAL_CAPACITY_BYTES: usize = 256;
     note = "or name its codec: `Borsh(&value)`, `Bincode(&value)`, `Protobuf(&value)`, `Raw(bytes)`"
 )]
 pub trait Encode {
-    /// The codec that it is written in. `preferred` is what the component prefers for values
-    /// that do not say.
+    /// The codec in which the value is written: `preferred` for a value without a wrapper.
     fn codec(&self, preferred: Codec) -> Codec;
 
     /// Appends the value to a message that has the prefix of this codec.
@@ -75,7 +74,7 @@ pub trait Encode {
     fn encode(self, codec: Codec, message: &mut Vec<u8>) -> Result<(), EncodeError>;
 }
 
-/// What can be asked for: a serde value, or a value in the wrapper of its codec.
+/// A value that can be asked for: a serde value, or a value in the wrapper of its codec.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from the body of a message",
     label = "neither implements `serde::Deserialize` nor is in a codec's wrapper",
@@ -83,22 +82,22 @@ pub trait Encode {
     note = "or name its codec: `Borsh<T>`, `Bincode<T>`, `Protobuf<T>`, `Raw<Vec<u8>>`"
 )]
 pub trait Decode: Sized {
-    /// The value in a body of this codec.
+    /// Decodes the value in a body of this codec.
     ///
     /// # Errors
-    /// [`DecodeError`] if it is not read from this codec, or the body is no such value.
+    /// [`DecodeError`] if the type is not read from this codec, or the body is not a value of it.
     fn decode(codec: Codec, body: &[u8]) -> Result<Self, DecodeError>;
 
-    /// The value of an empty reply, of which there is not even a codec.
+    /// The value of an empty reply, which does not even have a codec.
     ///
     /// # Errors
-    /// [`DecodeError::Empty`] unless the type has a value for that.
+    /// [`DecodeError::Empty`] unless the type has an empty value.
     fn nothing() -> Result<Self, DecodeError> {
         Err(DecodeError::Empty)
     }
 }
 
-/// A whole message: the codec's prefix and the encoded value.
+/// Encodes a value as a whole message: the codec's prefix and the body.
 ///
 /// ```
 /// use airssys_sdk::codec::{self, Raw};
@@ -119,7 +118,7 @@ pub fn encode(value: impl Encode, preferred: Codec) -> Result<Vec<u8>, EncodeErr
     Ok(message)
 }
 
-/// Appends a whole message to a buffer. If it has no form, some of it may be there.
+/// Appends a whole message to a buffer. After an error the buffer may hold a part of it.
 #[inline]
 pub(crate) fn append(value: impl Encode, preferred: Codec, buffer: &mut Vec<u8>) -> Result<(), EncodeError> {
     if buffer.capacity() == 0 {
@@ -130,7 +129,7 @@ pub(crate) fn append(value: impl Encode, preferred: Codec, buffer: &mut Vec<u8>)
     value.encode(codec, buffer)
 }
 
-/// The value in a whole message.
+/// Decodes the value in a whole message.
 ///
 /// ```
 /// use airssys_sdk::codec;
@@ -142,18 +141,19 @@ pub(crate) fn append(value: impl Encode, preferred: Codec, buffer: &mut Vec<u8>)
 /// ```
 ///
 /// # Errors
-/// [`DecodeError`] if it has no prefix, is not read from its codec, or is no such value.
+/// [`DecodeError`] if the message has no prefix, if a `T` is not read from its codec, or if the body
+/// is not a `T`.
 pub fn decode<T: Decode>(message: &[u8]) -> Result<T, DecodeError> {
     let (codec, body) = Codec::split(message).map_err(|source| DecodeError::Prefix { source })?;
     T::decode(codec, body)
 }
 
-/// The value in a reply, which may be empty.
+/// Decodes the value in a reply, which may be empty.
 pub(crate) fn decode_reply<T: Decode>(reply: &[u8]) -> Result<T, DecodeError> {
     if reply.is_empty() { T::nothing() } else { decode(reply) }
 }
 
-/// Whether the SDK is built with this codec.
+/// Returns true if the SDK is built with this codec.
 #[allow(clippy::match_like_matches_macro, reason = "an arm's value is that of its feature")]
 pub(crate) const fn is_built(codec: Codec) -> bool {
     match codec {
@@ -168,13 +168,13 @@ pub(crate) const fn is_built(codec: Codec) -> bool {
     }
 }
 
-/// Whether values that name no codec can be in this one.
+/// Returns true if values without a wrapper can be in this codec.
 pub(crate) const fn is_plain(codec: Codec) -> bool {
     matches!(codec, Codec::Cbor | Codec::Json | Codec::MessagePack)
 }
 
-/// Stops a build whose preferred codec cannot be written. Where no serde codec is built, there is
-/// nothing that could be written in it.
+/// Stops a build whose preferred codec cannot be written. Builds without a serde codec pass, because
+/// they have no value that would be written in it.
 #[doc(hidden)]
 pub const fn check_prefers(prefers: Codec) {
     if !(is_built(Codec::Cbor) || is_built(Codec::Json) || is_built(Codec::MessagePack)) {
@@ -182,11 +182,11 @@ pub const fn check_prefers(prefers: Codec) {
     }
     assert!(
         is_plain(prefers),
-        "PREFERS has to be Codec::Cbor, Codec::Json or Codec::MessagePack: the codecs of values that name none"
+        "PREFERS has to be Codec::Cbor, Codec::Json or Codec::MessagePack: the codecs of values without a wrapper"
     );
     assert!(
         is_built(prefers),
-        "airssys-sdk is built without the codec that PREFERS names: add the feature of that name, or set PREFERS"
+        "airssys-sdk is built without the codec of PREFERS: add the feature of that name, or set another PREFERS"
     );
 }
 

@@ -1,4 +1,4 @@
-//! What an author writes.
+//! The trait that an author implements.
 
 use std::future::Future;
 
@@ -10,17 +10,17 @@ use crate::error::{Rejection, StartError};
 use crate::message::Message;
 use crate::reply::Reply;
 
-/// A component: its state, and what it does with a message.
+/// A component: its state, and its handler of messages.
 ///
 /// The host makes an instance with [`initialize`](Component::initialize), then hands it messages
-/// one at a time. A panic ends the instance: the message it was on goes to the dead letters, and
-/// the supervisor decides whether the next instance goes on with the messages behind it.
+/// one at a time. A panic ends the instance. Its current message goes to the dead letters. The supervisor
+/// decides whether a next instance goes on with the following messages.
 ///
-/// Export it with [`component!`](crate::component).
+/// Export the type with [`component!`](crate::component).
 pub trait Component: Sized + 'static {
-    /// The codec of serde values that are sent or replied without naming one: CBOR, unless it says
-    /// [`Codec::Json`] or [`Codec::MessagePack`]. Its feature has to be on, or
-    /// [`component!`](crate::component) does not compile.
+    /// The codec of serde values that are sent or replied without a codec's wrapper: CBOR by
+    /// default, or [`Codec::Json`] or [`Codec::MessagePack`]. [`component!`](crate::component) does
+    /// not compile if the codec's feature is off.
     ///
     /// ```compile_fail
     /// # use airssys_sdk::prelude::*;
@@ -39,27 +39,27 @@ pub trait Component: Sized + 'static {
     /// It may send with [`Context::try_send`] and subscribe, but not wait for anything.
     ///
     /// # Errors
-    /// [`StartError`] if it cannot start. The text goes to the log, and the supervisor decides
-    /// what follows.
+    /// [`StartError`] if the instance cannot start. The text goes to the log, and the supervisor
+    /// decides whether to try again.
     fn initialize(config: &Config, context: &Context) -> Result<Self, StartError>;
 
     /// Handles a message; write it as `async fn handle`.
     ///
     /// While it awaits, other components run and no other message is delivered to this instance.
-    /// It may await what [`Context`] gives it, alone or joined; nothing else wakes it. If it
-    /// awaits something that nothing will wake, the host notices and fails the message.
+    /// It may await the futures of [`Context`], alone or joined, because only those wake it. If it
+    /// awaits anything else, the host notices that nothing will wake it, and fails the message.
     ///
     /// # Errors
-    /// [`Rejection`] if it does not take the message: the message goes to the dead letters with
-    /// this reason, a requester is told, and the instance lives on.
+    /// [`Rejection`] if the component refuses the message. The message goes to the dead letters
+    /// with this reason, a requester gets the reason too, and the instance lives on.
     fn handle(
         &mut self,
         message: Message,
         context: &Context,
     ) -> impl Future<Output = Result<Reply, Rejection>>;
 
-    /// How the instance is. Asked after its start ([`Health::Unhealthy`] is a failure of the
-    /// start) and between messages.
+    /// The health of the instance. The host asks after the start, where [`Health::Unhealthy`] is a
+    /// failure of the start, and between messages.
     fn health(&self) -> Health {
         Health::Healthy
     }
@@ -68,14 +68,14 @@ pub trait Component: Sized + 'static {
     fn shutdown(&mut self) {}
 }
 
-/// How an instance says it is.
+/// The health of an instance, by its own judgement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Health {
-    /// It works.
+    /// The component works.
     #[default]
     Healthy,
-    /// It works, with this restriction.
+    /// The component works, with this restriction.
     Degraded(String),
-    /// It does not work, for this reason.
+    /// The component does not work, for this reason.
     Unhealthy(String),
 }

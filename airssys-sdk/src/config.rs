@@ -4,19 +4,19 @@ use std::str::FromStr;
 
 use crate::error::ConfigError;
 
-/// A component's settings: what its app gives it in `config`, names and values as text.
+/// A component's settings: the names and values that its app gives in `config`, as text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     entries: Vec<(String, String)>,
 }
 
 impl Config {
-    /// The value of this setting; none if the app does not give it.
+    /// Returns the value of this setting, or `None` if the app does not give it.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.entries.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
-    /// The value of a setting that the component cannot do without.
+    /// Returns the value of a setting that the component needs.
     ///
     /// # Errors
     /// [`ConfigError::Missing`] if the app does not give it.
@@ -24,7 +24,7 @@ impl Config {
         self.get(key).ok_or_else(|| ConfigError::Missing { key: key.to_owned() })
     }
 
-    /// The value of this setting as a `T`; none if the app does not give it.
+    /// Returns the value of this setting as a `T`, or `None` if the app does not give it.
     ///
     /// ```
     /// # use airssys_sdk::prelude::*;
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_is_there_missing_or_wrong() {
+    fn setting_is_present_missing_or_invalid() {
         let config: Config = [("batch", "64"), ("to", "quake-parse")].into_iter().collect();
         assert_eq!(config.get("to"), Some("quake-parse"));
         assert_eq!(config.get("from"), None);

@@ -1,4 +1,4 @@
-//! What a component can do: send, publish, request, subscribe, stop, tell the time.
+//! A component's actions: send, publish, request, subscribe, stop, tell the time.
 
 mod delivery;
 mod names;
@@ -20,83 +20,83 @@ pub use delivery::{PublishFuture, RequestFuture, SendBatchFuture, SendFuture};
 use names::Names;
 use slots::Slots;
 
-/// How long a send or a publication waits for room, unless it is told otherwise.
+/// The time for which a send or a publication waits for room, unless it has its own timeout.
 pub const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long a request waits for its reply, unless it is told otherwise.
+/// The time for which a request waits for its reply, unless it has its own timeout.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A larger buffer is not kept for the next message.
+/// The largest buffer that is kept for the next message, in bytes.
 const MOST_SPARE_BYTES: usize = 4096;
 
-/// Who an instance is.
+/// The identity of an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Identity {
     /// The app's name.
     pub app: String,
     /// The instance's name: the component's name in the app, followed by `/1`, `/2` and so on if
-    /// it has several instances.
+    /// the component has several instances.
     pub name: String,
-    /// How many instances with this name have lived before this one: 0 for the first.
+    /// The number of instances with this name that have lived before this one: 0 for the first.
     pub incarnation: u64,
 }
 
-/// How much of one of its limits a component uses.
+/// The usage of one of a component's limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Usage {
-    /// The limit's key in the manifest, such as `memory`; `messages_burst to stock` if it is about
-    /// one target. Of the mailbox: `mailbox`, `mailbox_high_water`, `mailbox_bytes`.
+pub struct QuotaUsage {
+    /// The limit's key in the manifest, such as `memory`; `messages_burst to stock` for a per-target
+    /// limit. The mailbox has `mailbox`, `mailbox_high_water` and `mailbox_bytes`.
     pub name: String,
-    /// How much is used now; of a burst, what has not come back yet.
+    /// The amount in use now; for a burst, the part that is not refilled yet.
     pub used: u64,
-    /// The most that may be.
+    /// The largest amount that is allowed.
     pub limit: u64,
 }
 
-impl Usage {
-    /// How much more may be used.
+impl QuotaUsage {
+    /// The amount that is still free.
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.used)
     }
 }
 
-/// What a component can do. Cheap to clone; valid as long as the instance.
+/// A component's access to its host. Cheap to clone; valid as long as the instance.
 ///
-/// Targets and topics are names: the route to each is looked up at the host once and kept.
+/// Targets and topics are names. The context asks the host for the route to each once, and keeps it.
 ///
-/// A send, a publication or a request that finds a full mailbox waits for room. A topic that this
-/// component itself subscribes to may fill its own mailbox: no wait empties that one, so that
-/// publication fails when its time has passed.
+/// A send, a publication or a request that finds a full mailbox waits for room. A component that
+/// subscribes to its own topic can fill its own mailbox, which no wait empties: the publication then
+/// fails when its timeout has passed.
 #[derive(Clone)]
 pub struct Context {
     inner: Rc<Inner>,
 }
 
 struct Inner {
-    /// The codec of values that name none.
+    /// The codec of values without a wrapper.
     prefers: Codec,
     components: RefCell<Names<Route>>,
     topics: RefCell<Names<u32>>,
-    /// The buffer of a message that was handed over, for the next. Empty while one is made.
+    /// The buffer of the last message, for the next one. Empty while a message uses it.
     spare: Cell<Vec<u8>>,
     slots: Slots,
     identity: OnceCell<Identity>,
     stopping: Cell<bool>,
-    /// What came of the message that was handled last; none if it is done.
-    ending: Cell<Option<Completion>>,
+    /// The completion of the message that was handled last; `None` for `done`.
+    completion: Cell<Option<Completion>>,
 }
 
 /// A route to a component.
 #[derive(Clone, Copy)]
 struct Route {
     address: u32,
-    /// Whether it leads to this instance, whose mailbox only empties when the handler returns.
+    /// True if it leads to this instance, whose mailbox only empties when the handler returns.
     own: bool,
 }
 
-/// Messages, one behind the other.
+/// A batch of messages, in the form in which the host takes it.
 #[derive(Default)]
 struct Batch {
     lengths: Vec<u32>,
@@ -113,7 +113,7 @@ impl Context {
             slots: Slots::default(),
             identity: OnceCell::new(),
             stopping: Cell::new(false),
-            ending: Cell::default(),
+            completion: Cell::default(),
         };
         Context { inner: Rc::new(inner) }
     }
@@ -122,19 +122,19 @@ impl Context {
     /// [prefers](crate::Component::PREFERS), or a value in the wrapper of its
     /// [codec](crate::codec).
     ///
-    /// Only for room is waited: a rate of this component's own that is exceeded is
-    /// [`SendError::QuotaExceeded`] at once, here and with all that sends.
+    /// The send waits for room while the target's mailbox is full, for at most [`SEND_TIMEOUT`] or
+    /// its own [`timeout`](SendFuture::timeout); never for room in this instance's own mailbox.
+    /// After ok the message is in the mailbox. If the future is dropped before that, nothing is sent.
     ///
-    /// Waits for room while the target's mailbox is full, for at most [`SEND_TIMEOUT`] or what
-    /// [`timeout`](SendFuture::timeout) says; never for room in this instance's own mailbox. When
-    /// it returns ok the message is in the mailbox. Dropped before that, nothing is sent.
+    /// A send waits only for room. If it exceeds a rate of this component, it fails at once with
+    /// [`SendError::QuotaExceeded`]; so do the other methods that send.
     ///
     /// Errors: see [`SendError`].
     pub fn send(&self, target: &str, value: impl Encode) -> SendFuture {
         SendFuture::new(self, self.route(target), self.message(value))
     }
 
-    /// Sends a value, as [`send`](Context::send) does, and does not wait.
+    /// Sends a value as [`send`](Context::send) does, without waiting.
     ///
     /// # Errors
     /// [`SendError`]; [`SendError::MailboxFull`] if the target's mailbox has no room now.
@@ -146,12 +146,12 @@ impl Context {
         sent.map_err(|error| SendError::new(target, error))
     }
 
-    /// Sends values, each written as [`send`](Context::send) does, to the component of this name, in
-    /// their order: with one call to the host if there is room for all.
+    /// Sends values to the component of this name, in order, each written as [`send`](Context::send)
+    /// does. If there is room for all, this is one call to the host.
     ///
-    /// Waits for room while the target's mailbox is full, then goes on where it stopped; in all for
-    /// at most [`SEND_TIMEOUT`] or what [`timeout`](SendBatchFuture::timeout) says. Dropped before
-    /// it is done, those that were taken stay sent.
+    /// The send waits for room while the target's mailbox is full, then goes on where it stopped. It
+    /// waits for at most [`SEND_TIMEOUT`] in all, or its own [`timeout`](SendBatchFuture::timeout).
+    /// If the future is dropped before it is done, the values that were taken stay sent.
     ///
     /// ```
     /// # use airssys_sdk::prelude::*;
@@ -161,7 +161,7 @@ impl Context {
     /// }
     /// ```
     ///
-    /// Errors: [`SendBatchError`] says how many were taken, and why the next was not.
+    /// Errors: [`SendBatchError`] says how many values were taken, and why the next was not.
     pub fn send_batch<T: Encode>(
         &self,
         target: &str,
@@ -170,11 +170,11 @@ impl Context {
         SendBatchFuture::new(self, self.route(target), self.batch(values))
     }
 
-    /// As [`send_batch`](Context::send_batch), and does not wait.
+    /// Sends values as [`send_batch`](Context::send_batch) does, without waiting.
     ///
     /// # Errors
-    /// [`SendBatchError`] with how many were taken; [`SendError::MailboxFull`] is its source if the
-    /// target's mailbox has no room for more now.
+    /// [`SendBatchError`] with the number of values that were taken. Its source is
+    /// [`SendError::MailboxFull`] if the target's mailbox has no room for more now.
     pub fn try_send_batch<T: Encode>(
         &self,
         target: &str,
@@ -189,31 +189,32 @@ impl Context {
         result.stopped.map_or(Ok(()), error)
     }
 
-    /// Publishes a value, written as [`send`](Context::send) does, on a topic; awaited, it says how
-    /// many subscribers got it.
+    /// Publishes a value, written as [`send`](Context::send) does, on a topic. The future's output is
+    /// the number of subscribers that got the message.
     ///
-    /// All subscribers or none: waits while the mailbox of one that waits for room is full, for
-    /// at most [`SEND_TIMEOUT`] or what [`timeout`](PublishFuture::timeout) says. Dropped before
-    /// it is done, nothing is published.
+    /// All subscribers get it, or no subscriber does. The publication waits while a subscriber with
+    /// `overflow = "wait"` is full, for at most [`SEND_TIMEOUT`] or its own
+    /// [`timeout`](PublishFuture::timeout). If the future is dropped before it is done, nothing is
+    /// published.
     ///
     /// Errors: see [`SendError`].
     pub fn publish(&self, topic: &str, value: impl Encode) -> PublishFuture {
         PublishFuture::new(self, self.topic(topic), self.message(value))
     }
 
-    /// Forgets the message that is [retained](PublishFuture::retain) of a topic, whoever published
-    /// it; false if there is none.
+    /// Forgets the [retained](PublishFuture::retain) message of a topic, whichever component
+    /// published it. Returns false if no message is retained.
     ///
     /// # Errors
     /// [`SendError::AccessDenied`] if this component may not publish on the topic;
-    /// [`SendError::InvalidName`] if it is none.
+    /// [`SendError::InvalidName`] if the name is not a topic.
     pub fn clear_retained(&self, topic: &str) -> Result<bool, SendError> {
         let handle = self.topic(topic)?;
         host::messaging::clear_retained(handle).map_err(|error| SendError::new(topic, error))
     }
 
-    /// Sends a value, written as [`send`](Context::send) does, and waits for the reply: its value,
-    /// whose codec may be another.
+    /// Sends a value, written as [`send`](Context::send) does, and waits for the reply. The future's
+    /// output is the reply's value; its codec may differ from the request's.
     ///
     /// ```
     /// # use airssys_sdk::prelude::*;
@@ -224,56 +225,57 @@ impl Context {
     /// }
     /// ```
     ///
-    /// The reply and, before it, room in the target's mailbox are waited for, together for at most
-    /// [`REQUEST_TIMEOUT`] or what [`timeout`](RequestFuture::timeout) says. It is sent when it is
-    /// first polled; several can be joined. Dropped, it is cancelled: the target handles it all
-    /// the same. An empty reply is read as `()` or `None`.
+    /// The request waits for room in the target's mailbox, then for the reply, together for at most
+    /// [`REQUEST_TIMEOUT`] or its own [`timeout`](RequestFuture::timeout). It is sent at the first
+    /// poll; several requests can be joined. Dropping the future cancels the request, but the target
+    /// handles the message all the same. An empty reply is read as `()` or `None`.
     ///
     /// Errors: see [`RequestError`](crate::RequestError).
     pub fn request<R: Decode>(&self, target: &str, value: impl Encode) -> RequestFuture<R> {
         RequestFuture::new(self, self.route(target), self.message(value))
     }
 
-    /// Subscribes this instance to the topics that match: segments separated by dots; `*` in the
-    /// middle is exactly one segment, at the end it is one or more. Twice changes nothing.
+    /// Subscribes this instance to the topics that match the pattern: segments separated by dots;
+    /// `*` in the middle is exactly one segment, at the end it is one or more. A second subscription
+    /// to the same pattern changes nothing.
     ///
     /// # Errors
-    /// [`SubscribeError`] if the manifests or a limit do not allow it, or it is no pattern.
+    /// [`SubscribeError`] if the manifests or a limit do not allow it, or the pattern is invalid.
     pub fn subscribe(&self, pattern: &str) -> Result<(), SubscribeError> {
         host::messaging::subscribe(pattern).map_err(|error| SubscribeError::new(pattern, error))
     }
 
-    /// Ends a subscription made with exactly this pattern; false if there is none. Messages that
-    /// are in the mailbox already stay there.
+    /// Ends the subscription with exactly this pattern. Returns false if it does not exist. Messages
+    /// that are already in the mailbox stay there.
     pub fn unsubscribe(&self, pattern: &str) -> bool {
         host::messaging::unsubscribe(pattern)
     }
 
-    /// Stops this instance, normally, when the handler that is running has ended. With
+    /// Stops this instance, normally, when the current handler has ended. With
     /// `restart = "transient"` or `"temporary"` it is then not restarted.
     pub fn stop(&self) {
         self.inner.stopping.set(true);
         host::system::stop_self();
     }
 
-    /// Whether this instance has asked to be stopped: it begins no other message.
+    /// Returns true if this instance has asked to be stopped. It then begins no other message.
     pub(crate) fn is_stopping(&self) -> bool {
         self.inner.stopping.get()
     }
 
-    /// Records that a handler has ended, and with something to say.
-    pub(crate) fn end(&self, how: Completion) {
-        self.inner.ending.set(Some(how));
+    /// Sets the completion of the message whose handler has just ended.
+    pub(crate) fn complete(&self, how: Completion) {
+        self.inner.completion.set(Some(how));
     }
 
-    /// What the handler that has just ended had to say. Said once.
+    /// Takes the completion of the handler that has just ended; `None` for `done`.
     #[inline]
-    pub(crate) fn ending(&self) -> Option<Completion> {
-        self.inner.ending.take()
+    pub(crate) fn take_completion(&self) -> Option<Completion> {
+        self.inner.completion.take()
     }
 
-    /// How much of its limits this instance uses, and of those that all instances of its component
-    /// have together. Asks the host each time.
+    /// The usage of this instance's limits, and of those that all instances of its component share.
+    /// Asks the host each time.
     ///
     /// ```
     /// # use airssys_sdk::prelude::*;
@@ -283,12 +285,12 @@ impl Context {
     ///     burst.is_none_or(|burst| burst.left() >= messages)
     /// }
     /// ```
-    pub fn usage(&self) -> Vec<Usage> {
+    pub fn usage(&self) -> Vec<QuotaUsage> {
         let usage = host::system::usage().into_iter();
-        usage.map(|host::system::QuotaUsage { name, used, limit }| Usage { name, used, limit }).collect()
+        usage.map(|host::system::QuotaUsage { name, used, limit }| QuotaUsage { name, used, limit }).collect()
     }
 
-    /// Who this instance is.
+    /// The identity of this instance.
     pub fn identity(&self) -> &Identity {
         self.inner.identity.get_or_init(|| {
             let host::system::Identity { app, name, incarnation } = host::system::self_id();
@@ -296,19 +298,19 @@ impl Context {
         })
     }
 
-    /// The time by the host's wall clock, in milliseconds; it may go back.
+    /// The time by the host's wall clock, to the millisecond. It may go back.
     pub fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_millis(host::clock::now_ms())
     }
 
-    /// The time since some fixed moment, in nanoseconds; it never goes back.
+    /// The time since a fixed moment, to the nanosecond. It never goes back.
     pub fn monotonic(&self) -> Duration {
         Duration::from_nanos(host::clock::monotonic_ns())
     }
 
-    /// Records what a request or a wait came to, and wakes whoever awaits it.
-    pub(crate) fn settle(&self, request: RequestId, what: Callback) {
-        self.inner.slots.settle(request, what);
+    /// Delivers the callback of a request or a wait, and wakes its future.
+    pub(crate) fn deliver(&self, request: RequestId, what: Callback) {
+        self.inner.slots.deliver(request, what);
     }
 
     fn message(&self, value: impl Encode) -> Result<Vec<u8>, EncodeError> {
@@ -317,7 +319,7 @@ impl Context {
         Ok(message)
     }
 
-    /// Keeps the buffer of a message that is with the host for the next one.
+    /// Keeps the buffer of a message that the host has copied, for the next message.
     fn reuse(&self, mut message: Vec<u8>) {
         if message.capacity() <= MOST_SPARE_BYTES {
             message.clear();
@@ -330,7 +332,7 @@ impl Context {
         for value in values {
             let before = batch.bodies.len();
             codec::append(value, self.inner.prefers, &mut batch.bodies)?;
-            // What is too long for its length is refused by the host: the lengths do not add up.
+            // For a body of 4 GiB or more the lengths do not add up, so the host refuses the batch.
             batch.lengths.push(u32::try_from(batch.bodies.len() - before).unwrap_or(u32::MAX));
         }
         Ok(batch)
@@ -356,7 +358,7 @@ impl Context {
         Ok(topic)
     }
 
-    /// The name behind a route.
+    /// The name of the component to which a route leads.
     fn component_name(&self, address: u32) -> String {
         self.inner.components.borrow().name_of(|route| route.address == address)
     }

@@ -1,4 +1,4 @@
-//! Why an operation of a component failed.
+//! The errors of a component's operations.
 
 use std::fmt;
 
@@ -10,41 +10,41 @@ pub use codec::{DecodeError, EncodeError};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a setting cannot be used.
+/// The reason why a setting cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The app does not give it.
+    /// The app does not give the setting.
     #[error("the setting `{key}` is missing")]
     Missing {
-        /// Its name.
+        /// The setting's name.
         key: String,
     },
-    /// Its text is not a value of the type that is needed.
+    /// The setting's text is not a value of the needed type.
     #[error("the setting `{key}` cannot be `{value}`")]
     Invalid {
-        /// Its name.
+        /// The setting's name.
         key: String,
-        /// Its text.
+        /// The setting's text.
         value: String,
-        /// What is wrong with the text.
+        /// The error of the type's parser.
         source: Source,
     },
 }
 
-/// Why a message, a request or a publication was not taken. Nothing was delivered.
+/// The reason why a message, a request or a publication was not taken. Nothing was delivered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The manifests do not allow it. Also the answer for a name that does not exist and that
-    /// this component may not use.
+    /// The manifests do not allow it. The answer is the same whether or not a component with this
+    /// name exists.
     #[error("`{target}` is not allowed as a target")]
     AccessDenied {
         /// The component or topic.
         target: String,
     },
-    /// The name is allowed, and no component has it.
-    #[error("there is no component `{target}`")]
+    /// The name is allowed, but no component has it.
+    #[error("no component has the name `{target}`")]
     UnknownTarget {
         /// The component.
         target: String,
@@ -55,61 +55,62 @@ pub enum SendError {
         /// The component or topic.
         target: String,
     },
-    /// The mailbox (of a topic: a subscriber's mailbox) has no room, and this was not to wait.
+    /// The mailbox has no room, and the call does not wait. For a topic: the mailbox of a
+    /// subscriber.
     #[error("the mailbox of `{target}` is full")]
     MailboxFull {
         /// The component or topic.
         target: String,
     },
-    /// The mailbox had no room for as long as this was to wait.
+    /// The mailbox had no room before the timeout.
     #[error("the mailbox of `{target}` was full for too long")]
     TimedOut {
         /// The component or topic.
         target: String,
     },
-    /// The message is larger than the receiver takes.
-    #[error("the message of {size} bytes is larger than `{target}` takes ({limit} bytes)")]
+    /// The message is larger than the receiver accepts.
+    #[error("the message of {size} bytes is larger than `{target}` accepts ({limit} bytes)")]
     MessageTooLarge {
         /// The component or topic.
         target: String,
         /// Bytes of the message, its codec prefix included.
         size: u64,
-        /// The most that the receiver takes, in bytes.
+        /// The receiver's limit, in bytes.
         limit: u64,
     },
-    /// The receiver does not take this codec.
-    #[error("`{target}` does not take the message's codec: {reason}")]
+    /// The receiver does not accept the message's codec.
+    #[error("`{target}` does not accept the message's codec: {reason}")]
     CodecRefused {
         /// The component or topic.
         target: String,
-        /// What the host says.
+        /// The host's text.
         reason: String,
     },
-    /// This component has as much under way as it may.
+    /// This component has reached one of its own limits, on requests in flight or on a rate.
     #[error("the limit `{limit}` is reached")]
     QuotaExceeded {
         /// The limit's name.
         limit: String,
     },
-    /// The name cannot be that of a component or a topic.
+    /// The name is not a valid name of a component or a topic.
     #[error("`{target}` is not a name: {reason}")]
     InvalidName {
         /// The name.
         target: String,
-        /// What the host says.
+        /// The host's text.
         reason: String,
     },
     /// The value could not be encoded.
     #[error("the message could not be made")]
     Encode {
-        /// Why.
+        /// The cause.
         #[from]
         source: EncodeError,
     },
-    /// A reason that this version of the SDK has no name for.
+    /// A reason that this version of the SDK does not know.
     #[error("the host refused it: {reason}")]
     Other {
-        /// What the host says.
+        /// The host's text.
         reason: String,
     },
 }
@@ -136,18 +137,18 @@ impl SendError {
     }
 }
 
-/// Why not all messages of a list were taken.
+/// The reason why some messages of a batch were not taken.
 #[derive(Debug, thiserror::Error)]
 #[error("only the first {sent} messages were taken")]
 #[non_exhaustive]
 pub struct SendBatchError {
-    /// How many were taken: the first so many. None behind them was.
+    /// The number of messages that were taken, from the first on.
     pub sent: usize,
-    /// Why the next was not.
+    /// The reason why the next message was not taken.
     pub source: SendError,
 }
 
-/// Why a subscription was not made.
+/// The reason why a subscription was not made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
@@ -157,24 +158,24 @@ pub enum SubscribeError {
         /// The pattern.
         pattern: String,
     },
-    /// The pattern is not one.
+    /// The pattern is not valid.
     #[error("`{pattern}` is not a pattern of topics: {reason}")]
     InvalidPattern {
         /// The pattern.
         pattern: String,
-        /// What the host says.
+        /// The host's text.
         reason: String,
     },
-    /// This component has as many subscriptions as it may.
+    /// This component has reached its limit on subscriptions, or a rate.
     #[error("the limit `{limit}` is reached")]
     QuotaExceeded {
         /// The limit's name.
         limit: String,
     },
-    /// A reason that this version of the SDK has no name for.
+    /// A reason that this version of the SDK does not know.
     #[error("the host refused it: {reason}")]
     Other {
-        /// What the host says.
+        /// The host's text.
         reason: String,
     },
 }
@@ -192,18 +193,18 @@ impl SubscribeError {
     }
 }
 
-/// Why there is no reply to a request.
+/// The reason why a request has no reply.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// The request was not taken.
     #[error("the request was not sent")]
     Send {
-        /// Why.
+        /// The cause.
         #[from]
         source: SendError,
     },
-    /// A component cannot answer its own request: it is handling the message that asks.
+    /// A component cannot answer its own request, because it is handling the message that asks.
     #[error("`{target}` cannot wait for an answer of its own")]
     ToItself {
         /// This component.
@@ -212,54 +213,54 @@ pub enum RequestError {
     /// No reply came in time.
     #[error("`{target}` did not answer in time")]
     TimedOut {
-        /// Who was asked.
+        /// The component that was asked.
         target: String,
     },
     /// The target refused the request.
     #[error("`{target}` refused the request: {reason}")]
     Rejected {
-        /// Who was asked.
+        /// The component that was asked.
         target: String,
-        /// What it said.
+        /// The reason of its handler.
         reason: String,
     },
     /// The target failed while it handled the request.
     #[error("`{target}` failed while it handled the request")]
     TargetFailed {
-        /// Who was asked.
+        /// The component that was asked.
         target: String,
     },
     /// The target has ended and will not be restarted.
     #[error("`{target}` has stopped")]
     TargetStopped {
-        /// Who was asked.
+        /// The component that was asked.
         target: String,
     },
-    /// The reply is larger than this component takes.
-    #[error("the reply of {size} bytes is larger than this component takes ({limit} bytes)")]
+    /// The reply is larger than this component accepts.
+    #[error("the reply of {size} bytes is larger than this component accepts ({limit} bytes)")]
     ReplyTooLarge {
         /// Bytes of the reply, its codec prefix included.
         size: u64,
-        /// The most that this component takes, in bytes.
+        /// This component's limit, in bytes.
         limit: u64,
     },
-    /// The reply has a codec that this component does not take.
-    #[error("the reply has a codec that this component does not take: {reason}")]
+    /// The reply has a codec that this component does not accept.
+    #[error("the reply has a codec that this component does not accept: {reason}")]
     CodecRefused {
-        /// What the host says.
+        /// The host's text.
         reason: String,
     },
-    /// The reply is not what was expected.
+    /// The reply is not a value of the expected type.
     #[error("the reply could not be read")]
     Decode {
-        /// Why.
+        /// The cause.
         #[from]
         source: DecodeError,
     },
-    /// A reason that this version of the SDK has no name for.
-    #[error("there is no reply: {reason}")]
+    /// A reason that this version of the SDK does not know.
+    #[error("the request has no reply: {reason}")]
     Other {
-        /// What the host says.
+        /// The host's text.
         reason: String,
     },
 }
@@ -282,15 +283,15 @@ impl RequestError {
     }
 }
 
-/// Why a component cannot start: text for the log. Anything that `?` turns into one is written
-/// with its causes.
+/// The reason why a component cannot start: text for the log. `?` writes an error into it with its
+/// causes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StartError {
     text: String,
 }
 
-/// Why a component does not take a message: text for the dead letters, and for a requester.
-/// Anything that `?` turns into one is written with its causes.
+/// The reason why a component refuses a message: text for the dead letters and for a requester. `?`
+/// writes an error into it with its causes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     text: String,
@@ -308,10 +309,11 @@ impl StartError {
 }
 
 impl Rejection {
-    /// Not now, for this reason: the message is to be handled again.
+    /// Asks for another attempt, because the message cannot be handled now, for this reason.
     ///
-    /// If the component's manifest says `delivery = "retry"` and there is an attempt left, it is,
-    /// after a while, and before any message behind it. Otherwise it is a rejection like others.
+    /// The host hands over the message again if the component's manifest says `delivery = "retry"`
+    /// and an attempt is left: after the backoff, and before any later message. Otherwise this is an
+    /// ordinary rejection.
     ///
     /// ```
     /// # use airssys_sdk::prelude::*;
@@ -338,7 +340,7 @@ impl Rejection {
 macro_rules! text {
     ($name:ident from $($error:ty),*) => {
         impl $name {
-            /// This error with its causes, as text.
+            /// Writes an error with its causes, as text.
             pub fn because(error: &dyn std::error::Error) -> $name {
                 $name::new(chain(error))
             }
@@ -390,7 +392,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rejection_names_the_causes() {
+    fn rejection_names_the_causes() {
         let refused = SendError::MailboxFull { target: "quake-region".into() };
         let rejection = Rejection::from(RequestError::from(refused));
         assert_eq!(rejection.to_string(), "the request was not sent: the mailbox of `quake-region` is full");

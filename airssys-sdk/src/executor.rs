@@ -1,4 +1,4 @@
-//! Runs one handler at a time, over as many calls from the host as it takes.
+//! Runs one handler at a time, over as many calls from the host as the handler needs.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,11 +18,11 @@ use crate::progress;
 /// A component instance and the handler it is in.
 struct Executor<C, M, F> {
     context: Context,
-    /// None while a handler has it.
+    /// `None` while a handler has it.
     component: Option<Box<C>>,
     /// Makes a handler's future.
     make: M,
-    /// The handler that is under way: one allocation for those of all messages.
+    /// The running handler. All handlers use the same allocation.
     handler: Pin<Box<Option<F>>>,
     /// The message whose handler waits for a callback.
     deferred: Option<MessageId>,
@@ -30,7 +30,7 @@ struct Executor<C, M, F> {
     waker: Waker,
 }
 
-/// What the host asks of an instance, whatever its component.
+/// An instance, whatever the type of its component.
 pub(crate) trait Running {
     fn handle_message(&mut self, id: MessageId, bytes: Vec<u8>) -> Outcome;
     fn handle_batch(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> BatchEnd;
@@ -49,8 +49,8 @@ pub(crate) fn initialize<C: Component>(config: &Config) -> Result<impl Running +
         async move {
             match component.handle(message, &context).await {
                 Ok(reply) if reply.is_none() => {}
-                Ok(reply) => context.end(reply.into_completion()),
-                Err(rejection) => context.end(rejection.into_completion()),
+                Ok(reply) => context.complete(reply.into_completion()),
+                Err(rejection) => context.complete(rejection.into_completion()),
             }
             component
         }
@@ -67,7 +67,7 @@ where
     M: Fn(Box<C>, Message) -> F,
     F: Future<Output = Box<C>>,
 {
-    /// Polls the handler for as long as it wakes itself, or until it has ended.
+    /// Polls the handler until it has ended, or until it waits without having woken itself.
     #[inline]
     fn run(&mut self) -> Poll<()> {
         let mut task = TaskContext::from_waker(&self.waker);
@@ -86,7 +86,7 @@ where
         }
     }
 
-    /// Handles a message; what came of it, unless it is done, is in the context.
+    /// Handles a message. A completion other than `done` is left in the context.
     #[inline]
     fn handle(&mut self, id: MessageId, bytes: Bytes) -> Poll<()> {
         let message = match Message::new(id, bytes, C::PREFERS) {
@@ -106,12 +106,12 @@ where
 
     #[cold]
     fn reject(&self, reason: String) -> Poll<()> {
-        self.context.end(Completion::Rejected(reason));
+        self.context.complete(Completion::Rejected(reason));
         Poll::Ready(())
     }
 
-    /// Handles messages as far as they go in one run.
-    fn each(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> BatchEnd {
+    /// Handles the messages of a batch, up to the first that ends it.
+    fn handle_each(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> BatchEnd {
         let bodies = Rc::new(bodies);
         let (mut begun, mut from) = (0, 0);
         for (id, length) in (first..).zip(lengths) {
@@ -120,13 +120,13 @@ where
             if self.handle(id, Bytes::shared(&bodies, from..to)).is_pending() {
                 return BatchEnd { begun, deferred: true };
             }
-            if let Some(how) = self.context.ending() {
+            if let Some(how) = self.context.take_completion() {
                 complete(id, &how);
                 if matches!(how, Completion::Retry(_)) {
                     break;
                 }
             }
-            progress::on(id + 1);
+            progress::set_current(id + 1);
             if self.context.is_stopping() {
                 break;
             }
@@ -150,25 +150,25 @@ where
 {
     fn handle_message(&mut self, id: MessageId, bytes: Vec<u8>) -> Outcome {
         match self.handle(id, Bytes::from(bytes)) {
-            Poll::Ready(()) => Outcome::Completed(self.context.ending().unwrap_or(Completion::Done)),
+            Poll::Ready(()) => Outcome::Completed(self.context.take_completion().unwrap_or(Completion::Done)),
             Poll::Pending => Outcome::Deferred,
         }
     }
 
     fn handle_batch(&mut self, first: MessageId, lengths: &[u32], bodies: Vec<u8>) -> BatchEnd {
-        progress::on(first);
-        self.each(first, lengths, bodies)
+        progress::set_current(first);
+        self.handle_each(first, lengths, bodies)
     }
 
     fn handle_callback(&mut self, request: RequestId, what: Callback) {
-        self.context.settle(request, what);
+        self.context.deliver(request, what);
         let Some(id) = self.deferred else { return };
         if !self.woken.is_set() {
             return;
         }
         if self.run().is_ready() {
             self.deferred = None;
-            complete(id, &self.context.ending().unwrap_or(Completion::Done));
+            complete(id, &self.context.take_completion().unwrap_or(Completion::Done));
         }
     }
 
@@ -186,7 +186,7 @@ where
     }
 }
 
-/// Set by every waker, asked between polls.
+/// A flag that every waker sets, checked between polls.
 struct Woken(AtomicBool);
 
 impl Woken {

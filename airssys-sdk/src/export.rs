@@ -16,7 +16,7 @@ thread_local! {
     static INSTANCE: RefCell<Option<Box<dyn Running>>> = const { RefCell::new(None) };
 }
 
-/// Exports `C`. Named by `component!` only.
+/// Exports `C`. For `component!` only.
 #[derive(Debug)]
 pub struct Export<C>(PhantomData<C>);
 
@@ -50,7 +50,7 @@ impl<C: Component> batch_handler::Guest for Export<C> {
         let end = with_instance(|instance| instance.handle_batch(first, &lengths, bodies));
         end.unwrap_or_else(|| {
             let how = Completion::Rejected(NOT_INITIALIZED.to_owned());
-            // The host knows the message: it has just handed it over.
+            // The host knows the message, because it has just handed it over.
             messaging::complete(first, &how).unwrap_or_default();
             BatchEnd { begun: 1, deferred: false }
         })
@@ -74,7 +74,7 @@ fn with_instance<R>(call: impl FnOnce(&mut dyn Running) -> R) -> Option<R> {
     INSTANCE.with_borrow_mut(|instance| instance.as_mut().map(|instance| call(&mut **instance)))
 }
 
-/// Tells the host what the trap that follows is about.
+/// Reports a panic to the host, before the trap that follows.
 fn report_panic(panic: &PanicHookInfo<'_>) {
     let message = panic.payload_as_str().unwrap_or("the component panicked");
     match panic.location() {
@@ -85,8 +85,8 @@ fn report_panic(panic: &PanicHookInfo<'_>) {
 
 /// Exports a type that implements [`Component`](crate::Component) as the component of this crate.
 ///
-/// Once per crate, at its root; the crate's type is `cdylib`. Built for anything but WebAssembly
-/// it exports nothing, so that the crate's own tests run anywhere.
+/// Use it once per crate, at its root; the crate's type is `cdylib`. On targets other than
+/// WebAssembly it exports nothing, so that the crate's own tests run anywhere.
 #[macro_export]
 macro_rules! component {
     ($component:ty) => {

@@ -1,4 +1,4 @@
-//! A host for the unit tests: it notes the calls, and answers as the test says.
+//! A host for the unit tests, which records calls and answers as the test says.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use crate::host::{MessageInfo, RequestId};
 #[derive(Default)]
 struct Host {
     calls: Vec<String>,
-    /// How many sends find a full mailbox.
+    /// The number of sends that still find a full mailbox.
     full: u32,
     last_request: RequestId,
     info: Option<MessageInfo>,
@@ -18,12 +18,12 @@ thread_local! {
     static HOST: RefCell<Host> = RefCell::default();
 }
 
-/// The calls since this was last asked.
+/// Takes the calls since it was last called.
 pub(crate) fn calls() -> Vec<String> {
     HOST.with_borrow_mut(|host| std::mem::take(&mut host.calls))
 }
 
-/// The next so many sends find a full mailbox.
+/// Lets this number of sends find a full mailbox.
 pub(crate) fn full_for(sends: u32) {
     HOST.with_borrow_mut(|host| host.full = sends);
 }
@@ -74,7 +74,7 @@ pub(crate) mod messaging {
         room()
     }
 
-    /// Takes half of the list if it is full.
+    /// Takes half of the batch if the mailbox is full.
     pub(crate) fn send_batch(to: u32, lengths: &[u32], bodies: &[u8]) -> BatchResult {
         note(format!("send-batch {to}: {} messages, {} bytes", lengths.len(), bodies.len()));
         match room() {

@@ -1,4 +1,4 @@
-//! What the executor and the context call on the host, and the values that cross over.
+//! The host functions that the executor and the context call, and the values that cross over.
 
 #[cfg(not(test))]
 pub(crate) use crate::bindings::airssys::component::{clock, logging, messaging, progress, system};

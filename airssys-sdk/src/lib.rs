@@ -2,7 +2,7 @@
 //!
 //! A component is a struct that implements [`Component`], in a crate of its own whose type is
 //! `cdylib`, built for `wasm32-wasip2`. The host runs it as an actor: one message at a time, in a
-//! sandbox, supervised. What it may do is what its `Component.toml` asks for and its app grants.
+//! sandbox, supervised. It may do only what its `Component.toml` asks for and its app grants.
 //!
 //! ```
 //! use airssys_sdk::prelude::*;
@@ -44,13 +44,14 @@
 //! ```
 //!
 //! Values travel as CBOR, unless the component [prefers](Component::PREFERS) another codec or a
-//! value is sent in the wrapper of one: see [`codec`]. The [`log`] crate writes to the host's log, which decides line by line what it
-//! keeps. A panic is reported to the host with its place, and ends the instance.
+//! value is sent in the wrapper of one: see [`codec`]. The [`log`] crate writes to the host's log,
+//! and the host filters each line by its level. A panic is reported to the host with its location,
+//! and ends the instance.
 
-// What is generated names the runtime by this crate's name, here and in the author's crate.
+// Generated code refers to the runtime by this crate's name, here and in the author's crate.
 extern crate self as airssys_sdk;
 
-// `component!` names it in the author's crate.
+// `component!` refers to it from the author's crate.
 #[doc(hidden)]
 pub mod bindings;
 
@@ -76,8 +77,8 @@ pub use log;
 pub use component::{Component, Health};
 pub use config::Config;
 pub use context::{
-    Context, Identity, PublishFuture, REQUEST_TIMEOUT, RequestFuture, SEND_TIMEOUT, SendBatchFuture,
-    SendFuture, Usage,
+    Context, Identity, PublishFuture, QuotaUsage, REQUEST_TIMEOUT, RequestFuture, SEND_TIMEOUT,
+    SendBatchFuture, SendFuture,
 };
 pub use error::{
     ConfigError, DecodeError, EncodeError, Rejection, RequestError, SendBatchError, SendError, StartError,
@@ -88,23 +89,23 @@ pub use reply::Reply;
 pub use together::join;
 pub use uuid::Uuid;
 
-/// What most components use.
+/// The items that most components use.
 pub mod prelude {
     pub use crate::log;
     pub use crate::{Codec, Component, Config, Context, Health, Message, Rejection, Reply, StartError, join};
 }
 
-/// The README's examples, which are tested like those of this crate.
+/// The README's examples, tested like those of this crate.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 mod readme {}
 
-/// The guide to codecs, whose examples are tested too.
+/// The guide to codecs, tested like those of this crate.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/codecs.md")]
 mod codecs_guide {}
 
-/// What `component!` expands to. Not for authors.
+/// The items that `component!` expands to. Not for authors.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::bindings;

@@ -1,4 +1,4 @@
-//! The `log` crate's logger: the host's log.
+//! A logger for the `log` crate that writes to the host's log.
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
@@ -27,9 +27,9 @@ impl Log for HostLogger {
 
 /// Makes the host's log the logger of this instance.
 pub(crate) fn install() {
-    // Refused only if the component has set a logger of its own, which then is what it wants.
+    // Fails only if the component has set a logger of its own, which then stays.
     if log::set_logger(&HostLogger).is_ok() {
-        // The host decides, line by line: its levels may change while the instance lives.
+        // The host filters each line, because its levels may change while the instance lives.
         log::set_max_level(LevelFilter::Trace);
     }
 }

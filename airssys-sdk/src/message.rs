@@ -1,4 +1,4 @@
-//! A message as its handler sees it.
+//! A message as its handler gets it.
 
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::error::{DecodeError, EncodeError};
 use crate::host::{self, MessageId, MessageInfo};
 use crate::reply::Reply;
 
-/// The bytes of a message: its own, or a part of what several messages came in.
+/// The bytes of a message: its own, or a part of the bytes of a batch.
 #[derive(Debug)]
 pub(crate) enum Bytes {
     Own(Vec<u8>),
@@ -40,22 +40,23 @@ impl From<Vec<u8>> for Bytes {
     }
 }
 
-/// A message from the mailbox: a codec, a body, and what the host knows of it.
+/// A message from the mailbox: a codec, a body, and metadata.
 ///
-/// The host is asked once, and only if there is a question: [`sender`](Message::sender),
+/// The metadata is fetched from the host on first use, once: [`sender`](Message::sender),
 /// [`topic`](Message::topic), [`wants_reply`](Message::wants_reply), [`waited`](Message::waited),
 /// [`attempt`](Message::attempt), [`was_retained`](Message::was_retained),
 /// [`request_id`](Message::request_id), [`traceparent`](Message::traceparent).
-/// It answers while the message is being handled; first asked later, it knows nothing.
+/// The host has it while the message is being handled. If the first use comes later, the metadata
+/// is empty.
 #[derive(Debug)]
 pub struct Message {
     id: MessageId,
     bytes: Bytes,
     codec: Codec,
-    /// The codec of values that name none.
+    /// The codec of values without a wrapper.
     prefers: Codec,
     prefix_len: usize,
-    /// In a box, so that a message is small where it is moved.
+    /// Boxed, so that moving a message is cheap.
     info: OnceCell<Option<Box<MessageInfo>>>,
 }
 
@@ -72,18 +73,19 @@ impl Message {
         Ok(Message { id, bytes, codec, prefers, prefix_len, info: OnceCell::new() })
     }
 
-    /// The value in the body. A serde type is read from CBOR, JSON or MessagePack, whichever the
-    /// body is; for the others ask for the wrapper of the [codec](crate::codec), such as `Borsh<T>`.
+    /// Decodes the value in the body. A serde type is read from CBOR, JSON or MessagePack, as the
+    /// body's codec says. For another codec ask for its [wrapper](crate::codec), such as `Borsh<T>`.
     ///
     /// # Errors
-    /// [`DecodeError`] if the body is of a codec from which this build reads no such type, or is
-    /// no `T`.
+    /// [`DecodeError`] if this build does not read a `T` from the body's codec, or if the body is
+    /// not a `T`.
     pub fn decode<T: Decode>(&self) -> Result<T, DecodeError> {
         T::decode(self.codec, self.body())
     }
 
-    /// A reply with this value. `&value` is written in the codec of this message, if a serde value
-    /// can be; otherwise in the one that this component [prefers](crate::Component::PREFERS).
+    /// Makes a reply with this value. `&value` is written in the codec of this message if that is
+    /// CBOR, JSON or MessagePack and its feature is on. Otherwise it is written in the codec that this component
+    /// [prefers](crate::Component::PREFERS).
     ///
     /// # Errors
     /// [`EncodeError`] if the value has no form in its codec.
@@ -93,7 +95,7 @@ impl Message {
         codec::encode(value, codec).map(Reply::message)
     }
 
-    /// How the body is encoded.
+    /// The codec of the body.
     pub fn codec(&self) -> Codec {
         self.codec
     }
@@ -114,51 +116,51 @@ impl Message {
         }
     }
 
-    /// The instance that sent it; `host` for a message from outside the app.
+    /// The name of the instance that sent the message; `host` for one from outside the app.
     pub fn sender(&self) -> &str {
         self.info().map_or("", |info| &info.sender)
     }
 
-    /// The topic it was published on; none if it was sent to this component alone.
+    /// The topic that the message was published on. Returns `None` if it was sent directly.
     pub fn topic(&self) -> Option<&str> {
         self.info()?.topic.as_deref()
     }
 
-    /// Whether somebody waits for a reply.
+    /// Returns true if a requester waits for a reply.
     pub fn wants_reply(&self) -> bool {
         self.info().is_some_and(|info| info.wants_reply)
     }
 
-    /// How long it was in the mailbox; of a message that a component sent, up to a millisecond more.
+    /// The time in the mailbox. Up to a millisecond too long for a message that a component sent.
     pub fn waited(&self) -> Duration {
         self.info().map_or(Duration::ZERO, |info| Duration::from_nanos(info.waited_ns))
     }
 
-    /// Which attempt to handle it this is: 1, and more if it is handled again.
+    /// The number of this attempt: 1, and more if the message is handled again.
     pub fn attempt(&self) -> u32 {
         self.info().map_or(1, |info| info.attempt)
     }
 
-    /// The id of the request that it is; none if nobody waits for a reply. It is the same at both
-    /// ends, and when the message is handled again, so what it brings about can be done once.
+    /// The id of the request. Returns `None` if the message is not a request. The id is the same at
+    /// both ends and in every attempt. A handler can use it to have an effect only once.
     pub fn request_id(&self) -> Option<Uuid> {
         self.info()?.request.as_deref()?.parse().ok()
     }
 
-    /// Whether it was published before this instance subscribed, and
-    /// [retained](crate::PublishFuture::retain).
+    /// Returns true if the message was [retained](crate::PublishFuture::retain), and published
+    /// before this instance subscribed.
     pub fn was_retained(&self) -> bool {
         self.info().is_some_and(|info| info.retained)
     }
 
-    /// Its place in its trace, as a W3C `traceparent`; none if it belongs to no trace. What the
-    /// handler sends through the [`Context`](crate::Context) belongs to that trace by itself: this
-    /// is for what leaves the app.
+    /// The message's place in its trace, as a W3C `traceparent`. Returns `None` outside a trace.
+    /// Messages that the handler sends through the [`Context`](crate::Context) join the trace by
+    /// themselves; this value is for calls that leave the app.
     pub fn traceparent(&self) -> Option<&str> {
         self.info()?.traceparent.as_deref()
     }
 
-    /// Whether it is the request that asks for a [report](crate::report).
+    /// Returns true if this is the request for a [report](crate::report).
     pub fn is_report_request(&self) -> bool {
         const SHORT_TEXT: u8 = 0x60;
         let expected = REPORT_REQUEST.as_bytes();
@@ -179,7 +181,7 @@ mod tests {
     use crate::host::Completion;
 
     #[test]
-    fn a_message_is_its_codec_and_its_body() {
+    fn message_has_its_codec_and_body() {
         let message = Message::new(1, Codec::Json.message(b"{}"), Codec::Cbor).unwrap();
         assert_eq!(message.codec(), Codec::Json);
         assert_eq!(message.body(), b"{}");
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_asked_once() {
+    fn metadata_is_fetched_once() {
         fake_host::describe_as(MessageInfo {
             sender: "quake-feed".into(),
             topic: Some("quakes.major.asia".into()),
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_request_is_known() {
+    fn report_request_is_recognised() {
         let request =
             Message::new(1, codec::encode(REPORT_REQUEST, Codec::Cbor).unwrap(), Codec::Cbor).unwrap();
         assert!(request.is_report_request());
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_in_the_codec_of_its_request_or_in_the_preferred_one() {
+    fn reply_uses_the_codec_of_its_request_or_the_preferred_one() {
         let reply = |request: Codec, prefers: Codec| {
             let message = Message::new(1, request.message(b""), prefers).unwrap();
             let Completion::Reply(reply) = message.reply(&1).unwrap().into_completion() else {

@@ -1,4 +1,4 @@
-//! What a handler answers.
+//! A handler's reply.
 
 #[cfg(feature = "cbor")]
 use crate::codec::{self, Cbor};
@@ -6,19 +6,19 @@ use crate::codec::{self, Cbor};
 use crate::error::EncodeError;
 use crate::host::Completion;
 
-/// What a handler answers. A reply to a message that was not a request is dropped.
+/// A handler's reply. The host drops a reply to a message that was not a request.
 ///
-/// With a value it is made by [`Message::reply`](crate::Message::reply).
+/// [`Message::reply`](crate::Message::reply) makes one from a value.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply(Option<Vec<u8>>);
 
 impl Reply {
-    /// Nothing: a requester gets an empty reply.
+    /// An empty reply.
     pub fn none() -> Reply {
         Reply(None)
     }
 
-    /// This value as CBOR, whatever the codec of the request.
+    /// A reply with this value as CBOR, whatever the codec of the request.
     ///
     /// # Errors
     /// [`EncodeError`] if the value has no form in CBOR.
@@ -27,7 +27,7 @@ impl Reply {
         codec::encode(Cbor(value), airssys_message::Codec::Cbor).map(Reply::message)
     }
 
-    /// A whole message: prefix and body.
+    /// A reply from a whole message: prefix and body.
     pub(crate) fn message(message: Vec<u8>) -> Reply {
         Reply(Some(message))
     }

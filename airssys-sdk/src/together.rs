@@ -1,13 +1,13 @@
-//! Several things awaited together.
+//! Several futures awaited together.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
-/// Awaits several futures together: what each came to, in the order in which they were given.
+/// Awaits several futures together. Returns their outputs in the order of the futures.
 ///
-/// All are begun before any is waited for, so that requests are under way together. Dropped, it
-/// drops those that have not ended.
+/// All futures are polled before any is waited for, so that requests are in flight together. If the
+/// join is dropped, it drops the futures that have not ended.
 ///
 /// ```
 /// # use airssys_sdk::prelude::*;

@@ -1,4 +1,4 @@
-//! Every codec by itself, against every other, and what `docs/codecs.md` says of them.
+//! Every codec by itself, against every other, and against the tables of `docs/codecs.md`.
 #![allow(clippy::unwrap_used)]
 
 #[path = "codecs/guide.rs"]

@@ -1,6 +1,6 @@
-//! Whatever bytes come, decoding them ends in a value or an error, with little memory.
+//! Decoding any bytes ends in a value or an error, with little memory.
 //!
-//! A binary of its own: the memory that it looks at is that of the whole process.
+//! This is a binary of its own, because it measures the memory of the whole process.
 #![allow(clippy::unwrap_used)]
 
 #[path = "codecs/order.rs"]
@@ -22,11 +22,11 @@ use order::{Order, TYPED, order, write};
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
 
-/// What a length that promises too much may cost before it is found out. Bincode takes the most:
-/// up to 4 MiB for each level of sequences, of which the types below have three at most.
+/// The most memory that a false length may cost before it is detected, in bytes. Bincode takes the
+/// most: up to 4 MiB for each level of sequences, of which the types below have at most three.
 const LIMIT_BYTES: usize = 13 << 20;
 
-/// Beginnings that promise more than follows, in one codec or another.
+/// Beginnings of bodies whose length, in one codec or another, is larger than the rest.
 const PROMISES: [&[u8]; 15] = [
     &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
     &[0x9b, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff],
@@ -39,7 +39,7 @@ const PROMISES: [&[u8]; 15] = [
     &[0xdb, 0xff, 0xff, 0xff, 0xff],
     &[0xff, 0xff, 0xff, 0xff],
     &[0xff; 8],
-    // The most that bincode takes of what has 24 bytes, and 8.
+    // The longest sequences that bincode accepts of items with 24 bytes, and with 8.
     &[0xaa, 0xaa, 2, 0, 0, 0, 0, 0],
     &[0, 0, 8, 0, 0, 0, 0, 0],
     &[0, 0, 0, 1, 0, 0, 0, 0],
@@ -64,7 +64,7 @@ fn damage() -> impl Strategy<Value = Vec<Damage>> {
     vec(one, 1..4)
 }
 
-/// A body that was whole, with bytes of it changed, and cut.
+/// A valid body with some of its bytes changed and its end cut off.
 fn damaged(codec: Codec, order: &Order, damage: &[Damage]) -> Vec<u8> {
     let message = write(codec, order).unwrap();
     let mut body = Codec::split(&message).unwrap().1.to_vec();
@@ -82,7 +82,7 @@ fn promising() -> impl Strategy<Value = Vec<u8>> {
     vec(promise, 1..6).prop_map(|parts| parts.concat())
 }
 
-/// Decodes, whatever comes of it, and looks at the memory that it took at most.
+/// Decodes the body and checks the most memory that it took. The result does not matter.
 fn costs_little<T: Decode>(codec: Codec, body: &[u8]) {
     let message = codec.message(body);
     MEMORY.reset_peak_usage();
@@ -92,7 +92,7 @@ fn costs_little<T: Decode>(codec: Codec, body: &[u8]) {
     assert!(peak < LIMIT_BYTES, "{peak} bytes for {} in {codec}: {body:02x?}", std::any::type_name::<T>());
 }
 
-/// Decodes as everything that a component could ask for.
+/// Decodes the body as each type that a component could ask for.
 fn every_type_costs_little(codec: Codec, body: &[u8]) {
     type Stock = BTreeMap<String, Vec<Vec<u64>>>;
     costs_little::<Order>(codec, body);
@@ -116,7 +116,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_bytes_panic_or_take_much_memory(
+    fn decoding_never_panics_or_takes_much_memory(
         bytes in vec(any::<u8>(), 0..256),
         promising in promising(),
         order in order(),
@@ -127,7 +127,7 @@ proptest! {
             every_type_costs_little(codec, &promising);
             every_type_costs_little(codec, &damaged(codec, &order, &damage));
         }
-        // Without a prefix of ours.
+        // As a message, mostly without a known prefix.
         drop(codec::decode::<Order>(&bytes));
     }
 }

@@ -1,9 +1,10 @@
-//! What can be said on the command line.
+//! The command line.
 
 use lexopt::{Arg, Parser, ValueExt};
 
 use crate::bench;
 use crate::newcomer;
+use crate::tidy;
 
 pub(crate) const HELP: &str = "\
 Chores of the project.
@@ -11,84 +12,90 @@ Chores of the project.
 Usage: cargo xtask CHORE
 
 Chores:
-  test [FILTER…]   set up what the tests need, and run them
-  coverage         say which lines of airssys-rt its tests run
+  test [FILTER…]   prepare and run all tests
+  coverage         measure which lines of airssys-rt its tests run
   tidy             check the house rules
-  bench            measure what messages cost, and print it as one table
-  newcomer         run what the README prints, in a fresh clone
+  bench            measure the cost of messages, and print it as one table
+  newcomer         run the README's commands in a fresh clone
 
-`cargo xtask CHORE --help` says more.";
+`cargo xtask CHORE --help` explains a chore.";
 
 const TEST: &str = "\
-Sets up what the tests need, and runs them. Stops at the first step that fails.
+Prepares and runs all tests. Stops at the first step that fails.
 
 Usage: cargo xtask test [FILTER…]
 
   1. wasm32-wasip2, added through rustup if it is missing
   2. the components of components/, compiled
-  3. the host's tests, with cargo-nextest if it is installed, else with cargo test
+  3. the host's tests, with cargo-nextest if it is installed, otherwise with cargo test
   4. the host's doctests
-  5. the model tests of airssys-rt: its mailbox and its requests in thousands of orders of events
-  6. the components' own tests, which run natively
+  5. the model tests of airssys-rt: its mailbox and requests under thousands of interleavings
+  6. the components' own tests, run natively
   7. the house rules, as in `cargo xtask tidy`
 
-The last line is the count, such as `431 passed, 0 failed`.
+The last line is the number of tests, such as `431 passed, 0 failed`.
 
 Arguments:
-  FILTER…   only tests whose name contains one of these; leaves out the last step";
+  FILTER…   run only tests whose name contains one of these, and skip the last step";
 
 const COVERAGE: &str = "\
-Runs the tests of airssys-rt, prints which share of each file's lines they run, and fails if it
-is less than 95 % of all. Adds llvm-tools through rustup and installs cargo-llvm-cov into
-target/ci-tools where they are missing.
+Runs the tests of airssys-rt and prints the covered share of each file's lines. Fails if less than
+95 % of all lines are covered. Adds llvm-tools through rustup, and installs cargo-llvm-cov into
+target/ci-tools, if they are missing.
 
 Usage: cargo xtask coverage";
 
 const TIDY: &str = "\
-Checks the house rules on the files that git knows or would add. They are also ordinary tests
-of this crate. Each violation is shown as FILE:LINE: what is wrong; how to mend it.
+Checks the house rules on the files that git tracks or would add. A test of this crate checks them
+too. Each violation is printed as FILE:LINE: the mistake; the way to mend it.
 
-Usage: cargo xtask tidy";
+Usage: cargo xtask tidy [--only RULE]… [PATH…]
+
+Arguments:
+  PATH…         print only the violations in these files and folders, by their paths from the root
+
+Options:
+  --only RULE   check only this rule; may be repeated. An unknown name lists all rules";
 
 const BENCH: &str = "\
-Measures what messages between components cost, and prints one table: the median, its ratio to
-what the same run measures beside it, the target, and whether that is met. Nothing else should
-run meanwhile.
+Measures the cost of messages between components, and prints one table. A row has the median, its
+ratio to a floor that the same run measures, the target, and the verdict. Leave the machine idle
+meanwhile.
 
-A table that is whole is written to docs/knowledge/performance with its pictures. Fails if
-something was not measured, or if a ratio is more than 15 % above that of the baseline of this kind
-of machine, in benches/baseline. A target that is missed is no failure.
+A complete table is written to docs/knowledge/performance with its charts. Fails if a row was not
+measured. Fails also if a ratio is more than 15 % above the baseline of this kind of machine, in
+benches/baseline. A missed target does not fail the chore.
 
 Usage: cargo xtask bench [--only GROUP…] [--no-run] [--save-baseline]
 
 Options:
-  --only GROUP…     measure these groups, and write no files; a group is what stands before the
-                    slash in the name of a bench
-  --no-run          read what was measured last
+  --only GROUP…     measure these groups, and write no files; the group of a bench is the part of
+                    its name before the slash
+  --no-run          read the results of the last run
   --save-baseline   write the baseline of this kind of machine";
 
 const NEWCOMER: &str = "\
-Does what a newcomer does: clones the commit that is checked out into a temporary folder, runs
-the app of the README's first screen there, checks what it prints, then makes a component as the
-README says. Needs several GB in the temporary folder (TMPDIR) and about ten minutes on two cores.
-The tests, which are the first screen's other command, are a step of `.ci/run`, and the house
-rules check that they are.
+Follows the README as a newcomer would. Clones the commit that is checked out into a temporary
+folder, runs the app of the README's first screen there, and checks its output. Then makes a
+component as the README says. Needs several GB in the temporary folder (TMPDIR), and about ten
+minutes on two cores. The first screen's other command runs the tests: a step of `.ci/run`, as a
+house rule checks.
 
 Usage: cargo xtask newcomer [--tests] [--remove-target] [--keep]
 
 Options:
   --tests           run the first screen's tests in the clone too, which takes twice as long
-  --remove-target   first remove wasm32-wasip2 from the toolchain, which every other build on
-                    this machine shares, so that adding it is tested too
-  --keep            leave the temporary folder, and say where it is";
+  --remove-target   first remove wasm32-wasip2 from the toolchain, to test that it is added again;
+                    every other build on this machine shares that toolchain
+  --keep            keep the temporary folder, and print its path";
 
-/// What to do.
+/// A chore with its options.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Chore {
     Help(&'static str),
     Test { filters: Vec<String> },
     Coverage,
-    Tidy,
+    Tidy(tidy::Options),
     Bench(bench::Options),
     Newcomer(newcomer::Options),
 }
@@ -99,11 +106,11 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Chore, lexopt::Error> {
         Some(Arg::Value(chore)) => match chore.string()?.as_str() {
             "test" => test(parser),
             "coverage" => plain(parser, Chore::Coverage, COVERAGE),
-            "tidy" => plain(parser, Chore::Tidy, TIDY),
+            "tidy" => tidy(parser),
             "bench" => bench(parser),
             "newcomer" => newcomer(parser),
             "help" => Ok(Chore::Help(HELP)),
-            unknown => Err(format!("there is no chore `{unknown}`").into()),
+            unknown => Err(format!("`{unknown}` is not a chore").into()),
         },
         Some(unexpected) => Err(unexpected.unexpected()),
     }
@@ -130,6 +137,19 @@ fn plain(mut parser: Parser, chore: Chore, help: &'static str) -> Result<Chore, 
     }
 }
 
+fn tidy(mut parser: Parser) -> Result<Chore, lexopt::Error> {
+    let mut options = tidy::Options::default();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Chore::Help(TIDY)),
+            Arg::Long("only") => options.only.push(parser.value()?.string()?),
+            Arg::Value(path) => options.paths.push(path.string()?),
+            unexpected => return Err(unexpected.unexpected()),
+        }
+    }
+    Ok(Chore::Tidy(options))
+}
+
 fn bench(mut parser: Parser) -> Result<Chore, lexopt::Error> {
     let mut options = bench::Options::default();
     while let Some(arg) = parser.next()? {
@@ -145,7 +165,9 @@ fn bench(mut parser: Parser) -> Result<Chore, lexopt::Error> {
         }
     }
     match options.save_baseline && !options.only.is_empty() {
-        true => Err("a baseline has all groups: --save-baseline and --only exclude each other".into()),
+        true => {
+            Err("--save-baseline cannot be combined with --only, because a baseline has all groups".into())
+        }
         false => Ok(Chore::Bench(options)),
     }
 }
@@ -176,7 +198,9 @@ mod tests {
     fn each_chore_has_its_options() {
         let filters = vec!["topic".to_owned(), "mailbox".to_owned()];
         assert_eq!(parsed(&["test", "topic", "mailbox"]), Some(Chore::Test { filters }));
-        assert_eq!(parsed(&["tidy"]), Some(Chore::Tidy));
+        assert_eq!(parsed(&["tidy"]), Some(Chore::Tidy(tidy::Options::default())));
+        let part = tidy::Options { only: vec!["english".to_owned()], paths: vec!["docs".to_owned()] };
+        assert_eq!(parsed(&["tidy", "--only", "english", "docs"]), Some(Chore::Tidy(part)));
         assert_eq!(parsed(&["coverage"]), Some(Chore::Coverage));
         let both = newcomer::Options { remove_target: true, keep: true, tests: false };
         assert_eq!(parsed(&["newcomer", "--keep", "--remove-target"]), Some(Chore::Newcomer(both)));
@@ -185,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_chosen_by_name() {
+    fn bench_takes_groups_by_name() {
         let all = bench::Options { no_run: true, save_baseline: true, ..bench::Options::default() };
         assert_eq!(parsed(&["bench", "--no-run", "--save-baseline"]), Some(Chore::Bench(all)));
         let only = ["routing", "audit", "quota"].map(str::to_owned).into();
@@ -196,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn help_is_there_for_each() {
+    fn each_chore_has_a_help_text() {
         assert_eq!(parsed(&[]), Some(Chore::Help(HELP)));
         assert_eq!(parsed(&["test", "--help"]), Some(Chore::Help(TEST)));
         assert_eq!(parsed(&["tidy", "-h"]), Some(Chore::Help(TIDY)));
@@ -206,8 +230,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_refused() {
-        for args in [&["tests"][..], &["tidy", "now"], &["newcomer", "--fast"], &["test", "--release"]] {
+    fn unknown_chores_and_options_are_refused() {
+        for args in [&["tests"][..], &["tidy", "--now"], &["newcomer", "--fast"], &["test", "--release"]] {
             assert_eq!(parsed(args), None, "{args:?}");
         }
     }

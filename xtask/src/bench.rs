@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what messages cost, as one table.
+//! `cargo xtask bench`: the cost of messages, as one table.
 
 mod baseline;
 mod chart;
@@ -32,31 +32,31 @@ use results::{CRITERION, FIGURES, Report, Results};
 use row::Bench;
 use rows::BENCHES;
 
-/// Where the table and the pictures are written.
+/// The folder of the table and its charts.
 const FOLDER: &str = "docs/knowledge/performance";
 
-/// What is measured, and what becomes of it.
+/// The benches to run, and the files to write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// The groups, where not all.
+    /// The groups to measure. Empty for all.
     pub(crate) only: Vec<String>,
-    /// Reads what was measured last.
+    /// Reads the results of the last run.
     pub(crate) no_run: bool,
-    /// Writes the baseline in place of holding the ratios against it.
+    /// Writes the baseline instead of comparing with it.
     pub(crate) save_baseline: bool,
 }
 
-/// Why there is no table, or no good one.
+/// A reason why the table is missing, incomplete or worse than the baseline.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 enum BenchError {
-    #[error("there is no group `{group}`; there are {}", groups().join(", "))]
+    #[error("`{group}` is not a group; pass one of {}", groups().join(", "))]
     NoGroup { group: String },
     #[error("a bench failed")]
     Tool(#[from] ToolError),
-    #[error("what `cargo metadata` printed is not its JSON")]
+    #[error("the output of `cargo metadata` is not valid JSON")]
     Metadata(#[source] serde_json::Error),
-    #[error("what was measured cannot be read")]
+    #[error("the results cannot be read")]
     Read(#[from] ReadError),
     #[error("not measured:{}", named(missing))]
     Missing { missing: Vec<(&'static str, String)> },
@@ -64,12 +64,12 @@ enum BenchError {
     Write { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Chart(#[from] ChartError),
-    #[error("more than 15 % worse than the baseline:{}", shown(worse))]
+    #[error("ratios are more than 15 % worse than the baseline:{}", shown(worse))]
     Worse { worse: Vec<Worse> },
 }
 
 fn named(missing: &[(&'static str, String)]) -> String {
-    missing.iter().map(|(what, id)| format!("\n  {what}: `{id}`")).collect()
+    missing.iter().map(|(row, id)| format!("\n  {row}: `{id}`")).collect()
 }
 
 fn shown(worse: &[Worse]) -> String {
@@ -80,15 +80,15 @@ fn groups() -> Vec<&'static str> {
     BENCHES.iter().flat_map(|bench| bench.groups).copied().collect()
 }
 
-/// Measures, prints the table, writes it with its pictures if it is whole, and holds the ratios
-/// against the baseline of this kind of machine.
+/// Measures and prints the table. Writes it with its charts if it is complete. Compares the ratios
+/// with the baseline of this kind of machine.
 pub(crate) fn bench(root: &Path, options: &Options) -> Result<(), Failed> {
     let Options { only, no_run, save_baseline } = options;
     let meant: Vec<&Bench> = BENCHES
         .iter()
         .filter(|bench| only.is_empty() || bench.groups.iter().any(|own| is_in(own, only)))
         .collect();
-    let mut plan = vec!["what was asked for".to_owned()];
+    let mut plan = vec!["the groups".to_owned()];
     if !no_run {
         plan.push("build the benches".to_owned());
         plan.extend(meant.iter().map(|bench| bench.name.to_owned()));
@@ -115,7 +115,7 @@ pub(crate) fn bench(root: &Path, options: &Options) -> Result<(), Failed> {
     if only.is_empty() {
         progress.step(|| write(root, &report, &Setting::this(root, !no_run)))?;
     }
-    progress.step(|| held_against_baseline(root, &report, *save_baseline))?;
+    progress.step(|| compare_with_baseline(root, &report, *save_baseline))?;
     progress.finish();
     Ok(())
 }
@@ -131,7 +131,7 @@ fn known(only: &[String]) -> Result<(), BenchError> {
     }
 }
 
-/// The target folder of the workspace.
+/// Returns the target folder of the workspace.
 fn target(root: &Path) -> Result<PathBuf, BenchError> {
     let mut cargo = tool("cargo", root);
     cargo.args(["metadata", "--no-deps", "--format-version", "1"]);
@@ -139,11 +139,11 @@ fn target(root: &Path) -> Result<PathBuf, BenchError> {
     Ok(PathBuf::from(metadata["target_directory"].as_str().unwrap_or_default()))
 }
 
-/// cargo, for benches that write below the target folder, wherever that is.
+/// Returns the command that runs benches, whose results go below the target folder.
 fn cargo_bench(root: &Path, target: &Path) -> Command {
     let mut cargo = tool("cargo", root);
     cargo.env("CARGO_TARGET_DIR", target).env("CRITERION_HOME", target.join(CRITERION));
-    // With what airssys is compared with, which is in no other build.
+    // The systems that airssys is compared with, which no other build needs.
     cargo.args(["bench", "--package", "airssys-benches", "--features", "others"]);
     cargo
 }
@@ -163,7 +163,7 @@ fn measure(root: &Path, target: &Path, bench: &Bench, only: &[String]) -> Result
     Ok(tool::run(run(root, target, bench, &groups))?)
 }
 
-/// Runs a bench: all of it, or these groups.
+/// Returns the command that runs a bench: all of it, or these groups.
 fn run(root: &Path, target: &Path, bench: &Bench, groups: &[&str]) -> Command {
     let mut cargo = cargo_bench(root, target);
     cargo.args(["--bench", bench.name]);
@@ -175,7 +175,7 @@ fn run(root: &Path, target: &Path, bench: &Bench, groups: &[&str]) -> Command {
     cargo
 }
 
-/// Reads and prints the table. One that is not whole is printed too.
+/// Reads and prints the table, even an incomplete one.
 fn table(target: &Path, since: Option<SystemTime>, only: &[String]) -> Result<Report, BenchError> {
     let report = Results::read(target, since)?.report(only);
     println!("{}", table::plain(&report));
@@ -185,7 +185,7 @@ fn table(target: &Path, since: Option<SystemTime>, only: &[String]) -> Result<Re
     }
 }
 
-/// Writes the table, as a document and for programs, and the pictures.
+/// Writes the table, as Markdown and as JSON, and the charts.
 fn write(root: &Path, report: &Report, setting: &Setting) -> Result<(), BenchError> {
     let folder = root.join(FOLDER);
     let failed = |path: &Path| {
@@ -217,7 +217,7 @@ fn shown_path(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
-fn held_against_baseline(root: &Path, report: &Report, save: bool) -> Result<(), BenchError> {
+fn compare_with_baseline(root: &Path, report: &Report, save: bool) -> Result<(), BenchError> {
     let machine = Machine::this(root);
     let path = baseline::path(root, &machine);
     let now = baseline::ratios(report);
@@ -228,7 +228,7 @@ fn held_against_baseline(root: &Path, report: &Report, save: bool) -> Result<(),
         return Ok(());
     }
     let Some(baseline) = baseline::read(&path)? else {
-        println!("no baseline for machines of the kind `{}`: --save-baseline writes one", machine.kind());
+        println!("`{}` has no baseline yet; pass --save-baseline to write one", machine.kind());
         return Ok(());
     };
     let new: Vec<&str> = now.keys().filter(|id| !baseline.contains_key(*id)).map(String::as_str).collect();
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bench_is_run_whole_or_by_its_groups() {
+    fn a_bench_runs_whole_or_by_its_groups() {
         let checks = BENCHES.iter().find(|bench| bench.name == "checks").unwrap();
         let (root, target) = (Path::new("."), Path::new("target"));
         let whole = run(root, target, checks, checks.groups);
@@ -268,13 +268,13 @@ mod tests {
     }
 
     #[test]
-    fn a_group_that_is_not_there_is_refused() {
+    fn an_unknown_group_is_refused() {
         let error = known(&["quota".to_owned(), "quotas".to_owned()]).unwrap_err().to_string();
-        assert!(error.starts_with("there is no group `quotas`; there are fire_and_forget, "), "{error}");
+        assert!(error.starts_with("`quotas` is not a group; pass one of fire_and_forget, "), "{error}");
     }
 
     #[test]
-    fn a_table_that_is_not_whole_says_what_is_missing() {
+    fn an_incomplete_table_names_the_missing_rows() {
         let planted = Planted::everything();
         planted.remove_time("quota/check");
         let error = table(planted.target(), None, &[]).unwrap_err().to_string();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_written_with_its_pictures() {
+    fn the_table_is_written_with_its_charts() {
         let planted = Planted::everything();
         let report = table(planted.target(), None, &[]).unwrap();
         write(planted.target(), &report, &Setting::this(crate::root(), true)).unwrap();
@@ -298,15 +298,18 @@ mod tests {
     }
 
     #[test]
-    fn a_worse_ratio_fails_and_no_baseline_does_not() {
+    fn a_worse_ratio_fails_and_a_missing_baseline_does_not() {
         let planted = Planted::everything();
         let root = planted.target();
         let report = || Results::read(root, None).unwrap().report(&[]);
-        held_against_baseline(root, &report(), false).unwrap();
-        held_against_baseline(root, &report(), true).unwrap();
-        held_against_baseline(root, &report(), false).unwrap();
+        compare_with_baseline(root, &report(), false).unwrap();
+        compare_with_baseline(root, &report(), true).unwrap();
+        compare_with_baseline(root, &report(), false).unwrap();
         planted.time("routing/floor_component_call", 50.0, None);
-        let error = held_against_baseline(root, &report(), false).unwrap_err().to_string();
-        assert!(error.starts_with("more than 15 % worse than the baseline:\n  routing/send: "), "{error}");
+        let error = compare_with_baseline(root, &report(), false).unwrap_err().to_string();
+        assert!(
+            error.starts_with("ratios are more than 15 % worse than the baseline:\n  routing/send: "),
+            "{error}"
+        );
     }
 }

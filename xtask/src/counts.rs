@@ -1,10 +1,10 @@
-//! How many tests passed and failed, read from what the runners print.
+//! The numbers of tests that passed and failed, read from the output of the test runners.
 
 use std::fmt;
 
 use crate::tool::{Ran, ToolError};
 
-/// Tests that were run.
+/// The tests of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) passed: u64,
@@ -18,18 +18,18 @@ impl fmt::Display for Counts {
 }
 
 impl Counts {
-    /// The count in a line that is nothing else, as this program prints it at its end.
+    /// Reads a line that has the count and nothing else, like the last line of `cargo xtask test`.
     pub(crate) fn alone(line: &str) -> Option<Counts> {
         let counts = of_results(line, ',');
         (counts.to_string() == line).then_some(counts)
     }
 }
 
-/// What several runs add up to.
+/// The sum of several runs.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     counts: Counts,
-    /// A run failed for another reason than failing tests, so that the count is not the truth.
+    /// True if a run failed for another reason than failing tests. The sum is wrong then.
     broken: bool,
 }
 
@@ -37,7 +37,7 @@ impl Tally {
     /// Adds a run of tests.
     ///
     /// # Errors
-    /// The run failed.
+    /// Fails if the run failed.
     pub(crate) fn add(&mut self, ran: &Ran) -> Result<(), ToolError> {
         let counts = of_lines(ran.lines());
         self.counts.passed += counts.passed;
@@ -45,14 +45,14 @@ impl Tally {
         ran.success().inspect_err(|_| self.broken |= counts.failed == 0)
     }
 
-    /// The count, if it is the truth.
+    /// Returns the sum, or `None` if it is wrong.
     pub(crate) fn counts(&self) -> Option<Counts> {
         (!self.broken).then_some(self.counts)
     }
 }
 
-/// Adds up the lines in which a runner gives its results. Where that is nextest, what libtest
-/// printed is the output of a test that failed, and is counted already.
+/// Adds up the lines with results. If nextest ran, lines of libtest are the output of a failed test,
+/// which nextest has counted.
 fn of_lines<'a>(lines: impl Iterator<Item = &'a str> + Clone) -> Counts {
     let mut results: Vec<Counts> = lines.clone().filter_map(nextest).collect();
     if results.is_empty() {
@@ -64,13 +64,13 @@ fn of_lines<'a>(lines: impl Iterator<Item = &'a str> + Clone) -> Counts {
     })
 }
 
-/// The count in a line such as `Summary [ 0.1s] 9 tests run: 8 passed (1 slow), 1 failed, 2 skipped`.
+/// Reads a line such as `Summary [ 0.1s] 9 tests run: 8 passed (1 slow), 1 failed, 2 skipped`.
 fn nextest(line: &str) -> Option<Counts> {
     let (_, results) = line.trim_start().strip_prefix("Summary [")?.split_once(" run: ")?;
     Some(of_results(results, ','))
 }
 
-/// The count in a line such as `test result: ok. 8 passed; 0 failed; 0 ignored; finished in 0.1s`.
+/// Reads a line such as `test result: ok. 8 passed; 0 failed; 0 ignored; finished in 0.1s`.
 fn libtest(line: &str) -> Option<Counts> {
     let (_, results) = line.strip_prefix("test result: ")?.split_once(". ")?;
     Some(of_results(results, ';'))
@@ -79,11 +79,11 @@ fn libtest(line: &str) -> Option<Counts> {
 fn of_results(results: &str, separator: char) -> Counts {
     let mut counts = Counts::default();
     for result in results.split(separator) {
-        // `8 passed (1 slow, 1 flaky)`: a test that is slow is among those that passed.
+        // `8 passed (1 slow, 1 flaky)`: the 8 tests include the slow one.
         let result = result.split('(').next().unwrap_or_default().trim();
-        let Some((count, what)) = result.split_once(' ') else { continue };
+        let Some((count, result)) = result.split_once(' ') else { continue };
         let count = count.parse().unwrap_or(0);
-        match what {
+        match result {
             "passed" => counts.passed += count,
             "failed" | "timed out" | "exec failed" => counts.failed += count,
             _ => {}
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_results_of_libtest_are_added() {
+    fn results_of_libtest_are_added() {
         let lines = [
             "test result: ok. 8 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 0.13s",
             "test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0s",
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_is_read_as_it_was_printed() {
+    fn a_printed_count_can_be_read() {
         let counts = Counts { passed: 431, failed: 0 };
         assert_eq!(Counts::alone(&counts.to_string()), Some(counts));
         assert_eq!(Counts::alone("431 passed, 0 failed, 2 skipped"), None);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_summary_of_nextest_counts() {
+    fn the_summary_of_nextest_replaces_the_results_of_libtest() {
         let lines = [
             "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 38 filtered out; finished in 0s",
             "     Summary [   0.132s] 9 tests run: 6 passed (1 slow, 2 flaky), 2 failed, 1 timed out, 4 skipped",

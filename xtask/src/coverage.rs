@@ -1,4 +1,4 @@
-//! `cargo xtask coverage`: which lines of airssys-rt its tests run.
+//! `cargo xtask coverage`: the lines of airssys-rt that its tests run.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,15 +7,15 @@ use crate::progress::{Failed, Progress};
 use crate::test::Runner;
 use crate::tool::{self, ToolError, clean_tool, tool};
 
-/// The version that is installed if there is none.
+/// The version to install if cargo-llvm-cov is missing.
 const VERSION: &str = "0.9.1";
 
-/// The least share of lines, in percent.
+/// The least share of covered lines, in percent.
 const LEAST: &str = "95";
 
-/// Measures the coverage, prints it by file, and fails if too few lines are covered.
+/// Measures the coverage and prints it by file. Fails if too few lines are covered.
 pub(crate) fn coverage(root: &Path) -> Result<(), Failed> {
-    let plan = ["the component llvm-tools", "cargo-llvm-cov", "airssys-rt's tests, and what they cover"];
+    let plan = ["the component llvm-tools", "cargo-llvm-cov", "the tests of airssys-rt, with their coverage"];
     let mut progress = Progress::new("coverage", plan.map(str::to_owned).into());
     progress.step(|| ensure_llvm_tools(root))?;
     progress.step(|| ensure_llvm_cov(root))?;
@@ -25,21 +25,21 @@ pub(crate) fn coverage(root: &Path) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Adds the component through rustup if it is missing, and says so.
+/// Adds llvm-tools through rustup if it is missing, and prints that.
 fn ensure_llvm_tools(root: &Path) -> Result<(), ToolError> {
     let mut list = clean_tool("rustup", root);
     list.args(["component", "list", "--installed"]);
     if tool::read(list)?.lines().any(|line| line.starts_with("llvm-tools")) {
         return Ok(());
     }
-    println!("the component llvm-tools is missing: adding it through rustup");
+    println!("llvm-tools is missing: adding it through rustup");
     let mut add = clean_tool("rustup", root);
     add.args(["component", "add", "llvm-tools"]);
     tool::run(add)
 }
 
-/// Installs cargo-llvm-cov into the target folder if it is missing, and says so. Not optimised:
-/// optimising takes longer than the whole of its work.
+/// Installs cargo-llvm-cov into the target folder if it is missing, and prints that. Builds it without
+/// optimisation, because optimising takes longer than all of its work.
 fn ensure_llvm_cov(root: &Path) -> Result<(), ToolError> {
     let mut version = llvm_cov(root);
     version.arg("--version");
@@ -57,13 +57,13 @@ fn tools(root: &Path) -> PathBuf {
     root.join("target/ci-tools")
 }
 
-/// `cargo llvm-cov`, the user's own or the one that was installed here.
+/// Returns the command `cargo llvm-cov`: the user's own, or the one that was installed here.
 fn llvm_cov(root: &Path) -> Command {
     let mut cargo = tool("cargo", root);
     let own = tools(root).join("bin");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path)));
-    // A folder with a `:` in its name cannot be on the path: then only the user's own is found.
+    // A folder with a `:` in its name cannot be on the path. Only the user's own is found then.
     if let Ok(path) = path {
         cargo.env("PATH", path);
     }
@@ -71,8 +71,8 @@ fn llvm_cov(root: &Path) -> Command {
     cargo
 }
 
-/// The tests, counted. What they depend on is compiled again here, since it counts too, and is not
-/// worth optimising: that takes longer than all of the tests. Nor are line numbers of panics.
+/// Returns the command that runs the tests and measures them. Dependencies are compiled again, because
+/// they are instrumented too. Optimising them, or adding line numbers, would take longer than the tests.
 fn measure(root: &Path) -> Command {
     let mut cargo = llvm_cov(root);
     if let Runner::Nextest = Runner::of(root) {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_one_that_was_installed_is_found_first() {
+    fn the_installed_tool_is_found_first() {
         let root = Path::new("somewhere");
         let cargo = llvm_cov(root);
         let path = cargo.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, value)| value).unwrap();

@@ -7,19 +7,19 @@ use serde_json::Value;
 use crate::target::TARGET;
 use crate::tool::{self, ToolError, clean_tool};
 
-/// Why the components are not known.
+/// A failure to list or build the components.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum GuestsError {
     #[error("the packages of components/ cannot be listed")]
     List(#[source] ToolError),
-    #[error("what `cargo metadata` printed is not its JSON")]
+    #[error("the output of `cargo metadata` is not valid JSON")]
     Json(#[source] serde_json::Error),
     #[error("a component does not build")]
     Build(#[source] ToolError),
 }
 
-/// The packages of `components/`, by what they are.
+/// The packages of `components/`, by kind.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Guests {
     /// The folders of the components.
@@ -59,8 +59,8 @@ impl Guests {
         Ok(guests)
     }
 
-    /// Compiles every component, one by one: that is how `airssys` and the tests compile them,
-    /// and a build of all at once would choose other features for what they share.
+    /// Compiles the components one by one, as `airssys` and the tests do. A build of all at once would
+    /// choose other features for their shared dependencies.
     pub(crate) fn build(&self) -> Result<(), GuestsError> {
         for folder in &self.folders {
             let mut cargo = clean_tool("cargo", folder);

@@ -1,4 +1,4 @@
-//! The components in languages other than Rust: `airssys` itself builds them.
+//! The components in languages other than Rust, which `airssys` itself builds.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,27 +8,27 @@ use serde_json::Value;
 use crate::test::Runner;
 use crate::tool::{self, ToolError, tool};
 
-/// The files that tell such a component's folder.
+/// Each of these files marks the folder of such a component.
 const PROJECTS: [&str; 2] = ["package.json", "pyproject.toml"];
 
-/// Why the components are not built.
+/// A failure to build the components.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum LanguagesError {
     #[error("components/ cannot be listed")]
     List(#[source] io::Error),
-    #[error("the program that builds them cannot be built")]
+    #[error("`airssys`, which builds them, cannot be built")]
     Program(#[source] ToolError),
-    #[error("cargo does not say where the program `airssys` is")]
+    #[error("cargo built no program `airssys`")]
     NoProgram,
     #[error(
-        "a component does not build; it needs Node.js with npm, and Python with venv, as docs/languages.md says"
+        "a component cannot be built; install Node.js with npm, and Python with venv, as docs/languages.md says"
     )]
     Build(#[source] ToolError),
 }
 
-/// Builds them, and has the host compile them, which takes a debug build half a minute for one in
-/// Python: what it compiled is kept, and the tests only load it.
+/// Builds the components, and has the host compile them ahead of time. A debug build of the host takes
+/// half a minute for one in Python, so the tests load the result from the cache.
 pub(crate) fn build(root: &Path) -> Result<(), LanguagesError> {
     let mut cargo = Runner::Cargo.build(root);
     cargo.args(["--quiet", "--message-format", "json"]);
@@ -45,7 +45,7 @@ pub(crate) fn build(root: &Path) -> Result<(), LanguagesError> {
     Ok(())
 }
 
-/// The folders in order of their names.
+/// Returns the folders of the components, sorted by name.
 fn folders(components: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = components.read_dir()?.collect::<io::Result<Vec<_>>>()?;
     let mut folders: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
@@ -54,7 +54,7 @@ fn folders(components: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// The program, as cargo built it for the tests: the same build, so nothing is compiled for it.
+/// Returns the path of the program `airssys` that cargo has built for the tests.
 fn program(messages: &str) -> Option<String> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut programs = messages.filter(|message| {
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_told_from_its_tests_and_from_libraries() {
+    fn the_program_is_distinguished_from_its_tests_and_from_libraries() {
         let artifact = |name: &str, kind: &str, test: bool, executable: &str| {
             format!(
                 r#"{{"target": {{"name": "{name}", "kind": ["{kind}"]}}, "profile": {{"test": {test}}}, "executable": {executable}}}"#
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn only_folders_of_projects_are_built() {
+    fn only_folders_with_a_project_file_are_built() {
         let folder = tempfile::tempdir().unwrap();
         for file in ["b/pyproject.toml", "a/package.json", "rust/Cargo.toml", "README.md"] {
             let path = folder.path().join(file);

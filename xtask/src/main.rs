@@ -44,12 +44,12 @@ fn run(chore: Chore) -> Result<(), Failed> {
         Chore::Test { filters } => test::test(root, &filters),
         Chore::Coverage => coverage::coverage(root),
         Chore::Bench(options) => bench::bench(root, &options),
-        Chore::Tidy => tidy::tidy(root),
+        Chore::Tidy(options) => tidy::tidy(root, &options),
         Chore::Newcomer(options) => newcomer::newcomer(root, options),
     }
 }
 
-/// The repository's folder.
+/// Returns the root folder of the repository.
 fn root() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own)

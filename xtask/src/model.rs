@@ -1,13 +1,13 @@
-//! The model tests of airssys-rt: its mailbox and its requests, with every order of events.
+//! The model tests of airssys-rt: its mailbox and its requests under many interleavings.
 
 use std::path::Path;
 use std::process::Command;
 
 use crate::tool::tool;
 
-/// Those that are run: none if there are filters and none of them is about models.
+/// Returns the command that runs the model tests, or `None` if the filters leave out all of them.
 ///
-/// They have a target folder of their own, since everything is compiled with another flag.
+/// The tests have a target folder of their own, because another flag recompiles everything.
 pub(crate) fn tests(root: &Path, filters: &[String]) -> Option<Command> {
     let mut cargo = tool("cargo", root);
     cargo.env("RUSTFLAGS", "--cfg shuttle").env("CARGO_TARGET_DIR", root.join("target/model"));
@@ -34,7 +34,7 @@ mod tests {
             Some(args.skip_while(|arg| arg != "--").skip(1).collect::<Vec<_>>())
         };
         assert_eq!(args(&[]).unwrap(), ["model::"]);
-        assert_eq!(args(&["mailbox::model::who", "topic"]).unwrap(), ["mailbox::model::who"]);
+        assert_eq!(args(&["mailbox::model::wakes", "topic"]).unwrap(), ["mailbox::model::wakes"]);
         assert_eq!(args(&["topic"]), None);
     }
 }

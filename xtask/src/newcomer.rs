@@ -16,46 +16,46 @@ use crate::target::{self, TARGET};
 use crate::tool::{self, Ran, ToolError, clean_tool};
 use readme::ReadmeError;
 
-/// Set for what a newcomer runs, so that it does not begin again.
+/// A variable that is set for the newcomer's commands, so that the chore does not run itself.
 const INSIDE: &str = "AIRSSYS_NEWCOMER";
 
-/// What the app of the example prints: the line that adds up, by minor, moderate and major.
+/// The last line that the example's app prints: minor, moderate, major, and their sum.
 const TOTALS: [&str; 5] = ["total", "1,410", "258", "39", "1,707"];
 
-/// Why a newcomer would be disappointed.
+/// A way in which the README does not work.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 enum NewcomerError {
-    #[error("this runs in a newcomer's clone already")]
+    #[error("this is a newcomer's clone already; run the chore in your own clone")]
     Inside,
     #[error("the temporary folder cannot be used")]
     Folder(#[from] io::Error),
-    #[error("the README misses what a newcomer needs")]
+    #[error("the README lacks a command")]
     Readme(#[from] ReadmeError),
-    #[error("what the README prints does not work")]
+    #[error("a command of the README failed")]
     Tool(#[from] ToolError),
-    #[error("the run does not print the totals: a line `{}`", TOTALS.join(" "))]
+    #[error("the run of the app does not print the line `{}`", TOTALS.join(" "))]
     NoTotals,
-    #[error("the target {TARGET} was missing, and the run does not say that it adds it")]
+    #[error("the target {TARGET} was missing, and the run does not print that it adds it")]
     SilentTarget,
-    #[error("the tests pass, and do not end with how many")]
+    #[error("the last line of the tests is not the number of tests")]
     NoCount,
     #[error("the run of the app does not show the new component `{name}`")]
     NoComponent { name: String },
 }
 
-/// What else a newcomer does.
+/// The optional steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// Runs the tests too.
+    /// Runs the README's tests too.
     pub(crate) tests: bool,
-    /// Removes the target first.
+    /// Removes the target from the toolchain first.
     pub(crate) remove_target: bool,
-    /// Leaves the folder.
+    /// Keeps the temporary folder.
     pub(crate) keep: bool,
 }
 
-/// Does what a newcomer does, in a clone of the commit that is checked out.
+/// Follows the README in a clone of the commit that is checked out.
 pub(crate) fn newcomer(root: &Path, options: Options) -> Result<(), Failed> {
     let Options { tests, remove_target, keep } = options;
     let mut plan = vec!["clone", readme::RUN];
@@ -64,12 +64,12 @@ pub(crate) fn newcomer(root: &Path, options: Options) -> Result<(), Failed> {
     let mut progress = Progress::new("newcomer", plan.into_iter().map(str::to_owned).collect());
     let clone = progress.step(|| Clone::of(root, keep))?;
     let done = clone.run(options, &mut progress);
-    // Where the target was removed and the run did not add it, other builds still need it.
+    // Other builds need the target, so a failed run must not leave it removed.
     if remove_target && let Err(error) = target::ensure(root) {
         println!("error: {error}");
     }
     if keep {
-        println!("the newcomer's folder is left at {}", clone.temporary.path().display());
+        println!("the temporary folder is {}", clone.temporary.path().display());
     }
     let counts = done?;
     progress.finish();
@@ -79,7 +79,7 @@ pub(crate) fn newcomer(root: &Path, options: Options) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A fresh clone, in a temporary folder that goes when this is dropped.
+/// A fresh clone in a temporary folder, which is removed on drop.
 struct Clone {
     temporary: TempDir,
 }
@@ -94,7 +94,7 @@ impl Clone {
         let mut git = clean_tool("git", root);
         git.args(["status", "--porcelain"]);
         if !tool::read(git)?.is_empty() {
-            println!("what is not committed is not in the clone");
+            println!("uncommitted changes are not in the clone");
         }
         let mut git = clean_tool("git", root);
         git.args(["rev-parse", "HEAD"]);
@@ -112,7 +112,7 @@ impl Clone {
         self.temporary.path().join("airssys")
     }
 
-    /// The count is that of the tests, where they are run.
+    /// Returns the number of tests, if they were run.
     fn run(&self, options: Options, progress: &mut Progress) -> Result<Option<Counts>, Failed> {
         let tests = progress.step(|| {
             let [app, tests] = readme::first_screen(&self.readme()?)?;
@@ -141,8 +141,8 @@ impl Clone {
         Ok(std::fs::read_to_string(self.folder().join("README.md"))?)
     }
 
-    /// Runs what the README prints. The program that the first command has built can be called
-    /// by its name, as after an installation.
+    /// Runs commands of the README. The program that the first of them has built is on the path, as after
+    /// an installation.
     fn shell(&self, script: &str) -> Result<Ran, ToolError> {
         let mut shell = clean_tool("sh", &self.folder());
         shell.args(["-euxc", script]);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_app_that_adds_up_is_good() {
+    fn an_app_that_prints_the_totals_passes() {
         let good = ran("echo '  total   1,410   258   39   1,707'");
         assert!(check_app(&good, false).is_ok());
         assert!(matches!(check_app(&good, true), Err(NewcomerError::SilentTarget)));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_app_that_fails_or_miscounts_is_not() {
+    fn an_app_that_fails_or_miscounts_does_not_pass() {
         let failed = ran("echo total 1,410 258 39 1,707; exit 1");
         assert!(matches!(check_app(&failed, false), Err(NewcomerError::Tool(_))));
         let miscounted = ran("echo total 1,410 258 38 1,706");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn tests_without_a_count_are_not_good() {
+    fn tests_without_a_count_do_not_pass() {
         assert_eq!(check_tests(&ran("echo 12 passed, 0 failed")).unwrap().passed, 12);
         for script in ["true", "echo 0 passed, 0 failed", "echo 12 passed, 0 failed; exit 1"] {
             assert!(check_tests(&ran(script)).is_err(), "{script}");

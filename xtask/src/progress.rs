@@ -1,14 +1,14 @@
-//! The steps of a chore, told one by one with their times.
+//! The progress of a chore, printed step by step with times.
 
 use std::collections::VecDeque;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
-/// The chore failed, and why has been said.
+/// A failed chore, whose reason has been printed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failed;
 
-/// Tells the steps of a chore.
+/// Prints the steps of a chore.
 pub(crate) struct Progress {
     chore: &'static str,
     started: Instant,
@@ -21,8 +21,8 @@ impl Progress {
         Progress { chore, started: Instant::now(), steps: plan.len(), left: plan.into() }
     }
 
-    /// Takes the next step of the plan. If it fails, says which it was, why, and what is not
-    /// run because of it.
+    /// Runs the next step of the plan. If the step fails, prints its name, the reason and the steps that
+    /// are not run.
     pub(crate) fn step<T, E: Error>(&mut self, step: impl FnOnce() -> Result<T, E>) -> Result<T, Failed> {
         let name = self.left.pop_front().unwrap_or_default();
         let number = self.steps - self.left.len();
@@ -33,18 +33,18 @@ impl Progress {
         done.inspect(|_| println!("==> {} [{number}/{}] {name}: done in {took}", self.chore, self.steps))
             .map_err(|error| {
                 println!("==> {} [{number}/{}] {name}: FAILED after {took}", self.chore, self.steps);
-                self.tell(&error);
+                self.print_failure(&error);
                 Failed
             })
     }
 
-    /// Says that every step went well.
+    /// Prints that every step succeeded.
     pub(crate) fn finish(&self) {
         let took = seconds(self.started.elapsed());
-        println!("==> {}: all {} steps went well, in {took}", self.chore, self.steps);
+        println!("==> {}: all {} steps done in {took}", self.chore, self.steps);
     }
 
-    fn tell(&self, error: &dyn Error) {
+    fn print_failure(&self, error: &dyn Error) {
         println!("error: {error}");
         let mut source = error.source();
         while let Some(cause) = source {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_gives_what_it_made_and_a_failure_leaves_the_rest() {
+    fn a_step_returns_its_value_and_a_failure_leaves_the_rest() {
         let mut progress = Progress::new("chore", ["one", "two", "three"].map(str::to_owned).into());
         assert_eq!(progress.step(|| Ok::<_, std::fmt::Error>(1)), Ok(1));
         assert_eq!(progress.step(|| Err::<(), _>(std::fmt::Error)), Err(Failed));

@@ -6,14 +6,14 @@ use crate::tool::{self, ToolError, clean_tool};
 
 pub(crate) const TARGET: &str = "wasm32-wasip2";
 
-/// Whether the toolchain that a folder pins has the target.
+/// Returns true if the toolchain that a folder pins has the target.
 pub(crate) fn is_installed(folder: &Path) -> Result<bool, ToolError> {
     let mut rustc = clean_tool("rustc", folder);
     rustc.args(["--print", "target-libdir", "--target", TARGET]);
     Ok(Path::new(tool::read(rustc)?.trim()).is_dir())
 }
 
-/// Adds the target through rustup if it is missing, and says so.
+/// Adds the target through rustup if it is missing, and prints that.
 pub(crate) fn ensure(folder: &Path) -> Result<(), ToolError> {
     if is_installed(folder)? {
         return Ok(());

@@ -9,19 +9,20 @@ use crate::languages;
 use crate::model;
 use crate::progress::{Failed, Progress};
 use crate::target::{self, TARGET};
+use crate::tidy;
 use crate::tool::{self, ToolError, clean_tool, tool};
 
-/// Why the tests failed.
+/// A failure to run the tests, or to pass them.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 enum TestError {
     #[error("tests failed, or could not be run")]
     Tests(#[from] ToolError),
-    #[error("no test has a name that contains {filters}")]
+    #[error("no test's name contains {filters}")]
     NoMatch { filters: String },
 }
 
-/// Sets up what the tests need, and runs them: all, or those whose names contain a filter.
+/// Prepares and runs the tests: all of them, or those whose names contain a filter.
 pub(crate) fn test(root: &Path, filters: &[String]) -> Result<(), Failed> {
     let mut tally = Tally::default();
     let mut progress = Progress::new("test", plan(Runner::of(root), filters));
@@ -47,7 +48,7 @@ fn plan(runner: Runner, filters: &[String]) -> Vec<String> {
         ["the components in Rust", "build the host's tests", others, runner, "the host's doctests", models];
     let last = match filters {
         [] => ["the components' own tests", "tidy"],
-        _ => ["the components' own tests", "did any test match"],
+        _ => ["the components' own tests", "the filters match a test"],
     };
     std::iter::once(target).chain(steps.into_iter().chain(last).map(str::to_owned)).collect()
 }
@@ -68,7 +69,7 @@ fn steps(root: &Path, filters: &[String], progress: &mut Progress, tally: &mut T
     progress
         .step(|| own_tests(root, &guests, filters).into_iter().try_for_each(|tests| run(tests, tally)))?;
     match filters {
-        [] => progress.step(|| crate::tidy::check(root)),
+        [] => progress.step(|| tidy::check(root, &tidy::Options::default())),
         _ => progress.step(|| matched(filters, tally)),
     }
 }
@@ -87,7 +88,7 @@ fn matched(filters: &[String], tally: &Tally) -> Result<(), TestError> {
     }
 }
 
-/// What runs the host's tests.
+/// The test runner of the host's tests.
 #[derive(Clone, Copy)]
 pub(crate) enum Runner {
     Nextest,
@@ -104,7 +105,7 @@ impl Runner {
         }
     }
 
-    /// Neither runner touches the benches: they measure, in release builds.
+    /// Neither runner runs the benches, which measure in release builds.
     fn command(self, root: &Path) -> Command {
         let mut cargo = tool("cargo", root);
         match self {
@@ -137,8 +138,8 @@ fn doctests(root: &Path, filters: &[String]) -> Command {
     cargo
 }
 
-/// The components' own tests, which run natively. A component's library does not link there,
-/// but its unit tests do.
+/// Returns the commands that run the components' own tests natively. A component's library does not
+/// link there, but its unit tests do.
 fn own_tests(root: &Path, guests: &Guests, filters: &[String]) -> Vec<Command> {
     let tests = |packages: &[String], only: &[&str]| {
         let mut cargo = clean_tool("cargo", &root.join("components"));
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn components_have_their_unit_tests_run_and_libraries_all() {
+    fn components_run_their_unit_tests_and_libraries_all_tests() {
         let guests = Guests {
             folders: Vec::new(),
             components: vec!["feed".to_owned(), "parse".to_owned()],
@@ -178,6 +179,6 @@ mod tests {
     #[test]
     fn a_filter_that_matches_nothing_is_an_error() {
         let error = matched(&["one".to_owned(), "two".to_owned()], &Tally::default()).unwrap_err();
-        assert_eq!(error.to_string(), "no test has a name that contains `one` or `two`");
+        assert_eq!(error.to_string(), "no test's name contains `one` or `two`");
     }
 }

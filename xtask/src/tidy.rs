@@ -2,81 +2,106 @@
 
 mod adr;
 mod chores;
+mod circles;
+mod crates;
+mod english;
+mod house;
 mod layering;
 mod layout;
 mod markdown;
+mod modules;
+mod rooms;
+mod source;
 mod tree;
+mod violation;
 mod words;
 
-use std::fmt;
 use std::path::Path;
 
 use crate::progress::{Failed, Progress};
 use tree::{Tree, TreeError};
+use violation::Violation;
 
-/// A place where a rule is broken.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Violation {
-    path: String,
-    line: usize,
-    /// What is wrong there.
-    what: String,
-    /// What to do about it.
-    mend: String,
-}
-
-impl Violation {
-    fn new(path: &str, line: usize, what: impl Into<String>, mend: impl Into<String>) -> Violation {
-        Violation { path: path.to_owned(), line, what: what.into(), mend: mend.into() }
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}; {}", self.path, self.line, self.what, self.mend)
-    }
-}
-
-/// Why the repository is not tidy.
+/// A failed check.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum TidyError {
-    #[error("the files cannot be read")]
+    #[error("the files of the repository cannot be read")]
     Tree(#[from] TreeError),
-    #[error("house rules are broken, in {count} places")]
+    #[error("the rule `{name}` does not exist; pass one of {}", names())]
+    NoRule { name: String },
+    #[error("house rules are broken in {count} places")]
     Broken { count: usize },
 }
 
-type Rule = fn(&Tree) -> Vec<Violation>;
-
-const RULES: [Rule; 16] = [
-    layout::short_files,
-    layout::no_mod_rs,
-    layout::wit_in_its_folder,
-    layering::runtime_without_wasm,
-    layering::pure_files,
-    words::no_ignored_tests,
-    words::no_ignored_examples,
-    words::nothing_unfinished,
-    words::no_machine_paths,
-    words::no_registry_hosts,
-    words::unsafe_names_its_adr,
-    adr::records,
-    adr::references,
-    markdown::links,
-    markdown::functions,
-    chores::tests_of_the_readme,
-];
-
-/// Checks the house rules, and says where they are broken.
-pub(crate) fn tidy(root: &Path) -> Result<(), Failed> {
-    let mut progress = Progress::new("tidy", vec!["the house rules".to_owned()]);
-    progress.step(|| check(root))
+/// A house rule.
+struct Rule {
+    name: &'static str,
+    check: fn(&Tree) -> Vec<Violation>,
+    /// True if every file keeps the rule. The others are checked on request only.
+    in_force: bool,
 }
 
-/// Prints where the house rules are broken.
-pub(crate) fn check(root: &Path) -> Result<(), TidyError> {
-    let violations = violations(&Tree::of(root)?);
+const fn rule(name: &'static str, check: fn(&Tree) -> Vec<Violation>) -> Rule {
+    Rule { name, check, in_force: true }
+}
+
+const fn on_request(name: &'static str, check: fn(&Tree) -> Vec<Violation>) -> Rule {
+    Rule { name, check, in_force: false }
+}
+
+const RULES: [Rule; 20] = [
+    rule("length", layout::short_files),
+    rule("mod-rs", layout::no_mod_rs),
+    rule("wit", layout::wit_in_its_folder),
+    rule("runtime", layering::runtime_without_wasm),
+    rule("rooms", rooms::rooms),
+    on_request("circles", circles::circles),
+    rule("crates", crates::order),
+    rule("pure-crates", crates::pure),
+    rule("ignored-tests", words::no_ignored_tests),
+    rule("ignored-examples", words::no_ignored_examples),
+    rule("unfinished", words::nothing_unfinished),
+    rule("machine-paths", words::no_machine_paths),
+    rule("registries", words::no_registry_hosts),
+    rule("unsafe", words::unsafe_names_its_adr),
+    on_request("english", english::english),
+    rule("decisions", adr::records),
+    rule("references", adr::references),
+    rule("links", markdown::links),
+    rule("functions", markdown::functions),
+    rule("readme", chores::tests_of_the_readme),
+];
+
+/// The part of the house rules that is checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The names of the rules. Empty for all that are in force.
+    pub(crate) only: Vec<String>,
+    /// Files and folders. Empty for all.
+    pub(crate) paths: Vec<String>,
+}
+
+/// Checks the house rules, and prints each violation.
+pub(crate) fn tidy(root: &Path, options: &Options) -> Result<(), Failed> {
+    let mut progress = Progress::new("tidy", vec!["the house rules".to_owned()]);
+    progress.step(|| check(root, options))
+}
+
+/// Prints each violation of the house rules.
+pub(crate) fn check(root: &Path, options: &Options) -> Result<(), TidyError> {
+    if let Some(name) = options.only.iter().find(|name| RULES.iter().all(|rule| rule.name != *name)) {
+        return Err(TidyError::NoRule { name: name.clone() });
+    }
+    let tree = Tree::of(root)?;
+    let mut violations = violations(&tree, |rule| match options.only.is_empty() {
+        true => rule.in_force,
+        false => options.only.iter().any(|name| name == rule.name),
+    });
+    let is_in = |path: &str, wanted: &String| Path::new(path).starts_with(wanted.trim_start_matches("./"));
+    violations.retain(|violation| {
+        options.paths.is_empty() || options.paths.iter().any(|wanted| is_in(&violation.path, wanted))
+    });
     for violation in &violations {
         println!("{violation}");
     }
@@ -86,10 +111,15 @@ pub(crate) fn check(root: &Path) -> Result<(), TidyError> {
     }
 }
 
-fn violations(tree: &Tree) -> Vec<Violation> {
-    let mut violations: Vec<Violation> = RULES.iter().flat_map(|rule| rule(tree)).collect();
+fn violations(tree: &Tree, is_meant: impl Fn(&Rule) -> bool) -> Vec<Violation> {
+    let rules = RULES.iter().filter(|rule| is_meant(rule));
+    let mut violations: Vec<Violation> = rules.flat_map(|rule| (rule.check)(tree)).collect();
     violations.sort();
     violations
+}
+
+fn names() -> String {
+    RULES.iter().map(|rule| rule.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -98,14 +128,21 @@ mod tests {
 
     #[test]
     fn the_repository_is_tidy() {
-        let found = violations(&Tree::of(crate::root()).unwrap());
+        let found = violations(&Tree::of(crate::root()).unwrap(), |rule| rule.in_force);
         let shown: Vec<String> = found.iter().map(Violation::to_string).collect();
         assert!(shown.is_empty(), "\n{}\n", shown.join("\n"));
     }
 
     #[test]
-    fn a_violation_says_where_what_and_how_to_mend_it() {
-        let violation = Violation::new("a/b.rs", 7, "this is wrong", "do that");
-        assert_eq!(violation.to_string(), "a/b.rs:7: this is wrong; do that");
+    fn each_rule_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = RULES.iter().map(|rule| rule.name).collect();
+        assert_eq!(names.len(), RULES.len());
+    }
+
+    #[test]
+    fn a_rule_that_does_not_exist_is_refused() {
+        let options = Options { only: vec!["lenght".to_owned()], ..Options::default() };
+        let error = check(crate::root(), &options).unwrap_err().to_string();
+        assert!(error.starts_with("the rule `lenght` does not exist; pass one of length, "), "{error}");
     }
 }

@@ -1,33 +1,33 @@
-//! Programs that the chores run.
+//! The programs that the chores run.
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
-/// Why a program did not do what it was run for.
+/// A program that could not be run, or that failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ToolError {
     #[error("`{program}` cannot be run")]
     NoProgram { program: String, source: io::Error },
-    #[error("what `{program}` printed cannot be read")]
+    #[error("the output of `{program}` cannot be read")]
     Output { program: String, source: io::Error },
     #[error("`{command}` failed ({status})")]
     Failed { command: String, status: ExitStatus },
 }
 
-/// A program for a folder, with the user's environment: without what the cargo that runs this
-/// program has set for it, which would only be in the way.
+/// Prepares a program in a folder with the user's environment. Removes the variables that the cargo
+/// that runs this program has set for it, because they would mislead another cargo.
 pub(crate) fn tool(program: &str, folder: &Path) -> Command {
     without(program, folder, |name| {
         name == "CARGO" || name.starts_with("CARGO_MANIFEST_") || name.starts_with("CARGO_PKG_")
     })
 }
 
-/// A program for a folder, with an environment that says nothing about how Rust is compiled:
-/// neither the toolchain nor flags nor the target folder. Components are built with the same
-/// one by `airssys` and by the tests, so all of them find what the others have built.
+/// Prepares a program in a folder, without any variable that changes how Rust is compiled: toolchain,
+/// flags, target folder. `airssys` and the tests build components in the same environment, so each
+/// reuses the builds of the others.
 pub(crate) fn clean_tool(program: &str, folder: &Path) -> Command {
     without(program, folder, |name| {
         let kept = ["CARGO_HOME", "CARGO_NET_", "CARGO_HTTP_", "CARGO_REGISTRIES_", "CARGO_SOURCE_"];
@@ -49,13 +49,13 @@ fn without(program: &str, folder: &Path, foreign: impl Fn(&str) -> bool) -> Comm
     command
 }
 
-/// Runs a program whose output goes where this program's goes.
+/// Runs a program with the outputs of this program.
 pub(crate) fn run(mut command: Command) -> Result<(), ToolError> {
     let status = command.status().map_err(|source| no_program(&command, source))?;
     checked(&command, status)
 }
 
-/// Runs a program for what it prints on its standard output.
+/// Runs a program, and returns its standard output.
 pub(crate) fn read(mut command: Command) -> Result<String, ToolError> {
     command.stderr(Stdio::inherit());
     let output = command.output().map_err(|source| no_program(&command, source))?;
@@ -63,13 +63,13 @@ pub(crate) fn read(mut command: Command) -> Result<String, ToolError> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a program can be run and succeeds; what it prints is dropped.
+/// Returns true if a program can be run and succeeds. Drops its output.
 pub(crate) fn succeeds(mut command: Command) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
-/// A program that has ended, and every line that it printed.
+/// A program that has ended, with every line of its output.
 #[derive(Debug)]
 pub(crate) struct Ran {
     command: String,
@@ -79,12 +79,12 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    /// The lines of both outputs.
+    /// Returns the lines of both outputs.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &str> + Clone {
         self.stdout.iter().chain(&self.stderr).map(String::as_str)
     }
 
-    /// An error if the program failed.
+    /// Returns an error if the program failed.
     pub(crate) fn success(&self) -> Result<(), ToolError> {
         match self.status.success() {
             true => Ok(()),
@@ -93,7 +93,7 @@ impl Ran {
     }
 }
 
-/// Runs a program whose lines are passed on as they come, and kept, without their colours.
+/// Runs a program, and passes its lines on as they come. Keeps them without their colours.
 pub(crate) fn watch(mut command: Command) -> Result<Ran, ToolError> {
     if io::stderr().is_terminal() && std::env::var_os("CARGO_TERM_COLOR").is_none() {
         command.env("CARGO_TERM_COLOR", "always");
@@ -129,7 +129,7 @@ fn pass_on(from: Option<impl Read>, mut to: impl Write) -> io::Result<Vec<String
     Ok(lines)
 }
 
-/// A line without its colours (the escape sequences that end in a letter).
+/// Removes the colours of a line, which are escape sequences that end in a letter.
 fn plain(line: &str) -> String {
     let mut escaped = false;
     let mut text = String::with_capacity(line.len());
@@ -182,24 +182,24 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_named() {
+    fn a_missing_program_is_named() {
         let error = run(tool("no-such-program", Path::new("."))).unwrap_err();
         assert_eq!(error.to_string(), "`no-such-program` cannot be run");
         assert!(!succeeds(tool("no-such-program", Path::new("."))));
     }
 
     #[test]
-    fn what_a_program_prints_can_be_read() {
+    fn the_output_of_a_program_is_returned() {
         assert_eq!(read(shell("echo text")).unwrap(), "text\n");
         assert!(read(shell("echo text; false")).is_err());
     }
 
     #[test]
-    fn what_cargo_says_to_its_own_is_left_out() {
+    fn variables_that_cargo_sets_are_removed() {
         let removed = |command: &Command, name: &str| {
             command.get_envs().any(|(own, value)| own == name && value.is_none())
         };
-        // Both are set by the cargo that runs this test.
+        // The cargo that runs this test sets both variables.
         for command in [tool("sh", Path::new(".")), clean_tool("sh", Path::new("."))] {
             assert!(removed(&command, "CARGO_MANIFEST_DIR"));
             assert!(!removed(&command, "CARGO_HOME"));

@@ -1,6 +1,6 @@
-// The types of airssys.js, for editors and for checking components in TypeScript.
+// The types of airssys.js, for editors and for components in TypeScript.
 
-/** How the value of a message is written. */
+/** The codec of a message's value. */
 export type Codec = "cbor" | "json" | "raw";
 
 /** A value with a codec of its own. */
@@ -11,88 +11,88 @@ export interface Encoded {
 export function cbor(value: unknown): Encoded;
 export function json(value: unknown): Encoded;
 
-/** Thrown by a handler that refuses a message: a dead letter, and an error for who requested. */
+/** Thrown by a handler that refuses a message. It becomes a dead letter, and the requester gets an error. */
 export class Rejection extends Error {
   constructor(reason: string);
-  /** Not now: the message is to be handled again, if the manifest says `delivery = "retry"`. */
+  /** Asks for another attempt, which comes if the manifest says `delivery = "retry"`. */
   static retry(reason: string): Rejection;
 }
 
-/** What the host refused, or what a request came to instead of a reply. */
+/** A refusal of the host, or the failure of a request. */
 export class HostError extends Error {
-  /** The contract's word, such as `mailbox-full`, `access-denied` or `timed-out`. */
+  /** The contract's name for it, such as `mailbox-full`, `access-denied` or `timed-out`. */
   readonly kind: string;
   readonly detail: unknown;
-  /** Of `sendBatch`: how many were taken, the first so many of the list. */
+  /** For `sendBatch`: the number of messages that were taken, from the first on. */
   readonly sent: number;
 }
 
 /** The message that is being handled. */
 export interface Message {
   readonly codec: Codec;
-  /** The value as it was sent, without the codec. */
+  /** The encoded value, without the codec prefix. */
   readonly body: Uint8Array;
   readonly sender: string;
   /** The topic it was published on, or null. */
   readonly topic: string | null;
   readonly wantsReply: boolean;
-  /** Which attempt this is: 1, and more if the message is handled again. */
+  /** The number of this attempt: 1, and more if the message is handled again. */
   readonly attempt: number;
-  /** Whether it was published before this instance subscribed, and retained. */
+  /** True if the message was retained, and published before this instance subscribed. */
   readonly wasRetained: boolean;
-  /** The id of the request that it is, the same at both ends and in every attempt, or null. */
+  /** The id of the request, the same at both ends and in every attempt, or null. */
   readonly requestId: string | null;
-  /** Its place in its trace, as a W3C `traceparent`, or null: for what leaves the app. */
+  /** The place in its trace, as a W3C `traceparent`, for calls that leave the app, or null. */
   readonly traceparent: string | null;
-  /** Whether it asks for this component's report. */
+  /** True if the message asks for this component's report. */
   readonly isReportRequest: boolean;
-  /** The value in it; a `Rejection` if it is not what its codec says. */
+  /** The message's value. Throws a `Rejection` if the body is not valid in its codec. */
   decode(): any;
 }
 
 export interface Options {
-  /** CBOR unless given. */
+  /** The codec; CBOR by default. */
   codec?: Codec;
-  /** How long to wait, in milliseconds: for a reply 5,000, for room 30,000 unless given. */
+  /** The longest wait, in milliseconds; by default 5,000 for a reply and 30,000 for room. */
   timeout?: number;
 }
 
-/** What a component can ask its host. */
+/** The component's access to its host. */
 export interface Context {
   readonly identity: { readonly app: string; readonly name: string; readonly incarnation: number };
-  /** Puts a message into a mailbox; throws `mailbox-full` at once if there is no room. */
+  /** Puts a message into a mailbox; throws `mailbox-full` at once if it has no room. */
   trySend(target: string, value: unknown, options?: Pick<Options, "codec">): void;
-  /** Puts a message into a mailbox, and waits for room if there is none. */
+  /** Puts a message into a mailbox, and waits for room if it has none. */
   send(target: string, value: unknown, options?: Options): Promise<void>;
-  /** Puts messages into a mailbox, in their order; the error says how many were `sent`. */
+  /** Puts a batch of messages into a mailbox, in order; an error says how many were `sent`. */
   sendBatch(target: string, values: Iterable<unknown>, options?: Options): Promise<void>;
-  /** Asks a component, waiting for room, and gives its answer: the value, or undefined if it is empty. */
+  /** Sends a request, waiting for room. Returns the value of the reply, or undefined if it is empty. */
   request(
     target: string,
     value: unknown,
     options?: Options & {
-      /** Called with the request's id when it is in the mailbox. */
+      /** Called with the request's id when the request is in the mailbox. */
       sent?: (id: string) => void;
     },
   ): Promise<any>;
-  /** Publishes on a topic, waiting for room; gives the number of subscribers that took it. */
+  /** Publishes on a topic, waiting for room. Returns the number of subscribers that took the message. */
   publish(
     topic: string,
     value: unknown,
     options?: Options & {
-      /** Whoever subscribes later gets it too. */
+      /** Later subscribers get the message too. */
       retain?: boolean;
     },
   ): Promise<number>;
-  /** Forgets the message that is retained of a topic; false if there is none. */
+  /** Clears the retained message of a topic. Returns false if no message is retained. */
   clearRetained(topic: string): boolean;
   subscribe(pattern: string): void;
   unsubscribe(pattern: string): boolean;
-  /** Asks the host to stop this component, once the message at hand is finished. */
+  /** Asks the host to stop this component, after the current message is finished. */
   stop(): void;
-  /** How much of its limits this instance uses. */
+  /** The usage of this instance's limits. */
   usage(): { readonly name: string; readonly used: number; readonly limit: number }[];
-  /** Nanoseconds since some moment; never goes back. */
+  /** Nanoseconds since a fixed moment; never goes back. */
   monotonicNs(): number;
 }
 
@@ -103,15 +103,15 @@ export const log: Record<"trace" | "debug" | "info" | "warn" | "error", (...part
 
 export type Health = { tag: "healthy" } | { tag: "degraded" | "unhealthy"; val: string };
 
-/** The parts of a component. */
+/** The functions of a component. */
 export interface Parts {
-  /** What it returns is the reply; undefined is an empty one. */
+  /** Handles a message. The return value is the reply; undefined is an empty one. */
   handle(message: Message, context: Context): unknown;
-  /** Gets the settings; an exception is a failure of the start. */
+  /** Starts with the settings; an exception is a failure of the start. */
   initialize?(config: Record<string, string>, context: Context): void;
   health?(): Health | undefined;
   shutdown?(): void;
 }
 
-/** Makes a component's exports of its parts. */
+/** Makes a component's exports. */
 export function component(parts: Parts): { lifecycle: object; handler: object };

@@ -1,4 +1,4 @@
-// What a component in JavaScript is written against: `import { component } from "airssys"`.
+// The SDK for components in JavaScript: `import { component } from "airssys"`.
 
 import "./text.js";
 import { drain } from "./promise.js";
@@ -8,7 +8,7 @@ import logging from "airssys:component/logging@0.2.0";
 import messaging from "airssys:component/messaging@0.2.0";
 import system from "airssys:component/system@0.2.0";
 
-/** How long things wait unless they say otherwise, in milliseconds. */
+/** The default timeouts, in milliseconds. */
 const SEND_MS = 30_000;
 const REQUEST_MS = 5000;
 const REPORT = "report";
@@ -19,7 +19,7 @@ const utf8 = {
   lossy: new TextDecoder(),
 };
 
-/** Codecs by name: the prefix of a message, and how its body is made and read. */
+/** The codecs by name: the prefix of a message, and the functions that write and read its body. */
 const CODECS = {
   cbor: { prefix: [0x51], encode: cborg.encode, decode: cborg.decode },
   json: {
@@ -32,7 +32,7 @@ const CODECS = {
 
 function encode(codec, value) {
   const known = CODECS[codec];
-  if (!known) throw new TypeError(`there is no codec ${codec}: ${Object.keys(CODECS).join(", ")}`);
+  if (!known) throw new TypeError(`${codec} is not a codec; the codecs are ${Object.keys(CODECS).join(", ")}`);
   const body = known.encode(value);
   const message = new Uint8Array(known.prefix.length + body.length);
   message.set(known.prefix);
@@ -56,14 +56,14 @@ function split(message) {
   for (const [codec, { prefix }] of Object.entries(CODECS)) {
     if (prefix.every((byte, index) => message[index] === byte)) return { codec, body: message.slice(prefix.length) };
   }
-  throw new Rejection("the message is in none of the codecs cbor, json and raw");
+  throw new Rejection("the message is not in one of the codecs cbor, json and raw");
 }
 
-/** Thrown by a handler that refuses a message: a dead letter, and an error for who requested. */
+/** Thrown by a handler that refuses a message. It becomes a dead letter, and the requester gets an error. */
 export class Rejection extends Error {
   name = "Rejection";
 
-  /** Not now: the message is to be handled again, if the manifest says `delivery = "retry"`. */
+  /** Asks for another attempt, which comes if the manifest says `delivery = "retry"`. */
   static retry(reason) {
     return Object.assign(new Rejection(reason), { completion: "retry" });
   }
@@ -71,7 +71,7 @@ export class Rejection extends Error {
   completion = "rejected";
 }
 
-/** What the host refused, or what a request came to instead of a reply; `kind` is the contract's word. */
+/** A refusal of the host, or the failure of a request; `kind` is the contract's name for it. */
 export class HostError extends Error {
   name = "HostError";
 
@@ -82,11 +82,11 @@ export class HostError extends Error {
     this.detail = val;
   }
 
-  /** Of `sendBatch`: how many were taken, the first so many of the list. */
+  /** For `sendBatch`: the number of messages that were taken, from the first on. */
   sent = 0;
 }
 
-/** A reply in a codec of its own; else a reply is in the codec of the message. */
+/** A value with a codec of its own. Other replies are in the codec of their message. */
 class Encoded {
   constructor(codec, value) {
     this.message = encode(codec, value);
@@ -100,7 +100,7 @@ function outgoing(value, codec = "cbor") {
   return value instanceof Encoded ? value.message : encode(codec, value);
 }
 
-// Results of the host come as values or as exceptions that carry the error.
+// The host's results come as values, its errors as exceptions with the error in `payload`.
 function call(doing, function_) {
   try {
     return function_();
@@ -109,7 +109,7 @@ function call(doing, function_) {
   }
 }
 
-/** What waits for a callback, by its request. */
+/** The waits for callbacks, by request. */
 const waiting = new Map();
 
 function callback(request, doing) {
@@ -133,12 +133,12 @@ class Message {
     return this.#body;
   }
 
-  /** The value in it. */
+  /** The message's value. */
   decode() {
     try {
       return CODECS[this.codec].decode(this.#body);
     } catch (error) {
-      throw new Rejection(`the message is not what its codec ${this.codec} says: ${error.message}`);
+      throw new Rejection(`the message is not valid ${this.codec}: ${error.message}`);
     }
   }
 
@@ -155,27 +155,27 @@ class Message {
     return this.#info.wantsReply;
   }
 
-  /** Which attempt this is: 1, and more if the message is handled again. */
+  /** The number of this attempt: 1, and more if the message is handled again. */
   get attempt() {
     return this.#info.attempt;
   }
 
-  /** Whether it was published before this instance subscribed, and retained. */
+  /** True if the message was retained, and published before this instance subscribed. */
   get wasRetained() {
     return this.#info.retained;
   }
 
-  /** The id of the request that it is, the same at both ends and in every attempt, or null. */
+  /** The id of the request, the same at both ends and in every attempt, or null. */
   get requestId() {
     return this.#info.request ?? null;
   }
 
-  /** Its place in its trace, as a W3C `traceparent`, or null: for what leaves the app. */
+  /** The place in its trace, as a W3C `traceparent`, for calls that leave the app, or null. */
   get traceparent() {
     return this.#info.traceparent ?? null;
   }
 
-  /** Whether it asks for this component's report. */
+  /** True if the message asks for this component's report. */
   get isReportRequest() {
     return this.codec === "cbor" && utf8.lossy.decode(this.#body.slice(1)) === REPORT && this.#body[0] === 0x60 + REPORT.length;
   }
@@ -184,7 +184,7 @@ class Message {
 let ownName;
 const isOwn = (target) => target === (ownName ??= system.selfId().name);
 
-/** Hands something to the host; at a full mailbox it waits for room, so many milliseconds in all. */
+/** Repeats an attempt until the mailbox has room, for at most this many milliseconds in all. */
 async function delivered(doing, timeout, attempt, awaitRoom) {
   let deadline;
   for (;;) {
@@ -202,22 +202,22 @@ async function delivered(doing, timeout, attempt, awaitRoom) {
   }
 }
 
-/** Waits for room in a mailbox; nobody can wait for its own. */
+/** Waits for room in a mailbox. A component cannot wait for its own. */
 const roomOf = (target, to) => (isOwn(target) ? undefined : (time) => messaging.awaitRoom(to, time));
 
-/** What a component can ask its host. Times are in milliseconds. */
+/** The component's access to its host. Times are in milliseconds. */
 export const context = {
   get identity() {
     return system.selfId();
   },
 
-  /** Puts a message into a mailbox; throws `mailbox-full` at once if there is no room. */
+  /** Puts a message into a mailbox; throws `mailbox-full` at once if it has no room. */
   trySend(target, value, { codec } = {}) {
     const body = outgoing(value, codec);
     call(`send to ${target}`, () => messaging.sendMessage(messaging.resolve(target), body));
   },
 
-  /** Puts a message into a mailbox, and waits for room if there is none. */
+  /** Puts a message into a mailbox, and waits for room if it has none. */
   async send(target, value, { codec, timeout = SEND_MS } = {}) {
     const body = outgoing(value, codec);
     const doing = `send to ${target}`;
@@ -225,7 +225,7 @@ export const context = {
     await delivered(doing, timeout, () => messaging.sendMessage(to, body), roomOf(target, to));
   },
 
-  /** Puts messages into a mailbox, in their order; the error says how many were `sent`. */
+  /** Puts a batch of messages into a mailbox, in order; an error says how many were `sent`. */
   async sendBatch(target, values, { codec, timeout = SEND_MS } = {}) {
     const bodies = Array.from(values, (value) => outgoing(value, codec));
     const doing = `send to ${target}`;
@@ -245,8 +245,8 @@ export const context = {
   },
 
   /**
-   * Asks a component, waiting for room, and gives its answer: the value, or undefined if it is empty.
-   * `sent` is called with the request's id when it is in the mailbox.
+   * Sends a request, waiting for room. Returns the value of the reply, or undefined if it is empty.
+   * `sent` is called with the request's id when the request is in the mailbox.
    */
   async request(target, value, { codec, timeout = REQUEST_MS, sent } = {}) {
     const body = outgoing(value, codec);
@@ -264,8 +264,8 @@ export const context = {
   },
 
   /**
-   * Publishes on a topic, waiting for room; gives the number of subscribers that took it. With
-   * `retain`, whoever subscribes later gets it too.
+   * Publishes on a topic, waiting for room. Returns the number of subscribers that took the message.
+   * With `retain`, later subscribers get the message too.
    */
   async publish(topic, value, { codec, timeout = SEND_MS, retain = false } = {}) {
     const body = outgoing(value, codec);
@@ -276,7 +276,7 @@ export const context = {
     return delivered(doing, timeout, publish, room);
   },
 
-  /** Forgets the message that is retained of a topic; false if there is none. */
+  /** Clears the retained message of a topic. Returns false if no message is retained. */
   clearRetained(topic) {
     return call(`clear ${topic}`, () => messaging.clearRetained(messaging.resolveTopic(topic)));
   },
@@ -289,17 +289,17 @@ export const context = {
     return messaging.unsubscribe(pattern);
   },
 
-  /** Asks the host to stop this component, once the message at hand is finished. */
+  /** Asks the host to stop this component, after the current message is finished. */
   stop() {
     system.stopSelf();
   },
 
-  /** How much of its limits this instance uses: a list of `{ name, used, limit }`. */
+  /** The usage of this instance's limits: a list of `{ name, used, limit }`. */
   usage() {
     return system.usage();
   },
 
-  /** Nanoseconds since some moment; never goes back. */
+  /** Nanoseconds since a fixed moment; never goes back. */
   monotonicNs() {
     return clock.monotonicNs();
   },
@@ -310,14 +310,14 @@ const line = (level) => (...parts) => logging.log(level, parts.map(String).join(
 /** The component's log. */
 export const log = Object.fromEntries(["trace", "debug", "info", "warn", "error"].map((level) => [level, line(level)]));
 
-/** The exception that ends the instance, if one does. */
+/** The exception that ends the instance, if one was thrown. */
 let fatal;
 
 function crash(error) {
   fatal ??= { error };
 }
 
-/** Runs a call of the host to its end, and lets the instance fail if something in it has. */
+/** Runs a call of the host to its end. Fails the instance if anything in the call has failed. */
 function enter(function_) {
   try {
     const result = function_();
@@ -335,7 +335,7 @@ function completion(reply, codec) {
   return { tag: "reply", val: outgoing(reply, codec) };
 }
 
-/** Handles a message; gives a function that says, after `drain`, what has come of it. */
+/** Handles a message. Returns a function that gives the outcome after `drain`. */
 function handling(handle, id, bytes) {
   let state = { outcome: { tag: "deferred" } };
   const finish = (how) => {
@@ -359,9 +359,9 @@ function handling(handle, id, bytes) {
 }
 
 /**
- * Makes a component's exports of its parts: `export const { lifecycle, handler } = component({ handle })`.
+ * Makes a component's exports: `export const { lifecycle, handler } = component({ handle })`.
  *
- * `handle(message, context)` may be async; what it returns is the reply. `initialize(config,
+ * `handle(message, context)` may be async; its return value is the reply. `initialize(config,
  * context)` gets the settings as an object of texts; an exception is a failure of the start.
  */
 export function component({ handle, initialize, health, shutdown }) {

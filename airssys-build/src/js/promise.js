@@ -1,11 +1,11 @@
 // Promises whose callbacks run within the call that settled them.
 //
-// The engine's own run their callbacks in jobs, and nothing runs jobs between two calls of the
-// host. `async` functions are rewritten to use these when a component is built.
+// The engine's own promises run their callbacks in jobs, but the engine runs no jobs between two
+// calls of the host. The build rewrites `async` functions to use these promises.
 
 const queue = [];
 
-/** Runs what settled promises have to call. */
+/** Runs the callbacks of settled promises. */
 export function drain() {
   for (let job = queue.shift(); job; job = queue.shift()) job();
 }
@@ -24,7 +24,7 @@ class Promise {
     }
   }
 
-  // Of both, the first call counts.
+  // The first call of either function counts.
   #resolvers() {
     let called = false;
     const once = (settle) => (value) => {

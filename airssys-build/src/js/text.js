@@ -1,4 +1,4 @@
-// TextEncoder and TextDecoder for UTF-8, which libraries expect and the engine does not have.
+// TextEncoder and TextDecoder for UTF-8, which libraries need and the engine does not have.
 
 class Utf8Encoder {
   get encoding() {
@@ -37,8 +37,8 @@ class Utf8Encoder {
   }
 }
 
-// The length of a sequence by its first byte, and what its second byte may be: no code is written
-// with more bytes than it needs, none is a surrogate, none is above 0x10ffff.
+// The length of a sequence by its first byte, and the range of its second byte. The range excludes
+// overlong sequences, surrogates and codes above 0x10ffff.
 function sequence(first) {
   if (first < 0x80) return [1];
   if (first >= 0xc2 && first < 0xe0) return [2, 0x80, 0xbf];
@@ -49,7 +49,7 @@ function sequence(first) {
 
 class Utf8Decoder {
   constructor(label = "utf-8", options = {}) {
-    if (!/^(utf-?8)$/i.test(label)) throw new RangeError(`the only encoding is utf-8, not ${label}`);
+    if (!/^(utf-?8)$/i.test(label)) throw new RangeError(`${label} is not supported; the only encoding is utf-8`);
     this.fatal = Boolean(options.fatal);
     this.ignoreBOM = Boolean(options.ignoreBOM);
   }

@@ -1,4 +1,4 @@
-"""What a component in Python is written against.
+"""The SDK for components in Python.
 
 A component is a class with an `async def handle(self, message, context)`, and two names that the
 host looks for: `Lifecycle, Handler = airssys.component(TheClass)`.
@@ -19,39 +19,42 @@ from wit_world.imports import clock, logging, messaging, system, types
 
 SEND_MS = 30_000
 REQUEST_MS = 5_000
-"""How long things wait unless they say otherwise, in milliseconds."""
+"""The default timeouts, in milliseconds."""
 
 _REPORT = "report"
 _CBOR_BREAK = b"\xff"
 
 
 def _kebab(case: object) -> str:
-    """The contract's word for a case: `access-denied` of `SendError_AccessDenied`."""
+    """The contract's name for a case: `access-denied` for `SendError_AccessDenied`."""
     name = type(case).__name__.rpartition("_")[2]
     return "".join("-" + letter.lower() if letter.isupper() else letter for letter in name).lstrip("-")
 
 
 class Rejection(Exception):
-    """Raised by a handler that refuses a message: a dead letter, and an error for who requested."""
+    """Raised by a handler that refuses a message.
+
+    The message becomes a dead letter, and the requester gets an error.
+    """
 
     _completion = types.Completion_Rejected
 
     @classmethod
     def retry(cls, reason: str) -> "Rejection":
-        """Not now: the message is to be handled again, if the manifest says `delivery = "retry"`."""
+        """Asks for another attempt, which comes if the manifest says `delivery = "retry"`."""
         rejection = cls(reason)
         rejection._completion = types.Completion_Retry
         return rejection
 
 
 class HostError(Exception):
-    """What the host refused, or what a request came to; `kind` is the contract's word for it."""
+    """A refusal of the host, or the failure of a request; `kind` is the contract's name for it."""
 
     def __init__(self, doing: str, error: object) -> None:
         self.kind = _kebab(error)
         self.detail = getattr(error, "value", None)
         self.sent = 0
-        """Of `send_batch`: how many were taken, the first so many of the list."""
+        """For `send_batch`: the number of messages that were taken, from the first on."""
         super().__init__(f"{doing}: {self.kind}" + (f" ({self.detail})" if self.detail else ""))
 
 
@@ -63,11 +66,11 @@ class _Codec:
 
 
 def _read_cbor(body: bytes) -> object:
-    """The value, which has to be the whole of the body."""
+    """Reads the value, which has to be the whole body."""
     stream = io.BytesIO(body)
     value = cbor2.CBORDecoder(stream).decode()
     if stream.read(1) or body.startswith(_CBOR_BREAK):
-        raise ValueError("it is not one value")
+        raise ValueError("the body is not exactly one value")
     return value
 
 
@@ -85,7 +88,7 @@ _CODECS = {
 def _encode(codec: str, value: object) -> bytes:
     known = _CODECS.get(codec)
     if known is None:
-        raise ValueError(f"there is no codec {codec}: {', '.join(_CODECS)}")
+        raise ValueError(f"{codec} is not a codec; the codecs are {', '.join(_CODECS)}")
     return known.prefix + known.encode(value)
 
 
@@ -93,11 +96,11 @@ def _split(message: bytes) -> tuple[str, bytes]:
     for name, codec in _CODECS.items():
         if message.startswith(codec.prefix):
             return name, message[len(codec.prefix) :]
-    raise Rejection("the message is in none of the codecs cbor, json and raw")
+    raise Rejection("the message is not in one of the codecs cbor, json and raw")
 
 
 class _Encoded:
-    """A value with a codec of its own; else a reply is in the codec of the message."""
+    """A value with a codec of its own. Other replies are in the codec of their message."""
 
     def __init__(self, codec: str, value: object) -> None:
         self.message = _encode(codec, value)
@@ -123,7 +126,7 @@ def _call(doing: str, function, *arguments):
 
 
 class _Callback:
-    """Awaits what a request, or a wait for room, comes to."""
+    """Awaits the callback of a request, or of a wait for room."""
 
     def __init__(self, request: int, doing: str) -> None:
         self.request = request
@@ -144,44 +147,44 @@ class Message:
         info = messaging.describe(id)
         self.sender = info.sender
         self.topic = info.topic
-        """The topic it was published on, or None."""
+        """The topic that the message was published on, or None."""
         self.wants_reply = info.wants_reply
         self.attempt = info.attempt
-        """Which attempt this is: 1, and more if the message is handled again."""
+        """The number of this attempt: 1, and more if the message is handled again."""
         self.was_retained = info.retained
-        """Whether it was published before this instance subscribed, and retained."""
+        """True if the message was retained, and published before this instance subscribed."""
         self.request_id = info.request
-        """The id of the request that it is, the same at both ends and in every attempt, or None."""
+        """The id of the request, the same at both ends and in every attempt, or None."""
         self.traceparent = info.traceparent
-        """Its place in its trace, as a W3C `traceparent`, for what leaves the app, or None."""
+        """The place in its trace, as a W3C `traceparent`, for calls that leave the app, or None."""
 
     def decode(self) -> object:
-        """The value in it."""
+        """The message's value. Raises a `Rejection` if the body is not valid in its codec."""
         try:
             return _CODECS[self.codec].decode(self.body)
         except Exception as error:
-            raise Rejection(f"the message is not what its codec {self.codec} says: {error}") from error
+            raise Rejection(f"the message is not valid {self.codec}: {error}") from error
 
     @property
     def is_report_request(self) -> bool:
-        """Whether it asks for this component's report."""
+        """True if the message asks for this component's report."""
         return self.codec == "cbor" and self.body == cbor2.dumps(_REPORT)
 
 
 class Context:
-    """What a component can ask its host. Times are in milliseconds."""
+    """The component's access to its host. Times are in milliseconds."""
 
     @property
     def identity(self) -> system.Identity:
         return system.self_id()
 
     def try_send(self, target: str, value: object, codec: str = "cbor") -> None:
-        """Puts a message into a mailbox; raises `mailbox-full` at once if there is no room."""
+        """Puts a message into a mailbox; raises `mailbox-full` at once if it has no room."""
         doing, body = f"send to {target}", _outgoing(value, codec)
         _call(doing, messaging.send_message, _call(doing, messaging.resolve, target), body)
 
     async def send(self, target: str, value: object, codec: str = "cbor", timeout: int = SEND_MS) -> None:
-        """Puts a message into a mailbox, and waits for room if there is none."""
+        """Puts a message into a mailbox, and waits for room if it has none."""
         doing, body = f"send to {target}", _outgoing(value, codec)
         to = _call(doing, messaging.resolve, target)
         await _delivered(doing, timeout, lambda _: messaging.send_message(to, body), self._room_of(target, to))
@@ -189,7 +192,7 @@ class Context:
     async def send_batch(
         self, target: str, values: Iterable[object], codec: str = "cbor", timeout: int = SEND_MS
     ) -> None:
-        """Puts messages into a mailbox, in their order; the error says how many were `sent`."""
+        """Puts a batch of messages into a mailbox, in order; an error says how many were `sent`."""
         doing, bodies = f"send to {target}", [_outgoing(value, codec) for value in values]
         to = _call(doing, messaging.resolve, target)
         sent = 0
@@ -211,9 +214,9 @@ class Context:
     async def publish(
         self, topic: str, value: object, codec: str = "cbor", timeout: int = SEND_MS, retain: bool = False
     ) -> int:
-        """Publishes on a topic, waiting for room; gives the number of subscribers that took it.
+        """Publishes on a topic, waiting for room. Returns the number of subscribers that took it.
 
-        With `retain`, whoever subscribes later gets it too.
+        With `retain`, later subscribers get the message too.
         """
         publish = messaging.publish_retained if retain else messaging.publish
         doing, body = f"publish on {topic}", _outgoing(value, codec)
@@ -226,7 +229,7 @@ class Context:
         )
 
     def clear_retained(self, topic: str) -> bool:
-        """Forgets the message that is retained of a topic; False if there is none."""
+        """Clears the retained message of a topic. Returns False if no message is retained."""
         doing = f"clear {topic}"
         return _call(doing, messaging.clear_retained, _call(doing, messaging.resolve_topic, topic))
 
@@ -238,9 +241,9 @@ class Context:
         timeout: int = REQUEST_MS,
         sent: Callable[[str], None] | None = None,
     ) -> object:
-        """Asks a component, waiting for room, and gives its answer: the value, or None if it is empty.
+        """Sends a request, waiting for room. Returns the value of the reply, or None if it is empty.
 
-        `sent` is called with the request's id when it is in the mailbox.
+        `sent` is called with the request's id when the request is in the mailbox.
         """
         doing, body = f"request to {target}", _outgoing(value, codec)
         if self._is_own(target):
@@ -267,15 +270,15 @@ class Context:
         return messaging.unsubscribe(pattern)
 
     def stop(self) -> None:
-        """Asks the host to stop this component, once the message at hand is finished."""
+        """Asks the host to stop this component, after the current message is finished."""
         system.stop_self()
 
     def usage(self) -> list[system.QuotaUsage]:
-        """How much of its limits this instance uses."""
+        """The usage of this instance's limits."""
         return system.usage()
 
     def monotonic_ns(self) -> int:
-        """Nanoseconds since some moment; never goes back."""
+        """Nanoseconds since a fixed moment; never goes back."""
         return clock.monotonic_ns()
 
     _own_name: str | None = None
@@ -286,12 +289,12 @@ class Context:
         return target == self._own_name
 
     def _room_of(self, target: str, to: int):
-        """Waits for room in a mailbox; nobody can wait for its own."""
+        """Waits for room in a mailbox. A component cannot wait for its own."""
         return None if self._is_own(target) else lambda time: messaging.await_room(to, time)
 
 
 async def _delivered(doing, timeout, attempt, await_room):
-    """Hands something to the host; at a full mailbox it waits for room, so many milliseconds in all."""
+    """Repeats an attempt until the mailbox has room, for at most this many milliseconds in all."""
     deadline = None
     while True:
         try:
@@ -335,29 +338,29 @@ class _Log:
 
 log = _Log()
 
-# What waits for a callback: what to go on with, by the request.
+# The coroutines that wait for a callback, by request, with the functions that take their results.
 _waiting: dict[int, tuple] = {}
 
 
 def _step(coroutine, done, value=None, error=None) -> None:
-    """Goes on with a coroutine until it waits for a callback, or has returned."""
+    """Runs a coroutine until it waits for a callback, or has returned."""
     try:
         wait = coroutine.throw(error) if error else coroutine.send(value)
     except StopIteration as finished:
         return done(finished.value)
     if not isinstance(wait, _Callback):
         coroutine.close()
-        raise TypeError("a component can await what its context gives, and nothing else")
+        raise TypeError("a component can only await what its context gives")
     _waiting[wait.request] = (coroutine, done)
 
 
 def spawn(coroutine) -> None:
-    """Runs a coroutine beside the messages, such as one that `initialize` starts."""
+    """Runs a coroutine beside the messages, such as one that the class starts when it is made."""
     _step(coroutine, lambda _: None)
 
 
 def _crashing(function):
-    """Says why the instance is about to end, if it is."""
+    """Reports an exception to the host, because it ends the instance."""
 
     def entered(*arguments):
         try:
@@ -395,12 +398,12 @@ class _Handling:
 
 
 def component(made_by: type) -> tuple[type, type]:
-    """The two classes that the host looks for: `Lifecycle, Handler = component(TheClass)`.
+    """Makes the two classes that the host looks for: `Lifecycle, Handler = component(TheClass)`.
 
-    The class is made with the settings (a dict of texts) and the context; an exception is a
+    The class is called with the settings (a dict of texts) and the context; an exception is a
     failure of the start. Its `async def handle(self, message, context)` returns the reply, or
     None. It may have a `shutdown(self)`, and a `health(self)` that returns None, or a text that
-    says what is wrong.
+    describes the problem.
     """
     instance: list = []
 

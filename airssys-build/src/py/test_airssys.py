@@ -1,4 +1,4 @@
-"""airssys.py against a host that is played here."""
+"""Tests airssys.py against a fake host."""
 
 import sys
 import types as modules
@@ -19,7 +19,7 @@ class Err(Exception):
 
 
 def case(name: str) -> type:
-    """A case of a variant, as componentize-py makes them."""
+    """Makes a variant's case, as componentize-py does."""
 
     @dataclass
     class Case:
@@ -47,7 +47,7 @@ class BatchResult:
 
 
 class Host:
-    """What the imports do: answers in the order in which a test gives them."""
+    """The fake host: its imports give the answers of a test, in order."""
 
     def __init__(self) -> None:
         self.calls: list[tuple] = []
@@ -128,14 +128,14 @@ class Component(unittest.TestCase):
         host = Host()
 
     def start(self, handle):
-        """A component whose handler this is; gives what the host calls."""
+        """Starts a component with this handler. Returns the handler that the host calls."""
         made = type("Made", (), {"__init__": lambda *_: None, "handle": lambda _, *rest: handle(*rest)})
         lifecycle, handler = airssys.component(made)
         lifecycle().initialize([])
         return handler()
 
     def handle(self, handle, message: bytes = cbor(None)):
-        """What comes of one message whose handler does not wait."""
+        """Handles one message without waiting. Returns its completion."""
         outcome = self.start(handle).handle_message(1, message)
         self.assertIsInstance(outcome, cases["Outcome_Completed"])
         return outcome.value
@@ -168,19 +168,19 @@ class Component(unittest.TestCase):
         self.assertEqual(self.handle(refuse), Rejected("never"))
         self.assertEqual(self.handle(again), Retry("attempt 2"))
 
-    def test_what_cannot_be_read_is_refused(self):
+    def test_unreadable_messages_are_refused(self):
         async def read(message, context):
             return message.decode()
 
         for message, why in [
-            (b"\x51\xff", "not what its codec cbor says"),
-            (b"\x51\x82\x01", "not what its codec cbor says"),
-            (b"\x51\x01\x02", "not what its codec cbor says"),
-            (b"\x51" + b"\x81" * 100_000, "not what its codec cbor says"),
-            (json("{"), "not what its codec json says"),
-            (json('"\xff"').replace(b"\xc3\xbf", b"\xff"), "not what its codec json says"),
-            (b"\x50protobuf", "none of the codecs"),
-            (b"", "none of the codecs"),
+            (b"\x51\xff", "not valid cbor"),
+            (b"\x51\x82\x01", "not valid cbor"),
+            (b"\x51\x01\x02", "not valid cbor"),
+            (b"\x51" + b"\x81" * 100_000, "not valid cbor"),
+            (json("{"), "not valid json"),
+            (json('"\xff"').replace(b"\xc3\xbf", b"\xff"), "not valid json"),
+            (b"\x50protobuf", "not in one of the codecs"),
+            (b"", "not in one of the codecs"),
         ]:
             refused = self.handle(read, message)
             self.assertIsInstance(refused, Rejected)
@@ -200,7 +200,7 @@ class Component(unittest.TestCase):
         handler.handle_callback(11, cases["Callback_Reply"](b""))
         self.assertEqual(host.named("complete"), [(1, Reply(cbor([5, None])))])
 
-    def test_a_failed_request_raises_the_word_of_the_contract(self):
+    def test_a_failed_request_raises_the_name_of_the_contract(self):
         async def ask(message, context):
             try:
                 await context.request("stock", 1)
@@ -224,7 +224,7 @@ class Component(unittest.TestCase):
         handler.handle_message(1, cbor(None))
         host.now_ns = 1
         handler.handle_callback(20, Ready())
-        # A part of a millisecond is as long as one.
+        # A part of a millisecond counts as a whole one.
         self.assertEqual(host.named("await_room"), [(7, 30_000), (7, 30_000)])
         handler.handle_callback(21, Ready())
         batches = [(lengths, len(bodies)) for _, lengths, bodies in host.named("send_batch")]
@@ -241,7 +241,7 @@ class Component(unittest.TestCase):
         host.answers["send_batch"] = [BatchResult(2, cases["SendError_AccessDenied"]())]
         self.assertEqual(self.handle(send), Reply(cbor([2, "access-denied"])))
 
-    def test_room_is_waited_for_so_long_and_not_longer(self):
+    def test_a_send_waits_no_longer_than_its_timeout(self):
         async def send(message, context):
             await context.send("stock", 1, timeout=50)
 
@@ -258,7 +258,7 @@ class Component(unittest.TestCase):
         self.assertEqual(host.named("await_room"), [(7, 50), (7, 30)])
         self.assertEqual(len(host.named("report_panic")), 1)
 
-    def test_nobody_waits_for_itself(self):
+    def test_a_component_never_waits_for_itself(self):
         async def send(message, context):
             kinds = []
             for wait in [context.send("me", 1), context.request("me", 1)]:
@@ -280,7 +280,7 @@ class Component(unittest.TestCase):
             self.handle(broken)
         self.assertIn("KeyError: 'absent'", host.named("report_panic")[0][0])
 
-    def test_nothing_else_can_be_awaited(self):
+    def test_other_awaitables_are_refused(self):
         @modules.coroutine
         def other():
             yield "something"
@@ -288,20 +288,20 @@ class Component(unittest.TestCase):
         async def wait(message, context):
             await other()
 
-        with self.assertRaisesRegex(TypeError, "what its context gives"):
+        with self.assertRaisesRegex(TypeError, "only await what its context gives"):
             self.handle(wait)
 
     def test_a_failed_start_says_why(self):
         class Broken:
             def __init__(self, config, context):
-                raise ValueError(f"{config['size']} is no size")
+                raise ValueError(f"{config['size']} is not a size")
 
         lifecycle, _ = airssys.component(Broken)
         with self.assertRaises(Err) as raised:
             lifecycle().initialize([("size", "x")])
-        self.assertEqual(raised.exception.value, "x is no size")
+        self.assertEqual(raised.exception.value, "x is not a size")
 
-    def test_health_is_asked_if_there_is_one(self):
+    def test_health_is_asked_if_the_class_has_it(self):
         class Ill:
             def __init__(self, config, context):
                 self.ill = None

@@ -61,7 +61,7 @@ fn every_bad_event_is_shown_with_its_reason() {
     let summary = ended.stdout.lines().last().unwrap();
     assert!(summary.contains(" handled, 1 refused, 7 dead letters, 1 restart, in "), "{summary}");
     ended.says(&[
-        "quake-feed: line 18 is refused: the message of 2097154 bytes is larger than `quake-parse` takes",
+        "quake-feed: line 18 is refused: the message of 2097154 bytes is larger than `quake-parse` accepts",
         "quake-feed: read 28 events: 27 sent, 1 refused",
         "WARN quake-classify: ",
     ]);

@@ -31,14 +31,31 @@ const RESTARTED: [(RestartPolicy, [bool; 6]); 3] = [
     (Temporary, [false, false, false, false, false, false]),
 ];
 
+/// Kept when a supervisor stops the child for a restart, after: Normal, Shutdown, Error, Panic, Killed,
+/// Escalated.
+const KEPT: [(RestartPolicy, [bool; 6]); 3] = [
+    (Permanent, [true, true, true, true, true, true]),
+    (Transient, [false, true, true, true, true, true]),
+    (Temporary, [false, false, false, false, false, false]),
+];
+
 const SCOPES: [(SupervisionStrategy, Scope); 3] = [
     (SupervisionStrategy::OneForOne, Scope::One),
     (SupervisionStrategy::OneForAll, Scope::All),
     (SupervisionStrategy::RestForOne, Scope::Rest),
 ];
 
-fn ended(policy: RestartPolicy, exit: &ExitReason, now: Instant) -> Ended<'_> {
-    Ended { policy, significant: false, others_significant: 0, exit, attempt: 0, random: 0.0, now }
+fn ended(policy: RestartPolicy, exit: &ExitReason, now: Instant) -> EndedChild<'_> {
+    EndedChild {
+        cause: EndCause::Own,
+        policy,
+        significant: false,
+        others_significant: 0,
+        exit,
+        attempt: 0,
+        random: 0.0,
+        now,
+    }
 }
 
 #[test]
@@ -72,6 +89,34 @@ fn every_strategy_policy_and_exit() {
     }
 }
 
+/// Neither the strategy nor the window nor significance matters to a child that its supervisor stops.
+#[test]
+fn every_policy_and_exit_of_a_stopped_child() {
+    let now = Instant::now();
+    for (strategy, _) in SCOPES {
+        for auto_shutdown in [AutoShutdown::Never, AutoShutdown::AnySignificant, AutoShutdown::AllSignificant]
+        {
+            for max_restarts in [0, 3, u32::MAX] {
+                let config =
+                    SupervisorConfig { strategy, auto_shutdown, max_restarts, ..SupervisorConfig::default() };
+                for (policy, kept) in KEPT {
+                    for (exit, kept) in exits().iter().zip(kept) {
+                        for significant in [false, true] {
+                            let stopped = |cause| {
+                                let child = EndedChild { cause, significant, ..ended(policy, exit, now) };
+                                decide(&config, &RestartWindow::new(), &child)
+                            };
+                            let expected = if kept { Decision::Keep } else { Decision::Remove };
+                            assert_eq!(stopped(EndCause::GroupRestart), expected, "{policy:?} {exit}");
+                            assert_eq!(stopped(EndCause::ForGood), Decision::Remove, "{policy:?} {exit}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn every_auto_shutdown_and_significance() {
     use AutoShutdown::{AllSignificant, AnySignificant, Never};
@@ -88,13 +133,13 @@ fn every_auto_shutdown_and_significance() {
         for ((significant, others_significant), ends) in cases.into_iter().zip(expected) {
             for (policy, restarted) in RESTARTED {
                 for (exit, restarted) in exits().iter().zip(restarted) {
-                    let child = Ended { significant, others_significant, ..ended(policy, exit, now) };
+                    let child = EndedChild { significant, others_significant, ..ended(policy, exit, now) };
                     let found = decide(&config, &RestartWindow::new(), &child);
                     let fits = match found {
                         Decision::Restart { scope, .. } => restarted && scope == Scope::One,
                         Decision::ShutDown => !restarted && ends,
                         Decision::Remove => !restarted && !ends,
-                        Decision::GiveUp => false,
+                        Decision::GiveUp | Decision::Keep => false,
                     };
                     assert!(fits, "{auto_shutdown:?} {significant} {policy:?} {exit}: {found:?}");
                 }
@@ -131,7 +176,7 @@ fn attempts_set_the_delay() {
     let config = SupervisorConfig::default();
     let window = RestartWindow::new();
     let after = |attempt, random| {
-        let child = Ended { attempt, random, ..ended(Permanent, &ExitReason::Normal, Instant::now()) };
+        let child = EndedChild { attempt, random, ..ended(Permanent, &ExitReason::Normal, Instant::now()) };
         decide(&config, &window, &child)
     };
     let restart = |millis| Decision::Restart { scope: Scope::One, after: Duration::from_millis(millis) };

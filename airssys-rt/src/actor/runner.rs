@@ -9,8 +9,9 @@ use tokio::sync::oneshot;
 
 use super::incarnation::{first_failure, live, panicked};
 use super::{Actor, ActorContext};
-use crate::cell::{AnyCell, Cell};
-use crate::supervisor::Runnable;
+use crate::cell::Cell;
+use crate::child::Supervised;
+use crate::supervisor::task::Runnable;
 
 pub(crate) struct ActorRunner<A: Actor, F> {
     cell: Arc<Cell<A::Message>>,
@@ -20,14 +21,14 @@ pub(crate) struct ActorRunner<A: Actor, F> {
 }
 
 impl<A: Actor, F: FnMut() -> A> ActorRunner<A, F> {
-    /// `started` hears of the first incarnation's start; if that fails, it is dropped.
+    /// `started` is notified of the first start, and dropped if it fails.
     pub(crate) fn new(cell: Arc<Cell<A::Message>>, make: F, started: oneshot::Sender<()>) -> Self {
         Self { cell, make, started: Some(started), actor: PhantomData }
     }
 }
 
 impl<A: Actor, F: FnMut() -> A + Send + 'static> Runnable for ActorRunner<A, F> {
-    fn cell(&self) -> &dyn AnyCell {
+    fn cell(&self) -> &dyn Supervised {
         &*self.cell
     }
 

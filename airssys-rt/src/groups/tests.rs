@@ -17,8 +17,7 @@ impl Actor for Idle {
 }
 
 fn is_empty(groups: &Groups) -> bool {
-    let state = groups.registry.groups().read();
-    state.members.is_empty() && state.joined.is_empty()
+    groups.registry.groups().is_empty()
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use super::{Figures, StopRequest, Urgent, Wakers};
-use crate::DeadLetterCause;
-use crate::monitor::Heard;
+use super::control::{MailboxStats, StopRequest, Urgent, Wakers};
+use crate::events::DeadLetterCause;
+use crate::monitor::Notifications;
 
 pub(super) struct Inner<M> {
     queue: VecDeque<M>,
@@ -32,8 +32,8 @@ pub(super) struct Inner<M> {
 /// What most mailboxes never need.
 #[derive(Default)]
 struct Rare {
-    turns: Turns,
-    heard: Heard,
+    waiters: Waiters,
+    notifications: Notifications,
     dropped: u64,
     overflowed: u64,
     rejected: u64,
@@ -53,7 +53,7 @@ struct Flags {
 
 /// Those who wait for a slot, or have one without knowing it.
 #[derive(Default)]
-struct Turns {
+struct Waiters {
     /// By ticket: the first has waited longest.
     waiting: BTreeMap<u64, Waker>,
     /// Those for whom a slot is reserved and who have not been polled since.
@@ -99,21 +99,21 @@ impl<M> Inner<M> {
         self.capacity as usize - self.depth() - self.reserved as usize
     }
 
-    pub(super) fn note_taken(&mut self, taken: u64) {
+    pub(super) fn set_taken(&mut self, taken: u64) {
         self.taken = taken;
     }
 
     pub(super) fn has_waiting(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| !rare.turns.waiting.is_empty())
+        self.rare.as_ref().is_some_and(|rare| !rare.waiters.waiting.is_empty())
     }
 
     pub(super) fn is_news_that_full(&mut self) -> bool {
         !std::mem::replace(&mut self.flags.told_full, true)
     }
 
-    pub(super) fn figures(&self) -> Figures {
+    pub(super) fn stats(&self) -> MailboxStats {
         let rare = |count: fn(&Rare) -> u64| self.rare.as_deref().map_or(0, count);
-        Figures {
+        MailboxStats {
             accepted: self.accepted,
             dropped: rare(|rare| rare.dropped),
             overflowed: rare(|rare| rare.overflowed),
@@ -187,13 +187,13 @@ impl<M> Inner<M> {
     /// Reserves what is free for those who wait, in their order.
     pub(super) fn serve(&mut self, wakers: &mut Wakers) {
         let mut free = self.free();
-        let Some(Rare { turns, .. }) = self.rare.as_deref_mut() else { return };
+        let Some(Rare { waiters, .. }) = self.rare.as_deref_mut() else { return };
         while free > 0
-            && let Some((ticket, waker)) = turns.waiting.pop_first()
+            && let Some((ticket, waker)) = waiters.waiting.pop_first()
         {
             free -= 1;
             self.reserved += 1;
-            turns.granted.insert(ticket);
+            waiters.granted.insert(ticket);
             wakers.push(waker);
         }
     }
@@ -212,9 +212,9 @@ impl<M> Inner<M> {
         }
         self.serve(wakers);
         let free = self.free();
-        let Rare { turns, waited, .. } = &mut **self.rare.get_or_insert_default();
+        let Rare { waiters, waited, .. } = &mut **self.rare.get_or_insert_default();
         let mine = match *ticket {
-            Some(mine) if turns.granted.remove(&mine) => {
+            Some(mine) if waiters.granted.remove(&mine) => {
                 *ticket = None;
                 return Poll::Ready(true);
             }
@@ -226,12 +226,12 @@ impl<M> Inner<M> {
             }
             None => {
                 *waited += 1;
-                turns.next_ticket += 1;
-                turns.next_ticket
+                waiters.next_ticket += 1;
+                waiters.next_ticket
             }
         };
         *ticket = Some(mine);
-        turns.waiting.entry(mine).and_modify(|old| old.clone_from(waker)).or_insert_with(|| waker.clone());
+        waiters.waiting.entry(mine).and_modify(|old| old.clone_from(waker)).or_insert_with(|| waker.clone());
         Poll::Pending
     }
 
@@ -243,7 +243,7 @@ impl<M> Inner<M> {
     pub(super) fn offer(&mut self, wakers: &mut Wakers) {
         self.reserved -= 1;
         if let Some(rare) = &self.rare
-            && let Some((_, next)) = rare.turns.waiting.first_key_value()
+            && let Some((_, next)) = rare.waiters.waiting.first_key_value()
         {
             wakers.push(next.clone());
         }
@@ -251,11 +251,11 @@ impl<M> Inner<M> {
 
     /// Forgets a waiter that is dropped before its turn, or before it knew of it.
     pub(super) fn give_up(&mut self, ticket: u64, wakers: &mut Wakers) {
-        if let Some(Rare { turns, .. }) = self.rare.as_deref_mut() {
-            if turns.granted.remove(&ticket) {
+        if let Some(Rare { waiters, .. }) = self.rare.as_deref_mut() {
+            if waiters.granted.remove(&ticket) {
                 self.reserved -= 1;
             } else {
-                turns.waiting.remove(&ticket);
+                waiters.waiting.remove(&ticket);
             }
         }
         // It may have been the one that an `offer` woke.
@@ -279,8 +279,8 @@ impl<M> Inner<M> {
         self.stop
     }
 
-    pub(super) fn heard(&mut self) -> &mut Heard {
-        &mut self.rare().heard
+    pub(super) fn notifications(&mut self) -> &mut Notifications {
+        &mut self.rare().notifications
     }
 
     /// What comes first of what is urgent.
@@ -288,10 +288,10 @@ impl<M> Inner<M> {
         if let Some(request) = self.stop.take() {
             return Some(Urgent::Stop(request));
         }
-        if let Some(Rare { heard, .. }) = self.rare.as_deref_mut() {
-            let urgent = match heard.take_failure(incarnation) {
+        if let Some(Rare { notifications, .. }) = self.rare.as_deref_mut() {
+            let urgent = match notifications.take_failure(incarnation) {
                 Some(down) => Some(Urgent::Linked(Arc::new(down))),
-                None => heard.take_down().map(|down| Urgent::Down(Box::new(down))),
+                None => notifications.take_down().map(|down| Urgent::Down(Box::new(down))),
             };
             if urgent.is_some() {
                 return urgent;
@@ -301,8 +301,8 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn is_urgent(&self) -> bool {
-        let heard = self.rare.as_ref().is_some_and(|rare| !rare.heard.is_empty());
-        self.stop.is_some() || heard || self.flags.signalled
+        let notified = self.rare.as_ref().is_some_and(|rare| !rare.notifications.is_empty());
+        self.stop.is_some() || notified || self.flags.signalled
     }
 
     pub(super) fn signal(&mut self) {
@@ -369,9 +369,9 @@ impl<M> Inner<M> {
     fn close_to_messages(&mut self, wakers: &mut Wakers) {
         self.flags.closed = true;
         if let Some(rare) = &mut self.rare {
-            let turns = std::mem::take(&mut rare.turns);
-            self.reserved -= turns.granted.len() as u32;
-            wakers.extend(turns.waiting.into_values());
+            let waiters = std::mem::take(&mut rare.waiters);
+            self.reserved -= waiters.granted.len() as u32;
+            wakers.extend(waiters.waiting.into_values());
         }
     }
 

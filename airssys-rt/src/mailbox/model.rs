@@ -12,8 +12,9 @@ use shuttle::future::block_on;
 use shuttle::thread::{JoinHandle, spawn};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Inbox, Mailbox, StopRequest, Urgent};
+use super::{Mailbox, StopRequest, Urgent};
 use crate::cell::Cell;
+use crate::cell::inbox::Inbox;
 use crate::errors::{ReserveError, SendError, TrySendError};
 use crate::services::Services;
 
@@ -107,9 +108,9 @@ fn every_message_comes_once_and_in_order() {
             let received = receive(&cell, 6);
             in_order(&received);
             assert_eq!(total(senders), 6);
-            let figures = cell.mailbox.figures();
-            assert_eq!((figures.accepted, figures.depth), (6, 0));
-            assert!(figures.high_water <= capacity);
+            let mailbox = cell.mailbox.stats();
+            assert_eq!((mailbox.accepted, mailbox.depth), (6, 0));
+            assert!(mailbox.high_water <= capacity);
         }
     });
 }
@@ -122,7 +123,7 @@ fn the_capacity_holds_whoever_looks() {
         let own = cell.clone();
         let observer = spawn(move || {
             for _ in 0..4 {
-                assert!(own.mailbox.figures().depth <= 2);
+                assert!(own.mailbox.stats().depth <= 2);
             }
         });
         in_order(&receive(&cell, 6));
@@ -153,9 +154,9 @@ fn whoever_waits_gets_a_turn_or_hears_of_the_end() {
         closer.join().unwrap();
         room.join().unwrap();
         let accepted = total(senders);
-        let figures = cell.mailbox.figures();
-        assert_eq!(figures.accepted, accepted);
-        assert_eq!(figures.dropped + received.len() as u64 + figures.depth as u64, accepted);
+        let mailbox = cell.mailbox.stats();
+        assert_eq!(mailbox.accepted, accepted);
+        assert_eq!(mailbox.dropped + received.len() as u64 + mailbox.depth as u64, accepted);
         assert!(cell.mailbox.is_closed());
     });
 }
@@ -303,8 +304,8 @@ fn signals_and_stops_are_never_missed() {
         cell.mailbox.signal();
         cell.mailbox.request_stop(StopRequest::Shutdown);
         let (received, signals) = receiver.join().unwrap();
-        let figures = cell.mailbox.figures();
-        assert_eq!((received + figures.depth as u64, figures.accepted), (2, 2));
+        let mailbox = cell.mailbox.stats();
+        assert_eq!((received + mailbox.depth as u64, mailbox.accepted), (2, 2));
         assert!(signals <= 2);
     });
 }
@@ -321,10 +322,10 @@ fn who_drops_messages_refuses_none() {
             cell.mailbox.drain();
             let received = receiver.join().unwrap();
             in_order(&received);
-            let figures = cell.mailbox.figures();
-            assert_eq!((figures.accepted, figures.rejected), (6, 0));
-            assert_eq!(received.len() as u64 + figures.overflowed, 6);
-            assert!(figures.high_water <= 1);
+            let mailbox = cell.mailbox.stats();
+            assert_eq!((mailbox.accepted, mailbox.rejected), (6, 0));
+            assert_eq!(received.len() as u64 + mailbox.overflowed, 6);
+            assert!(mailbox.high_water <= 1);
         }
     });
 }
@@ -349,10 +350,10 @@ fn a_receiver_that_ends_loses_nothing() {
             cell.mailbox.drain();
             let received = receiver.join().unwrap();
             in_order(&received);
-            let figures = cell.mailbox.figures();
+            let mailbox = cell.mailbox.stats();
             assert_eq!(accepted, 4);
-            assert_eq!(received.len() as u64 + figures.overflowed, 4, "{overflow:?} {figures:?}");
-            assert_eq!(figures.depth, 0);
+            assert_eq!(received.len() as u64 + mailbox.overflowed, 4, "{overflow:?} {mailbox:?}");
+            assert_eq!(mailbox.depth, 0);
         }
     });
 }

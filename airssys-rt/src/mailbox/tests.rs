@@ -12,8 +12,9 @@ use futures_util::FutureExt;
 use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Inbox, Mailbox, StopRequest, Urgent};
+use super::{Mailbox, StopRequest, Urgent};
 use crate::cell::Cell;
+use crate::cell::inbox::Inbox;
 use crate::services::Services;
 use crate::{ActorRef, Permit, ReserveError, SendError, TrySendError};
 

@@ -5,6 +5,18 @@ use std::task::{Context, Poll};
 
 use super::Mailbox;
 
+impl<M> Mailbox<M> {
+    /// Waits for room and takes it; resolves to false if the mailbox has closed.
+    pub(crate) fn slot(&self) -> Slot<'_, M> {
+        Slot::new(self)
+    }
+
+    /// Resolves when there is room, or the mailbox has closed.
+    pub(crate) fn room(&self) -> Room<'_, M> {
+        Room(Slot::new(self))
+    }
+}
+
 /// Resolves to true once a slot is reserved for the caller, to false if the mailbox has closed.
 pub(crate) struct Slot<'a, M> {
     mailbox: &'a Mailbox<M>,
@@ -12,7 +24,7 @@ pub(crate) struct Slot<'a, M> {
 }
 
 impl<'a, M> Slot<'a, M> {
-    pub(super) fn new(mailbox: &'a Mailbox<M>) -> Self {
+    fn new(mailbox: &'a Mailbox<M>) -> Self {
         Self { mailbox, ticket: None }
     }
 }
@@ -36,12 +48,6 @@ impl<M> Drop for Slot<'_, M> {
 
 /// Resolves once there is room, or the mailbox has closed; reserves nothing.
 pub(crate) struct Room<'a, M>(Slot<'a, M>);
-
-impl<'a, M> Room<'a, M> {
-    pub(super) fn new(mailbox: &'a Mailbox<M>) -> Self {
-        Self(Slot::new(mailbox))
-    }
-}
 
 impl<M> Future for Room<'_, M> {
     type Output = ();

@@ -1,4 +1,4 @@
-//! What outsiders do not see: how long a list of watchers gets, and which failure is kept.
+//! The length of a list of watchers, and the failure that is kept.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,19 +6,19 @@ use airssys_core::{ExitReason, Identity};
 
 use super::*;
 
-struct Ear {
+struct Recorder {
     id: u64,
     ended: AtomicBool,
-    heard: Mutex<Heard>,
+    notifications: Mutex<Notifications>,
 }
 
-impl Ear {
+impl Recorder {
     fn new(id: u64) -> Arc<Self> {
-        Arc::new(Self { id, ended: AtomicBool::new(false), heard: Mutex::default() })
+        Arc::new(Self { id, ended: AtomicBool::new(false), notifications: Mutex::default() })
     }
 }
 
-impl Hears for Ear {
+impl Watcher for Recorder {
     fn id(&self) -> u64 {
         self.id
     }
@@ -27,16 +27,16 @@ impl Hears for Ear {
         self.ended.load(Ordering::Relaxed)
     }
 
-    fn hear(&self, down: Down) {
-        lock(&self.heard).hear(down);
+    fn notify(&self, down: Down) {
+        lock(&self.notifications).add(down);
     }
 
-    fn unhear(&self, id: u64) {
-        lock(&self.heard).forget(id);
+    fn withdraw(&self, id: u64) {
+        lock(&self.notifications).withdraw(id);
     }
 
     fn fail_with(&self, incarnation: u64, down: Down) {
-        lock(&self.heard).fail(incarnation, down);
+        lock(&self.notifications).fail(incarnation, down);
     }
 }
 
@@ -45,38 +45,41 @@ fn down(id: u64) -> Down {
     Down::new(actor, ExitReason::Killed, true)
 }
 
-/// However many watch an actor until their own end, whether by a monitor or by a link.
+/// Many actors watch one until their own end, half by a monitor and half by a link.
 #[test]
-fn the_list_is_as_long_as_there_are_watchers() {
+fn list_of_watchers_forgets_those_that_have_ended() {
     let watchers = Watchers::default();
-    let lasting: Vec<_> = (0..100).map(Ear::new).collect();
-    for ear in &lasting {
-        let ear: Arc<dyn Hears> = ear.clone();
-        watchers.monitor(&ear, true);
+    let lasting: Vec<_> = (0..100).map(Recorder::new).collect();
+    for watcher in &lasting {
+        let watcher: Arc<dyn Watcher> = watcher.clone();
+        watchers.monitor(&watcher, true);
     }
     for id in 1000..11_000 {
-        let ear = Ear::new(id);
-        let hears: Arc<dyn Hears> = ear.clone();
+        let recorder = Recorder::new(id);
+        let watcher: Arc<dyn Watcher> = recorder.clone();
         match id % 2 {
-            0 => watchers.monitor(&hears, true),
-            _ => watchers.link(&hears, Some(0)),
+            0 => watchers.monitor(&watcher, true),
+            _ => watchers.link(&watcher, Some(0)),
         }
-        ear.ended.store(true, Ordering::Relaxed);
+        recorder.ended.store(true, Ordering::Relaxed);
     }
-    assert!(lock(&watchers.list).by_id.len() <= 200, "twice those that are left");
-    watchers.tell(&down(7));
-    assert!(lasting.iter().all(|ear| !lock(&ear.heard).is_empty()), "those who live hear of it");
+    assert!(lock(&watchers.list).by_id.len() <= 200, "at most twice the live watchers");
+    watchers.notify_all(&down(7));
+    assert!(
+        lasting.iter().all(|watcher| !lock(&watcher.notifications).is_empty()),
+        "the live watchers are notified"
+    );
 }
 
 #[test]
-fn a_failure_that_means_an_incarnation_that_is_over_hides_no_other() {
-    let mut heard = Heard::default();
-    heard.fail(0, down(1));
-    heard.fail(1, down(2));
-    heard.fail(1, down(3));
-    heard.fail(0, down(4));
-    assert_eq!(heard.take_failure(1).unwrap().actor.id, 2);
-    heard.fail(1, down(5));
-    assert!(heard.take_failure(2).is_none());
-    assert!(heard.is_empty());
+fn failure_of_a_past_incarnation_hides_no_other() {
+    let mut notifications = Notifications::default();
+    notifications.fail(0, down(1));
+    notifications.fail(1, down(2));
+    notifications.fail(1, down(3));
+    notifications.fail(0, down(4));
+    assert_eq!(notifications.take_failure(1).unwrap().actor.id, 2);
+    notifications.fail(1, down(5));
+    assert!(notifications.take_failure(2).is_none());
+    assert!(notifications.is_empty());
 }

@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 use super::*;
 use crate::mailbox::Mailbox;
 
-fn cell(services: &Arc<Services>, id: u64) -> Arc<dyn AnyCell> {
+fn cell(services: &Arc<Services>, id: u64) -> Arc<dyn Registered> {
     let mailbox = Mailbox::<u64>::new(1, Overflow::Wait);
     Arc::new(Cell::new(Some(format!("actor-{id}").into()), id, mailbox, services.clone()))
 }

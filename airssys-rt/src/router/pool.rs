@@ -3,14 +3,15 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, RwLock};
 
 use futures_util::future::try_join_all;
 use tokio::sync::Mutex;
 
-use super::{RouterError, RouterSpec, Routing};
+use super::spec::{RouterError, RouterSpec, Routing};
 
 use crate::services::Services;
+use crate::sync::{read, write};
 use crate::{
     Actor, ActorRef, ActorState, ChildSpec, Prepared, SendError, StartError, SupervisorRef, SupervisorSpec,
     TrySendError,
@@ -68,26 +69,18 @@ impl<M> Pool<M> {
         self.supervisor.node().registry().services()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Vec<Worker<M>>> {
-        self.workers.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, Vec<Worker<M>>> {
-        self.workers.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn size(&self) -> usize {
-        self.read().iter().filter(|worker| !worker.actor.is_closed()).count()
+        read(&self.workers).iter().filter(|worker| !worker.actor.is_closed()).count()
     }
 
     /// Those that have not ended.
     pub(super) fn workers(&self) -> Vec<ActorRef<M>> {
-        let workers = self.read();
+        let workers = read(&self.workers);
         workers.iter().map(|worker| &worker.actor).filter(|actor| !actor.is_closed()).cloned().collect()
     }
 
     fn choose(&self, by: By) -> Option<ActorRef<M>> {
-        let workers = self.read();
+        let workers = read(&self.workers);
         let chosen = match by {
             By::Key(key) => workers.iter().max_by_key(|worker| claim(key, worker.number)),
             By::Routing if workers.is_empty() => None,
@@ -107,7 +100,7 @@ impl<M> Pool<M> {
 
     /// Takes a worker out that takes no more messages.
     fn forget(&self, gone: &ActorRef<M>) {
-        self.write().retain(|worker| worker.actor.id() != gone.id());
+        write(&self.workers).retain(|worker| worker.actor.id() != gone.id());
     }
 
     pub(super) fn choose_live(&self, by: By) -> Option<ActorRef<M>> {
@@ -186,7 +179,7 @@ impl<M: Send + 'static> Pool<M> {
         }
         let mut last_number = self.last_number.lock().await;
         let (leaving, missing) = {
-            let mut workers = self.write();
+            let mut workers = write(&self.workers);
             workers.retain(|worker| !worker.actor.is_closed());
             let stay = size.min(workers.len());
             let leaving = workers.split_off(stay);
@@ -213,7 +206,7 @@ impl<M: Send + 'static> Pool<M> {
             starting.push((self.start)(prepared));
         }
         try_join_all(starting).await?;
-        self.write().append(&mut newcomers.0);
+        write(&self.workers).append(&mut newcomers.0);
         Ok(())
     }
 }

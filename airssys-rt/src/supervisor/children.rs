@@ -6,49 +6,57 @@ use airssys_core::{RestartPolicy, Shutdown};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::cell::AnyCell;
+use crate::child::{Key, Supervised};
 
-/// Where a child is: its slot, and which of the slot's tenants it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    slot: u32,
-    serial: u32,
+/// The configuration of a child, as its supervisor keeps it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ChildRules {
+    pub(crate) policy: RestartPolicy,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) significant: bool,
 }
 
-/// What a child is doing, as far as its supervisor is concerned.
+/// The state of a child's task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
-    /// It has a task, which runs it or waits for the time of its restart.
+pub(super) enum TaskState {
+    /// The task runs the child, or waits for the time of its restart.
     Live,
-    /// Its task has decided that it ends, and is cleaning up.
+    /// The task ends the child for good, and is cleaning up.
     Leaving,
-    /// It has no task: its runner is kept for a restart.
+    /// There is no task: the runner is parked until a restart.
     Parked,
 }
 
-pub(super) struct Entry {
-    pub(super) cell: Arc<dyn AnyCell>,
-    /// None while the task is being spawned.
+impl TaskState {
+    /// Returns true if there is a task.
+    pub(super) fn is_active(self) -> bool {
+        self != Self::Parked
+    }
+}
+
+pub(super) struct ChildEntry {
+    pub(super) cell: Arc<dyn Supervised>,
+    /// `None` while the task is being spawned.
     pub(super) task: Option<JoinHandle<()>>,
     pub(super) shutdown: Shutdown,
-    /// When the last restart was to take place.
+    /// The time for which the last restart was planned.
     pub(super) since: Option<Instant>,
-    /// Restarts in a row.
+    /// The number of restarts in a row.
     pub(super) attempt: u32,
     pub(super) policy: RestartPolicy,
     pub(super) significant: bool,
-    pub(super) place: Place,
-    /// It is to stop for a restart of its group.
+    pub(super) task_state: TaskState,
+    /// True if it is to stop for a restart of its group.
     pub(super) doomed: bool,
-    /// Its task is being aborted on purpose.
+    /// True if its task is being aborted on purpose.
     pub(super) aborting: bool,
-    /// It is in the report as one that did not stop in time.
+    /// True if it is reported as a child that did not stop in time.
     pub(super) late: bool,
-    /// Which task this is, of those that it has had.
+    /// The number of the task, among all tasks that the child has had.
     pub(super) tenure: u32,
 }
 
-/// No slot.
+/// The index that stands for no slot.
 const NONE: u32 = u32::MAX;
 
 struct Slot {
@@ -56,17 +64,17 @@ struct Slot {
     prev: u32,
     /// In a free slot, the next free one.
     next: u32,
-    entry: Option<Entry>,
+    entry: Option<ChildEntry>,
 }
 
-/// A list in a slab: every operation on one child takes the same time however many there are.
+/// A linked list in a slab: an operation on one child takes constant time.
 pub(super) struct Children {
     slots: Vec<Slot>,
     first: u32,
     last: u32,
     free: u32,
     len: usize,
-    /// The serial of a slot's first tenant.
+    /// The serial number of the first tenant of a new slot.
     base: u32,
 }
 
@@ -75,8 +83,8 @@ impl Children {
         Self { slots: Vec::new(), first: NONE, last: NONE, free: NONE, len: 0, base: 0 }
     }
 
-    /// Adds a child behind all others.
-    pub(super) fn push(&mut self, entry: Entry) -> Key {
+    /// Adds a child after all others.
+    pub(super) fn push(&mut self, entry: ChildEntry) -> Key {
         let prev = self.last;
         let slot = match self.free {
             NONE => {
@@ -86,10 +94,10 @@ impl Children {
                 slot
             }
             slot => {
-                let place = &mut self.slots[slot as usize];
-                self.free = place.next;
-                place.serial = place.serial.wrapping_add(1);
-                (place.prev, place.next, place.entry) = (prev, NONE, Some(entry));
+                let free = &mut self.slots[slot as usize];
+                self.free = free.next;
+                free.serial = free.serial.wrapping_add(1);
+                (free.prev, free.next, free.entry) = (prev, NONE, Some(entry));
                 slot
             }
         };
@@ -102,15 +110,15 @@ impl Children {
         Key { slot, serial: self.slots[slot as usize].serial }
     }
 
-    pub(super) fn get(&self, key: Key) -> Option<&Entry> {
+    pub(super) fn get(&self, key: Key) -> Option<&ChildEntry> {
         self.slots.get(key.slot as usize).filter(|slot| slot.serial == key.serial)?.entry.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, key: Key) -> Option<&mut ChildEntry> {
         self.slots.get_mut(key.slot as usize).filter(|slot| slot.serial == key.serial)?.entry.as_mut()
     }
 
-    pub(super) fn remove(&mut self, key: Key) -> Option<Entry> {
+    pub(super) fn remove(&mut self, key: Key) -> Option<ChildEntry> {
         let slot = self.slots.get_mut(key.slot as usize).filter(|slot| slot.serial == key.serial)?;
         let entry = slot.entry.take()?;
         let (prev, next) = (slot.prev, slot.next);
@@ -131,22 +139,22 @@ impl Children {
         Some(entry)
     }
 
-    /// What the most children ever took is not kept for ever. No key that is about fits a slot
-    /// made later.
+    /// Frees the memory of the most children that there ever were. Existing keys do not fit slots
+    /// that are made later.
     fn give_back_memory(&mut self) {
-        const KEPT: usize = 1024;
-        if self.slots.len() > KEPT {
+        const KEPT_SLOTS: usize = 1024;
+        if self.slots.len() > KEPT_SLOTS {
             let latest = self.slots.iter().map(|slot| slot.serial).max().unwrap_or(0);
             *self = Self { base: latest.wrapping_add(1), ..Self::new() };
         }
     }
 
-    /// All keys, the first started first.
+    /// The keys of all children, in the order of their start.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         self.keys_from_slot(self.first)
     }
 
-    /// This child and those after it.
+    /// The keys of this child and the children after it.
     pub(super) fn keys_from(&self, key: Key) -> impl Iterator<Item = Key> + '_ {
         let slot = if self.get(key).is_some() { key.slot } else { NONE };
         self.keys_from_slot(slot)
@@ -162,8 +170,8 @@ impl Children {
         })
     }
 
-    /// All children, the first started first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Entry)> + '_ {
+    /// All children, in the order of their start.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &ChildEntry)> + '_ {
         self.keys().filter_map(|key| Some((key, self.get(key)?)))
     }
 }

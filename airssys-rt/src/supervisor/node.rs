@@ -1,59 +1,50 @@
-//! The supervisor at work: its children, and what it does when one of them ends.
+//! A supervisor at work: its children, and its reaction to the end of one of them.
 //!
-//! What concerns one child alone is decided under the node's lock by the task of that child. Only
-//! what concerns several (a restart of a group, the end of the supervisor) is done by the
-//! supervisor's own task, which [`settling`] and [`stopping`] are about.
+//! The task of a child decides under the node's lock about steps that concern that child alone. The
+//! supervisor's own task does the steps that concern several children: [`group_restart`] and
+//! [`stopping`].
 
+mod group_restart;
 mod membership;
-mod settling;
 mod state;
 mod stopping;
 #[cfg(test)]
 mod tests;
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_core::{
-    Decision, Down, Ended, ExitReason, Identity, RestartPolicy, RestartStrategy, Scope, Shutdown,
+    Decision, Down, EndCause, EndedChild, ExitReason, Identity, RestartPolicy, RestartStrategy, Scope,
     SupervisorConfig, SupervisorFailure, decide,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-pub(crate) use self::state::Order;
 use self::state::{Ending, NodeState, Phase};
-pub(crate) use self::stopping::Limit;
-use super::children::{Key, Place};
-use super::{Outlook, SupervisorSpec};
-use crate::cell::{ActorState, ActorStats, AnyCell, Home};
-use crate::family::Owner;
+use super::spec::SupervisorSpec;
+use super::verdict::Verdict;
+use crate::cell::children::{ChildrenSupervisor, ParentActor};
+use crate::child::{Key, Parent, ParentLink, Registered, Supervised};
+use crate::events::Event;
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::services::Services;
+use crate::shutdown::ShutdownOrder;
+use crate::snapshot::ChildSnapshot;
+use crate::stats::{ActorState, ActorStats};
 use crate::sync::{later, lock};
-use crate::{Event, SupervisorSnapshot};
 
-/// What a supervisor is told about a child.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules {
-    pub(crate) policy: RestartPolicy,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) significant: bool,
-}
-
-/// What a child's task does after an incarnation.
-pub(super) enum Verdict {
-    /// Waits, unless it is asked for a stop like this or a greater one, and runs the next.
-    Restart(std::time::Duration, StopRequest),
-    /// Leaves the runner with the supervisor.
-    Park,
-    /// Ends the child for good.
-    End,
-    /// Nothing: the supervisor gave up waiting for it, and has ended the child.
-    Gone,
+/// The health of a system, as its root supervisor sees it.
+#[derive(Debug, Clone)]
+pub(crate) enum Health {
+    Sound,
+    /// The root is stopping its children, because one ended too often.
+    Failing,
+    Failed(SupervisorFailure),
 }
 
 pub(crate) struct SupervisorNode {
@@ -61,14 +52,14 @@ pub(crate) struct SupervisorNode {
     id: u64,
     config: SupervisorConfig,
     dynamic: bool,
-    /// The actor whose children these are, if they are one's.
-    owner: Option<Owner>,
+    /// The actor whose children it supervises, if it does.
+    parent_actor: Option<ParentActor>,
     registry: Arc<Registry>,
     runtime: Handle,
-    /// Of the root only.
-    outlook: Option<watch::Sender<Outlook>>,
+    /// `Some` for the root only.
+    health: Option<watch::Sender<Health>>,
     exit: watch::Sender<Option<ExitReason>>,
-    /// The supervisor's task has something to look at.
+    /// Notified when the supervisor's task has something to do.
     changed: Notify,
     state: Mutex<NodeState>,
 }
@@ -81,37 +72,37 @@ impl SupervisorNode {
         name: Arc<str>,
         config: SupervisorConfig,
         registry: Arc<Registry>,
-        outlook: watch::Sender<Outlook>,
+        health: watch::Sender<Health>,
     ) -> Self {
         Self {
             name,
             id: 0,
             config,
             dynamic: false,
-            owner: None,
+            parent_actor: None,
             registry,
             runtime: Handle::current(),
-            outlook: Some(outlook),
+            health: Some(health),
             exit: watch::Sender::new(None),
             changed: Notify::new(),
-            state: Mutex::new(NodeState::new()),
+            state: Mutex::new(NodeState::new(false)),
         }
     }
 
-    /// A supervisor below this one, which is not among the children yet.
-    pub(super) fn below(&self, spec: &SupervisorSpec, owner: Option<Owner>) -> Self {
+    /// A supervisor below this one, which is not added to the children.
+    pub(super) fn below(&self, spec: &SupervisorSpec, parent_actor: Option<ParentActor>) -> Self {
         Self {
             name: spec.name.clone().unwrap_or_default(),
             id: self.registry.next_id(),
             config: spec.config,
             dynamic: spec.dynamic,
-            owner,
+            parent_actor,
             registry: self.registry.clone(),
             runtime: self.runtime.clone(),
-            outlook: None,
+            health: None,
             exit: watch::Sender::new(None),
             changed: Notify::new(),
-            state: Mutex::new(NodeState::new()),
+            state: Mutex::new(NodeState::new(!spec.dynamic)),
         }
     }
 
@@ -127,23 +118,23 @@ impl SupervisorNode {
         &self.runtime
     }
 
-    pub(super) fn outlook(&self) -> Option<&watch::Sender<Outlook>> {
-        self.outlook.as_ref()
+    pub(super) fn health(&self) -> Option<&watch::Sender<Health>> {
+        self.health.as_ref()
     }
 
     fn is_root(&self) -> bool {
-        self.outlook.is_some()
+        self.health.is_some()
     }
 
     pub(crate) async fn exit(&self) -> ExitReason {
         let mut exit = self.exit.subscribe();
         let ended = exit.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
-        // The sender lives in `self`: there is always a reason.
+        // There is always a reason, because the sender lives in `self`.
         ended.unwrap_or(ExitReason::Shutdown)
     }
 
-    /// Asks the supervisor to end; false if it has ended, or was asked to report already.
-    pub(crate) fn end(&self, ending: Ending) -> bool {
+    /// Asks the supervisor to end. Returns false if it has ended, or already has a report to write.
+    fn end(&self, ending: Ending) -> bool {
         let (accepted, waker) = {
             let mut state = lock(&self.state);
             (state.end(ending), state.waker.take())
@@ -153,11 +144,11 @@ impl SupervisorNode {
         accepted
     }
 
-    pub(crate) fn shut_down_for_good(&self, order: Order) -> bool {
+    pub(crate) fn shut_down_for_good(&self, order: ShutdownOrder) -> bool {
         self.end(Ending { reason: ExitReason::Shutdown, for_good: true, order })
     }
 
-    /// Tells those who read the system's events.
+    /// Sends an event about this supervisor.
     pub(super) fn tell(&self, event: impl FnOnce(Identity) -> Event) {
         let identity = || Identity { name: self.name.clone(), id: self.id };
         self.registry.services().events.tell(|| event(identity()));
@@ -168,39 +159,55 @@ impl SupervisorNode {
         self.judge(&mut lock(&self.state), key, reason)
     }
 
+    /// Decides, and records the decision in the state.
     fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Verdict {
         let Some(entry) = state.children.get(key) else { return Verdict::Gone };
-        // Whoever starts it learns why it did not, and decides; whoever ended it has decided.
-        let decided = entry.cell.terminated() || !entry.cell.started();
-        let returns = match state.phase {
-            _ if decided => Some(false),
-            Phase::Stopping | Phase::Waiting | Phase::Ended => {
-                Some(state.keeps(self) && stays(entry.policy, reason))
-            }
-            Phase::Settling if entry.doomed => Some(stays(entry.policy, reason)),
-            Phase::Settling | Phase::Running => None,
+        let cause = match state.phase {
+            // A failed first start is reported to its starter, and an order to end is final.
+            _ if entry.cell.terminated() || !entry.cell.started() => EndCause::ForGood,
+            Phase::Stopping | Phase::Waiting | Phase::Ended if !state.may_revive() => EndCause::ForGood,
+            Phase::Stopping | Phase::Waiting | Phase::Ended => EndCause::GroupRestart,
+            Phase::RestartingGroup if entry.doomed => EndCause::GroupRestart,
+            Phase::RestartingGroup | Phase::Running => EndCause::Own,
         };
-        match returns {
-            Some(true) => Verdict::Park,
-            Some(false) => state.depart(key),
-            None => self.decide(state, key, reason),
+        let now = Instant::now();
+        match self.decide(state, key, cause, reason, now) {
+            Some(Decision::Restart { scope, after }) => restart(state, &self.config, key, scope, after, now),
+            Some(Decision::Keep) => Verdict::Park,
+            Some(Decision::Remove) => state.depart(key),
+            Some(Decision::ShutDown) => {
+                let verdict = state.depart(key);
+                let reason = ExitReason::Shutdown;
+                state.end(Ending { reason, for_good: self.is_root(), order: ShutdownOrder::default() });
+                verdict
+            }
+            Some(Decision::GiveUp) => self.give_up(state, key, reason, now),
+            None => Verdict::Gone,
         }
     }
 
-    /// The child ended by itself.
-    fn decide(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Verdict {
-        let now = Instant::now();
+    /// The decision about a child; `None` if there is no such child.
+    fn decide(
+        &self,
+        state: &mut NodeState,
+        key: Key,
+        cause: EndCause,
+        exit: &ExitReason,
+        now: Instant,
+    ) -> Option<Decision> {
         let within = self.config.within_duration;
-        let others_significant = state.significant;
-        let Some(entry) = state.children.get_mut(key) else { return Verdict::Gone };
-        if entry.since.is_some_and(|since| now.saturating_duration_since(since) >= within) {
+        let significant = state.significant;
+        let entry = state.children.get_mut(key)?;
+        let lived = entry.since.is_some_and(|since| now.saturating_duration_since(since) >= within);
+        if cause == EndCause::Own && lived {
             entry.attempt = 0;
         }
-        let child = Ended {
+        let child = EndedChild {
+            cause,
             policy: entry.policy,
             significant: entry.significant,
-            others_significant: others_significant.saturating_sub(usize::from(entry.significant)),
-            exit: reason,
+            others_significant: significant.saturating_sub(usize::from(entry.significant)),
+            exit,
             attempt: entry.attempt,
             random: match self.config.restart_strategy {
                 RestartStrategy::ExponentialBackoff { .. } => fastrand::f64(),
@@ -208,32 +215,7 @@ impl SupervisorNode {
             },
             now: now.into_std(),
         };
-        match decide(&self.config, &state.window, &child) {
-            Decision::Restart { scope, after } => {
-                entry.attempt = entry.attempt.saturating_add(1);
-                entry.since = Some(later(now, after));
-                let heeds = match entry.policy {
-                    // It would be restarted after a normal stop: the next incarnation stops.
-                    RestartPolicy::Permanent => StopRequest::Group,
-                    _ => StopRequest::Asked,
-                };
-                state.window.record(now.into_std(), &self.config);
-                state.restarts += 1;
-                if scope == Scope::One && state.phase == Phase::Running {
-                    return Verdict::Restart(after, heeds);
-                }
-                state.plan(key, scope, later(now, after));
-                Verdict::Park
-            }
-            Decision::Remove => state.depart(key),
-            Decision::ShutDown => {
-                let verdict = state.depart(key);
-                let reason = ExitReason::Shutdown;
-                state.end(Ending { reason, for_good: self.is_root(), order: Order::default() });
-                verdict
-            }
-            Decision::GiveUp => self.give_up(state, key, reason, now),
-        }
+        Some(decide(&self.config, &state.window, &child))
     }
 
     fn give_up(&self, state: &mut NodeState, key: Key, reason: &ExitReason, now: Instant) -> Verdict {
@@ -248,27 +230,62 @@ impl SupervisorNode {
         let failure = SupervisorFailure::new(child, reason.clone(), restarts, within);
         let failure = Arc::new(failure);
         self.tell(|supervisor| Event::Escalated { supervisor, failure: failure.clone() });
-        // Before anybody can see what follows from it.
-        self.outlook.iter().for_each(|outlook| drop(outlook.send_replace(Outlook::Failing)));
+        // Before the consequences are visible.
+        self.health.iter().for_each(|health| drop(health.send_replace(Health::Failing)));
         let reason = ExitReason::Escalated(failure);
-        state.end(Ending { reason, for_good: self.is_root(), order: Order::default() });
-        match state.keeps(self) {
+        state.end(Ending { reason, for_good: self.is_root(), order: ShutdownOrder::default() });
+        match state.may_revive() {
             true => Verdict::Park,
             false => state.depart(key),
         }
     }
 }
 
-/// Whether a child whose group is stopped, or whose supervisor, is to come back afterwards.
-fn stays(policy: RestartPolicy, reason: &ExitReason) -> bool {
-    match policy {
-        RestartPolicy::Permanent => true,
-        RestartPolicy::Transient => !matches!(reason, ExitReason::Normal),
-        RestartPolicy::Temporary => false,
+/// Records the restart of a child or of its group.
+fn restart(
+    state: &mut NodeState,
+    config: &SupervisorConfig,
+    key: Key,
+    scope: Scope,
+    after: Duration,
+    now: Instant,
+) -> Verdict {
+    let Some(entry) = state.children.get_mut(key) else { return Verdict::Gone };
+    let at = later(now, after);
+    entry.attempt = entry.attempt.saturating_add(1);
+    entry.since = Some(at);
+    let interrupted_by = match entry.policy {
+        // It would be restarted after a normal stop: the next incarnation stops.
+        RestartPolicy::Permanent => StopRequest::Group,
+        _ => StopRequest::Asked,
+    };
+    state.window.record(now.into_std(), config);
+    state.restarts += 1;
+    if scope == Scope::One && state.phase == Phase::Running {
+        return Verdict::Restart(after, interrupted_by);
+    }
+    state.plan_restart(key, scope, at);
+    Verdict::Park
+}
+
+impl Parent for SupervisorNode {
+    fn kill(&self, key: Key) {
+        let abort = lock(&self.state).mark_aborting(key);
+        abort.into_iter().for_each(|task| task.abort());
     }
 }
 
-impl AnyCell for SupervisorNode {
+impl ChildrenSupervisor for SupervisorNode {
+    fn stop_for_good(&self) {
+        self.shut_down_for_good(ShutdownOrder::default());
+    }
+
+    fn ended(&self) -> Pin<Box<dyn Future<Output = ExitReason> + Send + '_>> {
+        Box::pin(self.exit())
+    }
+}
+
+impl Registered for SupervisorNode {
     fn name(&self) -> &Arc<str> {
         &self.name
     }
@@ -277,74 +294,8 @@ impl AnyCell for SupervisorNode {
         self.id
     }
 
-    fn services(&self) -> &Services {
-        self.registry.services()
-    }
-
     fn stats(&self) -> Option<ActorStats> {
         None
-    }
-
-    fn is_supervisor(&self) -> bool {
-        true
-    }
-
-    fn is_owned(&self) -> bool {
-        self.owner.is_some()
-    }
-
-    fn snapshot(&self) -> Option<SupervisorSnapshot> {
-        Some(self.snapshot())
-    }
-
-    fn unnamed(&self, found: &mut Vec<Arc<dyn AnyCell>>) {
-        self.unnamed(found);
-    }
-
-    fn state(&self) -> ActorState {
-        let state = lock(&self.state);
-        match state.phase {
-            Phase::Ended => ActorState::Stopped,
-            _ if !state.started => ActorState::Starting,
-            Phase::Running => ActorState::Running,
-            Phase::Settling | Phase::Waiting => ActorState::Restarting,
-            Phase::Stopping => ActorState::Stopping,
-        }
-    }
-
-    fn settle_in(&self, _: Home) {}
-
-    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
-        let mut state = lock(&self.state);
-        match state.stop_request().filter(|request| *request >= least) {
-            Some(request) => Poll::Ready(request),
-            None => {
-                state.waker = Some(context.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-
-    fn stop(&self, request: StopRequest) {
-        let for_good = request != StopRequest::Group;
-        self.end(Ending { reason: ExitReason::Shutdown, for_good, order: Order::default() });
-    }
-
-    fn terminated(&self) -> bool {
-        lock(&self.state).stop_request() == Some(StopRequest::Shutdown)
-    }
-
-    fn rejoin(&self) {
-        let mut state = lock(&self.state);
-        state.ending = state.ending.take().filter(|ending| ending.for_good);
-    }
-
-    fn begin(&self, _: u64) {}
-
-    fn enter(&self, _: ActorState) {}
-
-    fn started(&self) -> bool {
-        lock(&self.state).started
     }
 
     fn is_closed(&self) -> bool {
@@ -366,24 +317,83 @@ impl AnyCell for SupervisorNode {
             return;
         }
         self.tell(|actor| Event::Stopped { actor, reason: reason.clone() });
-        if let Some(owner) = self.owner.as_ref().filter(|_| reason.is_failure()) {
+        if let Some(parent) = self.parent_actor.as_ref().filter(|_| reason.is_failure()) {
             let actor = Identity { name: self.name.clone(), id: self.id };
-            owner.fail(Down::new(actor, reason, false));
+            parent.fail(Down::new(actor, reason, false));
         }
+    }
+}
+
+impl Supervised for SupervisorNode {
+    fn services(&self) -> &Services {
+        self.registry.services()
+    }
+
+    fn is_supervisor(&self) -> bool {
+        true
+    }
+
+    fn is_owned(&self) -> bool {
+        self.parent_actor.is_some()
+    }
+
+    fn snapshot(&self) -> ChildSnapshot {
+        ChildSnapshot::Supervisor(self.snapshot())
+    }
+
+    fn unnamed(&self, found: &mut Vec<Arc<dyn Registered>>) {
+        self.unnamed(found);
+    }
+
+    fn state(&self) -> ActorState {
+        let state = lock(&self.state);
+        match state.phase {
+            Phase::Ended => ActorState::Stopped,
+            _ if !state.started => ActorState::Starting,
+            Phase::Running => ActorState::Running,
+            Phase::RestartingGroup | Phase::Waiting => ActorState::Restarting,
+            Phase::Stopping => ActorState::Stopping,
+        }
+    }
+
+    fn set_parent(&self, _: ParentLink) {}
+
+    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
+        let mut state = lock(&self.state);
+        match state.stop_request().filter(|request| *request >= least) {
+            Some(request) => Poll::Ready(request),
+            None => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn stop(&self, request: StopRequest) {
+        let for_good = request != StopRequest::Group;
+        self.end(Ending { reason: ExitReason::Shutdown, for_good, order: ShutdownOrder::default() });
+    }
+
+    fn terminated(&self) -> bool {
+        lock(&self.state).stop_request() == Some(StopRequest::Shutdown)
+    }
+
+    fn rejoin(&self) {
+        let mut state = lock(&self.state);
+        state.ending = state.ending.take().filter(|ending| ending.for_good);
+    }
+
+    fn enter(&self, _: ActorState) {}
+
+    fn started(&self) -> bool {
+        lock(&self.state).started
     }
 
     fn restarting(&self, reason: &ExitReason, after: Duration) {
         self.tell(|actor| Event::Restarting { actor, reason: reason.clone(), after });
     }
 
-    fn shut_down(&self, order: &Order) {
+    fn shut_down(&self, order: &ShutdownOrder) {
         self.shut_down_for_good(order.clone());
-    }
-}
-
-impl Place {
-    /// Whether it has a task.
-    fn is_active(self) -> bool {
-        self != Self::Parked
     }
 }

@@ -1,20 +1,31 @@
 //! References to supervisors: where children are started.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
 use airssys_core::{AutoShutdown, ExitReason, RestartPolicy, SupervisionStrategy};
 use tokio::sync::oneshot;
 
-use super::node::{Order, Rules, SupervisorNode};
-use super::{SupervisorRunner, SupervisorSpec};
-use crate::actor::{Actor, ActorRunner};
-use crate::cell::{ActorState, AnyCell, Cell};
-use crate::family::Owner;
+use super::children::ChildRules;
+use super::node::SupervisorNode;
+use super::runner::SupervisorRunner;
+use super::spec::SupervisorSpec;
+use super::task::admit;
+use crate::actor::Actor;
+use crate::actor::runner::ActorRunner;
+use crate::actor_ref::ActorRef;
+use crate::cell::Cell;
+use crate::cell::children::{IncarnationChildren, ParentActor};
+use crate::child::{Registered, Supervised};
+use crate::child_spec::ChildSpec;
+use crate::errors::{PrepareError, StartError};
 use crate::mailbox::{Mailbox, StopRequest};
-use crate::registry::Place;
-use crate::system::{PrepareError, Prepared, StartError};
-use crate::{ActorRef, ChildSpec};
+use crate::monitor::Watcher;
+use crate::prepared::Prepared;
+use crate::registry::UnstartedChild;
+use crate::shutdown::ShutdownOrder;
+use crate::snapshot::ChildSummary;
 
 /// A reference to a supervisor: the way to start children below it.
 ///
@@ -22,30 +33,6 @@ use crate::{ActorRef, ChildSpec};
 #[derive(Clone)]
 pub struct SupervisorRef {
     node: Arc<SupervisorNode>,
-}
-
-/// What a child of a supervisor is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChildKind {
-    /// An actor.
-    Actor,
-    /// A supervisor.
-    Supervisor,
-}
-
-/// A child of a supervisor.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ChildSummary {
-    /// Its name; empty if it has none.
-    pub name: String,
-    /// Its number.
-    pub id: u64,
-    /// What it is.
-    pub kind: ChildKind,
-    /// Where it is in its life.
-    pub state: ActorState,
 }
 
 impl SupervisorRef {
@@ -82,8 +69,8 @@ impl SupervisorRef {
         if !registry.register(cell.clone()) {
             return Err(PrepareError::NameTaken { name: name.to_owned() });
         }
-        let place = Place::new(registry.clone(), cell.clone());
-        Ok(Prepared { cell, place, spec })
+        let unstarted = UnstartedChild::new(registry.clone(), cell.clone());
+        Ok(Prepared { cell, unstarted, spec })
     }
 
     /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor.
@@ -98,20 +85,21 @@ impl SupervisorRef {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        let Prepared { cell, place, spec } = prepared;
+        let Prepared { cell, unstarted, spec } = prepared;
         let name = &**cell.name();
-        if !place.is_in(self.node.registry()) {
+        if !unstarted.is_in(self.node.registry()) {
             return Err(StartError::OtherSystem { name: name.to_owned() });
         }
         self.check_significance(name, spec.significant, spec.restart)?;
         let (sender, started) = oneshot::channel();
         let runner = ActorRunner::new(cell.clone(), make, sender);
-        let rules = Rules { policy: spec.restart, shutdown: spec.shutdown, significant: spec.significant };
+        let rules =
+            ChildRules { policy: spec.restart, shutdown: spec.shutdown, significant: spec.significant };
         // If the supervisor is stopping, the actor ends here.
-        if self.node.admit(cell.clone(), rules, runner) {
-            place.taken();
+        if admit(&self.node, cell.clone(), rules, runner) {
+            unstarted.keep();
         } else {
-            drop(place);
+            drop(unstarted);
         }
         match started.await {
             Ok(()) => Ok(ActorRef::new(cell)),
@@ -139,11 +127,43 @@ impl SupervisorRef {
         self.supervise_for(spec, None).await
     }
 
-    /// The same; its children are those of an actor, perhaps.
-    pub(crate) async fn supervise_for(
+    /// The supervisor of the children that this incarnation of an actor starts, beside the actor.
+    pub(crate) async fn of_children<M: Send + 'static>(
+        cell: &Arc<Cell<M>>,
+        incarnation: u64,
+    ) -> Result<Self, StartError> {
+        let children = cell.children();
+        let _alone = children.start_alone().await;
+        match children.current() {
+            Some(current) if current.incarnation == incarnation => {
+                let supervisor: Arc<dyn Any + Send + Sync> = current.supervisor;
+                if let Ok(node) = supervisor.downcast() {
+                    return Ok(Self { node });
+                }
+            }
+            // The children of an aborted incarnation may still be stopping, and hold their names.
+            Some(current) => drop(current.supervisor.ended().await),
+            None => {}
+        }
+        let parent = cell.parent().and_then(|parent| {
+            let parent: Arc<dyn Any + Send + Sync> = parent;
+            parent.downcast().ok()
+        });
+        let stopped = || PrepareError::SystemStopped { name: String::new() };
+        let parent = Self { node: parent.ok_or_else(stopped)? };
+        let actor: Arc<dyn Watcher> = cell.clone();
+        let spec = SupervisorSpec::unnamed().dynamic().restart(RestartPolicy::Temporary);
+        let parent_actor = ParentActor::new(&actor, incarnation);
+        let supervisor = parent.supervise_for(spec, Some(parent_actor)).await?;
+        children.replace(IncarnationChildren { incarnation, supervisor: supervisor.node.clone() });
+        Ok(supervisor)
+    }
+
+    /// Starts a supervisor below this one, perhaps for the children of an actor.
+    async fn supervise_for(
         &self,
         spec: SupervisorSpec,
-        owner: Option<Owner>,
+        parent_actor: Option<ParentActor>,
     ) -> Result<Self, StartError> {
         let name = self.check_name(&spec.name)?;
         self.check_significance(name, spec.significant, spec.restart)?;
@@ -151,22 +171,23 @@ impl SupervisorRef {
             return Err(PrepareError::DynamicStrategy { name: name.to_owned() }.into());
         }
         let registry = self.node.registry();
-        let owned = owner.is_some();
-        let node = Arc::new(self.node.below(&spec, owner));
+        let owned = parent_actor.is_some();
+        let node = Arc::new(self.node.below(&spec, parent_actor));
         if !registry.register(node.clone()) {
             return Err(PrepareError::NameTaken { name: name.to_owned() }.into());
         }
-        let place = Place::new(registry.clone(), node.clone());
+        let unstarted = UnstartedChild::new(registry.clone(), node.clone());
         let (sender, started) = oneshot::channel();
         let runner = SupervisorRunner::new(node.clone(), sender);
-        let rules = Rules { policy: spec.restart, shutdown: spec.shutdown, significant: spec.significant };
-        if self.node.admit(node.clone(), rules, runner) {
-            place.taken();
+        let rules =
+            ChildRules { policy: spec.restart, shutdown: spec.shutdown, significant: spec.significant };
+        if admit(&self.node, node.clone(), rules, runner) {
+            unstarted.keep();
         } else {
-            drop(place);
+            drop(unstarted);
         }
-        // Its actor does not know it yet, and would not stop it.
-        let mut unknown = Unknown(owned.then(|| node.clone()));
+        // Its parent actor does not know it yet, and would not stop it.
+        let mut unknown = UnknownSupervisor(owned.then(|| node.clone()));
         let started = started.await;
         unknown.0 = None;
         match started {
@@ -184,7 +205,7 @@ impl SupervisorRef {
     /// its policy. [`closed`](Self::closed) tells when it has ended. Of the root, that stops the
     /// system.
     pub fn stop(&self) {
-        self.node.shut_down_for_good(Order::default());
+        self.node.shut_down_for_good(ShutdownOrder::default());
     }
 
     /// Waits until the supervisor has ended for good: its children have too.
@@ -194,7 +215,7 @@ impl SupervisorRef {
         self.node.exit().await
     }
 
-    /// Gives the name as errors have it.
+    /// Checks a name, and returns it as errors show it.
     fn check_name<'a>(&self, name: &'a Option<Arc<str>>) -> Result<&'a str, PrepareError> {
         if self.node.registry().is_stopped() {
             let name = name.as_deref().unwrap_or_default().to_owned();
@@ -233,10 +254,10 @@ impl SupervisorRef {
     }
 }
 
-/// A supervisor that nobody knows yet; dropped before it is taken out, it stops.
-struct Unknown(Option<Arc<SupervisorNode>>);
+/// A supervisor that its parent actor does not know yet. Dropped before it is taken out, it stops.
+struct UnknownSupervisor(Option<Arc<SupervisorNode>>);
 
-impl Drop for Unknown {
+impl Drop for UnknownSupervisor {
     fn drop(&mut self) {
         self.0.iter().for_each(|node| node.stop(StopRequest::Shutdown));
     }

@@ -1,14 +1,13 @@
-//! A supervisor as its own supervisor runs it, and the root, which has none.
+//! A supervisor as its parent runs it, and the root, which has no parent.
 
 use std::sync::Arc;
 
 use airssys_core::ExitReason;
 use tokio::sync::oneshot;
 
-use super::Outlook;
-use super::node::SupervisorNode;
+use super::node::{Health, SupervisorNode};
 use super::task::Runnable;
-use crate::cell::AnyCell;
+use crate::child::{Registered, Supervised};
 
 pub(crate) struct SupervisorRunner {
     node: Arc<SupervisorNode>,
@@ -22,7 +21,7 @@ impl SupervisorRunner {
 }
 
 impl Runnable for SupervisorRunner {
-    fn cell(&self) -> &dyn AnyCell {
+    fn cell(&self) -> &dyn Supervised {
         &*self.node
     }
 
@@ -40,7 +39,7 @@ impl Runnable for SupervisorRunner {
     }
 }
 
-/// An incarnation of a supervisor; if it is dropped before it is done, it was aborted.
+/// An incarnation of a supervisor. Dropped before it is done, it was aborted.
 struct Running<'a> {
     node: &'a SupervisorNode,
     done: bool,
@@ -61,7 +60,7 @@ impl Drop for Running<'_> {
     }
 }
 
-/// The root of a system: it is not restarted.
+/// The root of a system, which is not restarted.
 pub(crate) struct Root {
     node: Arc<SupervisorNode>,
 }
@@ -71,7 +70,7 @@ impl Root {
         Self { node }
     }
 
-    /// Runs until it is told to shut down or fails; then until the last task has ended.
+    /// Runs until it is told to shut down or fails, and then until the last task has ended.
     pub(crate) async fn run(self) {
         let node = self.node;
         node.begin(0);
@@ -80,12 +79,12 @@ impl Root {
         node.stop_all().await;
         let reason = node.finish();
         node.close();
-        if let (ExitReason::Escalated(failure), Some(outlook)) = (&reason, node.outlook()) {
-            outlook.send_replace(Outlook::Failed((**failure).clone()));
+        if let (ExitReason::Escalated(failure), Some(health)) = (&reason, node.health()) {
+            health.send_replace(Health::Failed((**failure).clone()));
         }
         node.announce(reason);
         node.registry().services().events.end();
-        // One that blocks its thread is joined after the report.
+        // A task that blocks its thread is joined after the report.
         for task in node.registry().take_strays() {
             let _ = task.await;
         }

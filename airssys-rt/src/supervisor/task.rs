@@ -1,9 +1,9 @@
-//! The task of a child: it lives over the incarnations, and reports their ends to the supervisor.
+//! The task of a child: it outlives the incarnations, and reports their ends to the supervisor.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,55 +13,47 @@ use tokio::task::JoinHandle;
 use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
-use super::children::Key;
-use super::node::{SupervisorNode, Verdict};
-use crate::cell::AnyCell;
+use super::children::ChildRules;
+use super::node::SupervisorNode;
+use super::parked::ParkedRunner;
+use super::verdict::Verdict;
+use crate::child::{Key, Supervised};
 use crate::mailbox::StopRequest;
 
-/// What a child's task runs: an actor or a supervisor.
+/// An actor or a supervisor, as the task of a child runs it.
 pub(crate) trait Runnable: Send + 'static {
-    fn cell(&self) -> &dyn AnyCell;
+    fn cell(&self) -> &dyn Supervised;
 
     /// Runs from one start to its end. It never panics.
     fn incarnation(&mut self, number: u64) -> impl Future<Output = ExitReason> + Send;
 
-    /// The next start is told here; the sender is dropped if it fails.
+    /// Sets the sender that is notified of the next start, and dropped if the start fails.
     fn tell_start(&mut self, started: oneshot::Sender<()>);
 }
 
-/// The runner of a child without a task.
-pub(super) trait Parked: Send {
-    /// Gives the child a task again.
-    fn spawn(
-        self: Box<Self>,
-        node: Arc<SupervisorNode>,
-        key: Key,
-        after: Duration,
-        started: Option<oneshot::Sender<()>>,
-    ) -> JoinHandle<()>;
-
-    /// Drops it, where a panic in that hurts nobody.
-    fn discard(self: Box<Self>);
-}
-
+/// A runner that waits for a restart of its group.
 struct Idle<R> {
     runner: R,
     number: u64,
+    node: Weak<SupervisorNode>,
+    key: Key,
 }
 
-impl<R: Runnable> Parked for Idle<R> {
+impl<R: Runnable> ParkedRunner for Idle<R> {
     fn spawn(
         self: Box<Self>,
-        node: Arc<SupervisorNode>,
-        key: Key,
         after: Duration,
         started: Option<oneshot::Sender<()>>,
-    ) -> JoinHandle<()> {
-        let Self { mut runner, number } = *self;
+    ) -> Option<JoinHandle<()>> {
+        let Self { mut runner, number, node, key } = *self;
+        let Some(node) = node.upgrade() else {
+            discard(runner);
+            return None;
+        };
         if let Some(started) = started {
             runner.tell_start(started);
         }
-        spawn(runner, number, node, key, after)
+        Some(spawn(runner, number, node, key, after))
     }
 
     fn discard(self: Box<Self>) {
@@ -75,9 +67,22 @@ fn discard<R: Runnable>(runner: R) {
     }
 }
 
-/// Starts the task of a child; not under a lock of the supervisor's, since a runtime that is
+/// Starts a child; returns false if the supervisor is stopping.
+pub(super) fn admit<R: Runnable>(
+    node: &Arc<SupervisorNode>,
+    cell: Arc<dyn Supervised>,
+    rules: ChildRules,
+    runner: R,
+) -> bool {
+    let Some(key) = node.add(cell, rules) else { return false };
+    let task = spawn(runner, 0, node.clone(), key, Duration::ZERO);
+    node.attach(key, 0, task);
+    true
+}
+
+/// Starts the task of a child. Never called under a lock of the supervisor, because a runtime that is
 /// shutting down drops the task at once.
-pub(super) fn spawn<R: Runnable>(
+fn spawn<R: Runnable>(
     runner: R,
     number: u64,
     node: Arc<SupervisorNode>,
@@ -85,96 +90,105 @@ pub(super) fn spawn<R: Runnable>(
     after: Duration,
 ) -> JoinHandle<()> {
     let runtime = node.runtime().clone();
-    let task = run(Seat { runner: Some(runner), number, node, key }, after);
+    let task = run(ChildTask { runner: Some(runner), number, node, key }, after);
     #[cfg(feature = "testing")]
-    let task = crate::testing::shaken(task);
+    let task = crate::testing::schedule::shaken(task);
     runtime.spawn(task)
 }
 
-/// A child on its way; dropped, it was aborted.
-struct Seat<R: Runnable> {
+/// A child with its task. Dropped with its runner, the task was aborted.
+struct ChildTask<R: Runnable> {
     runner: Option<R>,
     number: u64,
     node: Arc<SupervisorNode>,
     key: Key,
 }
 
-impl<R: Runnable> Drop for Seat<R> {
+impl<R: Runnable> Drop for ChildTask<R> {
     fn drop(&mut self) {
         if let Some(runner) = self.runner.take() {
-            let parked = Box::new(Idle { runner, number: self.number });
-            self.node.cut_off(self.key, parked);
+            let idle = self.idle(runner);
+            self.node.cut_off(self.key, idle);
         }
     }
 }
 
-/// The future of a child's task; see there for why this is not an `async fn`.
-fn run<R: Runnable>(mut seat: Seat<R>, after: Duration) -> impl Future<Output = ()> + Send {
-    // What is rare is on the heap.
+/// The future of a child's task. Not an `async fn`, because that would store its arguments twice.
+fn run<R: Runnable>(mut child: ChildTask<R>, after: Duration) -> impl Future<Output = ()> + Send {
+    // On the heap, because most starts have no delay.
     let mut delay = (!after.is_zero()).then(|| Box::new((after, StopRequest::Group)));
     async move {
         loop {
             let interrupted = match delay.take() {
                 None => None,
-                Some(delay) => seat.wait(*delay).await,
+                Some(delay) => child.wait(*delay).await,
             };
-            let reason = match (interrupted, seat.runner.as_mut()) {
+            let reason = match (interrupted, child.runner.as_mut()) {
                 (Some(request), _) => request.reason(),
                 (None, Some(runner)) => {
-                    let number = seat.number;
-                    seat.number += 1;
+                    let number = child.number;
+                    child.number += 1;
                     let ended = runner.incarnation(number).await;
                     // Moved, it can take the place of the incarnation's future in memory.
                     let reason = ended;
-                    // Who fails again and again leaves the others a turn, too. Not once it is decided what
-                    // follows: a stop that comes then would mean the incarnation that is over.
+                    // A child that fails again and again yields too. Before the decision, because a stop
+                    // that comes after it would be meant for the incarnation that is over.
                     consume_budget().await;
                     reason
                 }
                 (None, None) => return,
             };
-            match seat.follow(reason) {
-                Some((after, heeds)) => delay = (!after.is_zero()).then(|| Box::new((after, heeds))),
+            match child.follow(reason) {
+                Some((after, interrupted_by)) => {
+                    delay = (!after.is_zero()).then(|| Box::new((after, interrupted_by)))
+                }
                 None => return,
             }
         }
     }
 }
 
-impl<R: Runnable> Seat<R> {
-    /// Waits for the time of a restart, unless it is told to stop.
+impl<R: Runnable> ChildTask<R> {
+    fn idle(&self, runner: R) -> Box<Idle<R>> {
+        let node = Arc::downgrade(&self.node);
+        Box::new(Idle { runner, number: self.number, node, key: self.key })
+    }
+
+    /// Waits for the time of a restart, or until a stop is requested.
     fn wait(
         &mut self,
-        (time, heeds): (Duration, StopRequest),
+        (time, interrupted_by): (Duration, StopRequest),
     ) -> Pin<Box<dyn Future<Output = Option<StopRequest>> + Send + '_>> {
-        // What is rare is on the heap.
+        // On the heap, because most starts have no delay.
         let cell = self.runner.as_ref().map(Runnable::cell);
         Box::pin(async move {
             match cell {
-                Some(cell) => pause(cell, heeds, time).await,
+                Some(cell) => pause(cell, interrupted_by, time).await,
                 None => None,
             }
         })
     }
 
-    /// Has the supervisor decide what follows the end of an incarnation, and does it; gives the
-    /// delay before the next and what cuts it short, if there is to be a next one.
+    /// Has the supervisor decide about the end of an incarnation, and carries the decision out.
+    ///
+    /// Returns the delay before the next incarnation, and the least request that cuts it short;
+    /// `None` if the task ends.
     fn follow(&mut self, reason: ExitReason) -> Option<(Duration, StopRequest)> {
         let verdict = match self.runner.as_ref()?.cell().terminated() {
-            // Whoever ended it has decided.
+            // It was told to end for good, and has no policy any more.
             true => Verdict::End,
             false => self.node.ended(self.key, &reason),
         };
         match verdict {
-            Verdict::Restart(after, heeds) => {
+            Verdict::Restart(after, interrupted_by) => {
                 let cell = self.runner.as_ref()?.cell();
                 tracing::warn!(actor = %cell.label(), %reason, ?after, "an actor ended and is restarted");
                 cell.restarting(&reason, after);
-                return Some((after, heeds));
+                return Some((after, interrupted_by));
             }
             Verdict::Park => {
-                let idle = Box::new(Idle { runner: self.runner.take()?, number: self.number });
-                self.node.park(self.key, idle, reason);
+                let runner = self.runner.take()?;
+                self.node.park(self.key, self.idle(runner), reason);
             }
             Verdict::End => {
                 let runner = self.runner.take()?;
@@ -187,10 +201,10 @@ impl<R: Runnable> Seat<R> {
     }
 }
 
-/// Waits for the time of a restart; gives the request to stop, of those it heeds, that came first.
-async fn pause(cell: &dyn AnyCell, heeds: StopRequest, time: Duration) -> Option<StopRequest> {
+/// Waits for the time of a restart; returns the request that cut it short, if one did.
+async fn pause(cell: &dyn Supervised, interrupted_by: StopRequest, time: Duration) -> Option<StopRequest> {
     let mut time = pin!(sleep(time));
-    poll_fn(|task| match cell.poll_stop(heeds, task) {
+    poll_fn(|task| match cell.poll_stop(interrupted_by, task) {
         Poll::Ready(request) => Poll::Ready(Some(request)),
         Poll::Pending => time.as_mut().poll(task).map(|()| None),
     })

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::Faulty;
-use crate::Actor;
 use crate::sync::lock;
 
 /// Where a fault happens. Each place counts on its own, from 1.
@@ -182,18 +180,7 @@ impl Faults {
         self.at(Place::PreStart, number, Fault::Panic)
     }
 
-    /// Makes actors that are subject to this plan out of what makes actors.
-    ///
-    /// For what is to be `Fn`, as that of a router, make [`Faulty::new`] in it.
-    pub fn wrap<A: Actor>(
-        &self,
-        mut make: impl FnMut() -> A + Send + 'static,
-    ) -> impl FnMut() -> Faulty<A> + Send + 'static {
-        let faults = self.clone();
-        move || Faulty::new(make(), &faults)
-    }
-
-    /// How many times actors have been at this place.
+    /// The number of times that actors have been at this place.
     pub fn count(&self, place: Place) -> u64 {
         lock(&self.plan).counts.get(&place).copied().unwrap_or_default()
     }

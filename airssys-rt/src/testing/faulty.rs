@@ -1,12 +1,25 @@
-//! An actor that a plan of faults stands before.
+//! Actors that are subject to a plan of faults.
 
 use std::error::Error;
 
 use airssys_core::Down;
 use thiserror::Error;
 
-use super::{Faults, Injected, Place};
+use super::faults::{Faults, Injected, Place};
 use crate::{Actor, ActorContext, BoxError, Child, ChildContext};
+
+impl Faults {
+    /// Wraps a closure that makes actors, so that its actors are subject to this plan.
+    ///
+    /// Where the closure has to be `Fn`, as a router's, call [`Faulty::new`] in it.
+    pub fn wrap<A: Actor>(
+        &self,
+        mut make: impl FnMut() -> A + Send + 'static,
+    ) -> impl FnMut() -> Faulty<A> + Send + 'static {
+        let faults = self.clone();
+        move || Faulty::new(make(), &faults)
+    }
+}
 
 /// An actor with a plan of [`Faults`] before all of its hooks and its handler.
 ///

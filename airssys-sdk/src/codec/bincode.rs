@@ -1,4 +1,4 @@
-//! The bincode wire format, through wincode: see ADR 0015.
+//! The bincode wire format, through wincode (ADR 0015).
 
 use airssys_message::Codec;
 use wincode::config::DefaultConfig;
@@ -9,10 +9,10 @@ use crate::error::{DecodeError, EncodeError};
 
 /// A value as bincode: `wincode::SchemaWrite` to be sent, `wincode::SchemaRead` to be read.
 ///
-/// Written as by `bincode::serialize` of bincode 1 and by `config::legacy()` of bincode 2:
-/// little-endian integers of fixed width, lengths of 64 bits, variants of 32 bits. It does not
-/// describe itself: both sides have to have the same type, field by field. A sequence that takes
-/// more than 4 MiB of memory is neither written nor read.
+/// The bytes are those of `bincode::serialize` of bincode 1, and of `config::legacy()` of bincode 2:
+/// little-endian integers of fixed width, lengths of 64 bits, variants of 32 bits. Bincode is not
+/// self-describing: both sides need the same type, field by field. A sequence that takes more than
+/// 4 MiB of memory is neither written nor read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Bincode<T>(pub T);
 

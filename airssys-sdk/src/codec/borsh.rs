@@ -8,7 +8,7 @@ use crate::error::{DecodeError, EncodeError};
 
 /// A value as Borsh: `borsh::BorshSerialize` to be sent, `borsh::BorshDeserialize` to be read.
 ///
-/// It does not describe itself: both sides have to have the same type, field by field.
+/// Borsh is not self-describing: both sides need the same type, field by field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Borsh<T>(pub T);
 

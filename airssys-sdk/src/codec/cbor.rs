@@ -47,7 +47,7 @@ pub(super) fn write<T: Serialize + ?Sized>(value: &T, message: &mut Vec<u8>) -> 
 struct End<'m>(&'m mut Vec<u8>);
 
 #[derive(Debug, thiserror::Error)]
-#[error("there is no memory for a message of this size")]
+#[error("not enough memory for a message of this size")]
 struct NoMemory;
 
 impl Write for End<'_> {
@@ -68,9 +68,9 @@ fn grow(message: &mut Vec<u8>, by: usize) -> Result<(), NoMemory> {
     message.try_reserve(by).map_err(|_| NoMemory)
 }
 
-/// Most values are read by a decoder that is fast and exact: it wants a float where one is asked for,
-/// and nothing shorter. What it refuses is read again by one that takes each form of a value; its
-/// word is final.
+/// Reads most values with a fast decoder that takes one form of each value only: a float has its full
+/// width, for example. A body that it refuses is read again by a decoder that takes every form, whose
+/// result is final.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     let mut common = Common::new(body, MAX_DEPTH);
     if let Ok(value) = T::deserialize(&mut common)

@@ -36,7 +36,7 @@ pub(super) fn write<T: Serialize + ?Sized>(value: &T, message: &mut Vec<u8>) -> 
     serde_json::to_writer(message, value).map_err(|source| EncodeError::new(Codec::Json, source))
 }
 
-/// serde_json itself takes at most 128 levels, and nothing behind the value.
+/// serde_json itself refuses more than 128 levels, and bytes after the value.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     serde_json::from_slice(body).map_err(|source| DecodeError::new(Codec::Json, source))
 }

@@ -32,7 +32,7 @@ impl<T: DeserializeOwned> Decode for MessagePack<T> {
     }
 }
 
-/// Structs are maps with the fields' names, as in CBOR and JSON, and not arrays: a reader may know
+/// Writes structs as maps with the fields' names, as in CBOR and JSON, because a reader may then know
 /// more fields, or fewer.
 pub(super) fn write<T: Serialize + ?Sized>(value: &T, message: &mut Vec<u8>) -> Result<(), EncodeError> {
     let mut serializer = rmp_serde::Serializer::new(message).with_struct_map();

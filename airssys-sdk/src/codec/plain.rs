@@ -1,4 +1,4 @@
-//! Values that name no codec: serde's.
+//! Values without a wrapper, which are serde's.
 
 use airssys_message::Codec;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use crate::codec::{Decode, Encode};
 use crate::error::{DecodeError, EncodeError};
 
-/// The codecs that a plain value is read from in this build.
+/// The codecs from which this build reads a plain value.
 const READABLE: &[Codec] = &[
     #[cfg(feature = "cbor")]
     Codec::Cbor,
@@ -49,7 +49,7 @@ impl<T: DeserializeOwned> Decode for T {
         }
     }
 
-    /// `()`, `None`, or whatever else serde makes of a unit.
+    /// `()`, `None`, or another value that serde makes of a unit.
     fn nothing() -> Result<T, DecodeError> {
         let unit: UnitDeserializer<Error> = ().into_deserializer();
         T::deserialize(unit).map_err(|_| DecodeError::Empty)

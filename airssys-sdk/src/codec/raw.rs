@@ -1,16 +1,16 @@
-//! Bytes as they are: of the codec raw, or of one that somebody else writes and reads.
+//! Bytes as they are: in the codec raw, or in a codec that other code writes and reads.
 
 use airssys_message::Codec;
 
 use crate::codec::{Decode, Encode, only};
 use crate::error::{DecodeError, EncodeError};
 
-/// Bytes that only the two sides understand. To be sent they are anything that has bytes, such as
-/// `Raw("text")`; they are read as `Raw<Vec<u8>>`.
+/// Bytes that only the two sides understand. Anything that has bytes can be sent, such as
+/// `Raw("text")`; the receiver asks for `Raw<Vec<u8>>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Raw<B>(pub B);
 
-/// A body of any codec, encoded already; or asked for as it came, to be passed on.
+/// A body of any codec that is already encoded, to be sent; or a received body, to be passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Encoded<B>(pub Codec, pub B);
 

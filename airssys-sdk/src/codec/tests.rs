@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn an_empty_reply_is_nothing() {
+fn empty_reply_is_read_as_an_empty_value() {
     decode_reply::<()>(&[]).unwrap();
     assert_eq!(decode_reply::<Option<u32>>(&[]).unwrap(), None);
     assert_eq!(decode_reply::<Json<Option<u32>>>(&[]).unwrap(), Json(None));
@@ -16,7 +16,7 @@ fn an_empty_reply_is_nothing() {
 }
 
 #[test]
-fn a_refusal_says_what_was_found_and_what_reads_it() {
+fn refusal_names_the_codec_and_its_wrapper() {
     let read = |codec: Codec| u32::decode(codec, b"x").unwrap_err().to_string();
     assert_eq!(read(Codec::Raw), "the body is raw, not cbor, json or messagepack: that takes `Raw`");
     assert_eq!(read(Codec::Borsh), "the body is borsh, not cbor, json or messagepack: that takes `Borsh`");
@@ -24,23 +24,23 @@ fn a_refusal_says_what_was_found_and_what_reads_it() {
     assert_eq!(
         typed.to_string(),
         "the body is json, not borsh: that takes `Json` or no wrapper at all",
-        "what a build lacks is in airssys-wasm's tests of codecs, whose component has CBOR only"
+        "the advice on missing features is tested in airssys-wasm, with a component that has CBOR only"
     );
     let written = encode(&1, Codec::Protobuf).unwrap_err();
     assert_eq!(
         written.to_string(),
-        "a value that names no codec is not written as protobuf: that takes `Protobuf`"
+        "a value without a wrapper is not written as protobuf: that takes `Protobuf`"
     );
 }
 
 #[test]
-fn what_has_no_prefix_is_refused() {
+fn message_without_a_prefix_is_refused() {
     assert!(matches!(decode::<u32>(b""), Err(DecodeError::Prefix { .. })));
     assert!(matches!(decode::<u32>(b"{}"), Err(DecodeError::Prefix { .. })));
 }
 
 #[test]
-fn a_component_prefers_what_it_can_write() {
+fn preferred_codec_has_to_be_one_of_serde() {
     for codec in [Codec::Cbor, Codec::Json, Codec::MessagePack] {
         check_prefers(codec);
     }
@@ -52,7 +52,7 @@ fn a_component_prefers_what_it_can_write() {
 
 #[cfg(feature = "cbor")]
 #[test]
-fn each_form_that_a_value_has_in_cbor_is_read() {
+fn every_form_of_a_cbor_value_is_read() {
     let read = |body: &[u8]| decode::<f64>(&Codec::Cbor.message(body));
     for (form, body) in [
         ("half a float", &[0xf9, 0x4d, 0x40][..]),

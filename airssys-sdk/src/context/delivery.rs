@@ -1,4 +1,4 @@
-//! Sends, publications and requests: what is tried, and tried again when there is room.
+//! Sends, publications and requests, which are tried again when the mailbox has room.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -15,25 +15,26 @@ use crate::context::{Batch, Context, REQUEST_TIMEOUT, Route, SEND_TIMEOUT};
 use crate::error::{EncodeError, RequestError, SendBatchError, SendError};
 use crate::host::{self, Callback, RequestId, messaging};
 
-/// One way of handing a message to the host.
+/// A way of handing a message to the host.
 pub(super) trait Operation {
     type Output;
 
     fn attempt(&self, message: &[u8], timeout: Duration) -> Result<Self::Output, host::SendError>;
 
-    /// Asks to be told when there is room; none if waiting would be for this instance itself.
+    /// Asks the host for a callback when there is room. Returns `None` if this instance would wait
+    /// for itself.
     fn await_room(&self, timeout: Duration) -> Option<Result<RequestId, host::SendError>>;
 
     fn target(&self, context: &Context) -> String;
 }
 
 pub(super) struct ToComponent(Route);
-/// The messages are its own: it remembers how many were taken.
+/// A batch with the number of its messages that were taken. It has no message of its delivery.
 pub(super) struct BatchToComponent {
     to: ToComponent,
     batch: Batch,
     sent: Rc<Cell<usize>>,
-    /// Bytes of those that were taken.
+    /// The bytes of the messages that were taken.
     sent_bytes: Cell<usize>,
 }
 pub(super) struct ToTopic {
@@ -116,13 +117,13 @@ impl Operation for AsRequest {
     }
 }
 
-/// A message on its way to the host: tried at once, and again each time there is room.
+/// A message on its way to the host. It is tried at once, and again each time there is room.
 pub(super) struct Delivery<O> {
     context: Context,
-    /// None when it is done.
+    /// `None` when the delivery is done.
     made: Option<Result<Made<O>, SendError>>,
     timeout: Duration,
-    /// Set by the first full mailbox.
+    /// Set when a mailbox is full for the first time.
     deadline: Option<Duration>,
     room: Option<Waiting>,
 }
@@ -143,7 +144,7 @@ impl<O: Operation> Delivery<O> {
         Delivery { context: context.clone(), made: Some(made), timeout, deadline: None, room: None }
     }
 
-    /// Most are done at the first attempt.
+    /// Tries once before it enters the cold path, because most first attempts succeed.
     #[inline]
     fn poll(&mut self, task: &mut TaskContext<'_>) -> Poll<Result<O::Output, SendError>> {
         let refused = match &self.made {
@@ -168,7 +169,7 @@ impl<O: Operation> Delivery<O> {
         }
     }
 
-    /// What follows an attempt that was refused, or a wait.
+    /// Goes on after a refused attempt, or after a wait.
     #[cold]
     fn go_on(
         &mut self,
@@ -229,7 +230,7 @@ impl<O: Operation> Delivery<O> {
     }
 }
 
-/// Why the wait for room ended without room.
+/// The error of a wait that ended without room.
 fn no_room(target: String, error: host::RequestError) -> SendError {
     match error {
         host::RequestError::TimedOut => SendError::TimedOut { target },
@@ -239,14 +240,14 @@ fn no_room(target: String, error: host::RequestError) -> SendError {
     }
 }
 
-/// In whole milliseconds, never less than asked for, within what the contract takes.
+/// The timeout in whole milliseconds, rounded up, within the contract's bounds.
 fn milliseconds(timeout: Duration) -> u32 {
     const MAX_MS: u64 = 86_400_000;
     let seconds_ms = timeout.as_secs().saturating_mul(1000);
     seconds_ms.saturating_add(timeout.subsec_nanos().div_ceil(1_000_000).into()).clamp(1, MAX_MS) as u32
 }
 
-/// A send that is under way: awaited, it is done or refused.
+/// A send in flight. Its output says whether the message was taken.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct SendFuture(Delivery<ToComponent>);
 
@@ -259,8 +260,8 @@ impl SendFuture {
         SendFuture(Delivery::new(context, route.map(ToComponent), message, SEND_TIMEOUT))
     }
 
-    /// Waits for room at most this long, counted from the first full mailbox; instead of
-    /// [`SEND_TIMEOUT`]. In steps of a millisecond, at most a day.
+    /// Waits for room for at most this time instead of [`SEND_TIMEOUT`], counted from the first full
+    /// mailbox. In whole milliseconds, at most a day.
     pub fn timeout(mut self, timeout: Duration) -> SendFuture {
         self.0.timeout = timeout;
         self
@@ -275,7 +276,7 @@ impl Future for SendFuture {
     }
 }
 
-/// A list of messages that is under way: awaited, all are sent, or it is known how many.
+/// A batch in flight. Its output says that all messages were taken, or how many.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct SendBatchFuture {
     delivery: Delivery<BatchToComponent>,
@@ -296,8 +297,8 @@ impl SendBatchFuture {
         SendBatchFuture { delivery: Delivery::new(context, operation, Ok(Vec::new()), SEND_TIMEOUT), sent }
     }
 
-    /// Waits for room at most this long in all, counted from the first full mailbox; instead of
-    /// [`SEND_TIMEOUT`]. In steps of a millisecond, at most a day.
+    /// Waits for room for at most this time in all instead of [`SEND_TIMEOUT`], counted from the first
+    /// full mailbox. In whole milliseconds, at most a day.
     pub fn timeout(mut self, timeout: Duration) -> SendBatchFuture {
         self.delivery.timeout = timeout;
         self
@@ -313,7 +314,7 @@ impl Future for SendBatchFuture {
     }
 }
 
-/// A publication that is under way: awaited, it is the number of subscribers that got it.
+/// A publication in flight. Its output is the number of subscribers that got the message.
 #[must_use = "nothing is published until it is awaited"]
 pub struct PublishFuture(Delivery<ToTopic>);
 
@@ -327,8 +328,8 @@ impl PublishFuture {
         PublishFuture(Delivery::new(context, operation, message, SEND_TIMEOUT))
     }
 
-    /// Has the message kept as the topic's last, in place of the one before: whoever subscribes
-    /// later gets it at once. Kept as long as the host runs.
+    /// Retains the message as the topic's last, in place of the one before. A later subscriber gets
+    /// it at once. The message is retained until the host ends.
     pub fn retain(mut self) -> PublishFuture {
         if let Some(Ok(made)) = &mut self.0.made {
             made.operation.retain = true;
@@ -336,8 +337,8 @@ impl PublishFuture {
         self
     }
 
-    /// Waits for room at most this long, counted from the first full mailbox; instead of
-    /// [`SEND_TIMEOUT`]. In steps of a millisecond, at most a day.
+    /// Waits for room for at most this time instead of [`SEND_TIMEOUT`], counted from the first full
+    /// mailbox. In whole milliseconds, at most a day.
     pub fn timeout(mut self, timeout: Duration) -> PublishFuture {
         self.0.timeout = timeout;
         self
@@ -352,11 +353,11 @@ impl Future for PublishFuture {
     }
 }
 
-/// A request that is under way: awaited, it is the reply's value. Dropped, it is cancelled.
+/// A request in flight. Its output is the reply's value. Dropping it cancels the request.
 #[must_use = "nothing is requested until it is awaited"]
 pub struct RequestFuture<R> {
     delivery: Delivery<AsRequest>,
-    /// None if there is none to the target.
+    /// `None` if the target could not be resolved.
     route: Option<Route>,
     reply: Option<Waiting>,
     value: PhantomData<fn() -> R>,
@@ -373,8 +374,8 @@ impl<R: Decode> RequestFuture<R> {
         RequestFuture { delivery, route: way, reply: None, value: PhantomData }
     }
 
-    /// Waits for the reply, and for room before it, at most this long in all; instead of
-    /// [`REQUEST_TIMEOUT`]. In steps of a millisecond, at most a day.
+    /// Waits for room and then for the reply, for at most this time in all instead of
+    /// [`REQUEST_TIMEOUT`]. In whole milliseconds, at most a day.
     pub fn timeout(mut self, timeout: Duration) -> RequestFuture<R> {
         self.delivery.timeout = timeout;
         self
@@ -382,8 +383,8 @@ impl<R: Decode> RequestFuture<R> {
 }
 
 impl<R> RequestFuture<R> {
-    /// The request's id, the same that its target sees; none until it is sent, which is when it is
-    /// first polled and there is room.
+    /// The request's id, the same that its target sees. Returns `None` until the request is sent,
+    /// which happens at the first poll if there is room.
     pub fn id(&self) -> Option<Uuid> {
         let reply = self.reply.as_ref()?;
         messaging::request_uuid(reply.request()).parse().ok()

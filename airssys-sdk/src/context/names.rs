@@ -1,8 +1,8 @@
-//! The names that a component has used, each with what the host gave for it.
+//! The names that a component has used, each with the host's handle for it.
 
-/// Found by name: most often it is the name that was asked for last.
+/// A map by name that checks the name of the last lookup first, because it is mostly the same.
 pub(super) struct Names<T> {
-    /// In the order of the names.
+    /// Sorted by name.
     known: Vec<(Box<str>, T)>,
     last: usize,
 }
@@ -35,7 +35,7 @@ impl<T: Copy> Names<T> {
         }
     }
 
-    /// The name of what is looked for: asked only when there is an error to report.
+    /// The name whose value matches. A linear search, because only error messages need it.
     pub(super) fn name_of(&self, is_it: impl Fn(T) -> bool) -> String {
         let found = self.known.iter().find(|(_, value)| is_it(*value));
         found.map_or_else(String::new, |(name, _)| name.to_string())
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_name_has_what_was_given_for_it() {
+    fn each_name_has_its_value() {
         let mut names = Names::default();
         assert_eq!(names.get("b"), None);
         for (name, value) in [("b", 2), ("a", 1), ("c", 3)] {

@@ -1,4 +1,4 @@
-//! What the component waits for: one slot per request id, with its own waker.
+//! The callbacks that the component waits for: one slot per request id, with its own waker.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -8,8 +8,8 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use crate::context::Context;
 use crate::host::{self, Callback, RequestId};
 
-/// In the order of their ids. The host counts up, and what was asked first is mostly answered first:
-/// slots come at the end and go near the beginning.
+/// The slots, in the order of their request ids. The host counts ids up and mostly answers in
+/// order. So slots are added at the end, and removed near the beginning.
 #[derive(Default)]
 pub(super) struct Slots {
     slots: RefCell<VecDeque<(RequestId, Slot)>>,
@@ -21,8 +21,9 @@ enum Slot {
 }
 
 impl Slots {
-    /// Decides a slot and wakes its waiter. One that nobody waits for any more has no slot.
-    pub(super) fn settle(&self, request: RequestId, what: Callback) {
+    /// Puts the callback into the request's slot and wakes its future. Does nothing if the future was
+    /// dropped, and its slot with it.
+    pub(super) fn deliver(&self, request: RequestId, what: Callback) {
         let mut slots = self.slots.borrow_mut();
         let Ok(place) = place(&slots, request) else { return };
         let slot = std::mem::replace(&mut slots[place].1, Slot::Decided(what));
@@ -45,7 +46,7 @@ impl Slots {
     }
 }
 
-/// Where the slot of a request is, or would be.
+/// The index of a request's slot, or the index at which to insert it.
 fn place(slots: &VecDeque<(RequestId, Slot)>, request: RequestId) -> Result<usize, usize> {
     match slots.front() {
         Some((first, _)) if *first == request => Ok(0),
@@ -53,16 +54,16 @@ fn place(slots: &VecDeque<(RequestId, Slot)>, request: RequestId) -> Result<usiz
     }
 }
 
-/// Waits for the callback of one request id. Dropped before that, it cancels it.
+/// Waits for the callback of one request id. Cancels the request if it is dropped before that.
 pub(super) struct Waiting {
     context: Context,
     request: RequestId,
-    /// Whether the callback has been handed out.
+    /// True if the callback has been returned.
     is_over: bool,
 }
 
 impl Waiting {
-    /// Waits, and wakes this task when there is something to poll for.
+    /// Opens the request's slot, with this task's waker.
     pub(super) fn new(context: Context, request: RequestId, task: &TaskContext<'_>) -> Waiting {
         context.inner.slots.open(request, task.waker().clone());
         Waiting { context, request, is_over: false }

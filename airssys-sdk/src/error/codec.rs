@@ -1,4 +1,4 @@
-//! Why a value was not encoded, or a body not decoded.
+//! The errors of encoding a value and of decoding a body.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use airssys_message::Codec;
 use super::Source;
 use crate::codec;
 
-/// Why a value could not be encoded.
+/// The reason why a value could not be encoded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -16,27 +16,27 @@ pub enum EncodeError {
     Value {
         /// The codec.
         codec: Codec,
-        /// What the codec says.
+        /// The codec's error.
         source: Source,
     },
-    /// A value that names no codec is not written in this one, or not in this build.
-    #[error("a value that names no codec is not written as {codec}: {}", wrapper(*codec))]
+    /// A value without a wrapper cannot be written in this codec, or not in this build.
+    #[error("a value without a wrapper is not written as {codec}: {}", wrapper(*codec))]
     Codec {
         /// The codec that was preferred.
         codec: Codec,
     },
 }
 
-/// Why a body could not be decoded.
+/// The reason why a body could not be decoded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// It is not the encoding of the type that was asked for.
+    /// The body is not an encoding of the type that was asked for.
     #[error("the body is not the {codec} that was expected")]
     Body {
         /// The codec of the body.
         codec: Codec,
-        /// What the codec says.
+        /// The codec's error.
         source: Source,
     },
     /// The value ends before the body does.
@@ -44,51 +44,53 @@ pub enum DecodeError {
     TrailingBytes {
         /// The codec of the body.
         codec: Codec,
-        /// How many bytes follow.
+        /// The number of bytes that follow.
         count: usize,
     },
-    /// The body has another codec than those from which this build reads what was asked for.
+    /// This build does not read the type that was asked for from the body's codec.
     #[error("the body is {found}, not {}: {}", Either(expected), wrapper(*found))]
     Codec {
         /// The codec of the body.
         found: Codec,
-        /// The codecs that it could have.
+        /// The codecs from which this build reads the type.
         expected: &'static [Codec],
     },
-    /// The reply is empty, and the type that was asked for has no value for that.
+    /// The reply is empty, and the type that was asked for has no empty value.
     #[error("the reply is empty")]
     Empty,
     /// The body does not begin with a codec.
     #[error("the body has no codec")]
     Prefix {
-        /// What is wrong with its beginning.
+        /// The error in the prefix.
         source: airssys_message::PrefixError,
     },
 }
 
 impl EncodeError {
-    /// Says why a value has no form in a codec. For an [`Encode`](crate::codec::Encode) of one's own.
+    /// Makes the error of a value that has no form in a codec. For your own
+    /// [`Encode`](crate::codec::Encode).
     pub fn new(codec: Codec, source: impl Into<Source>) -> EncodeError {
         EncodeError::Value { codec, source: source.into() }
     }
 }
 
 impl DecodeError {
-    /// Says why a body is no such value. For a [`Decode`](crate::codec::Decode) of one's own.
+    /// Makes the error of a body that is not a value of the type. For your own
+    /// [`Decode`](crate::codec::Decode).
     pub fn new(codec: Codec, source: impl Into<Source>) -> DecodeError {
         DecodeError::Body { codec, source: source.into() }
     }
 
-    /// Refuses what follows a value in its body: so many bytes.
+    /// Refuses a body in which this number of bytes follows the value.
     ///
     /// # Errors
-    /// [`DecodeError::TrailingBytes`] unless it is none.
+    /// [`DecodeError::TrailingBytes`] unless the number is 0.
     pub fn if_more_follows(codec: Codec, count: usize) -> Result<(), DecodeError> {
         if count == 0 { Ok(()) } else { Err(DecodeError::TrailingBytes { codec, count }) }
     }
 }
 
-/// What reads and writes a codec, and the feature that it needs if this build lacks it.
+/// Advice on a codec: its wrapper, and its feature if this build lacks it.
 fn wrapper(codec: Codec) -> String {
     let wrapper = match codec {
         Codec::Cbor => "Cbor",
@@ -109,7 +111,7 @@ fn wrapper(codec: Codec) -> String {
     format!("that takes `{wrapper}`{plain}{feature}")
 }
 
-/// Codecs of which one is enough.
+/// Writes codecs as alternatives: `cbor, json or raw`.
 struct Either(&'static [Codec]);
 
 impl fmt::Display for Either {

@@ -54,12 +54,12 @@ impl Component for Script {
                 let last: Option<u64> = context.request("last", "?").await?;
                 Ok(Reply::cbor(&(first, last))?)
             }
-            "send many" => {
+            "send a batch" => {
                 let sent = context.send_batch("peer", &[1, 2, 3, 4, 5, 6]).timeout(Duration::from_millis(50));
                 sent.await?;
                 Ok(Reply::none())
             }
-            "try many" => {
+            "try a batch" => {
                 context.try_send_batch("peer", &[1, 2, 3, 4])?;
                 Ok(Reply::none())
             }
@@ -96,7 +96,7 @@ fn rejection(outcome: Outcome) -> String {
 }
 
 #[test]
-fn a_handler_that_does_not_wait_completes_at_once() {
+fn handler_that_does_not_wait_completes_at_once() {
     let mut executor = start();
     for count in 1..=3_u64 {
         let Outcome::Completed(Completion::Reply(reply)) = executor.handle_message(count, text("count"))
@@ -114,7 +114,7 @@ fn a_handler_that_does_not_wait_completes_at_once() {
 }
 
 #[test]
-fn joined_requests_are_under_way_together() {
+fn joined_requests_are_in_flight_together() {
     let mut executor = start();
     assert!(matches!(executor.handle_message(7, text("ask three")), Outcome::Deferred));
     let sent = calls();
@@ -130,7 +130,7 @@ fn joined_requests_are_under_way_together() {
 }
 
 #[test]
-fn a_failed_request_says_why() {
+fn failed_request_says_why() {
     let mut executor = start();
     assert!(matches!(executor.handle_message(7, text("ask three")), Outcome::Deferred));
     calls();
@@ -141,7 +141,7 @@ fn a_failed_request_says_why() {
 }
 
 #[test]
-fn a_send_waits_for_room_and_tries_again() {
+fn send_waits_for_room_and_tries_again() {
     let mut executor = start();
     full_for(2);
     assert!(matches!(executor.handle_message(7, text("send")), Outcome::Deferred));
@@ -154,11 +154,11 @@ fn a_send_waits_for_room_and_tries_again() {
 }
 
 #[test]
-fn a_list_goes_on_where_it_stopped_when_there_is_room() {
+fn batch_goes_on_where_it_stopped_when_there_is_room() {
     let mut executor = start();
     full_for(2);
-    assert!(matches!(executor.handle_message(7, text("send many")), Outcome::Deferred));
-    // The host of these tests takes half of a list when it is full.
+    assert!(matches!(executor.handle_message(7, text("send a batch")), Outcome::Deferred));
+    // The fake host takes half of a batch when it is full.
     assert_eq!(calls()[1..], ["send-batch 4: 6 messages, 12 bytes", "await-room 4 within 50"]);
     executor.handle_callback(1, Callback::Ready);
     assert_eq!(calls(), ["send-batch 4: 3 messages, 6 bytes", "await-room 4 within 50"]);
@@ -166,17 +166,17 @@ fn a_list_goes_on_where_it_stopped_when_there_is_room() {
     let why = "only the first 4 messages were taken: the mailbox of `peer` was full for too long";
     assert_eq!(calls(), [format!("complete 7: rejected, {why}")]);
 
-    assert!(matches!(executor.handle_message(8, text("send many")), Outcome::Completed(Completion::Done)));
+    assert!(matches!(executor.handle_message(8, text("send a batch")), Outcome::Completed(Completion::Done)));
     assert_eq!(calls(), ["send-batch 4: 6 messages, 12 bytes"]);
     full_for(1);
     assert_eq!(
-        rejection(executor.handle_message(9, text("try many"))),
+        rejection(executor.handle_message(9, text("try a batch"))),
         "only the first 2 messages were taken: the mailbox of `peer` is full"
     );
 }
 
 #[test]
-fn a_handler_asks_for_another_attempt() {
+fn handler_asks_for_another_attempt() {
     let mut executor = start();
     full_for(1);
     let Outcome::Completed(Completion::Retry(reason)) = executor.handle_message(1, text("again")) else {
@@ -187,7 +187,7 @@ fn a_handler_asks_for_another_attempt() {
 }
 
 #[test]
-fn a_send_waits_no_longer_than_it_may() {
+fn send_waits_no_longer_than_its_timeout() {
     let mut executor = start();
     full_for(2);
     assert!(matches!(executor.handle_message(7, text("send")), Outcome::Deferred));
@@ -204,7 +204,7 @@ fn a_send_waits_no_longer_than_it_may() {
 }
 
 #[test]
-fn nothing_waits_for_itself() {
+fn component_never_waits_for_itself() {
     let mut executor = start();
     full_for(1);
     let full = rejection(executor.handle_message(1, text("send to myself")));
@@ -215,7 +215,7 @@ fn nothing_waits_for_itself() {
 }
 
 #[test]
-fn a_publication_waits_for_all_subscribers() {
+fn publication_waits_for_all_subscribers() {
     let mut executor = start();
     full_for(1);
     assert!(matches!(executor.handle_message(7, text("publish")), Outcome::Deferred));
@@ -226,7 +226,7 @@ fn a_publication_waits_for_all_subscribers() {
 }
 
 #[test]
-fn a_request_that_is_dropped_is_cancelled_and_its_callback_ignored() {
+fn dropped_request_is_cancelled_and_its_callback_ignored() {
     let mut executor = start();
     assert!(matches!(executor.handle_message(7, text("ask the faster")), Outcome::Deferred));
     calls();
@@ -241,7 +241,7 @@ fn a_request_that_is_dropped_is_cancelled_and_its_callback_ignored() {
 }
 
 #[test]
-fn a_route_is_looked_up_once_unless_it_is_refused() {
+fn route_is_looked_up_once_unless_it_is_refused() {
     let mut executor = start();
     for id in 0..2 {
         assert!(matches!(executor.handle_message(id, text("send")), Outcome::Completed(Completion::Done)));
@@ -254,7 +254,7 @@ fn a_route_is_looked_up_once_unless_it_is_refused() {
 }
 
 #[test]
-fn the_context_asks_the_host() {
+fn context_asks_the_host() {
     let context = Context::new(Codec::Cbor);
     assert_eq!(context.identity().name, "myself");
     assert_eq!(context.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis(), 1_517_966_773_840);
@@ -269,7 +269,7 @@ fn the_context_asks_the_host() {
 }
 
 #[test]
-fn every_refusal_of_the_host_has_a_name() {
+fn refusals_of_the_host_become_errors() {
     let text = |error| RequestError::from(SendError::new("peer", error)).to_string();
     assert_eq!(text(HostError::UnknownHandle), "the request was not sent");
     let size = crate::bindings::airssys::component::types::SizeLimit { size: 9, limit: 4 };
@@ -280,40 +280,41 @@ fn every_refusal_of_the_host_has_a_name() {
     assert_eq!(fake_host::calls(), Vec::<String>::new());
 }
 
-/// Hands over these scripts together: how far that got, and which message is shown to be next.
-fn run(executor: &mut impl Running, first: MessageId, scripts: &[&str]) -> (u32, bool, MessageId) {
+/// Hands over these scripts as a batch. Returns how far that got, and which message is shown as
+/// current.
+fn batch(executor: &mut impl Running, first: MessageId, scripts: &[&str]) -> (u32, bool, MessageId) {
     let bodies: Vec<Vec<u8>> = scripts.iter().map(|script| text(script)).collect();
     let lengths: Vec<u32> = bodies.iter().map(|body| body.len() as u32).collect();
     let BatchEnd { begun, deferred } = executor.handle_batch(first, &lengths, bodies.concat());
-    (begun, deferred, progress::shown())
+    (begun, deferred, progress::current())
 }
 
 #[test]
-fn of_a_run_each_that_is_not_done_is_completed_by_itself() {
+fn messages_of_a_batch_that_are_not_done_are_completed_one_by_one() {
     let mut executor = start();
-    assert_eq!(run(&mut executor, 4, &["send", "nonsense", "send", "count"]), (4, false, 8));
+    assert_eq!(batch(&mut executor, 4, &["send", "nonsense", "send", "count"]), (4, false, 8));
     let completed: Vec<_> = calls().into_iter().filter(|call| call.starts_with("complete")).collect();
     assert_eq!(completed, ["complete 5: rejected, no script `nonsense`", "complete 7: reply [81, 4]"]);
 }
 
 #[test]
-fn a_run_ends_with_a_message_that_waits() {
+fn batch_ends_with_a_message_that_waits() {
     let mut executor = start();
-    assert_eq!(run(&mut executor, 4, &["count", "ask three", "count"]), (2, true, 5));
+    assert_eq!(batch(&mut executor, 4, &["count", "ask three", "count"]), (2, true, 5));
     calls();
     for request in 1..=3 {
         executor.handle_callback(request, reply(1));
     }
     let expected = codec::encode(&[1, 1, 1], Codec::Cbor).unwrap();
     assert_eq!(calls(), [format!("complete 5: reply {expected:?}")]);
-    assert_eq!(run(&mut executor, 9, &["count"]), (1, false, 10));
+    assert_eq!(batch(&mut executor, 9, &["count"]), (1, false, 10));
 }
 
 #[test]
-fn a_run_ends_with_a_message_that_is_to_come_again_or_that_stops_the_instance() {
+fn batch_ends_with_a_message_that_asks_for_a_retry_or_stops_the_instance() {
     let mut executor = start();
     full_for(1);
-    assert_eq!(run(&mut executor, 1, &["count", "again", "count"]), (2, false, 1 + 1));
+    assert_eq!(batch(&mut executor, 1, &["count", "again", "count"]), (2, false, 1 + 1));
     assert!(calls().last().is_some_and(|call| call.starts_with("complete 2: retry")));
-    assert_eq!(run(&mut executor, 3, &["stop", "count"]), (1, false, 4));
+    assert_eq!(batch(&mut executor, 3, &["stop", "count"]), (1, false, 4));
 }

@@ -1,4 +1,4 @@
-//! The tables in `docs/codecs.md` are what the tests find. `BLESS=1` writes them anew.
+//! Compares the tables in `docs/codecs.md` with the codecs' behaviour. `BLESS=1` writes them anew.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ fn guide() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/codecs.md")
 }
 
-/// The text with what is between the marks of this name replaced.
+/// Replaces the table between the marks of this name.
 fn replaced(text: &str, name: &str, table: &str) -> String {
     let (begin, end) = (format!("<!-- begin {name} -->\n"), format!("<!-- end {name} -->"));
     let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("no {begin}"));
@@ -18,7 +18,7 @@ fn replaced(text: &str, name: &str, table: &str) -> String {
 }
 
 #[test]
-fn the_guide_says_what_is_so() {
+fn tables_of_the_guide_are_true() {
     let text = fs::read_to_string(guide()).unwrap();
     let mut expected = text.clone();
     for (name, table) in tables::all() {
@@ -27,6 +27,9 @@ fn the_guide_says_what_is_so() {
     if std::env::var_os("BLESS").is_some() {
         fs::write(guide(), &expected).unwrap();
     } else {
-        assert!(text == expected, "docs/codecs.md is not what is so; BLESS=1 writes this:\n{expected}");
+        assert!(
+            text == expected,
+            "docs/codecs.md differs from the codecs' behaviour; BLESS=1 writes this:\n{expected}"
+        );
     }
 }

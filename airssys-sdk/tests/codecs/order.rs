@@ -1,4 +1,4 @@
-//! A value that every codec can carry, and any codec by its name.
+//! A value that every codec can carry, written and read with a codec chosen at run time.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -73,7 +73,7 @@ pub(crate) fn sample() -> Order {
     }
 }
 
-/// JSON has no number for what is not finite.
+/// Finite numbers only, because JSON has no others.
 fn finite() -> impl Strategy<Value = f64> {
     any::<f64>().prop_filter("finite", |number| number.is_finite())
 }
@@ -101,11 +101,11 @@ pub(crate) fn order() -> impl Strategy<Value = Order> {
     )
 }
 
-/// What a serde value needs.
+/// A serde value that tests can compare.
 pub(crate) trait Plain: Serialize + DeserializeOwned + Debug + PartialEq {}
 impl<T: Serialize + DeserializeOwned + Debug + PartialEq> Plain for T {}
 
-/// What a value needs for bincode.
+/// A value that bincode can write and read.
 pub(crate) trait Schema:
     SchemaWrite<DefaultConfig, Src = Self> + for<'de> SchemaRead<'de, DefaultConfig, Dst = Self>
 {
@@ -115,7 +115,7 @@ impl<T> Schema for T where
 {
 }
 
-/// What a value needs for all codecs.
+/// A value that every codec can write and read.
 pub(crate) trait Every:
     Plain + BorshSerialize + BorshDeserialize + Schema + prost::Message + Default
 {
@@ -124,7 +124,7 @@ impl<T: Plain + BorshSerialize + BorshDeserialize + Schema + prost::Message + De
 
 pub(crate) type Failure = Box<dyn Error>;
 
-/// The whole message with a value in this codec.
+/// Writes a whole message with this value in this codec.
 pub(crate) fn write<T: Every>(codec: Codec, value: &T) -> Result<Vec<u8>, Failure> {
     let other = Codec::Cbor;
     Ok(match codec {
@@ -138,7 +138,7 @@ pub(crate) fn write<T: Every>(codec: Codec, value: &T) -> Result<Vec<u8>, Failur
     })
 }
 
-/// The value in a message, asked for in this codec.
+/// Reads the value in a message with this codec's wrapper.
 pub(crate) fn read<T: Every>(codec: Codec, message: &[u8]) -> Result<T, Failure> {
     Ok(match codec {
         Codec::Cbor => codec::decode::<Cbor<T>>(message)?.0,

@@ -1,4 +1,4 @@
-//! What is written is what is read; what is not whole, or more than whole, is refused.
+//! Values that are written are read unchanged; bodies with missing or extra bytes are refused.
 
 use airssys_sdk::codec::{self, Encoded, Raw};
 use airssys_sdk::{Codec, DecodeError};
@@ -48,7 +48,7 @@ proptest! {
     }
 
     #[test]
-    fn a_plain_value_is_in_the_preferred_codec_and_read_by_the_prefix(order in order()) {
+    fn plain_value_is_written_in_the_preferred_codec_and_read_by_the_prefix(order in order()) {
         for codec in [Codec::Cbor, Codec::Json, Codec::MessagePack] {
             let message = codec::encode(&order, codec).unwrap();
             prop_assert_eq!(&message, &write(codec, &order).unwrap());
@@ -61,11 +61,11 @@ fn comes_back(codec: Codec, order: &Order) {
     let message = write(codec, order).unwrap();
     assert_eq!(Codec::split(&message).unwrap().0, codec);
     assert_eq!(&read::<Order>(codec, &message).unwrap(), order);
-    // As it came, and passed on.
+    // Passed on as it came.
     let passed: Encoded<Vec<u8>> = codec::decode(&message).unwrap();
     assert_eq!(codec::encode(passed, Codec::Cbor).unwrap(), message);
     if codec == Codec::Protobuf {
-        return; // A message is its fields, however many come.
+        return; // Its messages have no end mark: extra or missing bytes may be whole fields.
     }
     let mut longer = message.clone();
     longer.push(0);
@@ -74,7 +74,7 @@ fn comes_back(codec: Codec, order: &Order) {
 }
 
 #[test]
-fn bytes_behind_a_value_are_named_and_counted() {
+fn bytes_after_a_value_are_reported_with_their_number() {
     for codec in [Codec::Cbor, Codec::MessagePack, Codec::Borsh, Codec::Bincode] {
         let mut message = write(codec, &sample()).unwrap();
         message.extend_from_slice(b"\0\0\0");
@@ -97,7 +97,7 @@ fn nested(levels: u32) -> Nested {
 }
 
 #[test]
-fn nesting_ends_before_the_stack_does() {
+fn deep_nesting_is_refused_before_the_stack_overflows() {
     for codec in [Codec::Cbor, Codec::Json, Codec::MessagePack] {
         let fits = codec::encode(&nested(30), codec).unwrap();
         assert_eq!(codec::decode::<Nested>(&fits).unwrap(), nested(30), "{codec}");
@@ -108,7 +108,7 @@ fn nesting_ends_before_the_stack_does() {
 }
 
 #[test]
-fn a_long_sequence_of_bincode_is_refused_on_both_sides() {
+fn long_bincode_sequence_is_refused_on_both_sides() {
     let fits = codec::encode(codec::Bincode(&vec![0_u8; 4 << 20]), Codec::Cbor).unwrap();
     assert_eq!(codec::decode::<codec::Bincode<Vec<u8>>>(&fits).unwrap().0.len(), 4 << 20);
     codec::encode(codec::Bincode(&vec![0_u8; (4 << 20) + 1]), Codec::Cbor).unwrap_err();

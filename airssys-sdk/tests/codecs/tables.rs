@@ -1,4 +1,4 @@
-//! What the guide's tables say, found out by trying.
+//! The guide's tables, made by trying the codecs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{Debug, Write};
@@ -27,7 +27,7 @@ fn table(head: &[&str], rows: &[(String, Vec<String>)]) -> String {
     text
 }
 
-/// Who reads what: the codec of a message against what is asked for.
+/// The table of readers: the codec of a message against the type that is asked for.
 fn readers() -> String {
     fn cell<T: Decode>(message: &[u8]) -> String {
         if codec::decode::<T>(message).is_ok() { "yes" } else { "–" }.to_owned()
@@ -66,12 +66,12 @@ fn readers() -> String {
     table(&head, &rows)
 }
 
-/// What becomes of a value on its way through a codec.
+/// Describes what a codec makes of a value that is written and read.
 fn fate<T: Debug>(value: &T, written: impl Encode, read: impl Fn(&[u8]) -> Option<T>) -> String {
     let Ok(message) = codec::encode(written, Codec::Cbor) else { return "refused".to_owned() };
     match read(&message) {
         None => "not read".to_owned(),
-        // Compared as text: what is no number equals nothing, itself included.
+        // Compared as text, because NaN does not equal itself.
         Some(found) if format!("{found:?}") == format!("{value:?}") => "yes".to_owned(),
         Some(found) => format!("`{found:?}`"),
     }
@@ -93,7 +93,7 @@ fn with_bincode<T: Plain + Schema>(value: &T) -> String {
     fate(value, Bincode(value), |m| codec::decode::<Bincode<T>>(m).ok().map(|v| v.0))
 }
 
-/// A row: what the value is, the value, and which of the codecs without serde know its type.
+/// A row: the value's description, the value, and the codecs without serde that know its type.
 macro_rules! row {
     ($rows:ident, $name:expr, $value:expr, borsh bincode) => {
         row!(@ $rows, $name, $value, with_borsh, with_bincode)
@@ -228,7 +228,7 @@ every_codec! {
     }
 }
 
-/// What a reader with another type makes of what was written.
+/// Describes what a reader with another type makes of a written value.
 fn change<A: Every, B: Every>(written: &A, expected: &B) -> Vec<String> {
     let cell = |codec| match read::<B>(codec, &write(codec, written).unwrap()) {
         Ok(found) if found == *expected => "yes".to_owned(),
@@ -253,7 +253,7 @@ fn changes() -> String {
     table(&["the reader has", "cbor", "json", "messagepack", "borsh", "bincode", "protobuf"], &rows)
 }
 
-/// The sample in each codec, for those who write one in another language.
+/// The sample in each codec, for implementations in other languages.
 fn bytes() -> String {
     let rows: Vec<(String, Vec<String>)> = TYPED
         .iter()

@@ -106,8 +106,8 @@ async fn rejects_what_it_does_not_understand(name: &str) {
     let greeting = ask(&host, name, Codec::Cbor, json!({ "name": "you" })).await;
     assert_eq!(greeting["heard"], 1);
     let reasons = host.reasons();
-    assert!(reasons[0].contains("a message has a name, or whom to visit"), "{reasons:?}");
-    assert!(reasons[1].contains("the message is not what its codec cbor says"), "{reasons:?}");
+    assert!(reasons[0].contains("a message has a name, or the component to visit"), "{reasons:?}");
+    assert!(reasons[1].contains("the message is not valid cbor"), "{reasons:?}");
 }
 
 /// An exception that nobody catches ends the instance, and the next one goes on.
@@ -125,7 +125,7 @@ async fn fails_like_any_component(name: &str) {
 /// What it publishes to be retained is there for who subscribes later.
 async fn publishes_for_later(name: &str) {
     let host = with(name).await;
-    let announce = json!({ "announce": "news.today", "value": { "NoteWhence": "the news" } });
+    let announce = json!({ "announce": "news.today", "value": { "NoteOrigin": "the news" } });
     assert_eq!(ask(&host, name, Codec::Json, announce).await, 0);
     host.spawn(ComponentSpec { subscribes: vec![pattern("news.*")], ..trusted("late") }).await.unwrap();
     assert_eq!(host.notes("late").await, "the news+");

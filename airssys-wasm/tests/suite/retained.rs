@@ -10,7 +10,7 @@ use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec, Limits};
 use crate::support::*;
 
 fn whence(text: &str) -> Box<Command> {
-    Box::new(Command::NoteWhence(text.to_owned()))
+    Box::new(Command::NoteOrigin(text.to_owned()))
 }
 
 fn retain(topic: &str, text: &str) -> Command {

@@ -308,7 +308,7 @@ async fn a_place_that_is_none_does_not_start() {
 }
 
 #[test]
-fn a_run_handler_of_another_shape_does_not_fit() {
+fn a_batch_handler_of_another_shape_does_not_fit() {
     let loaded = raw_runner(SHOW, ALL);
     assert!(loaded.is_ok(), "{loaded:?}");
     let bytes = wat::parse_str(
@@ -316,7 +316,7 @@ fn a_run_handler_of_another_shape_does_not_fit() {
             (core module $m (func (export "run")))
             (core instance $i (instantiate $m))
             (func $run (canon lift (core func $i "run")))
-            (instance $h (export "handle-messages" (func $run)))
+            (instance $h (export "handle-batch" (func $run)))
             (export "airssys:component/batch-handler@0.2.0" (instance $h)))"#,
     );
     let error = airssys_wasm::Component::new(engine(), &bytes.unwrap()).unwrap_err();

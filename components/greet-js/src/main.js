@@ -1,4 +1,4 @@
-// Greets who says a name, and visits others: the same as greet-rust and greet-python.
+// Greets callers by name, and visits other components: the same as greet-rust and greet-python.
 
 import { Rejection, component } from "airssys";
 
@@ -14,7 +14,7 @@ async function visit(other, context) {
   return greetings;
 }
 
-/** Asks for the ids that requests arrive with, and says which they were sent with. */
+/** Returns, for two requests, the id at this end and the id at the target. */
 async function ids(other, context) {
   const pairs = [];
   for (let number = 0; number < 2; number += 1) {
@@ -38,7 +38,7 @@ export const { lifecycle, handler } = component({
     }
     if (message.attempt < attempts) throw Rejection.retry(`attempt ${message.attempt} of ${attempts}`);
     if (attempts) return message.attempt;
-    if (!name) throw new Rejection("a message has a name, or whom to visit");
+    if (!name) throw new Rejection("a message has a name, or the component to visit");
     heard += 1;
     return { text: `hello ${name}, says JavaScript`, heard };
   },

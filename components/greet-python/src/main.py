@@ -1,4 +1,4 @@
-"""Greets who says a name, and visits others: the same as greet-rust and greet-js."""
+"""Greets callers by name, and visits other components: the same as greet-rust and greet-js."""
 
 import airssys
 
@@ -27,7 +27,7 @@ class Greeter:
             case {"name": name}:
                 self.heard += 1
                 return {"text": f"hello {name}, says Python", "heard": self.heard}
-        raise airssys.Rejection("a message has a name, or whom to visit")
+        raise airssys.Rejection("a message has a name, or the component to visit")
 
     async def visit(self, other: str, context: airssys.Context) -> list[object]:
         hello = {"name": context.identity.name}
@@ -38,7 +38,7 @@ class Greeter:
         return greetings
 
     async def ids(self, other: str, context: airssys.Context) -> list[list[object]]:
-        """Asks for the ids that requests arrive with, and says which they were sent with."""
+        """Returns, for two requests, the id at this end and the id at the target."""
         pairs = []
         for _ in range(2):
             own: list[str] = []

@@ -1,22 +1,22 @@
-//! Greets who says a name, and visits others: the same as greet-js and greet-python.
+//! Greets callers by name, and visits other components: the same as greet-js and greet-python.
 
 use airssys_sdk::codec::Json;
 use airssys_sdk::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// A message: one of these.
+/// The messages that a greeter understands.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Call {
-    /// Is greeted.
+    /// Answered with a greeting.
     Hello { name: String },
-    /// Says hello to another component, by message and by request.
+    /// Makes the greeter say hello to another component, by message and by request.
     Visit { visit: String },
-    /// Says hello to another component in many names at once.
+    /// Makes the greeter say hello to another component in many names, as one batch.
     Tell { tell: String, names: Vec<String> },
-    /// Is handled at its last attempt.
+    /// Handled at its last attempt.
     Try { attempts: u32 },
-    /// Is answered with the id of its request.
+    /// Answered with the id of its request.
     Which { which: bool },
 }
 
@@ -24,7 +24,7 @@ enum Call {
 #[derive(Serialize, Deserialize)]
 struct Greeting {
     text: String,
-    /// How many hellos there have been.
+    /// The number of hellos so far.
     heard: u64,
 }
 

@@ -1,8 +1,8 @@
-//! Classifies an earthquake by its magnitude, asks where it is, and publishes it on
+//! Classifies an earthquake by its magnitude, asks for its region, and publishes it on
 //! `quakes.CLASS.REGION`.
 //!
-//! An event with the id `panic-drill` (the setting `drill` names another) makes it panic: with it
-//! an operator can watch the supervisor at work.
+//! An event with the id `panic-drill` makes the component panic, so that an operator can watch the
+//! supervisor at work. The setting `drill` gives another id.
 
 use airssys_sdk::prelude::*;
 use quake_types::{Class, Classified, Locate, Quake, Region};

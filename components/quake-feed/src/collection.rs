@@ -1,12 +1,12 @@
-//! Finds the features of a FeatureCollection byte by byte. Of JSON it knows the strings and how
-//! values nest, and no more: what a feature is worth, its receiver judges.
+//! Finds the features of a FeatureCollection byte by byte. It knows only the strings of JSON and the
+//! nesting of values, because the receiver checks each feature.
 
 use memchr::memchr2;
 
-/// How many values may be open, one in the other.
+/// The deepest nesting of values.
 const MAX_DEPTH: usize = 1024;
 
-/// What is wrong with a collection.
+/// The reason why a collection is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum CollectionError {
@@ -14,24 +14,24 @@ pub(crate) enum CollectionError {
     Unexpected { expected: &'static str, found: u8 },
     #[error("it ends where {expected} is expected")]
     CutOff { expected: &'static str },
-    #[error("more than {MAX_DEPTH} values are open, one in the other")]
+    #[error("values are nested deeper than {MAX_DEPTH}")]
     TooDeep,
     #[error("it has no `features`")]
     NoFeatures,
 }
 
-/// What the bytes that were consumed are.
+/// The meaning of the consumed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// No part of a feature.
+    /// Bytes outside of features.
     Nothing,
     /// A part of a feature.
     Part,
-    /// The last part of a feature; may be no bytes.
+    /// The last part of a feature, which may be empty.
     End,
 }
 
-/// Where in a collection the next byte is.
+/// A reader of a collection, at its next byte.
 #[derive(Default)]
 pub(crate) struct Collection {
     place: Place,
@@ -45,7 +45,7 @@ pub(crate) struct Collection {
 enum Place {
     #[default]
     Start,
-    /// Behind the `{`, or behind a comma.
+    /// After the `{`, or after a comma.
     Member {
         first: bool,
     },
@@ -57,7 +57,7 @@ enum Place {
     InMemberValue,
     AfterMember,
     Features,
-    /// Behind the `[` of the features, or behind a comma.
+    /// After the `[` of the features, or after a comma.
     Feature {
         first: bool,
     },
@@ -88,10 +88,10 @@ impl Place {
 }
 
 impl Collection {
-    /// Consumes some of these bytes. If it consumes none, the next call does.
+    /// Consumes some of these bytes. If it does not consume any, the next call does.
     ///
     /// # Errors
-    /// Which byte is wrong, and how.
+    /// The index of the wrong byte, with the reason.
     pub(crate) fn scan(&mut self, bytes: &[u8]) -> Result<(usize, Found), (usize, CollectionError)> {
         match self.place {
             Place::InFeature => {
@@ -116,7 +116,7 @@ impl Collection {
         }
     }
 
-    /// Whether it may end here.
+    /// Checks that the collection may end here.
     pub(crate) fn finish(&self) -> Result<(), CollectionError> {
         match self.place {
             Place::End if self.has_features => Ok(()),
@@ -125,7 +125,7 @@ impl Collection {
         }
     }
 
-    /// Goes on by a byte between the values, or by none where one begins.
+    /// Consumes one byte between values, or nothing at the beginning of a value.
     fn step(&mut self, byte: u8) -> Result<usize, CollectionError> {
         if let Place::Key { escaped } = self.place {
             self.place = match byte {
@@ -170,7 +170,7 @@ impl Collection {
     }
 }
 
-/// A name, of which is kept whether it is `features`.
+/// A member's name, compared with `features` while it is read.
 #[derive(Default)]
 struct Key {
     length: usize,
@@ -194,7 +194,7 @@ fn begins_value(byte: u8) -> bool {
     matches!(byte, b'{' | b'[' | b'"') || is_scalar(byte)
 }
 
-/// Whether a number, `true`, `false` or `null` can have this byte.
+/// Returns true if a number, `true`, `false` or `null` can have this byte.
 fn is_scalar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
 }
@@ -202,7 +202,7 @@ fn is_scalar(byte: u8) -> bool {
 /// A value that is being read.
 #[derive(Default)]
 struct Value {
-    /// What closes the values that are open, the innermost last.
+    /// The closing brackets of the open values, the innermost last.
     closers: Vec<u8>,
     within: Within,
 }
@@ -212,13 +212,13 @@ enum Within {
     #[default]
     Structure,
     Text,
-    /// Behind a backslash.
+    /// After a backslash.
     Escape,
     Scalar,
 }
 
 impl Value {
-    /// How many of these bytes belong to the value, and whether it ends with them.
+    /// Returns the number of bytes that belong to the value, and true if it ends with them.
     fn scan(&mut self, bytes: &[u8]) -> Result<(usize, bool), (usize, CollectionError)> {
         let mut at = 0;
         while let Some(byte) = bytes.get(at) {

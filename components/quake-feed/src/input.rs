@@ -7,15 +7,15 @@ use memchr::memchr;
 
 use crate::collection::{Collection, CollectionError, Found};
 
-/// The largest event that is offered, in bytes.
+/// The largest event, in bytes.
 pub(crate) const MAX_EVENT_LEN: usize = 8 * 1024 * 1024;
 
-/// How much is read at a time, and how far the decision looks which form the input has, in bytes.
+/// The most that is read at a time, in bytes. The form of the input is decided within it.
 const WINDOW_LEN: usize = 64 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Why the input cannot be read on.
+/// The reason why reading the input stopped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum InputError {
@@ -28,13 +28,13 @@ pub(crate) enum InputError {
 /// An event of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Item<'a> {
-    /// Exactly as read.
+    /// The event, exactly as read.
     Event(&'a [u8]),
-    /// Larger than [`MAX_EVENT_LEN`]: this many bytes.
+    /// The size in bytes of an event that is larger than [`MAX_EVENT_LEN`].
     TooLong(u64),
 }
 
-/// Which event of the input: `line 7`, `feature 7`. Counted from 1.
+/// The number of an event in the input, from 1: `line 7`, `feature 7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Number {
     unit: &'static str,
@@ -47,19 +47,19 @@ impl fmt::Display for Number {
     }
 }
 
-/// The events of an input, in its order.
+/// The events of an input, in order.
 pub(crate) struct Events<R> {
     input: R,
     window: Vec<u8>,
-    /// What of the window is not consumed.
+    /// The bytes of the window from here to `end` are not consumed.
     start: usize,
     end: usize,
-    /// Where the window's end is in the input, in bytes.
+    /// The offset of the window's end in the input, in bytes.
     read: u64,
     ended: bool,
     form: Option<Form>,
     event: Event,
-    /// How many events were cut.
+    /// The number of events so far.
     number: u64,
 }
 
@@ -68,7 +68,7 @@ enum Form {
     Collection(Collection),
 }
 
-/// The event that is being cut.
+/// The event that is being read.
 #[derive(Default)]
 struct Event {
     bytes: Vec<u8>,
@@ -84,7 +84,7 @@ impl Event {
 
     fn push(&mut self, bytes: &[u8]) {
         self.length += bytes.len() as u64;
-        // One more is kept: the carriage return of a line end is taken off later.
+        // One byte more is kept, because the carriage return of a line end is removed later.
         if self.length <= MAX_EVENT_LEN as u64 + 1 {
             self.bytes.extend_from_slice(bytes);
         }
@@ -110,7 +110,7 @@ impl<R: Read> Events<R> {
         }
     }
 
-    /// The next event and its number; none at the end of the input.
+    /// Returns the next event and its number, or `None` at the end of the input.
     pub(crate) fn next(&mut self) -> Result<Option<(Number, Item<'_>)>, InputError> {
         self.event.clear();
         let mut form = match self.form.take() {
@@ -200,7 +200,7 @@ impl<R: Read> Events<R> {
         }
     }
 
-    /// Reads on: behind what is not consumed, or, if all is, from the window's beginning.
+    /// Reads more after the bytes that are not consumed, or from the window's beginning if all are.
     fn fill(&mut self) -> Result<(), InputError> {
         if self.start == self.end {
             (self.start, self.end) = (0, 0);
@@ -219,8 +219,9 @@ impl<R: Read> Events<R> {
     }
 }
 
-/// Whether an input that begins so is a FeatureCollection: its first value is an object with the
-/// type `FeatureCollection`, or a list of `features`. None if that cannot be said yet.
+/// Returns true if an input with this beginning is a FeatureCollection: its first value is an object
+/// with the type `FeatureCollection`, or with a list of `features`. Returns `None` if more of the input
+/// is needed.
 fn is_collection(beginning: &[u8]) -> Option<bool> {
     let mut rest = beginning.strip_prefix(BYTE_ORDER_MARK).unwrap_or(beginning).trim_ascii_start();
     match rest.first() {
@@ -268,10 +269,10 @@ fn is_collection(beginning: &[u8]) -> Option<bool> {
 }
 
 enum Text<'a> {
-    /// A string's text, escapes as they are, and what follows it.
+    /// A string's text with its escapes, and the rest after it.
     Whole(&'a [u8], &'a [u8]),
     CutOff,
-    /// A line end within a string: this is no JSON, so its lines stand alone.
+    /// A line end within a string. This is not JSON, so each line stands alone.
     Broken,
 }
 

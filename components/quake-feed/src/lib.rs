@@ -1,9 +1,9 @@
 //! Reads earthquakes from its standard input and sends each, exactly as read, as a JSON message.
 //!
-//! The input is a GeoJSON FeatureCollection or one feature a line. It is read in turns of a few
-//! events, each turn a message to itself, so that no turn runs long and a full mailbox downstream
-//! slows the reading down. The settings: `to`, who gets the events (`quake-parse`), and `batch`,
-//! how many a turn sends (32).
+//! The input is a GeoJSON FeatureCollection or one feature a line. The component reads a few events
+//! per message, and then sends itself the next message. So a handler never runs long, and a full
+//! mailbox downstream slows the reading down. The settings: `to`, the receiver of the events (default
+//! `quake-parse`), and `batch`, the number of events per message (default 32).
 
 mod collection;
 mod input;
@@ -57,7 +57,7 @@ impl Component for QuakeFeed {
 }
 
 impl QuakeFeed {
-    /// Sends the next event; false if there is none.
+    /// Sends the next event. Returns false at the end of the input.
     async fn send_one(&mut self, context: &Context) -> bool {
         let (number, event) = match self.events.next() {
             Ok(Some(next)) => next,
@@ -68,7 +68,7 @@ impl QuakeFeed {
         let event = match event {
             Item::Event(event) => event,
             Item::TooLong(length) => {
-                log::error!("{number} is left out: {length} bytes are more than an event can have");
+                log::error!("{number} is skipped: {length} bytes are more than an event can have");
                 self.counts.refused += 1;
                 return true;
             }

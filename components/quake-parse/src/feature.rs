@@ -1,4 +1,4 @@
-//! From the bytes of a GeoJSON feature to an earthquake.
+//! Reads an earthquake from the bytes of a GeoJSON feature.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use quake_types::Quake;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// How much of a value a reason shows, in characters.
+/// The most of a value that a reason shows, in characters.
 const SHOWN: usize = 40;
 
-/// Why a feature is no earthquake.
+/// The reason why a feature is not an earthquake.
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum FeatureError {
@@ -55,7 +55,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A member that may be missing, of any kind: its text says of which.
+/// A member that may be missing, of any kind. Its text shows the kind.
 type Member<'a> = Option<&'a RawValue>;
 
 #[derive(Deserialize)]
@@ -86,12 +86,12 @@ struct Geometry<'a> {
     coordinates: Member<'a>,
 }
 
-/// A member that is there, `null` included.
+/// Reads a member that is present, `null` included.
 fn present<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Member<'a>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-/// The earthquake that these bytes describe.
+/// Reads the earthquake that these bytes describe.
 pub(crate) fn read(bytes: &[u8]) -> Result<Quake, FeatureError> {
     let text =
         std::str::from_utf8(bytes).map_err(|error| FeatureError::NotUtf8 { at: error.valid_up_to() })?;
@@ -132,7 +132,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, FeatureError> {
     })
 }
 
-/// What is wrong, without the place.
+/// The error's text without the place.
 fn problem(error: &serde_json::Error) -> String {
     let whole = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());

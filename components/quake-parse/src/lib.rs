@@ -1,5 +1,5 @@
-//! Reads an earthquake out of a GeoJSON feature and sends it to `quake-classify`. What is none is
-//! rejected, and the reason says what was found.
+//! Reads an earthquake out of a GeoJSON feature and sends it to `quake-classify`. Anything else is
+//! rejected, with a reason that names what was found.
 
 mod feature;
 

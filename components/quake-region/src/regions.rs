@@ -1,4 +1,4 @@
-//! The table of regions: boxes of longitude and latitude, the first that holds a point wins.
+//! The table of regions: boxes of longitude and latitude. The first that holds a point wins.
 
 /// A region's name, then its box in degrees: west, east, south, north, edges included.
 type Row = (&'static str, f64, f64, f64, f64);
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn no_row_is_hidden_by_those_before_it() {
+    fn every_row_holds_points_that_earlier_rows_do_not() {
         for (index, (name, west, east, south, north)) in REGIONS.iter().enumerate() {
             let steps =
                 |from: f64, to: f64| (1..100).map(move |step| from + (to - from) * f64::from(step) / 100.0);

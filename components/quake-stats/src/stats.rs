@@ -1,4 +1,4 @@
-//! What is counted and kept. The same whatever order the events come in.
+//! The counts and the strongest events. They do not depend on the order of the events.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -8,13 +8,13 @@ use quake_types::{Class, Classified};
 
 use crate::time;
 
-/// How many of the strongest are kept.
+/// The number of strongest events that are kept.
 const STRONGEST: usize = 10;
 
 #[derive(Default)]
 pub(crate) struct Stats {
     regions: BTreeMap<String, Counts>,
-    /// Strongest first.
+    /// The strongest events, strongest first.
     strongest: Vec<Classified>,
 }
 
@@ -87,7 +87,7 @@ impl Counts {
     }
 }
 
-/// Orders the stronger first; of equally strong ones the earlier, then by id.
+/// Orders by magnitude, strongest first, then by time, then by id.
 fn stronger(one: &Classified, other: &Classified) -> Ordering {
     let (one, other) = (&one.quake, &other.quake);
     other
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn no_events_are_a_total_of_nothing() {
+    fn report_without_events_has_a_total_of_zero() {
         let report = Stats::default().report();
         assert_eq!(report.tables[0].rows.len(), 1);
         assert!(report.tables[1].rows.is_empty());

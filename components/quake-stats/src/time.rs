@@ -10,8 +10,8 @@ pub(crate) fn iso_8601(time_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// The Gregorian date of a day counted from 1970-01-01, by years that begin in March, so that the
-/// leap day is the last of its year.
+/// The Gregorian date of a day counted from 1970-01-01. Computed with years that begin in March,
+/// because the leap day is then the last of its year.
 fn date(days: i64) -> (i64, i64, i64) {
     const DAYS_TO_1970_FROM_MARCH_OF_0: i64 = 719_468;
     const DAYS_PER_400_YEARS: i64 = 146_097;

@@ -1,4 +1,4 @@
-//! What the earthquake components say to each other, as CBOR.
+//! The messages between the earthquake components, as CBOR.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Quake {
     pub id: String,
     pub magnitude: f64,
-    /// Empty if the source names none.
+    /// Empty if the source does not name a place.
     pub place: String,
     /// Milliseconds since 1970-01-01T00:00:00Z.
     pub time_ms: i64,
@@ -18,7 +18,7 @@ pub struct Quake {
     pub depth_km: f64,
 }
 
-/// Asks `quake-region` where this point is. Answered with a [`Region`].
+/// Asks `quake-region` for the region of this point. Answered with a [`Region`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Locate {
     /// Degrees, -180 to 180.
@@ -34,7 +34,7 @@ pub struct Region {
     pub name: String,
 }
 
-/// How strong an earthquake is.
+/// The strength of an earthquake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
@@ -47,7 +47,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// The class of this magnitude.
+    /// Classifies a magnitude.
     pub fn of(magnitude: f64) -> Class {
         match magnitude {
             m if m < 2.5 => Class::Minor,
@@ -56,7 +56,7 @@ impl Class {
         }
     }
 
-    /// Its name as a segment of a topic.
+    /// The class's name, as a segment of a topic.
     pub fn name(self) -> &'static str {
         match self {
             Class::Minor => "minor",
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_class_begins_at_its_lower_bound() {
+    fn class_begins_at_its_lower_bound() {
         for (magnitude, class) in [
             (-0.8, Class::Minor),
             (2.49, Class::Minor),

@@ -1,4 +1,4 @@
-//! Deliveries, some of which do not work at once, or never.
+//! Deliveries, some of which fail at first, or always.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::customer::Ask;
 
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Delivery {
-    /// The road is closed twice.
+    /// The road is closed at the first two attempts.
     OverTheHill,
-    /// It breaks.
+    /// The parcel breaks.
     Fragile,
-    /// The customer has to be at home, and is not.
+    /// The customer has to be at home, but cannot answer.
     ByHand,
 }
 

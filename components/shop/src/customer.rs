@@ -1,4 +1,4 @@
-//! Goes through all ways of messaging, and tells the ledger what came of each.
+//! Goes through all ways of messaging, and tells the ledger the result of each.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::ledger::Entry;
 use crate::mail::Letter;
 use crate::stock::Take;
 
-/// What the customer is asked.
+/// The messages to the customer.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Ask {
     /// Go shopping.
     Shop,
-    /// Fill the mailbox; this is the last of them.
+    /// Fill the mailbox. The last one stops the customer.
     Fill { last: bool },
     /// Say whether you are at home.
     AtHome,
@@ -49,10 +49,10 @@ async fn shop(context: &Context) -> Result<(), Rejection> {
     tell(context, "a request that is rejected", rejected(context).await?).await?;
     tell(context, "publish", publish(context).await?).await?;
     tell(context, "retained message", retained(context).await?).await?;
-    tell(context, "a list to a pool", pool(context).await?).await?;
+    tell(context, "a batch to a pool", pool(context).await?).await?;
     tell(context, "retry", retry(context).await?).await?;
     tell(context, "a receiver that fails", failing(context).await?).await?;
-    tell(context, "a circle of waits", circle(context).await?).await?;
+    tell(context, "a deadlock cycle", cycle(context).await?).await?;
     tell(context, "dead letter", dead_letter(context).await?).await?;
     tell(context, "backpressure", backpressure(context)?).await
 }
@@ -93,13 +93,13 @@ async fn rejected(context: &Context) -> Result<String, Rejection> {
 
 async fn publish(context: &Context) -> Result<String, Rejection> {
     let subscribers = context.publish("orders.eu.placed", "apples").await?;
-    Ok(format!("{subscribers} heard it"))
+    Ok(format!("{subscribers} got it"))
 }
 
 async fn retained(context: &Context) -> Result<String, Rejection> {
     context.publish("prices.apples", &120).retain().await?;
     context.send("ledger", &Entry::Watch { topics: "prices.*".to_owned() }).await?;
-    Ok("published before anybody listened".to_owned())
+    Ok("published before the subscription".to_owned())
 }
 
 async fn pool(context: &Context) -> Result<String, Rejection> {
@@ -110,7 +110,7 @@ async fn pool(context: &Context) -> Result<String, Rejection> {
 
 fn backpressure(context: &Context) -> Result<String, Rejection> {
     let myself = &context.identity().name;
-    // It has room for four, and the courier's question is in it.
+    // The mailbox has room for four messages, and the courier's question is in it.
     for number in 1..=3 {
         context.try_send(myself, &Ask::Fill { last: number == 3 })?;
     }
@@ -132,13 +132,13 @@ async fn failing(context: &Context) -> Result<String, Rejection> {
     }
 }
 
-async fn circle(context: &Context) -> Result<String, Rejection> {
+async fn cycle(context: &Context) -> Result<String, Rejection> {
     let at_home: bool = context.request("courier", &Delivery::ByHand).await?;
     Ok(format!("at home: {at_home}"))
 }
 
 async fn dead_letter(context: &Context) -> Result<String, Rejection> {
-    let letter = Letter { to: String::new(), text: "to nobody".to_owned() };
+    let letter = Letter { to: String::new(), text: "without an address".to_owned() };
     context.send("mail", &letter).await?;
     Ok("sent, and rejected by its receiver".to_owned())
 }

@@ -1,4 +1,4 @@
-//! What happened: it listens, and reports at the end.
+//! The ledger records results and publications, and reports at the end.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,19 @@ use airssys_sdk::prelude::*;
 use airssys_sdk::report::{Report, Table};
 use serde::{Deserialize, Serialize};
 
-/// What the customer tells.
+/// The messages of the customer.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Entry {
-    /// What came of a pattern.
+    /// The result of a way of messaging.
     Outcome { pattern: String, outcome: String },
-    /// Listen to these topics, too.
+    /// Subscribe to these topics, too.
     Watch { topics: String },
 }
 
 #[derive(Default)]
 pub(crate) struct Ledger {
     outcomes: Vec<(String, String)>,
-    heard: BTreeMap<String, u64>,
+    publications: BTreeMap<String, u64>,
 }
 
 impl Ledger {
@@ -27,8 +27,8 @@ impl Ledger {
             return Ok(Reply::cbor(&self.report())?);
         }
         if let Some(topic) = message.topic() {
-            let whence = if message.was_retained() { " (retained)" } else { "" };
-            *self.heard.entry(format!("{topic}{whence}")).or_default() += 1;
+            let origin = if message.was_retained() { " (retained)" } else { "" };
+            *self.publications.entry(format!("{topic}{origin}")).or_default() += 1;
             return Ok(Reply::none());
         }
         match message.decode()? {
@@ -39,14 +39,14 @@ impl Ledger {
     }
 
     fn report(&self) -> Report {
-        let mut outcomes = Table::new("What the customer saw", &["pattern", "outcome"]);
+        let mut outcomes = Table::new("Results of the customer", &["pattern", "outcome"]);
         for (pattern, outcome) in &self.outcomes {
             outcomes.rows.push(vec![pattern.as_str().into(), outcome.as_str().into()]);
         }
-        let mut heard = Table::new("What the ledger heard", &["topic", "publications"]);
-        for (topic, count) in &self.heard {
-            heard.rows.push(vec![topic.as_str().into(), (*count).into()]);
+        let mut publications = Table::new("Publications to the ledger", &["topic", "publications"]);
+        for (topic, count) in &self.publications {
+            publications.rows.push(vec![topic.as_str().into(), (*count).into()]);
         }
-        Report { tables: vec![outcomes, heard] }
+        Report { tables: vec![outcomes, publications] }
     }
 }

@@ -1,4 +1,4 @@
-//! A shop of components that shows every way of messaging. Which part one plays is in its settings.
+//! A shop of components that shows every way of messaging. Each plays the part in its settings.
 
 mod courier;
 mod customer;

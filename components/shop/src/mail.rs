@@ -1,4 +1,4 @@
-//! Letters: who sends one does not wait for it.
+//! Letters, whose senders do not wait for an answer.
 
 use airssys_sdk::prelude::*;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! One of a pool: each parcel is packed by whoever has least to do.
+//! A packer in a pool. Each parcel goes to the packer with the fewest messages in its mailbox.
 
 use airssys_sdk::prelude::*;
 

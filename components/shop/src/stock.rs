@@ -1,4 +1,4 @@
-//! What the shop has: it answers requests.
+//! The shop's stock, which answers requests.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A component as users write them, so that the benches measure what theirs cost: it decodes each
+//! A component as users write them, so that the benches measure realistic costs. It decodes each
 //! message into a struct, and counts it.
 
 mod orders;
@@ -8,9 +8,9 @@ use test_commands::bench::{Count, FIRST, Order, Reading};
 
 struct Bench {
     counted: Count,
-    /// Whether it answers readings with themselves.
+    /// True if it answers each reading with the same reading.
     answers: bool,
-    /// To whom readings go on, until their number has come down to the first.
+    /// The next receiver of a reading, until its number has come down to the first.
     peer: Option<String>,
     /// The names of the components that a round goes to.
     names: Vec<String>,

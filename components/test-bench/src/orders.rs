@@ -1,4 +1,4 @@
-//! What it does when it is told to.
+//! The orders of the benches.
 
 use airssys_sdk::codec::Raw;
 use airssys_sdk::prelude::*;
@@ -96,13 +96,13 @@ impl Bench {
     }
 }
 
-/// Asks once for each number, one after the other; how many replies came.
+/// Sends a request for each number, one after the other. Returns the number of replies.
 async fn ask(to: &str, numbers: impl IntoIterator<Item = u32>, context: &Context) -> Result<u64, Rejection> {
     let mut replies = 0;
     for number in numbers {
         let reply: Reading = context.request(to, &Reading::new(number)).await?;
         if reply.number != FIRST + number {
-            return Err(Rejection::from(format!("{} came for {number}", reply.number)));
+            return Err(Rejection::from(format!("the reply to {number} is {}", reply.number)));
         }
         replies += 1;
     }

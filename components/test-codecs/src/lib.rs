@@ -1,7 +1,7 @@
-//! A component that answers in the codec in which it is asked: with what it read, one step on.
+//! A component that answers each [`Step`] with the next one, in the same codec.
 //!
-//! Told the name of a codec (a text in CBOR), it asks the component that its setting `to` names in
-//! that codec, and replies in CBOR with what was sent and what came back.
+//! The setting `to` names another component. A message with the name of a codec (a text in CBOR) makes
+//! the component ask that one in the codec. It replies in CBOR with the result.
 
 use airssys_sdk::codec::{Bincode, Borsh, Cbor, Encoded, Json, MessagePack, Protobuf, Raw};
 use airssys_sdk::prelude::*;
@@ -10,7 +10,7 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 use wincode::{SchemaRead, SchemaWrite};
 
-/// What goes to and fro. It has the types of every codec.
+/// The value in requests and replies, with the types that every codec has.
 #[derive(
     Clone,
     PartialEq,
@@ -105,7 +105,7 @@ impl Component for Echo {
     }
 }
 
-/// Asks in a codec, and reads the answer in the same.
+/// Asks in a codec, and reads the answer in the same codec.
 async fn ask(context: &Context, to: &str, codec: &str) -> Result<Step, Rejection> {
     let step = &Step::first();
     let answer: Result<Step, RequestError> = match codec {
@@ -115,7 +115,7 @@ async fn ask(context: &Context, to: &str, codec: &str) -> Result<Step, Rejection
         "borsh" => context.request(to, Borsh(step)).await.map(|Borsh(answer)| answer),
         "bincode" => context.request(to, Bincode(step)).await.map(|Bincode(answer)| answer),
         "protobuf" => context.request(to, Protobuf(step)).await.map(|Protobuf(answer)| answer),
-        // Bytes that are another codec's: this component is what knows them.
+        // Bytes that only this component knows how to read.
         "raw" => {
             let Raw(bytes): Raw<Vec<u8>> = context.request(to, Raw(&step.text)).await?;
             let text = String::from_utf8(bytes).map_err(|error| Rejection::because(&error))?;
@@ -124,7 +124,7 @@ async fn ask(context: &Context, to: &str, codec: &str) -> Result<Step, Rejection
         "preferred" => {
             let Encoded(codec, body): Encoded<Vec<u8>> = context.request(to, step).await?;
             if codec != Codec::MessagePack {
-                return Err(Rejection::from(format!("{codec} is not what is preferred")));
+                return Err(Rejection::from(format!("the answer is {codec}, not the preferred codec")));
             }
             airssys_sdk::codec::decode(&codec.message(&body)).map_err(RequestError::from)
         }

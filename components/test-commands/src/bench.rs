@@ -1,15 +1,15 @@
-//! What the component of the benches is sent.
+//! The messages to the component of the benches.
 
 use serde::{Deserialize, Serialize};
 
-/// What travels in the benches: in CBOR it has 64 bytes.
+/// The message of the benches: in CBOR it has 64 bytes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reading<S = String> {
-    /// Where it was taken.
+    /// The sensor's name.
     pub sensor: S,
-    /// Which one it is; with five bytes as long as it is made by [`Reading::new`].
+    /// The reading's number. [`Reading::new`] gives it five bytes.
     pub number: u32,
-    /// What was read.
+    /// The temperature.
     pub celsius: f64,
 }
 
@@ -17,43 +17,43 @@ pub struct Reading<S = String> {
 pub const FIRST: u32 = 1 << 16;
 
 impl Reading<&'static str> {
-    /// A reading with a number from 0 on.
+    /// Makes the reading with this number, counted from 0.
     pub fn new(number: u32) -> Self {
         Reading { sensor: "building-7/floor-3/room-1", number: FIRST + number, celsius: 21.37 }
     }
 }
 
-/// What the component is told to do; in JSON, so that it is told from what travels.
+/// An order to the component, in JSON, so that it differs from readings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Order {
-    /// Send so many readings, one by one.
+    /// Send this many readings, one by one.
     Send { to: String, times: u32 },
-    /// Send so many readings, so many at once.
+    /// Send this many readings, in batches of this size.
     SendBatch { to: String, times: u32, at_once: u32 },
-    /// Send so many bytes as they are, so many times.
+    /// Send this many raw bytes, this many times.
     SendRaw { to: String, times: u32, bytes: usize },
-    /// Send so many readings in a row to each of so many components in turn: `PREFIX-0`, `PREFIX-1`
-    /// and so on.
+    /// Send this many readings in a row to each of this many components in turn: `PREFIX-0`,
+    /// `PREFIX-1` and so on.
     Round { prefix: String, components: u32, in_a_row: u32, times: u32 },
-    /// Publish so many readings.
+    /// Publish this many readings.
     Publish { topic: String, times: u32 },
-    /// Ask so many times, with so many requests under way at once.
+    /// Ask this many times, with this many requests in flight.
     Ask { to: String, times: u32, at_once: u32 },
-    /// Ask so many times, one after the other. Reply with the nanoseconds that each took.
+    /// Ask this many times, one after the other. Reply with the nanoseconds that each took.
     Time { to: String, times: u32 },
-    /// Reply with what was counted.
+    /// Reply with the counts.
     Count,
     /// Panic.
     Panic,
 }
 
-/// What an instance has counted since it was made.
+/// The counts of an instance since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     /// Readings, and messages of raw bytes.
     pub messages: u64,
-    /// Bytes of the latter.
+    /// The bytes of messages of raw bytes.
     pub bytes: u64,
-    /// Replies to what it asked.
+    /// Replies to its requests.
     pub replies: u64,
 }

@@ -1,4 +1,4 @@
-//! What the test components can be told to do.
+//! The commands of the test components.
 
 pub mod bench;
 
@@ -15,7 +15,7 @@ pub enum Command {
     Notes,
     /// Reply with this text.
     Echo(String),
-    /// Reply with what the host says of this message.
+    /// Reply with the host's description of this message.
     Describe,
     /// Reply with the place of this message in its trace.
     Traceparent,
@@ -23,7 +23,7 @@ pub enum Command {
     Identity,
     /// Reply with a text of this many bytes.
     Large(usize),
-    /// Reply in a codec that is named by its multicodec name.
+    /// Reply in the codec with this multicodec name.
     ReplyIn(String),
     /// Reject the message.
     Reject(String),
@@ -37,13 +37,13 @@ pub enum Command {
     StopAndRetry(String),
     /// Panic.
     Panic(String),
-    /// End the process, as far as WASI goes.
+    /// Exit through WASI.
     Exit,
     /// Never return.
     Spin,
     /// Use the processor for this many milliseconds.
     Work(u64),
-    /// Work for so many milliseconds, so many times, with a request between.
+    /// Work for this many milliseconds, this many times, with a request in between.
     WorkBetween { to: String, milliseconds: u64, times: u32 },
     /// Wait for this many milliseconds (`test-waiter` only).
     Sleep(u64),
@@ -51,9 +51,9 @@ pub enum Command {
     Recurse,
     /// Allocate this many MiB, and keep them.
     Allocate(usize),
-    /// Try to allocate this many MiB; reply with whether that was refused.
+    /// Try to allocate this many MiB. Reply with the result.
     TryAllocate(usize),
-    /// Without end, send a request and give it up, and then one that is waited for.
+    /// Without end, send a request and cancel it, then send one and wait for its reply.
     CancelForever { to: String },
     /// Await something that never happens.
     Stall,
@@ -61,109 +61,109 @@ pub enum Command {
     MemoryBomb,
     /// Write to the log without end.
     LogForever(String),
-    /// Without end, send a command without waiting, whether it is taken or not.
+    /// Send a command without waiting, without end, and ignore refusals.
     FloodForever { to: String, command: Box<Command> },
     /// Send a command, and never return.
     SendAndSpin { to: String, command: Box<Command> },
-    /// Send a request so many times, and then await something that never happens.
+    /// Send a request this many times, and then await something that never happens.
     RequestAndStall { to: String, command: Box<Command>, times: u32, timeout_ms: u64 },
-    /// Do a round of work so many times; reply with the nanoseconds that the message waited and
+    /// Do a round of work this many times. Reply with the nanoseconds that the message waited and
     /// those that it took.
     Rounds(u32),
-    /// Send so many requests, one group after the other, each with what may become of it. Reply with
-    /// how many came to what.
+    /// Send many requests, group after group, each with a random fate. Reply with the number of
+    /// requests per result.
     Volley(Volley),
-    /// End as the mark says, and write that to the log.
+    /// End as the mark says, and log that.
     Mark(Mark),
-    /// Do one after the other, and write to the log what came of each.
+    /// Do these actions in order, and log the result of each.
     Act(Vec<Action>),
     /// Stop the component.
     Stop,
     /// Write to the standard output, the standard error and the log.
     Say(String),
-    /// Send a command to a component, so many times; wait for room.
+    /// Send a command to a component, this many times; wait for room.
     Send { to: String, command: Box<Command>, times: u32 },
-    /// Send without waiting; reply with how often it worked before the first refusal, and with the
+    /// Send without waiting. Reply with the number of messages before the first refusal, and with the
     /// refusal.
     TrySend { to: String, command: Box<Command>, times: u32 },
-    /// Send all of these at once; wait for room. Reply with the refusal, if there is one.
+    /// Send these as a batch; wait for room. Reply with the refusal, if one comes.
     SendBatch { to: String, commands: Vec<Command> },
     /// As `SendBatch`, without waiting.
     TrySendBatch { to: String, commands: Vec<Command> },
-    /// Send so many bytes with a codec's name; reply with the refusal, if it is one.
+    /// Send this many bytes in the codec with this name. Reply with the refusal, if one comes.
     SendBytes { to: String, codec: String, bytes: usize },
     /// Publish a command; reply with the number of subscribers, or the refusal.
     Publish { topic: String, command: Box<Command> },
-    /// Publish a command, and have it retained; reply as to `Publish`.
+    /// Publish a command and retain it; reply as to `Publish`.
     Retain { topic: String, command: Box<Command> },
-    /// Forget what is retained of a topic; reply with whether there was something, or the refusal.
+    /// Clear the retained message of a topic. Reply whether one was retained, or with the refusal.
     ClearRetained(String),
     /// Keep a text, followed by `+` if this message was retained.
-    NoteWhence(String),
-    /// Send a command as a request; reply with what came of it.
+    NoteOrigin(String),
+    /// Send a command as a request; reply with its result.
     Request { to: String, command: Box<Command>, timeout_ms: u64 },
     /// Send the request `RequestId`; reply with the id here and the reply.
     RequestWithId { to: String },
     /// Reply with the id of this request.
     RequestId,
-    /// Send a request so many times at once; reply with the number of replies.
+    /// Send a request this many times at once; reply with the number of replies.
     RequestAll { to: String, command: Box<Command>, times: u32 },
-    /// Send a request, and give it up at once. Reply with what a second request comes to.
+    /// Send a request, and cancel it at once. Reply with the result of a second request.
     RequestTwice { to: String, first: Box<Command>, second: Box<Command> },
-    /// Send a request, and panic before there is a reply.
+    /// Send a request, and panic before the reply comes.
     AskAndPanic { to: String, command: Box<Command> },
-    /// Subscribe; reply with the refusal, if it is one.
+    /// Subscribe; reply with the refusal, if one comes.
     Subscribe(String),
-    /// Unsubscribe; reply with whether there was such a subscription.
+    /// Unsubscribe. Reply whether the subscription existed.
     Unsubscribe(String),
-    /// Try to send to so many different names; reply with the last refusal.
+    /// Make routes to this many topics; reply with the first refusal.
     ResolveMany(u32),
-    /// Reply with what is used of each limit: `name used/limit`, each on a line of its own.
+    /// Reply with the usage of each limit: `name used/limit`, each on a line of its own.
     Usage,
-    /// Reply with what WASI shows: arguments, environment, the root folder, standard input.
+    /// Reply with the view through WASI: arguments, environment, the root folder, standard input.
     Surroundings,
 }
 
-/// A message that can be told from all others.
+/// The identity and fate of a message that tests account for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
-    /// By what.
+    /// The message's number, which no other message has.
     pub id: u64,
-    /// What its handler makes of it.
+    /// The way in which its handler ends it.
     pub fate: Fate,
 }
 
-/// What a handler makes of a message.
+/// The way in which a handler ends a message.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Fate {
-    /// It handles it.
+    /// The handler handles it.
     Done,
-    /// It rejects it.
+    /// The handler rejects it.
     Reject,
-    /// It asks for another attempt each time.
+    /// The handler asks for another attempt each time.
     Retry,
-    /// It asks for another attempt once.
+    /// The handler asks for another attempt once.
     RetryOnce,
-    /// It panics each time.
+    /// The handler panics each time.
     Panic,
-    /// It panics once.
+    /// The handler panics once.
     PanicOnce,
 }
 
-/// Something that a component does in a handler.
+/// An action of a component in a handler.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     /// Send without waiting.
     Send { to: String, mark: Mark },
-    /// Send these at once, without waiting.
+    /// Send these as a batch, without waiting.
     SendBatch { to: String, marks: Vec<Mark> },
-    /// Publish, unless a subscriber that waits is full.
+    /// Publish, unless a subscriber with `overflow = "wait"` is full.
     Publish { topic: String, mark: Mark },
-    /// Send a request, and wait for what comes of it, or give it up at once.
+    /// Send a request, and wait for its result, or cancel it at once.
     Request { to: String, mark: Mark, timeout_ms: u64, cancel: bool },
-    /// As `Publish`, and have it retained.
+    /// As `Publish`, and retain the message.
     Retain { topic: String, mark: Mark },
-    /// Forget what is retained of a topic, if that is allowed.
+    /// Clear the retained message of a topic, if that is allowed.
     ClearRetained(String),
     /// Subscribe, if that is allowed.
     Subscribe(String),
@@ -175,18 +175,18 @@ pub enum Action {
     Stop,
 }
 
-/// Many requests, whose fate is drawn by lot.
+/// Many requests with random fates.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Volley {
-    /// To whom.
+    /// The target.
     pub to: String,
-    /// How many in all.
+    /// The number of requests in all.
     pub requests: u32,
-    /// How many are under way at once.
+    /// The number of requests in flight at once.
     pub at_once: u32,
-    /// What the lots are drawn from.
+    /// The seed of the random numbers.
     pub seed: u64,
 }
 
-/// What a test component replies.
+/// The reply of a test component.
 pub type Answer = Result<String, String>;

@@ -1,4 +1,4 @@
-//! Messages that are to be handled again, and lists of messages.
+//! Retries, and batches of messages.
 
 use std::error::Error;
 

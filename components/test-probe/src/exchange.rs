@@ -79,14 +79,14 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
     })
 }
 
-/// Lets a future begin; whether it has ended at once.
+/// Polls a future once. Returns true if it has ended.
 pub(crate) async fn poll_once(mut future: Pin<&mut impl Future>) -> bool {
     poll_fn(|waker| Poll::Ready(future.as_mut().poll(waker).is_ready())).await
 }
 
 /// The codec with this name.
 pub(crate) fn codec(name: &str) -> Result<Codec, Rejection> {
-    name.parse().map_err(|_| Rejection::from(format!("`{name}` is no codec")))
+    name.parse().map_err(|_| Rejection::from(format!("`{name}` is not a codec")))
 }
 
 fn try_send(context: &Context, to: &str, command: &Command, times: u32) -> Answer {
@@ -101,7 +101,7 @@ fn try_send(context: &Context, to: &str, command: &Command, times: u32) -> Answe
 fn resolve_many(context: &Context, count: u32) -> Answer {
     for number in 1..=count {
         let topic = format!("many.{number}");
-        // Publishing makes a route; whether anybody listens does not matter.
+        // Publishing makes a route, with or without subscribers.
         let published = futures_util::FutureExt::now_or_never(context.publish(&topic, ""));
         if let Some(Err(error)) = published {
             return Err(format!("at {number}: {error}"));

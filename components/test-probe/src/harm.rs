@@ -1,4 +1,4 @@
-//! What components should not do.
+//! Harmful commands, such as panics and endless loops.
 
 use std::future::pending;
 use std::hint::black_box;
@@ -23,7 +23,7 @@ pub(crate) async fn run(command: Command) -> Answer {
     }
 }
 
-/// Uses the processor.
+/// Uses the processor for this many milliseconds.
 pub(crate) fn work(milliseconds: u64) {
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(milliseconds) {
@@ -31,12 +31,12 @@ pub(crate) fn work(milliseconds: u64) {
     }
 }
 
-#[allow(unconditional_recursion, reason = "it is what the stack's limit is for")]
+#[allow(unconditional_recursion, reason = "it tests the limit of the stack")]
 fn recurse(depth: u64) -> u64 {
     recurse(black_box(depth) + 1) + black_box(1)
 }
 
-/// What WASI shows: nothing, unless the host gives more than it should.
+/// The view through WASI, which is empty unless the host gives more than it should.
 pub(crate) fn surroundings() -> String {
     let arguments = std::env::args().count();
     let variables = std::env::vars().count();

@@ -1,9 +1,9 @@
-//! What the host says of a message and of its component.
+//! The host's description of a message and of its component.
 
 use airssys_sdk::prelude::*;
 use test_commands::Command;
 
-/// What is asked of a message.
+/// Answers a question about a message.
 pub(crate) fn of(question: &Command, message: &Message) -> String {
     match question {
         Command::RequestId => {

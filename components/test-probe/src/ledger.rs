@@ -1,4 +1,4 @@
-//! Messages that are accounted for: the log says which were sent and which were handled.
+//! Messages that tests account for: the log says which were sent and which were handled.
 //!
 //! A line is a word, an id, and a number, a name or another word.
 
@@ -26,7 +26,7 @@ pub(crate) fn mark(mark: &Mark, message: &Message) -> Result<Reply, Rejection> {
     Ok(Reply::cbor(&answer)?)
 }
 
-/// Does one after the other.
+/// Does these actions in order.
 pub(crate) async fn act(actions: Vec<Action>, context: &Context) {
     for action in actions {
         match action {

@@ -1,4 +1,4 @@
-//! A component that does what its messages say, and imports nothing that can wait.
+//! A component that obeys its messages, and imports nothing that can wait.
 
 mod delivery;
 mod exchange;
@@ -48,7 +48,7 @@ impl Component for Probe {
                 self.notes.push(text);
                 return Ok(Reply::none());
             }
-            Command::NoteWhence(text) => {
+            Command::NoteOrigin(text) => {
                 self.notes.push(if message.was_retained() { text + "+" } else { text });
                 return Ok(Reply::none());
             }

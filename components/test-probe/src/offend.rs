@@ -1,4 +1,4 @@
-//! What hurts the neighbours, if the host lets it; and many requests at once.
+//! Commands that hurt other components unless the host prevents it, and volleys of requests.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -53,7 +53,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
     }
 }
 
-/// Work that is the same each time: about 20 µs.
+/// Does this many rounds of work, each of about 20 µs.
 pub(crate) fn rounds(count: u32, message: &Message) -> String {
     let began = Instant::now();
     let mut state = 1_u64;
@@ -79,7 +79,7 @@ async fn fire(volley: &Volley, context: &Context) -> Answer {
     Ok(came.iter().map(|(outcome, count)| format!("{outcome}={count} ")).collect())
 }
 
-/// Sends a request whose fate a lot decides, and says what came of it.
+/// Sends a request whose fate a random number decides. Returns its result.
 async fn request(to: &str, context: &Context, lot: u64) -> &'static str {
     let command = match lot % 512 {
         0 => Command::Panic("by lot".to_owned()),
@@ -109,7 +109,7 @@ async fn request(to: &str, context: &Context, lot: u64) -> &'static str {
     }
 }
 
-/// The next lot (SplitMix64).
+/// The next random number (SplitMix64).
 fn draw(seed: &mut u64) -> u64 {
     *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (*seed ^ (*seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

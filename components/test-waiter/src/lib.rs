@@ -1,4 +1,4 @@
-//! A component that imports things that can wait: a clock to sleep by, and its standard input.
+//! A component with imports that can wait: a clock to sleep by, and its standard input.
 
 use std::hint::black_box;
 use std::io::Read;
@@ -31,7 +31,7 @@ impl Component for Waiter {
     }
 }
 
-/// What WASI shows: the standard input, and nothing else.
+/// The view through WASI, which is the standard input only.
 fn surroundings() -> Answer {
     let mut input = String::new();
     std::io::stdin().read_to_string(&mut input).map_err(|error| error.to_string())?;

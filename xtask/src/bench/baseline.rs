@@ -1,4 +1,4 @@
-//! Ratios of an earlier run on a machine of the same kind.
+//! The ratios of an earlier run on a machine of the same kind.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,13 +10,13 @@ use super::criterion::{ReadError, json as read_json};
 use super::machine::Machine;
 use super::results::Report;
 
-/// How much worse a ratio may be: times drift, ratios less.
+/// The share by which a ratio may be worse, because ratios drift too, if less than times.
 const TOLERANCE: f64 = 0.15;
 
-/// Ratios to the floor, by the row's bench.
+/// The ratios to the floors, by the row's bench.
 pub(crate) type Ratios = BTreeMap<String, f64>;
 
-/// A ratio that got worse.
+/// A ratio that is worse than the baseline.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Worse {
     pub(crate) id: String,
@@ -35,25 +35,25 @@ impl std::fmt::Display for Worse {
     }
 }
 
-/// The ratios of the rows that are ours.
+/// Returns the ratios of the rows about airssys.
 pub(crate) fn ratios(report: &Report) -> Ratios {
     let ours = report.sections.iter().filter(|(section, _)| section.ours).flat_map(|(_, rows)| rows);
     ours.filter_map(|row| Some((row.row.value.id().to_owned(), row.ratios.first()?.ratio))).collect()
 }
 
-/// The ratios that are more than 15 % above those of the baseline.
+/// Returns the ratios that are more than 15 % above the baseline.
 pub(crate) fn worse(baseline: &Ratios, now: &Ratios) -> Vec<Worse> {
     let both = now.iter().filter_map(|(id, is)| Some((id, *baseline.get(id)?, *is)));
     let worse = both.filter(|(_, was, is)| *is > was * (1.0 + TOLERANCE));
     worse.map(|(id, was, is)| Worse { id: id.clone(), was, is }).collect()
 }
 
-/// The file of the machines of a kind.
+/// Returns the path of the baseline for a kind of machine.
 pub(crate) fn path(root: &Path, machine: &Machine) -> PathBuf {
     root.join("benches/baseline").join(format!("{}.json", machine.kind()))
 }
 
-/// The baseline in a file, if there is one.
+/// Reads a baseline. Returns `None` if the file does not exist.
 pub(crate) fn read(path: &Path) -> Result<Option<Ratios>, ReadError> {
     if !path.exists() {
         return Ok(None);
@@ -66,7 +66,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Ratios>, ReadError> {
 
 /// Writes a baseline.
 pub(crate) fn write(path: &Path, machine: &Machine, ratios: &Ratios) -> io::Result<()> {
-    // What is behind the third digit is noise, and would only make changes.
+    // Further digits are noise, and would change the file at every run.
     let ratios = ratios.iter().map(|(id, ratio)| (id.clone(), json!((ratio * 1e3).round() / 1e3)));
     let ratios: serde_json::Map<String, Value> = ratios.collect();
     let text = serde_json::to_string_pretty(&json!({ "machine": machine.to_string(), "ratios": ratios }))?;
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_that_got_much_worse_is_named() {
+    fn a_much_worse_ratio_is_named() {
         let planted = Planted::everything();
         let machine = Machine::new("AMD EPYC", 2);
         let file = path(planted.target(), &machine);
@@ -104,13 +104,13 @@ mod tests {
         assert!(found[0].to_string().starts_with("routing/send: "), "{}", found[0]);
         assert!(found[0].to_string().contains("16 % more than the baseline's"), "{}", found[0]);
 
-        // A machine that is slower throughout is no regression.
+        // A machine that is slower throughout does not change a ratio.
         planted.time("routing/floor_component_call", 116.0, None);
         assert_eq!(worse(&baseline, &now(&planted)), []);
     }
 
     #[test]
-    fn only_ratios_of_ours_are_kept() {
+    fn a_baseline_has_only_rows_about_airssys() {
         let ratios = now(&Planted::everything());
         assert_eq!(ratios["traces/carried"], 1.01);
         assert!(!ratios.contains_key("versus_request/unix_socket"));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_baseline_is_an_error() {
+    fn a_file_without_ratios_is_an_error() {
         let planted = Planted::new();
         let file = planted.target().join("b.json");
         std::fs::write(&file, "{}").unwrap();

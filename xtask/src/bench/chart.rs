@@ -1,4 +1,4 @@
-//! The ratios to the floors, drawn as bars.
+//! Bar charts of the ratios to the floors.
 
 use std::error::Error;
 
@@ -10,9 +10,9 @@ use super::row::Target;
 use super::theme::{self, BLUE, FAINT, GREY, GRID, Ink, ORANGE, PAGE, TEXT, text};
 use super::unit::Unit;
 
-/// Why a picture was not drawn.
+/// A chart that cannot be drawn.
 #[derive(Debug, thiserror::Error)]
-#[error("a picture cannot be drawn")]
+#[error("a chart cannot be drawn")]
 pub(crate) struct ChartError(#[source] Box<dyn Error + Send + Sync>);
 
 impl<E: Error + Send + Sync + 'static> From<DrawingAreaErrorKind<E>> for ChartError {
@@ -21,15 +21,15 @@ impl<E: Error + Send + Sync + 'static> From<DrawingAreaErrorKind<E>> for ChartEr
     }
 }
 
-/// A picture of ratios.
+/// A bar chart of ratios.
 pub(crate) struct Chart {
     pub(crate) file: &'static str,
     pub(crate) title: &'static str,
-    /// Of the sections that are ours, or of the others.
+    /// True for the sections about airssys, false for the comparisons with other systems.
     ours: bool,
 }
 
-/// The ratios that have targets, and those beside them.
+/// The ratios to the floors that the same run has measured.
 pub(crate) const OURS: Chart =
     Chart { file: "ratios.svg", title: "Ratios to the floors of the same run", ours: true };
 /// The alternatives to airssys.
@@ -37,18 +37,18 @@ pub(crate) const OTHERS: Chart =
     Chart { file: "versus.svg", title: "The same work by other means, beside airssys", ours: false };
 
 const WIDTH: i32 = 960;
-/// The labels' part of the width.
+/// The width of the labels.
 const LABELS: i32 = 345;
-/// What is kept for the numbers at the end of the longest bar.
+/// The width reserved for the numbers at the end of the longest bar.
 const NUMBERS: i32 = 210;
-/// Where the rows begin: below the legend, or below the title.
+/// The top of the rows: below the legend, or below the title.
 const TOP: i32 = 70;
 const TOP_WITHOUT_LEGEND: i32 = 46;
 const ROW: i32 = 24;
 const BAR: i32 = 12;
 const BOTTOM: i32 = 40;
 
-/// Where a ratio is, on a scale on which each doubling takes the same.
+/// A logarithmic scale from a ratio to a horizontal position.
 struct Scale {
     least: f64,
     most: f64,
@@ -70,11 +70,11 @@ impl Scale {
         LABELS + (share * f64::from(WIDTH - LABELS - NUMBERS)).round() as i32
     }
 
-    /// The powers of two, or of four or more where those would stand too close.
+    /// Returns the powers of two, or of a higher base if ticks would stand too close.
     fn ticks(&self) -> Vec<f64> {
         let (first, last) = (self.least.log2() as i32, self.most.log2().floor() as i32);
         let step = usize::try_from((last - first) / 8 + 1).unwrap_or(1);
-        // 1 is always among them.
+        // The power 0, which is the ratio 1, is always among them.
         let all = (first..=last).filter(|power| power.rem_euclid(step as i32) == 0);
         all.map(|power| power_of_two(power.into())).collect()
     }
@@ -85,7 +85,7 @@ fn power_of_two(power: f64) -> f64 {
 }
 
 impl Chart {
-    /// The bars of all rows with a ratio, below the names of their sections.
+    /// Draws the bars of all rows with a ratio, below the names of their sections.
     pub(crate) fn draw(&self, report: &Report) -> Result<String, ChartError> {
         let sections: Vec<(&str, Vec<&Measured>)> = report
             .sections
@@ -154,7 +154,7 @@ fn grid(area: &Area<'_>, scale: &Scale, top: i32, height: i32) -> Result<(), Cha
     Ok(())
 }
 
-/// A row: its bar goes from 1, which is the floor, to its ratio.
+/// Draws a row: its bar goes from 1, which is the floor, to its ratio.
 fn bar(area: &Area<'_>, scale: &Scale, row: &Measured, y: i32) -> Result<(), ChartError> {
     let Some(beside) = row.ratios.first() else { return Ok(()) };
     let ink = match row.row.target {
@@ -163,9 +163,9 @@ fn bar(area: &Area<'_>, scale: &Scale, row: &Measured, y: i32) -> Result<(), Cha
         _ => GREY,
     };
     let label = text(12.5, TEXT).pos(Pos::new(HPos::Right, VPos::Center));
-    area.draw(&Text::new(row.row.what, (LABELS - 14, y), label))?;
+    area.draw(&Text::new(row.row.name, (LABELS - 14, y), label))?;
     let (floor, end) = (scale.x(1.0), scale.x(beside.ratio));
-    // A bar that is next to nothing is seen all the same.
+    // The shortest bar is two pixels wide, to be visible.
     let (left, right) = (floor.min(end), floor.max(end).max(floor.min(end) + 2));
     let corners = [(left, y - BAR / 2), (right, y + BAR / 2)];
     area.draw(&Rectangle::new(corners, ink.color().filled()))?;
@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_ratio_has_its_bar_in_one_picture() {
+    fn every_ratio_has_its_bar_in_one_chart() {
         let planted = Planted::everything();
         let report = Results::read(planted.target(), None).unwrap().report(&[]);
         for chart in [OURS, OTHERS] {
@@ -208,9 +208,9 @@ mod tests {
             for (section, rows) in &report.sections {
                 for row in rows {
                     let is_bar = section.ours == chart.ours && !row.ratios.is_empty();
-                    // Some rows have the same name, and are told apart by those above them.
-                    let is_drawn = svg.contains(&format!("{}\n", row.row.what));
-                    assert!(is_drawn == is_bar || row.row.what.starts_with("the same"), "{}", row.row.what);
+                    // Rows with the same name are told apart by the rows above them.
+                    let is_drawn = svg.contains(&format!("{}\n", row.row.name));
+                    assert!(is_drawn == is_bar || row.row.name.starts_with("the same"), "{}", row.row.name);
                 }
             }
         }

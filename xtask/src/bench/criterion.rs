@@ -1,4 +1,4 @@
-//! What criterion has measured.
+//! The results that criterion writes.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-/// Why results cannot be read.
+/// A result that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ReadError {
@@ -17,7 +17,7 @@ pub(crate) enum ReadError {
     Json { path: PathBuf, source: serde_json::Error },
     #[error("{} has no `{key}`", path.display())]
     NoKey { path: PathBuf, key: &'static str },
-    #[error("{} has the unit `{unit}`, which is none of ns, bytes, count, ratio, …/s", path.display())]
+    #[error("{} has the unit `{unit}`; it must be one of ns, bytes, count, ratio, …/s", path.display())]
     Unit { path: PathBuf, unit: String },
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Time {
     pub(crate) written: SystemTime,
 }
 
-/// The times below criterion's folder, by `GROUP/BENCH`. None if there is no such folder.
+/// Reads the times below criterion's folder, by `GROUP/BENCH`. A missing folder has no times.
 pub(crate) fn read(folder: &Path) -> Result<BTreeMap<String, Time>, ReadError> {
     let mut times = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -75,14 +75,14 @@ fn time(benchmark: &Path, estimates: &Path) -> Result<(String, Time), ReadError>
     Ok((id.to_owned(), time))
 }
 
-/// How many elements an iteration has: one, if that is not what the bench counts.
+/// Returns the number of elements of an iteration, or one if the bench does not count elements.
 fn elements(throughput: &Value) -> f64 {
     let elements = throughput["Elements"].as_f64();
     let elements = elements.or_else(|| throughput["ElementsAndBytes"]["elements"].as_f64());
     elements.filter(|elements| *elements > 0.0).unwrap_or(1.0)
 }
 
-/// A file's JSON.
+/// Reads a file's JSON.
 pub(super) fn json(path: &Path) -> Result<Value, ReadError> {
     let text =
         std::fs::read_to_string(path).map_err(|source| ReadError::Read { path: path.to_owned(), source })?;
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_or_broken_is_said() {
+    fn missing_and_broken_results_are_named() {
         let planted = Planted::new();
         assert!(read(&planted.criterion()).unwrap().is_empty());
         planted.time("routing/send", 211.0, None);

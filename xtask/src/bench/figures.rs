@@ -1,4 +1,4 @@
-//! Figures that benches have written themselves: sizes, rates, counts, percentiles.
+//! The results that benches write themselves: sizes, rates, counts, percentiles.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,14 +7,14 @@ use std::path::Path;
 use super::criterion::{ReadError, json};
 use super::unit::Unit;
 
-/// A figure.
+/// A number with its unit.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Figure {
     pub(crate) value: f64,
     pub(crate) unit: Unit,
 }
 
-/// The figures in a folder, one file for each group, by `GROUP/NAME`. None if there is no folder.
+/// Reads the figures in a folder, one file per group, by `GROUP/NAME`. A missing folder has none.
 pub(crate) fn read(folder: &Path) -> Result<BTreeMap<String, Figure>, ReadError> {
     let mut figures = BTreeMap::new();
     let failed = |source| ReadError::Read { path: folder.to_owned(), source };
@@ -46,7 +46,7 @@ fn read_file(path: &Path, figures: &mut BTreeMap<String, Figure>) -> Result<(), 
     Ok(())
 }
 
-/// Removes what an earlier run has written for a group, so that what is there is of this one.
+/// Removes a group's results of earlier runs, so that only those of this run are read.
 pub(crate) fn forget(folder: &Path, group: &str) -> Result<(), ReadError> {
     let path = folder.join(format!("{group}.json"));
     match std::fs::remove_file(&path) {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_have_their_units() {
+    fn figures_are_read_with_their_units() {
         let planted = Planted::new();
         assert!(read(&planted.figures()).unwrap().is_empty());
         planted.figure("live_10000/resident_each", "bytes", 20_480.0);
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_that_is_not_known_is_an_error() {
+    fn an_unknown_unit_is_an_error() {
         let planted = Planted::new();
         planted.figure("soak/messages", "miles", 1.0);
         let error = read(&planted.figures()).unwrap_err().to_string();

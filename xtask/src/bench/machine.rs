@@ -1,11 +1,11 @@
-//! What the benches have run on.
+//! The machine and the software that the benches ran on.
 
 use std::path::Path;
 use std::thread::available_parallelism;
 
 use crate::tool::{self, tool};
 
-/// The machine's kind: figures of another kind say nothing about this one's.
+/// The kind of a machine. Results of different kinds cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
     cpu: String,
@@ -35,7 +35,7 @@ impl Machine {
         Machine { cpu: words.collect::<Vec<_>>().join(" "), cores }
     }
 
-    /// Such as `amd-epyc-2-cores`.
+    /// Returns a file name for the kind, such as `amd-epyc-2-cores`.
     pub(crate) fn kind(&self) -> String {
         let letters = self.to_string();
         let words = letters.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
@@ -55,18 +55,18 @@ fn model(cpuinfo: &str) -> Option<&str> {
     Some(line.split_once(':')?.1.trim())
 }
 
-/// What was measured: the machine, the compiler, the engine, the commit.
+/// The machine, the compiler, the engine and the commit of a measurement.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting {
     pub(crate) machine: Machine,
     pub(crate) rustc: String,
     pub(crate) wasmtime: String,
-    /// Where it is known: not of what was measured earlier.
+    /// `None` for results of an earlier run, whose commit is unknown.
     pub(crate) commit: Option<String>,
 }
 
 impl Setting {
-    /// That of now. What was measured earlier, at another commit perhaps, is not of this commit.
+    /// Returns the present setting. Results of an earlier run may be of another commit.
     pub(crate) fn this(root: &Path, measured_now: bool) -> Setting {
         let line = |program: &str, args: &[&str]| {
             let mut command = tool(program, root);
@@ -87,7 +87,7 @@ impl Setting {
     }
 }
 
-/// The version of a package in a lock file.
+/// Returns the version of a package in a lock file.
 fn locked<'a>(lock: &'a str, package: &str) -> Option<&'a str> {
     let name = format!("name = \"{package}\"");
     let version = lock.lines().skip_while(|line| *line != name).nth(1)?;
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kind_is_the_processor_and_its_cores() {
+    fn the_kind_names_the_processor_and_its_cores() {
         let cpuinfo = "processor\t: 0\nmodel name\t: AMD EPYC\nprocessor\t: 1\nmodel name\t: AMD EPYC\n";
         assert_eq!(model(cpuinfo), Some("AMD EPYC"));
         let kinds = [

@@ -1,4 +1,4 @@
-//! A target folder with results, for tests.
+//! A target folder with planted results, for tests.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ impl Planted {
         Planted { folder: tempfile::tempdir().unwrap() }
     }
 
-    /// With every bench of the table: floors at 100 ns, all else above.
+    /// Plants a result for every bench of the table: floors take 100 ns, the others more.
     pub(crate) fn everything() -> Planted {
         let planted = Planted::new();
         let rows = SECTIONS.iter().flat_map(|section| section.rows);
@@ -58,7 +58,7 @@ impl Planted {
         self.target().join(FIGURES)
     }
 
-    /// A median of nanoseconds an iteration, give or take a tenth.
+    /// Plants a median in nanoseconds per iteration, with an interval of a tenth on each side.
     pub(crate) fn time(&self, id: &str, median: f64, elements: Option<u64>) {
         let folder = self.criterion().join(id).join("new");
         let throughput = elements.map(|elements| json!({ "Elements": elements }));
@@ -74,7 +74,7 @@ impl Planted {
         std::fs::remove_dir_all(self.criterion().join(id)).unwrap();
     }
 
-    /// A figure, in place of the one of its name.
+    /// Plants a figure, which replaces one of the same name.
     pub(crate) fn figure(&self, id: &str, unit: &str, value: f64) {
         let (group, name) = id.split_once('/').unwrap();
         let path = self.figures().join(format!("{group}.json"));

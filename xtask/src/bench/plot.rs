@@ -1,4 +1,4 @@
-//! Costs over numbers of things, drawn as lines beside their floors.
+//! Line charts of a cost over a count, beside its floors.
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -9,12 +9,12 @@ use super::theme::{self, BLUE, FAINT, GREY, GRID, Ink, ORANGE, PAGE, TEXT, text}
 use super::unit::Unit;
 
 const SIZE: (u32, u32) = (960, 420);
-/// What is kept for the names at the lines' ends.
+/// The width reserved for the names at the ends of the lines.
 const NAMES: u32 = 210;
-/// How close two names may stand.
+/// The least distance between two names, in pixels.
 const APART: i32 = 18;
 
-/// The lines of the benches are solid, those of their floors dashed in grey.
+/// Draws the benches as solid lines, and their floors as dashed grey lines.
 pub(crate) fn plot(plotted: &Plotted) -> Result<String, ChartError> {
     let mut svg = String::new();
     {
@@ -77,7 +77,7 @@ fn draw(
     names(area, ends)
 }
 
-/// Names at the ends of their lines, moved apart where they would touch.
+/// Writes names at the ends of their lines, moved apart where they would touch.
 fn names(
     area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
     mut ends: Vec<((i32, i32), String, Ink)>,
@@ -91,8 +91,7 @@ fn names(
     Ok(())
 }
 
-/// Heights from top to bottom, at least so far apart that no name touches the next. They move up
-/// rather than down, where the axis is.
+/// Returns the heights at which no name touches the next. Names move up, because the axis is below.
 fn apart(ys: &[i32]) -> Vec<i32> {
     let mut apart: Vec<i32> = Vec::with_capacity(ys.len());
     for y in ys.iter().rev() {
@@ -103,7 +102,7 @@ fn apart(ys: &[i32]) -> Vec<i32> {
     apart
 }
 
-/// A count such as `10,000`.
+/// Formats a count, such as `10,000`.
 fn with_thousands(count: f64) -> String {
     let digits = format!("{count:.0}");
     let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Rows with what was measured for them.
+//! The rows of the table with their measurements.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,12 +10,12 @@ use super::row::{Plot, Ratio, Row, Section, Series, Source, Target, group};
 use super::rows::{PLOTS, SECTIONS};
 use super::unit::Unit;
 
-/// Where criterion's results are, below the target folder.
+/// The folder of criterion's results, below the target folder.
 pub(super) const CRITERION: &str = "criterion";
-/// Where the benches' figures are, below the target folder.
+/// The folder of the benches' own results, below the target folder.
 pub(super) const FIGURES: &str = "airssys-bench";
 
-/// All that was measured.
+/// All results.
 #[derive(Debug)]
 pub(crate) struct Results {
     times: BTreeMap<String, Time>,
@@ -30,15 +30,15 @@ pub(crate) struct Value {
     pub(crate) interval: Option<(f64, f64)>,
 }
 
-/// A ratio to something.
+/// A ratio to another bench.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Beside {
     pub(crate) ratio: f64,
-    /// The bench that it is the ratio to, without its group.
+    /// The other bench, without its group.
     pub(crate) to: String,
 }
 
-/// Whether a target was reached, where there is one.
+/// The comparison with a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Met,
@@ -51,38 +51,38 @@ pub(crate) enum Verdict {
 pub(crate) struct Measured {
     pub(crate) row: &'static Row,
     pub(crate) value: Value,
-    /// The first is that to the floor.
+    /// The first ratio is the one to the floor.
     pub(crate) ratios: Vec<Beside>,
     pub(crate) verdict: Verdict,
 }
 
-/// A plot with its points, each a count and nanoseconds.
+/// A plot with its points. Each point is a count and a time in nanoseconds.
 #[derive(Debug)]
 pub(crate) struct Plotted {
     pub(crate) plot: &'static Plot,
     pub(crate) series: Vec<(&'static Series, Vec<(u32, f64)>)>,
 }
 
-/// The table, the plots, and what is not in them.
+/// The table, the plots, and the rows that they lack.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) sections: Vec<(&'static Section, Vec<Measured>)>,
     pub(crate) plots: Vec<Plotted>,
-    /// What had to be measured and was not: what it is for, and the bench.
+    /// Benches without a result, each with the row or plot that needs it.
     pub(crate) missing: Vec<(&'static str, String)>,
-    /// Rows that are not measured here, as what they need is not there.
+    /// Rows whose tools are not installed here.
     pub(crate) absent: Vec<&'static Row>,
 }
 
 impl Results {
-    /// Reads what is below the target folder. Times from before `since` are not there.
+    /// Reads the results below the target folder. Leaves out times from before `since`.
     pub(crate) fn read(target: &Path, since: Option<SystemTime>) -> Result<Results, ReadError> {
         let mut times = criterion::read(&target.join(CRITERION))?;
         times.retain(|_, time| since.is_none_or(|since| time.written >= since));
         Ok(Results { times, figures: figures::read(&target.join(FIGURES))? })
     }
 
-    /// The rows of these groups, or of all if there are none.
+    /// Builds the table of these groups, or of all groups if the list is empty.
     pub(crate) fn report(&self, only: &[String]) -> Report {
         let is_meant = |id: &str| only.is_empty() || only.iter().any(|only| only == group(id));
         let mut report = Report::default();
@@ -92,7 +92,7 @@ impl Results {
                 match self.measured(row) {
                     Ok(row) => measured.push(row),
                     Err(id) if row.needs.is_some() && id == row.value.id() => report.absent.push(row),
-                    Err(id) => report.missing.push((row.what, id)),
+                    Err(id) => report.missing.push((row.name, id)),
                 }
             }
             if !measured.is_empty() {
@@ -108,7 +108,7 @@ impl Results {
         report
     }
 
-    /// The row, or the bench that it lacks.
+    /// Returns the row with its results, or the bench without one.
     fn measured(&self, row: &'static Row) -> Result<Measured, String> {
         let value = self.value(row.value)?;
         let ratios = match row.ratio {
@@ -141,8 +141,8 @@ impl Results {
             .collect()
     }
 
-    /// A floor: where it was measured a second time behind the benches of its group, the mean of
-    /// both, so that the machine's drift counts half.
+    /// Returns the time of a floor. If the floor was measured again after its group, returns the mean
+    /// of both, which halves the effect of the machine's drift.
     fn floor(&self, floor: Source) -> Result<f64, String> {
         let before = self.value(floor)?.amount;
         let after = self.times.get(&format!("{}_after", floor.id()));
@@ -180,7 +180,7 @@ impl Results {
     }
 }
 
-/// A bench's name without its group, and without saying that it is a floor.
+/// Returns a bench's name without its group and without the prefix of a floor.
 fn name(source: Source) -> String {
     let name = source.id().split_once('/').map_or("", |(_, name)| name);
     name.strip_prefix("floor_").unwrap_or(name).to_owned()
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_to_the_mean_of_both_floors() {
+    fn a_ratio_uses_the_mean_of_both_floors() {
         let planted = Planted::new();
         planted.time("routing/send", 200.0, None);
         planted.time("routing/floor_component_call", 150.0, None);
@@ -218,13 +218,13 @@ mod tests {
     }
 
     #[test]
-    fn absolute_targets_are_in_their_unit() {
+    fn absolute_targets_are_compared_in_their_unit() {
         let planted = Planted::everything();
         planted.figure("throughput/four_pairs", "messages/s", 6.12e6);
         planted.figure("live_10000/resident_each", "bytes", 24.5 * 1024.0);
         let report = report(&planted, &["throughput", "live_10000"]);
-        let verdict = |what: &str| {
-            let found = rows(&report).into_iter().find(|row| row.row.what.starts_with(what));
+        let verdict = |name: &str| {
+            let found = rows(&report).into_iter().find(|row| row.row.name.starts_with(name));
             found.unwrap().verdict
         };
         assert_eq!(verdict("throughput, 4 pairs"), Verdict::Met);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_named_with_its_row() {
+    fn a_missing_bench_is_named_with_its_row() {
         let planted = Planted::everything();
         let complete = report(&planted, &[]);
         assert_eq!((complete.missing.len(), complete.absent.len()), (0, 0));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_a_tool_may_be_absent_but_not_its_floor() {
+    fn a_row_without_its_tool_may_be_absent_but_not_its_floor() {
         let planted = Planted::everything();
         planted.remove_time("languages/python");
         planted.remove_time("versus_request/erlang_gen_server");
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_an_earlier_run_do_not_count() {
+    fn times_of_an_earlier_run_are_left_out() {
         let planted = Planted::everything();
         let later = SystemTime::now() + Duration::from_secs(60);
         let report = Results::read(planted.target(), Some(later)).unwrap().report(&["quota".to_owned()]);

@@ -1,11 +1,11 @@
-//! What a row of the table says, and where that comes from.
+//! The rows of the table, and the benches that they are read from.
 
-/// Where a number comes from, as `GROUP/BENCH`.
+/// The bench that a number is read from, as `GROUP/BENCH`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The median that criterion has found, in nanoseconds.
+    /// A median of criterion, in nanoseconds.
     Time(&'static str),
-    /// A figure that a bench has written, in its own unit.
+    /// A figure that a bench has written, in its unit.
     Figure(&'static str),
 }
 
@@ -22,56 +22,57 @@ impl Source {
     }
 }
 
-/// The group of a bench.
+/// Returns the group of a bench.
 pub(crate) fn group(id: &str) -> &str {
     id.split('/').next().unwrap_or_default()
 }
 
-/// What the ratio is of.
+/// The ratio of a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Ratio {
     None,
-    /// Of the row's own number to each of these; the first is its floor.
+    /// The row's number divided by each of these; the first is its floor.
     OfValue(&'static [Source]),
-    /// Of this time to each of these.
+    /// This time divided by each of these.
     OfTime(&'static str, &'static [Source]),
-    /// A figure: this, measured in rounds in which both sides take turns, to what it names.
+    /// A figure and the name of its other side. The bench has measured both sides in turns.
     Figure(&'static str, &'static str),
 }
 
-/// What is aimed at.
+/// The target of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Target {
     Report,
-    /// The ratio to the floor, at most.
+    /// The highest ratio to the floor.
     Ratio(f64),
-    /// In the unit of the row's own number.
+    /// The highest number, in the row's unit.
     AtMost(f64),
+    /// The lowest number, in the row's unit.
     AtLeast(f64),
 }
 
-/// A row.
+/// A row of the table.
 #[derive(Debug)]
 pub(crate) struct Row {
-    pub(crate) what: &'static str,
+    pub(crate) name: &'static str,
     pub(crate) value: Source,
     pub(crate) ratio: Ratio,
     pub(crate) target: Target,
-    /// What has to be there for it, if that may be missing.
+    /// The tool without which the row may be absent.
     pub(crate) needs: Option<&'static str>,
 }
 
 impl Row {
-    pub(super) const fn time(what: &'static str, id: &'static str) -> Row {
-        Row::of(what, Source::Time(id))
+    pub(super) const fn time(name: &'static str, id: &'static str) -> Row {
+        Row::of(name, Source::Time(id))
     }
 
-    pub(super) const fn figure(what: &'static str, id: &'static str) -> Row {
-        Row::of(what, Source::Figure(id))
+    pub(super) const fn figure(name: &'static str, id: &'static str) -> Row {
+        Row::of(name, Source::Figure(id))
     }
 
-    const fn of(what: &'static str, value: Source) -> Row {
-        Row { what, value, ratio: Ratio::None, target: Target::Report, needs: None }
+    const fn of(name: &'static str, value: Source) -> Row {
+        Row { name, value, ratio: Ratio::None, target: Target::Report, needs: None }
     }
 
     pub(super) const fn to(self, floors: &'static [Source]) -> Row {
@@ -90,7 +91,7 @@ impl Row {
         Row { needs: Some(tool), ..self }
     }
 
-    /// All that it is read from.
+    /// Returns every bench that the row is read from.
     #[cfg(test)]
     pub(super) fn sources(&self) -> Vec<Source> {
         let mut sources = vec![self.value];
@@ -107,28 +108,29 @@ impl Row {
     }
 }
 
-/// Rows under a heading.
+/// The rows under a heading.
 #[derive(Debug)]
 pub(crate) struct Section {
     pub(crate) title: &'static str,
     pub(crate) rows: &'static [Row],
-    /// Whether its ratios are ours: drawn in the chart, and held against the baseline.
+    /// True for rows about airssys, whose ratios are compared with the baseline. False for comparisons
+    /// with other systems.
     pub(crate) ours: bool,
 }
 
-/// A series of a plot: one bench for each number of things.
+/// A line of a plot: one bench for each count.
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) name: &'static str,
-    /// The bench's id, with `{}` for the number; without, it is the same for all.
+    /// The bench's id, with `{}` for the count. One bench without it serves every count.
     pub(crate) id: &'static str,
     pub(crate) is_floor: bool,
 }
 
-/// A plot of a cost over a number of things.
+/// A plot of a cost over a count.
 #[derive(Debug)]
 pub(crate) struct Plot {
-    /// The file's name, without its ending.
+    /// The file's name, without its extension.
     pub(crate) file: &'static str,
     pub(crate) title: &'static str,
     pub(crate) x: &'static str,
@@ -147,8 +149,8 @@ impl Series {
 pub(crate) struct Bench {
     pub(crate) name: &'static str,
     pub(crate) groups: &'static [&'static str],
-    /// Whether it is a criterion program, which takes a filter.
+    /// True if it is a criterion program, which takes a filter.
     pub(crate) criterion: bool,
-    /// What it is told.
+    /// Its arguments.
     pub(crate) args: &'static [&'static str],
 }

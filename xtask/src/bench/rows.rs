@@ -229,7 +229,7 @@ mod tests {
         for row in SECTIONS.iter().flat_map(|section| section.rows) {
             for source in row.sources() {
                 assert_eq!(measured_by(source.group()), 1, "{}", source.id());
-                assert_eq!(source.group(), row.value.group(), "a ratio is of one run: {}", source.id());
+                assert_eq!(source.group(), row.value.group(), "a ratio needs one run: {}", source.id());
             }
         }
         for series in PLOTS.iter().flat_map(|plot| plot.series) {
@@ -238,10 +238,10 @@ mod tests {
     }
 
     #[test]
-    fn every_target_of_a_ratio_has_a_ratio() {
+    fn every_row_with_a_target_ratio_has_a_ratio() {
         for row in SECTIONS.iter().flat_map(|section| section.rows) {
             let is_ratio = matches!(row.target, Target::Ratio(_));
-            assert!(!(is_ratio && matches!(row.ratio, Ratio::None)), "{}", row.what);
+            assert!(!(is_ratio && matches!(row.ratio, Ratio::None)), "{}", row.name);
         }
     }
 }

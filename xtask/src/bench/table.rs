@@ -1,4 +1,4 @@
-//! The table, for the terminal, as Markdown and as JSON.
+//! The table for the terminal, as Markdown and as JSON.
 
 use serde_json::{Value as Json, json};
 
@@ -7,13 +7,13 @@ use super::results::{Beside, Measured, Report, Verdict};
 use super::row::{Row, Target};
 use super::unit::Unit;
 
-/// The table for the terminal.
+/// Formats the table for the terminal.
 pub(crate) fn plain(report: &Report) -> String {
     let heading = ["", "median", "ratio", "target", ""].map(str::to_owned);
     let rows = report.sections.iter().flat_map(|(_, rows)| rows).map(|row| {
         let median = row.value.unit.shown(row.value.amount);
         [
-            row.row.what.to_owned(),
+            row.row.name.to_owned(),
             median,
             ratios(&row.ratios, ""),
             target(row),
@@ -24,9 +24,9 @@ pub(crate) fn plain(report: &Report) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; 5] = std::array::from_fn(width);
     let line = |row: &[String; 5]| {
-        let [what, median, ratio, target, verdict] = row;
+        let [name, median, ratio, target, verdict] = row;
         let [w0, w1, w2, w3, _] = widths;
-        let line = format!("{what:<w0$}  {median:>w1$}  {ratio:<w2$}  {target:<w3$}  {verdict}");
+        let line = format!("{name:<w0$}  {median:>w1$}  {ratio:<w2$}  {target:<w3$}  {verdict}");
         line.trim_end().to_owned() + "\n"
     };
     let mut text = line(&heading);
@@ -38,7 +38,7 @@ pub(crate) fn plain(report: &Report) -> String {
     text + &absent(report).map(|line| format!("\n{line}\n")).unwrap_or_default()
 }
 
-/// The table as a document.
+/// Formats the table as Markdown.
 pub(crate) fn markdown(report: &Report, setting: &Setting, images: &[(String, String)]) -> String {
     let mut text = format!(
         "# Costs of messages between components, measured\n\n\
@@ -60,7 +60,7 @@ pub(crate) fn markdown(report: &Report, setting: &Setting, images: &[(String, St
         for row in rows {
             text += &format!(
                 "| {} | {} | {} | {} | {} | `{}` |\n",
-                row.row.what,
+                row.row.name,
                 median(row),
                 ratios(&row.ratios, "`"),
                 target(row),
@@ -72,7 +72,7 @@ pub(crate) fn markdown(report: &Report, setting: &Setting, images: &[(String, St
     text + &absent(report).map(|line| format!("\n{line}\n")).unwrap_or_default()
 }
 
-/// The table for programs.
+/// Returns the table as JSON.
 pub(crate) fn json(report: &Report, setting: &Setting) -> Json {
     let rows = report.sections.iter().flat_map(|(section, rows)| {
         rows.iter().map(|row| {
@@ -80,7 +80,7 @@ pub(crate) fn json(report: &Report, setting: &Setting) -> Json {
                 row.ratios.iter().map(|beside| (beside.to.clone(), json!(beside.ratio))).collect();
             json!({
                 "section": section.title,
-                "what": row.row.what,
+                "what": row.row.name,
                 "bench": row.row.value.id(),
                 "value": row.value.amount,
                 "unit": row.value.unit.name(),
@@ -125,7 +125,7 @@ fn target_json(target: Target) -> Json {
     }
 }
 
-/// A median, and its interval in its unit: `224 ns (221–229)`.
+/// Formats a median with its interval: `224 ns (221–229)`.
 fn median(row: &Measured) -> String {
     let unit = &row.value.unit;
     let shown = unit.shown(row.value.amount);
@@ -142,7 +142,7 @@ fn median(row: &Measured) -> String {
     }
 }
 
-/// The ratios, each with what it is to.
+/// Formats the ratios, each with the name of its other side.
 fn ratios(ratios: &[Beside], quote: &str) -> String {
     let shown =
         ratios.iter().map(|Beside { ratio, to }| format!("{} {quote}{to}{quote}", Unit::Ratio.shown(*ratio)));
@@ -169,10 +169,10 @@ fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-/// What was not measured, and why.
+/// Names the rows that were not measured, each with the reason.
 fn absent(report: &Report) -> Option<String> {
     let one =
-        |row: &&Row| format!("{} (`{}` needs {})", row.what, row.value.id(), row.needs.unwrap_or_default());
+        |row: &&Row| format!("{} (`{}` needs {})", row.name, row.value.id(), row.needs.unwrap_or_default());
     let rows: Vec<String> = report.absent.iter().map(one).collect();
     (!rows.is_empty()).then(|| format!("Not measured here: {}.", rows.join(", ")))
 }
@@ -190,7 +190,7 @@ mod tests {
         Setting { machine: Machine::new("AMD EPYC", 2), rustc, wasmtime, commit }
     }
 
-    /// A row met, one missed, one without a target, one absent.
+    /// A table with a target met, one missed, a row without a target, and an absent row.
     fn report() -> Report {
         let planted = Planted::new();
         planted.time("routing/send", 211.4, None);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_is_as_expected() {
+    fn the_markdown_has_every_row_and_the_absent_ones() {
         let images = [("Ratios".to_owned(), "ratios.svg".to_owned())];
         let expected = "\
 # Costs of messages between components, measured
@@ -240,7 +240,7 @@ Not measured here: one message to JavaScript, from outside (`languages/javascrip
     }
 
     #[test]
-    fn the_terminal_has_columns() {
+    fn the_terminal_shows_aligned_columns() {
         let expected = "
                                           median  ratio                                      target
 \x20
@@ -265,7 +265,7 @@ the same, one publication at a time      1.00 µs  0.0625 × component_call     
     }
 
     #[test]
-    fn programs_read_numbers() {
+    fn the_json_has_plain_numbers() {
         let json = json(&report(), &setting());
         let row = &json["rows"][0];
         assert_eq!((row["bench"].as_str(), row["value"].as_f64()), (Some("routing/send"), Some(211.4)));

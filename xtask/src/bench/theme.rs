@@ -1,9 +1,9 @@
-//! What the pictures look like: legible on a light page and on a dark one.
+//! The look of the charts: legible on a light page and on a dark one.
 
 use plotters::prelude::RGBColor;
 use plotters::style::{Color, FontDesc, IntoFont, TextStyle};
 
-/// A colour on a light page, and what it is on a dark one.
+/// A colour on a light page, and its counterpart on a dark one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ink(RGBColor, &'static str);
 
@@ -23,7 +23,7 @@ impl Ink {
     }
 }
 
-/// The font of a size in pixels. plotters counts a size as 1.24 of them.
+/// Returns the font of a size in pixels. plotters divides a font's size by 1.24.
 pub(crate) fn font(size: f64) -> FontDesc<'static> {
     ("sans-serif", size * 1.24).into_font()
 }
@@ -32,7 +32,7 @@ pub(crate) fn text(size: f64, ink: Ink) -> TextStyle<'static> {
     font(size).color(&ink.color().to_rgba())
 }
 
-/// A picture with its title for those who do not see it, and with its colours on a dark page.
+/// Adds the title, for screen readers, and the colours for a dark page.
 pub(crate) fn finished(svg: &str, title: &str) -> String {
     let title = title.replace('&', "&amp;").replace('<', "&lt;");
     let dark: String = INKS.iter().map(dark).collect();

@@ -1,25 +1,25 @@
-//! Numbers with their units, in three significant digits.
+//! Numbers with their units, to three significant digits.
 
-/// What a number counts.
+/// The unit of a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Ns,
     Bytes,
-    /// Of these, each second.
+    /// The things per second.
     PerSecond(String),
     Count,
     Ratio,
 }
 
 impl Unit {
-    /// As the benches write it.
+    /// Reads a unit as the benches write it.
     pub(crate) fn of(name: &str) -> Option<Unit> {
         match name {
             "ns" => Some(Unit::Ns),
             "bytes" => Some(Unit::Bytes),
             "count" => Some(Unit::Count),
             "ratio" => Some(Unit::Ratio),
-            _ => name.strip_suffix("/s").map(|what| Unit::PerSecond(what.to_owned())),
+            _ => name.strip_suffix("/s").map(|things| Unit::PerSecond(things.to_owned())),
         }
     }
 
@@ -27,18 +27,18 @@ impl Unit {
         match self {
             Unit::Ns => "ns".to_owned(),
             Unit::Bytes => "bytes".to_owned(),
-            Unit::PerSecond(what) => format!("{what}/s"),
+            Unit::PerSecond(things) => format!("{things}/s"),
             Unit::Count => "count".to_owned(),
             Unit::Ratio => "ratio".to_owned(),
         }
     }
 
-    /// Such as `224 ns`, `1.37 µs`, `6.12 M messages/s`.
+    /// Formats a number, such as `224 ns`, `1.37 µs`, `6.12 M messages/s`.
     pub(crate) fn shown(&self, amount: f64) -> String {
         self.with(amount, three)
     }
 
-    /// Like [`Unit::shown`], without zeros at the end: `30 µs`.
+    /// Like [`Unit::shown`], without trailing zeros: `30 µs`.
     pub(crate) fn shown_short(&self, amount: f64) -> String {
         self.with(amount, |amount| short(&three(amount)))
     }
@@ -48,22 +48,22 @@ impl Unit {
         const SIZES: [(f64, &str); 4] =
             [(1.0, "B"), (1024.0, "KiB"), (1024.0 * 1024.0, "MiB"), (1024.0 * 1024.0 * 1024.0, "GiB")];
         const MANY: [(f64, &str); 4] = [(1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G")];
-        let (steps, what) = match self {
+        let (steps, things) = match self {
             Unit::Ns => (TIMES, String::new()),
             Unit::Bytes => (SIZES, String::new()),
             Unit::PerSecond(_) => (MANY, self.name()),
             Unit::Count => (MANY, String::new()),
             Unit::Ratio => return format!("{} ×", number(amount)),
         };
-        // What rounds up to the next step is written in that.
+        // A number that rounds up to the next step is written in that step: 999.6 ns is 1.00 µs.
         let fits = |step: &&(f64, &str)| rounded(amount) >= step.0;
         let (step, prefix) = steps.iter().rev().find(fits).unwrap_or(&steps[0]);
-        let words = [number(amount / step), (*prefix).to_owned(), what];
+        let words = [number(amount / step), (*prefix).to_owned(), things];
         words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 }
 
-/// Three significant digits; more before the point if there are more.
+/// Formats three significant digits, or all digits before the point if there are more.
 fn three(amount: f64) -> String {
     if amount == 0.0 || !amount.is_finite() {
         return format!("{amount:.0}");
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_digits_and_the_step_that_fits() {
+    fn a_time_has_three_digits_in_the_step_that_fits() {
         let times = [0.5, 35.64, 224.4, 999.4, 999.6, 1_374.0, 30_000.0, 9_876_543.0, 2e10];
         let shown = times.map(|time| Unit::Ns.shown(time));
         let expected =
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn other_units_have_their_steps() {
+    fn every_unit_has_its_steps() {
         let messages = Unit::of("messages/s").unwrap();
         assert_eq!(messages.shown(6_120_000.0), "6.12 M messages/s");
         assert_eq!(messages.name(), "messages/s");
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn targets_are_as_short_as_they_were_written() {
+    fn targets_have_no_trailing_zeros() {
         assert_eq!(Unit::Ns.shown_short(30_000.0), "30 µs");
         assert_eq!(Unit::Ns.shown_short(300.0), "300 ns");
         assert_eq!(Unit::Ratio.shown_short(1.7), "1.7 ×");

@@ -1,7 +1,7 @@
-//! What `.ci/run` runs.
+//! The steps of `.ci/run`.
 
-/// Whether a step of the script is this command and nothing less: no argument behind it leaves a
-/// part of it out. It may be redirected or piped.
+/// Returns true if a step of the script is exactly this command, which may be redirected or piped. An
+/// argument behind it could leave out a part of it.
 pub(crate) fn runs(script: &str, command: &str) -> bool {
     let (mut functions, mut open): (Vec<&str>, Option<&str>) = (Vec::new(), None);
     let mut steps = Vec::new();
@@ -17,10 +17,10 @@ pub(crate) fn runs(script: &str, command: &str) -> bool {
     steps.into_iter().any(|step| is(step, command) || functions.iter().any(|name| is(step, name)))
 }
 
-/// What a step runs: the words behind its name, which is one word or in quotes.
+/// Returns the command of a step: the words behind its name, which is one word or is quoted.
 fn without_name(step: &str) -> &str {
     let quoted = step.strip_prefix('"').and_then(|rest| rest.split_once("\" "));
-    quoted.or_else(|| step.split_once(' ')).map_or("", |(_, what)| what.trim())
+    quoted.or_else(|| step.split_once(' ')).map_or("", |(_, command)| command.trim())
 }
 
 fn is(line: &str, command: &str) -> bool {
@@ -48,7 +48,7 @@ step tidy cargo xtask tidy
 ";
 
     #[test]
-    fn a_step_or_its_function_runs_the_command() {
+    fn a_command_is_found_in_a_step_and_in_its_function() {
         assert!(runs(SCRIPT, "cargo xtask test"));
         assert!(runs(SCRIPT, "cargo xtask tidy"));
         assert!(!runs(SCRIPT, "cargo xtask"));
@@ -56,7 +56,7 @@ step tidy cargo xtask tidy
     }
 
     #[test]
-    fn a_part_of_the_command_is_not_the_command() {
+    fn a_command_with_a_filter_is_another_command() {
         let part = SCRIPT.replace("xtask test 2>", "xtask test topic 2>");
         assert!(!runs(&part, "cargo xtask test"));
         let other = SCRIPT.replace("xtask test 2>", "xtask tests 2>");
@@ -64,7 +64,7 @@ step tidy cargo xtask tidy
     }
 
     #[test]
-    fn a_function_that_is_no_step_runs_nothing() {
+    fn a_function_without_a_step_runs_nothing() {
         let unused = SCRIPT.replace("step \"some tests\" tests", "step \"some tests\" true");
         assert!(!runs(&unused, "cargo xtask test"));
         let remark = SCRIPT.replace("    cargo xtask test", "    # cargo xtask test");

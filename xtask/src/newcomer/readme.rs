@@ -1,14 +1,14 @@
-//! What the README tells a newcomer to type.
+//! The commands that the README has a newcomer type.
 
-/// How far the first screen reaches, in lines.
+/// The height of the first screen, in lines.
 const FIRST_SCREEN: usize = 60;
 
-/// Runs the app of the example.
+/// The command that runs the example's app.
 pub(crate) const RUN: &str = "cargo run --release -- run examples/quakes/app.toml";
-/// Runs the tests.
+/// The command that runs the tests.
 pub(crate) const TEST: &str = "cargo xtask test";
 
-/// Why the README is of no use to a newcomer.
+/// A command that the README lacks.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum ReadmeError {
@@ -20,7 +20,7 @@ pub(crate) enum ReadmeError {
     Incomplete { command: &'static str },
 }
 
-/// Making a component, as printed.
+/// The README's commands that make a component.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Making {
     /// The component's name.
@@ -29,7 +29,7 @@ pub(crate) struct Making {
     pub(crate) script: String,
 }
 
-/// The commands of the first screen, as printed: the app's, and the tests'.
+/// Returns the commands of the first screen: the one for the app, and the one for the tests.
 pub(crate) fn first_screen(readme: &str) -> Result<[String; 2], ReadmeError> {
     let blocks = blocks(readme).into_iter().filter(|block| block.line <= FIRST_SCREEN);
     let commands: Vec<String> = blocks.flat_map(|block| commands(&block.text)).collect();
@@ -40,7 +40,7 @@ pub(crate) fn first_screen(readme: &str) -> Result<[String; 2], ReadmeError> {
     Ok([find(RUN)?, find(TEST)?])
 }
 
-/// The block that makes a component, builds it, adds it to an app and runs that.
+/// Returns the block that makes a component, builds it, adds it to an app and runs the app.
 pub(crate) fn making(readme: &str) -> Result<Making, ReadmeError> {
     let mut blocks = blocks(readme).into_iter();
     let block =
@@ -62,7 +62,7 @@ fn is(line: &str, command: &str) -> bool {
     line.strip_prefix(command).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
-/// The lines of a script that are commands, without their comments.
+/// Returns the commands of a script, without comments.
 fn commands(script: &str) -> Vec<String> {
     let lines = script.lines().map(|line| match line.split_once(" #") {
         Some((command, _)) => command.trim(),
@@ -72,12 +72,12 @@ fn commands(script: &str) -> Vec<String> {
 }
 
 struct Block {
-    /// The line that it begins in, from 1.
+    /// Its first line, from 1.
     line: usize,
     text: String,
 }
 
-/// The ```sh blocks.
+/// Returns the ```sh blocks.
 fn blocks(readme: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = readme.lines().zip(1..);
@@ -120,12 +120,12 @@ airssys run app.toml
 ";
 
     #[test]
-    fn the_two_commands_are_found() {
+    fn the_commands_of_the_first_screen_are_found() {
         assert_eq!(first_screen(README).unwrap(), [RUN, TEST]);
     }
 
     #[test]
-    fn commands_that_are_missing_or_further_down_are_named() {
+    fn a_command_that_is_missing_or_too_far_down_is_named() {
         let missing = README.replace("cargo xtask test", "cargo test");
         assert_eq!(first_screen(&missing), Err(ReadmeError::NoCommand { command: TEST }));
         let down = format!("{}{README}", "\n".repeat(60));
@@ -133,14 +133,14 @@ airssys run app.toml
     }
 
     #[test]
-    fn making_a_component_is_found() {
+    fn the_block_that_makes_a_component_is_found() {
         let making = making(README).unwrap();
         assert_eq!(making.name, "hello");
         assert!(making.script.starts_with("# a new folder\n") && making.script.ends_with("run app.toml\n"));
     }
 
     #[test]
-    fn a_component_that_is_not_built_or_run_is_an_error() {
+    fn a_block_that_does_not_build_or_run_the_component_is_an_error() {
         let unbuilt = README.replace("airssys build", "true");
         assert_eq!(making(&unbuilt), Err(ReadmeError::Incomplete { command: "airssys build" }));
         let gone = README.replace("airssys new greeters", "mkdir greeters");

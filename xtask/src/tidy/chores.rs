@@ -1,4 +1,4 @@
-//! What the README has a newcomer run, and what every change has to pass.
+//! The tests that the README names, and those that every change has to pass.
 
 use super::Violation;
 use super::tree::Tree;
@@ -7,21 +7,21 @@ use crate::newcomer::{ci, readme};
 const README: &str = "README.md";
 const CI: &str = ".ci/run";
 
-/// The tests that a newcomer is told to run are those that every change has to pass.
+/// `.ci/run` runs the tests that the README has a newcomer run.
 pub(super) fn tests_of_the_readme(tree: &Tree) -> Vec<Violation> {
     let text = |path: &str| tree.texts().find(|(own, _)| *own == path).map_or("", |(_, text)| text);
     let test = match readme::first_screen(text(README)) {
         Ok([_, test]) => test,
         Err(error) => {
-            let mend = "print the commands of xtask/src/newcomer/readme.rs there";
+            let mend = "add the commands that xtask/src/newcomer/readme.rs names";
             return vec![Violation::new(README, 1, error.to_string(), mend)];
         }
     };
     match ci::runs(text(CI), &test) {
         true => Vec::new(),
         false => {
-            let what = format!("no step runs `{test}`, as the README has a newcomer do");
-            vec![Violation::new(CI, 1, what, "run it there, without a filter")]
+            let what = format!("no step runs `{test}`, which the README has a newcomer run");
+            vec![Violation::new(CI, 1, what, "add a step that runs it without a filter")]
         }
     }
 }
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_that_only_the_newcomer_runs_is_found() {
+    fn tests_that_only_the_readme_runs_are_found() {
         let page = format!("```sh\n{}\n{}\n```\n", readme::RUN, readme::TEST);
         let script = format!("tests() {{\n    {} | tee log\n}}\nstep tests tests\n", readme::TEST);
         assert_eq!(found(&page, &script), [""; 0]);

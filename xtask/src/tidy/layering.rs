@@ -1,20 +1,7 @@
-//! Which part may know which.
+//! The actor runtime stands below WebAssembly.
 
 use super::Violation;
 use super::tree::{Tree, lines};
-use super::words::{code, has_word};
-
-/// Files that decide and compute, and run nothing: `/**` stands for all of a folder.
-const PURE: [&str; 8] = [
-    "airssys-core/**",
-    "airssys-message/**",
-    "airssys-wasm/src/capability.rs",
-    "airssys-wasm/src/limits.rs",
-    "airssys-wasm/src/manifest.rs",
-    "airssys-wasm/src/manifest/**",
-    "airssys-wasm/src/pattern.rs",
-    "airssys-wasm/src/rate.rs",
-];
 
 /// The actor runtime does not know WebAssembly.
 pub(super) fn runtime_without_wasm(tree: &Tree) -> Vec<Violation> {
@@ -23,42 +10,11 @@ pub(super) fn runtime_without_wasm(tree: &Tree) -> Vec<Violation> {
         lines(text).filter_map(move |(number, line)| {
             let names = ["wasmtime", "airssys_wasm", "airssys-wasm"];
             let name = names.into_iter().find(|name| line.contains(name))?;
-            let what = format!("the actor runtime names `{name}`");
-            Some(Violation::new(path, number, what, "move what needs it to airssys-wasm"))
+            let what = format!("the actor runtime refers to `{name}`");
+            Some(Violation::new(path, number, what, "move the code that needs it to airssys-wasm"))
         })
     })
     .collect()
-}
-
-/// Pure files use neither the executor nor the engine.
-pub(super) fn pure_files(tree: &Tree) -> Vec<Violation> {
-    PURE.iter().flat_map(|pure| pure_file(tree, pure)).collect()
-}
-
-fn pure_file(tree: &Tree, pure: &str) -> Vec<Violation> {
-    let is_meant = |path: &str| match pure.strip_suffix("**") {
-        Some(folder) => path.starts_with(folder),
-        None => path == pure,
-    };
-    if !tree.paths().any(is_meant) {
-        let mend = "put its new path into the list in xtask/src/tidy/layering.rs";
-        return vec![Violation::new(pure, 1, "a file that has to be pure is not there", mend)];
-    }
-    let meant = tree.ending(&[".rs", "Cargo.toml"]).filter(|(path, _)| is_meant(path));
-    meant
-        .flat_map(|(path, text)| {
-            lines(text).filter_map(move |(number, line)| {
-                let line = code(path, line);
-                let name = match line {
-                    _ if has_word(line, "tokio") => "tokio",
-                    _ if line.contains("wasmtime") => "wasmtime",
-                    _ => return None,
-                };
-                let what = format!("a file that has to be pure uses `{name}`");
-                Some(Violation::new(path, number, what, "pass it what it needs, or move that part elsewhere"))
-            })
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -66,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_runtime_that_knows_wasm_is_found() {
+    fn a_runtime_that_refers_to_wasm_is_found() {
         let tree = Tree::planted(&[
             ("airssys-rt/src/lib.rs", "//! Actors.\nuse wasmtime::Store;\n"),
             ("airssys-rt/Cargo.toml", "airssys-wasm = { workspace = true }\n"),
@@ -76,29 +32,5 @@ mod tests {
         let found = runtime_without_wasm(&tree);
         let places: Vec<_> = found.iter().map(|found| (found.path.as_str(), found.line)).collect();
         assert_eq!(places, [("airssys-rt/Cargo.toml", 1), ("airssys-rt/src/lib.rs", 2)]);
-    }
-
-    #[test]
-    fn a_pure_file_that_uses_the_executor_or_the_engine_is_found() {
-        let pure = "// tokio would be out of place\nfn stokio() {}\n";
-        let tree = Tree::planted(&[
-            ("airssys-message/src/lib.rs", pure),
-            ("airssys-core/src/decision.rs", "use tokio::time::Instant;\n"),
-            ("airssys-core/src/topic.rs", pure),
-            ("airssys-rt/src/mailbox.rs", "use tokio::sync::Notify;\n"),
-            ("airssys-wasm/src/capability.rs", pure),
-            ("airssys-wasm/src/limits.rs", pure),
-            ("airssys-wasm/src/manifest.rs", pure),
-            ("airssys-wasm/src/manifest/app/checks.rs", "\nuse wasmtime_wasi::DirPerms;\n"),
-            ("airssys-wasm/src/rate.rs", pure),
-        ]);
-        let found = pure_files(&tree);
-        let places: Vec<_> = found.iter().map(|found| (found.path.as_str(), found.line)).collect();
-        let expected = [
-            ("airssys-core/src/decision.rs", 1),
-            ("airssys-wasm/src/manifest/app/checks.rs", 2),
-            ("airssys-wasm/src/pattern.rs", 1),
-        ];
-        assert_eq!(places, expected);
     }
 }

@@ -1,6 +1,7 @@
-//! How files are laid out.
+//! The layout of files.
 
 use super::Violation;
+use super::house::WIT;
 use super::tree::Tree;
 
 const LONGEST: usize = 600;
@@ -10,34 +11,44 @@ pub(super) fn short_files(tree: &Tree) -> Vec<Violation> {
     let counted = tree.ending(&[".rs"]).map(|(path, text)| (path, text.lines().count()));
     let long = counted.filter(|(_, lines)| *lines > LONGEST);
     long.map(|(path, lines)| {
-        let what = format!("the file has {lines} lines, and {LONGEST} are the most");
-        Violation::new(path, LONGEST + 1, what, "move a part that stands alone into a module of its own")
+        let what = format!("the file has {lines} lines; at most {LONGEST} are allowed");
+        Violation::new(path, LONGEST + 1, what, "move a part of it into a module of its own")
     })
     .collect()
 }
 
-/// A module's file has the module's name.
+/// The file of a module has the module's name.
 pub(super) fn no_mod_rs(tree: &Tree) -> Vec<Violation> {
     let named = tree.paths().filter(|path| path.rsplit('/').next() == Some("mod.rs"));
     named
         .map(|path| {
             let mend = match path.strip_suffix("/mod.rs") {
                 Some(folder) => format!("rename it to {folder}.rs"),
-                None => "give it the name of its module".to_owned(),
+                None => "rename it to its module".to_owned(),
             };
-            Violation::new(path, 1, "the file's name does not say which module it is", mend)
+            Violation::new(path, 1, "`mod.rs` does not name its module", mend)
         })
         .collect()
 }
 
-/// The contract is in `wit/`, and nowhere else.
+/// A contract is in a folder for contracts, and nowhere else.
 pub(super) fn wit_in_its_folder(tree: &Tree) -> Vec<Violation> {
-    let stray = tree.paths().filter(|path| path.ends_with(".wit") && !path.starts_with("wit/"));
+    let stray =
+        tree.paths().filter(|path| path.ends_with(".wit") && !WIT.iter().any(|folder| is_in(path, folder)));
     stray
         .map(|path| {
-            Violation::new(path, 1, "a contract outside wit/", "move it there, and read it from there")
+            let mend = format!("move it to one of {}, and read it from there", WIT.join(", "));
+            Violation::new(path, 1, "a contract outside the folders for contracts", mend)
         })
         .collect()
+}
+
+/// Returns true if a path leads into a folder, in which `*` stands for one folder's name.
+fn is_in(path: &str, folder: &str) -> bool {
+    let mut parts = path.split('/');
+    let is_same = |wanted: &str, part: &str| wanted == "*" || wanted == part;
+    folder.split('/').all(|wanted| parts.next().is_some_and(|part| is_same(wanted, part)))
+        && parts.next().is_some()
 }
 
 #[cfg(test)]
@@ -66,9 +77,15 @@ mod tests {
 
     #[test]
     fn a_contract_in_the_wrong_place_is_found() {
-        let tree = Tree::planted(&[("wit/deps/a.wit", ""), ("components/a/wit/b.wit", "")]);
+        let tree = Tree::planted(&[
+            ("wit/deps/a.wit", ""),
+            ("services/keyvalue/wit/a.wit", ""),
+            ("examples/embed/wit/a.wit", ""),
+            ("components/a/wit/b.wit", ""),
+            ("services/keyvalue/src/c.wit", ""),
+        ]);
         let found = wit_in_its_folder(&tree);
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].path, "components/a/wit/b.wit");
+        let paths: Vec<_> = found.iter().map(|found| found.path.as_str()).collect();
+        assert_eq!(paths, ["components/a/wit/b.wit", "services/keyvalue/src/c.wit"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Links in documents.
+//! The links and names in documents.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ pub(super) fn links(tree: &Tree) -> Vec<Violation> {
     for (path, text) in tree.ending(&[".md"]) {
         for (number, line) in prose(text) {
             for target in targets(&line) {
-                let mend = "name a file that is there, by its path from this one";
+                let mend = "link to an existing file, by its path from this one";
                 match resolve(path, &target) {
                     Resolved::Elsewhere => {}
                     Resolved::Path(to) if tree.has(&to) => {}
@@ -26,7 +26,7 @@ pub(super) fn links(tree: &Tree) -> Vec<Violation> {
     found
 }
 
-/// The lines outside of code blocks, without what is in backticks.
+/// Returns the lines outside of code blocks, without their inline code.
 fn prose(text: &str) -> Vec<(usize, String)> {
     let mut fence: Option<&str> = None;
     let mut prose = Vec::new();
@@ -42,7 +42,7 @@ fn prose(text: &str) -> Vec<(usize, String)> {
     prose
 }
 
-/// The targets of `[text](target)` and `[label]: target`.
+/// Returns the targets of `[text](target)` and `[label]: target`.
 fn targets(line: &str) -> Vec<String> {
     let inline = line.match_indices("](").map(|(at, _)| {
         let rest = &line[at + 2..];
@@ -86,8 +86,8 @@ fn resolve(document: &str, target: &str) -> Resolved {
     Resolved::Path(parts.join("/"))
 }
 
-/// Every test or function that a document names after its file, as in `suite/limits.rs::routes`, is
-/// there. A name may end in `…`, for those that begin so.
+/// Every function that a document names with its file, as in `suite/limits.rs::routes`, exists. A
+/// name that ends in `…` stands for all that begin with it.
 pub(super) fn functions(tree: &Tree) -> Vec<Violation> {
     let sources = tree.ending(&[".rs"]);
     let names: BTreeSet<&str> = sources.flat_map(|(_, text)| text.split("fn ").skip(1)).map(name).collect();
@@ -101,10 +101,10 @@ pub(super) fn functions(tree: &Tree) -> Vec<Violation> {
                     true => names.iter().find(begins).is_some(),
                     false => names.contains(named),
                 };
-                // A type, or a file as a whole.
+                // Capitals begin types, which are not checked.
                 if !is_there && named.starts_with(|first: char| first.is_ascii_lowercase()) {
-                    let what = format!("there is no function `{named}`");
-                    found.push(Violation::new(path, number, what, "name one that is there"));
+                    let what = format!("the function `{named}` does not exist");
+                    found.push(Violation::new(path, number, what, "name an existing function"));
                 }
             }
         }
@@ -112,7 +112,7 @@ pub(super) fn functions(tree: &Tree) -> Vec<Violation> {
     found
 }
 
-/// The name that a text begins with.
+/// Returns the name at the beginning of a text.
 fn name(text: &str) -> &str {
     let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     &text[..end.unwrap_or(text.len())]
@@ -123,12 +123,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_that_is_gone_is_found() {
+    fn a_missing_function_is_found() {
         let text = "`a.rs::there`, `a.rs::the…`, `a.rs::Type`, `…::b`\n`a.rs::gone` and `x/a.rs::go…`\n";
         let tree =
             Tree::planted(&[("docs/a.md", text), ("src/a.rs", "fn there() {}\nasync fn other<T>() {}")]);
         let found: Vec<_> = functions(&tree).into_iter().map(|found| (found.line, found.what)).collect();
-        let gone = |name: &str| (2, format!("there is no function `{name}`"));
+        let gone = |name: &str| (2, format!("the function `{name}` does not exist"));
         assert_eq!(found, [gone("gone"), gone("go")]);
     }
 

@@ -1,5 +1,4 @@
-//! What must not be written. What is looked for is put together here, so that this file does
-//! not break its own rules.
+//! Words that must not be written. This file joins each of them from parts, to keep its own rules.
 
 use super::Violation;
 use super::tree::{Tree, lines};
@@ -10,35 +9,35 @@ pub(super) fn no_ignored_tests(tree: &Tree) -> Vec<Violation> {
         let attribute = line.trim_start().strip_prefix("#[")?;
         let conditional = attribute.starts_with("cfg_attr(") && has_word(attribute, "ignore");
         (attribute.starts_with("ignore") || conditional)
-            .then(|| ("a test that does not run".to_owned(), "mend the test, or delete it".to_owned()))
+            .then(|| ("the test does not run".to_owned(), "mend the test, or delete it".to_owned()))
     })
 }
 
-/// Every example in the docs compiles.
+/// Every example in the documentation compiles.
 pub(super) fn no_ignored_examples(tree: &Tree) -> Vec<Violation> {
     find(tree.ending(&[".rs", ".md"]), |line| {
         let text = line.trim_start_matches([' ', '/', '!', '*', '>']);
         let language = text.strip_prefix("```")?;
         language.split([',', ' ']).any(|word| word == "ignore").then(|| {
             let mend = "make it compile (hidden lines begin with `# `), or mark it `no_run` or `text`";
-            ("an example that is not compiled".to_owned(), mend.to_owned())
+            ("the example is not compiled".to_owned(), mend.to_owned())
         })
     })
 }
 
-/// What is there is finished.
+/// Nothing is left unfinished.
 pub(super) fn nothing_unfinished(tree: &Tree) -> Vec<Violation> {
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME")];
     let macros = [concat!("to", "do!("), concat!("un", "implemented!(")];
     find(tree.ending(&[".rs", ".toml", ".md"]), |line| {
         let mark = marks.into_iter().find(|mark| has_word(line, mark));
         let found = mark.or_else(|| macros.into_iter().find(|name| line.contains(name)))?;
-        let what = format!("`{found}` says that something is missing");
-        Some((what, "do it, or take the unfinished part out".to_owned()))
+        let what = format!("`{found}` marks something unfinished");
+        Some((what, "finish it, or remove it".to_owned()))
     })
 }
 
-/// No path leads to a folder that only one machine has.
+/// No path leads to a folder of one machine.
 pub(super) fn no_machine_paths(tree: &Tree) -> Vec<Violation> {
     let folders = [concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/ho", "me/")];
     find(tree.texts().filter(|(path, _)| !is_lock(path)), |line| {
@@ -48,12 +47,12 @@ pub(super) fn no_machine_paths(tree: &Tree) -> Vec<Violation> {
         };
         let begins = |folder: &&str| line.match_indices(*folder).any(|(at, _)| is_start(at));
         let folder = folders.iter().copied().find(|folder| begins(folder))?;
-        let what = format!("a path into `{folder}`, which other machines do not have");
+        let what = format!("the path leads into `{folder}`, which other machines do not have");
         Some((what, "write it relative to the repository".to_owned()))
     })
 }
 
-/// Which registry crates and packages come from is the machine's business.
+/// No text names the registry of a crate or package, because a machine may use another one.
 pub(super) fn no_registry_hosts(tree: &Tree) -> Vec<Violation> {
     let hosts = [
         concat!("crates", ".io"),
@@ -66,17 +65,17 @@ pub(super) fn no_registry_hosts(tree: &Tree) -> Vec<Violation> {
     find(tree.texts().filter(|(path, _)| !is_lock(path)), |line| {
         let host = hosts.into_iter().find(|host| line.contains(host))?;
         let host = host.trim_start_matches('/');
-        Some((format!("the registry `{host}` is named"), "name the package alone".to_owned()))
+        Some((format!("the text names the registry `{host}`"), "name the package alone".to_owned()))
     })
 }
 
-/// Unsafe code stands only where a decision allows it.
+/// Every file with unsafe code names the decision that allows it.
 pub(super) fn unsafe_names_its_adr(tree: &Tree) -> Vec<Violation> {
     let without_adr = tree.ending(&[".rs"]).filter(|(_, text)| !lines(text).any(|(_, line)| names_adr(line)));
     without_adr
         .flat_map(|(path, text)| {
             lines(text).filter(move |(_, line)| is_unsafe(code(path, line))).map(move |(number, _)| {
-                let mend = "do without, or write an ADR and name it in a comment of this file";
+                let mend = "avoid it, or write an ADR and name it in a comment of this file";
                 Violation::new(path, number, "unsafe code that no ADR allows", mend)
             })
         })
@@ -100,7 +99,7 @@ fn is_unsafe(line: &str) -> bool {
     line.match_indices(keyword).any(|(at, _)| begins(at))
 }
 
-/// Whether a comment names a decision, as in `ADR NNNN` or `docs/adr/NNNN-kebab.md`.
+/// Returns true if a comment names a decision, as in `ADR NNNN` or `docs/adr/NNNN-kebab.md`.
 fn names_adr(line: &str) -> bool {
     let comment = line.split_once("//").map_or("", |(_, comment)| comment);
     !super::adr::numbers(comment).is_empty()
@@ -119,7 +118,7 @@ fn find<'a>(
     violations
 }
 
-/// A line without its comment.
+/// Returns a line without its comment.
 pub(super) fn code<'a>(path: &str, line: &'a str) -> &'a str {
     let comment = if path.ends_with(".toml") { "#" } else { "//" };
     line.split_once(comment).map_or(line, |(code, _)| code)
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unfinished_is_found() {
+    fn unfinished_code_is_found() {
         let text = ["// TO|DO: more", "FIX|ME", "    to|do!()", "un|implemented!(\"later\")", "MASTO|DON"];
         let text = text.join("\n").replace('|', "");
         assert_eq!(found(nothing_unfinished, "a.rs", &text), [1, 2, 3, 4]);

@@ -1,4 +1,4 @@
-// The SDK's promises: what they call is called by `drain`, and nothing else.
+// The SDK's promises, whose callbacks are called by `drain` only.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ const { drain } = await import("../promise.js");
 const { Promise, queueMicrotask } = globalThis;
 Object.assign(globalThis, { Promise: NodePromise, queueMicrotask: nodeMicrotask });
 
-/** What a promise has come to by now. */
+/** The state of a promise after a drain. */
 function now(promise) {
   let state = "pending";
   promise.then(
@@ -20,7 +20,7 @@ function now(promise) {
   return state;
 }
 
-test("nothing is called before the drain, and all of it in the drain", () => {
+test("callbacks are called in the drain, not before", () => {
   const seen = [];
   Promise.resolve(1).then((value) => {
     seen.push(value);
@@ -32,7 +32,7 @@ test("nothing is called before the drain, and all of it in the drain", () => {
   assert.deepEqual(seen, [1, "job", 2, 3]);
 });
 
-test("one that nobody settles stays pending, and goes on in a later drain", () => {
+test("an open promise stays pending, and goes on in a later drain", () => {
   const { promise, resolve } = Promise.withResolvers();
   const doubled = promise.then((value) => value * 2);
   assert.equal(now(doubled), "pending");
@@ -40,17 +40,17 @@ test("one that nobody settles stays pending, and goes on in a later drain", () =
   assert.deepEqual(now(doubled), ["fulfilled", 8]);
 });
 
-test("what is settled first counts", () => {
+test("the first settlement counts", () => {
   assert.deepEqual(now(new Promise((resolve, reject) => (resolve(1), resolve(2), reject(3)))), ["fulfilled", 1]);
   assert.deepEqual(now(new Promise((_, reject) => (reject(1), reject(2)))), ["rejected", 1]);
   const { promise, resolve } = Promise.withResolvers();
-  // It follows the other from here on, though that is not settled.
+  // From here on it follows the other promise, which is still open.
   resolve(new Promise(() => {}));
   resolve(5);
   assert.equal(now(promise), "pending");
 });
 
-test("exceptions reject, and are caught behind", () => {
+test("exceptions reject, and later handlers catch them", () => {
   const error = new Error("broken");
   const thrown = () => { throw error; };
   assert.deepEqual(now(new Promise(thrown)), ["rejected", error]);
@@ -80,7 +80,7 @@ test("finally keeps the value, unless it fails itself", () => {
   assert.deepEqual(now(Promise.resolve(1).finally(() => { throw 3; })), ["rejected", 3]);
 });
 
-test("many together", () => {
+test("several promises are combined", () => {
   const { promise: never } = Promise.withResolvers();
   const late = Promise.withResolvers();
   const all = Promise.all([late.promise, 2, Promise.resolve(3)]);

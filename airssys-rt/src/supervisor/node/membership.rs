@@ -1,4 +1,4 @@
-//! How children come, go and are aborted.
+//! Children that are added, parked, started again, removed and aborted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,25 +7,25 @@ use airssys_core::ExitReason;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::state::{Kept, NodeState, Phase};
-use super::{Rules, SupervisorNode, Verdict};
-use crate::cell::{ActorState, AnyCell, Home};
-use crate::family::Owner;
-use crate::supervisor::children::{Entry, Key, Place};
-use crate::supervisor::task::{Parked, Runnable, spawn};
-use crate::supervisor::{ChildKind, ChildSummary};
+use super::SupervisorNode;
+use super::state::{NodeState, Phase};
+use crate::cell::children::ParentActor;
+use crate::child::{Key, ParentLink, Registered, Supervised};
+use crate::snapshot::{ChildKind, ChildSummary, SupervisorSnapshot};
+use crate::stats::ActorState;
+use crate::supervisor::children::{ChildEntry, ChildRules, TaskState};
+use crate::supervisor::parked::{ParkedChild, ParkedRunner};
+use crate::supervisor::verdict::Verdict;
 use crate::sync::lock;
-use crate::{ChildSnapshot, SupervisorSnapshot};
 
 impl SupervisorNode {
-    /// Starts a child; false if the supervisor is stopping.
-    pub(crate) fn admit<R: Runnable>(
+    /// Adds a child, to be given a task; returns `None` if the supervisor is stopping.
+    pub(in crate::supervisor) fn add(
         self: &Arc<Self>,
-        cell: Arc<dyn AnyCell>,
-        rules: Rules,
-        runner: R,
-    ) -> bool {
-        let entry = Entry {
+        cell: Arc<dyn Supervised>,
+        rules: ChildRules,
+    ) -> Option<Key> {
+        let entry = ChildEntry {
             cell: cell.clone(),
             task: None,
             shutdown: rules.shutdown,
@@ -33,7 +33,7 @@ impl SupervisorNode {
             attempt: 0,
             policy: rules.policy,
             significant: rules.significant,
-            place: Place::Live,
+            task_state: TaskState::Live,
             doomed: false,
             aborting: false,
             late: false,
@@ -41,23 +41,26 @@ impl SupervisorNode {
         };
         let key = {
             let mut state = lock(&self.state);
-            if !matches!(state.phase, Phase::Running | Phase::Settling) {
-                return false;
+            if !matches!(state.phase, Phase::Running | Phase::RestartingGroup) {
+                return None;
             }
             state.active += 1;
             state.significant += usize::from(rules.significant);
             state.children.push(entry)
         };
-        cell.settle_in(Home { node: Arc::downgrade(self), key });
-        let task = spawn(runner, 0, self.clone(), key, Duration::ZERO);
-        self.attach(key, 0, task);
-        true
+        let parent = Arc::downgrade(self);
+        cell.set_parent(ParentLink { parent, key });
+        Some(key)
     }
 
-    /// Notes the task that a child has got.
-    fn attach(&self, key: Key, tenure: u32, task: JoinHandle<()>) {
+    /// Records the task that a child has got.
+    pub(in crate::supervisor) fn attach(&self, key: Key, tenure: u32, task: JoinHandle<()>) {
         let mut state = lock(&self.state);
-        match state.children.get_mut(key).filter(|entry| entry.tenure == tenure && entry.place.is_active()) {
+        match state
+            .children
+            .get_mut(key)
+            .filter(|entry| entry.tenure == tenure && entry.task_state.is_active())
+        {
             Some(entry) if entry.aborting => {
                 let abort = task.abort_handle();
                 entry.task = Some(task);
@@ -65,10 +68,10 @@ impl SupervisorNode {
                 abort.abort();
             }
             Some(entry) => entry.task = Some(task),
-            // It has ended already, or nobody waits for it any more.
+            // It has ended already, or the supervisor no longer waits for it.
             None => {
                 let abort = task.abort_handle();
-                state.gone.extend(Some(task));
+                state.ended_tasks.extend(Some(task));
                 drop(state);
                 abort.abort();
             }
@@ -77,9 +80,9 @@ impl SupervisorNode {
 
     /// Gives a child a task again.
     fn respawn(
-        self: &Arc<Self>,
+        &self,
         key: Key,
-        runner: Box<dyn Parked>,
+        runner: Box<dyn ParkedRunner>,
         after: Duration,
         started: Option<oneshot::Sender<()>>,
     ) {
@@ -91,37 +94,38 @@ impl SupervisorNode {
             };
             entry.tenure = entry.tenure.wrapping_add(1);
             let (tenure, old) = (entry.tenure, entry.task.take());
-            state.gone.extend(old);
+            state.ended_tasks.extend(old);
             tenure
         };
-        let task = runner.spawn(self.clone(), key, after, started);
-        self.attach(key, tenure, task);
+        if let Some(task) = runner.spawn(after, started) {
+            self.attach(key, tenure, task);
+        }
     }
 
-    /// Starts a child that is parked; false if it is not, or is not to be started.
-    pub(super) fn resume(self: &Arc<Self>, key: Key, started: oneshot::Sender<()>) -> bool {
-        let (kept, cell) = {
+    /// Starts a parked child; returns false if it is not parked.
+    pub(super) fn resume(&self, key: Key, started: oneshot::Sender<()>) -> bool {
+        let (parked, cell) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
             let Some(entry) = state.children.get_mut(key) else { return false };
-            match state.kept.remove(&key) {
-                Some(kept) => {
-                    entry.place = Place::Live;
+            match state.parked.remove(&key) {
+                Some(parked) => {
+                    entry.task_state = TaskState::Live;
                     (entry.doomed, entry.aborting) = (false, false);
                     state.active += 1;
-                    (kept, entry.cell.clone())
+                    (parked, entry.cell.clone())
                 }
                 None => return false,
             }
         };
         cell.rejoin();
-        self.respawn(key, kept.runner, Duration::ZERO, Some(started));
+        self.respawn(key, parked.runner, Duration::ZERO, Some(started));
         true
     }
 
-    /// Takes back the runner of a child, to restart it later.
-    pub(in crate::supervisor) fn park(&self, key: Key, runner: Box<dyn Parked>, reason: ExitReason) {
-        // Before it can be started again.
+    /// Takes the runner of a child, to start it again later.
+    pub(in crate::supervisor) fn park(&self, key: Key, runner: Box<dyn ParkedRunner>, reason: ExitReason) {
+        // Announced before it can be started again.
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
         cell.into_iter().for_each(|cell| cell.restarting(&reason, Duration::ZERO));
         let mut state = lock(&self.state);
@@ -130,12 +134,14 @@ impl SupervisorNode {
             return runner.discard();
         };
         entry.cell.enter(ActorState::Restarting);
-        entry.place = Place::Parked;
+        entry.task_state = TaskState::Parked;
         (entry.doomed, entry.aborting) = (false, false);
         let task = entry.task.take();
-        state.gone.extend(task);
+        state.ended_tasks.extend(task);
         state.active -= 1;
-        state.kept.insert(key, Kept { runner, failure: Some(reason).filter(ExitReason::is_failure) });
+        state
+            .parked
+            .insert(key, ParkedChild { runner, failure: Some(reason).filter(ExitReason::is_failure) });
         let awaited = state.is_awaited(key);
         drop(state);
         if awaited {
@@ -144,7 +150,7 @@ impl SupervisorNode {
     }
 
     /// Ends a child for good, from its own task.
-    pub(in crate::supervisor) fn leave(&self, key: Key, cell: &dyn AnyCell, reason: ExitReason) {
+    pub(in crate::supervisor) fn leave(&self, key: Key, cell: &dyn Supervised, reason: ExitReason) {
         tracing::debug!(actor = %cell.name(), id = cell.id(), %reason, "an actor ended for good");
         self.registry.retire(cell, reason);
         let mut state = lock(&self.state);
@@ -153,7 +159,9 @@ impl SupervisorNode {
             return;
         }
         if let Some(ending) = state.ending.as_ref().filter(|_| !late) {
-            ending.order.stopped(cell);
+            if !cell.is_supervisor() {
+                ending.order.report_stopped(|| cell.label());
+            }
         }
         let awaited = state.is_awaited(key);
         drop(state);
@@ -162,8 +170,8 @@ impl SupervisorNode {
         }
     }
 
-    /// The task of a child was aborted.
-    pub(in crate::supervisor) fn cut_off(self: &Arc<Self>, key: Key, runner: Box<dyn Parked>) {
+    /// Takes the runner of a child whose task was aborted.
+    pub(in crate::supervisor) fn cut_off(&self, key: Key, runner: Box<dyn ParkedRunner>) {
         let (verdict, cell) = {
             let mut state = lock(&self.state);
             let Some(entry) = state.children.get_mut(key) else {
@@ -173,14 +181,13 @@ impl SupervisorNode {
             let cell = entry.cell.clone();
             let verdict = match entry.aborting {
                 true => {
-                    // Its group or its supervisor is being stopped: the name is in the report.
                     let verdict = self.judge(&mut state, key, &ExitReason::Killed);
                     if let (Verdict::Restart(..), Some(entry)) = (&verdict, state.children.get_mut(key)) {
                         entry.aborting = false;
                     }
                     verdict
                 }
-                // Nobody wanted that: the runtime is going away.
+                // The runtime is shutting down.
                 false => state.depart(key),
             };
             (verdict, cell)
@@ -199,15 +206,6 @@ impl SupervisorNode {
             Verdict::Gone => runner.discard(),
         }
     }
-
-    /// Aborts the task of a child; its supervisor decides what follows.
-    pub(crate) fn kill(&self, key: Key) {
-        let abort = {
-            let mut state = lock(&self.state);
-            state.mark_aborting(key)
-        };
-        abort.into_iter().for_each(|task| task.abort());
-    }
 }
 
 impl SupervisorNode {
@@ -223,20 +221,20 @@ impl SupervisorNode {
             state: self.state(),
             strategy: self.config.strategy,
             dynamic: self.dynamic,
-            owner: self.owner.as_ref().map(Owner::id),
+            owner: self.parent_actor.as_ref().map(ParentActor::id),
             restarts,
             children_restarted,
-            children: cells.iter().filter_map(|cell| ChildSnapshot::of(&**cell)).collect(),
+            children: cells.iter().map(|cell| cell.snapshot()).collect(),
         }
     }
 
-    /// The children, the first started first.
+    /// The children, in the order of their start.
     pub(in crate::supervisor) fn summaries(&self) -> Vec<ChildSummary> {
         let cells: Vec<_> = {
             let state = lock(&self.state);
             state.children.iter().map(|(_, entry)| entry.cell.clone()).collect()
         };
-        let summary = |cell: Arc<dyn AnyCell>| ChildSummary {
+        let summary = |cell: Arc<dyn Supervised>| ChildSummary {
             name: cell.name().to_string(),
             id: cell.id(),
             kind: if cell.is_supervisor() { ChildKind::Supervisor } else { ChildKind::Actor },
@@ -245,11 +243,11 @@ impl SupervisorNode {
         cells.into_iter().map(summary).collect()
     }
 
-    /// Adds the actors in this part of the tree that have no name.
-    pub(crate) fn unnamed(&self, found: &mut Vec<Arc<dyn AnyCell>>) {
+    /// Adds the actors without a name in this part of the tree.
+    pub(crate) fn unnamed(&self, found: &mut Vec<Arc<dyn Registered>>) {
         let cells: Vec<_> = {
             let state = lock(&self.state);
-            let wanted = |cell: &Arc<dyn AnyCell>| cell.is_supervisor() || cell.name().is_empty();
+            let wanted = |cell: &Arc<dyn Supervised>| cell.is_supervisor() || cell.name().is_empty();
             state.children.iter().map(|(_, entry)| &entry.cell).filter(|cell| wanted(cell)).cloned().collect()
         };
         for cell in cells {
@@ -262,9 +260,9 @@ impl SupervisorNode {
 }
 
 impl NodeState {
-    /// Notes that a child's task is aborted on purpose; gives the task, if it is known already.
+    /// Records that a child's task is aborted on purpose; returns the task, if it is known already.
     pub(super) fn mark_aborting(&mut self, key: Key) -> Option<tokio::task::AbortHandle> {
-        let entry = self.children.get_mut(key).filter(|entry| entry.place == Place::Live)?;
+        let entry = self.children.get_mut(key).filter(|entry| entry.task_state == TaskState::Live)?;
         entry.aborting = true;
         entry.task.as_ref().map(JoinHandle::abort_handle)
     }

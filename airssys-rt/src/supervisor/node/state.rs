@@ -1,138 +1,110 @@
-//! What a supervisor's lock protects.
+//! The state of a supervisor, behind its lock.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::Waker;
 
 use airssys_core::{ExitReason, RestartWindow, Scope};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::stopping::Limit;
-use super::{SupervisorNode, Verdict};
-use crate::cell::AnyCell;
+use crate::child::{Key, Supervised};
 use crate::mailbox::StopRequest;
-use crate::supervisor::children::{Children, Entry, Key, Place};
-use crate::supervisor::task::Parked;
-use crate::sync::lock;
-use crate::system::ShutdownReport;
+use crate::shutdown::{ShutdownDeadlines, ShutdownOrder};
+use crate::supervisor::children::{Children, TaskState};
+use crate::supervisor::parked::ParkedChild;
+use crate::supervisor::verdict::Verdict;
 
+/// The stage of a supervisor's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Each child is on its own.
+    /// The task of each child restarts it.
     Running,
-    /// Several are being restarted: whoever ends is parked, and its supervisor's task sees to it.
-    Settling,
-    /// All are being stopped.
+    /// A group of children is being restarted: children that end are parked, and the supervisor's
+    /// task starts them again.
+    RestartingGroup,
+    /// All children are being stopped.
     Stopping,
-    /// No incarnation is running, and there may be another.
+    /// No incarnation of the supervisor is running, and there may be another.
     Waiting,
-    /// It has ended for good.
+    /// The supervisor has ended for good.
     Ended,
-}
-
-/// Within which limits a supervisor is to end for good, and whom it tells how that went.
-#[derive(Clone, Default)]
-pub(crate) struct Order {
-    pub(crate) limit: Option<Limit>,
-    pub(crate) report: Option<Arc<Mutex<ShutdownReport>>>,
-}
-
-impl Order {
-    pub(super) fn stopped(&self, cell: &dyn AnyCell) {
-        if let Some(report) = self.report.as_ref().filter(|_| !cell.is_supervisor()) {
-            lock(report).stopped.push(cell.label());
-        }
-    }
-
-    /// Reports a child that is aborted, once.
-    pub(super) fn late(&self, entry: &mut Entry) {
-        let cell = &*entry.cell;
-        if let Some(report) = self.report.as_ref().filter(|_| !entry.late && !cell.is_supervisor()) {
-            lock(report).late.push(cell.label());
-            entry.late = true;
-        }
-    }
 }
 
 /// How a supervisor ends.
 #[derive(Clone)]
 pub(crate) struct Ending {
     pub(crate) reason: ExitReason,
-    /// Whatever its own supervisor thinks.
+    /// True if its own supervisor must not restart it.
     pub(crate) for_good: bool,
-    pub(crate) order: Order,
+    pub(crate) order: ShutdownOrder,
 }
 
-/// A child without a task.
-pub(super) struct Kept {
-    pub(super) runner: Box<dyn Parked>,
-    /// How it failed, if it did.
-    pub(super) failure: Option<ExitReason>,
-}
-
-/// What there is to do for a restart of several children.
+/// The steps of a group restart that are left.
 #[derive(Default)]
-pub(super) struct Plan {
-    /// To be stopped, the last of these first.
+pub(super) struct RestartPlan {
+    /// The children to be stopped, from the back.
     pub(super) stop: Vec<Key>,
-    /// To be started after that, the last of these first; found when it is time for it.
+    /// The children to be started after that, from the back; collected when they have stopped.
     pub(super) start: Option<Vec<Key>>,
-    /// Not before this.
+    /// The earliest time of the starts.
     pub(super) at: Option<Instant>,
 }
 
-/// Which ends of children the supervisor's task is to hear of, when several are being stopped.
+/// The ends of children that wake the supervisor's task while it stops several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Awaits {
+pub(super) enum AwaitedEnds {
     Each,
     One(Key),
     Last,
 }
 
 pub(super) struct NodeState {
+    /// True if an incarnation of the supervisor may start the children of the one before again.
+    revives: bool,
     pub(super) phase: Phase,
     pub(super) children: Children,
-    pub(super) kept: HashMap<Key, Kept>,
-    /// Children that have a task.
+    pub(super) parked: HashMap<Key, ParkedChild>,
+    /// The number of children that have a task.
     pub(super) active: usize,
-    /// Significant children that have not ended.
+    /// The number of significant children that have not ended.
     pub(super) significant: usize,
     pub(super) window: RestartWindow,
     pub(super) restarts: u64,
-    pub(super) plan: Plan,
+    pub(super) plan: RestartPlan,
     pub(super) ending: Option<Ending>,
     pub(super) started: bool,
     pub(super) incarnation: u64,
-    /// Whose end the supervisor's task waits for.
-    pub(super) awaits: Awaits,
-    /// Woken when it is to end while no incarnation is running.
+    /// The ends for which the supervisor's task waits.
+    pub(super) awaits: AwaitedEnds,
+    /// Woken when the supervisor is to end while no incarnation of it is running.
     pub(super) waker: Option<Waker>,
-    pub(super) gone: Gone,
+    pub(super) ended_tasks: EndedTasks,
 }
 
 impl NodeState {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(revives: bool) -> Self {
         Self {
+            revives,
             phase: Phase::Running,
             children: Children::new(),
-            kept: HashMap::new(),
+            parked: HashMap::new(),
             active: 0,
             significant: 0,
             window: RestartWindow::new(),
             restarts: 0,
-            plan: Plan::default(),
+            plan: RestartPlan::default(),
             ending: None,
             started: false,
-            awaits: Awaits::Each,
+            awaits: AwaitedEnds::Each,
             incarnation: 0,
             waker: None,
-            gone: Gone::default(),
+            ended_tasks: EndedTasks::default(),
         }
     }
 
-    /// Notes that the supervisor is to end; of two ends, the first gives the reason and the
-    /// stricter the limits. False if it has ended, or has whom to report to.
+    /// Records that the supervisor is to end. Two ends are merged: the reason of the first, and the
+    /// stricter deadlines. Returns false if it has ended, or already has a report to write.
     pub(super) fn end(&mut self, ending: Ending) -> bool {
         if self.phase == Phase::Ended {
             return false;
@@ -143,25 +115,25 @@ impl NodeState {
                 true
             }
             Some(old) => {
-                let (limit, report) = (ending.order.limit, ending.order.report);
+                let ShutdownOrder { deadlines, report } = ending.order;
                 old.for_good |= ending.for_good;
-                old.order.limit = Limit::stricter(old.order.limit, limit);
+                old.order.deadlines = ShutdownDeadlines::stricter(old.order.deadlines, deadlines);
                 let new = old.order.report.is_none();
                 old.order.report = old.order.report.take().or(report);
                 new
             }
         };
-        if matches!(self.phase, Phase::Running | Phase::Settling) {
+        if matches!(self.phase, Phase::Running | Phase::RestartingGroup) {
             self.phase = Phase::Stopping;
         }
         new
     }
 
-    /// No incarnation is running any more; gives the reason. That it was to end means nothing to
-    /// the next, unless it is to end for good.
+    /// Records that no incarnation is running any more, and returns the reason. The next incarnation
+    /// does not end for the same reason, unless the supervisor is to end for good.
     pub(super) fn rest(&mut self) -> ExitReason {
         self.phase = Phase::Waiting;
-        self.awaits = Awaits::Each;
+        self.awaits = AwaitedEnds::Each;
         let reason = self.ending.as_ref().map(|ending| ending.reason.clone());
         self.ending = self.ending.take().filter(|ending| ending.for_good);
         reason.unwrap_or(ExitReason::Shutdown)
@@ -171,7 +143,7 @@ impl NodeState {
         self.ending.as_ref().is_some_and(|ending| ending.for_good)
     }
 
-    pub(super) fn order(&self) -> Order {
+    pub(super) fn order(&self) -> ShutdownOrder {
         self.ending.as_ref().map(|ending| ending.order.clone()).unwrap_or_default()
     }
 
@@ -182,16 +154,16 @@ impl NodeState {
         })
     }
 
-    /// Whether children that are stopped now may come back.
-    pub(super) fn keeps(&self, node: &SupervisorNode) -> bool {
-        !node.is_root() && !node.dynamic && !self.ends_for_good()
+    /// Returns true if children that are stopped now may be started again.
+    pub(super) fn may_revive(&self) -> bool {
+        self.revives && !self.ends_for_good()
     }
 
-    /// Decides that a child ends for good; its task does the rest.
+    /// Records that a child ends for good; its task does the rest.
     pub(super) fn depart(&mut self, key: Key) -> Verdict {
         match self.children.get_mut(key) {
             Some(entry) => {
-                entry.place = Place::Leaving;
+                entry.task_state = TaskState::Leaving;
                 self.significant -= usize::from(std::mem::take(&mut entry.significant));
                 Verdict::End
             }
@@ -199,57 +171,57 @@ impl NodeState {
         }
     }
 
-    /// Takes a child out.
-    pub(super) fn remove(&mut self, key: Key) -> Option<Arc<dyn AnyCell>> {
+    /// Removes a child.
+    pub(super) fn remove(&mut self, key: Key) -> Option<Arc<dyn Supervised>> {
         let entry = self.children.remove(key)?;
-        self.active -= usize::from(entry.place.is_active());
+        self.active -= usize::from(entry.task_state.is_active());
         self.significant -= usize::from(entry.significant);
-        self.gone.extend(entry.task);
+        self.ended_tasks.extend(entry.task);
         Some(entry.cell)
     }
 
-    /// Whether the supervisor's task is to hear of the end of this child, which has been noted.
+    /// Returns true if the end of this child, which has been recorded, wakes the supervisor's task.
     pub(super) fn is_awaited(&self, key: Key) -> bool {
         self.phase != Phase::Running
             && match self.awaits {
-                Awaits::Each => true,
-                Awaits::One(awaited) => awaited == key,
-                Awaits::Last => self.active == 0,
+                AwaitedEnds::Each => true,
+                AwaitedEnds::One(awaited) => awaited == key,
+                AwaitedEnds::Last => self.active == 0,
             }
     }
 
-    /// Includes in the restart whom the scope of this child's failure concerns.
-    pub(super) fn plan(&mut self, failed: Key, scope: Scope, at: Instant) {
+    /// Includes in the group restart the children that the failure of this child concerns.
+    pub(super) fn plan_restart(&mut self, failed: Key, scope: Scope, at: Instant) {
         let members: Vec<Key> = match scope {
-            // It is not parked yet: what is to be started is only looked for when it is.
+            // It is not parked yet: children to be started are collected later.
             Scope::One => vec![failed],
             Scope::All => self.children.keys().collect(),
             Scope::Rest => self.children.keys_from(failed).collect(),
         };
         for member in members {
             if let Some(entry) = self.children.get_mut(member)
-                && entry.place == Place::Live
+                && entry.task_state == TaskState::Live
                 && (member == failed || !entry.cell.is_owned())
             {
                 entry.doomed = true;
             }
         }
-        self.phase = Phase::Settling;
+        self.phase = Phase::RestartingGroup;
         let doomed = self.children.iter().filter(|(_, entry)| entry.doomed);
         let stop = doomed.map(|(key, _)| key).collect();
-        self.plan = Plan { stop, start: None, at: self.plan.at.max(Some(at)) };
+        self.plan = RestartPlan { stop, start: None, at: self.plan.at.max(Some(at)) };
     }
 }
 
-/// Tasks that are about to end, or have. They are joined before the supervisor ends.
+/// Tasks that have ended or are about to. They are joined before the supervisor ends.
 #[derive(Default)]
-pub(super) struct Gone {
+pub(super) struct EndedTasks {
     tasks: Vec<JoinHandle<()>>,
-    /// When there are so many, those that have ended are forgotten.
+    /// The number of tasks at which those that have ended are removed.
     limit: usize,
 }
 
-impl Gone {
+impl EndedTasks {
     pub(super) fn extend(&mut self, task: Option<JoinHandle<()>>) {
         self.tasks.extend(task);
         if self.tasks.len() > self.limit {

@@ -9,98 +9,63 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::SupervisorNode;
-use super::state::{Awaits, Ending, Kept, NodeState, Order, Phase};
-use crate::cell::AnyCell;
+use super::state::{AwaitedEnds, Ending, NodeState, Phase};
+use crate::child::{Key, Supervised};
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
-use crate::supervisor::children::{Key, Place};
-use crate::sync::later;
-use crate::sync::lock;
+use crate::shutdown::ShutdownOrder;
+use crate::supervisor::children::{ChildEntry, TaskState};
+use crate::supervisor::parked::ParkedChild;
+use crate::sync::{later, lock};
 
-/// The most time that the tasks that were aborted get to be gone before the supervisor goes on.
-const SETTLE: Duration = Duration::from_millis(50);
+/// The most time that aborted tasks get to end before the supervisor goes on.
+const ABORT_GRACE: Duration = Duration::from_millis(50);
 
-/// When the stages of a stop are over.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limit {
-    /// Until then one child after another is stopped; then all that are left at once.
-    in_order: Instant,
-    /// Then those that are still there are aborted.
-    together: Instant,
-    /// Then the supervisor reports, whoever is still there.
-    report: Instant,
-}
-
-impl Limit {
-    /// The last tenth of the time is for those whose turn did not come, and half of that to abort
-    /// and to report: in the middle of it, so that the whole is within the time.
-    pub(crate) fn new(time: Duration) -> Self {
-        let now = Instant::now();
-        let part = time / 40;
-        Self {
-            in_order: later(now, part * 36),
-            together: later(now, part * 38),
-            report: later(now, part * 39),
-        }
-    }
-
-    pub(super) fn stricter(one: Option<Self>, other: Option<Self>) -> Option<Self> {
-        match (one, other) {
-            (Some(one), Some(other)) => Some(if other.report < one.report { other } else { one }),
-            (one, other) => one.or(other),
-        }
-    }
-}
-
-/// How far the stop of one child has come.
-pub(super) struct Asked {
+/// The progress of the stop of one child.
+pub(super) struct ChildStop {
     since: Instant,
     request: Option<StopRequest>,
     aborted: bool,
     /// To be done once the lock is released.
-    due: Due,
+    actions: StopActions,
 }
 
 #[derive(Default)]
-struct Due {
-    ask: Option<(Arc<dyn AnyCell>, StopRequest, Order)>,
+struct StopActions {
+    ask: Option<(Arc<dyn Supervised>, StopRequest, ShutdownOrder)>,
     abort: Option<AbortHandle>,
-    retire: Option<(Arc<dyn AnyCell>, ExitReason)>,
+    retire: Option<(Arc<dyn Supervised>, ExitReason)>,
 }
 
-impl Asked {
+impl ChildStop {
     pub(super) fn new(since: Instant) -> Self {
-        Self { since, request: None, aborted: false, due: Due::default() }
+        Self { since, request: None, aborted: false, actions: StopActions::default() }
     }
 
-    /// What is next for this child: asks it, or aborts it when its time is over. Gives the time to
-    /// look again, other than when something changes; nothing if the child is gone or parked.
-    pub(super) fn ask(
-        &mut self,
-        node: &SupervisorNode,
-        state: &mut NodeState,
-        key: Key,
-        now: Instant,
-    ) -> Option<Option<Instant>> {
+    /// Plans the next step of the stop: asks the child, or aborts it when its time is over.
+    ///
+    /// Returns the time to look again, beside when something changes; `None` if the child is gone or
+    /// parked.
+    pub(super) fn next(&mut self, state: &mut NodeState, key: Key, now: Instant) -> Option<Option<Instant>> {
         let for_good = state.ends_for_good();
         let stopping = state.phase == Phase::Stopping;
-        let keeps = !stopping || state.keeps(node);
+        let revives = !stopping || state.may_revive();
         let order = state.ending.as_ref().map(|ending| &ending.order);
         let entry = state.children.get_mut(key)?;
-        match entry.place {
-            Place::Parked => return None,
-            // It is cleaning up: nothing is left to be asked.
-            Place::Leaving => return Some(None),
-            Place::Live => {}
+        match entry.task_state {
+            TaskState::Parked => return None,
+            // It is cleaning up already.
+            TaskState::Leaving => return Some(None),
+            TaskState::Live => {}
         }
-        let request = match keeps && entry.policy != RestartPolicy::Temporary {
+        let request = match revives && entry.policy != RestartPolicy::Temporary {
             true => StopRequest::Group,
             false => StopRequest::Shutdown,
         };
-        // A supervisor that is aborted at once still has to know whom its children are reported to.
+        // A supervisor that is aborted at once still needs the report for its children.
         let told = entry.shutdown != Shutdown::Kill || entry.cell.is_supervisor();
         if Some(request) > self.request && told {
-            self.due.ask = Some((entry.cell.clone(), request, order.cloned().unwrap_or_default()));
+            self.actions.ask = Some((entry.cell.clone(), request, order.cloned().unwrap_or_default()));
         }
         self.request = Some(request);
         let deadline = match entry.shutdown {
@@ -114,29 +79,29 @@ impl Asked {
                 self.aborted = true;
                 if entry.shutdown != Shutdown::Kill {
                     tracing::warn!(actor = %entry.cell.label(), "an actor did not stop in time and is aborted");
-                    order.into_iter().for_each(|order| order.late(entry));
+                    order.into_iter().for_each(|order| report_late(order, entry));
                 }
-                self.due.abort = state.mark_aborting(key);
-                // One that blocks its thread is not gone soon.
-                return Some(Some(later(now, SETTLE)));
+                self.actions.abort = state.mark_aborting(key);
+                // A task that blocks its thread does not end soon.
+                return Some(Some(later(now, ABORT_GRACE)));
             }
             deadline => return Some(deadline),
         }
-        // It was aborted. Nobody waits long for it, unless it is to come back.
-        let settled = later(deadline.unwrap_or(self.since), SETTLE);
+        // It was aborted. The supervisor does not wait long for it, unless it is to be started again.
+        let grace_end = later(deadline.unwrap_or(self.since), ABORT_GRACE);
         if !(stopping && for_good) {
             return Some(None);
         }
-        if now < settled {
-            return Some(Some(settled));
+        if now < grace_end {
+            return Some(Some(grace_end));
         }
-        self.due.retire = state.remove(key).map(|cell| (cell, ExitReason::Killed));
+        self.actions.retire = state.remove(key).map(|cell| (cell, ExitReason::Killed));
         None
     }
 
-    /// Does what is not to be done under the lock.
+    /// Does the steps that must not run under the lock.
     pub(super) fn carry_out(&mut self, registry: &Registry) {
-        let Due { ask, abort, retire } = std::mem::take(&mut self.due);
+        let StopActions { ask, abort, retire } = std::mem::take(&mut self.actions);
         match ask {
             Some((cell, StopRequest::Shutdown, order)) => cell.shut_down(&order),
             Some((cell, request, _)) => cell.stop(request),
@@ -146,6 +111,20 @@ impl Asked {
         if let Some((cell, reason)) = retire {
             registry.retire(&*cell, reason);
         }
+    }
+}
+
+/// Reports a child that is aborted, once.
+fn report_late(order: &ShutdownOrder, entry: &mut ChildEntry) {
+    if !entry.late && !entry.cell.is_supervisor() {
+        entry.late = order.report_late(|| entry.cell.label());
+    }
+}
+
+/// Reports an actor that stopped.
+fn report_stopped(order: &ShutdownOrder, cell: &dyn Supervised) {
+    if !cell.is_supervisor() {
+        order.report_stopped(|| cell.label());
     }
 }
 
@@ -164,8 +143,8 @@ impl SupervisorNode {
         }
     }
 
-    /// Stops all children: the last started first, or, of a dynamic supervisor, all at once. Those
-    /// that may come back are parked.
+    /// Stops all children: the last started first, or all at once if the supervisor is dynamic.
+    /// Children that may be started again are parked.
     pub(in crate::supervisor) async fn stop_all(&self) {
         let mut timer = pin!(sleep_until(Instant::now()));
         let mut keys: Vec<Key> = lock(&self.state).children.keys().collect();
@@ -177,18 +156,18 @@ impl SupervisorNode {
         if !in_time {
             self.stop_rest(&keys, timer.as_mut()).await;
         }
-        // Those that were parked before it was known that there is no restart.
-        if lock(&self.state).kept.is_empty() {
+        // Some may have been parked before it was known that there is no restart.
+        if lock(&self.state).parked.is_empty() {
             return self.join_gone().await;
         }
-        keys.into_iter().for_each(|key| self.end_kept(key));
+        keys.into_iter().for_each(|key| self.end_parked(key));
         self.join_gone().await;
     }
 
-    /// Stops one after another; false if the time for that has passed.
+    /// Stops one after another; returns false if the time for that has passed.
     async fn stop_in_turn(&self, keys: &[Key], mut timer: Pin<&mut Sleep>) -> bool {
         for key in keys {
-            lock(&self.state).awaits = Awaits::One(*key);
+            lock(&self.state).awaits = AwaitedEnds::One(*key);
             if !self.stop_child(*key, Instant::now(), timer.as_mut()).await {
                 return false;
             }
@@ -196,10 +175,10 @@ impl SupervisorNode {
         true
     }
 
-    /// Stops all at once, each with its own time; false if the time for that has passed.
+    /// Stops all at once, each with its own time; returns false if the time for that has passed.
     async fn stop_together(&self, keys: &[Key], mut timer: Pin<&mut Sleep>) -> bool {
         let start = Instant::now();
-        lock(&self.state).awaits = Awaits::Last;
+        lock(&self.state).awaits = AwaitedEnds::Last;
         self.ask_all(keys, start);
         let mut by_time: Vec<_> = {
             let state = lock(&self.state);
@@ -216,20 +195,20 @@ impl SupervisorNode {
             if !self.inactive_or(time.map(|time| later(start, time)), timer.as_mut()).await {
                 return false;
             }
-            // Those that are left are aborted.
+            // Children that are left are aborted.
             let alike: Vec<Key> = alike.iter().map(|(_, key)| *key).collect();
             self.ask_all(&alike, start);
         }
-        let settled = later(Instant::now(), SETTLE);
-        let in_time = self.inactive_or(Some(settled), timer).await;
+        let grace_end = later(Instant::now(), ABORT_GRACE);
+        let in_time = self.inactive_or(Some(grace_end), timer).await;
         if in_time && lock(&self.state).active > 0 {
             keys.iter().for_each(|key| self.abandon(*key));
         }
         in_time
     }
 
-    /// Returns when no child has a task any more, or at this time; false if the time for stopping
-    /// in order has passed.
+    /// Returns when no child has a task any more, or at this time. Returns false if the time for
+    /// stopping in order has passed.
     async fn inactive_or(&self, time: Option<Instant>, mut timer: Pin<&mut Sleep>) -> bool {
         loop {
             let limit = {
@@ -237,7 +216,7 @@ impl SupervisorNode {
                 if state.active == 0 {
                     return true;
                 }
-                state.order().limit.map(|limit| limit.in_order)
+                state.order().deadlines.map(|limit| limit.in_order)
             };
             let now = Instant::now();
             if limit.is_some_and(|limit| now >= limit) {
@@ -250,37 +229,37 @@ impl SupervisorNode {
         }
     }
 
-    /// Asks all of them, or aborts those whose time is over: some at once, so that those that end
-    /// meanwhile get at the lock.
+    /// Asks all of them, or aborts those whose time is over. Works in batches, so that children that
+    /// end meanwhile get the lock.
     fn ask_all(&self, keys: &[Key], since: Instant) {
         const BATCH: usize = 16;
-        let mut due = Vec::with_capacity(BATCH);
+        let mut stops = Vec::with_capacity(BATCH);
         for batch in keys.chunks(BATCH) {
             let now = Instant::now();
             {
                 let mut state = lock(&self.state);
-                due.extend(batch.iter().map(|key| {
-                    let mut asked = Asked::new(since);
-                    asked.ask(self, &mut state, *key, now);
-                    asked
+                stops.extend(batch.iter().map(|key| {
+                    let mut stop = ChildStop::new(since);
+                    stop.next(&mut state, *key, now);
+                    stop
                 }));
             }
-            due.drain(..).for_each(|mut asked| asked.carry_out(&self.registry));
+            stops.drain(..).for_each(|mut stop| stop.carry_out(&self.registry));
         }
     }
 
-    /// Stops one child; false if the time for stopping one after another has passed.
+    /// Stops one child; returns false if the time for stopping one after another has passed.
     async fn stop_child(&self, key: Key, since: Instant, mut timer: Pin<&mut Sleep>) -> bool {
-        let mut asked = Asked::new(since);
+        let mut stop = ChildStop::new(since);
         loop {
             let (next, limit) = {
                 let mut state = lock(&self.state);
-                let limit = state.ending.as_ref().and_then(|ending| ending.order.limit);
-                (asked.ask(self, &mut state, key, Instant::now()), limit.map(|limit| limit.in_order))
+                let limit = state.ending.as_ref().and_then(|ending| ending.order.deadlines);
+                (stop.next(&mut state, key, Instant::now()), limit.map(|limit| limit.in_order))
             };
-            asked.carry_out(&self.registry);
+            stop.carry_out(&self.registry);
             let Some(deadline) = next else {
-                self.end_kept(key);
+                self.end_parked(key);
                 return true;
             };
             if limit.is_some_and(|limit| Instant::now() >= limit) {
@@ -291,11 +270,11 @@ impl SupervisorNode {
         }
     }
 
-    /// Stops all that are left at once, since the time for more than that has passed.
+    /// Stops all children that are left at once, because the time for stopping in order has passed.
     async fn stop_rest(&self, keys: &[Key], mut timer: Pin<&mut Sleep>) {
-        lock(&self.state).awaits = Awaits::Last;
+        lock(&self.state).awaits = AwaitedEnds::Last;
         self.ask_all(keys, Instant::now());
-        let Some(limit) = lock(&self.state).order().limit else { return };
+        let Some(limit) = lock(&self.state).order().deadlines else { return };
         self.inactive_until(limit.together, timer.as_mut()).await;
         let (aborted, supervisors) = {
             let mut state = lock(&self.state);
@@ -304,22 +283,22 @@ impl SupervisorNode {
             let mut supervisors = false;
             for key in keys {
                 let Some(entry) = state.children.get_mut(*key) else { continue };
-                // A supervisor obeys the same limits.
-                supervisors |= entry.cell.is_supervisor() && entry.place == Place::Live;
-                if entry.place != Place::Live || entry.cell.is_supervisor() {
+                // A supervisor keeps the same deadlines.
+                supervisors |= entry.cell.is_supervisor() && entry.task_state == TaskState::Live;
+                if entry.task_state != TaskState::Live || entry.cell.is_supervisor() {
                     continue;
                 }
-                order.late(entry);
+                report_late(&order, entry);
                 aborted.extend(state.mark_aborting(*key));
             }
             (aborted, supervisors)
         };
         aborted.iter().for_each(AbortHandle::abort);
-        let settled = match supervisors {
+        let grace_end = match supervisors {
             true => limit.report,
-            false => limit.report.min(later(Instant::now(), SETTLE)),
+            false => limit.report.min(later(Instant::now(), ABORT_GRACE)),
         };
-        self.inactive_until(settled, timer).await;
+        self.inactive_until(grace_end, timer).await;
         for key in keys {
             self.abandon(*key);
         }
@@ -332,18 +311,20 @@ impl SupervisorNode {
         }
     }
 
-    /// Ends a child for good that still has a task, which is aborted.
+    /// Aborts the task of a child, and ends the child for good.
     fn abandon(&self, key: Key) {
         let (abort, cell) = {
             let mut state = lock(&self.state);
-            let Some(entry) = state.children.get(key).filter(|entry| entry.place.is_active()) else { return };
-            let leaves = entry.place == Place::Leaving;
+            let Some(entry) = state.children.get(key).filter(|entry| entry.task_state.is_active()) else {
+                return;
+            };
+            let leaves = entry.task_state == TaskState::Leaving;
             let abort = state.mark_aborting(key);
             let order = state.order();
             let Some(cell) = state.remove(key) else { return };
             if leaves {
                 // Its own task ends it in a moment.
-                order.stopped(&*cell);
+                report_stopped(&order, &*cell);
                 return;
             }
             (abort, cell)
@@ -352,69 +333,71 @@ impl SupervisorNode {
         self.registry.retire(&*cell, ExitReason::Killed);
     }
 
-    /// Ends a child for good that is parked, if its supervisor ends for good.
-    fn end_kept(&self, key: Key) {
-        let (kept, cell, order) = {
+    /// Ends a parked child for good, if its supervisor ends for good.
+    fn end_parked(&self, key: Key) {
+        let (parked, cell, order) = {
             let mut state = lock(&self.state);
-            if state.keeps(self) {
+            if state.may_revive() {
                 return;
             }
-            let Some(kept) = state.kept.remove(&key) else { return };
+            let Some(parked) = state.parked.remove(&key) else { return };
             let late = state.children.get(key).is_some_and(|entry| entry.late);
             let Some(cell) = state.remove(key) else { return };
-            (kept, cell, if late { Order::default() } else { state.order() })
+            (parked, cell, if late { ShutdownOrder::default() } else { state.order() })
         };
-        self.end_idle(kept, &cell, &order);
+        self.end_idle(parked, &cell, &order);
     }
 
-    fn end_idle(&self, kept: Kept, cell: &Arc<dyn AnyCell>, order: &Order) {
+    fn end_idle(&self, parked: ParkedChild, cell: &Arc<dyn Supervised>, order: &ShutdownOrder) {
         cell.shut_down(order);
-        order.stopped(&**cell);
-        self.registry.retire(&**cell, kept.failure.unwrap_or(ExitReason::Shutdown));
-        kept.runner.discard();
+        report_stopped(order, &**cell);
+        self.registry.retire(&**cell, parked.failure.unwrap_or(ExitReason::Shutdown));
+        parked.runner.discard();
     }
 
-    /// Joins the tasks of children that have ended; those that take too long are left to the root.
+    /// Joins the tasks of children that have ended; the root joins those that take too long.
     async fn join_gone(&self) {
         let (mut tasks, limit) = {
             let mut state = lock(&self.state);
-            (state.gone.take(), state.order().limit)
+            (state.ended_tasks.take(), state.order().deadlines)
         };
         if self.is_root() {
             tasks.extend(self.registry.take_strays());
             tasks.extend(self.registry.services().deadlines.stop());
         }
-        let settled = later(Instant::now(), SETTLE);
-        let settled = limit.map_or(settled, |limit| settled.min(limit.report));
+        let grace_end = later(Instant::now(), ABORT_GRACE);
+        let grace_end = limit.map_or(grace_end, |limit| grace_end.min(limit.report));
         let all = async {
             for task in &mut tasks {
-                // How it ended is known already.
+                // The reason of its end is known already.
                 let _ = task.await;
             }
         };
-        let _ = timeout_at(settled, all).await;
+        let _ = timeout_at(grace_end, all).await;
         tasks.retain(|task| !task.is_finished());
         self.registry.add_strays(tasks);
     }
 
-    /// The incarnation of the supervisor is over; says how.
+    /// Records the end of the supervisor's incarnation, and returns the reason.
     pub(in crate::supervisor) fn finish(&self) -> ExitReason {
         lock(&self.state).rest()
     }
 
-    /// The incarnation of the supervisor was aborted: so are its children.
+    /// Aborts the children, because the incarnation of the supervisor was aborted.
     pub(in crate::supervisor) fn abort_children(&self) {
         let aborted: Vec<AbortHandle> = {
             let mut state = lock(&self.state);
             let reason = ExitReason::Killed;
-            state.end(Ending { reason, for_good: false, order: Order::default() });
+            state.end(Ending { reason, for_good: false, order: ShutdownOrder::default() });
             let order = state.order();
             state.rest();
             let keys: Vec<Key> = state.children.keys().collect();
             let mut aborted = Vec::new();
             for key in keys.into_iter().rev() {
-                if let Some(entry) = state.children.get_mut(key).filter(|entry| entry.place == Place::Live) {
-                    order.late(entry);
+                if let Some(entry) =
+                    state.children.get_mut(key).filter(|entry| entry.task_state == TaskState::Live)
+                {
+                    report_late(&order, entry);
                 }
                 aborted.extend(state.mark_aborting(key));
             }
@@ -423,7 +406,7 @@ impl SupervisorNode {
         aborted.iter().for_each(AbortHandle::abort);
     }
 
-    /// Ends what is left of the children, when the supervisor has ended for good.
+    /// Ends the children that are left, when the supervisor has ended for good.
     pub(super) fn end_children(&self) {
         let (keys, order) = {
             let mut state = lock(&self.state);
@@ -433,19 +416,19 @@ impl SupervisorNode {
             (keys, state.order())
         };
         for key in keys {
-            let kept = {
+            let parked = {
                 let mut state = lock(&self.state);
-                match state.kept.remove(&key) {
-                    Some(kept) => state.remove(key).map(|cell| (kept, cell)),
+                match state.parked.remove(&key) {
+                    Some(parked) => state.remove(key).map(|cell| (parked, cell)),
                     None => None,
                 }
             };
-            match kept {
-                Some((kept, cell)) => self.end_idle(kept, &cell, &order),
+            match parked {
+                Some((parked, cell)) => self.end_idle(parked, &cell, &order),
                 None => self.abandon(key),
             }
         }
-        let gone = lock(&self.state).gone.take();
-        self.registry.add_strays(gone);
+        let tasks = lock(&self.state).ended_tasks.take();
+        self.registry.add_strays(tasks);
     }
 }

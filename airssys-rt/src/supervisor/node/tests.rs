@@ -7,8 +7,8 @@ use super::*;
 
 fn node() -> SupervisorNode {
     let registry = Arc::new(Registry::new(Arc::new(Services::new(Handle::current()))));
-    let outlook = watch::Sender::new(Outlook::Sound);
-    let root = SupervisorNode::root("root".into(), SupervisorConfig::default(), registry, outlook);
+    let health = watch::Sender::new(Health::Sound);
+    let root = SupervisorNode::root("root".into(), SupervisorConfig::default(), registry, health);
     root.below(&SupervisorSpec::new("below"), None)
 }
 

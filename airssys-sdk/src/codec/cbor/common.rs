@@ -1,8 +1,9 @@
-//! Reads CBOR in the form that values commonly have, fast, and refuses every other form.
+//! A fast decoder for the common form of values in CBOR. It refuses every other form.
 //!
-//! Lengths come first or, for lists and maps, a break ends them; numbers, texts and floats are plain.
-//! Tags, halves of floats, texts in pieces and the like are refused, as is what does not fit: the
-//! decoder that is asked then knows them, and has the words for what is wrong.
+//! In the common form, lengths come first or, for lists and maps, a break ends them; numbers, texts
+//! and floats are plain. This decoder refuses tags, half floats, texts in pieces and the like, and
+//! every value that does not fit its type. The decoder that then reads the body knows those forms,
+//! and describes errors.
 
 use std::fmt;
 
@@ -25,10 +26,10 @@ const FLOAT: u8 = 0xfb;
 const EMPTY_LIST: u8 = 0x80;
 const MAP_OF_ONE: u8 = 0xa1;
 const BREAK: u8 = 0xff;
-/// In place of a length: there is a break at the end.
+/// The length of a list or map that a break ends.
 const UNTIL_BREAK: u8 = 31;
 
-/// Why is not said: another decoder says it.
+/// An error without a reason, because another decoder describes it.
 #[derive(Debug)]
 pub(super) struct Refused;
 
@@ -49,13 +50,14 @@ impl de::Error for Refused {
     }
 }
 
-/// What is left of a body, and how much deeper it may be nested.
+/// The rest of a body, and the levels by which it may still be nested.
 pub(super) struct Common<'b> {
     rest: &'b [u8],
     depth: usize,
-    /// Whether a list or a map was left before its end.
+    /// True if the reader left a list or a map before its end.
     is_cut: bool,
-    /// The field whose value is next, until it is known to be a text. One that is known is.
+    /// The name of the field whose value is next, until it is checked to be UTF-8. A known field's
+    /// name needs no check.
     field: &'b [u8],
 }
 
@@ -64,7 +66,7 @@ impl<'b> Common<'b> {
         Common { rest: body, depth, is_cut: false, field: &[] }
     }
 
-    /// Whether all that is there has been read.
+    /// Returns true if the whole body has been read.
     pub(super) fn is_at_end(&self) -> bool {
         self.rest.is_empty() && !self.is_cut
     }
@@ -88,7 +90,7 @@ impl<'b> Common<'b> {
         Ok(*array)
     }
 
-    /// The number in a head, or behind it.
+    /// The number in a head, or after it.
     #[inline]
     fn number(&mut self, head: u8) -> Read<u64> {
         match head & 0x1f {
@@ -101,7 +103,7 @@ impl<'b> Common<'b> {
         }
     }
 
-    /// As many bytes as the head says, if it is one of this kind.
+    /// The bytes of a value of this kind, as many as its head says.
     #[inline]
     fn bytes(&mut self, kind: u8) -> Read<&'b [u8]> {
         let head = self.byte()?;
@@ -147,7 +149,7 @@ impl<'b> Common<'b> {
         Ok(())
     }
 
-    /// The length of a list or a map; none if a break ends it.
+    /// The length of a list or a map. Returns `None` if a break ends it.
     #[inline]
     fn length(&mut self, kind: u8) -> Read<Option<u64>> {
         let head = self.byte()?;
@@ -166,7 +168,7 @@ impl<'b> Common<'b> {
     }
 }
 
-/// Integers of any width: the visitor looks whether the value fits.
+/// Reads an integer of any width; the visitor checks that the value fits.
 macro_rules! whole {
     ($($name:ident)*) => {$(
         #[inline]
@@ -326,7 +328,7 @@ impl<'b> de::Deserializer<'b> for &mut Common<'b> {
         value
     }
 
-    /// Of a field that is not known, the name is looked at here.
+    /// Checks the name of an unknown field before it skips the field's value.
     fn deserialize_ignored_any<V: Visitor<'b>>(self, visitor: V) -> Read<V::Value> {
         std::str::from_utf8(std::mem::take(&mut self.field)).map_err(|_| Refused)?;
         self.deserialize_any(visitor)
@@ -348,11 +350,11 @@ impl<'b> de::Deserializer<'b> for &mut Common<'b> {
 /// The items of a list, or the pairs of a map.
 struct Items<'a, 'b> {
     body: &'a mut Common<'b>,
-    /// None if a break ends them.
+    /// `None` if a break ends them.
     left: Option<u64>,
-    /// Whether keys are names of fields.
+    /// True if keys are names of fields.
     has_names: bool,
-    /// Whether the break has been read.
+    /// True if the break has been read.
     has_ended: bool,
 }
 
@@ -376,7 +378,7 @@ impl Items<'_, '_> {
         }
     }
 
-    /// Each item has a byte at least.
+    /// The number of items, bounded by the bytes that are left, because each item has at least one.
     #[inline]
     fn at_most(&self) -> Option<usize> {
         let left = usize::try_from(self.left?).unwrap_or(usize::MAX);
@@ -435,7 +437,7 @@ impl<'b> de::MapAccess<'b> for &mut Items<'_, 'b> {
     }
 }
 
-/// The name of a field or of a variant. It is only compared, so it is looked at as bytes.
+/// The name of a field or of a variant. It is only compared, so it is read as bytes.
 struct Name<'b>(&'b [u8]);
 
 impl<'b> de::Deserializer<'b> for Name<'b> {
@@ -458,7 +460,7 @@ impl<'b> de::Deserializer<'b> for Name<'b> {
     }
 }
 
-/// A variant: its name, and a value if it is in a map.
+/// An enum's variant: its name, and its value if it is in a map.
 struct Variant<'a, 'b> {
     body: &'a mut Common<'b>,
     has_value: bool,

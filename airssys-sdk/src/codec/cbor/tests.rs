@@ -18,7 +18,7 @@ enum Kind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Newtype(i16);
 
-/// A field of each sort.
+/// A struct with a field of each sort.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Sample {
     text: String,
@@ -98,8 +98,8 @@ fn second<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     rest.is_empty().then_some(value)
 }
 
-/// What the first decoder makes of a body, the second makes too. As text, for the sake of what is no
-/// number.
+/// Checks that the second decoder reads the same value as the first. Compared as text, because NaN does
+/// not equal itself.
 fn alike<T: DeserializeOwned + Debug>(body: &[u8]) -> Result<(), TestCaseError> {
     if let Some(value) = first::<T>(body) {
         prop_assert_eq!(format!("{:?}", Some(value)), format!("{:?}", second::<T>(body)));
@@ -115,18 +115,18 @@ fn written(value: &impl Serialize) -> Vec<u8> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_by_the_first_decoder(sample in sample()) {
+    fn first_decoder_reads_written_values(sample in sample()) {
         let body = written(&sample);
         prop_assert_eq!(first::<Sample>(&body), Some(sample.clone()));
         prop_assert_eq!(first::<Few>(&body), Some(Few { text: sample.text, float: sample.float }));
     }
 
     #[test]
-    fn what_the_first_decoder_reads_the_second_reads_alike(
+    fn both_decoders_read_the_same_value(
         sample in sample(),
         damage in vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
     ) {
-        // A `()` is an empty list to one, and nothing to the other.
+        // Without the `()`, which one decoder reads as an empty list and the other as null.
         let mut body = written(&(&sample.kinds, &sample.map, &sample.text, sample.float, &sample.more));
         for (at, byte) in damage {
             let place = at.index(body.len());
@@ -139,11 +139,11 @@ proptest! {
 }
 
 #[test]
-fn what_is_not_in_the_common_form_is_refused() {
+fn uncommon_forms_are_refused() {
     for (what, body) in [
         ("a tag", &[0xc0, 0x61, b'a'][..]),
         ("a text in pieces", &[0x7f, 0x61, b'a', 0xff]),
-        ("a text that is none", &[0x61, 0xff]),
+        ("a text that is not UTF-8", &[0x61, 0xff]),
         ("a text that is cut", &[0x62, b'a']),
         ("a text and more", &[0x61, b'a', 0]),
         ("nothing", &[]),
@@ -154,16 +154,16 @@ fn what_is_not_in_the_common_form_is_refused() {
         assert_eq!(first::<String>(body), None, "{what}");
     }
     let plain = |end: &[u8]| [&[0xa1, 0x65][..], b"Plain", end].concat();
-    assert_eq!(first::<Kind>(&plain(&[0x80])), None, "a variant without a value that has one");
-    assert_eq!(first::<Kind>(b"\x67Wrapped"), None, "a variant with a value that has none");
-    assert_eq!(first::<(u8, u8)>(&[0x83, 1, 2, 3]), None, "a list of more");
-    assert_eq!(first::<Few>(&[0xbf, 0x61, 0xff, 0x00, 0xff]), None, "a name that is no text");
+    assert_eq!(first::<Kind>(&plain(&[0x80])), None, "a unit variant with a value");
+    assert_eq!(first::<Kind>(b"\x67Wrapped"), None, "a variant without its value");
+    assert_eq!(first::<(u8, u8)>(&[0x83, 1, 2, 3]), None, "a list with too many items");
+    assert_eq!(first::<Few>(&[0xbf, 0x61, 0xff, 0x00, 0xff]), None, "a name that is not UTF-8");
     assert_eq!(first::<Vec<u8>>(&[0x9f, 1, 2, 0xff]), Some(vec![1, 2]), "a list with a break");
     assert_eq!(first::<Vec<u8>>(&[0x9f, 1, 2]), None, "a list without its break");
 }
 
 #[test]
-fn a_value_is_read_down_to_the_depth_that_it_may_have() {
+fn value_is_read_down_to_the_largest_depth() {
     let chain =
         |links: usize| [b"\xa1\x64next".repeat(links), vec![0xa1, 0x64], b"next\xf6".to_vec()].concat();
     assert!(first::<Chain>(&chain(MAX_DEPTH / 2 - 1)).is_some());

@@ -2,7 +2,7 @@ use std::io::{self, Read};
 
 use super::*;
 
-/// An input that gives so many bytes at a time.
+/// An input that gives this many bytes at a time.
 struct Slowly<'a>(&'a [u8], usize);
 
 impl Read for Slowly<'_> {
@@ -12,7 +12,7 @@ impl Read for Slowly<'_> {
     }
 }
 
-/// The events of an input; the same whatever the sizes in which it comes.
+/// The events of an input, checked to be the same for all sizes of reads.
 fn events(input: &[u8]) -> Result<Vec<Vec<u8>>, String> {
     let of = |step: usize| {
         let mut events = Events::new(Slowly(input, step));
@@ -52,7 +52,7 @@ fn texts(input: &str) -> Vec<String> {
 }
 
 #[test]
-fn an_empty_input_has_no_events() {
+fn empty_input_has_no_events() {
     assert!(texts("").is_empty());
 }
 
@@ -88,7 +88,7 @@ fn features_are_cut_exactly() {
 }
 
 #[test]
-fn a_broken_collection_is_an_error_with_its_place() {
+fn broken_collection_is_an_error_with_its_place() {
     for (input, expected) in [
         (
             r#"{"type":"FeatureCollection","features":[{"a":1},{"b""#,
@@ -113,11 +113,11 @@ fn a_broken_collection_is_an_error_with_its_place() {
         );
     }
     let deep = format!("{{\"features\":[{}", "[".repeat(1025));
-    assert!(events(deep.as_bytes()).unwrap_err().contains("more than 1024 values"));
+    assert!(events(deep.as_bytes()).unwrap_err().contains("values are nested deeper than 1024"));
 }
 
 #[test]
-fn what_is_too_long_is_left_out_and_memory_stays_bounded() {
+fn long_events_are_skipped_and_memory_stays_bounded() {
     let exact = "x".repeat(MAX_EVENT_LEN);
     let lines = format!("{exact}\r\n{exact}y\nz\n");
     let cut = texts(&lines);
@@ -134,7 +134,7 @@ fn what_is_too_long_is_left_out_and_memory_stays_bounded() {
 }
 
 #[test]
-fn an_input_that_cannot_be_read_is_an_error() {
+fn unreadable_input_is_an_error() {
     struct Broken;
     impl Read for Broken {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

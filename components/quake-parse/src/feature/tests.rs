@@ -13,7 +13,7 @@ fn changed(from: &str, to: &str) -> String {
 }
 
 #[test]
-fn a_feature_is_read() {
+fn feature_is_read() {
     let expected = Quake {
         id: "ci37868143".into(),
         magnitude: 2.0,
@@ -35,7 +35,7 @@ fn a_feature_is_read() {
 }
 
 #[test]
-fn what_is_no_feature_is_named() {
+fn anything_but_a_feature_is_refused_by_kind() {
     assert_eq!(reason(""), "the line is empty");
     assert_eq!(reason(" \t"), "the line is empty");
     assert_eq!(reason(b"{\"type\":\"Feature\xff\"}"), "not UTF-8 at byte 16");
@@ -52,7 +52,7 @@ fn what_is_no_feature_is_named() {
 }
 
 #[test]
-fn what_is_wrong_in_a_feature_is_named() {
+fn wrong_member_of_a_feature_is_named() {
     for (from, to, expected) in [
         (r#""type":"Feature","#, "", "type is missing"),
         (r#""Feature""#, r#""FeatureCollection""#, "type is \"FeatureCollection\" instead of \"Feature\""),
@@ -88,7 +88,7 @@ fn what_is_wrong_in_a_feature_is_named() {
 }
 
 #[test]
-fn a_reason_is_short_whatever_was_found() {
+fn reason_shows_at_most_the_beginning_of_a_value() {
     let long = format!("\"mag\":\"{}\"", "é".repeat(1000));
     assert_eq!(changed(r#""mag":2"#, &long), format!("magnitude is a string: \"{}…", "é".repeat(SHOWN - 1)));
     assert_eq!(changed(r#""Feature""#, &format!("\"{}\"", "x".repeat(1000))).chars().count(), 70);

@@ -1,0 +1,99 @@
+//! Actors and supervisors as the rest of the system knows them, without their types.
+
+use std::any::Any;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use airssys_core::ExitReason;
+
+use crate::mailbox::StopRequest;
+use crate::services::Services;
+use crate::shutdown::ShutdownOrder;
+use crate::snapshot::ChildSnapshot;
+use crate::stats::{ActorState, ActorStats};
+
+/// The place of a child in its supervisor: a slot, and a number that tells the tenants of the slot
+/// apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) slot: u32,
+    pub(crate) serial: u32,
+}
+
+/// A supervisor as its children know it.
+pub(crate) trait Parent: Any + Send + Sync {
+    /// Aborts the task of a child; the supervisor decides what follows.
+    fn kill(&self, key: Key);
+}
+
+/// The supervisor of an actor that has been started, and the actor's place there.
+pub(crate) struct ParentLink {
+    pub(crate) parent: Weak<dyn Parent>,
+    pub(crate) key: Key,
+}
+
+/// An actor or a supervisor, as the registry and groups know it.
+pub(crate) trait Registered: Any + Send + Sync {
+    /// Empty if it has no name.
+    fn name(&self) -> &Arc<str>;
+    fn id(&self) -> u64;
+    /// Returns `None` for a supervisor.
+    fn stats(&self) -> Option<ActorStats>;
+    /// Returns true if it takes no more messages.
+    fn is_closed(&self) -> bool;
+    /// Called before it joins a group.
+    fn mark_grouped(&self) {}
+    /// Returns true if it may be in a group.
+    fn is_grouped(&self) -> bool {
+        false
+    }
+    /// Closes the mailbox for good and drops the messages in it.
+    fn close(&self);
+    /// Tells waiters, watchers and readers of events that it has ended for good.
+    fn announce(&self, reason: ExitReason);
+
+    /// Its name in logs and reports.
+    fn label(&self) -> String {
+        match self.name() {
+            name if name.is_empty() => format!("#{}", self.id()),
+            name => name.to_string(),
+        }
+    }
+}
+
+/// A child of a supervisor, as that supervisor knows it.
+pub(crate) trait Supervised: Registered {
+    fn services(&self) -> &Services;
+    fn is_supervisor(&self) -> bool {
+        false
+    }
+    /// Returns true if it supervises the children of an actor: it stops and starts with that actor.
+    fn is_owned(&self) -> bool {
+        false
+    }
+    fn snapshot(&self) -> ChildSnapshot;
+    /// Adds the actors without a name in its part of the tree.
+    fn unnamed(&self, _: &mut Vec<Arc<dyn Registered>>) {}
+    fn state(&self) -> ActorState;
+    /// Called once, before its task starts.
+    fn set_parent(&self, parent: ParentLink);
+    /// Ready once a stop like this, or a greater one, is requested. For the time between
+    /// incarnations.
+    fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest>;
+    fn stop(&self, request: StopRequest);
+    /// Returns true if it was told to end for good.
+    fn terminated(&self) -> bool;
+    /// Withdraws the stop of its group, which has stopped and is about to start again.
+    fn rejoin(&self);
+    fn enter(&self, state: ActorState);
+    /// Returns true if an incarnation has ever run.
+    fn started(&self) -> bool;
+    /// Tells watchers and readers of events that an incarnation ended and another will start.
+    fn restarting(&self, reason: &ExitReason, after: Duration);
+
+    /// Stops it for good; if it is a supervisor, by this order.
+    fn shut_down(&self, _: &ShutdownOrder) {
+        self.stop(StopRequest::Shutdown);
+    }
+}

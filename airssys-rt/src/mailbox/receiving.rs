@@ -1,0 +1,106 @@
+//! The receiver's side of a mailbox.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+
+use super::Mailbox;
+use super::control::{StopRequest, Urgent, Wakers};
+use crate::events::DeadLetterCause;
+use crate::sync::lock;
+
+impl<M> Mailbox<M> {
+    /// The number of messages that have been handed out, ever.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Acquire)
+    }
+
+    /// Returns true if the control lane has something.
+    #[inline]
+    pub(crate) fn is_urgent(&self) -> bool {
+        self.urgent.load(Ordering::Relaxed)
+    }
+
+    /// Counts a message that the receiver hands out, and serves those who wait for room now and then.
+    #[inline]
+    pub(crate) fn hand_out(&self, taken: &mut u64) {
+        // A message that was fetched alone has been counted.
+        *taken += u64::from(!self.fetches_one());
+        self.taken.store(*taken, Ordering::Release);
+        if self.waiting.load(Ordering::Relaxed) && taken.is_multiple_of(self.step()) {
+            self.serve();
+        }
+    }
+
+    /// Takes what is urgent; gives `None` once there are messages in the batch, which is filled if
+    /// it is empty. Registers the task if there is nothing.
+    #[inline]
+    pub(crate) fn poll_fetch(
+        &self,
+        batch: &mut VecDeque<M>,
+        taken: &mut u64,
+        incarnation: u64,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Urgent>> {
+        let mut wakers = Wakers::new();
+        let fetched = self.fetch(batch, taken, incarnation, context, &mut wakers);
+        if !wakers.is_empty() {
+            wakers.into_iter().for_each(Waker::wake);
+        }
+        fetched
+    }
+
+    #[inline]
+    fn fetch(
+        &self,
+        batch: &mut VecDeque<M>,
+        taken: &mut u64,
+        incarnation: u64,
+        context: &mut Context<'_>,
+        wakers: &mut Wakers,
+    ) -> Poll<Option<Urgent>> {
+        let mut inner = lock(&self.inner);
+        if self.urgent.load(Ordering::Relaxed) {
+            let urgent = inner.take_urgent(incarnation);
+            self.urgent.store(inner.is_urgent(), Ordering::Relaxed);
+            if urgent.is_some() {
+                return Poll::Ready(urgent);
+            }
+        }
+        if !batch.is_empty() {
+            return Poll::Ready(None);
+        }
+        inner.set_taken(*taken);
+        if self.waiting.load(Ordering::Relaxed) {
+            inner.serve(wakers);
+            self.waiting.store(inner.has_waiting(), Ordering::Relaxed);
+        }
+        let limit = if self.fetches_one() { 1 } else { usize::MAX };
+        if inner.fetch(batch, limit) {
+            if self.fetches_one() {
+                *taken += 1;
+                inner.set_taken(*taken);
+                self.taken.store(*taken, Ordering::Release);
+            }
+            return Poll::Ready(None);
+        }
+        if inner.has_drained() {
+            return Poll::Ready(Some(Urgent::Stop(StopRequest::Shutdown)));
+        }
+        inner.shrink(batch);
+        inner.set_receiver(context.waker());
+        Poll::Pending
+    }
+
+    /// Takes back the messages that were not handed out. If they are lost, they stay in the batch,
+    /// and the cause is returned.
+    pub(crate) fn put_back(&self, batch: &mut VecDeque<M>, mut taken: u64) -> Option<DeadLetterCause> {
+        let mut inner = lock(&self.inner);
+        if self.fetches_one() {
+            taken -= 1;
+            inner.set_taken(taken);
+            self.taken.store(taken, Ordering::Release);
+        }
+        inner.put_back(batch)
+    }
+}

@@ -1,0 +1,18 @@
+//! The verdict of a supervisor on a child whose incarnation ended.
+
+use std::time::Duration;
+
+use crate::mailbox::StopRequest;
+
+/// The next step of a child's task after an incarnation.
+pub(super) enum Verdict {
+    /// Waits for the delay, unless a stop like this or a greater one is requested, and runs the next
+    /// incarnation.
+    Restart(Duration, StopRequest),
+    /// Leaves the runner with the supervisor.
+    Park,
+    /// Ends the child for good.
+    End,
+    /// Does nothing: the supervisor gave up waiting for the child, and has ended it.
+    Gone,
+}

@@ -1,0 +1,40 @@
+//! The tests of the public API: one file for each subject, and helpers in `support`.
+#![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+
+mod batches;
+mod broker;
+mod children;
+mod conservation;
+mod crash;
+mod dynamic;
+mod events;
+mod fairness;
+mod faults;
+mod formats;
+mod groups;
+mod handle;
+mod hooks;
+mod kill;
+mod mailbox;
+mod nesting;
+mod overflow;
+mod overtaken;
+mod peers;
+mod probes;
+mod recipient;
+mod registry;
+mod request;
+mod resize;
+mod router;
+mod shutdown;
+mod snapshot;
+mod soak;
+mod stopping;
+mod strategies;
+mod stress;
+mod supervision;
+mod support;
+mod testing;
+mod timers;
+mod trees;
+mod watching;

@@ -1,0 +1,9 @@
+//! Actors and helpers that several tests use.
+
+pub mod blocks;
+pub mod probe;
+pub mod quiet;
+pub mod script;
+pub mod tasks;
+pub mod tree;
+pub mod worker;
