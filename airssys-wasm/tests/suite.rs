@@ -24,6 +24,8 @@ mod failures;
 mod grants;
 #[path = "suite/graphs.rs"]
 mod graphs;
+#[path = "suite/groups.rs"]
+mod groups;
 #[path = "suite/languages.rs"]
 mod languages;
 #[path = "suite/ledger.rs"]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The most messages that a guest gets together.
-pub(crate) const MOST: usize = 64;
+pub(crate) const MOST: usize = airssys_spec::manifest::MAX_BATCH_SIZE;
 
 /// How long a run takes at most, as far as can be foreseen: a stop, or a callback, waits for it.
 const AIM: Duration = Duration::from_millis(1);

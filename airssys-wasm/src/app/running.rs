@@ -1,10 +1,14 @@
 //! An app that runs.
 
+use std::future::{pending, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use airssys_message::Codec;
 use airssys_message::report::{REPORT_REQUEST, Report};
-use airssys_rt::{ExitReason, ShutdownReport, SupervisorFailure};
+use airssys_rt::{ExitReason, ShutdownReport, SupervisorFailure, SupervisorRef};
+use airssys_spec::manifest::App;
 
 use crate::host::{CallError, ComponentHost};
 use crate::observe::dead_letters::DeadLetters;
@@ -34,9 +38,18 @@ pub enum RunError {
         /// How it ended.
         reason: ExitReason,
     },
-    /// A component failed more often than its supervisor allows.
+    /// A component or group failed more often than the root supervisor allows.
     #[error(transparent)]
     GivenUp(SupervisorFailure),
+    /// A group that stops the app gave up.
+    #[error("the group `{group}` gave up, and its `on_give_up` is \"stop-app\"")]
+    GroupGaveUp {
+        /// Its name.
+        group: String,
+        /// Why it gave up.
+        #[source]
+        failure: Arc<SupervisorFailure>,
+    },
 }
 
 /// An app that runs.
@@ -45,16 +58,14 @@ pub struct RunningApp {
     host: ComponentHost,
     until: Option<String>,
     report: Option<String>,
+    /// The groups that end the run when they give up.
+    stop_app: Vec<SupervisorRef>,
 }
 
 impl RunningApp {
-    pub(super) fn new(
-        name: String,
-        host: ComponentHost,
-        until: Option<String>,
-        report: Option<String>,
-    ) -> RunningApp {
-        RunningApp { name, host, until, report }
+    pub(super) fn new(app: &App, host: ComponentHost, stop_app: Vec<SupervisorRef>) -> RunningApp {
+        let (name, until, report) = (app.name.clone(), app.until.clone(), app.report.clone());
+        RunningApp { name, host, until, report, stop_app }
     }
 
     /// The app's name.
@@ -73,12 +84,13 @@ impl RunningApp {
     pub async fn ended(&self) -> Ended {
         tokio::select! {
             failure = self.host.system().failed() => Ended::Failed(RunError::GivenUp(failure)),
+            error = self.group_gave_up() => Ended::Failed(error),
             ended = self.done() => ended,
         }
     }
 
     async fn done(&self) -> Ended {
-        let Some(until) = &self.until else { return std::future::pending().await };
+        let Some(until) = &self.until else { return pending().await };
         for actor in self.host.actors(until) {
             let reason = actor.closed().await;
             self.unless_failing().await;
@@ -92,11 +104,21 @@ impl RunningApp {
         Ended::Done
     }
 
-    /// Never resolves if a component was given up: what is seen then only follows from that, and
-    /// the failure itself comes when all others have been stopped.
+    /// Resolves when a group that stops the app has given up.
+    async fn group_gave_up(&self) -> RunError {
+        let mut ends: Vec<_> = self.stop_app.iter().map(|group| Box::pin(gave_up(group))).collect();
+        poll_fn(|context| {
+            let mut polled = ends.iter_mut().map(|end| end.as_mut().poll(context));
+            polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        })
+        .await
+    }
+
+    /// Never resolves if the root or a group that stops the app has given up. Other ends are only a
+    /// consequence then, and the failure itself is known once all children have stopped.
     async fn unless_failing(&self) {
-        if self.host.system().is_failing() {
-            std::future::pending::<()>().await;
+        if self.host.system().is_failing() || self.stop_app.iter().any(SupervisorRef::has_given_up) {
+            pending::<()>().await;
         }
     }
 
@@ -139,5 +161,13 @@ impl RunningApp {
     /// Stops all components, the last started first, within `deadline`.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         self.host.shutdown(deadline).await
+    }
+}
+
+/// Resolves when a group has given up, and never if it ends in another way.
+async fn gave_up(group: &SupervisorRef) -> RunError {
+    match group.closed().await {
+        ExitReason::Escalated(failure) => RunError::GroupGaveUp { group: group.name().to_owned(), failure },
+        _ => pending().await,
     }
 }

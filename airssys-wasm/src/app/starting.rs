@@ -62,6 +62,14 @@ pub enum StartAppError {
     /// A service has no backend.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// The supervisor of a group does not start.
+    #[error("the group `{group}` cannot be started")]
+    Group {
+        /// Its name.
+        group: String,
+        /// Why not.
+        source: airssys_rt::StartError,
+    },
     /// A component does not start.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
