@@ -162,9 +162,19 @@ impl Document {
 }
 
 impl Diagnostics {
-    /// Adds the mistakes of others, behind those that are there.
+    /// Adds the diagnostics of others: those of a file that is there already by their place in it,
+    /// those of other files at the end.
     pub fn append(&mut self, mut others: Diagnostics) {
-        self.list.append(&mut others.list);
+        for other in others.list {
+            let place = |diagnostic: &Diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start);
+            let before = |known: &Diagnostic| known.file == other.file && place(known) <= place(&other);
+            let same_file = |known: &Diagnostic| known.file == other.file;
+            let index = match (self.list.iter().rposition(before), self.list.iter().position(same_file)) {
+                (Some(before), _) => before + 1,
+                (None, first) => first.unwrap_or(self.list.len()),
+            };
+            self.list.insert(index, other);
+        }
         self.texts.append(&mut others.texts);
     }
 

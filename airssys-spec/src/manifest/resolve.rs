@@ -72,9 +72,10 @@ impl AppManifest {
         match (resolve(&app, &Disk), configured) {
             (Ok(app), Ok(configured)) => Ok((app, configured)),
             (Ok(_), Err(found)) | (Err(found), Ok(_)) => Err(found),
-            (Err(mut found), Err(others)) => {
-                found.append(others);
-                Err(found)
+            // The tables of services are in app.toml, which comes first.
+            (Err(found), Err(mut of_services)) => {
+                of_services.append(found);
+                Err(of_services)
             }
         }
     }
