@@ -21,7 +21,7 @@ use crate::capability::Capabilities;
 /// The most components that an app may list.
 const MAX_COMPONENTS: usize = 1024;
 
-/// What an `app.toml` says, before it is held against the manifests that it names.
+/// An `app.toml`, before it is checked against the manifests of its components.
 #[derive(Debug)]
 pub struct AppManifest {
     pub(super) document: Document,
@@ -41,10 +41,10 @@ pub struct AppManifest {
 /// A `[[component]]`.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// None only if it is absent or wrong.
+    /// `None` if it is absent or wrong.
     pub(super) source: Option<Located<String>>,
     pub(super) name: Option<Located<String>>,
-    /// Whether a name is written, right or wrong.
+    /// True if a name is written, right or wrong.
     pub(super) is_named: bool,
     pub(super) manifest: Option<Located<String>>,
     pub(super) instances: Option<Located<u64>>,
@@ -61,13 +61,13 @@ pub(super) struct Grants {
     pub(super) component: Located<String>,
     pub(super) lists: Lists,
     pub(super) input: Option<Located<String>>,
-    /// Whether an input is written, right or wrong.
+    /// True if an input is written, right or wrong.
     pub(super) has_input: bool,
 }
 
 impl AppManifest {
-    /// Reads the text of an `app.toml`; `file` is what diagnostics call it, and paths in it are
-    /// relative to its folder. What is wrong is kept for [`AppManifest::resolve`] to tell.
+    /// Reads the text of an `app.toml`. Diagnostics call it `file`, and paths in it are relative to the
+    /// folder of `file`. [`AppManifest::resolve`] reports the mistakes.
     pub fn parse(text: &str, file: &Path) -> Self {
         let mut app = Self::empty(Document::new(file, text));
         let (parsed, errors) = DeTable::parse_recoverable(text);
@@ -77,7 +77,7 @@ impl AppManifest {
         app
     }
 
-    /// What this file grants to the component with this name, whether it asks for it or not.
+    /// Returns the rights that this file grants to a component, also those that it does not ask for.
     pub fn granted(&self, component: &str) -> Capabilities {
         let grants = self.grants.iter().find(|grants| grants.component.value == component);
         grants.map_or_else(Capabilities::default, |Grants { lists, input, .. }| Capabilities {
@@ -188,7 +188,7 @@ fn restart(table: &Table<'_>) -> RestartPolicy {
     table.choice("restart", &words).unwrap_or_default()
 }
 
-/// The settings of a component, as text.
+/// Returns the settings of a component as text.
 fn config(table: &Table<'_>) -> Vec<(String, String)> {
     let Some(settings) = table.table("config") else { return Vec::new() };
     let mut config = Vec::new();
@@ -240,7 +240,7 @@ fn grants(document: &Document, root: &Table<'_>) -> Vec<Grants> {
     all
 }
 
-/// The tables of services, whose keys only the services know.
+/// Returns the tables of services. Only the services know their keys.
 fn services(document: &Document, root: &Table<'_>) -> Vec<ServiceTable> {
     let Some(table) = root.table("service") else { return Vec::new() };
     let mut services = Vec::new();

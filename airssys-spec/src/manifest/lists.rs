@@ -1,4 +1,4 @@
-//! The lists of capabilities: what a component asks for, and what an app grants.
+//! The lists of rights that components ask for and apps grant.
 
 use airssys_core::{InvalidTopic, TopicPattern};
 
@@ -68,7 +68,7 @@ pub(super) fn component_name(text: &str) -> Result<String, Fault> {
     })
 }
 
-/// What the text would be as a name.
+/// Turns the text into a name, as far as possible.
 fn kebab(text: &str) -> String {
     let mut name = String::new();
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! An app from its manifest and those of its components, held against each other.
+//! Resolves an app from its manifest and those of its components, and checks them against each other.
 
 mod check;
 mod grant;
@@ -20,27 +20,27 @@ use crate::limits::Limits;
 
 const MANIFEST: &str = "Component.toml";
 
-/// A `Component.toml` that was read, well or not.
+/// A `Component.toml` that was read, with or without mistakes.
 struct Read {
     document: Document,
     asked: Asked,
 }
 
-/// A component of the app, as far as it could be found.
+/// A component of the app whose files were found.
 struct Member<'a> {
     entry: &'a Entry,
     source: Source,
     manifest_file: PathBuf,
     read: &'a Read,
-    /// Its name in the app, with the place in `app.toml` that gives it. None if it is wrong.
+    /// Its name in the app, with its place in `app.toml`. `None` if the name is wrong.
     name: Option<Located<String>>,
 }
 
-/// The app, and all its components that could be found.
+/// The app, and all its components whose files were found.
 struct Team<'a> {
     app: &'a AppManifest,
     members: Vec<Member<'a>>,
-    /// The most that a component may ask for.
+    /// The upper bounds of what a component may ask for.
     limits: Limits,
 }
 
@@ -48,8 +48,7 @@ impl AppManifest {
     /// Reads an `app.toml` and the manifests of all its components, and resolves them to an app.
     ///
     /// # Errors
-    /// Everything that is wrong in any of the files or between them, files that cannot be read
-    /// among it.
+    /// All mistakes in any of the files or between them, including files that cannot be read.
     pub fn load(file: &Path) -> Result<App, Diagnostics> {
         Self::load_from(file, &Disk)
     }
@@ -80,7 +79,7 @@ impl AppManifest {
         }
     }
 
-    /// As [`AppManifest::load`], with files from elsewhere than the disk.
+    /// As [`AppManifest::load`], with files that need not be on the disk.
     ///
     /// # Errors
     /// As [`AppManifest::load`].
@@ -91,10 +90,10 @@ impl AppManifest {
         }
     }
 
-    /// Reads the manifests of the components and holds all of them against each other.
+    /// Reads the manifests of the components, and checks all of them against each other.
     ///
     /// # Errors
-    /// Everything that is wrong in this file, in theirs, or between them.
+    /// All mistakes in this file, in theirs, or between them.
     pub fn resolve(self, files: &impl Files) -> Result<App, Diagnostics> {
         resolve(&self, files)
     }
@@ -141,7 +140,7 @@ fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
     })
 }
 
-/// Where a component's code and its manifest are; what is missing is reported.
+/// Finds a component's code and its manifest, and reports missing files.
 fn find(app: &AppManifest, entry: &Entry, files: &impl Files) -> Option<(Source, PathBuf)> {
     let written = entry.source.as_ref()?;
     let path = join(&app.document.file, &written.value);
@@ -187,7 +186,7 @@ fn read(file: &Path, files: &impl Files) -> Read {
     }
 }
 
-/// A component's name in the app: its entry's, or its manifest's.
+/// Returns a component's name in the app: that of its entry, or that of its manifest.
 fn name(app: &AppManifest, entry: &Entry, asked: &Asked) -> Option<Located<String>> {
     if entry.is_named {
         return entry.name.clone();
@@ -208,7 +207,7 @@ impl<'a> Team<'a> {
             .collect()
     }
 
-    /// Whether every component is found and has a name, so that no other names can be right.
+    /// Returns true if every component is found and has a name. Any other name is then wrong.
     fn is_complete(&self) -> bool {
         let named = self.names().len();
         named > 0 && named == self.app.components.len()
@@ -222,8 +221,8 @@ impl<'a> Team<'a> {
         self.app.grants.iter().find(|grants| grants.component.value == name)
     }
 
-    /// The limits of a component: what it asks for, and no more than the app's most where it asks
-    /// for nothing.
+    /// Returns the limits of a component. A limit that it does not ask for is the default, or the
+    /// app's bound if that is less.
     fn limits(&self, member: &Member<'_>) -> Limits {
         let mut limits = member.read.asked.limits.over(Limits::DEFAULT);
         for row in &ROWS {
@@ -233,7 +232,7 @@ impl<'a> Team<'a> {
         limits
     }
 
-    /// A component of the app. Right only if nothing was found to be wrong.
+    /// Returns a component of the app. The result is only right if there are no mistakes.
     fn component(&self, member: &Member<'_>) -> AppComponent {
         let (entry, manifest) = (member.entry, member.read.asked.manifest());
         let name = member.name.as_ref().map(|name| name.value.clone()).unwrap_or_default();

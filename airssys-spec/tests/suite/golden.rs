@@ -1,5 +1,5 @@
-//! Every folder of `tests/manifests` is an app whose `expected.txt` says what comes of loading it:
-//! all diagnostics, or the app. `BLESS=1` writes the files anew; read what changed.
+//! Every folder of `tests/manifests` is an app whose `expected.txt` has the result of loading it: all
+//! diagnostics, or the app. `BLESS=1` writes the files anew; read the changes.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn outcome(case: &Path) -> String {
 }
 
 #[test]
-fn every_app_comes_to_what_is_expected() {
+fn every_app_loads_as_expected() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
     for case in cases() {
@@ -37,7 +37,7 @@ fn every_app_comes_to_what_is_expected() {
 }
 
 #[test]
-fn what_is_called_valid_loads_and_nothing_else() {
+fn exactly_the_valid_apps_load() {
     for case in cases() {
         let loaded = AppManifest::load(&case.join("app.toml"));
         let is_valid = case.file_name().unwrap().to_string_lossy().starts_with("valid-");
@@ -46,7 +46,7 @@ fn what_is_called_valid_loads_and_nothing_else() {
 }
 
 #[test]
-fn every_place_is_in_the_text() {
+fn every_diagnostic_has_a_place_in_the_text() {
     for case in cases() {
         let Err(diagnostics) = AppManifest::load(&case.join("app.toml")) else { continue };
         for diagnostic in &diagnostics {

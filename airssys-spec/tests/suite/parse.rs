@@ -1,4 +1,4 @@
-//! Reading manifests from text: no text makes it panic, and no file need be on a disk.
+//! Reading manifests from text, which never panics and needs no disk.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,7 +8,7 @@ use airssys_spec::limits::Limits;
 use airssys_spec::manifest::{App, AppManifest, ComponentManifest, Diagnostics, Files, Input, Source};
 use proptest::prelude::*;
 
-/// Files in memory; a folder is whatever a file is in.
+/// Files in memory. A folder exists if a file is in it.
 #[derive(Default)]
 struct Memory(BTreeMap<PathBuf, String>);
 
@@ -39,7 +39,7 @@ fn load(files: &[(&str, &str)]) -> Result<App, Diagnostics> {
 }
 
 #[test]
-fn an_app_beside_its_components_is_joined_without_a_folder() {
+fn paths_beside_the_manifest_have_no_folder() {
     let app = "[app]\nname = \"demo\"\n[[component]]\nsource = \"feed\"\n[[component]]\nsource = \"../b/x.wasm\"\n\
                name = \"pool\"\ninstances = 2\n[grants.feed]\ninput = \"-\"";
     let asks = format!("{FEED}[capabilities]\ninput = true");
@@ -61,7 +61,7 @@ fn an_app_beside_its_components_is_joined_without_a_folder() {
 }
 
 #[test]
-fn a_grant_that_nobody_asks_for_gives_nothing() {
+fn grant_that_is_not_asked_for_has_no_effect() {
     let app = "[app]\nname = \"demo\"\n[[component]]\nsource = \"feed\"\n[grants.feed]\nsend = [\"*\"]\ninput = \"-\"";
     let app = load(&[("app.toml", app), ("feed/Component.toml", FEED)]).unwrap();
     assert_eq!(app.components[0].capabilities, Default::default());
@@ -69,14 +69,14 @@ fn a_grant_that_nobody_asks_for_gives_nothing() {
 }
 
 #[test]
-fn the_apps_most_holds_where_a_component_says_nothing() {
+fn bound_of_the_app_holds_for_limits_that_are_not_asked_for() {
     let app = "[app]\nname = \"demo\"\n[limits]\nmemory = \"1 MiB\"\n[[component]]\nsource = \"feed\"";
     let app = load(&[("app.toml", app), ("feed/Component.toml", FEED)]).unwrap();
     assert_eq!(app.components[0].limits, Limits { memory_bytes: 1 << 20, ..Limits::DEFAULT });
 }
 
 #[test]
-fn an_app_that_is_not_there_is_a_diagnostic() {
+fn missing_app_is_a_diagnostic() {
     let found = load(&[]).unwrap_err();
     assert_eq!(found.iter().len(), 1);
     assert!(found.to_string().starts_with("app.toml:1:1: the file cannot be read:"), "{found}");
@@ -84,7 +84,7 @@ fn an_app_that_is_not_there_is_a_diagnostic() {
 }
 
 #[test]
-fn a_manifest_that_is_not_utf8_is_a_diagnostic() {
+fn manifest_that_is_not_utf8_is_a_diagnostic() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("app.toml");
     std::fs::write(&file, "[app]\nname = \"demo\"\n[[component]]\nsource = \".\"").unwrap();
@@ -95,7 +95,7 @@ fn a_manifest_that_is_not_utf8_is_a_diagnostic() {
 }
 
 #[test]
-fn the_examples_of_the_reference_are_right() {
+fn examples_of_the_reference_are_valid() {
     let reference = include_str!("../../../docs/manifests.md");
     let mut examples =
         reference.split("```toml\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
@@ -123,7 +123,7 @@ fn lists_have_a_bound() {
     assert!(found.to_string().contains("has 1025 entries: 1024 are allowed"), "{found}");
 }
 
-/// Pieces of manifests, in any order: they come further into the reader than arbitrary text does.
+/// Pieces of manifests in any order, which get further into the reader than arbitrary text.
 fn pieces() -> impl Strategy<Value = String> {
     let pieces = [
         "[component]",
@@ -164,7 +164,7 @@ fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..20).prop_map(|pieces| pieces.join("\n"))
 }
 
-/// Reads the text as either manifest; every place that is named must be in it.
+/// Reads the text as either manifest, and checks that every place is in it.
 fn read(text: &str) {
     let files = Memory::of(&[("feed/Component.toml", text)]);
     let results = [
@@ -180,12 +180,12 @@ fn read(text: &str) {
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in any::<String>()) {
+    fn arbitrary_text_never_panics(text in any::<String>()) {
         read(&text);
     }
 
     #[test]
-    fn no_pieces_of_manifests_make_it_panic(text in pieces()) {
+    fn pieces_of_manifests_never_panic(text in pieces()) {
         read(&text);
     }
 }

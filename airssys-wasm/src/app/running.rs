@@ -14,28 +14,28 @@ use crate::host::{CallError, ComponentHost};
 use crate::observe::dead_letters::DeadLetters;
 use crate::observe::stats::ComponentSummary;
 
-/// The time that a component may take over its report.
+/// The time limit of a report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug)]
 pub enum Ended {
     /// The component that the run waits for has stopped, and every mailbox has drained.
     Done,
-    /// Something was given up.
+    /// The run failed.
     Failed(RunError),
 }
 
-/// Why a run failed.
+/// Reasons for which a run fails.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// The component that the run waits for ended otherwise than by its own will.
+    /// The component that the run waits for did not stop by itself.
     #[error("`{component}`, which the run waits for, ended before its work was done: {reason}")]
     UntilFailed {
         /// Its name.
         component: String,
-        /// How it ended.
+        /// The reason of its end.
         reason: ExitReason,
     },
     /// A component or group failed more often than the root supervisor allows.
@@ -46,7 +46,7 @@ pub enum RunError {
     GroupGaveUp {
         /// Its name.
         group: String,
-        /// Why it gave up.
+        /// The failure that was one too many.
         #[source]
         failure: Arc<SupervisorFailure>,
     },
@@ -73,13 +73,13 @@ impl RunningApp {
         &self.name
     }
 
-    /// The components, for whoever wants to send to them.
+    /// The host of its components, for messages from outside.
     pub fn host(&self) -> &ComponentHost {
         &self.host
     }
 
     /// Waits until the run has ended: the component that it waits for (`until`) has stopped and
-    /// every mailbox has drained, or something was given up. An app without `until` only ends by
+    /// every mailbox has drained, or a supervisor has given up. An app without `until` only ends by
     /// a failure. Cancel safe.
     pub async fn ended(&self) -> Ended {
         tokio::select! {
@@ -122,7 +122,8 @@ impl RunningApp {
         }
     }
 
-    /// Asks the component that reports (`report`) for its report; none if the app has no such.
+    /// Requests the report of the component that reports (`report`). Returns `None` if the app has no
+    /// such component.
     ///
     /// # Errors
     /// [`CallError`] if it does not answer with a report.
@@ -136,19 +137,19 @@ impl RunningApp {
         match Codec::split(&reply) {
             Ok((Codec::Cbor, body)) => {
                 let report = ciborium::from_reader(body);
-                report.map(Some).map_err(|error| no_reply(format!("its reply is no report: {error}")))
+                report.map(Some).map_err(|error| no_reply(format!("its reply is not a report: {error}")))
             }
             Ok((codec, _)) => Err(no_reply(format!("its report is {codec}, not cbor"))),
-            Err(error) => Err(no_reply(format!("its reply is no report: {error}"))),
+            Err(error) => Err(no_reply(format!("its reply is not a report: {error}"))),
         }
     }
 
-    /// What each component did.
+    /// The stats of each component.
     pub fn summaries(&self) -> Vec<ComponentSummary> {
         self.host.summaries()
     }
 
-    /// How many messages, callbacks and restarts are under way.
+    /// The number of messages, callbacks and restarts in flight.
     pub fn in_flight(&self) -> usize {
         self.host.in_flight()
     }

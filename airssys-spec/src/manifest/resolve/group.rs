@@ -144,7 +144,8 @@ impl<'a> Team<'a> {
         members.into_iter().map(|(_, member)| member).collect()
     }
 
-    /// The groups of the app, each before those in it. Right only if nothing was found to be wrong.
+    /// The groups of the app, each before those in it. The result is only right if
+    /// there are no mistakes.
     pub(super) fn groups(&self, root: &[GroupMember]) -> Vec<Group> {
         let mut groups = Vec::new();
         let mut next: Vec<GroupMember> = root.iter().rev().cloned().collect();
