@@ -13,6 +13,8 @@ mod components;
 mod control;
 #[path = "cli/failures.rs"]
 mod failures;
+#[path = "cli/groups.rs"]
+mod groups;
 #[path = "cli/input.rs"]
 mod input;
 #[path = "cli/inspect.rs"]
@@ -31,6 +33,8 @@ mod output;
 mod patterns;
 #[path = "cli/quakes.rs"]
 mod quakes;
+#[path = "cli/services.rs"]
+mod services;
 #[path = "cli/support.rs"]
 mod support;
 #[path = "cli/traces.rs"]
