@@ -148,7 +148,7 @@ fn recovery(criterion: &mut Criterion) {
 }
 
 fn restarts(bed: &Bed) -> u64 {
-    bed.host.summaries().iter().map(|summary| summary.restarts).sum()
+    bed.host.component_snapshots().iter().map(|snapshot| snapshot.restarts()).sum()
 }
 
 /// An app of five components, from its manifest until all have started.

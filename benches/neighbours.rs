@@ -171,9 +171,9 @@ fn measure(parts: &Parts, harm: Option<&Harm>) -> Result<Measured, Failure> {
     });
     harms?;
     let (sent, totals) = loads?;
-    let neighbour = host.summaries().into_iter().find(|summary| summary.name == "neighbour");
+    let neighbour = host.component_snapshot("neighbour");
     let neighbour = neighbour.ok_or("the host has no component `neighbour`")?;
-    if (neighbour.handled, totals.len(), neighbour.restarts) != (sent, sent, 0) {
+    if (neighbour.handled, totals.len(), neighbour.restarts()) != (sent, sent, 0) {
         return Err(format!("{} of {sent} messages were answered: {neighbour:?}", totals.len()).into());
     }
     drop(silent);

@@ -89,9 +89,9 @@ fn nothing_left(host: &ComponentHost) -> Result<(), Failure> {
     if (host.in_flight(), host.requests_under_way()) != (0, 0) {
         return Err("messages or requests are left".into());
     }
-    for summary in host.summaries() {
-        if summary.received != summary.handled + summary.dead_lettered {
-            return Err(format!("messages were lost: {summary:?}").into());
+    for snapshot in host.component_snapshots() {
+        if snapshot.received != snapshot.handled + snapshot.dead_lettered {
+            return Err(format!("messages were lost: {snapshot:?}").into());
         }
     }
     Ok(())

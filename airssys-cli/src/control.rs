@@ -1,7 +1,7 @@
 //! The control socket: opened by a run, used by the commands for a running app.
 
 use airssys_wasm::app::RunningApp;
-use airssys_wasm::control::{Answer, Client, Place, Request, Server, folder, running};
+use airssys_wasm::control::{Ask, Client, Place, Server, folder, running};
 
 use crate::args::{Run, Target};
 use crate::failure::Failure;
@@ -88,13 +88,8 @@ pub(crate) fn connect(target: &Target) -> Result<Client, Failure> {
 }
 
 /// Sends a request to the target.
-pub(crate) fn ask(target: &Target, request: Request) -> Result<Answer, Failure> {
+pub(crate) fn ask<R: Ask>(target: &Target, request: R) -> Result<R::Answer, Failure> {
     connect(target)?.ask(request).map_err(|error| Failure::run("the app could not do this", error))
-}
-
-/// The failure for an answer of the wrong kind.
-pub(crate) fn unexpected(answer: &Answer) -> Failure {
-    Failure::run("the app sent an unexpected answer", format!("{answer:?}"))
 }
 
 fn names_and_paths() -> Result<Vec<(String, std::path::PathBuf)>, Failure> {

@@ -1,10 +1,13 @@
 //! `airssys dead-letters`: the messages that a running app could not handle.
 
-use airssys_wasm::control::{Answer, Letter, Letters, LettersFailed, Request};
+use airssys_wasm::control::{
+    DeadLetterPage, DropDeadLetters, Letter, LetterWithBody, Letters, LettersDone, LettersFailed,
+    ListDeadLetters, RetryDeadLetters, ShowDeadLetter,
+};
 
 use crate::args::{DeadLetters, DeadLettersCommand, LetterSelection};
 use crate::body;
-use crate::control::{ask, unexpected};
+use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::print_json;
 use crate::plain::{plain, plain_lines};
@@ -13,36 +16,38 @@ use crate::units::{ago, counted, thousands};
 
 pub(crate) fn dead_letters(args: DeadLetters) -> Result<(), Failure> {
     let DeadLetters { target, command } = args;
-    let (request, verb) = match command {
+    match command {
         DeadLettersCommand::List { receiver, after, limit } => {
-            (Request::DeadLetters { receiver, after, limit }, "")
-        }
-        DeadLettersCommand::Show { id } => (Request::DeadLetter { id }, ""),
-        DeadLettersCommand::Retry(selection) => {
-            (Request::RetryDeadLetters { which: letters(selection) }, "retried")
-        }
-        DeadLettersCommand::Drop(selection) => {
-            (Request::DropDeadLetters { which: letters(selection) }, "dropped")
-        }
-    };
-    match ask(&target, request)? {
-        Answer::DeadLetters { letters, kept, total } if target.json => {
-            print_json(&serde_json::json!({ "letters": letters, "kept": kept, "total": total }))
-        }
-        Answer::DeadLetters { letters, kept, total } => {
+            let DeadLetterPage { letters, kept, total, .. } =
+                ask(&target, ListDeadLetters { receiver, after, limit })?;
+            if target.json {
+                let page = serde_json::json!({ "letters": letters, "kept": kept, "total": total });
+                return print_json(&page);
+            }
             list(&letters, kept, total);
             Ok(())
         }
-        Answer::DeadLetter { letter, body } => show(&letter, &body, target.json),
-        Answer::LettersDone { done, failed } => {
-            match target.json {
-                true => print_json(&serde_json::json!({ "done": done, "failed": failed }))?,
-                false => anstream::println!("{verb} {}", counted(done.len() as u64, "dead letter")),
-            }
-            check_none_failed(verb, &failed)
+        DeadLettersCommand::Show { id } => {
+            let LetterWithBody { letter, body, .. } = ask(&target, ShowDeadLetter { id })?;
+            show(&letter, &body, target.json)
         }
-        other => Err(unexpected(&other)),
+        DeadLettersCommand::Retry(selection) => {
+            let done = ask(&target, RetryDeadLetters { which: letters(selection) })?;
+            print_done("retried", &done, target.json)
+        }
+        DeadLettersCommand::Drop(selection) => {
+            let done = ask(&target, DropDeadLetters { which: letters(selection) })?;
+            print_done("dropped", &done, target.json)
+        }
     }
+}
+
+fn print_done(verb: &str, LettersDone { done, failed, .. }: &LettersDone, json: bool) -> Result<(), Failure> {
+    match json {
+        true => print_json(&serde_json::json!({ "done": done, "failed": failed }))?,
+        false => anstream::println!("{verb} {}", counted(done.len() as u64, "dead letter")),
+    }
+    check_none_failed(verb, failed)
 }
 
 fn letters(selection: LetterSelection) -> Letters {

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use airssys_wasm::capability::{AllowedBy, Denied, allowed_by};
-use airssys_wasm::control::{Answer, Request};
+use airssys_wasm::control::ListDenials;
 use airssys_wasm::manifest::{App, AppComponent, AppManifest};
 use airssys_wasm::{Capability, Denial, Subject};
 
 use crate::args::{Explain, app_manifest};
-use crate::control::{ask, unexpected};
+use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::print_json;
 use crate::plain::plain;
@@ -23,14 +23,12 @@ pub(crate) fn explain(args: &Explain) -> Result<(), Failure> {
         let found = Explanation::of(&app_manifest(manifest), component, right.into(), object)?;
         return if args.target.json { print_json(&found) } else { found.print() };
     }
-    match ask(&args.target, Request::Denials { component: args.of.clone() })? {
-        Answer::Denials { denials } if args.target.json => print_json(&denials),
-        Answer::Denials { denials } => {
-            list(&denials);
-            Ok(())
-        }
-        other => Err(unexpected(&other)),
+    let answer = ask(&args.target, ListDenials { component: args.of.clone() })?;
+    if args.target.json {
+        return print_json(&answer.denials);
     }
+    list(&answer.denials);
+    Ok(())
 }
 
 fn list(denials: &[Denial]) {

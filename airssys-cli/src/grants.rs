@@ -1,44 +1,44 @@
 //! `airssys grants`: the rights of components in a running app.
 
-use airssys_wasm::control::{Answer, Request};
+use airssys_wasm::control::{Give, ListGrants, Revoke};
 use airssys_wasm::{ComponentGrants, GrantChange, GrantOrigin, GrantVerb};
 
-use crate::args::{Grants, GrantsCommand};
-use crate::control::{ask, unexpected};
+use crate::args::{Grants, GrantsCommand, Target};
+use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::print_json;
 use crate::tables;
 
 pub(crate) fn grants(args: Grants) -> Result<(), Failure> {
     let Grants { target, command } = args;
-    let request = match command {
-        GrantsCommand::List { component } => Request::Grants { component },
-        GrantsCommand::Give(grant) => Request::Give {
-            component: grant.component,
-            capability: grant.right.into(),
-            pattern: grant.pattern,
-        },
-        GrantsCommand::Revoke(grant) => Request::Revoke {
-            component: grant.component,
-            capability: grant.right.into(),
-            pattern: grant.pattern,
-        },
-    };
-    match ask(&target, request)? {
-        Answer::Grants { components } if target.json => print_json(&components),
-        Answer::Grants { components } => {
-            list(&components);
-            Ok(())
-        }
-        Answer::GrantChanged(change) if target.json => print_json(&change),
-        Answer::GrantChanged(change) => {
-            for line in change_lines(&change) {
-                anstream::println!("{line}");
+    match command {
+        GrantsCommand::List { component } => {
+            let answer = ask(&target, ListGrants { component })?;
+            if target.json {
+                return print_json(&answer.components);
             }
+            list(&answer.components);
             Ok(())
         }
-        other => Err(unexpected(&other)),
+        GrantsCommand::Give(grant) => {
+            let (capability, pattern) = (grant.right.into(), grant.pattern);
+            changed(&target, &ask(&target, Give { component: grant.component, capability, pattern })?)
+        }
+        GrantsCommand::Revoke(grant) => {
+            let (capability, pattern) = (grant.right.into(), grant.pattern);
+            changed(&target, &ask(&target, Revoke { component: grant.component, capability, pattern })?)
+        }
     }
+}
+
+fn changed(target: &Target, change: &GrantChange) -> Result<(), Failure> {
+    if target.json {
+        return print_json(change);
+    }
+    for line in change_lines(change) {
+        anstream::println!("{line}");
+    }
+    Ok(())
 }
 
 fn list(components: &[ComponentGrants]) {

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use airssys_wasm::AppSnapshot;
-use airssys_wasm::control::{Answer, Client, Request};
+use airssys_wasm::control::{Client, Snapshot};
 use anstyle::{AnsiColor, Style};
 
 use crate::args::Inspect;
@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::output::print_json;
 use crate::plain::plain;
 use crate::units::{bytes, counted, thousands, uptime};
-use crate::{control, limit_usage, tables, tree};
+use crate::{control, limit_usage, service_calls, tables, tree};
 
 const TITLE: Style = Style::new().bold();
 
@@ -29,11 +29,8 @@ pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
 
 /// Asks an app for its snapshot.
 pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, Failure> {
-    let answer = client.ask(Request::Snapshot);
-    match answer.map_err(|error| Failure::run("the app sent no snapshot", error))? {
-        Answer::Snapshot(app) => Ok(*app),
-        other => Err(control::unexpected(&other)),
-    }
+    let app = client.ask(Snapshot {}).map_err(|error| Failure::run("the app sent no snapshot", error))?;
+    Ok(*app)
 }
 
 fn print(app: &AppSnapshot, width: Option<usize>) {
@@ -58,6 +55,9 @@ fn print(app: &AppSnapshot, width: Option<usize>) {
     }
     (2..limit_usage::HEADINGS.len()).for_each(|column| tables::align_right(&mut used, column));
     tables::print("Limit usage", used);
+    if let Some(calls) = service_calls::table(app) {
+        tables::print("Service calls", calls);
+    }
 }
 
 /// The size, age and load of an app in one line.

@@ -19,6 +19,7 @@ mod plain;
 mod retained;
 mod run;
 mod run_result;
+mod service_calls;
 mod services;
 mod tables;
 mod telemetry;

@@ -1,10 +1,10 @@
 //! `airssys retained`: the retained messages of a running app.
 
 use airssys_wasm::RetainedMessage;
-use airssys_wasm::control::{Answer, Request};
+use airssys_wasm::control::{ClearRetained, ListRetained, RetainedCleared, RetainedPage};
 
 use crate::args::{Retained, RetainedCommand};
-use crate::control::{ask, unexpected};
+use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::print_json;
 use crate::tables;
@@ -12,27 +12,24 @@ use crate::units::{ago, thousands};
 
 pub(crate) fn retained(args: Retained) -> Result<(), Failure> {
     let Retained { target, command } = args;
-    let request = match command {
-        RetainedCommand::List { pattern, after, limit } => Request::Retained { pattern, after, limit },
-        RetainedCommand::Clear { topic } => Request::ClearRetained { topic },
-    };
-    match ask(&target, request)? {
-        Answer::Retained { messages, matching } if target.json => {
-            print_json(&serde_json::json!({ "messages": messages, "matching": matching }))
-        }
-        Answer::Retained { messages, matching } => {
+    match command {
+        RetainedCommand::List { pattern, after, limit } => {
+            let RetainedPage { messages, matching, .. } =
+                ask(&target, ListRetained { pattern, after, limit })?;
+            if target.json {
+                return print_json(&serde_json::json!({ "messages": messages, "matching": matching }));
+            }
             list(&messages, matching);
-            Ok(())
         }
-        Answer::RetainedCleared { topic } if target.json => {
-            print_json(&serde_json::json!({ "cleared": topic }))
-        }
-        Answer::RetainedCleared { topic } => {
+        RetainedCommand::Clear { topic } => {
+            let RetainedCleared { topic, .. } = ask(&target, ClearRetained { topic })?;
+            if target.json {
+                return print_json(&serde_json::json!({ "cleared": topic }));
+            }
             anstream::println!("cleared: {topic}");
-            Ok(())
         }
-        other => Err(unexpected(&other)),
     }
+    Ok(())
 }
 
 fn list(messages: &[RetainedMessage], matching: usize) {

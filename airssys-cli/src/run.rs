@@ -117,7 +117,7 @@ async fn follow(
             },
             () = &mut interrupted => return Err(Failure::Interrupted),
             _ = renew.tick() => {
-                let handled: u64 = app.summaries().iter().map(|component| component.handled).sum();
+                let handled: u64 = app.component_snapshots().iter().map(|component| component.handled).sum();
                 let in_flight = thousands(app.in_flight() as u64);
                 terminal.working(format!("{activity}: {} handled, {in_flight} in flight", thousands(handled)));
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use airssys_message::report::Report;
 use airssys_wasm::app::RunningApp;
-use airssys_wasm::{ComponentSummary, DeadLetterCount};
+use airssys_wasm::{ComponentSnapshot, DeadLetterCount};
 
 use crate::failure::Failure;
 use crate::output::print_json;
@@ -18,7 +18,7 @@ pub(crate) struct RunResult {
     app: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) report: Option<Report>,
-    components: Vec<ComponentSummary>,
+    components: Vec<ComponentSnapshot>,
     dead_letters: Vec<DeadLetterCount>,
     summary: Totals,
 }
@@ -28,7 +28,7 @@ pub(crate) struct RunResult {
 struct Totals {
     handled: u64,
     refused: u64,
-    refused_by_reason: BTreeMap<&'static str, u64>,
+    refused_by_reason: BTreeMap<String, u64>,
     dead_lettered: u64,
     restarts: u64,
     seconds: f64,
@@ -37,18 +37,18 @@ struct Totals {
 impl RunResult {
     /// The result so far, without the report.
     pub(crate) fn of(app: &RunningApp, took: Duration) -> RunResult {
-        let components = app.summaries();
-        let sum = |count: fn(&ComponentSummary) -> u64| components.iter().map(count).sum();
+        let components = app.component_snapshots();
+        let sum = |count: fn(&ComponentSnapshot) -> u64| components.iter().map(count).sum();
         let mut refused_by_reason = BTreeMap::new();
         for (reason, count) in components.iter().flat_map(|component| &component.refused) {
-            *refused_by_reason.entry(*reason).or_default() += count;
+            *refused_by_reason.entry(reason.clone()).or_default() += count;
         }
         let summary = Totals {
             handled: sum(|component| component.handled),
-            refused: sum(ComponentSummary::refused_total),
+            refused: sum(ComponentSnapshot::refused_total),
             refused_by_reason,
             dead_lettered: app.dead_letters().total(),
-            restarts: sum(|component| component.restarts),
+            restarts: sum(ComponentSnapshot::restarts),
             seconds: took.as_secs_f64(),
         };
         let dead_letters = app.dead_letters().counts();

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use airssys_message::report::{Cell as ReportCell, Table as ReportTable};
-use airssys_wasm::{ComponentSummary, DeadLetterCount};
+use airssys_wasm::{ComponentSnapshot, DeadLetterCount};
 use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
 
@@ -74,12 +74,12 @@ fn aligned(value: f64, decimals: usize) -> String {
 }
 
 /// The stats of each component.
-pub(crate) fn components(components: &[ComponentSummary]) -> Table {
+pub(crate) fn components(components: &[ComponentSnapshot]) -> Table {
     const COLUMNS: [&str; 8] = ["component", "in", "handled", "refused", "dead", "restarts", "p50", "p99"];
     let mut table = empty(COLUMNS);
     let time = |time: Option<u64>| time.map_or_else(|| "–".to_owned(), duration);
     for component in components {
-        let name = match component.instances {
+        let name = match component.instances.len() {
             1 => component.name.clone(),
             instances => format!("{} ×{instances}", component.name),
         };
@@ -89,7 +89,7 @@ pub(crate) fn components(components: &[ComponentSummary]) -> Table {
             thousands(component.handled),
             thousands(component.refused_total()),
             thousands(component.dead_lettered),
-            thousands(component.restarts),
+            thousands(component.restarts()),
             time(component.p50_ns),
             time(component.p99_ns),
         ]);
@@ -99,10 +99,10 @@ pub(crate) fn components(components: &[ComponentSummary]) -> Table {
 }
 
 /// Messages that did not reach their handler or were rejected by it, by component and reason.
-pub(crate) fn unhandled(components: &[ComponentSummary], dead: &[DeadLetterCount]) -> Table {
+pub(crate) fn unhandled(components: &[ComponentSnapshot], dead: &[DeadLetterCount]) -> Table {
     let mut table = empty(["component", "messages", "reason"]);
     let refused = components.iter().flat_map(|component| {
-        let reason = |code: &&str| format!("refused: {code}");
+        let reason = |code: &String| format!("refused: {code}");
         component.refused.iter().map(move |(code, count)| (&component.name, *count, reason(code)))
     });
     let dead = dead.iter().map(|letter| {

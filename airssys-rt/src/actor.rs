@@ -1,4 +1,4 @@
-//! What an actor is: its hooks, its handler, and what it knows while they run.
+//! The traits of actors, and the contexts that their hooks and handlers get.
 
 mod incarnation;
 mod pace;
@@ -23,13 +23,13 @@ use crate::supervisor::reference::SupervisorRef;
 use crate::system::ActorSystem;
 use crate::timers::{TimerId, Timers};
 
-/// Any error, as a hook returns it.
+/// The error of a hook.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The hooks that are called around an incarnation.
 ///
-/// In this order, on a restart too; each does nothing unless it is implemented. An error or a
-/// panic in one is a failure of the incarnation, and the first failure is its
+/// They run in this order, on a restart too, and do nothing unless they are implemented. An error or
+/// a panic in one is a failure of the incarnation, and the first failure is its
 /// [`ExitReason`](crate::ExitReason).
 ///
 /// | the incarnation | `pre_start` | `post_start` | [`on_start`](Actor::on_start) | messages | `pre_stop` | `post_stop` |
@@ -42,8 +42,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// | fails in `pre_stop` | yes | yes | yes | yes | yes | yes |
 /// | is aborted: killed, or out of time for its stop | yes | cut off where it next waits | | | | |
 ///
-/// So `pre_stop` and `post_stop` each run exactly once, whatever ended the incarnation, once
-/// `pre_start` has succeeded, unless the incarnation is aborted.
+/// Once `pre_start` has succeeded, `pre_stop` and `post_stop` each run exactly once, unless the
+/// incarnation is aborted.
 pub trait Child: Send + 'static {
     /// Runs before anything else.
     fn pre_start(&mut self, context: &ChildContext) -> impl Future<Output = Result<(), BoxError>> + Send {
@@ -72,18 +72,17 @@ pub trait Child: Send + 'static {
 
 /// A unit of state that handles messages one at a time.
 ///
-/// An error or a panic ends the incarnation: the message is not retried, those behind it are
-/// handled by the next incarnation, if the supervisor starts one. When an actor ends for good, the
-/// messages left are dropped: a message that must be accounted for does so in its `Drop`.
+/// An error or a panic ends the incarnation. The message is not retried; the next incarnation handles
+/// those behind it, if the supervisor starts one. When an actor ends for good, the messages left are
+/// dropped: a message that must be accounted for does so in its `Drop`.
 pub trait Actor: Child {
-    /// What it handles.
+    /// The type of its messages.
     type Message: Send + 'static;
-    /// How its handler fails.
+    /// The error of its handlers.
     type Error: Error + Send + Sync + 'static;
 
-    /// Runs before the first message, on a restart too: `post_start` is done then, and the actor
-    /// counts as started when this is. Here an incarnation starts what belongs to it: timers,
-    /// monitors, links, children.
+    /// Runs after `post_start` and before the first message, on a restart too. The actor counts as
+    /// started when it is done. The place to start timers, monitors, links and children.
     fn on_start(
         &mut self,
         context: &ActorContext<Self::Message>,
@@ -99,12 +98,12 @@ pub trait Actor: Child {
         context: &ActorContext<Self::Message>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
-    /// Handles a message, and with it as many of those that are [`Behind`] it as it likes.
+    /// Handles a message, and as many of the messages [`Behind`] it as it takes.
     ///
-    /// For actors whose messages cost less together than one by one; by default it handles the one.
-    /// What it takes is handled when this returns: if it fails, what it took and did not get to is
-    /// its own to keep.
-    fn handle_run(
+    /// For actors whose messages cost less together than one by one. By default it handles the one
+    /// message. The messages that it takes count as handled when this returns. If it fails, the actor
+    /// itself has to keep those that it took and did not get to.
+    fn handle_batch(
         &mut self,
         first: Self::Message,
         behind: &mut Behind<'_, Self::Message>,
@@ -114,10 +113,10 @@ pub trait Actor: Child {
         self.handle_message(first, context)
     }
 
-    /// An incarnation of an actor ended that this one [monitors](ActorContext::monitor).
+    /// Called when an incarnation of a [monitored](ActorContext::monitor) actor ended.
     ///
-    /// It overtakes the messages in the mailbox. Of several ends of one actor that this actor did
-    /// not get to, it hears the last.
+    /// The notification overtakes the messages in the mailbox. If one actor ends several times before
+    /// this one handles it, the last end is notified.
     fn on_down(
         &mut self,
         down: Down,
@@ -127,10 +126,10 @@ pub trait Actor: Child {
         async { Ok(()) }
     }
 
-    /// [`ActorRef::signal`] was called since the last time, once or more often.
+    /// Called after [`ActorRef::signal`], once for any number of signals.
     ///
-    /// It overtakes the messages in the mailbox. The signal is taken when this is called: one
-    /// that comes while it runs leads to another call.
+    /// Signals overtake the messages in the mailbox. A signal that comes while this runs leads to
+    /// another call.
     fn on_signal(
         &mut self,
         context: &ActorContext<Self::Message>,
@@ -140,7 +139,7 @@ pub trait Actor: Child {
     }
 }
 
-/// What a hook knows of its actor.
+/// The context of a hook.
 pub struct ChildContext {
     cell: Arc<dyn Supervised>,
     incarnation: u64,
@@ -152,25 +151,25 @@ impl ChildContext {
         self.cell.name()
     }
 
-    /// How many incarnations there were before this one: 0 for the first.
+    /// The number of incarnations before this one: 0 for the first.
     pub fn incarnation(&self) -> u64 {
         self.incarnation
     }
 
-    /// The system that it runs in; none if the last [`ActorSystem`] has been dropped, and all are
-    /// being stopped.
+    /// The system that the actor runs in. Returns `None` if the last [`ActorSystem`] has been dropped,
+    /// and all actors are being stopped.
     pub fn system(&self) -> Option<ActorSystem> {
         ActorSystem::of(self.cell.services())
     }
 
-    /// Stops this incarnation normally, once what is running now has returned; a permanent actor
-    /// is then restarted.
+    /// Stops this incarnation normally, once the running hook or handler has returned. A permanent
+    /// actor is then restarted.
     pub fn stop_self(&self) {
         self.cell.stop(StopRequest::Own);
     }
 }
 
-/// What a handler knows of its actor.
+/// The context of a handler.
 pub struct ActorContext<M> {
     child: ChildContext,
     self_ref: ActorRef<M>,
@@ -183,7 +182,7 @@ impl<M: Send + 'static> ActorContext<M> {
         Self { child, self_ref: ActorRef::new(cell), timers: Timers::default() }
     }
 
-    /// The same, as hooks get it.
+    /// The context that hooks get.
     pub fn child(&self) -> &ChildContext {
         &self.child
     }
@@ -193,7 +192,7 @@ impl<M: Send + 'static> ActorContext<M> {
         self.child.name()
     }
 
-    /// How many incarnations there were before this one: 0 for the first.
+    /// The number of incarnations before this one: 0 for the first.
     pub fn incarnation(&self) -> u64 {
         self.child.incarnation()
     }
@@ -213,12 +212,13 @@ impl<M: Send + 'static> ActorContext<M> {
     ///
     /// The children of an incarnation have a supervisor of their own, beside this actor, which
     /// restarts each by its policy. They are stopped, all at once, when this incarnation ends:
-    /// between `pre_stop` and `post_stop`; if it is aborted, right after that; if the supervisor of
-    /// this actor ends, before this actor. By default a child has as long to stop as its parent has
-    /// in all: one that hangs costs the parent its `post_stop`, unless the parent's
-    /// [`shutdown`](ChildSpec::shutdown) is longer. When they fail too often for the default
+    /// between `pre_stop` and `post_stop`, or right after it is aborted. If the supervisor of this
+    /// actor ends, they are stopped before this actor. When they fail too often for the default
     /// [`SupervisorConfig`](crate::SupervisorConfig), this incarnation fails too, with
     /// [`ExitReason::Linked`](crate::ExitReason::Linked).
+    ///
+    /// By default a child has as long to stop as its parent has in all. So a child that hangs costs
+    /// the parent its `post_stop`, unless the parent's [`shutdown`](ChildSpec::shutdown) is longer.
     ///
     /// Cancel safety: if dropped before it resolves, the child may start all the same.
     pub async fn spawn_child<A, F>(
@@ -240,40 +240,40 @@ impl<M: Send + 'static> ActorContext<M> {
         &self.self_ref
     }
 
-    /// Has this incarnation handle a message after the delay, ahead of its mailbox.
+    /// Delivers a message to this incarnation after the delay, ahead of its mailbox.
     ///
-    /// Timers end with the incarnation. The message comes at the earliest then; at the latest when
-    /// the handler that is running, and 63 messages, have been handled.
+    /// Timers end with the incarnation. The message never comes early, and comes late by at most the
+    /// running handler and 63 messages.
     pub fn send_after(&self, delay: Duration, message: M) -> TimerId {
         self.timers.once(delay, message)
     }
 
-    /// As [`send_after`](Self::send_after) again and again: first when one period has passed. One
-    /// shorter than 1 ms counts as 1 ms. If the actor is late, the messages that it missed are not
-    /// made up for.
+    /// Delivers a message each period, as [`send_after`](Self::send_after); the first after one
+    /// period. A period shorter than 1 ms counts as 1 ms. If the actor is late, missed messages are
+    /// not delivered later.
     pub fn send_interval(&self, period: Duration, make: impl FnMut() -> M + Send + 'static) -> TimerId {
         self.timers.every(period, Box::new(make))
     }
 
-    /// Cancels a timer of this incarnation: its message never comes. False if the timer was not
-    /// running any more.
+    /// Cancels a timer of this incarnation: its message is never delivered. Returns false if the
+    /// timer was over.
     pub fn cancel_timer(&self, timer: TimerId) -> bool {
         self.timers.cancel(timer)
     }
 
-    /// Waits until something overtakes the messages: a stop, a [signal](ActorRef::signal), the end
-    /// of an actor that this one monitors or is linked with.
+    /// Waits until something overtakes the messages: a stop, a [signal](ActorRef::signal), a monitor
+    /// notification, or the failure of a linked actor.
     ///
-    /// For a handler that waits for something else too: it keeps what it is on, returns, and what
-    /// overtook it is done. Cancel safe.
+    /// For a handler that also waits for something else: it can store its work and return, so that
+    /// the urgent work is done. Cancel safe.
     pub fn overtaken(&self) -> impl Future<Output = ()> + Send {
         poll_fn(|task| self.self_ref.cell().mailbox.poll_urgent(task))
     }
 
-    /// Has [`on_down`](Actor::on_down) called whenever an incarnation of that actor ends, until it
-    /// has ended for good: if it has already, once.
+    /// Monitors an actor: [`on_down`](Actor::on_down) is called whenever an incarnation of it ends. If
+    /// it has already ended for good, it is called once.
     ///
-    /// Monitors belong to the actor: they outlive its incarnations.
+    /// Monitors belong to this actor, and outlive its incarnations.
     pub fn monitor<N: Send + 'static>(&self, actor: &ActorRef<N>) {
         let watched = actor.cell();
         watched.watchers().monitor(&self.watcher(), true);
@@ -289,11 +289,12 @@ impl<M: Send + 'static> ActorContext<M> {
         self.self_ref.cell().withdraw(actor.id());
     }
 
-    /// Links this incarnation with the one of that actor which is running now: if either fails, the
+    /// Links this incarnation with the running incarnation of another actor. If either fails, the
     /// other fails too, with [`ExitReason::Linked`](crate::ExitReason::Linked), once its handler has
-    /// returned. If that actor has failed for good already, so does this.
+    /// returned. If the other actor has already failed for good, this one fails now.
     ///
-    /// A stop is not a failure. To hear of a failure and go on, [monitor](Self::monitor) instead.
+    /// A stop is not a failure. To be notified of a failure and go on, [monitor](Self::monitor)
+    /// instead.
     pub fn link<N: Send + 'static>(&self, actor: &ActorRef<N>) {
         let (own, other) = (self.self_ref.cell(), actor.cell());
         let other_watcher: Arc<dyn Watcher> = other.clone();
@@ -307,7 +308,7 @@ impl<M: Send + 'static> ActorContext<M> {
         }
     }
 
-    /// Ends a link, from both sides.
+    /// Ends a link, for both sides.
     pub fn unlink<N: Send + 'static>(&self, actor: &ActorRef<N>) {
         let other_watcher: Arc<dyn Watcher> = actor.cell().clone();
         self.self_ref.cell().watchers().link(&other_watcher, None);

@@ -1,4 +1,4 @@
-//! References to actors, and what messages carry to answer through.
+//! References to actors.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -15,7 +15,7 @@ use crate::mailbox::StopRequest;
 use crate::request::{ReplyTo, Unanswered, slot};
 use crate::stats::ActorStats;
 
-/// A reference to an actor: the way to send to it.
+/// A reference to an actor, which sends messages to it.
 ///
 /// Cheap to clone. Valid across restarts: the mailbox belongs to the actor, not to an incarnation.
 /// Messages of one sender are handled in the order in which they were sent.
@@ -33,24 +33,23 @@ impl<M> ActorRef<M> {
         self.cell.name()
     }
 
-    /// The actor's number: unique in its system for as long as that lives, also among those that
-    /// have ended.
+    /// The actor's number: unique in its system for as long as that lives. It is not used again.
     pub fn id(&self) -> u64 {
         self.cell.id()
     }
 
-    /// What the mailbox does when it is full.
+    /// The policy of the mailbox when it is full.
     pub fn overflow(&self) -> Overflow {
         self.cell.mailbox.overflow()
     }
 
-    /// How many messages are in the mailbox now.
+    /// The number of messages in the mailbox now.
     pub fn depth(&self) -> usize {
         self.cell.mailbox.stats().depth
     }
 
-    /// How many messages the actor has accepted and not handled yet: those in the mailbox, and the
-    /// one that it is handling, if there is one.
+    /// The number of messages that the actor has accepted and not handled yet: those in the mailbox,
+    /// and the one that it is handling, if there is one.
     pub fn load(&self) -> u64 {
         self.cell.load()
     }
@@ -61,10 +60,10 @@ impl<M> ActorRef<M> {
     }
 
     /// Puts a message into the mailbox; waits for room if the mailbox's policy is
-    /// [`Overflow::Wait`]. Those who wait are served in their order.
+    /// [`Overflow::Wait`]. Waiting senders are served in their order.
     ///
-    /// An actor that sends to itself in this way may wait for ever: it should use
-    /// [`try_send`](Self::try_send).
+    /// An actor that sends to itself in this way may wait for ever: use [`try_send`](Self::try_send)
+    /// there.
     ///
     /// Cancel safety: if dropped before it resolves, the message is dropped and not delivered.
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
@@ -76,34 +75,34 @@ impl<M> ActorRef<M> {
         self.cell.try_send(message)
     }
 
-    /// Makes a message and puts it into the mailbox if there is room now. Made only then, so what
-    /// a message costs is paid for one that is taken.
+    /// Makes a message and puts it into the mailbox if there is room now. Calls `make` only if the
+    /// message will be taken.
     ///
-    /// Does not wake the actor: true says that it sleeps, and is to be woken with
-    /// [`wake`](Self::wake). Whoever sends many messages in a row wakes it once. Others who send, and
-    /// what overtakes messages, wake it as always.
+    /// Does not wake the actor: returns true if it sleeps, and has to be woken with
+    /// [`wake`](Self::wake). So a sender of many messages wakes it once. Other senders, and everything
+    /// that overtakes messages, wake it as always.
     ///
-    /// `make` runs while the mailbox is locked: it is to be short, and must not use this actor.
+    /// `make` runs while the mailbox is locked, so it has to be short and must not use this actor.
     ///
     /// # Errors
-    /// [`SendWithError`]: full (then `make` has not run), closed, or what `make` says.
+    /// [`SendWithError`]: full (then `make` has not run), closed, or the error of `make`.
     pub fn try_send_with<E>(&self, make: impl FnOnce() -> Result<M, E>) -> Result<bool, SendWithError<E>> {
         self.cell.try_send_with(make)
     }
 
-    /// Has the actor look into its mailbox if it sleeps.
+    /// Wakes the actor if it sleeps.
     pub fn wake(&self) {
         self.cell.mailbox.wake();
     }
 
-    /// Reserves room for one message if there is some now.
+    /// Reserves room for one message, if there is room now.
     pub fn try_reserve(&self) -> Result<Permit<M>, ReserveError> {
         self.cell.try_reserve()?;
         Ok(Permit { cell: Some(self.cell.clone()) })
     }
 
     /// Reserves room for one message; waits for it if the mailbox's policy is [`Overflow::Wait`], in
-    /// turn with those in [`send`](Self::send).
+    /// one order with the waiters in [`send`](Self::send).
     ///
     /// Cancel safety: if dropped before it resolves, nothing is reserved.
     pub async fn reserve(&self) -> Result<Permit<M>, ReserveError> {
@@ -118,8 +117,8 @@ impl<M> ActorRef<M> {
 
     /// Waits until there is room in the mailbox, or until it has closed.
     ///
-    /// The room is not reserved: try to send, and wait again if another was faster. Those who
-    /// wait take turns with those in [`send`](Self::send), in one order.
+    /// The room is not reserved: try to send, and wait again if another was faster. Waiters are served
+    /// in one order with those in [`send`](Self::send).
     ///
     /// Cancel safety: nothing is lost if this is dropped.
     pub async fn room(&self) {
@@ -128,8 +127,8 @@ impl<M> ActorRef<M> {
 
     /// Sends a message that carries a [`ReplyTo`], and waits for the reply.
     ///
-    /// `timeout` covers all of it, the wait for room included. A message that is dropped without
-    /// a reply, because the actor failed on it, has ended or does not answer, is known at once.
+    /// `timeout` covers all of it, the wait for room included. If the message is dropped without a
+    /// reply, because the actor failed on it or has ended, the error comes at once.
     ///
     /// Cancel safety: if dropped before the message is in the mailbox, it is not delivered; after
     /// that it is handled and the reply is dropped.
@@ -176,33 +175,33 @@ impl<M> ActorRef<M> {
         })
     }
 
-    /// Has the actor's [`on_signal`](crate::Actor::on_signal) called, ahead of the mailbox.
+    /// Calls the actor's [`on_signal`](crate::Actor::on_signal), ahead of the mailbox.
     ///
-    /// Signals are not counted: many of them before the actor gets to it are one call.
+    /// Signals are not counted: many of them before the call are one call.
     pub fn signal(&self) {
         self.cell.mailbox.signal();
     }
 
-    /// Asks the actor to stop normally, once the handler that is running now has returned.
+    /// Asks the actor to stop normally, once the running handler has returned.
     ///
-    /// What is in the mailbox is not handled before that. A permanent actor is restarted; of any
-    /// other, the mailbox is dropped. If the actor is being restarted, the next incarnation obeys
-    /// before it handles a message.
+    /// The messages in the mailbox are not handled first. A permanent actor is restarted; the mailbox
+    /// of any other is dropped. If the actor is being restarted, the next incarnation stops before it
+    /// handles a message.
     pub fn stop(&self) {
         self.cell.mailbox.request_stop(StopRequest::Asked);
     }
 
-    /// Ends the actor for good: as [`stop`](Self::stop), and whatever its restart policy, it is not
-    /// restarted. [`closed`](Self::closed) tells when it has ended.
+    /// Ends the actor for good: as [`stop`](Self::stop), but it is not restarted, whatever its policy.
+    /// [`closed`](Self::closed) resolves when it has ended.
     pub fn terminate(&self) {
         self.cell.mailbox.request_stop(StopRequest::Shutdown);
     }
 
-    /// Has the actor handle what is in its mailbox, and then end for good. From now on the mailbox
-    /// takes no more: [`is_closed`](Self::is_closed) is true.
+    /// Ends the actor for good once it has handled the messages in its mailbox. The mailbox takes no
+    /// more messages: [`is_closed`](Self::is_closed) returns true from now on.
     ///
-    /// What follows a failure meanwhile is up to the supervisor, as always: the next incarnation
-    /// goes on draining.
+    /// If the actor fails meanwhile, the supervisor decides as always, and the next incarnation goes
+    /// on draining.
     pub fn drain(&self) {
         self.cell.mailbox.drain();
     }
@@ -218,27 +217,27 @@ impl<M> ActorRef<M> {
 
     /// Aborts the incarnation: its handler or hook is cut off where it next waits, and its last
     /// hooks do not run. It has then ended with [`ExitReason::Killed`], and the supervisor decides
-    /// what follows. While the actor waits for a restart, this counts as one more failure; before
+    /// about a restart. While the actor waits for a restart, this counts as one more failure. Before
     /// its start and after its end for good, it does nothing.
     pub fn kill(&self) {
         self.cell.kill();
     }
 
     /// Waits until the actor has ended for good: it will not be restarted, its mailbox is closed
-    /// and its name is free. Resolves at once if that is so already.
+    /// and its name is free. Resolves at once if it has ended already.
     ///
     /// Cancel safety: nothing is lost if this is dropped.
     pub async fn closed(&self) -> ExitReason {
         self.cell.exit().await
     }
 
-    /// Whether the mailbox takes no more messages: the actor has ended for good, or is
+    /// Returns true if the mailbox takes no more messages, because the actor has ended for good or is
     /// [draining](Self::drain).
     pub fn is_closed(&self) -> bool {
         self.cell.mailbox.is_closed()
     }
 
-    /// The actor's figures now.
+    /// The actor's stats now.
     pub fn stats(&self) -> ActorStats {
         self.cell.stats()
     }
@@ -258,14 +257,14 @@ impl<M> fmt::Debug for ActorRef<M> {
 
 /// A reference to an actor that does not keep its mailbox in memory once it has ended.
 ///
-/// No reference keeps an actor alive: its supervisor does. So this is for caches and registries
-/// that outlive actors.
+/// For caches and registries that outlive actors. The actor itself is kept alive by its supervisor,
+/// and by no reference.
 pub struct WeakActorRef<M> {
     cell: Weak<Cell<M>>,
 }
 
 impl<M> WeakActorRef<M> {
-    /// The reference, unless the actor has ended for good.
+    /// The reference; `None` if the actor has ended for good.
     pub fn upgrade(&self) -> Option<ActorRef<M>> {
         self.cell.upgrade().map(ActorRef::new).filter(|actor| !actor.is_closed())
     }
@@ -283,7 +282,7 @@ impl<M> fmt::Debug for WeakActorRef<M> {
     }
 }
 
-/// Room for one message in a mailbox: held until it is used or dropped.
+/// Room for one message in a mailbox, reserved until it is used or dropped.
 #[must_use = "dropped, the room is given back"]
 pub struct Permit<M> {
     cell: Option<Arc<Cell<M>>>,

@@ -1,4 +1,4 @@
-//! Topics at work: who has subscribed to what, and publishing to all of them or to none.
+//! Publications to the subscribers of topics.
 
 pub(crate) mod publish;
 #[cfg(test)]
@@ -17,15 +17,15 @@ use self::trie::Trie;
 use crate::ActorRef;
 use crate::sync::{read, write};
 
-/// Who has subscribed to which topics, for messages of type `M`.
+/// The subscribers of topics, for messages of type `M`.
 ///
-/// `T` is whatever a subscription carries for the publisher to look at, such as what the
-/// subscriber accepts. Looking up who gets a publication takes as long as the topic has segments,
-/// however many patterns there are.
+/// `T` is a tag of the subscription for the publisher, such as the formats that the subscriber
+/// accepts. The cost of a look-up grows with the segments of the topic, and not with the number of
+/// patterns.
 ///
-/// A broker is for the actors of one system, since their numbers are. Put it into an
-/// [`Arc`](std::sync::Arc) to share it. Publishing clones `M` once per
-/// subscriber: let it share its payload.
+/// A broker is for the actors of one system, because their numbers are unique there only. Put it into
+/// an [`Arc`](std::sync::Arc) to share it. Publishing clones `M` once per subscriber, so its payload
+/// should be shared.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -46,11 +46,11 @@ pub struct MessageBroker<M, T = ()> {
     generation: AtomicU64,
 }
 
-/// Somebody who gets the publications on a topic.
+/// A subscriber of a topic.
 pub struct Subscriber<M, T = ()> {
-    /// Where they go.
+    /// The actor that gets the publications.
     pub actor: ActorRef<M>,
-    /// What the subscription carries.
+    /// The tag of the subscription.
     pub tag: T,
 }
 
@@ -59,28 +59,28 @@ struct State<M, T> {
     /// By id.
     subscribers: HashMap<u64, Subscribed<M>>,
     last_number: u64,
-    /// How many subscribers there are when those who have ended are next looked for.
+    /// The number of subscribers at which those that have ended are removed next.
     sweep_at: usize,
 }
 
-/// What one actor has subscribed to.
+/// The subscriptions of one actor.
 struct Subscribed<M> {
     actor: ActorRef<M>,
     /// The numbers of the subscriptions.
     patterns: HashMap<TopicPattern, u64>,
 }
 
-/// Nobody is looked for below this.
+/// The table is not swept while it has fewer subscribers than this.
 const SWEEP_FROM: usize = 64;
 
 struct Subscription<M, T> {
-    /// Later subscriptions have greater numbers.
+    /// The number of the last subscription. Later ones have greater numbers.
     number: u64,
     subscriber: Subscriber<M, T>,
 }
 
 impl<M, T> State<M, T> {
-    /// Removes all subscriptions of an actor; says how many there were.
+    /// Removes all subscriptions of an actor, and returns their number.
     fn remove(&mut self, id: u64) -> usize {
         let Some(Subscribed { patterns, .. }) = self.subscribers.remove(&id) else { return 0 };
         for (pattern, number) in &patterns {
@@ -89,8 +89,8 @@ impl<M, T> State<M, T> {
         patterns.len()
     }
 
-    /// Forgets those who have ended, whenever there are twice as many: nobody may ever publish what
-    /// they have subscribed to.
+    /// Removes subscribers that have ended, whenever their number has doubled: there may never be a
+    /// publication that finds them.
     fn sweep(&mut self) {
         if self.subscribers.len() < self.sweep_at {
             return;
@@ -112,7 +112,7 @@ impl<M, T: Clone> MessageBroker<M, T> {
         Self { state: RwLock::new(state), generation: AtomicU64::new(0) }
     }
 
-    /// Subscribes an actor to the topics that match; false, and nothing changes, if it has a
+    /// Subscribes an actor to the topics that match. Returns false, and changes nothing, if it has a
     /// subscription with exactly this pattern already.
     ///
     /// A publication reaches it once even if several of its patterns match, with the tag of the
@@ -134,7 +134,7 @@ impl<M, T: Clone> MessageBroker<M, T> {
     }
 
     /// Ends the subscription that the actor with this [id](ActorRef::id) has with exactly this
-    /// pattern; false if there is none.
+    /// pattern. Returns false if it has no such subscription.
     pub fn unsubscribe(&self, pattern: &TopicPattern, id: u64) -> bool {
         let mut state = write(&self.state);
         let Some(subscribed) = state.subscribers.get_mut(&id) else { return false };
@@ -147,10 +147,10 @@ impl<M, T: Clone> MessageBroker<M, T> {
         true
     }
 
-    /// Ends all subscriptions of the actor with this id; says how many there were.
+    /// Ends all subscriptions of the actor with this id, and returns their number.
     ///
-    /// For an actor that has ended, this is done by the next publication that finds it so, and
-    /// whenever the number of subscribers has doubled.
+    /// The subscriptions of an actor that has ended are removed by the next publication that finds it,
+    /// and whenever the number of subscribers has doubled.
     pub fn unsubscribe_all(&self, id: u64) -> usize {
         let mut state = write(&self.state);
         let ended = state.remove(id);
@@ -160,14 +160,14 @@ impl<M, T: Clone> MessageBroker<M, T> {
         ended
     }
 
-    /// The patterns that the actor with this id has subscriptions with, in no order.
+    /// The patterns of the subscriptions of the actor with this id, in no order.
     pub fn subscriptions(&self, id: u64) -> Vec<TopicPattern> {
         let state = read(&self.state);
         let subscribed = state.subscribers.get(&id);
         subscribed.map_or_else(Vec::new, |subscribed| subscribed.patterns.keys().cloned().collect())
     }
 
-    /// Who gets publications on this topic: each once, the longest subscribed first.
+    /// The subscribers of this topic: each once, the longest subscribed first.
     pub fn matching(&self, topic: &Topic) -> Vec<Subscriber<M, T>> {
         let state = read(&self.state);
         let mut found = Vec::new();
@@ -180,8 +180,8 @@ impl<M, T: Clone> MessageBroker<M, T> {
 
     /// A number that changes with every subscription made or ended.
     ///
-    /// What [`matching`](Self::matching) gave stays right for as long as the number that was read
-    /// before it does.
+    /// A result of [`matching`](Self::matching) stays valid while the generation that was read before
+    /// it stays the same.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }

@@ -107,9 +107,9 @@ impl<M> Cell<M> {
         }
     }
 
-    /// Messages that have been accepted and not been handled, the one being handled included.
+    /// The number of messages accepted and not handled, the one being handled included.
     pub(crate) fn load(&self) -> u64 {
-        // First what is done: the messages that come meanwhile are not missed.
+        // The handled messages are read first, so that messages that come meanwhile are not missed.
         let done =
             self.counters.handled.load(Ordering::Acquire) + self.counters.failed.load(Ordering::Acquire);
         let mailbox = self.mailbox.stats();
@@ -131,18 +131,18 @@ impl<M> Cell<M> {
         }
     }
 
-    /// Sends, unless that means to wait: then it hands the message back.
+    /// Sends, and hands the message back instead of waiting.
     #[inline]
     pub(crate) fn send_now(&self, message: M) -> Result<(), TrySendError<M>> {
-        self.settle_send(self.mailbox.send_now(message))
+        self.count_send(self.mailbox.send_now(message))
     }
 
     pub(crate) fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
-        self.settle_send(self.mailbox.try_send(message))
+        self.count_send(self.mailbox.try_send(message))
     }
 
     #[inline]
-    fn settle_send(&self, sent: Result<Option<M>, TrySendError<M>>) -> Result<(), TrySendError<M>> {
+    fn count_send(&self, sent: Result<Option<M>, TrySendError<M>>) -> Result<(), TrySendError<M>> {
         match sent {
             Ok(None) => Ok(()),
             Ok(Some(dropped)) => {
@@ -157,7 +157,7 @@ impl<M> Cell<M> {
         }
     }
 
-    /// Makes a message and sends it, and leaves the actor asleep if it is: says whether.
+    /// Makes a message and sends it without waking the actor; returns true if the actor sleeps.
     #[inline]
     pub(crate) fn try_send_with<E>(
         &self,
@@ -195,34 +195,34 @@ impl<M> Cell<M> {
         }
     }
 
-    /// Waits for a slot of the mailbox and takes it; false if it has closed.
+    /// Waits for a slot of the mailbox and takes it; returns false if the mailbox has closed.
     pub(crate) async fn slot(&self) -> bool {
         let mut slot = self.mailbox.slot();
         let mut waits = false;
         poll_fn(|task| {
-            let turn = slot.poll_unpin(task);
-            if turn.is_pending() && !std::mem::replace(&mut waits, true) {
+            let polled = slot.poll_unpin(task);
+            if polled.is_pending() && !std::mem::replace(&mut waits, true) {
                 self.note_full();
             }
-            turn
+            polled
         })
         .await
     }
 
     fn note_full(&self) {
-        if self.mailbox.is_news_that_full() {
+        if self.mailbox.becomes_full() {
             let capacity = self.mailbox.capacity();
             self.services.events.tell(|| Event::MailboxFull { actor: self.identity(), capacity });
         }
     }
 
-    /// Drops a message that nobody will handle.
+    /// Drops a message as a dead letter.
     pub(crate) fn lose(&self, message: M, cause: DeadLetterCause) {
         self.tell_lost(1, cause);
         self.drop_message(message);
     }
 
-    /// Drops messages that nobody will handle.
+    /// Drops messages as dead letters.
     pub(crate) fn lose_all(&self, messages: VecDeque<M>, cause: DeadLetterCause) {
         if !messages.is_empty() {
             self.tell_lost(messages.len() as u64, cause);
@@ -294,7 +294,7 @@ impl<M> Cell<M> {
         Some(Down::new(self.identity(), reason, false))
     }
 
-    /// Has the supervisor abort the incarnation.
+    /// Asks the supervisor to abort the incarnation.
     pub(crate) fn kill(&self) {
         if let Some(link) = self.parent.get()
             && let Some(parent) = link.parent.upgrade()

@@ -1,10 +1,10 @@
-//! How an actor is to be run.
+//! The configuration of an actor.
 
 use std::sync::Arc;
 
 use airssys_core::{Overflow, RestartPolicy, Shutdown};
 
-/// What a system is told about an actor before it starts.
+/// The configuration of an actor.
 ///
 /// ```
 /// use std::time::Duration;
@@ -19,7 +19,7 @@ use airssys_core::{Overflow, RestartPolicy, Shutdown};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChildSpec {
-    /// None if it is not to be found by name.
+    /// `None` if it is not to be found by name.
     pub(crate) name: Option<Arc<str>>,
     pub(crate) restart: RestartPolicy,
     pub(crate) capacity: usize,
@@ -29,14 +29,14 @@ pub struct ChildSpec {
 }
 
 impl ChildSpec {
-    /// An actor with this name, restarted whenever it ends, with a mailbox of 256 messages that
-    /// waits for room, and 5 s for its ordered stop.
+    /// An actor with this name and the defaults: restarted whenever it ends, a mailbox of 256
+    /// messages whose senders wait for room, and 5 s for its stop.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self { name: Some(name.into()), ..Self::unnamed() }
     }
 
-    /// The same without a name: it is not found by [`whereis`](crate::ActorSystem::whereis), and
-    /// its name reads as empty. Logs and reports give its number.
+    /// An actor without a name, with the same defaults. [`whereis`](crate::ActorSystem::whereis) does
+    /// not find it, and its name reads as empty. Logs and reports show its number.
     pub fn unnamed() -> Self {
         Self {
             name: None,
@@ -60,21 +60,21 @@ impl ChildSpec {
         self
     }
 
-    /// What its mailbox does when it is full.
+    /// The policy of its mailbox when it is full.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.overflow = overflow;
         self
     }
 
-    /// How its supervisor stops it; a [`Duration`](std::time::Duration) is the time for that,
-    /// after which it is aborted.
+    /// How its supervisor stops it. A [`Duration`](std::time::Duration) is the time after which it is
+    /// aborted.
     pub fn shutdown(mut self, how: impl Into<Shutdown>) -> Self {
         self.shutdown = how.into();
         self
     }
 
-    /// Whether it counts for its supervisor's [`AutoShutdown`](crate::AutoShutdown). Only one that
-    /// is not permanent can.
+    /// Makes it count for its supervisor's [`AutoShutdown`](crate::AutoShutdown). A permanent child
+    /// cannot be significant.
     pub fn significant(mut self, significant: bool) -> Self {
         self.significant = significant;
         self

@@ -5,11 +5,11 @@ use std::fmt;
 
 use airssys_core::ExitReason;
 
-/// Why [`ActorRef::send`](crate::ActorRef::send) did not deliver; hands the message back.
+/// The error of [`ActorRef::send`](crate::ActorRef::send); hands the message back.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError<M> {
-    /// The mailbox is full, and rejects rather than waits.
+    /// The mailbox is full, and its policy is not to wait.
     #[error("the mailbox is full")]
     Full(M),
     /// The actor has ended for good.
@@ -17,7 +17,7 @@ pub enum SendError<M> {
     Closed(M),
 }
 
-/// Why [`ActorRef::try_send`](crate::ActorRef::try_send) did not deliver; hands the message back.
+/// The error of [`ActorRef::try_send`](crate::ActorRef::try_send); hands the message back.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum TrySendError<M> {
@@ -29,7 +29,7 @@ pub enum TrySendError<M> {
     Closed(M),
 }
 
-/// Why [`ActorRef::try_reserve`](crate::ActorRef::try_reserve) did not get a slot.
+/// The error of [`ActorRef::try_reserve`](crate::ActorRef::try_reserve).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReserveError {
@@ -41,7 +41,7 @@ pub enum ReserveError {
     Closed,
 }
 
-/// Why [`ActorRef::try_send_with`](crate::ActorRef::try_send_with) did not deliver: no message was made.
+/// The error of [`ActorRef::try_send_with`](crate::ActorRef::try_send_with); no message was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendWithError<E> {
@@ -51,25 +51,25 @@ pub enum SendWithError<E> {
     /// The actor has ended for good.
     #[error("the actor has ended")]
     Closed,
-    /// Whoever was to make the message has not.
+    /// The closure did not make a message.
     #[error(transparent)]
     NotMade(E),
 }
 
-/// Why [`ActorRef::request`](crate::ActorRef::request) has no answer.
+/// The error of [`ActorRef::request`](crate::ActorRef::request).
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError<M> {
-    /// The mailbox is full, and rejects rather than waits. Hands the message back.
+    /// The mailbox is full, and its policy is not to wait. Hands the message back.
     #[error("the mailbox is full")]
     Full(M),
     /// The actor has ended for good. Hands the message back.
     #[error("the actor has ended")]
     Closed(M),
-    /// The message was dropped without a reply: the actor failed, ended, or did not answer.
+    /// The message was dropped without a reply, because the actor failed, ended, or did not answer.
     #[error("there will be no reply")]
     NoReply,
-    /// The time passed. If the message is in the mailbox by then, it will be handled all the same.
+    /// The timeout passed. A message that is in the mailbox by then is handled all the same.
     #[error("there was no reply in time")]
     TimedOut,
 }
@@ -128,11 +128,11 @@ impl<M> fmt::Debug for RequestError<M> {
     }
 }
 
-/// Why [`Groups::join`](crate::Groups::join) added no member.
+/// The error of [`Groups::join`](crate::Groups::join).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The actor takes no more messages: it has ended for good, or is draining.
+    /// The actor takes no more messages, because it has ended for good or is draining.
     #[error("the actor has ended")]
     Ended,
     /// The actor belongs to another system.
@@ -140,7 +140,7 @@ pub enum JoinError {
     OtherSystem,
 }
 
-/// Why [`ActorSystem::prepare`](crate::ActorSystem::prepare) made no actor.
+/// The error of [`ActorSystem::prepare`](crate::ActorSystem::prepare).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrepareError {
@@ -159,14 +159,14 @@ pub enum PrepareError {
         /// The actor's name.
         name: String,
     },
-    /// A permanent child cannot be significant: it never ends by itself.
-    #[error("`{name}` cannot be significant: it is permanent")]
+    /// A permanent child cannot be significant, because it always returns.
+    #[error("`{name}` is permanent, so it cannot be significant; give it another restart policy")]
     SignificantPermanent {
         /// The child's name.
         name: String,
     },
     /// A significant child needs a supervisor with an [`AutoShutdown`](crate::AutoShutdown).
-    #[error("`{name}` cannot be significant: its supervisor never shuts down by itself")]
+    #[error("`{name}` cannot be significant: its supervisor has no auto-shutdown")]
     SignificantForNothing {
         /// The child's name.
         name: String,
@@ -185,10 +185,10 @@ pub enum PrepareError {
     },
 }
 
-/// Why [`ActorSystem::start`](crate::ActorSystem::start) or
-/// [`ActorSystem::spawn`](crate::ActorSystem::spawn) started no actor.
+/// The error of [`ActorSystem::start`](crate::ActorSystem::start) and
+/// [`ActorSystem::spawn`](crate::ActorSystem::spawn).
 ///
-/// [`source`](Error::source) is the error of the hook that failed, if it was one.
+/// [`source`](Error::source) is the error of the hook that failed, if a hook did.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum StartError {

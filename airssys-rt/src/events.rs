@@ -1,4 +1,4 @@
-//! What happens in a system, for whoever wants to know.
+//! The stream of events of a system.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -9,58 +9,58 @@ use thiserror::Error;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-/// How many events a stream keeps for a reader that is slow.
-const KEPT: usize = 1024;
+/// The number of events that a stream keeps for a slow reader.
+const KEPT_EVENTS: usize = 1024;
 
 /// Something that happened in a system.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// An incarnation of an actor, or a supervisor, has started: 0 is its first.
+    /// An incarnation of an actor or of a supervisor has started.
     Started {
-        /// Which.
+        /// The actor or supervisor.
         actor: Identity,
-        /// Which of its incarnations.
+        /// The number of the incarnation: 0 for the first.
         incarnation: u64,
     },
     /// An incarnation ended, and the next will start.
     Restarting {
-        /// Whose.
+        /// The actor or supervisor.
         actor: Identity,
-        /// How it ended.
+        /// How the incarnation ended.
         reason: ExitReason,
         /// The delay before the next start.
         after: Duration,
     },
-    /// An actor, or a supervisor, ended for good.
+    /// An actor or a supervisor ended for good.
     Stopped {
-        /// Which.
+        /// The actor or supervisor.
         actor: Identity,
         /// How it ended.
         reason: ExitReason,
     },
-    /// A supervisor gave up: it stops its children, and its own supervisor decides what follows.
+    /// A supervisor gave up: it stops its children, and its own supervisor decides about a restart.
     Escalated {
-        /// Which.
+        /// The supervisor.
         supervisor: Identity,
-        /// Why.
+        /// The failure.
         failure: Arc<SupervisorFailure>,
     },
-    /// Messages were taken from their senders and will not be handled.
+    /// Messages were accepted and will not be handled.
     DeadLetter {
-        /// For whom they were.
+        /// Their receiver.
         actor: Identity,
         /// The type of the messages.
         message: &'static str,
-        /// How many: more than one only of those left in a mailbox.
+        /// Their number; more than one only for messages left in a mailbox.
         count: u64,
-        /// Why.
+        /// The reason.
         cause: DeadLetterCause,
     },
     /// A mailbox refused a message, made a sender wait, or dropped a message, for the first time
     /// since it last had room.
     MailboxFull {
-        /// Whose.
+        /// The owner of the mailbox.
         actor: Identity,
         /// The most messages that it takes.
         capacity: usize,
@@ -79,29 +79,30 @@ pub enum DeadLetterCause {
     ActorEnded,
 }
 
-/// A reader of the events of a system, from when it was made.
+/// A reader of the events of a system, from the time when it was made.
 #[derive(Debug)]
 pub struct EventStream {
-    /// Nothing stands for the end.
+    /// `None` stands for the end.
     receiver: broadcast::Receiver<Option<Event>>,
     ended: bool,
 }
 
-/// A reader was so slow that it missed events.
+/// The error of a reader that was too slow, and missed events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{count} events were missed: the reader was too slow")]
 pub struct MissedEvents {
-    /// How many.
+    /// The number of missed events.
     pub count: u64,
 }
 
 impl EventStream {
-    /// The next event; none once the system has stopped.
+    /// The next event; `None` once the system has stopped.
     ///
     /// Cancel safety: nothing is lost if this is dropped.
     ///
     /// # Errors
-    /// More than 1,024 events were waiting: the oldest are gone. The next call goes on behind them.
+    /// More than 1,024 events were waiting, and the oldest were dropped. The next call goes on after
+    /// them.
     pub async fn next(&mut self) -> Result<Option<Event>, MissedEvents> {
         if self.ended {
             return Ok(None);
@@ -117,7 +118,7 @@ impl EventStream {
     }
 }
 
-/// Where events come in. Costs next to nothing while nobody reads them.
+/// The source of events. Costs next to nothing without a reader.
 #[derive(Default)]
 pub(crate) struct Events {
     sender: OnceLock<broadcast::Sender<Option<Event>>>,
@@ -126,28 +127,28 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn stream(&self) -> EventStream {
-        let sender = self.sender.get_or_init(|| broadcast::channel(KEPT).0);
+        let sender = self.sender.get_or_init(|| broadcast::channel(KEPT_EVENTS).0);
         let receiver = sender.subscribe();
-        // Whoever does not see the end here gets it from the channel.
+        // A reader that does not see the end here gets it from the channel.
         EventStream { receiver, ended: self.ended.load(Ordering::SeqCst) }
     }
 
-    /// Tells the readers, if there are any.
+    /// Sends an event to the readers, if there are any.
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
         if let Some(sender) = self.sender.get()
             && sender.receiver_count() > 0
         {
-            // The last reader may have gone meanwhile.
+            // The last reader may have been dropped meanwhile.
             let _ = sender.send(Some(event()));
         }
     }
 
-    /// The system has stopped. References to its actors may be there for long: the readers do not
-    /// wait for them.
+    /// Ends the streams, because the system has stopped. Readers do not wait until the last reference
+    /// to an actor is dropped.
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         if let Some(sender) = self.sender.get() {
-            // Nobody may be reading.
+            // The stream may have no reader.
             let _ = sender.send(None);
         }
     }
@@ -160,9 +161,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_made_only_for_readers() {
+    fn event_is_made_only_for_readers() {
         let events = Events::default();
-        let never = || -> Event { panic!("nobody reads it") };
+        let never = || -> Event { panic!("it has no reader") };
         events.tell(never);
         let actor = Identity { name: "a".into(), id: 1 };
         let mut stream = events.stream();

@@ -92,7 +92,7 @@ impl GroupState {
 
 #[cfg(test)]
 impl GroupTable {
-    /// Returns true if there is no group and no member.
+    /// Returns true if the table is empty.
     pub(crate) fn is_empty(&self) -> bool {
         let state = read(&self.state);
         state.members.is_empty() && state.joined.is_empty()

@@ -17,9 +17,9 @@ use crate::registry::Registry;
 /// for one actor.
 ///
 /// Made by [`ActorSystem::groups`](crate::ActorSystem::groups). Cheap to clone. An actor is in a
-/// group once at most, over all of its incarnations, and is in none from the moment that it takes
-/// no more messages: because it has ended for good, or is [draining](ActorRef::drain). A group is
-/// there while it has a member.
+/// group at most once, over all of its incarnations. It leaves all groups when it takes no more
+/// messages, because it has ended for good or is [draining](ActorRef::drain). A group exists while it
+/// has a member.
 ///
 /// ```
 /// use airssys_rt::{ActorRef, Groups, JoinError};
@@ -43,8 +43,8 @@ impl Groups {
         Self { registry }
     }
 
-    /// Adds an actor to a group, as its last member; false if it is in it already, where it keeps
-    /// its place.
+    /// Adds an actor to a group, as its last member. Returns false if it is a member already; it keeps
+    /// its place then.
     ///
     /// It leaves by itself when it ends for good.
     pub fn join<M: Send + 'static>(
@@ -59,14 +59,14 @@ impl Groups {
         self.registry.groups().join(group.into(), cell.clone())
     }
 
-    /// Takes an actor out of a group; false if it is not in it.
+    /// Removes an actor from a group. Returns false if it is not a member.
     pub fn leave<M: Send + 'static>(&self, group: &str, actor: &ActorRef<M>) -> bool {
-        // Numbers are of one system: an actor of another may have the same.
+        // An actor of another system may have the same number.
         std::ptr::eq(actor.cell().services(), &**self.registry.services())
             && self.registry.groups().leave(group, actor.id())
     }
 
-    /// The members of a group that handle such messages, in the order in which they joined.
+    /// The members of a group that handle messages of this type, in the order in which they joined.
     pub fn members<M: Send + 'static>(&self, group: &str) -> Vec<ActorRef<M>> {
         let typed = |cell: Arc<dyn Registered>| {
             let cell: Arc<dyn Any + Send + Sync> = cell;

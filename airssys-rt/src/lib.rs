@@ -15,7 +15,7 @@
 //! }
 //!
 //! #[derive(Debug, thiserror::Error)]
-//! #[error("nobody orders {0} pieces")]
+//! #[error("an order of {0} pieces is too large")]
 //! struct TooMany(u32);
 //!
 //! #[derive(Default)]
@@ -37,7 +37,7 @@
 //!         match order {
 //!             Order::Place(pieces) if pieces > 1000 => return Err(TooMany(pieces)),
 //!             Order::Place(pieces) => self.total += pieces,
-//!             // Whoever asked may have stopped waiting.
+//!             // The requester may have stopped waiting.
 //!             Order::Total(reply) => drop(reply.send(self.total)),
 //!         }
 //!         Ok(())
@@ -53,7 +53,7 @@
 //! orders.send(Order::Place(4)).await?;
 //! assert_eq!(orders.request(Order::Total, Duration::from_secs(1)).await?, 7);
 //!
-//! // This one crashes the actor. The next incarnation starts anew, with what is behind it.
+//! // This message crashes the actor. The next incarnation handles the messages behind it.
 //! orders.send(Order::Place(5000)).await?;
 //! orders.send(Order::Place(2)).await?;
 //! assert_eq!(orders.request(Order::Total, Duration::from_secs(1)).await?, 2);
@@ -67,30 +67,31 @@
 //!
 //! | to | see |
 //! |---|---|
-//! | write an actor | [`Actor`], and [`Child`] for what runs around it |
+//! | write an actor | [`Actor`], and [`Child`] for the hooks around it |
 //! | start, find and stop actors | [`ActorSystem`], [`ChildSpec`] |
-//! | talk to one | [`ActorRef`], [`ReplyTo`], [`Permit`] |
-//! | decide what follows a crash | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
+//! | send and request | [`ActorRef`], [`ReplyTo`], [`Permit`] |
+//! | configure restarts | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
 //! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
-//! | have actors that end with this one | [`ActorContext::spawn_child`] |
-//! | do something later, or again and again | [`ActorContext::send_after`], [`ActorContext::send_interval`] |
-//! | hear of an actor's end, or share it | [`ActorContext::monitor`], [`ActorContext::link`] |
-//! | have room before there is a message | [`ActorRef::reserve`], [`ActorRef::room`] |
-//! | decide what a full mailbox does | [`Overflow`] |
-//! | look at an actor, or end it, whatever its messages are | [`ActorHandle`] |
+//! | start actors that end with this one | [`ActorContext::spawn_child`] |
+//! | set timers | [`ActorContext::send_after`], [`ActorContext::send_interval`] |
+//! | be notified of an actor's end, or share it | [`ActorContext::monitor`], [`ActorContext::link`] |
+//! | reserve room before there is a message | [`ActorRef::reserve`], [`ActorRef::room`] |
+//! | choose the policy of a full mailbox | [`Overflow`] |
+//! | observe, signal and end actors of any message type | [`ActorHandle`] |
 //! | keep actors of different types in one list | [`Recipient`] |
-//! | share work among many | [`Router`] |
-//! | talk to all of a kind | [`Groups`] |
-//! | talk to whoever is interested | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
-//! | look at all of it | [`ActorSystem::snapshot`], [`ActorStats`] |
-//! | hear what goes on | [`ActorSystem::events`] |
-//! | end all of it in time | [`ActorSystem::shutdown`] |
+//! | share work among many workers | [`Router`] |
+//! | find all actors of a kind | [`Groups`] |
+//! | publish to subscribers | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
+//! | see the tree and its stats | [`ActorSystem::snapshot`], [`ActorStats`] |
+//! | read lifecycle events and dead letters | [`ActorSystem::events`] |
+//! | shut down within a deadline | [`ActorSystem::shutdown`] |
 //! | test actors | the module `testing`, which comes with the feature of that name |
 //!
-//! # What belongs to an incarnation
+//! # State of an incarnation
 //!
-//! Timers, links and children end with the incarnation that started them, so each starts its own in
-//! [`on_start`](Actor::on_start). Monitors, groups and the name belong to the actor, and stay.
+//! Timers, links and children end with the incarnation that started them, so each incarnation starts
+//! its own in [`on_start`](Actor::on_start). Monitors, groups and the name belong to the actor, and
+//! stay.
 //!
 //! ```
 //! use std::time::Duration;

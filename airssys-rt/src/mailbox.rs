@@ -24,16 +24,16 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex, lock};
 
 /// A bounded queue for many senders and one receiver at a time.
 ///
-/// It belongs to the actor, not to an incarnation: what is in it when one ends is there for the
-/// next. The receiver is an [`Inbox`], which takes all messages at once and hands them out one by
-/// one: a message that has not been handed out still takes its slot. With
-/// [`Overflow::DropOldest`], it takes one at a time.
+/// It belongs to the actor, so its messages are there for the next incarnation. The receiver is an
+/// `Inbox`, which takes all messages at once and hands them out one by one. A message that has not
+/// been handed out still takes its slot. With [`Overflow::DropOldest`], the receiver takes one at a
+/// time.
 pub(crate) struct Mailbox<M> {
     capacity: usize,
     overflow: Overflow,
-    /// The control lane has something.
+    /// True if the control lane has something.
     urgent: AtomicBool,
-    /// Somebody waits for room.
+    /// True if there are waiters for room.
     waiting: AtomicBool,
     /// Messages that have been handed out, ever.
     taken: AtomicU64,
@@ -66,20 +66,20 @@ impl<M> Mailbox<M> {
         inner.stats()
     }
 
-    /// How many slots become free before those who wait are looked after: a wake-up costs more than
-    /// many messages.
+    /// The number of slots that become free before waiters are served, because a wake-up costs more
+    /// than many messages.
     fn step(&self) -> u64 {
         (self.capacity / 2).max(1) as u64
     }
 
-    /// Whether the receiver takes one message at a time, which then has no slot any more: all others
-    /// have to be where they can make way.
+    /// Returns true if the receiver takes one message at a time, which then has no slot any more. The
+    /// others stay in the queue, where they can be dropped.
     #[inline]
     fn fetches_one(&self) -> bool {
         self.overflow == Overflow::DropOldest
     }
 
-    /// Changes who waits for room, and wakes those whose turn it is once the lock is released.
+    /// Changes the waiters for room, and wakes those that are served once the lock is released.
     fn update<R>(&self, change: impl FnOnce(&mut Inner<M>, &mut Wakers) -> R) -> R {
         let mut wakers = Wakers::new();
         let mut inner = lock(&self.inner);
@@ -90,12 +90,12 @@ impl<M> Mailbox<M> {
         result
     }
 
-    /// Gives the receiver something to do, and wakes it once the lock is released.
+    /// Adds work for the receiver, and wakes it once the lock is released.
     #[inline]
     fn feed<R>(&self, change: impl FnOnce(&mut Inner<M>) -> (R, bool)) -> R {
         let mut inner = lock(&self.inner);
-        let (result, news) = change(&mut inner);
-        let receiver = if news { inner.take_receiver() } else { None };
+        let (result, has_work) = change(&mut inner);
+        let receiver = if has_work { inner.take_receiver() } else { None };
         drop(inner);
         if let Some(receiver) = receiver {
             receiver.wake();
@@ -103,8 +103,8 @@ impl<M> Mailbox<M> {
         result
     }
 
-    /// Finds out how much room there is: what the receiver has handed out is only looked at when
-    /// there seems to be none, since looking takes the receiver's cache line from it.
+    /// Returns true if there is room. The receiver's counter is only read when there seems to be no
+    /// room, because reading it takes the cache line from the receiver.
     #[inline]
     fn has_room(&self, inner: &mut Inner<M>) -> bool {
         if inner.free() == 0 {
@@ -113,9 +113,9 @@ impl<M> Mailbox<M> {
         inner.free() > 0
     }
 
-    /// Puts a message in, or does what the policy says; gives the message that was dropped.
+    /// Puts a message in, or applies the policy; returns the message that was dropped.
     ///
-    /// `patient` senders are behind those who wait already, if they would wait themselves.
+    /// A `patient` sender would wait for room, and so queues behind the waiters.
     #[inline]
     fn put(&self, message: M, patient: bool) -> Result<Option<M>, TrySendError<M>> {
         self.feed(|inner| {
@@ -138,7 +138,7 @@ impl<M> Mailbox<M> {
                         return (Ok(Some(oldest)), true);
                     }
                 }
-                // It is not refused yet.
+                // The sender will wait: it is not refused yet.
                 Overflow::Wait if patient => return (Err(TrySendError::Full(message)), false),
                 Overflow::Wait | Overflow::Reject => {}
             }
@@ -147,14 +147,14 @@ impl<M> Mailbox<M> {
         })
     }
 
-    /// Puts a message in, unless that means to wait: then it hands the message back for
-    /// [`send_waiting`](Self::send_waiting). Gives the message that was dropped instead.
+    /// Puts a message in, or hands it back for [`send_waiting`](Self::send_waiting). Returns the
+    /// message that was dropped instead.
     #[inline]
     pub(crate) fn send_now(&self, message: M) -> Result<Option<M>, TrySendError<M>> {
         self.put(message, true)
     }
 
-    /// Gives the slots that are free to those who wait for them.
+    /// Gives free slots to the waiters.
     pub(crate) fn serve(&self) {
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
@@ -162,9 +162,10 @@ impl<M> Mailbox<M> {
         });
     }
 
-    /// The same, unless a slot is known to be free: that one has been [offered](Inner::offer).
+    /// Gives free slots to the waiters, unless a slot is known to be free: that one has been
+    /// [offered](Inner::offer).
     ///
-    /// Without this, those who do not wait could keep those who do from their turns.
+    /// Without this, senders that do not wait could starve the waiters.
     #[inline]
     fn serve_if_full(&self) {
         if !self.waiting.load(Ordering::Relaxed) {
@@ -191,8 +192,8 @@ impl<M> Mailbox<M> {
         self.put(message, false)
     }
 
-    /// Makes a message and puts it in if there is room, without waking the receiver: whether that
-    /// sleeps, and the message that made way.
+    /// Makes a message and puts it in if there is room, without waking the receiver. Returns true if
+    /// the receiver sleeps, and the message that was dropped.
     #[inline]
     pub(crate) fn send_with<E>(
         &self,
@@ -220,8 +221,8 @@ impl<M> Mailbox<M> {
         self.feed(|_| ((), true));
     }
 
-    /// Takes a slot; to be followed by [`fill`](Self::fill) or [`release`](Self::release). Gives
-    /// the message that made way.
+    /// Takes a slot, to be followed by [`fill`](Self::fill) or [`release`](Self::release). Returns the
+    /// message that was dropped.
     pub(crate) fn try_reserve(&self) -> Result<Option<M>, ReserveError> {
         self.serve_if_full();
         self.feed(|inner| (self.reserve(inner), false))
@@ -243,7 +244,7 @@ impl<M> Mailbox<M> {
         Ok(evicted)
     }
 
-    /// Puts a message into a slot that was taken; hands it back if the mailbox has closed.
+    /// Puts a message into a taken slot. Hands it back if the mailbox has closed.
     pub(crate) fn fill(&self, message: M) -> Result<(), M> {
         self.feed(|inner| match inner.fill(message) {
             Ok(()) => (Ok(()), true),
@@ -251,27 +252,27 @@ impl<M> Mailbox<M> {
         })
     }
 
-    /// Gives back a slot that was taken.
+    /// Gives back a taken slot.
     pub(crate) fn release(&self) {
         self.update(Inner::release);
     }
 
-    fn poll_turn(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<bool> {
+    fn poll_slot(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<bool> {
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
-            inner.poll_turn(ticket, waker, wakers)
+            inner.poll_slot(ticket, waker, wakers)
         })
     }
 
-    /// The turn of a waiter that only wanted to know of it: the slot stays free.
+    /// Polls a waiter that only wants to know of the room: its slot stays free.
     fn poll_offer(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<()> {
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
-            let turn = inner.poll_turn(ticket, waker, wakers);
-            if turn == Poll::Ready(true) {
+            let polled = inner.poll_slot(ticket, waker, wakers);
+            if polled == Poll::Ready(true) {
                 inner.offer(wakers);
             }
-            turn.map(|_| ())
+            polled.map(|_| ())
         })
     }
 
@@ -283,12 +284,12 @@ impl<M> Mailbox<M> {
         });
     }
 
-    /// Whether the mailbox is full and nobody has been told since it last was not.
-    pub(crate) fn is_news_that_full(&self) -> bool {
-        lock(&self.inner).is_news_that_full()
+    /// Returns true once each time that the mailbox becomes full.
+    pub(crate) fn becomes_full(&self) -> bool {
+        lock(&self.inner).becomes_full()
     }
 
-    /// Whether the actor was told to end for good.
+    /// Returns true if the actor was told to end for good.
     pub(crate) fn terminated(&self) -> bool {
         lock(&self.inner).terminated()
     }
@@ -301,7 +302,7 @@ impl<M> Mailbox<M> {
         });
     }
 
-    /// Ready if something overtakes the messages; else registers the receiver's task.
+    /// Ready if something overtakes the messages. Registers the receiver's task otherwise.
     pub(crate) fn poll_urgent(&self, task: &mut Context<'_>) -> Poll<()> {
         let mut inner = lock(&self.inner);
         if self.urgent.load(Ordering::Relaxed) {
@@ -315,20 +316,20 @@ impl<M> Mailbox<M> {
         self.urge(|inner| inner.request_stop(request));
     }
 
-    /// Takes no more messages; once what is in it has been handled, the actor ends for good.
+    /// Takes no more messages. The actor ends for good once it has handled those in the mailbox.
     pub(crate) fn drain(&self) {
         self.update(Inner::drain);
-        // If it is empty already, nothing else tells the receiver.
+        // If it is empty already, nothing else wakes the receiver.
         self.wake();
     }
 
-    /// Forgets a stop like this, which meant the incarnation before.
+    /// Withdraws a stop like this, which was meant for the incarnation before.
     pub(crate) fn forget_stop(&self, forgotten: StopRequest) {
         lock(&self.inner).forget_stop(forgotten);
     }
 
-    /// Ready once a stop like this, or a greater one, is asked for; takes nothing. For the time
-    /// between incarnations.
+    /// Ready once a stop like this, or a greater one, is requested; takes nothing. For the time between
+    /// incarnations.
     pub(crate) fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
         let mut inner = lock(&self.inner);
         match inner.stop_request().filter(|request| *request >= least) {
@@ -349,12 +350,12 @@ impl<M> Mailbox<M> {
         self.urge(Inner::signal);
     }
 
-    /// Whether messages are refused: the actor has ended for good, or is about to.
+    /// Returns true if messages are refused, because the actor has ended for good or is about to.
     pub(crate) fn is_closed(&self) -> bool {
         lock(&self.inner).closed()
     }
 
-    /// Closes for good; gives what was left, to be dropped where that may take its time.
+    /// Closes for good. Returns the messages left, to be dropped outside the lock.
     pub(crate) fn close(&self) -> VecDeque<M> {
         self.update(Inner::close)
     }

@@ -1,4 +1,4 @@
-//! References to actors that take a message, whatever else they take.
+//! References to actors of any type that take a given message.
 
 use std::fmt;
 use std::pin::Pin;
@@ -68,7 +68,7 @@ where
             }
             match self.reserve().await {
                 Ok(permit) => self.give(permit, message),
-                // Those who wait are not refused.
+                // A sender that waits is never refused for lack of room.
                 Err(_) => return Err(SendError::Closed(message)),
             }
             Ok(())
@@ -76,11 +76,11 @@ where
     }
 
     fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
-        // A message that has become an `N` cannot be handed back: so there has to be room before.
+        // Room is reserved first, because a message that has become an `N` cannot be handed back.
         if self.overflow() == Overflow::DropNewest {
             match self.is_closed() {
                 true => return Err(TrySendError::Closed(message)),
-                false => self.settle(self.try_send(message.into()).map_err(TrySendError::into_message)),
+                false => self.drop_refused(self.try_send(message.into()).map_err(TrySendError::into_message)),
             }
             return Ok(());
         }
@@ -94,7 +94,7 @@ where
 }
 
 impl<N: Send + 'static> ActorRef<N> {
-    /// A reference that only knows that the actor can be sent an `M`.
+    /// A reference that sends an `M` to the actor, and does not know its message type.
     pub fn recipient<M: Send + 'static>(&self) -> Recipient<M>
     where
         N: From<M>,
@@ -106,11 +106,11 @@ impl<N: Send + 'static> ActorRef<N> {
     where
         N: From<M>,
     {
-        self.settle(permit.send(message.into()));
+        self.drop_refused(permit.send(message.into()));
     }
 
-    /// If the actor has ended since, the message shares the fate of those in the mailbox.
-    fn settle(&self, sent: Result<(), N>) {
+    /// Drops a refused message as a dead letter, like those in the mailbox of an actor that ended.
+    fn drop_refused(&self, sent: Result<(), N>) {
         if let Err(message) = sent {
             self.cell().lose(message, DeadLetterCause::ActorEnded);
         }
@@ -128,7 +128,7 @@ impl<M> Recipient<M> {
         self.to.id()
     }
 
-    /// Whether the actor takes no more messages.
+    /// Returns true if the actor takes no more messages.
     pub fn is_closed(&self) -> bool {
         self.to.is_closed()
     }

@@ -1,4 +1,4 @@
-//! Requests: the slot for a reply, shared by who asks, who answers and the clock.
+//! Requests: the slot for a reply, which requester, receiver and clock share.
 
 mod deadlines;
 #[cfg(all(test, shuttle))]
@@ -14,60 +14,60 @@ pub(crate) use self::deadlines::Deadlines;
 use self::deadlines::Expire;
 use crate::sync::{Mutex, lock};
 
-/// Where the reply to a request goes; dropped without a reply, the requester is told at once.
+/// Sends the reply to a request. Dropped without a reply, it tells the requester at once.
 pub struct ReplyTo<R> {
-    /// None once it has replied.
+    /// `None` once it has replied.
     slot: Option<Arc<Slot<R>>>,
 }
 
-/// The requester's end: resolves to the reply. The first time that it is polled it does not look:
-/// the task that made the slot is woken anyway.
+/// The requester's end, which resolves to the reply. The first poll does not look at the slot, because
+/// the waker of the task is in it already.
 pub(crate) struct Reply<R> {
     slot: Arc<Slot<R>>,
-    stage: Stage,
+    stage: ReplyStage,
 }
 
 #[derive(PartialEq)]
-enum Stage {
+enum ReplyStage {
     New,
     Polled,
     Over,
 }
 
-/// Why there is no reply.
+/// The reason of a missing reply.
 pub(crate) enum Unanswered {
     Dropped,
     TimedOut,
 }
 
-struct Slot<R>(Mutex<State<R>>);
+struct Slot<R>(Mutex<SlotState<R>>);
 
-enum State<R> {
+enum SlotState<R> {
     Waiting(Waker),
     Replied(R),
-    /// Who was to answer dropped the request.
+    /// The receiver dropped the `ReplyTo`.
     Dropped,
     TimedOut,
-    /// Nobody waits for the reply, or it has been taken.
+    /// The requester has the reply, or has stopped waiting.
     Done,
 }
 
-/// Makes a slot for the task with this waker: its two ends.
+/// Makes a slot for the task with this waker, and returns its two ends.
 pub(crate) fn slot<R>(requester: &Waker) -> (ReplyTo<R>, Reply<R>) {
-    let slot = Arc::new(Slot(Mutex::new(State::Waiting(requester.clone()))));
-    (ReplyTo { slot: Some(slot.clone()) }, Reply { slot, stage: Stage::New })
+    let slot = Arc::new(Slot(Mutex::new(SlotState::Waiting(requester.clone()))));
+    (ReplyTo { slot: Some(slot.clone()) }, Reply { slot, stage: ReplyStage::New })
 }
 
 impl<R> Slot<R> {
-    /// Changes the state if somebody still waits, and wakes them; hands the new state back if not.
-    fn settle(&self, settled: State<R>) -> Result<(), State<R>> {
+    /// Sets the result if the requester still waits, and wakes it. Hands the result back otherwise.
+    fn resolve(&self, result: SlotState<R>) -> Result<(), SlotState<R>> {
         let mut state = lock(&self.0);
-        if !matches!(*state, State::Waiting(_)) {
-            return Err(settled);
+        if !matches!(*state, SlotState::Waiting(_)) {
+            return Err(result);
         }
-        let before = mem::replace(&mut *state, settled);
+        let before = mem::replace(&mut *state, result);
         drop(state);
-        if let State::Waiting(requester) = before {
+        if let SlotState::Waiting(requester) = before {
             requester.wake();
         }
         Ok(())
@@ -75,26 +75,26 @@ impl<R> Slot<R> {
 }
 
 impl<R> ReplyTo<R> {
-    /// Replies; hands the reply back if nobody waits for it any more.
+    /// Replies. Hands the reply back if the requester has stopped waiting.
     pub fn send(mut self, reply: R) -> Result<(), R> {
         let Some(slot) = self.slot.take() else { return Err(reply) };
-        match slot.settle(State::Replied(reply)) {
-            Err(State::Replied(reply)) => Err(reply),
+        match slot.resolve(SlotState::Replied(reply)) {
+            Err(SlotState::Replied(reply)) => Err(reply),
             _ => Ok(()),
         }
     }
 
-    /// Whether nobody waits for the reply any more.
+    /// Returns true if the requester has stopped waiting.
     pub fn is_closed(&self) -> bool {
-        self.slot.as_ref().is_none_or(|slot| !matches!(*lock(&slot.0), State::Waiting(_)))
+        self.slot.as_ref().is_none_or(|slot| !matches!(*lock(&slot.0), SlotState::Waiting(_)))
     }
 }
 
 impl<R> Drop for ReplyTo<R> {
     fn drop(&mut self) {
         if let Some(slot) = &self.slot {
-            // Nobody waits, or they are told.
-            let _ = slot.settle(State::Dropped);
+            // An error means that the requester has stopped waiting.
+            let _ = slot.resolve(SlotState::Dropped);
         }
     }
 }
@@ -109,21 +109,21 @@ impl<R> Future for Reply<R> {
     type Output = Result<R, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.stage == Stage::New {
-            self.stage = Stage::Polled;
+        if self.stage == ReplyStage::New {
+            self.stage = ReplyStage::Polled;
             return Poll::Pending;
         }
         let mut state = lock(&self.slot.0);
-        if let State::Waiting(requester) = &mut *state {
+        if let SlotState::Waiting(requester) = &mut *state {
             requester.clone_from(context.waker());
             return Poll::Pending;
         }
-        let settled = mem::replace(&mut *state, State::Done);
+        let result = mem::replace(&mut *state, SlotState::Done);
         drop(state);
-        self.stage = Stage::Over;
-        Poll::Ready(match settled {
-            State::Replied(reply) => Ok(reply),
-            State::TimedOut => Err(Unanswered::TimedOut),
+        self.stage = ReplyStage::Over;
+        Poll::Ready(match result {
+            SlotState::Replied(reply) => Ok(reply),
+            SlotState::TimedOut => Err(Unanswered::TimedOut),
             _ => Err(Unanswered::Dropped),
         })
     }
@@ -131,8 +131,8 @@ impl<R> Future for Reply<R> {
 
 impl<R> Drop for Reply<R> {
     fn drop(&mut self) {
-        if self.stage != Stage::Over {
-            let left = mem::replace(&mut *lock(&self.slot.0), State::Done);
+        if self.stage != ReplyStage::Over {
+            let left = mem::replace(&mut *lock(&self.slot.0), SlotState::Done);
             // A reply that came meanwhile is dropped outside the lock.
             drop(left);
         }
@@ -141,22 +141,22 @@ impl<R> Drop for Reply<R> {
 
 impl<R: Send> Expire for Slot<R> {
     fn expire(&self) {
-        // An answer that came in time stays.
-        let _ = self.settle(State::TimedOut);
+        // An error means that a reply came in time.
+        let _ = self.resolve(SlotState::TimedOut);
     }
 
-    fn forsake(&self) {
-        let _ = self.settle(State::Dropped);
+    fn abandon(&self) {
+        let _ = self.resolve(SlotState::Dropped);
     }
 }
 
 impl<R: Send + 'static> Reply<R> {
-    /// The task may have changed since the slot was made.
+    /// Makes the next poll look at the slot, because the task may have changed since it was made.
     pub(crate) fn moved(&mut self) {
-        self.stage = Stage::Polled;
+        self.stage = ReplyStage::Polled;
     }
 
-    /// The slot as the clock sees it.
+    /// The slot, as the clock knows it.
     pub(crate) fn expires(&self) -> Arc<dyn Expire> {
         self.slot.clone()
     }

@@ -1,4 +1,4 @@
-//! Routers: one reference to many workers that do the same.
+//! Routers: one reference to a pool of workers.
 
 mod pool;
 mod spec;
@@ -24,19 +24,18 @@ use crate::{Actor, ActorRef, ActorSystem, ReplyTo, RequestError, SendError, Supe
 ///
 /// Made by [`ActorSystem::router`] and [`SupervisorRef::router`]. Cheap to clone; the clones share
 /// the pool, and the workers stay when the last is dropped. Messages go straight into the worker's
-/// mailbox: there is no actor in between. What one sender sends to one worker is handled in the
-/// order in which it was sent.
+/// mailbox: no actor stands in between. Messages of one sender to one worker are handled in the
+/// order in which they were sent.
 ///
 /// | method | the worker |
 /// |---|---|
-/// | `send`, `try_send`, `request` | as the spec's [`Routing`] says: the next, or the least loaded |
+/// | `send`, `try_send`, `request` | by the spec's [`Routing`]: the next, or the least loaded |
 /// | `send_by`, `try_send_by`, `request_by` | the same for the same key, while the pool stays as it is |
 /// | [`broadcast`](Self::broadcast) | all |
 ///
-/// A worker that is being restarted keeps its place and its messages. One that ends for good, by
-/// its policy or because it was told to, is not replaced: whoever is about to send to it takes it
-/// out of the pool and chooses another, and [`resize`](Self::resize) makes up for it. When none is
-/// left, sends answer `Closed`.
+/// A worker that is being restarted keeps its place and its messages. A worker that ends for good is
+/// not replaced: the next sender that chooses it removes it from the pool and chooses another, and
+/// [`resize`](Self::resize) adds a new one. When all workers have ended, sends answer `Closed`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -70,7 +69,7 @@ use crate::{Actor, ActorRef, ActorSystem, ReplyTo, RequestError, SendError, Supe
 ///
 /// let second = Duration::from_secs(1);
 /// assert_eq!(squares.request(|reply| Square(7, reply), second).await?, 49);
-/// // The same customer's messages go to the same worker.
+/// // The messages of one customer go to the same worker.
 /// assert_eq!(squares.request_by("customer 1", |reply| Square(8, reply), second).await?, 64);
 ///
 /// squares.resize(2).await?;
@@ -82,13 +81,13 @@ pub struct Router<M> {
     pool: Arc<Pool<M>>,
 }
 
-/// How many workers a [`broadcast`](Router::broadcast) reached.
+/// The number of workers that a [`broadcast`](Router::broadcast) reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Broadcast {
-    /// Those that took the message.
+    /// Workers that took the message.
     pub delivered: usize,
-    /// Those whose mailbox was full and refused it.
+    /// Workers whose mailbox was full and refused it.
     pub refused: usize,
 }
 
@@ -99,11 +98,11 @@ impl ActorSystem {
     /// The workers are children of a supervisor that has the router's name. `make` makes the state
     /// of a worker, once for each incarnation.
     ///
-    /// Cancel safety: if dropped before it resolves, what has started is stopped; a supervisor
-    /// without workers may stay.
+    /// Cancel safety: if dropped before it resolves, workers that have started are stopped; a
+    /// supervisor without workers may stay.
     ///
     /// # Errors
-    /// If one worker does not start, none stays.
+    /// If one worker does not start, all are stopped.
     pub async fn router<A, F>(&self, spec: RouterSpec, make: F) -> Result<Router<A::Message>, RouterError>
     where
         A: Actor,
@@ -128,7 +127,7 @@ impl SupervisorRef {
 }
 
 impl<M: Send + 'static> Router<M> {
-    /// The router's name: its supervisor's.
+    /// The router's name, which is its supervisor's.
     pub fn name(&self) -> &str {
         self.pool.supervisor().name()
     }
@@ -138,7 +137,7 @@ impl<M: Send + 'static> Router<M> {
         self.pool.supervisor()
     }
 
-    /// How many workers there are.
+    /// The number of workers.
     pub fn size(&self) -> usize {
         self.pool.size()
     }
@@ -148,7 +147,7 @@ impl<M: Send + 'static> Router<M> {
         self.pool.workers()
     }
 
-    /// The worker that a message with this key goes to now; none if none is left.
+    /// The worker for this key now; `None` if all workers have ended.
     pub fn worker_by(&self, key: impl Hash) -> Option<ActorRef<M>> {
         self.pool.choose_live(By::key(&key))
     }
@@ -158,16 +157,16 @@ impl<M: Send + 'static> Router<M> {
     /// Cancel safety: if dropped before it resolves, the message is dropped and not delivered.
     ///
     /// # Errors
-    /// `Closed` if no worker is left.
+    /// `Closed` if all workers have ended.
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
         self.pool.send(By::Routing, message).await
     }
 
     /// Sends to one worker if its mailbox has room now, as [`ActorRef::try_send`]. Does not try
-    /// another that may have some.
+    /// another worker.
     ///
     /// # Errors
-    /// `Closed` if no worker is left.
+    /// `Closed` if all workers have ended.
     pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
         self.pool.try_send(By::Routing, message)
     }
@@ -177,7 +176,7 @@ impl<M: Send + 'static> Router<M> {
     /// Cancel safety: as there.
     ///
     /// # Errors
-    /// `Closed` if no worker is left.
+    /// `Closed` if all workers have ended.
     pub async fn request<R: Send + 'static>(
         &self,
         message: impl FnOnce(ReplyTo<R>) -> M,
@@ -212,10 +211,10 @@ impl<M: Send + 'static> Router<M> {
         self.ask(By::key(&key), message, timeout).await
     }
 
-    /// Sends to all who are workers now. Those that have room get the message at once; if there are
-    /// others that make senders wait, this waits for all of them.
+    /// Sends to all workers of now. Workers with room get the message at once. Then this waits for the
+    /// workers that are full and let senders wait.
     ///
-    /// Cancel safety: if dropped before it resolves, those that had no room yet do not get it.
+    /// Cancel safety: if dropped before it resolves, workers that had no room yet do not get it.
     pub async fn broadcast(&self, message: M) -> Broadcast
     where
         M: Clone,
@@ -228,7 +227,7 @@ impl<M: Send + 'static> Router<M> {
             match sent {
                 Ok(()) => delivered += 1,
                 Err(SendError::Full(_)) => refused += 1,
-                // It is not a worker any more.
+                // It has left the pool meanwhile.
                 Err(SendError::Closed(_)) => {}
             }
         }
@@ -238,17 +237,16 @@ impl<M: Send + 'static> Router<M> {
     /// Makes the pool this large; resolves once all new workers have started, and all that leave
     /// have ended.
     ///
-    /// It is the newest that leave: they are sent nothing more, handle what is in their mailboxes,
-    /// and end. So of the keys, only those that had one of these workers move; when one is added,
-    /// only those that it gets. A key that moves takes along no order: its new worker does not wait
-    /// for the old one.
+    /// The newest workers leave first: they get no more messages, handle those in their mailboxes, and
+    /// end. Only the keys of these workers move, and when a worker is added, only the keys that it
+    /// gets. The order of messages is lost when a key moves: its new worker does not wait for the old.
     ///
-    /// One resize waits for another, and for workers that leave: one that asks for it in its own
-    /// handler may wait for itself. Cancel safety: if dropped before it resolves, those that were
-    /// to leave still do, and those that were to be added are stopped.
+    /// A resize waits for another resize, and for workers that leave. So a worker that calls it in its
+    /// own handler may wait for itself. Cancel safety: if dropped before it resolves, workers still
+    /// leave, and those that were to be added are stopped.
     ///
     /// # Errors
-    /// If a new worker does not start, none is added.
+    /// If a new worker does not start, no worker is added.
     pub async fn resize(&self, size: usize) -> Result<(), RouterError> {
         self.pool.resize(size).await
     }

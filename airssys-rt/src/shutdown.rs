@@ -66,7 +66,7 @@ impl ShutdownOrder {
         }
     }
 
-    /// Reports an actor that is aborted; returns false if there is no report.
+    /// Reports an actor that is aborted; returns false if it has no report.
     pub(crate) fn report_late(&self, label: impl FnOnce() -> String) -> bool {
         match &self.report {
             Some(report) => {

@@ -1,14 +1,14 @@
-//! A system as it is at a moment, to be looked at or sent away.
+//! Snapshots of a system, as values.
 
 use airssys_core::SupervisionStrategy;
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{ActorState, ActorStats};
 
-/// A system's tree, by [`ActorSystem::snapshot`](crate::ActorSystem::snapshot).
+/// The tree of a system, from [`ActorSystem::snapshot`](crate::ActorSystem::snapshot).
 ///
-/// The parts are looked at one after another: what changes meanwhile may show in one and not in
-/// another. In JSON:
+/// The parts are read one after another, so a change meanwhile may show in one and not in another.
+/// In JSON:
 ///
 /// ```
 /// # use airssys_rt::SystemSnapshot;
@@ -41,7 +41,7 @@ pub struct SystemSnapshot {
     pub root: SupervisorSnapshot,
 }
 
-/// A supervisor and what is below it.
+/// A supervisor and the tree below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SupervisorSnapshot {
@@ -49,24 +49,24 @@ pub struct SupervisorSnapshot {
     pub name: String,
     /// Its number.
     pub id: u64,
-    /// Where it is in its life: `Restarting` also while it restarts a group.
+    /// The stage of its life: `Restarting` also while it restarts a group.
     pub state: ActorState,
-    /// Who is restarted when a child is.
+    /// The children that are restarted when one is.
     pub strategy: SupervisionStrategy,
-    /// Whether its children are without an order.
+    /// True if it is a dynamic supervisor, whose children have no order.
     pub dynamic: bool,
     /// The number of the actor whose [children](crate::ActorContext::spawn_child) these are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<u64>,
     /// Its incarnations after the first.
     pub restarts: u64,
-    /// How often it has restarted a child, or a group.
+    /// The number of times that it restarted a child or a group.
     pub children_restarted: u64,
-    /// The children that have not ended for good, the first started first.
+    /// The children that have not ended for good, in the order of their start.
     pub children: Vec<ChildSnapshot>,
 }
 
-/// A child of a supervisor and what is below it.
+/// A child of a supervisor and the tree below it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -77,7 +77,7 @@ pub enum ChildSnapshot {
     Supervisor(SupervisorSnapshot),
 }
 
-/// An actor and its figures.
+/// An actor and its stats.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ActorSnapshot {
@@ -85,7 +85,7 @@ pub struct ActorSnapshot {
     pub name: String,
     /// Its number.
     pub id: u64,
-    /// Its figures, its state among them.
+    /// Its stats, with its state.
     #[serde(flatten)]
     pub stats: ActorStats,
 }
@@ -100,7 +100,7 @@ pub enum ChildKind {
     Supervisor,
 }
 
-/// A child of a supervisor.
+/// The name, the kind and the state of a supervisor's child.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChildSummary {

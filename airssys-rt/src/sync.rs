@@ -17,7 +17,7 @@ pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64};
 
 use tokio::time::Instant;
 
-/// The guard, also after a panic. User code never runs while a lock is held that it could leave
+/// The guard, also after a panic. No code here panics while it has left the locked value
 /// half-changed.
 fn ignore_poison<G>(result: LockResult<G>) -> G {
     result.unwrap_or_else(PoisonError::into_inner)

@@ -1,4 +1,4 @@
-//! The actor system: where actors are started, found and stopped.
+//! The actor system, which starts, finds and stops actors.
 
 use std::any::Any;
 use std::fmt;
@@ -31,12 +31,12 @@ use crate::sync::lock;
 
 /// A tree of supervised actors.
 ///
-/// Its root is a supervisor, which by default restarts each child on its own. The methods that
-/// start something start it there; [`supervise`](Self::supervise) grows the tree.
+/// Its root is a supervisor, which by default restarts each child on its own. Actors and supervisors
+/// are started there; [`supervise`](Self::supervise) grows the tree.
 ///
 /// Cheap to clone: the clones are one system. When the last is dropped without a
-/// [`shutdown`](Self::shutdown), the actors are stopped in order, in the background; an actor that
-/// holds one keeps the system alive.
+/// [`shutdown`](Self::shutdown), the actors are stopped in order, in the background. An actor that
+/// holds a clone keeps the system alive.
 #[derive(Clone)]
 pub struct ActorSystem {
     shared: Arc<Shared>,
@@ -63,7 +63,7 @@ impl Drop for Shared {
     }
 }
 
-/// Makes an [`ActorSystem`] that is not the default one.
+/// Configures and starts an [`ActorSystem`].
 #[derive(Debug, Clone)]
 pub struct ActorSystemBuilder {
     name: Arc<str>,
@@ -71,7 +71,7 @@ pub struct ActorSystemBuilder {
 }
 
 impl ActorSystemBuilder {
-    /// How the root restarts its children.
+    /// The way in which the root restarts its children.
     pub fn supervisor(mut self, config: SupervisorConfig) -> Self {
         self.config = config;
         self
@@ -98,15 +98,15 @@ impl ActorSystemBuilder {
     }
 }
 
-/// An actor's name and figures.
+/// An actor's name and stats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ActorSummary {
     /// Its name; empty if it has none.
     pub name: String,
-    /// Its number, as [`ActorRef::id`] gives it.
+    /// Its number, as [`ActorRef::id`].
     pub id: u64,
-    /// Its figures.
+    /// Its stats.
     pub stats: ActorStats,
 }
 
@@ -120,7 +120,7 @@ impl ActorSystem {
         Self::builder(name).build()
     }
 
-    /// Makes a system that is not the default one.
+    /// Configures a system with this name.
     pub fn builder(name: impl Into<Arc<str>>) -> ActorSystemBuilder {
         ActorSystemBuilder { name: name.into(), config: SupervisorConfig::default() }
     }
@@ -142,9 +142,9 @@ impl ActorSystem {
         self.shared.root.supervise(spec).await
     }
 
-    /// Takes a name and makes a mailbox for an actor that is to be started later.
+    /// Takes a name and makes a mailbox for an actor that is started later.
     ///
-    /// This is how actors get to know each other before any of them runs.
+    /// So actors can get references to each other before any of them runs.
     pub fn prepare<M: Send + 'static>(&self, spec: ChildSpec) -> Result<Prepared<M>, PrepareError> {
         self.shared.root.prepare(spec)
     }
@@ -152,8 +152,8 @@ impl ActorSystem {
     /// Starts a prepared actor; resolves once its first incarnation has started.
     ///
     /// `make` makes the actor's state, once for each incarnation. It runs in the actor's own task,
-    /// where a panic is a failure of that incarnation. If the first start fails, the actor is not
-    /// restarted: it has ended.
+    /// where a panic is a failure of that incarnation. If the first start fails, the actor has ended
+    /// and is not restarted.
     ///
     /// Cancel safety: if dropped before it resolves, the actor may start all the same.
     pub async fn start<A, F>(
@@ -179,7 +179,7 @@ impl ActorSystem {
         self.shared.root.spawn(spec, make).await
     }
 
-    /// The actor with this name, if there is one and it handles such messages.
+    /// The actor with this name, if there is one and it handles messages of this type.
     pub fn whereis<M: Send + 'static>(&self, name: &str) -> Option<ActorRef<M>> {
         self.registry().find(name).map(ActorRef::new)
     }
@@ -193,7 +193,7 @@ impl ActorSystem {
         self.shared.root.node().registry()
     }
 
-    /// The actors that have not ended for good, the oldest first. Those without a name are listed
+    /// The actors that have not ended for good, the oldest first. Actors without a name are listed
     /// once they have been started.
     pub fn actors(&self) -> Vec<ActorSummary> {
         let mut cells = self.registry().all();
@@ -205,20 +205,20 @@ impl ActorSystem {
         cells.into_iter().filter_map(summary).collect()
     }
 
-    /// What happens in this system from now on.
+    /// The events of this system from now on.
     pub fn events(&self) -> EventStream {
         self.registry().services().events.stream()
     }
 
-    /// The whole tree as it is now, with states and figures.
+    /// The whole tree as it is now, with states and stats.
     pub fn snapshot(&self) -> SystemSnapshot {
         SystemSnapshot { name: self.name().to_owned(), root: self.shared.root.node().snapshot() }
     }
 
     /// Waits until the system has failed: a child of the root would have been restarted more often
-    /// than the [`SupervisorConfig`] allows, and all have been stopped because of that.
+    /// than the [`SupervisorConfig`] allows, and all children have been stopped because of that.
     ///
-    /// Never resolves if that does not happen, not after a shutdown either. Cancel safety: nothing
+    /// Never resolves if that does not happen, and not after a shutdown either. Cancel safety: nothing
     /// is lost if this is dropped.
     pub async fn failed(&self) -> SupervisorFailure {
         let mut health = self.shared.health.clone();
@@ -234,21 +234,23 @@ impl ActorSystem {
         }
     }
 
-    /// Whether the system has failed, or is about to: a child of the root has ended too often, and all others
-    /// are being stopped because of that. True before anybody can see that the child has ended for
-    /// good, so it tells whether that was a failure of the system.
+    /// Returns true if the system has failed or is about to, because a child of the root has ended too
+    /// often. It is true before the end of that child is visible, so it tells if that end was a
+    /// failure of the system.
     pub fn is_failing(&self) -> bool {
         !matches!(*self.shared.health.borrow(), Health::Sound)
     }
 
-    /// Stops the tree in depth, the last started first, and says which actors did not stop in time.
+    /// Stops the tree depth first, the last started first, and reports the actors that did not stop in
+    /// time.
     ///
-    /// Each has its own time ([`ChildSpec::shutdown`]) at most, all together have `deadline`. When
-    /// nine tenths of that have passed, all that are left are asked to stop at once; who has not
-    /// stopped soon after is aborted. So this returns within `deadline`, even if an actor blocks
-    /// its thread and cannot be aborted, as long as the runtime has another thread. If the system
-    /// has stopped already, or another shutdown is under way, this waits for its end and hurries
-    /// it to keep `deadline`, and the report is empty.
+    /// Each actor has at most its own time ([`ChildSpec::shutdown`]), and all together have
+    /// `deadline`. When nine tenths of that have passed, all actors that are left are asked to stop at
+    /// once, and aborted soon after. So this returns within `deadline`, even if an actor blocks its
+    /// thread and cannot be aborted, as long as the runtime has another thread.
+    ///
+    /// If the system has stopped already, the report is empty. If another shutdown is in flight, this
+    /// waits for it, makes it keep `deadline`, and returns an empty report.
     ///
     /// Cancel safety: if dropped before it resolves, the shutdown goes on.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
@@ -260,14 +262,14 @@ impl ActorSystem {
         };
         let node = self.shared.root.node();
         if !node.shut_down_for_good(order) {
-            // Its report goes to whoever came first; late or not, there is nothing to add to it.
+            // The report goes to the first caller.
             let _ = tokio::time::timeout(deadline, node.exit()).await;
             return ShutdownReport::default();
         }
         let in_time = tokio::time::timeout(deadline, node.exit()).await.is_ok();
         let mut report = lock(&report).clone();
         if !in_time {
-            // The supervisor itself gets no time: its thread is blocked.
+            // The supervisor could not report, because its thread is blocked.
             let left = self.actors().into_iter().map(|actor| actor.name);
             let left: Vec<_> = left.filter(|name| !report.late.contains(name)).collect();
             report.late.extend(left);
@@ -277,7 +279,7 @@ impl ActorSystem {
         report
     }
 
-    /// Joins the root's task, which has nothing left to do.
+    /// Joins the root's task, which is about to end.
     async fn join_root(&self) {
         let task = lock(&self.shared.task).take();
         if let Some(task) = task

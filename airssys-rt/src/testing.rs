@@ -1,6 +1,6 @@
-//! What tests of actors need: an actor to watch others by, faults on order, and runs that repeat.
+//! The test kit: an actor that keeps its messages, planned faults, and runs that repeat.
 //!
-//! Comes with the feature `testing`, which is for the `[dev-dependencies]`:
+//! It comes with the feature `testing`, which is for the `[dev-dependencies]`:
 //!
 //! ```toml
 //! airssys-rt = { version = "0.1", features = ["testing"] }
@@ -9,9 +9,9 @@
 //! | to | see |
 //! |---|---|
 //! | see what an actor sends, and answer it | [`Probe`] |
-//! | have an actor fail, panic, be late or hang, on the message or the start that you choose | [`Faults`] |
-//! | have a test take the same course each time, and no time | [`run`] |
-//! | have it take many courses | [`explore`] |
+//! | make an actor fail, panic, be late or hang, on a chosen message or start | [`Faults`] |
+//! | run a test in the same order each time, on a paused clock | [`run`] |
+//! | run it in many orders | [`explore`] |
 //! | wait for the end of an actor | [`ActorRef::closed`](crate::ActorRef::closed) |
 //!
 //! ```
@@ -22,7 +22,7 @@
 //! #[derive(Debug, PartialEq)]
 //! struct Paid(u32);
 //!
-//! /// Sends what is paid to the books, a minute later.
+//! /// Sends each payment to the books, a minute later.
 //! struct Till {
 //!     books: Recipient<Paid>,
 //! }
@@ -56,7 +56,7 @@
 //!     let minute = Duration::from_secs(60);
 //!     books.expect_no_message(minute / 2).await;
 //!     assert_eq!(books.expect_message_within(minute).await, Paid(1));
-//!     // The next incarnation goes on behind the message that failed.
+//!     // The next incarnation goes on after the message that failed.
 //!     assert_eq!(books.expect_message_within(2 * minute).await, Paid(3));
 //!     assert_eq!((till.stats().restarts, faults.left()), (1, 0));
 //!

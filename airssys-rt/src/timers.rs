@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::sync::{later, lock};
 
-/// A timer of an incarnation, to cancel it with.
+/// The number of a timer, which cancels it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimerId {
     number: u64,
@@ -21,7 +21,7 @@ pub struct TimerId {
 pub(crate) struct Timers<M>(OnceLock<Box<Shared<M>>>);
 
 struct Shared<M> {
-    /// Whether there are any.
+    /// True if there may be timers.
     any: AtomicBool,
     running: Mutex<Running<M>>,
 }
@@ -30,7 +30,7 @@ struct Running<M> {
     last: u64,
     by_time: BTreeMap<(Instant, u64), Timer<M>>,
     times: BTreeMap<u64, Instant>,
-    /// For the first of them.
+    /// The sleep until the first timer.
     sleep: Pin<Box<Sleep>>,
 }
 
@@ -51,7 +51,7 @@ impl<M> Timers<M> {
     }
 
     pub(crate) fn every(&self, period: Duration, make: Box<dyn FnMut() -> M + Send>) -> TimerId {
-        // None is shorter than the clock can tell.
+        // A period is never shorter than the resolution of the clock.
         let period = period.max(Duration::from_millis(1));
         self.add(period, Timer::Every(period, make))
     }
@@ -72,7 +72,7 @@ impl<M> Timers<M> {
         TimerId { number }
     }
 
-    /// Whether the timer was running.
+    /// Cancels a timer; returns true if it was running.
     pub(crate) fn cancel(&self, timer: TimerId) -> bool {
         let Some(shared) = self.0.get() else { return false };
         let mut running = lock(&shared.running);
@@ -82,12 +82,12 @@ impl<M> Timers<M> {
         cancelled.is_some()
     }
 
-    /// Whether any timer is running.
+    /// Returns true if a timer is running.
     pub(crate) fn any(&self) -> bool {
         self.0.get().is_some_and(|shared| shared.any.load(Ordering::Relaxed))
     }
 
-    /// The message of a timer whose time has come; else registers the task for the next.
+    /// The message of a timer that is due. Registers the task for the next timer otherwise.
     #[inline]
     pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<M> {
         match self.0.get() {
@@ -114,7 +114,7 @@ impl<M> Shared<M> {
             Timer::Once(message) => message,
             Timer::Every(period, mut make) => {
                 let message = make();
-                // Those missed are not made up for.
+                // Missed messages are not delivered later.
                 let (next, now) = (later(time, period), Instant::now());
                 let next = if next > now { next } else { later(now, period) };
                 running.by_time.insert((next, number), Timer::Every(period, make));

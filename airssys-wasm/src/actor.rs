@@ -4,9 +4,10 @@ pub(crate) mod batch_size;
 mod batches;
 pub(crate) mod health;
 pub(crate) mod recovery;
+mod single;
 pub(crate) mod template;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext};
@@ -16,37 +17,117 @@ use self::batch_size::BatchSize;
 use self::health::Health;
 use self::recovery::Recovery;
 use self::template::InstanceTemplate;
-use crate::contract::{Completion, HealthStatus, Outcome, cut};
-use crate::guest::batch::Current;
+use crate::contract::{HealthStatus, cut};
 use crate::guest::context::GuestContext;
 use crate::guest::instance::{GuestFailure, Instance};
 use crate::guest::meter::Meter;
 use crate::guest::wasi::Wasi;
-use crate::observe::dead_letters::DeadLetterReason;
-use crate::routing::callbacks::{Callbacks, Settled};
+use crate::routing::callbacks::{Callbacks, ResolvedCallback};
 use crate::routing::envelope::Envelope;
-use crate::routing::spans::{self, Span};
+use crate::sync::lock;
 
-/// Callbacks that are delivered before others get their turn.
-const CALLBACKS_AT_ONCE: u64 = 32;
+/// The most callbacks that are delivered before the actor yields.
+const CALLBACKS_PER_YIELD: u64 = 32;
 
-/// Messages that were kept and are handled before others get their turn.
-const KEPT_AT_ONCE: u32 = 16;
+/// The most messages that are redelivered before the actor yields.
+const REDELIVERIES_PER_YIELD: u32 = 16;
 
-/// A component instance as an actor: [`Child`] is its life, [`Actor`] its messages.
+/// A component instance as an actor: [`Child`] is its lifecycle, [`Actor`] its messages.
 ///
-/// A trap ends the incarnation. The supervisor starts the next one, with a fresh store and the
-/// same mailbox.
+/// A trap ends the incarnation. The supervisor starts the next one, with a new store and the same
+/// mailbox.
 pub struct ComponentActor {
     template: Arc<InstanceTemplate>,
     recovery: Recovery,
     callbacks: Option<Arc<Callbacks>>,
-    /// None before the start, and after a failure: a trapped store is never entered again.
+    /// `None` before the start and after a failure, because a trapped store is never entered again.
     instance: Option<Instance>,
-    next_message: u64,
+    last_message: u64,
     batch_size: BatchSize,
-    /// Whether the instance was seen to show which message of a run it is on.
+    /// True once the instance has shown its progress within a batch.
     shows_progress: bool,
+}
+
+/// The message loop. The actor runtime calls one of these functions at a time: a handler for
+/// messages from the mailbox, and `on_signal` for callbacks, health requests and redeliveries.
+///
+/// Messages to redeliver come before the next ones of the mailbox, so that the order of messages is
+/// kept. Each step returns early with the instance's failure, which ends the incarnation.
+impl Actor for ComponentActor {
+    type Message = Envelope;
+    type Error = GuestFailure;
+
+    async fn handle_message(
+        &mut self,
+        envelope: Envelope,
+        context: &ActorContext<Envelope>,
+    ) -> Result<(), GuestFailure> {
+        self.handle_single(envelope).await?;
+        self.redeliver(context).await?;
+        self.stop_if_requested(context.child());
+        Ok(())
+    }
+
+    async fn handle_batch(
+        &mut self,
+        first: Envelope,
+        behind: &mut Behind<'_, Envelope>,
+        context: &ActorContext<Envelope>,
+    ) -> Result<(), GuestFailure> {
+        self.handle_first(first, behind).await?;
+        self.redeliver(context).await?;
+        self.stop_if_requested(context.child());
+        Ok(())
+    }
+
+    async fn on_signal(&mut self, context: &ActorContext<Envelope>) -> Result<(), GuestFailure> {
+        self.deliver_callbacks().await?;
+        self.answer_health().await?;
+        self.redeliver(context).await?;
+        self.stop_if_requested(context.child());
+        Ok(())
+    }
+}
+
+impl Child for ComponentActor {
+    async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        let started = self.start(context.incarnation()).await;
+        if let (Err(_), Some(callbacks)) = (&started, &self.callbacks) {
+            callbacks.close();
+        }
+        started
+    }
+
+    async fn post_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        self.recovery.started();
+        if self.recovery.next_due().is_some() {
+            // The signal comes before the mailbox, so that redeliveries come first.
+            self.template.instance.myself.signal();
+        }
+        self.stop_if_requested(context);
+        Ok(())
+    }
+
+    async fn pre_stop(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
+        let Some(instance) = self.instance.as_mut() else { return Ok(()) };
+        instance.begin_message();
+        Ok(instance.shutdown().await?)
+    }
+
+    async fn post_stop(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
+        self.instance = None;
+        Ok(())
+    }
+}
+
+impl Drop for ComponentActor {
+    /// Closes the callbacks, and leaves unfinished messages of an aborted incarnation to the next one.
+    fn drop(&mut self) {
+        if let Some(callbacks) = &self.callbacks {
+            callbacks.close();
+        }
+        self.recover_interrupted();
+    }
 }
 
 impl ComponentActor {
@@ -57,12 +138,13 @@ impl ComponentActor {
             recovery,
             callbacks: None,
             instance: None,
-            next_message: 0,
+            last_message: 0,
             batch_size,
             shows_progress: false,
         }
     }
 
+    /// Instantiates and initializes the component, and checks its health.
     async fn start(&mut self, incarnation: u64) -> Result<(), BoxError> {
         let InstanceTemplate { component, instance: dependencies, connections, config, input, .. } =
             &*self.template;
@@ -89,153 +171,47 @@ impl ComponentActor {
         Ok(())
     }
 
-    /// Runs the handler of a message until it has finished, which can be after it was deferred.
-    async fn handle(&mut self, envelope: Envelope) -> Result<(), GuestFailure> {
-        let Some(instance) = self.instance.as_mut() else { return Ok(()) };
-        let body = envelope.body.clone();
-        let delivered_at = Instant::now();
-        let (current, held) = self.template.deliver(&mut self.next_message, envelope, delivered_at);
-        let account = &self.template.instance.endpoint.account;
-        account.budget.give_back(held);
-        account.stats.called();
-        let id = current.id;
-        instance.new_message();
-        instance.guest().batch.one(current, delivered_at);
-        let (ended, deferred) = match instance.handle_message(id, body, delivered_at).await {
-            Ok(Outcome::Completed(completion)) => (Ok(completion), false),
-            Ok(Outcome::Deferred) => (self.finish_deferred().await, true),
-            Err(failure) => (Err(failure), false),
-        };
-        let took = self.took_since(delivered_at);
-        match deferred {
-            true => self.batch_size.came_apart(),
-            false => self.batch_size.handled(1, took),
-        }
-        self.end_alone(ended, took)
-    }
-
-    /// The time from when a message was delivered until the instance last returned.
-    fn took_since(&self, delivered_at: Instant) -> Duration {
-        let returned_at = self.instance.as_ref().map(Instance::returned_at);
-        returned_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(delivered_at))
-    }
-
-    /// Ends the message that the instance is on alone, as its handler ended, after `took` in it.
-    fn end_alone(
-        &mut self,
-        ended: Result<Completion, GuestFailure>,
-        took: Duration,
-    ) -> Result<(), GuestFailure> {
-        let current = self.instance.as_mut().and_then(|instance| instance.guest().batch.pop());
-        match (ended, current) {
-            (Ok(completion), Some(current)) => self.finish(current, completion, took),
-            (Ok(_), None) => {}
-            (Err(failure), current) => return Err(self.fail_on(current, failure)),
-        }
-        Ok(())
-    }
-
-    /// Ends a message as its handler decided.
-    fn finish(&self, current: Current, completion: Completion, took: Duration) {
-        match completion {
-            Completion::Retry(reason) => {
-                self.postpone(current.envelope, DeadLetterReason::RetryAsked(cut(reason)), current.span)
-            }
-            completion => current.finish(completion, took),
-        }
-    }
-
-    /// The instance has failed, on this message if on any.
-    fn fail_on(&mut self, current: Option<Current>, failure: GuestFailure) -> GuestFailure {
-        let failure = self.failed(failure);
-        if let Some(Current { envelope, span, .. }) = current {
-            self.postpone(envelope, reason_of(&failure), span);
-        }
-        failure
-    }
-
-    /// Has a message handled again if there is an attempt left; else gives it up.
-    fn postpone(&self, envelope: Envelope, reason: DeadLetterReason, span: Span) {
-        match self.template.delivery.next_attempt(envelope.attempts(), fastrand::f64()) {
-            Some(backoff) => {
-                spans::postponed(span, &reason);
-                tracing::info!(
-                    instance = %self.template.instance.identity.instance,
-                    sender = %envelope.origin.sender,
-                    attempts = envelope.attempts(),
-                    "a message will be handled again: {reason}"
-                );
-                self.recovery.keep(envelope.postponed(reason), tokio::time::Instant::now() + backoff);
-            }
-            None => {
-                spans::given_up(span, &reason);
-                envelope.give_up(reason);
-            }
-        }
-    }
-
-    /// Handles the messages that are kept, each as soon as it is due. No other is handled before them;
-    /// what overtakes the messages overtakes them too.
+    /// Redelivers messages, each as soon as it is due. Waits, because no message of the mailbox is
+    /// handled before them. Control messages interrupt the wait.
     async fn redeliver(&mut self, context: &ActorContext<Envelope>) -> Result<(), GuestFailure> {
-        for handled in 1_u32.. {
-            // A message that fails at once each time leaves its neighbours their turn, and so do many.
-            if self.recovery.was_tried() || handled.is_multiple_of(KEPT_AT_ONCE) {
+        for redelivered in 1_u32.. {
+            // Yields between attempts, because a message can fail at once each time.
+            if self.recovery.next_was_attempted() || redelivered.is_multiple_of(REDELIVERIES_PER_YIELD) {
                 tokio::task::yield_now().await;
             }
-            let Some(due) = self.recovery.due() else { return Ok(()) };
-            self.obey_stop_self(context.child());
+            let Some(due) = self.recovery.next_due() else { return Ok(()) };
+            self.stop_if_requested(context.child());
             tokio::select! {
                 biased;
                 () = context.overtaken() => {
-                    // So that it comes back here when that has been done.
+                    // The signal resumes the redelivery after the control message.
                     context.self_ref().signal();
                     return Ok(());
                 }
-                () = until(due) => {}
+                () = wait_until(due) => {}
             }
-            if let Some(envelope) = self.recovery.take() {
-                self.handle(envelope).await?;
+            if let Some(envelope) = self.recovery.take_next() {
+                self.handle_single(envelope).await?;
             }
         }
         Ok(())
     }
 
-    /// Delivers callbacks until the deferred message is completed.
-    async fn finish_deferred(&mut self) -> Result<Completion, GuestFailure> {
-        let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
-            return Err(GuestFailure::Abandoned);
-        };
-        for delivered in 1_u64.. {
-            if let Some(completion) = instance.guest().batch.take_said() {
-                return Ok(completion);
-            }
-            let Some(settled) = callbacks.next().await else { return Err(GuestFailure::Abandoned) };
-            instance.guest().callback_trace = settled.trace;
-            let called = instance.handle_callback(settled.request, settled.callback).await;
-            instance.guest().callback_trace = None;
-            called?;
-            // A component that keeps itself busy with callbacks makes way for its neighbours.
-            if delivered.is_multiple_of(CALLBACKS_AT_ONCE) {
-                tokio::task::yield_now().await;
-            }
-        }
-        Err(GuestFailure::Abandoned)
-    }
-
-    /// Delivers some of what is ready for a component that is on no message; the rest when it is
-    /// signalled again, so that a stop gets in between.
-    async fn deliver_ready(&mut self) -> Result<(), GuestFailure> {
+    /// Delivers callbacks while no message is being handled. After [`CALLBACKS_PER_YIELD`] it signals
+    /// the actor to continue, so that a stop can come first.
+    async fn deliver_callbacks(&mut self) -> Result<(), GuestFailure> {
         let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
             return Ok(());
         };
-        for _ in 0..CALLBACKS_AT_ONCE {
-            let Some(Settled { request, callback, in_flight, trace }) = callbacks.take_ready() else {
+        for _ in 0..CALLBACKS_PER_YIELD {
+            let Some(ResolvedCallback { request, callback, in_flight, trace }) = callbacks.take_ready()
+            else {
                 return Ok(());
             };
-            instance.new_message();
+            instance.begin_message();
             instance.guest().callback_trace = trace;
             if let Err(failure) = instance.handle_callback(request, callback).await {
-                return Err(self.failed(failure));
+                return Err(self.record_failure(failure));
             }
             instance.guest().callback_trace = None;
             drop(in_flight);
@@ -245,124 +221,43 @@ impl ComponentActor {
     }
 
     async fn answer_health(&mut self) -> Result<(), GuestFailure> {
-        let waiting = std::mem::take(
-            &mut *self.template.health_requests.lock().unwrap_or_else(PoisonError::into_inner),
-        );
-        for waiter in waiting {
+        let requests = std::mem::take(&mut *lock(&self.template.health_requests));
+        for request in requests {
             let Some(instance) = self.instance.as_mut() else { return Ok(()) };
-            instance.new_message();
-            let status = instance.health().await.map_err(|failure| self.failed(failure))?;
-            // Who asked may have gone; the answer is for nobody else.
-            drop(waiter.send(Health::from(status)));
+            instance.begin_message();
+            let status = instance.health().await.map_err(|failure| self.record_failure(failure))?;
+            // Fails if the requester has gone, which needs no answer.
+            drop(request.send(Health::from(status)));
         }
         Ok(())
     }
 
-    /// Takes note of a failure: this incarnation's store is never entered again, and the app has
-    /// not drained before it is clear what follows.
-    fn failed(&mut self, failure: GuestFailure) -> GuestFailure {
+    /// Drops the failed instance. The failure is in flight until the next incarnation has started, so
+    /// that the app does not drain before.
+    fn record_failure(&mut self, failure: GuestFailure) -> GuestFailure {
         self.recovery.failed(self.template.instance.endpoint.account.in_flight.begin());
         self.instance = None;
         failure
     }
 
-    /// Stops this component if it asked for that.
-    fn obey_stop_self(&mut self, context: &ChildContext) {
+    /// Stops the component if its guest has called `stop-self`.
+    fn stop_if_requested(&mut self, context: &ChildContext) {
         if self.instance.as_mut().is_some_and(|instance| instance.guest().stop_requested) {
             context.stop_self();
         }
     }
+
+    /// Returns the time between a delivery and the last return of the instance.
+    fn took_since(&self, delivered_at: Instant) -> Duration {
+        let returned_at = self.instance.as_ref().map(Instance::returned_at);
+        returned_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(delivered_at))
+    }
 }
 
-/// Waits until a time, and not at all if that has passed: a timer would wait for the millisecond to end.
-async fn until(due: tokio::time::Instant) {
+/// Waits until `due`. Does not wait if that has passed, because a timer would round up to the next
+/// millisecond.
+async fn wait_until(due: tokio::time::Instant) {
     if due > tokio::time::Instant::now() {
         sleep_until(due).await;
-    }
-}
-
-fn reason_of(failure: &GuestFailure) -> DeadLetterReason {
-    match failure {
-        GuestFailure::Abandoned => DeadLetterReason::Abandoned,
-        GuestFailure::Ended => DeadLetterReason::Interrupted,
-        other => DeadLetterReason::HandlerFailed(other.to_string()),
-    }
-}
-
-impl Child for ComponentActor {
-    async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
-        let started = self.start(context.incarnation()).await;
-        if let (Err(_), Some(callbacks)) = (&started, &self.callbacks) {
-            callbacks.close();
-        }
-        started
-    }
-
-    async fn post_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
-        self.recovery.started();
-        if self.recovery.due().is_some() {
-            // Ahead of the mailbox: what is kept for this incarnation comes first.
-            self.template.instance.myself.signal();
-        }
-        self.obey_stop_self(context);
-        Ok(())
-    }
-
-    async fn pre_stop(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
-        let Some(instance) = self.instance.as_mut() else { return Ok(()) };
-        instance.new_message();
-        Ok(instance.shutdown().await?)
-    }
-
-    async fn post_stop(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
-        self.instance = None;
-        Ok(())
-    }
-}
-
-impl Actor for ComponentActor {
-    type Message = Envelope;
-    type Error = GuestFailure;
-
-    async fn handle_message(
-        &mut self,
-        envelope: Envelope,
-        context: &ActorContext<Envelope>,
-    ) -> Result<(), GuestFailure> {
-        self.handle(envelope).await?;
-        self.redeliver(context).await?;
-        self.obey_stop_self(context.child());
-        Ok(())
-    }
-
-    async fn handle_run(
-        &mut self,
-        first: Envelope,
-        behind: &mut Behind<'_, Envelope>,
-        context: &ActorContext<Envelope>,
-    ) -> Result<(), GuestFailure> {
-        self.handle_with(first, behind).await?;
-        self.redeliver(context).await?;
-        self.obey_stop_self(context.child());
-        Ok(())
-    }
-
-    async fn on_signal(&mut self, context: &ActorContext<Envelope>) -> Result<(), GuestFailure> {
-        self.deliver_ready().await?;
-        self.answer_health().await?;
-        self.redeliver(context).await?;
-        self.obey_stop_self(context.child());
-        Ok(())
-    }
-}
-
-impl Drop for ComponentActor {
-    /// Also when the incarnation was aborted: nothing is delivered to it any more, and what it was
-    /// on is left to the next.
-    fn drop(&mut self) {
-        if let Some(callbacks) = &self.callbacks {
-            callbacks.close();
-        }
-        self.settle_interrupted();
     }
 }

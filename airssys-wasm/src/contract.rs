@@ -1,4 +1,4 @@
-//! The host's side of `wit/component.wit`.
+//! The host's bindings of `wit/component.wit`.
 
 wasmtime::component::bindgen!({
     path: "../wit",
@@ -11,7 +11,7 @@ pub(crate) use airssys::component::{clock, logging, messaging, system};
 pub(crate) use exports::airssys::component::handler::Outcome;
 pub(crate) use exports::airssys::component::lifecycle::HealthStatus;
 
-/// The end of a batch, as `batch-handler` returns it.
+/// The result of `batch-handler.handle-batch`.
 #[derive(Clone, Copy, Debug, wasmtime::component::ComponentType, wasmtime::component::Lift)]
 #[component(record)]
 pub(crate) struct BatchEnd {
@@ -19,11 +19,11 @@ pub(crate) struct BatchEnd {
     pub(crate) deferred: bool,
 }
 
-/// What a refusal means, for people.
+/// Describes a refusal for people.
 pub(crate) fn send_error_text(error: &SendError) -> String {
     match error {
         SendError::AccessDenied => "access is denied".to_owned(),
-        SendError::UnknownTarget => "there is no such component".to_owned(),
+        SendError::UnknownTarget => "no component has this name".to_owned(),
         SendError::UnknownHandle => "the handle is unknown".to_owned(),
         SendError::TargetStopped => "it has stopped".to_owned(),
         SendError::MailboxFull => "its mailbox is full".to_owned(),
@@ -37,10 +37,10 @@ pub(crate) fn send_error_text(error: &SendError) -> String {
     }
 }
 
-/// What a failed request means, for people.
+/// Describes a failed request for people.
 pub(crate) fn request_error_text(error: &RequestError) -> String {
     match error {
-        RequestError::TimedOut => "the time passed".to_owned(),
+        RequestError::TimedOut => "it did not reply within the timeout".to_owned(),
         RequestError::Cancelled => "it was cancelled".to_owned(),
         RequestError::Rejected(reason) => format!("it rejected the message: {reason}"),
         RequestError::TargetFailed => "it failed on the message".to_owned(),
@@ -53,10 +53,10 @@ pub(crate) fn request_error_text(error: &RequestError) -> String {
     }
 }
 
-/// Longest text of a guest's that is kept as a reason and handed on, in bytes.
+/// The longest reason that is accepted from a guest, in bytes.
 const MAX_REASON_BYTES: usize = 1 << 10;
 
-/// Cuts a guest's text that is too long, at the end of a character, and marks the cut.
+/// Truncates a guest's text at a character boundary, and marks the cut.
 pub(crate) fn cut(mut text: String) -> String {
     if text.len() > MAX_REASON_BYTES {
         text.truncate(text.floor_char_boundary(MAX_REASON_BYTES));

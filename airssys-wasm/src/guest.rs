@@ -1,4 +1,4 @@
-//! An instance of a component: its store, its entries and its imports.
+//! Guests: the engine, components, and instances with their stores and imports.
 
 pub(crate) mod batch;
 pub(crate) mod component;
@@ -10,7 +10,7 @@ pub(crate) mod imports;
 pub(crate) mod instance;
 pub(crate) mod meter;
 pub(crate) mod progress;
-pub(crate) mod sent_at;
+pub(crate) mod send_clock;
 pub(crate) mod service;
 pub(crate) mod services;
 pub(crate) mod store;

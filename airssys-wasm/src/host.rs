@@ -1,8 +1,8 @@
 //! Components as children of an actor system, beside native actors.
 
 mod error;
-mod figures;
 mod grants;
+mod health;
 mod in_trace;
 mod operate;
 mod snapshot;
@@ -43,7 +43,7 @@ use crate::routing::draft::{Draft, Origin};
 use crate::routing::endpoint::Endpoint;
 use crate::routing::envelope::{Envelope, ReplyTo};
 use crate::routing::identity::Identity;
-use crate::routing::router::{Mode, Router, Sleeper};
+use crate::routing::router::{Mode, PendingWakeup, Router};
 use crate::routing::sender::Sender;
 use crate::routing::state_folder::{StateError, StateFolder};
 use crate::routing::topic_route::TopicRoute;
@@ -404,7 +404,7 @@ impl ComponentHost {
 
     /// How many requests and waits of components are open, or decided and not delivered yet.
     pub fn requests_under_way(&self) -> usize {
-        self.shared.router.app.wait_graph.all_under_way()
+        self.shared.router.app.wait_graph.total_in_flight()
     }
 
     /// Messages that could not be handled.
@@ -427,8 +427,8 @@ impl ComponentHost {
         // The audit has something to write until all others have ended.
         let for_audit = trail.audit().map_or(Duration::ZERO, |_| MOST_FOR_AUDIT.min(deadline / 20));
         let report = self.shared.system.shutdown(deadline - for_audit).await;
-        trail.say_rest();
-        self.dead_letters().say_rest(None);
+        trail.log_suppressed();
+        self.dead_letters().log_suppressed(None);
         self.close_state(deadline.saturating_sub(began.elapsed())).await;
         if let Some(audit) = trail.audit() {
             let left = deadline.saturating_sub(began.elapsed());
@@ -578,7 +578,7 @@ impl ComponentHost {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.app.state().into_iter().for_each(|state| state.forget(actor.name()));
         }
-        self.dead_letters().say_rest(Some(name));
+        self.dead_letters().log_suppressed(Some(name));
         !actors.is_empty()
     }
 
@@ -606,14 +606,14 @@ impl ComponentHost {
         let Shared { router, outside, .. } = &*self.shared;
         let origin = Origin::of(&outside.instance, trace);
         loop {
-            let route = router.resolve(outside, target)?;
+            let route = router.resolve(outside, target, mode.into())?;
             let draft = Draft { body: message.clone(), origin: Arc::clone(&origin) };
             match router.send(outside, &route, mode, draft, reply(), tokio::time::Instant::now()) {
                 Err(SendError::MailboxFull) => {
                     route.endpoint.least_loaded().room().await;
                     route.endpoint.account.budget.room().await;
                 }
-                result => return result.map(Sleeper::wake),
+                result => return result.map(PendingWakeup::wake),
             }
         }
     }

@@ -1,9 +1,9 @@
 //! WebAssembly components as supervised actors.
 //!
 //! A [`Component`] is compiled code that fits the contract in `wit/`. A [`ComponentHost`] runs
-//! components as children of an [`airssys_rt::ActorSystem`], beside native actors: each instance
-//! is a [`ComponentActor`] with a mailbox, in a store of its own, allowed only what its
-//! [`Capabilities`] say. [`app`] does all of that for an `app.toml`.
+//! components as children of an [`airssys_rt::ActorSystem`], beside native actors. Each instance is
+//! a [`ComponentActor`] with a mailbox and a store of its own. It has only the rights in its
+//! [`Capabilities`]. [`app`] does all of that for an `app.toml`.
 
 pub mod app;
 pub mod control;
@@ -18,6 +18,7 @@ mod host;
 mod observe;
 mod policy;
 mod routing;
+mod sync;
 
 #[doc(inline)]
 pub use airssys_build as builder;
@@ -50,11 +51,10 @@ pub use observe::dead_letters::{
 pub use observe::denials::{Denial, MAX_DENIALS};
 pub use observe::handling_times::{BUCKET_BOUNDS_NS, HandlingHistogram};
 pub use observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot, ServiceCalls};
-pub use observe::stats::ComponentSummary;
 pub use observe::trace::{
     InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage,
 };
-pub use observe::usage::{ComponentUsage, InstanceUsage, QuotaUsage};
+pub use observe::usage::QuotaUsage;
 pub use policy::grants::{CapabilityGrants, ComponentGrants, GrantOrigin, Granted};
 #[doc(inline)]
 pub use policy::rate;

@@ -1,6 +1,6 @@
-//! Figures for Prometheus: the text of its exposition format, and a server that hands it out.
+//! Metrics for Prometheus: a snapshot in its text format, and a server for it.
 //!
-//! What is counted is counted anyway; a scrape takes a copy and writes it down. See ADR 0022.
+//! A scrape takes a snapshot of counters that exist anyway, and writes it as text. See ADR 0022.
 
 #[cfg(feature = "metrics")]
 mod server;

@@ -1,4 +1,4 @@
-//! Records of what happens: the audit, dead letters, counters, snapshots, traces.
+//! Observation of an app: the audit, dead letters, stats, snapshots and traces.
 
 pub mod audit;
 pub(crate) mod dead_letters;

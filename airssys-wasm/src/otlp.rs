@@ -1,8 +1,8 @@
-//! Spans to an OpenTelemetry collector, as the standard variables say.
+//! Export of spans to an OpenTelemetry collector, configured by the standard variables.
 //!
-//! Nothing is sent unless `OTEL_EXPORTER_OTLP_ENDPOINT`, or `…_TRACES_ENDPOINT`, is set. Spans are
-//! queued, and sent by a thread of their own: a collector that is slow or away costs spans, and
-//! nothing else.
+//! Spans are sent only if `OTEL_EXPORTER_OTLP_ENDPOINT` or `…_TRACES_ENDPOINT` is set. They wait in a
+//! queue, and a separate thread sends them. A slow or absent collector costs spans, but does not slow
+//! the app.
 
 mod span;
 
@@ -19,47 +19,49 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer
 use crate::observe::trace::MessageTracer;
 use span::OtlpTracer;
 
-/// Spans that may wait to be sent, unless `OTEL_BSP_MAX_QUEUE_SIZE` says otherwise. A burst of
-/// messages makes more of them than the 2,048 that are usual.
+/// The queue size in spans, unless `OTEL_BSP_MAX_QUEUE_SIZE` is set. A burst of messages makes more
+/// spans than the usual 2,048.
 const QUEUE: usize = 32_768;
 
-/// Sends spans to an OpenTelemetry collector.
+/// An exporter of spans to an OpenTelemetry collector.
 #[derive(Debug)]
 pub struct Otlp {
     provider: SdkTracerProvider,
     tracer: Arc<OtlpTracer>,
 }
 
-/// Why no spans are sent, although an endpoint is set.
+/// The spans cannot be exported, although an endpoint is set.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OtlpError {
-    /// The protocol is not one that is spoken here.
-    #[error("{variable} is `{protocol}`: only http/protobuf is spoken, to port 4318 as a rule")]
+    /// The protocol is not supported.
+    #[error(
+        "{variable} is `{protocol}`, which is not supported; set it to http/protobuf, usually on port 4318"
+    )]
     Protocol {
-        /// The variable that names it.
+        /// The variable that selects it.
         variable: &'static str,
-        /// What it says.
+        /// The value of the variable.
         protocol: String,
     },
-    /// The settings make no exporter.
-    #[error("the OTEL_EXPORTER_OTLP_* settings make no exporter")]
+    /// The settings are invalid.
+    #[error("the OTEL_EXPORTER_OTLP_* settings are invalid")]
     Exporter(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Why some spans may not have reached the collector.
+/// The last spans may not have reached the collector.
 #[derive(Debug, thiserror::Error)]
 #[error("the last spans may not have reached the collector")]
 pub struct NotFlushed(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl Otlp {
-    /// An exporter as the `OTEL_*` variables say; none if no endpoint is set, or they say that
-    /// there is to be none (`OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER=none`).
+    /// Makes an exporter from the `OTEL_*` variables. Returns `None` if no endpoint is set, or if
+    /// `OTEL_SDK_DISABLED` or `OTEL_TRACES_EXPORTER=none` disables it.
     ///
-    /// `service` is the service's name if the variables give it none.
+    /// `service` is the service name unless a variable sets one.
     ///
     /// # Errors
-    /// [`OtlpError`] if the settings make no exporter.
+    /// [`OtlpError`] if the settings are invalid.
     pub fn from_env(service: &str) -> Result<Option<Otlp>, OtlpError> {
         let endpoints = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
         let disabled = variable("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"))
@@ -72,7 +74,7 @@ impl Otlp {
         if let Some((variable, protocol)) = named.filter(|(_, protocol)| protocol != "http/protobuf") {
             return Err(OtlpError::Protocol { variable, protocol });
         }
-        // Fails where the program has chosen one itself, which is then what counts.
+        // Fails if the program has installed a provider itself, which then takes effect.
         drop(rustls::crypto::ring::default_provider().install_default());
         let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build();
         let exporter = exporter.map_err(|error| OtlpError::Exporter(error.into()))?;
@@ -89,16 +91,16 @@ impl Otlp {
         Ok(Some(Otlp { provider, tracer }))
     }
 
-    /// What makes the spans: for [`StartOptions`](crate::app::StartOptions), or
+    /// Returns the tracer that makes the spans, for [`StartOptions`](crate::app::StartOptions) or
     /// [`ComponentHost::trace_with`](crate::ComponentHost::trace_with).
     pub fn tracer(&self) -> Arc<dyn MessageTracer> {
         Arc::clone(&self.tracer) as Arc<dyn MessageTracer>
     }
 
-    /// Sends what is left, within `timeout`. Nothing is sent afterwards. Blocks.
+    /// Sends the remaining spans, within `timeout`. Later spans are not sent. Blocks.
     ///
     /// # Errors
-    /// [`NotFlushed`] if the collector did not take all of it in time.
+    /// [`NotFlushed`] if the collector did not accept all of them in time.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), NotFlushed> {
         self.provider.shutdown_with_timeout(timeout).map_err(|error| NotFlushed(error.into()))
     }
@@ -108,12 +110,12 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
-/// Who sends the spans: by the variables, and by what is known here where they say nothing.
+/// Returns the resource that sends the spans: from the variables, or with this service name.
 fn resource(service: &str) -> Resource {
     let attributes = variable("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
     let is_named =
         attributes.split(',').any(|pair| pair.split('=').next().map(str::trim) == Some("service.name"));
-    // The SDK lets the attributes go before the variable that is there for the name.
+    // In the SDK, the attributes would override `OTEL_SERVICE_NAME`.
     let name = variable("OTEL_SERVICE_NAME").or_else(|| (!is_named).then(|| service.to_owned()));
     Resource::builder().with_attributes(name.map(|name| KeyValue::new("service.name", name))).build()
 }

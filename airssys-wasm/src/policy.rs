@@ -1,4 +1,4 @@
-//! Rights, rates and budgets in force.
+//! The rights, rate limits and byte budgets in force.
 
 pub(crate) mod byte_budget;
 pub(crate) mod clock;

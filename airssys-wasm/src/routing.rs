@@ -1,4 +1,4 @@
-//! From a name or a topic to mailboxes, and back.
+//! Routes from names and topics to mailboxes, and the way back of replies.
 
 pub(crate) mod account;
 pub(crate) mod app;
@@ -7,13 +7,16 @@ pub(crate) mod draft;
 pub(crate) mod endpoint;
 pub(crate) mod envelope;
 pub(crate) mod identity;
+mod publish;
 pub(crate) mod refusal;
 pub(crate) mod request_ids;
+mod reservation;
 pub(crate) mod retained;
 pub(crate) mod router;
 pub(crate) mod sender;
 pub(crate) mod spans;
 pub(crate) mod state_folder;
+pub(crate) mod subscribe;
 pub(crate) mod topic_route;
-pub(crate) mod topics;
+mod undelivered;
 pub(crate) mod wait_graph;

@@ -89,7 +89,7 @@ fn revoked_grant_is_explained_and_given_back_and_its_letter_retried() {
     running.until_it_says(": second place");
     shake("third place");
     running.until_it_says(": third place");
-    ask(&["dead-letters", "retry", &id]).exits(1).says(&["no such dead letter"]);
+    ask(&["dead-letters", "retry", &id]).exits(1).says(&["the dead letter is not kept"]);
     ask(&["grants", "list"]).exits(0).prints(&["run time", "app.toml", "quake-alerts"]);
     ask(&["grants", "give", "quake-feed", "request", "quake-parse"])
         .exits(1)
@@ -163,7 +163,7 @@ fn control_socket_can_be_moved_or_switched_off() {
     within(&folder, &["grants", "list", "--control", socket]).run().exits(1).says(&["no app answers"]);
 
     let precious = folder.write("precious.txt", "precious");
-    within(&folder, &["run", &app, "--control", &precious]).run().exits(1).says(&["is no socket"]);
+    within(&folder, &["run", &app, "--control", &precious]).run().exits(1).says(&["is not a socket"]);
     assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
 
     let mut running = within(&folder, &["run", "-v", &app, "--no-control"]).start();
@@ -181,7 +181,7 @@ fn socket_folder_open_to_others_is_not_used() {
     std::fs::set_permissions(&sockets, PermissionsExt::from_mode(0o755)).unwrap();
     let mut running = within(&folder, &["run", &app]).start();
     running.until_it_says("the run has no control socket");
-    within(&folder, &["grants", "list"]).run().exits(1).says(&["open to others"]);
+    within(&folder, &["grants", "list"]).run().exits(1).says(&["open to other users"]);
     assert_eq!(std::fs::read_dir(&sockets).unwrap().count(), 0);
 }
 
@@ -242,6 +242,6 @@ fn retained_messages_are_listed_and_cleared() {
     ]);
     ask(&["retained", "list", "stock.*"]).exits(0).prints(&["0 shown of 0"]);
     ask(&["retained", "clear", "prices.apples"]).exits(0).prints(&["cleared: prices.apples"]);
-    ask(&["retained", "clear", "prices.apples"]).exits(1).says(&["nothing is retained of `prices.apples`"]);
+    ask(&["retained", "clear", "prices.apples"]).exits(1).says(&["`prices.apples` has no retained message"]);
     assert_eq!(list()["matching"], 0);
 }

@@ -43,7 +43,7 @@ fn a_component_that_fails_too_often_fails_the_run() {
         ]);
         let outcome = ended.json();
         let classify = component(&outcome, "quake-classify");
-        assert_eq!(count(classify, "restarts"), 3);
+        assert_eq!(count_instances(classify, "restarts"), 3);
         assert_eq!(count(classify, "dead_lettered"), count(classify, "received"), "{classify}");
         assert_eq!(count(&outcome["summary"], "dead_lettered"), events as u64, "{outcome}");
     }
@@ -53,7 +53,7 @@ fn a_component_that_fails_too_often_fails_the_run() {
 fn allowed_number_of_failures_does_not_fail_the_run() {
     let run = ["run", "examples/quakes/app.toml", "--json", "--input", "-"];
     let outcome = airssys(run).input(drills(3)).run().exits(0).json();
-    assert_eq!(count(component(&outcome, "quake-classify"), "restarts"), 3);
+    assert_eq!(count_instances(component(&outcome, "quake-classify"), "restarts"), 3);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn code_that_does_not_fit_is_refused_with_the_reason() {
             "was built against `airssys:component@0.1.0`, and this host provides `airssys:component@0.2.0`; \
              rebuild it with the SDK of this airssys version",
         ),
-        (FOREIGN.as_bytes(), "imports what this host does not have: acme:shop/stock#count"),
+        (FOREIGN.as_bytes(), "imports functions that this host does not provide: acme:shop/stock#count"),
     ] {
         let folder = Folder::new();
         let wasm = folder.write("odd.wasm", code);

@@ -101,7 +101,7 @@ fn a_scrape_shows_what_the_summary_shows() {
         }
         let instance =
             |metric: &str| samples[&format!("airssys_{metric}{{component=\"{name}\",instance=\"{name}\"}}")];
-        assert_eq!(instance("restarts_total"), count(summary, "restarts") as f64);
+        assert_eq!(instance("restarts_total"), count_instances(summary, "restarts") as f64);
         assert_eq!(instance("mailbox_depth"), 0.0);
         assert!(instance("mailbox_high_water") <= instance("mailbox_capacity"));
         let state = |state: &str| {

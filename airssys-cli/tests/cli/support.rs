@@ -286,6 +286,12 @@ pub(crate) fn component<'a>(outcome: &'a Value, name: &str) -> &'a Value {
     components.find(|component| component["name"] == name).unwrap_or_else(|| panic!("no {name}: {outcome}"))
 }
 
+/// A counter of all instances of a component.
+#[track_caller]
+pub(crate) fn count_instances(component: &Value, counter: &str) -> u64 {
+    component["instances"].as_array().unwrap().iter().map(|instance| count(instance, counter)).sum()
+}
+
 /// A counter of a JSON object.
 #[track_caller]
 pub(crate) fn count(of: &Value, counter: &str) -> u64 {

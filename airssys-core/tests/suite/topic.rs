@@ -12,7 +12,7 @@ fn pattern(text: &str) -> TopicPattern {
 }
 
 #[test]
-fn names_are_segments_of_plain_characters() {
+fn topics_are_segments_of_plain_characters() {
     for good in ["a", "a.b", "Orders_2.new-item.9", &"x".repeat(MAX_TOPIC_BYTES)] {
         assert_eq!(topic(good).as_str(), good);
         assert_eq!(pattern(good).to_string(), good);
@@ -30,7 +30,7 @@ fn names_are_segments_of_plain_characters() {
 }
 
 #[test]
-fn a_wildcard_is_a_whole_segment() {
+fn wildcard_is_a_whole_segment() {
     for good in ["*", "*.*", "a.*", "a.*.b", "*.b"] {
         assert_eq!(pattern(good).as_str(), good);
     }
@@ -43,7 +43,7 @@ fn a_wildcard_is_a_whole_segment() {
 }
 
 #[test]
-fn errors_say_what_was_found() {
+fn errors_show_the_text() {
     let error = Topic::parse("a..b").unwrap_err();
     assert_eq!(error.to_string(), "segment 1 of `a..b` is empty");
     let error = TopicPattern::parse("a.b*").unwrap_err();

@@ -102,7 +102,7 @@ fn handle_messages<A: Actor>(
                 Work::Message(message, handling) => {
                     let mut behind = messages_behind(&mut inbox, &pace, handling.as_ref());
                     let result = {
-                        let handler = pin!(actor.handle_run(message, &mut behind, context));
+                        let handler = pin!(actor.handle_batch(message, &mut behind, context));
                         timed(handler, context.self_ref().cell(), &mut pace).await
                     };
                     if let Some(reason) = count(result, handling, behind, &mut pace) {

@@ -1,4 +1,4 @@
-//! Publishing: to all subscribers that wait for room or to none, or to those that have room.
+//! Publishing: to all subscribers or to none, or to those that have room.
 
 use std::fmt;
 
@@ -9,35 +9,35 @@ use thiserror::Error;
 use super::{MessageBroker, Subscriber};
 use crate::{ActorRef, Permit, ReserveError, TrySendError};
 
-/// What became of a publication.
+/// The result of a publication.
 #[non_exhaustive]
 pub struct Published<M> {
-    /// How many subscribers got it.
+    /// The number of subscribers that got it.
     pub delivered: usize,
-    /// Those that did not, and why: their copies were never made.
+    /// The subscribers that did not get it, and why. No copies were made for them.
     pub skipped: SmallVec<[(ActorRef<M>, SkipReason); 2]>,
 }
 
-/// Why a subscriber did not get a publication that others may have got.
+/// The reason why a subscriber did not get a publication that others may have got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// Its mailbox is full, and rejects, or nobody was to wait for it.
+    /// Its mailbox is full, and rejects messages, or the publication does not wait.
     Full,
     /// It has ended for good.
     Closed,
-    /// The publisher's `accept` refused it.
+    /// The publisher's `accept` returned false for it.
     Refused,
 }
 
-/// Why a publication reached nobody.
+/// The error of a publication that reached no subscriber.
 #[derive(Error)]
 #[non_exhaustive]
 pub enum PublishError<M> {
-    /// A subscriber whose mailbox waits for room has none.
+    /// A subscriber whose mailbox waits for room is full.
     #[error("the mailbox of `{}` is full", .subscriber.name())]
     Full {
-        /// What was to be published.
+        /// The message.
         message: M,
         /// The subscriber: wait for its [`room`](ActorRef::room).
         subscriber: ActorRef<M>,
@@ -49,25 +49,24 @@ type Reserved<'s, M, T> = (&'s Subscriber<M, T>, Permit<M>);
 
 /// Room for a publication in the mailbox of every subscriber that is to get it.
 ///
-/// For publishers whose message is not the same for every subscriber: take room from all, then
-/// make each subscriber's message and send it through its permit. Dropping a permit gives its room
-/// back.
+/// For publishers whose message is not the same for every subscriber: reserve room in all mailboxes,
+/// then make each subscriber's message and send it through its permit. Dropping a permit gives its
+/// room back.
 #[non_exhaustive]
 pub struct Reservation<'s, M, T = ()> {
-    /// The subscribers that are to get the publication, with their room.
+    /// The subscribers that get the publication, with their room.
     pub places: SmallVec<[Reserved<'s, M, T>; 8]>,
-    /// Those that are not, and why.
+    /// The subscribers that do not get it, and why.
     pub skipped: SmallVec<[(&'s Subscriber<M, T>, SkipReason); 2]>,
 }
 
 impl<'s, M, T> Reservation<'s, M, T> {
-    /// Takes room from every subscriber that `accept` agrees to, or from none.
+    /// Reserves room at every subscriber that `accept` returns true for, or at no subscriber.
     ///
-    /// One that is full and rejects, one that has ended and one that `accept` refuses are
-    /// skipped.
+    /// Skips subscribers that are full and reject messages, that have ended, or that `accept` refuses.
     ///
     /// # Errors
-    /// The first subscriber whose mailbox waits for room ([`Overflow::Wait`]) and has none.
+    /// The first subscriber whose mailbox is full and waits for room ([`Overflow::Wait`]).
     pub fn new(
         subscribers: &'s [Subscriber<M, T>],
         accept: impl Fn(&Subscriber<M, T>) -> bool,
@@ -92,12 +91,12 @@ impl<'s, M, T> Reservation<'s, M, T> {
 }
 
 impl<M: Clone, T: Clone> MessageBroker<M, T> {
-    /// Puts a message into the mailbox of every subscriber of the topic that `accept` agrees to,
-    /// or into none.
+    /// Puts a message into the mailbox of every subscriber of the topic that `accept` returns true for,
+    /// or into no mailbox.
     ///
-    /// If a subscriber whose mailbox waits for room ([`Overflow::Wait`]) is full, nobody gets the
-    /// message. One that is full and rejects, one that has ended and one that `accept` refuses
-    /// are skipped. One that has ended is unsubscribed, too.
+    /// If a subscriber is full and its mailbox waits for room ([`Overflow::Wait`]), no subscriber gets
+    /// the message. Skips subscribers that are full and reject messages, that have ended, or that
+    /// `accept` refuses. Those that have ended are unsubscribed, too.
     pub fn try_publish(
         &self,
         topic: &Topic,
@@ -109,11 +108,12 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
         Ok(published)
     }
 
-    /// Puts a message into the mailbox of every subscriber of the topic that `accept` agrees to and
-    /// that has room now.
+    /// Puts a message into the mailbox of every subscriber of the topic that `accept` returns true for
+    /// and that has room now.
     ///
-    /// One that has none does not keep it from the others: it is skipped, whether its mailbox rejects
-    /// or waits, or its mailbox drops a message. One that has ended is skipped, and unsubscribed.
+    /// A full subscriber does not keep the message from the others. It is skipped if its mailbox
+    /// rejects messages or waits; otherwise its mailbox drops a message. Subscribers that have ended
+    /// are skipped, and unsubscribed.
     pub fn publish_now(
         &self,
         topic: &Topic,
@@ -149,8 +149,8 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
         }
     }
 
-    /// As [`try_publish`](Self::try_publish), to these subscribers: for publishers that keep what
-    /// [`matching`](Self::matching) gave. Unsubscribes nobody.
+    /// As [`try_publish`](Self::try_publish), to these subscribers: for publishers that keep a result
+    /// of [`matching`](Self::matching). Does not unsubscribe those that have ended.
     pub fn try_publish_to(
         subscribers: &[Subscriber<M, T>],
         message: M,
@@ -166,7 +166,7 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
         let mut delivered = 0;
         let mut left = Some(message);
         for (index, (subscriber, permit)) in reserved.places.into_iter().enumerate() {
-            // The last gets the message itself.
+            // The last subscriber gets the message itself.
             let copy = if index + 1 == copies { left.take() } else { left.clone() };
             match copy.map(|copy| permit.send(copy)) {
                 Some(Ok(())) => delivered += 1,
@@ -176,10 +176,10 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
         Ok(Published { delivered, skipped })
     }
 
-    /// As [`try_publish`](Self::try_publish), and waits while a subscriber that waits for room
-    /// has none.
+    /// As [`try_publish`](Self::try_publish), but waits while a subscriber is full whose mailbox waits
+    /// for room.
     ///
-    /// Cancel safety: if dropped before it resolves, nobody has got the message.
+    /// Cancel safety: if dropped before it resolves, no subscriber has got the message.
     pub async fn publish(
         &self,
         topic: &Topic,

@@ -1,4 +1,4 @@
-//! What outsiders do not see: how much of the subscriptions a publication looks at.
+//! The part of the subscriptions that a publication visits.
 
 use super::trie::visits;
 use super::*;
@@ -14,21 +14,21 @@ fn pattern(text: &str) -> TopicPattern {
     TopicPattern::parse(text).unwrap()
 }
 
-/// Subscribers that nobody runs: without a name, only their mailboxes are there.
+/// Subscribers without a name that are never started.
 fn mailboxes(count: usize) -> (ActorSystem, Vec<Prepared<u32>>) {
     let system = ActorSystem::new("test");
     let prepared = (0..count).map(|_| system.prepare(ChildSpec::unnamed().capacity(4)).unwrap()).collect();
     (system, prepared)
 }
 
-/// What a publication on the topic finds, and how many nodes it looks at for that.
+/// The subscribers of a topic, and the number of nodes that the look-up visits.
 fn look(broker: &MessageBroker<u32>, on: &str) -> (usize, usize) {
     visits::take();
     (broker.matching(&topic(on)).len(), visits::take())
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publication_looks_only_at_what_may_match() {
+async fn publication_visits_only_nodes_that_may_match() {
     let (_system, prepared) = mailboxes(1000);
     let broker = MessageBroker::new();
     let subscribe = |range: std::ops::Range<usize>| {
@@ -55,16 +55,16 @@ async fn a_publication_looks_only_at_what_may_match() {
     assert_eq!(looked(), few, "the rest makes no difference");
     assert!(few.iter().all(|(_, looked)| *looked <= 6), "{few:?}");
 
-    // Of those that are in its way, none gets it.
+    // Subscribers on its path that do not match do not get it.
     let delivered = broker.try_publish(&topic("orders.50.created"), 7, |_| true).unwrap().delivered;
     assert_eq!(delivered, 1);
     let accepted: u64 = prepared.iter().map(|one| one.actor_ref().stats().accepted).sum();
     assert_eq!(accepted, 1);
 }
 
-/// Each branch that may match is looked at once, so one topic cannot be made to cost more.
+/// Each branch that may match is visited once, which bounds the cost of a topic.
 #[tokio::test(start_paused = true)]
-async fn wildcards_in_the_middle_double_what_is_looked_at_at_most() {
+async fn wildcard_in_the_middle_at_most_doubles_the_visited_nodes() {
     let (_system, prepared) = mailboxes(1);
     let broker = MessageBroker::new();
     for bits in 0..64u32 {
@@ -79,7 +79,7 @@ async fn wildcards_in_the_middle_double_what_is_looked_at_at_most() {
 /// It would take minutes if each unsubscription went through those that have the same pattern, or
 /// through those of the same subscriber.
 #[tokio::test(start_paused = true)]
-async fn who_leaves_looks_for_nobody_else() {
+async fn unsubscribing_visits_no_other_subscriber() {
     let (_system, prepared) = mailboxes(MANY);
     let broker = MessageBroker::new();
     let popular = pattern("news.*");
@@ -106,7 +106,7 @@ async fn who_leaves_looks_for_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_ended_is_forgotten_even_if_nobody_publishes() {
+async fn ended_subscribers_are_removed_without_a_publication() {
     let broker = MessageBroker::new();
     let (system, living) = mailboxes(10);
     for one in &living {

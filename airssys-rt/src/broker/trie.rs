@@ -1,4 +1,4 @@
-//! Patterns by their segments.
+//! A trie of patterns, by their segments.
 
 #[cfg(test)]
 pub(super) mod visits;
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use airssys_core::{Topic, TopicPattern};
 
-/// Values filed under patterns, found by topic.
+/// Values stored under patterns, found by topic.
 pub(super) struct Trie<V> {
     root: Node<V>,
 }
@@ -17,11 +17,11 @@ pub(super) type Filed<V> = BTreeMap<u64, V>;
 
 struct Node<V> {
     named: HashMap<Box<str>, Node<V>>,
-    /// Where a `*` in the middle leads.
+    /// The branch of a `*` in the middle.
     any: Option<Box<Node<V>>>,
-    /// Filed under the patterns that end here.
+    /// The values of patterns that end here.
     here: Filed<V>,
-    /// Filed under the patterns that end here but for a last `*`.
+    /// The values of patterns that end here with a trailing `*`.
     below: Filed<V>,
 }
 
@@ -38,7 +38,7 @@ impl<V> Default for Trie<V> {
 }
 
 impl<V> Trie<V> {
-    /// What is filed under a pattern.
+    /// The values of a pattern.
     pub(super) fn at(&mut self, pattern: &TopicPattern) -> &mut Filed<V> {
         let mut node = &mut self.root;
         let mut segments = pattern.segments().peekable();
@@ -52,8 +52,7 @@ impl<V> Trie<V> {
         &mut node.here
     }
 
-    /// Removes what is filed under a pattern with this number, and the branches that lead nowhere
-    /// then.
+    /// Removes the value of a pattern that has this number, and the branches that are empty then.
     pub(super) fn remove(&mut self, pattern: &TopicPattern, number: u64) {
         let segments: Vec<&str> = pattern.segments().collect();
         self.root.remove(&segments, number);
@@ -64,13 +63,13 @@ impl<V> Trie<V> {
         self.root.is_empty()
     }
 
-    /// Gives all that is filed under patterns that match the topic.
+    /// Visits the values of all patterns that match the topic.
     pub(super) fn matching<'a>(&'a self, topic: &Topic, mut give: impl FnMut(&'a V)) {
         self.root.matching(topic.segments(), &mut give);
     }
 }
 
-// The depth of a recursion is that of a pattern: at most 128 segments.
+// A recursion is as deep as a pattern has segments: at most 128.
 impl<V> Node<V> {
     fn remove(&mut self, segments: &[&str], number: u64) {
         match segments {

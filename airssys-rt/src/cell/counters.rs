@@ -1,9 +1,9 @@
-//! The figures that an actor's incarnations write.
+//! The counters that an actor's incarnations write.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// What only the running incarnation writes, but for `failed`.
+/// Counters that only the running incarnation writes, except `failed`.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(super) handled: AtomicU64,
@@ -20,13 +20,13 @@ impl Counters {
         self.busy_ns.store(before.saturating_add(time), Ordering::Relaxed);
     }
 
-    /// Counts messages as handled. Only their receiver does.
+    /// Counts messages as handled. Only called by the running incarnation.
     #[inline]
     pub(crate) fn add_handled(&self, messages: u64) {
         self.handled.store(self.handled.load(Ordering::Relaxed) + messages, Ordering::Relaxed);
     }
 
-    /// Counts the message of a timer.
+    /// Counts a message of a timer.
     pub(crate) fn count_tick(&self) {
         let before = self.ticks.load(Ordering::Relaxed);
         self.ticks.store(before + 1, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! What outsiders do not see: whether the tables are empty.
+//! The tables of groups are empty when the members have left.
 
 use super::Groups;
 use crate::{Actor, ActorContext, ActorSystem, Child, ChildSpec};
@@ -21,7 +21,7 @@ fn is_empty(groups: &Groups) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_leaves_nothing_behind() {
+async fn members_that_leave_leave_nothing_behind() {
     let system = ActorSystem::new("test");
     let groups = system.groups();
     let actor = system.spawn(ChildSpec::unnamed(), || Idle).await.unwrap();
@@ -39,7 +39,7 @@ async fn who_leaves_leaves_nothing_behind() {
     assert!(is_empty(&groups));
 }
 
-/// Joins race with ends: whichever comes first.
+/// Joins race with ends, and either may come first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_join_during_the_end_leaves_nothing_behind() {
     let system = ActorSystem::new("test");

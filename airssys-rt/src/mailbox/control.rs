@@ -5,7 +5,7 @@ use std::task::Waker;
 
 use airssys_core::{Down, ExitReason};
 
-/// A request to stop. Of two requests, the greater counts.
+/// A request to stop. The greater of two requests counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum StopRequest {
     /// The incarnation stops itself, and no other.

@@ -1,9 +1,9 @@
 //! The state of a mailbox, behind its lock.
 //!
 //! Every slot is free, taken by a message (in the queue, or with the receiver and not handed out
-//! yet), or reserved (by a permit, or for a waiter whose turn it is). A slot that becomes free is
-//! reserved for the first who waits as soon as that is noticed, so that nobody can get ahead of
-//! those who wait. One case differs: [`Inner::offer`].
+//! yet), or reserved (by a permit, or for a waiter that is served). A slot that becomes free is
+//! reserved for the first waiter as soon as that is noticed, so that no sender can get ahead of the
+//! waiters. One case differs: [`Inner::offer`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -20,16 +20,16 @@ pub(super) struct Inner<M> {
     high_water: u32,
     stop: Option<StopRequest>,
     flags: Flags,
-    /// Messages that the receiver has got, ever.
+    /// The number of messages that the receiver has fetched, ever.
     fetched: u64,
-    /// Messages that the receiver has handed out, ever, as far as is known.
+    /// The number of messages that the receiver has handed out, ever, as far as is known.
     taken: u64,
     accepted: u64,
     receiver: Option<Waker>,
     rare: Option<Box<Rare>>,
 }
 
-/// What most mailboxes never need.
+/// The parts that most mailboxes never need.
 #[derive(Default)]
 struct Rare {
     waiters: Waiters,
@@ -43,20 +43,20 @@ struct Rare {
 #[derive(Default)]
 struct Flags {
     closed: bool,
-    /// It closed to messages in order to end once it is empty.
+    /// True if it is closed and the actor ends once it is empty.
     draining: bool,
-    /// It was to end for good: whatever its end is like, there is no next incarnation.
+    /// True if the actor was told to end for good: no incarnation follows, whatever its end.
     terminated: bool,
     signalled: bool,
     told_full: bool,
 }
 
-/// Those who wait for a slot, or have one without knowing it.
+/// The waiters for a slot, and those that have one and have not been polled since.
 #[derive(Default)]
 struct Waiters {
-    /// By ticket: the first has waited longest.
+    /// Ordered by ticket: the first has waited longest.
     waiting: BTreeMap<u64, Waker>,
-    /// Those for whom a slot is reserved and who have not been polled since.
+    /// Waiters for which a slot is reserved and that have not been polled since.
     granted: BTreeSet<u64>,
     next_ticket: u64,
 }
@@ -87,10 +87,10 @@ impl<M> Inner<M> {
         self.flags.closed
     }
 
-    /// Messages that have not been handed out.
+    /// The number of messages that have not been handed out.
     #[inline]
     fn depth(&self) -> usize {
-        // What is with the receiver was within the capacity when it was in the queue.
+        // The messages with the receiver were within the capacity when they were in the queue.
         self.queue.len() + (self.fetched - self.taken) as usize
     }
 
@@ -107,7 +107,7 @@ impl<M> Inner<M> {
         self.rare.as_ref().is_some_and(|rare| !rare.waiters.waiting.is_empty())
     }
 
-    pub(super) fn is_news_that_full(&mut self) -> bool {
+    pub(super) fn becomes_full(&mut self) -> bool {
         !std::mem::replace(&mut self.flags.told_full, true)
     }
 
@@ -124,7 +124,7 @@ impl<M> Inner<M> {
         }
     }
 
-    /// A message is taken, and dropped at once.
+    /// Counts a message that is accepted, and dropped at once.
     pub(super) fn count_overflow(&mut self) {
         self.accepted += 1;
         self.rare().overflowed += 1;
@@ -134,7 +134,7 @@ impl<M> Inner<M> {
         self.rare().rejected += 1;
     }
 
-    /// Takes out the message that has been here longest, to make room.
+    /// Removes the oldest message, to make room.
     pub(super) fn evict(&mut self) -> Option<M> {
         let oldest = self.queue.pop_front()?;
         self.rare().overflowed += 1;
@@ -167,24 +167,24 @@ impl<M> Inner<M> {
         self.high_water = self.high_water.max(self.depth() as u32);
     }
 
-    /// Whether there is a message that could make way.
+    /// Returns true if there is a message that can be dropped.
     pub(super) fn has_queued(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// Whether the receiver waits for something to do.
+    /// Returns true if the receiver waits for work.
     #[inline]
     pub(super) fn sleeps(&self) -> bool {
         self.receiver.is_some()
     }
 
-    /// Who waits for something to do.
+    /// Takes the waker of the receiver, if it waits for work.
     #[inline]
     pub(super) fn take_receiver(&mut self) -> Option<Waker> {
         self.receiver.take()
     }
 
-    /// Reserves what is free for those who wait, in their order.
+    /// Reserves the free slots for the waiters, in their order.
     pub(super) fn serve(&mut self, wakers: &mut Wakers) {
         let mut free = self.free();
         let Some(Rare { waiters, .. }) = self.rare.as_deref_mut() else { return };
@@ -198,9 +198,9 @@ impl<M> Inner<M> {
         }
     }
 
-    /// Polls the waiter with this ticket, or a new one: ready once a slot is reserved for it, with
-    /// false if the mailbox has closed.
-    pub(super) fn poll_turn(
+    /// Polls the waiter with this ticket, or a new one. Ready with true once a slot is reserved for it,
+    /// with false if the mailbox has closed.
+    pub(super) fn poll_slot(
         &mut self,
         ticket: &mut Option<u64>,
         waker: &Waker,
@@ -219,7 +219,7 @@ impl<M> Inner<M> {
                 return Poll::Ready(true);
             }
             Some(mine) => mine,
-            // Nobody waits any more if there is something left.
+            // All waiters have been served if there is a slot left.
             None if free > 0 => {
                 self.reserved += 1;
                 return Poll::Ready(true);
@@ -235,11 +235,11 @@ impl<M> Inner<M> {
         Poll::Pending
     }
 
-    /// Frees the slot of a waiter that only wanted to know of it.
+    /// Frees the slot of a waiter that only wanted to know of the room.
     ///
-    /// That waiter will try to use the slot in a moment. Were it reserved for the next who waits
-    /// already now, the try would always fail, and two such waiters could pass one slot back and
-    /// forth for ever. So the next is only woken: it takes the slot if it is still there then.
+    /// That waiter will try to use the slot in a moment. If it were reserved for the next waiter now,
+    /// the try would always fail, and two such waiters could pass one slot back and forth for ever. So
+    /// the next waiter is only woken, and takes the slot if it is still free then.
     pub(super) fn offer(&mut self, wakers: &mut Wakers) {
         self.reserved -= 1;
         if let Some(rare) = &self.rare
@@ -249,7 +249,7 @@ impl<M> Inner<M> {
         }
     }
 
-    /// Forgets a waiter that is dropped before its turn, or before it knew of it.
+    /// Removes a waiter that is dropped before it is served, or before it was polled since.
     pub(super) fn give_up(&mut self, ticket: u64, wakers: &mut Wakers) {
         if let Some(Rare { waiters, .. }) = self.rare.as_deref_mut() {
             if waiters.granted.remove(&ticket) {
@@ -258,7 +258,7 @@ impl<M> Inner<M> {
                 waiters.waiting.remove(&ticket);
             }
         }
-        // It may have been the one that an `offer` woke.
+        // It may be the waiter that an `offer` woke.
         self.serve(wakers);
     }
 
@@ -283,7 +283,7 @@ impl<M> Inner<M> {
         &mut self.rare().notifications
     }
 
-    /// What comes first of what is urgent.
+    /// Takes the urgent work with the highest priority.
     pub(super) fn take_urgent(&mut self, incarnation: u64) -> Option<Urgent> {
         if let Some(request) = self.stop.take() {
             return Some(Urgent::Stop(request));
@@ -309,14 +309,14 @@ impl<M> Inner<M> {
         self.flags.signalled = true;
     }
 
-    /// Whether an empty mailbox is the end.
+    /// Returns true if the actor ends because its mailbox is empty.
     pub(super) fn has_drained(&mut self) -> bool {
         self.flags.terminated |= self.flags.draining;
         self.flags.draining
     }
 
-    /// Moves messages to the receiver, which has none: all, or at most `limit`. False if there are
-    /// none.
+    /// Moves messages to the receiver, whose batch is empty: all, or at most `limit`. Returns false if
+    /// there are no messages.
     #[inline]
     pub(super) fn fetch(&mut self, batch: &mut VecDeque<M>, limit: usize) -> bool {
         if self.queue.len() <= limit {
@@ -329,7 +329,7 @@ impl<M> Inner<M> {
         !batch.is_empty()
     }
 
-    /// Takes back what was not handed out; or says why it is lost.
+    /// Takes back the messages that were not handed out, or returns the cause of their loss.
     pub(super) fn put_back(&mut self, batch: &mut VecDeque<M>) -> Option<DeadLetterCause> {
         let messages = batch.len();
         self.fetched -= messages as u64;
@@ -338,7 +338,7 @@ impl<M> Inner<M> {
             return Some(DeadLetterCause::ActorEnded);
         }
         if self.free() < messages {
-            // It had no slot any more, and is the oldest.
+            // It is the oldest, and had no slot any more.
             self.rare().overflowed += messages as u64;
             return Some(DeadLetterCause::Overflow);
         }
@@ -356,7 +356,7 @@ impl<M> Inner<M> {
         }
     }
 
-    /// Takes away what an idle mailbox does not need.
+    /// Frees the memory that an idle mailbox does not need.
     #[inline]
     pub(super) fn shrink(&mut self, batch: &mut VecDeque<M>) {
         for buffer in [&mut self.queue, batch] {
@@ -394,5 +394,5 @@ impl<M> Inner<M> {
     }
 }
 
-/// The most memory that an idle mailbox keeps for the messages to come, for each of its two buffers.
+/// The most memory that an idle mailbox keeps in each of its two buffers.
 const SPARE_BYTES: usize = 1024;

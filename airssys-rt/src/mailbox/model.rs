@@ -1,6 +1,6 @@
-//! The mailbox with its senders and its receiver in any order of events, as shuttle makes them.
+//! The mailbox with its senders and its receiver, in the interleavings that shuttle explores.
 //!
-//! Whoever is not woken waits for ever, which shuttle reports as a deadlock.
+//! A task that is not woken waits for ever, which shuttle reports as a deadlock.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -20,7 +20,7 @@ use crate::services::Services;
 
 const ITERATIONS: usize = 3000;
 
-/// What is never run: the mailbox needs nothing of it.
+/// An actor that is never run: the mailbox does not need it.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().build().unwrap());
 
 /// Sender and number.
@@ -36,7 +36,7 @@ fn cell(capacity: usize, overflow: Overflow) -> Arc<Cell<Message>> {
     Arc::new(Cell::new(Some("model".into()), 1, Mailbox::new(capacity, overflow), services))
 }
 
-/// What a receiver gets next, as an incarnation would.
+/// The next message or urgent work of a receiver, as an incarnation takes it.
 async fn next(inbox: &mut Inbox<Message>) -> Result<Message, Urgent> {
     loop {
         if let Some(message) = inbox.pop() {
@@ -48,7 +48,7 @@ async fn next(inbox: &mut Inbox<Message>) -> Result<Message, Urgent> {
     }
 }
 
-/// Takes messages until there were so many.
+/// Takes this number of messages.
 fn receive(cell: &Arc<Cell<Message>>, count: usize) -> Vec<Message> {
     let mut inbox = Inbox::new(cell.clone());
     let mut received = Vec::new();
@@ -73,7 +73,7 @@ fn receive_all(cell: &Arc<Cell<Message>>) -> Vec<Message> {
     }
 }
 
-/// Sends so many messages; gives how many were taken.
+/// Sends this number of messages; returns the number that was accepted.
 fn sender(cell: &Arc<Cell<Message>>, sender: u64, count: u64) -> JoinHandle<u64> {
     let cell = cell.clone();
     spawn(move || {
@@ -116,7 +116,7 @@ fn every_message_comes_once_and_in_order() {
 }
 
 #[test]
-fn the_capacity_holds_whoever_looks() {
+fn capacity_is_never_exceeded_in_any_interleaving() {
     check(|| {
         let cell = cell(2, Overflow::Wait);
         let senders = vec![sender(&cell, 0, 3), sender(&cell, 1, 3)];
@@ -133,7 +133,7 @@ fn the_capacity_holds_whoever_looks() {
 }
 
 #[test]
-fn whoever_waits_gets_a_turn_or_hears_of_the_end() {
+fn waiters_get_a_slot_or_are_told_of_the_end() {
     check(|| {
         let cell = cell(1, Overflow::Wait);
         let senders = vec![sender(&cell, 0, 2), sender(&cell, 1, 2)];
@@ -143,7 +143,7 @@ fn whoever_waits_gets_a_turn_or_hears_of_the_end() {
         let received = {
             let mut inbox = Inbox::new(cell.clone());
             let mut received = Vec::new();
-            // Not more than one: the rest is for the close.
+            // At most one message: the rest is for the close.
             let first = block_on(poll_fn(|task| match pin!(next(&mut inbox)).poll(task) {
                 Poll::Ready(first) => Poll::Ready(first.ok()),
                 Poll::Pending => Poll::Ready(None),
@@ -162,7 +162,7 @@ fn whoever_waits_gets_a_turn_or_hears_of_the_end() {
 }
 
 #[test]
-fn who_gives_up_keeps_nobody_from_its_turn() {
+fn cancelled_waiter_blocks_no_other_waiter() {
     check(|| {
         let cell = cell(1, Overflow::Wait);
         let gives_up = |number| {
@@ -228,7 +228,7 @@ fn permits_and_rooms_are_used_given_back_and_passed_on() {
 }
 
 #[test]
-fn what_was_taken_before_a_drain_is_handled_before_the_end() {
+fn messages_accepted_before_a_drain_are_handled_before_the_end() {
     check(|| {
         let cell = cell(2, Overflow::Wait);
         let senders = vec![sender(&cell, 0, 3), sender(&cell, 1, 3)];
@@ -250,7 +250,7 @@ fn what_was_taken_before_a_drain_is_handled_before_the_end() {
 }
 
 #[test]
-fn what_an_incarnation_leaves_is_there_for_the_next() {
+fn messages_left_by_an_incarnation_are_there_for_the_next() {
     check(|| {
         for overflow in [Overflow::Wait, Overflow::Reject] {
             let cell = cell(3, overflow);
@@ -261,7 +261,7 @@ fn what_an_incarnation_leaves_is_there_for_the_next() {
                 received.extend(receive_all(&own));
                 received
             });
-            // One at least gets in: that is what the first incarnation waits for.
+            // At least one message is accepted: the first incarnation waits for it.
             let accepted = total(senders);
             cell.mailbox.drain();
             let received = receiver.join().unwrap();
@@ -311,7 +311,7 @@ fn signals_and_stops_are_never_missed() {
 }
 
 #[test]
-fn who_drops_messages_refuses_none() {
+fn dropping_mailbox_refuses_no_message() {
     check(|| {
         for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
             let cell = cell(1, overflow);
@@ -330,7 +330,7 @@ fn who_drops_messages_refuses_none() {
     });
 }
 
-/// An incarnation that ends with a message in its hands that it has not looked at.
+/// An incarnation that ends with a fetched message that it has not handed out.
 #[test]
 fn a_receiver_that_ends_loses_nothing() {
     check(|| {

@@ -1,4 +1,4 @@
-//! Any sequence of what can be done to a mailbox, against a list and a few numbers.
+//! Any sequence of operations on a mailbox, compared with a model: a list and a few numbers.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -18,7 +18,7 @@ use crate::cell::inbox::Inbox;
 use crate::services::Services;
 use crate::{ActorRef, Permit, ReserveError, SendError, TrySendError};
 
-/// What is never run: the mailbox needs nothing of it.
+/// An actor that is never run: the mailbox does not need it.
 #[expect(clippy::unwrap_used, reason = "it is a test")]
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().build().unwrap());
 
@@ -28,17 +28,17 @@ enum Step {
     Send,
     TryReserve,
     Reserve,
-    /// These choose one of those that there are.
+    /// The numbers below choose one of the existing items.
     Fill(usize),
     Release(usize),
     Room,
     Poll(usize),
     GiveUp(usize),
     Signal,
-    /// The receiver takes what is there, and hands out nothing.
+    /// The receiver fetches a batch, and hands out nothing.
     Fetch,
     Take,
-    /// Takes messages until there are none.
+    /// Takes messages until the mailbox is empty.
     TakeAll,
     /// The incarnation ends, and the next begins.
     Restart,
@@ -65,7 +65,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// How the lives of most mailboxes end.
+/// The last operations of most mailboxes.
 fn end() -> impl Strategy<Value = Vec<Step>> {
     let end = prop_oneof![Just(Step::Drain), Just(Step::Close), Just(Step::TakeAll)];
     (end, prop::collection::vec(step(), 0..20)).prop_map(|(end, mut after)| {
@@ -89,7 +89,7 @@ enum Outcome {
     Room,
 }
 
-/// Somebody who waits; the first in the list has waited longest.
+/// A waiter; the first in the list has waited longest.
 struct Waiter {
     future: Pin<Box<dyn Future<Output = Outcome>>>,
     message: Option<u64>,
@@ -102,7 +102,7 @@ impl Waiter {
     }
 }
 
-/// What there is to be seen of a mailbox.
+/// The visible state of a mailbox.
 #[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
 struct Seen {
     accepted: u64,
@@ -116,19 +116,19 @@ struct Seen {
 
 struct Bench {
     actor: ActorRef<u64>,
-    /// None for a moment between two incarnations.
+    /// `None` between two incarnations.
     inbox: Option<Inbox<u64>>,
     permits: Vec<Permit<u64>>,
     waiters: Vec<Waiter>,
     last: u64,
-    /// What is in the mailbox.
+    /// The messages in the mailbox.
     queue: VecDeque<u64>,
-    /// With `DropOldest`: what was taken, has not been handed out, and has no slot any more.
+    /// With `DropOldest`: the message that was fetched, has not been handed out, and has no slot.
     in_hand: Option<u64>,
     seen: Seen,
     signalled: bool,
     draining: bool,
-    /// The receiver has found nothing, and nothing has come since.
+    /// True if the receiver has found nothing, and nothing has come since.
     idle: bool,
 }
 
@@ -153,7 +153,7 @@ impl Bench {
         }
     }
 
-    /// Slots that nobody has: those of waiters who have been woken may be theirs.
+    /// The free slots, some of which may be reserved for waiters that were woken.
     fn free(&self) -> usize {
         self.actor.capacity() - self.queue.len() - self.permits.len()
     }
@@ -162,7 +162,7 @@ impl Bench {
         self.waiters.iter().filter(|waiter| waiter.is_woken()).count()
     }
 
-    /// A message was accepted.
+    /// Records that a message was accepted.
     fn put(&mut self, message: u64) -> Checked {
         prop_assert!(self.free() > 0 && !self.seen.closed);
         self.seen.accepted += 1;
@@ -171,7 +171,7 @@ impl Bench {
         Ok(())
     }
 
-    /// A sender who does not wait got this answer.
+    /// Checks the answer to a sender that does not wait.
     fn sent(&mut self, message: u64, answer: Result<(), TrySendError<u64>>) -> Checked {
         let overflowed = self.actor.stats().overflowed - self.seen.overflowed;
         let full = self.free() <= self.woken();
@@ -235,7 +235,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Somebody who waits if it has to.
+    /// Adds a waiter, if it has to wait.
     fn begin(&mut self, message: Option<u64>, future: Pin<Box<dyn Future<Output = Outcome>>>) -> Checked {
         self.waiters.push(Waiter { future, message, woken: Arc::default() });
         let index = self.waiters.len() - 1;
@@ -267,14 +267,14 @@ impl Bench {
             }
             (Outcome::Reserved(answer), None) => self.reserved(answer),
             (Outcome::Room, None) => {
-                prop_assert!(self.seen.closed || self.free() > 0, "there is none");
+                prop_assert!(self.seen.closed || self.free() > 0, "a slot must be free");
                 Ok(())
             }
             _ => unreachable!("another outcome"),
         }
     }
 
-    /// What the receiver gets; nothing if there is none.
+    /// The next message of the receiver; `None` if the mailbox is empty.
     fn take(&mut self) -> Checked<Option<u64>> {
         loop {
             if let Some(message) = self.inbox.as_mut().and_then(Inbox::pop) {
@@ -288,7 +288,7 @@ impl Bench {
         }
     }
 
-    /// False if there is nothing.
+    /// Returns false if there is nothing to fetch.
     fn fetch(&mut self) -> Checked<bool> {
         let Some(inbox) = &mut self.inbox else { return Ok(false) };
         let Some(fetched) = poll_fn(|task| inbox.poll_fetch(0, task)).now_or_never() else {
@@ -317,7 +317,7 @@ impl Bench {
         self.inbox = Some(Inbox::new(self.actor.cell().clone()));
         match self.in_hand.take() {
             Some(_) if self.seen.closed && !self.draining => self.seen.dropped += 1,
-            // It has had no slot since it was taken.
+            // It has had no slot since it was fetched.
             Some(_) if self.actor.stats().overflowed > self.seen.overflowed => {
                 let granted = if self.seen.closed { 0 } else { self.woken() };
                 prop_assert!(self.free() <= granted, "there is room");
@@ -415,7 +415,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Every slot that was taken is free again.
+    /// Every taken slot becomes free again.
     fn finish(&mut self) -> Checked {
         self.permits.clear();
         self.waiters.clear();
@@ -439,7 +439,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4000) })]
 
     #[test]
-    fn a_mailbox_is_a_list(
+    fn mailbox_behaves_like_a_list(
         capacity in 1..7usize,
         overflow in overflow(),
         steps in prop::collection::vec(step(), 0..120),

@@ -34,7 +34,7 @@ impl<M> Future for Slot<'_, M> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
         let Self { mailbox, ticket } = &mut *self;
-        mailbox.poll_turn(ticket, context.waker())
+        mailbox.poll_slot(ticket, context.waker())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What outsiders do not see: who is looked at when an actor ends.
+//! The names that the end of an actor touches.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -15,9 +15,9 @@ fn cell(services: &Arc<Services>, id: u64) -> Arc<dyn Registered> {
     Arc::new(Cell::new(Some(format!("actor-{id}").into()), id, mailbox, services.clone()))
 }
 
-/// Whatever else has a name is out of reach while an actor ends: the end only needs its own.
+/// All other parts of the table are locked while an actor ends: the end only needs its own.
 #[test]
-fn an_end_visits_no_other_name() {
+fn end_of_an_actor_touches_no_other_name() {
     const NAMES: u64 = 100_000;
     let runtime = Builder::new_current_thread().build().unwrap();
     let services = Arc::new(Services::new(runtime.handle().clone()));
@@ -27,7 +27,7 @@ fn an_end_visits_no_other_name() {
     }
     let ending = registry.actors.get("actor-500").unwrap().clone();
 
-    // A part of the table is locked by whoever holds one of its entries; all parts but one are.
+    // Holding an entry locks its part of the table. All parts but one are locked.
     let own = registry.actors.get_mut("actor-500").unwrap();
     let mut others = Vec::new();
     for id in 0..NAMES {
@@ -44,7 +44,7 @@ fn an_end_visits_no_other_name() {
         retires.retire(&*ending, ExitReason::Normal);
         done.send(()).unwrap();
     });
-    // Long enough for any machine; it only passes if the end waits for a lock.
+    // Long enough for any machine: the timeout only expires if the end waits for a lock.
     assert!(is_done.recv_timeout(Duration::from_secs(60)).is_ok(), "it needs the rest of the table");
     thread.join().unwrap();
     drop(others);

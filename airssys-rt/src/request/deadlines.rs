@@ -1,9 +1,8 @@
 //! The deadlines of all requests of a system, kept by one task for each list.
 //!
 //! A timer for each request would cost more than the request: registering and removing it takes
-//! two locks, and wakes the timer's thread when no later one is there. Almost every request is
-//! answered in time, so here a deadline is only noted, and forgotten in passing: the list is swept
-//! whenever it has doubled.
+//! two locks, and wakes the timer's thread when it is the earliest. Almost every request is answered
+//! in time. So a deadline is only appended to a list, and the list is swept whenever it has doubled.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,28 +16,28 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::sync::lock;
 
-/// The list is not swept below this length.
+/// The list is not swept while it is shorter than this.
 const SWEEP_FROM: usize = 64;
 
-/// What has a deadline. Held by nobody else, it is over.
+/// A request with a deadline. It is over once the list holds the only reference.
 pub(crate) trait Expire: Send + Sync {
     fn expire(&self);
-    /// Nobody keeps the deadline.
-    fn forsake(&self);
+    /// Called when the deadline will not be kept any more.
+    fn abandon(&self);
 }
 
-/// How many lists there are, so that threads seldom wait for each other.
+/// The number of lists. With several, threads seldom wait for each other.
 const LISTS: usize = 8;
 
 thread_local! {
-    /// The list of requests that are made on this thread.
+    /// The index of the list for requests that are made on this thread.
     static LIST: usize = {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         THREADS.fetch_add(1, Ordering::Relaxed) % LISTS
     };
 }
 
-/// The deadlines that are to come, to the millisecond.
+/// The deadlines of the future, to the millisecond.
 pub(crate) struct Deadlines {
     lists: [Arc<Shared>; LISTS],
     runtime: Handle,
@@ -50,20 +49,20 @@ struct Shared {
     sooner: Notify,
 }
 
-/// A deadline: the millisecond since the epoch in which it is over, and for whom.
+/// A deadline: the millisecond since the epoch in which it expires, and the request.
 type Deadline = (u64, Arc<dyn Expire>);
 
 #[derive(Default)]
 struct List {
-    /// Those that the keeper has not seen yet.
+    /// Deadlines that the keeper has not seen yet.
     fresh: Vec<Deadline>,
-    /// Those that it has, by the millisecond.
+    /// Deadlines that the keeper has seen, by the millisecond.
     by_time: BTreeMap<u64, Vec<Arc<dyn Expire>>>,
-    /// How many there are in `by_time`.
+    /// The number of deadlines in `by_time`.
     kept: usize,
-    /// With so many in all, it is time to forget what is over.
+    /// The number of deadlines at which the list is swept next.
     limit: usize,
-    /// What the keeper sleeps until.
+    /// The time until which the keeper sleeps.
     next: Option<u64>,
     keeper: Option<JoinHandle<()>>,
     stopped: bool,
@@ -76,14 +75,14 @@ impl Deadlines {
         Self { lists: std::array::from_fn(shared), runtime }
     }
 
-    /// Notes that this expires after the time, unless it is over before.
+    /// Adds a request that expires after the time, unless it is over before.
     pub(crate) fn add(&self, after: Duration, expires: Arc<dyn Expire>) {
         let shared = LIST.with(|number| &self.lists[*number]);
         let time = millis_up((Instant::now() - shared.epoch).saturating_add(after));
         let mut list = lock(&shared.list);
         if list.stopped {
             drop(list);
-            return expires.forsake();
+            return expires.abandon();
         }
         list.fresh.push((time, expires));
         if list.fresh.len() + list.kept >= list.limit.max(SWEEP_FROM) {
@@ -98,8 +97,7 @@ impl Deadlines {
         }
     }
 
-    /// Ends the tasks that keep the deadlines. They are not kept any more: whoever still waits is
-    /// told at once.
+    /// Ends the tasks that keep the deadlines, and tells requesters that still wait at once.
     pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
         let mut keepers = Vec::new();
         for shared in &self.lists {
@@ -108,8 +106,8 @@ impl Deadlines {
                 std::mem::replace(&mut *lock(&shared.list), stopped)
             };
             keeper.iter().for_each(JoinHandle::abort);
-            fresh.iter().for_each(|(_, waits)| waits.forsake());
-            by_time.values().flatten().for_each(|waits| waits.forsake());
+            fresh.iter().for_each(|(_, waits)| waits.abandon());
+            by_time.values().flatten().for_each(|waits| waits.abandon());
             keepers.extend(keeper);
         }
         keepers
@@ -123,7 +121,8 @@ impl Drop for Deadlines {
 }
 
 impl List {
-    /// Forgets what is over. What is not stays where it is: most of it soon will be.
+    /// Removes requests that are over. The others stay in place, because most of them soon will be
+    /// over.
     fn sweep(&mut self) {
         self.fresh.retain(|(_, expires)| is_awaited(expires));
         if self.kept > 0 {
@@ -143,7 +142,7 @@ impl List {
         }
     }
 
-    /// Takes out what is over in this millisecond.
+    /// Takes the requests that expire in this millisecond.
     fn take_due(&mut self, now: u64) -> BTreeMap<u64, Vec<Arc<dyn Expire>>> {
         self.sort_in();
         let later = self.by_time.split_off(&now.saturating_add(1));
@@ -158,13 +157,13 @@ fn is_awaited(expires: &Arc<dyn Expire>) -> bool {
     Arc::strong_count(expires) > 1
 }
 
-/// Whole milliseconds: never too early.
+/// Rounds up to whole milliseconds, so that a request never expires early.
 fn millis_up(time: Duration) -> u64 {
     let millis = time.as_secs().saturating_mul(1000);
     millis.saturating_add(u64::from(time.subsec_nanos().div_ceil(1_000_000)))
 }
 
-/// Sleeps until the first deadline, lets it expire, and so on; ends when none are left.
+/// Sleeps until the first deadline, lets it expire, and so on; ends when there are no more.
 async fn keep(shared: Arc<Shared>) {
     loop {
         let now = u64::try_from((Instant::now() - shared.epoch).as_millis()).unwrap_or(u64::MAX);

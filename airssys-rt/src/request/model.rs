@@ -1,4 +1,4 @@
-//! The slot for a reply, with who asks, who answers and the clock in any order of events.
+//! The slot for a reply, with requester, receiver and clock in the interleavings of shuttle.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ fn check(scenario: fn()) {
     shuttle::check_pct(scenario, ITERATIONS, 3);
 }
 
-/// A reply that counts how often it is dropped.
+/// A reply that counts its drops.
 struct Answer(Arc<AtomicU32>);
 
 impl Drop for Answer {
@@ -37,7 +37,7 @@ async fn ends<R>() -> (ReplyTo<R>, Reply<R>) {
     poll_fn(|task| Poll::Ready(slot(task.waker()))).await
 }
 
-/// Asks; whoever answers does so in a thread, and so does the clock.
+/// Makes a request; the receiver and the clock have threads of their own.
 fn ask(answers: Answers, expires: bool) {
     let drops = Arc::<AtomicU32>::default();
     let (got, handed_back) = block_on(async {
@@ -87,7 +87,7 @@ fn a_reply_comes_or_is_handed_back() {
 }
 
 #[test]
-fn a_request_that_is_dropped_is_known() {
+fn dropped_request_is_reported() {
     check(|| {
         ask(Answers::Drops, false);
         ask(Answers::Drops, true);
@@ -95,13 +95,13 @@ fn a_request_that_is_dropped_is_known() {
 }
 
 #[test]
-fn time_is_up_for_who_is_not_answered() {
+fn unanswered_request_times_out() {
     check(|| ask(Answers::Never, true));
 }
 
-/// Who asks gives up: after its first look, or without one.
+/// The requester stops waiting: after its first poll, or without one.
 #[test]
-fn a_reply_that_nobody_waits_for_is_dropped_once() {
+fn late_reply_is_dropped_once() {
     check(|| {
         for looks in 0..3 {
             let drops = Arc::<AtomicU32>::default();
@@ -129,7 +129,7 @@ fn a_reply_that_nobody_waits_for_is_dropped_once() {
     });
 }
 
-/// A request that is polled by another task than the one that made it: the last that looked is woken.
+/// A request that is polled by another task than the one that made it: the last poller is woken.
 #[test]
 fn a_request_that_moves_is_woken_where_it_is() {
     check(|| {

@@ -17,10 +17,10 @@ use crate::{
     TrySendError,
 };
 
-/// How a worker is chosen.
+/// The choice of a worker.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum By {
-    /// As the spec says.
+    /// By the spec's routing.
     Routing,
     /// By the hash of a key.
     Key(u64),
@@ -40,7 +40,7 @@ struct Worker<M> {
 }
 
 impl<M> Worker<M> {
-    /// Whether a message would wait for a restart, and for how many others.
+    /// The order of choice: true if a message would wait for a restart, and its number in the line.
     fn burden(&self) -> (bool, u64) {
         (self.actor.cell().state() != ActorState::Running, self.actor.load())
     }
@@ -53,10 +53,10 @@ pub(super) struct Pool<M> {
     routing: Routing,
     worker: ChildSpec,
     start: Box<dyn Fn(Prepared<M>) -> Starting<M> + Send + Sync>,
-    /// By number.
+    /// Ordered by number.
     workers: RwLock<Vec<Worker<M>>>,
     turn: AtomicUsize,
-    /// The last number that a worker got; held during a resize.
+    /// The last number that a worker got; locked during a resize.
     last_number: Mutex<u64>,
 }
 
@@ -73,7 +73,7 @@ impl<M> Pool<M> {
         read(&self.workers).iter().filter(|worker| !worker.actor.is_closed()).count()
     }
 
-    /// Those that have not ended.
+    /// The workers that have not ended.
     pub(super) fn workers(&self) -> Vec<ActorRef<M>> {
         let workers = read(&self.workers);
         workers.iter().map(|worker| &worker.actor).filter(|actor| !actor.is_closed()).cloned().collect()
@@ -98,7 +98,7 @@ impl<M> Pool<M> {
         chosen.map(|worker| worker.actor.clone())
     }
 
-    /// Takes a worker out that takes no more messages.
+    /// Removes a worker that takes no more messages.
     fn forget(&self, gone: &ActorRef<M>) {
         write(&self.workers).retain(|worker| worker.actor.id() != gone.id());
     }
@@ -117,7 +117,7 @@ impl<M> Pool<M> {
         while let Some(worker) = self.choose(by) {
             match worker.send(message).await {
                 Err(SendError::Closed(again)) => message = again,
-                settled => return settled,
+                other => return other,
             }
             self.forget(&worker);
         }
@@ -128,7 +128,7 @@ impl<M> Pool<M> {
         while let Some(worker) = self.choose(by) {
             match worker.try_send(message) {
                 Err(TrySendError::Closed(again)) => message = again,
-                settled => return settled,
+                other => return other,
             }
             self.forget(&worker);
         }
@@ -150,7 +150,7 @@ impl<M: Send + 'static> Pool<M> {
         if size == 0 {
             return Err(RouterError::NoWorkers { name: name.to_string() });
         }
-        // In a supervisor that is not dynamic, workers outlive its restart, with their mailboxes.
+        // The supervisor is not dynamic, so that workers and their mailboxes outlive its restart.
         let supervisor = parent.supervise(SupervisorSpec::new(name).config(config)).await?;
         let abandoned = Abandoned(Some(supervisor.clone()));
         let start = starter(supervisor.clone(), make);
@@ -165,7 +165,7 @@ impl<M: Send + 'static> Pool<M> {
         };
         if let Err(error) = pool.resize(size).await {
             drop(abandoned);
-            // The name is free again when the error is seen.
+            // The name is free again when the error is returned.
             pool.supervisor.closed().await;
             return Err(error);
         }
@@ -185,8 +185,8 @@ impl<M: Send + 'static> Pool<M> {
             let leaving = workers.split_off(stay);
             (leaving, size - stay)
         };
-        // Not before: now nobody chooses them any more, and who has already chosen gets the message
-        // back and chooses again.
+        // After their removal: senders no longer choose them, and a sender that already has gets the
+        // message back and chooses again.
         leaving.iter().for_each(|worker| worker.actor.drain());
         for worker in leaving {
             worker.actor.closed().await;
@@ -227,14 +227,14 @@ where
     })
 }
 
-/// New workers until they are in the pool; dropped before, they end.
+/// New workers until they are in the pool. Dropped before, they end.
 struct Newcomers<M>(Vec<Worker<M>>);
 
 impl<M> Drop for Newcomers<M> {
     fn drop(&mut self) {
         for Worker { actor, .. } in &self.0 {
             actor.terminate();
-            // Whether its start would ever be done is not known.
+            // Its start may never be done.
             if actor.stats().state == ActorState::Starting {
                 actor.kill();
             }
@@ -242,7 +242,7 @@ impl<M> Drop for Newcomers<M> {
     }
 }
 
-/// The supervisor of a router that is being made; dropped before it is kept, it stops.
+/// The supervisor of a router that is being made. Dropped before it is kept, it stops.
 struct Abandoned(Option<SupervisorRef>);
 
 impl Abandoned {
@@ -257,8 +257,8 @@ impl Drop for Abandoned {
     }
 }
 
-/// How strong a worker's claim to a key is: the strongest gets it, so another worker that comes or
-/// goes changes nothing about the claims of the rest (rendezvous hashing).
+/// The strength of a worker's claim to a key (rendezvous hashing). The strongest claim wins, so a
+/// worker that is added or removed does not change the claims of the others.
 fn claim(key: u64, worker: u64) -> u64 {
     mix(key ^ mix(worker))
 }

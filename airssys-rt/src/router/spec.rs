@@ -1,4 +1,4 @@
-//! How a router is to be run.
+//! The configuration of a router.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use thiserror::Error;
 
 use crate::{ChildSpec, StartError};
 
-/// Which worker gets a message that has no key.
+/// The choice of the worker for a message without a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Routing {
-    /// One after another in turn.
+    /// One worker after another.
     #[default]
     RoundRobin,
-    /// The one with the least [`load`](crate::ActorRef::load); of several, the next in turn. One that
-    /// is being restarted comes after all that are running, since nothing that it gets is handled
-    /// before that. Looks at each worker for each message.
+    /// The worker with the least [`load`](crate::ActorRef::load); among several, one after another.
+    /// Workers that are being restarted come last, because they handle nothing before they have
+    /// started. Looks at each worker for each message.
     LeastLoaded,
 }
 
-/// What a system is told about a router and its workers.
+/// The configuration of a router and its workers.
 ///
 /// ```
 /// use airssys_rt::{Overflow, RouterSpec, Routing};
@@ -38,12 +38,12 @@ pub struct RouterSpec {
     pub(super) size: usize,
     pub(super) routing: Routing,
     pub(super) supervisor: SupervisorConfig,
-    /// Of each worker, but for its name.
+    /// The configuration of each worker, without its name.
     pub(super) worker: ChildSpec,
 }
 
 impl RouterSpec {
-    /// A router with this name, and one worker for each processor. All else is as in
+    /// A router with this name, and one worker for each processor. The other defaults are those of
     /// [`ChildSpec::new`] and [`SupervisorConfig::default`].
     ///
     /// The first worker has the name `NAME/1`, the next `NAME/2`; no number is used again.
@@ -57,26 +57,26 @@ impl RouterSpec {
         }
     }
 
-    /// How many workers there are at first: at least 1.
+    /// The number of workers at the start: at least 1.
     pub fn size(mut self, workers: usize) -> Self {
         self.size = workers;
         self
     }
 
-    /// Which worker gets a message that has no key.
+    /// The choice of the worker for a message without a key.
     pub fn routing(mut self, routing: Routing) -> Self {
         self.routing = routing;
         self
     }
 
-    /// How the workers are restarted. If there were too many restarts, all workers are, with what
-    /// is in their mailboxes, and the supervisor above counts that as a restart.
+    /// The configuration of restarts. After too many, all workers are restarted, with the messages in
+    /// their mailboxes, and the supervisor above counts that as one restart.
     pub fn supervisor(mut self, config: SupervisorConfig) -> Self {
         self.supervisor = config;
         self
     }
 
-    /// Which ends of a worker are followed by a restart. One that ends for good leaves the pool.
+    /// Which ends of a worker are followed by a restart. A worker that ends for good leaves the pool.
     pub fn restart(mut self, policy: RestartPolicy) -> Self {
         self.worker = self.worker.restart(policy);
         self
@@ -88,25 +88,25 @@ impl RouterSpec {
         self
     }
 
-    /// What a worker's mailbox does when it is full.
+    /// The policy of a worker's mailbox when it is full.
     pub fn overflow(mut self, overflow: Overflow) -> Self {
         self.worker = self.worker.overflow(overflow);
         self
     }
 
-    /// How a worker is stopped with its supervisor; a [`Duration`](std::time::Duration) is the
-    /// time for that, after which it is aborted.
+    /// How a worker is stopped with its supervisor. A [`Duration`](std::time::Duration) is the time
+    /// after which it is aborted.
     pub fn shutdown(mut self, how: impl Into<Shutdown>) -> Self {
         self.worker = self.worker.shutdown(how);
         self
     }
 }
 
-/// Why a router was not made, or its pool was not resized.
+/// The error of making a router, and of resizing its pool.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum RouterError {
-    /// A router without workers has nobody to send to.
+    /// A router without workers could not send.
     #[error("the router `{name}` must have at least one worker")]
     NoWorkers {
         /// The router's name.

@@ -23,7 +23,7 @@ pub(super) enum TaskState {
     Live,
     /// The task ends the child for good, and is cleaning up.
     Leaving,
-    /// There is no task: the runner is parked until a restart.
+    /// The child has no task: its runner is parked until a restart.
     Parked,
 }
 

@@ -196,7 +196,7 @@ impl SupervisorNode {
         }
     }
 
-    /// The decision about a child; `None` if there is no such child.
+    /// The decision about a child; `None` if the child is gone.
     fn decide(
         &self,
         state: &mut NodeState,

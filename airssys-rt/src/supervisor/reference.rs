@@ -1,4 +1,4 @@
-//! References to supervisors: where children are started.
+//! References to supervisors, which start children.
 
 use std::any::Any;
 use std::fmt;
@@ -28,7 +28,7 @@ use crate::registry::UnstartedChild;
 use crate::shutdown::ShutdownOrder;
 use crate::snapshot::ChildSummary;
 
-/// A reference to a supervisor: the way to start children below it.
+/// A reference to a supervisor, which starts children below it.
 ///
 /// Cheap to clone, and valid across restarts of the supervisor. It does not keep the system alive.
 #[derive(Clone)]
@@ -228,7 +228,7 @@ impl SupervisorRef {
     }
 
     /// Ends the supervisor for good: it stops its children in order, and is not restarted whatever
-    /// its policy. [`closed`](Self::closed) tells when it has ended. Of the root, that stops the
+    /// its policy. [`closed`](Self::closed) resolves when it has ended. Stopping the root stops the
     /// system.
     pub fn stop(&self) {
         self.node.shut_down_for_good(ShutdownOrder::default());

@@ -1,10 +1,10 @@
-//! How a supervisor is to be run.
+//! The configuration of a supervisor below another.
 
 use std::sync::Arc;
 
 use airssys_core::{RestartPolicy, Shutdown, SupervisionStrategy, SupervisorConfig};
 
-/// What a supervisor is told about a supervisor below it.
+/// The configuration of a supervisor below another.
 ///
 /// ```
 /// use airssys_rt::{RestartPolicy, SupervisionStrategy, SupervisorSpec};
@@ -16,7 +16,7 @@ use airssys_core::{RestartPolicy, Shutdown, SupervisionStrategy, SupervisorConfi
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SupervisorSpec {
-    /// None if it has none.
+    /// `None` if it has no name.
     pub(crate) name: Option<Arc<str>>,
     pub(crate) config: SupervisorConfig,
     pub(crate) restart: RestartPolicy,
@@ -27,13 +27,13 @@ pub struct SupervisorSpec {
 }
 
 impl SupervisorSpec {
-    /// A supervisor with this name and the default [`SupervisorConfig`], restarted whenever it
-    /// ends, and stopped without a limit of time of its own.
+    /// A supervisor with this name and the defaults: the default [`SupervisorConfig`], restarted
+    /// whenever it ends, and an unbounded time for its stop.
     pub fn new(name: impl Into<Arc<str>>) -> Self {
         Self { name: Some(name.into()), ..Self::unnamed() }
     }
 
-    /// The same without a name.
+    /// A supervisor without a name, with the same defaults.
     pub fn unnamed() -> Self {
         Self {
             name: None,
@@ -46,13 +46,13 @@ impl SupervisorSpec {
         }
     }
 
-    /// How it restarts its children.
+    /// The way in which it restarts its children.
     pub fn config(mut self, config: SupervisorConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// Who is restarted when a child is; the rest of the config stays.
+    /// The children that are restarted when one is; the rest of the config stays.
     pub fn strategy(mut self, strategy: SupervisionStrategy) -> Self {
         self.config.strategy = strategy;
         self
@@ -70,14 +70,14 @@ impl SupervisorSpec {
         self
     }
 
-    /// Whether it counts for its supervisor's [`AutoShutdown`](crate::AutoShutdown). Only one that
-    /// is not permanent can.
+    /// Makes it count for its supervisor's [`AutoShutdown`](crate::AutoShutdown). A permanent child
+    /// cannot be significant.
     pub fn significant(mut self, significant: bool) -> Self {
         self.significant = significant;
         self
     }
 
-    /// Makes it a supervisor for any number of children without an order: they are stopped all at
+    /// Makes it a supervisor of any number of children without an order. They are stopped all at
     /// once, and end for good when it ends or is restarted. Its strategy must be one for one.
     pub fn dynamic(mut self) -> Self {
         self.dynamic = true;

@@ -1,4 +1,4 @@
-//! A plan of what goes wrong, and when.
+//! Plans of faults.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,14 +9,14 @@ use thiserror::Error;
 
 use crate::sync::lock;
 
-/// Where a fault happens. Each place counts on its own, from 1.
+/// The place of a fault. Each place counts on its own, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Place {
     /// Before the actor gets a message; those of its timers count too.
     Message,
-    /// Before [`pre_start`](crate::Child::pre_start): so its number is that of the incarnation, the
-    /// first being 1.
+    /// Before [`pre_start`](crate::Child::pre_start). Its number is that of the incarnation; the first
+    /// is 1.
     PreStart,
     /// Before [`post_start`](crate::Child::post_start).
     PostStart,
@@ -32,17 +32,17 @@ pub enum Place {
     OnSignal,
 }
 
-/// What goes wrong.
+/// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The actor's code is not run; in its place there is the error [`Injected`].
+    /// The error [`Injected`], in place of the actor's code.
     Fail,
-    /// The actor's code is not run; in its place there is a panic.
+    /// A panic, in place of the actor's code.
     Panic,
-    /// The actor's code runs this much later, on tokio's clock.
+    /// A delay before the actor's code, on tokio's clock.
     Delay(Duration),
-    /// The actor's code is not run; what is in its place never returns.
+    /// A wait that never ends, in place of the actor's code.
     Hang,
 }
 
@@ -51,17 +51,17 @@ pub enum Fault {
 #[error("told to fail at {place} {number}")]
 #[non_exhaustive]
 pub struct Injected {
-    /// Where.
+    /// The place.
     pub place: Place,
-    /// When: this is how many times the actors had been there.
+    /// The number of times that the actors had been there.
     pub number: u64,
 }
 
 /// A plan of faults for an actor: the third message fails, the second start panics.
 ///
-/// [`wrap`](Self::wrap) puts it between the runtime and an actor of any type, which is not changed
-/// for it. What is counted is counted over all incarnations, and over all actors that share the
-/// plan; the clones are one plan. Each fault happens once.
+/// [`wrap`](Self::wrap) puts it between the runtime and an actor of any type, which need not change.
+/// Counts run over all incarnations, and over all actors that share the plan; its clones are one
+/// plan. Each fault happens once.
 ///
 /// ```
 /// use std::time::Duration;
@@ -103,7 +103,7 @@ pub struct Injected {
 ///     counter.kill();
 ///     assert_eq!(ask().await.unwrap(), 1);
 ///     assert_eq!(counter.stats().restarts, 3);
-///     assert_eq!(faults.left(), 0, "all of them have happened");
+///     assert_eq!(faults.left(), 0, "all faults have happened");
 /// });
 /// ```
 #[derive(Clone, Default)]
@@ -114,22 +114,22 @@ pub struct Faults {
 #[derive(Default)]
 struct Plan {
     faults: BTreeMap<(Place, u64), Fault>,
-    /// How many times actors have been at each place.
+    /// The number of times that actors have been at each place.
     counts: BTreeMap<Place, u64>,
 }
 
 impl Faults {
-    /// A plan in which nothing goes wrong.
+    /// A plan without faults.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a fault: the `number`th time that an actor is at this place, the first being 1. It takes
-    /// the place of one that was planned for then.
+    /// Adds a fault for the `number`th time that an actor is at this place; the first is 1. It replaces
+    /// a fault that was planned there.
     ///
     /// # Panics
     ///
-    /// If it could never happen: `number` is 0, or has been reached.
+    /// If it could never happen, because `number` is 0 or has been reached.
     #[track_caller]
     pub fn at(self, place: Place, number: u64, fault: Fault) -> Self {
         let mut plan = lock(&self.plan);
@@ -140,11 +140,11 @@ impl Faults {
         self
     }
 
-    /// The `number`th message fails: the actor does not get it, its incarnation has failed.
+    /// The `number`th message fails: the actor does not get it, and its incarnation has failed.
     ///
     /// # Panics
     ///
-    /// As [`at`](Self::at), and so do those that follow.
+    /// As [`at`](Self::at). The methods below panic likewise.
     #[track_caller]
     pub fn fail_nth(self, number: u64) -> Self {
         self.at(Place::Message, number, Fault::Fail)
@@ -156,7 +156,7 @@ impl Faults {
         self.at(Place::Message, number, Fault::Panic)
     }
 
-    /// The actor gets the `number`th message this much later than it would.
+    /// The actor gets the `number`th message after this delay.
     #[track_caller]
     pub fn delay_nth(self, number: u64, delay: Duration) -> Self {
         self.at(Place::Message, number, Fault::Delay(delay))
@@ -168,13 +168,13 @@ impl Faults {
         self.at(Place::Message, number, Fault::Hang)
     }
 
-    /// The `number`th start, in `pre_start`, fails. If it is the actor's first, it is not started.
+    /// The `number`th start fails, in `pre_start`. An actor whose first start fails has ended.
     #[track_caller]
     pub fn fail_start(self, number: u64) -> Self {
         self.at(Place::PreStart, number, Fault::Fail)
     }
 
-    /// The `number`th start, in `pre_start`, panics.
+    /// The `number`th start panics, in `pre_start`.
     #[track_caller]
     pub fn panic_start(self, number: u64) -> Self {
         self.at(Place::PreStart, number, Fault::Panic)
@@ -185,13 +185,13 @@ impl Faults {
         lock(&self.plan).counts.get(&place).copied().unwrap_or_default()
     }
 
-    /// How many faults have not happened yet: at the end of a test, if there are some, it has not
-    /// tested what it was meant to.
+    /// The number of faults that have not happened yet. If there are some at the end of a test, it has
+    /// not tested everything.
     pub fn left(&self) -> usize {
         lock(&self.plan).faults.len()
     }
 
-    /// An actor is at this place: does what is planned.
+    /// Injects the planned fault, when an actor is at this place.
     pub(super) async fn reach(&self, place: Place) -> Result<(), Injected> {
         let (number, fault) = {
             let mut plan = lock(&self.plan);

@@ -23,23 +23,22 @@ impl Faults {
 
 /// An actor with a plan of [`Faults`] before all of its hooks and its handler.
 ///
-/// What the plan does not concern is passed on as it is, and the errors of the actor come through
-/// as [`FaultyError::Own`], which reads like them. It handles messages one by one, so that each meets
-/// the plan.
+/// Calls without a fault are passed on, and the errors of the actor become [`FaultyError::Own`], which
+/// displays like them. It handles messages one by one, so that the plan sees each.
 #[derive(Debug)]
 pub struct Faulty<A> {
     actor: A,
     faults: Faults,
 }
 
-/// How the handler of a [`Faulty`] actor fails.
+/// The error of the handler of a [`Faulty`] actor.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FaultyError<E: Error> {
-    /// As planned.
+    /// A planned failure.
     #[error(transparent)]
     Injected(Injected),
-    /// By itself.
+    /// An error of the actor itself.
     #[error(transparent)]
     Own(E),
 }

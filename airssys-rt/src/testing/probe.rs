@@ -1,4 +1,4 @@
-//! An actor that keeps what it gets.
+//! An actor that keeps its messages for the test.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,21 +17,21 @@ use crate::{
     Actor, ActorContext, ActorRef, ActorSystem, Child, ChildSpec, Recipient, StartError, SupervisorRef,
 };
 
-/// How long an expectation waits, unless it says how long.
+/// The time that an expectation waits by default.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The most messages that are kept for the test.
 const KEPT: usize = 65_536;
 
-/// How many messages a failure shows.
+/// The number of messages that a failure shows.
 const SHOWN: usize = 10;
 
-/// An actor that keeps what it gets, and the test's way to look at that.
+/// An actor that keeps its messages, and the test's access to them.
 ///
 /// The expectations wait, and panic if they are not met, at the line of the test that awaits them.
-/// They wait on tokio's clock: where that is paused (in [`run`](super::run), or in a
-/// `#[tokio::test(start_paused = true)]`) they take no time, and all who have something to do have
-/// done it before any time passes.
+/// They wait on tokio's clock. Where that is paused (in [`run`](super::run), or in a
+/// `#[tokio::test(start_paused = true)]`) they take no time, and no time passes before all tasks are
+/// idle.
 ///
 /// | | waits | for |
 /// |---|---|---|
@@ -63,8 +63,8 @@ const SHOWN: usize = 10;
 /// });
 /// ```
 ///
-/// The actor has its system's default policies: it is restarted, and keeps what it has. When the
-/// probe is dropped, the actor stays and drops what it gets.
+/// The actor has the default policies: it is restarted, and keeps the messages that it has. When the
+/// probe is dropped, the actor stays and drops further messages.
 pub struct Probe<M> {
     actor: ActorRef<M>,
     shared: Arc<Shared<M>>,
@@ -72,16 +72,16 @@ pub struct Probe<M> {
 
 struct Shared<M> {
     state: Mutex<State<M>>,
-    /// Something has come, or was put back.
+    /// Notified when a message has come, or was put back.
     changed: Notify,
 }
 
 struct State<M> {
     kept: VecDeque<M>,
     received: usize,
-    /// Messages that there was no room for.
+    /// The number of messages for which there was no room.
     lost: usize,
-    /// The test does not look any more.
+    /// True once the probe has been dropped.
     ignored: bool,
 }
 
@@ -114,7 +114,7 @@ impl<M> Shared<M> {
         self.changed.notify_waiters();
     }
 
-    /// Takes the first message that matches, or says why there will be none.
+    /// Takes the first message that matches, or returns the reason why there will be none.
     fn take(&self, matches: &mut impl FnMut(&M) -> bool) -> Result<Option<M>, String> {
         let mut state = lock(&self.state);
         if let Some(place) = state.kept.iter().position(matches) {
@@ -136,7 +136,7 @@ impl<M> Shared<M> {
         }
     }
 
-    /// Nothing if none matches in this time.
+    /// Returns `None` if no message matches in this time.
     async fn first_within(
         &self,
         within: Duration,
@@ -154,7 +154,7 @@ impl<M: Send + 'static> Probe<M> {
         Self::spawn_below(system.root(), ChildSpec::new(name)).await
     }
 
-    /// Starts a probe below a supervisor, as the spec says.
+    /// Starts a probe below a supervisor, by the spec.
     ///
     /// Cancel safety: as [`ActorSystem::start`].
     pub async fn spawn_below(supervisor: &SupervisorRef, spec: ChildSpec) -> Result<Self, StartError> {
@@ -165,12 +165,12 @@ impl<M: Send + 'static> Probe<M> {
         Ok(Self { actor, shared })
     }
 
-    /// A reference that only knows what the probe can be sent.
+    /// A reference that sends an `N` to the probe, and does not know its message type.
     pub fn recipient(&self) -> Recipient<M> {
         self.actor.recipient()
     }
 
-    /// The next message; none if none comes in this time.
+    /// The next message; `None` if no message comes in this time.
     ///
     /// Cancel safety: nothing is lost if this is dropped.
     ///
@@ -181,19 +181,19 @@ impl<M: Send + 'static> Probe<M> {
         self.expected(self.shared.first_within(within, |_| true))
     }
 
-    /// The next message, which comes within 3 s.
+    /// The next message, which must come within 3 s.
     ///
     /// Cancel safety: nothing is lost if this is dropped.
     ///
     /// # Panics
     ///
-    /// If it does not, or if messages were lost because more than 65,536 had not been looked at.
+    /// If no message comes, or if messages were lost because more than 65,536 had not been looked at.
     #[track_caller]
     pub fn expect_message(&self) -> Expected<'_, M> {
         self.expect_message_within(PATIENCE)
     }
 
-    /// The next message, which comes in this time.
+    /// The next message, which must come in this time.
     ///
     /// Cancel safety, panics: as [`expect_message`](Self::expect_message).
     #[track_caller]
@@ -221,7 +221,7 @@ impl<M: fmt::Debug + Send + 'static> Probe<M> {
     ///
     /// # Panics
     ///
-    /// If there is none, with those that do not match; or if messages were lost because more than
+    /// If no message matches; shows those that do not. Or if messages were lost because more than
     /// 65,536 had not been looked at.
     #[track_caller]
     pub fn expect_matching<'a>(&'a self, matches: impl FnMut(&M) -> bool + Send + 'a) -> Expected<'a, M> {
@@ -243,15 +243,15 @@ impl<M: fmt::Debug + Send + 'static> Probe<M> {
         })
     }
 
-    /// No message comes in this time, and none is there that has not been looked at.
+    /// Expects that no message comes in this time, and that no message is waiting.
     ///
-    /// On a paused clock, any time but none at all lets all others do first what they can do now.
+    /// On a paused clock, any time above zero lets all other tasks become idle first.
     ///
     /// Cancel safety: nothing is lost if this is dropped.
     ///
     /// # Panics
     ///
-    /// If one comes: at once, and with the message, which stays.
+    /// As soon as a message comes; shows the message, which stays.
     #[track_caller]
     pub fn expect_no_message(&self, within: Duration) -> Expected<'_, ()> {
         self.expected(async move {
@@ -266,7 +266,7 @@ impl<M: fmt::Debug + Send + 'static> Probe<M> {
         })
     }
 
-    /// The messages that have not been looked at, or the first of them.
+    /// The messages that have not been looked at, as text; only the first of many.
     fn unread(&self) -> String {
         let state = lock(&self.shared.state);
         let shown: Vec<_> = state.kept.iter().take(SHOWN).map(|message| format!("{message:?}")).collect();
@@ -284,7 +284,7 @@ impl<M> Probe<M> {
         &self.actor
     }
 
-    /// How many messages the probe has got, those that have been looked at included.
+    /// The number of messages that the probe has got, those that were looked at included.
     pub fn received(&self) -> usize {
         lock(&self.shared.state).received
     }
@@ -306,7 +306,7 @@ impl<M> fmt::Debug for Probe<M> {
     }
 }
 
-/// What a [`Probe`] is expected to get: resolves to it, or panics.
+/// An expectation of a [`Probe`]: resolves to the message, or panics.
 #[must_use = "nothing is expected unless this is awaited"]
 pub struct Expected<'a, T> {
     meet: Pin<Box<dyn Future<Output = Result<T, String>> + Send + 'a>>,
@@ -317,7 +317,7 @@ pub struct Expected<'a, T> {
 impl<T> Future for Expected<'_, T> {
     type Output = T;
 
-    // An `await` is where a poll is called: so the panic is there.
+    // The caller of a poll is the `await`, so the panic points there.
     #[track_caller]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match self.meet.as_mut().poll(context) {

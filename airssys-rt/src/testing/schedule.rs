@@ -1,4 +1,4 @@
-//! Runs that repeat: one thread, a clock that stands still, and turns that are drawn from a seed.
+//! Runs that repeat: one thread, a paused clock, and an order that is drawn from a seed.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -11,14 +11,14 @@ use futures_util::future::Either;
 use tokio::runtime::Builder;
 
 thread_local! {
-    /// Draws who is to wait for another turn, in a run that has a seed.
+    /// Draws which polls are put off, in a run that has a seed.
     static TURNS: RefCell<Option<Rng>> = const { RefCell::new(None) };
 }
 
 /// Runs a test on a runtime of its own, in this thread, with tokio's clock paused.
 ///
-/// While anybody has something to do, no time passes; when all wait, the clock jumps to the first
-/// timer. So an hour takes no time, and the test takes the same course whenever it is run:
+/// While a task has something to do, no time passes. When all wait, the clock jumps to the first
+/// timer. So an hour takes no time, and the test takes the same course in every run:
 ///
 /// | repeats | does not |
 /// |---|---|
@@ -26,8 +26,8 @@ thread_local! {
 /// | timers, timeouts and delays, of actors and of `tokio::time` | `std::time` |
 /// | random numbers of `fastrand`'s functions, and so the jitter of a backoff | those of other generators, the order of a `HashMap`, a `tokio::select!` that is not `biased` |
 ///
-/// Sockets and other drivers are off: who uses one panics. What is left when the test has returned
-/// is dropped.
+/// Sockets and other drivers are off: using one panics. Tasks that are left when the test has
+/// returned are dropped.
 ///
 /// # Panics
 ///
@@ -36,10 +36,10 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
     run_as(Rng::with_seed(0), None, test)
 }
 
-/// As [`run`], but in another order, which the seed decides and which repeats with it: at each of
-/// its turns, an actor, a supervisor or the test itself may have to wait for another one.
+/// As [`run`], but in another order, which depends on the seed and repeats with it: each poll of an
+/// actor, of a supervisor or of the test itself may be put off.
 ///
-/// What is promised holds in each of these orders: messages of one sender arrive as they were sent.
+/// The guarantees hold in each of these orders: messages of one sender arrive as they were sent.
 ///
 /// # Panics
 ///
@@ -85,15 +85,15 @@ fn run_as<T>(random: Rng, turns: Option<Rng>, test: impl Future<Output = T>) -> 
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => panic!("there is no runtime to be had: {error}"),
+        Err(error) => panic!("cannot start a runtime: {error}"),
     };
-    // Put back after the runtime, and what is left in it, have been dropped.
+    // Restored after the runtime and its tasks have been dropped.
     let _before = Before::set(random, turns);
     let runtime = runtime;
     runtime.block_on(shaken(test))
 }
 
-/// What random numbers the thread had before.
+/// Restores the random numbers that the thread had before.
 struct Before {
     seed: u64,
     turns: Option<Rng>,
@@ -114,7 +114,7 @@ impl Drop for Before {
     }
 }
 
-/// The same task; in a run that has a seed, one that waits for other turns at random.
+/// The same task. In a run that has a seed, its polls are put off at random.
 pub(crate) fn shaken<F: Future>(task: F) -> impl Future<Output = F::Output> + use<F> {
     if TURNS.with_borrow(Option::is_none) {
         return Either::Left(task);

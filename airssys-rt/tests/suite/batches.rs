@@ -4,21 +4,21 @@ use std::sync::{Arc, Mutex};
 
 use airssys_rt::{Actor, ActorContext, ActorSystem, Behind, Child, ChildSpec, ExitReason, Overflow};
 
-/// It fails the handler that gets to it.
+/// The handler that gets to it fails.
 const BAD: u32 = 1_000;
-/// Its handler asks for the end of the incarnation before it takes more.
+/// Its handler stops the incarnation before it takes more messages.
 const STOP: u32 = 2_000;
 
 #[derive(Debug, thiserror::Error)]
 #[error("a bad message")]
 struct Bad;
 
-/// What the handlers did, over all incarnations.
+/// The log of the handlers, over all incarnations.
 #[derive(Default)]
 struct Done {
     /// The messages of each handler.
     runs: Vec<Vec<u32>>,
-    /// What was taken and not got to.
+    /// The messages that were taken and not handled.
     left: Vec<u32>,
 }
 
@@ -38,7 +38,7 @@ impl Actor for Taker {
         panic!("{message} came without those behind it")
     }
 
-    async fn handle_run(
+    async fn handle_batch(
         &mut self,
         first: u32,
         behind: &mut Behind<'_, u32>,
@@ -63,8 +63,8 @@ impl Actor for Taker {
     }
 }
 
-/// What became of messages that all are there when the first is handled: by one handler at most so
-/// many.
+/// Handles messages that are all in the mailbox before the first is handled, with at most `most` in one
+/// handler.
 async fn handled(most: usize, overflow: Overflow, messages: impl IntoIterator<Item = u32>) -> Done {
     let system = ActorSystem::new("test");
     let prepared = system.prepare(ChildSpec::new("taker").capacity(500).overflow(overflow)).unwrap();
@@ -84,13 +84,13 @@ async fn handled(most: usize, overflow: Overflow, messages: impl IntoIterator<It
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_are_taken_in_order_and_no_more_than_are_wanted() {
+async fn messages_behind_are_taken_in_order_and_only_if_wanted() {
     let done = handled(3, Overflow::Wait, 0..8).await;
     assert_eq!(done.runs, [vec![0, 1, 2], vec![3, 4, 5], vec![6, 7]]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_neighbours_get_their_turn() {
+async fn batch_ends_when_the_coop_budget_is_spent() {
     let done = handled(500, Overflow::Wait, 0..200).await;
     assert_eq!(done.runs.concat(), (0..200).collect::<Vec<_>>());
     let lengths: Vec<_> = done.runs.iter().map(Vec::len).collect();
@@ -98,19 +98,19 @@ async fn the_neighbours_get_their_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_makes_way_is_handed_out_one_by_one() {
+async fn drop_oldest_hands_messages_out_one_by_one() {
     let done = handled(500, Overflow::DropOldest, 0..3).await;
     assert_eq!(done.runs, [[0], [1], [2]]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_overtakes_what_is_behind() {
+async fn stop_overtakes_the_messages_behind() {
     let done = handled(500, Overflow::Wait, [1, STOP, 2, 3]).await;
     assert_eq!(done.runs, [vec![1], vec![STOP], vec![2, 3]]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_taken_is_for_the_next_incarnation() {
+async fn messages_not_taken_go_to_the_next_incarnation() {
     let done = handled(4, Overflow::Wait, [1, 2, BAD, 3, 4, 5]).await;
     assert_eq!(done.runs, [vec![1, 2], vec![4, 5]]);
     assert_eq!(done.left, [3]);

@@ -20,7 +20,7 @@ fn pattern(text: &str) -> TopicPattern {
     TopicPattern::parse(text).unwrap()
 }
 
-/// Subscribers that nobody runs: their mailboxes keep what they get.
+/// Subscribers that are never started: their mailboxes keep the messages.
 struct Mailboxes {
     system: ActorSystem,
     prepared: Vec<Prepared<Event>>,
@@ -98,7 +98,7 @@ async fn the_generation_changes_with_the_subscriptions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_subscriber_that_waits_keeps_it_from_everybody() {
+async fn waiting_full_subscriber_blocks_the_whole_publication() {
     let mut mailboxes = Mailboxes::new();
     let broker = MessageBroker::<Event>::new();
     let first = mailboxes.add("first", 8, Overflow::Wait);
@@ -117,7 +117,7 @@ async fn a_full_subscriber_that_waits_keeps_it_from_everybody() {
     for actor in [&first, &full, &last] {
         assert_eq!(actor.stats().accepted, 1);
     }
-    // Whatever was reserved on the way has been given back.
+    // The room that was reserved on the way has been given back.
     for _ in 0..7 {
         first.try_send("x".into()).unwrap();
     }
@@ -177,7 +177,7 @@ async fn publish_waits_for_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_hurt_only_themselves_are_skipped_with_the_reason() {
+async fn full_or_ended_subscribers_are_skipped_with_the_reason() {
     let mut mailboxes = Mailboxes::new();
     let broker = MessageBroker::<Event, bool>::new();
     let ended = mailboxes.add("ended", 1, Overflow::Wait);
@@ -201,7 +201,7 @@ async fn those_who_hurt_only_themselves_are_skipped_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_kept_list_of_subscribers_can_be_published_to() {
+async fn cached_subscribers_can_be_published_to() {
     let mut mailboxes = Mailboxes::new();
     let broker = MessageBroker::<Event>::new();
     let a = mailboxes.add("a", 4, Overflow::Wait);
@@ -215,7 +215,7 @@ async fn a_kept_list_of_subscribers_can_be_published_to() {
     assert_eq!(Arc::strong_count(&event), 3, "the payload is shared");
 }
 
-/// Says on what number each event came.
+/// Logs the number of each event.
 struct Collect(tokio::sync::mpsc::UnboundedSender<Event>);
 
 impl Child for Collect {}
@@ -247,7 +247,7 @@ async fn publications_arrive_in_order() {
 }
 
 proptest! {
-    /// Whatever is subscribed and unsubscribed, the trie finds what a scan would.
+    /// After any subscriptions and unsubscriptions, the trie finds the same as a scan.
     #[test]
     fn the_trie_finds_what_a_scan_finds(
         steps in prop::collection::vec((0..4u64, prop::collection::vec(0..3usize, 1..4), any::<bool>()), 0..40),

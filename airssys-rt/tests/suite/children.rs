@@ -20,9 +20,9 @@ enum Order {
     Fail,
     Stop,
     Hang,
-    /// Begins to start a child, and gives up.
+    /// Begins to start a child, and drops the future.
     GiveUp,
-    /// Says whether it has its system.
+    /// Replies with true if it has its system.
     Reach(ReplyTo<Option<String>>),
 }
 
@@ -91,7 +91,7 @@ fn kid(system: &ActorSystem, name: &str) -> ActorRef<Say> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_end_between_the_last_hooks() {
+async fn children_end_between_pre_stop_and_post_stop() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let actor = parent(&system, &log, &["a", "b"]).await;
@@ -103,7 +103,7 @@ async fn they_end_between_the_last_hooks() {
     lines.retain(|line| !line.starts_with("dropped"));
     lines[3..5].sort();
     assert_eq!(lines, ["+a", "+b", "pre_stop", "-a", "-b", "post_stop", "+a", "+b"]);
-    // The next incarnation has its own.
+    // The next incarnation has children of its own.
     let new = kid(&system, "a");
     assert_ne!(old.id(), new.id());
     assert_eq!(ask(&new).await, 0);
@@ -113,7 +113,7 @@ async fn they_end_between_the_last_hooks() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_end_when_it_fails_and_when_it_is_killed() {
+async fn children_end_when_their_parent_fails_or_is_killed() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let actor = parent(&system, &log, &["a"]).await;
@@ -130,7 +130,7 @@ async fn they_end_when_it_fails_and_when_it_is_killed() {
         assert!(matches!(old.closed().await, ExitReason::Shutdown));
         tokio::time::sleep(SECOND).await;
         assert_ne!(kid(&system, "a").id(), old.id());
-        // Its name was free again when the next incarnation needed it.
+        // The child's name was free again when the next incarnation needed it.
         assert_eq!(actor.stats().restarts, round);
     }
 }
@@ -147,7 +147,7 @@ async fn a_child_is_restarted_by_its_own_supervisor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_they_fail_too_often_so_has_it() {
+async fn parent_fails_when_its_children_fail_too_often() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let actor = parent(&system, &log, &["a"]).await;
@@ -173,7 +173,7 @@ async fn when_they_fail_too_often_so_has_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_are_in_no_group_but_their_parents() {
+async fn children_belong_to_no_group_restart_but_their_parents() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let supervisor = supervise(system.root(), "rest", SupervisionStrategy::RestForOne).await;
@@ -189,7 +189,7 @@ async fn they_are_in_no_group_but_their_parents() {
     assert_eq!(ask(&child).await, 0);
     assert!(!child.is_closed());
 
-    // When its parent is in the group, it ends with it.
+    // If the parent is in the group, its children end with it.
     let all = supervise(system.root(), "all", SupervisionStrategy::OneForAll).await;
     let log_too = log.clone();
     let make = move || Parent { log: log_too.clone(), kids: &["b"] };
@@ -218,7 +218,7 @@ async fn a_name_that_is_taken_is_an_error_of_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_snapshot_says_whose_they_are() {
+async fn snapshot_shows_the_parent_of_children() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let actor = parent(&system, &log, &["a"]).await;
@@ -241,7 +241,7 @@ async fn a_child_that_hangs_is_aborted_when_its_time_is_over() {
     let before = tokio::time::Instant::now();
     actor.terminate();
     assert!(matches!(actor.closed().await, ExitReason::Shutdown | ExitReason::Killed));
-    // A child has 5 s, its parent too.
+    // A child has 5 s to stop, and its parent too.
     assert!(before.elapsed() <= 6 * SECOND);
     assert!(system.whereis::<Say>("a").is_none_or(|child| child.is_closed()));
 }
@@ -257,7 +257,7 @@ async fn a_system_without_references_is_not_reached() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_is_given_up_leaves_no_supervisor() {
+async fn cancelled_start_leaves_no_supervisor() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let actor = parent(&system, &log, &[]).await;

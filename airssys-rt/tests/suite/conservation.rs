@@ -1,5 +1,5 @@
-//! Whatever is sent and whatever crashes: no message is lost, none is handled twice, and those of
-//! one sender stay in order.
+//! Messages and crashes in any order: no message is lost or handled twice, and messages of one sender
+//! stay in order.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! What a crash costs: the message it was on, and nothing else.
+//! Crashes: they cost the message that was being handled, and nothing else.
 
 use std::time::Duration;
 
@@ -87,7 +87,7 @@ async fn messages_that_panic_in_drop_are_dropped_all_the_same() {
     let system = ActorSystem::new("test");
     let spec = ChildSpec::new("idle").restart(RestartPolicy::Temporary);
     let actor = system.spawn(spec, || Idle).await.unwrap();
-    // Stopped before it gets a turn to handle anything.
+    // Stopped before it is polled and handles a message.
     actor.stop();
     actor.try_send(Bomb).unwrap();
     actor.try_send(Bomb).unwrap();

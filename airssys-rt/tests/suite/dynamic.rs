@@ -32,7 +32,7 @@ async fn children_of_a_dynamic_supervisor_are_restarted_on_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_are_stopped_all_at_once_each_with_its_own_time() {
+async fn dynamic_children_stop_all_at_once_each_with_its_own_time() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let pool = system.supervise(SupervisorSpec::new("pool").dynamic()).await.unwrap();
@@ -54,7 +54,7 @@ async fn they_are_stopped_all_at_once_each_with_its_own_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_end_when_their_supervisor_restarts() {
+async fn dynamic_children_end_when_their_supervisor_restarts() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let group = supervise(system.root(), "group", OneForAll).await;
@@ -112,7 +112,7 @@ async fn the_last_significant_child_ends_the_supervisor() {
     }
     other.stop();
     all[0].stop();
-    // A restart is no end, and an end that somebody asked for is not its own.
+    // A restart is not an end, and a requested end does not count as the child's own.
     all[1].send(Say::Fail).await.unwrap();
     assert_eq!(ask(&all[1]).await, 1);
     all[2].terminate();
@@ -123,7 +123,7 @@ async fn the_last_significant_child_ends_the_supervisor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_terminated_does_not_end_the_supervisor() {
+async fn terminated_significant_child_does_not_end_the_supervisor() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let supervisor = system.supervise(auto(AnySignificant)).await.unwrap();
@@ -173,7 +173,7 @@ async fn significance_that_means_nothing_is_refused() {
     let error = system.supervise(SupervisorSpec::new("b").significant(true)).await.unwrap_err();
     assert!(matches!(error, StartError::Prepare(PrepareError::SignificantPermanent { .. })));
 
-    // Prepared where it fits, started where it does not.
+    // Prepared below a supervisor that accepts it, started below one that does not.
     let supervisor = system.supervise(auto(AnySignificant)).await.unwrap();
     let prepared = supervisor.prepare::<Say>(spec().restart(Transient)).unwrap();
     let error = system.start(prepared, || Leaf::new(&Log::default(), "a")).await.unwrap_err();

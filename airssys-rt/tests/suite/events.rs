@@ -1,4 +1,4 @@
-//! The event stream: what it tells, in which order, and when it ends.
+//! The event stream: its events, their order, and its end.
 
 use airssys_rt::{
     ActorSystem, ChildSpec, Event, EventStream, MissedEvents, Overflow, RestartPolicy, RestartStrategy,
@@ -28,13 +28,13 @@ fn line(event: Event) -> String {
     }
 }
 
-/// What the stream has to tell now.
+/// The events that are in the stream now.
 fn told(events: &mut EventStream) -> Vec<String> {
     std::iter::from_fn(|| events.next().now_or_never()?.unwrap()).map(line).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_life_in_order() {
+async fn events_of_an_actor_come_in_order() {
     let system = ActorSystem::builder("test").supervisor(config(10)).build();
     settle().await;
     let (mut events, mut others) = (system.events(), system.events());
@@ -93,7 +93,7 @@ async fn supervisors_are_told_of_too() {
         "a started as 1",
         letter,
         &format!("pool gives up: {failure}"),
-        // Its supervisor starts it again as soon as it is there itself.
+        // Its supervisor starts it again as soon as it has started itself.
         &format!("{panicked} 0ns"),
         &format!("pool gave up: {failure}, restarting after 1ms"),
         "a started as 2",
@@ -105,9 +105,9 @@ async fn supervisors_are_told_of_too() {
     assert_eq!(told(&mut events), expected);
 }
 
-/// Every way in which a sender gets to know that there is no room is news once, until there is some.
+/// Every way to find the mailbox full makes one event, until there is room again.
 #[tokio::test(start_paused = true)]
-async fn a_full_mailbox_is_news_whoever_notices() {
+async fn full_mailbox_event_comes_once_for_any_kind_of_send() {
     let system = ActorSystem::new("test");
     for way in 0..4 {
         let actor = start(&system, &Log::default(), ChildSpec::new("a").capacity(1)).await;
@@ -144,7 +144,7 @@ async fn missed_events_are_counted() {
     let spec = ChildSpec::new("a").capacity(1).overflow(Overflow::DropNewest);
     let prepared = system.prepare::<Say>(spec).unwrap();
     let actor = prepared.actor_ref();
-    // The first is taken, the second is news twice: that the mailbox is full, and a dead letter.
+    // The first message is taken. The second makes two events: a full mailbox, and a dead letter.
     for number in 0..1030 {
         actor.try_send(Say::Note(number)).unwrap();
     }
@@ -157,7 +157,7 @@ async fn missed_events_are_counted() {
     assert_eq!(told(&mut events), ["a ActorEnded: 1 of Say", "a shut down"]);
 }
 
-/// References to actors may be there for as long as they like.
+/// The stream ends although there are references to actors.
 #[tokio::test(start_paused = true)]
 async fn a_stream_ends_with_its_system() {
     let system = ActorSystem::new("test");

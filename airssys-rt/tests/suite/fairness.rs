@@ -1,4 +1,4 @@
-//! Actors that always have something to do leave their neighbours a turn.
+//! Actors that are always busy yield to other tasks.
 
 use std::time::Duration;
 
@@ -53,7 +53,7 @@ impl Actor for Echo {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn a_busy_actor_does_not_starve_its_neighbours() {
+async fn busy_actor_does_not_starve_other_tasks() {
     let system = airssys_rt::ActorSystem::new("test");
     let echo = system.spawn(ChildSpec::new("echo"), || Echo).await.unwrap();
     let busy = system.spawn(ChildSpec::new("busy"), || Busy).await.unwrap();
@@ -69,7 +69,7 @@ async fn a_busy_actor_does_not_starve_its_neighbours() {
     assert_eq!(report.stopped, ["signalled", "busy", "echo"]);
 }
 
-/// How many incarnations fail to start.
+/// The number of incarnations that fail to start.
 const BAD_STARTS: u64 = 10_000;
 
 struct Fragile;
@@ -93,7 +93,7 @@ impl Actor for Fragile {
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn an_actor_that_fails_again_and_again_does_not_starve_its_neighbours() {
+async fn failing_actor_does_not_starve_other_tasks() {
     let config = SupervisorConfig {
         max_restarts: u32::MAX,
         restart_strategy: RestartStrategy::Immediate,

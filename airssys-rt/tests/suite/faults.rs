@@ -1,4 +1,4 @@
-//! Faults: each happens where it was planned, once, and all else goes on.
+//! Faults: each happens once, where it was planned, and nothing else changes.
 
 use std::panic::catch_unwind;
 use std::time::Duration;
@@ -34,7 +34,7 @@ async fn faulty(
     Ok((system, actor))
 }
 
-/// The reasons of all restarts until now.
+/// The reasons of all restarts so far.
 fn reasons(events: &mut airssys_rt::EventStream) -> Vec<String> {
     let mut reasons = Vec::new();
     while let Some(event) = events.next().now_or_never() {
@@ -76,7 +76,7 @@ async fn a_message_is_late_and_one_hangs() {
     assert_eq!(before.elapsed(), Duration::ZERO);
     assert_eq!(actor.request(Do::Ask, 61 * SECOND).await.unwrap(), 0);
     assert_eq!(before.elapsed(), 60 * SECOND);
-    // Not dropped: whoever asked is not told.
+    // The message is not dropped, so the requester is not told.
     assert!(matches!(actor.request(Do::Ask, 3600 * SECOND).await, Err(RequestError::TimedOut)));
     assert_eq!(faults.left(), 0);
     actor.kill();
@@ -91,7 +91,7 @@ async fn chosen_starts_fail() {
     let mut events = system.events();
     let before = Instant::now();
     actor.send(Do::Fail).await.unwrap();
-    // What is behind it waits for an incarnation that starts: the fourth.
+    // The messages behind it wait for an incarnation that starts: the fourth.
     assert_eq!(actor.request(Do::Ask, 10 * SECOND).await.unwrap(), 3);
     assert_eq!(before.elapsed(), 9 * SECOND);
     let expected = [
@@ -138,7 +138,7 @@ async fn each_hook_can_fail() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_planned_is_passed_on() {
+async fn calls_without_a_fault_are_passed_on() {
     let log = Log::default();
     let faults = Faults::new();
     let (system, actor) = faulty(ChildSpec::new("actor"), &faults, &log).await.unwrap();
@@ -174,7 +174,7 @@ async fn what_is_not_planned_is_passed_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_another_can_fail_to_be_heard() {
+async fn fault_in_on_down_fails_the_incarnation() {
     let system = ActorSystem::builder("test").supervisor(config()).build();
     let watched = Probe::<()>::spawn(&system, "watched").await.unwrap();
     let faults = Faults::new().at(Place::OnDown, 1, Fault::Panic);
@@ -204,7 +204,7 @@ async fn many_can_share_a_plan() {
     }
     let failed: Vec<_> = router.workers().iter().map(|worker| worker.stats().failed).collect();
     assert_eq!((failed, faults.count(Place::Message)), (vec![1, 0], 4));
-    // More can be planned while they are at work.
+    // Faults can be added while the actors run.
     let faults = faults.hang_nth(5);
     router.send(Do::Note(5)).await.unwrap();
     tokio::time::sleep(SECOND).await;
@@ -212,7 +212,7 @@ async fn many_can_share_a_plan() {
 }
 
 #[test]
-fn a_fault_that_never_comes_is_refused() {
+fn fault_that_can_never_happen_is_refused() {
     let never = catch_unwind(|| Faults::new().fail_nth(0)).unwrap_err();
     assert_eq!(*never.downcast::<String>().unwrap(), "message 0 never comes: the next is 1");
     assert_eq!(
@@ -221,7 +221,7 @@ fn a_fault_that_never_comes_is_refused() {
     );
 }
 
-/// Watches another; hearing of its end is nothing special.
+/// Monitors another actor, and ignores its end.
 struct Watch {
     other: ActorRef<()>,
     log: Log,

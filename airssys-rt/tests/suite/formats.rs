@@ -1,4 +1,4 @@
-//! What references and errors look like in a log, whatever their messages are.
+//! References and errors in a log, for messages of any type.
 
 use std::error::Error;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::support::probe::{Log, Probe};
 struct Secret;
 
 #[tokio::test(start_paused = true)]
-async fn references_say_whom_they_mean() {
+async fn references_show_name_and_number() {
     let system = ActorSystem::new("shop");
     let pool = system.supervise(SupervisorSpec::new("pool")).await.unwrap();
     let prepared = system.prepare::<Secret>(ChildSpec::new("a").capacity(1)).unwrap();
@@ -42,7 +42,7 @@ async fn references_say_whom_they_mean() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn errors_say_why_and_keep_the_message_to_themselves() {
+async fn errors_show_the_reason_but_not_the_message() {
     let system = ActorSystem::new("shop");
     let spec = ChildSpec::new("a").capacity(1).overflow(Overflow::Reject);
     let prepared = system.prepare::<Secret>(spec).unwrap();
@@ -77,9 +77,9 @@ async fn errors_say_why_and_keep_the_message_to_themselves() {
     assert_eq!(format!("{no_reply:?}: {no_reply}"), "NoReply: there will be no reply");
 }
 
-/// The cause is in the source only, so that a log that prints both says nothing twice.
+/// The cause is in the source only, so that a log that prints both repeats nothing.
 #[tokio::test(start_paused = true)]
-async fn a_start_that_fails_says_why() {
+async fn failed_start_returns_its_reason() {
     let system = ActorSystem::new("shop");
     let start = |name: &'static str, fail_in: &'static [&'static str]| {
         let (log, system) = (Log::default(), system.clone());

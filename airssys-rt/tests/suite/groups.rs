@@ -1,4 +1,4 @@
-//! Process groups: who is in them, and for how long.
+//! Process groups: their members, and how long they stay.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,7 +56,7 @@ async fn members_are_listed_in_the_order_in_which_they_joined() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_lists_those_that_handle_the_messages() {
+async fn members_are_filtered_by_message_type() {
     let system = ActorSystem::new("test");
     let groups = system.groups();
     let probe = start(&system, "probe").await;
@@ -70,7 +70,7 @@ async fn a_group_lists_those_that_handle_the_messages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_group_is_there_while_it_has_a_member() {
+async fn group_exists_while_it_has_a_member() {
     let system = ActorSystem::new("test");
     let groups = system.groups();
     let (a, b) = (start(&system, "a").await, start(&system, "b").await);
@@ -109,7 +109,7 @@ async fn a_member_stays_across_restarts_and_leaves_when_it_ends_for_good() {
     assert!(groups.names().is_empty());
 }
 
-/// Looks at the groups while its actor is on its way out: its mailbox is closed already.
+/// Reads the groups when it is dropped with its actor, whose mailbox is closed already.
 struct LooksAround(Groups, Arc<AtomicBool>);
 
 impl Drop for LooksAround {
@@ -137,7 +137,7 @@ impl Actor for Holder {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_member_takes_no_messages_not_even_before_it_is_taken_out() {
+async fn closed_actors_are_not_listed_as_members() {
     let system = ActorSystem::new("test");
     let groups = system.groups();
     let prepared = system.prepare::<LooksAround>(ChildSpec::new("holder")).unwrap();
@@ -149,7 +149,7 @@ async fn no_member_takes_no_messages_not_even_before_it_is_taken_out() {
     drop(prepared);
     assert!(looked.load(Ordering::Relaxed));
     assert!(groups.names().is_empty());
-    // The name is free, and nobody is in the group.
+    // The name is free, and the group has no member.
     system.spawn(ChildSpec::new("holder"), || Holder).await.unwrap();
     assert!(groups.names().is_empty());
 }

@@ -1,4 +1,4 @@
-//! The hooks around an incarnation: which run, in which order, whatever happens.
+//! The hooks around an incarnation: which of them run, and in which order.
 
 use std::time::Duration;
 

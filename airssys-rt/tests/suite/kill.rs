@@ -12,7 +12,7 @@ use crate::support::tree::{Leaf, SECOND, Say, ask, config, hang, leaf, leaf_with
 use SupervisionStrategy::{OneForAll, OneForOne};
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_killed_is_restarted_by_its_policy() {
+async fn killed_actor_is_restarted_by_its_policy() {
     for (policy, restarted) in [
         (RestartPolicy::Permanent, true),
         (RestartPolicy::Transient, true),
@@ -88,7 +88,7 @@ async fn a_kill_takes_the_group_along_and_waits_for_its_delay() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn kills_count() {
+async fn kills_count_as_restarts() {
     let config = SupervisorConfig { max_restarts: 2, ..config(OneForOne) };
     let system = ActorSystem::builder("test").supervisor(config).build();
     let log = Log::default();
@@ -124,8 +124,8 @@ async fn a_start_can_be_killed() {
     assert!(system.root().children().is_empty());
 }
 
-/// Kills, failures and stops from all sides, on several threads: whatever is hit in which state,
-/// the actors go on or end, and the shutdown returns.
+/// Kills, failures and stops on several threads: in any state, the actors go on or end, and the
+/// shutdown returns.
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn kills_from_all_sides_do_no_harm() {
     for strategy in [OneForOne, OneForAll] {
@@ -156,7 +156,7 @@ async fn kills_from_all_sides_do_no_harm() {
         }
         tasks.join_all().await;
         for actor in &actors {
-            // One more kill may have been on its way.
+            // One more kill may have been in flight.
             while actor.request(Say::Ask, SECOND).await.is_err() {}
         }
         supervise(system.root(), "another", OneForOne).await;
@@ -165,7 +165,7 @@ async fn kills_from_all_sides_do_no_harm() {
     }
 }
 
-/// The next incarnation is on its way when the group is told to stop: it stops, and comes back with
+/// The next incarnation is starting when the group is told to stop: it stops, and starts again with
 /// the others.
 #[test]
 fn a_stop_of_the_group_between_two_incarnations_counts() {

@@ -1,4 +1,4 @@
-//! Mailboxes: exact bounds, waiting in turn, and what happens at their end.
+//! Mailboxes: exact bounds, the order of waiters, and their end.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::probe::{Do, Log, Probe, hold};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// An actor that nobody runs yet: its mailbox keeps what it gets.
+/// An actor that has not been started: its mailbox keeps the messages.
 fn prepare(capacity: usize, overflow: Overflow) -> (ActorSystem, Prepared<Do>, ActorRef<Do>) {
     let system = ActorSystem::new("test");
     let prepared = system.prepare(ChildSpec::new("probe").capacity(capacity).overflow(overflow)).unwrap();
@@ -103,7 +103,7 @@ async fn a_permit_outlives_the_mailbox_harmlessly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_who_wait_hear_of_the_end() {
+async fn waiters_are_told_of_the_end() {
     let (_system, prepared, actor) = prepare(1, Overflow::Wait);
     actor.try_send(Do::Note(0)).unwrap();
     let end = async {
@@ -130,7 +130,7 @@ async fn waiting_senders_are_served_in_their_order() {
         assert!(sender.as_mut().now_or_never().is_none());
     }
     drop(senders.remove(2));
-    // Polled in the reverse order, they still get their turns in the first.
+    // Polled in reverse order, they are still served in the order of their first poll.
     let reversed = futures_util::future::join_all(senders.into_iter().rev());
     let (log, _) = tokio::join!(start(&system, prepared), reversed);
     actor.request(Do::Ask, SECOND).await.unwrap();
@@ -138,7 +138,7 @@ async fn waiting_senders_are_served_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_waiter_that_gives_up_passes_its_turn_on() {
+async fn cancelled_waiter_passes_its_slot_on() {
     let (_system, _prepared, actor) = prepare(1, Overflow::Wait);
     for granted_is_room in [true, false] {
         let permit = actor.try_reserve().unwrap();
@@ -150,7 +150,7 @@ async fn a_waiter_that_gives_up_passes_its_turn_on() {
         }
         assert!(sender.as_mut().now_or_never().is_none());
         assert!(last.as_mut().now_or_never().is_none());
-        // The slot goes to the first, who never learns of it; then to the next, who does not either.
+        // The slot goes to the first waiter, and then to the next; both are dropped before they are polled.
         drop(permit);
         drop(room);
         drop(sender);
@@ -159,9 +159,9 @@ async fn a_waiter_that_gives_up_passes_its_turn_on() {
     }
 }
 
-/// Each of these waits in a task of its own, so that only a wake-up gets it any further.
+/// Each waiter is a task of its own, which only goes on when it is woken.
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_is_woken_whatever_those_before_do() {
+async fn waiters_are_woken_whatever_earlier_waiters_do() {
     let (_system, _prepared, actor) = prepare(1, Overflow::Wait);
     let room = || {
         let actor = actor.clone();
@@ -172,7 +172,7 @@ async fn whoever_waits_is_woken_whatever_those_before_do() {
     tokio::task::yield_now().await;
     drop(permit);
     for waiter in waiters {
-        // None of them uses the room.
+        // The waiters do not use the room.
         tokio::time::timeout(SECOND, waiter).await.expect("is woken").unwrap();
     }
 
@@ -184,14 +184,14 @@ async fn whoever_waits_is_woken_whatever_those_before_do() {
     let third = room();
     tokio::task::yield_now().await;
     drop(permit);
-    // The first hears of the room and so the second is woken, but gives up instead.
+    // The first is told of the room, and so the second is woken, but it is dropped instead.
     first.now_or_never().unwrap();
     drop(second);
     tokio::time::timeout(SECOND, third).await.expect("is woken").unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_gets_ahead_of_who_waits_to_send() {
+async fn senders_never_overtake_a_waiting_sender() {
     let (_system, _prepared, actor) = prepare(1, Overflow::Wait);
     let permit = actor.try_reserve().unwrap();
     let mut room = Box::pin(actor.room());
@@ -200,13 +200,13 @@ async fn nobody_gets_ahead_of_who_waits_to_send() {
     assert!(waits.as_mut().now_or_never().is_none());
     drop(permit);
     room.now_or_never().unwrap();
-    // There is room, which the first did not use: it is for the second, not for a third.
+    // The first did not use the room: it is for the second waiter, not for a third.
     assert!(actor.send(Do::Note(2)).now_or_never().is_none());
     waits.now_or_never().unwrap().unwrap();
     assert_eq!(actor.stats().depth, 1);
 }
 
-/// Several tasks that wait for room and then try share one slot: each gets its turn.
+/// Several tasks wait for room and then try to send, and share one slot: each is served.
 #[tokio::test(start_paused = true)]
 async fn room_is_fair() {
     const EACH: u32 = 50;
@@ -243,7 +243,7 @@ async fn room_is_fair() {
     }
 }
 
-/// A waiter that does not look again keeps the room from nobody.
+/// A waiter that is not polled again keeps the room from no other.
 #[tokio::test(start_paused = true)]
 async fn room_reserves_nothing() {
     let (_system, _prepared, actor) = prepare(2, Overflow::Wait);
@@ -262,7 +262,7 @@ async fn room_reserves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_sent_before_the_start_is_handled_after_it() {
+async fn messages_sent_before_the_start_are_handled_after_it() {
     let (system, prepared, actor) = prepare(8, Overflow::Wait);
     for number in 0..3 {
         actor.try_send(Do::Note(number)).unwrap();
@@ -332,7 +332,7 @@ async fn a_message_is_made_only_if_there_is_room_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_sleeps_is_woken_once_for_many_messages() {
+async fn sleeping_actor_is_woken_once_for_many_messages() {
     let (system, prepared, actor) = prepare(8, Overflow::Wait);
     let log = start(&system, prepared).await;
     tokio::time::sleep(SECOND).await;
@@ -343,7 +343,7 @@ async fn who_sleeps_is_woken_once_for_many_messages() {
     actor.wake();
     tokio::time::sleep(SECOND).await;
     assert_eq!(log.only("note "), ["note 0", "note 1"]);
-    // Whoever sends in another way wakes it for all.
+    // A message that is sent in another way wakes the actor for all messages.
     assert_eq!(note(2), Ok(true));
     actor.try_send(Do::Note(3)).unwrap();
     tokio::time::sleep(SECOND).await;

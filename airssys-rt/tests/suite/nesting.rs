@@ -1,4 +1,4 @@
-//! Supervisors below supervisors: who gives up, who comes back, and in which order.
+//! Supervisors below supervisors: escalation, and the order of restarts.
 
 use std::error::Error;
 
@@ -13,7 +13,7 @@ use crate::support::tree::{Leaf, SECOND, Say, ask, config, hang, leaf, leaf_with
 
 use SupervisionStrategy::{OneForAll, OneForOne, RestForOne};
 
-/// Gives up at the first failure.
+/// The supervisor gives up at the first failure.
 fn fragile(name: &str) -> SupervisorSpec {
     SupervisorSpec::new(name).config(SupervisorConfig { max_restarts: 0, ..config(OneForOne) })
 }
@@ -47,7 +47,7 @@ async fn a_supervisor_that_gives_up_comes_back_with_its_children() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_climbs_as_far_as_it_has_to() {
+async fn failure_escalates_until_a_supervisor_handles_it() {
     let system = ActorSystem::builder("test")
         .supervisor(SupervisorConfig { max_restarts: 1, ..config(OneForOne) })
         .build();
@@ -78,7 +78,7 @@ async fn a_failure_climbs_as_far_as_it_has_to() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_not_restarted_takes_its_children_with_it() {
+async fn children_end_with_a_supervisor_that_is_not_restarted() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let spec = fragile("supervisor").restart(RestartPolicy::Temporary);
@@ -117,7 +117,7 @@ async fn a_group_of_supervisors_restarts_as_a_whole() {
         assert_eq!(ask(leaf).await, 1);
     }
     assert_eq!(moves(&log)[4..], ["-first", "-c", "-b", "-a", "+first", "+a", "+b", "+c"]);
-    // What is below works as before.
+    // The tree below works as before.
     b.send(Say::Fail).await.unwrap();
     assert_eq!((ask(&b).await, ask(&a).await), (2, 1));
     assert_eq!(names(&group), ["first", "one", "two"]);
@@ -132,7 +132,7 @@ async fn starts_that_fail_when_a_supervisor_comes_back_are_its_failures() {
     let config = SupervisorConfig { max_restarts: 1, ..config(OneForOne) };
     let supervisor = system.supervise(SupervisorSpec::new("supervisor").config(config)).await.unwrap();
     let a = leaf(&supervisor, &log, "a").await;
-    // Twice in a row: one more than allowed.
+    // Two failures in a row are one more than allowed.
     let b = leaf_with(&supervisor, &log, ChildSpec::new("b"), |leaf| leaf.bad_starts = &[2, 3]).await;
     b.send(Say::Fail).await.unwrap();
     assert_eq!(ask(&b).await, 1);
@@ -142,7 +142,7 @@ async fn starts_that_fail_when_a_supervisor_comes_back_are_its_failures() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn limits_are_of_each_incarnation() {
+async fn restart_limit_starts_anew_with_each_incarnation() {
     let system = ActorSystem::builder("test").supervisor(config(OneForOne)).build();
     let log = Log::default();
     let config = SupervisorConfig { max_restarts: 2, ..config(OneForOne) };
@@ -246,10 +246,9 @@ async fn names_are_shared_and_may_be_absent() {
     assert_eq!(report.stopped, [format!("#{}", unnamed.id()), "taken".into()]);
 }
 
-/// Another child of the supervisor fails while it starts: whichever comes first, whoever starts it
-/// is told.
+/// Another child of the supervisor fails while one starts: in either order, the start resolves.
 #[test]
-fn a_start_that_a_restart_of_its_group_comes_in_between_is_over_all_the_same() {
+fn start_interrupted_by_a_group_restart_still_resolves() {
     testing::explore(0..100, async || {
         let system = ActorSystem::new("test");
         let log = Log::default();

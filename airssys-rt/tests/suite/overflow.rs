@@ -1,4 +1,4 @@
-//! Mailboxes that are full: what each policy does, and how it is counted.
+//! Full mailboxes: the policies, and how they are counted.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 
 use crate::support::script::{Log, MILLI, SECOND, Say, Script, run, settle, start};
 
-/// An actor that nobody runs yet: its mailbox keeps what it gets.
+/// An actor that has not been started: its mailbox keeps the messages.
 fn prepare(capacity: usize, overflow: Overflow) -> (ActorSystem, Prepared<Say>, ActorRef<Say>) {
     let system = ActorSystem::new("test");
     let prepared = system.prepare(ChildSpec::new("script").capacity(capacity).overflow(overflow)).unwrap();
@@ -75,7 +75,7 @@ async fn drop_newest_keeps_the_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn reject_hands_back() {
+async fn reject_hands_the_message_back() {
     let (system, prepared, actor) = prepare(1, Overflow::Reject);
     actor.send(Say::Note(0)).await.unwrap();
     let Err(SendError::Full(message)) = actor.send(Say::Note(1)).await else { panic!("not full") };
@@ -88,13 +88,13 @@ async fn reject_hands_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn wait_counts_those_who_wait() {
+async fn wait_counts_waiting_senders() {
     let (system, prepared, actor) = prepare(1, Overflow::Wait);
     actor.send(Say::Note(0)).await.unwrap();
     assert!(actor.try_send(Say::Note(9)).is_err());
     let mut sends = [Box::pin(actor.send(Say::Note(1))), Box::pin(actor.send(Say::Note(2)))];
     for send in &mut sends {
-        // Polled again, it still waits once.
+        // Polled again, it still counts as one wait.
         assert!(send.as_mut().now_or_never().is_none());
         assert!(send.as_mut().now_or_never().is_none());
     }
@@ -107,7 +107,7 @@ async fn wait_counts_those_who_wait() {
     assert_eq!((actor.stats().handled, actor.stats().high_water), (3, 1));
 }
 
-/// The receiver takes all at once, and what it has not handed out keeps its slot.
+/// The receiver takes all at once, and messages that it has not handed out keep their slots.
 #[tokio::test(start_paused = true)]
 async fn a_batch_with_the_receiver_is_still_in_the_mailbox() {
     for overflow in [Overflow::Wait, Overflow::Reject, Overflow::DropNewest] {
@@ -134,7 +134,7 @@ async fn a_batch_with_the_receiver_is_still_in_the_mailbox() {
     }
 }
 
-/// With `DropOldest`, the receiver leaves all but one where they can make way.
+/// With `DropOldest`, the receiver leaves all messages but one where they can be dropped.
 #[tokio::test(start_paused = true)]
 async fn drop_oldest_drops_in_order_while_the_receiver_is_at_work() {
     let (system, prepared, actor) = prepare(3, Overflow::DropOldest);
@@ -151,9 +151,9 @@ async fn drop_oldest_drops_in_order_while_the_receiver_is_at_work() {
     assert_eq!(taken(&actor), (7, 0, 0, 3));
 }
 
-/// At every moment each message that was taken is somewhere.
+/// Each accepted message is counted in one place at every moment.
 #[tokio::test(start_paused = true)]
-async fn what_was_accepted_is_accounted_for() {
+async fn accepted_messages_are_accounted_for() {
     for overflow in [Overflow::Wait, Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest] {
         let restart_strategy = RestartStrategy::Immediate;
         let config = SupervisorConfig { restart_strategy, ..SupervisorConfig::default() };
@@ -187,7 +187,7 @@ async fn what_was_accepted_is_accounted_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_dropped_is_a_dead_letter_and_a_full_mailbox_is_news_once() {
+async fn dropped_messages_are_dead_letters_and_a_full_mailbox_is_reported_once() {
     let system = ActorSystem::new("test");
     let mut events = system.events();
     let spec = ChildSpec::new("script").capacity(2).overflow(Overflow::DropOldest);
@@ -218,7 +218,7 @@ async fn time_in_the_handler_is_counted() {
         actor.send(Say::Take(SECOND)).await.unwrap();
     }
     tokio::time::sleep(10 * SECOND).await;
-    // The clock stands still but for the waits: those count in full, and what is idle does not.
+    // The paused clock only moves in waits: those in a handler count in full, and idle time does not.
     assert_eq!(actor.stats().busy, 3 * SECOND);
     assert_eq!(actor.stats().ticks, 0);
     run(&actor, |context| context.send_after(SECOND, Say::Take(SECOND))).await;
@@ -243,7 +243,7 @@ async fn draining_handles_what_is_there_and_takes_no_more() {
     assert!(actor.is_closed());
     assert!(matches!(waits.await, Err(SendError::Closed(Say::Note(2)))));
     assert!(matches!(actor.try_send(Say::Note(3)), Err(TrySendError::Closed(_))));
-    // A failure meanwhile is followed by a restart, which goes on.
+    // After a failure, the next incarnation goes on draining.
     actor.closed().await;
     assert_eq!(log.all(), ["note 1"]);
     let stats = actor.stats();
@@ -259,7 +259,7 @@ async fn draining_handles_what_is_there_and_takes_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_nobody_runs_yet_drains_once_it_runs() {
+async fn unstarted_actor_drains_after_its_start() {
     let (system, prepared, actor) = prepare(2, Overflow::Wait);
     actor.try_send(Say::Note(1)).unwrap();
     actor.drain();
@@ -284,7 +284,7 @@ async fn a_weak_reference_is_gone_with_its_actor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_try_does_not_overtake_those_who_wait() {
+async fn try_send_does_not_overtake_waiting_senders() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let actor = start(&system, &log, ChildSpec::new("actor").capacity(4)).await;

@@ -1,4 +1,4 @@
-//! A handler that waits makes way for what overtakes the messages.
+//! A handler that waits can return early for work that overtakes the messages.
 #![allow(clippy::unwrap_used)]
 
 use std::convert::Infallible;
@@ -32,7 +32,7 @@ impl Actor for Waits {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_waits_hears_of_a_signal_and_of_a_stop_and_not_of_messages() {
+async fn overtaken_resolves_for_a_signal_and_a_stop_but_not_for_messages() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let spec = ChildSpec::new("waits").restart(RestartPolicy::Temporary);

@@ -1,4 +1,4 @@
-//! What other runtimes got wrong, and is not to go wrong here.
+//! Bugs of other runtimes that must not happen here.
 //!
 //! One more, that a stop costs the same however many names there are, is in `src/registry/tests.rs`.
 
@@ -14,7 +14,7 @@ use crate::support::probe::{Do, Log, Probe, hold};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Restarts as often as it takes.
+/// A system that restarts its actors up to 100 times.
 fn system() -> ActorSystem {
     let config = SupervisorConfig { max_restarts: 100, ..SupervisorConfig::default() };
     ActorSystem::builder("test").supervisor(config).build()
@@ -33,7 +33,7 @@ async fn start(
 #[tokio::test(start_paused = true)]
 async fn a_supervised_actor_keeps_its_name_across_a_restart() {
     let system = system();
-    // While it is down, too: the first start after each crash fails.
+    // Messages come while it is down, too: the first start after each crash fails.
     let fail_in = &["pre_start 1!", "pre_start 3"];
     let actor = start(&system, &Log::default(), ChildSpec::new("probe"), fail_in).await;
     for (crash, incarnation) in [(Do::Panic, 2), (Do::Fail, 4), (Do::Stop, 5)] {
@@ -62,7 +62,7 @@ async fn messages_behind_one_that_makes_the_start_panic_are_handled_by_the_next_
         actor.send(Do::Note(number)).await.unwrap();
     }
     go.send(()).unwrap();
-    // And one that waits for room meanwhile.
+    // One more sender waits for room meanwhile.
     actor.send(Do::Note(5)).await.unwrap();
     assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), 4);
     assert_eq!(log.only("note"), ["note 0", "note 1", "note 2", "note 3", "note 4", "note 5"]);
@@ -70,7 +70,7 @@ async fn messages_behind_one_that_makes_the_start_panic_are_handled_by_the_next_
     assert_eq!((stats.restarts, stats.failed, stats.dropped), (4, 1, 0));
 }
 
-/// What there is to see of a crash: the figures, the notes, how long the restart took.
+/// The visible effects of a crash: the stats, the log, the time of the restart.
 async fn crash(policy: RestartPolicy, crash: Do) -> (String, Vec<String>, Duration) {
     let system = system();
     let log = Log::default();
@@ -122,7 +122,7 @@ async fn a_full_mailbox_never_unsubscribes_its_owner() {
         broker.subscribe(pattern.clone(), slow.clone(), ());
         let mut full = 0;
         for number in 0..100 {
-            // Whoever publishes may give up as well.
+            // The publisher may drop the future as well.
             let publish = broker.publish(&topic, number, |_| true);
             match tokio::time::timeout(Duration::from_millis(10), publish).await {
                 Ok(published) => {

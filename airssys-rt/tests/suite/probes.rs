@@ -1,4 +1,4 @@
-//! Probes: what a test sees through them, and what it is told if it expected something else.
+//! Probes: the messages that they show, and the panics of unmet expectations.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,14 +15,14 @@ use crate::support::probe::Do;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What the panic of this says.
+/// The message of the panic in this closure.
 async fn panic_of(code: impl Future) -> String {
     let panic = AssertUnwindSafe(code).catch_unwind().await.err().expect("a panic");
     *panic.downcast::<String>().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_gives_what_it_gets_in_order() {
+async fn probe_returns_its_messages_in_order() {
     let system = ActorSystem::new("test");
     let probe = Probe::spawn(&system, "probe").await.unwrap();
     assert_eq!((probe.received(), probe.actor_ref().name()), (0, "probe"));
@@ -45,7 +45,7 @@ async fn a_probe_gives_what_it_gets_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_waits_for_what_comes_in_time() {
+async fn probe_waits_for_a_message_within_its_time() {
     let system = ActorSystem::new("test");
     let probe = Probe::spawn(&system, "probe").await.unwrap();
     let actor = probe.actor_ref().clone();
@@ -58,7 +58,7 @@ async fn a_probe_waits_for_what_comes_in_time() {
     let before = Instant::now();
     assert_eq!(probe.expect_message().await, 1);
     assert_eq!(before.elapsed(), 2 * SECOND);
-    // Two who wait, each for its own.
+    // Two tasks wait, each for a message of its own.
     let odd = probe.expect_matching_within(5 * SECOND, |number| number % 2 == 1);
     let (odd, even) = tokio::join!(odd, probe.expect_matching(|number| number % 2 == 0));
     assert_eq!((odd, even), (3, 2));
@@ -75,7 +75,7 @@ async fn a_probe_works_on_the_real_clock_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_met_says_what_there_was_instead() {
+async fn unmet_expectation_shows_the_other_messages() {
     let system = ActorSystem::new("test");
     let probe = Probe::<u32>::spawn(&system, "probe").await.unwrap();
     let before = Instant::now();
@@ -107,9 +107,9 @@ async fn what_is_not_met_says_what_there_was_instead() {
     }
 }
 
-/// The panic is where the test awaits, so that it is what the test's output points at.
+/// The panic is where the test awaits, so that the output points to that line.
 #[test]
-fn what_is_not_met_panics_at_the_line_of_the_test() {
+fn unmet_expectation_panics_at_the_line_of_the_test() {
     static SEEN: AtomicBool = AtomicBool::new(false);
     let line = line!() + 12;
     let before = std::panic::take_hook();
@@ -175,7 +175,7 @@ async fn a_probe_answers_requests_and_a_dropped_one_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_probe_keeps_what_it_has_when_its_actor_is_restarted() {
+async fn probe_keeps_its_messages_when_its_actor_is_restarted() {
     let system = ActorSystem::new("test");
     let probe = Probe::spawn(&system, "probe").await.unwrap();
     let actor = probe.actor_ref();

@@ -67,7 +67,7 @@ async fn actors_of_all_kinds_are_in_one_list() {
     assert_eq!((all[1].name(), all[1].id()), ("", adder.id()));
     assert_eq!(format!("{:?}", all[0]), format!("Recipient(\"notes\", {})", notes.id()));
 
-    // It stays valid across a restart, as every reference.
+    // It stays valid across a restart, like every reference.
     notes.send(Say::Fail).await.unwrap();
     all[0].try_send(3).unwrap();
     assert_eq!(notes.request(Say::Ask, SECOND).await.unwrap(), 1);
@@ -76,7 +76,7 @@ async fn actors_of_all_kinds_are_in_one_list() {
     assert!(all.iter().all(Recipient::is_closed));
 }
 
-/// An actor that holds a list of those who want to hear of something.
+/// An actor with a list of subscribers.
 #[tokio::test(start_paused = true)]
 async fn an_actor_can_hold_its_subscribers() {
     let (system, log) = (ActorSystem::new("test"), Log::default());
@@ -110,7 +110,7 @@ async fn a_recipient_that_waits_is_waited_for_in_turn() {
     assert!(matches!(recipient.try_send(2), Err(TrySendError::Full(2))));
     let mut waits: Vec<_> = (3..5).map(|number| Box::pin(recipient.send(number))).collect();
     waits.iter_mut().for_each(|wait| assert!(wait.as_mut().now_or_never().is_none()));
-    // One that is dropped before it resolves is not delivered.
+    // A send that is dropped before it resolves is not delivered.
     drop(waits.remove(0));
     let log = Log::default();
     let own = log.clone();
@@ -151,7 +151,7 @@ async fn a_recipient_that_drops_messages_counts_them_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_ended_hands_the_message_back_whatever_its_policy() {
+async fn ended_actor_hands_messages_back_for_every_policy() {
     for overflow in [Overflow::Wait, Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest] {
         let system = ActorSystem::new("test");
         let (prepared, recipient) = prepare(&system, 1, overflow);

@@ -1,4 +1,4 @@
-//! Names: who has them, and for how long.
+//! Names: their owners, and how long they are held.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn a_name_is_found_with_its_own_messages_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_prepared_has_a_name_until_it_is_dropped() {
+async fn prepared_actor_holds_its_name_until_it_is_dropped() {
     let system = ActorSystem::new("test");
     let prepared = system.prepare::<Do>(ChildSpec::new("probe")).unwrap();
     let actor = system.whereis::<Do>("probe").unwrap();
@@ -56,7 +56,7 @@ async fn what_is_prepared_has_a_name_until_it_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_is_refused() {
+async fn invalid_configuration_is_refused() {
     let system = ActorSystem::new("test");
     assert_eq!(system.prepare::<Do>(ChildSpec::new("")).unwrap_err(), PrepareError::EmptyName);
     let error = system.prepare::<Do>(ChildSpec::new("probe").capacity(0)).unwrap_err();
@@ -109,7 +109,7 @@ impl Actor for Idle {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_no_more_messages_has_no_name() {
+async fn closed_actor_has_no_name() {
     let system = ActorSystem::new("test");
     let probe = system.spawn(ChildSpec::new("probe"), || Idle).await.unwrap();
     let (sender, found) = std::sync::mpsc::channel();

@@ -1,4 +1,4 @@
-//! Requests: an answer, or the reason why there is none, at once.
+//! Requests: a reply, or the reason of its absence at once.
 
 use std::time::Duration;
 
@@ -29,13 +29,13 @@ fn held() -> (ChildSpec, impl AsyncFnOnce(&ActorRef<Do>) -> tokio::sync::oneshot
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer() {
+async fn reply_reaches_the_requester() {
     let (_system, actor) = start(ChildSpec::new("probe")).await;
     assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_dies_on_it_is_known_at_once() {
+async fn requester_is_told_at_once_when_the_actor_dies() {
     // A message that carries the reply and makes the actor fail.
     for crash in [Do::Fail, Do::Panic] {
         let (_system, actor) = start(ChildSpec::new("probe").restart(RestartPolicy::Temporary)).await;
@@ -55,7 +55,7 @@ async fn an_actor_that_dies_on_it_is_known_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_dropped_unanswered_is_known_at_once() {
+async fn dropped_request_is_answered_at_once() {
     let (_system, actor) = start(ChildSpec::new("probe")).await;
     let before = Instant::now();
     let unanswered = |reply: ReplyTo<u64>| {
@@ -68,7 +68,7 @@ async fn a_message_that_is_dropped_unanswered_is_known_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn time_is_up_exactly_then() {
+async fn request_times_out_exactly_on_time() {
     let (spec, fill) = held();
     let (_system, actor) = start(spec).await;
     let go = fill(&actor).await;
@@ -95,7 +95,7 @@ async fn a_request_that_is_not_taken_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_actor_that_is_aborted_answers_nobody() {
+async fn aborted_actor_sends_no_reply() {
     let (system, actor) = start(ChildSpec::new("probe")).await;
     let (message, hangs) = hang();
     actor.send(message).await.unwrap();
@@ -105,7 +105,7 @@ async fn an_actor_that_is_aborted_answers_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_nobody_waits_for_comes_back() {
+async fn late_reply_is_handed_back() {
     let (_system, actor) = start(ChildSpec::new("probe")).await;
     let mut kept = None;
     let keep = |reply: ReplyTo<u64>| {
@@ -118,7 +118,7 @@ async fn a_reply_that_nobody_waits_for_comes_back() {
     assert_eq!(reply.send(7), Err(7));
 }
 
-/// Whatever the order in which they were made, and whether they are answered.
+/// In any order of the requests, answered or not.
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_requests_each_have_their_own_time() {
     const COUNT: u64 = 10_000;
@@ -162,7 +162,7 @@ async fn the_shortest_and_the_longest_time() {
         assert_eq!(actor.stats().accepted, 2, "{in_mailbox}");
     }
     let release = async {
-        // Longer than any clock that counts milliseconds in 32 bits.
+        // Longer than 32 bits of milliseconds.
         tokio::time::sleep(60 * 24 * 3600 * SECOND).await;
         go.send(()).unwrap();
     };
@@ -170,7 +170,7 @@ async fn the_shortest_and_the_longest_time() {
         async { tokio::join!(actor.request(Do::Ask, Duration::MAX), actor.request(Do::Ask, Duration::MAX)) };
     let (answers, ()) = tokio::join!(answers, release);
     assert_eq!((answers.0.unwrap(), answers.1.unwrap()), (0, 0));
-    // One that comes after those that never end has its time.
+    // A request after those that never expire still expires.
     let unanswered = |reply: ReplyTo<u64>| {
         std::mem::forget(reply);
         Do::Note(1)
@@ -178,7 +178,7 @@ async fn the_shortest_and_the_longest_time() {
     assert!(matches!(actor.request(unanswered, SECOND).await, Err(RequestError::TimedOut)));
 }
 
-/// Whether they are in the mailbox or wait for room in it.
+/// For requests in the mailbox, and for requests that wait for room in it.
 #[tokio::test(start_paused = true)]
 async fn requests_of_an_actor_that_dies_at_once_are_known_at_once() {
     let (spec, fill) = held();
@@ -204,7 +204,7 @@ async fn requests_of_an_actor_that_dies_at_once_are_known_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_keeps_the_deadlines_is_gone_when_there_are_none() {
+async fn deadline_keepers_end_when_there_are_no_deadlines() {
     let (system, actor) = start(ChildSpec::new("probe").restart(RestartPolicy::Permanent)).await;
     let idle = tasks();
     for _ in 0..100 {

@@ -1,4 +1,4 @@
-//! Pools that change while they are at work: nothing is lost, and who is gone gets nothing.
+//! Pools that are resized under load: no message is lost, and workers that left get no messages.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn numbers_are_not_used_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_handles_what_it_has_and_gets_no_more() {
+async fn leaving_worker_handles_its_messages_and_gets_no_more() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let router = start(&system, &log, RouterSpec::new("pool").size(2).capacity(3)).await;
@@ -46,7 +46,7 @@ async fn who_leaves_handles_what_it_has_and_gets_no_more() {
     for number in 1..=3 {
         leaving.send(Do::Note(number)).await.unwrap();
     }
-    // This one waits for room in the mailbox of the one that leaves.
+    // This sender waits for room in the mailbox of the worker that leaves.
     let key = (0..).find(|key: &u32| router.worker_by(key).unwrap().id() == leaving.id()).unwrap();
     let waiting = tokio::spawn({
         let router = router.clone();
@@ -75,7 +75,7 @@ async fn who_leaves_handles_what_it_has_and_gets_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_and_fails_goes_on_leaving() {
+async fn leaving_worker_that_fails_goes_on_draining() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let router = start(&system, &log, RouterSpec::new("pool").size(2)).await;
@@ -88,8 +88,8 @@ async fn who_leaves_and_fails_goes_on_leaving() {
     assert_eq!(leaving.stats().restarts, 2);
 }
 
-/// Four senders and a pool whose size changes all the time: each message is handled once, and what
-/// one sender sent to one worker is handled in its order.
+/// Four senders and a pool whose size changes all the time: each message is handled once, and the
+/// messages of one sender to one worker are handled in their order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_reordered_while_the_size_changes() {
     const EACH: u64 = 2_000;
@@ -141,7 +141,7 @@ async fn nothing_is_lost_or_reordered_while_the_size_changes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resize_that_is_given_up_leaves_the_pool_in_order() {
+async fn cancelled_resize_leaves_the_pool_consistent() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let hanging = log.clone();
@@ -168,7 +168,7 @@ async fn a_resize_that_is_given_up_leaves_the_pool_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn if_one_does_not_start_none_is_added() {
+async fn failed_start_adds_no_worker() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let make = move || Worker::that_fails_as(&log, "pool/3");
@@ -206,7 +206,7 @@ async fn a_worker_that_is_restarted_keeps_its_place_and_its_messages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_workers_fail_too_often_all_come_back_with_their_messages() {
+async fn workers_that_fail_too_often_all_restart_with_their_messages() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let config = SupervisorConfig { max_restarts: 0, ..SupervisorConfig::default() };
@@ -243,7 +243,7 @@ async fn a_worker_that_ends_for_good_leaves_the_pool() {
         ended.send(end()).await.unwrap();
         ended.closed().await;
         assert_eq!(router.size(), 2);
-        // Each way to send finds out, and nothing is lost.
+        // Every way to send finds the ended worker, and no message is lost.
         for number in 0..6 {
             router.send(Do::Note(number)).await.unwrap();
             router.try_send(Do::Note(number)).unwrap();

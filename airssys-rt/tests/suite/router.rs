@@ -1,4 +1,4 @@
-//! Routers: who gets which message, and what becomes of messages when the pool changes.
+//! Routers: the choice of the worker, and messages while the pool changes.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn the_least_loaded_gets_the_next_and_what_it_is_at_counts() {
     let log = Log::default();
     let spec = RouterSpec::new("pool").size(3).routing(Routing::LeastLoaded);
     let router = start(&system, &log, spec).await;
-    // Idle ones take turns.
+    // Idle workers take turns.
     assert_eq!([who(&router).await, who(&router).await, who(&router).await], ["pool/1", "pool/2", "pool/3"]);
 
     let workers = router.workers();
@@ -71,7 +71,7 @@ async fn the_least_loaded_gets_the_next_and_what_it_is_at_counts() {
 
 /// A worker that crashes has nothing to do, and must not draw all messages for that.
 #[tokio::test(start_paused = true)]
-async fn one_that_is_being_restarted_is_no_idle_one() {
+async fn restarting_worker_is_not_chosen_as_idle() {
     let system = ActorSystem::new("test");
     let restart_strategy = RestartStrategy::Fixed { delay: 10 * SECOND };
     let spec = RouterSpec::new("pool").size(2).routing(Routing::LeastLoaded);
@@ -86,7 +86,7 @@ async fn one_that_is_being_restarted_is_no_idle_one() {
         router.send(Do::Note(number)).await.unwrap();
     }
     assert_eq!((workers[0].load(), workers[1].load()), (0, 5));
-    // If all are, they share.
+    // If all workers are restarting, they share the messages.
     workers[1].kill();
     drop(go);
     tokio::time::sleep(SECOND).await;
@@ -99,7 +99,7 @@ async fn one_that_is_being_restarted_is_no_idle_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_failed_is_no_load_any_more() {
+async fn failed_messages_do_not_count_as_load() {
     let system = ActorSystem::new("test");
     let spec = RouterSpec::new("pool").size(1).capacity(2).overflow(Overflow::DropOldest);
     let router = start(&system, &Log::default(), spec).await;
@@ -137,8 +137,8 @@ fn assignment(router: &Router<Do>) -> Vec<String> {
 
 const KEYS: u32 = 10_000;
 
-/// A pool of one more moves a fair share of the keys, all of them to the new worker; one of one
-/// less moves only the keys of who left.
+/// Adding a worker moves a fair share of the keys, all of them to the new worker. Removing one moves
+/// only its own keys.
 #[tokio::test(start_paused = true)]
 async fn a_resize_moves_few_keys() {
     let system = ActorSystem::new("test");
@@ -188,7 +188,7 @@ async fn a_broadcast_reaches_all_and_waits_for_those_without_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broadcast_counts_who_refused() {
+async fn broadcast_counts_refusals() {
     let system = ActorSystem::new("test");
     let spec = RouterSpec::new("pool").size(3).capacity(1).overflow(Overflow::Reject);
     let router = start(&system, &Log::default(), spec).await;
@@ -198,7 +198,7 @@ async fn a_broadcast_counts_who_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_worker_answers_as_its_policy_says() {
+async fn full_worker_answers_by_its_overflow_policy() {
     let system = ActorSystem::new("test");
     let spec = RouterSpec::new("pool").size(2).capacity(1);
     let router = start(&system, &Log::default(), spec.overflow(Overflow::Reject)).await;
@@ -220,7 +220,7 @@ async fn the_time_of_a_request_covers_the_wait_for_room() {
     let before = Instant::now();
     assert!(matches!(router.request(Do::Who, SECOND).await, Err(RequestError::TimedOut)));
     assert_eq!(before.elapsed(), SECOND);
-    // Now there is room after half of the time, and no answer.
+    // Now there is room after half of the time, and no reply.
     let asking = tokio::spawn({
         let router = router.clone();
         async move {
@@ -246,7 +246,7 @@ async fn a_request_that_a_worker_fails_on_is_answered_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_is_refused() {
+async fn invalid_configuration_is_refused() {
     let system = ActorSystem::new("test");
     let make = || Worker::new(&Log::default());
     let error = system.router(RouterSpec::new("pool").size(0), make).await.unwrap_err();
@@ -273,7 +273,7 @@ fn error_text() -> &'static str {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_router_with_a_worker_that_does_not_start_is_none() {
+async fn router_fails_to_start_if_a_worker_does() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let spec = RouterSpec::new("pool").size(3);
@@ -308,7 +308,7 @@ async fn a_router_is_part_of_the_tree() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_router_whose_start_is_given_up_leaves_no_worker() {
+async fn cancelled_router_start_leaves_no_worker() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let starting = tokio::spawn({
@@ -319,7 +319,7 @@ async fn a_router_whose_start_is_given_up_leaves_no_worker() {
     tokio::time::sleep(SECOND).await;
     assert!(system.whereis::<Do>("pool/1").is_some());
     starting.abort();
-    // The one that hangs has 5 s.
+    // The worker that hangs has 5 s.
     tokio::time::sleep(6 * SECOND).await;
     assert!(system.actors().is_empty() && system.root().children().is_empty());
 }

@@ -1,4 +1,4 @@
-//! The end of a system: in order, within its time, whatever the actors do.
+//! The end of a system: in order and within its deadline, whatever the actors do.
 
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex};
@@ -67,7 +67,7 @@ async fn the_running_handler_finishes_and_queued_messages_are_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_has_its_own_time() {
+async fn each_child_has_its_own_time_to_stop() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     start(&system, &log, ChildSpec::new("first")).await;
@@ -101,7 +101,7 @@ async fn the_deadline_holds_and_does_not_make_others_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_time_at_all_is_no_time_at_all() {
+async fn zero_delay_is_zero() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let actor = hung(&system, &log, ChildSpec::new("hung")).await;
@@ -112,7 +112,7 @@ async fn no_time_at_all_is_no_time_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn endless_times_are_taken() {
+async fn endless_timeouts_are_accepted() {
     let system = ActorSystem::new("test");
     start(&system, &Log::default(), ChildSpec::new("probe").shutdown(Duration::MAX)).await;
     assert_eq!(system.shutdown(Duration::MAX).await.stopped, ["probe"]);
@@ -134,7 +134,7 @@ async fn an_actor_that_blocks_its_thread_does_not_hold_it_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_aborted_is_gone_when_it_is_over() {
+async fn aborted_actors_are_gone_when_the_shutdown_returns() {
     for _ in 0..50 {
         let system = ActorSystem::new("test");
         let log = Log::default();
@@ -179,13 +179,13 @@ async fn a_second_shutdown_waits_for_the_first_and_hurries_it() {
     };
     let (first, short, long) = tokio::join!(first, again(SECOND), again(60 * SECOND));
     assert!(short <= SECOND && (first, long) == (short, short), "{first:?} {short:?} {long:?}");
-    // It is over.
+    // The shutdown is over.
     assert_eq!(system.shutdown(SECOND).await, Default::default());
     assert_eq!(before.elapsed(), first);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_system_that_nobody_holds_stops() {
+async fn system_without_a_holder_stops() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let first = start(&system, &log, ChildSpec::new("first")).await;
@@ -200,7 +200,7 @@ async fn a_system_that_nobody_holds_stops() {
 
 type Report = Pin<Box<dyn Future<Output = ShutdownReport> + Send>>;
 
-/// Begins this shutdown as soon as there is an event, in the middle of whatever the event is about.
+/// Begins a shutdown at the first event, in the middle of the step that made it.
 struct OnEvent(Mutex<Option<Report>>);
 
 impl Wake for OnEvent {
@@ -212,7 +212,7 @@ impl Wake for OnEvent {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_about_to_restart_with_its_group_is_reported_once() {
+async fn child_waiting_for_its_group_is_reported_once() {
     let config = SupervisorConfig { strategy: SupervisionStrategy::OneForAll, ..SupervisorConfig::default() };
     let system = ActorSystem::builder("test").supervisor(config).build();
     let log = Log::default();

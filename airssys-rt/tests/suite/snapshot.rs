@@ -1,4 +1,4 @@
-//! The tree as it can be sent away.
+//! Snapshots of the tree.
 
 use airssys_rt::{ActorSystem, ChildSpec, SupervisionStrategy, SupervisorSpec, SystemSnapshot};
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::support::probe::Log;
 use crate::support::tree::{SECOND, Say, ask, leaf, leaf_with, supervise};
 
 #[tokio::test(start_paused = true)]
-async fn the_whole_tree_is_in_it() {
+async fn snapshot_contains_the_whole_tree() {
     let system = ActorSystem::new("shop");
     let log = Log::default();
     let orders = leaf(system.root(), &log, "orders").await;
@@ -49,7 +49,7 @@ async fn the_whole_tree_is_in_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stopped_system_has_an_empty_one() {
+async fn snapshot_of_a_stopped_system_is_empty() {
     let system = ActorSystem::new("shop");
     supervise(system.root(), "storage", SupervisionStrategy::OneForAll).await;
     system.shutdown(SECOND).await;

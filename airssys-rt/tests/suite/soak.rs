@@ -1,4 +1,4 @@
-//! One hour of everything that can go wrong, in virtual time: at its end nothing is left of it.
+//! One hour of faults in virtual time, which leaves nothing behind.
 
 mod subject;
 
@@ -20,7 +20,7 @@ use crate::support::quiet::hush;
 use crate::support::tasks::tasks;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How often something happens.
+/// The time between two actions.
 const STEP: Duration = Duration::from_millis(50);
 const STEPS: u32 = 72_000;
 const PATTERNS: [&str; 6] = ["a", "a.*", "a.b", "*", "a.*.c", "b.*"];
@@ -29,7 +29,7 @@ const GROUPS: [&str; 3] = ["red", "green", "blue"];
 
 type Subjects = ActorRef<Message>;
 
-/// What became of requests.
+/// The results of requests.
 #[derive(Debug, Default)]
 struct Answers {
     replied: u32,
@@ -43,14 +43,14 @@ struct World {
     system: ActorSystem,
     sender: Sender,
     wrongs: Wrongs,
-    /// Those that are there from the beginning to the end.
+    /// Actors that exist from the beginning to the end.
     lasting: Vec<Subjects>,
-    /// Those that come and go, the oldest first.
+    /// Actors that come and go, the oldest first.
     passing: VecDeque<Subjects>,
     pool: SupervisorRef,
     router: Router<Message>,
     broker: MessageBroker<Message>,
-    /// Its reader is too slow.
+    /// A stream whose reader is too slow.
     events: EventStream,
     requests: JoinSet<Result<u64, RequestError<Message>>>,
     answers: Answers,
@@ -76,7 +76,7 @@ impl World {
             let spec = ChildSpec::new(format!("{overflow:?}")).capacity(16).overflow(overflow);
             lasting.push(system.spawn(spec, subject(&wrongs)).await.unwrap());
         }
-        // The last gives up now and then.
+        // The last supervisor gives up now and then.
         for (name, strategy, limit) in
             [("all", OneForAll, u32::MAX), ("rest", RestForOne, u32::MAX), ("few", OneForOne, 2)]
         {
@@ -118,7 +118,7 @@ impl World {
         Duration::from_millis(self.rng.u64(1..most))
     }
 
-    /// Whether it is taken is its receiver's business.
+    /// Sends a message, which may be refused.
     fn send(&mut self, to: &Subjects, task: Task) {
         let _ = to.try_send(self.sender.message(task));
     }
@@ -144,7 +144,7 @@ impl World {
             82..92 => self.come_and_go().await,
             92..95 => {
                 let group = GROUPS[self.rng.usize(..GROUPS.len())];
-                // Who has ended joins no more.
+                // An actor that has ended cannot join.
                 let _ = self.system.groups().join(group, &somebody);
                 let other = self.anybody();
                 self.system.groups().leave(group, &other);
@@ -191,7 +191,7 @@ impl World {
         let code = move |context: &airssys_rt::ActorContext<Message>| {
             let timer = context.send_after(delay, own(if fails { Task::Fail } else { Task::Plain }));
             let interval = context.send_interval(delay, move || own(Task::Stop));
-            // One that stops its actor is its last.
+            // The task that stops its actor is the last.
             if cancelled {
                 assert!(context.cancel_timer(timer) && context.cancel_timer(interval));
             }
@@ -237,13 +237,13 @@ impl World {
         };
         let policies = [RestartPolicy::Permanent, RestartPolicy::Transient, RestartPolicy::Temporary];
         let spec = spec.capacity(self.rng.usize(1..20)).restart(policies[self.rng.usize(..3)]);
-        // A name may be taken; who is not started is gone at once.
+        // The name may be taken. An actor that is not started ends at once.
         if let Ok(actor) = self.pool.spawn(spec, subject(&self.wrongs)).await {
             let watched = actor.clone();
             let watch = move |context: &airssys_rt::ActorContext<Message>| context.monitor(&watched);
             let lasting = self.lasting[self.rng.usize(..self.lasting.len())].clone();
             self.send(&lasting, Task::Run(Box::new(watch)));
-            // And the other way round: it watches one that outlives it.
+            // And the other way round: it watches an actor that outlives it.
             let watch = move |context: &airssys_rt::ActorContext<Message>| context.monitor(&lasting);
             self.send(&actor, Task::Run(Box::new(watch)));
             self.passing.push_back(actor);
@@ -257,14 +257,14 @@ impl World {
         }
     }
 
-    /// Has all that has not settled do so.
+    /// Waits for the requests and tasks in flight.
     async fn settle(&mut self) {
         self.passing.drain(..).for_each(|actor| actor.terminate());
         tokio::time::sleep(60 * SECOND).await;
         self.note_answers();
     }
 
-    /// Nothing is left of what happened.
+    /// Checks that nothing is left.
     fn check(&mut self) {
         assert_eq!(self.wrongs.all(), [""; 0]);
         assert!(self.requests.is_empty());
@@ -287,7 +287,7 @@ impl World {
     }
 }
 
-/// Sends to those that last, and waits for room if it has to.
+/// Sends to the lasting actors, and waits for room if it has to.
 async fn send_patiently(mut sender: Sender, to: Vec<Subjects>, done: Arc<AtomicBool>) -> u64 {
     let mut rng = Rng::with_seed(sender.number as u64);
     let mut taken = 0;
@@ -299,7 +299,7 @@ async fn send_patiently(mut sender: Sender, to: Vec<Subjects>, done: Arc<AtomicB
     taken
 }
 
-/// In KiB; nothing where there is no such figure.
+/// The memory in KiB; `None` where the system does not tell.
 fn memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().strip_suffix(" kB")?.parse().ok()

@@ -1,4 +1,4 @@
-//! The end of trees: in order, in time, against everything that is under way, and nothing is left.
+//! The end of trees: in order and in time, against everything in flight, and without leftovers.
 
 use airssys_rt::{
     ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy, Shutdown, SupervisionStrategy,
@@ -62,7 +62,7 @@ async fn the_deadline_holds_for_the_whole_tree() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hanging_restart_does_not_hold_a_shutdown_up() {
+async fn hanging_restart_does_not_delay_a_shutdown() {
     for strategy in [OneForOne, OneForAll, RestForOne] {
         let system = ActorSystem::new("test");
         let log = Log::default();
@@ -88,7 +88,7 @@ async fn a_hanging_restart_does_not_hold_a_shutdown_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_delay_does_not_hold_a_shutdown_up() {
+async fn long_restart_delay_does_not_delay_a_shutdown() {
     let hour = RestartStrategy::Fixed { delay: 3600 * SECOND };
     for strategy in [OneForOne, OneForAll, RestForOne] {
         let system = ActorSystem::new("test");
@@ -108,7 +108,7 @@ async fn a_long_delay_does_not_hold_a_shutdown_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_waits_for_its_restart_can_be_terminated() {
+async fn actor_waiting_for_its_restart_can_be_terminated() {
     let hour = RestartStrategy::Fixed { delay: 3600 * SECOND };
     let config = SupervisorConfig { restart_strategy: hour, ..config(OneForOne) };
     let system = ActorSystem::builder("test").supervisor(config).build();
@@ -129,7 +129,7 @@ async fn one_that_waits_for_its_restart_can_be_terminated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_hurries_an_end_that_is_under_way() {
+async fn shutdown_shortens_a_stop_in_flight() {
     let system = ActorSystem::builder("test")
         .supervisor(SupervisorConfig { max_restarts: 0, ..config(OneForOne) })
         .build();
@@ -149,7 +149,7 @@ async fn a_shutdown_hurries_an_end_that_is_under_way() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_group_waits_for_one_that_blocks_its_thread_but_a_shutdown_does_not() {
+async fn group_restart_waits_for_a_blocked_child_but_a_shutdown_does_not() {
     for ends in [true, false] {
         let system = ActorSystem::new("test");
         let log = Log::default();
@@ -174,7 +174,7 @@ async fn a_group_waits_for_one_that_blocks_its_thread_but_a_shutdown_does_not() 
     }
 }
 
-/// A tree with restarts, kills and ends under way; then it is shut down.
+/// A tree with restarts, kills and ends in flight, which is then shut down.
 async fn grow_and_shut_down() {
     let system = ActorSystem::new("test");
     let log = Log::default();
@@ -210,7 +210,7 @@ async fn no_task_is_left_behind() {
 async fn no_task_is_left_behind_by_several_threads() {
     for _ in 0..30 {
         grow_and_shut_down().await;
-        // A task that has been joined is counted until its worker has put it away.
+        // A joined task is counted until its worker has removed it.
         let none_left = async {
             while tasks() > 0 {
                 tokio::task::yield_now().await;
@@ -220,7 +220,7 @@ async fn no_task_is_left_behind_by_several_threads() {
     }
 }
 
-/// The tasks that a runtime drops when it is dropped itself report to nobody, and start nothing.
+/// Tasks that are dropped with their runtime report nothing, and start nothing.
 #[test]
 fn a_runtime_can_be_dropped_with_all_its_actors() {
     for workers in [0, 2] {

@@ -1,4 +1,4 @@
-//! Who is restarted with whom, and in which order.
+//! Supervision strategies: the children that restart together, and their order.
 
 use airssys_rt::{
     ActorRef, ActorState, ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy,
@@ -39,7 +39,7 @@ async fn each_strategy_restarts_its_group_in_order() {
     }
 }
 
-/// Two that restart together, half a second after a failure and half a second before they are back.
+/// Two actors that restart together, half a second after a failure and half a second before they run.
 async fn pair_before_its_restart(
     system: &ActorSystem,
     log: &Log,
@@ -93,7 +93,7 @@ async fn siblings_follow_their_policies() {
     assert_eq!(names(&supervisor), ["transient", "permanent"]);
     assert!(system.whereis::<Say>("temporary").is_none());
 
-    // A temporary child that fails concerns nobody.
+    // The failure of a temporary child concerns no other child.
     let temporary = ChildSpec::new("temporary").restart(RestartPolicy::Temporary);
     let temporary = leaf_with(&supervisor, &log, temporary, |_| {}).await;
     temporary.send(Say::Fail).await.unwrap();
@@ -102,7 +102,7 @@ async fn siblings_follow_their_policies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_told_to_end_for_good_does_not_come_back_with_its_group() {
+async fn terminated_child_does_not_restart_with_its_group() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let (supervisor, a, b) = pair_before_its_restart(&system, &log).await;

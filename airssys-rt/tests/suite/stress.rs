@@ -1,7 +1,7 @@
-//! Several threads at once do to a system whatever can be done to it, and it is shut down meanwhile or
-//! afterwards: nothing is stuck, nothing is counted wrong, and nothing is left.
+//! Several threads use every operation of a system at once, which is shut down meanwhile or afterwards:
+//! nothing is stuck, miscounted or left behind.
 //!
-//! A round repeats what is done, but not the order: that is up to the threads.
+//! A round repeats the operations, but not their order across threads.
 
 mod worker;
 
@@ -20,11 +20,11 @@ use crate::support::quiet::hush;
 use crate::support::tasks::tasks;
 
 const ROUNDS: u64 = 240;
-/// What takes longer never ends. By the real clock: what is slow is none of this test's business.
+/// A wait that takes longer counts as stuck. On the real clock, because slowness is not an error here.
 const STUCK: Duration = Duration::from_secs(30);
 const NAMES: u64 = 6;
 
-/// Says which round it was, if it fails.
+/// Prints the round, if it fails.
 struct Round(u64);
 
 impl Drop for Round {
@@ -76,7 +76,7 @@ impl World {
         world
     }
 
-    /// What this comes to, unless it is stuck.
+    /// The result of a future, unless it is stuck.
     async fn soon<T>(&self, what: &str, future: impl Future<Output = T>) -> T {
         match timeout(STUCK, future).await {
             Ok(result) => result,
@@ -84,7 +84,7 @@ impl World {
         }
     }
 
-    /// Returns once this is so.
+    /// Returns once the condition holds.
     async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
         let watch = async {
             while !is_so() {
@@ -94,12 +94,12 @@ impl World {
         self.soon(what, watch).await;
     }
 
-    /// Whether it is taken is its receiver's business.
+    /// Sends a message, which may be refused.
     fn tell(&self, actor: &ActorRef<Message>, task: Task) {
         let _ = actor.try_send(self.traces.message(task));
     }
 
-    /// Sends, and may give up when it has to wait; says nothing of either.
+    /// Sends, and may stop waiting for room; ignores the result.
     async fn send(&self, actor: &ActorRef<Message>, task: Task, patience: Duration) {
         let _ = timeout(patience, actor.send(self.traces.message(task))).await;
     }
@@ -122,12 +122,12 @@ impl World {
             6 => self.send(actor, Task::Wait(micros(rng, 500)), micros(rng, 300)).await,
             7 | 8 => {
                 let ask = |reply| self.traces.message(Task::Ask(reply));
-                // Who ends does not answer.
+                // An actor that ends does not reply.
                 let _ = self.soon("a request", actor.request(ask, Duration::from_millis(50))).await;
             }
             9 if rng.u32(..5) == 0 => actor.drain(),
             10 if rng.u32(..5) == 0 => actor.terminate(),
-            // Who has ended joins no more.
+            // An actor that has ended cannot join.
             11 => drop(self.system.groups().join("members", actor)),
             12 => {
                 let members = self.system.groups().members::<Message>("members");
@@ -138,7 +138,7 @@ impl World {
                 let name = name(rng.u64(..NAMES));
                 let spec = ChildSpec::new(name.as_str()).shutdown(STUCK);
                 let start = timeout(micros(rng, 500), self.group.spawn(spec, self.traces.maker())).await;
-                // Who starts it may give up, and it starts all the same.
+                // The starter may drop the future, and the actor starts all the same.
                 if !matches!(start, Ok(Err(StartError::Prepare(_)))) {
                     self.traces.note_second(name);
                 }
@@ -151,7 +151,7 @@ impl World {
         }
     }
 
-    /// None if the root has given a start up.
+    /// Returns `None` if the root is stopping.
     async fn router(&self, round: u64) -> Option<Router<Message>> {
         let config = SupervisorConfig { strategy: SupervisionStrategy::OneForOne, ..config(round) };
         let spec = RouterSpec::new("router").size(3).supervisor(config).shutdown(STUCK);
@@ -195,7 +195,7 @@ impl World {
         }
     }
 
-    /// Nothing is left, once the system has ended.
+    /// Checks that nothing is left, once the system has ended.
     async fn check(&self) {
         for actor in self.traces.actors().iter().chain(&self.actors) {
             self.soon("the end of an actor", actor.closed()).await;

@@ -1,4 +1,4 @@
-//! Restarts: which ends lead to one, when it comes, and when there have been too many.
+//! Restarts: the ends that lead to one, the delay, and the limit.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ async fn start(system: &ActorSystem, log: &Log, spec: ChildSpec) -> ActorRef<Do>
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_policy_says_which_ends_are_followed_by_a_restart() {
+async fn restart_policy_selects_the_ends_that_restart() {
     let ends: [fn(&ActorRef<Do>); 4] = [
         |actor| actor.try_send(Do::Stop).unwrap(),
         ActorRef::stop,
@@ -57,7 +57,7 @@ async fn the_policy_says_which_ends_are_followed_by_a_restart() {
     }
 }
 
-/// Crashes the actor, and says how long it took until it handled messages again.
+/// Crashes the actor, and returns the time until it handled messages again.
 async fn crash(actor: &ActorRef<Do>) -> Duration {
     let before = Instant::now();
     actor.send(Do::Fail).await.unwrap();
@@ -66,7 +66,7 @@ async fn crash(actor: &ActorRef<Do>) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn delays_are_exact() {
+async fn restart_delays_are_exact() {
     let log = Log::default();
     let millis = Duration::from_millis;
     let backoff = RestartStrategy::ExponentialBackoff {
@@ -141,7 +141,7 @@ async fn restarts_long_ago_do_not_count() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_child_that_waits_for_its_restart_holds_nobody_up() {
+async fn child_waiting_for_its_restart_delays_no_shutdown() {
     let hour = RestartStrategy::Fixed { delay: 3600 * SECOND };
     let system = ActorSystem::builder("test").supervisor(config(3, hour)).build();
     let log = Log::default();
@@ -160,7 +160,7 @@ async fn a_child_that_waits_for_its_restart_holds_nobody_up() {
     assert_eq!(waits.stats().dropped, 1);
 }
 
-/// Stops itself in its last hook, when that means nothing any more.
+/// Stops itself in its last hook, which has no effect any more.
 struct StopsLate(Log);
 
 impl Child for StopsLate {
@@ -181,7 +181,7 @@ impl Actor for StopsLate {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_incarnation_stops_itself_only() {
+async fn stop_self_stops_only_its_own_incarnation() {
     let log = Log::default();
     let log_too = log.clone();
     let system = ActorSystem::new("test");

@@ -16,7 +16,7 @@ use crate::support::probe::{self, Do, Log, Told};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Tells another, and notes, what it hears; fails or is late by chance.
+/// Passes messages on and logs them; fails or is late at random.
 struct Gossip {
     log: Log,
     others: Vec<Recipient<u32>>,
@@ -32,7 +32,7 @@ impl Actor for Gossip {
         self.log.note(format!("{} hears {rumour}", context.name()));
         let other = &self.others[fastrand::usize(..self.others.len())];
         if rumour < 100 {
-            // A mailbox that is full is no reason to fail.
+            // A full mailbox is not a failure.
             drop(other.try_send(rumour + 1));
         }
         match fastrand::u32(..12) {
@@ -94,10 +94,10 @@ fn a_run_repeats() {
     let first = testing::run(gossip());
     assert!(first.len() > 200, "{}", first.len());
     assert!(first.iter().any(|line| line.contains("Restarting")));
-    // What random numbers the thread had before is nothing to it.
+    // The random numbers that the thread had before do not matter.
     fastrand::seed(7);
     assert_eq!(first, testing::run(gossip()));
-    // Nothing is left of a run that the next could see, nor of one in another order.
+    // A run leaves nothing that the next could see, in the same order or in another.
     let other = testing::run_with_seed(5, gossip());
     assert_ne!(first, other);
     assert_eq!(other, testing::run_with_seed(5, gossip()));
@@ -130,7 +130,7 @@ fn a_run_takes_no_time_and_leaves_nothing() {
     assert_eq!(probe.stats().state, ActorState::Stopped);
 }
 
-/// Three actors that are told at the same time: who is first?
+/// Three actors that get a message at the same time, and the order in which they handle it.
 async fn race() -> String {
     let system = ActorSystem::new("test");
     let log = Log::default();

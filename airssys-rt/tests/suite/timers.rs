@@ -22,7 +22,7 @@ fn stamp(log: &Log, start: Instant) -> Say {
 }
 
 #[tokio::test(start_paused = true)]
-async fn once_is_once_and_on_time() {
+async fn send_after_delivers_once_and_on_time() {
     let (_system, log, actor) = one(8).await;
     let (start, own) = (Instant::now(), log.clone());
     run(&actor, move |context| {
@@ -38,14 +38,14 @@ async fn once_is_once_and_on_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_interval_begins_after_one_period_and_makes_up_for_nothing() {
+async fn interval_begins_after_one_period_and_skips_missed_ones() {
     let (_system, log, actor) = one(8).await;
     let (start, own) = (Instant::now(), log.clone());
     let timer = run(&actor, move |context| context.send_interval(SECOND, move || stamp(&own, start))).await;
     sleep(Duration::from_millis(3500)).await;
     assert_eq!(log.take(), ["1000", "2000", "3000"]);
     actor.send(Say::Take(Duration::from_millis(2700))).await.unwrap();
-    // Busy from 3500 to 6200: it misses the one at 4000 and comes when it can.
+    // Busy from 3500 to 6200: the message of 4000 comes late, and the next ones are missed.
     sleep(Duration::from_millis(4000)).await;
     assert_eq!(log.take(), ["6200", "7200"]);
     assert!(run(&actor, move |context| context.cancel_timer(timer)).await);
@@ -63,9 +63,9 @@ async fn a_period_is_a_millisecond_at_least() {
     assert_eq!(actor.stats().ticks, 100);
 }
 
-/// Two timers of one instant: whichever comes first cancels the other.
+/// Two timers of one instant: the first cancels the other.
 #[tokio::test(start_paused = true)]
-async fn who_is_cancelled_in_the_same_instant_does_not_come() {
+async fn timer_cancelled_in_the_same_instant_never_fires() {
     for (interval, late) in [(false, false), (true, false), (false, true), (true, true)] {
         let (_system, log, actor) = one(8).await;
         let own = log.clone();
@@ -85,7 +85,7 @@ async fn who_is_cancelled_in_the_same_instant_does_not_come() {
         })
         .await;
         if late {
-            // Both are due by the time that the actor gets to them.
+            // Both are due when the actor polls them.
             actor.send(Say::Take(5 * SECOND)).await.unwrap();
         }
         sleep(60 * SECOND).await;
@@ -105,7 +105,7 @@ async fn a_message_cancels_a_timer_that_is_due() {
         })))
         .await
         .unwrap();
-    // In the batch behind it: it is handled first, though the timer is due.
+    // The message is in the batch: it is handled first, although the timer is due.
     let cancel = move |context: &ActorContext<Say>| {
         assert!(context.cancel_timer(get.lock().unwrap().take().unwrap()));
     };
@@ -130,7 +130,7 @@ async fn timers_end_with_the_incarnation() {
     }
 }
 
-/// The message that a timer brings may fail like any other.
+/// The handler may fail on a timer's message like on any other.
 #[tokio::test(start_paused = true)]
 async fn the_message_of_a_timer_that_fails_ends_the_incarnation() {
     let (_system, _, actor) = one(8).await;
@@ -139,7 +139,7 @@ async fn the_message_of_a_timer_that_fails_ends_the_incarnation() {
     assert_eq!((actor.stats().restarts, actor.stats().failed, actor.stats().ticks), (1, 0, 1));
 }
 
-/// A mailbox that never gets empty holds a timer up by 64 messages at most.
+/// A mailbox that never gets empty delays a timer by at most 64 messages.
 #[tokio::test(start_paused = true)]
 async fn a_timer_comes_on_time_in_a_flood() {
     let (_system, log, actor) = one(4096).await;
@@ -169,9 +169,9 @@ async fn a_timer_comes_on_time_in_a_flood() {
     assert_eq!((log.all(), handled.load(Ordering::Relaxed)), (vec!["tick".to_owned()], 4000));
 }
 
-/// An interval that is shorter than its handler takes keeps the actor from nothing else.
+/// An interval that is shorter than its handler starves no other work.
 #[tokio::test(start_paused = true)]
-async fn an_interval_that_is_always_due_starves_nobody() {
+async fn interval_that_is_always_due_starves_no_message() {
     let (_system, log, actor) = one(8).await;
     run(&actor, |context| {
         context.send_interval(MILLI, || Say::Take(3 * MILLI));
@@ -192,9 +192,9 @@ async fn an_interval_that_is_always_due_starves_nobody() {
     tokio::time::timeout(SECOND, actor.closed()).await.expect("it stops");
 }
 
-/// The same, where handlers do not wait.
+/// The same for handlers that do not wait.
 #[tokio::test(start_paused = true)]
-async fn a_timer_that_sets_itself_again_at_once_starves_nobody() {
+async fn timer_that_sets_itself_again_starves_no_task() {
     fn again(context: &ActorContext<Say>) {
         context.send_after(Duration::ZERO, Say::Run(Box::new(again)));
     }

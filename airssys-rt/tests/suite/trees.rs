@@ -1,5 +1,5 @@
-//! Random trees, random faults, a shutdown at a random moment: whatever happens, no message is lost
-//! or overtaken, what a supervisor shows of itself is legal, and the shutdown returns.
+//! Random trees, random faults, a shutdown at a random moment: no message is lost or overtaken, every
+//! snapshot is legal, and the shutdown returns.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,7 +42,7 @@ impl Drop for Message {
     }
 }
 
-/// What its messages did, and how it starts and stops.
+/// The effects of its messages, and how it starts and stops.
 #[derive(Debug, Clone)]
 struct LeafPlan {
     policy: RestartPolicy,
@@ -51,7 +51,7 @@ struct LeafPlan {
     hanging_starts: Vec<u64>,
     slow_stop: bool,
     significant: bool,
-    /// What happens to it, one after another.
+    /// The acts on it, one after another.
     acts: Vec<Act>,
 }
 
@@ -79,7 +79,7 @@ enum Plan {
 struct Worker {
     plan: LeafPlan,
     seen: Arc<Mutex<Vec<usize>>>,
-    /// Two incarnations at once would be a disaster.
+    /// Checked, because two incarnations must never run at once.
     alive: Arc<AtomicU64>,
 }
 
@@ -258,7 +258,7 @@ struct Watched {
     sender: tokio::task::JoinHandle<(u64, u64)>,
 }
 
-/// Does what the plan says; tells how many messages were sent, and how many were taken.
+/// Carries the plan out; returns the numbers of messages that were sent and accepted.
 async fn act_out(actor: ActorRef<Message>, acts: Vec<Act>, dropped: Arc<AtomicU64>) -> (u64, u64) {
     let (mut sent, mut taken) = (0, 0);
     for (number, act) in acts.into_iter().enumerate() {
@@ -277,7 +277,7 @@ async fn act_out(actor: ActorRef<Message>, acts: Vec<Act>, dropped: Arc<AtomicU6
     (sent, taken)
 }
 
-/// Starts what is planned; what its supervisor no longer takes is left out.
+/// Starts the planned tree; leaves out children that their supervisor refuses.
 async fn grow(parent: &SupervisorRef, plan: Plan, auto_shutdown: AutoShutdown, watched: &mut Vec<Watched>) {
     match plan {
         Plan::Leaf(mut plan) => {
@@ -319,7 +319,7 @@ async fn grow(parent: &SupervisorRef, plan: Plan, auto_shutdown: AutoShutdown, w
     }
 }
 
-/// What must be so at any moment.
+/// Checks the invariants of a snapshot at any moment.
 fn check(supervisor: &SupervisorSnapshot, ids: &mut HashSet<u64>) -> Result<(), TestCaseError> {
     prop_assert!(ids.insert(supervisor.id), "in one place only");
     prop_assert!(!supervisor.dynamic || supervisor.strategy == SupervisionStrategy::OneForOne);
@@ -366,7 +366,7 @@ async fn run((plan, shutdown_after_ms, deadline_ms): (Plan, u64, u64)) -> Result
     for Watched { actor, seen, dropped, alive, sender } in watched {
         actor.closed().await;
         let (sent, taken) = sender.await.unwrap();
-        // One that was aborted gives its message back when its task is gone.
+        // An aborted actor drops its message when its task is dropped.
         tokio::time::sleep(MS).await;
         let stats = actor.stats();
         prop_assert_eq!(alive.load(Ordering::SeqCst), 0, "one incarnation at a time, and none at the end");
@@ -379,7 +379,7 @@ async fn run((plan, shutdown_after_ms, deadline_ms): (Plan, u64, u64)) -> Result
         prop_assert!(seen.is_sorted_by(|a, b| a < b), "{:?}", seen);
     }
     let left = tasks();
-    // Those that stop supervisors at their time may still wait.
+    // Tasks that stop supervisors at a given time may still wait.
     tokio::time::sleep(50 * MS).await;
     let left_later = tasks();
     prop_assert_eq!(left_later, 0, "of {} tasks", left);
@@ -394,7 +394,7 @@ fn trees_keep_their_promises() {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            // Virtual time: it only passes if something hangs.
+            // Virtual time only passes that far if something hangs.
             tokio::time::timeout(Duration::from_secs(100_000), run(plan)).await.expect("it ends")
         })?;
     });

@@ -1,4 +1,4 @@
-//! Monitors and links: who hears of whose end, and when.
+//! Monitors and links: the notifications of ends, and when they come.
 
 use airssys_rt::{
     ActorRef, ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy, SupervisorConfig,
@@ -6,7 +6,7 @@ use airssys_rt::{
 
 use crate::support::script::{Log, SECOND, Say, run, settle, start};
 
-/// Restarts at once, as often as it takes.
+/// A system that restarts its actors at once, without a limit.
 fn system() -> ActorSystem {
     let config = SupervisorConfig {
         restart_strategy: RestartStrategy::Immediate,
@@ -53,7 +53,7 @@ async fn incarnations(pair: &Pair) -> (u64, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_monitor_hears_of_each_end_until_the_last() {
+async fn monitor_is_notified_of_each_end_until_the_last() {
     let pair = pair(RestartPolicy::Permanent).await;
     pair.monitor().await;
     pair.monitor().await;
@@ -86,7 +86,7 @@ async fn the_end_of_a_temporary_actor_is_final() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_ended_already_is_heard_of_once() {
+async fn monitor_of_an_ended_actor_is_notified_once() {
     let pair = pair(RestartPolicy::Temporary).await;
     pair.watched.send(Say::Stop).await.unwrap();
     pair.watched.closed().await;
@@ -98,14 +98,14 @@ async fn who_has_ended_already_is_heard_of_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_heard_after_a_demonitor() {
+async fn demonitor_withdraws_notifications() {
     let pair = pair(RestartPolicy::Permanent).await;
     pair.monitor().await;
     pair.demonitor().await;
     pair.demonitor().await;
     pair.watched.send(Say::Fail).await.unwrap();
     settle().await;
-    // What happened before, and was not heard yet, is not heard either.
+    // Earlier ends that were not notified yet are not notified either.
     pair.monitor().await;
     pair.watcher.send(Say::Take(SECOND)).await.unwrap();
     settle().await;
@@ -114,7 +114,7 @@ async fn nothing_is_heard_after_a_demonitor() {
     pair.watched.send(Say::Fail).await.unwrap();
     tokio::time::sleep(2 * SECOND).await;
     assert_eq!(pair.watched.stats().restarts, 2);
-    // The handler that ran when it happened is the one before: what is urgent comes first.
+    // The notification comes after the handler that was running, and before the other messages.
     assert_eq!(pair.log.take(), ["watched failed: told to fail, restarting"]);
     let watched = pair.watched.clone();
     let ended = pair.watched.clone();
@@ -137,7 +137,7 @@ async fn nothing_is_heard_after_a_demonitor() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_several_ends_the_last_is_heard_ahead_of_a_full_mailbox() {
+async fn last_of_several_ends_is_notified_ahead_of_a_full_mailbox() {
     let pair = pair(RestartPolicy::Permanent).await;
     let other = start(&pair.system, &Log::default(), ChildSpec::new("other")).await;
     let also = other.clone();
@@ -168,7 +168,7 @@ async fn monitors_outlive_the_incarnations_of_the_watcher() {
     settle().await;
     assert_eq!(pair.log.take(), ["watched failed: told to fail, restarting"]);
 
-    // What happens while it restarts is heard by the next incarnation.
+    // The next incarnation is notified of ends during the restart.
     pair.watcher.send(Say::Take(SECOND)).await.unwrap();
     pair.watcher.send(Say::Note(1)).await.unwrap();
     settle().await;
@@ -180,7 +180,7 @@ async fn monitors_outlive_the_incarnations_of_the_watcher() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_ends_both_whoever_fails() {
+async fn linked_actors_fail_together() {
     for fails_first in [true, false] {
         let pair = pair(RestartPolicy::Permanent).await;
         let mut events = pair.system.events();
@@ -200,7 +200,7 @@ async fn a_link_ends_both_whoever_fails() {
         }
         let expected = format!("{} failed with `{}`, which failed: told to fail", other.name(), first.name());
         assert_eq!(linked, [expected]);
-        // A link is one between incarnations: those that run now are not linked.
+        // A link is between incarnations: those that run now are not linked.
         first.send(Say::Fail).await.unwrap();
         let restarts = if fails_first { (2, 1) } else { (1, 2) };
         assert_eq!(incarnations(&pair).await, restarts);
@@ -223,7 +223,7 @@ async fn a_stop_is_not_a_failure_and_ends_the_link() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_killed_takes_those_linked_along() {
+async fn killed_actor_fails_its_linked_actors() {
     let pair = pair(RestartPolicy::Permanent).await;
     pair.link().await;
     pair.watched.kill();
@@ -248,7 +248,7 @@ async fn an_unlink_from_either_side_ends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_link_with_who_failed_for_good_is_a_failure_at_once() {
+async fn link_with_an_actor_that_failed_for_good_fails_at_once() {
     let pair = pair(RestartPolicy::Temporary).await;
     pair.watched.send(Say::Fail).await.unwrap();
     pair.watched.closed().await;
@@ -264,7 +264,7 @@ async fn a_link_with_who_failed_for_good_is_a_failure_at_once() {
     assert_eq!(pair.watcher.stats().restarts, 1, "a stop is not a failure");
 }
 
-/// A failure of a linked actor comes once the handler has returned, and ahead of the mailbox.
+/// The failure of a linked actor takes effect once the handler has returned, ahead of the mailbox.
 #[tokio::test(start_paused = true)]
 async fn a_linked_failure_overtakes_the_mailbox() {
     let pair = pair(RestartPolicy::Temporary).await;
@@ -298,13 +298,13 @@ async fn a_monitor_stays_when_the_link_is_gone() {
     assert_eq!(pair.log.take(), expected);
 }
 
-/// The failure of one that the incarnation before was linked with says nothing, and hides nothing.
+/// The failure of an actor that a past incarnation was linked with has no effect, and hides no other.
 #[tokio::test(start_paused = true)]
-async fn a_link_of_the_incarnation_before_does_not_hide_one_of_this() {
+async fn link_of_a_past_incarnation_does_not_hide_a_new_one() {
     let pair = pair(RestartPolicy::Temporary).await;
     let other = start(&pair.system, &Log::default(), ChildSpec::new("other")).await;
     pair.link().await;
-    // Not a failure: the other side is still linked, with an incarnation that is over.
+    // A stop is not a failure: the other side is still linked, with an incarnation that is over.
     pair.watcher.send(Say::Stop).await.unwrap();
     assert_eq!(incarnations(&pair).await, (1, 0));
     let linked = other.clone();

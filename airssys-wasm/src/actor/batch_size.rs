@@ -1,49 +1,52 @@
-//! How many messages a guest gets together.
+//! The size of the batches that a guest gets.
 
 use std::time::Duration;
 
-/// The most messages that a guest gets together.
-pub(crate) const MOST: usize = airssys_spec::manifest::MAX_BATCH_SIZE;
+/// The most messages of a batch.
+pub(crate) use airssys_spec::manifest::MAX_BATCH_SIZE;
 
-/// How long a run takes at most, as far as can be foreseen: a stop, or a callback, waits for it.
-const AIM: Duration = Duration::from_millis(1);
+/// The intended time of a batch, because a stop and a callback wait for its end.
+const TARGET_TIME: Duration = Duration::from_millis(1);
 
-/// Messages that are handled one by one after a run has come apart, before the next is tried.
-const PATIENCE: u32 = 16;
+/// The single messages that are handled after a batch was split, before batches grow again.
+const SINGLES_AFTER_SPLIT: u32 = 16;
 
-/// How many messages a guest gets together: more and more while it handles all that it gets, and one
-/// at a time as long as it does not.
+/// The number of messages that a guest gets in its next batch. It doubles after each batch that is
+/// handled as a whole, and falls to one when a batch is split.
 #[derive(Debug)]
 pub(crate) struct BatchSize {
-    most: usize,
-    now: usize,
-    /// Messages that are handled one by one before that changes.
-    patience: u32,
+    max: usize,
+    current: usize,
+    /// The single messages to handle before batches grow again.
+    singles_left: u32,
 }
 
 impl BatchSize {
-    pub(crate) fn up_to(most: usize) -> BatchSize {
-        BatchSize { most: most.clamp(1, MOST), now: 1, patience: 0 }
+    pub(crate) fn up_to(max: usize) -> BatchSize {
+        BatchSize { max: max.clamp(1, MAX_BATCH_SIZE), current: 1, singles_left: 0 }
     }
 
     pub(crate) fn get(&self) -> usize {
-        self.now
+        self.current
     }
 
-    /// So many messages were handled, all that there were in the run, in this time.
-    pub(crate) fn handled(&mut self, messages: usize, took: Duration) {
-        if self.patience > 0 {
-            self.patience -= 1;
+    /// Adapts the size to a batch that was handled as a whole.
+    pub(crate) fn batch_handled(&mut self, messages: usize, took: Duration) {
+        if self.singles_left > 0 {
+            self.singles_left -= 1;
             return;
         }
         let each = took.as_nanos() / messages.max(1) as u128;
-        let fit = AIM.as_nanos().checked_div(each).map_or(self.most, |fit| fit.min(MOST as u128) as usize);
-        self.now = (self.now * 2).min(self.most).min(fit).max(1);
+        let fit = TARGET_TIME
+            .as_nanos()
+            .checked_div(each)
+            .map_or(self.max, |fit| fit.min(MAX_BATCH_SIZE as u128) as usize);
+        self.current = (self.current * 2).min(self.max).min(fit).max(1);
     }
 
-    /// A run came apart: a message of it was deferred, is to be handled again, or failed.
-    pub(crate) fn came_apart(&mut self) {
-        (self.now, self.patience) = (1, PATIENCE);
+    /// Adapts the size to a batch that was split, because a message was deferred, retried or failed.
+    pub(crate) fn batch_split(&mut self) {
+        (self.current, self.singles_left) = (1, SINGLES_AFTER_SPLIT);
     }
 }
 
@@ -54,42 +57,40 @@ mod tests {
     const FAST: Duration = Duration::from_nanos(200);
 
     #[test]
-    fn it_grows_while_all_goes_well_and_never_beyond_the_most() {
-        for (most, lengths) in
-            [(64, [1, 2, 4, 8, 16, 32, 64, 64]), (5, [1, 2, 4, 5, 5, 5, 5, 5]), (1, [1; 8])]
-        {
-            let mut run = BatchSize::up_to(most);
-            for expected in lengths {
-                assert_eq!(run.get(), expected);
-                run.handled(expected, FAST);
+    fn batches_double_up_to_the_maximum() {
+        for (max, sizes) in [(64, [1, 2, 4, 8, 16, 32, 64, 64]), (5, [1, 2, 4, 5, 5, 5, 5, 5]), (1, [1; 8])] {
+            let mut size = BatchSize::up_to(max);
+            for expected in sizes {
+                assert_eq!(size.get(), expected);
+                size.batch_handled(expected, FAST);
             }
         }
     }
 
     #[test]
-    fn slow_messages_come_few_at_a_time() {
-        let mut run = BatchSize::up_to(64);
+    fn slow_messages_come_in_small_batches() {
+        let mut size = BatchSize::up_to(64);
         for _ in 0..10 {
-            run.handled(run.get(), Duration::from_micros(100) * run.get() as u32);
+            size.batch_handled(size.get(), Duration::from_micros(100) * size.get() as u32);
         }
-        assert_eq!(run.get(), 10);
-        run.handled(10, Duration::from_millis(50));
-        assert_eq!(run.get(), 1, "5 ms each");
+        assert_eq!(size.get(), 10);
+        size.batch_handled(10, Duration::from_millis(50));
+        assert_eq!(size.get(), 1, "5 ms each");
     }
 
     #[test]
-    fn a_run_that_came_apart_is_not_tried_again_at_once() {
-        let mut run = BatchSize::up_to(64);
+    fn batches_grow_again_some_messages_after_a_split() {
+        let mut size = BatchSize::up_to(64);
         for _ in 0..10 {
-            run.handled(run.get(), FAST);
+            size.batch_handled(size.get(), FAST);
         }
-        run.came_apart();
-        for _ in 0..PATIENCE {
-            assert_eq!(run.get(), 1);
-            run.handled(1, FAST);
+        size.batch_split();
+        for _ in 0..SINGLES_AFTER_SPLIT {
+            assert_eq!(size.get(), 1);
+            size.batch_handled(1, FAST);
         }
-        assert_eq!(run.get(), 1);
-        run.handled(1, FAST);
-        assert_eq!(run.get(), 2);
+        assert_eq!(size.get(), 1);
+        size.batch_handled(1, FAST);
+        assert_eq!(size.get(), 2);
     }
 }

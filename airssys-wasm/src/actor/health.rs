@@ -1,17 +1,17 @@
-//! The health of a component, as it says.
+//! The health that a component reports.
 
 use crate::contract::{HealthStatus, cut};
 
-/// How a component says it is.
+/// The health that a component reports.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Health {
-    /// It works.
+    /// The component works.
     Healthy,
-    /// It works, with this restriction.
+    /// The component works with this restriction.
     Degraded(String),
-    /// It does not work, for this reason.
+    /// The component does not work, for this reason.
     Unhealthy(String),
 }
 

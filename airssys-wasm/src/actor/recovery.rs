@@ -1,73 +1,73 @@
-//! What one incarnation of an instance leaves to the next.
+//! The messages that one incarnation of an instance leaves to the next.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::time::Instant;
 
 use crate::observe::in_flight::InFlight;
 use crate::routing::envelope::Envelope;
+use crate::sync::lock;
 
-/// What one incarnation leaves to the next. Held by whatever makes the incarnations, so it ends
-/// with that if there is no next one: then the messages that are left go to the dead letters.
+/// The messages that one incarnation leaves to the next.
+///
+/// The factory of incarnations holds it. After the last incarnation it is dropped with the factory,
+/// and its messages go to the dead letters.
 #[derive(Clone, Default)]
-pub(crate) struct Recovery(Arc<Mutex<Left>>);
+pub(crate) struct Recovery(Arc<Mutex<RecoveryState>>);
 
 #[derive(Default)]
-struct Left {
-    /// Counts as under way from a failure until the next incarnation has started.
+struct RecoveryState {
+    /// A failure, in flight until the next incarnation has started.
     failure: Option<InFlight>,
-    /// In the order in which they are to be handled.
-    kept: VecDeque<Kept>,
+    /// In the order in which the messages are redelivered.
+    redeliveries: VecDeque<Redelivery>,
 }
 
-/// A message that is to be handled again, or that was taken from the mailbox and not begun.
-struct Kept {
+/// A message that is handled again, or that was taken from the mailbox and not begun.
+struct Redelivery {
     envelope: Envelope,
     due: Instant,
 }
 
 impl Recovery {
-    /// Counts a failure as under way.
-    pub(crate) fn failed(&self, under_way: InFlight) {
-        self.lock().failure = Some(under_way);
+    /// Records a failure, which is in flight until [`Recovery::started`].
+    pub(crate) fn failed(&self, in_flight: InFlight) {
+        lock(&self.0).failure = Some(in_flight);
     }
 
-    /// The next incarnation has started.
+    /// Records that the next incarnation has started.
     pub(crate) fn started(&self) {
-        self.lock().failure = None;
+        lock(&self.0).failure = None;
     }
 
-    /// Keeps the message that was being handled until it is handled again, before all that are kept.
-    pub(crate) fn keep(&self, envelope: Envelope, due: Instant) {
-        self.lock().kept.push_front(Kept { envelope, due });
+    /// Adds the message that was being handled, before all others.
+    pub(crate) fn keep_first(&self, envelope: Envelope, due: Instant) {
+        lock(&self.0).redeliveries.push_front(Redelivery { envelope, due });
     }
 
-    /// Keeps messages that were taken and not begun, behind all that are kept.
-    pub(crate) fn keep_behind(&self, messages: Vec<Envelope>) {
+    /// Adds messages that were not begun, behind all others.
+    pub(crate) fn keep_last(&self, messages: Vec<Envelope>) {
         if messages.is_empty() {
             return;
         }
         let due = Instant::now();
-        self.lock().kept.extend(messages.into_iter().map(|envelope| Kept { envelope, due }));
+        let redeliveries = messages.into_iter().map(|envelope| Redelivery { envelope, due });
+        lock(&self.0).redeliveries.extend(redeliveries);
     }
 
-    /// When the first message that is kept is to be handled, if there is one.
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.lock().kept.front().map(|kept| kept.due)
+    /// Returns the time at which the next message is due, or `None` without a message.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        lock(&self.0).redeliveries.front().map(|next| next.due)
     }
 
-    /// Whether a handler has had the first message that is kept.
-    pub(crate) fn was_tried(&self) -> bool {
-        self.lock().kept.front().is_some_and(|kept| kept.envelope.attempts() > 0)
+    /// Returns true if a handler has had the next message before.
+    pub(crate) fn next_was_attempted(&self) -> bool {
+        lock(&self.0).redeliveries.front().is_some_and(|next| next.envelope.attempts() > 0)
     }
 
-    /// Takes the first message that is kept.
-    pub(crate) fn take(&self) -> Option<Envelope> {
-        self.lock().kept.pop_front().map(|kept| kept.envelope)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Left> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Takes the next message.
+    pub(crate) fn take_next(&self) -> Option<Envelope> {
+        lock(&self.0).redeliveries.pop_front().map(|next| next.envelope)
     }
 }

@@ -1,6 +1,6 @@
-//! The template of an instance: the parts from which each incarnation is made.
+//! The template from which the incarnations of an instance are made.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use airssys_rt::ActorRef;
@@ -8,14 +8,15 @@ use airssys_spec::{Delivery, Input};
 use tokio::sync::oneshot;
 
 use crate::actor::health::Health;
-use crate::guest::batch::Current;
+use crate::guest::batch::CurrentMessage;
 use crate::guest::component::Component;
 use crate::guest::context::InstanceDependencies;
 use crate::guest::services::Connections;
 use crate::routing::envelope::Envelope;
 use crate::routing::spans;
+use crate::sync::lock;
 
-/// The parts from which each incarnation of an instance is made.
+/// The template from which the incarnations of an instance are made.
 pub(crate) struct InstanceTemplate {
     pub(crate) component: Component,
     pub(crate) instance: Arc<InstanceDependencies>,
@@ -25,35 +26,35 @@ pub(crate) struct InstanceTemplate {
     pub(crate) delivery: Delivery,
     /// The most messages of a batch.
     pub(crate) batch_size: usize,
-    /// Operators that asked how the instance is.
+    /// The health requests that the instance has not answered yet.
     pub(crate) health_requests: Mutex<Vec<oneshot::Sender<Health>>>,
 }
 
 impl InstanceTemplate {
-    /// A message as the instance is on it, with the next id; and how many bytes of the component's
-    /// budget are to be given back.
+    /// Assigns the next id to a message and begins its span. Also returns the bytes that the caller
+    /// gives back to the component's budget.
     pub(crate) fn deliver(
         &self,
         last_id: &mut u64,
         mut envelope: Envelope,
         delivered_at: Instant,
-    ) -> (Current, usize) {
+    ) -> (CurrentMessage, usize) {
         *last_id += 1;
-        let mut held = envelope.delivered();
+        let mut held_bytes = envelope.delivered();
         let app = &self.instance.router.app;
         if app.tracer().is_some() {
-            // At once: it is code of the embedder's that runs next, and it may panic.
-            self.instance.endpoint.account.budget.give_back(std::mem::take(&mut held));
+            // Given back before the tracer is called, because an embedder's code may panic.
+            self.instance.endpoint.account.budget.give_back(std::mem::take(&mut held_bytes));
         }
         let span = spans::begin(app.tracer(), &self.instance.identity, &envelope, delivered_at);
-        (Current { id: *last_id, envelope, completion: None, span }, held)
+        (CurrentMessage { id: *last_id, envelope, completion: None, span }, held_bytes)
     }
 }
 
-/// Asks an instance how it is; none if it ends before it answers.
+/// Asks an instance for its health. Returns `None` if it ends before it answers.
 pub(crate) async fn ask_health(template: &InstanceTemplate, actor: &ActorRef<Envelope>) -> Option<Health> {
     let (ask, answer) = oneshot::channel();
-    template.health_requests.lock().unwrap_or_else(PoisonError::into_inner).push(ask);
+    lock(&template.health_requests).push(ask);
     actor.signal();
     tokio::select! {
         health = answer => health.ok(),

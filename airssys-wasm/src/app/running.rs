@@ -12,7 +12,7 @@ use airssys_spec::manifest::App;
 
 use crate::host::{CallError, ComponentHost};
 use crate::observe::dead_letters::DeadLetters;
-use crate::observe::stats::ComponentSummary;
+use crate::observe::snapshot::ComponentSnapshot;
 
 /// The time limit of a report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -144,9 +144,9 @@ impl RunningApp {
         }
     }
 
-    /// The stats of each component.
-    pub fn summaries(&self) -> Vec<ComponentSummary> {
-        self.host.summaries()
+    /// Returns a snapshot of each component, sorted by name.
+    pub fn component_snapshots(&self) -> Vec<ComponentSnapshot> {
+        self.host.component_snapshots()
     }
 
     /// The number of messages, callbacks and restarts in flight.

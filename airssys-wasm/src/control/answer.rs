@@ -1,182 +1,229 @@
-//! What a running app answers.
+//! The answers of a running app to its requests.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt::Write as _;
 
+use airssys_message::Codec;
 use airssys_rt::TopicPattern;
 use airssys_spec::{GrantChange, GrantError};
 
 use super::protocol::{
-    About, Answer, Asked, Letter, Letters, LettersFailed, MAX_SHOWN_BYTES, Request, VERSION, split,
+    About, AboutApp, Answer, Ask, ClearRetained, DeadLetterPage, DenialList, DropDeadLetters, Failed, Give,
+    GrantList, Letter, LetterWithBody, Letters, LettersDone, LettersFailed, ListDeadLetters, ListDenials,
+    ListGrants, ListRetained, MAX_SHOWN_BYTES, Request, RequestLine, RetainedCleared, RetainedPage,
+    RetryDeadLetters, Revoke, ShowDeadLetter, Snapshot, VERSION,
 };
 use crate::host::ComponentHost;
 use crate::observe::dead_letters::{DeadLetter, RetryError};
+use crate::observe::snapshot::AppSnapshot;
+use crate::observe::unix_time::unix_ms;
 
-/// Most dead letters, or retained messages, in one answer.
+/// The most dead letters, or retained messages, in one answer.
 const MAX_LISTED: usize = 1_000;
 
-/// Letters that are retried before other clients get their turn.
-const RETRIES_AT_ONCE: usize = 64;
+/// Dead letters that are retried or deleted before other clients get their turn.
+const LETTERS_AT_ONCE: usize = 64;
 
-/// What of a request says which version it is in.
+/// The version of a request, which is read before the rest.
 #[derive(serde::Deserialize)]
 struct Versioned {
     version: u32,
 }
 
-/// Answers a line, whatever is in it.
+/// A request that a host can serve.
+trait Serve: Ask {
+    async fn serve(self, host: &ComponentHost) -> Result<Self::Answer, Failed>;
+}
+
+/// Answers a line with any content.
 pub(super) async fn answer_line(host: &ComponentHost, line: &[u8]) -> Answer {
     match parse(line) {
-        Ok(request) => answer(host, request).await,
-        Err(message) => Answer::Failed { message },
+        Ok(request) => answer_request(host, request).await,
+        Err(failed) => Answer::Failed(failed),
     }
 }
 
-fn parse(line: &[u8]) -> Result<Request, String> {
-    // A request in another version need not be one in this.
-    let Versioned { version } =
-        serde_json::from_slice(line).map_err(|error| format!("this is no request: {error}"))?;
+fn parse(line: &[u8]) -> Result<Request, Failed> {
+    let malformed = |error| Failed { message: format!("the line is not a request: {error}") };
+    // The version is read first, because a request of another version may have another form.
+    let Versioned { version } = serde_json::from_slice(line).map_err(malformed)?;
     if version != VERSION {
-        return Err(format!(
-            "the request is in version {version} of the protocol; this run speaks {VERSION}"
-        ));
+        let message =
+            format!("the request has version {version} of the protocol, but this app speaks {VERSION}");
+        return Err(Failed { message });
     }
-    let asked = serde_json::from_slice(line);
-    asked.map(|Asked { request, .. }| request).map_err(|error| format!("this is no request: {error}"))
+    let line: RequestLine = serde_json::from_slice(line).map_err(malformed)?;
+    Ok(line.request)
 }
 
-async fn answer(host: &ComponentHost, request: Request) -> Answer {
+async fn answer_request(host: &ComponentHost, request: Request) -> Answer {
     match request {
-        Request::About => Answer::About(About {
+        Request::About(request) => answer(host, request).await,
+        Request::Snapshot(request) => answer(host, request).await,
+        Request::Grants(request) => answer(host, request).await,
+        Request::Give(request) => answer(host, request).await,
+        Request::Revoke(request) => answer(host, request).await,
+        Request::Denials(request) => answer(host, request).await,
+        Request::DeadLetters(request) => answer(host, request).await,
+        Request::DeadLetter(request) => answer(host, request).await,
+        Request::RetryDeadLetters(request) => answer(host, request).await,
+        Request::DropDeadLetters(request) => answer(host, request).await,
+        Request::Retained(request) => answer(host, request).await,
+        Request::ClearRetained(request) => answer(host, request).await,
+    }
+}
+
+async fn answer<R: Serve>(host: &ComponentHost, request: R) -> Answer {
+    request.serve(host).await.map_or_else(Answer::Failed, Into::into)
+}
+
+impl Serve for About {
+    async fn serve(self, host: &ComponentHost) -> Result<AboutApp, Failed> {
+        Ok(AboutApp {
             app: host.system().name().to_owned(),
             process: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             components: host.names(),
-        }),
-        Request::Snapshot => Answer::Snapshot(Box::new(host.snapshot())),
-        Request::Grants { component } => of_component(host, component, |component| {
-            let mut components = host.grants();
-            components.retain(|grants| component.is_none_or(|wanted| grants.component == wanted));
-            Answer::Grants { components }
-        }),
-        Request::Give { component, capability, pattern } => {
-            changed(host.grant(&component, capability, &pattern))
-        }
-        Request::Revoke { component, capability, pattern } => {
-            changed(host.revoke(&component, capability, &pattern))
-        }
-        Request::Denials { component } => of_component(host, component, |component| {
-            let mut denials = host.denials();
-            denials.retain(|denial| component.is_none_or(|wanted| denial.component == wanted));
-            Answer::Denials { denials }
-        }),
-        Request::DeadLetters { receiver, after, limit } => of_component(host, receiver, |receiver| {
-            let letters = kept(host, receiver);
-            let shown = letters.iter().filter(|letter| letter.id > after).take(limit.min(MAX_LISTED));
-            Answer::DeadLetters {
-                letters: shown.map(Letter::of).collect(),
-                kept: letters.len(),
-                total: host.dead_letters().total(),
+        })
+    }
+}
+
+impl Serve for Snapshot {
+    async fn serve(self, host: &ComponentHost) -> Result<Box<AppSnapshot>, Failed> {
+        Ok(Box::new(host.snapshot()))
+    }
+}
+
+impl Serve for ListGrants {
+    async fn serve(self, host: &ComponentHost) -> Result<GrantList, Failed> {
+        let component = known(host, self.component)?;
+        let mut components = host.grants();
+        components.retain(|grants| component.as_ref().is_none_or(|wanted| grants.component == *wanted));
+        Ok(GrantList { components })
+    }
+}
+
+impl Serve for Give {
+    async fn serve(self, host: &ComponentHost) -> Result<GrantChange, Failed> {
+        host.grant(&self.component, self.capability, &self.pattern).map_err(|error| failed(&error))
+    }
+}
+
+impl Serve for Revoke {
+    async fn serve(self, host: &ComponentHost) -> Result<GrantChange, Failed> {
+        host.revoke(&self.component, self.capability, &self.pattern).map_err(|error| failed(&error))
+    }
+}
+
+impl Serve for ListDenials {
+    async fn serve(self, host: &ComponentHost) -> Result<DenialList, Failed> {
+        let component = known(host, self.component)?;
+        let mut denials = host.denials();
+        denials.retain(|denial| component.as_ref().is_none_or(|wanted| denial.component == *wanted));
+        Ok(DenialList { denials })
+    }
+}
+
+impl Serve for ListDeadLetters {
+    async fn serve(self, host: &ComponentHost) -> Result<DeadLetterPage, Failed> {
+        let receiver = known(host, self.receiver)?;
+        let kept = kept_letters(host, receiver.as_deref());
+        let listed = kept.iter().filter(|letter| letter.id > self.after).take(self.limit.min(MAX_LISTED));
+        let letters = listed.map(without_body).collect();
+        Ok(DeadLetterPage { letters, kept: kept.len(), total: host.dead_letters().total() })
+    }
+}
+
+impl Serve for ShowDeadLetter {
+    async fn serve(self, host: &ComponentHost) -> Result<LetterWithBody, Failed> {
+        let letter = host.dead_letters().get(self.id).ok_or(RetryError::Unknown { id: self.id });
+        let letter = letter.map_err(|error| failed(&error))?;
+        Ok(LetterWithBody { letter: without_body(&letter), body: shown_body(&letter) })
+    }
+}
+
+impl Serve for RetryDeadLetters {
+    async fn serve(self, host: &ComponentHost) -> Result<LettersDone, Failed> {
+        let retry = |id| match host.retry_dead_letter(id) {
+            Ok(()) => Ok(()),
+            // Without the id, so that letters with the same reason are listed together.
+            Err(RetryError::Refused { receiver, reason, .. }) => {
+                Err(format!("`{receiver}` did not take it: {reason}"))
             }
-        }),
-        Request::DeadLetter { id } => match host.dead_letters().get(id) {
-            Some(letter) => Answer::DeadLetter { letter: Letter::of(&letter), body: shown(&letter) },
-            None => Answer::Failed { message: RetryError::Unknown { id }.to_string() },
-        },
-        Request::RetryDeadLetters { which } => {
-            each(host, which, |id| match host.retry_dead_letter(id) {
-                Ok(()) => Ok(()),
-                // Without the id, so that the same reason is told once.
-                Err(RetryError::Refused { receiver, reason, .. }) => {
-                    Err(format!("`{receiver}` did not take it: {reason}"))
-                }
-                Err(_) => Err(gone()),
-            })
-            .await
-        }
-        Request::DropDeadLetters { which } => {
-            each(host, which, |id| host.drop_dead_letter(id).map(drop).ok_or_else(gone)).await
-        }
-        Request::Retained { pattern, after, limit } => retained(host, pattern, after, limit),
-        Request::ClearRetained { topic } => match host.clear_retained(&topic) {
-            Ok(true) => Answer::RetainedCleared { topic },
-            Ok(false) => Answer::Failed { message: format!("nothing is retained of `{topic}`") },
-            Err(error) => failed(&error),
-        },
+            Err(_) => Err(no_longer_kept()),
+        };
+        for_each_letter(host, self.which, retry).await
     }
 }
 
-fn retained(host: &ComponentHost, pattern: Option<String>, after: Option<String>, limit: usize) -> Answer {
-    let parsed: Option<TopicPattern> = match pattern.map(|pattern| pattern.parse()).transpose() {
-        Ok(parsed) => parsed,
-        Err(error) => return failed(&error),
-    };
-    let messages = host.retained(parsed.as_ref());
-    let matching = messages.len();
-    let later =
-        messages.into_iter().filter(|message| after.as_ref().is_none_or(|after| message.topic > *after));
-    Answer::Retained { messages: later.take(limit.min(MAX_LISTED)).collect(), matching }
+impl Serve for DropDeadLetters {
+    async fn serve(self, host: &ComponentHost) -> Result<LettersDone, Failed> {
+        let delete = |id| host.drop_dead_letter(id).map(drop).ok_or_else(no_longer_kept);
+        for_each_letter(host, self.which, delete).await
+    }
 }
 
-/// Why it cannot be done, with what led to it.
-fn failed(error: &dyn std::error::Error) -> Answer {
+impl Serve for ListRetained {
+    async fn serve(self, host: &ComponentHost) -> Result<RetainedPage, Failed> {
+        let ListRetained { pattern, after, limit } = self;
+        let pattern = pattern.map(|pattern| pattern.parse::<TopicPattern>()).transpose();
+        let messages = host.retained(pattern.map_err(|error| failed(&error))?.as_ref());
+        let matching = messages.len();
+        let is_later = |topic: &String| after.as_ref().is_none_or(|after| topic > after);
+        let later = messages.into_iter().filter(|message| is_later(&message.topic));
+        Ok(RetainedPage { messages: later.take(limit.min(MAX_LISTED)).collect(), matching })
+    }
+}
+
+impl Serve for ClearRetained {
+    async fn serve(self, host: &ComponentHost) -> Result<RetainedCleared, Failed> {
+        let ClearRetained { topic } = self;
+        match host.clear_retained(&topic) {
+            Ok(true) => Ok(RetainedCleared { topic }),
+            Ok(false) => Err(Failed { message: format!("`{topic}` has no retained message") }),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+}
+
+/// The failure for an error, with its cause.
+fn failed(error: &dyn Error) -> Failed {
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-    Answer::Failed { message: format!("{error}{cause}") }
+    Failed { message: format!("{error}{cause}") }
 }
 
-fn gone() -> String {
-    "there is no such dead letter: it was retried, dropped, or made way for newer ones".to_owned()
+fn no_longer_kept() -> String {
+    "the dead letter is not kept: it was retried, dropped, or removed for newer ones".to_owned()
 }
 
-fn changed(change: Result<GrantChange, GrantError>) -> Answer {
-    match change {
-        Ok(change) => Answer::GrantChanged(change),
-        Err(error) => Answer::Failed { message: error.to_string() },
-    }
-}
-
-/// Answers about one component, if the app has it, or about all.
-fn of_component(
-    host: &ComponentHost,
-    component: Option<String>,
-    answer: impl FnOnce(Option<&str>) -> Answer,
-) -> Answer {
+/// Returns the component if the app has it, or `None` for all components.
+fn known(host: &ComponentHost, component: Option<String>) -> Result<Option<String>, Failed> {
     match component {
         Some(component) if !host.names().contains(&component) => {
-            Answer::Failed { message: GrantError::UnknownComponent { component }.to_string() }
+            Err(failed(&GrantError::UnknownComponent { component }))
         }
-        component => answer(component.as_deref()),
+        component => Ok(component),
     }
 }
 
-fn kept(host: &ComponentHost, receiver: Option<&str>) -> Vec<DeadLetter> {
+fn kept_letters(host: &ComponentHost, receiver: Option<&str>) -> Vec<DeadLetter> {
     let mut letters = host.dead_letters().kept();
     letters.retain(|letter| receiver.is_none_or(|wanted| &*letter.receiver == wanted));
     letters
 }
 
-/// The beginning of a letter's body in hexadecimal.
-fn shown(letter: &DeadLetter) -> String {
-    let (_, body) = split(&letter.message);
-    let shown = &body[..body.len().min(MAX_SHOWN_BYTES)];
-    shown.iter().fold(String::with_capacity(2 * shown.len()), |mut text, byte| {
-        // Writing to a text cannot fail.
-        write!(text, "{byte:02x}").unwrap_or_default();
-        text
-    })
-}
-
-async fn each(
+async fn for_each_letter(
     host: &ComponentHost,
     which: Letters,
     mut act: impl FnMut(u64) -> Result<(), String>,
-) -> Answer {
+) -> Result<LettersDone, Failed> {
     let ids = match which {
         Letters::Ids(ids) => ids,
-        Letters::All { receiver: Some(component) } if !host.names().contains(&component) => {
-            return Answer::Failed { message: GrantError::UnknownComponent { component }.to_string() };
+        Letters::All { receiver } => {
+            let receiver = known(host, receiver)?;
+            kept_letters(host, receiver.as_deref()).iter().map(|letter| letter.id).collect()
         }
-        Letters::All { receiver } => kept(host, receiver.as_deref()).iter().map(|letter| letter.id).collect(),
     };
     let (mut done, mut failed) = (Vec::new(), BTreeMap::<String, Vec<u64>>::new());
     for (index, id) in ids.into_iter().enumerate() {
@@ -184,10 +231,43 @@ async fn each(
             Ok(()) => done.push(id),
             Err(message) => failed.entry(message).or_default().push(id),
         }
-        if (index + 1).is_multiple_of(RETRIES_AT_ONCE) {
+        if (index + 1).is_multiple_of(LETTERS_AT_ONCE) {
             tokio::task::yield_now().await;
         }
     }
     let failed = failed.into_iter().map(|(message, ids)| LettersFailed { message, ids }).collect();
-    Answer::LettersDone { done, failed }
+    Ok(LettersDone { done, failed })
+}
+
+/// Splits a message into its codec and its body.
+fn split(message: &[u8]) -> (Option<Codec>, &[u8]) {
+    Codec::split(message).map_or((None, message), |(codec, body)| (Some(codec), body))
+}
+
+fn without_body(letter: &DeadLetter) -> Letter {
+    let (codec, body) = split(&letter.message);
+    Letter {
+        id: letter.id,
+        receiver: letter.receiver.to_string(),
+        sender: letter.sender.to_string(),
+        instance: letter.instance.as_deref().map(str::to_owned),
+        topic: letter.topic.as_deref().map(str::to_owned),
+        traceparent: letter.trace.map(|trace| trace.to_string()),
+        reason: letter.reason.to_string(),
+        attempts: letter.attempts,
+        at_ms: unix_ms(letter.at),
+        codec: codec.map(|codec| codec.to_string()),
+        body_bytes: body.len(),
+    }
+}
+
+/// Returns the beginning of a letter's body in hexadecimal.
+fn shown_body(letter: &DeadLetter) -> String {
+    let (_, body) = split(&letter.message);
+    let shown = &body[..body.len().min(MAX_SHOWN_BYTES)];
+    shown.iter().fold(String::with_capacity(2 * shown.len()), |mut text, byte| {
+        // Writing to a `String` cannot fail.
+        write!(text, "{byte:02x}").unwrap_or_default();
+        text
+    })
 }

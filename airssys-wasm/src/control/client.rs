@@ -1,32 +1,32 @@
-//! Asks over a control socket.
+//! The client of a control socket.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::protocol::{Answer, Answered, Asked, MAX_ANSWER_BYTES, Request, VERSION};
+use super::protocol::{Answer, AnswerLine, Ask, Failed, MAX_ANSWER_BYTES, RequestLine, VERSION};
 
-/// How long to wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout for an answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Asks a running app over its control socket. Blocks until there is an answer.
+/// A client of a running app's control socket. Blocks until the answer arrives.
 #[derive(Debug)]
 pub struct Client {
     path: PathBuf,
     stream: BufReader<UnixStream>,
 }
 
-/// Why there is no answer.
+/// A request got no answer, or failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AskError {
-    /// Nobody can be reached there.
+    /// The socket cannot be connected to.
     #[error("no app answers at {}", path.display())]
     Connect {
         /// The socket.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// The app has ended, or takes too long.
@@ -34,18 +34,26 @@ pub enum AskError {
     NoAnswer {
         /// The socket.
         path: PathBuf,
-        /// What happened.
+        /// The cause.
         source: io::Error,
     },
-    /// What came back is no answer.
-    #[error("what the app at {} answered is not understood", path.display())]
+    /// The answer is malformed.
+    #[error("the answer of the app at {} is malformed", path.display())]
     Unreadable {
         /// The socket.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: serde_json::Error,
     },
-    /// What came back is in another version of the protocol.
+    /// The answer belongs to another request.
+    #[error("the app at {} sent an unexpected answer: {answer:?}", path.display())]
+    Unexpected {
+        /// The socket.
+        path: PathBuf,
+        /// The answer.
+        answer: Box<Answer>,
+    },
+    /// The answer is in another version of the protocol.
     #[error("the app at {} speaks version {version} of the protocol, not {VERSION}", path.display())]
     Version {
         /// The socket.
@@ -53,10 +61,10 @@ pub enum AskError {
         /// Its version.
         version: u32,
     },
-    /// The app says that it cannot be done: [`Answer::Failed`].
+    /// The app could not do it: [`Answer::Failed`].
     #[error("{message}")]
     Failed {
-        /// Why not.
+        /// The reason.
         message: String,
     },
 }
@@ -65,12 +73,12 @@ impl Client {
     /// Connects to the app that has this control socket.
     ///
     /// # Errors
-    /// [`AskError::Connect`] if none has.
+    /// [`AskError::Connect`] if no app has it.
     pub fn connect(path: impl Into<PathBuf>) -> Result<Client, AskError> {
         let path = path.into();
         let connected = UnixStream::connect(&path).and_then(|stream| {
-            stream.set_read_timeout(Some(PATIENCE))?;
-            stream.set_write_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+            stream.set_write_timeout(Some(ANSWER_TIMEOUT))?;
             Ok(BufReader::new(stream))
         });
         match connected {
@@ -79,22 +87,30 @@ impl Client {
         }
     }
 
-    /// The socket.
+    /// Returns the path of the socket.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Asks, and waits up to a minute for the answer. After any error other than
-    /// [`AskError::Failed`], connect anew.
+    /// Sends a request, and waits up to a minute for its answer. After any error other than
+    /// [`AskError::Failed`], connect again.
     ///
     /// # Errors
-    /// [`AskError`] if there is no answer, or it is [`Answer::Failed`].
-    pub fn ask(&mut self, request: Request) -> Result<Answer, AskError> {
+    /// [`AskError`] if no answer arrives, or if it is [`Answer::Failed`].
+    pub fn ask<R: Ask>(&mut self, request: R) -> Result<R::Answer, AskError> {
+        let answer = self.exchange(RequestLine { version: VERSION, request: request.into() })?;
+        R::from_answer(answer).map_err(|answer| match *answer {
+            Answer::Failed(Failed { message }) => AskError::Failed { message },
+            answer => AskError::Unexpected { path: self.path.clone(), answer: Box::new(answer) },
+        })
+    }
+
+    fn exchange(&mut self, request: RequestLine) -> Result<Answer, AskError> {
         let no_answer = |source| AskError::NoAnswer { path: self.path.clone(), source };
         let unreadable = |source| AskError::Unreadable { path: self.path.clone(), source };
-        let mut line = serde_json::to_vec(&Asked { version: VERSION, request }).map_err(unreadable)?;
+        let mut line = serde_json::to_vec(&request).map_err(unreadable)?;
         line.push(b'\n');
-        // Who turns a client away does not read what it asks, but says why.
+        // A server that rejects a client sends the reason without reading the request.
         let written = self.stream.get_mut().write_all(&line);
         line.clear();
         let mut bounded = (&mut self.stream).take(MAX_ANSWER_BYTES as u64);
@@ -103,13 +119,10 @@ impl Client {
             written.map_err(no_answer)?;
             return Err(no_answer(io::ErrorKind::UnexpectedEof.into()));
         }
-        let answered: Answered = serde_json::from_slice(&line).map_err(unreadable)?;
-        match answered {
-            Answered { version, .. } if version != VERSION => {
-                Err(AskError::Version { path: self.path.clone(), version })
-            }
-            Answered { answer: Answer::Failed { message }, .. } => Err(AskError::Failed { message }),
-            Answered { answer, .. } => Ok(answer),
+        let AnswerLine { version, answer } = serde_json::from_slice(&line).map_err(unreadable)?;
+        match version == VERSION {
+            true => Ok(answer),
+            false => Err(AskError::Version { path: self.path.clone(), version }),
         }
     }
 }

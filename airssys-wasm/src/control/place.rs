@@ -1,4 +1,4 @@
-//! Where control sockets are, and who may put one there.
+//! The places of control sockets, and the checks that no other user can put one there.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use airssys_spec::pattern::{InvalidName, check_component_name};
 
-/// The most runs of one app that get a control socket of their own at a time.
+/// The most runs of one app that have a control socket at a time.
 pub const MAX_RUNS: u32 = 64;
 
-/// The folder of the control sockets of this user's apps: `airssys` in `XDG_RUNTIME_DIR`, or
-/// `airssys-UID` in the folder for temporary files if there is no such. It need not exist.
+/// Returns the folder of the control sockets of this user's apps. It is `airssys` in `XDG_RUNTIME_DIR`,
+/// or else `airssys-UID` in the folder for temporary files. It need not exist.
 pub fn folder() -> PathBuf {
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     match runtime.filter(|folder| folder.is_absolute() && folder.is_dir()) {
@@ -25,47 +25,47 @@ pub(super) fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Where a control socket is to be.
+/// The place of a control socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// In [`folder`], by the name of an app: `NAME.sock`, or, while other runs of the app have
-    /// that, `NAME.2.sock` and so on.
+    /// In [`folder`], by the name of an app: `NAME.sock`, or `NAME.2.sock` and so on while other runs of
+    /// the app have the earlier names.
     App(String),
-    /// Here, and nowhere else. Its folder has to exist.
+    /// At this path. Its folder has to exist.
     At(PathBuf),
 }
 
-/// Why a folder for control sockets is not used.
+/// A folder is not used for control sockets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderError {
-    /// It cannot be made or looked at.
+    /// It cannot be created or read.
     #[error("the folder {} cannot be used", folder.display())]
     Unusable {
         /// The folder.
         folder: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// It is something else.
-    #[error("{} is no folder", folder.display())]
-    NoFolder {
-        /// What was looked at.
+    /// It is not a folder.
+    #[error("{} is not a folder", folder.display())]
+    NotAFolder {
+        /// The path.
         folder: PathBuf,
     },
-    /// Another user owns it, and could put anything there.
+    /// Another user owns it, and could put a socket there.
     #[error("the folder {} belongs to user {owner}, not to {own}", folder.display())]
     Foreign {
         /// The folder.
         folder: PathBuf,
-        /// Who owns it.
+        /// The user that owns it.
         owner: u32,
-        /// Who this program runs as.
+        /// The user of this program.
         own: u32,
     },
-    /// Others may get in.
-    #[error("the folder {} is open to others: its mode is {mode:o}, and has to be 700", folder.display())]
+    /// Other users have access to it.
+    #[error("the folder {} is open to other users: its mode is {mode:o}; set it to 700", folder.display())]
     TooOpen {
         /// The folder.
         folder: PathBuf,
@@ -74,31 +74,31 @@ pub enum FolderError {
     },
 }
 
-/// Why a socket cannot be put in its place.
+/// A control socket could not be created at its place.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaceError {
-    /// Its folder is not to be used.
+    /// Its folder is not used.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The name of the app cannot be that of a file.
+    /// The name of the app cannot be a file name.
     #[error("`{name}` cannot name a control socket")]
     Name {
         /// The name.
         name: String,
-        /// Why not.
+        /// The cause.
         source: InvalidName,
     },
-    /// A run that goes on has it.
+    /// Another run has it.
     #[error("another run has the control socket {}", path.display())]
     Taken {
         /// The socket.
         path: PathBuf,
     },
-    /// What is there is no socket, and is left alone.
-    #[error("{} exists, and is no socket", path.display())]
-    NoSocket {
-        /// What is there.
+    /// Another file is there, and is left alone.
+    #[error("{} exists and is not a socket; choose another path", path.display())]
+    NotASocket {
+        /// The file.
         path: PathBuf,
     },
     /// The operating system refuses it.
@@ -106,18 +106,18 @@ pub enum PlaceError {
     Refused {
         /// The socket.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// A socket in its place. Whoever has the lock has the place, so that what a run that was killed
-/// has left there can be replaced and what a run that goes on has cannot.
+/// A socket at its place. The lock decides who has the place: the socket of a killed run can be replaced,
+/// and the socket of an active run cannot.
 #[derive(Debug)]
 pub(super) struct Claimed {
     pub(super) path: PathBuf,
     pub(super) listener: UnixListener,
-    /// Released when it is closed, also when the process is killed.
+    /// Released when it is closed, even if the process is killed.
     pub(super) lock: File,
 }
 
@@ -143,7 +143,7 @@ impl Place {
     }
 }
 
-/// What a run of an app is called by: a `.` is in no app's name.
+/// Returns the file name of a run. The `.` keeps it unambiguous, because app names have none.
 fn file_name(app: &str, number: u32) -> String {
     match number {
         1 => format!("{app}.sock"),
@@ -155,7 +155,7 @@ fn claim(path: &Path) -> Result<Claimed, PlaceError> {
     let refused = |source| PlaceError::Refused { path: path.to_owned(), source };
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
-    // A link that somebody else has put there is not followed.
+    // A symbolic link from another user is not followed.
     options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     let lock = options.open(lock_of(path)).map_err(refused)?;
     match lock.try_lock() {
@@ -165,7 +165,7 @@ fn claim(path: &Path) -> Result<Claimed, PlaceError> {
     }
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => fs::remove_file(path).map_err(refused)?,
-        Ok(_) => return Err(PlaceError::NoSocket { path: path.to_owned() }),
+        Ok(_) => return Err(PlaceError::NotASocket { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(refused(error)),
     }
@@ -176,14 +176,15 @@ fn claim(path: &Path) -> Result<Claimed, PlaceError> {
     Ok(Claimed { path: path.to_owned(), listener, lock })
 }
 
-/// Stays when the socket goes: a lock that is removed while somebody opens it is two locks.
+/// Returns the path of the lock of a socket. The lock file is never removed: a file that is removed while
+/// another run opens it would be two locks.
 fn lock_of(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     name.into()
 }
 
-/// Makes the folder if it is not there, and looks whether it is to be trusted.
+/// Creates the folder if it is missing, and checks that it is trusted.
 fn make(folder: &Path) -> Result<(), FolderError> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -193,36 +194,36 @@ fn make(folder: &Path) -> Result<(), FolderError> {
     }
 }
 
-/// Whether only this user can have put something there.
+/// Checks that only this user can have put a file there.
 fn check(folder: &Path) -> Result<(), FolderError> {
     let owned = || folder.to_owned();
-    // Of a link, not of what it leads to: whoever can change the link decides where that is.
+    // The link itself is checked, because its owner can change its target.
     let found =
         fs::symlink_metadata(folder).map_err(|source| FolderError::Unusable { folder: owned(), source })?;
     let (mode, own) = (found.mode() & 0o777, own_uid());
     match found {
-        found if !found.is_dir() => Err(FolderError::NoFolder { folder: owned() }),
+        found if !found.is_dir() => Err(FolderError::NotAFolder { folder: owned() }),
         found if found.uid() != own => Err(FolderError::Foreign { folder: owned(), owner: found.uid(), own }),
         _ if mode & 0o077 != 0 => Err(FolderError::TooOpen { folder: owned(), mode }),
         _ => Ok(()),
     }
 }
 
-/// An app that runs, as its control socket tells.
+/// A running app, found by its control socket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct RunningApp {
-    /// What it is called by: the app's name; `NAME.2` and so on if there are several runs of it.
+    /// The app's name; `NAME.2` and so on if it has several runs.
     pub name: String,
-    /// Its control socket.
+    /// The path of its control socket.
     pub path: PathBuf,
 }
 
-/// The apps of this user that run and have their control sockets in [`folder`], by name. What runs
-/// that were killed have left there is passed over.
+/// Returns the running apps of this user with control sockets in [`folder`], sorted by name. Sockets of
+/// killed runs are left out.
 ///
 /// # Errors
-/// [`FolderError`] if the folder is there and not to be trusted, or cannot be read.
+/// [`FolderError`] if the folder exists and is not trusted, or cannot be read.
 pub fn running() -> Result<Vec<RunningApp>, FolderError> {
     let folder = folder();
     let unusable = |source| FolderError::Unusable { folder: folder.clone(), source };
@@ -252,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_others_can_get_into_is_refused() {
+    fn folder_open_to_other_users_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let open = |mode| {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_made_is_for_its_owner_only() {
+    fn created_folder_is_for_its_owner_only() {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("airssys");
         make(&folder).unwrap();
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_and_a_file_are_no_folders() {
+    fn links_and_files_are_not_folders() {
         let parent = tempfile::tempdir().unwrap();
         let (folder, link, file) =
             (parent.path().join("real"), parent.path().join("link"), parent.path().join("file"));
@@ -287,13 +288,13 @@ mod tests {
         fs::write(&file, "").unwrap();
         for other in [link, file] {
             let refused = make(&other).unwrap_err();
-            assert!(matches!(refused, FolderError::NoFolder { .. }), "{refused}");
+            assert!(matches!(refused, FolderError::NotAFolder { .. }), "{refused}");
         }
     }
 
     #[test]
-    fn a_folder_of_another_user_is_refused() {
-        // Only where this is run by somebody else than the owner of the root folder.
+    fn folder_of_another_user_is_refused() {
+        // The root folder belongs to another user, unless the tests run as its owner.
         let root = Path::new("/");
         let refused = check(root).unwrap_err();
         match own_uid() == fs::metadata(root).unwrap().uid() {
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_not_stolen_and_what_is_left_is_replaced() {
+    fn socket_of_an_active_run_is_kept_and_that_of_a_killed_run_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.sock");
         let first = claim(&path).unwrap();
@@ -311,7 +312,7 @@ mod tests {
         let second = claim(&path).unwrap_err();
         assert!(matches!(second, PlaceError::Taken { .. }), "{second}");
         UnixStream::connect(&path).unwrap();
-        // As after a kill: the socket is still there, the lock is not held.
+        // As after a kill, the socket exists and its lock is free.
         drop(first);
         assert!(path.exists() && UnixStream::connect(&path).is_err());
         let _third = claim(&path).unwrap();
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_in_the_place_of_the_lock_is_not_followed() {
+    fn link_at_the_place_of_the_lock_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let (path, elsewhere) = (folder.path().join("a.sock"), folder.path().join("elsewhere"));
         std::os::unix::fs::symlink(&elsewhere, lock_of(&path)).unwrap();
@@ -329,12 +330,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_is_left_alone() {
+    fn other_file_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("precious.txt");
         fs::write(&path, "precious").unwrap();
         let refused = claim(&path).unwrap_err();
-        assert!(matches!(refused, PlaceError::NoSocket { .. }), "{refused}");
+        assert!(matches!(refused, PlaceError::NotASocket { .. }), "{refused}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 }

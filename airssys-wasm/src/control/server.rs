@@ -1,4 +1,4 @@
-//! Answers on a control socket, on a thread of its own.
+//! The server of a control socket, on a thread of its own.
 
 use std::fs;
 use std::io;
@@ -15,37 +15,37 @@ use tokio::time::{sleep, timeout};
 
 use super::answer::answer_line;
 use super::place::{Claimed, Place, PlaceError, own_uid};
-use super::protocol::{Answer, Answered, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, VERSION};
+use super::protocol::{Answer, AnswerLine, Failed, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, VERSION};
 use crate::host::ComponentHost;
 
-/// Most clients at a time; further ones are told so and closed.
+/// The most clients at a time. Further clients get an error and are disconnected.
 pub const MAX_CLIENTS: usize = 32;
 
-/// How long a client may be silent, and how long it may take to read an answer.
+/// The timeout for the next request of a client, and for reading an answer.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long to wait when no client can be accepted, as when the process has no file left to open.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
+/// The delay after a failed accept, such as when the process has no file descriptor left.
+const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
-/// Answers on a control socket until it is dropped: then the socket is gone.
+/// The server of a control socket. Dropping it ends its thread and the tasks of all clients, and removes
+/// the socket.
 ///
-/// It has a thread of its own, so it answers also while guests keep every worker busy, and keeps
-/// no worker busy itself. The thread and every client's task end when it is dropped.
+/// It has a thread of its own, so that it answers while guests keep every worker busy.
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
     /// Dropping it ends the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// Released last, when the socket is gone.
+    /// Released last, after the socket is removed.
     _claimed: std::fs::File,
 }
 
-/// Why a control socket is not opened.
+/// A control socket could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The socket cannot be put in its place.
+    /// The socket cannot be created at its place.
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// Its thread cannot be started.
@@ -54,10 +54,10 @@ pub enum OpenError {
 }
 
 impl Server {
-    /// Opens a control socket for this host. Answers are given until the server is dropped.
+    /// Opens a control socket for this host. It answers until the server is dropped.
     ///
     /// # Errors
-    /// [`OpenError`] if the place is not to be trusted or is taken, or the system refuses.
+    /// [`OpenError`] if the place is not trusted, is taken, or the operating system refuses.
     pub fn open(host: ComponentHost, place: &Place) -> Result<Server, OpenError> {
         let Claimed { path, listener, lock } = place.claim()?;
         let (stop, stopped) = oneshot::channel();
@@ -67,7 +67,7 @@ impl Server {
             std::thread::Builder::new().name("airssys-control".to_owned()).spawn(serve)
         });
         let thread = started.map_err(|error| {
-            // It is this server's, and of no use to anybody now.
+            // The socket is removed, because no thread would answer on it.
             drop(fs::remove_file(&path));
             OpenError::Thread(error)
         })?;
@@ -75,7 +75,7 @@ impl Server {
         Ok(Server { path, stop: Some(stop), thread: Some(thread), _claimed: lock })
     }
 
-    /// The socket.
+    /// Returns the path of the socket.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -93,7 +93,7 @@ impl Drop for Server {
     }
 }
 
-/// Serves until it is stopped, or nobody is there any more to stop it.
+/// Serves until it is stopped, or its handle is dropped.
 async fn serve(listener: StdListener, host: ComponentHost, mut stopped: oneshot::Receiver<()>) {
     let listener = match UnixListener::from_std(listener) {
         Ok(listener) => listener,
@@ -108,24 +108,24 @@ async fn serve(listener: StdListener, host: ComponentHost, mut stopped: oneshot:
                 Ok((stream, _)) if clients.len() < MAX_CLIENTS => {
                     clients.spawn(client(stream, host.clone()));
                 }
-                Ok((stream, _)) => turn_away(&stream),
+                Ok((stream, _)) => reject(&stream),
                 Err(error) => {
                     tracing::warn!(%error, "a client of the control socket cannot be accepted");
-                    sleep(ACCEPT_AGAIN).await;
+                    sleep(ACCEPT_RETRY).await;
                 }
             }
         }
     }
 }
 
-/// Tells a client that there are too many, if it listens.
-fn turn_away(stream: &UnixStream) {
-    let message = format!("{MAX_CLIENTS} clients are connected already");
-    // It fits into an empty socket whole; one who has gone need not be told.
-    drop(stream.try_write(&line(Answer::Failed { message })));
+/// Sends the reason to a client that is one too many.
+fn reject(stream: &UnixStream) {
+    let message = format!("{MAX_CLIENTS} clients are connected, which is the most; try again later");
+    // The line fits into the empty buffer of the socket. A client may have disconnected already.
+    drop(stream.try_write(&line(Answer::Failed(Failed { message }))));
 }
 
-/// Serves a client until it goes, takes too long, or says what is no request.
+/// Serves a client until it disconnects, times out, or sends a line that is too long.
 async fn client(stream: UnixStream, host: ComponentHost) {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == own_uid() => {}
@@ -134,7 +134,7 @@ async fn client(stream: UnixStream, host: ComponentHost) {
             return tracing::warn!(target: "airssys::audit", user, "another user was refused at the control socket");
         }
         Err(error) => {
-            return tracing::warn!(%error, "a client of the control socket cannot be told who it is");
+            return tracing::warn!(%error, "the user of a client of the control socket is unknown");
         }
     }
     let (reader, mut writer) = stream.into_split();
@@ -144,13 +144,15 @@ async fn client(stream: UnixStream, host: ComponentHost) {
         request.clear();
         let mut bounded = (&mut reader).take(MAX_REQUEST_BYTES as u64);
         let read = timeout(IDLE_TIMEOUT, bounded.read_until(b'\n', &mut request)).await;
-        // Whoever goes without ending a line has asked nothing.
+        // A client that disconnects within a line has sent no request.
         let Ok(Ok(1..)) = read else { return };
         let whole = request.ends_with(b"\n");
         let answer = match whole {
             true => answer_line(&host, &request).await,
             false if request.len() < MAX_REQUEST_BYTES => return,
-            false => Answer::Failed { message: format!("a request has at most {MAX_REQUEST_BYTES} bytes") },
+            false => Answer::Failed(Failed {
+                message: format!("the request is longer than {MAX_REQUEST_BYTES} bytes"),
+            }),
         };
         let written = timeout(IDLE_TIMEOUT, writer.write_all(&line(answer))).await;
         if !whole || !matches!(written, Ok(Ok(()))) {
@@ -159,17 +161,21 @@ async fn client(stream: UnixStream, host: ComponentHost) {
     }
 }
 
-/// An answer as it is sent.
+/// Encodes an answer as a line.
 fn line(answer: Answer) -> Vec<u8> {
-    let encode = |answer| serde_json::to_vec(&Answered { version: VERSION, answer });
+    let encode = |answer| serde_json::to_vec(&AnswerLine { version: VERSION, answer });
     let encoded = match encode(answer) {
         Ok(line) if line.len() < MAX_ANSWER_BYTES => Ok(line),
         Ok(line) => {
-            encode(Answer::Failed { message: format!("the answer has {} bytes: ask for less", line.len()) })
+            let message = format!("the answer has {} bytes, which is too long; ask for less", line.len());
+            encode(Answer::Failed(Failed { message }))
         }
-        Err(error) => encode(Answer::Failed { message: format!("the answer is no JSON: {error}") }),
+        Err(error) => {
+            let message = format!("the answer cannot be written as JSON: {error}");
+            encode(Answer::Failed(Failed { message }))
+        }
     };
-    // A text can always be encoded.
+    // An answer with a text can always be encoded.
     let mut line = encoded.unwrap_or_default();
     line.push(b'\n');
     line

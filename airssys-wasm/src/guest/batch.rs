@@ -1,4 +1,4 @@
-//! The messages that an instance is on.
+//! The messages that an instance handles at present.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,40 +9,42 @@ use crate::observe::trace::TraceContext;
 use crate::routing::envelope::Envelope;
 use crate::routing::spans::{self, Span};
 
-/// Room for so many messages is kept while the instance gets them one by one.
-const KEPT_CAPACITY: usize = 4;
+/// The most capacity of the buffer while the instance gets messages one at a time.
+const SINGLE_CAPACITY: usize = 4;
 
-/// A message that an instance is on.
-pub(crate) struct Current {
+/// A message that an instance handles at present.
+pub(crate) struct CurrentMessage {
     pub(crate) id: u64,
     pub(crate) envelope: Envelope,
-    /// How it ended, if its handler has said so through `complete` and it has not been finished.
+    /// The completion that the guest reported, until the message is finished.
     pub(crate) completion: Option<Box<Completion>>,
-    /// Its span, if somebody wants spans.
     pub(crate) span: Span,
 }
 
-/// The messages that an instance is on: one, or several that it got together, with ids one after
-/// the other. Finished ones are gone.
+/// The messages that an instance handles at present: a single one, or a batch with consecutive ids.
+///
+/// Finished messages are removed. Handling times of a batch are estimated: at each advance of the
+/// guest, the messages that have ended share the time since the last advance equally.
 #[derive(Default)]
 pub(crate) struct Batch {
-    messages: VecDeque<Current>,
-    /// When the instance got them.
+    messages: VecDeque<CurrentMessage>,
+    /// The time at which the instance got the messages.
     delivered_at: Option<Instant>,
-    /// Those that have ended and whose time is not known yet: they count as under way.
+    /// Ended messages whose handling time is not counted yet. They are still in flight.
     ended: Vec<Envelope>,
-    /// Since when the first of them that is not finished is being handled, as far as is known; none
-    /// if there is one message, which is finished when its handler returns.
-    since: Option<Instant>,
-    /// Time that the first one has had before that.
-    spent: Duration,
-    /// The furthest that the guest was seen to be, and the furthest that it can be: behind the last.
+    /// The time of the last advance. `None` for a single message, which ends when its handler
+    /// returns.
+    last_advance: Option<Instant>,
+    /// The time already counted for the first unfinished message.
+    spent_on_first: Duration,
+    /// The highest message id that the guest was seen to have reached.
     seen: u64,
+    /// The id behind the last message.
     end: u64,
 }
 
-impl Current {
-    /// Its place in its trace: what the handler sends comes below it.
+impl CurrentMessage {
+    /// Returns the trace context that is the parent of messages which the handler sends.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
         self.span.as_ref().and_then(|span| span.context()).or(self.envelope.origin.trace)
     }
@@ -55,24 +57,24 @@ impl Current {
 }
 
 impl Batch {
-    /// The instance is on this message alone, which it got at this time.
-    pub(crate) fn one(&mut self, message: Current, delivered_at: Instant) {
-        if self.messages.capacity() > KEPT_CAPACITY {
+    /// Begins a single message.
+    pub(crate) fn start_single(&mut self, message: CurrentMessage, delivered_at: Instant) {
+        if self.messages.capacity() > SINGLE_CAPACITY {
             self.messages = VecDeque::with_capacity(1);
         }
         self.messages.push_back(message);
         self.ended.clear();
         self.delivered_at = Some(delivered_at);
-        self.since = None;
+        self.last_advance = None;
     }
 
-    /// Takes the buffer, to be filled with the messages that the instance is on next.
-    pub(crate) fn take_buffer(&mut self) -> VecDeque<Current> {
+    /// Takes the buffer, to be filled for [`Batch::start_batch`].
+    pub(crate) fn take_buffer(&mut self) -> VecDeque<CurrentMessage> {
         std::mem::take(&mut self.messages)
     }
 
-    /// The instance is on these messages together, from `now` on.
-    pub(crate) fn together(&mut self, messages: VecDeque<Current>, now: Instant) {
+    /// Begins a batch at `now`.
+    pub(crate) fn start_batch(&mut self, messages: VecDeque<CurrentMessage>, now: Instant) {
         let seen = messages.front().map_or(0, |first| first.id);
         let end = seen + messages.len() as u64;
         let ended = std::mem::take(&mut self.ended);
@@ -80,143 +82,143 @@ impl Batch {
             messages,
             delivered_at: Some(now),
             ended,
-            since: Some(now),
-            spent: Duration::ZERO,
+            last_advance: Some(now),
+            spent_on_first: Duration::ZERO,
             seen,
             end,
         };
     }
 
-    /// Whether the instance got several messages together.
-    pub(crate) fn is_together(&self) -> bool {
-        self.since.is_some()
+    /// Returns true if the messages are a batch.
+    pub(crate) fn is_batch(&self) -> bool {
+        self.last_advance.is_some()
     }
 
-    /// The trace of the messages: of a run, all have the same.
+    /// Returns the trace of the first message. All messages of a batch are in the same trace.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
         self.messages.front()?.trace()
     }
 
-    /// How long the message was in the mailbox before the instance got it.
+    /// Returns the time that a message waited in the mailbox.
     pub(crate) fn waited(&self, message: &Envelope) -> Duration {
         self.delivered_at.map_or(Duration::ZERO, |at| message.waited_before(at))
     }
 
-    /// Since when the instance has had them.
+    /// Returns the time at which the instance got the messages.
     pub(crate) fn delivered_at(&self) -> Option<Instant> {
         self.delivered_at
     }
 
-    pub(crate) fn find(&self, id: u64) -> Option<&Current> {
-        self.messages.get(self.place(id)?)
+    pub(crate) fn find(&self, id: u64) -> Option<&CurrentMessage> {
+        self.messages.get(self.index_of(id)?)
     }
 
-    fn find_mut(&mut self, id: u64) -> Option<&mut Current> {
-        let place = self.place(id)?;
-        self.messages.get_mut(place)
+    fn find_mut(&mut self, id: u64) -> Option<&mut CurrentMessage> {
+        let index = self.index_of(id)?;
+        self.messages.get_mut(index)
     }
 
-    fn place(&self, id: u64) -> Option<usize> {
+    fn index_of(&self, id: u64) -> Option<usize> {
         let first = self.messages.front()?.id;
         usize::try_from(id.checked_sub(first)?).ok()
     }
 
-    /// Takes what the guest has said of the first message.
-    pub(crate) fn take_said(&mut self) -> Option<Completion> {
-        self.messages.front_mut()?.completion.take().map(|said| *said)
+    /// Takes the completion that the guest reported for the first message.
+    pub(crate) fn take_completion(&mut self) -> Option<Completion> {
+        self.messages.front_mut()?.completion.take().map(|completion| *completion)
     }
 
-    /// Takes the first message that is not finished.
-    pub(crate) fn pop(&mut self) -> Option<Current> {
+    /// Takes the first unfinished message.
+    pub(crate) fn pop(&mut self) -> Option<CurrentMessage> {
         self.messages.pop_front()
     }
 
-    /// Takes what is left, in its order: nothing of it was begun. That is the end of the run.
-    pub(crate) fn rest(&mut self) -> Vec<Envelope> {
-        self.since = None;
-        let rest = self.messages.drain(..).map(|message| {
+    /// Ends the batch, and takes the remaining messages in order. Their handlers have not begun.
+    pub(crate) fn take_unstarted(&mut self) -> Vec<Envelope> {
+        self.last_advance = None;
+        let unstarted = self.messages.drain(..).map(|message| {
             let mut envelope = message.envelope;
             envelope.not_begun();
             envelope
         });
-        rest.collect()
+        unstarted.collect()
     }
 
-    /// Takes the first message if it comes before this one.
-    pub(crate) fn pop_before(&mut self, id: u64) -> Option<Current> {
+    /// Takes the first message, if its id is below `id`.
+    pub(crate) fn pop_before(&mut self, id: u64) -> Option<CurrentMessage> {
         self.messages.pop_front_if(|first| first.id < id)
     }
 
-    /// Whether the guest is further than it was ever seen to be. It can be so only as often as there
-    /// are messages, whatever it shows.
-    pub(crate) fn is_further(&mut self, id: u64) -> bool {
-        let further = self.since.is_some() && (self.seen + 1..=self.end).contains(&id);
-        if further {
+    /// Records that the guest has reached message `id`. Returns true if that is further than before.
+    /// It does so at most once per message, whatever numbers the guest shows.
+    pub(crate) fn is_new_progress(&mut self, id: u64) -> bool {
+        let is_new = self.last_advance.is_some() && (self.seen + 1..=self.end).contains(&id);
+        if is_new {
             self.seen = id;
         }
-        further
+        is_new
     }
 
-    /// Takes note that the guest is on the message `id` now: those before it are finished. The time since
-    /// the last note is shared among those that have ended since, and `begun` more.
-    pub(crate) fn reached(&mut self, id: u64, begun: u32, now: Instant) {
-        let Some(since) = self.since else { return };
-        self.end_before(id);
+    /// Records that the guest handles message `id` at `now`, which finishes the messages before it.
+    /// The time since the last advance is shared among the ended messages and `begun` unfinished ones.
+    pub(crate) fn advance(&mut self, id: u64, begun: u32, now: Instant) {
+        let Some(last_advance) = self.last_advance else { return };
+        self.finish_before(id);
         let ended = self.ended.len();
         if ended == 0 && begun == 0 {
             return;
         }
-        let passed = now.saturating_duration_since(since);
-        self.since = Some(now);
+        let passed = now.saturating_duration_since(last_advance);
+        self.last_advance = Some(now);
         let shares = u32::try_from(ended).unwrap_or(u32::MAX).saturating_add(begun);
         let share = passed / shares;
         if let Some(first) = self.ended.first() {
-            first.took(1, std::mem::take(&mut self.spent) + share);
+            first.took(1, std::mem::take(&mut self.spent_on_first) + share);
             first.took(ended as u64 - 1, share);
         }
         Envelope::drop_all(self.ended.drain(..));
         if begun > 0 {
-            self.spent += share;
+            self.spent_on_first += share;
         }
     }
 
-    /// Ends the messages before this one, of which nothing was said. One of which something was said
-    /// that could not be done at once is still to be dealt with, and those behind it.
-    fn end_before(&mut self, id: u64) {
+    /// Finishes the messages before `id` that have no reported completion. Stops at the first that
+    /// has one, because that completion is still to be carried out.
+    fn finish_before(&mut self, id: u64) {
         let Some(first) = self.messages.front() else { return };
         let before = usize::try_from(id.saturating_sub(first.id)).unwrap_or(usize::MAX);
         let finished = self.messages.iter().take(before).take_while(|one| one.completion.is_none()).count();
         if finished > 0 {
             first.envelope.count_handled(finished as u64);
         }
-        for Current { mut envelope, span, .. } in self.messages.drain(..finished) {
+        for CurrentMessage { mut envelope, span, .. } in self.messages.drain(..finished) {
             spans::completed(span, &Completion::Done);
             envelope.done();
             self.ended.push(envelope);
         }
     }
 
-    /// Does what the guest says of a message. What one of several comes to counts at once, but for
-    /// another attempt.
+    /// Completes a message as the guest reports. In a batch a completion is carried out at once,
+    /// except for a retry. That and the completion of a single message wait until the guest returns.
     pub(crate) fn complete(&mut self, id: u64, how: Completion) -> Result<(), CompleteError> {
-        let waits = self.since.is_none() || matches!(how, Completion::Retry(_));
+        let is_postponed = self.last_advance.is_none() || matches!(how, Completion::Retry(_));
         let open = self.find_mut(id).filter(|message| message.completion.is_none());
         let open = open.ok_or(CompleteError::UnknownMessage)?;
-        if waits {
+        if is_postponed {
             open.completion = Some(Box::new(how));
             return Ok(());
         }
-        self.end_before(id);
+        self.finish_before(id);
         match (self.messages.pop_front_if(|first| first.id == id), how) {
-            (Some(Current { mut envelope, span, .. }), Completion::Reply(body)) => {
+            (Some(CurrentMessage { mut envelope, span, .. }), Completion::Reply(body)) => {
                 spans::replied(span);
                 envelope.count_handled(1);
                 envelope.reply(body);
                 self.ended.push(envelope);
             }
             (Some(message), how) => {
-                self.reached(id, 1, Instant::now());
-                message.finish(how, std::mem::take(&mut self.spent));
+                self.advance(id, 1, Instant::now());
+                message.finish(how, std::mem::take(&mut self.spent_on_first));
             }
             (None, how) => {
                 let later = self.find_mut(id).ok_or(CompleteError::UnknownMessage)?;

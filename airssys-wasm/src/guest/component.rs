@@ -1,4 +1,4 @@
-//! A component: compiled code that is known to fit the contract.
+//! Components: compiled code that has been checked against the contract.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use wasmtime::component::{ComponentExportIndex, InstancePre};
 
 use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome};
 use crate::guest::engine::Engine;
-use crate::guest::imports::contract;
+use crate::guest::imports::airssys;
 use crate::guest::service::AnyService;
 use crate::guest::store::{Entry, GuestState};
 
@@ -20,17 +20,17 @@ const LIFECYCLE: &str = "airssys:component/lifecycle@0.2.0";
 type InitializeParams = (Vec<(String, String)>,);
 type InitializeResult = (Result<(), String>,);
 
-/// Compiled code that is known to fit the contract; ready to be instantiated many times.
+/// Compiled code that has been checked against the contract, and can be instantiated many times.
 #[derive(Clone)]
 pub struct Component {
     pub(crate) pre: InstancePre<GuestState>,
     pub(crate) entry: Entry,
     pub(crate) exports: Exports,
-    /// The services that it imports and that have data of each instance.
+    /// The imported services that keep data for each instance.
     pub(crate) services: Vec<Arc<dyn AnyService>>,
 }
 
-/// Where a component's exported functions are.
+/// The indices of a component's exported functions.
 #[derive(Clone, Copy)]
 pub(crate) struct Exports {
     pub(crate) initialize: ComponentExportIndex,
@@ -38,11 +38,11 @@ pub(crate) struct Exports {
     pub(crate) shutdown: ComponentExportIndex,
     pub(crate) handle_message: ComponentExportIndex,
     pub(crate) handle_callback: ComponentExportIndex,
-    /// None if it gets messages one by one.
+    /// `None` if the component gets messages one at a time.
     pub(crate) handle_messages: Option<ComponentExportIndex>,
 }
 
-/// Why something is not a component that this host can run.
+/// Errors of loading a component.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
@@ -51,48 +51,48 @@ pub enum LoadError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The I/O error.
         source: std::io::Error,
     },
     /// The bytes are not a valid component.
     #[error("not a valid WebAssembly component: {hint}")]
     Invalid {
-        /// What it seems to be, and what to do.
+        /// The likely mistake, and how to mend it.
         hint: &'static str,
-        /// What the compiler said.
+        /// The compiler's error.
         source: wasmtime::Error,
     },
-    /// It was built against another version of the contract.
+    /// The component was built against another version of the contract.
     #[error(
         "was built against `{found}`, and this host provides `airssys:component@{VERSION}`; rebuild it with the SDK of this \
          airssys version",
-        VERSION = contract::VERSION
+        VERSION = airssys::VERSION
     )]
     OtherContract {
         /// The contract that it was built against.
         found: String,
     },
-    /// It imports interfaces that this host does not have.
-    #[error("imports what this host does not have: {}", .0.join(", "))]
+    /// The component imports interfaces that this host does not provide.
+    #[error("imports functions that this host does not provide: {}", .0.join(", "))]
     UnknownImports(Vec<String>),
-    /// It imports a function of a known interface in a shape that the host does not have.
+    /// The component imports a function whose type differs from the host's.
     #[error("an import does not fit the host")]
     ImportMismatch(#[source] wasmtime::Error),
-    /// It exports a function of the contract in a shape that the host does not call.
-    #[error("the export {export} has a shape that the host does not call")]
+    /// The component exports a function whose type differs from the contract's.
+    #[error("the export {export} does not have the type that the contract defines")]
     ExportMismatch {
         /// The function.
         export: String,
-        /// What differs.
+        /// The difference.
         source: wasmtime::Error,
     },
-    /// It lacks exports of the contract.
+    /// The component lacks exports of the contract.
     #[error("lacks exports of the world `airssys:component/component@0.2.0`: {}", .0.join(", "))]
     MissingExports(Vec<String>),
 }
 
 impl Component {
-    /// Loads a component from a `.wasm` file; from the cache, if it was compiled before.
+    /// Loads a component from a `.wasm` file. Compiled code comes from the cache if it is there.
     ///
     /// # Errors
     /// [`LoadError`] if the file cannot be read, is not a component, or does not fit the contract.
@@ -102,10 +102,10 @@ impl Component {
         Component::new(engine, &wasm)
     }
 
-    /// As [`Component::load`], from the bytes of a `.wasm` file.
+    /// Loads a component from the bytes of a `.wasm` file, like [`Component::load`].
     ///
     /// # Errors
-    /// As [`Component::load`].
+    /// [`LoadError`] if the bytes are not a component, or do not fit the contract.
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Component, LoadError> {
         let compiled = wasmtime::component::Component::new(engine.wasmtime(), wasm)
             .map_err(|source| LoadError::Invalid { hint: hint(wasm), source })?;
@@ -129,8 +129,8 @@ impl Component {
         Ok(Component { pre, entry, exports, services })
     }
 
-    /// Whether its calls run on a stack of their own, because something that it imports can wait
-    /// (input, timers, files); a component that only messages is called on the worker's stack.
+    /// Returns true if its calls run on a fiber (a stack of its own), because an imported function can
+    /// wait for input, timers or files. Other components run on the worker's stack.
     pub fn runs_on_fiber(&self) -> bool {
         self.entry == Entry::Fiber
     }
@@ -142,14 +142,14 @@ impl std::fmt::Debug for Component {
     }
 }
 
-/// The contract that the component was built against, if it is not this host's.
+/// Returns the contract that a component was built against, if it differs from this host's.
 fn other_contract(engine: &Engine, component: &wasmtime::component::Component) -> Option<String> {
     let (engine, component) = (engine.wasmtime(), component.component_type());
-    let imports = component.imports(engine).find_map(|(name, _)| contract::other_version(name));
-    imports.or_else(|| component.exports(engine).find_map(|(name, _)| contract::other_version(name)))
+    let imports = component.imports(engine).find_map(|(name, _)| airssys::other_version(name));
+    imports.or_else(|| component.exports(engine).find_map(|(name, _)| airssys::other_version(name)))
 }
 
-/// The services behind the imports that have data of each instance, each once.
+/// Returns the imported services that keep data for each instance, each once.
 fn services(engine: &Engine, imports: &[Import]) -> Vec<Arc<dyn AnyService>> {
     let mut services: Vec<Arc<dyn AnyService>> = Vec::new();
     let behind = imports.iter().filter_map(|import| engine.services().of(&import.interface));
@@ -175,7 +175,7 @@ impl std::fmt::Display for Import {
     }
 }
 
-/// Every function that the component imports; an import that is no interface stands by itself.
+/// Returns every imported function. An import that is not an interface has an empty function name.
 fn imports(engine: &Engine, component: &wasmtime::component::Component) -> Vec<Import> {
     let engine = engine.wasmtime();
     let mut imports = Vec::new();
@@ -193,20 +193,20 @@ fn imports(engine: &Engine, component: &wasmtime::component::Component) -> Vec<I
     imports
 }
 
-/// Whether a function has the shape that the host calls.
-type Fits = fn(&ComponentFunc, &ComponentType) -> wasmtime::Result<()>;
+/// A check that a function has the type that the contract defines.
+type TypeCheck = fn(&ComponentFunc, &ComponentType) -> wasmtime::Result<()>;
 
 fn exports(component: &wasmtime::component::Component) -> Result<Exports, LoadError> {
     let (mut missing, mut misfit) = (Vec::new(), None);
     let component_type = component.component_type();
-    let mut find = |interface: &str, function: &str, fits: Fits| {
+    let mut find = |interface: &str, function: &str, check: TypeCheck| {
         let instance = component.get_export_index(None, interface);
         let found = instance.and_then(|instance| component.get_export(Some(&instance), function));
         let Some((ComponentItem::ComponentFunc(found), index)) = found else {
             missing.push(format!("{interface}#{function}"));
             return None;
         };
-        if let Err(source) = fits(&found, &component_type) {
+        if let Err(source) = check(&found, &component_type) {
             misfit.get_or_insert(LoadError::ExportMismatch {
                 export: format!("{interface}#{function}"),
                 source,
@@ -225,9 +225,9 @@ fn exports(component: &wasmtime::component::Component) -> Result<Exports, LoadEr
         }),
         find(HANDLER, "handle-callback", |f, all| f.typecheck::<(u64, Callback), ()>(&all.instance_type())),
     );
-    // What a component of the plain world does not have is not missing.
-    let has_runs = component.get_export_index(None, BATCH_HANDLER).is_some();
-    let handle_messages = match has_runs {
+    // The batch handler is optional, so its absence is not an error.
+    let has_batches = component.get_export_index(None, BATCH_HANDLER).is_some();
+    let handle_messages = match has_batches {
         true => find(BATCH_HANDLER, "handle-batch", |f, all| {
             f.typecheck::<(u64, Vec<u32>, Bytes), (BatchEnd,)>(&all.instance_type())
         }),
@@ -236,7 +236,7 @@ fn exports(component: &wasmtime::component::Component) -> Result<Exports, LoadEr
     if let Some(misfit) = misfit {
         return Err(misfit);
     }
-    if has_runs && handle_messages.is_none() {
+    if has_batches && handle_messages.is_none() {
         return Err(LoadError::MissingExports(missing));
     }
     match found {
@@ -250,7 +250,7 @@ fn exports(component: &wasmtime::component::Component) -> Result<Exports, LoadEr
 fn hint(wasm: &[u8]) -> &'static str {
     match wasm.get(..8) {
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
-            "this is a core module; build it for wasm32-wasip2, or make a component of it"
+            "this is a core module; build it for wasm32-wasip2, or convert it to a component"
         }
         Some([0, b'a', b's', b'm', ..]) => "it is damaged, or made for another version of the format",
         _ => "the file does not begin as WebAssembly does",

@@ -1,15 +1,15 @@
-//! Lines of the log that components write.
+//! Log lines of components.
 
 use tracing::Level;
 
-/// The target of the lines that components write.
+/// The tracing target of components' log lines.
 macro_rules! target {
     () => {
         "airssys::component"
     };
 }
 
-/// Returns true if a line of this level is written.
+/// Returns true if lines of this level are written.
 pub(crate) fn enabled(level: Level) -> bool {
     match level {
         Level::TRACE => tracing::enabled!(target: target!(), Level::TRACE),
@@ -20,7 +20,7 @@ pub(crate) fn enabled(level: Level) -> bool {
     }
 }
 
-/// Writes a line of an instance.
+/// Writes a log line of an instance.
 pub(crate) fn write(instance: &str, level: Level, line: &str) {
     match level {
         Level::TRACE => tracing::trace!(target: target!(), %instance, "{line}"),

@@ -1,4 +1,4 @@
-//! The context of one incarnation of an instance: everything that its imports work on.
+//! The context of one incarnation of an instance, on which its imports work.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use crate::guest::batch::Batch;
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::meter::Meter;
-use crate::guest::sent_at::SentAt;
+use crate::guest::send_clock::SendClock;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::trace::TraceContext;
 use crate::observe::usage::Gauges;
@@ -23,7 +23,7 @@ use crate::routing::router::{Route, Router};
 use crate::routing::sender::Sender;
 use crate::routing::topic_route::TopicRoute;
 
-/// The parts of the host that an instance works with, the same for all its incarnations.
+/// The dependencies of an instance, shared by all its incarnations.
 pub(crate) struct InstanceDependencies {
     pub(crate) identity: Identity,
     pub(crate) limits: Arc<Limits>,
@@ -35,7 +35,7 @@ pub(crate) struct InstanceDependencies {
     pub(crate) memory: Arc<MemoryGauge>,
 }
 
-/// Names that a guest has resolved. The index of an entry is its handle.
+/// The names that a guest has resolved. The index of an entry is its handle.
 pub(crate) type Handles<T> = IndexMap<Arc<str>, T, FixedState>;
 
 /// The context of one incarnation of an instance.
@@ -47,12 +47,12 @@ pub(crate) struct GuestContext {
     pub(crate) topics: Handles<TopicRoute>,
     pub(crate) meter: Arc<Meter>,
     pub(crate) batch: Batch,
-    /// Receivers to wake when the guest returns; `None` if its calls can be suspended.
+    /// The wake-ups deferred until the guest returns. `None` if its calls can be suspended.
     pub(crate) wakeups: Option<DeferredWakeups>,
-    pub(crate) sent_at: SentAt,
-    /// The origin of the last message that it sent.
+    pub(crate) send_clock: SendClock,
+    /// The origin of the message that it sent last.
     origin: Arc<Origin>,
-    /// The trace of the callback that the guest is on.
+    /// The trace of the callback that the guest handles at present.
     pub(crate) callback_trace: Option<TraceContext>,
     pub(crate) stop_requested: bool,
     panic: Option<String>,
@@ -75,7 +75,7 @@ impl GuestContext {
             meter,
             batch: Batch::default(),
             wakeups: None,
-            sent_at: SentAt::default(),
+            send_clock: SendClock::default(),
             origin: Origin::of(&instance.sender.instance, None),
             callback_trace: None,
             stop_requested: false,
@@ -83,12 +83,12 @@ impl GuestContext {
         }
     }
 
-    /// The trace that what the guest sends now belongs to.
+    /// Returns the trace of messages that the guest sends now.
     pub(crate) fn trace(&self) -> Option<TraceContext> {
         self.callback_trace.or_else(|| self.batch.trace())
     }
 
-    /// Where what the guest sends now comes from.
+    /// Returns the origin of messages that the guest sends now.
     pub(crate) fn origin(&mut self) -> Arc<Origin> {
         let trace = self.trace();
         if self.origin.trace != trace {
@@ -97,7 +97,7 @@ impl GuestContext {
         Arc::clone(&self.origin)
     }
 
-    /// Keeps the last thing that the guest's panic handler said.
+    /// Stores the message of the guest's panic handler. The last one counts.
     pub(crate) fn set_panic(&mut self, message: String) {
         self.panic = Some(message);
     }
@@ -106,7 +106,7 @@ impl GuestContext {
         self.panic.take()
     }
 
-    /// At most the limit on log lines of a text, and a mark where it was cut.
+    /// Truncates a text to the limit on log lines, and marks the cut.
     pub(crate) fn log_line(&self, text: &str) -> String {
         let limit = self.instance.limits.log_line_bytes;
         if text.len() <= limit {

@@ -1,4 +1,4 @@
-//! Receivers that are to be woken when a guest has sent enough, or has returned.
+//! Deferred wake-ups: idle receivers that are woken when the sending guest returns.
 
 use airssys_rt::ActorRef;
 use smallvec::SmallVec;
@@ -6,97 +6,99 @@ use smallvec::SmallVec;
 use crate::guest::worker::offer_run_queue;
 use crate::routing::envelope::Envelope;
 
-/// So many messages keep a receiver busy for longer than it takes to wake another thread for it.
-const MANY: u32 = 128;
+/// The messages that keep a receiver busy for longer than it takes to wake another thread for it.
+const MANY_MESSAGES: u32 = 128;
 
-/// So many bytes are handled while the caches still have them.
+/// The bytes that a receiver handles while the caches still hold them.
 const MANY_BYTES: usize = 128 << 10;
 
-/// So many receivers are kept apart.
-const MOST: usize = 8;
+/// The most receivers whose wake-ups are deferred at once.
+const MAX_DEFERRED: usize = 8;
 
-/// Receivers that slept when a guest sent to them.
+/// Idle receivers to which a guest has sent messages during the present call.
 ///
-/// One that is woken at once waits all the same, for the worker on which the guest runs. So it is woken
-/// when the guest returns, or for another worker when it has much to do by then: once, for many
-/// messages. Whoever else sends to it wakes it as always.
+/// A receiver that is woken at once starts no earlier, because it waits in the run queue of the
+/// guest's worker. So it is woken when the guest returns, once for many messages. A receiver with
+/// many messages is woken earlier and offered to another worker. Messages of other senders wake it
+/// as usual.
 #[derive(Default)]
 pub(crate) struct DeferredWakeups {
-    all: SmallVec<[Sleeping; 2]>,
-    /// What the guest has sent in this call.
-    sent: Sent,
+    deferred: SmallVec<[DeferredWakeup; 2]>,
+    /// The amount that the guest has sent in this call.
+    sent: SentAmount,
 }
 
-/// How much was sent.
+/// An amount of sent messages.
 #[derive(Clone, Copy, Default)]
-struct Sent {
+struct SentAmount {
     messages: u32,
     bytes: usize,
 }
 
-impl Sent {
-    /// Counts a message; whether they are much now, and were not before.
+impl SentAmount {
+    /// Adds a message. Returns true if that makes the amount large.
     fn add(&mut self, bytes: usize) -> bool {
-        let was_much = self.is_much();
+        let was_large = self.is_large();
         self.messages += 1;
         self.bytes += bytes;
-        self.is_much() && !was_much
+        self.is_large() && !was_large
     }
 
-    fn is_much(self) -> bool {
-        self.messages >= MANY || self.bytes >= MANY_BYTES
+    fn is_large(self) -> bool {
+        self.messages >= MANY_MESSAGES || self.bytes >= MANY_BYTES
     }
 }
 
-struct Sleeping {
+struct DeferredWakeup {
     actor: ActorRef<Envelope>,
-    sent: Sent,
+    sent: SentAmount,
 }
 
 impl DeferredWakeups {
-    /// The guest has sent a message of so many bytes. When it has sent much in one call, others are to
-    /// have a worker: the receiver may be in line for this one.
-    pub(crate) fn sent(&mut self, bytes: usize) {
+    /// Counts a sent message. After many in one call, the run queue is offered to other workers,
+    /// because receivers may wait in it.
+    pub(crate) fn count_sent(&mut self, bytes: usize) {
         if self.sent.add(bytes) {
             offer_run_queue();
         }
     }
 
-    /// The receiver of a message of so many bytes sleeps.
-    pub(crate) fn add(&mut self, actor: &ActorRef<Envelope>, bytes: usize) {
-        let known = self.all.iter().rposition(|sleeping| sleeping.actor.id() == actor.id());
-        let at = known.unwrap_or_else(|| {
-            if self.all.len() == MOST {
-                self.wake();
+    /// Defers the wake-up of an idle receiver to which a message of `bytes` bytes was sent.
+    pub(crate) fn defer(&mut self, actor: &ActorRef<Envelope>, bytes: usize) {
+        let known = self.deferred.iter().rposition(|deferred| deferred.actor.id() == actor.id());
+        let index = known.unwrap_or_else(|| {
+            if self.deferred.len() == MAX_DEFERRED {
+                self.wake_all();
             }
-            self.all.push(Sleeping { actor: actor.clone(), sent: Sent::default() });
-            self.all.len() - 1
+            self.deferred.push(DeferredWakeup { actor: actor.clone(), sent: SentAmount::default() });
+            self.deferred.len() - 1
         });
-        if self.all[at].sent.add(bytes) {
-            self.all.swap_remove(at).actor.wake();
+        if self.deferred[index].sent.add(bytes) {
+            self.deferred.swap_remove(index).actor.wake();
             offer_run_queue();
         }
     }
 
-    /// The guest goes on for long: what is in line is for other workers.
+    /// Wakes all receivers, and offers the run queue to other workers. Called while the guest goes on
+    /// running.
     pub(crate) fn wake_elsewhere(&mut self) {
-        self.wake();
+        self.wake_all();
         offer_run_queue();
     }
 
-    /// The guest has returned.
-    pub(crate) fn returned(&mut self) {
-        self.sent = Sent::default();
-        self.wake();
+    /// Wakes all receivers, because the guest has returned.
+    pub(crate) fn guest_returned(&mut self) {
+        self.sent = SentAmount::default();
+        self.wake_all();
     }
 
-    fn wake(&mut self) {
-        self.all.drain(..).for_each(|sleeping| sleeping.actor.wake());
+    fn wake_all(&mut self) {
+        self.deferred.drain(..).for_each(|deferred| deferred.actor.wake());
     }
 }
 
 impl Drop for DeferredWakeups {
     fn drop(&mut self) {
-        self.wake();
+        self.wake_all();
     }
 }

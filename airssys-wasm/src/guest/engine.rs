@@ -1,4 +1,4 @@
-//! The engine: what compiles components and interrupts them.
+//! The engine, which compiles components and interrupts their guests.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,25 +10,24 @@ use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, 
 use crate::guest::services::Services;
 use crate::guest::store::{EPOCH_TICK, Entry, GuestState};
 
-/// Core instances that one component may consist of: a guest module and its shims.
+/// The most core instances of a component: a guest module and its shims.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 20;
 
-/// Most bytes of a memory that stay with its place in the pool when its instance has ended.
-const KEPT_OF_A_MEMORY: usize = 128 << 10;
+/// The most bytes of a memory that stay resident in the pool after its instance has ended.
+const RESIDENT_MEMORY_BYTES: usize = 128 << 10;
 
-/// Most bytes of a table that stay with its place in the pool when its instance has ended.
-const KEPT_OF_A_TABLE: usize = 16 << 10;
+/// The most bytes of a table that stay resident in the pool after its instance has ended.
+const RESIDENT_TABLE_BYTES: usize = 16 << 10;
 
-/// How an [`Engine`] is made.
+/// The configuration of an [`Engine`].
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// Folder in which compiled components are kept between runs; none keeps nothing.
+    /// The folder in which compiled components are cached. `None` turns the cache off.
     pub cache_dir: Option<PathBuf>,
-    /// Most instances that can live at once. Default: 1,000.
+    /// The most instances that can live at once. Default: 1,000.
     pub max_instances: u32,
-    /// Most elements that a table can have, also where a limit allows more. With fewer, an instance
-    /// takes less of the address space, and less memory of the system for it. Default: 1,000,000,
-    /// which is the most that a limit can allow.
+    /// The most elements of a table, also where a limit allows more. A lower number saves address
+    /// space per instance. Default: 1,000,000, the most that a limit can allow.
     pub max_table_elements: usize,
     /// The services whose interfaces components can import. Default: the contract and WASI.
     pub services: Services,
@@ -45,7 +44,7 @@ impl Default for EngineConfig {
     }
 }
 
-/// Why there is no engine.
+/// Errors of making an engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
@@ -54,21 +53,21 @@ pub enum EngineError {
     Cache {
         /// The folder.
         folder: PathBuf,
-        /// Why not.
+        /// The reason.
         source: wasmtime::Error,
     },
-    /// The WebAssembly engine does not start on this machine.
+    /// The WebAssembly engine cannot be set up on this machine.
     #[error("the WebAssembly engine cannot be set up")]
     Setup(#[source] wasmtime::Error),
 }
 
-/// What compiles components and interrupts them. Cheap to clone; shared by all components.
+/// The engine that compiles components and interrupts their guests. Clones share it.
 #[derive(Clone)]
 pub struct Engine {
-    inner: Arc<Inner>,
+    inner: Arc<EngineInner>,
 }
 
-struct Inner {
+struct EngineInner {
     wasmtime: wasmtime::Engine,
     cache: Option<Cache>,
     direct: Linker<GuestState>,
@@ -79,27 +78,32 @@ struct Inner {
 impl Engine {
     /// Makes an engine and starts its ticker thread, which ends with the engine.
     ///
-    /// Instances come from a pool of reserved address space; where the machine does not give so
-    /// much of it, they are allocated one by one, and the log says so.
+    /// Instances come from a pool of reserved address space. If the machine refuses to reserve that
+    /// much, each instance is allocated separately, which is logged.
     ///
     /// # Errors
-    /// [`EngineError`] if the cache folder cannot be made or the engine does not start.
+    /// [`EngineError`] if the cache folder cannot be created, or the engine cannot be set up.
     pub fn new(config: EngineConfig) -> Result<Engine, EngineError> {
         let cache = config.cache_dir.map(open_cache).transpose()?;
         let pooled = base_config(cache.clone(), pooling(config.max_instances, config.max_table_elements));
         let wasmtime = wasmtime::Engine::new(&pooled).or_else(|error| {
-            tracing::warn!("instances are allocated one by one, as no pool can be reserved: {error:#}");
+            tracing::warn!(
+                "the address space for a pool of {} instances cannot be reserved, so each is allocated \
+                 separately; lower max_instances or max_table_elements: {error:#}",
+                config.max_instances
+            );
             wasmtime::Engine::new(&base_config(cache.clone(), InstanceAllocationStrategy::OnDemand))
         });
         let wasmtime = wasmtime.map_err(EngineError::Setup)?;
         let linker = |entry| config.services.linker(&wasmtime, entry).map_err(EngineError::Setup);
         let (direct, fiber) = (linker(Entry::Direct)?, linker(Entry::Fiber)?);
         start_ticker(&wasmtime).map_err(|error| EngineError::Setup(error.into()))?;
-        Ok(Engine { inner: Arc::new(Inner { wasmtime, cache, direct, fiber, services: config.services }) })
+        Ok(Engine {
+            inner: Arc::new(EngineInner { wasmtime, cache, direct, fiber, services: config.services }),
+        })
     }
 
-    /// How many components came from the cache of compiled components, and how many had to be
-    /// compiled, since this engine was made.
+    /// Returns the hits and misses of the cache of compiled components since the engine was made.
     pub fn cache_use(&self) -> CacheUse {
         let cache = self.inner.cache.as_ref();
         CacheUse { hits: cache.map_or(0, Cache::cache_hits), misses: cache.map_or(0, Cache::cache_misses) }
@@ -128,17 +132,18 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// What the cache of compiled components was good for.
+/// The hits and misses of the cache of compiled components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheUse {
-    /// Components that were loaded from it.
+    /// The components that were loaded from the cache.
     pub hits: usize,
-    /// Components that had to be compiled.
+    /// The components that had to be compiled.
     pub misses: usize,
 }
 
-/// `$AIRSSYS_CACHE_DIR`, else `airssys` in the user's cache folder, if there can be one.
+/// Returns `$AIRSSYS_CACHE_DIR`, or else `airssys` in the user's cache folder. Returns `None` if
+/// neither exists or the latter cannot be created.
 fn default_cache_dir() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
     if let Some(chosen) = set("AIRSSYS_CACHE_DIR") {
@@ -150,7 +155,10 @@ fn default_cache_dir() -> Option<PathBuf> {
         Ok(()) => Some(folder),
         Err(error) => {
             let folder = folder.display();
-            tracing::warn!("compiled components are not kept, as {folder} cannot be made: {error}");
+            tracing::warn!(
+                "{folder} cannot be created, so compiled components are not cached; set \
+                 AIRSSYS_CACHE_DIR to a writable folder: {error}"
+            );
             None
         }
     }
@@ -184,11 +192,11 @@ fn pooling(max_instances: u32, max_table_elements: usize) -> InstanceAllocationS
         .max_memory_size(Limits::HOST_MAX.memory_bytes)
         .table_elements(max_table_elements);
     if PoolingAllocationConfig::is_pagemap_scan_available() {
-        // What an instance has written is written back, and the next one finds its pages there.
-        // Elsewhere that would write to the whole of a stack that is hardly used.
+        // The scan finds the pages that an instance wrote. They are reset in place, and stay resident
+        // for the next instance. Without it, all pages of a fiber's stack would be written.
         pool.pagemap_scan(Enabled::Yes)
-            .linear_memory_keep_resident(KEPT_OF_A_MEMORY)
-            .table_keep_resident(KEPT_OF_A_TABLE);
+            .linear_memory_keep_resident(RESIDENT_MEMORY_BYTES)
+            .table_keep_resident(RESIDENT_TABLE_BYTES);
     }
     InstanceAllocationStrategy::Pooling(pool)
 }

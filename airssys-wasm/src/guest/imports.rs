@@ -1,7 +1,7 @@
-//! The host's side of the interfaces that components import: one file per interface.
+//! The host's implementation of the interfaces that components import, one file per interface.
 
+pub(crate) mod airssys;
 mod clock;
-pub(crate) mod contract;
 mod logging;
 mod messaging;
 mod progress;

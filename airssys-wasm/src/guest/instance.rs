@@ -1,4 +1,4 @@
-//! An instance: one store, in which a component lives until it ends or traps.
+//! An instance: a component in a store of its own, until it ends or traps.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -15,95 +15,95 @@ use crate::guest::component::Component;
 use crate::guest::context::GuestContext;
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::meter::Meter;
-use crate::guest::store::{Ended, Entry, GuestState, LOOK_TICKS, OutOfTime, arm, ticks};
+use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm, ticks};
 use crate::guest::wasi::Wasi;
 
-/// A component that lives: its memory, and the way into it.
+/// A component in its store, with its exported functions.
 pub(crate) struct Instance {
     store: Store<GuestState>,
     entry: Entry,
     meter: Arc<Meter>,
     handle_message: TypedFunc<(u64, Bytes), (Outcome,)>,
     handle_callback: TypedFunc<(u64, Callback), ()>,
-    /// None if it gets messages one by one.
+    /// `None` if it gets messages one at a time.
     handle_messages: Option<HandleMessages>,
     component: Component,
     instance: WasmInstance,
-    /// When its last call returned.
+    /// The time at which the last call returned.
     returned_at: Instant,
 }
 
 type HandleMessages = TypedFunc<(u64, Vec<u32>, Bytes), (BatchEnd,)>;
 
-/// Why an instance failed. It is poisoned: nothing may be called in it any more.
+/// The failure of an instance. A failed instance is never called again.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuestFailure {
-    /// The guest's code gave up and said why.
+    /// The guest panicked.
     #[error("panicked: {message}")]
     Panicked {
-        /// What its panic handler reported.
+        /// The message that its panic handler reported.
         message: String,
     },
-    /// The guest was stopped by the sandbox.
+    /// The guest trapped.
     #[error("trapped: {trap}")]
     Trapped {
-        /// What it did.
+        /// The kind of trap.
         trap: String,
     },
-    /// The guest used more time on one message than it may.
+    /// The guest exceeded its execution time on one message.
     #[error("ran longer than its limit of {} ms (execution_time)", limit.as_millis())]
     OutOfTime {
-        /// The limit on its own time, waiting not counted.
+        /// The limit on its execution time, which does not include waiting.
         limit: Duration,
     },
     /// The guest failed after it was refused more memory.
-    #[error("failed after it was refused {} ({what})", Beyond(what, *limit_bytes))]
+    #[error("failed after it was refused {} ({what})", RefusedGrowth(what, *limit_bytes))]
     OutOfMemory {
-        /// The limit that it reached, by its name in the manifest.
+        /// The key of the limit in the manifest.
         what: &'static str,
-        /// How much it may have: bytes, or elements of a table.
+        /// The limit, in bytes or in table elements.
         limit_bytes: usize,
     },
-    /// The app's shutdown did not wait for the guest any longer.
+    /// The guest still ran at the end of its app's shutdown.
     #[error("was ended: its app is shutting down")]
     Ended,
-    /// The guest said of a batch what cannot be.
+    /// The guest reported an impossible number of begun messages of a batch.
     #[error("said that it had begun {begun} of {messages} messages")]
     FalseBatch {
-        /// What it said.
+        /// The reported number.
         begun: u32,
-        /// How many there were.
+        /// The number of messages of the batch.
         messages: u32,
     },
     /// The guest ended itself through WASI.
     #[error("called exit")]
     Exited,
-    /// The guest deferred a message and waits for nothing.
+    /// The guest deferred a message without an open request that could resume it.
     #[error("deferred a message and waits for nothing")]
     Abandoned,
     /// The guest refused to start.
     #[error("refused to start: {message}")]
     StartRefused {
-        /// What it said.
+        /// The reason that it gave.
         message: String,
     },
 }
 
-/// What a guest may not have more of.
-struct Beyond<'a>(&'a str, usize);
+/// The growth that a limit refused: the key of the limit, and its value.
+struct RefusedGrowth<'a>(&'a str, usize);
 
-impl std::fmt::Display for Beyond<'_> {
+impl std::fmt::Display for RefusedGrowth<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Beyond("memory", bytes) => write!(f, "memory beyond its limit of {bytes} bytes"),
-            Beyond(_, elements) => write!(f, "table elements beyond its limit of {elements}"),
+            RefusedGrowth("memory", bytes) => write!(f, "memory beyond its limit of {bytes} bytes"),
+            RefusedGrowth(_, elements) => write!(f, "table elements beyond its limit of {elements}"),
         }
     }
 }
 
 impl Instance {
-    /// Makes a new store with the component in it. No code of the component's handlers runs yet.
+    /// Instantiates the component in a new store. Runs none of its handlers.
     pub(crate) async fn new(
         component: &Component,
         mut guest: GuestContext,
@@ -115,8 +115,8 @@ impl Instance {
         let limits = Arc::clone(&guest.instance.limits);
         let mut store = Store::new(component.pre.engine(), GuestState::new(guest, wasi, services));
         store.limiter(|state| &mut state.limiter);
-        // What the host makes for one of its calls: a guest that hands over the same bytes again and
-        // again has the host make no more of them than it could have itself.
+        // Bounds the host's copies of a call's arguments, because a guest can pass the same bytes in
+        // many list elements. The host copies no more than the guest's own memory could hold.
         store.set_hostcall_fuel(limits.memory_bytes.max(limits.message_size_bytes.saturating_mul(2)));
         arm(&mut store, component.entry, Arc::clone(&meter));
         let instantiated = match component.entry {
@@ -128,8 +128,9 @@ impl Instance {
         let mut typed = || {
             let message = typed(&instance, &mut store, exports.handle_message)?;
             let callback = typed(&instance, &mut store, exports.handle_callback)?;
-            let run = exports.handle_messages.map(|index| typed(&instance, &mut store, index)).transpose()?;
-            Ok((message, callback, run))
+            let batch =
+                exports.handle_messages.map(|index| typed(&instance, &mut store, index)).transpose()?;
+            Ok((message, callback, batch))
         };
         let (handle_message, handle_callback, handle_messages) =
             typed().map_err(|error| failure(error, &mut store, &meter))?;
@@ -151,11 +152,12 @@ impl Instance {
         &mut self.store.data_mut().guest
     }
 
-    /// Gives the next message the whole limit on execution time.
-    pub(crate) fn new_message(&mut self) {
+    /// Begins a message, callback or lifecycle call. It gets the whole limit on execution time.
+    pub(crate) fn begin_message(&mut self) {
         self.meter.reset();
         let state = self.store.data_mut();
-        // What the guest has survived is no reason of a later failure.
+        // Forgets limits and panics of earlier messages, so that they are not reported as the cause of
+        // a later trap.
         state.limiter.refused = None;
         drop(state.guest.take_panic());
     }
@@ -176,7 +178,7 @@ impl Instance {
         self.call_by_index(self.component.exports.shutdown, ()).await
     }
 
-    /// Hands over a message, now.
+    /// Calls the handler of a message at `now`.
     pub(crate) async fn handle_message(
         &mut self,
         id: u64,
@@ -187,27 +189,27 @@ impl Instance {
         Ok(outcome)
     }
 
-    /// When its last call returned.
+    /// Returns the time at which the last call returned.
     pub(crate) fn returned_at(&self) -> Instant {
         self.returned_at
     }
 
-    /// Whether it takes several messages at once, and shows which of them it is on.
+    /// Returns true if the guest accepts batches and shows its progress within them.
     pub(crate) fn takes_batches(&self) -> bool {
         self.handle_messages.is_some() && self.store.data().progress.is_some()
     }
 
-    /// It gets messages one by one from now on.
-    pub(crate) fn without_batches(&mut self) {
+    /// Makes the instance get messages one at a time from now on.
+    pub(crate) fn disable_batches(&mut self) {
         self.handle_messages = None;
     }
 
-    /// The message of a batch that it says it is on.
+    /// Returns the id of the message of a batch that the guest shows it handles.
     pub(crate) fn progress(&self) -> Option<u64> {
         Some(self.store.data().progress.as_ref()?.read((&self.store).into()))
     }
 
-    /// Hands over several messages with ids from `first` on, now.
+    /// Calls the batch handler at `now`. The messages have consecutive ids from `first` on.
     pub(crate) async fn handle_messages(
         &mut self,
         first: u64,
@@ -223,8 +225,12 @@ impl Instance {
         }
     }
 
-    pub(crate) async fn handle_callback(&mut self, id: u64, what: Callback) -> Result<(), GuestFailure> {
-        self.call(self.handle_callback, (id, what), Instant::now()).await
+    pub(crate) async fn handle_callback(
+        &mut self,
+        request: u64,
+        callback: Callback,
+    ) -> Result<(), GuestFailure> {
+        self.call(self.handle_callback, (request, callback), Instant::now()).await
     }
 
     async fn call_by_index<P, R>(&mut self, index: ComponentExportIndex, params: P) -> Result<R, GuestFailure>
@@ -247,15 +253,15 @@ impl Instance {
         P: ComponentNamedList + Lower + Send + Sync + 'static,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
-        self.guest().sent_at.look();
+        self.guest().send_clock.expire();
         let result = match self.entry {
             Entry::Direct => {
-                self.store.data_mut().looks = 0;
-                self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(LOOK_TICKS));
+                self.store.data_mut().checks = 0;
+                self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(TICKS_PER_CHECK));
                 let store = &mut self.store;
                 let (result, returned_at) = self.meter.stretch_from(now, || function.call(store, params));
                 self.returned_at = returned_at;
-                self.guest().wakeups.iter_mut().for_each(DeferredWakeups::returned);
+                self.guest().wakeups.iter_mut().for_each(DeferredWakeups::guest_returned);
                 result
             }
             Entry::Fiber => {
@@ -282,13 +288,13 @@ where
     instance.get_typed_func(store, index)
 }
 
-/// What the error of a call means to the component's supervisor.
+/// Converts the error of a call to the failure of the instance.
 fn failure(error: wasmtime::Error, store: &mut Store<GuestState>, meter: &Meter) -> GuestFailure {
     let state = store.data_mut();
     if error.is::<OutOfTime>() {
         return GuestFailure::OutOfTime { limit: meter.limit() };
     }
-    if error.is::<Ended>() {
+    if error.is::<AppEnded>() {
         return GuestFailure::Ended;
     }
     if let Some(message) = state.guest.take_panic() {

@@ -1,4 +1,4 @@
-//! Time in the guest: the clock behind the limit on execution time.
+//! The execution time of a guest, measured against its limit.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,78 +7,78 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-/// Counts the time that a guest spends on one message. Time in which its call is suspended,
-/// waiting for the host, does not count.
+/// Measures the execution time of a message. Only stretches in which the guest runs count. A stretch
+/// ends when the guest returns, or when its call is suspended to wait for the host.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    born: Instant,
+    created: Instant,
     limit: Duration,
-    /// Nanoseconds spent in the message's earlier stretches.
+    /// The nanoseconds of the message's earlier stretches.
     spent_ns: AtomicU64,
-    /// When the present stretch began, in nanoseconds since `born`.
+    /// The start of the present stretch, in nanoseconds since `created`.
     resumed_ns: AtomicU64,
 }
 
 impl Meter {
     pub(crate) fn new(limit: Duration) -> Arc<Meter> {
         let zero = || AtomicU64::new(0);
-        Arc::new(Meter { born: Instant::now(), limit, spent_ns: zero(), resumed_ns: zero() })
+        Arc::new(Meter { created: Instant::now(), limit, spent_ns: zero(), resumed_ns: zero() })
     }
 
-    /// Begins a new message with the whole of the limit.
+    /// Begins a new message, which gets the whole limit.
     pub(crate) fn reset(&self) {
         self.spent_ns.store(0, Ordering::Relaxed);
     }
 
-    /// Begins a new message in the middle of a stretch, with the whole of the limit.
+    /// Begins a new message within a stretch. It gets the whole limit.
     pub(crate) fn restart(&self) {
         self.resumed_ns.store(self.now_ns(), Ordering::Relaxed);
         self.reset();
     }
 
-    /// The most that one message may take.
+    /// Returns the limit on the execution time of a message.
     pub(crate) fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// What is left of the limit, seen from outside of a stretch.
+    /// Returns the execution time that is left. Called between stretches.
     pub(crate) fn remaining(&self) -> Duration {
         self.limit.saturating_sub(Duration::from_nanos(self.spent_ns.load(Ordering::Relaxed)))
     }
 
-    /// What is left of the limit, seen from inside the guest; none when it is used up.
+    /// Returns the execution time that is left, or `None` if it is used up. Called within a stretch.
     pub(crate) fn left(&self) -> Option<Duration> {
         let stretch = self.now_ns().saturating_sub(self.resumed_ns.load(Ordering::Relaxed));
         let spent = Duration::from_nanos(self.spent_ns.load(Ordering::Relaxed) + stretch);
         self.limit.checked_sub(spent).filter(|left| !left.is_zero())
     }
 
-    /// Runs the guest without suspension, from now on, and counts its time.
-    pub(crate) fn stretch<R>(&self, run: impl FnOnce() -> R) -> R {
-        self.stretch_from(Instant::now(), run).0
+    /// Runs the guest as one stretch.
+    pub(crate) fn stretch<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.stretch_from(Instant::now(), body).0
     }
 
-    /// The same from a time that has just been looked at; also gives the time when it returned.
-    pub(crate) fn stretch_from<R>(&self, began: Instant, run: impl FnOnce() -> R) -> (R, Instant) {
+    /// Runs the guest as one stretch that began at `began`. Also returns the time at its end.
+    pub(crate) fn stretch_from<R>(&self, began: Instant, body: impl FnOnce() -> R) -> (R, Instant) {
         self.resumed_ns.store(self.ns_at(began), Ordering::Relaxed);
-        let result = run();
+        let result = body();
         let returned = Instant::now();
-        // Later than it began, if there were pauses.
+        // Later than `began` by the length of the pauses.
         let resumed = self.resumed_ns.load(Ordering::Relaxed);
         self.spent_ns.fetch_add(self.ns_at(returned).saturating_sub(resumed), Ordering::Relaxed);
         (result, returned)
     }
 
-    /// Does something for the guest that can be held up, such as writing to the log: it is not the
-    /// guest's time.
-    pub(crate) fn pause<R>(&self, run: impl FnOnce() -> R) -> R {
+    /// Runs host code within a stretch without counting its time. For work that can be held up, such
+    /// as writing to the log.
+    pub(crate) fn pause<R>(&self, body: impl FnOnce() -> R) -> R {
         let began = self.now_ns();
-        let result = run();
+        let result = body();
         self.resumed_ns.fetch_add(self.now_ns() - began, Ordering::Relaxed);
         result
     }
 
-    /// Runs the guest with suspensions, and counts the time between them.
+    /// Runs a guest whose call can be suspended. Each poll is a stretch.
     pub(crate) fn metered<F: Future>(self: &Arc<Meter>, call: F) -> Metered<F> {
         Metered { meter: Arc::clone(self), call: Box::pin(call) }
     }
@@ -88,11 +88,11 @@ impl Meter {
     }
 
     fn ns_at(&self, time: Instant) -> u64 {
-        u64::try_from(time.saturating_duration_since(self.born).as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(time.saturating_duration_since(self.created).as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
-/// A call into a guest whose time on the processor is counted.
+/// A call into a guest that can be suspended, with its execution time counted.
 pub(crate) struct Metered<F> {
     meter: Arc<Meter>,
     call: Pin<Box<F>>,

@@ -3,10 +3,10 @@
 use wasmtime::StoreContext;
 use wasmtime::component::WasmList;
 
-/// A number in the guest's memory, which the host reads when it wants to.
+/// The number in the guest's memory at which it shows its progress. The host reads it at any time.
 ///
-/// The guest writes what it likes there: it decides which of its own messages counts as the one that
-/// failed, as it decides what comes of each.
+/// The guest can write any number. A false one harms only itself: another of its own messages counts
+/// as the failed one.
 pub(crate) struct Progress(pub(crate) WasmList<u64>);
 
 impl Progress {

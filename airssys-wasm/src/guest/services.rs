@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use wasmtime::component::Linker;
 
 use crate::guest::context::InstanceDependencies;
-use crate::guest::imports::contract::Contract;
+use crate::guest::imports::airssys::AirssysService;
 use crate::guest::imports::wasi::WasiService;
 use crate::guest::service::{AnyData, AnyService, Erased, Service, ServiceInstance};
 use crate::guest::store::{Entry, GuestState};
@@ -21,7 +21,7 @@ pub struct Services(Vec<Arc<dyn AnyService>>);
 
 impl Default for Services {
     fn default() -> Services {
-        Services(Vec::new()).with(Contract).with(WasiService)
+        Services(Vec::new()).with(AirssysService).with(WasiService)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The store of an instance: its state, its limits and its interruptions.
+//! The store of an instance: its state, its memory limits and its interruption by the epoch.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -15,26 +15,27 @@ use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::meter::Meter;
 use crate::guest::progress::Progress;
 use crate::guest::wasi::Wasi;
-use crate::guest::worker::give_worker_away;
+use crate::guest::worker::hand_over_worker;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::usage::Gauges;
 
-/// The interval at which a running guest can be interrupted: limits on execution time are this exact.
+/// The interval of the epoch, at which a running guest can be interrupted. Limits on execution time
+/// are exact to one tick.
 pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(1);
 
 /// The way in which a component's exports are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// On the worker's stack: nothing that it imports can wait.
+    /// On the worker's stack, because no function that it imports can wait.
     Direct,
-    /// On a stack of its own: its calls can be suspended.
+    /// On a stack of its own, so that its calls can be suspended.
     Fiber,
 }
 
-/// Most handles of WASI resources (streams, pollables) that an instance can hold.
+/// The most WASI resources (streams, pollables) that an instance can hold.
 const MAX_RESOURCES: usize = 4_096;
 
-/// The host's part of an instance's store. Functions of services work on it.
+/// The host's data in an instance's store. Functions of services work on it.
 pub struct GuestState {
     pub(crate) guest: GuestContext,
     wasi: Wasi,
@@ -42,28 +43,28 @@ pub struct GuestState {
     /// The data of the services that the component imports, with their names.
     pub(crate) services: Vec<(&'static str, Box<dyn Any + Send>)>,
     pub(crate) limiter: Limiter,
-    /// Where the guest shows which message of a run it is on, if it does.
+    /// The number at which the guest shows its progress within a batch, if it does.
     pub(crate) progress: Option<Progress>,
-    /// How often the guest was looked at in this call.
-    pub(crate) looks: u64,
+    /// The number of epoch checks in this call.
+    pub(crate) checks: u64,
 }
 
-/// Raised in a guest that has used up its time.
+/// Raised in a guest that has used up its execution time.
 #[derive(Debug, thiserror::Error)]
 #[error("out of time")]
 pub(crate) struct OutOfTime;
 
-/// Raised in a guest that runs when its app's shutdown is over.
+/// Raised in a guest that still runs at the end of its app's shutdown.
 #[derive(Debug, thiserror::Error)]
 #[error("ended")]
-pub(crate) struct Ended;
+pub(crate) struct AppEnded;
 
-/// How often a guest that holds its worker is looked at, in ticks: so that what it has sent is handled,
-/// and the messages of a run are told apart.
-pub(crate) const LOOK_TICKS: u64 = 1;
+/// The ticks between two checks of a directly entered guest. A check wakes the receivers of its
+/// messages, and notes its progress within a batch.
+pub(crate) const TICKS_PER_CHECK: u64 = 1;
 
-/// After so many looks it gives its worker away.
-const GIVE_AWAY_LOOKS: u64 = 10;
+/// The checks after which a directly entered guest hands over its worker's run queue.
+const CHECKS_PER_HAND_OVER: u64 = 10;
 
 impl GuestState {
     pub(crate) fn new(
@@ -74,53 +75,54 @@ impl GuestState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let limiter = Limiter::new(&guest);
-        GuestState { guest, wasi, table, services, limiter, progress: None, looks: 0 }
+        GuestState { guest, wasi, table, services, limiter, progress: None, checks: 0 }
     }
 }
 
-/// Interrupts the guest when its time is up. A guest on a fiber also makes way for others at every
-/// tick; one that holds its worker gives it away when it is looked at.
+/// Sets up the check of a running guest by the epoch. It interrupts the guest when its execution time
+/// is used up or its app has ended. A guest on a fiber also yields at every tick. A directly entered
+/// guest cannot yield, so it offers its run queue, and hands it over if it runs long.
 pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>) {
     store.set_epoch_deadline(match entry {
-        Entry::Direct => ticks(meter.limit()).min(LOOK_TICKS),
+        Entry::Direct => ticks(meter.limit()).min(TICKS_PER_CHECK),
         Entry::Fiber => 1,
     });
     store.epoch_deadline_callback(move |mut store| {
         note_progress(&mut store, &meter);
         let state = store.data_mut();
-        state.looks += 1;
-        state.guest.sent_at.look();
+        state.checks += 1;
+        state.guest.send_clock.expire();
         match (meter.left(), entry) {
-            _ if state.guest.instance.router.app.has_ended() => Err(wasmtime::Error::from(Ended)),
+            _ if state.guest.instance.router.app.has_ended() => Err(wasmtime::Error::from(AppEnded)),
             (None, _) => Err(wasmtime::Error::from(OutOfTime)),
             (Some(left), Entry::Direct) => {
                 state.guest.wakeups.iter_mut().for_each(DeferredWakeups::wake_elsewhere);
-                if state.looks.is_multiple_of(GIVE_AWAY_LOOKS) {
-                    meter.pause(give_worker_away);
+                if state.checks.is_multiple_of(CHECKS_PER_HAND_OVER) {
+                    meter.pause(hand_over_worker);
                 }
-                Ok(UpdateDeadline::Continue(ticks(left).min(LOOK_TICKS)))
+                Ok(UpdateDeadline::Continue(ticks(left).min(TICKS_PER_CHECK)))
             }
             (Some(_), Entry::Fiber) => Ok(UpdateDeadline::Yield(1)),
         }
     });
 }
 
-/// Gives the message of a run that the guest is on the whole limit, if it was not on it at the last
-/// look.
+/// Gives the present message of a batch the whole limit, if the guest has reached it since the last
+/// check.
 fn note_progress(store: &mut StoreContextMut<'_, GuestState>, meter: &Meter) {
-    if !store.data().guest.batch.is_together() {
+    if !store.data().guest.batch.is_batch() {
         return;
     }
-    let Some(at) = store.data().progress.as_ref().map(|progress| progress.read(store.as_context())) else {
-        return;
-    };
+    let progress = store.data().progress.as_ref();
+    let Some(id) = progress.map(|progress| progress.read(store.as_context())) else { return };
     let state = store.data_mut();
-    state.guest.batch.reached(at, 1, Instant::now());
-    if state.guest.batch.is_further(at) {
+    state.guest.batch.advance(id, 1, Instant::now());
+    if state.guest.batch.is_new_progress(id) {
         meter.restart();
     }
 }
 
+/// Returns the number of ticks after which `time` has passed for certain.
 pub(crate) fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(EPOCH_TICK.as_nanos())).unwrap_or(u64::MAX / 2) + 1
 }
@@ -131,12 +133,13 @@ impl WasiView for GuestState {
     }
 }
 
-/// Keeps an instance's memories and tables within its limits, and remembers what it refused.
+/// Keeps an instance's memories and tables within its limits.
 pub(crate) struct Limiter {
     memory_bytes: usize,
     table_elements: usize,
     used_bytes: usize,
     used_elements: usize,
+    /// The key and value of the limit that refused growth last.
     pub(crate) refused: Option<(&'static str, usize)>,
     memory: Arc<MemoryGauge>,
     gauges: Arc<Gauges>,
@@ -158,7 +161,7 @@ impl Limiter {
 }
 
 impl Drop for Limiter {
-    /// The store is gone, and its memories and tables with it.
+    /// Resets the gauges, because the store's memories and tables are dropped with it.
     fn drop(&mut self) {
         self.memory.set_bytes(0);
         self.gauges.table_elements.store(0, Ordering::Relaxed);
@@ -166,7 +169,7 @@ impl Drop for Limiter {
 }
 
 impl ResourceLimiter for Limiter {
-    /// The limit is on all memories of the instance together.
+    /// Checks the limit on all memories of the instance together.
     fn memory_growing(
         &mut self,
         current: usize,
@@ -183,7 +186,7 @@ impl ResourceLimiter for Limiter {
         Ok(true)
     }
 
-    /// The limit is on all tables of the instance together.
+    /// Checks the limit on all tables of the instance together.
     fn table_growing(
         &mut self,
         current: usize,

@@ -1,7 +1,7 @@
-//! WASI: what a component gets of the world outside its messages.
+//! The WASI context of an instance.
 //!
-//! Deny by default: no files, no network, no environment, no arguments. Standard output and error
-//! go to the log. Standard input is what the app grants, and empty otherwise.
+//! It denies by default: no files, network, environment or arguments. Standard output and error go to
+//! the log. Standard input is empty, unless the app grants an input.
 
 mod stdio;
 
@@ -13,16 +13,17 @@ use wasmtime_wasi::WasiCtx;
 use crate::guest::meter::Meter;
 use stdio::{LogStream, StdinSource};
 
-/// The WASI of one incarnation. It is made when the guest first calls it, which most never do.
+/// The WASI context of one incarnation. It is built at the guest's first call, because most guests
+/// never call it.
 pub(crate) struct Wasi {
-    made: Option<Box<WasiCtx>>,
+    context: Option<Box<WasiCtx>>,
     instance: Arc<str>,
     meter: Arc<Meter>,
     stdin: Option<StdinSource>,
 }
 
 impl Wasi {
-    /// Opens the input, if there is one.
+    /// Opens the granted input.
     pub(crate) async fn open(
         instance: &Arc<str>,
         meter: &Arc<Meter>,
@@ -32,11 +33,11 @@ impl Wasi {
             Some(input) => Some(StdinSource::open(input).await?),
             None => None,
         };
-        Ok(Wasi { made: None, instance: Arc::clone(instance), meter: Arc::clone(meter), stdin })
+        Ok(Wasi { context: None, instance: Arc::clone(instance), meter: Arc::clone(meter), stdin })
     }
 
     pub(crate) fn context(&mut self) -> &mut WasiCtx {
-        self.made.get_or_insert_with(|| {
+        self.context.get_or_insert_with(|| {
             let log = |level| LogStream::new(Arc::clone(&self.instance), Arc::clone(&self.meter), level);
             let mut wasi = WasiCtx::builder();
             wasi.stdout(log(tracing::Level::INFO)).stderr(log(tracing::Level::WARN));

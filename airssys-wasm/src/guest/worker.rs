@@ -1,34 +1,35 @@
-//! What becomes of a worker whose guest does not return.
+//! The worker thread under a guest that runs long.
 
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// How long a guest waits for another thread to take its worker over.
+/// The time that a guest waits until another thread has taken its worker's run queue.
 const HAND_OVER: Duration = Duration::from_micros(200);
 
-/// Has another thread go on with what this worker has to do, while the guest keeps this thread.
+/// Hands the worker's run queue to another thread, while the guest keeps this thread.
 ///
-/// It has happened when the other thread has come to it. If that takes longer than the wait, the
-/// guest keeps the worker until it is looked at again. A runtime of one thread has none to give.
-pub(crate) fn give_worker_away() {
+/// `block_in_place` starts another thread, which takes over when it is scheduled. If that takes longer
+/// than [`HAND_OVER`], the guest keeps the run queue until the next call. A current-thread runtime has
+/// no other thread, so nothing happens there.
+pub(crate) fn hand_over_worker() {
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     if matches!(flavor, Ok(RuntimeFlavor::MultiThread)) {
         tokio::task::block_in_place(|| std::thread::sleep(HAND_OVER));
     }
 }
 
-/// Has another worker look whether it can take what is in line on this one.
+/// Offers this worker's run queue to idle workers.
 ///
-/// tokio keeps the task that was woken last for the worker that woke it, and no other takes it from
-/// there, however long what this worker is on goes on. The next one takes its place, and then idle
-/// workers are told: so the first makes way for what waits, the second for the first.
+/// tokio keeps the task that was woken last in the worker's LIFO slot, from which no other worker
+/// steals it. Spawning a task moves the slot's task into the run queue, and wakes an idle worker if
+/// there was one. The second task finds the first in the slot, so that a worker is woken in any case.
 pub(crate) fn offer_run_queue() {
     if let Ok(runtime) = Handle::try_current()
         && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
     {
         for _ in 0..2 {
-            // Ends as soon as it is looked at: there is nothing to wait for.
+            // The task is detached, because it ends at its first poll.
             drop(runtime.spawn(std::future::ready(())));
         }
     }

@@ -1,4 +1,4 @@
-//! Rights of components that run: lists, changes and denials.
+//! Rights of running components: lists, changes and denials.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::observe::audit::Trail;
 use crate::observe::denials::Denial;
 use crate::policy::grants::{ComponentGrants, Subscriptions};
 use crate::routing::sender::Sender;
-use crate::routing::topics::Joined;
+use crate::routing::subscribe::SubscribeOutcome;
 
 impl Shared {
     pub(super) fn grants(&self) -> Vec<ComponentGrants> {
@@ -36,10 +36,10 @@ impl Shared {
         senders.collect()
     }
 
-    /// Gives or revokes a right; the next call of a guest sees it.
+    /// Gives or revokes a right, with effect on the next call of a guest.
     ///
-    /// Subscriptions that are no longer allowed are ended, and those from the start that are allowed
-    /// again are restored, before anybody can see the change. The audit has it before the next change.
+    /// Before the change takes effect, subscriptions that are no longer allowed are ended, and initial
+    /// subscriptions that are allowed again are restored. The audit records the change before the next.
     pub(super) fn change_grant(
         &self,
         verb: GrantVerb,
@@ -51,25 +51,25 @@ impl Shared {
         let registered = self.components().get(component).cloned().ok_or_else(unknown)?;
         let grants = Arc::clone(&registered.instances().next().ok_or_else(unknown)?.sender.grants);
         let follow = |change: &mut GrantChange, subscriptions: &mut Subscriptions<'_>| {
-            let mut joined = Vec::new();
+            let mut outcomes = Vec::new();
             if capability == Capability::Subscribe {
                 for instance in registered.instances() {
                     end_subscriptions(subscriptions, instance, &mut change.ended);
-                    restore_subscriptions(subscriptions, instance, &mut change.restored, &mut joined);
+                    restore_subscriptions(subscriptions, instance, &mut change.restored, &mut outcomes);
                 }
             }
             if change.changed {
                 self.router.renew();
                 self.router.app.trail.grant_changed(change);
             }
-            joined
+            outcomes
         };
-        let (change, joined) = grants.change(verb, component, (capability, pattern), follow)?;
-        for joined in joined {
-            joined.tell();
+        let (change, outcomes) = grants.change(verb, component, (capability, pattern), follow)?;
+        for outcome in outcomes {
+            outcome.finish();
         }
         if change.changed {
-            Trail::say_grant(&change);
+            Trail::log_grant_change(&change);
         }
         Ok(change)
     }
@@ -97,12 +97,12 @@ fn restore_subscriptions(
     subscriptions: &mut Subscriptions<'_>,
     instance: &InstanceDependencies,
     restored: &mut Vec<String>,
-    joined: &mut Vec<Joined>,
+    outcomes: &mut Vec<SubscribeOutcome>,
 ) {
     let InstanceDependencies { router, myself, sender, endpoint, .. } = instance;
     for pattern in subscriptions.take_allowed(myself.id(), &sender.subject) {
         note(restored, pattern.to_string());
-        joined.push(router.restore(pattern, myself, endpoint));
+        outcomes.push(router.restore(pattern, myself, endpoint));
     }
 }
 

@@ -1,4 +1,4 @@
-//! Messages from outside that belong to a trace.
+//! Messages from outside that continue a trace.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::host::ComponentHost;
 use crate::host::error::CallError;
 use crate::observe::trace::TraceContext;
 
-/// Sends from outside, into a trace: made by [`ComponentHost::in_trace`].
+/// A sender from outside whose messages continue a trace. Made by [`ComponentHost::in_trace`].
 #[derive(Clone, Copy)]
 pub struct InTrace<'a> {
     host: &'a ComponentHost,
@@ -16,7 +16,7 @@ pub struct InTrace<'a> {
 }
 
 impl ComponentHost {
-    /// Sends that belong to a trace: what is handled because of them comes below this place in it.
+    /// Returns a sender whose messages continue this trace, as children of its span.
     ///
     /// ```no_run
     /// # async fn example(host: airssys_wasm::ComponentHost, message: Vec<u8>) -> Result<(), Box<dyn std::error::Error>> {

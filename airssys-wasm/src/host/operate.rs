@@ -1,4 +1,4 @@
-//! What an operator does to components that run.
+//! The operator's actions on running components.
 
 use std::sync::Arc;
 
@@ -13,19 +13,18 @@ use crate::policy::grants::ComponentGrants;
 use crate::routing::retained::RetainedMessage;
 
 impl ComponentHost {
-    /// What each component asks for and what it may do at present, in the order of their names.
+    /// Returns the rights that each component asks for and has at present, sorted by name.
     pub fn grants(&self) -> Vec<ComponentGrants> {
         self.shared.grants()
     }
 
-    /// Gives a component something that it [asks for](crate::ComponentSpec::asks), until it is
-    /// revoked or the component is retired. Its next call sees it, whatever routes it has made
-    /// before. Subscriptions from the start that a revocation ended and that are allowed again are
-    /// restored.
+    /// Gives a component a right that it [asks for](crate::ComponentSpec::asks), until the right is
+    /// revoked or the component is retired. Its next call uses the right, even on an existing route.
+    /// Initial subscriptions that a revocation ended are restored if they are allowed again.
     ///
     /// # Errors
-    /// [`GrantError`] if there is no such component, the pattern is none, or the component does not
-    /// ask for it.
+    /// [`GrantError`] if no component has this name, the pattern is invalid, or the component does not
+    /// ask for the right.
     pub fn grant(
         &self,
         component: &str,
@@ -35,13 +34,13 @@ impl ComponentHost {
         self.shared.change_grant(GrantVerb::Give, component, capability, pattern)
     }
 
-    /// Revokes every grant of a component that the pattern covers. Its next call sees it, whatever
-    /// routes it has made before; messages that were accepted before are handled. Subscriptions that
-    /// are no longer allowed are ended.
+    /// Revokes every grant of a component that the pattern covers. Its next call is denied, even on an
+    /// existing route. Messages that were accepted before are handled. Subscriptions that are no longer
+    /// allowed are ended.
     ///
     /// # Errors
-    /// [`GrantError`] if there is no such component, the pattern is none, or what is granted is
-    /// wider than the pattern.
+    /// [`GrantError`] if no component has this name, the pattern is invalid, or a grant is wider than
+    /// the pattern.
     pub fn revoke(
         &self,
         component: &str,
@@ -51,19 +50,21 @@ impl ComponentHost {
         self.shared.change_grant(GrantVerb::Revoke, component, capability, pattern)
     }
 
-    /// What components were denied lately, the latest first: at most
-    /// [`MAX_DENIALS`](crate::MAX_DENIALS) of each component.
+    /// Returns the latest denials, the latest first: at most [`MAX_DENIALS`](crate::MAX_DENIALS) of each
+    /// component.
     pub fn denials(&self) -> Vec<Denial> {
         self.shared.denials()
     }
 
-    /// Hands a dead letter to its receiver again, with its sender, its topic and its trace, as a new message:
-    /// it is handled, or becomes a new dead letter. Of a pool, any instance gets it; nobody waits
-    /// for a reply. Whether the sender may still send is not asked: it is the operator who sends.
-    /// Does not wait for room.
+    /// Hands a dead letter to its receiver again, as a new message with the same sender, topic and trace.
+    /// The message is handled, or becomes a new dead letter.
+    ///
+    /// Any instance of the receiver gets it, and its reply is dropped. The sender's rights are not
+    /// checked, because the operator sends it. Does not wait for room.
     ///
     /// # Errors
-    /// [`RetryError`] if there is no such letter or it is not taken; then it stays where it is.
+    /// [`RetryError`] if no dead letter with this id is kept, or if the receiver refuses it. A refused
+    /// letter is kept.
     pub fn retry_dead_letter(&self, id: u64) -> Result<(), RetryError> {
         let letter = self.dead_letters().discard(id).ok_or(RetryError::Unknown { id })?;
         match self.shared.router.send_again(&self.shared.outside, &letter) {
@@ -81,8 +82,8 @@ impl ComponentHost {
         }
     }
 
-    /// Takes a dead letter out for good; none if it is not kept. The counts stay: they tell what
-    /// there was.
+    /// Deletes a dead letter and returns it. Returns `None` if it is not kept. The counts stay, because
+    /// they are of all dead letters.
     pub fn drop_dead_letter(&self, id: u64) -> Option<DeadLetter> {
         let letter = self.dead_letters().discard(id)?;
         tracing::info!(id, receiver = %letter.receiver, "a dead letter was dropped");
@@ -90,7 +91,7 @@ impl ComponentHost {
         Some(letter)
     }
 
-    /// What is retained of the topics that match a pattern, or of all, in the order of the topics.
+    /// Returns the retained messages of all topics, or of those that match a pattern, sorted by topic.
     pub fn retained(&self, pattern: Option<&TopicPattern>) -> Vec<RetainedMessage> {
         self.shared.router.retained(pattern)
     }

@@ -1,24 +1,57 @@
-//! An app as it is at a moment.
+//! Snapshots of an app and of its components.
 
 use std::time::SystemTime;
 
-use crate::host::ComponentHost;
+use crate::guest::context::InstanceDependencies;
+use crate::host::{ComponentHost, Registered};
 use crate::observe::audit::Audit;
-use crate::observe::snapshot::AppSnapshot;
+use crate::observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
 use crate::observe::unix_time::{milliseconds, unix_ms};
+use crate::observe::usage;
 
 impl ComponentHost {
-    /// The app as it is now: its tree, its components and their figures.
+    /// Returns a snapshot of the app: its supervision tree, and its components with their stats.
     pub fn snapshot(&self) -> AppSnapshot {
         AppSnapshot {
             app: self.system().name().to_owned(),
             taken_at_ms: unix_ms(SystemTime::now()),
-            uptime_ms: milliseconds(self.uptime()),
+            uptime_ms: milliseconds(self.shared.began.elapsed()),
             in_flight: self.in_flight(),
             dead_letters: self.dead_letters().total(),
             audit: self.audit().map(Audit::stats),
             components: self.component_snapshots(),
             tree: self.system().snapshot().root,
         }
+    }
+
+    /// Returns a snapshot of each component, sorted by name.
+    pub fn component_snapshots(&self) -> Vec<ComponentSnapshot> {
+        let components = self.components();
+        components.iter().map(|(name, registered)| self.snapshot_of(name, registered)).collect()
+    }
+
+    /// Returns a snapshot of one component. Returns `None` if no component has this name.
+    pub fn component_snapshot(&self, name: &str) -> Option<ComponentSnapshot> {
+        self.components().get(name).map(|registered| self.snapshot_of(name, registered))
+    }
+
+    fn snapshot_of(&self, name: &str, registered: &Registered) -> ComponentSnapshot {
+        let router = &self.shared.router;
+        let shared = registered.instances().next().map(|instance| {
+            let InstanceDependencies { limits, sender, endpoint, .. } = instance;
+            let retained = (router.retained_by(name), limits.retained);
+            usage::of_component(&sender.quota, &endpoint.account.budget, retained)
+        });
+        let instances = registered.instances().map(|instance| self.instance_snapshot(instance)).collect();
+        registered.endpoint.account.stats.snapshot(name, shared.unwrap_or_default(), instances)
+    }
+
+    fn instance_snapshot(&self, instance: &InstanceDependencies) -> InstanceSnapshot {
+        let InstanceDependencies { limits, gauges, memory, myself, sender, router, .. } = instance;
+        let requests = router.app.wait_graph.in_flight_count(myself.name());
+        let subscriptions = router.subscriptions_held(sender, myself);
+        let handle = myself.handle();
+        let usage = usage::of_instance(limits, gauges, memory, &handle, requests, subscriptions);
+        InstanceSnapshot::new(&handle, memory, usage)
     }
 }

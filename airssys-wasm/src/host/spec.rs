@@ -5,7 +5,7 @@ use airssys_rt::{Overflow, RestartPolicy, TopicPattern};
 use airssys_spec::manifest::AppComponent;
 use airssys_spec::{Capabilities, Delivery, Input, Limits};
 
-use crate::actor::batch_size::MOST;
+use crate::actor::batch_size::MAX_BATCH_SIZE;
 use crate::guest::component::Component;
 
 /// A component as it is to run. What is not said is denied, or its default.
@@ -63,7 +63,7 @@ impl ComponentSpec {
             capacity: 1_024,
             overflow: Overflow::Wait,
             delivery: Delivery::default(),
-            batch_size: MOST,
+            batch_size: MAX_BATCH_SIZE,
             restart: RestartPolicy::Permanent,
             instances: 1,
             config: Vec::new(),

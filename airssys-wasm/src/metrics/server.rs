@@ -1,4 +1,4 @@
-//! Hands the figures out over HTTP.
+//! The server of the metrics, over HTTP.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,54 +18,54 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::text;
+use super::text::{CONTENT_TYPE as METRICS_TYPE, text};
 use crate::host::ComponentHost;
 
-/// Most connections at once; more have to wait.
-const CONNECTIONS: usize = 16;
+/// The most connections at once. Further connections wait.
+const MAX_CONNECTIONS: usize = 16;
 
-/// How long a client may take over the head of a request, or between two.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout for the head of a request, and for the next request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long it takes a breath when connections cannot be accepted, for want of handles as a rule.
-const BREATH: Duration = Duration::from_millis(100);
+/// The delay after a failed accept, such as when the process has no file descriptor left.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Why the figures are not handed out.
+/// The metrics cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricsError {
-    /// Other machines could read them, and nobody has allowed that.
-    #[error("{address} can be reached from other machines: that has to be allowed expressly")]
+    /// Other machines could read them, which is not allowed.
+    #[error("`{address}` is not a loopback address; allow other addresses to serve metrics there")]
     NotLoopback {
-        /// Where they were to be handed out.
+        /// The address.
         address: SocketAddr,
     },
-    /// The port cannot be listened on.
+    /// The address cannot be listened on.
     #[error("{address} cannot be listened on")]
     Listen {
-        /// Where they were to be handed out.
+        /// The address.
         address: SocketAddr,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
 }
 
-/// A port on which figures are to be handed out: whoever asks waits until there is an app.
+/// A port for metrics. Clients can connect, and get an answer when the app is served.
 #[derive(Debug)]
 pub struct MetricsListener {
     address: SocketAddr,
     listener: TcpListener,
 }
 
-/// Hands out the figures of an app at `GET /metrics`, until it is stopped or dropped.
+/// A server of an app's metrics at `GET /metrics`, until it is stopped or dropped.
 #[derive(Debug)]
 pub struct MetricsServer {
     task: JoinHandle<()>,
 }
 
 impl MetricsListener {
-    /// Listens. An address that other machines can reach is refused unless `anywhere` is true: the
-    /// names of components and how busy they are would be anybody's to read.
+    /// Listens on an address. An address that other machines can reach is refused unless `anywhere` is
+    /// true, because they could read the names and the load of components.
     ///
     /// # Errors
     /// [`MetricsError`] if the address is refused, or cannot be listened on.
@@ -79,22 +79,22 @@ impl MetricsListener {
         Ok(MetricsListener { address, listener })
     }
 
-    /// Where it listens: with the port that it got, if it asked for any (port 0).
+    /// Returns the address, with the assigned port if port 0 was asked for.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Hands out the figures of this app from now on.
+    /// Serves the metrics of this app from now on.
     pub fn serve(self, host: ComponentHost) -> MetricsServer {
         MetricsServer { task: tokio::spawn(accept(self.listener, host)) }
     }
 }
 
 impl MetricsServer {
-    /// Stops, and waits until the port is free. Connections are closed.
+    /// Closes all connections, and waits until the port is free.
     pub async fn stop(mut self) {
         self.task.abort();
-        // It was cancelled; it gives no answer.
+        // The task was cancelled, so it returns an error.
         drop((&mut self.task).await);
     }
 }
@@ -105,12 +105,12 @@ impl Drop for MetricsServer {
     }
 }
 
-/// Accepts connections. Those that are open end with this.
+/// Accepts connections. Open connections are closed when this future is dropped.
 async fn accept(listener: TcpListener, host: ComponentHost) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        // It is never closed.
+        // The semaphore is never closed.
         let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
         while connections.try_join_next().is_some() {}
         match listener.accept().await {
@@ -123,7 +123,7 @@ async fn accept(listener: TcpListener, host: ComponentHost) {
             }
             Err(error) => {
                 tracing::debug!("a connection for metrics was not accepted: {error}");
-                tokio::time::sleep(BREATH).await;
+                tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
     }
@@ -133,7 +133,7 @@ async fn serve(stream: TcpStream, host: &ComponentHost) {
     let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, host)) });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(PATIENCE)
+        .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {
@@ -144,10 +144,10 @@ async fn serve(stream: TcpStream, host: &ComponentHost) {
 fn answer(request: &Request<Incoming>, host: &ComponentHost) -> Response<Full<Bytes>> {
     match (request.uri().path(), request.method()) {
         ("/metrics", &Method::GET | &Method::HEAD) => {
-            page(StatusCode::OK, text::CONTENT_TYPE, text::text(&host.snapshot()))
+            page(StatusCode::OK, METRICS_TYPE, text(&host.snapshot()))
         }
         ("/metrics", _) => {
-            let mut refused = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "only GET\n".to_owned());
+            let mut refused = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "use GET\n".to_owned());
             refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             refused
         }

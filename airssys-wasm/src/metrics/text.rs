@@ -5,12 +5,12 @@ use std::fmt::{Display, Write};
 use airssys_rt::ActorState;
 
 use crate::observe::handling_times::BUCKET_BOUNDS_NS;
-use crate::observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
+use crate::observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot, ServiceCalls};
 
-/// The type of the text, for HTTP.
+/// The media type of the text, for HTTP.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Where an instance can be in its life, by the names that the label `state` has.
+/// The states of an instance, with the values of the label `state`.
 const STATES: [(ActorState, &str); 5] = [
     (ActorState::Starting, "starting"),
     (ActorState::Running, "running"),
@@ -19,57 +19,71 @@ const STATES: [(ActorState, &str); 5] = [
     (ActorState::Stopped, "stopped"),
 ];
 
-/// A figure of a component.
+/// Reads a counter of a component.
 type OfComponent = fn(&ComponentSnapshot) -> u64;
 
-/// A figure of an instance.
+/// Reads a counter or gauge of an instance.
 type OfInstance = fn(&InstanceSnapshot) -> u64;
+
+/// Reads a counter of a service's function.
+type OfServiceCalls = fn(&ServiceCalls) -> f64;
 
 const COMPONENT_COUNTERS: [(&str, &str, OfComponent); 7] = [
     ("airssys_messages_received_total", "Messages accepted into the component's mailboxes.", |c| c.received),
     ("airssys_messages_handled_total", "Messages whose handler finished.", |c| c.handled),
     ("airssys_messages_retried_total", "Attempts that were followed by another.", |c| c.retried),
     ("airssys_messages_dead_lettered_total", "Messages that became dead letters.", |c| c.dead_lettered),
-    ("airssys_mailbox_full_total", "How often a sender found the mailbox full.", |c| c.mailbox_full),
-    ("airssys_late_replies_total", "Replies that nobody waited for any more.", |c| c.late_replies),
-    ("airssys_denials_total", "How often the component tried what it may not do.", |c| c.denied),
+    ("airssys_mailbox_full_total", "Times that a sender found a mailbox full.", |c| c.mailbox_full),
+    ("airssys_late_replies_total", "Replies that came after their request had ended.", |c| c.late_replies),
+    ("airssys_denials_total", "Attempts that the capabilities do not allow.", |c| c.denied),
 ];
 
 const INSTANCE_COUNTERS: [(&str, &str, OfInstance); 1] =
-    [("airssys_restarts_total", "How often the instance was restarted.", |i| i.restarts)];
+    [("airssys_restarts_total", "Restarts of the instance.", |i| i.restarts)];
+
+const SERVICE_COUNTERS: [(&str, &str, OfServiceCalls); 3] = [
+    ("airssys_service_calls_total", "Calls of the service's function.", |s| s.calls as f64),
+    ("airssys_service_call_errors_total", "Calls that failed.", |s| s.errors as f64),
+    ("airssys_service_call_seconds_total", "Time of all calls together.", |s| s.time_ns as f64 / 1e9),
+];
 
 const INSTANCE_GAUGES: [(&str, &str, OfInstance); 5] = [
     ("airssys_mailbox_depth", "Messages in the mailbox.", |i| i.depth as u64),
-    ("airssys_mailbox_high_water", "The most messages that were in the mailbox.", |i| i.high_water as u64),
-    ("airssys_mailbox_capacity", "Messages that the mailbox takes.", |i| i.capacity as u64),
+    ("airssys_mailbox_high_water", "The most messages in the mailbox so far.", |i| i.high_water as u64),
+    ("airssys_mailbox_capacity", "The capacity of the mailbox, in messages.", |i| i.capacity as u64),
     ("airssys_linear_memory_bytes", "The instance's linear memory.", |i| i.memory_bytes),
-    ("airssys_linear_memory_limit_bytes", "The most linear memory it may have.", |i| i.memory_limit_bytes),
+    ("airssys_linear_memory_limit_bytes", "The limit of the instance's linear memory.", |i| {
+        i.memory_limit_bytes
+    }),
 ];
 
-/// A snapshot in Prometheus' text format, version 0.0.4.
+/// Returns a snapshot in Prometheus' text format, version 0.0.4.
 pub fn text(snapshot: &AppSnapshot) -> String {
     let mut page = Page::default();
     page.family("airssys_info", "gauge", "The app, and the version of the program that runs it.");
     let about = [("app", snapshot.app.as_str()), ("version", env!("CARGO_PKG_VERSION"))];
     page.sample("airssys_info", &about, 1);
-    page.family("airssys_uptime_seconds", "gauge", "How long the app has run.");
+    page.family("airssys_uptime_seconds", "gauge", "Uptime of the app.");
     page.sample("airssys_uptime_seconds", &[], snapshot.uptime_ms as f64 / 1e3);
-    page.family("airssys_in_flight", "gauge", "Messages, callbacks and restarts under way.");
+    page.family("airssys_in_flight", "gauge", "Messages, callbacks and restarts in flight.");
     page.sample("airssys_in_flight", &[], snapshot.in_flight);
-    for (name, help, figure) in COMPONENT_COUNTERS {
+    for (name, help, read) in COMPONENT_COUNTERS {
         page.family(name, "counter", help);
         for component in &snapshot.components {
-            page.sample(name, &[("component", &component.name)], figure(component));
+            page.sample(name, &[("component", &component.name)], read(component));
         }
     }
     page.refusals(snapshot);
     page.over_quota(snapshot);
     page.times(snapshot);
-    for (name, help, figure) in INSTANCE_COUNTERS {
-        page.by_instance(snapshot, (name, "counter", help), figure);
+    for (name, help, read) in SERVICE_COUNTERS {
+        page.by_service(snapshot, (name, help), read);
     }
-    for (name, help, figure) in INSTANCE_GAUGES {
-        page.by_instance(snapshot, (name, "gauge", help), figure);
+    for (name, help, read) in INSTANCE_COUNTERS {
+        page.by_instance(snapshot, (name, "counter", help), read);
+    }
+    for (name, help, read) in INSTANCE_GAUGES {
+        page.by_instance(snapshot, (name, "gauge", help), read);
     }
     page.states(snapshot);
     page.0
@@ -98,7 +112,7 @@ impl Page {
 
     fn over_quota(&mut self, snapshot: &AppSnapshot) {
         let name = "airssys_over_quota_total";
-        self.family(name, "counter", "How often the component was refused for a limit of its own.");
+        self.family(name, "counter", "Calls of the component refused because it had reached a limit.");
         for component in &snapshot.components {
             for (limit, count) in &component.over_quota {
                 self.sample(name, &[("component", &component.name), ("limit", limit)], count);
@@ -108,7 +122,7 @@ impl Page {
 
     fn refusals(&mut self, snapshot: &AppSnapshot) {
         let name = "airssys_messages_refused_total";
-        self.family(name, "counter", "Messages refused to their sender at the component's door.");
+        self.family(name, "counter", "Messages to the component that were refused to their sender.");
         for component in &snapshot.components {
             for (reason, count) in &component.refused {
                 self.sample(name, &[("component", &component.name), ("reason", reason)], count);
@@ -118,7 +132,7 @@ impl Page {
 
     fn times(&mut self, snapshot: &AppSnapshot) {
         let name = "airssys_handling_duration_seconds";
-        self.family(name, "histogram", "From delivery to completion, waits of the handler included.");
+        self.family(name, "histogram", "Time from delivery to completion, with the handler's waits.");
         let bucket = format!("{name}_bucket");
         for component in &snapshot.components {
             let (own, handling) = (("component", component.name.as_str()), &component.handling);
@@ -135,25 +149,39 @@ impl Page {
         }
     }
 
+    fn by_service(&mut self, snapshot: &AppSnapshot, (name, help): (&str, &str), read: OfServiceCalls) {
+        self.family(name, "counter", help);
+        for component in &snapshot.components {
+            for calls in &component.service_calls {
+                let labels = [
+                    ("component", component.name.as_str()),
+                    ("service", &calls.service),
+                    ("function", &calls.function),
+                ];
+                self.sample(name, &labels, read(calls));
+            }
+        }
+    }
+
     fn by_instance(
         &mut self,
         snapshot: &AppSnapshot,
         (name, kind, help): (&str, &str, &str),
-        figure: OfInstance,
+        read: OfInstance,
     ) {
         self.family(name, kind, help);
         for component in &snapshot.components {
             for instance in &component.instances {
                 let labels = [("component", component.name.as_str()), ("instance", &instance.name)];
-                self.sample(name, &labels, figure(instance));
+                self.sample(name, &labels, read(instance));
             }
         }
     }
 
-    /// One sample for each state that there is: 1 for the one that the instance is in.
+    /// Writes one sample for each state: 1 for the current state of the instance, 0 for the others.
     fn states(&mut self, snapshot: &AppSnapshot) {
         let name = "airssys_instance_state";
-        self.family(name, "gauge", "Where the instance is in its life: 1 for that state, 0 for the others.");
+        self.family(name, "gauge", "State of the instance: 1 for the current state, 0 for the others.");
         for component in &snapshot.components {
             for instance in &component.instances {
                 for (state, text) in STATES {
@@ -168,7 +196,7 @@ impl Page {
         }
     }
 
-    /// Text within quotes.
+    /// Writes a text within quotes.
     fn escaped(&mut self, text: &str) {
         for character in text.chars() {
             match character {
@@ -180,9 +208,9 @@ impl Page {
         }
     }
 
-    fn line(&mut self, what: std::fmt::Arguments<'_>) {
-        // Writing to a string cannot fail.
-        self.0.write_fmt(what).unwrap_or_default();
+    fn line(&mut self, text: std::fmt::Arguments<'_>) {
+        // Writing to a `String` cannot fail.
+        self.0.write_fmt(text).unwrap_or_default();
     }
 }
 
@@ -191,16 +219,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_app_is_called_cannot_break_a_line() {
+    fn names_cannot_break_a_line() {
         let mut page = Page::default();
         page.sample("name", &[("app", "a\"b\\c\nd"), ("other", "é")], 1.5);
         assert_eq!(page.0, "name{app=\"a\\\"b\\\\c\\nd\",other=\"é\"} 1.5\n");
     }
 
     #[test]
-    fn bounds_are_written_as_short_numbers_of_seconds() {
+    fn bounds_are_short_numbers_of_seconds() {
         let bounds = BUCKET_BOUNDS_NS.map(|bound| (bound as f64 / 1e9).to_string());
         assert_eq!(bounds[..4], ["0.000001", "0.0000025", "0.000005", "0.00001"]);
         assert_eq!(bounds[18..], ["1", "2.5", "5", "10"]);
+    }
+
+    #[test]
+    fn service_calls_have_a_sample_for_each_function() {
+        let supervisor = serde_json::json!({
+            "name": "shop", "id": 0, "state": "running", "strategy": "one-for-one", "dynamic": false,
+            "restarts": 0, "children_restarted": 0, "children": [],
+        });
+        let component = serde_json::json!({
+            "name": "cart", "received": 0, "handled": 0, "retried": 0, "refused": {}, "dead_lettered": 0,
+            "mailbox_full": 0, "denied": 0, "handling": { "buckets": [], "sum_ns": 0 }, "p50_ns": null,
+            "p99_ns": null, "instances": [], "service_calls": [
+                { "service": "keyvalue", "function": "get", "calls": 4, "errors": 1, "time_ns": 2_500_000_000_u64 },
+                { "service": "keyvalue", "function": "set", "calls": 2, "errors": 0, "time_ns": 0 },
+            ],
+        });
+        let snapshot: AppSnapshot = serde_json::from_value(serde_json::json!({
+            "app": "shop", "taken_at_ms": 0, "uptime_ms": 0, "in_flight": 0, "dead_letters": 0,
+            "components": [component], "tree": supervisor,
+        }))
+        .unwrap();
+        let page = text(&snapshot);
+        let samples: Vec<&str> = page.lines().filter(|line| line.starts_with("airssys_service")).collect();
+        assert_eq!(
+            samples,
+            [
+                "airssys_service_calls_total{component=\"cart\",service=\"keyvalue\",function=\"get\"} 4",
+                "airssys_service_calls_total{component=\"cart\",service=\"keyvalue\",function=\"set\"} 2",
+                "airssys_service_call_errors_total{component=\"cart\",service=\"keyvalue\",function=\"get\"} 1",
+                "airssys_service_call_errors_total{component=\"cart\",service=\"keyvalue\",function=\"set\"} 0",
+                "airssys_service_call_seconds_total{component=\"cart\",service=\"keyvalue\",function=\"get\"} 2.5",
+                "airssys_service_call_seconds_total{component=\"cart\",service=\"keyvalue\",function=\"set\"} 0",
+            ]
+        );
+        assert!(page.contains("# TYPE airssys_service_calls_total counter\n"), "{page}");
     }
 }

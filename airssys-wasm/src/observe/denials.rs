@@ -1,7 +1,7 @@
-//! What a component was denied lately.
+//! The latest denials of a component.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use airssys_spec::capability::allowed_by;
@@ -9,29 +9,30 @@ use airssys_spec::{Capabilities, Capability, Denied, Subject};
 use serde::{Deserialize, Serialize};
 
 use crate::observe::unix_time::unix_ms;
+use crate::sync::lock;
 
-/// How many different denials of a component are kept: the latest.
+/// The most different denials of a component that are retained. The latest are.
 pub const MAX_DENIALS: usize = 128;
 
-/// Something that a component was denied, once or more often.
+/// An action that was denied to a component, once or more often.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Denial {
     /// The component.
     pub component: String,
-    /// The instance that was denied it last.
+    /// The instance that tried it last.
     pub instance: String,
     /// The kind of access.
     pub capability: Capability,
-    /// The name, topic or pattern; none for an input.
+    /// The name, topic or pattern; `None` for an input.
     pub object: Option<String>,
-    /// How often, since it was first or again among the latest.
+    /// The number of attempts since it has been among the latest denials.
     pub count: u64,
-    /// When last, in milliseconds since 1970.
+    /// The time of the last attempt, in milliseconds since 1970.
     pub last_ms: u64,
-    /// Whether the component asks for it, so that it can be given while the app runs.
+    /// True if the component asks for it, so that it can be granted while the app runs.
     pub asked: bool,
-    /// Whether it has been given since.
+    /// True if it has been granted since.
     pub allowed_now: bool,
     /// The line under `[capabilities]` of the Component.toml that asks for it.
     pub component_line: String,
@@ -39,22 +40,22 @@ pub struct Denial {
     pub grant_line: String,
 }
 
-/// What a component was denied lately: bounded, whatever it tries.
+/// The latest denials of a component, at most [`MAX_DENIALS`].
 #[derive(Debug, Default)]
-pub(crate) struct Denials(Mutex<Kept>);
+pub(crate) struct Denials(Mutex<RetainedDenials>);
 
 type Key = (Capability, Option<String>);
 
 #[derive(Debug, Default)]
-struct Kept {
-    denials: HashMap<Key, One>,
-    /// By when they came last.
+struct RetainedDenials {
+    denials: HashMap<Key, RetainedDenial>,
+    /// By the number of the last attempt.
     order: BTreeMap<u64, Key>,
     next: u64,
 }
 
 #[derive(Debug)]
-struct One {
+struct RetainedDenial {
     denied: Denied,
     count: u64,
     last: SystemTime,
@@ -63,34 +64,33 @@ struct One {
 
 impl Denials {
     pub(crate) fn add(&self, denied: &Denied) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = &mut *kept;
-        let (key, number) = ((denied.capability, denied.object.clone()), kept.next);
-        kept.next += 1;
-        let one = kept.denials.entry(key.clone()).or_insert_with(|| One {
+        let retained = &mut *lock(&self.0);
+        let (key, number) = ((denied.capability, denied.object.clone()), retained.next);
+        retained.next += 1;
+        let one = retained.denials.entry(key.clone()).or_insert_with(|| RetainedDenial {
             denied: denied.clone(),
             count: 0,
             last: SystemTime::UNIX_EPOCH,
             number,
         });
-        kept.order.remove(&one.number);
-        kept.order.insert(number, key);
+        retained.order.remove(&one.number);
+        retained.order.insert(number, key);
         one.denied.who.clone_from(&denied.who);
         (one.count, one.last, one.number) = (one.count + 1, SystemTime::now(), number);
-        if kept.denials.len() > MAX_DENIALS
-            && let Some((_, oldest)) = kept.order.pop_first()
+        if retained.denials.len() > MAX_DENIALS
+            && let Some((_, oldest)) = retained.order.pop_first()
         {
-            kept.denials.remove(&oldest);
+            retained.denials.remove(&oldest);
         }
     }
 
     pub(crate) fn list(&self, component: &str, asked: &Capabilities, granted: &Capabilities) -> Vec<Denial> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let retained = lock(&self.0);
         let allows = |who: &Subject, denied: &Denied, by: &Capabilities| {
             let object = denied.object.as_deref().unwrap_or_default();
             allowed_by(who, by, denied.capability, object).is_ok_and(|found| found.is_some())
         };
-        let denial = |one: &One| Denial {
+        let denial = |one: &RetainedDenial| Denial {
             component: component.to_owned(),
             instance: one.denied.who.instance().to_owned(),
             capability: one.denied.capability,
@@ -102,7 +102,7 @@ impl Denials {
             component_line: one.denied.component_line(),
             grant_line: one.denied.grant_line(),
         };
-        kept.order.values().rev().filter_map(|key| kept.denials.get(key)).map(denial).collect()
+        retained.order.values().rev().filter_map(|key| retained.denials.get(key)).map(denial).collect()
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_denials_are_one_and_the_latest_comes_first() {
+    fn equal_denials_are_counted_together_and_the_latest_comes_first() {
         let denials = Denials::default();
         for to in ["b", "c", "b"] {
             denials.add(&denied(to));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_has_a_bound_and_what_is_dropped_is_the_oldest() {
+    fn number_of_denials_is_bounded_and_the_oldest_is_removed() {
         let denials = Denials::default();
         for number in 0..3 * MAX_DENIALS {
             denials.add(&denied("often"));
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(listed.len(), MAX_DENIALS);
         assert_eq!(listed[1].object.as_deref(), Some("often"));
         assert_eq!(listed[1].count, 3 * MAX_DENIALS as u64);
-        let kept = denials.0.lock().unwrap();
-        assert_eq!((kept.denials.len(), kept.order.len()), (MAX_DENIALS, MAX_DENIALS));
+        let retained = lock(&denials.0);
+        assert_eq!((retained.denials.len(), retained.order.len()), (MAX_DENIALS, MAX_DENIALS));
     }
 }

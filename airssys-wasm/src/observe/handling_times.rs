@@ -1,4 +1,4 @@
-//! How long messages took to handle: quantiles, and counts by bounds that never change.
+//! Handling times of messages: quantiles, and a histogram with fixed bounds.
 
 mod quantiles;
 
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use quantiles::Quantiles;
 
-/// The upper bounds of the buckets, in nanoseconds: 1, 2.5 and 5 of each power of ten from a
-/// microsecond to ten seconds. What took longer is in the last bucket, which has no bound.
+/// The upper bounds of the buckets, in nanoseconds: 1, 2.5 and 5 times each power of ten, from a
+/// microsecond to ten seconds. The last bucket holds longer times and has no bound.
 pub const BUCKET_BOUNDS_NS: [u64; 22] = [
     1_000,
     2_500,
@@ -33,10 +33,10 @@ pub const BUCKET_BOUNDS_NS: [u64; 22] = [
     10_000_000_000,
 ];
 
-/// How many buckets there are.
+/// The number of buckets.
 const BUCKETS: usize = BUCKET_BOUNDS_NS.len() + 1;
 
-/// The times that a component took so far.
+/// The handling times of a component's messages.
 #[derive(Debug, Default)]
 pub(crate) struct HandlingTimes {
     quantiles: Quantiles,
@@ -44,26 +44,26 @@ pub(crate) struct HandlingTimes {
     sum_ns: u64,
 }
 
-/// How many messages took how long: a copy.
+/// A histogram of handling times.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct HandlingHistogram {
-    /// Messages by the first of [`BUCKET_BOUNDS_NS`] that their time was within; the last are those
-    /// beyond all.
+    /// The number of messages in each bucket. A message is in the first bucket whose bound in
+    /// [`BUCKET_BOUNDS_NS`] its time does not exceed, or in the last bucket.
     pub buckets: Vec<u64>,
     /// The sum of all times, in nanoseconds.
     pub sum_ns: u64,
 }
 
 impl HandlingHistogram {
-    /// How many messages there were.
+    /// Returns the number of messages.
     pub fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }
 }
 
 impl HandlingTimes {
-    /// So many messages took this time each.
+    /// Records messages that took this time each.
     pub(crate) fn record(&mut self, messages: u64, took: Duration) {
         let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.quantiles.record(messages, nanoseconds);
@@ -71,8 +71,8 @@ impl HandlingTimes {
         self.sum_ns = self.sum_ns.saturating_add(nanoseconds.saturating_mul(messages));
     }
 
-    /// The time within which this part of the messages was handled, in nanoseconds; none if none
-    /// was.
+    /// Returns the time within which this part of the messages was handled, in nanoseconds. Returns
+    /// `None` if no message was handled.
     pub(crate) fn quantile(&self, part: f64) -> Option<u64> {
         self.quantiles.at(part)
     }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_in_the_first_bucket_whose_bound_it_does_not_pass() {
+    fn time_is_in_the_first_bucket_whose_bound_it_does_not_exceed() {
         let mut times = HandlingTimes::default();
         for nanoseconds in [0, 1_000, 1_001, 2_500, 10_000_000_000, 10_000_000_001, u64::MAX / 2] {
             times.record(1, Duration::from_nanos(nanoseconds));
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_none_before_the_first_message() {
+    fn quantile_is_none_before_the_first_message() {
         let mut times = HandlingTimes::default();
         assert_eq!(times.quantile(0.99), None);
         times.record(3, Duration::from_micros(7));

@@ -1,30 +1,32 @@
-//! How much an app has under way, and the moment when it has nothing.
+//! The messages and callbacks of an app that are in flight, and the moment when there are none.
 //!
-//! Each component counts its own: whoever sends to it and whoever handles it meet there, and nobody
-//! else. The whole knows only how many of these have something.
+//! Each component has a counter of its own, which only its senders and its instances write. The whole
+//! count knows only the number of components with something in flight.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
-/// Parts are looked through for those that are gone when there are so many at least.
+use crate::sync::lock;
+
+/// The least number of parts at which dropped parts are removed.
 const LEAST_PARTS: usize = 64;
 
-/// Sees how much is under way: messages not handled yet, callbacks not delivered yet.
+/// The whole count: messages not handled yet, and callbacks not delivered yet.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InFlightCount {
     shared: Arc<Shared>,
 }
 
-/// What one component has under way.
+/// The count of one component.
 #[derive(Clone, Debug)]
 pub(crate) struct InFlightPart {
     part: Arc<Part>,
 }
 
-/// One thing under way. Dropping it takes it away.
+/// One message or callback in flight, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     part: InFlightPart,
@@ -38,25 +40,25 @@ struct Part {
 
 #[derive(Debug, Default)]
 struct Shared {
-    /// Parts that have something under way.
+    /// The number of parts that are not zero.
     busy: AtomicUsize,
-    none: Notify,
+    idle: Notify,
     parts: Mutex<Parts>,
 }
 
 #[derive(Debug, Default)]
 struct Parts {
     all: Vec<Weak<Part>>,
-    /// When those that are gone are looked for next.
+    /// The number of parts at which dropped parts are removed next.
     most: usize,
 }
 
 impl InFlightCount {
-    /// A count that is a part of this one.
+    /// Returns a new part of this count.
     pub(crate) fn part(&self) -> InFlightPart {
         let whole = Arc::clone(&self.shared);
         let part = Arc::new(Part { count: CachePadded::new(AtomicUsize::new(0)), whole });
-        let mut parts = self.lock();
+        let mut parts = lock(&self.shared.parts);
         if parts.all.len() >= parts.most {
             parts.all.retain(|part| part.strong_count() > 0);
             parts.most = (2 * parts.all.len()).max(LEAST_PARTS);
@@ -65,54 +67,50 @@ impl InFlightCount {
         InFlightPart { part }
     }
 
-    /// How many things are under way.
+    /// Returns the number of messages and callbacks in flight.
     pub(crate) fn get(&self) -> usize {
-        let parts = self.lock();
+        let parts = lock(&self.shared.parts);
         let live = parts.all.iter().filter_map(Weak::upgrade);
         live.map(|part| part.count.load(Ordering::Acquire)).sum()
     }
 
-    /// Waits until nothing is under way. Cancel safe.
+    /// Waits until nothing is in flight. Cancel safe.
     pub(crate) async fn none(&self) {
         loop {
-            let none = self.shared.none.notified();
+            let idle = self.shared.idle.notified();
             if self.shared.busy.load(Ordering::SeqCst) == 0 {
                 return;
             }
-            none.await;
+            idle.await;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Parts> {
-        self.shared.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl InFlightPart {
-    /// Begins one thing.
+    /// Adds one, until the returned guard is dropped.
     pub(crate) fn begin(&self) -> InFlight {
         self.add();
         InFlight { part: self.clone() }
     }
 
-    /// Begins one thing that [`end`](InFlightPart::end) takes away.
+    /// Adds one, until [`end`](InFlightPart::end) removes it.
     pub(crate) fn add(&self) {
         let Part { count, whole } = &*self.part;
         let one_more = |count: usize| (count > 0).then_some(count + 1);
         if count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok() {
             return;
         }
-        // Whoever is first makes the whole know of this part before anybody counts on that.
+        // The part is counted as busy before its count leaves zero.
         whole.busy.fetch_add(1, Ordering::SeqCst);
         if count.fetch_add(1, Ordering::SeqCst) > 0 {
             whole.leave();
         }
     }
 
-    /// Takes so many things away.
-    pub(crate) fn end(&self, things: usize) {
+    /// Removes `number` of them.
+    pub(crate) fn end(&self, number: usize) {
         let Part { count, whole } = &*self.part;
-        if things > 0 && count.fetch_sub(things, Ordering::SeqCst) == things {
+        if number > 0 && count.fetch_sub(number, Ordering::SeqCst) == number {
             whole.leave();
         }
     }
@@ -121,7 +119,7 @@ impl InFlightPart {
 impl Shared {
     fn leave(&self) {
         if self.busy.fetch_sub(1, Ordering::SeqCst) == 1 {
-            self.none.notify_waiters();
+            self.idle.notify_waiters();
         }
     }
 }
@@ -139,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_under_way_once_each_part_has_ended_what_it_began() {
+    fn count_is_zero_when_each_part_has_removed_all_it_added() {
         let whole = InFlightCount::default();
         let (one, other) = (whole.part(), whole.part());
         assert!(whole.none().now_or_never().is_some());
@@ -155,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_told_by_the_last() {
+    fn last_removal_wakes_the_waiter() {
         let whole = InFlightCount::default();
         let part = whole.part();
         part.add();
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_is_never_less_than_what_any_thread_has_begun() {
+    fn whole_is_busy_while_any_thread_has_added_one() {
         const TIMES: usize = 20_000;
         let whole = InFlightCount::default();
         let part = whole.part();
@@ -185,11 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_are_gone_are_forgotten() {
+    fn dropped_parts_are_removed() {
         let whole = InFlightCount::default();
         for _ in 0..10 * LEAST_PARTS {
             drop(whole.part());
         }
-        assert!(whole.lock().all.len() <= LEAST_PARTS);
+        assert!(lock(&whole.shared.parts).all.len() <= LEAST_PARTS);
     }
 }

@@ -1,9 +1,9 @@
-//! A throttle for lines of the log that repeat.
+//! A throttle for repeated log lines.
 
-/// A line that could come at any rate comes once in this time, in nanoseconds.
-const ONCE_IN_NS: u64 = 10_000_000_000;
+/// The interval in which one line passes, in nanoseconds.
+const INTERVAL_NS: u64 = 10_000_000_000;
 
-/// Lets a line pass at once and then one in a while, and counts the others.
+/// Lets the first line pass at once, then one in each interval, and counts the suppressed ones.
 #[derive(Debug, Default)]
 pub(crate) struct LogThrottle {
     passed_ns: Option<u64>,
@@ -11,9 +11,10 @@ pub(crate) struct LogThrottle {
 }
 
 impl LogThrottle {
-    /// Whether a line may pass now, and how many did not since the last that did.
+    /// Returns the number of lines suppressed since the last one that passed. Returns `None` if this
+    /// line is suppressed.
     pub(crate) fn pass(&mut self, now_ns: u64) -> Option<u64> {
-        if self.passed_ns.is_some_and(|passed| now_ns.saturating_sub(passed) < ONCE_IN_NS) {
+        if self.passed_ns.is_some_and(|passed| now_ns.saturating_sub(passed) < INTERVAL_NS) {
             self.suppressed += 1;
             return None;
         }
@@ -21,15 +22,15 @@ impl LogThrottle {
         Some(std::mem::take(&mut self.suppressed))
     }
 
-    /// How many lines did not pass since the last that did.
+    /// Returns the number of lines suppressed since the last one that passed.
     pub(crate) fn suppressed(&self) -> u64 {
         self.suppressed
     }
 
-    /// Whether there is nothing left to say, and the next line may pass.
+    /// Returns true if no line is suppressed and the next one may pass.
     pub(crate) fn is_idle(&self, now_ns: u64) -> bool {
         self.suppressed == 0
-            && self.passed_ns.is_none_or(|passed| now_ns.saturating_sub(passed) >= ONCE_IN_NS)
+            && self.passed_ns.is_none_or(|passed| now_ns.saturating_sub(passed) >= INTERVAL_NS)
     }
 }
 
@@ -38,15 +39,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_passes_and_then_one_in_a_while_with_the_number_of_the_others() {
+    fn one_line_passes_in_each_interval_with_the_number_of_suppressed_ones() {
         let mut throttle = LogThrottle::default();
         assert_eq!(throttle.pass(5), Some(0));
         assert!((0..1_000).all(|now| throttle.pass(5 + now).is_none()));
-        assert!(!throttle.is_idle(5 + ONCE_IN_NS));
-        assert_eq!(throttle.pass(5 + ONCE_IN_NS), Some(1_000));
-        assert_eq!(throttle.pass(6 + ONCE_IN_NS), None);
+        assert!(!throttle.is_idle(5 + INTERVAL_NS));
+        assert_eq!(throttle.pass(5 + INTERVAL_NS), Some(1_000));
+        assert_eq!(throttle.pass(6 + INTERVAL_NS), None);
         assert_eq!(throttle.suppressed(), 1);
-        assert_eq!(throttle.pass(6 + 2 * ONCE_IN_NS), Some(1));
-        assert!(throttle.is_idle(7 + 3 * ONCE_IN_NS));
+        assert_eq!(throttle.pass(6 + 2 * INTERVAL_NS), Some(1));
+        assert!(throttle.is_idle(7 + 3 * INTERVAL_NS));
     }
 }

@@ -1,8 +1,8 @@
-//! How much linear memory an instance has, for whoever looks on.
+//! The linear memory of an instance.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How much linear memory an instance has: kept by its store, read by whoever looks on.
+/// The size of an instance's linear memory, set by its store and read by snapshots.
 #[derive(Debug)]
 pub(crate) struct MemoryGauge {
     used_bytes: AtomicUsize,
@@ -18,12 +18,12 @@ impl MemoryGauge {
         self.used_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// The memory that it has, in bytes; 0 while it does not live.
+    /// Returns the size of the memory, in bytes; 0 while the instance is down.
     pub(crate) fn used_bytes(&self) -> u64 {
         self.used_bytes.load(Ordering::Relaxed) as u64
     }
 
-    /// The most that it may have, in bytes.
+    /// Returns the limit, in bytes.
     pub(crate) fn limit_bytes(&self) -> u64 {
         self.limit_bytes as u64
     }

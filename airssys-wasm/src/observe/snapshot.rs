@@ -1,4 +1,4 @@
-//! An app as it is at a moment, to be looked at or sent away.
+//! Snapshots: copies of an app's counters at one moment.
 
 use std::collections::BTreeMap;
 
@@ -10,72 +10,77 @@ use crate::observe::handling_times::HandlingHistogram;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::usage::QuotaUsage;
 
-/// An app as it is at a moment, by [`ComponentHost::snapshot`](crate::ComponentHost::snapshot).
+/// A snapshot of an app, made by [`ComponentHost::snapshot`](crate::ComponentHost::snapshot).
 ///
-/// The parts are looked at one after another: what changes meanwhile may show in one and not in
+/// Its parts are copied one after another. A change in between may show in one part and not in
 /// another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AppSnapshot {
     /// The app's name.
     pub app: String,
-    /// When it was taken, in milliseconds since 1970.
+    /// The time of the snapshot, in milliseconds since 1970.
     pub taken_at_ms: u64,
-    /// How long the app has run, in milliseconds.
+    /// The uptime of the app, in milliseconds.
     pub uptime_ms: u64,
-    /// Messages, callbacks and restarts that are under way.
+    /// The number of messages, callbacks and restarts in flight.
     pub in_flight: usize,
-    /// Messages that could not be handled.
+    /// The number of messages that could not be handled.
     pub dead_letters: u64,
-    /// What became of what the app's audit was told; none if none is kept.
+    /// The counters of the app's audit; `None` if no audit is kept.
     #[serde(default)]
     pub audit: Option<AuditStats>,
-    /// The components, in the order of their names.
+    /// The components, sorted by name.
     pub components: Vec<ComponentSnapshot>,
-    /// The supervisor at the root, and what is below it: the instances of components, and native
-    /// actors.
+    /// The root supervisor and its children: the instances of components, and native actors.
     pub tree: SupervisorSnapshot,
 }
 
-/// A component as it is at a moment: all its instances together, over all incarnations.
+/// A snapshot of a component: all its instances together, over all incarnations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ComponentSnapshot {
-    /// Its name in the app.
+    /// The component's name in the app.
     pub name: String,
     /// Messages that were accepted into its mailboxes.
     pub received: u64,
     /// Messages whose handler finished with `done` or a reply.
     pub handled: u64,
-    /// Attempts that came to nothing and were followed, or are to be, by another.
+    /// Calls of an instance to handle messages: fewer than messages, because one call hands over a
+    /// batch of waiting messages.
+    #[serde(default)]
+    pub calls: u64,
+    /// Attempts without a result that another attempt followed or will follow.
     pub retried: u64,
-    /// Messages that were refused to their sender at its door, by reason.
+    /// Messages to it that were refused to their sender, by reason.
     pub refused: BTreeMap<String, u64>,
-    /// How often it was refused because a limit of its own was reached, by limit.
+    /// Calls of its own that were refused because it had reached a limit, by limit.
     #[serde(default)]
     pub over_quota: BTreeMap<String, u64>,
-    /// Messages that ended in the dead letters.
+    /// Messages to it that became dead letters.
     pub dead_lettered: u64,
-    /// How often a sender found its mailbox full.
+    /// Times that a sender found its mailbox full, and had to wait or give up.
     pub mailbox_full: u64,
-    /// Replies to its requests that came when nobody waited for them any more.
+    /// Replies that came after its request had ended: by a timeout, a cancellation or its restart.
     #[serde(default)]
     pub late_replies: u64,
-    /// How often it tried what its capabilities do not allow.
+    /// Attempts that its capabilities do not allow.
     pub denied: u64,
-    /// How long its messages took to handle.
+    /// The handling times of its messages.
     pub handling: HandlingHistogram,
-    /// Half of the messages were handled in at most this time, in nanoseconds; none if none was.
+    /// The time within which half of the messages were handled, in nanoseconds; `None` if no message
+    /// was handled.
     pub p50_ns: Option<u64>,
-    /// 99 of 100 messages were handled in at most this time, in nanoseconds; none if none was.
+    /// The time within which 99 of 100 messages were handled, in nanoseconds; `None` if no message
+    /// was handled.
     pub p99_ns: Option<u64>,
-    /// Its calls of services, in the order of services and functions.
+    /// Its calls of services, sorted by service and function.
     #[serde(default)]
     pub service_calls: Vec<ServiceCalls>,
-    /// How much of the limits that its instances share is used.
+    /// The usage of the limits that its instances share.
     #[serde(default)]
     pub usage: Vec<QuotaUsage>,
-    /// Its instances, in the order of their numbers.
+    /// Its instances, sorted by number.
     pub instances: Vec<InstanceSnapshot>,
 }
 
@@ -95,13 +100,13 @@ pub struct ServiceCalls {
     pub time_ns: u64,
 }
 
-/// An instance as it is at a moment.
+/// A snapshot of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InstanceSnapshot {
-    /// Its name: the component's, followed by `/1`, `/2` and so on if there are several.
+    /// The instance's name: the component's, followed by `/1`, `/2` and so on if there are several.
     pub name: String,
-    /// Where it is in its life.
+    /// The state of its lifecycle.
     pub state: ActorState,
     /// Messages that were accepted into its mailbox.
     pub received: u64,
@@ -109,46 +114,55 @@ pub struct InstanceSnapshot {
     pub handled: u64,
     /// Messages in its mailbox.
     pub depth: usize,
-    /// The most messages that were in its mailbox at once.
+    /// The most messages that its mailbox held at once.
     pub high_water: usize,
-    /// Messages that its mailbox takes.
+    /// The capacity of its mailbox, in messages.
     pub capacity: usize,
-    /// How often it was restarted.
+    /// The number of its restarts.
     pub restarts: u64,
-    /// Its linear memory, in bytes; 0 while it does not live.
+    /// The size of its linear memory, in bytes; 0 while the instance is down.
     pub memory_bytes: u64,
-    /// The most linear memory that it may have, in bytes.
+    /// The limit of its linear memory, in bytes.
     pub memory_limit_bytes: u64,
-    /// How much of its own limits is used.
+    /// The usage of its own limits.
     #[serde(default)]
     pub usage: Vec<QuotaUsage>,
 }
 
 impl ComponentSnapshot {
-    /// Messages refused at its door, for whatever reason.
+    /// Returns the number of messages to it that were refused, for any reason.
     pub fn refused_total(&self) -> u64 {
         self.refused.values().sum()
     }
 
-    /// How often it was refused because a limit of its own was reached, whichever.
+    /// Returns the number of its calls that were refused because it had reached a limit.
     pub fn over_quota_total(&self) -> u64 {
         self.over_quota.values().sum()
     }
 
-    /// How often its instances were restarted.
+    /// Returns the number of restarts of its instances.
     pub fn restarts(&self) -> u64 {
         self.instances.iter().map(|instance| instance.restarts).sum()
     }
 
-    /// The linear memory of its instances, in bytes.
+    /// Returns the number of messages in the mailboxes of its instances.
+    pub fn depth(&self) -> usize {
+        self.instances.iter().map(|instance| instance.depth).sum()
+    }
+
+    /// Returns the most messages that a mailbox of one of its instances held at once.
+    pub fn high_water(&self) -> usize {
+        self.instances.iter().map(|instance| instance.high_water).max().unwrap_or(0)
+    }
+
+    /// Returns the size of the linear memory of its instances, in bytes.
     pub fn memory_bytes(&self) -> u64 {
         self.instances.iter().map(|instance| instance.memory_bytes).sum()
     }
 }
 
 impl InstanceSnapshot {
-    /// Without its usage.
-    pub(crate) fn of(actor: &ActorHandle, memory: &MemoryGauge) -> InstanceSnapshot {
+    pub(crate) fn new(actor: &ActorHandle, memory: &MemoryGauge, usage: Vec<QuotaUsage>) -> InstanceSnapshot {
         let stats = actor.stats();
         InstanceSnapshot {
             name: actor.name().to_owned(),
@@ -161,7 +175,7 @@ impl InstanceSnapshot {
             restarts: stats.restarts,
             memory_bytes: memory.used_bytes(),
             memory_limit_bytes: memory.limit_bytes(),
-            usage: Vec::new(),
+            usage,
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Traces: which chain of messages a message belongs to, and who is told of each that is handled.
+//! Trace contexts of messages, and the tracer that makes a span of each handled message.
 //!
-//! The context is carried by the host: what a handler sends belongs to the trace of the message
-//! that it is on. Where nobody makes spans, a context that came from outside is handed on as it is,
-//! and a message without one stays without.
+//! The host propagates the context: a message that a handler sends belongs to the trace of the message
+//! that it handles. Without a tracer, a context from outside is passed on unchanged, and a message
+//! without a context stays without one.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use airssys_message::Codec;
 
-/// A place in a trace, as [W3C Trace Context](https://www.w3.org/TR/trace-context/) has it: the
-/// trace, the span in it, and whether the trace is recorded.
+/// A context as defined by [W3C Trace Context](https://www.w3.org/TR/trace-context/): a trace, a span
+/// in it, and flags.
 ///
-/// Its text is a `traceparent`:
+/// Its text form is a `traceparent`:
 ///
 /// ```
 /// # use airssys_wasm::TraceContext;
@@ -31,44 +31,44 @@ pub struct TraceContext {
     flags: u8,
 }
 
-/// The trace is recorded.
+/// The flag of a recorded trace.
 const SAMPLED: u8 = 0x01;
 
-/// The flags that are known, and handed on: sampled, and random trace id.
+/// The flags that are passed on: sampled, and random trace id.
 const KNOWN_FLAGS: u8 = 0x03;
 
-/// The length of a `traceparent`, version 00, in bytes.
+/// The length of a `traceparent` of version 00, in bytes.
 const LENGTH: usize = 55;
 
-/// A text that is no `traceparent`.
+/// A text that is not a `traceparent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is no traceparent, such as 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+#[error("the text is not a traceparent, such as 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
 pub struct InvalidTraceparent;
 
 impl TraceContext {
-    /// A place in a trace; none if one of the ids is 0. Of the flags, those that are known are kept.
+    /// Makes a context. Returns `None` if one of the ids is 0. Unknown flags are cleared.
     pub fn new(trace_id: u128, span_id: u64, flags: u8) -> Option<TraceContext> {
         let span = NonZeroU64::new(span_id).filter(|_| trace_id != 0)?;
         let (trace_high, trace_low) = ((trace_id >> 64) as u64, trace_id as u64);
         Some(TraceContext { trace_high, trace_low, span, flags: flags & KNOWN_FLAGS })
     }
 
-    /// The trace.
+    /// Returns the id of the trace.
     pub fn trace_id(self) -> u128 {
         (u128::from(self.trace_high) << 64) | u128::from(self.trace_low)
     }
 
-    /// The span in it.
+    /// Returns the id of the span.
     pub fn span_id(self) -> u64 {
         self.span.get()
     }
 
-    /// The flags.
+    /// Returns the flags.
     pub fn flags(self) -> u8 {
         self.flags
     }
 
-    /// Whether the trace is recorded.
+    /// Returns true if the trace is recorded.
     pub fn is_sampled(self) -> bool {
         self.flags & SAMPLED != 0
     }
@@ -89,7 +89,7 @@ impl fmt::Debug for TraceContext {
 impl FromStr for TraceContext {
     type Err = InvalidTraceparent;
 
-    /// Reads a `traceparent` of version 00, or as much of a later one as version 00 has.
+    /// Reads a `traceparent` of version 00, and the same fields of later versions.
     fn from_str(text: &str) -> Result<TraceContext, InvalidTraceparent> {
         let bytes = text.as_bytes();
         let (known, more) = bytes.split_at_checked(LENGTH).ok_or(InvalidTraceparent)?;
@@ -104,12 +104,12 @@ impl FromStr for TraceContext {
         }
         let ids = hex(&known[3..35]).zip(hex(&known[36..52])).zip(hex(&known[53..55]));
         let ((trace, span), flags) = ids.ok_or(InvalidTraceparent)?;
-        // Each is cut to as many digits as it has.
+        // The numbers of digits make these casts lossless.
         TraceContext::new(trace, span as u64, flags as u8).ok_or(InvalidTraceparent)
     }
 }
 
-/// The number in lower-case hexadecimal digits, 32 at most.
+/// Parses at most 32 lower-case hexadecimal digits.
 fn hex(digits: &[u8]) -> Option<u128> {
     digits.iter().try_fold(0_u128, |number, digit| {
         let value = match digit {
@@ -123,49 +123,50 @@ fn hex(digits: &[u8]) -> Option<u128> {
 
 /// Makes a span of each message that is handled.
 ///
-/// It is called on the worker that runs the guest, before and after the guest: it must not wait.
+/// The worker that runs the guest calls it before and after the guest, so it must not block.
 pub trait MessageTracer: fmt::Debug + Send + Sync + 'static {
-    /// Begins the span of a message that is about to be handled, below `parent`; without one, a new
-    /// trace begins.
+    /// Begins the span of a message that is about to be handled, as a child of `parent`. Without a
+    /// parent, a new trace begins.
     fn begin(&self, parent: Option<TraceContext>, message: &TracedMessage<'_>) -> Box<dyn MessageSpan>;
 }
 
 /// The span of a message that is being handled.
 pub trait MessageSpan: Send {
-    /// Its place in the trace: what the handler sends comes below it. None if it has no valid ids.
+    /// Returns the context of the span, which is the parent of the messages that the handler sends.
+    /// Returns `None` if the span has no valid ids.
     fn context(&self) -> Option<TraceContext>;
 
-    /// Ends it.
+    /// Ends the span.
     fn end(self: Box<Self>, outcome: SpanOutcome<'_>);
 }
 
-/// What is known of a message when its handler gets it.
+/// A message that its handler is about to get.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct TracedMessage<'a> {
     /// The app.
     pub app: &'a str,
-    /// The instance that sent it; `host` if it came from outside.
+    /// The instance that sent it; `host` for a message from outside.
     pub sender: &'a str,
-    /// The component that it is for.
+    /// The component that it was sent to.
     pub component: &'a str,
     /// The instance that handles it.
     pub instance: &'a str,
-    /// The topic it was published on, if it was.
+    /// The topic; `None` if it is not a publication.
     pub topic: Option<&'a str>,
-    /// Its codec.
+    /// Its codec; `None` if its prefix is unknown.
     pub codec: Option<Codec>,
-    /// Its size with the codec prefix, in bytes.
+    /// Its size, including the codec prefix, in bytes.
     pub bytes: usize,
-    /// Which attempt this is: 1, and more if it is handled again.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// Whether somebody waits for a reply.
+    /// True if a requester waits for a reply.
     pub wants_reply: bool,
-    /// How long it was in the mailbox.
+    /// The time that it waited in the mailbox.
     pub waited: Duration,
 }
 
-/// What a handler made of a message.
+/// The outcome of an attempt to handle a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SpanOutcome<'a> {
@@ -175,9 +176,9 @@ pub enum SpanOutcome<'a> {
     Replied,
     /// It will be handled again, for this reason.
     Retried(&'a str),
-    /// It was given up because its handler did not take it, for this reason.
+    /// The handler rejected it, for this reason.
     Rejected(&'a str),
-    /// It was given up because its handler failed, for this reason.
+    /// The handler failed, for this reason.
     Failed(&'a str),
 }
 
@@ -188,7 +189,7 @@ mod tests {
     const TEXT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_traceparent_is_read_and_written() {
+    fn traceparent_round_trips() {
         let context: TraceContext = TEXT.parse().unwrap();
         assert_eq!(context.trace_id(), 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736);
         assert_eq!(context.span_id(), 0x00f0_67aa_0ba9_02b7);
@@ -197,21 +198,21 @@ mod tests {
     }
 
     #[test]
-    fn flags_that_are_unknown_are_not_handed_on() {
+    fn unknown_flags_are_cleared() {
         let context: TraceContext = TEXT.replace("-01", "-fe").parse().unwrap();
         assert_eq!(context.to_string(), TEXT.replace("-01", "-02"));
         assert!(!context.is_sampled());
     }
 
     #[test]
-    fn of_a_later_version_as_much_is_read_as_is_known() {
+    fn known_fields_of_a_later_version_are_read() {
         for later in [format!("cc{}", &TEXT[2..]), format!("cc{}-what-else", &TEXT[2..])] {
             assert_eq!(later.parse::<TraceContext>().unwrap().to_string(), TEXT, "{later}");
         }
     }
 
     #[test]
-    fn what_is_no_traceparent_is_refused() {
+    fn invalid_traceparents_are_refused() {
         let zero_trace = TEXT.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32));
         let zero_span = TEXT.replace("00f067aa0ba902b7", &"0".repeat(16));
         for text in [
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_is_small() {
+    fn context_takes_32_bytes() {
         assert_eq!(size_of::<Option<TraceContext>>(), 32);
     }
 }

@@ -1,8 +1,8 @@
-//! Times as numbers.
+//! Times as numbers of milliseconds.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A time in milliseconds since 1970; 0 for one before.
+/// Returns a time in milliseconds since 1970; 0 for an earlier time.
 pub(crate) fn unix_ms(time: SystemTime) -> u64 {
     milliseconds(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }

@@ -1,6 +1,5 @@
-//! How much of its limits a component uses.
+//! The usage of limits.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,44 +10,20 @@ use crate::observe::memory::MemoryGauge;
 use crate::policy::byte_budget::ByteBudget;
 use crate::policy::quota::Quota;
 
-/// How much of one limit is used.
+/// The usage of one limit.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct QuotaUsage {
-    /// The limit's key in the manifest, such as `memory`; `messages_burst to stock` if it is about
-    /// one target. `mailbox`, `mailbox_high_water` and `mailbox_bytes` are those of the mailbox.
+    /// The limit's key in the manifest, such as `memory`, or `messages_burst to stock` for a
+    /// per-target limit. `mailbox`, `mailbox_high_water` and `mailbox_bytes` describe the mailbox.
     pub name: String,
-    /// How much is used now; of a burst, what has not come back yet.
+    /// The amount in use; for a burst, the part that has not been refilled yet.
     pub used: u64,
-    /// The most that may be.
+    /// The maximum.
     pub limit: u64,
 }
 
-/// How much of its limits an instance uses.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[non_exhaustive]
-pub struct InstanceUsage {
-    /// The instance's name.
-    pub name: String,
-    /// Its limits.
-    pub quotas: Vec<QuotaUsage>,
-}
-
-/// How much of its limits a component uses.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[non_exhaustive]
-pub struct ComponentUsage {
-    /// The component's name in the app.
-    pub name: String,
-    /// What its instances have together: the rates that are limited, and the bytes in the mailboxes.
-    pub quotas: Vec<QuotaUsage>,
-    /// The limits of each instance.
-    pub instances: Vec<InstanceUsage>,
-    /// How often it was refused because a limit of its own was reached, by limit.
-    pub over_quota: BTreeMap<String, u64>,
-}
-
-/// What an incarnation uses, as it and its operator see it.
+/// Amounts in use by an incarnation, read by the guest and by the operator.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
     pub(crate) table_elements: AtomicUsize,
@@ -56,7 +31,7 @@ pub(crate) struct Gauges {
 }
 
 impl Gauges {
-    /// Begins with nothing, for a new incarnation.
+    /// Sets every gauge to 0, for a new incarnation.
     pub(crate) fn reset(&self) {
         for gauge in [&self.table_elements, &self.routes] {
             gauge.store(0, Ordering::Relaxed);
@@ -70,7 +45,7 @@ impl QuotaUsage {
     }
 }
 
-/// What an instance uses.
+/// Returns the usage of the limits that each instance has for itself.
 pub(crate) fn of_instance(
     limits: &Limits,
     gauges: &Gauges,
@@ -92,7 +67,7 @@ pub(crate) fn of_instance(
     ]
 }
 
-/// What all instances of a component use together.
+/// Returns the usage of the limits that the instances of a component share.
 pub(crate) fn of_component(
     quota: &Quota,
     budget: &Arc<ByteBudget>,

@@ -1,4 +1,4 @@
-//! A message as a span, in the words of OpenTelemetry's conventions for messaging.
+//! The span of a message, with the attributes of OpenTelemetry's messaging conventions.
 
 use opentelemetry::trace::{
     Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
@@ -23,7 +23,7 @@ struct OtlpSpan(Span);
 impl MessageTracer for OtlpTracer {
     fn begin(&self, parent: Option<TraceContext>, message: &TracedMessage<'_>) -> Box<dyn MessageSpan> {
         let destination = message.topic.unwrap_or(message.component);
-        // All that a sampler may want to know is there before it decides.
+        // The attributes are set before the start, because a sampler may read them.
         let span = self
             .0
             .span_builder(format!("process {destination}"))

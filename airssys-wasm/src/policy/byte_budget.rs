@@ -1,4 +1,4 @@
-//! How many bytes may wait in the mailboxes of a component.
+//! The byte budget of a component's mailboxes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
-/// How many bytes may wait in the mailboxes of a component: its memory once more, and at least two
-/// of its largest messages.
+/// The number of bytes that may wait in the mailboxes of a component.
+///
+/// The limit equals the component's memory limit, and is at least twice its largest message.
 #[derive(Debug)]
 pub(crate) struct ByteBudget {
     limit: usize,
@@ -15,7 +16,7 @@ pub(crate) struct ByteBudget {
     freed: Notify,
 }
 
-/// Bytes that may wait. Dropping it gives them back.
+/// Bytes taken from a budget. Dropping it gives them back.
 #[derive(Debug)]
 pub(crate) struct HeldBytes<'b> {
     budget: &'b ByteBudget,
@@ -28,14 +29,14 @@ impl ByteBudget {
         Arc::new(ByteBudget { limit, used: CachePadded::default(), freed: Notify::new() })
     }
 
-    /// Takes room for a message, if there is so much.
+    /// Takes room for a message. Returns `None` if the budget has less left.
     pub(crate) fn take(&self, bytes: usize) -> Option<HeldBytes<'_>> {
         let add = |used: usize| used.checked_add(bytes).filter(|used| *used <= self.limit);
         let taken = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
         taken.ok().map(|_| HeldBytes { budget: self, bytes })
     }
 
-    /// Gives back what was taken and kept.
+    /// Gives back bytes taken with [`HeldBytes::keep`].
     pub(crate) fn give_back(&self, bytes: usize) {
         if bytes == 0 {
             return;
@@ -46,12 +47,12 @@ impl ByteBudget {
         }
     }
 
-    /// How many bytes wait, and how many may.
+    /// Returns the number of bytes taken, and the limit.
     pub(crate) fn used(&self) -> (usize, usize) {
         (self.used.load(Ordering::Acquire), self.limit)
     }
 
-    /// Waits until half of the budget is free, so that any message has room. Cancel safe.
+    /// Waits until half of the budget is free, because any message fits into that. Cancel safe.
     pub(crate) async fn room(&self) {
         loop {
             let freed = self.freed.notified();
@@ -64,7 +65,7 @@ impl ByteBudget {
 }
 
 impl HeldBytes<'_> {
-    /// Leaves them taken, to be given back by their number.
+    /// Leaves the bytes taken. The caller gives them back with [`ByteBudget::give_back`].
     pub(crate) fn keep(self) {
         std::mem::forget(self);
     }

@@ -1,8 +1,9 @@
-//! The clock of an app's rates.
+//! The clock of an app's rate limits.
 
 use tokio::time::Instant;
 
-/// The time since a host was made: the one clock of its rates. Pauses with tokio's.
+/// The time since a host was created. All of its rate limits use this clock, which pauses with
+/// tokio's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock(Instant);
 
@@ -13,12 +14,12 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// Nanoseconds; never goes back.
+    /// Returns the nanoseconds since the start. Never decreases.
     pub(crate) fn now_ns(self) -> u64 {
         self.ns_at(Instant::now())
     }
 
-    /// The same at a time that has been looked at before.
+    /// Returns the nanoseconds from the start to `time`.
     pub(crate) fn ns_at(self, time: Instant) -> u64 {
         let elapsed = time.saturating_duration_since(self.0);
         elapsed.as_secs().wrapping_mul(1_000_000_000).wrapping_add(elapsed.subsec_nanos().into())

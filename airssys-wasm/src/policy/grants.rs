@@ -1,6 +1,6 @@
 //! The rights of a component while it runs, and their changes.
 
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::RwLock;
 
 use airssys_rt::TopicPattern;
 use airssys_spec::{
@@ -8,43 +8,45 @@ use airssys_spec::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The rights of one component: shared by its instances, over all their incarnations.
+use crate::sync::{read, write};
+
+/// The rights of one component, shared by all incarnations of its instances.
 ///
-/// Routes and topics keep decisions, so every change is followed by a new generation of the router.
+/// Routes cache decisions, so every change is followed by a new generation of the router.
 pub(crate) struct Grants {
-    /// The most that it may be given.
+    /// The rights that the manifest asks for. No other right can be granted.
     asked: Capabilities,
-    /// Topics that its instances are subscribed to from the start.
+    /// The topic patterns that the manifest subscribes its instances to.
     subscribes: Vec<TopicPattern>,
-    state: RwLock<State>,
+    state: RwLock<GrantState>,
 }
 
 #[derive(Default)]
-struct State {
+struct GrantState {
     granted: Capabilities,
-    /// What of that was given while the app runs.
+    /// The granted patterns that were given while the app runs.
     given: Vec<(Capability, String)>,
-    /// Subscriptions from the start that a revocation ended, by the subscriber's number.
+    /// Subscriptions of the manifest that a revocation ended, by the subscriber's number.
     suspended: Vec<(u64, TopicPattern)>,
 }
 
-/// What a component asks for, and what it may do at present.
+/// The rights of a component: asked for, and in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ComponentGrants {
     /// The component's name in the app.
     pub component: String,
-    /// For each kind of access that it asks for, or has: send, request, publish, subscribe.
+    /// One entry per kind of access that has any pattern, asked for or in force.
     pub grants: Vec<CapabilityGrants>,
 }
 
-/// What a component asks for, and may do at present, of one kind of access.
+/// The rights of a component to one kind of access.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CapabilityGrants {
     /// The kind of access.
     pub capability: Capability,
-    /// The patterns that it asks for: the most that it may be given.
+    /// The patterns that the component asks for. No other pattern can be granted.
     pub asked: Vec<String>,
     /// The patterns that are in force.
     pub granted: Vec<Granted>,
@@ -56,18 +58,18 @@ pub struct CapabilityGrants {
 pub struct Granted {
     /// The pattern of names or of topics.
     pub pattern: String,
-    /// Where it comes from.
+    /// The origin of the grant.
     pub from: GrantOrigin,
 }
 
-/// Where a grant comes from.
+/// The origin of a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum GrantOrigin {
-    /// The component was started with it: it is in the app's manifest.
+    /// The app's manifest grants it from the start.
     App,
-    /// It was given while the app runs.
+    /// An operator granted it while the app runs.
     RunTime,
 }
 
@@ -80,11 +82,12 @@ pub(crate) struct Subscriptions<'a> {
 
 impl Subscriptions<'_> {
     /// Returns true if a subject may subscribe to a pattern now.
-    pub(crate) fn allows(&self, who: &Subject, pattern: &TopicPattern) -> bool {
-        decide(who, self.granted, &Access::Subscribe { pattern }).is_ok()
+    pub(crate) fn allows(&self, subject: &Subject, pattern: &TopicPattern) -> bool {
+        decide(subject, self.granted, &Access::Subscribe { pattern }).is_ok()
     }
 
-    /// Notes that a subscription was ended. One from the start comes back when it is allowed again.
+    /// Records that a subscription was ended. A subscription of the manifest is restored when it is
+    /// allowed again.
     pub(crate) fn suspend(&mut self, subscriber: u64, pattern: TopicPattern) {
         if self.from_start.contains(&pattern) {
             self.suspended.push((subscriber, pattern));
@@ -92,9 +95,10 @@ impl Subscriptions<'_> {
     }
 
     /// Takes the suspended subscriptions of a subscriber that are allowed again.
-    pub(crate) fn take_allowed(&mut self, subscriber: u64, who: &Subject) -> Vec<TopicPattern> {
+    pub(crate) fn take_allowed(&mut self, subscriber: u64, subject: &Subject) -> Vec<TopicPattern> {
         let (granted, suspended) = (self.granted, &mut *self.suspended);
-        let allowed = |pattern: &TopicPattern| decide(who, granted, &Access::Subscribe { pattern }).is_ok();
+        let allowed =
+            |pattern: &TopicPattern| decide(subject, granted, &Access::Subscribe { pattern }).is_ok();
         let taken = suspended.extract_if(.., |(id, pattern)| *id == subscriber && allowed(pattern));
         taken.map(|(_, pattern)| pattern).collect()
     }
@@ -102,41 +106,41 @@ impl Subscriptions<'_> {
 
 impl Grants {
     pub(crate) fn new(asked: Capabilities, granted: Capabilities, subscribes: Vec<TopicPattern>) -> Grants {
-        let state = RwLock::new(State { granted, ..State::default() });
+        let state = RwLock::new(GrantState { granted, ..GrantState::default() });
         Grants { asked, subscribes, state }
     }
 
-    /// Decides. Nothing is recorded.
-    pub(crate) fn decide(&self, who: &Subject, access: &Access<'_>) -> Result<(), Denied> {
-        decide(who, &self.read().granted, access)
+    /// Decides about an access, without recording a denial.
+    pub(crate) fn decide(&self, subject: &Subject, access: &Access<'_>) -> Result<(), Denied> {
+        decide(subject, &read(&self.state).granted, access)
     }
 
-    /// Whether its manifest asks to send requests to this name, and no other messages.
-    pub(crate) fn asks_to_request_only(&self, who: &Subject, name: &str) -> bool {
-        let asks = |access| decide(who, &self.asked, &access).is_ok();
+    /// Returns true if the manifest asks to send requests to this name, and no other messages.
+    pub(crate) fn asks_to_request_only(&self, subject: &Subject, name: &str) -> bool {
+        let asks = |access| decide(subject, &self.asked, &access).is_ok();
         asks(Access::Request { to: name }) && !asks(Access::Send { to: name })
     }
 
-    /// Subscribes if that is allowed; nothing is revoked in between.
+    /// Calls `subscribe` if the pattern is allowed. No right is revoked before it returns.
     pub(crate) fn subscribe<R>(
         &self,
-        who: &Subject,
+        subject: &Subject,
         pattern: &TopicPattern,
         subscribe: impl FnOnce() -> R,
     ) -> Result<R, Denied> {
-        let state = self.read();
-        decide(who, &state.granted, &Access::Subscribe { pattern })?;
+        let state = read(&self.state);
+        decide(subject, &state.granted, &Access::Subscribe { pattern })?;
         Ok(subscribe())
     }
 
-    /// How many subscriptions of a subscriber come back when they are allowed again.
+    /// Returns the number of a subscriber's subscriptions that are restored when allowed again.
     pub(crate) fn suspended(&self, subscriber: u64) -> usize {
-        self.read().suspended.iter().filter(|(id, _)| *id == subscriber).count()
+        read(&self.state).suspended.iter().filter(|(id, _)| *id == subscriber).count()
     }
 
-    /// Gives up a subscription that would come back; false if there is none.
+    /// Removes a suspended subscription, so that it is not restored. Returns false if it does not exist.
     pub(crate) fn forget_suspended(&self, subscriber: u64, pattern: &TopicPattern) -> bool {
-        let mut state = self.write();
+        let mut state = write(&self.state);
         let before = state.suspended.len();
         state.suspended.retain(|(id, own)| (*id, own) != (subscriber, pattern));
         state.suspended.len() < before
@@ -144,7 +148,7 @@ impl Grants {
 
     /// Lists the rights, asked for and in force, of each kind that has any.
     pub(crate) fn list(&self, component: &str) -> ComponentGrants {
-        let state = self.read();
+        let state = read(&self.state);
         let grants = Capability::LISTS.map(|capability| {
             let granted = state.granted.patterns(capability).into_iter().map(|pattern| {
                 let given = state.given.iter().any(|(kind, own)| *kind == capability && *own == pattern);
@@ -170,10 +174,10 @@ impl Grants {
 
     /// Returns a copy of the rights that are in force.
     pub(crate) fn granted(&self) -> Capabilities {
-        self.read().granted.clone()
+        read(&self.state).granted.clone()
     }
 
-    /// Changes a right, and has `follow` act on the change before anybody can see it.
+    /// Changes a right, and calls `follow` before the change is visible to decisions.
     ///
     /// # Errors
     /// [`GrantError`], and nothing is changed.
@@ -184,8 +188,8 @@ impl Grants {
         (capability, pattern): (Capability, &str),
         follow: impl FnOnce(&mut GrantChange, &mut Subscriptions<'_>) -> R,
     ) -> Result<(GrantChange, R), GrantError> {
-        let mut state = self.write();
-        let State { granted, given, suspended } = &mut *state;
+        let mut state = write(&self.state);
+        let GrantState { granted, given, suspended } = &mut *state;
         let mut change = grant::change(verb, component, (capability, pattern), &self.asked, granted)?;
         given.retain(|(kind, own)| *kind != capability || !change.removed.contains(own));
         if verb == GrantVerb::Give && change.changed {
@@ -194,13 +198,5 @@ impl Grants {
         let mut subscriptions = Subscriptions { granted, from_start: &self.subscribes, suspended };
         let followed = follow(&mut change, &mut subscriptions);
         Ok((change, followed))
-    }
-
-    fn read(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

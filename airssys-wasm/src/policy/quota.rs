@@ -1,4 +1,4 @@
-//! What a component may send, and how often it wanted more than any of its limits allows.
+//! Rate limits on the messages of a component.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,35 +8,35 @@ use airssys_spec::limits::Rates;
 use tokio::time::Instant;
 
 use crate::policy::clock::Clock;
-use crate::policy::rate::Bucket;
+use crate::policy::rate::{Bucket, Taken};
 
-/// What a component may send, all of its instances together and over all their incarnations, and
-/// how often it was refused because a limit of its own was reached.
+/// The rate limits of a component, shared by all incarnations of its instances.
 pub(crate) struct Quota {
     clock: Clock,
-    /// None if nothing limits it.
-    whole: Option<Buckets>,
-    edges: Vec<Arc<Buckets>>,
+    /// The limits on all messages. `None` if the manifest sets none.
+    total: Option<Buckets>,
+    /// The limits on the messages to single targets.
+    per_target: Vec<Arc<Buckets>>,
 }
 
-/// The rates of a component, or of what it sends to one other.
+/// The token buckets of one set of rate limits.
 pub(crate) struct Buckets {
-    /// Whom it is sent to, if it is not about all.
+    /// The component that a per-target limit applies to. `None` for the limits on all messages.
     target: Option<Arc<str>>,
     messages: Option<Bucket>,
     bytes: Option<Bucket>,
 }
 
-/// Which limit was reached.
+/// The name of a limit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct QuotaLimit {
-    /// Its key in the manifest.
+    /// The key in the manifest.
     pub(crate) key: &'static str,
-    /// The only target that it is about, if it is not about all.
+    /// The component that a per-target limit applies to.
     pub(crate) target: Option<Arc<str>>,
 }
 
-/// A limit that was reached.
+/// A limit that a component reached, with its value.
 #[derive(Debug)]
 pub(crate) struct Exceeded {
     pub(crate) limit: QuotaLimit,
@@ -45,44 +45,50 @@ pub(crate) struct Exceeded {
 
 impl Quota {
     pub(crate) fn new(limits: &Limits, clock: Clock) -> Quota {
-        let edges = limits.edges.iter().filter_map(|edge| {
-            Buckets::new(Some(Arc::from(edge.target.as_str())), &edge.rates).map(Arc::new)
+        let per_target = limits.edges.iter().filter_map(|limit| {
+            Buckets::new(Some(Arc::from(limit.target.as_str())), &limit.rates).map(Arc::new)
         });
-        let (edges, whole) = (edges.collect(), Buckets::new(None, &limits.rates));
-        Quota { clock, whole, edges }
+        let (per_target, total) = (per_target.collect(), Buckets::new(None, &limits.rates));
+        Quota { clock, total, per_target }
     }
 
-    /// The rates of what is sent to this name, if there are any for it alone.
-    pub(crate) fn edge(&self, name: &str) -> Option<Arc<Buckets>> {
+    /// Returns the per-target limits on messages to a component or one of its instances.
+    pub(crate) fn for_target(&self, name: &str) -> Option<Arc<Buckets>> {
         let component = name.split('/').next();
-        self.edges.iter().find(|edge| edge.target.as_deref() == component).cloned()
+        self.per_target.iter().find(|buckets| buckets.target.as_deref() == component).cloned()
     }
 
-    /// Takes from all rates what a message of so many bytes costs at this time, or from none.
-    pub(crate) fn take(&self, edge: Option<&Buckets>, bytes: usize, now: Instant) -> Result<(), Exceeded> {
-        if self.whole.is_none() && edge.is_none() {
+    /// Takes the tokens of one message of `bytes` bytes from all buckets. On an error, every bucket
+    /// is left as it was.
+    pub(crate) fn take(
+        &self,
+        per_target: Option<&Buckets>,
+        bytes: usize,
+        now: Instant,
+    ) -> Result<(), Exceeded> {
+        if self.total.is_none() && per_target.is_none() {
             return Ok(());
         }
         let now = self.clock.ns_at(now);
         let bytes = bytes as u64;
-        let whole = match &self.whole {
-            Some(whole) => Some((whole, whole.take(bytes, now)?)),
+        let total = match &self.total {
+            Some(total) => Some((total, total.take(bytes, now)?)),
             None => None,
         };
-        let Some(edge) = edge else { return Ok(()) };
-        edge.take(bytes, now).map(drop).inspect_err(|_| {
-            if let Some((whole, taken)) = whole {
-                whole.put_back(taken);
+        let Some(per_target) = per_target else { return Ok(()) };
+        per_target.take(bytes, now).map(drop).inspect_err(|_| {
+            if let Some((total, taken)) = total {
+                total.put_back(taken);
             }
         })
     }
 
-    /// Each rate: its name, how much of the most at once is used, and that most.
+    /// Returns the name, the used part and the size of each bucket's burst.
     pub(crate) fn used(&self) -> Vec<(String, u64, u64)> {
         let now = self.clock.now_ns();
-        let edges = self.edges.iter().map(|edge| &**edge);
+        let per_target = self.per_target.iter().map(|buckets| &**buckets);
         let mut used = Vec::new();
-        for buckets in self.whole.iter().chain(edges) {
+        for buckets in self.total.iter().chain(per_target) {
             for (key, bucket) in [("messages_burst", &buckets.messages), ("bytes_burst", &buckets.bytes)] {
                 let Some(bucket) = bucket else { continue };
                 let burst = bucket.rate().burst;
@@ -94,10 +100,10 @@ impl Quota {
     }
 }
 
-/// What was taken from the buckets, to be put back if others have not enough.
-struct TakenOfBoth {
-    messages: Option<crate::policy::rate::Taken>,
-    bytes: Option<crate::policy::rate::Taken>,
+/// The tokens taken from a set of buckets. They are put back if another bucket lacks tokens.
+struct TakenTokens {
+    messages: Option<Taken>,
+    bytes: Option<Taken>,
 }
 
 impl Buckets {
@@ -106,7 +112,7 @@ impl Buckets {
         (messages.is_some() || bytes.is_some()).then_some(Buckets { target, messages, bytes })
     }
 
-    fn take(&self, bytes: u64, now_ns: u64) -> Result<TakenOfBoth, Exceeded> {
+    fn take(&self, bytes: u64, now_ns: u64) -> Result<TakenTokens, Exceeded> {
         let messages = match &self.messages {
             Some(bucket) => {
                 let taken = bucket.take(1, now_ns);
@@ -118,10 +124,10 @@ impl Buckets {
             Some(bucket) => match bucket.take(bytes, now_ns) {
                 Some(taken) => Some(taken),
                 None => {
-                    self.put_back(TakenOfBoth { messages, bytes: None });
+                    self.put_back(TakenTokens { messages, bytes: None });
                     let rate = bucket.rate();
                     return Err(match bytes > rate.burst {
-                        // No wait would help.
+                        // The bucket never holds that many tokens, so a retry would fail too.
                         true => self.exceeded("bytes_burst", rate.burst),
                         false => self.exceeded("bytes_per_second", rate.per_second),
                     });
@@ -129,10 +135,10 @@ impl Buckets {
             },
             None => None,
         };
-        Ok(TakenOfBoth { messages, bytes: taken })
+        Ok(TakenTokens { messages, bytes: taken })
     }
 
-    fn put_back(&self, taken: TakenOfBoth) {
+    fn put_back(&self, taken: TakenTokens) {
         for (bucket, taken) in [(&self.messages, taken.messages), (&self.bytes, taken.bytes)] {
             if let (Some(bucket), Some(taken)) = (bucket, taken) {
                 bucket.put_back(taken);
@@ -146,7 +152,7 @@ impl Buckets {
 }
 
 impl Exceeded {
-    /// A limit of the instance itself, by its key in the manifest.
+    /// Returns the error for a limit on the instance itself, by its key in the manifest.
     pub(crate) fn of(key: &'static str, most: usize) -> Exceeded {
         Exceeded { limit: QuotaLimit { key, target: None }, most: most as u64 }
     }

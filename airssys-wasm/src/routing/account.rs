@@ -1,4 +1,4 @@
-//! The account of a receiver: the part of it that its messages account to.
+//! The account of a receiver: its acceptance rules, budget and counters, without its mailboxes.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -21,9 +21,9 @@ pub(crate) struct Account {
     pub(crate) name: Arc<str>,
     /// The instances behind the name.
     pub(crate) members: Vec<ActorHandle>,
-    /// The codecs it accepts, and the one it prefers.
+    /// The codecs that it accepts, and the one that it prefers.
     pub(crate) accepts: Accepts,
-    /// The largest message it takes, in bytes.
+    /// The largest message that it accepts, in bytes.
     pub(crate) max_message_bytes: u64,
     /// The bytes that may wait in its mailboxes.
     pub(crate) budget: Arc<ByteBudget>,
@@ -35,7 +35,7 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Checks a message's size and codec.
+    /// Checks the size and the codec of a message.
     pub(crate) fn accepts_message(&self, message: &[u8], from: &Sender) -> Result<(), Refusal> {
         let size = message.len() as u64;
         if size > self.max_message_bytes {
@@ -66,7 +66,7 @@ impl Account {
         refusal.into_error()
     }
 
-    /// Returns true if a full mailbox makes publishers wait, rather than lose its copy.
+    /// Returns true if a full mailbox makes publishers wait instead of dropping a message.
     pub(crate) fn waits(&self) -> bool {
         self.overflow == Overflow::Wait
     }
@@ -76,8 +76,8 @@ impl Account {
         self.overflow == Overflow::DropOldest && self.members.iter().any(|member| !member.is_closed())
     }
 
-    /// Puts a message into the dead letters that does not suit a subscriber, or has no room.
-    pub(crate) fn skip(&self, draft: &Draft, from: &Sender) {
+    /// Puts a message into the dead letters that the receiver does not accept or has no room for.
+    pub(crate) fn dead_letter(&self, draft: &Draft, from: &Sender) {
         let refusal = self.accepts_message(&draft.body, from).err().unwrap_or(Refusal::MailboxFull);
         self.stats.dead_lettered();
         self.dead_letters.add(DeadLetter {
@@ -94,7 +94,7 @@ impl Account {
         });
     }
 
-    /// Returns the account of one of its instances alone.
+    /// Returns an account that has one of the instances as its only member.
     pub(crate) fn of_member(&self, member: ActorHandle) -> Account {
         Account {
             name: Arc::clone(&self.name),

@@ -1,4 +1,4 @@
-//! The values that the messages of an app share.
+//! The values that all messages of an app share.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::observe::trace::MessageTracer;
 use crate::routing::state_folder::StateFolder;
 use crate::routing::wait_graph::WaitGraph;
 
-/// The values that the messages of an app share, whatever their routes.
+/// The values that all messages of an app share, independent of their routes.
 #[derive(Default)]
 pub(crate) struct App {
     pub(crate) dead_letters: Arc<DeadLetters>,
@@ -19,24 +19,24 @@ pub(crate) struct App {
     pub(crate) trail: Arc<Trail>,
     /// `None` if the app has no state folder.
     state: Option<StateFolder>,
-    /// Makes spans of the messages that are handled, if anybody wants them.
+    /// The tracer that begins a span for each handled message. Unset without tracing.
     tracer: OnceLock<Arc<dyn MessageTracer>>,
-    /// The time at which guests that still run are ended, because the shutdown does not wait longer.
+    /// The time at which guests that still run are interrupted, so that the shutdown ends in time.
     end_at: OnceLock<Instant>,
 }
 
 impl App {
-    /// Makes an app that records its denials and refusals in this trail.
+    /// Makes an app that records denials and refusals in `trail`.
     pub(crate) fn new(trail: Arc<Trail>, state: Option<StateFolder>) -> App {
         App { trail, state, ..App::default() }
     }
 
-    /// Returns the folder of the values that outlive the host.
+    /// Returns the state folder, or `None` if the app has none.
     pub(crate) fn state(&self) -> Option<&StateFolder> {
         self.state.as_ref()
     }
 
-    /// Makes spans of the messages that are handled from now on. Only the first call counts.
+    /// Sets the tracer. Only the first call has an effect.
     pub(crate) fn trace_with(&self, tracer: Arc<dyn MessageTracer>) {
         self.tracer.get_or_init(|| tracer);
     }
@@ -45,12 +45,12 @@ impl App {
         self.tracer.get().map(|tracer| &**tracer)
     }
 
-    /// Ends every guest that still runs at this time. Only the first call counts.
+    /// Interrupts guests that still run at `time`. Only the first call has an effect.
     pub(crate) fn end_at(&self, time: Instant) {
         self.end_at.get_or_init(|| time);
     }
 
-    /// Returns true if guests that still run are to be ended.
+    /// Returns true if the time to interrupt guests has passed.
     pub(crate) fn has_ended(&self) -> bool {
         self.end_at.get().is_some_and(|time| Instant::now() >= *time)
     }

@@ -1,12 +1,13 @@
-//! What an instance waits for: its requests, and its waits for room.
+//! The open requests of an instance, and its waits for room.
 //!
-//! Each is registered before anything can settle it, is settled once (by a reply, an error, a
-//! cancellation or its deadline, whichever is first), and is delivered to the guest once.
+//! Each request is registered before anything can resolve it. The first of reply, error,
+//! cancellation and deadline resolves it, and its callback is delivered to the guest once. A wait
+//! for room is a request without a message.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use airssys_message::{Accepts, Codec, CodecRefused};
@@ -22,70 +23,71 @@ use crate::observe::in_flight::{InFlight, InFlightPart};
 use crate::observe::stats::ComponentStats;
 use crate::observe::trace::TraceContext;
 use crate::routing::request_ids::RequestIds;
-use crate::routing::wait_graph::{Awaited, WaitGraph, Waiting};
+use crate::routing::wait_graph::{AwaitedTarget, WaitGraph, WaitNode};
+use crate::sync::lock;
 
-/// The longest that a request can wait.
+/// The longest timeout of a request.
 const MAX_TIMEOUT: Duration = Duration::from_millis(86_400_000);
 
-/// So many deadlines of requests that are settled are kept beside as many as are open.
+/// Deadlines of resolved requests that are kept before the heap is cleaned up.
 const SPARE_DEADLINES: usize = 256;
 
-/// What one incarnation of an instance waits for.
+/// The open requests and pending callbacks of one incarnation of an instance.
 pub(crate) struct Callbacks {
     actor: ActorHandle,
-    /// Codecs of replies that the component accepts.
+    /// The codecs of replies that the component accepts.
     accepts: Accepts,
     max_reply_bytes: u64,
     ids: RequestIds,
     max_open: usize,
     in_flight: InFlightPart,
-    /// Where replies are counted that come too late.
+    /// The stats that count late replies.
     stats: Arc<ComponentStats>,
-    waits: Arc<WaitGraph>,
-    state: Mutex<State>,
-    /// Somebody in this incarnation waits for a callback.
-    settled: Notify,
-    /// An earlier deadline than the timer waits for was added.
+    wait_graph: Arc<WaitGraph>,
+    state: Mutex<CallbackState>,
+    /// Wakes [`Callbacks::next`] when a callback is ready.
+    resolved: Notify,
+    /// Wakes the timer when a deadline is added that is earlier than the one it waits for.
     earlier: Notify,
 }
 
 #[derive(Default)]
-struct State {
+struct CallbackState {
     next: u64,
-    open: HashMap<u64, Open, FixedState>,
-    /// Of those that are open, and of some that were: they go when they are due, or too many.
+    open: HashMap<u64, OpenRequest, FixedState>,
+    /// The deadlines of open requests, and of resolved ones that are not cleaned up yet.
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
-    ready: VecDeque<Settled>,
-    /// The actor waits in a deferred handler: it need not be signalled.
+    ready: VecDeque<ResolvedCallback>,
+    /// True while a deferred handler waits in [`Callbacks::next`]. The actor needs no signal then.
     awaited: bool,
     closed: bool,
     tasks: JoinSet<()>,
     timer_runs: bool,
 }
 
-struct Open {
+struct OpenRequest {
     in_flight: InFlight,
-    /// What may settle it, if that is a task of this incarnation's.
+    /// The task that resolves it, if this incarnation runs one.
     task: Option<AbortHandle>,
-    /// Who may settle it, if that is not this instance.
-    awaited: Option<Awaited>,
-    /// The trace that its callback belongs to.
+    /// The receiver that can resolve it, if another instance can.
+    awaited: Option<AwaitedTarget>,
+    /// The trace of its callback.
     trace: Option<TraceContext>,
 }
 
-/// What a request or a wait came to, on its way to the guest.
-pub(crate) struct Settled {
+/// The result of a request or a wait, to be delivered to the guest.
+pub(crate) struct ResolvedCallback {
     pub(crate) request: u64,
     pub(crate) callback: Callback,
-    /// Held until the guest has dealt with the callback.
+    /// Held until the guest has handled the callback.
     pub(crate) in_flight: InFlight,
-    /// The trace of the message on which it was asked for.
+    /// The trace of the message whose handler made the request.
     pub(crate) trace: Option<TraceContext>,
 }
 
-/// The limit on requests and waits under way is reached.
+/// The limit on open requests and waits is reached.
 #[derive(Debug)]
-pub(crate) struct TooMany;
+pub(crate) struct TooManyOpen;
 
 impl Callbacks {
     pub(crate) fn new(
@@ -94,7 +96,7 @@ impl Callbacks {
         limits: &airssys_spec::limits::Limits,
         in_flight: InFlightPart,
         stats: Arc<ComponentStats>,
-        waits: Arc<WaitGraph>,
+        wait_graph: Arc<WaitGraph>,
     ) -> Arc<Callbacks> {
         let callbacks = Arc::new(Callbacks {
             actor,
@@ -104,33 +106,33 @@ impl Callbacks {
             max_open: limits.concurrent_requests,
             in_flight,
             stats,
-            waits,
+            wait_graph,
             state: Mutex::default(),
-            settled: Notify::new(),
+            resolved: Notify::new(),
             earlier: Notify::new(),
         });
-        let waiting: Weak<dyn Waiting> = Arc::<Callbacks>::downgrade(&callbacks);
-        callbacks.waits.add(callbacks.actor.name(), waiting);
+        let node: Weak<dyn WaitNode> = Arc::<Callbacks>::downgrade(&callbacks);
+        callbacks.wait_graph.add(callbacks.actor.name(), node);
         callbacks
     }
 
-    /// Registers a request or a wait, which fails with `timed-out` after `timeout`.
+    /// Registers a request or a wait. It fails with `timed-out` after `timeout`.
     pub(crate) fn open(
         self: &Arc<Callbacks>,
         timeout: Duration,
-        awaited: Option<Awaited>,
+        awaited: Option<AwaitedTarget>,
         trace: Option<TraceContext>,
-    ) -> Result<u64, TooMany> {
+    ) -> Result<u64, TooManyOpen> {
         let deadline = Instant::now() + timeout.clamp(Duration::from_millis(1), MAX_TIMEOUT);
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if state.open.len() + state.ready.len() >= self.max_open || state.closed {
-            return Err(TooMany);
+            return Err(TooManyOpen);
         }
         state.next += 1;
         let request = state.next;
         let first = state.deadlines.peek().map(|Reverse((first, _))| *first);
         let in_flight = self.in_flight.begin();
-        state.open.insert(request, Open { in_flight, task: None, awaited, trace });
+        state.open.insert(request, OpenRequest { in_flight, task: None, awaited, trace });
         state.add_deadline(deadline, request);
         if !state.timer_runs {
             state.timer_runs = true;
@@ -141,79 +143,79 @@ impl Callbacks {
         Ok(request)
     }
 
-    /// The id of a request, as all sides see it.
+    /// Returns the id of a request, which is the same for sender and receiver.
     pub(crate) fn id(&self, request: u64) -> Uuid {
         self.ids.of(request)
     }
 
-    /// Takes back a request that could not be sent: there will be no callback.
+    /// Removes a request that could not be sent. It has no callback.
     pub(crate) fn withdraw(&self, request: u64) {
-        self.lock().remove(request);
+        lock(&self.state).remove(request);
     }
 
-    /// Settles a request if it is still open.
-    pub(crate) fn settle(&self, request: u64, callback: Callback) {
-        self.decide(request, callback);
+    /// Resolves a request if it is still open.
+    pub(crate) fn resolve(&self, request: u64, callback: Callback) {
+        self.resolve_if_open(request, callback);
     }
 
-    /// Settles a request with what its target answered, after a look at it: `from` is the target and
-    /// what that accepts.
+    /// Resolves a request with the answer of its target, after checking size and codec. `from` is the
+    /// target's name and accepted codecs.
     pub(crate) fn answer(&self, request: u64, from: (&str, Accepts), callback: Callback) {
         let is_reply = matches!(callback, Callback::Reply(_));
-        if !self.decide(request, self.acceptable(from, callback)) && is_reply {
+        if !self.resolve_if_open(request, self.acceptable(from, callback)) && is_reply {
             self.stats.late_reply();
         }
     }
 
-    /// Decides what an open request comes to; whether it was open. In one step: whoever is second
-    /// finds it decided.
-    fn decide(&self, request: u64, callback: Callback) -> bool {
-        let mut state = self.lock();
+    /// Resolves a request, and returns true if it was open. Atomic, so that exactly one of several
+    /// results wins.
+    fn resolve_if_open(&self, request: u64, callback: Callback) -> bool {
+        let mut state = lock(&self.state);
         let Some(open) = state.remove(request) else { return false };
-        let Open { in_flight, trace, .. } = open;
-        state.ready.push_back(Settled { request, callback, in_flight, trace });
+        let OpenRequest { in_flight, trace, .. } = open;
+        state.ready.push_back(ResolvedCallback { request, callback, in_flight, trace });
         self.announce(state);
         true
     }
 
-    /// Settles a request with `cancelled` if it is still open; whether it was.
+    /// Resolves a request with `cancelled`. Returns true if it was open.
     pub(crate) fn cancel(&self, request: u64) -> bool {
-        self.decide(request, Callback::Failed(RequestError::Cancelled))
+        self.resolve_if_open(request, Callback::Failed(RequestError::Cancelled))
     }
 
-    /// Runs what may settle a request, until it ends, the request is settled otherwise, or this
-    /// incarnation ends.
-    pub(crate) fn run(&self, request: u64, task: impl Future<Output = ()> + Send + 'static) {
-        let mut state = self.lock();
-        let State { open, tasks, .. } = &mut *state;
+    /// Spawns a task that resolves a request. It is aborted when the request is resolved otherwise, or
+    /// this incarnation ends.
+    pub(crate) fn spawn(&self, request: u64, task: impl Future<Output = ()> + Send + 'static) {
+        let mut state = lock(&self.state);
+        let CallbackState { open, tasks, .. } = &mut *state;
         while tasks.try_join_next().is_some() {}
         if let Some(open) = open.get_mut(&request) {
             open.task = Some(tasks.spawn(task));
         }
     }
 
-    /// The next callback to deliver.
-    pub(crate) fn take_ready(&self) -> Option<Settled> {
-        self.lock().ready.pop_front()
+    /// Takes the next callback to deliver.
+    pub(crate) fn take_ready(&self) -> Option<ResolvedCallback> {
+        lock(&self.state).ready.pop_front()
     }
 
-    /// Waits for the next callback to deliver; none if nothing is under way. Cancel safe.
-    pub(crate) async fn next(&self) -> Option<Settled> {
+    /// Waits for the next callback to deliver. Returns `None` if no request is open. Cancel safe.
+    pub(crate) async fn next(&self) -> Option<ResolvedCallback> {
         loop {
             {
-                let mut state = self.lock();
+                let mut state = lock(&self.state);
                 state.awaited = state.ready.is_empty() && !state.open.is_empty();
                 if !state.awaited {
                     return state.ready.pop_front();
                 }
             }
-            self.settled.notified().await;
+            self.resolved.notified().await;
         }
     }
 
-    /// Ends everything: nothing is delivered any more.
+    /// Closes all requests. No callback is delivered after that.
     pub(crate) fn close(&self) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.closed = true;
         state.open.clear();
         state.deadlines.clear();
@@ -221,7 +223,7 @@ impl Callbacks {
         state.tasks.abort_all();
     }
 
-    /// The reply, or the error that stands for one the component does not accept.
+    /// Returns the callback, or an error in place of a reply that the component does not accept.
     fn acceptable(&self, from: (&str, Accepts), callback: Callback) -> Callback {
         let Callback::Reply(reply) = &callback else { return callback };
         let size = reply.len() as u64;
@@ -244,20 +246,20 @@ impl Callbacks {
         }
     }
 
-    fn announce(&self, mut state: MutexGuard<'_, State>) {
+    fn announce(&self, mut state: MutexGuard<'_, CallbackState>) {
         let awaited = std::mem::take(&mut state.awaited);
         drop(state);
         match awaited {
-            true => self.settled.notify_one(),
+            true => self.resolved.notify_one(),
             false => self.actor.signal(),
         }
     }
 
-    /// Fails what is overdue; when to look again, if anything is open.
+    /// Fails overdue requests. Returns the next deadline, or `None` if no request is open.
     fn expire(&self) -> Option<Instant> {
         let now = Instant::now();
         loop {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             let (deadline, request) = state.first_deadline()?;
             if deadline > now {
                 return Some(deadline);
@@ -266,33 +268,29 @@ impl Callbacks {
             let awaited = open.and_then(|open| open.awaited.clone());
             drop(state);
             if let Some(awaited) = awaited {
-                self.waits.report(self.actor.name(), &awaited);
+                self.wait_graph.report(self.actor.name(), &awaited);
             }
-            self.decide(request, Callback::Failed(RequestError::TimedOut));
+            self.resolve_if_open(request, Callback::Failed(RequestError::TimedOut));
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting for Callbacks {
-    /// How much it waits for, or is yet to be told of. None of the tables holds more.
-    fn under_way(&self) -> usize {
-        let state = self.lock();
+impl WaitNode for Callbacks {
+    /// Counts open requests and callbacks not yet delivered. Bounds the size of all tables.
+    fn in_flight_count(&self) -> usize {
+        let state = lock(&self.state);
         state.open.len() + state.ready.len()
     }
 
-    /// Who may end the waits of this instance, if its handler can go on only then.
-    fn awaits(&self) -> Vec<Awaited> {
-        let state = self.lock();
+    /// Returns the targets of open requests while a deferred handler waits for a callback.
+    fn awaited_targets(&self) -> Vec<AwaitedTarget> {
+        let state = lock(&self.state);
         let open = state.open.values().filter(|_| state.awaited);
         open.filter_map(|open| open.awaited.clone()).collect()
     }
 }
 
-impl State {
+impl CallbackState {
     fn add_deadline(&mut self, deadline: Instant, request: u64) {
         if self.deadlines.len() >= 2 * self.open.len() + SPARE_DEADLINES {
             let open = &self.open;
@@ -301,7 +299,7 @@ impl State {
         self.deadlines.push(Reverse((deadline, request)));
     }
 
-    /// The first deadline of those that are open.
+    /// Returns the earliest deadline of an open request, and removes those of resolved ones before it.
     fn first_deadline(&mut self) -> Option<(Instant, u64)> {
         while let Some(Reverse((deadline, request))) = self.deadlines.peek().copied() {
             if self.open.contains_key(&request) {
@@ -312,7 +310,7 @@ impl State {
         None
     }
 
-    fn remove(&mut self, request: u64) -> Option<Open> {
+    fn remove(&mut self, request: u64) -> Option<OpenRequest> {
         let mut open = self.open.remove(&request)?;
         if let Some(task) = open.task.take() {
             task.abort();

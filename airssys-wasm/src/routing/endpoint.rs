@@ -15,7 +15,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Returns the instance with the fewest messages that has not ended.
+    /// Returns the live instance with the fewest messages in its mailbox.
     pub(crate) fn least_loaded(&self) -> &ActorRef<Envelope> {
         &self.members[self.least_loaded_member()]
     }
@@ -31,7 +31,7 @@ impl Endpoint {
         index
     }
 
-    /// Returns the endpoint of one of its instances alone.
+    /// Returns an endpoint that has one of the instances as its only member.
     pub(crate) fn of_member(&self, member: ActorRef<Envelope>) -> Endpoint {
         Endpoint { account: Arc::new(self.account.of_member(member.handle())), members: vec![member] }
     }

@@ -11,13 +11,13 @@ use crate::observe::dead_letters::DeadLetterReason;
 pub(crate) enum Refusal {
     /// The sender has no right to send to the receiver.
     AccessDenied,
-    /// The message is larger than the receiver takes; both in bytes.
+    /// The message is larger than the receiver accepts. Both numbers are bytes.
     TooLarge { size: u64, limit: u64 },
     /// The receiver does not accept the codec.
     CodecRefused(String),
     /// The receiver has ended.
     TargetStopped,
-    /// The mailbox has no room. The sender can come again, so it is counted apart.
+    /// The mailbox has no room. Counted separately, because the sender can retry.
     MailboxFull,
 }
 
@@ -39,7 +39,7 @@ impl Refusal {
             Refusal::TooLarge { size, limit } => DeadLetterReason::TooLarge { size, limit },
             Refusal::CodecRefused(text) => DeadLetterReason::CodecRefused(text),
             Refusal::TargetStopped => DeadLetterReason::TargetStopped,
-            // A publication is decided about before it is fanned out, so this is never denied.
+            // The right to publish is checked before the fan-out, so no copy is ever denied.
             Refusal::AccessDenied | Refusal::MailboxFull => DeadLetterReason::MailboxFull,
         }
     }

@@ -1,12 +1,12 @@
-//! The names of requests: UUIDs that are made when somebody asks for them.
+//! Request ids: UUIDs that are computed on demand from a request's number.
 
 use uuid::Uuid;
 
-/// The low bits that count the requests of one incarnation.
+/// The low bits of an id, which hold the request's number.
 const COUNTED: u64 = (1 << 40) - 1;
 
-/// What the ids of one incarnation's requests begin with: 82 random bits, so that none is that of
-/// another incarnation, host or machine.
+/// The random part of an incarnation's request ids: 82 bits, so that ids are unique across
+/// incarnations, hosts and machines.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestIds {
     high: u64,
@@ -19,9 +19,9 @@ impl RequestIds {
         RequestIds { high, low }
     }
 
-    /// The id of a request by its number: a UUID of version 8.
+    /// Returns the id of a request by its number, as a UUID of version 8.
     ///
-    /// It costs nothing until it is asked for: what is counted and looked up is the number.
+    /// Requests are counted and looked up by number, so an unused id costs nothing.
     pub(crate) fn of(self, number: u64) -> Uuid {
         let low = (self.low & !COUNTED) | (number & COUNTED);
         let (high, low) = (self.high.to_be_bytes(), low.to_be_bytes());

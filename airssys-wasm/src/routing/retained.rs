@@ -1,7 +1,7 @@
-//! The last message of each topic whose publisher asked to retain it, for those who subscribe later.
+//! Retained messages: the last one of each topic, delivered to later subscribers.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use airssys_message::Codec;
@@ -13,80 +13,85 @@ use crate::observe::unix_time::unix_ms;
 use crate::policy::quota::Exceeded;
 use crate::routing::draft::Draft;
 use crate::routing::sender::Sender;
+use crate::sync::lock;
 
-/// What is retained, by topic.
+/// The retained messages of an app.
 #[derive(Default)]
 pub(crate) struct Retained {
-    state: Mutex<State>,
+    table: Mutex<RetainedTable>,
 }
 
-/// What is retained, while nothing else is published to be retained and nobody subscribes: so that
-/// a new subscriber gets a message once, as it is published or as it was retained, and none before an
-/// older one of its topic.
+/// The retained messages by topic, and their totals per component.
 ///
-/// That is why this is held while messages are put into mailboxes, of which none is waited for. With
-/// copies taken here and handed over later, a publication could be there before them; with a
-/// publication handed out first and kept later, or the reverse, who subscribes in between would have
-/// it twice or not at all. What is logged about it waits until this is given back.
+/// A retained publication is fanned out and stored under the lock on this table. A subscription is
+/// added and gets its retained messages under it too. Both put messages into mailboxes without
+/// waiting for room. That gives a new subscriber each message exactly once, in the order of its
+/// topic:
+///
+/// - If the messages were delivered after unlocking, a later publication could overtake them.
+/// - If a publication were fanned out and stored in two steps, a subscriber in between would get it
+///   twice or never.
+///
+/// Logging waits until the lock is released.
 #[derive(Default)]
-pub(crate) struct State {
-    kept: HashMap<Topic, Kept>,
-    used: HashMap<Arc<str>, Used>,
+pub(crate) struct RetainedTable {
+    entries: HashMap<Topic, RetainedEntry>,
+    totals: HashMap<Arc<str>, RetainedTotals>,
 }
 
-/// A message, and who published it.
-pub(crate) struct Kept {
+/// A retained message, with its publisher.
+pub(crate) struct RetainedEntry {
     pub(crate) draft: Draft,
     pub(crate) from: Sender,
     pub(crate) at: SystemTime,
 }
 
-/// A message that is retained for those who subscribe later, without its body.
+/// The description of a retained message, without its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RetainedMessage {
-    /// The topic whose last it is.
+    /// The topic that it was published on.
     pub topic: String,
     /// The instance that published it.
     pub sender: String,
-    /// When it was published, in milliseconds since 1970.
+    /// The time of its publication, in milliseconds since 1970.
     pub at_ms: u64,
-    /// Its codec.
+    /// The name of its codec.
     pub codec: String,
     /// The length of its body, in bytes.
     pub body_bytes: usize,
 }
 
 impl RetainedMessage {
-    fn of(topic: &Topic, kept: &Kept) -> RetainedMessage {
-        let message = &kept.draft.body;
-        // What has no known prefix is not published.
+    fn of(topic: &Topic, entry: &RetainedEntry) -> RetainedMessage {
+        let message = &entry.draft.body;
+        // Always succeeds, because a message without a known codec prefix is not published.
         let split = Codec::split(message).ok();
         RetainedMessage {
             topic: topic.as_str().to_owned(),
-            sender: kept.draft.origin.sender.to_string(),
-            at_ms: unix_ms(kept.at),
+            sender: entry.draft.origin.sender.to_string(),
+            at_ms: unix_ms(entry.at),
             codec: split.map(|(codec, _)| codec.to_string()).unwrap_or_default(),
             body_bytes: split.map_or(message.len(), |(_, body)| body.len()),
         }
     }
 }
 
-/// What one component has retained.
+/// The number and size of a component's retained messages.
 #[derive(Clone, Copy, Default)]
-struct Used {
+struct RetainedTotals {
     topics: usize,
     bytes: usize,
 }
 
 impl Retained {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn lock(&self) -> MutexGuard<'_, RetainedTable> {
+        lock(&self.table)
     }
 }
 
-impl State {
-    /// Whether a component may retain so many bytes for a topic.
+impl RetainedTable {
+    /// Checks the sender's limits on retained topics and bytes.
     pub(crate) fn has_room(
         &self,
         from: &Sender,
@@ -95,61 +100,63 @@ impl State {
         bytes: usize,
     ) -> Result<(), Exceeded> {
         let component = from.subject.component();
-        let mut used = self.used.get(component).copied().unwrap_or_default();
-        if let Some(kept) = self.kept.get(topic).filter(|kept| kept.from.subject.component() == component) {
-            used.topics -= 1;
-            used.bytes -= kept.draft.body.len();
+        let mut totals = self.totals.get(component).copied().unwrap_or_default();
+        if let Some(entry) =
+            self.entries.get(topic).filter(|entry| entry.from.subject.component() == component)
+        {
+            totals.topics -= 1;
+            totals.bytes -= entry.draft.body.len();
         }
         let (topics, most) = (limits.retained, limits.memory_bytes);
-        if used.topics >= topics {
+        if totals.topics >= topics {
             return Err(Exceeded::of("retained", topics));
         }
-        if used.bytes.saturating_add(bytes) > most {
+        if totals.bytes.saturating_add(bytes) > most {
             return Err(Exceeded::of("memory", most));
         }
         Ok(())
     }
 
-    /// How many topics' messages are a component's.
-    pub(crate) fn used(&self, component: &str) -> usize {
-        self.used.get(component).map_or(0, |used| used.topics)
+    /// Returns the number of topics whose retained message is the component's.
+    pub(crate) fn topics_of(&self, component: &str) -> usize {
+        self.totals.get(component).map_or(0, |totals| totals.topics)
     }
 
-    /// Keeps a message in place of the topic's last.
-    pub(crate) fn keep(&mut self, topic: Topic, kept: Kept) {
-        drop(self.clear(&topic));
-        let used = self.used.entry(Arc::from(kept.from.subject.component())).or_default();
-        used.topics += 1;
-        used.bytes += kept.draft.body.len();
-        self.kept.insert(topic, kept);
+    /// Stores a message, in place of the topic's last one.
+    pub(crate) fn insert(&mut self, topic: Topic, entry: RetainedEntry) {
+        drop(self.remove(&topic));
+        let totals = self.totals.entry(Arc::from(entry.from.subject.component())).or_default();
+        totals.topics += 1;
+        totals.bytes += entry.draft.body.len();
+        self.entries.insert(topic, entry);
     }
 
-    /// Forgets what is retained of a topic; none if there was nothing.
-    pub(crate) fn clear(&mut self, topic: &Topic) -> Option<Kept> {
-        let kept = self.kept.remove(topic)?;
-        let component = kept.from.subject.component();
-        if let Some(used) = self.used.get_mut(component) {
-            used.topics -= 1;
-            used.bytes -= kept.draft.body.len();
-            if used.topics == 0 {
-                self.used.remove(component);
+    /// Removes the retained message of a topic. Returns `None` if the topic has none.
+    pub(crate) fn remove(&mut self, topic: &Topic) -> Option<RetainedEntry> {
+        let entry = self.entries.remove(topic)?;
+        let component = entry.from.subject.component();
+        if let Some(totals) = self.totals.get_mut(component) {
+            totals.topics -= 1;
+            totals.bytes -= entry.draft.body.len();
+            if totals.topics == 0 {
+                self.totals.remove(component);
             }
         }
-        Some(kept)
+        Some(entry)
     }
 
-    /// What is retained of the topics that match, or of all, in no order.
+    /// Describes the retained messages of matching topics, or of all topics, in no order.
     pub(crate) fn list(&self, pattern: Option<&TopicPattern>) -> Vec<RetainedMessage> {
-        let matching = self.kept.iter().filter(|(topic, _)| pattern.is_none_or(|own| own.matches(topic)));
-        matching.map(|(topic, kept)| RetainedMessage::of(topic, kept)).collect()
+        let matching = self.entries.iter().filter(|(topic, _)| pattern.is_none_or(|own| own.matches(topic)));
+        matching.map(|(topic, entry)| RetainedMessage::of(topic, entry)).collect()
     }
 
-    /// What is retained of the topics that match.
+    /// Returns the retained messages of matching topics, in no order.
     pub(crate) fn matching<'s>(
         &'s self,
         pattern: &'s TopicPattern,
-    ) -> impl Iterator<Item = (&'s Topic, &'s Kept)> {
-        self.kept.iter().filter(|(topic, _)| pattern.matches(topic))
+    ) -> impl Iterator<Item = (&'s Topic, &'s RetainedEntry)> {
+        self.entries.iter().filter(|(topic, _)| pattern.matches(topic))
     }
 }
 
@@ -179,31 +186,31 @@ mod tests {
         }
     }
 
-    fn keep(state: &mut State, component: &str, topic: &str, bytes: usize) -> bool {
+    fn keep(table: &mut RetainedTable, component: &str, topic: &str, bytes: usize) -> bool {
         let (from, topic) = (sender(component), Topic::parse(topic).unwrap());
         let limits = Limits { memory_bytes: 100, ..Limits::DEFAULT };
-        let fits = state.has_room(&from, &limits, &topic, bytes).is_ok();
+        let fits = table.has_room(&from, &limits, &topic, bytes).is_ok();
         if fits {
             let (body, sender) = (Bytes::from(vec![0; bytes]), Arc::clone(&from.instance));
             let origin = Arc::new(Origin { sender, topic: None, retained: true, trace: None });
             let draft = Draft { body, origin };
-            state.keep(topic, Kept { draft, from, at: SystemTime::UNIX_EPOCH });
+            table.insert(topic, RetainedEntry { draft, from, at: SystemTime::UNIX_EPOCH });
         }
         fits
     }
 
     #[test]
-    fn a_component_retains_so_many_bytes_and_no_more() {
-        let mut state = State::default();
-        assert!(keep(&mut state, "a", "one", 60));
-        assert!(!keep(&mut state, "a", "two", 41));
-        assert!(keep(&mut state, "a", "two", 40));
-        assert!(keep(&mut state, "a", "one", 60), "in place of its own");
-        assert!(keep(&mut state, "b", "one", 100), "another's, which takes it over");
-        assert!(keep(&mut state, "a", "three", 60));
+    fn a_component_retains_messages_up_to_its_limit_in_bytes() {
+        let mut table = RetainedTable::default();
+        assert!(keep(&mut table, "a", "one", 60));
+        assert!(!keep(&mut table, "a", "two", 41));
+        assert!(keep(&mut table, "a", "two", 40));
+        assert!(keep(&mut table, "a", "one", 60), "in place of its own");
+        assert!(keep(&mut table, "b", "one", 100), "another's, which takes it over");
+        assert!(keep(&mut table, "a", "three", 60));
         for topic in ["one", "two", "three"] {
-            assert!(state.clear(&Topic::parse(topic).unwrap()).is_some());
+            assert!(table.remove(&Topic::parse(topic).unwrap()).is_some());
         }
-        assert!(state.used.is_empty() && state.kept.is_empty());
+        assert!(table.totals.is_empty() && table.entries.is_empty());
     }
 }

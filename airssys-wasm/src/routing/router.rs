@@ -1,4 +1,4 @@
-//! From a name or a topic to mailboxes: every message of an app passes here.
+//! The router of an app: every message passes through it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,32 +23,44 @@ use crate::routing::retained::Retained;
 use crate::routing::sender::Sender;
 use crate::routing::topic_route::Broker;
 
-/// Where a sender's messages to one name go, with the decision about them.
+/// A sender's route to one name: the receiver, with the cached decisions and limits.
 #[derive(Clone)]
 pub(crate) struct Route {
     pub(crate) endpoint: Arc<Endpoint>,
-    /// The name that was resolved: a component's, or an instance's.
+    /// The resolved name of a component or an instance.
     name: Arc<str>,
     may_send: bool,
     may_request: bool,
-    /// The rates of what is sent to this name alone.
-    edge: Option<Arc<Buckets>>,
+    per_target_limit: Option<Arc<Buckets>>,
+    /// The router's generation when the decisions were made.
     generation: u64,
 }
 
-/// From a name or a topic to mailboxes.
+/// The directory of names, the subscriptions and the retained messages of an app.
 #[derive(Default)]
 pub(crate) struct Router {
     directory: DashMap<Arc<str>, Arc<Endpoint>>,
     pub(super) broker: Broker,
     pub(super) retained: Retained,
-    /// Counts the changes of the directory and of what is granted: what was decided before one is
-    /// decided anew.
+    /// Incremented when the directory or a grant changes. Cached decisions with an older generation
+    /// are re-evaluated.
     pub(super) generation: AtomicU64,
     pub(crate) app: App,
 }
 
-/// What a message is sent as.
+/// The purpose for which a name is resolved. A denial is recorded for it.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose {
+    /// The caller sends a message.
+    Send,
+    /// The caller sends a request.
+    Request,
+    /// The caller does not say, because the contract's `resolve` takes only a name. The denial is
+    /// recorded as `request` if the manifest asks for that alone, and else as `send`.
+    Any,
+}
+
+/// The way in which a message is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Send,
@@ -64,8 +76,17 @@ impl Mode {
     }
 }
 
+impl From<Mode> for Purpose {
+    fn from(mode: Mode) -> Purpose {
+        match mode {
+            Mode::Send => Purpose::Send,
+            Mode::Request => Purpose::Request,
+        }
+    }
+}
+
 impl Router {
-    /// Makes a router for this app, without targets.
+    /// Makes a router with an empty directory.
     pub(crate) fn new(app: App) -> Router {
         Router { app, ..Router::default() }
     }
@@ -76,31 +97,38 @@ impl Router {
         self.renew();
     }
 
-    /// Has everything decided anew that was decided before.
+    /// Makes all cached decisions stale.
     pub(crate) fn renew(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Takes a target away.
+    /// Removes a target.
     pub(crate) fn remove(&self, name: &str) {
         self.directory.remove(name);
         self.renew();
     }
 
-    /// Whether a route was made before the directory, or what is granted, changed.
+    /// Returns true if the directory or a grant has changed since the route was made.
     pub(crate) fn is_stale(&self, route: &Route) -> bool {
         route.generation != self.generation.load(Ordering::Acquire)
     }
 
-    /// Makes a route. A name that the sender has no right to use is `access-denied`, whether
-    /// there is such a component or not.
-    pub(crate) fn resolve(&self, from: &Sender, name: &str) -> Result<Route, SendError> {
+    /// Makes a route, if the sender may send messages or requests to the name. Without either right
+    /// the error is `access-denied`, so that it does not tell whether the name exists.
+    ///
+    /// `purpose` selects the denial that is recorded. A route has both decisions in any case, and
+    /// [`Router::send`] checks the one that its mode needs.
+    pub(crate) fn resolve(&self, from: &Sender, name: &str, purpose: Purpose) -> Result<Route, SendError> {
         let generation = self.generation.load(Ordering::Acquire);
         let may = |access: Access<'_>| from.grants.decide(&from.subject, &access).is_ok();
         let (may_send, may_request) = (may(Access::Send { to: name }), may(Access::Request { to: name }));
         if !may_send && !may_request {
-            // What it wants to do is not known yet: it is what its manifest asks for.
-            let _recorded = from.allows(&match from.grants.asks_to_request_only(&from.subject, name) {
+            let is_request = match purpose {
+                Purpose::Send => false,
+                Purpose::Request => true,
+                Purpose::Any => from.grants.asks_to_request_only(&from.subject, name),
+            };
+            let _recorded = from.allows(&match is_request {
                 true => Access::Request { to: name },
                 false => Access::Send { to: name },
             });
@@ -108,12 +136,15 @@ impl Router {
         }
         let found = self.directory.get(name).map(|entry| Arc::clone(entry.value()));
         let endpoint = found.ok_or(SendError::UnknownTarget)?;
-        let edge = from.quota.edge(name);
-        Ok(Route { endpoint, name: Arc::from(name), may_send, may_request, edge, generation })
+        let per_target_limit = from.quota.for_target(name);
+        Ok(Route { endpoint, name: Arc::from(name), may_send, may_request, per_target_limit, generation })
     }
 
-    /// Puts a message into a mailbox of the route's target. Gives the receiver if it sleeps, to be
-    /// woken.
+    /// Puts a message into a mailbox of the route's target. Returns the pending wake-up of the
+    /// receiver.
+    ///
+    /// The right comes first, and a denial costs nothing. The steps after it are those of [`put`].
+    /// The audit records the message last, when it is in the mailbox.
     pub(crate) fn send<'r>(
         &self,
         from: &Sender,
@@ -122,7 +153,7 @@ impl Router {
         draft: Draft,
         reply: Option<ReplyTo>,
         now: Instant,
-    ) -> Result<Sleeper<'r>, SendError> {
+    ) -> Result<PendingWakeup<'r>, SendError> {
         let (allowed, access) = match mode {
             Mode::Send => (route.may_send, Access::Send { to: &route.name }),
             Mode::Request => (route.may_request, Access::Request { to: &route.name }),
@@ -132,17 +163,17 @@ impl Router {
             return Err(route.endpoint.account.refuse(Refusal::AccessDenied));
         }
         let recorded = self.app.trail.wants_messages().then(|| draft.body.clone());
-        let sleeper = put(from, &route.endpoint, route.edge.as_deref(), draft, reply, now)?;
+        let wakeup = put(from, &route.endpoint, route.per_target_limit.as_deref(), draft, reply, now)?;
         if let Some(body) = recorded {
             self.record(mode.kind(), from, &body, Some(&route.name), None);
         }
-        Ok(sleeper)
+        Ok(wakeup)
     }
 
-    /// Hands a message to its receiver again, as if its sender had sent it anew. It is `from` who
-    /// does that, so it is `from` who has to be allowed to.
+    /// Sends a dead letter to its receiver again, under the name of its sender. The rights and the
+    /// quota are those of `from`.
     pub(crate) fn send_again(&self, from: &Sender, letter: &DeadLetter) -> Result<(), SendError> {
-        let route = self.resolve(from, &letter.receiver)?;
+        let route = self.resolve(from, &letter.receiver, Purpose::Send)?;
         let origin = Origin {
             sender: Arc::clone(&letter.sender),
             topic: letter.topic.clone(),
@@ -154,7 +185,7 @@ impl Router {
         Ok(())
     }
 
-    /// Records a message, if the audit wants messages.
+    /// Records a message, if the audit records messages.
     pub(super) fn record(
         &self,
         kind: MessageKind,
@@ -176,54 +207,66 @@ impl Router {
     }
 }
 
-/// The receiver of a message, if it sleeps.
-#[must_use = "it sleeps until it is woken"]
-pub(crate) struct Sleeper<'r>(Option<&'r ActorRef<Envelope>>);
+/// The wake-up of a message's receiver, if the receiver is idle.
+#[must_use = "an idle receiver does not handle the message until it is woken"]
+pub(crate) struct PendingWakeup<'r>(Option<&'r ActorRef<Envelope>>);
 
-impl<'r> Sleeper<'r> {
-    /// Wakes it now.
+impl<'r> PendingWakeup<'r> {
+    /// Wakes the receiver now.
     pub(crate) fn wake(self) {
         self.0.into_iter().for_each(ActorRef::wake);
     }
 
-    /// The actor, for whoever wakes it later.
+    /// Returns the idle receiver. The caller wakes it later.
     pub(crate) fn actor(self) -> Option<&'r ActorRef<Envelope>> {
         self.0
     }
 }
 
-/// Puts a message that was decided about into a mailbox of its receiver.
+/// Puts a message into a mailbox of its receiver. The sender's right has been checked.
+///
+/// This is the hot path of every message. Its steps, in this order:
+///
+/// 1. The receiver's size limit and codecs are checked.
+/// 2. The body's bytes are taken from the receiver's byte budget.
+/// 3. The least loaded instance is chosen, and a place in its mailbox reserved.
+/// 4. The sender's quota is taken. It is last, because a refused message costs nothing.
+/// 5. The message becomes an envelope, and is in the mailbox.
+///
+/// A mailbox that drops the newest message dead-letters it if it is full. The sender's quota pays for
+/// it too.
 fn put<'r>(
     from: &Sender,
     endpoint: &'r Arc<Endpoint>,
-    edge: Option<&Buckets>,
+    per_target_limit: Option<&Buckets>,
     draft: Draft,
     reply: Option<ReplyTo>,
     now: Instant,
-) -> Result<Sleeper<'r>, SendError> {
+) -> Result<PendingWakeup<'r>, SendError> {
     let account = &endpoint.account;
     account.accepts_message(&draft.body, from).map_err(|refusal| account.refuse(refusal))?;
     let bytes = draft.body.len();
     let held = account.budget.take(bytes).ok_or_else(|| account.refuse(Refusal::MailboxFull))?;
-    // A full mailbox drops it: then it is still to be accounted for.
-    let drops = account.overflow == Overflow::DropNewest && reply.is_none();
-    let spare = drops.then(|| draft.clone());
-    // The rate last, so that what is refused for another reason costs nothing. What would be too much
-    // at a time that was looked at a while ago may not be by now.
-    let pay = || from.quota.take(edge, bytes, now).or_else(|_| from.quota.take(edge, bytes, Instant::now()));
-    let number = endpoint.least_loaded_member();
-    let member = &endpoint.members[number];
+    let drops_newest = account.overflow == Overflow::DropNewest && reply.is_none();
+    let dead_letter = drops_newest.then(|| draft.clone());
+    // `now` may be up to a tick old, so an exceeded quota is tried again at the present time.
+    let take_quota = || {
+        let taken = from.quota.take(per_target_limit, bytes, now);
+        taken.or_else(|_| from.quota.take(per_target_limit, bytes, Instant::now()))
+    };
+    let index = endpoint.least_loaded_member();
+    let member = &endpoint.members[index];
     let sent = member.try_send_with(|| {
-        pay()?;
-        Ok(Envelope::accept(draft, held, (account, number), reply, now.into_std()))
+        take_quota()?;
+        Ok(Envelope::accept(draft, held, (account, index), reply, now.into_std()))
     });
-    match (sent, spare) {
-        (Ok(sleeps), _) => Ok(Sleeper(sleeps.then_some(member))),
-        (Err(SendWithError::NotMade(over)), _) => Err(from.exceeded(over)),
+    match (sent, dead_letter) {
+        (Ok(is_idle), _) => Ok(PendingWakeup(is_idle.then_some(member))),
+        (Err(SendWithError::NotMade(exceeded)), _) => Err(from.exceeded(exceeded)),
         (Err(SendWithError::Full), Some(draft)) => {
-            pay().map_err(|over| from.exceeded(over))?;
-            account.skip(&draft, from);
-            Ok(Sleeper(None))
+            take_quota().map_err(|exceeded| from.exceeded(exceeded))?;
+            account.dead_letter(&draft, from);
+            Ok(PendingWakeup(None))
         }
         (Err(SendWithError::Full), None) => Err(account.refuse(Refusal::MailboxFull)),
         (Err(_), _) => Err(account.refuse(Refusal::TargetStopped)),

@@ -1,4 +1,4 @@
-//! Senders: instances, and the world outside the app.
+//! Senders: the app's instances, and the program that runs the app.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::observe::stats::ComponentStats;
 use crate::policy::grants::Grants;
 use crate::policy::quota::{Exceeded, Quota};
 
-/// A sender, publisher or subscriber, with its rights and its rates.
+/// A sender, publisher or subscriber, with its rights and rate limits.
 #[derive(Clone)]
 pub(crate) struct Sender {
     pub(crate) subject: Subject,
     pub(crate) instance: Arc<str>,
-    /// The codecs that it accepts itself; `None` if it is outside the app.
+    /// The codecs that it accepts. `None` if it is outside the app.
     pub(crate) accepts: Option<Accepts>,
-    /// The counters of its denials and exceeded limits.
+    /// The stats that count its denials and exceeded limits.
     pub(crate) stats: Arc<ComponentStats>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) quota: Arc<Quota>,
@@ -31,13 +31,14 @@ impl Sender {
         self.grants.decide(&self.subject, access).inspect_err(|denied| self.was_denied(denied))
     }
 
-    /// Records a denial: counted, kept to be explained, in the audit and in the log.
+    /// Records a denial in the stats, the list of recent denials, the audit and the log.
     pub(crate) fn was_denied(&self, denied: &Denied) {
         self.stats.denied(denied);
         self.trail.denied(denied);
     }
 
-    /// Records that a limit was reached: counted, in the audit, and in the log once in a while.
+    /// Records a reached limit in the stats, the audit and, throttled, the log. Returns the sender's
+    /// error.
     pub(crate) fn exceeded(&self, exceeded: Exceeded) -> SendError {
         let text = exceeded.to_string();
         let Exceeded { limit, most } = exceeded;
@@ -55,7 +56,7 @@ impl Sender {
         SendError::QuotaExceeded(text)
     }
 
-    /// Returns true if this is the world outside the app.
+    /// Returns true if the sender is outside the app.
     pub(crate) fn is_outside(&self) -> bool {
         self.accepts.is_none()
     }

@@ -10,7 +10,7 @@ use crate::observe::trace::{MessageSpan, MessageTracer, SpanOutcome, TracedMessa
 use crate::routing::envelope::Envelope;
 use crate::routing::identity::Identity;
 
-/// The span of a message; none if nobody wants spans.
+/// The span of a message. `None` without a tracer.
 pub(crate) type Span = Option<Box<dyn MessageSpan>>;
 
 /// Begins the span of a message that has been delivered.
@@ -36,8 +36,8 @@ pub(crate) fn begin(
     Some(tracer.begin(envelope.origin.trace, &message))
 }
 
-/// Ends the span of a message that its handler has completed; one that asks for another attempt
-/// is not.
+/// Ends the span of a message that its handler has completed. For a message that will be handled
+/// again, call [`postponed`].
 pub(crate) fn completed(span: Span, how: &Completion) {
     let Some(span) = span else { return };
     match how {
@@ -49,7 +49,7 @@ pub(crate) fn completed(span: Span, how: &Completion) {
     }
 }
 
-/// Ends the span of a message that was answered.
+/// Ends the span of a message that was replied to.
 pub(crate) fn replied(span: Span) {
     if let Some(span) = span {
         span.end(SpanOutcome::Replied);

@@ -1,71 +1,73 @@
-//! The state folder of an app: what outlives the host.
+//! The state folder of an app: subscriptions that survive a restart of the host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use airssys_rt::TopicPattern;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::sync::lock;
+
 const SUBSCRIPTIONS: &str = "subscriptions.json";
 const LOCK: &str = "lock";
 
-/// The form of `subscriptions.json`. Another number means another form.
+/// The version of the format of `subscriptions.json`.
 const VERSION: u32 = 1;
 
-/// Why a state folder cannot be used.
+/// Errors of opening a state folder.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StateError {
-    /// It cannot be made, or its lock cannot.
-    #[error("the state folder {} cannot be used", path.display())]
+    /// The folder or its lock file cannot be created.
+    #[error("the state folder {} cannot be created", path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The I/O error.
         source: io::Error,
     },
-    /// Another host uses it.
-    #[error("the state folder {} is in use: stop the other run, or give each app a folder of its own", path.display())]
+    /// Another host uses the folder.
+    #[error("the state folder {} is in use; stop the other run, or give each app its own folder", path.display())]
     InUse {
         /// The folder.
         path: PathBuf,
     },
-    /// A file in it cannot be read.
+    /// A file in the folder cannot be read.
     #[error("{} cannot be read", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The I/O error.
         source: io::Error,
     },
-    /// A file in it is not what it should be.
-    #[error("{} is not what a host has written: mend it, or delete it to begin anew", path.display())]
+    /// A file in the folder has invalid content.
+    #[error("{} is not a valid subscriptions file; repair it, or delete it to start without it", path.display())]
     Content {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The mistake in the file.
         source: serde_json::Error,
     },
-    /// A file in it is of another version of airssys.
-    #[error("{} has version {found}, not {VERSION}: run the airssys that wrote it, or delete it", path.display())]
+    /// A file in the folder was written by another version of airssys.
+    #[error("{} has version {found}, not {VERSION}; run the airssys that wrote it, or delete it", path.display())]
     Version {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// The version in the file.
         found: u32,
     },
-    /// The thread that writes it does not start.
-    #[error("the thread that writes the state folder does not start")]
+    /// The writer thread cannot be started.
+    #[error("the thread that writes the state folder cannot be started")]
     Thread(#[source] io::Error),
 }
 
-/// `subscriptions.json`: the patterns that instances have subscribed to by themselves.
+/// The content of `subscriptions.json`: the patterns that instances subscribed to at run time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Subscriptions {
@@ -73,46 +75,46 @@ struct Subscriptions {
     instances: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What outlives the host: the subscriptions that instances made by themselves.
+/// An open state folder: the subscriptions that instances made at run time.
 ///
-/// Changes are written by a thread of its own, the newest state each time, so that no guest waits
-/// for a disk. Closing it writes what is left.
+/// A thread writes the newest state after a change, so that no guest waits for the disk. Closing
+/// the folder writes pending changes.
 pub(crate) struct StateFolder {
     subscriptions: Arc<Mutex<Subscriptions>>,
-    /// None when it is closed.
+    /// `None` after [`StateFolder::close`].
     writer: Mutex<Option<Writer>>,
 }
 
 struct Writer {
     changed: SyncSender<()>,
     thread: JoinHandle<()>,
-    /// Locked as long as the folder is used.
-    _lock: File,
+    /// The lock file, locked until the folder is closed.
+    _lock_file: File,
 }
 
 impl StateFolder {
-    /// Makes the folder if it is not there, and reads it.
+    /// Creates the folder if it does not exist, locks it, and reads it.
     pub(crate) fn open(path: &Path) -> Result<StateFolder, StateError> {
         let folder = |source| StateError::Folder { path: path.to_owned(), source };
         fs::create_dir_all(path).map_err(folder)?;
-        let lock = File::create(path.join(LOCK)).map_err(folder)?;
-        match lock.try_lock() {
+        let lock_file = File::create(path.join(LOCK)).map_err(folder)?;
+        match lock_file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StateError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => return Err(folder(source)),
         }
         let file = path.join(SUBSCRIPTIONS);
         let subscriptions = Arc::new(Mutex::new(Subscriptions::read(&file)?));
-        // One that waits is enough: the state is read when it is written.
+        // One pending signal is enough, because the writer reads the newest state.
         let (changed, changes) = sync_channel(1);
         let shared = Arc::clone(&subscriptions);
-        let run = move || write_changes(&changes, &shared, &file);
-        let thread = std::thread::Builder::new().name("airssys-state".to_owned()).spawn(run);
-        let writer = Writer { changed, thread: thread.map_err(StateError::Thread)?, _lock: lock };
+        let write = move || write_changes(&changes, &shared, &file);
+        let thread = std::thread::Builder::new().name("airssys-state".to_owned()).spawn(write);
+        let writer = Writer { changed, thread: thread.map_err(StateError::Thread)?, _lock_file: lock_file };
         Ok(StateFolder { subscriptions, writer: Mutex::new(Some(writer)) })
     }
 
-    /// What an instance has subscribed to, in an order that is always the same.
+    /// Returns the saved subscriptions of an instance, sorted.
     pub(crate) fn subscriptions(&self, instance: &str) -> Vec<TopicPattern> {
         let subscriptions = lock(&self.subscriptions);
         let patterns = subscriptions.instances.get(instance);
@@ -135,31 +137,31 @@ impl StateFolder {
         });
     }
 
-    /// Forgets an instance.
+    /// Removes the subscriptions of an instance.
     pub(crate) fn forget(&self, instance: &str) {
         self.change(|all| all.instances.remove(instance).is_some());
     }
 
-    /// Writes what is not written, and leaves the folder to others. Waits for the disk.
+    /// Writes pending changes, and unlocks the folder. Blocks on the disk.
     pub(crate) fn close(&self) {
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Writer { changed, thread, _lock }) = writer else { return };
+        let writer = lock(&self.writer).take();
+        let Some(Writer { changed, thread, _lock_file }) = writer else { return };
         drop(changed);
         if thread.join().is_err() {
             tracing::error!("the thread that writes the state folder has panicked");
         }
     }
 
-    /// Changes the subscriptions, and has them written if that made a difference.
-    fn change(&self, how: impl FnOnce(&mut Subscriptions) -> bool) {
-        if !how(&mut lock(&self.subscriptions)) {
+    /// Changes the subscriptions, and signals the writer if `change` returns true.
+    fn change(&self, change: impl FnOnce(&mut Subscriptions) -> bool) {
+        if !change(&mut lock(&self.subscriptions)) {
             return;
         }
-        if let Some(writer) = &*self.writer.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(writer) = &*lock(&self.writer) {
             match writer.changed.try_send(()) {
                 Ok(()) | Err(TrySendError::Full(())) => {}
                 Err(TrySendError::Disconnected(())) => {
-                    tracing::error!("the state folder is not written any more")
+                    tracing::error!("the writer of the state folder has ended; changes are no longer saved")
                 }
             }
         }
@@ -193,8 +195,7 @@ impl Subscriptions {
         Ok(read)
     }
 
-    /// Writes all of it in place of the file: whoever reads it meanwhile, or after a crash, finds
-    /// the old or the new.
+    /// Replaces the file by a rename, so that a reader and a crash see the old or the new content.
     fn write(&self, file: &Path) -> io::Result<()> {
         let new = file.with_extension("json.new");
         let mut text = serde_json::to_vec_pretty(self)?;
@@ -206,25 +207,24 @@ impl Subscriptions {
     }
 }
 
-/// Writes the newest state whenever there is one, until nobody can change it any more.
+/// Writes the newest state after each signal, until the folder is closed.
 fn write_changes(changes: &Receiver<()>, subscriptions: &Mutex<Subscriptions>, file: &Path) {
     let mut failed = false;
     while changes.recv().is_ok() {
         let newest = lock(subscriptions).clone();
         match newest.write(file) {
             Ok(()) => failed = false,
-            // Once for each time that it stops to work: the next change tries again.
+            // Logged once until a write succeeds again. The next change retries.
             Err(error) if !failed => {
                 failed = true;
-                tracing::error!(file = %file.display(), "subscriptions cannot be saved: {error}");
+                tracing::error!(
+                    file = %file.display(),
+                    "subscriptions cannot be saved; the next change retries: {error}"
+                );
             }
             Err(_) => {}
         }
     }
-}
-
-fn lock(subscriptions: &Mutex<Subscriptions>) -> MutexGuard<'_, Subscriptions> {
-    subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -16,10 +16,10 @@ pub(super) type Broker = MessageBroker<Envelope, Arc<Endpoint>>;
 /// A subscription, with the endpoint of the subscriber.
 pub(super) type Subscribed = Subscriber<Envelope, Arc<Endpoint>>;
 
-/// A topic that a sender publishes on, with the decision about it.
+/// A topic that a sender may publish on, with the cached decision.
 pub(crate) struct TopicRoute {
     pub(super) topic: Topic,
-    /// The router's generation at the decision.
+    /// The router's generation when the decision was made.
     pub(super) generation: u64,
     /// The origin of the last publication.
     origin: Option<Arc<Origin>>,
@@ -27,23 +27,24 @@ pub(crate) struct TopicRoute {
     pub(super) audience: Option<Audience>,
 }
 
-/// Who gets what is published on a topic, as long as nobody subscribes or unsubscribes.
+/// The subscribers of a topic. Valid until a subscription changes.
 pub(super) struct Audience {
     generation: u64,
-    /// Those whose mailboxes drop the oldest for a publication.
+    /// The subscribers whose full mailboxes drop their oldest message.
     pub(super) evicting: Vec<Subscribed>,
     pub(super) others: Vec<Subscribed>,
 }
 
 impl TopicRoute {
-    /// Makes a route that was decided about in this generation.
+    /// Makes a route whose decision was made in `generation`.
     pub(super) fn new(topic: Topic, generation: u64) -> TopicRoute {
         TopicRoute { topic, generation, origin: None, audience: None }
     }
 
-    /// Takes who is subscribed now; put back, it is there for the next publication.
+    /// Takes the cached subscriber list, rebuilding it if subscriptions changed. The caller stores it
+    /// back after publishing.
     pub(super) fn take_audience(&mut self, broker: &Broker) -> Audience {
-        // Read before they are looked up: a change in between is seen by the next publication.
+        // Read before the lookup, so that a change in between makes the list stale.
         let generation = broker.generation();
         match self.audience.take() {
             Some(audience) if audience.generation == generation => audience,
@@ -55,7 +56,7 @@ impl TopicRoute {
         }
     }
 
-    /// Where what is published now comes from; as before if nothing has changed.
+    /// Returns the origin of the next publication. Reuses the last one if the trace is the same.
     pub(super) fn origin(&mut self, from: &Sender, trace: Option<TraceContext>) -> Arc<Origin> {
         let origin = match self.origin.take() {
             Some(origin) if origin.trace == trace => origin,

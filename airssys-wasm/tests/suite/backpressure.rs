@@ -23,8 +23,8 @@ async fn a_full_mailbox_is_told_at_once() {
         assert!(text.starts_with("after 4: ") && text.contains("full"), "{text}");
         host.start(prepared).await.unwrap();
         host.drained().await;
-        let receiver = host.summaries().into_iter().find(|summary| summary.name == "receiver").unwrap();
-        assert_eq!((receiver.received, receiver.mailbox_full, receiver.high_water), (4, 1, 4));
+        let receiver = host.component_snapshot("receiver").unwrap();
+        assert_eq!((receiver.received, receiver.mailbox_full, receiver.high_water()), (4, 1, 4));
         // The sender is asked to come again: that is no refusal.
         assert_eq!(receiver.refused_total(), 0);
     }
@@ -128,7 +128,7 @@ async fn a_mailbox_holds_so_many_bytes_and_no_more() {
     host.tell("sender", waiting).await;
     host.start(prepared).await.unwrap();
     host.drained().await;
-    let receiver = host.summaries().into_iter().find(|summary| summary.name == "receiver").unwrap();
+    let receiver = host.component_snapshot("receiver").unwrap();
     assert_eq!((receiver.handled, host.dead_letters().total()), (48, 0));
 }
 

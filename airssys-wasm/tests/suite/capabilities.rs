@@ -35,7 +35,7 @@ async fn a_component_without_rights_can_do_nothing() {
         let text = host.ask("subject", command.clone()).await.unwrap_err();
         assert!(text.contains("not allowed"), "{command:?}: {text}");
     }
-    let target = host.summaries().into_iter().find(|summary| summary.name == "target").unwrap();
+    let target = host.component_snapshot("target").unwrap();
     assert_eq!(target.received, 0);
 }
 

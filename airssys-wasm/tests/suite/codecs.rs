@@ -32,8 +32,8 @@ async fn a_receiver_gets_the_codecs_that_it_accepts() {
             assert!(text.contains(&expected), "{text}");
         }
     }
-    let summaries = host.summaries();
-    let receiver = summaries.iter().find(|summary| summary.name == "receiver").unwrap();
+    let snapshots = host.component_snapshots();
+    let receiver = snapshots.iter().find(|snapshot| snapshot.name == "receiver").unwrap();
     assert_eq!((receiver.received, receiver.refused["codec-refused"]), (2, 5));
 }
 

@@ -1,7 +1,7 @@
 //! No message is lost: each is handled, dead-lettered or refused.
 
 use airssys_rt::{Overflow, RestartStrategy};
-use airssys_wasm::{ComponentSpec, ComponentSummary, Delivery, Retry};
+use airssys_wasm::{ComponentSnapshot, ComponentSpec, Delivery, Retry};
 use proptest::prelude::*;
 
 use crate::support::*;
@@ -39,7 +39,7 @@ proptest! {
     #[test]
     fn whatever_is_received_is_accounted_for(commands in prop::collection::vec(command(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let summaries = runtime.block_on(async {
+        let snapshots = runtime.block_on(async {
             let host = host();
             for (name, overflow) in [("a", Overflow::Wait), ("b", Overflow::Reject), ("c", Overflow::Reject)] {
                 let subscribes = vec![pattern("news")];
@@ -59,12 +59,12 @@ proptest! {
             let full = "the receiver's mailbox was full";
             let counts = host.dead_letters().counts();
             let skipped: u64 = counts.iter().filter(|c| c.reason == full).map(|c| c.count).sum();
-            Ok((host.summaries(), host.dead_letters().total(), skipped))
+            Ok((host.component_snapshots(), host.dead_letters().total(), skipped))
         });
-        let (summaries, dead_letters, skipped) = summaries?;
-        let sum = |count: fn(&ComponentSummary) -> u64| -> u64 { summaries.iter().map(count).sum() };
+        let (snapshots, dead_letters, skipped) = snapshots?;
+        let sum = |count: fn(&ComponentSnapshot) -> u64| -> u64 { snapshots.iter().map(count).sum() };
         prop_assert_eq!(sum(|s| s.dead_lettered), dead_letters);
         // A copy that was skipped in a publication was dead-lettered without being received.
-        prop_assert_eq!(sum(|s| s.received) + skipped, sum(|s| s.handled + s.dead_lettered), "{:?}", summaries);
+        prop_assert_eq!(sum(|s| s.received) + skipped, sum(|s| s.handled + s.dead_lettered), "{:?}", snapshots);
     }
 }

@@ -9,8 +9,9 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 
 use airssys_wasm::control::{
-    Answer, Answered, AskError, Client, Letters, MAX_CLIENTS, MAX_REQUEST_BYTES, OpenError, Place,
-    PlaceError, Request, Server,
+    About, Answer, AnswerLine, AskError, ClearRetained, Client, DropDeadLetters, Failed, Give, Letters,
+    ListDeadLetters, ListDenials, ListGrants, ListRetained, MAX_CLIENTS, MAX_REQUEST_BYTES, OpenError, Place,
+    PlaceError, Request, RequestLine, RetryDeadLetters, Revoke, Server, ShowDeadLetter, Snapshot, VERSION,
 };
 use airssys_wasm::{Capabilities, Capability, ComponentHost, ComponentSpec};
 use tempfile::TempDir;
@@ -32,12 +33,13 @@ fn open(host: &ComponentHost) -> Socket {
 }
 
 impl Socket {
-    fn ask(&self, request: Request) -> Answer {
+    fn ask<R: airssys_wasm::control::Ask>(&self, request: R) -> R::Answer {
         Client::connect(&self.path).unwrap().ask(request).unwrap()
     }
 
-    fn refused(&self, request: Request) -> String {
-        Client::connect(&self.path).unwrap().ask(request).unwrap_err().to_string()
+    fn refused<R: airssys_wasm::control::Ask>(&self, request: R) -> String {
+        let Err(error) = Client::connect(&self.path).unwrap().ask(request) else { panic!("not refused") };
+        error.to_string()
     }
 
     fn raw(&self) -> BufReader<UnixStream> {
@@ -53,7 +55,7 @@ fn exchange(stream: &mut BufReader<UnixStream>, request: &[u8]) -> Option<Answer
     drop(stream.get_mut().write_all(request));
     let mut line = String::new();
     stream.read_line(&mut line).unwrap();
-    let answered: Option<Answered> = (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap());
+    let answered: Option<AnswerLine> = (!line.is_empty()).then(|| serde_json::from_str(&line).unwrap());
     answered.map(|answered| answered.answer)
 }
 
@@ -66,7 +68,7 @@ async fn it_is_for_its_owner_only_and_gone_at_the_end() {
     assert_eq!(mode & 0o777, 0o600);
     let again = Server::open(host(), &Place::At(socket.path.clone())).unwrap_err();
     assert!(matches!(again, OpenError::Place(PlaceError::Taken { .. })), "{again:?}");
-    let Answer::About(about) = socket.ask(Request::About) else { panic!("no answer about it") };
+    let about = socket.ask(About {});
     assert_eq!((about.app.as_str(), about.process), ("test", std::process::id()));
     let mut left = socket.raw();
     drop(socket.server);
@@ -86,22 +88,22 @@ async fn what_is_no_request_is_answered_and_hurts_nobody() {
     let socket = open(&host());
     let mut stream = socket.raw();
     let wrong: [(&[u8], &str); 7] = [
-        (b"\n", "no request"),
+        (b"\n", "not a request"),
         (b"{}\n", "version"),
-        (b"hello\n", "no request"),
-        (b"\xff\xfe\n", "no request"),
+        (b"hello\n", "not a request"),
+        (b"\xff\xfe\n", "not a request"),
         (b"{\"version\":1,\"request\":{\"type\":\"no-such\"}}\n", "no-such"),
         (b"{\"version\":1,\"request\":{\"type\":\"give\"}}\n", "component"),
         (b"{\"version\":2,\"request\":{\"type\":\"about\"}}\n", "version 2"),
     ];
     for (request, expected) in wrong {
-        let Some(Answer::Failed { message }) = exchange(&mut stream, request) else {
+        let Some(Answer::Failed(Failed { message, .. })) = exchange(&mut stream, request) else {
             panic!("{request:?} was not refused")
         };
         assert!(message.contains(expected), "{message}");
     }
     let deep = [vec![b'['; 60_000], b"\n".to_vec()].concat();
-    assert!(matches!(exchange(&mut stream, &deep), Some(Answer::Failed { .. })));
+    assert!(matches!(exchange(&mut stream, &deep), Some(Answer::Failed(_))));
     // The same connection goes on.
     assert!(matches!(exchange(&mut stream, ABOUT), Some(Answer::About(_))));
 }
@@ -111,12 +113,14 @@ async fn a_line_without_end_is_cut_off() {
     let socket = open(&host());
     let mut stream = socket.raw();
     let endless = vec![b'x'; MAX_REQUEST_BYTES];
-    let Some(Answer::Failed { message }) = exchange(&mut stream, &endless) else { panic!("not refused") };
+    let Some(Answer::Failed(Failed { message, .. })) = exchange(&mut stream, &endless) else {
+        panic!("not refused")
+    };
     assert!(message.contains(&MAX_REQUEST_BYTES.to_string()), "{message}");
     let mut rest = Vec::new();
     // Closed, in order or not.
     assert!(matches!(stream.read_to_end(&mut rest), Ok(0) | Err(_)));
-    assert!(matches!(socket.ask(Request::About), Answer::About(_)));
+    assert_eq!(socket.ask(About {}).app, "test");
 }
 
 #[tokio::test]
@@ -128,7 +132,7 @@ async fn silent_and_slow_clients_keep_nobody_waiting() {
     for _ in 0..100 {
         silent[1].get_mut().write_all(ABOUT).unwrap();
     }
-    assert!(matches!(socket.ask(Request::About), Answer::About(_)));
+    assert_eq!(socket.ask(About {}).app, "test");
     // All places taken: the next is told so at once. The server hears in its own time that the one
     // before has gone.
     let last = std::iter::repeat_with(|| {
@@ -136,11 +140,11 @@ async fn silent_and_slow_clients_keep_nobody_waiting() {
         matches!(exchange(&mut stream, ABOUT), Some(Answer::About(_))).then_some(stream)
     });
     silent.extend(last.flatten().next());
-    let refused = socket.refused(Request::About);
+    let refused = socket.refused(About {});
     assert!(refused.contains("clients"), "{refused}");
     // As soon as they have gone there is a place.
     drop(silent);
-    while Client::connect(&socket.path).unwrap().ask(Request::About).is_err() {}
+    while Client::connect(&socket.path).unwrap().ask(About {}).is_err() {}
 }
 
 #[tokio::test]
@@ -158,26 +162,19 @@ async fn grants_are_listed_given_and_revoked() {
     let send = || Command::TrySend { to: "target".to_owned(), command: note("x"), times: 1 };
     let socket = open(&host);
     let (component, pattern, capability) = ("subject".to_owned(), "target".to_owned(), Capability::Send);
-    let revoke = Request::Revoke { component: component.clone(), capability, pattern: pattern.clone() };
-    let Answer::GrantChanged(change) = socket.ask(revoke) else { panic!("not changed") };
-    assert!(change.changed);
+    let revoke = Revoke { component: component.clone(), capability, pattern: pattern.clone() };
+    assert!(socket.ask(revoke).changed);
     host.ask("subject", send()).await.unwrap_err();
-    let Answer::Denials { denials } = socket.ask(Request::Denials { component: Some(component.clone()) })
-    else {
-        panic!("no denials")
-    };
+    let denials = socket.ask(ListDenials { component: Some(component.clone()) }).denials;
     assert_eq!((denials[0].object.as_deref(), denials[0].asked), (Some("target"), true));
-    let give = Request::Give { component: component.clone(), capability, pattern };
-    assert!(matches!(socket.ask(give), Answer::GrantChanged(_)));
+    let give = Give { component: component.clone(), capability, pattern };
+    assert!(socket.ask(give).changed);
     host.ask("subject", send()).await.unwrap();
-    let Answer::Grants { components } = socket.ask(Request::Grants { component: Some(component.clone()) })
-    else {
-        panic!("no grants")
-    };
+    let components = socket.ask(ListGrants { component: Some(component.clone()) }).components;
     assert_eq!(components, [host.grants().remove(0)]);
-    let not_asked = Request::Give { component, capability, pattern: "other".to_owned() };
+    let not_asked = Give { component, capability, pattern: "other".to_owned() };
     assert!(socket.refused(not_asked).contains("does not ask for"));
-    let unknown = socket.refused(Request::Grants { component: Some("nobody".to_owned()) });
+    let unknown = socket.refused(ListGrants { component: Some("nobody".to_owned()) });
     assert!(unknown.contains("nobody"), "{unknown}");
 }
 
@@ -187,10 +184,8 @@ async fn retained_messages_are_listed_and_cleared() {
     let socket = open(&host);
     let list = |pattern: Option<&str>, after: Option<&str>, limit| {
         let [pattern, after] = [pattern, after].map(|text| text.map(str::to_owned));
-        match socket.ask(Request::Retained { pattern, after, limit }) {
-            Answer::Retained { messages, matching } => (messages, matching),
-            other => panic!("{other:?}"),
-        }
+        let page = socket.ask(ListRetained { pattern, after, limit });
+        (page.messages, page.matching)
     };
     assert_eq!(list(None, None, 10), (vec![], 0));
     host.spawn(ComponentSpec { instances: 2, ..trusted("publisher") }).await.unwrap();
@@ -211,12 +206,12 @@ async fn retained_messages_are_listed_and_cleared() {
         ("publisher/2", "cbor", length)
     );
     assert!(sport.at_ms > 1_700_000_000_000);
-    let clear = |topic: &str| Request::ClearRetained { topic: topic.to_owned() };
-    assert_eq!(socket.ask(clear("sport")), Answer::RetainedCleared { topic: "sport".to_owned() });
-    assert!(socket.refused(clear("sport")).contains("nothing is retained of `sport`"));
+    let clear = |topic: &str| ClearRetained { topic: topic.to_owned() };
+    assert_eq!(socket.ask(clear("sport")).topic, "sport");
+    assert!(socket.refused(clear("sport")).contains("`sport` has no retained message"));
     assert!(socket.refused(clear("no..topic")).contains("no..topic"));
     let pattern = Some("no..pattern".to_owned());
-    socket.refused(Request::Retained { pattern, after: None, limit: 1 });
+    socket.refused(ListRetained { pattern, after: None, limit: 1 });
     host.ask("publisher/1", Command::Subscribe("*".to_owned())).await.unwrap();
     assert_eq!(host.notes("publisher/1").await, "x x");
 }
@@ -233,35 +228,79 @@ async fn dead_letters_are_listed_shown_retried_and_dropped() {
     let socket = open(&host);
     let list = |receiver: Option<&str>, after, limit| {
         let receiver = receiver.map(str::to_owned);
-        match socket.ask(Request::DeadLetters { receiver, after, limit }) {
-            Answer::DeadLetters { letters, kept, total } => {
-                (letters.iter().map(|letter| letter.id).collect::<Vec<_>>(), kept, total)
-            }
-            other => panic!("{other:?}"),
-        }
+        let page = socket.ask(ListDeadLetters { receiver, after, limit });
+        (page.letters.iter().map(|letter| letter.id).collect::<Vec<_>>(), page.kept, page.total)
     };
     assert_eq!(list(None, 0, 10), (vec![1, 2, 3], 3, 3));
     assert_eq!(list(None, 1, 1), (vec![2], 3, 3));
     assert_eq!(list(Some("one"), 0, 10), (vec![1, 3], 2, 3));
-    let Answer::DeadLetter { letter, body } = socket.ask(Request::DeadLetter { id: 2 }) else {
-        panic!("no letter")
-    };
+    let shown = socket.ask(ShowDeadLetter { id: 2 });
+    let (letter, body) = (shown.letter, shown.body);
     assert_eq!((letter.receiver.as_str(), letter.codec.as_deref()), ("two", Some("cbor")));
     let expected = message(&Command::Reject("b".to_owned()));
     let hex: String = expected[1..].iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!((body, letter.body_bytes), (hex, expected.len() - 1));
 
     let which = Letters::Ids(vec![2, 77, 78]);
-    let Answer::LettersDone { done, failed } = socket.ask(Request::DropDeadLetters { which }) else {
-        panic!("not dropped")
-    };
-    assert_eq!((done, failed.len(), failed[0].ids.clone()), (vec![2], 1, vec![77, 78]));
+    let dropped = socket.ask(DropDeadLetters { which });
+    assert_eq!(
+        (dropped.done, dropped.failed.len(), dropped.failed[0].ids.clone()),
+        (vec![2], 1, vec![77, 78])
+    );
     let which = Letters::All { receiver: Some("one".to_owned()) };
-    let Answer::LettersDone { done, failed } = socket.ask(Request::RetryDeadLetters { which }) else {
-        panic!("not retried")
-    };
-    assert_eq!((done, failed.len()), (vec![1, 3], 0));
+    let retried = socket.ask(RetryDeadLetters { which });
+    assert_eq!((retried.done, retried.failed.len()), (vec![1, 3], 0));
     host.drained().await;
     assert_eq!(list(None, 0, 10), (vec![4, 5], 2, 5));
-    assert!(socket.refused(Request::DeadLetter { id: 1 }).contains("no dead letter 1"));
+    assert!(socket.refused(ShowDeadLetter { id: 1 }).contains("dead letter 1 is not kept"));
+}
+
+#[test]
+fn requests_keep_their_form_on_the_wire() {
+    let (component, pattern) = ("a".to_owned(), "b".to_owned());
+    let requests: [(Request, serde_json::Value); 6] = [
+        (About {}.into(), serde_json::json!({"type": "about"})),
+        (Snapshot {}.into(), serde_json::json!({"type": "snapshot"})),
+        (ListGrants { component: None }.into(), serde_json::json!({"type": "grants", "component": null})),
+        (
+            Give { component, capability: Capability::Send, pattern }.into(),
+            serde_json::json!({"type": "give", "component": "a", "capability": "send", "pattern": "b"}),
+        ),
+        (
+            ListDeadLetters { receiver: None, after: 7, limit: 9 }.into(),
+            serde_json::json!({"type": "dead-letters", "receiver": null, "after": 7, "limit": 9}),
+        ),
+        (
+            DropDeadLetters { which: Letters::Ids(vec![1]) }.into(),
+            serde_json::json!({"type": "drop-dead-letters", "which": {"ids": [1]}}),
+        ),
+    ];
+    for (request, json) in requests {
+        let line = RequestLine { version: VERSION, request };
+        let expected = serde_json::json!({"version": 1, "request": json});
+        assert_eq!(serde_json::to_value(&line).unwrap(), expected);
+        assert_eq!(serde_json::from_value::<RequestLine>(expected).unwrap(), line);
+    }
+    let extra = r#"{"version": 1, "request": {"type": "about", "later": "field"}}"#;
+    assert_eq!(serde_json::from_str::<RequestLine>(extra).unwrap().request, Request::About(About {}));
+    let failed: AnswerLine =
+        serde_json::from_str(r#"{"version": 1, "answer": {"type": "failed", "message": "x"}}"#).unwrap();
+    assert!(matches!(failed.answer, Answer::Failed(Failed { message, .. }) if message == "x"));
+}
+
+#[tokio::test]
+async fn answer_to_another_request_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("app.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let server = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut stream = BufReader::new(stream);
+        stream.read_line(&mut String::new()).unwrap();
+        let answer = r#"{"version": 1, "answer": {"type": "retained-cleared", "topic": "x"}}"#;
+        stream.get_mut().write_all(format!("{answer}\n").as_bytes()).unwrap();
+    });
+    let error = Client::connect(&path).unwrap().ask(About {}).unwrap_err();
+    assert!(matches!(error, AskError::Unexpected { .. }), "{error:?}");
+    server.join().unwrap();
 }

@@ -11,8 +11,8 @@ fn ids(host: &ComponentHost) -> Vec<u64> {
 
 /// Received, handled, dead-lettered.
 fn counts(host: &ComponentHost, name: &str) -> (u64, u64, u64) {
-    let summary = host.summaries().into_iter().find(|summary| summary.name == name).unwrap();
-    (summary.received, summary.handled, summary.dead_lettered)
+    let snapshot = host.component_snapshot(name).unwrap();
+    (snapshot.received, snapshot.handled, snapshot.dead_lettered)
 }
 
 #[tokio::test]

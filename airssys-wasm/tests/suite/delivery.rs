@@ -54,10 +54,10 @@ async fn a_message_is_handled_again_before_those_behind_it() {
     host.start(prepared).await.unwrap();
     assert_eq!(host.notes("probe").await, "first second third fourth");
     host.drained().await;
-    let summary = host.summaries().remove(0);
+    let snapshot = host.component_snapshots().remove(0);
     // Each counts once, however often it was tried.
-    assert_eq!((summary.received, summary.handled, summary.retried, summary.dead_lettered), (5, 5, 3, 0));
-    assert_eq!(summary.restarts, 0);
+    assert_eq!((snapshot.received, snapshot.handled, snapshot.retried, snapshot.dead_lettered), (5, 5, 3, 0));
+    assert_eq!(snapshot.restarts(), 0);
 }
 
 #[tokio::test]
@@ -71,8 +71,8 @@ async fn the_next_incarnation_gets_the_message_that_its_predecessor_failed_on() 
     assert_eq!(host.notes("probe").await, "first second");
     host.drained().await;
     assert_eq!(host.dead_letters().total(), 0);
-    let summary = host.summaries().remove(0);
-    assert_eq!((summary.handled, summary.retried, summary.restarts), (4, 2, 2));
+    let snapshot = host.component_snapshots().remove(0);
+    assert_eq!((snapshot.handled, snapshot.retried, snapshot.restarts()), (4, 2, 2));
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_message_without_an_attempt_left_is_a_dead_letter_that_tells_all() {
     assert_eq!(told[2], ("rejected: never".to_owned(), 1, "host"));
     assert_eq!(letters[0].message, message(&retry()));
     assert_eq!((&*letters[0].receiver, letters.len()), ("probe", 3));
-    assert_eq!(host.summaries()[0].restarts, 3);
+    assert_eq!(host.component_snapshots()[0].restarts(), 3);
     assert_eq!(host.ask("probe", Command::Echo("on".to_owned())).await.unwrap(), "on");
 }
 
@@ -105,7 +105,7 @@ async fn without_a_word_in_the_manifest_there_is_one_attempt() {
     let letters = host.dead_letters().kept();
     assert_eq!(letters[0].reason, DeadLetterReason::RetryAsked("busy".to_owned()));
     assert_eq!(letters.iter().map(|letter| letter.attempts).collect::<Vec<_>>(), [1, 1]);
-    assert_eq!(host.summaries()[0].retried, 0);
+    assert_eq!(host.component_snapshots()[0].retried, 0);
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_stop_does_not_wait_for_the_next_attempt() {
     host.spawn(retrying(2, HOUR)).await.unwrap();
     host.tell("probe", retry()).await;
     host.tell("probe", Command::Note("behind".to_owned())).await;
-    while host.summaries()[0].retried == 0 {
+    while host.component_snapshots()[0].retried == 0 {
         tokio::task::yield_now().await;
     }
     let report = host.shutdown(Duration::from_secs(20)).await;
@@ -165,7 +165,7 @@ async fn callbacks_and_questions_of_health_do_not_wait_for_the_next_attempt() {
         let health = tokio::time::timeout(SOON, host.health("probe")).await.unwrap();
         assert_eq!(health, [("probe".to_owned(), Some(Health::Healthy))]);
     }
-    assert_eq!((host.in_flight(), host.summaries()[0].retried), (1, 1));
+    assert_eq!((host.in_flight(), host.component_snapshots()[0].retried), (1, 1));
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn a_message_whose_handler_was_cut_off_is_handled_again() {
     asked(1).await;
     host.actors("probe")[0].kill();
     tokio::time::timeout(SOON, asked(2)).await.unwrap();
-    assert_eq!((host.summaries()[0].retried, host.dead_letters().total()), (1, 0));
+    assert_eq!((host.component_snapshots()[0].retried, host.dead_letters().total()), (1, 0));
 }
 
 #[tokio::test]

@@ -23,8 +23,11 @@ async fn a_trap_loses_nothing_but_the_message_it_was_on() {
     let reason = letters[0].reason.to_string();
     assert!(reason.starts_with("failed: panicked: drill (test-probe/src/harm.rs:"), "{reason}");
     assert_eq!(letters[0].message, message(&Command::Panic("drill".to_owned())));
-    let summary = host.summaries().remove(0);
-    assert_eq!((summary.received, summary.handled, summary.dead_lettered, summary.restarts), (4, 3, 1, 1));
+    let snapshot = host.component_snapshots().remove(0);
+    assert_eq!(
+        (snapshot.received, snapshot.handled, snapshot.dead_lettered, snapshot.restarts()),
+        (4, 3, 1, 1)
+    );
 }
 
 #[tokio::test]
@@ -45,7 +48,7 @@ async fn every_way_to_fail_is_told_apart() {
         // The next message finds a component that works.
         assert_eq!(host.ask("probe", Command::Echo("ok".to_owned())).await, Ok("ok".to_owned()));
     }
-    assert_eq!(host.summaries()[0].restarts, 5);
+    assert_eq!(host.component_snapshots()[0].restarts(), 5);
 }
 
 #[tokio::test]
@@ -98,7 +101,7 @@ async fn nothing_is_drained_while_a_restart_is_to_come() {
     host.spawn(ComponentSpec { restart: RestartPolicy::Temporary, ..trusted("once") }).await.unwrap();
     host.tell("probe", Command::Panic("first".to_owned())).await;
     host.drained().await;
-    assert_eq!(host.summaries().iter().map(|component| component.restarts).sum::<u64>(), 1);
+    assert_eq!(host.component_snapshots().iter().map(|component| component.restarts()).sum::<u64>(), 1);
     assert!(!host.system().is_failing());
 
     // Where there is no next one, there is nothing to wait for.

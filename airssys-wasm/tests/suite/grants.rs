@@ -47,7 +47,7 @@ fn denied_by(answer: &Answer) -> bool {
 }
 
 fn received(host: &ComponentHost, name: &str) -> u64 {
-    host.summaries().into_iter().find(|summary| summary.name == name).unwrap().received
+    host.component_snapshot(name).unwrap().received
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Apps drawn by lot: whatever components do to each other, every message is accounted for.
 
-use airssys_rt::{Overflow, RestartPolicy, RestartStrategy};
+use airssys_rt::{ActorState, Overflow, RestartPolicy, RestartStrategy};
 use airssys_wasm::limits::Rates;
 use airssys_wasm::{
-    Capabilities, Capability, ComponentHost, ComponentSpec, ComponentSummary, DeadLetter, DeadLetterReason,
+    Capabilities, Capability, ComponentHost, ComponentSnapshot, ComponentSpec, DeadLetter, DeadLetterReason,
     Delivery, GrantVerb, Limits, NamePattern, Retry,
 };
 use proptest::prelude::*;
@@ -308,15 +308,21 @@ fn mark_of(letter: &DeadLetter) -> Option<u64> {
     }
 }
 
-/// What every component but one has done, without what was refused at its door, and restarts.
-fn others(host: &ComponentHost, but: &str) -> Vec<ComponentSummary> {
-    let mut others = host.summaries();
-    others.retain(|summary| summary.name != but);
+/// The stats of every component but one, without refusals and without the effects of a restart.
+fn others(host: &ComponentHost, but: &str) -> Vec<ComponentSnapshot> {
+    let mut others = host.component_snapshots();
+    others.retain(|snapshot| snapshot.name != but);
     for other in &mut others {
         other.refused.clear();
         other.mailbox_full = 0;
-        // Who was cut off while nothing was in the mailbox is restarted when the supervisor comes to it.
-        other.restarts = 0;
+        other.usage.clear();
+        for instance in &mut other.instances {
+            // An instance that was ended with an empty mailbox is restarted later by its supervisor.
+            (instance.restarts, instance.state, instance.memory_bytes) = (0, ActorState::Running, 0);
+            // The runtime counts a handled message after the component has.
+            instance.handled = 0;
+            instance.usage.clear();
+        }
     }
     others
 }
@@ -375,14 +381,19 @@ async fn play(nodes: Vec<Node>, steps: Vec<Step>, ledger: &Ledger) -> Result<(),
     // What there was no room for was never in the mailbox.
     let skipped = |count: &&airssys_wasm::DeadLetterCount| count.reason == "the receiver's mailbox was full";
     let counts = host.dead_letters().counts();
-    let summaries = host.summaries();
-    for summary in &summaries {
-        let own = counts.iter().filter(|count| count.receiver == summary.name);
+    let snapshots = host.component_snapshots();
+    for snapshot in &snapshots {
+        let own = counts.iter().filter(|count| count.receiver == snapshot.name);
         let skipped: u64 = own.filter(skipped).map(|count| count.count).sum();
-        prop_assert_eq!(summary.received + skipped, summary.handled + summary.dead_lettered, "{:?}", summary);
+        prop_assert_eq!(
+            snapshot.received + skipped,
+            snapshot.handled + snapshot.dead_lettered,
+            "{:?}",
+            snapshot
+        );
     }
     if !retires {
-        let dead: u64 = summaries.iter().map(|summary| summary.dead_lettered).sum();
+        let dead: u64 = snapshots.iter().map(|snapshot| snapshot.dead_lettered).sum();
         prop_assert_eq!(dead, host.dead_letters().total());
     }
     ledger.check().map_err(TestCaseError::fail)

@@ -259,7 +259,7 @@ async fn messages_survive_the_restart_of_their_group() {
     assert_eq!(test.incarnations(&["a", "b"]).await, ["2", "2"]);
     let counts: Vec<_> = test
         .app
-        .summaries()
+        .component_snapshots()
         .into_iter()
         .map(|component| (component.name, component.handled, component.dead_lettered))
         .collect();
@@ -275,7 +275,7 @@ async fn manifest_sets_the_batch_size() {
             test.app.host().tell("probe", Command::Tally(number.to_string())).await;
         }
         test.app.host().drained().await;
-        let summary = test.app.summaries().remove(0);
+        let summary = test.app.component_snapshots().remove(0);
         assert_eq!(summary.calls == summary.handled, one_by_one, "{summary:?}");
     }
 }

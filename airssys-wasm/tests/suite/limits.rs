@@ -102,8 +102,8 @@ async fn message_size() {
     let text = host.ask("sender", bytes(1_000)).await.unwrap_err();
     assert!(text.contains("1001") && text.contains("1000"), "{text}");
     host.drained().await;
-    let summaries = host.summaries();
-    let receiver = summaries.iter().find(|summary| summary.name == "receiver").unwrap();
+    let snapshots = host.component_snapshots();
+    let receiver = snapshots.iter().find(|snapshot| snapshot.name == "receiver").unwrap();
     assert_eq!((receiver.received, receiver.refused["message-too-large"]), (1, 1));
     // A subscriber that takes less hurts only itself.
     let limits = Limits { message_size_bytes: 100, ..Limits::default() };

@@ -106,7 +106,7 @@ async fn a_pool_is_reached_by_its_name_and_each_instance_by_its_own() {
     }
     assert!(host.ask("pool", Command::Identity).await.unwrap().starts_with("test pool/"));
     let error = host.try_ask("pool/4", Command::Identity).await.unwrap_err();
-    assert!(error.to_string().contains("no such component"), "{error}");
+    assert!(error.to_string().contains("no component has this name"), "{error}");
 }
 
 #[tokio::test]
@@ -121,8 +121,8 @@ async fn a_pool_gives_work_to_the_least_loaded_instance() {
     assert_eq!(depths, [3, 3, 3]);
     host.start(prepared).await.unwrap();
     host.drained().await;
-    let summary = host.summaries().remove(0);
-    assert_eq!((summary.name.as_str(), summary.instances, summary.handled), ("pool", 3, 9));
+    let snapshot = host.component_snapshots().remove(0);
+    assert_eq!((snapshot.name.as_str(), snapshot.instances.len(), snapshot.handled), ("pool", 3, 9));
 }
 
 #[tokio::test]
@@ -165,11 +165,11 @@ async fn what_is_sent_is_handled_while_its_sender_goes_on() {
         let limits = Limits { execution_time: SOON, ..Limits::default() };
         host.spawn(ComponentSpec { limits, ..trusted("source") }).await.unwrap();
         host.tell("source", endless).await;
-        let summary = |name| host.summaries().into_iter().find(|found| found.name == name).unwrap();
-        while summary("sink").handled < least {
+        let snapshot = |name| host.component_snapshot(name).unwrap();
+        while snapshot("sink").handled < least {
             tokio::task::yield_now().await;
         }
-        let source = summary("source");
+        let source = snapshot("source");
         assert_eq!((source.received, source.handled + source.dead_lettered), (1, 0), "it goes on");
         host.shutdown(Duration::from_millis(100)).await;
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use airssys_rt::Overflow;
-use airssys_wasm::{Component, ComponentHost, ComponentSpec, ComponentSummary, Limits};
+use airssys_wasm::{Component, ComponentHost, ComponentSnapshot, ComponentSpec, Limits};
 
 use crate::raw_guest::raw_component;
 use crate::support::*;
@@ -27,8 +27,8 @@ struct Harm {
     command: Command,
 }
 
-fn summary(host: &ComponentHost, name: &str) -> ComponentSummary {
-    host.summaries().into_iter().find(|summary| summary.name == name).unwrap()
+fn snapshot(host: &ComponentHost, name: &str) -> ComponentSnapshot {
+    host.component_snapshot(name).unwrap()
 }
 
 fn harms() -> Vec<Harm> {
@@ -84,7 +84,7 @@ async fn side_by_side(harm: Option<Harm>) -> (u64, ComponentHost) {
     }
     let ended = || match &offences {
         Some(_) => {
-            let offender = summary(&host, "offender");
+            let offender = snapshot(&host, "offender");
             offender.handled + offender.dead_lettered
         }
         None => OFFENCES,
@@ -112,10 +112,10 @@ async fn side_by_side(harm: Option<Harm>) -> (u64, ComponentHost) {
 fn unharmed(host: &ComponentHost, rounds: u64, beside: &str) {
     for number in 1..=NEIGHBOURS {
         let name = format!("neighbour-{number}");
-        let found = summary(host, &name);
+        let found = snapshot(host, &name);
         assert_eq!((found.received, found.handled), (rounds, rounds), "{beside}: {found:?}");
         let harm = [
-            found.restarts,
+            found.restarts(),
             found.retried,
             found.refused_total(),
             found.dead_lettered,
@@ -138,7 +138,7 @@ async fn whatever_an_offender_does_its_neighbours_handle_all_that_they_get() {
         let name = harm.name;
         let (rounds, host) = side_by_side(Some(harm)).await;
         unharmed(&host, rounds, name);
-        let offender = summary(&host, "offender");
+        let offender = snapshot(&host, "offender");
         assert!(offender.handled + offender.dead_lettered >= OFFENCES, "{name}: {offender:?}");
         host.shutdown(SOON).await;
     }

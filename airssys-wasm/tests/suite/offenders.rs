@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use airssys_rt::{Overflow, RestartPolicy};
 use airssys_wasm::{
-    Capabilities, Component, ComponentHost, ComponentSpec, ComponentSummary, Limits, LoadError,
+    Capabilities, Component, ComponentHost, ComponentSnapshot, ComponentSpec, Limits, LoadError,
     PreparedComponent,
 };
 
@@ -36,8 +36,8 @@ async fn neighbour_answers(host: &ComponentHost) {
     }
 }
 
-fn summary(host: &ComponentHost, name: &str) -> ComponentSummary {
-    host.summaries().into_iter().find(|summary| summary.name == name).unwrap()
+fn snapshot(host: &ComponentHost, name: &str) -> ComponentSnapshot {
+    host.component_snapshot(name).unwrap()
 }
 
 fn last_reason(host: &ComponentHost) -> String {
@@ -75,13 +75,13 @@ async fn whatever_a_guest_does_it_ends_in_its_error_and_a_restart() {
         assert!(reason.starts_with(expected), "{command:?}: {reason}");
         assert_eq!(host.dead_letters().total(), incarnation);
     }
-    let (offender, neighbour) = (summary(&host, "offender"), summary(&host, "neighbour"));
-    assert_eq!((offender.restarts, offender.handled, offender.dead_lettered), (times, times, times));
+    let (offender, neighbour) = (snapshot(&host, "offender"), snapshot(&host, "neighbour"));
+    assert_eq!((offender.restarts(), offender.handled, offender.dead_lettered), (times, times, times));
     let answered = times * QUESTIONS;
-    assert_eq!((neighbour.received, neighbour.handled, neighbour.restarts), (answered, answered, 0));
-    let sink = summary(&host, "sink");
-    assert_eq!((sink.dead_lettered, sink.restarts), (0, 0));
-    assert!(sink.high_water <= 4 && sink.mailbox_full > 0, "{sink:?}");
+    assert_eq!((neighbour.received, neighbour.handled, neighbour.restarts()), (answered, answered, 0));
+    let sink = snapshot(&host, "sink");
+    assert_eq!((sink.dead_lettered, sink.restarts()), (0, 0));
+    assert!(sink.high_water() <= 4 && sink.mailbox_full > 0, "{sink:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,7 +132,7 @@ async fn code_that_no_compiler_makes_ends_in_its_error_and_a_restart() {
         host.drained().await;
         let reason = last_reason(&host);
         assert!(reason.starts_with(expected), "{handler}: {reason}");
-        assert_eq!((host.dead_letters().total(), summary(&host, "raw").restarts), (letters, 1));
+        assert_eq!((host.dead_letters().total(), snapshot(&host, "raw").restarts()), (letters, 1));
         assert!(host.retire("raw").await);
     }
 }
@@ -165,12 +165,12 @@ async fn a_batch_of_too_many_messages_does_not_outlast_its_time() {
     let letters = host.dead_letters().kept();
     let letter = letters.iter().find(|letter| &*letter.receiver == "raw").unwrap();
     let expected = "failed: ran longer than its limit of 50 ms (execution_time)";
-    assert_eq!((letter.reason.to_string().as_str(), summary(&host, "raw").restarts), (expected, 1));
+    assert_eq!((letter.reason.to_string().as_str(), snapshot(&host, "raw").restarts()), (expected, 1));
     // It was stopped within the first batch.
     let sent = host.dead_letters().total() - 1;
     assert!(sent < TOO_MANY.into(), "{sent}");
-    let (sink, neighbour) = (summary(&host, "sink"), summary(&host, "neighbour"));
-    assert_eq!((sink.dead_lettered, sink.handled, sink.restarts, neighbour.restarts), (sent, 0, 0, 0));
+    let (sink, neighbour) = (snapshot(&host, "sink"), snapshot(&host, "neighbour"));
+    assert_eq!((sink.dead_lettered, sink.handled, sink.restarts(), neighbour.restarts()), (sent, 0, 0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,8 +183,8 @@ async fn a_batch_that_is_larger_than_the_memory_is_not_taken() {
     neighbour_answers(&host).await;
     host.drained().await;
     assert!(last_reason(&host).starts_with("failed: "), "{:?}", host.reasons());
-    assert_eq!((host.dead_letters().total(), summary(&host, "raw").restarts), (1, 1));
-    assert_eq!(summary(&host, "sink").received, 0);
+    assert_eq!((host.dead_letters().total(), snapshot(&host, "raw").restarts()), (1, 1));
+    assert_eq!(snapshot(&host, "sink").received, 0);
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn damaged_components_are_refused_or_run_in_their_bounds() {
         if host.spawn(spec).await.is_ok() {
             host.tell("raw", *note("x")).await;
             host.drained().await;
-            let raw = summary(&host, "raw");
+            let raw = snapshot(&host, "raw");
             assert_eq!(raw.received, raw.handled + raw.dead_lettered);
             assert!(host.retire("raw").await);
         }
@@ -276,10 +276,10 @@ async fn messages_that_are_too_large_or_make_no_sense_hurt_only_who_sent_them() 
         host.ask("offender", send("cbor", 5)).await.unwrap();
         assert_eq!(host.ask("neighbour", Command::Echo(number.to_string())).await, Ok(number.to_string()));
     }
-    let neighbour = summary(&host, "neighbour");
+    let neighbour = snapshot(&host, "neighbour");
     assert_eq!((neighbour.received, neighbour.handled, neighbour.dead_lettered), (10, 5, 5));
     assert_eq!((neighbour.refused["message-too-large"], neighbour.refused["codec-refused"]), (5, 5));
-    assert_eq!(neighbour.restarts, 0);
+    assert_eq!(neighbour.restarts(), 0);
     assert!(host.reasons().iter().all(|reason| reason.starts_with("rejected: ")), "{:?}", host.reasons());
 }
 

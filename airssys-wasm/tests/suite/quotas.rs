@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use airssys_wasm::limits::{EdgeLimit, Rates};
-use airssys_wasm::{ComponentHost, ComponentSpec, ComponentSummary, Limits};
+use airssys_wasm::{ComponentHost, ComponentSnapshot, ComponentSpec, Limits};
 
 use crate::support::*;
 
@@ -26,8 +26,8 @@ fn try_send(to: &str, times: u32) -> Command {
     Command::TrySend { to: to.to_owned(), command: note("x"), times }
 }
 
-fn summary(host: &ComponentHost, name: &str) -> ComponentSummary {
-    host.summaries().into_iter().find(|summary| summary.name == name).expect("a component")
+fn snapshot(host: &ComponentHost, name: &str) -> ComponentSnapshot {
+    host.component_snapshot(name).expect("a component")
 }
 
 #[tokio::test(start_paused = true)]
@@ -43,7 +43,7 @@ async fn a_burst_may_be_sent_and_what_a_second_brings() {
     assert!(text.starts_with("after 3: "), "{text}");
     // Nothing that was refused was delivered, and the refusals are the sender's.
     host.drained().await;
-    let (sender, target) = (summary(&host, "sender"), summary(&host, "target"));
+    let (sender, target) = (snapshot(&host, "sender"), snapshot(&host, "target"));
     assert_eq!((target.received, target.refused_total()), (8, 0));
     assert_eq!(sender.over_quota["messages_per_second"], 2);
 }
@@ -83,7 +83,7 @@ async fn an_edge_has_a_limit_of_its_own_for_messages_and_requests() {
     let text = host.ask("sender", request).await.unwrap_err();
     assert!(text.contains("messages_per_second to stock"), "{text}");
     assert_eq!(host.ask("sender", try_send("other", 20)).await.unwrap(), "sent 20");
-    assert_eq!(summary(&host, "sender").over_quota["messages_per_second to stock"], 2);
+    assert_eq!(snapshot(&host, "sender").over_quota["messages_per_second to stock"], 2);
     // A request that was refused has no callback, and does not stay open.
     host.drained().await;
     assert_eq!(host.in_flight(), 0);
@@ -150,7 +150,7 @@ async fn to_subscribe_costs_as_much_as_a_message_and_what_is_denied_costs_nothin
     // A denial is one, whatever the rate.
     let text = host.ask("reader", subscribe("secret")).await.unwrap_err();
     assert!(text.contains("not allowed"), "{text}");
-    assert_eq!(summary(&host, "reader").over_quota["messages_per_second"], 2);
+    assert_eq!(snapshot(&host, "reader").over_quota["messages_per_second"], 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,14 +263,13 @@ async fn a_component_can_ask_for_its_own_usage_and_the_operator_sees_all() {
     assert!(of(&after, "mailbox_high_water").0 >= 1, "{after}");
 
     // The operator sees the same, of every component.
-    let usage = serde_json::to_value(host.usage()).unwrap();
-    let names: Vec<_> = usage.as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
+    let snapshots = host.component_snapshots();
+    let names: Vec<_> = snapshots.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["probe", "target"]);
-    let seen = usage[0]["instances"][0]["quotas"].as_array().unwrap();
-    let memory = seen.iter().find(|quota| quota["name"] == "memory").unwrap();
-    assert_eq!(memory["used"], grown.0);
-    let shared = usage[0]["quotas"].as_array().unwrap();
-    assert!(shared.iter().any(|quota| quota["name"] == "messages_burst to target"), "{shared:?}");
+    let memory = snapshots[0].instances[0].usage.iter().find(|quota| quota.name == "memory").unwrap();
+    assert_eq!(memory.used, grown.0);
+    let shared = &snapshots[0].usage;
+    assert!(shared.iter().any(|quota| quota.name == "messages_burst to target"), "{shared:?}");
 
     // What ended uses nothing.
     host.tell("probe", Command::Panic("again".to_owned())).await;
@@ -291,9 +290,8 @@ async fn requests_under_way_and_a_full_mailbox_show() {
         host.tell("asker", *note("x")).await;
     }
     let find = |name: &str| {
-        let usage = host.usage();
-        let asker = usage.iter().find(|usage| usage.name == "asker").unwrap();
-        asker.instances[0].quotas.iter().find(|quota| quota.name == name).unwrap().used
+        let asker = host.component_snapshot("asker").unwrap();
+        asker.instances[0].usage.iter().find(|quota| quota.name == name).unwrap().used
     };
     while find("concurrent_requests") < 3 {
         tokio::task::yield_now().await;
@@ -302,7 +300,7 @@ async fn requests_under_way_and_a_full_mailbox_show() {
         tokio::task::yield_now().await;
     }
     assert_eq!(find("mailbox"), 5);
-    assert_eq!(summary(&host, "asker").depth, 5);
+    assert_eq!(snapshot(&host, "asker").depth(), 5);
     host.start(silent).await.unwrap();
     host.drained().await;
     assert_eq!((find("mailbox"), find("concurrent_requests")), (0, 0));
@@ -315,6 +313,6 @@ async fn other_limits_that_are_reached_are_counted_too() {
     host.spawn(ComponentSpec { limits, ..trusted("probe") }).await.unwrap();
     host.ask("probe", Command::ResolveMany(5)).await.unwrap_err();
     host.ask("probe", Command::Subscribe("a".to_owned())).await.unwrap_err();
-    let over = summary(&host, "probe").over_quota;
+    let over = snapshot(&host, "probe").over_quota;
     assert_eq!((over["routes"], over["subscriptions"]), (1, 1), "{over:?}");
 }

@@ -90,7 +90,7 @@ async fn a_request_that_nobody_answers_times_out_and_a_late_reply_is_dropped() {
     host.start(prepared).await.unwrap();
     host.drained().await;
     assert_eq!(host.ask("asks", request(Command::Echo("next".to_owned()))).await.unwrap(), "next");
-    let asks = host.summaries().into_iter().find(|summary| summary.name == "asks").unwrap();
+    let asks = host.component_snapshot("asks").unwrap();
     assert_eq!(asks.late_replies, 1);
 }
 

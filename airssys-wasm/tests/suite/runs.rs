@@ -40,8 +40,8 @@ fn echo(text: &str) -> Command {
 }
 
 fn calls(host: &ComponentHost) -> (u64, u64) {
-    let summary = host.summaries().remove(0);
-    (summary.calls, summary.handled)
+    let snapshot = host.component_snapshots().remove(0);
+    (snapshot.calls, snapshot.handled)
 }
 
 #[tokio::test]
@@ -82,8 +82,8 @@ async fn a_trap_is_of_the_message_it_came_on() {
         let letters = host.dead_letters().kept();
         assert_eq!(letters.len(), 1, "{letters:?}");
         assert_eq!((&letters[0].message[..], letters[0].attempts), (&message(&failing)[..], 1));
-        let summary = host.summaries().remove(0);
-        assert_eq!((summary.handled, summary.restarts), (WARM_UP as u64 + 4, 1));
+        let snapshot = host.component_snapshots().remove(0);
+        assert_eq!((snapshot.handled, snapshot.restarts()), (WARM_UP as u64 + 4, 1));
         // The next incarnation knows nothing of what the first has noted.
         assert_eq!(host.notes("probe").await, "behind");
     }
@@ -98,7 +98,7 @@ async fn one_that_is_to_be_handled_again_comes_before_those_behind_it() {
     let (host, answers) = handled(ComponentSpec { delivery, ..trusted("probe") }, commands).await;
     assert_eq!((&answers[1], &answers[3]), (&Ok("b".to_owned()), &Ok("d".to_owned())));
     assert_eq!(host.notes("probe").await, "a b c d e");
-    assert_eq!(host.summaries()[0].retried, 4);
+    assert_eq!(host.component_snapshots()[0].retried, 4);
 }
 
 #[tokio::test]
@@ -117,8 +117,8 @@ async fn those_behind_a_deferred_message_wait_for_it() {
     host.start(prepared).await.unwrap();
     assert_eq!(host.notes("probe").await, "a b c");
     host.drained().await;
-    let summary = host.summaries().into_iter().find(|summary| summary.name == "probe").unwrap();
-    assert_eq!((summary.handled, summary.dead_lettered), (WARM_UP as u64 + 6, 0));
+    let snapshot = host.component_snapshot("probe").unwrap();
+    assert_eq!((snapshot.handled, snapshot.dead_lettered), (WARM_UP as u64 + 6, 0));
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn what_is_behind_a_deferred_message_survives_a_kill() {
         host.tell("probe", command).await;
     }
     host.start(prepared).await.unwrap();
-    let of_probe = |host: &ComponentHost| host.summaries().into_iter().find(|s| s.name == "probe").unwrap();
+    let of_probe = |host: &ComponentHost| host.component_snapshot("probe").unwrap();
     while of_probe(&host).handled <= WARM_UP as u64 {
         tokio::task::yield_now().await;
     }
@@ -152,7 +152,7 @@ async fn no_message_is_begun_behind_a_stop() {
     let (host, answers) = handled(trusted("probe"), commands).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(host.notes("probe").await, "c d");
-    assert_eq!(host.summaries()[0].restarts, 1);
+    assert_eq!(host.component_snapshots()[0].restarts(), 1);
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn progress_gives_no_time_beyond_that_of_each_message() {
     host.spawn(ComponentSpec { limits, ..ComponentSpec::new("raw", component) }).await.unwrap();
     host.tell("raw", Command::Tally("1".to_owned())).await;
     host.drained().await;
-    assert_eq!(host.summaries()[0].restarts, 1, "it was ended");
+    assert_eq!(host.component_snapshots()[0].restarts(), 1, "it was ended");
 }
 
 #[tokio::test]
@@ -269,11 +269,11 @@ async fn a_false_word_about_a_run_is_a_failure() {
         let host = tell_raw(SHOW, &format!("{ALL} {run}")).await;
         let reasons = host.reasons();
         assert!(reasons.is_empty(), "the messages are finished, as was shown: {reasons:?}");
-        assert!(host.summaries()[0].restarts > 0);
+        assert!(host.component_snapshots()[0].restarts() > 0);
         let host = tell_raw(SHOW, &run).await;
         let expected = format!("failed: said that it had begun {begun} of 1 messages");
         assert!(host.reasons().iter().all(|reason| *reason == expected), "{:?}", host.reasons());
-        assert_eq!(host.reasons().len() as u64, host.summaries()[0].dead_lettered);
+        assert_eq!(host.reasons().len() as u64, host.component_snapshots()[0].dead_lettered);
     }
 }
 
@@ -283,15 +283,15 @@ async fn progress_beyond_a_run_is_no_message_of_the_next() {
     let run = "(if (i32.gt_u (local.get $count) (i32.const 1)) (then
         (i64.store (i32.const 64) (i64.const 1000000)) (unreachable)))";
     let host = tell_raw(SHOW, &format!("{ALL} {run}")).await;
-    let summary = host.summaries().remove(0);
-    assert_eq!(summary.handled, WARM_UP as u64, "it said that it had finished what it got");
-    assert!(summary.restarts > 0);
+    let snapshot = host.component_snapshots().remove(0);
+    assert_eq!(snapshot.handled, WARM_UP as u64, "it said that it had finished what it got");
+    assert!(snapshot.restarts() > 0);
 }
 
 #[tokio::test]
 async fn a_place_that_is_none_does_not_start() {
     for (place, says) in [
-        ("(call $show (i32.const 64) (i32.const 2))", "a list of one number, and got one of 2"),
+        ("(call $show (i32.const 64) (i32.const 2))", "a list of 2 numbers; pass a list of one"),
         (
             "(call $show (i32.const 64) (i32.const 1)) (call $show (i32.const 72) (i32.const 1))",
             "called twice",

@@ -72,7 +72,7 @@ async fn after_very_many_requests_the_tables_are_empty() {
     }
     assert!(!all.contains_key("other") && !all.contains_key("stopped"), "{all:?}");
     assert!(cut_off > 0, "{all:?}");
-    for summary in host.summaries() {
-        assert_eq!(summary.received, summary.handled + summary.dead_lettered, "{summary:?}");
+    for snapshot in host.component_snapshots() {
+        assert_eq!(snapshot.received, snapshot.handled + snapshot.dead_lettered, "{snapshot:?}");
     }
 }

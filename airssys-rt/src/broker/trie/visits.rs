@@ -1,4 +1,4 @@
-//! How many nodes of tries this thread has looked at.
+//! The number of trie nodes that this thread has visited.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ pub(super) fn count() {
     COUNT.set(COUNT.get() + 1);
 }
 
-/// Those since the last time.
+/// The number of visits since the last call.
 pub(in crate::broker) fn take() -> usize {
     COUNT.take()
 }

@@ -158,10 +158,8 @@ impl SupervisorNode {
         if state.remove(key).is_none() {
             return;
         }
-        if let Some(ending) = state.ending.as_ref().filter(|_| !late) {
-            if !cell.is_supervisor() {
-                ending.order.report_stopped(|| cell.label());
-            }
+        if let Some(ending) = state.ending.as_ref().filter(|_| !late && !cell.is_supervisor()) {
+            ending.order.report_stopped(|| cell.label());
         }
         let awaited = state.is_awaited(key);
         drop(state);

@@ -151,12 +151,12 @@ impl SupervisorNode {
         keys.reverse();
         let in_time = match self.dynamic {
             true => self.stop_together(&keys, timer.as_mut()).await,
-            false => self.stop_in_turn(&keys, timer.as_mut()).await,
+            false => self.stop_in_order(&keys, timer.as_mut()).await,
         };
         if !in_time {
             self.stop_rest(&keys, timer.as_mut()).await;
         }
-        // Some may have been parked before it was known that there is no restart.
+        // Some were parked while a restart was still expected.
         if lock(&self.state).parked.is_empty() {
             return self.join_gone().await;
         }
@@ -165,7 +165,7 @@ impl SupervisorNode {
     }
 
     /// Stops one after another; returns false if the time for that has passed.
-    async fn stop_in_turn(&self, keys: &[Key], mut timer: Pin<&mut Sleep>) -> bool {
+    async fn stop_in_order(&self, keys: &[Key], mut timer: Pin<&mut Sleep>) -> bool {
         for key in keys {
             lock(&self.state).awaits = AwaitedEnds::One(*key);
             if !self.stop_child(*key, Instant::now(), timer.as_mut()).await {

@@ -1,4 +1,4 @@
-//! What comes between two incarnations of a supervisor, which takes two threads to see from outside.
+//! Stops between two incarnations of a supervisor, which are only visible from outside with two threads.
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
@@ -16,7 +16,7 @@ fn node() -> SupervisorNode {
 async fn a_stop_of_the_group_counts_until_it_has_stopped() {
     let node = Arc::new(node());
     node.begin(0);
-    assert!(node.supervise(None).now_or_never().is_none(), "it is at work");
+    assert!(node.supervise(None).now_or_never().is_none(), "it is running");
     node.stop(StopRequest::Group);
     assert!(node.supervise(None).now_or_never().is_some(), "it ends");
     node.finish();

@@ -1,4 +1,4 @@
-//! An actor that goes wrong in every way it is told to, and sees to the order of its messages.
+//! An actor that fails in every way it is told to, and checks the order of its messages.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -9,7 +9,7 @@ use airssys_rt::{Actor, ActorContext, Child, ReplyTo};
 
 use crate::support::quiet::TOLD;
 
-/// How many messages there are.
+/// The number of messages that exist.
 #[derive(Clone, Default)]
 pub struct Tokens(Arc<AtomicI64>);
 
@@ -45,13 +45,13 @@ pub enum Task {
 }
 
 pub struct Message {
-    /// By whom and which of its messages; none if it is the actor's own.
+    /// The sender and the number of its message; `None` for the actor's own.
     pub sent: Option<(usize, u64)>,
     pub task: Task,
     pub _token: Token,
 }
 
-/// Somebody who sends.
+/// A sender.
 pub struct Sender {
     pub number: usize,
     pub last: u64,
@@ -65,7 +65,7 @@ impl Sender {
     }
 }
 
-/// What went wrong that should not have.
+/// The errors that were found.
 #[derive(Clone, Default)]
 pub struct Wrongs(Arc<Mutex<Vec<String>>>);
 
@@ -81,7 +81,7 @@ pub struct Subject {
     wrongs: Wrongs,
 }
 
-/// What makes a subject, and its incarnations.
+/// A closure that makes the incarnations of a subject.
 pub fn subject(wrongs: &Wrongs) -> impl FnMut() -> Subject + Send + use<> {
     let (seen, wrongs) = (Arc::<Mutex<HashMap<_, _>>>::default(), wrongs.clone());
     move || Subject { seen: seen.clone(), wrongs: wrongs.clone() }

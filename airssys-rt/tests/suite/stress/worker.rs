@@ -1,4 +1,4 @@
-//! An actor that does what it is told, and what is left of all of them.
+//! An actor that carries out its messages, and counters of everything that is left.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,11 +10,11 @@ use crate::support::quiet::TOLD;
 
 use super::STUCK;
 
-/// How many of something there are; clones count in the same place.
+/// A counter; clones share it.
 #[derive(Clone, Default)]
 pub struct Count(Arc<AtomicI64>);
 
-/// One of them, until it is dropped.
+/// One unit of a counter, until it is dropped.
 pub struct Counted(Count);
 
 impl Count {
@@ -34,14 +34,14 @@ impl Drop for Counted {
     }
 }
 
-/// All there has been in a system.
+/// The traces of everything in a system.
 #[derive(Clone, Default)]
 pub struct Traces {
     pub states: Count,
     pub messages: Count,
-    /// Who has started, once for each incarnation.
+    /// The names of actors that started, once for each incarnation.
     started: Arc<Mutex<Vec<ActorRef<Message>>>>,
-    /// Names that another has got after the first.
+    /// The names that another actor got after the first.
     seconds: Arc<Mutex<Vec<String>>>,
 }
 
@@ -50,7 +50,7 @@ impl Traces {
         Message { task, _counted: self.messages.one() }
     }
 
-    /// What a supervisor makes the actors with.
+    /// A closure that makes workers.
     pub fn maker(&self) -> impl Fn() -> Worker + Send + Sync + Clone + 'static {
         let traces = self.clone();
         move || Worker { _counted: traces.states.one(), traces: traces.clone() }
@@ -60,12 +60,12 @@ impl Traces {
         self.seconds.lock().unwrap().push(name);
     }
 
-    /// How many may have had this name after the first.
+    /// The number of actors that may have had this name after the first.
     pub fn seconds(&self, name: &str) -> usize {
         self.seconds.lock().unwrap().iter().filter(|second| *second == name).count()
     }
 
-    /// Who has ever started, each once.
+    /// The names of actors that ever started, each once.
     pub fn actors(&self) -> Vec<ActorRef<Message>> {
         let mut actors = self.started.lock().unwrap().clone();
         actors.sort_by_key(ActorRef::id);
@@ -80,7 +80,7 @@ pub enum Task {
     Fail,
     Panic,
     Stop,
-    /// Says which incarnation handles it.
+    /// Replies with the number of the incarnation.
     Ask(ReplyTo<u64>),
     /// Starts a child that fails, and so ends its parent.
     Bear,
@@ -118,7 +118,7 @@ impl Actor for Worker {
             Task::Fail => return Err(std::fmt::Error),
             Task::Panic => std::panic::panic_any(TOLD),
             Task::Stop => context.stop_self(),
-            // Who asks may have given up.
+            // The requester may have stopped waiting.
             Task::Ask(reply) => reply.send(context.incarnation()).unwrap_or_default(),
             Task::Bear => {
                 let spec = ChildSpec::unnamed().shutdown(STUCK);

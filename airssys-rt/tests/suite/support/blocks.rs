@@ -1,4 +1,4 @@
-//! An actor that nothing can interrupt.
+//! An actor that cannot be interrupted.
 
 use std::sync::mpsc;
 
@@ -26,7 +26,7 @@ impl Actor for Blocks {
     }
 }
 
-/// Returns once it blocks; what comes back tells it to go on.
+/// Returns once it blocks. The returned sender lets it go on.
 pub async fn block(actor: &ActorRef<Block>) -> mpsc::Sender<()> {
     let ((here, is_here), (go, may_go)) = (mpsc::channel(), mpsc::channel());
     actor.send((here, may_go)).await.unwrap();

@@ -1,4 +1,4 @@
-//! An actor that does what its messages say and notes what happens to it.
+//! An actor that carries out its messages, and logs its life.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 #[error("told to fail")]
 pub struct Told;
 
-/// What happened, in order; shared by all incarnations, and by all probes that it is given to.
+/// A log, in order; shared by all incarnations, and by all probes that it is given to.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -22,7 +22,7 @@ impl Log {
         self.0.lock().unwrap().clone()
     }
 
-    /// Only what begins so.
+    /// The lines with this prefix.
     pub fn only(&self, prefix: &str) -> Vec<String> {
         self.all().into_iter().filter(|line| line.starts_with(prefix)).collect()
     }
@@ -34,9 +34,9 @@ pub enum Do {
     Fail,
     Panic,
     Stop,
-    /// Says which incarnation handles it.
+    /// Replies with the number of the incarnation.
     Ask(ReplyTo<u64>),
-    /// Says that it is being handled, then waits to be let go.
+    /// Sends when it is being handled, then waits to be let go.
     Hold(oneshot::Sender<()>, oneshot::Receiver<()>),
     /// Never returns.
     Hang(oneshot::Sender<()>),
@@ -44,7 +44,7 @@ pub enum Do {
 
 pub struct Probe {
     pub log: Log,
-    /// `hook` or `hook incarnation`: errs there; with a `!` at the end, panics there.
+    /// `hook` or `hook incarnation`: fails there; with a `!` at the end, panics there.
     pub fail_in: &'static [&'static str],
 }
 
@@ -126,15 +126,15 @@ impl Drop for Probe {
     }
 }
 
-/// A message that holds the actor until the sender is used or dropped, and a receiver that hears
-/// when it does.
+/// A message that holds the actor until the sender is used or dropped, and a receiver that is
+/// notified when it does.
 pub fn hold() -> (Do, oneshot::Receiver<()>, oneshot::Sender<()>) {
     let (here, is_here) = oneshot::channel();
     let (go, may_go) = oneshot::channel();
     (Do::Hold(here, may_go), is_here, go)
 }
 
-/// A message that holds the actor for ever, and a receiver that hears when it does.
+/// A message that holds the actor for ever, and a receiver that is notified when it does.
 pub fn hang() -> (Do, oneshot::Receiver<()>) {
     let (here, is_here) = oneshot::channel();
     (Do::Hang(here), is_here)

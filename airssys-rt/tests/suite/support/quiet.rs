@@ -1,9 +1,9 @@
 //! Panics on purpose.
 
-/// The message of a panic that is part of the plan.
+/// The message of a planned panic.
 pub const TOLD: &str = "told to";
 
-/// Has the panics that are part of the plan print nothing: their backtraces are not news.
+/// Makes planned panics print nothing.
 pub fn hush() {
     std::panic::set_hook(Box::new(|panic| {
         if panic.payload_as_str() != Some(TOLD) {

@@ -1,4 +1,4 @@
-//! An actor that runs what it is sent, and notes what it hears.
+//! An actor that runs closures, and logs its messages and notifications.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ pub enum Say {
     Fail,
     Panic,
     Stop,
-    /// Says which incarnation handles it.
+    /// Replies with the number of the incarnation.
     Ask(ReplyTo<u64>),
 }
 
@@ -51,7 +51,7 @@ impl From<u32> for Say {
     }
 }
 
-/// What happened, in order; shared by all incarnations, and by all scripts that it is given to.
+/// A log, in order; shared by all incarnations, and by all scripts that it is given to.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -64,7 +64,7 @@ impl Log {
         self.0.lock().unwrap().clone()
     }
 
-    /// What was noted since the last time.
+    /// The lines since the last call.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
     }
@@ -72,7 +72,7 @@ impl Log {
 
 pub struct Script {
     pub log: Log,
-    /// How many incarnations after the first panic when they start.
+    /// The number of incarnations after the first that panic when they start.
     pub bad_starts: u64,
 }
 
@@ -118,7 +118,7 @@ pub async fn start(system: &ActorSystem, log: &Log, spec: ChildSpec) -> ActorRef
     system.spawn(spec, move || Script { log: log.clone(), bad_starts: 0 }).await.unwrap()
 }
 
-/// Runs this in the actor's handler; returns when it has.
+/// Runs a closure in the actor's handler, and returns its result.
 pub async fn run<R: Send + 'static>(
     actor: &ActorRef<Say>,
     code: impl FnOnce(&ActorContext<Say>) -> R + Send + 'static,
@@ -127,7 +127,7 @@ pub async fn run<R: Send + 'static>(
     actor.request(run, SECOND).await.unwrap()
 }
 
-/// Lets everybody do what they can do now: the clock stands still meanwhile.
+/// Yields until all tasks are idle; the paused clock does not move meanwhile.
 pub async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;

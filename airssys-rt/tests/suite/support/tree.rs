@@ -18,21 +18,21 @@ pub enum Say {
     Fail,
     Panic,
     Stop,
-    /// Says which incarnation handles it.
+    /// Replies with the number of the incarnation.
     Ask(ReplyTo<u64>),
-    /// Says that it is being handled, then never returns.
+    /// Sends when it is being handled, then never returns.
     Hang(oneshot::Sender<()>),
 }
 
-/// Notes `+name` when it has started, `-name` when it stops, `name 3` for a message.
+/// Logs `+name` when it has started, `-name` when it stops, `name 3` for a message.
 pub struct Leaf {
     pub log: Log,
     pub name: String,
-    /// Which incarnations fail to start.
+    /// The incarnations that fail to start.
     pub bad_starts: &'static [u64],
-    /// Which incarnations never get through `pre_start`.
+    /// The incarnations that hang in `pre_start`.
     pub hangs: &'static [u64],
-    /// How long its stop takes.
+    /// The time that its stop takes.
     pub slow_stop: Duration,
 }
 
@@ -49,7 +49,7 @@ impl Child for Leaf {
             self.log.note(format!("hangs {}", self.name));
             std::future::pending::<()>().await;
         }
-        // So that a start that does not wait for the one before shows.
+        // Yields, so that a start that does not wait for the one before is seen.
         tokio::task::yield_now().await;
         match self.bad_starts.contains(&context.incarnation()) {
             true => Err(Told.into()),
@@ -140,12 +140,12 @@ pub async fn hang(actor: &ActorRef<Say>) {
     is_here.await.unwrap();
 }
 
-/// Which incarnation answers.
+/// The number of the incarnation that answers.
 pub async fn ask(actor: &ActorRef<Say>) -> u64 {
     actor.request(Say::Ask, 1000 * SECOND).await.unwrap()
 }
 
-/// The starts and stops.
+/// The starts and stops in the log.
 pub fn moves(log: &Log) -> Vec<String> {
     log.all().into_iter().filter(|line| line.starts_with(['+', '-'])).collect()
 }

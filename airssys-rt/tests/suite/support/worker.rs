@@ -1,11 +1,11 @@
-//! A worker that notes what it handles.
+//! A worker that logs its messages.
 
 use std::sync::{Arc, Mutex};
 
 use airssys_rt::{Actor, ActorContext, BoxError, Child, ChildContext, ReplyTo};
 use tokio::sync::oneshot;
 
-/// What was handled, in order: the worker's name and the number.
+/// The handled messages, in order: the worker's name and the number.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -31,7 +31,7 @@ pub enum Do {
     FailOn(#[expect(dead_code, reason = "dropped without a reply")] ReplyTo<()>),
     Panic,
     Stop,
-    /// Says that it is being handled, then waits to be let go.
+    /// Sends when it is being handled, then waits to be let go.
     Hold(oneshot::Sender<()>, oneshot::Receiver<()>),
     Hang(oneshot::Sender<()>, ReplyTo<()>),
 }
@@ -57,12 +57,12 @@ impl Worker {
         Self { log: log.clone(), fails: None, hangs: None }
     }
 
-    /// The one with this name does not start.
+    /// The worker with this name does not start.
     pub fn that_fails_as(log: &Log, name: &'static str) -> Self {
         Self { fails: Some(name), ..Self::new(log) }
     }
 
-    /// The one with this name never has started.
+    /// The worker with this name hangs in its start.
     pub fn that_hangs_as(log: &Log, name: &'static str) -> Self {
         Self { hangs: Some(name), ..Self::new(log) }
     }
@@ -101,8 +101,8 @@ impl Actor for Worker {
     }
 }
 
-/// A message that holds the worker until the sender is used or dropped, and a receiver that hears
-/// when it does.
+/// A message that holds the worker until the sender is used or dropped, and a receiver that is
+/// notified when it does.
 pub fn hold() -> (Do, oneshot::Receiver<()>, oneshot::Sender<()>) {
     let (here, is_here) = oneshot::channel();
     let (go, may_go) = oneshot::channel();

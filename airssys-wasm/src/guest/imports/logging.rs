@@ -1,4 +1,4 @@
-//! `airssys:component/logging`: a component's log is the host's, under the instance's name.
+//! `airssys:component/logging`, which writes to the host's log under the instance's name.
 
 use tracing::Level as TracingLevel;
 

@@ -1,4 +1,4 @@
-//! `airssys:component/messaging`: every function decides at once.
+//! `airssys:component/messaging`. No function blocks.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,22 +15,22 @@ use crate::policy::byte_budget::ByteBudget;
 use crate::policy::quota::Exceeded;
 use crate::routing::draft::Draft;
 use crate::routing::envelope::{Envelope, ReplyTo};
-use crate::routing::router::{Mode, Route, Router};
+use crate::routing::router::{Mode, Purpose, Route, Router};
 use crate::routing::sender::Sender;
-use crate::routing::wait_graph::Awaited;
+use crate::routing::wait_graph::AwaitedTarget;
 
-/// Messages of a list after which it is looked whether the guest's time is over.
-const LOOK_AFTER: usize = 64;
+/// The number of messages of a batch between two checks of the guest's execution time.
+const MESSAGES_PER_TIME_CHECK: usize = 64;
 
 impl Host for GuestContext {
     fn resolve(&mut self, name: String) -> Result<u32, SendError> {
         if let Some(known) = self.routes.get_index_of(&*name) {
             let handle = handle(known);
-            return self.route(handle).map(|_| handle);
+            return self.route(handle, Purpose::Any).map(|_| handle);
         }
         check_instance_name(&name).map_err(|error| SendError::InvalidName(error.to_string()))?;
         self.room_for_route()?;
-        let route = self.instance.router.resolve(&self.instance.sender, &name)?;
+        let route = self.instance.router.resolve(&self.instance.sender, &name, Purpose::Any)?;
         let (index, _) = self.routes.insert_full(Arc::from(name), route);
         self.count_routes();
         Ok(handle(index))
@@ -68,8 +68,8 @@ impl Host for GuestContext {
     }
 
     fn send_request(&mut self, to: u32, body: Vec<u8>, timeout_ms: u32) -> Result<u64, SendError> {
-        let account = Arc::clone(&self.route(to)?.endpoint.account);
-        let request = self.open(timeout_ms, Some(Awaited::Component(account)))?;
+        let account = Arc::clone(&self.route(to, Purpose::Request)?.endpoint.account);
+        let request = self.open(timeout_ms, Some(AwaitedTarget::Component(account)))?;
         let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
         let sent = self.send_one(to, Mode::Request, Bytes::from(body), Some(reply));
         sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
@@ -114,9 +114,9 @@ impl Host for GuestContext {
     }
 
     fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
-        let route = self.route(to)?;
+        let route = self.route(to, Purpose::Any)?;
         let endpoint = Arc::clone(&route.endpoint);
-        let request = self.open(timeout_ms, Some(Awaited::Component(Arc::clone(&endpoint.account))))?;
+        let request = self.open(timeout_ms, Some(AwaitedTarget::Component(Arc::clone(&endpoint.account))))?;
         self.wait_for(request, Some((endpoint.least_loaded().clone(), Arc::clone(&endpoint.account.budget))));
         Ok(request)
     }
@@ -125,7 +125,7 @@ impl Host for GuestContext {
         let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
         let full =
             self.instance.router.full_subscriber(&self.instance.sender, topic, &self.instance.myself)?;
-        let awaited = full.as_ref().map(|(mailbox, _)| Awaited::Instance(mailbox.handle()));
+        let awaited = full.as_ref().map(|(mailbox, _)| AwaitedTarget::Instance(mailbox.handle()));
         let request = self.open(timeout_ms, awaited)?;
         self.wait_for(request, full);
         Ok(request)
@@ -133,7 +133,7 @@ impl Host for GuestContext {
 
     fn subscribe(&mut self, pattern: String) -> Result<(), SendError> {
         let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
-        // Counted where they are kept: they outlive the incarnation that made them.
+        // The router counts subscriptions, because they outlive the incarnation that made them.
         let limit = self.instance.limits.subscriptions;
         let is_new = !self.instance.router.subscriptions(&self.instance.myself).contains(&parsed);
         if is_new
@@ -179,23 +179,24 @@ impl Host for GuestContext {
 }
 
 impl GuestContext {
-    /// The route behind a handle, made anew if the app has changed since.
-    fn route(&mut self, handle: u32) -> Result<&Route, SendError> {
-        current_route(&mut self.routes, &self.instance.router, &self.instance.sender, handle)
+    /// Returns the route behind a handle. Resolves its name again if the route is stale.
+    fn route(&mut self, handle: u32, purpose: Purpose) -> Result<&Route, SendError> {
+        current_route(&mut self.routes, &self.instance.router, &self.instance.sender, handle, purpose)
     }
 
-    /// Sends one after the other, up to the first that is not taken.
+    /// Sends messages in order, up to the first that is refused.
     fn send_all(&mut self, to: u32, bodies: impl Iterator<Item = Bytes>) -> BatchResult {
         let stopped = |sent, error| BatchResult { sent, stopped: Some(error) };
-        if let Err(error) = self.route(to) {
+        if let Err(error) = self.route(to, Purpose::Send) {
             return stopped(0, error);
         }
         let mut sent = 0;
         for (number, body) in bodies.enumerate() {
-            // The guest is not interrupted here.
+            // Checked here, because the epoch does not interrupt a host call.
             let is_over = || self.meter.left().is_none() || self.instance.router.app.has_ended();
-            if number.is_multiple_of(LOOK_AFTER) && is_over() {
-                return stopped(sent, SendError::Other("the time for this message is over".to_owned()));
+            if number.is_multiple_of(MESSAGES_PER_TIME_CHECK) && is_over() {
+                let reason = "the execution time of the message being handled is used up";
+                return stopped(sent, SendError::Other(reason.to_owned()));
             }
             if let Err(error) = self.send_one(to, Mode::Send, body, None) {
                 return stopped(sent, error);
@@ -212,17 +213,17 @@ impl GuestContext {
         body: Bytes,
         reply: Option<ReplyTo>,
     ) -> Result<(), SendError> {
-        let (bytes, origin, now) = (body.len(), self.origin(), self.sent_at.now());
+        let (bytes, origin, now) = (body.len(), self.origin(), self.send_clock.now());
         let GuestContext { routes, instance, wakeups, .. } = self;
         let InstanceDependencies { router, sender, .. } = &**instance;
-        let route = current_route(routes, router, sender, to)?;
-        let sleeper = router.send(sender, route, mode, Draft { body, origin }, reply, now)?;
-        match (wakeups, sleeper.actor()) {
+        let route = current_route(routes, router, sender, to, mode.into())?;
+        let wakeup = router.send(sender, route, mode, Draft { body, origin }, reply, now)?;
+        match (wakeups, wakeup.actor()) {
             (None, actor) => actor.into_iter().for_each(ActorRef::wake),
-            (Some(wakeups), None) => wakeups.sent(bytes),
+            (Some(wakeups), None) => wakeups.count_sent(bytes),
             (Some(wakeups), Some(actor)) => {
-                wakeups.sent(bytes);
-                wakeups.add(actor, bytes);
+                wakeups.count_sent(bytes);
+                wakeups.defer(actor, bytes);
             }
         }
         Ok(())
@@ -240,12 +241,12 @@ impl GuestContext {
         self.instance.gauges.routes.store(self.routes.len() + self.topics.len(), Ordering::Relaxed);
     }
 
-    /// Records that a limit of this instance was reached.
+    /// Records that a limit of this instance was reached, and returns the error.
     fn exceeded(&self, limit: &'static str, most: usize) -> SendError {
         self.instance.sender.exceeded(Exceeded::of(limit, most))
     }
 
-    fn open(&self, timeout_ms: u32, awaited: Option<Awaited>) -> Result<u64, SendError> {
+    fn open(&self, timeout_ms: u32, awaited: Option<AwaitedTarget>) -> Result<u64, SendError> {
         let timeout = Duration::from_millis(timeout_ms.into());
         let most = self.instance.limits.concurrent_requests;
         self.callbacks
@@ -253,37 +254,38 @@ impl GuestContext {
             .map_err(|_| self.exceeded("concurrent_requests", most))
     }
 
-    /// Settles a wait when the mailbox has room; at once if there is none to wait for.
+    /// Resolves a wait when the mailbox has room, or at once without a mailbox.
     fn wait_for(&self, request: u64, mailbox: Option<(ActorRef<Envelope>, Arc<ByteBudget>)>) {
         let callbacks = Arc::clone(&self.callbacks);
-        let Some((mailbox, budget)) = mailbox else { return callbacks.settle(request, Callback::Ready) };
-        self.callbacks.run(request, async move {
+        let Some((mailbox, budget)) = mailbox else { return callbacks.resolve(request, Callback::Ready) };
+        self.callbacks.spawn(request, async move {
             mailbox.room().await;
             budget.room().await;
             let callback = match mailbox.is_closed() {
                 true => Callback::Failed(RequestError::TargetStopped),
                 false => Callback::Ready,
             };
-            callbacks.settle(request, callback);
+            callbacks.resolve(request, callback);
         });
     }
 }
 
-/// The route behind a handle, made anew if the app has changed since.
+/// Returns the route behind a handle. Resolves its name again if the route is stale.
 fn current_route<'r>(
     routes: &'r mut Handles<Route>,
     router: &Router,
     sender: &Sender,
     handle: u32,
+    purpose: Purpose,
 ) -> Result<&'r Route, SendError> {
     let (name, route) = routes.get_index_mut(handle as usize).ok_or(SendError::UnknownHandle)?;
     if router.is_stale(route) {
-        *route = router.resolve(sender, name)?;
+        *route = router.resolve(sender, name, purpose)?;
     }
     Ok(route)
 }
 
-/// The handle of an entry. The limit on routes keeps it far below the end of its range.
+/// Returns the handle of an entry. The limit on routes keeps it far below `u32::MAX`.
 fn handle(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
 }

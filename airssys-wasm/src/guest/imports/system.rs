@@ -3,7 +3,7 @@
 use crate::contract::system::{Host, Identity, QuotaUsage};
 use crate::guest::context::GuestContext;
 use crate::observe::usage;
-use crate::routing::wait_graph::Waiting;
+use crate::routing::wait_graph::WaitNode;
 
 impl Host for GuestContext {
     fn self_id(&mut self) -> Identity {
@@ -24,7 +24,7 @@ impl Host for GuestContext {
     }
 
     fn usage(&mut self) -> Vec<QuotaUsage> {
-        let requests = self.callbacks.under_way();
+        let requests = self.callbacks.in_flight_count();
         let subscriptions =
             self.instance.router.subscriptions_held(&self.instance.sender, &self.instance.myself);
         let own = usage::of_instance(

@@ -1,7 +1,6 @@
 //! WASI 0.2 as a service.
 //!
-//! Components that are entered directly get the part that never waits, without any function that
-//! would need a fiber.
+//! Directly entered components get only the functions that never wait.
 
 use airssys_rt::BoxError;
 use airssys_spec::manifest::{Diagnostics, ServiceTable};
@@ -19,10 +18,10 @@ use wasmtime_wasi::random::WasiRandom;
 use crate::guest::service::{Interface, Service, ServiceInstance, Waits};
 use crate::guest::store::{Entry, GuestState};
 
-/// The functions that do not wait, of interfaces that have others which do.
+/// The interfaces of WASI, with their functions that never wait.
 ///
-/// Output never waits, because it goes to the log. So where nothing else is imported, a pollable
-/// can only come from an output stream, and is always ready.
+/// Output never waits, because it goes to the log. A component without imports that wait gets
+/// pollables only from output streams, and these are always ready.
 const INTERFACES: [Interface; 11] = [
     wasi("wasi:cli/*", Waits::Never),
     wasi("wasi:random/*", Waits::Never),
@@ -92,7 +91,7 @@ type Caller<'a> = StoreContextMut<'a, State>;
 type Output = Resource<DynOutputStream>;
 type Answer<T> = wasmtime::Result<(Result<T, WitStreamError>,)>;
 
-/// Says that an interface works on the resource table of a store.
+/// Selects the resource table of a store as the data of an interface.
 struct HasTable;
 
 impl HasData for HasTable {
@@ -122,7 +121,7 @@ fn add_direct(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)
 }
 
-/// Every pollable here is an output stream's, and ready.
+/// Adds `wasi:io/poll`. Every pollable is ready, because it belongs to an output stream.
 fn add_poll(mut poll: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     poll.resource("pollable", ResourceType::host::<DynPollable>(), |mut store: Caller<'_>, rep| {
         HostPollable::drop(store.data_mut().ctx().table, Resource::new_own(rep))
@@ -180,7 +179,7 @@ fn add_streams(mut streams: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     )
 }
 
-/// What a guest gets of a stream's result.
+/// Converts the result of a stream operation for the guest.
 fn answer<T>(result: StreamResult<T>) -> Answer<T> {
     match result {
         Ok(value) => Ok((Ok(value),)),

@@ -1,7 +1,7 @@
 //! Standard input, output and error of a component.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use airssys_spec::Input;
@@ -13,8 +13,9 @@ use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamResult};
 
 use crate::guest::component_log;
 use crate::guest::meter::Meter;
+use crate::sync::lock;
 
-/// Longest line that is collected of what a component writes to its standard output.
+/// The longest line of a component's standard output or error. The rest of a longer one is dropped.
 const MAX_LINE_BYTES: usize = 8 << 10;
 
 /// An opened [`Input`].
@@ -24,7 +25,7 @@ pub(super) enum StdinSource {
 }
 
 impl StdinSource {
-    /// Opens an input. Does not hold up a worker, however long that takes.
+    /// Opens an input, without blocking the worker.
     pub(super) async fn open(input: &Input) -> std::io::Result<StdinSource> {
         match input {
             Input::File(path) => {
@@ -60,7 +61,7 @@ impl StdinStream for StdinSource {
     }
 }
 
-/// A file whose position all its readers share.
+/// A file whose readers share its position.
 struct SharedFile(Arc<Mutex<tokio::fs::File>>);
 
 impl AsyncRead for SharedFile {
@@ -69,12 +70,12 @@ impl AsyncRead for SharedFile {
         context: &mut Context<'_>,
         buffer: &mut tokio::io::ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = lock(&self.0);
         Pin::new(&mut *file).poll_read(context, buffer)
     }
 }
 
-/// What a component writes, line by line into the log. Never waits.
+/// A standard output or error, written to the log line by line. Never blocks.
 #[derive(Clone)]
 pub(super) struct LogStream {
     instance: Arc<str>,
@@ -88,8 +89,8 @@ impl LogStream {
         LogStream { instance, meter, level, line: Arc::default() }
     }
 
-    fn take(&self, mut bytes: &[u8]) {
-        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+    fn write_lines(&self, mut bytes: &[u8]) {
+        let mut line = lock(&self.line);
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             append(&mut line, &bytes[..end]);
             self.meter.pause(|| self.log(&line));
@@ -108,7 +109,7 @@ impl LogStream {
     }
 }
 
-/// Adds to a line, up to the longest that is collected.
+/// Appends to a line, up to [`MAX_LINE_BYTES`].
 fn append(line: &mut Vec<u8>, bytes: &[u8]) {
     let room = MAX_LINE_BYTES.saturating_sub(line.len());
     line.extend_from_slice(&bytes[..bytes.len().min(room)]);
@@ -116,9 +117,9 @@ fn append(line: &mut Vec<u8>, bytes: &[u8]) {
 
 impl Drop for LogStream {
     fn drop(&mut self) {
-        // The last holder writes out a line that was not ended.
+        // The last clone writes a final line without a line break.
         if Arc::strong_count(&self.line) == 1 {
-            let line = std::mem::take(&mut *self.line.lock().unwrap_or_else(PoisonError::into_inner));
+            let line = std::mem::take(&mut *lock(&self.line));
             self.log(&line);
         }
     }
@@ -142,7 +143,7 @@ impl StdoutStream for LogStream {
 
 impl AsyncWrite for LogStream {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.take(bytes);
+        self.write_lines(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -157,7 +158,7 @@ impl AsyncWrite for LogStream {
 
 impl OutputStream for LogStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.take(&bytes);
+        self.write_lines(&bytes);
         Ok(())
     }
 

@@ -1,28 +1,29 @@
-//! A file that gives way to the next when it is large enough.
+//! The file of an audit, which is rotated when it is large enough.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
-use super::AuditFile;
+use airssys_spec::AuditFile;
+
 use super::writer::Sink;
 
-/// The file, and its elder ones as `.1` (the newest), `.2` and so on.
+/// The file. Older files are named `.1` (the newest), `.2` and so on.
 pub(super) struct RotatingFile {
     settings: AuditFile,
     file: File,
-    /// Bytes of whole lines in it.
+    /// The size of its whole lines, in bytes.
     size: u64,
 }
 
 impl RotatingFile {
-    /// Opens the file, or makes it: nobody else may read it then. What is in it stays.
+    /// Opens the file and keeps its content, or creates it readable for its owner only.
     pub(super) fn open(settings: AuditFile) -> io::Result<RotatingFile> {
         let mut file = open(&settings)?;
         let mut size = file.metadata()?.len();
         if size > 0 && !ends_a_line(&mut file)? {
-            // Whoever wrote last was interrupted: what comes is on lines of its own.
+            // The previous run was interrupted within a line. New lines begin after it.
             file.write_all(b"\n")?;
             size += 1;
         }
@@ -35,22 +36,22 @@ impl RotatingFile {
         PathBuf::from(path)
     }
 
-    /// Moves each file one further and begins a new one; the eldest is gone.
+    /// Renames each file to the next number and begins a new one. The oldest is removed.
     fn rotate(&mut self) -> io::Result<()> {
         let keep = self.settings.keep;
         for number in (1..keep).rev() {
-            moved(&self.numbered(number), &self.numbered(number + 1))?;
+            rename(&self.numbered(number), &self.numbered(number + 1))?;
         }
         match keep {
             0 => fs::remove_file(&self.settings.path),
-            _ => moved(&self.settings.path, &self.numbered(1)),
+            _ => rename(&self.settings.path, &self.numbered(1)),
         }?;
         self.file = open(&self.settings)?;
         self.size = self.file.metadata()?.len();
         Ok(())
     }
 
-    /// Opens the file anew if it is not there any more: somebody else may have moved it.
+    /// Opens the file again if it is missing, because another program may have moved it.
     fn reopen_if_gone(&mut self) -> io::Result<()> {
         if !self.settings.path.exists() {
             self.file = open(&self.settings)?;
@@ -67,7 +68,7 @@ impl Sink for RotatingFile {
             self.rotate()?;
         }
         if let Err(error) = self.file.write_all(lines) {
-            // A part of them may be there: it would be half a line.
+            // Removes a partial write, which would end within a line.
             self.file.set_len(self.size)?;
             return Err(error);
         }
@@ -84,6 +85,7 @@ fn open(settings: &AuditFile) -> io::Result<File> {
     options.open(&settings.path)
 }
 
+/// Returns true if the file ends with a line end.
 fn ends_a_line(file: &mut File) -> io::Result<bool> {
     let mut last = [0];
     file.seek(SeekFrom::End(-1))?;
@@ -91,10 +93,10 @@ fn ends_a_line(file: &mut File) -> io::Result<bool> {
     Ok(last == *b"\n")
 }
 
-/// Renames a file if it is there.
-fn moved(from: &PathBuf, to: &PathBuf) -> io::Result<()> {
+/// Renames a file if it exists.
+fn rename(from: &PathBuf, to: &PathBuf) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        moved => moved,
+        renamed => renamed,
     }
 }

@@ -1,14 +1,17 @@
-//! What a line of an audit looks like.
+//! The lines of an audit, as JSON.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use airssys_spec::GrantVerb;
 use serde::Serialize;
 
-use super::queue::{Entry, What};
-use super::{AuditEvent, LetterChange, MessageKind};
+use super::event::{AuditEvent, LetterChange, MessageKind};
+use super::queue::{Content, PendingLine};
 
-/// A line. What does not apply is absent.
+/// The last microsecond that RFC 3339 can express, since 1970.
+const END_OF_9999: Duration = Duration::new(253_402_300_799, 999_999_000);
+
+/// A line. Fields that do not apply are absent.
 #[derive(Default, Serialize)]
 struct Line<'a> {
     at: String,
@@ -57,23 +60,23 @@ struct Line<'a> {
     codec: Option<&'static str>,
 }
 
-/// Adds an entry's line, with its end.
-pub(super) fn write(entry: &Entry, to: &mut Vec<u8>) {
-    let tally = entry.tally;
-    let mut line = match &entry.what {
-        What::Event(event) => of_event(event),
-        What::OtherDenials => Line { event: "other-denials", ..Line::default() },
-        What::OtherGrants => Line { event: "other-grants-changed", ..Line::default() },
-        What::OtherCleared => Line { event: "other-retained-cleared", ..Line::default() },
-        What::MessagesDropped => Line { event: "messages-dropped", ..Line::default() },
+/// Appends a line, with its line end.
+pub(super) fn write(pending: &PendingLine, to: &mut Vec<u8>) {
+    let tally = pending.tally;
+    let mut line = match &pending.content {
+        Content::Event(event) => of_event(event),
+        Content::OtherDenials => Line { event: "other-denials", ..Line::default() },
+        Content::OtherGrants => Line { event: "other-grants-changed", ..Line::default() },
+        Content::OtherCleared => Line { event: "other-retained-cleared", ..Line::default() },
+        Content::MessagesDropped => Line { event: "messages-dropped", ..Line::default() },
     };
     line.at = rfc3339(tally.first);
     line.until = (tally.count > 1).then(|| rfc3339(tally.last));
-    let is_single = matches!(entry.what, What::Event(AuditEvent::Message { .. }));
+    let is_single = matches!(pending.content, Content::Event(AuditEvent::Message { .. }));
     line.count = (!is_single).then_some(tally.count);
     let start = to.len();
     if serde_json::to_writer(&mut *to, &line).is_err() {
-        // Numbers and strings always have a form in JSON; a line is never half there.
+        // Numbers and strings can always be written as JSON. A partial line is removed.
         to.truncate(start);
         return;
     }
@@ -149,25 +152,9 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
     }
 }
 
-/// In UTC, to the microsecond: `2026-01-31T12:30:05.123456Z`.
+/// Returns a time in UTC, to the microsecond: `2026-01-31T12:30:05.123456Z`. A time before 1970 is shown
+/// as the start of 1970, and a time after 9999 as the end of 9999.
 pub(super) fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    let micros = since.subsec_micros();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
-}
-
-/// Year, month and day of a day, counted from 1970-01-01. Years begin in March here, so that a leap
-/// day is the last of its year; 400 of them have 146,097 days.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + next, month, day)
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default().min(END_OF_9999);
+    humantime::format_rfc3339_micros(UNIX_EPOCH + since).to_string()
 }

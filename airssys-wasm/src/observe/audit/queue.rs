@@ -1,29 +1,31 @@
-//! What waits to be written: bounded, and exact about what does not fit.
+//! The bounded queue of an audit, which counts the events that find no room.
 
 use std::collections::btree_map::Entry::{Occupied, Vacant};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use airssys_spec::{Capability, GrantVerb};
+use airssys_spec::GrantVerb;
 
-use super::{AuditEvent, AuditStats, LetterChange};
+use super::event::{AuditEvent, LetterChange};
+use super::stats::AuditStats;
+use crate::sync::{lock, wait};
 
-/// Most events that wait.
+/// The most events that wait.
 pub(super) const MAX_EVENTS: usize = 8_192;
 
-/// Most of them that may be messages: all else finds room when messages do not.
+/// The most of them that may be messages, so that other events find room when messages do not.
 pub(super) const MAX_MESSAGES: usize = 6_144;
 
-/// Most kinds of denials that are told apart when there is no room for each; of changes of grants
-/// there may be as many more.
+/// The most kinds of denials that are counted apart while the queue is full. Changes of grants may add
+/// as many kinds.
 pub(super) const MAX_KINDS: usize = 1_024;
 
-/// How often quotas that are exceeded are written: a component can exceed one a million times a
-/// second.
+/// The interval between lines about exceeded quotas, because a component can exceed one a million
+/// times a second.
 const QUOTAS_EVERY: Duration = Duration::from_secs(1);
 
-/// How often it happened, and when first and last.
+/// The number of equal events, with the times of the first and of the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) count: u64,
@@ -31,57 +33,57 @@ pub(super) struct Tally {
     pub(super) last: SystemTime,
 }
 
-/// What a line is about.
+/// The content of a line.
 #[derive(Clone, Debug)]
-pub(super) enum What {
+pub(super) enum Content {
     Event(AuditEvent),
-    /// Denials of more kinds than are told apart.
+    /// Denials beyond the kinds that are counted apart.
     OtherDenials,
-    /// Changes of grants of more kinds than are told apart.
+    /// Changes of grants beyond the kinds that are counted apart.
     OtherGrants,
-    /// Retained messages, cleared, of more topics than are told apart.
+    /// Cleared retained messages beyond the topics that are counted apart.
     OtherCleared,
     /// Messages without a line.
     MessagesDropped,
 }
 
-/// A line to be written.
+/// A line that waits to be written.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) what: What,
+pub(super) struct PendingLine {
+    pub(super) content: Content,
     pub(super) tally: Tally,
 }
 
-/// What is to be written next.
+/// The lines to write next.
 pub(super) struct Batch {
-    pub(super) entries: Vec<Entry>,
-    /// Nothing comes after it.
-    pub(super) last: bool,
+    pub(super) lines: Vec<PendingLine>,
+    /// True if no batch follows.
+    pub(super) is_last: bool,
 }
 
-/// What waits to be written.
+/// The lines that wait to be written.
 #[derive(Default)]
 pub(super) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
-    events: VecDeque<Entry>,
-    /// What happened after all `events`, by its kind.
-    kinds: BTreeMap<Kind, Entry>,
-    /// When quotas were written last.
+struct QueueState {
+    events: VecDeque<PendingLine>,
+    /// Events that happened after all `events`, counted by kind.
+    counted: BTreeMap<EventKind, PendingLine>,
+    /// The time of the last lines about quotas.
     quotas_at: Option<Instant>,
     ended: bool,
-    /// Entries that the writer has taken and not written yet.
+    /// Guaranteed events that the writer has taken and not written yet.
     taken: u64,
     stats: AuditStats,
 }
 
-/// What is counted as one: everything but messages.
+/// Events of one kind share a line when they are counted.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum EventKind {
     Denied(String, &'static str, Option<String>),
     Quota(Arc<str>, &'static str, Option<Arc<str>>),
     Grant(Arc<str>, &'static str, Option<Arc<str>>, bool),
@@ -105,69 +107,81 @@ impl Tally {
     }
 }
 
-impl What {
-    fn kind(&self) -> Kind {
-        let key = |capability: &Capability| capability.key();
+impl Content {
+    fn kind(&self) -> EventKind {
         match self {
-            What::Event(AuditEvent::Denied(denied)) => Kind::Denied(
+            Content::Event(AuditEvent::Denied(denied)) => EventKind::Denied(
                 denied.who.component().to_owned(),
-                key(&denied.capability),
+                denied.capability.key(),
                 denied.object.clone(),
             ),
-            What::Event(AuditEvent::QuotaExceeded { component, limit, target, .. }) => {
-                Kind::Quota(Arc::clone(component), limit, target.clone())
+            Content::Event(AuditEvent::QuotaExceeded { component, limit, target, .. }) => {
+                EventKind::Quota(Arc::clone(component), limit, target.clone())
             }
-            What::Event(AuditEvent::GrantChanged { component, capability, object, change, .. }) => {
+            Content::Event(AuditEvent::GrantChanged { component, capability, object, change, .. }) => {
                 let given = *change == GrantVerb::Give;
-                Kind::Grant(Arc::clone(component), key(capability), object.clone(), given)
+                EventKind::Grant(Arc::clone(component), capability.key(), object.clone(), given)
             }
-            What::Event(AuditEvent::DeadLetter { receiver, change, .. }) => {
-                Kind::Letter(Arc::clone(receiver), *change == LetterChange::Retried)
+            Content::Event(AuditEvent::DeadLetter { receiver, change, .. }) => {
+                EventKind::Letter(Arc::clone(receiver), *change == LetterChange::Retried)
             }
-            What::Event(AuditEvent::RetainedCleared { topic, .. }) => Kind::Cleared(Arc::clone(topic)),
-            What::Event(AuditEvent::Message { .. }) | What::MessagesDropped => Kind::MessagesDropped,
-            What::OtherCleared => Kind::OtherCleared,
-            What::OtherDenials => Kind::OtherDenials,
-            What::OtherGrants => Kind::OtherGrants,
+            Content::Event(AuditEvent::RetainedCleared { topic, .. }) => {
+                EventKind::Cleared(Arc::clone(topic))
+            }
+            Content::Event(AuditEvent::Message { .. }) | Content::MessagesDropped => {
+                EventKind::MessagesDropped
+            }
+            Content::OtherCleared => EventKind::OtherCleared,
+            Content::OtherDenials => EventKind::OtherDenials,
+            Content::OtherGrants => EventKind::OtherGrants,
         }
     }
 
-    pub(super) fn is_message(&self) -> bool {
-        matches!(self, What::Event(AuditEvent::Message { .. }) | What::MessagesDropped)
+    fn is_message(&self) -> bool {
+        matches!(self, Content::Event(AuditEvent::Message { .. }) | Content::MessagesDropped)
     }
 
     fn is_quota(&self) -> bool {
-        matches!(self, What::Event(AuditEvent::QuotaExceeded { .. }))
+        matches!(self, Content::Event(AuditEvent::QuotaExceeded { .. }))
     }
 }
 
-impl Entry {
-    /// Counts another of its kind.
-    fn add(&mut self, other: Entry) {
+impl PendingLine {
+    /// Adds another line of the same kind.
+    fn add(&mut self, other: PendingLine) {
         self.tally.add(other.tally);
-        // What was removed is named, however often that was.
+        // Every removed pattern is named once, even if it was removed several times.
         if let (
-            What::Event(AuditEvent::GrantChanged { removed: known, .. }),
-            What::Event(AuditEvent::GrantChanged { removed, .. }),
-        ) = (&mut self.what, other.what)
+            Content::Event(AuditEvent::GrantChanged { removed: known, .. }),
+            Content::Event(AuditEvent::GrantChanged { removed, .. }),
+        ) = (&mut self.content, other.content)
         {
             let new: Vec<String> = removed.into_iter().filter(|pattern| !known.contains(pattern)).collect();
             known.extend(new);
         }
     }
+
+    /// Returns how many of its events must not be lost: all, unless they are messages.
+    fn guaranteed(&self) -> u64 {
+        if self.content.is_message() { 0 } else { self.tally.count }
+    }
+}
+
+fn guaranteed<'a>(lines: impl IntoIterator<Item = &'a PendingLine>) -> u64 {
+    lines.into_iter().map(PendingLine::guaranteed).sum()
 }
 
 impl Queue {
     pub(super) fn add(&self, event: AuditEvent, at: SystemTime) {
-        let entry = Entry { what: What::Event(event), tally: Tally::once(at) };
-        let mut state = self.lock();
-        let room = if entry.what.is_message() { MAX_MESSAGES } else { MAX_EVENTS };
+        let line = PendingLine { content: Content::Event(event), tally: Tally::once(at) };
+        let mut state = lock(&self.state);
+        let room = if line.content.is_message() { MAX_MESSAGES } else { MAX_EVENTS };
         let wake = match () {
-            // Always counted: a component exceeds its quota as fast as it can ask.
-            () if entry.what.is_quota() => state.count(entry),
-            () if state.ended || state.events.len() >= room => state.count(entry),
+            // Always counted, because a component exceeds its quota as fast as it can call.
+            () if line.content.is_quota() => state.count(line),
+            () if state.ended || state.events.len() >= room => state.count(line),
             () => {
-                state.events.push_back(entry);
+                state.events.push_back(line);
                 state.events.len() == 1
             }
         };
@@ -177,116 +191,101 @@ impl Queue {
         }
     }
 
-    /// Ends it: what is there is still written.
+    /// Ends the queue. The writer still gets the lines in it.
     pub(super) fn end(&self) {
-        self.lock().ended = true;
+        lock(&self.state).ended = true;
         self.changed.notify_one();
     }
 
-    /// Waits for something to write, at least so long.
+    /// Waits for lines to write. Waits at least for `pause`, unless the queue ends.
     pub(super) fn next(&self, pause: Option<Duration>) -> Batch {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         let from = Instant::now();
         loop {
             let paused = pause.and_then(|pause| pause.checked_sub(from.elapsed()));
-            let wait = match paused {
+            let timeout = match paused {
                 _ if state.ended => break,
                 Some(left) => Some(left),
                 None if !state.events.is_empty() => break,
-                None => match state.wait_for_kinds() {
+                None => match state.delay_of_counted() {
                     Some(Duration::ZERO) => break,
-                    wait => wait,
+                    delay => delay,
                 },
             };
-            state = match wait {
-                Some(wait) => {
-                    self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
+            state = wait(&self.changed, state, timeout);
         }
-        let mut entries: Vec<Entry> = std::mem::take(&mut state.events).into();
-        // Quotas can wait. All else that is counted happened when there was no room for more events.
-        if state.ended || state.wait_for_kinds() == Some(Duration::ZERO) {
+        let mut lines: Vec<PendingLine> = std::mem::take(&mut state.events).into();
+        // Quotas can wait. All other counted events happened while the queue was full.
+        if state.ended || state.delay_of_counted() == Some(Duration::ZERO) {
             state.quotas_at = Some(Instant::now());
-            entries.extend(std::mem::take(&mut state.kinds).into_values());
+            lines.extend(std::mem::take(&mut state.counted).into_values());
         }
-        state.taken = entries.iter().map(owed).sum();
-        Batch { entries, last: state.ended }
+        state.taken = guaranteed(&lines);
+        Batch { lines, is_last: state.ended }
     }
 
-    /// These were written, as so many lines.
-    pub(super) fn written(&self, entries: &[Entry]) {
-        let mut state = self.lock();
-        state.taken = state.taken.saturating_sub(entries.iter().map(owed).sum());
-        state.stats.lines += entries.len() as u64;
+    /// Counts lines that the writer has written.
+    pub(super) fn written(&self, lines: &[PendingLine]) {
+        let mut state = lock(&self.state);
+        state.taken = state.taken.saturating_sub(guaranteed(lines));
+        state.stats.lines += lines.len() as u64;
     }
 
-    /// These could not be written: they are counted, and come again.
-    pub(super) fn give_back(&self, entries: Vec<Entry>) {
-        let mut state = self.lock();
-        state.taken = state.taken.saturating_sub(entries.iter().map(owed).sum());
+    /// Takes lines back that could not be written. They are counted by kind and come again.
+    pub(super) fn give_back(&self, lines: Vec<PendingLine>) {
+        let mut state = lock(&self.state);
+        state.taken = state.taken.saturating_sub(guaranteed(&lines));
         state.stats.failures += 1;
-        for entry in entries {
-            state.count(entry);
+        for line in lines {
+            state.count(line);
         }
     }
 
     pub(super) fn stats(&self) -> AuditStats {
-        let state = self.lock();
-        let queued: u64 = state.events.iter().chain(state.kinds.values()).map(owed).sum();
+        let state = lock(&self.state);
+        let queued = guaranteed(state.events.iter().chain(state.counted.values()));
         AuditStats { waiting: queued + state.taken, ..state.stats }
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// How many lines an entry stands for that must not be lost.
-fn owed(entry: &Entry) -> u64 {
-    if entry.what.is_message() { 0 } else { entry.tally.count }
-}
-
-impl State {
-    /// Counts what has no place of its own; whether the writer has to know.
-    fn count(&mut self, mut entry: Entry) -> bool {
-        let first = self.kinds.is_empty();
-        let mut kind = entry.what.kind();
-        if let What::Event(AuditEvent::Message { .. }) = entry.what {
-            entry.what = What::MessagesDropped;
-            self.stats.messages_dropped += entry.tally.count;
+impl QueueState {
+    /// Counts a line by its kind. Returns true if the writer has to be woken.
+    fn count(&mut self, mut line: PendingLine) -> bool {
+        let is_first = self.counted.is_empty();
+        let mut kind = line.content.kind();
+        if let Content::Event(AuditEvent::Message { .. }) = line.content {
+            line.content = Content::MessagesDropped;
+            self.stats.messages_dropped += line.tally.count;
         }
-        if !self.kinds.contains_key(&kind) {
+        if !self.counted.contains_key(&kind) {
             match kind {
-                Kind::Denied(..) if self.kinds.len() >= MAX_KINDS => {
-                    (kind, entry.what) = (Kind::OtherDenials, What::OtherDenials);
+                EventKind::Denied(..) if self.counted.len() >= MAX_KINDS => {
+                    (kind, line.content) = (EventKind::OtherDenials, Content::OtherDenials);
                 }
-                // Denials do not take the room of what the operator does.
-                Kind::Grant(..) if self.kinds.len() >= 2 * MAX_KINDS => {
-                    (kind, entry.what) = (Kind::OtherGrants, What::OtherGrants);
+                // Twice the room, so that denials leave room for the operator's actions.
+                EventKind::Grant(..) if self.counted.len() >= 2 * MAX_KINDS => {
+                    (kind, line.content) = (EventKind::OtherGrants, Content::OtherGrants);
                 }
-                Kind::Cleared(..) if self.kinds.len() >= 2 * MAX_KINDS => {
-                    (kind, entry.what) = (Kind::OtherCleared, What::OtherCleared);
+                EventKind::Cleared(..) if self.counted.len() >= 2 * MAX_KINDS => {
+                    (kind, line.content) = (EventKind::OtherCleared, Content::OtherCleared);
                 }
-                // Of quotas there are only as many as the manifests have.
+                // The manifests bound the number of quotas.
                 _ => {}
             }
         }
-        match self.kinds.entry(kind) {
-            Vacant(place) => drop(place.insert(entry)),
-            Occupied(mut known) => known.get_mut().add(entry),
+        match self.counted.entry(kind) {
+            Vacant(place) => drop(place.insert(line)),
+            Occupied(mut known) => known.get_mut().add(line),
         }
-        first
+        is_first
     }
 
-    /// How long what is counted has to wait; none if there is nothing.
-    fn wait_for_kinds(&self) -> Option<Duration> {
-        let mut entries = self.kinds.values();
-        if self.kinds.is_empty() {
+    /// Returns how long the counted lines have to wait. Returns `None` if there are none.
+    fn delay_of_counted(&self) -> Option<Duration> {
+        if self.counted.is_empty() {
             return None;
         }
-        if entries.any(|entry| !entry.what.is_quota()) {
+        if self.counted.values().any(|line| !line.content.is_quota()) {
             return Some(Duration::ZERO);
         }
         let since = self.quotas_at.map_or(QUOTAS_EVERY, |at| at.elapsed());

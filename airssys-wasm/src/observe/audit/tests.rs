@@ -1,9 +1,12 @@
-//! What an audit holds, whatever becomes of its writer.
+//! Tests of the audit with writers that are stuck, fail or are interrupted.
 
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, SystemTime};
 
-use airssys_spec::{Access, Capabilities, Subject, decide};
+use airssys_message::Codec;
+use airssys_spec::{Access, Capabilities, Capability, GrantVerb, Subject, decide};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -12,7 +15,7 @@ use super::*;
 
 const SOON: Duration = Duration::from_secs(30);
 
-/// A place to write to that a test can stop, break and read.
+/// A destination that a test can block, break and read.
 #[derive(Clone, Default)]
 struct Place(Arc<(Mutex<State>, Condvar)>);
 
@@ -21,7 +24,7 @@ struct State {
     written: Vec<u8>,
     stuck: bool,
     broken: bool,
-    /// Somebody waits to write.
+    /// A writer waits.
     waiting: bool,
 }
 
@@ -31,7 +34,7 @@ impl Place {
         self.0.1.notify_all();
     }
 
-    /// Waits until the writer is stuck here.
+    /// Waits until a write is blocked.
     fn until_stuck(&self) {
         let state = self.0.0.lock().unwrap();
         drop(self.0.1.wait_while(state, |state| !state.waiting).unwrap());
@@ -89,7 +92,7 @@ fn exceeded() -> AuditEvent {
     AuditEvent::QuotaExceeded { component, limit: "messages_per_second", target, most: 5 }
 }
 
-/// How many of these events the lines are about.
+/// The number of these events, over all lines.
 fn count(lines: &[Value], event: &str) -> u64 {
     let lines = lines.iter().filter(|line| line["event"] == event);
     lines.map(|line| line.get("count").map_or(1, |count| count.as_u64().unwrap())).sum()
@@ -101,7 +104,7 @@ fn ended(audit: &Audit) -> bool {
 }
 
 #[test]
-fn a_line_says_who_what_and_what_would_allow_it() {
+fn line_names_the_instance_the_access_and_the_manifest_lines_that_allow_it() {
     let place = Place::default();
     let audit = Audit::to_writer(place.clone(), true).unwrap();
     for event in [denial("stock"), grant("stock"), message(17), exceeded()] {
@@ -133,7 +136,7 @@ fn a_line_says_who_what_and_what_would_allow_it() {
 }
 
 #[test]
-fn a_date_is_that_of_the_calendar() {
+fn times_are_written_in_utc_to_the_microsecond() {
     let at =
         |seconds, micros: u32| line::rfc3339(SystemTime::UNIX_EPOCH + Duration::new(seconds, micros * 1_000));
     assert_eq!(at(0, 0), "1970-01-01T00:00:00.000000Z");
@@ -142,10 +145,14 @@ fn a_date_is_that_of_the_calendar() {
     assert_eq!(at(951_868_800, 0), "2000-03-01T00:00:00.000000Z");
     assert_eq!(at(1_798_761_599, 0), "2026-12-31T23:59:59.000000Z");
     assert_eq!(at(4_107_542_400, 7), "2100-03-01T00:00:00.000007Z");
+    assert_eq!(at(253_402_300_799, 999_999), "9999-12-31T23:59:59.999999Z");
+    assert_eq!(at(253_402_300_800, 0), "9999-12-31T23:59:59.999999Z");
+    let before_1970 = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+    assert_eq!(line::rfc3339(before_1970), "1970-01-01T00:00:00.000000Z");
 }
 
 #[test]
-fn no_denial_is_lost_when_the_writer_is_stuck_and_messages_are_counted() {
+fn stuck_writer_loses_no_denial_and_messages_are_counted() {
     let place = Place::default();
     let audit = Audit::to_writer(place.clone(), true).unwrap();
     place.set(|state| state.stuck = true);
@@ -156,7 +163,7 @@ fn no_denial_is_lost_when_the_writer_is_stuck_and_messages_are_counted() {
         audit.record(message(number));
     }
     assert_eq!(audit.stats().messages_dropped, messages - MAX_MESSAGES as u64);
-    // More kinds of denials than are told apart, over and over.
+    // More kinds of denials than are counted apart, several times each.
     for number in 0..denials {
         audit.record(denial(&format!("object-{}", number % (2 * MAX_KINDS))));
     }
@@ -168,17 +175,17 @@ fn no_denial_is_lost_when_the_writer_is_stuck_and_messages_are_counted() {
     let lines = place.lines();
     let others = count(&lines, "other-denials");
     assert_eq!(count(&lines, "denied") + others, denials as u64);
-    assert!(others > 0, "the test is to fill the table");
+    assert!(others > 0, "the denials fill the table of kinds");
     let written = count(&lines, "message");
     assert_eq!(written + count(&lines, "messages-dropped"), messages);
     assert_eq!((written, count(&lines, "grant-changed")), (MAX_MESSAGES as u64, 2));
     assert_eq!((count(&lines, "quota-exceeded"), audit.stats().waiting), (1, 0));
-    // What is bounded is what waits, not what is told.
+    // The bound is on waiting lines, not on counted events.
     assert!(lines.len() <= MAX_EVENTS + 2 * MAX_KINDS, "{} lines", lines.len());
 }
 
 #[test]
-fn a_writer_that_stays_stuck_holds_nobody_up_and_what_is_not_written_is_known() {
+fn stuck_writer_delays_no_component_and_unwritten_lines_are_counted() {
     let place = Place::default();
     let audit = Audit::to_writer(place.clone(), false).unwrap();
     place.set(|state| state.stuck = true);
@@ -187,7 +194,7 @@ fn a_writer_that_stays_stuck_holds_nobody_up_and_what_is_not_written_is_known() 
     }
     place.until_stuck();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    // The clock is paused: the time is over at once.
+    // The clock is paused, so the time is over at once.
     assert!(!runtime.unwrap().block_on(audit.end(Duration::from_secs(5))));
     assert_eq!(audit.stats().waiting, 10);
     place.set(|state| state.stuck = false);
@@ -196,7 +203,7 @@ fn a_writer_that_stays_stuck_holds_nobody_up_and_what_is_not_written_is_known() 
 }
 
 #[test]
-fn what_cannot_be_written_is_written_when_it_can_be_again() {
+fn failed_lines_are_written_when_writing_succeeds_again() {
     let place = Place::default();
     let audit = Audit::to_writer(place.clone(), true).unwrap();
     place.set(|state| state.broken = true);
@@ -217,7 +224,7 @@ fn what_cannot_be_written_is_written_when_it_can_be_again() {
 }
 
 #[test]
-fn an_audit_that_can_never_be_written_ends_and_says_how_much_is_missing() {
+fn audit_that_can_never_be_written_ends_and_counts_the_missing_lines() {
     let place = Place::default();
     place.set(|state| state.broken = true);
     let audit = Audit::to_writer(place.clone(), false).unwrap();
@@ -231,7 +238,7 @@ fn an_audit_that_can_never_be_written_ends_and_says_how_much_is_missing() {
 }
 
 #[test]
-fn quotas_are_written_together() {
+fn exceeded_quotas_share_lines() {
     let place = Place::default();
     let audit = Audit::to_writer(place.clone(), false).unwrap();
     for _ in 0..100_000 {
@@ -243,7 +250,7 @@ fn quotas_are_written_together() {
     assert!(lines.len() < 1_000, "{} lines", lines.len());
 }
 
-/// All files, the oldest first.
+/// All files, oldest first.
 fn files(folder: &Path) -> Vec<Vec<u8>> {
     let numbered = (1..).map(|number| folder.join(format!("audit.jsonl.{number}")));
     let mut files: Vec<_> = numbered.map_while(|file| std::fs::read(file).ok()).collect();
@@ -284,7 +291,7 @@ proptest! {
 }
 
 #[test]
-fn so_many_old_files_are_kept_and_no_more() {
+fn number_of_old_files_is_limited() {
     let folder = tempfile::tempdir().unwrap();
     let audit = Audit::to_file(file(folder.path(), 20_000, 2)).unwrap();
     for number in 0..2_000 {
@@ -297,7 +304,7 @@ fn so_many_old_files_are_kept_and_no_more() {
 }
 
 #[test]
-fn half_a_line_of_a_former_run_spoils_no_other() {
+fn partial_line_of_an_earlier_run_spoils_no_other_line() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("audit.jsonl"), b"{\"event\":\"den").unwrap();
     let audit = Audit::to_file(file(folder.path(), 20_000, 2)).unwrap();
@@ -309,7 +316,7 @@ fn half_a_line_of_a_former_run_spoils_no_other() {
 }
 
 #[test]
-fn a_folder_that_goes_away_is_counted_and_one_that_comes_back_is_used() {
+fn failures_in_a_removed_folder_are_counted_and_a_recreated_folder_is_used() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("audits");
     std::fs::create_dir(&folder).unwrap();
@@ -327,7 +334,7 @@ fn a_folder_that_goes_away_is_counted_and_one_that_comes_back_is_used() {
 
 #[cfg(unix)]
 #[test]
-fn nobody_else_may_read_the_file() {
+fn file_is_readable_for_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let audit = Audit::to_file(file(folder.path(), 20_000, 2)).unwrap();
@@ -337,7 +344,7 @@ fn nobody_else_may_read_the_file() {
 }
 
 #[test]
-fn a_file_that_cannot_be_opened_is_an_error() {
+fn file_that_cannot_be_opened_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let error = Audit::to_file(file(&folder.path().join("absent"), 20_000, 2)).unwrap_err();
     assert!(matches!(error, AuditError::Open { .. }), "{error}");

@@ -1,29 +1,31 @@
-//! What an app's denials and refusals leave behind: lines in its log, and in its audit.
+//! The trail of an app: its log lines about denials and grants, and its audit.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use airssys_spec::{Capability, Denied, GrantChange, GrantVerb};
 
-use super::{Audit, AuditEvent};
+use super::event::AuditEvent;
+use super::handle::Audit;
 use crate::observe::log_throttle::LogThrottle;
 use crate::policy::clock::Clock;
+use crate::sync::lock;
 
-/// Most different denials of a component whose lines are kept apart.
+/// The most kinds of denials of a component that are throttled apart.
 const MAX_KINDS: usize = 64;
 
-/// What an app's denials and refusals leave behind.
+/// The log lines of an app about denials and grants, and its audit.
 #[derive(Default)]
 pub(crate) struct Trail {
     audit: Option<Audit>,
     clock: Clock,
     /// By component.
-    denials: Mutex<HashMap<String, Denials>>,
+    denials: Mutex<HashMap<String, DenialLog>>,
 }
 
-/// The denials of a component that were logged lately.
+/// The throttled log lines about the denials of a component.
 #[derive(Default)]
-struct Denials {
+struct DenialLog {
     kinds: HashMap<(Capability, Option<String>), (LogThrottle, Denied)>,
     others: LogThrottle,
 }
@@ -37,7 +39,7 @@ impl Trail {
         self.audit.as_ref()
     }
 
-    /// Whether messages are recorded too.
+    /// Returns true if messages are recorded too.
     pub(crate) fn wants_messages(&self) -> bool {
         self.audit.as_ref().is_some_and(Audit::messages)
     }
@@ -46,43 +48,39 @@ impl Trail {
         self.clock
     }
 
-    /// Records what is not a message.
+    /// Records an event in the audit, if there is one.
     pub(crate) fn record(&self, event: AuditEvent) {
         if let Some(audit) = &self.audit {
             audit.record(event);
         }
     }
 
-    /// Records a denial. Its line in the log comes at once; of equal ones that follow, one line a
-    /// while says how many.
+    /// Records a denial, and logs it at once. Equal denials that follow are throttled, and a later
+    /// line gives their number.
     pub(crate) fn denied(&self, denied: &Denied) {
         self.record(AuditEvent::Denied(denied.clone()));
         let now = self.clock.now_ns();
-        let mut all = self.lock();
+        let mut all = lock(&self.denials);
         let denials = all.entry(denied.who.component().to_owned()).or_default();
         let kind = (denied.capability, denied.object.clone());
         if denials.kinds.len() >= MAX_KINDS && !denials.kinds.contains_key(&kind) {
-            // Those that nothing more is to be said of make way.
+            // Throttles without suppressed lines are no longer needed.
             denials.kinds.retain(|_, (throttle, _)| !throttle.is_idle(now));
         }
         let line = if denials.kinds.len() < MAX_KINDS || denials.kinds.contains_key(&kind) {
             let (throttle, _) =
                 denials.kinds.entry(kind).or_insert_with(|| (LogThrottle::default(), denied.clone()));
-            throttle.pass(now).map(|suppressed| (suppressed, "this"))
+            throttle.pass(now).map(repeated)
         } else {
-            denials.others.pass(now).map(|suppressed| (suppressed, "other things"))
+            denials.others.pass(now).map(others)
         };
         drop(all);
-        match line {
-            Some((0, _)) => log(denied, ""),
-            Some((suppressed, what)) => {
-                log(denied, &format!(" ({what} {suppressed} times more since the last line)"))
-            }
-            None => {}
+        if let Some(more) = line {
+            log(denied, &more);
         }
     }
 
-    /// Records in the audit that a component may do more, or less, than before.
+    /// Records a changed grant in the audit.
     pub(crate) fn grant_changed(&self, change: &GrantChange) {
         let GrantChange { component, capability, pattern, verb, removed, .. } = change;
         let (component, object) = (Arc::from(component.as_str()), Some(Arc::from(pattern.as_str())));
@@ -90,47 +88,59 @@ impl Trail {
         self.record(AuditEvent::GrantChanged { component, capability, object, change: *verb, removed });
     }
 
-    /// Says in the log that a component may do more, or less, than before.
-    pub(crate) fn say_grant(change: &GrantChange) {
+    /// Logs a changed grant.
+    pub(crate) fn log_grant_change(change: &GrantChange) {
         let GrantChange { component, capability, pattern, verb, .. } = change;
         let key = capability.key();
-        let what = if *verb == GrantVerb::Give { "given" } else { "revoked" };
+        let verb = if *verb == GrantVerb::Give { "given" } else { "revoked" };
         tracing::info!(
             target: "airssys::audit",
             %component, capability = key, %pattern,
             removed = ?change.removed, ended = ?change.ended, restored = ?change.restored,
-            "a grant was {what} while the app runs: {key} = [{pattern:?}]"
+            "a grant was {verb} while the app runs: {key} = [{pattern:?}]"
         );
     }
 
-    /// Says what was suppressed back of a component, which is gone.
+    /// Logs the suppressed denials of a component, which has been retired.
     pub(crate) fn forget(&self, component: &str) {
-        let gone = self.lock().remove(component);
-        gone.into_iter().for_each(|denials| denials.say_rest(component));
+        let removed = lock(&self.denials).remove(component);
+        removed.into_iter().for_each(|denials| denials.log_suppressed(component));
     }
 
-    /// Says all that was suppressed back.
-    pub(crate) fn say_rest(&self) {
-        let all = std::mem::take(&mut *self.lock());
-        all.into_iter().for_each(|(component, denials)| denials.say_rest(&component));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Denials>> {
-        self.denials.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Logs the suppressed denials of all components.
+    pub(crate) fn log_suppressed(&self) {
+        let all = std::mem::take(&mut *lock(&self.denials));
+        all.into_iter().for_each(|(component, denials)| denials.log_suppressed(&component));
     }
 }
 
-impl Denials {
-    fn say_rest(self, component: &str) {
+impl DenialLog {
+    fn log_suppressed(self, component: &str) {
         for (throttle, denied) in self.kinds.into_values() {
             if throttle.suppressed() > 0 {
-                log(&denied, &format!(" (this {} times more since the last line)", throttle.suppressed()));
+                log(&denied, &repeated(throttle.suppressed()));
             }
         }
         if self.others.suppressed() > 0 {
             let suppressed = self.others.suppressed();
-            tracing::warn!(target: "airssys::audit", %component, "denied other things {suppressed} times more");
+            tracing::warn!(target: "airssys::audit", %component, "{suppressed} other denials since the last line");
         }
+    }
+}
+
+/// The end of a line about a denial, with the number of equal denials that were not logged.
+fn repeated(suppressed: u64) -> String {
+    match suppressed {
+        0 => String::new(),
+        suppressed => format!(" (this {suppressed} times more since the last line)"),
+    }
+}
+
+/// The end of a line about a denial, with the number of other denials that were not logged.
+fn others(suppressed: u64) -> String {
+    match suppressed {
+        0 => String::new(),
+        suppressed => format!(" (and {suppressed} other denials since the last line)"),
     }
 }
 

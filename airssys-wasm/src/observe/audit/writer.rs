@@ -5,21 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::line;
-use super::queue::{Entry, Queue};
+use super::queue::{PendingLine, Queue};
 
-/// Most bytes that are written at once.
+/// The most bytes of one write.
 const MAX_CHUNK: usize = 16 << 10;
 
-/// How long to wait after a failure before the next attempt.
+/// The delay after a failed write.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// Where lines go.
+/// The destination of the lines.
 pub(super) trait Sink: Send {
-    /// Writes whole lines: all of them, or none as far as anybody can see.
+    /// Writes whole lines: all of them, or none that a reader can see.
     fn write(&mut self, lines: &[u8]) -> io::Result<()>;
 }
 
-/// Whatever can be written to.
+/// A sink that writes to any writer.
 pub(super) struct Plain<W>(pub(super) W);
 
 impl<W: Write + Send> Sink for Plain<W> {
@@ -29,11 +29,11 @@ impl<W: Write + Send> Sink for Plain<W> {
     }
 }
 
-/// Writes what the queue has, until that is ended.
+/// Writes the lines of the queue until the queue has ended.
 pub(super) struct Writer {
     queue: Arc<Queue>,
     sink: Box<dyn Sink>,
-    /// How often writing has failed since it last worked.
+    /// The number of failed writes since the last successful one.
     failures: u64,
 }
 
@@ -46,8 +46,8 @@ impl Writer {
         loop {
             let pause = (self.failures > 0).then_some(AFTER_FAILURE);
             let batch = self.queue.next(pause);
-            self.write_all(batch.entries);
-            if batch.last {
+            self.write_all(batch.lines);
+            if batch.is_last {
                 break;
             }
         }
@@ -60,49 +60,47 @@ impl Writer {
         }
     }
 
-    fn write_all(&mut self, entries: Vec<Entry>) {
-        let mut chunk = Vec::new();
-        let mut entries = entries.into_iter();
-        let mut held: Vec<Entry> = Vec::new();
-        let mut line = Vec::new();
+    fn write_all(&mut self, lines: Vec<PendingLine>) {
+        let mut lines = lines.into_iter();
+        let (mut chunk, mut in_chunk, mut text) = (Vec::new(), Vec::new(), Vec::new());
         loop {
-            let next = entries.next();
-            line.clear();
-            if let Some(entry) = &next {
-                line::write(entry, &mut line);
+            let next = lines.next();
+            text.clear();
+            if let Some(next) = &next {
+                line::write(next, &mut text);
             }
-            if !chunk.is_empty() && (next.is_none() || chunk.len() + line.len() > MAX_CHUNK) {
+            if !chunk.is_empty() && (next.is_none() || chunk.len() + text.len() > MAX_CHUNK) {
                 if let Err(error) = self.sink.write(&chunk) {
-                    held.extend(next);
-                    held.extend(entries);
-                    return self.failed(held, &error);
+                    in_chunk.extend(next);
+                    in_chunk.extend(lines);
+                    return self.failed(in_chunk, &error);
                 }
-                self.worked(&held);
-                held.clear();
+                self.succeeded(&in_chunk);
+                in_chunk.clear();
                 chunk.clear();
             }
-            let Some(entry) = next else { return };
-            chunk.extend_from_slice(&line);
-            held.push(entry);
+            let Some(next) = next else { return };
+            chunk.extend_from_slice(&text);
+            in_chunk.push(next);
         }
     }
 
-    fn worked(&mut self, entries: &[Entry]) {
-        self.queue.written(entries);
+    fn succeeded(&mut self, lines: &[PendingLine]) {
+        self.queue.written(lines);
         if self.failures > 0 {
             let failures = std::mem::take(&mut self.failures);
             tracing::warn!(target: "airssys::audit", "the audit is written again, after {failures} failures");
         }
     }
 
-    /// Says so once, until it works again.
-    fn failed(&mut self, entries: Vec<Entry>, error: &io::Error) {
-        self.queue.give_back(entries);
+    /// Gives lines back to the queue. Logs only the first failure in a row.
+    fn failed(&mut self, lines: Vec<PendingLine>, error: &io::Error) {
+        self.queue.give_back(lines);
         self.failures += 1;
         if self.failures == 1 {
             tracing::error!(
                 target: "airssys::audit",
-                "the audit cannot be written: {error}; what happens is counted until it can be again"
+                "the audit cannot be written: {error}; events are counted until it can be written again"
             );
         }
     }

@@ -1,17 +1,16 @@
-//! Quantiles of times, in little memory: every instance has some.
+//! Quantiles of times, in little memory, because every component has them.
 
-/// Times that are told apart within a power of two: quantiles are exact to one part in 128.
+/// Steps in each power of two, so that quantiles are exact to one part in 128.
 const STEPS: u64 = 128;
 
-/// Steps that are kept together.
-const TOGETHER: usize = 16;
+/// Steps in a block.
+const BLOCK_STEPS: usize = 16;
 
-/// How many values lay within which step. Only blocks of steps that have some take memory, so a
-/// component that has handled a message has one, and one whose times are all over the place up to a
-/// few hundred.
+/// The number of values in each step. Only blocks with values take memory: one block for a single
+/// message, up to a few hundred for widely scattered times.
 #[derive(Debug, Default)]
 pub(super) struct Quantiles {
-    /// In order.
+    /// Sorted by number.
     blocks: Vec<Block>,
     count: u64,
 }
@@ -19,36 +18,37 @@ pub(super) struct Quantiles {
 #[derive(Debug)]
 struct Block {
     number: u16,
-    counts: [u64; TOGETHER],
+    counts: [u64; BLOCK_STEPS],
 }
 
 impl Quantiles {
-    /// So many had this value.
+    /// Records a value `count` times.
     pub(super) fn record(&mut self, count: u64, value: u64) {
         if count == 0 {
             return;
         }
         let step = step_of(value);
-        let number = (step / TOGETHER) as u16;
+        let number = (step / BLOCK_STEPS) as u16;
         let at = match self.blocks.binary_search_by_key(&number, |block| block.number) {
             Ok(at) => at,
             Err(at) => {
                 self.blocks.reserve_exact(1);
-                self.blocks.insert(at, Block { number, counts: [0; TOGETHER] });
+                self.blocks.insert(at, Block { number, counts: [0; BLOCK_STEPS] });
                 at
             }
         };
-        let steps = &mut self.blocks[at].counts[step % TOGETHER];
+        let steps = &mut self.blocks[at].counts[step % BLOCK_STEPS];
         *steps = steps.saturating_add(count);
         self.count = self.count.saturating_add(count);
     }
 
-    /// The largest value of the step that this part of all values is within; none if there is none.
+    /// Returns the largest value of the step within which this part of all values lies. Returns `None`
+    /// if there are no values.
     pub(super) fn at(&self, part: f64) -> Option<u64> {
         let enough = ((self.count as f64 * part).ceil() as u64).max(1);
         let mut seen = 0_u64;
         let steps = self.blocks.iter().flat_map(|block| {
-            let first = usize::from(block.number) * TOGETHER;
+            let first = usize::from(block.number) * BLOCK_STEPS;
             block.counts.iter().enumerate().map(move |(step, count)| (first + step, *count))
         });
         let mut last = None;
@@ -63,14 +63,14 @@ impl Quantiles {
     }
 }
 
-/// Below two times [`STEPS`] each value is a step of its own; from there on, each power of two has
-/// [`STEPS`] of them.
+/// Returns the step of a value. Below two times [`STEPS`], each value is a step of its own. Above, each
+/// power of two has [`STEPS`] steps.
 fn step_of(value: u64) -> usize {
     let shift = shift_of(value);
     (u64::from(shift) * STEPS + (value >> shift)) as usize
 }
 
-/// The largest value of a step.
+/// Returns the largest value of a step.
 fn largest_of(step: usize) -> u64 {
     let step = step as u64;
     let shift = (step / STEPS).saturating_sub(1);
@@ -78,7 +78,7 @@ fn largest_of(step: usize) -> u64 {
     (begin << shift) + ((1 << shift) - 1)
 }
 
-/// By how many bits a value is shortened, so that [`STEPS`] to twice that are left.
+/// Returns the number of low bits to drop, so that a number from [`STEPS`] to twice that remains.
 fn shift_of(value: u64) -> u32 {
     (u64::BITS - value.leading_zeros()).saturating_sub(STEPS.trailing_zeros() + 1)
 }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_within_its_step_and_steps_follow_one_another() {
+    fn value_is_within_its_step_and_steps_are_contiguous() {
         let edges = (0..u64::BITS).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1]);
         for value in edges.chain(0..1_000).chain([u64::MAX - 1, u64::MAX]) {
             let largest = largest_of(step_of(value));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn one_value_takes_one_block() {
+    fn equal_values_take_one_block() {
         let mut quantiles = Quantiles::default();
         quantiles.record(0, 1);
         assert_eq!((quantiles.blocks.capacity(), quantiles.at(0.5)), (0, None));
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn quantiles_are_those_of_a_histogram_of_two_digits(
+        fn quantiles_equal_those_of_a_histogram_of_two_digits(
             values in prop::collection::vec((0_u64..50, 0_u64..20_000_000_000), 1..200),
         ) {
             let mut quantiles = Quantiles::default();

@@ -1,4 +1,4 @@
-//! What a bucket hands out, by a clock of the tests' own.
+//! Tests of the token bucket, with times that the tests choose.
 
 use std::sync::Barrier;
 
@@ -14,27 +14,27 @@ fn rate() -> impl Strategy<Value = Rate> {
     (per_second, burst).prop_map(|(per_second, burst)| Rate { per_second, burst })
 }
 
-/// How much time passes, as parts of the time of one token, and how many tokens are wanted then.
+/// A step: the time that passes, in parts of one token's time, and the tokens that are then wanted.
 fn step() -> impl Strategy<Value = (u64, u64)> {
     let wait = prop_oneof![3 => Just(0_u64), 3 => 1..300_u64, 1 => 1..100_000_u64];
     let wanted = prop_oneof![4 => Just(1_u64), 2 => 0..20_u64, 1 => 0..100_000_u64];
     (wait, wanted)
 }
 
-/// The most that may be handed out within so many nanoseconds.
+/// Returns the most tokens that may be handed out within `ns` nanoseconds.
 fn allowed(rate: Rate, ns: u64) -> u128 {
     u128::from(rate.burst) + u128::from(rate.per_second) * u128::from(ns) / u128::from(SECOND)
 }
 
 proptest! {
     #[test]
-    fn no_stretch_of_time_gets_more_than_its_share(
+    fn no_period_gets_more_than_the_burst_and_its_share_of_the_rate(
         rate in rate(),
         begin in prop_oneof![Just(0_u64), 0..u64::MAX],
         steps in prop::collection::vec((step(), any::<bool>()), 1..80),
     ) {
         let bucket = Bucket::new(rate);
-        // So that the time can begin anywhere, even where it goes round.
+        // The time can start anywhere, also just before it wraps around.
         bucket.full_at.store(begin.wrapping_mul(PARTS_PER_NS), Ordering::Relaxed);
         let mut now = 0_u64;
         let mut handed = Vec::new();
@@ -64,11 +64,14 @@ proptest! {
     }
 
     #[test]
-    fn a_bucket_gives_what_it_owes(rate in rate(), waits in prop::collection::vec(1..100_u64, 1..50)) {
-        // Room for what is left of a token, and for what ten times its time brings.
+    fn an_emptied_bucket_refills_at_its_rate(
+        rate in rate(),
+        waits in prop::collection::vec(1..100_u64, 1..50),
+    ) {
+        // The burst has room for the rest of a token and for the tokens of ten waits.
         let rate = Rate { per_second: rate.per_second.min(SECOND), burst: rate.burst.max(11) };
         let bucket = Bucket::new(rate);
-        // Emptied, it never fills, so no time is lost; and its time is rounded by a 64th of a ns.
+        // An emptied bucket never fills here, so only the rounding to a 64th of a ns loses time.
         prop_assert!(bucket.take(rate.burst, 0).is_some());
         let (mut now, mut given) = (0, 0_u64);
         for wait in waits {
@@ -85,19 +88,19 @@ proptest! {
 }
 
 #[test]
-fn a_burst_is_whole_and_a_second_brings_the_rate() {
+fn a_full_bucket_gives_the_burst_and_never_more() {
     for rate in [Rate { per_second: 3, burst: 10 }, Rate { per_second: 1_000_000, burst: 1 }] {
         let bucket = Bucket::new(rate);
         let takes = |now| (0..20_000_000).take_while(|_| bucket.take(1, now).is_some()).count() as u64;
         assert_eq!((takes(0), takes(0)), (rate.burst, 0));
-        // What is above the burst is lost.
+        // A full bucket gains nothing.
         assert_eq!(takes(100 * SECOND), rate.burst);
         assert!(bucket.take(rate.burst + 1, 1_000 * SECOND).is_none());
     }
 }
 
 #[test]
-fn many_threads_get_no_more_than_one_would() {
+fn many_threads_get_no_more_tokens_than_one_thread_would() {
     const THREADS: u64 = 4;
     let rate = Rate { per_second: 1_000_000, burst: 1_000 };
     let (bucket, clock) = (Bucket::new(rate), AtomicU64::new(0));
@@ -109,7 +112,7 @@ fn many_threads_get_no_more_than_one_would() {
                 barrier.wait();
                 let mut taken = 0;
                 for round in 0..50_000_u64 {
-                    // Everybody moves the time on, and some put back what they took.
+                    // Each thread advances the time, and sometimes puts its tokens back.
                     let now = clock.fetch_add(10, Ordering::AcqRel);
                     match bucket.take(1 + round % 3, now) {
                         Some(tokens) if (round + number).is_multiple_of(5) => bucket.put_back(tokens),
@@ -125,7 +128,7 @@ fn many_threads_get_no_more_than_one_would() {
     });
     let elapsed = clock.load(Ordering::Acquire);
     assert!(u128::from(taken) <= allowed(rate, elapsed), "{taken} in {elapsed} ns");
-    // Without time, all of the burst and not one more.
+    // While no time passes, exactly the burst is handed out.
     let bucket = Bucket::new(rate);
     let taken: usize = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS)

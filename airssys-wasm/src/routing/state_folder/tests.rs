@@ -9,7 +9,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 #[test]
-fn what_is_subscribed_is_there_when_it_is_opened_again() {
+fn subscriptions_are_read_when_the_folder_is_opened_again() {
     let folder = folder();
     let state = StateFolder::open(&folder.path().join("new/state")).unwrap();
     for text in ["news.*", "alerts.fire", "news.*"] {
@@ -26,7 +26,7 @@ fn what_is_subscribed_is_there_when_it_is_opened_again() {
 }
 
 #[test]
-fn one_host_uses_it_at_a_time() {
+fn a_folder_in_use_cannot_be_opened() {
     let folder = folder();
     let first = StateFolder::open(folder.path()).unwrap();
     assert!(matches!(StateFolder::open(folder.path()), Err(StateError::InUse { .. })));
@@ -35,24 +35,24 @@ fn one_host_uses_it_at_a_time() {
 }
 
 #[test]
-fn what_no_host_has_written_is_an_error_and_is_left_alone() {
+fn an_invalid_file_is_an_error_and_stays_as_it_is() {
     for (text, expected) in [
-        ("{", "is not what a host has written"),
-        ("{\"version\": 1, \"instances\": {\"a\": [\"x..y\"]}}", "is not what a host has written"),
-        ("{\"version\": 1, \"instances\": {}, \"more\": 1}", "is not what a host has written"),
+        ("{", "is not a valid subscriptions file"),
+        ("{\"version\": 1, \"instances\": {\"a\": [\"x..y\"]}}", "is not a valid subscriptions file"),
+        ("{\"version\": 1, \"instances\": {}, \"more\": 1}", "is not a valid subscriptions file"),
         ("{\"version\": 2, \"instances\": {}}", "has version 2, not 1"),
     ] {
         let folder = folder();
         let file = folder.path().join(SUBSCRIPTIONS);
         fs::write(&file, text).unwrap();
-        let Err(error) = StateFolder::open(folder.path()) else { panic!("{text} is taken") };
+        let Err(error) = StateFolder::open(folder.path()) else { panic!("{text} is accepted") };
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(fs::read_to_string(&file).unwrap(), text);
     }
 }
 
 #[test]
-fn a_folder_that_is_a_file_is_an_error() {
+fn a_path_to_a_file_is_an_error() {
     let folder = folder();
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
@@ -60,10 +60,10 @@ fn a_folder_that_is_a_file_is_an_error() {
 }
 
 #[test]
-fn a_disk_that_fails_loses_no_change_when_it_works_again() {
+fn a_change_that_could_not_be_written_is_written_with_the_next_one() {
     let folder = folder();
     let state = StateFolder::open(folder.path()).unwrap();
-    // A folder where the new file would be written: it cannot be.
+    // A folder in the place of the temporary file makes the write fail.
     let obstacle = folder.path().join("subscriptions.json.new");
     fs::create_dir(&obstacle).unwrap();
     state.subscribed("a", &pattern("one"));

@@ -117,7 +117,7 @@ impl Sentence {
     pub(super) fn shown(&self) -> String {
         let words: Vec<&str> = self.words.iter().take(SHOWN).map(|(word, _)| word.as_str()).collect();
         let rest = if self.words.len() > SHOWN { " …" } else { "" };
-        (words.join(" ") + rest).replace(CODE, "`…`")
+        (words.join(" ") + rest).replace(CODE, "`…`").replace(['[', '*'], "")
     }
 }
 

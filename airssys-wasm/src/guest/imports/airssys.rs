@@ -1,4 +1,6 @@
-//! The contract, `airssys:component`, as a service: messaging, system, logging, clock, progress.
+//! The contract `airssys:component` as a service: messaging, system, logging, clock, progress.
+//!
+//! The bindings themselves are in [`crate::contract`].
 
 use airssys_rt::BoxError;
 use airssys_spec::manifest::{Diagnostics, ServiceTable};
@@ -13,17 +15,17 @@ use crate::guest::store::{Entry, GuestState};
 /// The version of the contract that this host provides.
 pub(crate) const VERSION: &str = "0.2.0";
 
-/// The contract's own interfaces. They decide at once, so none of their functions waits.
-pub(crate) struct Contract;
+/// The service that provides the contract's interfaces. Their functions never wait.
+pub(crate) struct AirssysService;
 
-/// Returns the contract of an import, such as `airssys:component@0.1.0`, if its version is another
-/// than the host's.
+/// Returns the contract of an import or export, such as `airssys:component@0.1.0`, if its version
+/// differs from the host's.
 pub(crate) fn other_version(import: &str) -> Option<String> {
     let (_, version) = import.strip_prefix("airssys:component/")?.split_once('@')?;
     (version != VERSION).then(|| format!("airssys:component@{version}"))
 }
 
-impl Service for Contract {
+impl Service for AirssysService {
     type Config = ();
     type Connection = ();
     type Data = ();
@@ -66,7 +68,7 @@ impl Service for Contract {
     }
 }
 
-/// Has the interfaces work on the [`GuestContext`] of a store.
+/// Selects the [`GuestContext`] of a store as the data of the interfaces.
 struct HasGuest;
 
 impl HasData for HasGuest {

@@ -3,26 +3,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::{DeadLetter, MAX_KEPT, MAX_KEPT_BYTES};
+use super::letter::DeadLetter;
 
-/// The dead letters that are kept. When there are too many, the oldest of the receiver that has most
-/// goes: a receiver with many does not push out the letters of the others.
+/// The most dead letters that are kept. Older ones are only counted.
+pub const MAX_KEPT: usize = 10_000;
+
+/// The most bytes of message bodies that are kept, for all dead letters together.
+pub const MAX_KEPT_BYTES: usize = 64 << 20;
+
+/// The dead letters that are kept. When there are too many, the oldest of the receiver with the most
+/// is removed, so that a receiver with many does not evict the letters of others.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct KeptLetters {
     by_id: BTreeMap<u64, DeadLetter>,
     shares: BTreeMap<Arc<str>, Share>,
     bytes: usize,
 }
 
-/// What of it is one receiver's.
+/// The part that belongs to one receiver.
 #[derive(Debug, Default)]
 struct Share {
     ids: BTreeSet<u64>,
     bytes: usize,
 }
 
-impl Kept {
-    /// Keeps a letter; of the others, those that make way for it are gone.
+impl KeptLetters {
+    /// Adds a letter. Removes others if there are too many.
     pub(super) fn add(&mut self, letter: DeadLetter) {
         let (id, bytes) = (letter.id, letter.message.len());
         let share = self.shares.entry(Arc::clone(&letter.receiver)).or_default();
@@ -55,7 +61,7 @@ impl Kept {
         Some(letter)
     }
 
-    /// All of them, oldest first.
+    /// Returns all letters, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &DeadLetter> {
         self.by_id.values()
     }
@@ -74,8 +80,8 @@ mod tests {
 
     use bytes::Bytes;
 
-    use super::super::DeadLetterReason;
     use super::*;
+    use crate::observe::dead_letters::DeadLetterReason;
 
     fn letter(id: u64, receiver: &str, bytes: usize) -> DeadLetter {
         DeadLetter {
@@ -93,8 +99,8 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_with_many_does_not_push_out_the_letters_of_others() {
-        let mut kept = Kept::default();
+    fn receiver_with_many_letters_does_not_evict_those_of_others() {
+        let mut kept = KeptLetters::default();
         for id in 0..10 {
             kept.add(letter(id, "quiet", 1));
         }
@@ -102,12 +108,15 @@ mod tests {
         flood.clone().for_each(|id| kept.add(letter(id, "noisy", 1)));
         assert_eq!(kept.iter().count(), MAX_KEPT);
         assert!((0..10).all(|id| kept.get(id).is_some()));
-        assert!(kept.get(10).is_none() && kept.get(flood.end - 1).is_some(), "of its own the oldest go");
+        assert!(
+            kept.get(10).is_none() && kept.get(flood.end - 1).is_some(),
+            "its own oldest letters are removed"
+        );
     }
 
     #[test]
-    fn bytes_have_a_bound_too() {
-        let mut kept = Kept::default();
+    fn bytes_are_bounded_too() {
+        let mut kept = KeptLetters::default();
         kept.add(letter(0, "small", 1));
         for id in 1..=3 {
             kept.add(letter(id, "large", MAX_KEPT_BYTES / 2));

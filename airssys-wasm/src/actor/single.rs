@@ -1,0 +1,122 @@
+//! Handling a single message: its handler, deferred completion, retries and failures.
+
+use std::time::{Duration, Instant};
+
+use super::{CALLBACKS_PER_YIELD, ComponentActor};
+use crate::contract::{Completion, Outcome, cut};
+use crate::guest::batch::CurrentMessage;
+use crate::guest::instance::GuestFailure;
+use crate::observe::dead_letters::DeadLetterReason;
+use crate::routing::envelope::Envelope;
+use crate::routing::spans::{self, Span};
+
+impl ComponentActor {
+    /// Handles a message. Returns when it is finished, which may be long after its handler deferred it.
+    pub(super) async fn handle_single(&mut self, envelope: Envelope) -> Result<(), GuestFailure> {
+        let Some(instance) = self.instance.as_mut() else { return Ok(()) };
+        let body = envelope.body.clone();
+        let delivered_at = Instant::now();
+        let (current, held_bytes) = self.template.deliver(&mut self.last_message, envelope, delivered_at);
+        let account = &self.template.instance.endpoint.account;
+        account.budget.give_back(held_bytes);
+        account.stats.called();
+        let id = current.id;
+        instance.begin_message();
+        instance.guest().batch.start_single(current, delivered_at);
+        let (result, deferred) = match instance.handle_message(id, body, delivered_at).await {
+            Ok(Outcome::Completed(completion)) => (Ok(completion), false),
+            Ok(Outcome::Deferred) => (self.finish_deferred().await, true),
+            Err(failure) => (Err(failure), false),
+        };
+        let took = self.took_since(delivered_at);
+        match deferred {
+            true => self.batch_size.batch_split(),
+            false => self.batch_size.batch_handled(1, took),
+        }
+        self.finish_single(result, took)
+    }
+
+    /// Delivers callbacks until the guest completes the deferred message.
+    pub(super) async fn finish_deferred(&mut self) -> Result<Completion, GuestFailure> {
+        let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
+            return Err(GuestFailure::Abandoned);
+        };
+        for delivered in 1_u64.. {
+            if let Some(completion) = instance.guest().batch.take_completion() {
+                return Ok(completion);
+            }
+            let Some(resolved) = callbacks.next().await else { return Err(GuestFailure::Abandoned) };
+            instance.guest().callback_trace = resolved.trace;
+            let handled = instance.handle_callback(resolved.request, resolved.callback).await;
+            instance.guest().callback_trace = None;
+            handled?;
+            // A guest can keep itself busy with callbacks for as long as it likes.
+            if delivered.is_multiple_of(CALLBACKS_PER_YIELD) {
+                tokio::task::yield_now().await;
+            }
+        }
+        Err(GuestFailure::Abandoned)
+    }
+
+    /// Finishes the single message that the instance handles, with the result of its handler.
+    pub(super) fn finish_single(
+        &mut self,
+        result: Result<Completion, GuestFailure>,
+        took: Duration,
+    ) -> Result<(), GuestFailure> {
+        let current = self.instance.as_mut().and_then(|instance| instance.guest().batch.pop());
+        match (result, current) {
+            (Ok(completion), Some(current)) => self.finish(current, completion, took),
+            (Ok(_), None) => {}
+            (Err(failure), current) => return Err(self.fail_on(current, failure)),
+        }
+        Ok(())
+    }
+
+    /// Finishes a message as its handler decided.
+    pub(super) fn finish(&self, current: CurrentMessage, completion: Completion, took: Duration) {
+        match completion {
+            Completion::Retry(reason) => {
+                self.postpone(current.envelope, DeadLetterReason::RetryAsked(cut(reason)), current.span)
+            }
+            completion => current.finish(completion, took),
+        }
+    }
+
+    /// Records a failure of the instance, and postpones the message on which it failed.
+    pub(super) fn fail_on(&mut self, current: Option<CurrentMessage>, failure: GuestFailure) -> GuestFailure {
+        let failure = self.record_failure(failure);
+        if let Some(CurrentMessage { envelope, span, .. }) = current {
+            self.postpone(envelope, dead_letter_reason(&failure), span);
+        }
+        failure
+    }
+
+    /// Keeps a message for another attempt if one is left. Gives it up otherwise.
+    pub(super) fn postpone(&self, envelope: Envelope, reason: DeadLetterReason, span: Span) {
+        match self.template.delivery.next_attempt(envelope.attempts(), fastrand::f64()) {
+            Some(backoff) => {
+                spans::postponed(span, &reason);
+                tracing::info!(
+                    instance = %self.template.instance.identity.instance,
+                    sender = %envelope.origin.sender,
+                    attempts = envelope.attempts(),
+                    "a message will be handled again: {reason}"
+                );
+                self.recovery.keep_first(envelope.postponed(reason), tokio::time::Instant::now() + backoff);
+            }
+            None => {
+                spans::given_up(span, &reason);
+                envelope.give_up(reason);
+            }
+        }
+    }
+}
+
+fn dead_letter_reason(failure: &GuestFailure) -> DeadLetterReason {
+    match failure {
+        GuestFailure::Abandoned => DeadLetterReason::Abandoned,
+        GuestFailure::Ended => DeadLetterReason::Interrupted,
+        other => DeadLetterReason::HandlerFailed(other.to_string()),
+    }
+}
