@@ -1,4 +1,4 @@
-//! Building a component, whatever its language.
+//! Building components of any language.
 
 use std::path::{Path, PathBuf};
 
@@ -7,14 +7,15 @@ use crate::event::BuildEvent;
 use crate::language::Language;
 use crate::{project, rust};
 
-/// Builds the component in a folder, optimised, and says where its `.wasm` file is.
+/// Builds the component in a folder, optimised, and returns the path of its `.wasm` file.
 ///
-/// What is missing of a language's tools is added: for Rust the compilation target, through
-/// rustup; for JavaScript and Python what this library has pinned, into a folder of its own
-/// (`$AIRSSYS_TOOLS_DIR`, else `airssys-tools` in the user's cache folder). Blocks until it is done.
+/// Missing tools of a language are installed first. For Rust, rustup adds the compilation target.
+/// For JavaScript and Python, the pinned tools go into a folder of their own
+/// (`$AIRSSYS_TOOLS_DIR`, else `airssys-tools` in the user's cache folder). Blocks until the build
+/// has ended.
 ///
 /// # Errors
-/// [`BuildError`], with what the tools printed.
+/// [`BuildError`], with the output of the tools.
 pub fn build(folder: &Path, mut tell: impl FnMut(BuildEvent)) -> Result<PathBuf, BuildError> {
     match Language::of(folder) {
         Some(Language::Rust) => rust::build(folder, &mut tell),

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use crate::language::Language;
 
-/// The target that components are compiled for.
+/// The target for which components are compiled.
 pub const TARGET: &str = "wasm32-wasip2";
 
-/// Why a component was not built.
+/// Reasons for which a component was not built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -28,7 +28,7 @@ pub enum BuildError {
         program: &'static str,
         /// How to get it.
         help: &'static str,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
     /// The compilation target is missing and rustup could not add it.
@@ -36,36 +36,38 @@ pub enum BuildError {
         "the target {TARGET} is missing and could not be added; try `rustup target add {TARGET}`\n{output}"
     )]
     NoTarget {
-        /// What rustup printed.
+        /// The output of rustup.
         output: String,
     },
     /// A program that is needed is too old, or lacks a part.
     #[error("{found}; {help}")]
     Unfit {
-        /// What there is.
+        /// The program that was found.
         found: String,
-        /// How to get what is needed.
+        /// How to get one that fits.
         help: &'static str,
     },
     /// There is no folder to install tools into.
-    #[error("there is no folder for tools: neither AIRSSYS_TOOLS_DIR nor XDG_CACHE_HOME nor HOME is set")]
+    #[error(
+        "no folder for tools is known, because HOME and XDG_CACHE_HOME are not set; set AIRSSYS_TOOLS_DIR"
+    )]
     NoToolsFolder,
     /// The tools of a language could not be installed.
     #[error("the tools for {language} cannot be installed into {}\n{output}", folder.display())]
     NoTools {
         /// The language.
         language: Language,
-        /// Where they would be.
+        /// The folder of the tools.
         folder: PathBuf,
-        /// What the installer printed.
+        /// The output of the installer.
         output: String,
     },
-    /// What a project says of itself is wrong.
+    /// The file of a project has a mistake.
     #[error("{} {problem}", file.display())]
     Project {
         /// The project's file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The mistake, as the predicate of a sentence about the file.
         problem: String,
     },
     /// A file that building needs cannot be read or written.
@@ -73,18 +75,18 @@ pub enum BuildError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
-    /// The tools do not make a component of it.
+    /// The tools failed to build the component.
     #[error("{} does not build\n{output}", folder.display())]
     Failed {
         /// The component's folder.
         folder: PathBuf,
-        /// What they printed.
+        /// The output of the tools.
         output: String,
     },
-    /// The crate made no component.
+    /// Building the crate made no component.
     #[error("{} made no .wasm file; its Cargo.toml needs `[lib] crate-type = [\"cdylib\"]`", folder.display())]
     NoArtifact {
         /// The crate's folder.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::language::Language;
 
-/// What is told while components are built.
+/// An event that a build reports while it goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildEvent {
@@ -15,11 +15,11 @@ pub enum BuildEvent {
         /// The language.
         language: Language,
     },
-    /// This component is being built.
+    /// A component is being built.
     Building {
-        /// Its folder.
+        /// The component's folder.
         folder: PathBuf,
     },
-    /// A line that a tool printed.
+    /// A tool printed this line.
     Output(String),
 }

@@ -23,14 +23,14 @@ pub(crate) fn remove(file: &Path) -> Result<(), BuildError> {
     }
 }
 
-/// Waits until no other build holds this file. It is let go when the answer is dropped.
+/// Locks a file, waiting until no other build holds it. Dropping the returned file unlocks it.
 pub(crate) fn locked(path: &Path) -> Result<File, BuildError> {
     let file = File::create(path).map_err(file_error(path))?;
     file.lock().map_err(file_error(path))?;
     Ok(file)
 }
 
-/// Names the file that an error is about.
+/// Returns a function that adds the path of a file to an error.
 pub(crate) fn file_error(path: &Path) -> impl FnOnce(std::io::Error) -> BuildError {
     let path = path.to_owned();
     move |source| BuildError::File { path, source }

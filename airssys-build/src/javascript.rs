@@ -1,4 +1,4 @@
-//! Components in JavaScript: bundled by esbuild, made components by componentize-qjs.
+//! Components in JavaScript, bundled by esbuild and made components by componentize-qjs.
 
 use std::path::Path;
 
@@ -25,16 +25,16 @@ pub(crate) const RECIPE: Recipe = Recipe {
     ],
 };
 
-/// The oldest major version of Node.js that the tools run on.
+/// The oldest major version of Node.js on which the tools run.
 const NODE: u32 = 18;
 const HELP: &str = "components in JavaScript are built with Node.js 18 or later and its npm: install them with \
                     your system's package manager (on Debian: apt-get install nodejs npm)";
 
-/// Exactly what the lock file says, and no program that a package brings along is run.
+/// Installs exactly what the lock file says, and runs no scripts of packages.
 const INSTALL: [&str; 4] = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
 
-/// The engine runs no job between two calls, so `async` functions are rewritten for the SDK's own
-/// promises.
+/// `async` functions are rewritten for the SDK's promises, because the engine runs no jobs between
+/// two calls.
 const BUNDLE: [&str; 8] = [
     "--bundle",
     "--format=esm",
@@ -70,7 +70,7 @@ pub(crate) fn build(work: &Work, tell: &mut dyn FnMut(BuildEvent)) -> Result<(),
     esbuild.env("NODE_PATH", &modules);
     let bundled = run(esbuild, "node", HELP, tell)?;
     if !bundled.success {
-        // What follows is how its launcher failed.
+        // The rest of the output is about esbuild's launcher.
         let output = bundled.output();
         return Err(failed(output.split("\nnode:").next().unwrap_or_default().to_owned()));
     }
@@ -84,7 +84,7 @@ pub(crate) fn build(work: &Work, tell: &mut dyn FnMut(BuildEvent)) -> Result<(),
     }
 }
 
-/// What a `package.json` says.
+/// The entries of a `package.json` that a build needs.
 struct Project {
     main: String,
     has_dependencies: bool,
@@ -104,10 +104,11 @@ impl Project {
         let dependencies = json.get("dependencies").and_then(Value::as_object);
         let has_dependencies = dependencies.is_some_and(|dependencies| !dependencies.is_empty());
         if has_dependencies && !folder.join("package-lock.json").is_file() {
-            let problem = "names dependencies, and there is no package-lock.json; `npm install` makes it";
+            let problem =
+                "names dependencies, but has no package-lock.json beside it; `npm install` makes it";
             return Err(wrong(problem.to_owned()));
         }
-        // A path, as otherwise it would be looked for among the installed packages.
+        // Without `./`, esbuild would look for it among the installed packages.
         Ok(Project { main: format!("./{main}"), has_dependencies })
     }
 }
@@ -119,7 +120,7 @@ fn check_node(folder: &Path) -> Result<(), BuildError> {
     let major = version.trim().trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
     match major {
         Some(NODE..) => Ok(()),
-        _ => Err(BuildError::Unfit { found: format!("Node.js here is {}", version.trim()), help: HELP }),
+        _ => Err(BuildError::Unfit { found: format!("`node` is of version {}", version.trim()), help: HELP }),
     }
 }
 
@@ -132,7 +133,7 @@ fn npm_ci(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Installed, 
     Ok(if ran.success { Ok(()) } else { Err(ran.output()) })
 }
 
-/// Installs what the component's own lock file names, if that has changed.
+/// Installs the packages of the component's own lock file, if the file has changed.
 fn install_dependencies(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Installed, BuildError> {
     let lock = folder.join("package-lock.json");
     let wanted = std::fs::read(&lock).map_err(file_error(&lock))?;
@@ -157,9 +158,9 @@ fn option(name: &str, value: &Path) -> std::ffi::OsString {
 mod tests {
     use super::*;
 
-    /// What of the SDK needs no host is tested by Node.js.
+    /// Node.js tests those parts of the SDK that need no host.
     #[test]
-    fn the_sdk_passes_its_own_tests() {
+    fn sdk_passes_its_own_tests() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/js/test");
         let mut node = clean("node", &folder);
         node.args(["--test", "promise.test.mjs", "text.test.mjs"]);

@@ -3,23 +3,23 @@
 use std::fmt;
 use std::path::Path;
 
-/// What a component is written in.
+/// A language in which a component is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Language {
-    /// A crate: its folder has a `Cargo.toml`.
+    /// A crate, whose folder has a `Cargo.toml`.
     Rust,
-    /// A package of npm's: its folder has a `package.json`. TypeScript is JavaScript here.
+    /// An npm package, whose folder has a `package.json`. TypeScript counts as JavaScript.
     JavaScript,
-    /// A project: its folder has a `pyproject.toml`.
+    /// A project, whose folder has a `pyproject.toml`.
     Python,
 }
 
 impl Language {
-    /// Every language, in the order in which they are looked for.
+    /// Every language, in the order in which [`Language::of`] looks for them.
     pub const ALL: [Language; 3] = [Language::Rust, Language::JavaScript, Language::Python];
 
-    /// The file that tells a folder's language.
+    /// Returns the name of the file that marks a folder as a project of this language.
     pub fn project_file(self) -> &'static str {
         match self {
             Language::Rust => "Cargo.toml",
@@ -28,7 +28,7 @@ impl Language {
         }
     }
 
-    /// The language of the component in a folder.
+    /// Returns the language of the component in a folder, or `None` if the folder has no project.
     pub fn of(folder: &Path) -> Option<Language> {
         Language::ALL.into_iter().find(|language| folder.join(language.project_file()).is_file())
     }

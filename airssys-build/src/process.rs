@@ -1,4 +1,4 @@
-//! Programs that building runs.
+//! Programs that a build runs.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -8,8 +8,10 @@ use std::process::{Command, Stdio};
 use crate::error::BuildError;
 use crate::event::BuildEvent;
 
-/// A tool, run in a folder: with that folder's toolchain, and without what a cargo
-/// that this program runs under has set for itself.
+/// Makes a command that runs a tool in a folder.
+///
+/// The command uses that folder's toolchain, because variables that an outer cargo has set are
+/// removed.
 pub(crate) fn clean(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -21,6 +23,7 @@ pub(crate) fn clean(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     command
 }
 
+/// Returns true if a variable would change the build, and the user did not set it for that.
 fn is_foreign(name: &OsStr) -> bool {
     const USERS: [&str; 11] = [
         "CARGO_HOME",
@@ -35,7 +38,7 @@ fn is_foreign(name: &OsStr) -> bool {
         "CARGO_SOURCE_",
         "CARGO_TERM_",
     ];
-    /// They lead Python to modules that are not the component's, and Node to options of another.
+    /// These lead Python to modules of another project, and Node.js to options of another.
     const FOREIGN: [&str; 5] = ["VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "NODE_OPTIONS", "NODE_PATH"];
     let name = name.to_string_lossy();
     let cargo = name.starts_with("CARGO") && !USERS.iter().any(|kept| name.starts_with(kept));
@@ -48,14 +51,14 @@ fn is_foreign(name: &OsStr) -> bool {
         || FOREIGN.contains(&name.as_ref())
 }
 
-/// What a program came to.
+/// The result of a program that has ended.
 pub(crate) struct Ran {
     pub(crate) success: bool,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
-/// Runs a program to its end; tells each line that it writes to its standard error.
+/// Runs a program to its end, and tells each line that it writes to its standard error.
 pub(crate) fn run(
     mut command: Command,
     program: &'static str,
@@ -84,7 +87,7 @@ pub(crate) fn run(
 }
 
 impl Ran {
-    /// All that it printed.
+    /// Returns all that the program printed, standard output first.
     pub(crate) fn output(self) -> String {
         self.stdout + &self.stderr
     }

@@ -1,4 +1,4 @@
-//! Components that are not crates: built again only if their sources changed.
+//! Components that are not crates. They are built again only if their sources changed.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -11,13 +11,13 @@ use crate::recipe::{Recipe, Work};
 use crate::tools::tools_folder;
 use crate::{javascript, python};
 
-/// The contract that components are built against.
+/// The contract against which components are built.
 const WIT: &str = include_str!("../../wit/component.wit");
 
-/// Folders of a component that hold no source of it.
+/// Folders of a component that hold no sources.
 const NO_SOURCES: [&str; 3] = ["target", "node_modules", "__pycache__"];
 
-/// Builds a component, unless nothing has changed since it was built.
+/// Builds a component if something has changed since the last build.
 pub(crate) fn build(
     folder: &Path,
     language: Language,
@@ -51,7 +51,7 @@ pub(crate) fn build(
     Ok(work.wasm)
 }
 
-/// A number that changes with the component's sources and with what builds it.
+/// Returns a hash of the component's sources, the contract, the SDK and the pins of the tools.
 fn fingerprint(folder: &Path, recipe: &Recipe) -> Result<u64, BuildError> {
     let mut hasher = DefaultHasher::new();
     (WIT, recipe.pins, recipe.sdk).hash(&mut hasher);
@@ -70,7 +70,7 @@ fn fingerprint(folder: &Path, recipe: &Recipe) -> Result<u64, BuildError> {
                 folders.push(path);
             } else {
                 let content = std::fs::read(&path).map_err(file_error(&path))?;
-                // Not where it lies: one folder has many paths.
+                // The path is relative, because one folder can be reached by many paths.
                 (path.strip_prefix(folder).ok(), content).hash(&mut hasher);
             }
         }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_component_is_made_of_is_the_same_by_every_path_to_it() {
+    fn fingerprint_depends_on_sources_only_whatever_the_path_to_them() {
         let scratch = tempfile::tempdir().unwrap();
         let at = |name: &str| scratch.path().join(name);
         std::fs::create_dir_all(at("hello/src")).unwrap();
@@ -92,7 +92,7 @@ mod tests {
         let made_of = |folder: &str| fingerprint(&at(folder), &python::RECIPE).unwrap();
         let before = made_of("hello");
         assert_eq!(made_of("other/../hello"), before);
-        // What is made of it, and what tools leave behind, are no part of it.
+        // Build products and hidden files do not count.
         std::fs::create_dir_all(at("hello/target/airssys")).unwrap();
         std::fs::write(at("hello/target/airssys/hello.wasm"), "code").unwrap();
         std::fs::write(at("hello/.editor"), "").unwrap();

@@ -18,10 +18,10 @@ pub(crate) const RECIPE: Recipe = Recipe {
 const HELP: &str = "components in Python are built with Python 3.9 or later and its venv and pip: install them with \
                     your system's package manager (on Debian: apt-get install python3 python3-venv)";
 
-/// The folder, among the tools, of what every component has.
+/// The folder, among the tools, of the packages that every component has.
 const GUEST_PACKAGES: &str = "guest/lib/python3/site-packages";
 
-/// Packages for the Python inside a component, which runs what is written in Python only.
+/// Options that select packages for the Python inside a component: those written in Python alone.
 const GUEST: [&str; 12] = [
     "--only-binary",
     ":all:",
@@ -57,9 +57,9 @@ pub(crate) fn build(work: &Work, tell: &mut dyn FnMut(BuildEvent)) -> Result<(),
         pip(work, &requirements, Some(&packages), tell)?.map_err(failed)?;
     }
     let mut componentize = clean(program(&work.tools, "componentize-py"), &work.folder);
-    // Without it, the packages of the machine's Python would be in the component.
+    // Keeps the packages of the machine's Python out of the component.
     componentize.env("VIRTUAL_ENV", work.tools.join("guest"));
-    // Its own is of no use to who has made a mistake in Python.
+    // A backtrace of the tool does not help to find a mistake in Python.
     componentize.env("RUST_BACKTRACE", "0").env_remove("RUST_LIB_BACKTRACE");
     componentize.arg("--wit-path").arg(&work.wit).args(["--world", "component", "componentize", "main"]);
     for path in [&work.folder.join("src"), &work.sdk, &packages] {
@@ -73,7 +73,7 @@ pub(crate) fn build(work: &Work, tell: &mut dyn FnMut(BuildEvent)) -> Result<(),
     }
 }
 
-/// The first Python in PATH; it has to be able to make a virtual environment.
+/// Returns the first Python in PATH that is recent enough and can make a virtual environment.
 fn find_python(folder: &Path) -> Result<&'static str, BuildError> {
     const CHECK: &str = "import sys; assert sys.version_info >= (3, 9), sys.version; import ensurepip, venv";
     let mut found = None;
@@ -85,7 +85,7 @@ fn find_python(folder: &Path) -> Result<&'static str, BuildError> {
             Ok(ran) if ran.success => return Ok(name),
             Ok(ran) => {
                 let why = ran.stderr.lines().last().unwrap_or_default().to_owned();
-                found.get_or_insert(format!("`{name}` does not do ({why})"));
+                found.get_or_insert(format!("`{name}` does not fit ({why})"));
             }
             Err(error) => drop(missing.get_or_insert(error)),
         }
@@ -110,7 +110,7 @@ fn install(python: &'static str, work: &Work, tell: &mut dyn FnMut(BuildEvent)) 
     pip(work, &work.tools.join("guest.txt"), Some(&guest), tell)?.map_err(failed)
 }
 
-/// Installs packages: tools, or into a folder packages for components.
+/// Installs packages of components into the folder `guest`, or tools if there is no such folder.
 fn pip(
     work: &Work,
     requirements: &Path,
@@ -128,7 +128,7 @@ fn pip(
     Ok(if ran.success { Ok(()) } else { Err(ran.output()) })
 }
 
-/// A program of the tools' virtual environment.
+/// Returns the path of a program in the tools' virtual environment.
 fn program(tools: &Path, name: &str) -> PathBuf {
     let (folder, ending) = if cfg!(windows) { ("Scripts", ".exe") } else { ("bin", "") };
     tools.join("venv").join(folder).join(format!("{name}{ending}"))
@@ -139,9 +139,9 @@ mod tests {
     use super::*;
     use crate::recipe::Work;
 
-    /// The SDK is tested against a host that its tests play, with the packages of a component.
+    /// The tests of the SDK play the host, and use the packages of a component.
     #[test]
-    fn the_sdk_passes_its_own_tests() {
+    fn sdk_passes_its_own_tests() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/py");
         let scratch = tempfile::tempdir().unwrap();
         let at = |name: &str| scratch.path().join(name);

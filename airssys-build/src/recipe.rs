@@ -1,16 +1,16 @@
-//! The values that a build of a component that is not a crate is made from.
+//! The inputs of building a component that is not a crate.
 
 use std::path::PathBuf;
 
-/// A component to build.
+/// The folders and files of one build.
 pub(crate) struct Work {
     /// The component's folder.
     pub(crate) folder: PathBuf,
-    /// Where everything goes that is made of it.
+    /// The folder of everything that the build makes.
     pub(crate) target: PathBuf,
     /// The folder of the contract.
     pub(crate) wit: PathBuf,
-    /// The folder of what the component is linked with.
+    /// The folder of the SDK that the component is linked with.
     pub(crate) sdk: PathBuf,
     /// The folder of the language's tools.
     pub(crate) tools: PathBuf,
@@ -18,10 +18,10 @@ pub(crate) struct Work {
     pub(crate) wasm: PathBuf,
 }
 
-/// What differs between languages.
+/// The tools and the SDK of a language.
 pub(crate) struct Recipe {
-    /// The files that say which tools to install: what they are is part of their folder's name.
+    /// The files that pin the tools to install. A hash of them is part of the folder's name.
     pub(crate) pins: &'static [(&'static str, &'static str)],
-    /// What a component is linked with.
+    /// The files of the SDK that a component is linked with.
     pub(crate) sdk: &'static [(&'static str, &'static str)],
 }

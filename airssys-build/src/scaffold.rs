@@ -1,4 +1,4 @@
-//! Makes new components.
+//! Templates of new components.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use airssys_spec::pattern::{InvalidName, check_component_name};
 
 use crate::language::Language;
 
-/// A file's path and text, with `{name}` and `{sdk}` to fill in.
+/// The path and the text of a file, with `{name}` and `{sdk}` to fill in.
 type Template = (&'static str, &'static str);
 
 const RUST: &[Template] = &[
@@ -35,7 +35,7 @@ const MANIFESTS: [Template; 2] = [
     ("app.toml", include_str!("scaffold/app.toml.txt")),
 ];
 
-/// Names that cargo refuses for a crate, or that its dependencies have.
+/// Names that cargo refuses for a crate, and names of the template's dependencies.
 const RESERVED: [&str; 42] = [
     "abstract",
     "airssys-sdk",
@@ -81,7 +81,7 @@ const RESERVED: [&str; 42] = [
     "test",
 ];
 
-/// Why a new component was not made.
+/// Reasons for which a new component was not made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScaffoldError {
@@ -90,22 +90,24 @@ pub enum ScaffoldError {
     Name {
         /// The folder's name.
         name: String,
-        /// Why not.
+        /// The rule that the name breaks.
         source: InvalidName,
     },
-    /// The name stands for something else.
-    #[error("`{name}` cannot be a component's name: it is one of Rust's, of the SDK's or of the host's")]
+    /// The name is reserved by Rust, the SDK or the host.
+    #[error(
+        "`{name}` cannot be a component's name, because Rust, the SDK or the host uses it; choose another"
+    )]
     Reserved {
         /// The folder's name.
         name: String,
     },
-    /// Something is there already.
-    #[error("{} is there already, and is not empty", folder.display())]
+    /// The folder exists and is not empty.
+    #[error("{} exists already, and is not empty; name a new folder", folder.display())]
     Exists {
         /// The folder.
         folder: PathBuf,
     },
-    /// There is no SDK in the folder that was named.
+    /// The folder of the SDK holds no SDK.
     #[error("{} holds no airssys-sdk crate; name its folder with --sdk", folder.display())]
     NoSdk {
         /// The folder.
@@ -116,23 +118,24 @@ pub enum ScaffoldError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: std::io::Error,
     },
 }
 
-/// Where the SDK that this library was built with lies, if it is still there.
+/// Returns the folder of the SDK in the source tree of this library. It may no longer exist.
 pub fn own_sdk() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../airssys-sdk")
 }
 
-/// Makes a component in a new or empty folder, which names it; it builds and runs as it is.
+/// Makes a component in a new or empty folder. It has the folder's name, and builds and runs as
+/// it is.
 ///
-/// `sdk` is the folder of the crate that a component in Rust depends on; other languages have
-/// theirs from the builder.
+/// `sdk` is the folder of the crate on which a component in Rust depends. Other languages get
+/// their SDK from the builder.
 ///
 /// # Errors
-/// [`ScaffoldError`]; nothing is overwritten.
+/// [`ScaffoldError`]; no file is overwritten.
 pub fn make(folder: &Path, language: Language, sdk: &Path) -> Result<(), ScaffoldError> {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     check_component_name(&name).map_err(|source| ScaffoldError::Name { name: name.clone(), source })?;
@@ -162,7 +165,7 @@ pub fn make(folder: &Path, language: Language, sdk: &Path) -> Result<(), Scaffol
     Ok(())
 }
 
-/// A path as a string of TOML's.
+/// Returns a path as a TOML string.
 fn toml_string(path: &Path) -> String {
     toml::Value::from(path.to_string_lossy().as_ref()).to_string()
 }

@@ -1,4 +1,4 @@
-//! The tools of languages other than Rust: pinned, and in a folder of their own.
+//! The tools of languages other than Rust, pinned and installed into a folder of their own.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use crate::files::{file_error, locked, write_all};
 use crate::language::Language;
 use crate::recipe::Recipe;
 
-/// What says, in a folder of tools, that all of them are there.
+/// The file that marks a folder of tools as completely installed.
 const COMPLETE: &str = "complete";
 
-/// Where the tools of a language are, or will be: other pins have another folder.
+/// Returns the folder of a language's tools, installed or not. Each set of pins has its own folder.
 pub(crate) fn tools_folder(language: Language, recipe: &Recipe) -> Result<PathBuf, BuildError> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
@@ -24,7 +24,7 @@ pub(crate) fn tools_folder(language: Language, recipe: &Recipe) -> Result<PathBu
     std::path::absolute(tools.join(&name)).map_err(file_error(&tools))
 }
 
-/// Installs the tools of a language into a folder, unless they are there.
+/// Installs the tools of a language into a folder, unless they are installed already.
 pub(crate) fn ensure(
     folder: &Path,
     language: Language,

@@ -1,22 +1,22 @@
-//! The file that an audit is written to.
+//! The file to which an audit is written.
 
 use std::path::PathBuf;
 
-/// A file for an audit.
+/// A file for an audit, and how it is rotated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditFile {
-    /// The file; what is in it stays.
+    /// The file. Records are appended to it.
     pub path: PathBuf,
-    /// Whether messages are recorded too. Default: no.
+    /// Records messages too, if true. Default: false.
     pub messages: bool,
-    /// The size, in bytes, at which the file gets a number and a new one is begun. Default: 10 MiB.
+    /// The size at which the file is numbered and a new one begun, in bytes. Default: 10 MiB.
     pub max_size_bytes: u64,
-    /// How many files with a number are kept, the newest as `.1`. Default: 5.
+    /// The number of numbered files that are kept, the newest as `.1`. Default: 5.
     pub keep: u32,
 }
 
 impl AuditFile {
-    /// This file, with the defaults of everything.
+    /// Makes the value for this file, with defaults for the rest.
     pub fn new(path: impl Into<PathBuf>) -> AuditFile {
         AuditFile { path: path.into(), messages: false, max_size_bytes: 10 << 20, keep: 5 }
     }

@@ -1,4 +1,4 @@
-//! Rights of components: the rows, the sets of them, and the one function that decides.
+//! Rights of components: the kinds, the sets of them, and the one function that decides.
 
 mod allowed;
 mod decide;

@@ -1,32 +1,32 @@
-//! How often a message is handled that does not work out.
+//! Delivery of messages whose handler fails.
 
 use std::time::Duration;
 
 use airssys_core::RestartStrategy;
 
-/// What becomes of a message whose handler fails, or asks for another attempt.
+/// The fate of a message whose handler fails, or asks for another attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum Delivery {
-    /// It goes to the dead letters: no message is handled twice.
+    /// The message goes to the dead letters, so no message is handled twice.
     #[default]
     AtMostOnce,
-    /// It is handled again, before any message behind it, until there is no attempt left.
+    /// The message is handled again, before any message behind it, until no attempt is left.
     Retry(Retry),
 }
 
-/// How often a message is handled again, and when.
+/// The number of attempts for a message, and the waits between them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Retry {
-    /// How often it is handled in all, the first time included.
+    /// The number of attempts, including the first.
     pub attempts: u32,
-    /// How long the next attempt waits, from the end of the one before.
+    /// The wait between the end of one attempt and the next.
     pub backoff: RestartStrategy,
 }
 
 impl Default for Retry {
-    /// 3 attempts, the second after 100 ms and the third after 200 ms; each wait is shortened by
-    /// up to a tenth. None is longer than 10 s.
+    /// Returns 3 attempts, the second after 100 ms and the third after 200 ms. Each wait is
+    /// shortened by up to a tenth. With more attempts, no wait is longer than 10 s.
     fn default() -> Retry {
         Retry {
             attempts: 3,
@@ -41,9 +41,10 @@ impl Default for Retry {
 }
 
 impl Delivery {
-    /// How long the next attempt waits when there have been so many; none if that was the last.
+    /// Returns the wait before the attempt that follows attempt number `attempts`, or `None` if
+    /// that was the last.
     ///
-    /// `random`, from 0 to 1, is how much of the jitter applies.
+    /// `random`, from 0 to 1, is the share of the jitter that applies.
     pub fn next_attempt(&self, attempts: u32, random: f64) -> Option<Duration> {
         match self {
             Delivery::Retry(retry) if attempts < retry.attempts => {
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn there_are_as_many_attempts_as_are_allowed() {
+    fn last_allowed_attempt_is_followed_by_none() {
         let delays = |delivery: Delivery| -> Vec<Option<u128>> {
             (1..=4).map(|n| delivery.next_attempt(n, 0.0).map(|delay| delay.as_millis())).collect()
         };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capability::{Capabilities, Capability, InvalidPattern};
 
-/// Which way a grant changes.
+/// The direction in which a grant changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum GrantVerb {
@@ -14,45 +14,48 @@ pub enum GrantVerb {
     Revoke,
 }
 
-/// What came of giving or revoking.
+/// The outcome of giving or revoking a right.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct GrantChange {
     /// The component.
     pub component: String,
-    /// Whether it was given or revoked.
+    /// The direction of the change.
     pub verb: GrantVerb,
-    /// The kind of access.
+    /// The kind of right.
     pub capability: Capability,
-    /// What was to be given or revoked.
+    /// The pattern that was given or revoked.
     pub pattern: String,
-    /// Whether anything is different now.
+    /// True if the change made a difference to the granted patterns.
     pub changed: bool,
-    /// The patterns that are in force no more: those that a revoked one covers.
+    /// The patterns that a revocation removed: those that the revoked one covers.
     pub removed: Vec<String>,
-    /// The patterns by which all or some of it is allowed: after a revocation still, before a gift
-    /// already.
+    /// The patterns that allowed all of it before it was given, or still allow some of it after a
+    /// revocation.
     pub allowed_by: Vec<String>,
-    /// Subscriptions that were ended, each once for all instances.
+    /// Subscriptions that ended, each listed once for all instances.
     pub ended: Vec<String>,
-    /// Subscriptions from the start that are there again, each once for all instances.
+    /// Subscriptions of the manifest that were restored, each listed once for all instances.
     pub restored: Vec<String>,
 }
 
-/// Why a grant was not changed.
+/// Reasons for which a grant was not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrantError {
-    /// There is no such component.
+    /// The app has no component of this name.
     #[error("the app has no component `{component}`")]
     UnknownComponent {
         /// The name.
         component: String,
     },
-    /// It is set when the component starts, and stays.
-    #[error("`{}` is decided when a component starts, and stays", capability.key())]
+    /// The right is fixed when the component starts, and cannot change while it runs.
+    #[error(
+        "`{}` is fixed when a component starts: change it in app.toml, and start the app again",
+        capability.key()
+    )]
     Fixed {
-        /// The kind of access.
+        /// The kind of right.
         capability: Capability,
     },
     /// The text is not a pattern of the kind that the right has.
@@ -65,47 +68,47 @@ pub enum GrantError {
         /// The rule that it breaks.
         source: InvalidPattern,
     },
-    /// The component does not ask for it.
+    /// The component does not ask for the right.
     #[error(
-        "the Component.toml of `{component}` does not ask for {key} = [{pattern:?}], and nothing is given that is \
-         not asked for; it asks for {key} = {asked:?}",
+        "the Component.toml of `{component}` does not ask for {key} = [{pattern:?}], but for {key} = {asked:?}; only \
+         rights that it asks for can be given",
         key = capability.key()
     )]
     NotAsked {
         /// The component.
         component: String,
-        /// The kind of access.
+        /// The kind of right.
         capability: Capability,
-        /// What was to be given.
+        /// The pattern that was to be given.
         pattern: String,
-        /// What it does ask for, of this kind.
+        /// The patterns of this kind that the component asks for.
         asked: Vec<String>,
     },
-    /// What is in force is wider, and cannot be taken away in part.
+    /// A granted pattern is wider than the revoked one, and cannot be revoked in part.
     #[error(
-        "`{component}` is granted {key} = {by:?}, which is more than {pattern:?}: revoke that, and give what is to \
-         stay",
+        "`{component}` is granted {key} = {by:?}, which is wider than {pattern:?}: revoke all of it, then give what \
+         is to stay",
         key = capability.key()
     )]
     Wider {
         /// The component.
         component: String,
-        /// The kind of access.
+        /// The kind of right.
         capability: Capability,
-        /// What was to be revoked.
+        /// The pattern that was to be revoked.
         pattern: String,
-        /// What allows it.
+        /// The granted patterns that overlap it.
         by: Vec<String>,
     },
 }
 
 /// Gives a right to a component, or revokes it, within what the component asks for.
 ///
-/// A right that is covered already is given without a change. A revocation removes the patterns
-/// that the revoked one covers. The lists of subscriptions are left empty.
+/// Giving a right that is covered already changes nothing. A revocation removes the patterns that
+/// the revoked one covers. The lists of subscriptions are left empty.
 ///
 /// # Errors
-/// [`GrantError`], and nothing is changed.
+/// [`GrantError`]; the grant is unchanged.
 pub fn change(
     verb: GrantVerb,
     component: &str,
@@ -174,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_given_and_revoked_by_the_same_rules() {
+    fn every_kind_of_right_is_given_and_revoked_by_the_same_rules() {
         for (capability, wide, narrow, foreign) in [
             (Capability::Send, "pool", "pool/2", "other"),
             (Capability::Request, "pool/*", "pool/2", "other"),
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_is_fixed_when_a_component_starts() {
+    fn input_cannot_change_while_a_component_runs() {
         let mut granted = Capabilities::default();
         let (verb, what) = (GrantVerb::Give, (Capability::Input, "x"));
         let refused = change(verb, "a", what, &Capabilities::everything(), &mut granted).unwrap_err();

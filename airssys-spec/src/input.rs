@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// What a component reads as its standard input.
+/// The standard input of a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// The program's own standard input.

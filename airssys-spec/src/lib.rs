@@ -1,7 +1,7 @@
 //! Apps as values: what an app is, and what its components may do.
 //!
 //! [`manifest`] reads `app.toml` and `Component.toml`. [`capability`] decides whether a component
-//! may do something. Nothing here runs a component, waits, or knows the engine.
+//! may do something. This crate neither runs components nor waits, and does not know the engine.
 #![forbid(unsafe_code)]
 
 mod audit_file;

@@ -8,72 +8,71 @@ const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 const GIB: usize = 1024 * MIB;
 
-/// The most that one instance of a component may use; the rates are those of all its instances
-/// together.
+/// The most that one instance of a component may use. Rates hold for all its instances together.
 ///
-/// [`Limits::DEFAULT`] holds where a manifest says nothing. A component may ask for more, up to
-/// what its app allows ([`Limits::APP_MAX`] unless `app.toml` says otherwise), and an app may allow
-/// up to [`Limits::HOST_MAX`].
+/// [`Limits::DEFAULT`] applies where a manifest sets no limit. A component may ask for more, up to
+/// what its app allows: [`Limits::APP_MAX`], unless `app.toml` sets another maximum. An app may
+/// allow up to [`Limits::HOST_MAX`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Linear memory, in bytes.
     pub memory_bytes: usize,
-    /// Elements of all its tables together.
+    /// Elements in all its tables together.
     pub table_elements: usize,
-    /// Time in the guest per message; waiting is not counted. Whole milliseconds.
+    /// Time in the guest per message, in whole milliseconds. Waiting does not count.
     pub execution_time: Duration,
-    /// The largest message it takes, and the largest reply it gets, in bytes.
+    /// The largest message that it accepts, and the largest reply that it gets, in bytes.
     pub message_size_bytes: usize,
-    /// Requests and waits that it has under way.
+    /// Requests and waits that it may have in flight.
     pub concurrent_requests: usize,
-    /// Subscriptions, those of its manifest among them.
+    /// Subscriptions, including those of its manifest.
     pub subscriptions: usize,
-    /// Topics whose last message it may have retained, all its instances together.
+    /// Topics whose last message it may have retained, for all its instances together.
     pub retained: usize,
     /// Distinct targets and topics that it may resolve.
     pub routes: usize,
-    /// The longest line it logs, in bytes; a longer one is cut.
+    /// The longest line that it logs, in bytes. A longer line is cut.
     pub log_line_bytes: usize,
-    /// What all instances together may send, request and publish, and how often they may subscribe.
+    /// Rates at which all instances together may send, request, publish and subscribe.
     pub rates: Rates,
-    /// What of that may go to single components, one entry for each.
+    /// Rates for what goes to single components: one entry for each target.
     pub edges: Vec<EdgeLimit>,
 }
 
-/// How much may be sent a second; none is no limit.
+/// Rates of sending; a field that is `None` sets no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
     /// Messages, requests, publications and subscriptions a second.
     pub messages_per_second: Option<u64>,
-    /// The most of them at once. None is as many as a second brings.
+    /// The most of them at once; `None` stands for `messages_per_second`.
     pub messages_burst: Option<u64>,
-    /// Their bytes a second, codec prefixes included.
+    /// Bytes a second, codec prefixes included.
     pub bytes_per_second: Option<u64>,
-    /// The most bytes at once, so that a larger message is never taken. None is as many as a second
-    /// brings.
+    /// The most bytes at once; `None` stands for `bytes_per_second`. A larger message is always
+    /// refused.
     pub bytes_burst: Option<u64>,
 }
 
-/// How much may be sent to one component, by messages and requests.
+/// The rates at which messages and requests may go to one component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeLimit {
     /// The component, with all its instances.
     pub target: String,
-    /// How much.
+    /// The rates.
     pub rates: Rates,
 }
 
 impl Rates {
-    /// No limit.
+    /// Sets no limit.
     pub const UNLIMITED: Rates =
         Rates { messages_per_second: None, messages_burst: None, bytes_per_second: None, bytes_burst: None };
 
-    /// The limit on messages, if there is one.
+    /// Returns the limit on messages, or `None` if there is no limit.
     pub fn messages(&self) -> Option<Rate> {
         rate(self.messages_per_second, self.messages_burst)
     }
 
-    /// The limit on bytes, if there is one.
+    /// Returns the limit on bytes, or `None` if there is no limit.
     pub fn bytes(&self) -> Option<Rate> {
         rate(self.bytes_per_second, self.bytes_burst)
     }
@@ -84,7 +83,7 @@ fn rate(per_second: Option<u64>, burst: Option<u64>) -> Option<Rate> {
 }
 
 impl Limits {
-    /// What a component gets that asks for nothing.
+    /// The limits of a component that asks for none.
     pub const DEFAULT: Limits = Limits {
         memory_bytes: 64 * MIB,
         table_elements: 10_000,
@@ -99,7 +98,7 @@ impl Limits {
         edges: Vec::new(),
     };
 
-    /// The most that a component may ask for in an app that does not say.
+    /// The most that a component may ask for, unless its app sets another maximum.
     pub const APP_MAX: Limits = Limits {
         memory_bytes: 256 * MIB,
         table_elements: 160_000,

@@ -1,10 +1,10 @@
-//! Rates: how many a second, and how many at once.
+//! Rates of events.
 
-/// How many a second, and how many at once after a pause.
+/// A number of events a second, and the number at once after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// How many a second, in the long run. At least 1: 0 is taken as that.
+    /// Events a second, in the long run. At least 1, because 0 is read as 1.
     pub per_second: u64,
-    /// The most at once.
+    /// The most events at once.
     pub burst: u64,
 }

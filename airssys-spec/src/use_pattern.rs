@@ -55,7 +55,7 @@ impl UsePattern {
     /// Parses a pattern.
     ///
     /// # Errors
-    /// [`InvalidUse`] if the path or the verb is not one.
+    /// [`InvalidUse`] if the path or the verb is malformed.
     pub fn parse(text: &str) -> Result<Self, InvalidUse> {
         let (path, verb) = text.split_once(':').map_or((text, None), |(path, verb)| (path, Some(verb)));
         NamePattern::parse(path).map_err(|reason| InvalidUse::Path { text: text.to_owned(), reason })?;
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_covers_its_resource_and_everything_below() {
+    fn pattern_covers_its_resource_and_everything_below() {
         for (wide, narrow, covers) in [
             ("keyvalue", "keyvalue/sessions:read", true),
             ("keyvalue/sessions", "keyvalue/sessions:read", true),
@@ -157,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn patterns_overlap_where_one_use_fits_both() {
+    fn patterns_overlap_if_one_use_fits_both() {
         assert!(uses("keyvalue/*:read").overlaps(&uses("keyvalue/sessions")));
         assert!(!uses("keyvalue/*:read").overlaps(&uses("keyvalue/sessions:write")));
         assert!(!uses("keyvalue/a").overlaps(&uses("keyvalue/b")));
     }
 
     #[test]
-    fn malformed_patterns_are_refused_with_the_part_that_is_wrong() {
+    fn malformed_pattern_is_refused_with_its_wrong_part() {
         for text in ["", ":read", "keyvalue//x:read", "Key:read", "keyvalue/ses*:read"] {
             assert!(matches!(UsePattern::parse(text), Err(InvalidUse::Path { .. })), "{text}");
         }
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_is_the_first_segment() {
+    fn service_is_the_first_segment() {
         assert_eq!(uses("keyvalue/sessions:read").service(), "keyvalue");
         assert_eq!(uses("config:read").service(), "config");
     }

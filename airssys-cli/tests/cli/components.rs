@@ -43,15 +43,15 @@ fn new_refuses_taken_folders_and_bad_names() {
     let folder = Folder::new();
     folder.write("taken/notes.txt", "mine");
     let new = |name: &str| airssys(["new", name]).within(folder.path()).run();
-    new("taken").exits(2).says(&["taken is there already, and is not empty"]);
+    new("taken").exits(2).says(&["taken exists already, and is not empty; name a new folder"]);
     assert_eq!(folder.path().join("taken").read_dir().unwrap().count(), 1);
     for (name, reason) in [
         ("Shouting", "cannot be a component's name"),
         ("under_score", "cannot be a component's name"),
         ("9lives", "cannot be a component's name"),
         ("a b", "cannot be a component's name"),
-        ("host", "cannot be a component's name: it is one of Rust's, of the SDK's"),
-        ("serde", "cannot be a component's name: it is one of Rust's"),
+        ("host", "cannot be a component's name, because Rust, the SDK or the host uses it"),
+        ("serde", "cannot be a component's name, because Rust, the SDK or the host uses it"),
     ] {
         new(name).exits(2).says(&[&format!("error: `{name}` {reason}")]);
         assert!(!folder.path().join(name).exists());

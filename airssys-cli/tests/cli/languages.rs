@@ -56,7 +56,7 @@ fn missing_interpreter_is_named_with_a_way_to_install_it() {
 }
 
 #[test]
-fn a_mistake_in_the_project_is_named() {
+fn mistake_in_a_project_file_is_named() {
     let folder = Folder::new();
     folder.write("js/package.json", r#"{"name": "js", "main": "src/none.js"}"#);
     folder.write("python/pyproject.toml", "");
@@ -65,5 +65,5 @@ fn a_mistake_in_the_project_is_named() {
     build("python").says(&["pyproject.toml has no src/main.py beside it"]);
     folder.write("js/package.json", r#"{"main": "main.js", "dependencies": {"left": "1"}}"#);
     folder.write("js/main.js", "");
-    build("js").says(&["there is no package-lock.json; `npm install` makes it"]);
+    build("js").says(&["has no package-lock.json beside it; `npm install` makes it"]);
 }

@@ -10,21 +10,23 @@ use super::subject::Subject;
 use crate::pattern::check_instance_name;
 use crate::use_pattern::UsePattern;
 
-/// What allows an access.
+/// The reason for which an access is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AllowedBy {
-    /// A component may always send to itself.
+    /// The target is the component itself, to which it may always send.
     Itself,
-    /// This pattern, as it is listed; empty for [`Capability::Input`].
+    /// This pattern in the list allows it; empty for [`Capability::Input`].
     Pattern(String),
 }
 
-/// What allows an access, or none if it is denied: [`decide`] with the reason. `object` is a name
-/// for `send` and `request`, a topic for `publish`, a pattern for `subscribe`.
+/// Returns the reason for which [`decide`] allows an access, or `None` if it denies it.
+///
+/// `object` is a name for `send` and `request`, a topic for `publish`, a pattern of topics for
+/// `subscribe`, and a use for `use`. It is ignored for `input`.
 ///
 /// # Errors
-/// [`InvalidPattern`] if the object is not one of that kind.
+/// [`InvalidPattern`] if the object is not of that kind.
 pub fn allowed_by(
     who: &Subject,
     capabilities: &Capabilities,
@@ -76,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pattern_that_allows_an_access_is_named() {
+    fn allowing_pattern_is_named() {
         let who = Subject::new("feed", "feed");
         let capabilities = Capabilities {
             send: vec!["a".parse().unwrap(), "*".parse().unwrap()],

@@ -30,7 +30,7 @@ pub enum Access<'a> {
     },
     /// Subscribe to topics.
     Subscribe {
-        /// Which topics.
+        /// The topics.
         pattern: &'a TopicPattern,
     },
     /// Use a service of the host.
@@ -42,14 +42,14 @@ pub enum Access<'a> {
     Input,
 }
 
-/// Decides whether a component may do something. Every access goes through here.
+/// Decides whether a component may do something. Every access goes through this function.
 ///
-/// A component may send messages to itself: to its own name and those of its instances.
-/// Everything else is denied unless it is listed. Nothing here waits or changes anything, so a
-/// decision may be kept for as long as the capabilities are the same.
+/// A component may send messages to itself: to its own name and those of its instances. Every
+/// other access is denied unless it is listed. The function is pure, so a decision may be kept as
+/// long as the capabilities stay the same.
 ///
 /// # Errors
-/// [`Denied`] if it may not.
+/// [`Denied`] if the component may not do it.
 ///
 /// ```
 /// use airssys_spec::capability::{Access, Capabilities, Subject, decide};

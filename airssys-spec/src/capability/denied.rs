@@ -7,28 +7,28 @@ use thiserror::Error;
 use super::rows::Capability;
 use super::subject::Subject;
 
-/// A component wanted to do what it may not.
+/// A denied access.
 ///
-/// Its Display names the lines of both manifests that would allow it. It is meant for the operator:
-/// a guest learns only that access is denied.
+/// `Display` names the lines of both manifests that would allow the access. The text is meant for
+/// the operator, because a guest learns only that access is denied.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub struct Denied {
-    /// Who wanted it.
+    /// The instance that was denied access.
     pub who: Subject,
-    /// What kind of access it was.
+    /// The kind of right that it lacks.
     pub capability: Capability,
-    /// The name, topic or pattern; none for [`Capability::Input`].
+    /// The name, topic, pattern or use; `None` for [`Capability::Input`].
     pub object: Option<String>,
 }
 
 impl Denied {
-    /// The denial of an access to this object, to tell what would allow it.
+    /// Makes the denial of an access to this object.
     pub fn new(who: Subject, capability: Capability, object: impl Into<String>) -> Denied {
         Denied { who, capability, object: Some(object.into()) }
     }
 
-    /// The line under `[capabilities]` of the `Component.toml` that asks for it.
+    /// Returns the line under `[capabilities]` of `Component.toml` that asks for the right.
     pub fn component_line(&self) -> String {
         match &self.object {
             Some(object) => format!("{} = [{object:?}]", self.capability.key()),
@@ -36,7 +36,7 @@ impl Denied {
         }
     }
 
-    /// The line under `[grants.<component>]` of the `app.toml` that grants it.
+    /// Returns the line under `[grants.<component>]` of `app.toml` that grants the right.
     pub fn grant_line(&self) -> String {
         grant_line(self.capability, self.object.as_slice())
     }
@@ -54,7 +54,7 @@ impl fmt::Display for Denied {
     }
 }
 
-/// The line of `app.toml` that grants a capability for these objects.
+/// Returns the line of `app.toml` that grants a right to these objects.
 pub fn grant_line(capability: Capability, objects: &[String]) -> String {
     match capability {
         Capability::Input => "input = \"FILE\"".to_owned(),

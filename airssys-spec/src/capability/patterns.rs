@@ -1,4 +1,4 @@
-//! Lists of patterns, whatever their kind.
+//! Lists of patterns of any kind.
 
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -56,7 +56,7 @@ pub trait PatternList: Debug {
     fn remove_covered(&mut self, pattern: &str) -> Result<Vec<String>, InvalidPattern>;
 }
 
-/// A pattern that can stand in a row.
+/// A pattern that can stand in the list of a right.
 trait RowPattern: Pattern + Display + Debug + FromStr<Err: Into<InvalidPattern>> {}
 
 impl RowPattern for NamePattern {}

@@ -1,4 +1,4 @@
-//! The kinds of rights: one row for each key of `[capabilities]` and `[grants.…]`.
+//! The kinds of rights, and the texts for each.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,7 +26,7 @@ impl Capability {
     pub const ALL: [Capability; 6] =
         [Self::Send, Self::Request, Self::Publish, Self::Subscribe, Self::Use, Self::Input];
 
-    /// The kinds that are lists of patterns: those that can be given and revoked while an app runs.
+    /// The kinds that are lists of patterns, and so can be given and revoked while an app runs.
     pub const LISTS: [Capability; 5] = [Self::Send, Self::Request, Self::Publish, Self::Subscribe, Self::Use];
 
     /// Returns the key in manifests.

@@ -7,7 +7,7 @@ use super::rows::Capability;
 use crate::pattern::NamePattern;
 use crate::use_pattern::UsePattern;
 
-/// The rights of a component: nothing, unless it is listed here.
+/// The rights of a component. It may do only what is listed here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Names of components and instances to which it may send messages.
@@ -47,7 +47,7 @@ impl Capabilities {
         }
     }
 
-    /// As [`Capabilities::list`], to be changed.
+    /// Returns the patterns of one kind of right for changes; `None` for [`Capability::Input`].
     pub fn list_mut(&mut self, capability: Capability) -> Option<&mut dyn PatternList> {
         match capability {
             Capability::Send => Some(&mut self.send),

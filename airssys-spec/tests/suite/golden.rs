@@ -1,5 +1,7 @@
-//! Every folder of `tests/manifests` is an app whose `expected.txt` has the result of loading it: all
-//! diagnostics, or the app. `BLESS=1` writes the files anew; read the changes.
+//! Golden files: each folder of `tests/manifests` is an app, and its `expected.txt` holds the
+//! result of loading it: all diagnostics, or the app.
+//!
+//! `BLESS=1` writes the files anew. Read the differences before you commit them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +24,7 @@ fn outcome(case: &Path) -> String {
 }
 
 #[test]
-fn every_app_loads_as_expected() {
+fn every_app_loads_with_the_expected_result() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
     for case in cases() {
@@ -37,7 +39,7 @@ fn every_app_loads_as_expected() {
 }
 
 #[test]
-fn exactly_the_valid_apps_load() {
+fn only_folders_called_valid_load() {
     for case in cases() {
         let loaded = AppManifest::load(&case.join("app.toml"));
         let is_valid = case.file_name().unwrap().to_string_lossy().starts_with("valid-");
@@ -46,7 +48,7 @@ fn exactly_the_valid_apps_load() {
 }
 
 #[test]
-fn every_diagnostic_has_a_place_in_the_text() {
+fn every_span_and_line_lies_in_the_text() {
     for case in cases() {
         let Err(diagnostics) = AppManifest::load(&case.join("app.toml")) else { continue };
         for diagnostic in &diagnostics {

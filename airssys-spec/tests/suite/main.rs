@@ -1,5 +1,6 @@
-//! Manifests from outside the crate: golden files, and manifests of any shape.
+//! Manifests and patterns, seen from outside the crate.
 #![allow(clippy::unwrap_used)]
 
 mod golden;
 mod parse;
+mod patterns;

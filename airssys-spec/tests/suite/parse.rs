@@ -1,4 +1,4 @@
-//! Reading manifests from text, which never panics and needs no disk.
+//! Parsing manifests from text, without files on a disk: results, and no panic for any text.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,7 +8,7 @@ use airssys_spec::limits::Limits;
 use airssys_spec::manifest::{App, AppManifest, ComponentManifest, Diagnostics, Files, Input, Source};
 use proptest::prelude::*;
 
-/// Files in memory. A folder exists if a file is in it.
+/// Files in memory. Each parent of a file is a folder.
 #[derive(Default)]
 struct Memory(BTreeMap<PathBuf, String>);
 
@@ -39,7 +39,7 @@ fn load(files: &[(&str, &str)]) -> Result<App, Diagnostics> {
 }
 
 #[test]
-fn paths_beside_the_manifest_have_no_folder() {
+fn component_folders_are_relative_to_the_app_file() {
     let app = "[app]\nname = \"demo\"\n[[component]]\nsource = \"feed\"\n[[component]]\nsource = \"../b/x.wasm\"\n\
                name = \"pool\"\ninstances = 2\n[grants.feed]\ninput = \"-\"";
     let asks = format!("{FEED}[capabilities]\ninput = true");
@@ -61,7 +61,7 @@ fn paths_beside_the_manifest_have_no_folder() {
 }
 
 #[test]
-fn grant_that_is_not_asked_for_has_no_effect() {
+fn grant_without_a_request_for_it_gives_nothing() {
     let app = "[app]\nname = \"demo\"\n[[component]]\nsource = \"feed\"\n[grants.feed]\nsend = [\"*\"]\ninput = \"-\"";
     let app = load(&[("app.toml", app), ("feed/Component.toml", FEED)]).unwrap();
     assert_eq!(app.components[0].capabilities, Default::default());
@@ -69,14 +69,14 @@ fn grant_that_is_not_asked_for_has_no_effect() {
 }
 
 #[test]
-fn bound_of_the_app_holds_for_limits_that_are_not_asked_for() {
+fn maximum_of_the_app_limits_a_component_that_sets_no_limit() {
     let app = "[app]\nname = \"demo\"\n[limits]\nmemory = \"1 MiB\"\n[[component]]\nsource = \"feed\"";
     let app = load(&[("app.toml", app), ("feed/Component.toml", FEED)]).unwrap();
     assert_eq!(app.components[0].limits, Limits { memory_bytes: 1 << 20, ..Limits::DEFAULT });
 }
 
 #[test]
-fn missing_app_is_a_diagnostic() {
+fn missing_app_file_is_a_diagnostic() {
     let found = load(&[]).unwrap_err();
     assert_eq!(found.iter().len(), 1);
     assert!(found.to_string().starts_with("app.toml:1:1: the file cannot be read:"), "{found}");
@@ -116,14 +116,14 @@ fn examples_of_the_reference_are_valid() {
 }
 
 #[test]
-fn lists_have_a_bound() {
+fn lists_are_limited_to_1024_entries() {
     let many = vec!["\"a\""; 1025].join(",");
     let text = format!("{FEED}[capabilities]\nsend = [{many}]");
     let found = ComponentManifest::parse(&text, Path::new("Component.toml")).unwrap_err();
     assert!(found.to_string().contains("has 1025 entries: 1024 are allowed"), "{found}");
 }
 
-/// Pieces of manifests in any order, which get further into the reader than arbitrary text.
+/// Pieces of manifests in any order, because they reach more of the reader than arbitrary text.
 fn pieces() -> impl Strategy<Value = String> {
     let pieces = [
         "[component]",
@@ -164,7 +164,7 @@ fn pieces() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..20).prop_map(|pieces| pieces.join("\n"))
 }
 
-/// Reads the text as either manifest, and checks that every place is in it.
+/// Parses the text as both manifests, and checks that every span lies in it.
 fn read(text: &str) {
     let files = Memory::of(&[("feed/Component.toml", text)]);
     let results = [
@@ -180,12 +180,12 @@ fn read(text: &str) {
 
 proptest! {
     #[test]
-    fn arbitrary_text_never_panics(text in any::<String>()) {
+    fn parsing_any_text_does_not_panic(text in any::<String>()) {
         read(&text);
     }
 
     #[test]
-    fn pieces_of_manifests_never_panic(text in pieces()) {
+    fn parsing_any_pieces_of_manifests_does_not_panic(text in pieces()) {
         read(&text);
     }
 }

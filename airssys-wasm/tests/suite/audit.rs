@@ -1,4 +1,4 @@
-//! What an app does is written down.
+//! The audit: records of denials, exceeded quotas, messages, and changes by the operator.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::*;
 
-/// What an audit has written.
+/// The lines that an audit has written.
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -32,7 +32,7 @@ impl Lines {
         text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 
-    /// Those about one event.
+    /// Returns the lines about one event.
     fn of(&self, event: &str) -> Vec<Value> {
         self.read().into_iter().filter(|line| line["event"] == event).collect()
     }
@@ -54,7 +54,7 @@ fn try_send(to: &str, times: u32) -> Command {
 }
 
 #[tokio::test]
-async fn every_denial_has_its_line() {
+async fn every_denial_is_recorded() {
     let (host, lines) = audited(false);
     host.spawn(trusted("target")).await.unwrap();
     host.spawn(ComponentSpec { instances: 2, ..denied("subject") }).await.unwrap();
@@ -79,7 +79,7 @@ async fn every_denial_has_its_line() {
 }
 
 #[tokio::test]
-async fn every_quota_that_was_exceeded_is_counted_and_messages_are_not_recorded_unasked() {
+async fn exceeded_quotas_are_counted_and_messages_recorded_only_on_request() {
     let (host, lines) = audited(false);
     host.spawn(trusted("target")).await.unwrap();
     let rates = Rates { messages_per_second: Some(1), messages_burst: Some(1), ..Rates::UNLIMITED };
@@ -105,7 +105,7 @@ async fn every_quota_that_was_exceeded_is_counted_and_messages_are_not_recorded_
 }
 
 #[tokio::test]
-async fn all_messages_are_recorded_when_that_is_asked_for_and_no_body() {
+async fn messages_are_recorded_on_request_without_their_bodies() {
     let (host, lines) = audited(true);
     let subscribes = vec![pattern("news")];
     host.spawn(ComponentSpec { subscribes, ..trusted("target") }).await.unwrap();
@@ -129,7 +129,7 @@ async fn all_messages_are_recorded_when_that_is_asked_for_and_no_body() {
             .cloned()
             .collect::<Vec<_>>()
     };
-    // Those from outside, which told the senders what to do.
+    // The requests from outside told the senders what to do.
     assert_eq!(seen("request", "host").len(), 3);
     let sent = seen("send", "sender/1");
     assert_eq!(sent.len(), 2);
@@ -142,7 +142,7 @@ async fn all_messages_are_recorded_when_that_is_asked_for_and_no_body() {
     assert!(!text.contains(secret), "{text}");
 }
 
-/// A writer that never comes back.
+/// A writer that never returns.
 struct Stuck;
 
 impl Write for Stuck {
@@ -158,7 +158,7 @@ impl Write for Stuck {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_writer_that_never_comes_back_holds_up_neither_the_app_nor_its_shutdown() {
+async fn blocked_writer_delays_neither_the_app_nor_its_shutdown() {
     let log = Log::capture();
     let audit = Audit::to_writer(Stuck, true).unwrap();
     let host = with_audit(audit);
@@ -173,13 +173,13 @@ async fn a_writer_that_never_comes_back_holds_up_neither_the_app_nor_its_shutdow
     assert_eq!(host.notes("target").await.split(' ').count(), 20_000);
     let stats = host.audit().unwrap().stats();
     assert!(stats.messages_dropped > 10_000 && stats.waiting == 100, "{stats:?}");
-    // Half a second is kept of this for the audit: it does not get more.
+    // Half a second of this is reserved for the audit, which gets no more.
     host.shutdown(Duration::from_secs(2)).await;
     assert!(log.text().contains("the audit did not end in time: 100 are not written"), "{}", log.text());
 }
 
 #[tokio::test(start_paused = true)]
-async fn equal_denials_have_one_line_in_the_log_in_a_while() {
+async fn equal_denials_are_logged_once_per_interval() {
     let log = Log::capture();
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
@@ -198,7 +198,7 @@ async fn equal_denials_have_one_line_in_the_log_in_a_while() {
     host.ask("subject", try_send("target", 1)).await.unwrap_err();
     assert!(lines()[2].contains("this 99 times more since the last line"), "{:?}", lines());
     host.ask("subject", try_send("target", 1)).await.unwrap_err();
-    // However many names it tries, the log grows slowly, and what it holds back is told at the end.
+    // The log grows slowly for any number of names, and tells at the end how many lines it suppressed.
     for number in 0..200 {
         host.ask("subject", try_send(&format!("name-{number}"), 1)).await.unwrap_err();
     }
@@ -210,7 +210,7 @@ async fn equal_denials_have_one_line_in_the_log_in_a_while() {
 }
 
 #[tokio::test]
-async fn an_audit_in_a_file_is_whole_after_a_shutdown() {
+async fn audit_file_is_complete_after_a_shutdown() {
     let folder = tempfile::tempdir().unwrap();
     let file = AuditFile { messages: true, ..AuditFile::new(folder.path().join("audit.jsonl")) };
     let audit = Audit::to_file(file).unwrap();
@@ -229,7 +229,7 @@ async fn an_audit_in_a_file_is_whole_after_a_shutdown() {
 }
 
 #[tokio::test]
-async fn what_the_operator_does_with_grants_and_dead_letters_is_recorded() {
+async fn operator_changes_to_grants_and_dead_letters_are_recorded() {
     let (host, lines) = audited(false);
     host.spawn(trusted("probe")).await.unwrap();
     for _ in 0..2 {
@@ -257,7 +257,7 @@ async fn what_the_operator_does_with_grants_and_dead_letters_is_recorded() {
 }
 
 #[tokio::test]
-async fn a_revocation_names_every_pattern_that_it_takes_away() {
+async fn revocation_names_every_removed_pattern() {
     let (host, lines) = audited(false);
     let send = ["pool/1", "pool/2", "other"].map(|name| name.parse().unwrap()).to_vec();
     let capabilities = Capabilities { send, ..Capabilities::default() };
@@ -271,7 +271,7 @@ async fn a_revocation_names_every_pattern_that_it_takes_away() {
 }
 
 #[tokio::test]
-async fn changes_of_grants_are_in_it_in_the_order_in_which_they_took_effect() {
+async fn grant_changes_are_recorded_in_the_order_of_their_effect() {
     let (host, lines) = audited(false);
     host.spawn(trusted("subject")).await.unwrap();
     std::thread::scope(|scope| {
@@ -288,14 +288,14 @@ async fn changes_of_grants_are_in_it_in_the_order_in_which_they_took_effect() {
     let changes: Vec<_> =
         lines.of("grant-changed").iter().map(|line| line["change"].as_str().unwrap().to_owned()).collect();
     assert!(changes.len() >= 2_000, "{}", changes.len());
-    // Nothing is revoked twice without being given in between.
+    // No right is revoked twice without being given in between.
     for (index, pair) in changes.windows(2).enumerate() {
         assert_ne!(pair[0], pair[1], "lines {index} and the next");
     }
 }
 
 #[tokio::test]
-async fn what_becomes_of_retained_messages_is_recorded() {
+async fn handing_over_and_clearing_retained_messages_is_recorded() {
     let (host, lines) = audited(true);
     for name in ["publisher", "late"] {
         host.spawn(ComponentSpec { instances: 2, ..trusted(name) }).await.unwrap();
@@ -320,7 +320,7 @@ async fn what_becomes_of_retained_messages_is_recorded() {
     );
     let [cleared] = &of_kind("clear-retained")[..] else { panic!("{:?}", lines.read()) };
     assert_eq!((&cleared["sender"], &cleared["topic"]), (&"publisher/1".into(), &"sport".into()));
-    // What the operator does is in it whether messages are or not.
+    // Changes by the operator are recorded even if messages are not.
     let [cleared] = &lines.of("retained-cleared")[..] else { panic!("{:?}", lines.read()) };
     assert_eq!((&cleared["sender"], &cleared["topic"]), (&"publisher/2".into(), &"news.today".into()));
 }

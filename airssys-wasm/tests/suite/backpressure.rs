@@ -14,7 +14,7 @@ fn try_send(times: u32) -> Command {
 }
 
 #[tokio::test]
-async fn a_full_mailbox_is_told_at_once() {
+async fn full_mailbox_refuses_at_once() {
     for overflow in [Overflow::Wait, Overflow::Reject] {
         let host = host();
         let prepared = host.prepare(small("receiver", overflow)).unwrap();
@@ -25,13 +25,13 @@ async fn a_full_mailbox_is_told_at_once() {
         host.drained().await;
         let receiver = host.component_snapshot("receiver").unwrap();
         assert_eq!((receiver.received, receiver.mailbox_full, receiver.high_water()), (4, 1, 4));
-        // The sender is asked to come again: that is no refusal.
+        // The sender is asked to try again, which does not count as a refusal.
         assert_eq!(receiver.refused_total(), 0);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sender_waits_for_room_and_nothing_is_lost() {
+async fn waiting_sender_loses_no_message() {
     let host = host();
     let prepared = host.prepare(small("receiver", Overflow::Wait)).unwrap();
     host.spawn(trusted("sender")).await.unwrap();
@@ -40,7 +40,7 @@ async fn a_sender_waits_for_room_and_nothing_is_lost() {
     while host.actors("receiver")[0].depth() < 4 {
         tokio::task::yield_now().await;
     }
-    // The sender waits; it is on its message, and holds no worker.
+    // The sender waits in the middle of its message, and occupies no worker.
     host.start(prepared).await.unwrap();
     host.drained().await;
     assert_eq!(host.notes("receiver").await.split(' ').count(), 500);
@@ -48,7 +48,7 @@ async fn a_sender_waits_for_room_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_sender_that_waits_learns_that_its_target_has_ended() {
+async fn waiting_sender_gets_an_error_if_its_target_ends() {
     let host = host();
     let prepared = host.prepare(small("receiver", Overflow::Wait)).unwrap();
     host.spawn(trusted("sender")).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_sender_that_waits_learns_that_its_target_has_ended() {
 }
 
 #[tokio::test]
-async fn a_component_that_fills_its_own_mailbox_does_not_wait_for_itself() {
+async fn component_does_not_wait_for_room_in_its_own_mailbox() {
     let host = host();
     host.spawn(small("sender", Overflow::Wait)).await.unwrap();
     let send = Command::Send { to: "sender".to_owned(), command: note("x"), times: 5 };
@@ -75,7 +75,7 @@ async fn a_component_that_fills_its_own_mailbox_does_not_wait_for_itself() {
 }
 
 #[tokio::test]
-async fn a_publication_reaches_all_who_wait_or_none() {
+async fn publication_reaches_all_waiting_subscribers_or_none() {
     let host = host();
     let subscribed = |spec: ComponentSpec| ComponentSpec { subscribes: vec![pattern("news")], ..spec };
     let prepared = host.prepare(subscribed(small("slow", Overflow::Wait))).unwrap();
@@ -97,7 +97,7 @@ async fn a_publication_reaches_all_who_wait_or_none() {
 }
 
 #[tokio::test]
-async fn a_slow_subscriber_that_rejects_hurts_only_itself() {
+async fn slow_rejecting_subscriber_does_not_affect_others() {
     let host = host();
     let subscribed = |spec: ComponentSpec| ComponentSpec { subscribes: vec![pattern("news")], ..spec };
     let prepared = host.prepare(subscribed(small("slow", Overflow::Reject))).unwrap();
@@ -114,7 +114,7 @@ async fn a_slow_subscriber_that_rejects_hurts_only_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mailbox_holds_so_many_bytes_and_no_more() {
+async fn mailbox_is_bounded_in_bytes() {
     let host = host();
     let limits = Limits { memory_bytes: 8 << 20, message_size_bytes: 1 << 20, ..Limits::default() };
     let prepared = host.prepare(ComponentSpec { limits, ..trusted("receiver") }).unwrap();
@@ -123,7 +123,7 @@ async fn a_mailbox_holds_so_many_bytes_and_no_more() {
     let send = |times| Command::TrySend { to: "receiver".to_owned(), command: large.clone(), times };
     let text = host.ask("sender", send(20)).await.unwrap_err();
     assert!(text.starts_with("after 8: "), "{text}");
-    // Those who wait come to their turn.
+    // Waiting senders get room in turn.
     let waiting = Command::Send { to: "receiver".to_owned(), command: large.clone(), times: 40 };
     host.tell("sender", waiting).await;
     host.start(prepared).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_mailbox_holds_so_many_bytes_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_publisher_does_not_wait_for_itself() {
+async fn publisher_does_not_wait_for_room_in_its_own_mailbox() {
     let host = host();
     let own = ComponentSpec { subscribes: vec![pattern("news")], ..small("writer", Overflow::Wait) };
     let prepared = host.prepare(own).unwrap();
@@ -141,7 +141,7 @@ async fn a_publisher_does_not_wait_for_itself() {
     for _ in 0..4 {
         host.tell("writer", publish.clone()).await;
     }
-    // The first is handled with three in the mailbox, so one copy fits.
+    // Three messages are in the mailbox while the first is handled, so one copy fits.
     host.start(prepared).await.unwrap();
     host.drained().await;
     let notes = host.notes("writer").await;
@@ -154,7 +154,7 @@ fn note_to_receiver(number: u32) -> Command {
 }
 
 #[tokio::test]
-async fn a_mailbox_that_drops_keeps_the_newest_or_the_oldest_and_no_sender_is_refused() {
+async fn dropping_mailbox_keeps_the_newest_or_oldest_and_refuses_no_sender() {
     let dropped = [
         (Overflow::DropOldest, "3 4 5 6", "made way for a newer message: the mailbox was full"),
         (Overflow::DropNewest, "1 2 3 4", "the receiver's mailbox was full"),
@@ -174,7 +174,7 @@ async fn a_mailbox_that_drops_keeps_the_newest_or_the_oldest_and_no_sender_is_re
 }
 
 #[tokio::test]
-async fn a_mailbox_that_drops_treats_publications_as_it_does_messages() {
+async fn dropping_mailbox_treats_publications_like_messages() {
     for (overflow, kept, delivered) in
         [(Overflow::DropOldest, "1 2 3 4", 1), (Overflow::DropNewest, "0 1 2 3", 0)]
     {
@@ -193,7 +193,7 @@ async fn a_mailbox_that_drops_treats_publications_as_it_does_messages() {
 }
 
 #[tokio::test]
-async fn a_request_is_not_dropped_behind_its_senders_back() {
+async fn dropped_request_is_reported_to_its_sender() {
     let request =
         |timeout_ms| Command::Request { to: "receiver".to_owned(), command: note("asked"), timeout_ms };
     let host = host();
@@ -219,11 +219,11 @@ async fn a_request_is_not_dropped_behind_its_senders_back() {
     let request = Command::Request { to: "receiver-2".to_owned(), command: note("asked"), timeout_ms: 20 };
     let error = host.ask("asker", request).await.unwrap_err();
     assert!(error.contains("full"), "{error}");
-    assert_eq!(host.dead_letters().total(), 1, "only the one that made way");
+    assert_eq!(host.dead_letters().total(), 1, "only the displaced message");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_refused_makes_no_other_make_way() {
+async fn refused_message_displaces_no_other() {
     let host = host();
     let mut sender = trusted("sender");
     sender.limits.rates.messages_per_second = Some(1);
@@ -241,7 +241,7 @@ async fn a_message_that_is_refused_makes_no_other_make_way() {
 }
 
 #[tokio::test]
-async fn a_publication_that_is_refused_makes_no_message_make_way() {
+async fn refused_publication_displaces_no_message() {
     let host = host();
     let subscribed =
         |name: &str, overflow| ComponentSpec { subscribes: vec![pattern("news")], ..small(name, overflow) };

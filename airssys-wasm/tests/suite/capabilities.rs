@@ -1,10 +1,9 @@
-//! Nothing is allowed that is not granted.
-
+//! Capabilities: everything that is not granted is denied.
 use airssys_wasm::{Capabilities, ComponentSpec, SpawnError};
 
 use crate::support::*;
 
-/// A host with a component that may do what is said, and one that it may want to reach.
+/// Makes a host with a component `subject` that has these rights, and a component `target`.
 async fn host_for(capabilities: Capabilities) -> airssys_wasm::ComponentHost {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
@@ -40,7 +39,7 @@ async fn a_component_without_rights_can_do_nothing() {
 }
 
 #[tokio::test]
-async fn each_right_allows_what_it_says_and_nothing_else() {
+async fn each_right_allows_only_its_own_access() {
     let names = || vec!["target".parse().unwrap()];
     let topics = || vec![pattern("news.*")];
     let commands = || [send("target"), request("target"), publish("news.today"), subscribe("news.today")];
@@ -60,7 +59,7 @@ async fn each_right_allows_what_it_says_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn names_and_topics_are_compared_whole() {
+async fn names_and_topics_match_whole_segments() {
     let capabilities = Capabilities {
         send: vec!["target".parse().unwrap()],
         publish: vec![pattern("news.*")],
@@ -75,12 +74,12 @@ async fn names_and_topics_are_compared_whole() {
 }
 
 #[tokio::test]
-async fn what_is_absent_and_what_is_forbidden_look_the_same() {
+async fn absent_and_forbidden_targets_look_the_same() {
     let host = host_for(Capabilities::default()).await;
     let forbidden = host.ask("subject", send("target")).await.unwrap_err();
     let absent = host.ask("subject", send("nobody")).await.unwrap_err();
     assert_eq!(forbidden.replace("`target`", "NAME"), absent.replace("`nobody`", "NAME"));
-    // What it may use, it may know to be absent.
+    // A component learns that a name is absent if it has a right to that name.
     let capabilities = Capabilities { send: vec!["nobody".parse().unwrap()], ..Capabilities::default() };
     let host = host_for(capabilities).await;
     let absent = host.ask("subject", send("nobody")).await.unwrap_err();
@@ -99,7 +98,7 @@ async fn a_denial_is_logged_with_the_line_that_would_allow_it() {
 }
 
 #[tokio::test]
-async fn a_static_subscription_and_an_input_need_a_right_too() {
+async fn manifest_subscription_and_input_need_a_right() {
     let host = host();
     let spec = ComponentSpec { subscribes: vec![pattern("news")], ..denied("subject") };
     let error = host.spawn(spec).await.unwrap_err();

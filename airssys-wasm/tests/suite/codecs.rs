@@ -1,4 +1,4 @@
-//! The codec prefix is read, and nothing else.
+//! Codecs: the host reads the prefix of a message, and nothing else.
 
 use airssys_message::{Accepts, Codec};
 use airssys_wasm::{Capabilities, ComponentSpec};
@@ -14,10 +14,10 @@ fn every_codec() -> Accepts {
 }
 
 #[tokio::test]
-async fn a_receiver_gets_the_codecs_that_it_accepts() {
+async fn receiver_gets_only_codecs_that_it_accepts() {
     let host = host();
     let accepts = Accepts::of([Codec::Json, Codec::Borsh]).unwrap();
-    // Not started: nothing decodes what is sent.
+    // The receiver is not started, so nothing decodes the messages.
     let _receiver = host.prepare(ComponentSpec { accepts, ..trusted("receiver") }).unwrap();
     host.spawn(trusted("sender")).await.unwrap();
     for codec in Codec::all() {
@@ -38,7 +38,7 @@ async fn a_receiver_gets_the_codecs_that_it_accepts() {
 }
 
 #[tokio::test]
-async fn a_subscriber_that_does_not_accept_a_codec_hurts_only_itself() {
+async fn subscriber_that_refuses_a_codec_does_not_affect_others() {
     let host = host();
     let news =
         |name: &str, accepts| ComponentSpec { subscribes: vec![pattern("news")], accepts, ..trusted(name) };
@@ -109,7 +109,7 @@ async fn guests_ask_and_answer_in_every_codec() {
 }
 
 #[tokio::test]
-async fn a_component_that_is_built_without_a_codec_says_what_it_lacks() {
+async fn rejection_names_the_missing_codec_feature() {
     let host = host();
     host.spawn(ComponentSpec { accepts: every_codec(), ..trusted("probe") }).await.unwrap();
     for (codec, reads) in [

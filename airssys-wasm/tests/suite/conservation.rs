@@ -37,7 +37,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_is_received_is_accounted_for(commands in prop::collection::vec(command(), 1..40)) {
+    fn every_received_message_is_accounted_for(commands in prop::collection::vec(command(), 1..40)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let snapshots = runtime.block_on(async {
             let host = host();
@@ -51,7 +51,7 @@ proptest! {
                 host.spawn(spec).await.unwrap();
             }
             for (index, command) in commands.iter().enumerate() {
-                // A mailbox that rejects may refuse it: then it is not received.
+                // A mailbox that rejects may refuse the message, which is then not received.
                 drop(host.send(["a", "b", "c"][index % 3], message(command)).await);
             }
             tokio::time::timeout(SOON, host.drained()).await.expect("everything ends");

@@ -1,7 +1,6 @@
-//! The control socket answers whoever may ask, whatever others do.
+//! The control socket: it answers its owner, whatever other clients do.
 //!
-//! These tests block their thread, which is the only one that their host has: what answers has one
-//! of its own.
+//! These tests block the only thread of their host. The socket is served by a thread of its own.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -49,9 +48,9 @@ impl Socket {
     }
 }
 
-/// Sends what may be no request, and gives the answer; none if the connection was closed.
+/// Sends bytes that need not be a request. Returns the answer, or `None` if the connection was closed.
 fn exchange(stream: &mut BufReader<UnixStream>, request: &[u8]) -> Option<Answer> {
-    // Who is turned away need not be read.
+    // The write may fail, because the server need not read from a client that it turns away.
     drop(stream.get_mut().write_all(request));
     let mut line = String::new();
     stream.read_line(&mut line).unwrap();
@@ -62,7 +61,7 @@ fn exchange(stream: &mut BufReader<UnixStream>, request: &[u8]) -> Option<Answer
 const ABOUT: &[u8] = b"{\"version\":1,\"request\":{\"type\":\"about\"}}\n";
 
 #[tokio::test]
-async fn it_is_for_its_owner_only_and_gone_at_the_end() {
+async fn socket_is_private_to_its_owner_and_removed_at_the_end() {
     let socket = open(&host());
     let mode = std::fs::metadata(&socket.path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -73,18 +72,18 @@ async fn it_is_for_its_owner_only_and_gone_at_the_end() {
     let mut left = socket.raw();
     drop(socket.server);
     assert!(!socket.path.exists());
-    // Closed, or reset if it had not been accepted yet.
-    let heard = left.read(&mut [0]);
+    // The connection is closed, or reset if it had not been accepted yet.
+    let read = left.read(&mut [0]);
     let ended =
-        heard.as_ref().map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |read| *read == 0);
-    assert!(ended, "who is connected hears of the end: {heard:?}");
-    // The place is free again.
+        read.as_ref().map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |read| *read == 0);
+    assert!(ended, "open connections end with the server: {read:?}");
+    // The path is free again.
     let server = Server::open(host(), &Place::At(socket.path.clone())).unwrap();
     drop(server);
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_answered_and_hurts_nobody() {
+async fn malformed_requests_are_answered_and_keep_the_connection_open() {
     let socket = open(&host());
     let mut stream = socket.raw();
     let wrong: [(&[u8], &str); 7] = [
@@ -104,12 +103,12 @@ async fn what_is_no_request_is_answered_and_hurts_nobody() {
     }
     let deep = [vec![b'['; 60_000], b"\n".to_vec()].concat();
     assert!(matches!(exchange(&mut stream, &deep), Some(Answer::Failed(_))));
-    // The same connection goes on.
+    // The connection stays open.
     assert!(matches!(exchange(&mut stream, ABOUT), Some(Answer::About(_))));
 }
 
 #[tokio::test]
-async fn a_line_without_end_is_cut_off() {
+async fn endless_line_is_refused_and_its_connection_closed() {
     let socket = open(&host());
     let mut stream = socket.raw();
     let endless = vec![b'x'; MAX_REQUEST_BYTES];
@@ -118,23 +117,23 @@ async fn a_line_without_end_is_cut_off() {
     };
     assert!(message.contains(&MAX_REQUEST_BYTES.to_string()), "{message}");
     let mut rest = Vec::new();
-    // Closed, in order or not.
+    // The connection is closed, in order or not.
     assert!(matches!(stream.read_to_end(&mut rest), Ok(0) | Err(_)));
     assert_eq!(socket.ask(About {}).app, "test");
 }
 
 #[tokio::test]
-async fn silent_and_slow_clients_keep_nobody_waiting() {
+async fn silent_and_slow_clients_do_not_block_others() {
     let socket = open(&host());
     let mut silent: Vec<_> = (1..MAX_CLIENTS).map(|_| socket.raw()).collect();
     silent[0].get_mut().write_all(&ABOUT[..10]).unwrap();
-    // One that asks much and reads nothing.
+    // One client sends many requests and reads no answers.
     for _ in 0..100 {
         silent[1].get_mut().write_all(ABOUT).unwrap();
     }
     assert_eq!(socket.ask(About {}).app, "test");
-    // All places taken: the next is told so at once. The server hears in its own time that the one
-    // before has gone.
+    // With the last client connected, the next is refused at once. The server needs a while to notice
+    // that the client before has gone, so this retries.
     let last = std::iter::repeat_with(|| {
         let mut stream = socket.raw();
         matches!(exchange(&mut stream, ABOUT), Some(Answer::About(_))).then_some(stream)
@@ -142,15 +141,15 @@ async fn silent_and_slow_clients_keep_nobody_waiting() {
     silent.extend(last.flatten().next());
     let refused = socket.refused(About {});
     assert!(refused.contains("clients"), "{refused}");
-    // As soon as they have gone there is a place.
+    // Once they have gone, a client is accepted again.
     drop(silent);
     while Client::connect(&socket.path).unwrap().ask(About {}).is_err() {}
 }
 
 #[tokio::test]
-async fn nobody_there_is_an_error() {
-    let nobody = Client::connect("no-such-folder/app.sock").unwrap_err();
-    assert!(matches!(nobody, AskError::Connect { .. }), "{nobody:?}");
+async fn connecting_to_a_missing_socket_fails() {
+    let error = Client::connect("no-such-folder/app.sock").unwrap_err();
+    assert!(matches!(error, AskError::Connect { .. }), "{error:?}");
 }
 
 #[tokio::test]

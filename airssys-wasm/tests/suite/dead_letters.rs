@@ -1,4 +1,4 @@
-//! Dead letters are retried and dropped, and every message keeps its end.
+//! Dead letters: retrying, dropping and counting them.
 
 use airssys_message::{Accepts, Codec};
 use airssys_wasm::{ComponentHost, ComponentSpec, RetryError};
@@ -9,16 +9,16 @@ fn ids(host: &ComponentHost) -> Vec<u64> {
     host.dead_letters().kept().iter().map(|letter| letter.id).collect()
 }
 
-/// Received, handled, dead-lettered.
+/// Returns the numbers of received, handled and dead-lettered messages.
 fn counts(host: &ComponentHost, name: &str) -> (u64, u64, u64) {
     let snapshot = host.component_snapshot(name).unwrap();
     (snapshot.received, snapshot.handled, snapshot.dead_lettered)
 }
 
 #[tokio::test]
-async fn a_retried_letter_is_handled_as_its_senders_message() {
+async fn retried_letter_is_handled_as_its_senders_message() {
     let host = host();
-    // Nobody takes it before the second attempt: of the first life, or of a retry.
+    // The message fails before its second attempt, which only a retrying component makes.
     let delivery = airssys_wasm::Delivery::Retry(airssys_wasm::Retry {
         attempts: 2,
         backoff: airssys_rt::RestartStrategy::Immediate,
@@ -34,7 +34,7 @@ async fn a_retried_letter_is_handled_as_its_senders_message() {
     assert_eq!((&*letter.sender, letter.attempts, letter.id), ("sends", 1, 1));
     assert_eq!(counts(&host, "receives"), (1, 0, 1));
 
-    // The same message under a component that takes it.
+    // The same message goes to a component that handles it.
     host.retire("receives").await;
     host.spawn(ComponentSpec { delivery, ..trusted("receives") }).await.unwrap();
     host.retry_dead_letter(letter.id).unwrap();
@@ -42,7 +42,7 @@ async fn a_retried_letter_is_handled_as_its_senders_message() {
     assert_eq!(host.notes("receives").await, "late");
     host.drained().await;
     assert!(ids(&host).is_empty());
-    // The retried one and the question.
+    // The two are the retried message and the request for the notes.
     assert_eq!(counts(&host, "receives"), (2, 2, 0));
     assert_eq!(host.dead_letters().total(), 1);
 }
@@ -62,7 +62,7 @@ async fn a_retried_letter_keeps_its_sender_and_its_topic() {
     host.ask("tells", publish).await.unwrap();
     let letter = host.dead_letters().kept().remove(0);
     assert_eq!((&*letter.sender, letter.topic.as_deref()), ("tells", Some("news")));
-    // A copy that was never in the mailbox.
+    // The copy was never in the mailbox.
     assert_eq!(counts(&host, "reads"), (0, 0, 1));
     host.retire("reads").await;
     host.spawn(ComponentSpec { subscribes: vec![pattern("news")], ..trusted("reads") }).await.unwrap();
@@ -73,7 +73,7 @@ async fn a_retried_letter_keeps_its_sender_and_its_topic() {
 }
 
 #[tokio::test]
-async fn a_letter_that_dies_again_is_a_new_one() {
+async fn letter_that_fails_again_is_a_new_letter() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     host.spawn(trusted("sends")).await.unwrap();
@@ -93,7 +93,7 @@ async fn a_letter_that_dies_again_is_a_new_one() {
 }
 
 #[tokio::test]
-async fn a_letter_that_is_not_taken_stays_where_it_is() {
+async fn refused_letter_stays_in_its_place() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     for text in ["a", "b", "c"] {
@@ -106,7 +106,7 @@ async fn a_letter_that_is_not_taken_stays_where_it_is() {
     assert!(matches!(&refused, RetryError::Refused { receiver, .. } if receiver == "probe"), "{refused:?}");
     assert_eq!(ids(&host), [1, 2, 3]);
 
-    // A mailbox with room for one.
+    // The mailbox has room for one.
     let prepared = host.prepare(ComponentSpec { capacity: 1, ..trusted("probe") }).unwrap();
     host.retry_dead_letter(1).unwrap();
     let refused = host.retry_dead_letter(2).unwrap_err();
@@ -115,7 +115,7 @@ async fn a_letter_that_is_not_taken_stays_where_it_is() {
     host.start(prepared).await.unwrap();
     host.drained().await;
     assert_eq!(ids(&host), [2, 3, 4]);
-    // One that does not accept the codec any more.
+    // The receiver no longer accepts the codec.
     host.retire("probe").await;
     host.spawn(ComponentSpec { accepts: Accepts::only(Codec::Json), ..trusted("probe") }).await.unwrap();
     let refused = host.retry_dead_letter(3).unwrap_err();
@@ -124,7 +124,7 @@ async fn a_letter_that_is_not_taken_stays_where_it_is() {
 }
 
 #[tokio::test]
-async fn what_is_dropped_is_gone_and_still_counted() {
+async fn dropped_letter_is_removed_but_stays_counted() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     for text in ["a", "b"] {
@@ -137,7 +137,7 @@ async fn what_is_dropped_is_gone_and_still_counted() {
 }
 
 #[tokio::test]
-async fn conservation_holds_whatever_is_retried() {
+async fn every_message_is_accounted_for_after_retries() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     for number in 0..40 {
@@ -160,7 +160,7 @@ async fn conservation_holds_whatever_is_retried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn those_of_one_kind_for_one_receiver_have_one_line_in_the_log_in_a_while() {
+async fn letters_of_one_kind_for_one_receiver_are_logged_once_per_interval() {
     let log = Log::capture();
     let lines = || {
         let text = log.text();

@@ -1,4 +1,4 @@
-//! Messages that are handled again, and lists of messages.
+//! Retries of messages, and batches that a component sends.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use crate::support::*;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A probe whose messages are handled up to so many times, with this delay between.
+/// Returns a probe with up to `attempts` attempts for each message, and this delay between them.
 fn retrying(attempts: u32, delay: Duration) -> ComponentSpec {
     let backoff = RestartStrategy::Fixed { delay };
     ComponentSpec { delivery: Delivery::Retry(Retry { attempts, backoff }), ..trusted("probe") }
 }
 
-/// A host with a probe whose messages are handled up to three times.
+/// Makes a host with a probe that makes up to three attempts for each message.
 async fn host_that_retries() -> ComponentHost {
     let host = host();
     host.spawn(retrying(3, Duration::from_millis(1))).await.unwrap();
@@ -44,7 +44,7 @@ async fn until_empty(host: &ComponentHost, name: &str) {
 }
 
 #[tokio::test]
-async fn a_message_is_handled_again_before_those_behind_it() {
+async fn message_is_retried_before_those_behind_it() {
     let host = host();
     let prepared = host.prepare(retrying(3, Duration::from_millis(5))).unwrap();
     host.tell("probe", retry_before(3, "first")).await;
@@ -55,13 +55,13 @@ async fn a_message_is_handled_again_before_those_behind_it() {
     assert_eq!(host.notes("probe").await, "first second third fourth");
     host.drained().await;
     let snapshot = host.component_snapshots().remove(0);
-    // Each counts once, however often it was tried.
+    // Each message counts once for any number of attempts.
     assert_eq!((snapshot.received, snapshot.handled, snapshot.retried, snapshot.dead_lettered), (5, 5, 3, 0));
     assert_eq!(snapshot.restarts(), 0);
 }
 
 #[tokio::test]
-async fn the_next_incarnation_gets_the_message_that_its_predecessor_failed_on() {
+async fn next_incarnation_gets_the_message_that_failed() {
     let host = host();
     let prepared = host.prepare(retrying(3, Duration::ZERO)).unwrap();
     host.tell("probe", Command::Note("before".to_owned())).await;
@@ -76,7 +76,7 @@ async fn the_next_incarnation_gets_the_message_that_its_predecessor_failed_on() 
 }
 
 #[tokio::test]
-async fn a_message_without_an_attempt_left_is_a_dead_letter_that_tells_all() {
+async fn message_without_attempts_left_is_a_dead_letter_with_its_history() {
     let host = host_that_retries().await;
     host.tell("probe", retry()).await;
     host.tell("probe", Command::Panic("drill".to_owned())).await;
@@ -95,7 +95,7 @@ async fn a_message_without_an_attempt_left_is_a_dead_letter_that_tells_all() {
 }
 
 #[tokio::test]
-async fn without_a_word_in_the_manifest_there_is_one_attempt() {
+async fn default_is_one_attempt() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     let error = host.try_ask("probe", retry()).await.unwrap_err().to_string();
@@ -109,7 +109,7 @@ async fn without_a_word_in_the_manifest_there_is_one_attempt() {
 }
 
 #[tokio::test]
-async fn a_requester_hears_of_the_last_attempt_only() {
+async fn requester_gets_only_the_result_of_the_last_attempt() {
     let host = host_that_retries().await;
     host.spawn(trusted("asks")).await.unwrap();
     let ask = |command: Command| {
@@ -127,17 +127,17 @@ async fn a_requester_hears_of_the_last_attempt_only() {
 }
 
 #[tokio::test]
-async fn a_requesters_time_goes_on_between_attempts() {
+async fn request_timeout_includes_waits_between_attempts() {
     let host = host();
     host.spawn(retrying(2, HOUR)).await.unwrap();
     let asked = host.request("probe", message(&retry()), Duration::from_millis(50)).await;
     assert!(matches!(asked, Err(CallError::TimedOut { .. })), "{asked:?}");
-    // The message is still to be handled.
+    // The message still waits for its next attempt.
     assert_eq!((host.in_flight(), host.dead_letters().total()), (1, 0));
 }
 
 #[tokio::test]
-async fn a_stop_does_not_wait_for_the_next_attempt() {
+async fn stop_does_not_wait_for_the_next_attempt() {
     let host = host();
     host.spawn(retrying(2, HOUR)).await.unwrap();
     host.tell("probe", retry()).await;
@@ -156,7 +156,7 @@ async fn a_stop_does_not_wait_for_the_next_attempt() {
 }
 
 #[tokio::test]
-async fn callbacks_and_questions_of_health_do_not_wait_for_the_next_attempt() {
+async fn callbacks_and_health_checks_do_not_wait_for_the_next_attempt() {
     let host = host();
     host.spawn(retrying(2, HOUR)).await.unwrap();
     host.tell("probe", retry()).await;
@@ -169,7 +169,7 @@ async fn callbacks_and_questions_of_health_do_not_wait_for_the_next_attempt() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_kept_outlives_a_stop_that_is_followed_by_a_restart() {
+async fn message_to_retry_survives_a_stop_and_restart() {
     let host = host_that_retries().await;
     let command = Command::StopAndRetry("busy".to_owned());
     host.tell("probe", command).await;
@@ -180,7 +180,7 @@ async fn a_message_that_is_kept_outlives_a_stop_that_is_followed_by_a_restart() 
 }
 
 #[tokio::test]
-async fn a_message_that_is_kept_for_nobody_is_a_dead_letter() {
+async fn message_to_retry_is_a_dead_letter_if_its_receiver_is_not_restarted() {
     let host = host();
     host.spawn(ComponentSpec { restart: RestartPolicy::Temporary, ..retrying(3, Duration::ZERO) })
         .await
@@ -194,7 +194,7 @@ async fn a_message_that_is_kept_for_nobody_is_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn a_message_whose_handler_was_cut_off_is_handled_again() {
+async fn message_is_retried_after_its_handler_was_killed() {
     let host = host();
     host.spawn(retrying(2, Duration::ZERO)).await.unwrap();
     let _never_started = host.prepare(trusted("silent")).unwrap();
@@ -212,7 +212,7 @@ async fn a_message_whose_handler_was_cut_off_is_handled_again() {
 }
 
 #[tokio::test]
-async fn a_batch_arrives_in_its_order() {
+async fn batch_arrives_in_order() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     host.spawn(trusted("sends")).await.unwrap();
@@ -223,7 +223,7 @@ async fn a_batch_arrives_in_its_order() {
 }
 
 #[tokio::test]
-async fn a_batch_says_how_far_it_got_and_why_it_stopped() {
+async fn batch_result_says_how_many_were_sent_and_why_it_stopped() {
     let host = host();
     let prepared = host.prepare(ComponentSpec { capacity: 3, ..trusted("probe") }).unwrap();
     host.spawn(trusted("sends")).await.unwrap();
@@ -235,7 +235,7 @@ async fn a_batch_says_how_far_it_got_and_why_it_stopped() {
     let stopped = host.ask("denied", send).await.unwrap_err();
     assert!(stopped.contains("first 0 ") && stopped.contains("not allowed"), "{stopped}");
 
-    // One that waits goes on where it stopped.
+    // A sender that waits continues where the batch stopped.
     let sent = host.ask("sends", Command::SendBatch { to: "probe".to_owned(), commands });
     let (sent, ()) = tokio::join!(sent, async { host.start(prepared).await.unwrap() });
     assert_eq!(sent, Ok("sent".to_owned()));
@@ -243,7 +243,7 @@ async fn a_batch_says_how_far_it_got_and_why_it_stopped() {
 }
 
 #[tokio::test]
-async fn a_batch_stops_at_a_message_that_is_not_taken() {
+async fn batch_stops_at_a_refused_message() {
     let host = host();
     let limits = airssys_wasm::Limits { message_size_bytes: 100, ..Default::default() };
     host.spawn(ComponentSpec { limits, ..trusted("probe") }).await.unwrap();
@@ -270,7 +270,7 @@ async fn handed_over(notes: &[&str], lengths: &[u32]) -> (String, Vec<String>) {
 }
 
 #[tokio::test]
-async fn a_batch_is_cut_into_its_messages() {
+async fn batch_is_split_into_its_messages() {
     let notes = ["a", "bb", "", "dddd"];
     let lengths = notes.map(|text| message(&note(text)).len() as u32);
     let (kept, reasons) = handed_over(&notes, &lengths).await;
@@ -278,7 +278,7 @@ async fn a_batch_is_cut_into_its_messages() {
 }
 
 #[tokio::test]
-async fn a_batch_whose_lengths_do_not_add_up_is_not_sent() {
+async fn batch_with_wrong_lengths_is_not_sent() {
     let length = message(&note("a")).len() as u32;
     for lengths in
         [&[length][..], &[length, length + 1], &[length, u32::MAX], &[u32::MAX, 2 * length + 1], &[]]

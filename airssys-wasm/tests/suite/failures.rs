@@ -1,4 +1,4 @@
-//! Traps, and what becomes of the messages.
+//! Traps, restarts and shutdown, and the fate of messages.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use airssys_wasm::{ComponentSpec, Limits};
 use crate::support::*;
 
 #[tokio::test]
-async fn a_trap_loses_nothing_but_the_message_it_was_on() {
+async fn trap_loses_only_the_current_message() {
     let host = host();
     let prepared = host.prepare(trusted("probe")).unwrap();
     host.tell("probe", Command::Note("before".to_owned())).await;
@@ -16,7 +16,7 @@ async fn a_trap_loses_nothing_but_the_message_it_was_on() {
     host.tell("probe", Command::Note("after".to_owned())).await;
     host.start(prepared).await.unwrap();
     host.drained().await;
-    // The notes of the first life went with it.
+    // The notes of the first incarnation are gone.
     assert_eq!(host.notes("probe").await, "after");
     let letters = host.dead_letters().kept();
     assert_eq!(letters.len(), 1);
@@ -31,7 +31,7 @@ async fn a_trap_loses_nothing_but_the_message_it_was_on() {
 }
 
 #[tokio::test]
-async fn every_way_to_fail_is_told_apart() {
+async fn every_kind_of_failure_has_its_own_reason() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     for (command, expected) in [
@@ -52,7 +52,7 @@ async fn every_way_to_fail_is_told_apart() {
 }
 
 #[tokio::test]
-async fn a_component_that_fails_too_often_is_given_up() {
+async fn component_that_fails_too_often_is_not_restarted() {
     let host = host_with(SupervisorConfig {
         max_restarts: 2,
         within_duration: Duration::from_secs(60),
@@ -71,7 +71,7 @@ async fn a_component_that_fails_too_often_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_restart_that_fails_counts_as_a_failure() {
+async fn failed_restart_counts_as_a_failure() {
     let host = host_with(SupervisorConfig {
         max_restarts: 3,
         within_duration: Duration::from_secs(60),
@@ -90,7 +90,7 @@ async fn a_restart_that_fails_counts_as_a_failure() {
 }
 
 #[tokio::test]
-async fn nothing_is_drained_while_a_restart_is_to_come() {
+async fn drained_waits_for_pending_restarts() {
     let host = host_with(SupervisorConfig {
         max_restarts: 1,
         within_duration: Duration::from_secs(60),
@@ -104,7 +104,7 @@ async fn nothing_is_drained_while_a_restart_is_to_come() {
     assert_eq!(host.component_snapshots().iter().map(|component| component.restarts()).sum::<u64>(), 1);
     assert!(!host.system().is_failing());
 
-    // Where there is no next one, there is nothing to wait for.
+    // A temporary component is not restarted, so `drained` does not wait for it.
     host.tell("once", Command::Panic("only".to_owned())).await;
     host.drained().await;
     assert!(!host.system().is_failing());
@@ -125,7 +125,7 @@ async fn a_temporary_component_is_not_restarted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shutdown_is_over_in_time_whatever_the_guests_do() {
+async fn shutdown_meets_its_deadline_while_a_guest_spins() {
     let host = host();
     host.spawn(trusted("good")).await.unwrap();
     host.spawn(ComponentSpec::new("spins", waiter())).await.unwrap();
@@ -142,7 +142,7 @@ async fn a_shutdown_is_over_in_time_whatever_the_guests_do() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_shutdown_does_not_wait_for_a_guest_that_holds_the_only_worker() {
+async fn shutdown_meets_its_deadline_while_a_guest_holds_the_only_worker() {
     let host = host();
     let limits = Limits { execution_time: Duration::from_secs(600), ..Limits::default() };
     host.spawn(ComponentSpec { limits, ..trusted("spins") }).await.unwrap();
@@ -157,7 +157,7 @@ async fn a_shutdown_does_not_wait_for_a_guest_that_holds_the_only_worker() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_component_that_is_busy_with_its_callbacks_can_be_stopped() {
+async fn component_busy_with_callbacks_can_be_stopped() {
     let host = host();
     host.spawn(trusted("busy")).await.unwrap();
     host.spawn(trusted("other")).await.unwrap();
@@ -167,7 +167,7 @@ async fn a_component_that_is_busy_with_its_callbacks_can_be_stopped() {
 }
 
 #[tokio::test]
-async fn a_component_that_fails_while_it_stops_can_be_retired() {
+async fn component_that_fails_while_stopping_can_be_retired() {
     let host = host();
     host.spawn(ComponentSpec { config: vec![setting("panic-on-shutdown", "yes")], ..trusted("probe") })
         .await
@@ -178,7 +178,7 @@ async fn a_component_that_fails_while_it_stops_can_be_retired() {
 }
 
 #[tokio::test]
-async fn a_reason_is_that_of_the_failure_and_not_of_an_earlier_one() {
+async fn reason_does_not_mention_an_earlier_limit() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     assert_eq!(host.ask("probe", Command::TryAllocate(65)).await.unwrap(), "refused");
@@ -188,7 +188,7 @@ async fn a_reason_is_that_of_the_failure_and_not_of_an_earlier_one() {
 }
 
 #[tokio::test]
-async fn a_long_reason_is_cut() {
+async fn long_reason_is_cut() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     host.tell("probe", Command::Reject("é".repeat(10_000))).await;

@@ -1,4 +1,4 @@
-//! What is granted can change while an app runs, and the next call sees it.
+//! Grants: they change while an app runs, and the next call sees the change.
 
 use airssys_wasm::{
     Capabilities, Capability, ComponentHost, ComponentSpec, GrantError, GrantOrigin, MAX_DENIALS,
@@ -6,7 +6,8 @@ use airssys_wasm::{
 
 use crate::support::*;
 
-/// A host with a component that asks for `asks`, has `has` of it, and one that it may want to reach.
+/// Makes a host with a component `subject` that asks for `asks` and is granted `has`, and a component
+/// `target`.
 async fn host_for(asks: Capabilities, has: Capabilities) -> ComponentHost {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
@@ -14,7 +15,7 @@ async fn host_for(asks: Capabilities, has: Capabilities) -> ComponentHost {
     host
 }
 
-/// A component that asks for what the tests use, and has it.
+/// Returns the rights that the tests use.
 fn asks() -> Capabilities {
     Capabilities {
         send: vec!["target".parse().unwrap(), "absent".parse().unwrap()],
@@ -51,7 +52,7 @@ fn received(host: &ComponentHost, name: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn the_next_call_sees_a_change_in_both_directions_whatever_was_resolved() {
+async fn change_takes_effect_on_the_next_call_through_a_resolved_handle() {
     let host = host_for(asks(), asks()).await;
     let rights = [
         (Capability::Send, "target", send()),
@@ -59,7 +60,7 @@ async fn the_next_call_sees_a_change_in_both_directions_whatever_was_resolved() 
         (Capability::Publish, "news.*", publish()),
     ];
     for (capability, pattern, command) in rights {
-        // The guest keeps the handle over all of this: its route has been made once.
+        // The guest keeps its handle all the time, so the route is resolved only once.
         host.ask("subject", command.clone()).await.unwrap();
         for _ in 0..3 {
             let before = received(&host, "target");
@@ -74,7 +75,7 @@ async fn the_next_call_sees_a_change_in_both_directions_whatever_was_resolved() 
 }
 
 #[tokio::test]
-async fn the_other_right_of_a_route_stays() {
+async fn revoking_one_right_of_a_route_leaves_the_other() {
     let host = host_for(asks(), asks()).await;
     host.ask("subject", send()).await.unwrap();
     host.ask("subject", request()).await.unwrap();
@@ -84,7 +85,7 @@ async fn the_other_right_of_a_route_stays() {
 }
 
 #[tokio::test]
-async fn what_was_never_granted_can_be_given_if_it_is_asked_for() {
+async fn ungranted_right_can_be_given_if_it_is_asked_for() {
     let host = host_for(asks(), Capabilities::default()).await;
     for (command, capability, pattern) in [
         (send(), Capability::Send, "target"),
@@ -98,7 +99,7 @@ async fn what_was_never_granted_can_be_given_if_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn nothing_is_given_that_is_not_asked_for() {
+async fn only_rights_that_are_asked_for_can_be_given() {
     let host = host_for(asks(), Capabilities::default()).await;
     let refused = host.grant("subject", Capability::Send, "somebody").unwrap_err();
     assert!(matches!(refused, GrantError::NotAsked { .. }), "{refused:?}");
@@ -107,7 +108,7 @@ async fn nothing_is_given_that_is_not_asked_for() {
         text.contains("Component.toml") && text.contains("somebody") && text.contains("target"),
         "{text}"
     );
-    // Neither is more than is asked for.
+    // A pattern that is wider than the request cannot be given either.
     for (capability, pattern) in
         [(Capability::Publish, "*"), (Capability::Send, "*"), (Capability::Request, "absent")]
     {
@@ -132,7 +133,7 @@ async fn nothing_is_given_that_is_not_asked_for() {
 }
 
 #[tokio::test]
-async fn a_revocation_takes_all_that_it_covers_and_says_what_still_allows_it() {
+async fn revocation_removes_covered_patterns_and_names_remaining_ones() {
     let has = Capabilities {
         send: ["target", "pool/1", "pool/2", "*"].map(|name| name.parse().unwrap()).to_vec(),
         ..Capabilities::default()
@@ -148,13 +149,13 @@ async fn a_revocation_takes_all_that_it_covers_and_says_what_still_allows_it() {
     let change = host.revoke("subject", Capability::Send, "*").unwrap();
     assert_eq!((change.removed.len(), change.allowed_by.len()), (2, 0));
     assert!(!host.revoke("subject", Capability::Send, "*").unwrap().changed);
-    // To itself it may always.
+    // A component may always send to itself.
     let own = Command::TrySend { to: "subject".to_owned(), command: note("x"), times: 1 };
     host.ask("subject", own).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_revoked_subscription_ends_and_one_from_the_start_comes_back() {
+async fn revoked_subscription_ends_and_that_of_the_manifest_is_restored() {
     let host = host();
     let spec = ComponentSpec { subscribes: vec![pattern("news.*")], capabilities: asks(), ..denied("pool") };
     host.spawn(ComponentSpec { instances: 2, ..spec }).await.unwrap();
@@ -171,14 +172,14 @@ async fn a_revoked_subscription_ends_and_one_from_the_start_comes_back() {
     assert_eq!(reached(), (0, 0));
     assert!(denied_by(&host.ask("pool/1", subscribe("own")).await));
 
-    // Only part of it is given: the subscription that is there from the start needs all.
+    // A part of the right does not restore the subscription of the manifest, which needs all of it.
     let change = host.grant("pool", Capability::Subscribe, "news.today").unwrap();
     assert!(change.restored.is_empty(), "{change:?}");
     assert_eq!(reached(), (0, 0));
     let change = host.grant("pool", Capability::Subscribe, "news.*").unwrap();
     assert_eq!(change.restored, ["news.*"]);
     assert_eq!(reached(), (2, 0));
-    // What was subscribed to while it ran is the component's to do again.
+    // A subscription made at run time is not restored: the component subscribes again.
     host.grant("pool", Capability::Subscribe, "own").unwrap();
     assert_eq!(reached(), (2, 0));
     host.ask("pool/2", subscribe("own")).await.unwrap();
@@ -186,7 +187,7 @@ async fn a_revoked_subscription_ends_and_one_from_the_start_comes_back() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_was_given_up_meanwhile_does_not_come_back() {
+async fn cancelled_subscription_is_not_restored() {
     let host = host();
     let spec =
         ComponentSpec { subscribes: vec![pattern("news.*")], capabilities: asks(), ..denied("subject") };
@@ -200,7 +201,7 @@ async fn a_subscription_that_was_given_up_meanwhile_does_not_come_back() {
 }
 
 #[tokio::test]
-async fn what_was_revoked_stays_revoked_over_a_restart() {
+async fn revoked_right_stays_revoked_after_a_restart() {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
     let spec =
@@ -216,7 +217,7 @@ async fn what_was_revoked_stays_revoked_over_a_restart() {
 }
 
 #[tokio::test]
-async fn the_list_says_what_is_asked_for_and_where_each_grant_comes_from() {
+async fn list_shows_requested_rights_and_the_origin_of_each_grant() {
     let host = host_for(asks(), asks()).await;
     host.revoke("subject", Capability::Publish, "news.*").unwrap();
     host.grant("subject", Capability::Publish, "news.today").unwrap();
@@ -235,7 +236,7 @@ async fn the_list_says_what_is_asked_for_and_where_each_grant_comes_from() {
 }
 
 #[tokio::test]
-async fn every_change_is_on_record_and_nothing_else() {
+async fn only_changes_that_took_effect_are_recorded() {
     let log = Log::capture();
     let host = host_for(asks(), asks()).await;
     host.revoke("subject", Capability::Send, "target").unwrap();
@@ -250,7 +251,7 @@ async fn every_change_is_on_record_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn denials_are_told_with_what_would_allow_them() {
+async fn denials_name_the_lines_that_would_allow_them() {
     let host = host_for(asks(), Capabilities::default()).await;
     for _ in 0..3 {
         assert!(denied_by(&host.ask("subject", send()).await));
@@ -273,7 +274,7 @@ async fn denials_are_told_with_what_would_allow_them() {
 }
 
 #[tokio::test]
-async fn a_component_that_tries_everything_hides_the_denials_of_no_other() {
+async fn denials_of_one_component_do_not_displace_those_of_another() {
     let host = host_for(asks(), Capabilities::default()).await;
     host.spawn(denied("loud")).await.unwrap();
     assert!(denied_by(&host.ask("subject", send()).await));
@@ -288,7 +289,7 @@ async fn a_component_that_tries_everything_hides_the_denials_of_no_other() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_denied_is_told_as_one_if_only_requests_are_asked_for() {
+async fn denied_request_is_recorded_as_a_request() {
     let asks = Capabilities { request: vec!["target".parse().unwrap()], ..Capabilities::default() };
     let host = host_for(asks, Capabilities::default()).await;
     assert!(denied_by(&host.ask("subject", request()).await));

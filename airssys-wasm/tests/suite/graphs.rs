@@ -1,4 +1,4 @@
-//! Apps drawn by lot: whatever components do to each other, every message is accounted for.
+//! Random apps and scripts: every message is accounted for.
 
 use airssys_rt::{ActorState, Overflow, RestartPolicy, RestartStrategy};
 use airssys_wasm::limits::Rates;
@@ -13,16 +13,16 @@ use test_commands::{Action, Fate, Mark};
 use crate::ledger::Ledger;
 use crate::support::*;
 
-/// Apps that went wrong once: they are tried first.
+/// The file of cases that failed once, which are tried first.
 const REGRESSIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/graphs.regressions");
 
-/// Names of components; not every app has all.
+/// Names of components. An app has the first two to four of them.
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 const TOPICS: [&str; 3] = ["news", "news.local", "sport"];
 const PATTERNS: [&str; 3] = ["news", "news.*", "*"];
 
-/// A component, as it is drawn.
+/// A random component.
 #[derive(Clone, Debug)]
 struct Node {
     capacity: usize,
@@ -31,40 +31,40 @@ struct Node {
     restart: RestartPolicy,
     instances: usize,
     subscribes: Vec<&'static str>,
-    /// Whom it may not send to, and whom it may not ask.
+    /// True for each component to which it may send neither messages nor requests.
     denied: [bool; 4],
     publishes: bool,
     concurrent_requests: usize,
-    /// How many messages it may send at once, and about as many in ten seconds.
+    /// The number of messages that it may send at once, and about as many in ten seconds.
     burst: Option<u64>,
 }
 
-/// What happens to the app from outside.
+/// An event from outside the app.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Somebody is told to act.
+    /// A component is told to act.
     Act(usize, Vec<Action>),
-    /// Somebody is sent a mark.
+    /// A component is sent a mark.
     Mark(usize, Mark),
     /// A mark is published.
     Publish(&'static str, Mark),
     /// A mark is published to be retained.
     Retain(&'static str, Mark),
-    /// The operator clears what is retained of a topic.
+    /// The operator clears the retained message of a topic.
     ClearRetained(&'static str),
-    /// A component is given, or loses, something that it asks for.
+    /// A component is given, or loses, a right that it asks for.
     Grant(usize, GrantVerb, Right),
-    /// The operator hands all dead letters to their receivers again.
+    /// The operator retries all dead letters.
     RetryLetters,
-    /// An instance is cut off.
+    /// An instance is killed.
     Kill(usize),
-    /// A component is taken out of the app.
+    /// A component is retired.
     Retire(usize),
-    /// What is ready goes on.
+    /// The script yields to tasks that are ready.
     Yield,
 }
 
-/// Something that can be given and revoked.
+/// A right that can be given and revoked.
 #[derive(Clone, Debug)]
 enum Right {
     Send(&'static str),
@@ -147,7 +147,7 @@ fn mark() -> impl Strategy<Value = Mark> {
     fate().prop_map(|fate| Mark { id: 0, fate })
 }
 
-/// A component, one of its instances, or a name that nobody has.
+/// A component, one of its instances, or an unused name.
 fn target() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => prop::sample::select(&NAMES[..]).prop_map(str::to_owned),
@@ -245,12 +245,12 @@ impl Node {
     }
 }
 
-/// Does to the app what is to be done, as far as there is somebody to do it to.
+/// Takes one step of a script. A step on a component that has ended does nothing.
 async fn take(host: &ComponentHost, step: Step, ledger: &Ledger) {
     match step {
         Step::Act(who, actions) => {
             let command = message(&Command::Act(actions));
-            // A full mailbox is waited for; one who has ended takes nothing.
+            // The host waits for room in a full mailbox, and a component that has ended refuses.
             drop(
                 tokio::time::timeout(SOON, host.send(NAMES[who], command))
                     .await
@@ -277,7 +277,7 @@ async fn take(host: &ComponentHost, step: Step, ledger: &Ledger) {
         Step::ClearRetained(topic) => drop(host.clear_retained(topic)),
         Step::Grant(who, verb, right) => {
             let (capability, pattern) = right.parts();
-            // What it does not ask for, or has as part of more, stays as it is.
+            // The change fails for a right that is not asked for, and for a part of a wider one.
             drop(match verb {
                 GrantVerb::Give => host.grant(NAMES[who], capability, pattern),
                 GrantVerb::Revoke => host.revoke(NAMES[who], capability, pattern),
@@ -287,7 +287,7 @@ async fn take(host: &ComponentHost, step: Step, ledger: &Ledger) {
             for letter in host.dead_letters().kept() {
                 let marked = mark_of(&letter);
                 if let Some(id) = marked {
-                    // Before anybody can handle it.
+                    // This comes first, before a component can handle the message.
                     ledger.retried(&letter.sender, id);
                 }
                 drop(host.retry_dead_letter(letter.id));
@@ -299,7 +299,7 @@ async fn take(host: &ComponentHost, step: Step, ledger: &Ledger) {
     }
 }
 
-/// The number of the mark that a dead letter is.
+/// Returns the number of the mark in a dead letter.
 fn mark_of(letter: &DeadLetter) -> Option<u64> {
     let (_, body) = airssys_message::Codec::split(&letter.message).ok()?;
     match ciborium::from_reader(body) {
@@ -308,7 +308,7 @@ fn mark_of(letter: &DeadLetter) -> Option<u64> {
     }
 }
 
-/// The stats of every component but one, without refusals and without the effects of a restart.
+/// Returns the stats of all components but one, without refusals and without the effects of a restart.
 fn others(host: &ComponentHost, but: &str) -> Vec<ComponentSnapshot> {
     let mut others = host.component_snapshots();
     others.retain(|snapshot| snapshot.name != but);
@@ -327,7 +327,7 @@ fn others(host: &ComponentHost, but: &str) -> Vec<ComponentSnapshot> {
     others
 }
 
-/// In an app where nothing is under way: what a component is refused changes nobody else's count.
+/// Checks, in an app with nothing in flight, that a refusal changes no counters but the sender's.
 async fn refusals_change_nobody_else(host: &ComponentHost, ledger: &Ledger) -> Result<(), TestCaseError> {
     let mut id = 1_000_000;
     for name in host.names() {
@@ -352,7 +352,7 @@ async fn refusals_change_nobody_else(host: &ComponentHost, ledger: &Ledger) -> R
     Ok(())
 }
 
-/// Plays a script to an app of these components, and looks at what is left.
+/// Plays a script to an app of these components, and checks that every message is accounted for.
 async fn play(nodes: Vec<Node>, steps: Vec<Step>, ledger: &Ledger) -> Result<(), TestCaseError> {
     let host = host();
     for (name, node) in NAMES.iter().zip(&nodes) {
@@ -366,7 +366,7 @@ async fn play(nodes: Vec<Node>, steps: Vec<Step>, ledger: &Ledger) -> Result<(),
     prop_assert_eq!((host.in_flight(), host.requests_under_way()), (0, 0));
     refusals_change_nobody_else(&host, ledger).await?;
     for letter in host.dead_letters().kept() {
-        // A copy that a subscriber did not take was never sent to it.
+        // A copy that a subscriber refused does not count as sent.
         let skipped = letter.topic.is_some()
             && matches!(
                 letter.reason,
@@ -378,7 +378,7 @@ async fn play(nodes: Vec<Node>, steps: Vec<Step>, ledger: &Ledger) -> Result<(),
             ledger.dead(&letter.sender, id);
         }
     }
-    // What there was no room for was never in the mailbox.
+    // A message refused by a full mailbox does not count as received.
     let skipped = |count: &&airssys_wasm::DeadLetterCount| count.reason == "the receiver's mailbox was full";
     let counts = host.dead_letters().counts();
     let snapshots = host.component_snapshots();
@@ -407,7 +407,7 @@ proptest! {
     })]
 
     #[test]
-    fn whatever_is_sent_in_any_app_is_handled_or_refused_or_a_dead_letter(
+    fn every_message_of_a_random_app_is_handled_refused_or_dead_lettered(
         nodes in prop::collection::vec(node(), 2..5),
         mut steps in prop::collection::vec(step(), 1..40),
     ) {

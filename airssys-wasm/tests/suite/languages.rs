@@ -32,7 +32,7 @@ fn encoded(codec: Codec, value: &Value) -> Vec<u8> {
     message
 }
 
-/// Asks in one codec, and is answered in it.
+/// Sends a request in one codec, and checks that the reply is in the same.
 async fn ask(host: &ComponentHost, to: &str, codec: Codec, value: Value) -> Value {
     let reply = host.request(to, encoded(codec, &value), SOON).await.unwrap();
     let (answered, body) = Codec::split(&reply).unwrap();
@@ -43,29 +43,29 @@ async fn ask(host: &ComponentHost, to: &str, codec: Codec, value: Value) -> Valu
     }
 }
 
-/// It is called, sends and requests, each in both codecs.
+/// Checks that it answers, sends and requests, each in both codecs.
 async fn talks_with_rust(name: &str, language: &str) {
     let host = with(name).await;
-    // Called from outside.
+    // It is called from outside.
     for (heard, codec) in [(1, Codec::Cbor), (2, Codec::Json)] {
         let greeting = ask(&host, name, codec, json!({ "name": "Zoë 🦀" })).await;
         assert_eq!(greeting, json!({ "text": format!("hello Zoë 🦀, says {language}"), "heard": heard }));
     }
-    // It sends, then requests, in CBOR and then in JSON: Rust has heard each of the four.
+    // It sends, then requests, in CBOR and then in JSON. Rust gets each of the four.
     for (before, codec) in [(0, Codec::Cbor), (4, Codec::Json)] {
         let greetings = ask(&host, name, codec, json!({ "visit": "greet-rust" })).await;
         let text = format!("hello {name}, says Rust");
         let expected = json!([{ "text": text, "heard": before + 2 }, { "text": text, "heard": before + 4 }]);
         assert_eq!(greetings, expected);
     }
-    // And so does Rust.
+    // Rust does the same to it.
     let greetings = ask(&host, "greet-rust", Codec::Json, json!({ "visit": name })).await;
     let text = format!("hello greet-rust, says {language}");
     assert_eq!(greetings, json!([{ "text": text, "heard": 4 }, { "text": text, "heard": 6 }]));
     assert_eq!(host.reasons(), [""; 0]);
 }
 
-/// It hands over more messages at once than fit into a mailbox.
+/// Checks that it can send more messages at once than fit into a mailbox.
 async fn waits_for_room(name: &str) {
     let host = host();
     for name in ["greet-rust", name] {
@@ -81,7 +81,7 @@ async fn waits_for_room(name: &str) {
     assert_eq!(host.reasons(), [""; 0]);
 }
 
-/// It asks for another attempt, and learns which it is.
+/// Checks that it can ask for another attempt, and learns the number of the attempt.
 async fn is_tried_again(name: &str) {
     let host = host();
     let backoff = RestartStrategy::Immediate;
@@ -94,7 +94,7 @@ async fn is_tried_again(name: &str) {
     assert!(host.reasons()[0].contains("attempt 3 of 4"), "{:?}", host.reasons());
 }
 
-/// A refusal is a dead letter, and nothing else ends.
+/// Checks that a rejected message is a dead letter and the instance goes on.
 async fn rejects_what_it_does_not_understand(name: &str) {
     let host = with(name).await;
     let mut broken = encoded(Codec::Cbor, &json!("text"));
@@ -110,10 +110,10 @@ async fn rejects_what_it_does_not_understand(name: &str) {
     assert!(reasons[1].contains("the message is not valid cbor"), "{reasons:?}");
 }
 
-/// An exception that nobody catches ends the instance, and the next one goes on.
+/// Checks that an uncaught exception ends the instance, and that the next instance goes on.
 async fn fails_like_any_component(name: &str) {
     let host = with(name).await;
-    // There is nobody to visit: the SDK's exception is not caught.
+    // The component to visit does not exist, and the SDK's exception is not caught.
     let failed = host.request(name, encoded(Codec::Cbor, &json!({ "visit": "nobody" })), SOON).await;
     assert!(failed.is_err(), "{failed:?}");
     let reasons = host.reasons();
@@ -122,7 +122,7 @@ async fn fails_like_any_component(name: &str) {
     assert_eq!(greeting["heard"], 1);
 }
 
-/// What it publishes to be retained is there for who subscribes later.
+/// Checks that a later subscriber gets the message that it publishes to be retained.
 async fn publishes_for_later(name: &str) {
     let host = with(name).await;
     let announce = json!({ "announce": "news.today", "value": { "NoteOrigin": "the news" } });
@@ -131,7 +131,7 @@ async fn publishes_for_later(name: &str) {
     assert_eq!(host.notes("late").await, "the news+");
 }
 
-/// A request has the same id for who sends it and for who gets it, and the next has another.
+/// Checks that both ends see the same id of a request, and that the next request has another.
 async fn knows_the_ids_of_requests(name: &str) {
     let host = with(name).await;
     let pairs = ask(&host, name, Codec::Cbor, json!({ "ids": "greet-rust" })).await;

@@ -1,4 +1,4 @@
-//! What was sent and what was handled, as the components' logs say it.
+//! A ledger of sent and handled messages, read from the logs of the components.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-/// What was sent and what was handled. Clones are one.
+/// Counts of sent and handled messages. Clones share them.
 #[derive(Clone, Default)]
 pub(crate) struct Ledger(Arc<Mutex<Entries>>);
 
-/// By who sent it, and its number.
+/// The sender of a message, and its number.
 type Key = (String, u64);
 
 #[derive(Default)]
@@ -21,13 +21,13 @@ struct Entries {
     dead: BTreeMap<Key, u64>,
     asked: BTreeMap<Key, u64>,
     came: BTreeMap<Key, Vec<String>>,
-    /// Those that were to be retained: new subscribers get copies too.
+    /// Messages that were to be retained, so new subscribers get copies too.
     retained: BTreeSet<Key>,
-    /// Copies of retained ones that new subscribers handled.
+    /// Copies of retained messages that new subscribers handled.
     handed: BTreeMap<Key, u64>,
-    /// Dead letters that were handed to their receivers again.
+    /// Dead letters that were retried.
     retried: BTreeMap<Key, u64>,
-    /// The numbers that a sender sent, in their order, and those that a receiver had of it.
+    /// The numbers that a sender sent in order, and those that a receiver handled in order.
     order_sent: HashMap<String, Vec<u64>>,
     order_handled: HashMap<(String, String), Vec<u64>>,
 }
@@ -41,12 +41,12 @@ impl Ledger {
         let subscriber = || tracing_subscriber::registry().with(self.clone());
         let dispatch = tracing::Dispatch::new(subscriber());
         runtime.on_thread_start(move || {
-            // For as long as the thread lives.
+            // The guard is leaked, so that the dispatcher stays for as long as the thread lives.
             std::mem::forget(tracing::dispatcher::set_default(&dispatch));
         })
     }
 
-    /// Notes that a message was taken by so many.
+    /// Notes that this many receivers accepted a message.
     pub(crate) fn sent(&self, sender: &str, id: u64, times: u64) {
         let mut entries = self.0.lock().unwrap();
         *entries.sent.entry((sender.to_owned(), id)).or_default() += times;
@@ -58,7 +58,7 @@ impl Ledger {
         *self.0.lock().unwrap().dead.entry((sender.to_owned(), id)).or_default() += 1;
     }
 
-    /// Notes that a dead letter was handed to its receiver again.
+    /// Notes that a dead letter was retried.
     pub(crate) fn retried(&self, sender: &str, id: u64) {
         *self.0.lock().unwrap().retried.entry((sender.to_owned(), id)).or_default() += 1;
     }
@@ -68,7 +68,7 @@ impl Ledger {
         self.0.lock().unwrap().retained.insert((sender.to_owned(), id));
     }
 
-    /// How many took a message, if its sender has said so, whoever that was.
+    /// Returns how many receivers accepted a message, or `None` if its sender has not logged it.
     pub(crate) fn taken(&self, id: u64) -> Option<u64> {
         self.0.lock().unwrap().sent.iter().find(|((_, sent), _)| *sent == id).map(|(_, times)| *times)
     }
@@ -105,24 +105,24 @@ impl Ledger {
         }
     }
 
-    /// Whether everything adds up and is in order.
+    /// Checks that every message is accounted for, and that messages were handled in order.
     pub(crate) fn check(&self) -> Result<(), String> {
         let entries = self.0.lock().unwrap();
-        let of = |what: &BTreeMap<Key, u64>, key: &Key| what.get(key).copied().unwrap_or_default();
+        let of = |counts: &BTreeMap<Key, u64>, key: &Key| counts.get(key).copied().unwrap_or_default();
         let keys = entries.sent.keys().chain(entries.handled.keys()).chain(entries.dead.keys());
         for key in keys {
             let (handled, dead) = (of(&entries.handled, key), of(&entries.dead, key));
             let (sent, asked) = (of(&entries.sent, key), of(&entries.asked, key));
             let (handed, retried) = (of(&entries.handed, key), of(&entries.retried, key));
             let adds_up = match asked {
-                // Of a letter it does not show whether it was a retained copy, or one that there was no
-                // room for, which was never sent: a retry can make the one of the other.
+                // A letter does not show if it was a retained copy, or a copy that was never sent because
+                // the mailbox was full. A retry can make the one of the other.
                 0 if entries.retained.contains(key) => {
                     sent <= handled + handed + dead + retried && (retried > 0 || handled <= sent)
                 }
                 0 if retried > 0 => (handled + dead).abs_diff(sent) <= retried,
                 0 => sent == handled + dead,
-                // Whether a request was sent is not always told to who asked.
+                // A requester does not always learn if its request was sent.
                 _ => handled + dead <= asked,
             };
             if !adds_up {
@@ -142,7 +142,7 @@ impl Ledger {
         }
         for ((sender, receiver), handled) in &entries.order_handled {
             let mut sent = entries.order_sent.get(sender).into_iter().flatten();
-            // A letter that is retried comes later than it was sent.
+            // A retried letter comes later than it was sent.
             let in_order = |id: &&u64| !entries.retried.contains_key(&(sender.clone(), **id));
             if let Some(id) = handled.iter().filter(in_order).find(|id| !sent.any(|sent| sent == *id)) {
                 return Err(format!("{receiver} handled {id} of {sender} out of order: {handled:?}"));

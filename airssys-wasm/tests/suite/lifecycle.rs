@@ -1,4 +1,4 @@
-//! How components begin and end.
+//! Start and end of components.
 
 use airssys_rt::{ExitReason, RestartPolicy};
 use airssys_wasm::{Component, ComponentSpec, Health, SpawnError};
@@ -7,7 +7,7 @@ use crate::raw_guest::raw_bytes;
 use crate::support::*;
 
 #[tokio::test]
-async fn a_component_knows_who_it_is() {
+async fn component_knows_its_identity() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     assert_eq!(host.ask("probe", Command::Identity).await, Ok("test probe 0".to_owned()));
@@ -16,7 +16,7 @@ async fn a_component_knows_who_it_is() {
 }
 
 #[tokio::test]
-async fn a_component_that_refuses_to_start_says_why() {
+async fn failed_start_gives_its_reason_and_frees_the_name() {
     let host = host();
     for (setting, expected) in [
         (setting("refuse", "no stock"), "no stock"),
@@ -28,14 +28,14 @@ async fn a_component_that_refuses_to_start_says_why() {
         assert!(matches!(error, SpawnError::Start(_)), "{error:?}");
         let text = causes(&error);
         assert!(text.contains(expected), "{text}");
-        // Its name is free again.
+        // The name is free again.
         assert!(host.actors("probe").is_empty());
     }
     host.spawn(trusted("probe")).await.unwrap();
 }
 
 #[tokio::test]
-async fn an_operator_can_ask_how_a_component_is() {
+async fn operator_can_query_health() {
     let host = host();
     let degraded = ComponentSpec { config: vec![setting("degraded", "slow disk")], ..trusted("slow") };
     host.spawn(degraded).await.unwrap();
@@ -48,7 +48,7 @@ async fn an_operator_can_ask_how_a_component_is() {
 }
 
 #[tokio::test]
-async fn a_component_is_told_before_it_is_stopped_and_not_after_a_trap() {
+async fn shutdown_function_runs_before_a_stop_but_not_after_a_trap() {
     let log = Log::capture();
     let host = host();
     let spec = |name: &str, note: &str| ComponentSpec {
@@ -90,7 +90,7 @@ async fn messages_sent_before_the_start_are_handled_after_it() {
 }
 
 #[tokio::test]
-async fn names_are_had_once() {
+async fn names_are_unique() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     let error = host.spawn(trusted("probe")).await.unwrap_err();
@@ -107,12 +107,12 @@ async fn names_are_had_once() {
     }
     let none = ComponentSpec { instances: 0, ..trusted("none") };
     assert!(matches!(host.spawn(none).await, Err(SpawnError::NoInstances { .. })));
-    // The first is as it was.
+    // The first component is unaffected.
     assert_eq!(host.ask("probe", Command::Echo("here".to_owned())).await, Ok("here".to_owned()));
 }
 
-/// It traps if there is anything but its constant data in its memory up to `end`, and leaves something in
-/// every part of that.
+/// Makes a component that traps if its memory up to `end` holds more than its constant data, and then
+/// writes to every part of it.
 fn finds_nothing(end: u32) -> Component {
     let handler = format!(
         "(local $at i32)
@@ -132,9 +132,9 @@ fn finds_nothing(end: u32) -> Component {
 }
 
 #[tokio::test]
-async fn a_component_finds_nothing_of_another_in_its_memory() {
+async fn memory_of_an_instance_holds_nothing_of_an_earlier_one() {
     let host = host();
-    // One stays within what a place in the pool keeps, one goes beyond.
+    // One stays within the pages that a slot of the pool keeps, the other goes beyond them.
     let (little, much) = (finds_nothing(60_000), finds_nothing(3 << 16));
     for code in [&little, &little, &much, &much, &little, &much] {
         host.spawn(ComponentSpec::new("raw", code.clone())).await.unwrap();
@@ -145,7 +145,7 @@ async fn a_component_finds_nothing_of_another_in_its_memory() {
     }
 }
 
-/// An error with what led to it.
+/// Returns the text of an error and of all its causes.
 fn causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! Every limit is enforced.
+//! Limits: each is enforced.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn limited(name: &str, limits: Limits) -> ComponentSpec {
 }
 
 #[tokio::test]
-async fn memory() {
+async fn memory_limit_is_enforced() {
     let host = host();
     let memory_bytes = 8 << 20;
     host.spawn(limited("probe", Limits { memory_bytes, ..Limits::default() })).await.unwrap();
@@ -24,21 +24,21 @@ async fn memory() {
 }
 
 #[tokio::test]
-async fn memory_that_a_component_begins_with() {
+async fn initial_memory_counts_against_the_limit() {
     let host = host();
     let error = host.spawn(limited("probe", Limits { memory_bytes: 64 << 10, ..Limits::default() })).await;
     assert!(error.is_err());
 }
 
 #[tokio::test]
-async fn table_elements() {
+async fn table_element_limit_is_enforced() {
     let host = host();
     let error = host.spawn(limited("probe", Limits { table_elements: 1, ..Limits::default() })).await;
     assert!(error.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn execution_time() {
+async fn execution_time_limit_ends_the_handler() {
     let host = host();
     let limits = Limits { execution_time: Duration::from_millis(250), ..Limits::default() };
     host.spawn(limited("direct", limits.clone())).await.unwrap();
@@ -60,7 +60,7 @@ async fn waiting_is_not_execution_time() {
     let fiber = ComponentSpec { limits: limits.clone(), ..ComponentSpec::new("fiber", waiter()) };
     host.spawn(fiber).await.unwrap();
     assert_eq!(host.ask("fiber", Command::Sleep(900)).await.unwrap(), "slept");
-    // Nor is the time that a request takes.
+    // Waiting for a reply is not execution time either.
     host.spawn(limited("direct", limits)).await.unwrap();
     let command = Box::new(Command::Sleep(900));
     let request = Command::Request { to: "fiber".to_owned(), command, timeout_ms: 20_000 };
@@ -69,7 +69,7 @@ async fn waiting_is_not_execution_time() {
 }
 
 #[tokio::test]
-async fn execution_time_is_for_each_message() {
+async fn execution_time_limit_applies_to_each_message() {
     let host = host();
     let limits = Limits { execution_time: Duration::from_millis(600), ..Limits::default() };
     host.spawn(limited("probe", limits)).await.unwrap();
@@ -91,7 +91,7 @@ async fn execution_time_counts_all_stretches_of_a_message() {
 }
 
 #[tokio::test]
-async fn message_size() {
+async fn message_size_limit_is_enforced_at_send() {
     let host = host();
     let limits = Limits { message_size_bytes: 1_000, ..Limits::default() };
     host.spawn(limited("receiver", limits)).await.unwrap();
@@ -105,7 +105,7 @@ async fn message_size() {
     let snapshots = host.component_snapshots();
     let receiver = snapshots.iter().find(|snapshot| snapshot.name == "receiver").unwrap();
     assert_eq!((receiver.received, receiver.refused["message-too-large"]), (1, 1));
-    // A subscriber that takes less hurts only itself.
+    // A subscriber with a smaller limit does not affect others.
     let limits = Limits { message_size_bytes: 100, ..Limits::default() };
     let small = ComponentSpec { subscribes: vec![pattern("news")], ..limited("small", limits) };
     host.spawn(small).await.unwrap();
@@ -114,7 +114,7 @@ async fn message_size() {
 }
 
 #[tokio::test]
-async fn routes() {
+async fn route_limit_is_enforced() {
     let host = host();
     host.spawn(limited("probe", Limits { routes: 10, ..Limits::default() })).await.unwrap();
     assert_eq!(host.ask("probe", Command::ResolveMany(10)).await.unwrap(), "resolved 10");
@@ -123,7 +123,7 @@ async fn routes() {
 }
 
 #[tokio::test]
-async fn subscriptions() {
+async fn subscription_limit_is_enforced_across_restarts() {
     let host = host();
     host.spawn(limited("probe", Limits { subscriptions: 2, ..Limits::default() })).await.unwrap();
     for topic in ["a", "b", "a"] {
@@ -131,7 +131,7 @@ async fn subscriptions() {
     }
     let text = host.ask("probe", Command::Subscribe("c".to_owned())).await.unwrap_err();
     assert!(text.contains("subscriptions"), "{text}");
-    // They outlive a restart, and so does their count.
+    // Subscriptions survive a restart, and so does their count.
     host.tell("probe", Command::Panic("restart".to_owned())).await;
     assert!(host.ask("probe", Command::Subscribe("c".to_owned())).await.is_err());
     host.ask("probe", Command::Unsubscribe("a".to_owned())).await.unwrap();
@@ -139,7 +139,7 @@ async fn subscriptions() {
 }
 
 #[tokio::test]
-async fn log_lines() {
+async fn long_log_lines_are_cut() {
     let log = Log::capture();
     let host = host();
     host.spawn(limited("probe", Limits { log_line_bytes: 50, ..Limits::default() })).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is loaded, from where, and what is refused.
+//! Loading of components, and reasons for refusing them.
 
 use airssys_wasm::{Component, Engine, EngineConfig, LoadError, builder};
 
@@ -13,7 +13,7 @@ fn text(error: &LoadError) -> String {
 }
 
 #[test]
-fn what_is_no_component_is_refused_with_what_it_seems_to_be() {
+fn files_that_are_not_components_are_refused_with_their_kind() {
     assert!(text(&load(b"")).contains("does not begin"));
     assert!(text(&load(b"#!/bin/sh\n")).contains("does not begin"));
     assert!(text(&load(b"\0asm\x01\0\0\0")).contains("core module"));
@@ -27,10 +27,10 @@ fn what_is_no_component_is_refused_with_what_it_seems_to_be() {
 }
 
 #[test]
-fn a_component_with_flipped_bytes_loads_or_is_refused_but_never_panics() {
+fn loading_a_component_with_flipped_bytes_never_panics() {
     let file = builder::build(&folder("test-waiter"), |_| {}).unwrap();
     let whole = std::fs::read(&file).unwrap();
-    // The beginning holds the types, imports and sections, which are looked at before any code.
+    // The beginning holds types, imports and sections, which the loader reads before any code.
     for place in (8..2_000.min(whole.len())).step_by(37) {
         let mut damaged = whole.clone();
         damaged[place] ^= 0xff;
@@ -39,7 +39,7 @@ fn a_component_with_flipped_bytes_loads_or_is_refused_but_never_panics() {
 }
 
 #[test]
-fn what_a_component_lacks_is_named() {
+fn missing_exports_are_named() {
     let nothing = load(b"(component)");
     let LoadError::MissingExports(missing) = &nothing else { panic!("{nothing:?}") };
     assert_eq!(missing.len(), 5);
@@ -66,7 +66,7 @@ fn a_component_of_another_contract_is_refused_with_both_versions() {
 }
 
 #[test]
-fn what_the_host_lacks_is_named() {
+fn unknown_imports_are_named() {
     let foreign = br#"(component
         (import "acme:bank/vault@1.0.0" (instance (export "open" (func))))
         (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#;
@@ -76,7 +76,7 @@ fn what_the_host_lacks_is_named() {
 }
 
 #[test]
-fn an_import_in_another_shape_is_refused() {
+fn import_of_another_type_is_refused() {
     let other = br#"(component
         (import "airssys:component/clock@0.2.0" (instance (export "now-ms" (func (result string))))))"#;
     let error = load(other);
@@ -84,7 +84,7 @@ fn an_import_in_another_shape_is_refused() {
 }
 
 #[test]
-fn an_export_in_another_shape_is_refused() {
+fn export_of_another_type_is_refused() {
     let function = |interface: &str, functions: &[&str]| {
         let exports: String = functions.iter().map(|name| format!("(export \"{name}\" (func $f))")).collect();
         format!(

@@ -21,7 +21,7 @@ async fn messages_arrive_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn a_handler_learns_who_sent_a_message_and_how() {
+async fn handler_learns_the_sender_and_topic_of_a_message() {
     let host = host();
     let spec = ComponentSpec { subscribes: vec![pattern("news.*")], ..trusted("reader") };
     host.spawn(spec).await.unwrap();
@@ -66,7 +66,7 @@ async fn subscribers_get_what_their_patterns_match() {
 }
 
 #[tokio::test]
-async fn a_component_subscribes_while_it_runs_and_stays_subscribed_over_a_restart() {
+async fn subscription_made_at_run_time_survives_a_restart() {
     let host = host();
     host.spawn(trusted("reader")).await.unwrap();
     assert_eq!(host.publish("news", message(&note("lost"))).unwrap(), 0);
@@ -83,7 +83,7 @@ async fn a_component_subscribes_while_it_runs_and_stays_subscribed_over_a_restar
 }
 
 #[tokio::test]
-async fn a_subscriber_that_has_ended_is_no_subscriber() {
+async fn ended_subscriber_gets_no_copies() {
     let host = host();
     let restart = airssys_rt::RestartPolicy::Temporary;
     host.spawn(ComponentSpec { subscribes: vec![pattern("news")], restart, ..trusted("reader") })
@@ -97,7 +97,7 @@ async fn a_subscriber_that_has_ended_is_no_subscriber() {
 }
 
 #[tokio::test]
-async fn a_pool_is_reached_by_its_name_and_each_instance_by_its_own() {
+async fn pool_and_each_instance_are_reached_by_name() {
     let host = host();
     host.spawn(ComponentSpec { instances: 3, ..trusted("pool") }).await.unwrap();
     for number in 1..=3 {
@@ -110,9 +110,9 @@ async fn a_pool_is_reached_by_its_name_and_each_instance_by_its_own() {
 }
 
 #[tokio::test]
-async fn a_pool_gives_work_to_the_least_loaded_instance() {
+async fn pool_gives_work_to_the_least_loaded_instance() {
     let host = host();
-    // Not started yet: what is sent stays in the mailboxes.
+    // The pool is not started yet, so the messages stay in the mailboxes.
     let prepared = host.prepare(ComponentSpec { instances: 3, ..trusted("pool") }).unwrap();
     for number in 0..9 {
         host.tell("pool", Command::Note(number.to_string())).await;
@@ -155,7 +155,7 @@ async fn native_actors_and_components_live_side_by_side() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_sent_is_handled_while_its_sender_goes_on() {
+async fn messages_are_handled_while_their_sender_still_runs() {
     let tally = || Box::new(Command::Tally("on".to_owned()));
     let one = Command::SendAndSpin { to: "sink".to_owned(), command: tally() };
     let many = Command::FloodForever { to: "sink".to_owned(), command: tally() };
@@ -170,7 +170,7 @@ async fn what_is_sent_is_handled_while_its_sender_goes_on() {
             tokio::task::yield_now().await;
         }
         let source = snapshot("source");
-        assert_eq!((source.received, source.handled + source.dead_lettered), (1, 0), "it goes on");
+        assert_eq!((source.received, source.handled + source.dead_lettered), (1, 0), "the sender still runs");
         host.shutdown(Duration::from_millis(100)).await;
     }
 }

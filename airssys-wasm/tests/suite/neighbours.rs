@@ -1,7 +1,7 @@
-//! Neighbours of a component that does harm handle all that they get, and nothing else happens to them.
+//! Neighbours of a component that does harm: they handle all their messages, and suffer nothing.
 //!
-//! What they take for it is measured by `cargo bench -p airssys-benches --bench neighbours`: here it is
-//! counted, which is the same on every machine.
+//! This test counts, because counts are the same on every machine. `cargo bench -p airssys-benches
+//! --bench neighbours` measures how long the neighbours take.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,14 +13,14 @@ use airssys_wasm::{Component, ComponentHost, ComponentSnapshot, ComponentSpec, L
 use crate::raw_guest::raw_component;
 use crate::support::*;
 
-/// How many neighbours there are.
+/// The number of neighbours.
 const NEIGHBOURS: usize = 8;
 
-/// How often each is asked at least, and how often the offender does harm meanwhile.
+/// The least number of requests to each neighbour, and the least number of offences meanwhile.
 const ROUNDS: u64 = 20;
 const OFFENCES: u64 = 3;
 
-/// What an offender is, and is told.
+/// An offender, and the command that makes it do harm.
 struct Harm {
     name: &'static str,
     component: Component,
@@ -58,8 +58,8 @@ fn harms() -> Vec<Harm> {
     harms
 }
 
-/// Asks each neighbour, again and again, until the offender has done enough harm; how often each was
-/// asked, and what the host says of all then.
+/// Sends requests to each neighbour until the offender has done enough harm. Returns the number of
+/// requests to each, and the host.
 async fn side_by_side(harm: Option<Harm>) -> (u64, ComponentHost) {
     let host = host();
     for number in 1..=NEIGHBOURS {
@@ -77,7 +77,7 @@ async fn side_by_side(harm: Option<Harm>) -> (u64, ComponentHost) {
         let (host, over) = (host.clone(), Arc::clone(&over));
         offences = Some(tokio::spawn(async move {
             while !over.load(Ordering::Relaxed) {
-                // It ends in an error, or is told of one.
+                // The command ends the offender, or fails with an error.
                 drop(host.try_ask("offender", command.clone()).await);
             }
         }));
@@ -102,13 +102,13 @@ async fn side_by_side(harm: Option<Harm>) -> (u64, ComponentHost) {
     if let Some(offences) = offences {
         offences.await.unwrap();
     }
-    // What waits for it ends with it.
+    // Requests that wait for it end with it.
     drop(silent);
     host.drained().await;
     (rounds, host)
 }
 
-/// Nothing has happened to the neighbours but that they were asked so often.
+/// Checks that the neighbours handled this many requests, and that no other counter changed.
 fn unharmed(host: &ComponentHost, rounds: u64, beside: &str) {
     for number in 1..=NEIGHBOURS {
         let name = format!("neighbour-{number}");
@@ -130,7 +130,7 @@ fn unharmed(host: &ComponentHost, rounds: u64, beside: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_an_offender_does_its_neighbours_handle_all_that_they_get() {
+async fn neighbours_of_an_offender_handle_all_their_messages() {
     let (rounds, host) = side_by_side(None).await;
     unharmed(&host, rounds, "nobody");
     assert_eq!((rounds, host.dead_letters().total()), (ROUNDS, 0));

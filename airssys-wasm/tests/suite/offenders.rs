@@ -1,4 +1,4 @@
-//! Components that do harm: each ends in a typed error or a restart, and its neighbours go on.
+//! Components that do harm: each offence ends in a typed error or a restart, and neighbours go on.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use airssys_wasm::{
 use crate::raw_guest::*;
 use crate::support::*;
 
-/// What the neighbour is asked while an offender is at it.
+/// The number of requests to the neighbour during each offence.
 const QUESTIONS: u64 = 10;
 
 fn limits() -> Limits {
     Limits { execution_time: Duration::from_millis(250), memory_bytes: 8 << 20, ..Limits::default() }
 }
 
-/// A host with an offender, a neighbour, somebody to be flooded, and somebody who never answers.
+/// Makes a host with an offender, a neighbour, a sink to be flooded, and a component that never starts.
 async fn scene() -> (ComponentHost, PreparedComponent) {
     let host = host();
     host.spawn(trusted("neighbour")).await.unwrap();
@@ -28,7 +28,7 @@ async fn scene() -> (ComponentHost, PreparedComponent) {
     (host, silent)
 }
 
-/// Asks the neighbour, which has to answer each time.
+/// Checks that the neighbour answers each request.
 async fn neighbour_answers(host: &ComponentHost) {
     for number in 0..QUESTIONS {
         let text = number.to_string();
@@ -45,7 +45,7 @@ fn last_reason(host: &ComponentHost) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_a_guest_does_it_ends_in_its_error_and_a_restart() {
+async fn each_offence_ends_in_its_own_error_and_a_restart() {
     let (host, _silent) = scene().await;
     let sink = || "sink".to_owned();
     let tally = || Box::new(Command::Tally("flood".to_owned()));
@@ -85,16 +85,16 @@ async fn whatever_a_guest_does_it_ends_in_its_error_and_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn code_that_no_compiler_makes_ends_in_its_error_and_a_restart() {
+async fn each_fault_of_handwritten_code_ends_in_its_own_error_and_a_restart() {
     let (host, _silent) = scene().await;
-    // Where the answer is: is it completed, how, and with which bytes.
+    // Writes an answer: completed, its kind, and the bytes of its list.
     let answer = |how: u32, at: &str, bytes: &str| {
         format!(
             "(i32.store8 (i32.const 20) (i32.const {how})) (i32.store (i32.const 24) (i32.const {at})) \
              (i32.store (i32.const 28) (i32.const {bytes})) (i32.const 16)"
         )
     };
-    let grow = |what: &str| format!("(loop $on (br_if $on (i32.ne (i32.const -1) {what}))) (unreachable)");
+    let grow = |code: &str| format!("(loop $on (br_if $on (i32.ne (i32.const -1) {code}))) (unreachable)");
     let cases = [
         ("(unreachable)".to_owned(), "failed: trapped: wasm trap: wasm `unreachable` instruction executed"),
         ("(loop $on (br $on)) (unreachable)".to_owned(), "failed: ran longer than its limit of 250 ms"),
@@ -121,7 +121,7 @@ async fn code_that_no_compiler_makes_ends_in_its_error_and_a_restart() {
         (answer(1, "-1", "5"), "failed: trapped: "),
         (answer(1, "0", "-1"), "failed: trapped: "),
         (answer(9, "0", "0"), "failed: trapped: "),
-        // A reason that is no UTF-8.
+        // The reason is not UTF-8.
         (format!("(i32.store (i32.const 40) (i32.const -1)) {}", answer(2, "40", "4")), "failed: trapped: "),
     ];
     for (letters, (handler, expected)) in (1..).zip(cases) {
@@ -137,15 +137,15 @@ async fn code_that_no_compiler_makes_ends_in_its_error_and_a_restart() {
     }
 }
 
-/// The messages of a batch: more than can be sent in the time that there is, and not so many that the
-/// host does not read the batch.
+/// The messages of a batch: too many to send within the execution time, but not too many for the host
+/// to read the batch.
 const TOO_MANY: u32 = 300_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_of_too_many_messages_does_not_outlast_its_time() {
+async fn batch_of_too_many_messages_ends_at_the_execution_time_limit() {
     let (host, _silent) = scene().await;
     host.retire("sink").await;
-    // Whatever comes is taken.
+    // The sink accepts every message.
     host.spawn(ComponentSpec { capacity: 4, overflow: Overflow::DropNewest, ..trusted("sink") })
         .await
         .unwrap();
@@ -174,7 +174,7 @@ async fn a_batch_of_too_many_messages_does_not_outlast_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_that_is_larger_than_the_memory_is_not_taken() {
+async fn batch_larger_than_the_memory_is_refused() {
     let (host, _silent) = scene().await;
     let raw = ComponentSpec { limits: limits(), ..ComponentSpec::new("raw", sends_its_memory_twice()) };
     let everything = Capabilities::everything();
@@ -188,7 +188,7 @@ async fn a_batch_that_is_larger_than_the_memory_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_reply_that_is_none_is_told_to_the_requester() {
+async fn malformed_reply_is_reported_to_the_requester() {
     let host = host();
     // Four zeros: no codec has the code 0.
     let zeros = "(i32.store8 (i32.const 20) (i32.const 1)) (i32.store (i32.const 24) (i32.const 64)) \
@@ -216,7 +216,7 @@ async fn a_component_that_does_not_come_to_its_start_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn damaged_components_are_refused_or_run_in_their_bounds() {
+async fn damaged_components_are_refused_or_stay_within_their_limits() {
     let (host, _silent) = scene().await;
     let whole = raw_bytes(WELL_BEHAVED, "");
     let mut loaded = 0_u64;
@@ -243,7 +243,7 @@ async fn damaged_components_are_refused_or_run_in_their_bounds() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_loaded_leaves_the_others_as_they_are() {
+async fn failed_load_does_not_affect_other_components() {
     let (host, _silent) = scene().await;
     let whole = raw_bytes(WELL_BEHAVED, "");
     let module = wat::parse_str("(module)").unwrap();
@@ -259,7 +259,7 @@ async fn what_cannot_be_loaded_leaves_the_others_as_they_are() {
 }
 
 #[tokio::test]
-async fn messages_that_are_too_large_or_make_no_sense_hurt_only_who_sent_them() {
+async fn oversized_and_malformed_messages_do_not_harm_their_receiver() {
     let host = host();
     let limits = Limits { message_size_bytes: 1_000, ..Limits::default() };
     host.spawn(ComponentSpec { limits, ..trusted("neighbour") }).await.unwrap();
@@ -272,7 +272,7 @@ async fn messages_that_are_too_large_or_make_no_sense_hurt_only_who_sent_them() 
     for number in 0..5 {
         host.ask("offender", send("cbor", 100_000)).await.unwrap_err();
         host.ask("offender", send("borsh", 5)).await.unwrap_err();
-        // It looks like CBOR, and is none.
+        // The prefix says CBOR, but the body is not CBOR.
         host.ask("offender", send("cbor", 5)).await.unwrap();
         assert_eq!(host.ask("neighbour", Command::Echo(number.to_string())).await, Ok(number.to_string()));
     }
@@ -290,7 +290,7 @@ async fn spins(host: &ComponentHost, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn guests_that_do_not_return_give_their_worker_away() {
+async fn long_running_guests_hand_over_their_worker() {
     let host = host();
     host.spawn(trusted("neighbour")).await.unwrap();
     for name in ["first", "second", "third"] {

@@ -1,4 +1,4 @@
-//! What a component may send in a time, and what it can learn of its limits.
+//! Rate limits of a component, and its view of its own usage.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use airssys_wasm::{ComponentHost, ComponentSnapshot, ComponentSpec, Limits};
 
 use crate::support::*;
 
-/// So many at once, and one a second. The tests' clocks are paused, so none comes back by accident.
+/// Allows this many messages at once, and one a second. The tests pause the clock, so no permit comes
+/// back by accident.
 fn messages(burst: u64) -> Rates {
     Rates { messages_per_second: Some(1), messages_burst: Some(burst), ..Rates::UNLIMITED }
 }
@@ -16,8 +17,8 @@ fn rated(name: &str, rates: Rates) -> ComponentSpec {
     ComponentSpec { limits: Limits { rates, ..Limits::default() }, ..trusted(name) }
 }
 
-/// Rates of what goes to one component.
-fn edged(name: &str, target: &str, rates: Rates) -> ComponentSpec {
+/// Returns a component with limited rates to one target.
+fn limited_to(name: &str, target: &str, rates: Rates) -> ComponentSpec {
     let edges = vec![EdgeLimit { target: target.to_owned(), rates }];
     ComponentSpec { limits: Limits { edges, ..Limits::default() }, ..trusted(name) }
 }
@@ -31,7 +32,7 @@ fn snapshot(host: &ComponentHost, name: &str) -> ComponentSnapshot {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_burst_may_be_sent_and_what_a_second_brings() {
+async fn burst_is_sent_at_once_and_refills_each_second() {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
     let rates = Rates { messages_per_second: Some(2), messages_burst: Some(5), ..Rates::UNLIMITED };
@@ -41,7 +42,7 @@ async fn a_burst_may_be_sent_and_what_a_second_brings() {
     tokio::time::advance(Duration::from_millis(1_500)).await;
     let text = host.ask("sender", try_send("target", 9)).await.unwrap_err();
     assert!(text.starts_with("after 3: "), "{text}");
-    // Nothing that was refused was delivered, and the refusals are the sender's.
+    // No refused message was delivered, and refusals count for the sender.
     host.drained().await;
     let (sender, target) = (snapshot(&host, "sender"), snapshot(&host, "target"));
     assert_eq!((target.received, target.refused_total()), (8, 0));
@@ -49,12 +50,12 @@ async fn a_burst_may_be_sent_and_what_a_second_brings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_are_limited_and_a_message_larger_than_the_burst_is_never_sent() {
+async fn bytes_are_limited_and_a_message_above_the_burst_is_never_sent() {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
     let rates = Rates { bytes_per_second: Some(1_000), bytes_burst: Some(2_000), ..Rates::UNLIMITED };
     host.spawn(rated("sender", rates)).await.unwrap();
-    // One byte is the codec's prefix.
+    // The codec's prefix takes one byte.
     let bytes = |bytes| Command::SendBytes { to: "target".to_owned(), codec: "cbor".to_owned(), bytes };
     host.ask("sender", bytes(1_499)).await.unwrap();
     let text = host.ask("sender", bytes(500)).await.unwrap_err();
@@ -67,12 +68,12 @@ async fn bytes_are_limited_and_a_message_larger_than_the_burst_is_never_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_edge_has_a_limit_of_its_own_for_messages_and_requests() {
+async fn per_target_limit_counts_messages_and_requests() {
     let host = host();
     host.spawn(ComponentSpec { instances: 2, ..trusted("stock") }).await.unwrap();
     host.spawn(trusted("other")).await.unwrap();
     let rates = messages(3);
-    host.spawn(edged("sender", "stock", rates)).await.unwrap();
+    host.spawn(limited_to("sender", "stock", rates)).await.unwrap();
     let echo = Box::new(Command::Echo("x".to_owned()));
     let request = Command::Request { to: "stock/2".to_owned(), command: echo, timeout_ms: 20_000 };
     assert_eq!(host.ask("sender", request.clone()).await.unwrap(), "x");
@@ -84,13 +85,13 @@ async fn an_edge_has_a_limit_of_its_own_for_messages_and_requests() {
     assert!(text.contains("messages_per_second to stock"), "{text}");
     assert_eq!(host.ask("sender", try_send("other", 20)).await.unwrap(), "sent 20");
     assert_eq!(snapshot(&host, "sender").over_quota["messages_per_second to stock"], 2);
-    // A request that was refused has no callback, and does not stay open.
+    // A refused request has no callback, and does not stay in flight.
     host.drained().await;
     assert_eq!(host.in_flight(), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_edge_refuses_costs_nothing_elsewhere() {
+async fn message_refused_by_a_per_target_limit_costs_nothing_elsewhere() {
     let host = host();
     host.spawn(trusted("stock")).await.unwrap();
     host.spawn(trusted("other")).await.unwrap();
@@ -100,13 +101,13 @@ async fn what_an_edge_refuses_costs_nothing_elsewhere() {
     for _ in 0..5 {
         assert!(host.ask("sender", try_send("stock", 2)).await.is_err());
     }
-    // One of ten was taken by the one message that went to `stock`.
+    // The one message that went to `stock` used one of the ten.
     let text = host.ask("sender", try_send("other", 20)).await.unwrap_err();
     assert!(text.starts_with("after 9: "), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_publication_counts_once_and_is_refused_before_anybody_gets_it() {
+async fn publication_counts_once_and_is_refused_for_all_subscribers() {
     let host = host();
     for name in ["one", "two", "three"] {
         host.spawn(ComponentSpec { subscribes: vec![pattern("news")], ..trusted(name) }).await.unwrap();
@@ -124,7 +125,7 @@ async fn a_publication_counts_once_and_is_refused_before_anybody_gets_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn to_subscribe_costs_as_much_as_a_message_and_what_is_denied_costs_nothing() {
+async fn subscribing_costs_one_message_and_a_denial_costs_nothing() {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
     let subscribes = vec![pattern("news"), pattern("sport")];
@@ -137,7 +138,7 @@ async fn to_subscribe_costs_as_much_as_a_message_and_what_is_denied_costs_nothin
         assert!(text.contains("not allowed"), "{text}");
         host.ask("reader", subscribe("no..pattern")).await.unwrap_err();
     }
-    // Whether it is new or not, and those of the manifest cost nothing.
+    // Subscribing again costs the same, and subscriptions of the manifest cost nothing.
     for pattern in ["own", "own", "news"] {
         host.ask("reader", subscribe(pattern)).await.unwrap();
         host.ask("reader", Command::Unsubscribe("own".to_owned())).await.unwrap();
@@ -147,27 +148,27 @@ async fn to_subscribe_costs_as_much_as_a_message_and_what_is_denied_costs_nothin
     let text = host.ask("reader", subscribe("own")).await.unwrap_err();
     assert!(text.contains("messages_per_second"), "{text}");
     assert_eq!(host.publish("own", message(&note("x"))).unwrap(), 0, "it did not subscribe");
-    // A denial is one, whatever the rate.
+    // A denial is reported as a denial even if the rate is exceeded.
     let text = host.ask("reader", subscribe("secret")).await.unwrap_err();
     assert!(text.contains("not allowed"), "{text}");
     assert_eq!(snapshot(&host, "reader").over_quota["messages_per_second"], 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_stops_at_the_first_that_is_too_many() {
+async fn batch_stops_at_the_first_message_above_the_quota() {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
     host.spawn(rated("sender", messages(3))).await.unwrap();
     let commands: Vec<Command> = (0..6).map(|number| *note(number.to_string())).collect();
     let send = Command::SendBatch { to: "target".to_owned(), commands };
-    // It does not wait for more to come: the error is there at once.
+    // The batch does not wait for permits: it fails at once.
     let text = host.ask("sender", send).await.unwrap_err();
     assert!(text.contains("first 3 messages") && text.contains("messages_per_second"), "{text}");
     assert_eq!(host.notes("target").await, "0 1 2");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_sdk_does_not_wait_for_a_quota() {
+async fn sdk_does_not_wait_for_a_quota() {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
     host.spawn(rated("sender", messages(1))).await.unwrap();
@@ -193,7 +194,7 @@ async fn instances_share_their_quota_and_a_restart_does_not_renew_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_refused_for_another_reason_costs_nothing() {
+async fn message_refused_for_another_reason_costs_nothing() {
     let host = host();
     let prepared = host.prepare(ComponentSpec { capacity: 1, ..trusted("full") }).unwrap();
     host.spawn(trusted("target")).await.unwrap();
@@ -202,14 +203,14 @@ async fn what_is_refused_for_another_reason_costs_nothing() {
         let text = host.ask("sender", try_send("full", 2)).await.unwrap_err();
         assert!(text.contains("full"), "{text}");
     }
-    // One message was taken before it was full.
+    // One message was sent before the mailbox was full.
     let text = host.ask("sender", try_send("target", 5)).await.unwrap_err();
     assert!(text.starts_with("after 2: "), "{text}");
     drop(prepared);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quota_that_is_exceeded_is_logged_once_in_a_while() {
+async fn exceeded_quota_is_logged_once_per_interval() {
     let log = Log::capture();
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
@@ -228,7 +229,7 @@ async fn a_quota_that_is_exceeded_is_logged_once_in_a_while() {
     assert!(line.contains("49 times more since the last line"), "{line}");
 }
 
-/// What a usage says of a limit: used and most.
+/// Returns the used amount and the limit that a usage shows under a name.
 fn of(usage: &str, name: &str) -> (u64, u64) {
     let line = usage.lines().find_map(|line| line.strip_prefix(&format!("{name} "))).expect(name);
     let (used, limit) = line.split_once('/').expect("used/limit");
@@ -236,7 +237,7 @@ fn of(usage: &str, name: &str) -> (u64, u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_component_can_ask_for_its_own_usage_and_the_operator_sees_all() {
+async fn component_sees_its_own_usage_and_the_operator_sees_all() {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
     let mut spec = rated("probe", Rates { bytes_per_second: Some(1 << 20), ..messages(7) });
@@ -271,7 +272,7 @@ async fn a_component_can_ask_for_its_own_usage_and_the_operator_sees_all() {
     let shared = &snapshots[0].usage;
     assert!(shared.iter().any(|quota| quota.name == "messages_burst to target"), "{shared:?}");
 
-    // What ended uses nothing.
+    // The instance that ended no longer counts.
     host.tell("probe", Command::Panic("again".to_owned())).await;
     host.drained().await;
     let again = host.ask("probe", Command::Usage).await.unwrap();
@@ -280,7 +281,7 @@ async fn a_component_can_ask_for_its_own_usage_and_the_operator_sees_all() {
 }
 
 #[tokio::test]
-async fn requests_under_way_and_a_full_mailbox_show() {
+async fn usage_shows_requests_in_flight_and_waiting_messages() {
     let host = host();
     let silent = host.prepare(trusted("silent")).unwrap();
     host.spawn(ComponentSpec { capacity: 8, ..trusted("asker") }).await.unwrap();
@@ -307,7 +308,7 @@ async fn requests_under_way_and_a_full_mailbox_show() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn other_limits_that_are_reached_are_counted_too() {
+async fn exceeded_limits_on_routes_and_subscriptions_are_counted() {
     let host = host();
     let limits = Limits { routes: 2, subscriptions: 0, ..Limits::default() };
     host.spawn(ComponentSpec { limits, ..trusted("probe") }).await.unwrap();

@@ -1,4 +1,4 @@
-//! Components written by hand, which do what no compiler makes of a sound program.
+//! Components written by hand, for behaviour that no compiler makes of a sound program.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use wit_parser::Resolve;
 
 use crate::support::*;
 
-const RUNNER: &str = include_str!("raw_runs.wat");
+const BATCH_TEMPLATE: &str = include_str!("raw_batches.wat");
 const TEMPLATE: &str = include_str!("raw_guest.wat");
 
-/// Lets a component's code call `resolve`, as function 0 of the table `$hosts`, and `send-batch`, as
-/// function 1. It stands at the end, because the types before it are known by their numbers.
+/// Lets a component's code call `resolve` as function 0 of the table `$hosts`, and `send-batch` as
+/// function 1. The text stands at the end, because the types before it are numbered.
 const HOSTS: &str = r#"
   (import "airssys:component/messaging@0.2.0" (instance $messaging
     (type (record (field "size" u64) (field "limit" u64)))
@@ -40,23 +40,24 @@ const HOSTS: &str = r#"
     (export "hosts" (table $hosts)) (export "resolve" (func $resolve)) (export "send-batch" (func $send-batch))))))
 )"#;
 
-/// A component that answers `done`.
+/// The handler of a component that answers `done`.
 pub(crate) const WELL_BEHAVED: &str = "(i32.const 16)";
 
-/// The bytes of a component whose handler is this code, and which runs `start` when it is made.
-pub(crate) fn raw_bytes(handler: &str, start: &str) -> Vec<u8> {
-    let code = TEMPLATE.replace("HANDLER)", &format!("{handler})")).replace("START)", &format!("{start})"));
+/// Returns the bytes of a component with this code as its handler, and further definitions in its module.
+pub(crate) fn raw_bytes(handler: &str, definitions: &str) -> Vec<u8> {
+    let code =
+        TEMPLATE.replace("HANDLER)", &format!("{handler})")).replace("START)", &format!("{definitions})"));
     wat::parse_str(code).expect("the code is WebAssembly text")
 }
 
-/// A component whose handler is this code.
+/// Makes a component with this code as its handler.
 pub(crate) fn raw_component(handler: &str) -> Component {
     Component::new(engine(), &raw_bytes(handler, "")).expect("the component fits the host")
 }
 
-/// A component that gets messages in batches, with its code for `initialize` and for each batch.
-pub(crate) fn raw_runner(initialize: &str, run: &str) -> Result<Component, LoadError> {
-    let code = RUNNER.replace("INITIALIZE", initialize).replace("RUN\n", &format!("{run}\n"));
+/// Makes a component that gets messages in batches, with this code for `initialize` and each batch.
+pub(crate) fn raw_batch_component(initialize: &str, batch: &str) -> Result<Component, LoadError> {
+    let code = BATCH_TEMPLATE.replace("INITIALIZE", initialize).replace("BATCH\n", &format!("{batch}\n"));
     let mut module = wat::parse_str(code).expect("the code is WebAssembly text");
     let mut resolve = Resolve::default();
     let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
@@ -68,13 +69,13 @@ pub(crate) fn raw_runner(initialize: &str, run: &str) -> Result<Component, LoadE
     Component::new(engine(), &encoder.encode().expect("a component"))
 }
 
-/// Where the memory begins that a component adds to its first page.
+/// The address at which the memory begins that a component adds to its first page.
 const ADDED: u32 = 65_536;
 
-/// The pages that it adds.
+/// The number of pages that it adds.
 const ADDED_PAGES: u32 = 119;
 
-/// A component that sends to `sink`, again and again, a batch of so many messages of one byte.
+/// Makes a component that sends batches of `times` messages of one byte to `sink`, without end.
 pub(crate) fn sends_small_messages(times: u32) -> Component {
     let lengths = ADDED + times.next_multiple_of(4);
     let prepare = format!(
@@ -91,16 +92,16 @@ pub(crate) fn sends_small_messages(times: u32) -> Component {
     sends_to_sink(&prepare, (lengths, times), (ADDED, times))
 }
 
-/// A component that sends to `sink`, again and again, a batch whose lengths and bodies both are all
-/// the memory that it has added.
+/// Makes a component that sends batches to `sink`, without end. The lengths and the bodies of a batch
+/// both are all the memory that it has added.
 pub(crate) fn sends_its_memory_twice() -> Component {
     let bytes = ADDED_PAGES * 65_536;
     let prepare = format!("(drop (memory.grow (i32.const {ADDED_PAGES})))");
     sends_to_sink(&prepare, (ADDED, bytes / 4), (ADDED, bytes))
 }
 
-/// A component that runs `prepare`, then sends a batch to `sink`, again and again. Both lists are given
-/// by their places and their numbers of elements.
+/// Makes a component that runs `prepare`, then sends a batch to `sink`, without end. Both lists are
+/// given by their addresses and their numbers of elements.
 fn sends_to_sink(prepare: &str, lengths: (u32, u32), bodies: (u32, u32)) -> Component {
     calls_hosts(&format!(
         "{prepare}
@@ -118,8 +119,8 @@ fn sends_to_sink(prepare: &str, lengths: (u32, u32), bodies: (u32, u32)) -> Comp
     ))
 }
 
-/// A component that passes each message on to `probe`, cut into a batch of messages of these lengths.
-/// If the host stops and says why in words, the component rejects the message with them.
+/// Makes a component that passes each message on to `probe`, split into a batch of messages of these
+/// lengths. If the host stops with a reason in words, the component rejects the message with it.
 pub(crate) fn cuts(lengths: &[u32]) -> Component {
     const LIST: u32 = 4096;
     let list: String = (LIST..)
@@ -145,7 +146,7 @@ pub(crate) fn cuts(lengths: &[u32]) -> Component {
     ))
 }
 
-/// A component whose handler is this code, which has the table `$hosts`.
+/// Makes a component with this code as its handler, which has the table `$hosts`.
 fn calls_hosts(handler: &str) -> Component {
     let code = TEMPLATE
         .replace("HANDLER)", &format!("{handler})"))

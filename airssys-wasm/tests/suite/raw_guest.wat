@@ -1,7 +1,7 @@
-;; A component written by hand: the contract's exports around a core module of a few lines. All of its
-;; answers are at address 16, where there are zeros: done, healthy, no error. HANDLER and START are
-;; put in by the test. Everything but the core module is what `wasm-tools component new` makes of
-;; the contract.
+;; A component written by hand: the contract's exports around a core module of a few lines. All its
+;; answers are at address 16, where the memory holds zeros: done, healthy, no error. The test replaces
+;; HANDLER and START by code. Everything around the core module is the output of
+;; `wasm-tools component new` for the contract.
 (component
   (type $ty-airssys:component/types@0.2.0
     (instance

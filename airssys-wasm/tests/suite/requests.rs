@@ -1,4 +1,4 @@
-//! Requests and what comes of them.
+//! Requests: replies, timeouts, failures and limits.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use airssys_wasm::{CallError, ComponentSpec, Limits};
 
 use crate::support::*;
 
-/// A host with a component that asks and one that is asked.
+/// Makes a host with a component `asks` that sends requests, and a component `asked` that answers.
 async fn pair() -> airssys_wasm::ComponentHost {
     let host = host();
     host.spawn(trusted("asked")).await.unwrap();
@@ -28,7 +28,7 @@ async fn a_request_is_answered_with_the_handlers_reply() {
 }
 
 #[tokio::test]
-async fn a_rejection_is_answered_with_its_reason_and_kept() {
+async fn rejection_is_answered_with_its_reason_and_kept() {
     let host = pair().await;
     let reply = host.ask("asks", request(Command::Reject("no such order".to_owned()))).await;
     assert!(reply.unwrap_err().contains("no such order"));
@@ -36,11 +36,11 @@ async fn a_rejection_is_answered_with_its_reason_and_kept() {
 }
 
 #[tokio::test]
-async fn a_target_that_fails_answers_at_once() {
+async fn request_to_a_failing_target_fails_at_once() {
     let host = pair().await;
     let began = std::time::Instant::now();
     let reply = host.ask("asks", request(Command::Panic("no".to_owned()))).await;
-    // The request's own time is 20 s; this is no measurement, but tells at once from at the end.
+    // The request times out after 20 s, so an answer before that came without waiting for it.
     assert!(began.elapsed() < Duration::from_secs(15));
     let text = reply.unwrap_err();
     assert!(text.contains("failed"), "{text}");
@@ -48,7 +48,7 @@ async fn a_target_that_fails_answers_at_once() {
 }
 
 #[tokio::test]
-async fn a_target_that_has_ended_answers_at_once() {
+async fn request_to_an_ended_target_fails_at_once() {
     let host = host();
     host.spawn(ComponentSpec { restart: RestartPolicy::Temporary, ..trusted("asked") }).await.unwrap();
     host.spawn(trusted("asks")).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_target_that_has_ended_answers_at_once() {
 }
 
 #[tokio::test]
-async fn what_waits_in_the_mailbox_of_a_target_that_ends_is_answered() {
+async fn waiting_request_is_answered_if_its_target_ends() {
     let host = host();
     let prepared =
         host.prepare(ComponentSpec { restart: RestartPolicy::Temporary, ..trusted("asked") }).unwrap();
@@ -78,7 +78,7 @@ async fn what_waits_in_the_mailbox_of_a_target_that_ends_is_answered() {
 }
 
 #[tokio::test]
-async fn a_request_that_nobody_answers_times_out_and_a_late_reply_is_dropped() {
+async fn unanswered_request_times_out_and_its_late_reply_is_dropped() {
     let host = host();
     let prepared = host.prepare(trusted("asked")).unwrap();
     host.spawn(trusted("asks")).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_request_that_nobody_answers_times_out_and_a_late_reply_is_dropped() {
     let reply = host.ask("asks", Command::Request { to: "asked".to_owned(), command, timeout_ms: 30 }).await;
     let text = reply.unwrap_err();
     assert!(text.contains("30 ms") || text.contains("time"), "{text}");
-    // Now it is answered, too late.
+    // The answer comes now, too late.
     host.start(prepared).await.unwrap();
     host.drained().await;
     assert_eq!(host.ask("asks", request(Command::Echo("next".to_owned()))).await.unwrap(), "next");
@@ -95,7 +95,7 @@ async fn a_request_that_nobody_answers_times_out_and_a_late_reply_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_given_up_does_not_disturb_the_next() {
+async fn cancelled_request_does_not_affect_the_next() {
     let host = pair().await;
     let (first, second) = (note("given up"), Box::new(Command::Echo("second".to_owned())));
     let reply = host.ask("asks", Command::RequestTwice { to: "asked".to_owned(), first, second }).await;
@@ -104,7 +104,7 @@ async fn a_request_that_was_given_up_does_not_disturb_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_requests_are_under_way_at_once() {
+async fn many_requests_are_in_flight_at_once() {
     let host = pair().await;
     let command = Box::new(Command::Echo("x".to_owned()));
     let all = Command::RequestAll { to: "asked".to_owned(), command, times: 64 };
@@ -114,7 +114,7 @@ async fn many_requests_are_under_way_at_once() {
 }
 
 #[tokio::test]
-async fn requests_under_way_are_limited() {
+async fn requests_in_flight_are_limited() {
     let host = host();
     let limits = Limits { concurrent_requests: 4, ..Limits::default() };
     host.spawn(trusted("asked")).await.unwrap();
@@ -130,7 +130,7 @@ async fn requests_under_way_are_limited() {
 }
 
 #[tokio::test]
-async fn a_reply_has_to_suit_who_asked() {
+async fn reply_must_fit_the_requester() {
     let host = host();
     let limits = Limits { message_size_bytes: 1_000, ..Limits::default() };
     host.spawn(trusted("asked")).await.unwrap();
@@ -153,7 +153,7 @@ async fn a_request_from_outside_times_out() {
 }
 
 #[tokio::test]
-async fn a_requester_that_restarts_gets_no_callback_of_its_former_life() {
+async fn restarted_requester_gets_no_callback_of_its_former_life() {
     let host = host();
     let prepared = host.prepare(trusted("asked")).unwrap();
     host.spawn(trusted("asks")).await.unwrap();
@@ -161,7 +161,7 @@ async fn a_requester_that_restarts_gets_no_callback_of_its_former_life() {
     host.tell("asks", Command::AskAndPanic { to: "asked".to_owned(), command }).await;
     assert_eq!(host.ask("asks", Command::Identity).await.unwrap(), "test asks 1");
     assert_eq!(host.actors("asked")[0].depth(), 1);
-    // The reply to the former life's request comes now; nobody is there for it.
+    // The reply to the request of the former life comes now, and is dropped.
     host.start(prepared).await.unwrap();
     host.drained().await;
     assert_eq!(host.ask("asks", request(Command::Echo("next".to_owned()))).await.unwrap(), "next");
@@ -169,7 +169,7 @@ async fn a_requester_that_restarts_gets_no_callback_of_its_former_life() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_refused() {
+async fn malformed_messages_are_refused() {
     let host = pair().await;
     for (body, expected) in
         [(Vec::new(), "empty"), (b"{}".to_vec(), "0x7b"), (Codec::Json.message(b"{}"), "json")]
@@ -180,7 +180,7 @@ async fn what_is_no_message_is_refused() {
 }
 
 #[tokio::test]
-async fn components_that_wait_for_each_other_are_named_in_the_log() {
+async fn deadlock_cycle_is_logged_with_its_components() {
     let log = Log::capture();
     let host = host();
     for name in ["a", "b", "c"] {
@@ -193,15 +193,15 @@ async fn components_that_wait_for_each_other_are_named_in_the_log() {
     };
     let echo = || Command::Echo("x".to_owned());
     // `a` waits for `b`, `b` for `c`, `c` for `a`; `c` gives up first.
-    let circle = ask("b", ask("c", ask("a", echo(), 30), 20_000), 20_000);
-    let timed_out = host.ask("a", circle).await.unwrap_err();
+    let cycle = ask("b", ask("c", ask("a", echo(), 30), 20_000), 20_000);
+    let timed_out = host.ask("a", cycle).await.unwrap_err();
     assert!(timed_out.contains("in time"), "{timed_out}");
     let text = log.text();
     let expected =
         "deadlock, ended by a timeout: `c` waits for `a`, which waits for `b`, which waits for `c`";
     assert!(text.contains(expected), "{text}");
 
-    // One that is only slow is not part of any.
+    // A component that is only slow is not part of a cycle.
     let slow = host.prepare(trusted("slow")).unwrap();
     host.ask("a", ask("slow", echo(), 30)).await.unwrap_err();
     assert_eq!(log.text().matches("ended by a timeout").count(), 1);
@@ -209,7 +209,7 @@ async fn components_that_wait_for_each_other_are_named_in_the_log() {
 }
 
 #[tokio::test]
-async fn a_request_has_an_id_that_both_ends_see_and_no_other_has() {
+async fn request_id_is_unique_and_seen_by_both_ends() {
     let host = host();
     host.spawn(trusted("asks")).await.unwrap();
     host.spawn(trusted("answers")).await.unwrap();

@@ -1,4 +1,4 @@
-//! The last message of a topic, for those who subscribe later.
+//! Retained messages: the last message of a topic, for later subscribers.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
@@ -22,7 +22,7 @@ fn subscribe(pattern: &str) -> Command {
 }
 
 #[tokio::test]
-async fn who_subscribes_later_gets_the_last_message_of_each_topic_once() {
+async fn late_subscriber_gets_the_last_message_of_each_topic_once() {
     let host = host();
     for name in ["publisher", "early", "late"] {
         host.spawn(trusted(name)).await.unwrap();
@@ -34,7 +34,7 @@ async fn who_subscribes_later_gets_the_last_message_of_each_topic_once() {
     assert_eq!(host.notes("early").await, "old rome");
     host.ask("late", subscribe("weather.*")).await.unwrap();
     assert_eq!(host.notes("late").await, "rome+");
-    // Twice is no new subscription.
+    // Subscribing again is not a new subscription.
     host.ask("late", subscribe("weather.*")).await.unwrap();
     host.ask("publisher", retain("weather.rome", "new")).await.unwrap();
     assert_eq!(host.notes("late").await, "rome+ new");
@@ -42,19 +42,19 @@ async fn who_subscribes_later_gets_the_last_message_of_each_topic_once() {
 }
 
 #[tokio::test]
-async fn a_component_that_starts_later_and_is_subscribed_by_its_manifest_gets_it_too() {
+async fn late_component_with_a_manifest_subscription_gets_retained_messages() {
     let host = host();
     host.publish_retained("weather.rome", message(&whence("rome"))).unwrap();
     let subscribes = vec![pattern("weather.*")];
     host.spawn(ComponentSpec { subscribes, ..trusted("late") }).await.unwrap();
     assert_eq!(host.notes("late").await, "rome+");
-    // A new incarnation is no new subscriber.
+    // A new incarnation does not count as a new subscriber.
     host.try_ask("late", Command::Panic("drill".to_owned())).await.unwrap_err();
     assert_eq!(host.notes("late").await, "");
 }
 
 #[tokio::test]
-async fn what_is_cleared_is_gone() {
+async fn cleared_message_is_not_handed_over() {
     let host = host();
     host.spawn(trusted("publisher")).await.unwrap();
     host.spawn(trusted("late")).await.unwrap();
@@ -67,7 +67,7 @@ async fn what_is_cleared_is_gone() {
 }
 
 #[tokio::test]
-async fn what_comes_from_outside_can_be_taken_away_from_outside() {
+async fn host_clears_a_message_that_it_retained() {
     let host = host();
     host.publish_retained("weather.rome", message(&whence("rome"))).unwrap();
     assert_eq!(
@@ -78,7 +78,7 @@ async fn what_comes_from_outside_can_be_taken_away_from_outside() {
 }
 
 #[tokio::test]
-async fn it_takes_the_right_to_publish() {
+async fn retaining_and_clearing_need_the_right_to_publish() {
     let host = host();
     let publish = vec![pattern("weather.*")];
     let capabilities = Capabilities { publish, ..Capabilities::default() };
@@ -90,7 +90,7 @@ async fn it_takes_the_right_to_publish() {
 }
 
 #[tokio::test]
-async fn a_component_retains_so_many_topics_and_no_more() {
+async fn retained_topics_are_limited() {
     let host = host();
     let limits = Limits { retained: 2, ..Limits::DEFAULT };
     host.spawn(ComponentSpec { limits, ..trusted("publisher") }).await.unwrap();
@@ -101,16 +101,16 @@ async fn a_component_retains_so_many_topics_and_no_more() {
     assert!(refused.contains("retained: at most 2"), "{refused}");
     let usage = host.ask("publisher", Command::Usage).await.unwrap();
     assert!(usage.lines().any(|line| line == "retained 2/2"), "{usage}");
-    let figures = host.snapshot().components.into_iter().find(|component| component.name == "publisher");
-    assert_eq!(figures.unwrap().over_quota["retained"], 1);
-    // Instead of its own is no more; and what another takes over is not its any more.
+    let publisher = host.snapshot().components.into_iter().find(|component| component.name == "publisher");
+    assert_eq!(publisher.unwrap().over_quota["retained"], 1);
+    // Replacing its own message is allowed, and a topic that another replaces no longer counts.
     host.ask("publisher", retain("a", "2")).await.unwrap();
     host.ask("other", retain("b", "2")).await.unwrap();
     host.ask("publisher", retain("c", "1")).await.unwrap();
 }
 
 #[tokio::test]
-async fn what_does_not_suit_a_new_subscriber_is_its_own_dead_letter() {
+async fn refused_retained_message_is_a_dead_letter_of_the_new_subscriber() {
     let host = host();
     host.publish_retained("weather.rome", Codec::Json.message(b"{}")).unwrap();
     host.publish_retained("weather.oslo", message(&whence("oslo"))).unwrap();
@@ -131,7 +131,7 @@ async fn what_does_not_suit_a_new_subscriber_is_its_own_dead_letter() {
 }
 
 #[tokio::test]
-async fn a_publication_that_is_refused_is_not_retained() {
+async fn refused_publication_is_not_retained() {
     let host = host();
     let full = ComponentSpec { capacity: 1, subscribes: vec![pattern("news")], ..trusted("full") };
     let _full = host.prepare(full).unwrap();
@@ -143,7 +143,7 @@ async fn a_publication_that_is_refused_is_not_retained() {
 }
 
 #[tokio::test]
-async fn a_subscriber_whose_patterns_overlap_gets_it_once() {
+async fn subscriber_with_overlapping_patterns_gets_one_copy() {
     let host = host();
     host.publish_retained("weather.rome", message(&whence("rome"))).unwrap();
     let subscribes = vec![pattern("weather.*"), pattern("*")];
@@ -152,10 +152,10 @@ async fn a_subscriber_whose_patterns_overlap_gets_it_once() {
     assert_eq!(host.notes("late").await, "rome+");
 }
 
-/// A log that, for each line, has another thread clear something that is retained.
+/// A log that, for each line, waits for another thread to clear a retained message.
 struct Meddling {
     host: Arc<OnceLock<ComponentHost>>,
-    /// Whether it was done before the line was.
+    /// For each line, true if the other thread finished in time.
     done: Arc<Mutex<Vec<bool>>>,
 }
 
@@ -176,7 +176,7 @@ impl Write for Meddling {
 }
 
 #[tokio::test]
-async fn what_is_logged_holds_up_nobody_who_retains_or_subscribes() {
+async fn logging_does_not_block_retaining_or_subscribing() {
     let (slot, done) = (Arc::default(), Arc::<Mutex<Vec<bool>>>::default());
     let (host_slot, list) = (Arc::clone(&slot), Arc::clone(&done));
     let subscriber = tracing_subscriber::fmt()
@@ -191,7 +191,7 @@ async fn what_is_logged_holds_up_nobody_who_retains_or_subscribes() {
     let _full = host.prepare(ComponentSpec { subscribes: vec![pattern("news.*")], ..full.clone() }).unwrap();
     assert!(slot.set(host.clone()).is_ok());
     host.publish_retained("news.one", message(&whence("one"))).unwrap();
-    // A copy that there is no room for, a quota that is reached, and what a new subscriber has no room for.
+    // Three lines: a copy for a full mailbox, an exceeded quota, and a retained copy for a full mailbox.
     host.publish_retained("news.two", message(&whence("two"))).unwrap();
     host.ask("over", retain("sport", "x")).await.unwrap_err();
     let late = ComponentSpec { name: "late".to_owned(), subscribes: vec![pattern("news.*")], ..full };

@@ -1,4 +1,4 @@
-//! An app as it is at a moment.
+//! Snapshots of an app.
 
 use airssys_rt::ActorState;
 use airssys_wasm::limits::Rates;
@@ -13,7 +13,7 @@ fn component<'a>(app: &'a AppSnapshot, name: &str) -> &'a ComponentSnapshot {
 }
 
 #[tokio::test]
-async fn memory_is_shown_as_it_grows_and_is_gone_with_the_instance() {
+async fn memory_grows_with_the_instance_and_is_zero_after_its_end() {
     let host = host();
     let restart = airssys_rt::RestartPolicy::Temporary;
     host.spawn(ComponentSpec { restart, ..trusted("probe") }).await.unwrap();
@@ -25,7 +25,7 @@ async fn memory_is_shown_as_it_grows_and_is_gone_with_the_instance() {
     assert!((before + 8 * MIB..before + 10 * MIB).contains(&after), "{after}");
     let limit = component(&host.snapshot(), "probe").instances[0].memory_limit_bytes;
     host.ask("probe", Command::TryAllocate(limit.div_euclid(MIB) as usize)).await.unwrap();
-    assert_eq!(memory(), after, "what is refused does not count");
+    assert_eq!(memory(), after, "refused memory does not count");
     let actor = host.actors("probe").remove(0);
     host.tell("probe", Command::Panic("end".to_owned())).await;
     actor.closed().await;
@@ -35,7 +35,7 @@ async fn memory_is_shown_as_it_grows_and_is_gone_with_the_instance() {
 }
 
 #[tokio::test]
-async fn an_instance_that_is_started_anew_begins_with_little_memory() {
+async fn restarted_instance_has_its_initial_memory_again() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     let memory = || component(&host.snapshot(), "probe").instances[0].memory_bytes;
@@ -48,7 +48,7 @@ async fn an_instance_that_is_started_anew_begins_with_little_memory() {
 }
 
 #[tokio::test]
-async fn denials_are_counted_where_they_were_tried() {
+async fn denials_are_counted_for_the_component_that_was_denied() {
     let host = host();
     host.spawn(denied("curious")).await.unwrap();
     host.spawn(trusted("private")).await.unwrap();
@@ -92,7 +92,7 @@ async fn snapshot_has_the_stats_of_each_component_and_the_tree_has_its_instances
 }
 
 #[tokio::test]
-async fn it_says_what_is_used_of_each_limit_and_what_was_more_than_a_limit() {
+async fn snapshot_shows_use_and_excess_of_each_limit() {
     let host = host();
     let rates = Rates { messages_per_second: Some(1), messages_burst: Some(2), ..Rates::UNLIMITED };
     let limits = Limits { rates, ..Limits::default() };

@@ -1,4 +1,4 @@
-//! What outlives the host.
+//! The state folder: subscriptions that outlive the host.
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ async fn a_subscription_outlives_the_component_and_the_host() {
     host.shutdown(SOON).await;
 
     let host = host_in(folder.path());
-    // Not started yet: the mailbox takes it.
+    // The pool is not started yet, so the message stays in the mailbox.
     let prepared = host.prepare(ComponentSpec { instances: 2, ..trusted("pool") }).unwrap();
     assert_eq!(publish(&host, "news.second").await, 1);
     assert_eq!(publish(&host, "dropped").await, 0);
@@ -49,7 +49,7 @@ async fn a_subscription_outlives_the_component_and_the_host() {
 }
 
 #[tokio::test]
-async fn without_a_state_folder_it_ends_with_the_host() {
+async fn subscription_ends_with_a_host_that_has_no_state_folder() {
     let host = host();
     host.spawn(trusted("probe")).await.unwrap();
     host.ask("probe", subscribe("news")).await.unwrap();
@@ -60,7 +60,7 @@ async fn without_a_state_folder_it_ends_with_the_host() {
 }
 
 #[tokio::test]
-async fn what_is_not_allowed_any_more_is_not_restored() {
+async fn subscription_that_is_no_longer_allowed_is_not_restored() {
     let folder = tempfile::tempdir().unwrap();
     let host = host_in(folder.path());
     host.spawn(trusted("probe")).await.unwrap();
@@ -75,7 +75,7 @@ async fn what_is_not_allowed_any_more_is_not_restored() {
     let limits = Limits { subscriptions: 1, ..Limits::DEFAULT };
     host.spawn(ComponentSpec { capabilities, limits, ..denied("probe") }).await.unwrap();
     assert_eq!([publish(&host, "alerts").await, publish(&host, "news").await], [1, 0]);
-    assert_eq!(publish(&host, "weather").await, 0, "one subscription is all it may have");
+    assert_eq!(publish(&host, "weather").await, 0, "the limit is one subscription");
     host.drained().await;
     host.shutdown(SOON).await;
     let saved = std::fs::read_to_string(folder.path().join("subscriptions.json")).unwrap();
@@ -83,7 +83,7 @@ async fn what_is_not_allowed_any_more_is_not_restored() {
 }
 
 #[tokio::test]
-async fn a_component_that_is_retired_leaves_nothing() {
+async fn retired_component_leaves_no_subscriptions() {
     let folder = tempfile::tempdir().unwrap();
     let host = host_in(folder.path());
     host.spawn(trusted("probe")).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_component_that_is_retired_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn one_host_uses_a_folder_until_it_is_shut_down() {
+async fn state_folder_belongs_to_one_host_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let host = host_in(folder.path());
     let second = try_host_in(folder.path());
@@ -104,7 +104,7 @@ async fn one_host_uses_a_folder_until_it_is_shut_down() {
 }
 
 #[tokio::test]
-async fn a_subscription_that_a_revocation_ended_does_not_come_back_with_the_next_host() {
+async fn revoked_subscription_is_not_restored_by_the_next_host() {
     for gives_up in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let host = host_in(folder.path());

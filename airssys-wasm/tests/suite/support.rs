@@ -1,4 +1,6 @@
-//! A host with test components in it.
+//! Helpers of all tests: a host, test components, and ways to talk to them.
+//!
+//! `test-probe` does what the commands of `components/test-commands` say, and answers each.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -11,15 +13,15 @@ use airssys_wasm::{
 };
 pub(crate) use test_commands::{Answer, Command};
 
-/// Long enough for anything that is not stuck.
+/// The time after which a test counts as stuck.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 
-/// The folder of a component.
+/// Returns the folder of a component.
 pub(crate) fn folder(component: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../components").join(component)
 }
 
-/// An engine that all tests of this process share.
+/// Returns the engine that all tests of this process share.
 pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
@@ -29,25 +31,25 @@ pub(crate) fn engine() -> &'static Engine {
     })
 }
 
-/// A test component, built and loaded.
+/// Builds and loads a component of the folder `components`.
 pub(crate) fn component(name: &str) -> Component {
     let file = builder::build(&folder(name), |_| {}).expect("the test component builds");
     Component::load(engine(), &file).expect("the test component loads")
 }
 
-/// The component that does what its messages say, and imports nothing that can wait.
+/// Returns the component that does what its messages say, and imports nothing that can wait.
 pub(crate) fn probe() -> Component {
     static PROBE: OnceLock<Component> = OnceLock::new();
     PROBE.get_or_init(|| component("test-probe")).clone()
 }
 
-/// The component that imports what can wait.
+/// Returns the component that does the same and imports functions that can wait.
 pub(crate) fn waiter() -> Component {
     static WAITER: OnceLock<Component> = OnceLock::new();
     WAITER.get_or_init(|| component("test-waiter")).clone()
 }
 
-/// A host whose supervisor restarts at once, many times.
+/// Makes a host whose supervisor restarts at once, many times.
 pub(crate) fn host() -> ComponentHost {
     host_with(SupervisorConfig {
         max_restarts: 1_000,
@@ -57,16 +59,17 @@ pub(crate) fn host() -> ComponentHost {
     })
 }
 
+/// Makes a host with this supervisor.
 pub(crate) fn host_with(supervisor: SupervisorConfig) -> ComponentHost {
     ComponentHost::new(ActorSystem::builder("test").supervisor(supervisor).build())
 }
 
-/// A probe that may do everything.
+/// Returns a probe that may do everything.
 pub(crate) fn trusted(name: &str) -> ComponentSpec {
     ComponentSpec { capabilities: Capabilities::everything(), ..ComponentSpec::new(name, probe()) }
 }
 
-/// A probe that may do nothing.
+/// Returns a probe that may do nothing.
 pub(crate) fn denied(name: &str) -> ComponentSpec {
     ComponentSpec::new(name, probe())
 }
@@ -75,11 +78,12 @@ pub(crate) fn pattern(text: &str) -> TopicPattern {
     text.parse().expect("a pattern")
 }
 
+/// Returns an entry of a component's `config`.
 pub(crate) fn setting(key: &str, value: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
 }
 
-/// A command as a message.
+/// Encodes a command as a message in CBOR.
 pub(crate) fn message(command: &Command) -> Vec<u8> {
     let mut message = Vec::new();
     Codec::Cbor.write_prefix(&mut message);
@@ -87,21 +91,22 @@ pub(crate) fn message(command: &Command) -> Vec<u8> {
     message
 }
 
+/// Returns the command to keep a text, which [`Ask::notes`] reads back.
 pub(crate) fn note(text: impl Into<String>) -> Box<Command> {
     Box::new(Command::Note(text.into()))
 }
 
-/// What tests ask of a host.
+/// Ways to talk to the components of a host.
 pub(crate) trait Ask {
     /// Sends a command.
     async fn tell(&self, to: &str, command: Command);
-    /// Sends a command, and gives the reply.
+    /// Sends a command as a request, and returns the answer.
     async fn ask(&self, to: &str, command: Command) -> Answer;
-    /// Sends a command, and gives whatever came of it.
+    /// Sends a command as a request, and returns the answer or the failure.
     async fn try_ask(&self, to: &str, command: Command) -> Result<Answer, CallError>;
-    /// The texts that a component keeps.
+    /// Returns the texts that a component keeps, separated by spaces.
     async fn notes(&self, of: &str) -> String;
-    /// The reasons of all dead letters, oldest first.
+    /// Returns the reasons of all dead letters, oldest first.
     fn reasons(&self) -> Vec<String>;
 }
 
@@ -133,7 +138,7 @@ impl Ask for ComponentHost {
     }
 }
 
-/// A log that a test can read: what is logged on its thread while the guard lives.
+/// The log of the test's thread, from [`Log::capture`] until the value is dropped.
 pub(crate) struct Log {
     lines: Arc<Mutex<Vec<u8>>>,
     _guard: tracing::subscriber::DefaultGuard,

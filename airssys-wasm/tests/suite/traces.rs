@@ -1,4 +1,4 @@
-//! Traces: what belongs to which, and what is told of each message.
+//! Traces: the span of each message, its parent and its outcome.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -42,14 +42,14 @@ struct Open {
 }
 
 impl Recorder {
-    /// Has the messages of a host recorded.
+    /// Makes a recorder of the messages of a host.
     fn of(host: &ComponentHost) -> Recorder {
         let recorder = Recorder::default();
         host.trace_with(Arc::new(recorder.clone()));
         recorder
     }
 
-    /// The spans that have ended, in the order in which they began.
+    /// Returns the spans that have ended, in the order in which they began.
     fn spans(&self) -> Vec<Recorded> {
         let mut spans = self.spans.lock().unwrap().clone();
         spans.sort_by_key(|span| span.id);
@@ -91,7 +91,7 @@ fn request(to: &str, command: Command) -> Command {
 }
 
 #[tokio::test]
-async fn without_a_tracer_a_context_from_outside_is_handed_on_as_it_is() {
+async fn context_is_passed_on_unchanged_without_a_tracer() {
     let host = host();
     for name in ["first", "second", "third"] {
         host.spawn(trusted(name)).await.unwrap();
@@ -104,14 +104,14 @@ async fn without_a_tracer_a_context_from_outside_is_handed_on_as_it_is() {
 }
 
 #[tokio::test]
-async fn each_message_is_a_span_below_that_of_the_message_on_which_it_was_sent() {
+async fn each_message_is_a_span_below_that_of_its_cause() {
     let host = host();
     let recorder = Recorder::of(&host);
     for (name, topics) in [("feed", None), ("parse", None), ("region", None), ("alerts", Some("quakes.*"))] {
         let subscribes = topics.into_iter().map(pattern).collect();
         host.spawn(ComponentSpec { subscribes, ..trusted(name) }).await.unwrap();
     }
-    // Each handler goes on after a callback: what it sends then belongs to the same message.
+    // Each handler continues after a callback, and its later messages belong to the same span.
     let twice = Command::WorkBetween { to: "region".to_owned(), milliseconds: 0, times: 2 };
     host.tell("feed", send("parse", twice)).await;
     host.drained().await;
@@ -137,7 +137,7 @@ async fn each_message_is_a_span_below_that_of_the_message_on_which_it_was_sent()
 }
 
 #[tokio::test]
-async fn what_comes_from_outside_in_a_trace_is_below_its_sender() {
+async fn message_from_outside_is_a_span_of_its_trace() {
     let host = host();
     let recorder = Recorder::of(&host);
     host.spawn(ComponentSpec { subscribes: vec![pattern("news")], ..trusted("probe") }).await.unwrap();
@@ -157,7 +157,7 @@ async fn what_comes_from_outside_in_a_trace_is_below_its_sender() {
 }
 
 #[tokio::test]
-async fn each_attempt_is_a_span_and_says_what_became_of_it() {
+async fn each_attempt_is_a_span_with_its_outcome() {
     let host = host();
     let recorder = Recorder::of(&host);
     let delivery = Delivery::Retry(Retry { attempts: 2, backoff: RestartStrategy::Immediate });
@@ -183,7 +183,7 @@ async fn each_attempt_is_a_span_and_says_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn a_message_that_its_receiver_fails_on_is_a_failed_span() {
+async fn failed_message_is_a_failed_span() {
     let host = host();
     let recorder = Recorder::of(&host);
     host.spawn(trusted("probe")).await.unwrap();
@@ -198,11 +198,11 @@ async fn a_message_that_its_receiver_fails_on_is_a_failed_span() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_keeps_its_trace_and_who_had_it_and_a_retry_continues_the_trace() {
+async fn dead_letter_keeps_its_trace_and_a_retry_continues_it() {
     let host = host();
     let recorder = Recorder::of(&host);
     host.spawn(ComponentSpec { instances: 2, ..trusted("pool") }).await.unwrap();
-    // The first is busy, so that it is the second that has it.
+    // The first instance is busy, so the second gets the message.
     let busy = message(&Command::Tally("x".to_owned()));
     host.send("pool/1", busy).await.unwrap();
     host.in_trace(outside()).send("pool", message(&Command::Reject("no".to_owned()))).await.unwrap();
@@ -218,7 +218,7 @@ async fn a_dead_letter_keeps_its_trace_and_who_had_it_and_a_retry_continues_the_
         assert_eq!((span.trace, span.parent), (outside().trace_id(), Some(outside().span_id())), "{span:?}");
     }
     assert_eq!(host.dead_letters().kept().remove(0).trace, Some(outside()));
-    // What never came into a mailbox was nobody's.
+    // A letter that was never in a mailbox names no instance.
     let accepts = airssys_message::Accepts::only(airssys_message::Codec::Json);
     let picky = ComponentSpec { accepts, subscribes: vec![pattern("news")], ..trusted("picky") };
     host.spawn(picky).await.unwrap();

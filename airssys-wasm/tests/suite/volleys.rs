@@ -1,4 +1,4 @@
-//! Very many requests, of which some are given up, some come too late, and some meet a crash.
+//! A million requests, of which some are cancelled, some time out, and some meet a crash.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use test_commands::Volley;
 
 use crate::support::*;
 
-/// Requests of this test; `cargo bench -p airssys-benches --bench soak` makes a million.
+/// The number of requests, as many as `cargo bench -p airssys-benches --bench soak` makes.
 const REQUESTS: u32 = 1_000_000;
 
 /// Requests in one message to a requester.
@@ -16,7 +16,8 @@ const VOLLEY: u32 = 500;
 
 const REQUESTERS: [&str; 4] = ["a", "b", "c", "d"];
 
-/// Has a requester fire; what its requests came to, or none if it was cut off.
+/// Has a requester send a volley. Returns the number of requests by outcome, or `None` if the requester
+/// was killed.
 async fn fire(host: &ComponentHost, requester: &str, seed: u64) -> Option<BTreeMap<String, u32>> {
     let volley = Volley { to: "targets".to_owned(), requests: VOLLEY, at_once: 32, seed };
     let answer = host.try_ask(requester, Command::Volley(volley)).await.ok()?.unwrap();
@@ -28,7 +29,7 @@ async fn fire(host: &ComponentHost, requester: &str, seed: u64) -> Option<BTreeM
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_very_many_requests_the_tables_are_empty() {
+async fn tables_are_empty_after_a_million_requests() {
     let host = host();
     let retry = Retry { attempts: 2, backoff: RestartStrategy::Immediate };
     let targets = ComponentSpec { instances: 2, delivery: Delivery::Retry(retry), ..trusted("targets") };
@@ -39,7 +40,7 @@ async fn after_very_many_requests_the_tables_are_empty() {
     let (mut all, mut cut_off) = (BTreeMap::<String, u32>::new(), 0);
     for round in 0..u64::from(REQUESTS / VOLLEY / 4) {
         let crash = async {
-            // Two of the requesters are cut off in the middle, one by itself and one from outside.
+            // Two requesters end in the middle: one traps, the other is killed from outside.
             let command = Box::new(Command::Echo("late".to_owned()));
             host.tell("c", Command::AskAndPanic { to: "targets".to_owned(), command }).await;
             while host.requests_under_way() == 0 {
@@ -60,7 +61,7 @@ async fn after_very_many_requests_the_tables_are_empty() {
                 cut_off += 1;
                 continue;
             };
-            // Each request came to one thing.
+            // Each request has one outcome.
             assert_eq!(came.values().sum::<u32>(), VOLLEY, "{came:?}");
             came.into_iter().for_each(|(outcome, count)| *all.entry(outcome).or_default() += count);
         }

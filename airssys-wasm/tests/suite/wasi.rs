@@ -1,4 +1,4 @@
-//! What a component sees of the world.
+//! The view of a component on its surroundings: input, files, arguments, output.
 
 use airssys_wasm::{Capabilities, Component, ComponentSpec, Input};
 
@@ -39,7 +39,7 @@ async fn a_granted_file_is_the_standard_input_of_every_incarnation() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_not_there_is_a_failure_of_the_start() {
+async fn missing_input_file_fails_the_start() {
     let host = host();
     let capabilities = Capabilities { input: true, ..Capabilities::default() };
     let input = Some(Input::File("no such file".into()));
@@ -48,7 +48,7 @@ async fn a_file_that_is_not_there_is_a_failure_of_the_start() {
 }
 
 #[tokio::test]
-async fn what_a_component_prints_and_logs_is_in_the_log_under_its_name() {
+async fn output_and_log_lines_carry_the_name_of_the_instance() {
     let log = Log::capture();
     let host = host();
     host.spawn(denied("probe")).await.unwrap();

@@ -11,7 +11,7 @@ fn topics(text: &str) -> TopicPattern {
 }
 
 #[test]
-fn each_list_allows_its_own_kind_only() {
+fn each_list_allows_only_its_own_kind() {
     let who = Subject::new("feed", "feed/1");
     let (name, topic, pattern) = ("parse", topic("parse"), topics("parse"));
     let accesses = [
@@ -38,7 +38,7 @@ fn each_list_allows_its_own_kind_only() {
 }
 
 #[test]
-fn a_component_may_send_to_itself() {
+fn component_may_send_to_itself() {
     let (who, nothing) = (Subject::new("pool", "pool/1"), Capabilities::default());
     for (to, allowed) in [
         ("pool", true),
@@ -55,7 +55,7 @@ fn a_component_may_send_to_itself() {
 }
 
 #[test]
-fn a_subscription_must_be_covered_whole() {
+fn granted_pattern_must_cover_the_whole_subscription() {
     let who = Subject::new("a", "a");
     let granted = Capabilities { subscribe: vec![topics("quakes.*")], ..Capabilities::default() };
     for (pattern, allowed) in [("quakes.big", true), ("quakes.*", true), ("*", false), ("quakes", false)] {
@@ -65,7 +65,7 @@ fn a_subscription_must_be_covered_whole() {
 }
 
 #[test]
-fn a_denial_names_the_lines_that_would_allow_it() {
+fn denial_names_the_lines_that_would_allow_it() {
     let who = Subject::new("pool", "pool/2");
     let denied = decide(&who, &Capabilities::default(), &Access::Request { to: "region" }).unwrap_err();
     assert_eq!(
@@ -83,7 +83,7 @@ fn a_denial_names_the_lines_that_would_allow_it() {
 
 proptest! {
     #[test]
-    fn whatever_is_not_listed_is_denied(to in "[a-z*/.-]{0,12}", listed in "[a-z][a-z-]{0,6}") {
+    fn unlisted_target_is_denied(to in "[a-z*/.-]{0,12}", listed in "[a-z][a-z-]{0,6}") {
         let who = Subject::new("someone", "someone");
         let capabilities = Capabilities { send: vec![listed.parse().unwrap()], ..Capabilities::default() };
         let allowed = decide(&who, &capabilities, &Access::Send { to: &to }).is_ok();

@@ -1,6 +1,7 @@
-;; A component written by hand that exports `batch-handler`. Its answers are at address 16, where there
-;; are zeros, and at 32: so many messages begun, none deferred. The host reads its progress at 64.
-;; INITIALIZE and RUN are put in by the test.
+;; A component written by hand that exports `batch-handler`. Its answers are at address 16, where the
+;; memory holds zeros, and at 32: the number of begun messages, with none deferred. The host reads its
+;; progress at 64.
+;; The test replaces INITIALIZE and BATCH by code.
 (module
   (import "airssys:component/progress@0.2.0" "show" (func $show (param i32 i32)))
   (memory (export "memory") 1)
@@ -22,5 +23,5 @@
     (param $first i64) (param $lengths i32) (param $count i32) (param $bodies i32) (param $bytes i32)
     (result i32)
     (i32.store (i32.const 32) (local.get $count))
-    RUN
+    BATCH
     (i32.const 32)))

@@ -1,18 +1,18 @@
-//! Messages that a guest gets several at a time: each has its own end all the same.
+//! Messages in batches: one call handles several messages, and each has its own result.
 
 use std::time::Duration;
 
 use airssys_wasm::{ComponentHost, ComponentSpec, Delivery, Limits, LoadError, Retry};
 use futures_util::future::join_all;
 
-use crate::raw_guest::raw_runner;
+use crate::raw_guest::raw_batch_component;
 use crate::support::*;
 
-/// So many messages come first that those behind them come in runs.
+/// The number of messages after which a component gets the next ones in batches.
 const WARM_UP: usize = 200;
 
-/// A host whose probe has all of these in its mailbox before it handles the first. Gives what came of
-/// each, as a requester hears it.
+/// Puts all these commands into the mailbox of a probe before it handles the first. Returns the answer
+/// to each.
 async fn handled(spec: ComponentSpec, commands: Vec<Command>) -> (ComponentHost, Vec<Answer>) {
     let host = host();
     let prepared = host.prepare(ComponentSpec { capacity: 2_000, ..spec }).unwrap();
@@ -45,7 +45,7 @@ fn calls(host: &ComponentHost) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn many_messages_come_with_few_calls() {
+async fn many_messages_are_handled_in_few_calls() {
     let (host, answers) = handled(trusted("probe"), (0..100).map(|n| echo(&n.to_string())).collect()).await;
     assert_eq!(answers, (0..100).map(|n| Ok(n.to_string())).collect::<Vec<_>>());
     let (calls, handled) = calls(&host);
@@ -54,14 +54,14 @@ async fn many_messages_come_with_few_calls() {
 }
 
 #[tokio::test]
-async fn one_at_a_time_if_that_is_wanted() {
+async fn batch_size_of_one_makes_one_call_per_message() {
     let spec = ComponentSpec { batch_size: 1, ..trusted("probe") };
     let (host, _) = handled(spec, notes("a b c")).await;
     assert_eq!(calls(&host), (WARM_UP as u64 + 3, WARM_UP as u64 + 3));
 }
 
 #[tokio::test]
-async fn each_of_a_run_has_its_own_end() {
+async fn each_message_of_a_batch_has_its_own_result() {
     let reject = Command::Reject("never".to_owned());
     let commands = vec![*note("a"), echo("1"), reject, *note("b"), echo("2")];
     let (host, answers) = handled(trusted("probe"), commands).await;
@@ -73,7 +73,7 @@ async fn each_of_a_run_has_its_own_end() {
 }
 
 #[tokio::test]
-async fn a_trap_is_of_the_message_it_came_on() {
+async fn trap_is_attributed_to_the_message_that_caused_it() {
     for failing in [Command::Panic("drill".to_owned()), Command::Recurse, Command::Exit] {
         let commands = vec![echo("1"), *note("before"), failing.clone(), *note("behind"), echo("2")];
         let (host, answers) = handled(trusted("probe"), commands).await;
@@ -84,13 +84,13 @@ async fn a_trap_is_of_the_message_it_came_on() {
         assert_eq!((&letters[0].message[..], letters[0].attempts), (&message(&failing)[..], 1));
         let snapshot = host.component_snapshots().remove(0);
         assert_eq!((snapshot.handled, snapshot.restarts()), (WARM_UP as u64 + 4, 1));
-        // The next incarnation knows nothing of what the first has noted.
+        // The notes of the first incarnation are gone.
         assert_eq!(host.notes("probe").await, "behind");
     }
 }
 
 #[tokio::test]
-async fn one_that_is_to_be_handled_again_comes_before_those_behind_it() {
+async fn retried_message_of_a_batch_comes_before_those_behind_it() {
     let backoff = airssys_rt::RestartStrategy::Fixed { delay: Duration::from_millis(2) };
     let delivery = Delivery::Retry(Retry { attempts: 3, backoff });
     let again = |text: &str| Command::RetryBefore { attempt: 3, text: text.to_owned() };
@@ -102,14 +102,14 @@ async fn one_that_is_to_be_handled_again_comes_before_those_behind_it() {
 }
 
 #[tokio::test]
-async fn those_behind_a_deferred_message_wait_for_it() {
+async fn messages_behind_a_deferred_one_wait_for_it() {
     let host = host();
     host.spawn(trusted("other")).await.unwrap();
     let prepared = host.prepare(ComponentSpec { capacity: 2_000, ..trusted("probe") }).unwrap();
     for number in 0..WARM_UP {
         host.tell("probe", Command::Tally(number.to_string())).await;
     }
-    // It sends to itself while it is deferred: that comes behind all that is there already.
+    // The probe sends to itself while the message is deferred, which goes to the end of the mailbox.
     let ask = Command::Request { to: "other".to_owned(), command: Box::new(echo("x")), timeout_ms: 9_000 };
     for command in [*note("a"), ask.clone(), *note("b"), ask, *note("c")] {
         host.tell("probe", command).await;
@@ -122,7 +122,7 @@ async fn those_behind_a_deferred_message_wait_for_it() {
 }
 
 #[tokio::test]
-async fn what_is_behind_a_deferred_message_survives_a_kill() {
+async fn messages_behind_a_deferred_one_survive_a_kill() {
     let host = host();
     let prepared = host.prepare(ComponentSpec { capacity: 2_000, ..trusted("probe") }).unwrap();
     host.spawn(trusted("silent")).await.unwrap();
@@ -145,7 +145,7 @@ async fn what_is_behind_a_deferred_message_survives_a_kill() {
 }
 
 #[tokio::test]
-async fn no_message_is_begun_behind_a_stop() {
+async fn no_message_is_begun_after_a_stop() {
     let mut commands = notes("a b");
     commands.push(Command::Stop);
     commands.extend(notes("c d"));
@@ -156,7 +156,7 @@ async fn no_message_is_begun_behind_a_stop() {
 }
 
 #[tokio::test]
-async fn each_of_a_run_has_the_whole_execution_time() {
+async fn each_message_of_a_batch_has_the_whole_execution_time() {
     let limits = Limits { execution_time: Duration::from_millis(500), ..Limits::default() };
     let mut commands = vec![Command::Work(120); 6];
     commands.extend([Command::Spin, *note("behind")]);
@@ -168,7 +168,7 @@ async fn each_of_a_run_has_the_whole_execution_time() {
 }
 
 #[tokio::test]
-async fn a_message_has_its_own_trace_wherever_it_comes() {
+async fn each_message_of_a_batch_has_its_own_trace() {
     let host = host();
     let prepared = host.prepare(ComponentSpec { capacity: 2_000, ..trusted("probe") }).unwrap();
     for number in 0..WARM_UP {
@@ -189,10 +189,10 @@ async fn a_message_has_its_own_trace_wherever_it_comes() {
     }
 }
 
-/// Messages for a component written by hand: more than it gets one by one at first.
-async fn tell_raw(initialize: &str, run: &str) -> ComponentHost {
+/// Sends messages to a component written by hand: more than it gets one by one at first.
+async fn tell_raw(initialize: &str, batch: &str) -> ComponentHost {
     let host = host();
-    let component = raw_runner(initialize, run).unwrap();
+    let component = raw_batch_component(initialize, batch).unwrap();
     let prepared = host.prepare(ComponentSpec::new("raw", component)).unwrap();
     for number in 0..WARM_UP {
         host.tell("raw", Command::Tally(number.to_string())).await;
@@ -204,32 +204,32 @@ async fn tell_raw(initialize: &str, run: &str) -> ComponentHost {
 
 /// Shows the host the number at address 64.
 const SHOW: &str = "(call $show (i32.const 64) (i32.const 1))";
-/// Shows that all messages of the run are finished.
+/// Shows that all messages of the batch are finished.
 const ALL: &str =
     "(i64.store (i32.const 64) (i64.add (local.get $first) (i64.extend_i32_u (local.get $count))))";
 
 #[tokio::test]
-async fn a_component_by_hand_gets_runs() {
+async fn handwritten_component_gets_batches() {
     let host = tell_raw(SHOW, ALL).await;
     let (calls, handled) = calls(&host);
     assert!(handled == WARM_UP as u64 && calls < 12, "{calls} calls, {handled} handled");
 }
 
 #[tokio::test]
-async fn who_does_not_show_its_progress_gets_messages_one_by_one() {
+async fn component_without_progress_gets_messages_one_by_one() {
     let log = Log::capture();
-    for (initialize, run) in [("", ALL), (SHOW, "")] {
-        let host = tell_raw(initialize, run).await;
-        assert_eq!(calls(&host), (WARM_UP as u64, WARM_UP as u64), "{initialize} {run}");
+    for (initialize, batch) in [("", ALL), (SHOW, "")] {
+        let host = tell_raw(initialize, batch).await;
+        assert_eq!(calls(&host), (WARM_UP as u64, WARM_UP as u64), "{initialize} {batch}");
     }
     assert!(log.text().contains("does not show its progress"), "{}", log.text());
 }
 
 #[tokio::test]
-async fn nobody_gets_a_run_before_its_progress_was_seen() {
+async fn component_gets_no_batch_before_it_shows_progress() {
     let host = host();
-    let prepared = host.prepare(ComponentSpec::new("raw", raw_runner(SHOW, "").unwrap())).unwrap();
-    // It does not come in a run, so it proves nothing.
+    let prepared = host.prepare(ComponentSpec::new("raw", raw_batch_component(SHOW, "").unwrap())).unwrap();
+    // A message this large comes alone, so it proves nothing.
     host.tell("raw", Command::Tally("x".repeat(5_000))).await;
     for number in 0..WARM_UP {
         host.tell("raw", Command::Tally(number.to_string())).await;
@@ -240,22 +240,22 @@ async fn nobody_gets_a_run_before_its_progress_was_seen() {
 }
 
 #[tokio::test]
-async fn who_stops_to_show_its_progress_gets_messages_one_by_one() {
-    // As long as it gets one message.
-    let run = format!("(if (i32.eq (local.get $count) (i32.const 1)) (then {ALL}))");
-    let host = tell_raw(SHOW, &run).await;
+async fn component_that_stops_showing_progress_gets_messages_one_by_one() {
+    // It shows its progress as long as it gets one message a call.
+    let batch = format!("(if (i32.eq (local.get $count) (i32.const 1)) (then {ALL}))");
+    let host = tell_raw(SHOW, &batch).await;
     let (calls, handled) = calls(&host);
     assert!(handled == WARM_UP as u64 && calls > handled - 4, "{calls} calls for {handled}");
 }
 
 #[tokio::test]
-async fn progress_gives_no_time_beyond_that_of_each_message() {
+async fn progress_does_not_extend_the_execution_time() {
     let count_on = "(loop $on
         (i64.store (i32.const 64) (i64.add (i64.load (i32.const 64)) (i64.const 1)))
         (br $on))";
     let host = host();
     let limits = Limits { execution_time: Duration::from_millis(30), ..Limits::default() };
-    let component = raw_runner(SHOW, count_on).unwrap();
+    let component = raw_batch_component(SHOW, count_on).unwrap();
     host.spawn(ComponentSpec { limits, ..ComponentSpec::new("raw", component) }).await.unwrap();
     host.tell("raw", Command::Tally("1".to_owned())).await;
     host.drained().await;
@@ -263,14 +263,14 @@ async fn progress_gives_no_time_beyond_that_of_each_message() {
 }
 
 #[tokio::test]
-async fn a_false_word_about_a_run_is_a_failure() {
+async fn wrong_count_of_begun_messages_is_a_failure() {
     for begun in [0, 100] {
-        let run = format!("(i32.store (i32.const 32) (i32.const {begun}))");
-        let host = tell_raw(SHOW, &format!("{ALL} {run}")).await;
+        let batch = format!("(i32.store (i32.const 32) (i32.const {begun}))");
+        let host = tell_raw(SHOW, &format!("{ALL} {batch}")).await;
         let reasons = host.reasons();
         assert!(reasons.is_empty(), "the messages are finished, as was shown: {reasons:?}");
         assert!(host.component_snapshots()[0].restarts() > 0);
-        let host = tell_raw(SHOW, &run).await;
+        let host = tell_raw(SHOW, &batch).await;
         let expected = format!("failed: said that it had begun {begun} of 1 messages");
         assert!(host.reasons().iter().all(|reason| *reason == expected), "{:?}", host.reasons());
         assert_eq!(host.reasons().len() as u64, host.component_snapshots()[0].dead_lettered);
@@ -278,18 +278,18 @@ async fn a_false_word_about_a_run_is_a_failure() {
 }
 
 #[tokio::test]
-async fn progress_beyond_a_run_is_no_message_of_the_next() {
-    // Shows a message that is far from being there, and traps on every run of several.
-    let run = "(if (i32.gt_u (local.get $count) (i32.const 1)) (then
+async fn progress_beyond_a_batch_does_not_count_for_the_next() {
+    // It shows a message number far ahead, and traps on every batch of several messages.
+    let batch = "(if (i32.gt_u (local.get $count) (i32.const 1)) (then
         (i64.store (i32.const 64) (i64.const 1000000)) (unreachable)))";
-    let host = tell_raw(SHOW, &format!("{ALL} {run}")).await;
+    let host = tell_raw(SHOW, &format!("{ALL} {batch}")).await;
     let snapshot = host.component_snapshots().remove(0);
     assert_eq!(snapshot.handled, WARM_UP as u64, "it said that it had finished what it got");
     assert!(snapshot.restarts() > 0);
 }
 
 #[tokio::test]
-async fn a_place_that_is_none_does_not_start() {
+async fn invalid_progress_address_fails_the_start() {
     for (place, says) in [
         ("(call $show (i32.const 64) (i32.const 2))", "a list of 2 numbers; pass a list of one"),
         (
@@ -300,7 +300,7 @@ async fn a_place_that_is_none_does_not_start() {
         ("(call $show (i32.const 65) (i32.const 1))", "not aligned"),
     ] {
         let host = host();
-        let spec = ComponentSpec::new("raw", raw_runner(place, ALL).unwrap());
+        let spec = ComponentSpec::new("raw", raw_batch_component(place, ALL).unwrap());
         let error = host.spawn(spec).await.unwrap_err();
         let text = format!("{error} {:?}", error);
         assert!(text.contains(says), "{text}");
@@ -308,15 +308,15 @@ async fn a_place_that_is_none_does_not_start() {
 }
 
 #[test]
-fn a_batch_handler_of_another_shape_does_not_fit() {
-    let loaded = raw_runner(SHOW, ALL);
+fn batch_handler_of_another_type_is_refused() {
+    let loaded = raw_batch_component(SHOW, ALL);
     assert!(loaded.is_ok(), "{loaded:?}");
     let bytes = wat::parse_str(
         r#"(component
-            (core module $m (func (export "run")))
+            (core module $m (func (export "batch")))
             (core instance $i (instantiate $m))
-            (func $run (canon lift (core func $i "run")))
-            (instance $h (export "handle-batch" (func $run)))
+            (func $batch (canon lift (core func $i "batch")))
+            (instance $h (export "handle-batch" (func $batch)))
             (export "airssys:component/batch-handler@0.2.0" (instance $h)))"#,
     );
     let error = airssys_wasm::Component::new(engine(), &bytes.unwrap()).unwrap_err();

@@ -1,0 +1,22 @@
+//! The `airssys` program as its users see it: a process, real components, exit statuses.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod audit;
+mod broken;
+mod collector;
+mod components;
+mod control;
+mod failures;
+mod groups;
+mod input;
+mod inspect;
+mod interrupt;
+mod languages;
+mod manifests;
+mod metrics;
+mod output;
+mod patterns;
+mod quakes;
+mod services;
+mod support;
+mod traces;
