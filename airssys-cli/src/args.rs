@@ -237,7 +237,8 @@ pub(crate) struct Grant {
     pub(crate) component: String,
     /// The right to give or revoke.
     pub(crate) right: Right,
-    /// A pattern of component names for send and request, of topics for publish and subscribe.
+    /// A pattern of component names for send and request, of topics for publish and subscribe, of
+    /// services for use.
     pub(crate) pattern: String,
 }
 
@@ -248,6 +249,7 @@ pub(crate) enum Right {
     Request,
     Publish,
     Subscribe,
+    Use,
 }
 
 impl From<Right> for Capability {
@@ -257,6 +259,7 @@ impl From<Right> for Capability {
             Right::Request => Capability::Request,
             Right::Publish => Capability::Publish,
             Right::Subscribe => Capability::Subscribe,
+            Right::Use => Capability::Use,
         }
     }
 }
@@ -280,7 +283,8 @@ pub(crate) struct Explain {
     /// The right to check.
     pub(crate) right: Option<Right>,
 
-    /// A component for send and request, a topic for publish, a pattern of topics for subscribe.
+    /// A component for send and request, a topic for publish, a pattern of topics for subscribe,
+    /// SERVICE/RESOURCE:VERB for use.
     pub(crate) object: Option<String>,
 
     /// List only the denials of this component of a running app.

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use airssys_wasm::builder::{self, BuildEvent, TARGET};
-use airssys_wasm::manifest::{AppManifest, Source};
+use airssys_wasm::manifest::Source;
 
 use crate::args::{Build, app_or_component};
 use crate::failure::Failure;
 use crate::plain::plain;
+use crate::services::load_app;
 use crate::terminal::Terminal;
 
 pub(crate) fn build(args: &Build, terminal: &Terminal) -> Result<(), Failure> {
@@ -45,7 +46,7 @@ fn folders(args: &Build) -> Result<Vec<PathBuf>, Failure> {
     if path.is_dir() {
         return Ok(vec![path]);
     }
-    let app = AppManifest::load(&path)?;
+    let app = load_app(&path)?;
     let projects = app.components.iter().filter_map(|component| match &component.source {
         Source::Folder(folder) => Some(folder.clone()),
         _ => None,

@@ -3,17 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use airssys_wasm::app;
-use airssys_wasm::manifest::{AppManifest, ComponentManifest};
+use airssys_wasm::manifest::ComponentManifest;
 use airssys_wasm::{Component, Engine, EngineConfig, LoadError, builder};
 
 use crate::args::{Check, app_or_component};
 use crate::build;
 use crate::failure::Failure;
 use crate::run;
+use crate::services::{load_app, services};
 use crate::terminal::Terminal;
 
 pub(crate) fn check(args: &Check, terminal: &Terminal) -> Result<(), Failure> {
-    let engine = Engine::new(EngineConfig::default());
+    let engine = Engine::new(EngineConfig { services: services(), ..EngineConfig::default() });
     let engine = engine.map_err(|error| Failure::run("components cannot be checked", error))?;
     let components = components(&app_or_component(&args.path), terminal)?;
     for (name, file) in &components {
@@ -47,7 +48,7 @@ fn components(path: &Path, terminal: &Terminal) -> Result<Vec<(String, PathBuf)>
     if path.extension().is_some_and(|extension| extension == "wasm") {
         return Ok(vec![(path.display().to_string(), path.to_owned())]);
     }
-    let app = AppManifest::load(path)?;
+    let app = load_app(path)?;
     let locate = |component| {
         let file = app::locate(component, &mut |event| run::show_start(terminal, &event))?;
         Ok((component.name.clone(), file))

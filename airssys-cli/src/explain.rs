@@ -12,6 +12,7 @@ use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::print_json;
 use crate::plain::plain;
+use crate::services::load_app;
 use crate::tables;
 use crate::units::{ago, thousands};
 
@@ -63,9 +64,9 @@ fn remedy(denial: &Denial, object: &str) -> String {
     }
 }
 
-/// An object as one word of a shell. Names and topics contain no quotes.
+/// An object as one word of a shell. Names, topics and uses contain no quotes.
 fn quoted(object: &str) -> String {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "-./_".contains(c);
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "-./_:".contains(c);
     if object.chars().all(is_word) { object.to_owned() } else { format!("'{object}'") }
 }
 
@@ -79,7 +80,8 @@ struct Explanation {
     /// True if the object is the component itself.
     itself: bool,
     lines: Vec<Line>,
-    /// True if the app has the component or instance that the object names. Always true for topics.
+    /// True if the app has the component or instance that the object names. Always true for topics and
+    /// the resources of services.
     exists: bool,
 }
 
@@ -94,7 +96,7 @@ struct Line {
 
 impl Explanation {
     fn of(file: &Path, component: &str, capability: Capability, object: &str) -> Result<Self, Failure> {
-        let app = AppManifest::load(file)?;
+        let app = load_app(file)?;
         let found = app.component(component).ok_or_else(|| {
             let names: Vec<&str> = app.components.iter().map(|component| component.name.as_str()).collect();
             Failure::usage(format!("the app has no component `{component}`; it has {}", names.join(", ")))
@@ -135,7 +137,7 @@ impl Explanation {
     fn print(&self) -> Result<(), Failure> {
         let Explanation { component, capability, object, .. } = self;
         let (answer, may) = if self.allowed { ("yes", "may") } else { ("no", "may not") };
-        anstream::println!("{answer}: {component} {may} {} {object}", verb(*capability));
+        anstream::println!("{answer}: {component} {may} {} {object}", capability.verb());
         if self.itself {
             anstream::println!("  a component may always send to itself");
         }
@@ -150,19 +152,8 @@ impl Explanation {
     }
 }
 
-/// A capability as the verb before its object.
-fn verb(capability: Capability) -> &'static str {
-    match capability {
-        Capability::Send => "send to",
-        Capability::Request => "send requests to",
-        Capability::Publish => "publish on",
-        Capability::Subscribe => "subscribe to",
-        other => other.key(),
-    }
-}
-
-/// Returns true if the app has the component or instance. Topics are not listed anywhere, so every
-/// topic exists.
+/// Returns true if the app has the component or instance. Topics and the resources of services are
+/// not listed anywhere, so all of them exist.
 fn exists(app: &App, capability: Capability, object: &str) -> bool {
     let is_name = matches!(capability, Capability::Send | Capability::Request);
     let has = |component: &AppComponent| {

@@ -20,6 +20,7 @@ mod retained;
 mod run;
 mod run_result;
 mod service_calls;
+mod services;
 mod tables;
 mod telemetry;
 mod terminal;

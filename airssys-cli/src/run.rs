@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartOptions};
-use airssys_wasm::manifest::{App, AppManifest};
+use airssys_wasm::manifest::App;
 use airssys_wasm::otlp::Otlp;
 
 use crate::args::{Run, app_manifest};
@@ -12,6 +12,7 @@ use crate::control;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::run_result::RunResult;
+use crate::services::{load_app, services};
 use crate::telemetry;
 use crate::terminal::Terminal;
 use crate::units::thousands;
@@ -20,7 +21,7 @@ use crate::units::thousands;
 const PROGRESS: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
-    let manifest = AppManifest::load(&app_manifest(&args.app))?;
+    let manifest = load_app(&app_manifest(&args.app))?;
     let input = args.input.as_deref().map(|text| InputOverride::parse(text, &manifest));
     let input = input.transpose().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
     let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
     let otlp = telemetry::spans(&manifest);
     let tracer = otlp.as_ref().map(Otlp::tracer);
-    let options = StartOptions { input, tracer, ..StartOptions::default() };
+    let options = StartOptions { input, tracer, services: services(), ..StartOptions::default() };
     let result = runtime.block_on(run_app(args, &manifest, options, terminal));
     telemetry::flush(otlp);
     // A thread that reads the standard input cannot be interrupted, so nothing waits for it.

@@ -2,7 +2,7 @@
 
 use airssys_wasm::{
     ActorSnapshot, ActorState, AppSnapshot, ChildSnapshot, ComponentSnapshot, InstanceSnapshot,
-    SupervisorSnapshot,
+    SupervisionStrategy, SupervisorSnapshot,
 };
 
 use crate::plain::plain;
@@ -103,7 +103,8 @@ fn supervisor<'a>(
         }
     }
     let stats = RowStats { restarts: Some(supervisor.restarts), ..RowStats::default() };
-    Node { row: row(name(&supervisor.name), RowKind::Supervisor, supervisor.state, None, stats), children }
+    let name = name(&supervisor.name) + strategy(supervisor.strategy);
+    Node { row: row(name, RowKind::Supervisor, supervisor.state, None, stats), children }
 }
 
 fn row(name: String, kind: RowKind, state: ActorState, mailbox: Option<Mailbox>, stats: RowStats) -> Row {
@@ -180,6 +181,16 @@ fn actor(actor: &ActorSnapshot) -> Node {
     Node {
         row: row(name(&actor.name), RowKind::Actor, counters.state, Some(mailbox), stats),
         children: Vec::new(),
+    }
+}
+
+/// A strategy as manifests write it, behind a name. The default is left out, to leave a narrow
+/// terminal room for other columns.
+fn strategy(strategy: SupervisionStrategy) -> &'static str {
+    match strategy {
+        SupervisionStrategy::OneForOne => "",
+        SupervisionStrategy::OneForAll => " (one-for-all)",
+        SupervisionStrategy::RestForOne => " (rest-for-one)",
     }
 }
 

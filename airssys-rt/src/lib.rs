@@ -199,6 +199,7 @@ pub use snapshot::{
     ActorSnapshot, ChildKind, ChildSnapshot, ChildSummary, SupervisorSnapshot, SystemSnapshot,
 };
 pub use stats::{ActorState, ActorStats};
+pub use supervisor::prepared::PreparedSupervisor;
 pub use supervisor::reference::SupervisorRef;
 pub use supervisor::spec::SupervisorSpec;
 pub use system::{ActorSummary, ActorSystem, ActorSystemBuilder};

@@ -3,6 +3,7 @@
 mod children;
 pub(crate) mod node;
 mod parked;
+pub(crate) mod prepared;
 pub(crate) mod reference;
 pub(crate) mod runner;
 pub(crate) mod spec;

@@ -1,10 +1,9 @@
-//! Manifests: `Component.toml`, what a component is and asks for; `app.toml`, which components make
-//! an app and what it grants them.
+//! Manifests. A `Component.toml` describes a component and lists the rights that it asks for. An
+//! `app.toml` lists the components of an app, its groups, and the rights that it grants.
 //!
-//! Reading is in two steps. [`AppManifest::parse`] and [`ComponentManifest::parse`] look at one
-//! file each; [`AppManifest::load`] reads an app with the manifests of all its components and holds
-//! them against each other. Whatever is wrong in any of the files is found in one go and comes back
-//! as [`Diagnostics`]: each names its place and how to mend it.
+//! [`AppManifest::parse`] and [`ComponentManifest::parse`] read one file each. [`AppManifest::load`]
+//! reads an app with the manifests of all its components, and checks them against each other. All
+//! mistakes in all files are reported together as [`Diagnostics`], each with its place and its remedy.
 
 mod amount;
 mod app;
@@ -12,6 +11,7 @@ mod audit;
 mod backoff;
 mod component;
 mod diagnostic;
+mod group;
 mod limits;
 mod lists;
 mod load;
@@ -27,6 +27,7 @@ use semver::Version;
 
 pub use self::app::AppManifest;
 pub use self::diagnostic::{Diagnostic, Diagnostics};
+pub use self::group::{Group, GroupMember, OnGiveUp};
 pub use self::load::{Disk, Files};
 pub use self::service::{ConfigTable, ServiceTable};
 use crate::audit_file::AuditFile;
@@ -36,16 +37,19 @@ pub use crate::input::Input;
 use crate::limits::Limits;
 pub use crate::pattern::HOST_NAME;
 
-/// The most messages that a mailbox may be made for.
+/// The largest capacity of a mailbox, in messages.
 pub const MAX_MAILBOX_CAPACITY: usize = 1_000_000;
 
-/// The most attempts that may be made to handle a message.
+/// The most attempts to handle a message.
 pub const MAX_ATTEMPTS: u32 = 100;
 
-/// The most instances that a component may have in an app.
+/// The most messages of a batch.
+pub const MAX_BATCH_SIZE: usize = 64;
+
+/// The most instances of a component in an app.
 pub const MAX_INSTANCES: usize = 10_000;
 
-/// What a `Component.toml` says: what the component is and what it asks for.
+/// A `Component.toml`: the description of a component, and the rights that it asks for.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ComponentManifest {
@@ -53,28 +57,30 @@ pub struct ComponentManifest {
     pub name: String,
     /// Its version.
     pub version: Version,
-    /// What it does, for people.
+    /// A description for people.
     pub description: Option<String>,
-    /// The codecs it takes, in messages and in replies, and the one it prefers.
+    /// The codecs that it accepts, in messages and in replies, and the codec that it prefers.
     pub accepts: Accepts,
-    /// The topics that it is subscribed to from its start.
+    /// The topics to which it is subscribed from its start on.
     pub subscribes: Vec<TopicPattern>,
     /// Its mailbox.
     pub mailbox: Mailbox,
-    /// What becomes of a message whose handler fails, or asks for another attempt.
+    /// The treatment of a message whose handler fails or asks for another attempt.
     pub delivery: Delivery,
-    /// What it asks the app to grant. `subscribe` holds `subscribes` too.
+    /// The most messages that it handles with one call, from 1 to [`MAX_BATCH_SIZE`].
+    pub batch_size: usize,
+    /// The rights that it asks for. `subscribe` includes `subscribes`.
     pub capabilities: Capabilities,
-    /// The limits it asks for, with defaults where it asks for nothing.
+    /// The limits that it asks for, with defaults for the others.
     pub limits: Limits,
 }
 
-/// How many messages may wait for a component, and what happens to more.
+/// The capacity of a mailbox, and its overflow policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mailbox {
-    /// How many messages, from 1 to [`MAX_MAILBOX_CAPACITY`].
+    /// The capacity in messages, from 1 to [`MAX_MAILBOX_CAPACITY`].
     pub capacity: usize,
-    /// What a sender meets when they are that many.
+    /// The overflow policy.
     pub overflow: Overflow,
 }
 
@@ -85,7 +91,7 @@ impl Default for Mailbox {
     }
 }
 
-/// An app with everything resolved: what [`AppManifest::load`] makes of its manifests.
+/// An app that [`AppManifest::load`] has resolved from its manifests.
 ///
 /// Paths are joined to the folder of `app.toml`, so they are relative if its path was.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,59 +103,69 @@ pub struct App {
     pub file: PathBuf,
     /// The component whose end, with all mailboxes drained, ends the run. It has one instance.
     pub until: Option<String>,
-    /// The component that is asked for its report at the end.
+    /// The component that reports at the end.
     pub report: Option<String>,
-    /// The folder for what outlives the host.
+    /// The folder for state that outlives the host.
     pub state: Option<PathBuf>,
-    /// How its components are restarted.
+    /// The restart intensity and the backoff of the root supervisor.
     pub supervisor: SupervisorConfig,
     /// The tables of the host's services, in the order of the file.
     pub services: Vec<ServiceTable>,
-    /// Where its audit goes, if it is kept.
+    /// The file of its audit, or `None` if no audit is written.
     pub audit: Option<AuditFile>,
-    /// The components, in the order of the file: at least one, their names distinct.
+    /// The components in the order of the file: at least one. Their names differ.
     pub components: Vec<AppComponent>,
+    /// The groups: each is before the groups in it.
+    pub groups: Vec<Group>,
+    /// The components and groups directly below the root supervisor, in the order of their start,
+    /// which is that of the file.
+    pub members: Vec<GroupMember>,
 }
 
 impl App {
-    /// The component that has this name in the app.
+    /// Returns the component of this name in the app.
     pub fn component(&self, name: &str) -> Option<&AppComponent> {
         self.components.iter().find(|component| component.name == name)
     }
+
+    /// Returns the group of this name.
+    pub fn group(&self, name: &str) -> Option<&Group> {
+        self.groups.iter().find(|group| group.name == name)
+    }
 }
 
-/// A component of an app: what it asks for, as far as it is in force.
+/// A component of an app, with the settings that are in force.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AppComponent {
     /// Its name in the app.
     pub name: String,
-    /// Where its code comes from.
+    /// The source of its code.
     pub source: Source,
     /// The `Component.toml`.
     pub manifest_file: PathBuf,
-    /// What that says.
+    /// The content of that file.
     pub manifest: ComponentManifest,
-    /// How many instances run side by side, from 1 to [`MAX_INSTANCES`].
+    /// The number of instances, from 1 to [`MAX_INSTANCES`].
     pub instances: usize,
-    /// When an instance that ends is started again.
+    /// The restart policy of its instances.
     pub restart: RestartPolicy,
     /// The mailbox of each instance.
     pub mailbox: Mailbox,
-    /// The limits of each instance: those asked for, and the app's maximum where that is less than
-    /// a default.
+    /// The limits of each instance. A limit that it does not ask for is the default, or the app's
+    /// bound if that is less.
     pub limits: Limits,
-    /// What it may do: what it asks for, all of which the app grants.
+    /// Its rights: all that it asks for, because the app grants every one.
     pub capabilities: Capabilities,
-    /// What it reads as its standard input, if it asks for one.
+    /// Its standard input, if it asks for one.
     pub input: Option<Input>,
-    /// The settings it is initialised with, in the order of the file.
+    /// The settings for its initialisation, in the order of the file.
     pub config: Vec<(String, String)>,
 }
 
 impl AppComponent {
-    /// The names of its instances: its own if there is one, otherwise followed by `/1`, `/2` and so
-    /// on.
+    /// Returns the names of its instances. A single instance has the component's name; several have
+    /// that name followed by `/1`, `/2` and so on.
     pub fn instance_names(&self) -> impl Iterator<Item = String> + '_ {
         (1..=self.instances).map(|number| match self.instances {
             1 => self.name.clone(),
@@ -158,10 +174,10 @@ impl AppComponent {
     }
 }
 
-/// Where a component's code comes from.
+/// The source of a component's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The folder of a project, which is built to get the code.
+    /// The folder of a project, which is built first.
     Folder(PathBuf),
     /// A `.wasm` file.
     Wasm(PathBuf),

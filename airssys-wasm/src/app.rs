@@ -5,6 +5,7 @@ mod loading;
 mod running;
 mod start;
 mod starting;
+mod tree;
 
 pub use input::{InputError, InputOverride};
 pub use loading::locate;

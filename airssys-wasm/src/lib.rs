@@ -25,7 +25,7 @@ pub use airssys_build as builder;
 #[doc(inline)]
 pub use airssys_build::scaffold;
 pub use airssys_message::{Accepts, Codec};
-pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisorSnapshot};
+pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisionStrategy, SupervisorSnapshot};
 pub use airssys_spec::{
     Access, Capabilities, Capability, Delivery, Denied, GrantChange, GrantError, GrantVerb, Input,
     InvalidUse, Limits, NamePattern, Retry, Subject, UsePattern, decide,

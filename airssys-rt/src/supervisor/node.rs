@@ -52,6 +52,8 @@ pub(crate) struct SupervisorNode {
     id: u64,
     config: SupervisorConfig,
     dynamic: bool,
+    /// False if it ends for good when it gives up.
+    escalates: bool,
     /// The actor whose children it supervises, if it does.
     parent_actor: Option<ParentActor>,
     registry: Arc<Registry>,
@@ -79,6 +81,7 @@ impl SupervisorNode {
             id: 0,
             config,
             dynamic: false,
+            escalates: false,
             parent_actor: None,
             registry,
             runtime: Handle::current(),
@@ -96,6 +99,7 @@ impl SupervisorNode {
             id: self.registry.next_id(),
             config: spec.config,
             dynamic: spec.dynamic,
+            escalates: spec.escalates,
             parent_actor,
             registry: self.registry.clone(),
             runtime: self.runtime.clone(),
@@ -124,6 +128,12 @@ impl SupervisorNode {
 
     fn is_root(&self) -> bool {
         self.health.is_some()
+    }
+
+    pub(crate) fn has_given_up(&self) -> bool {
+        let escalated = |reason: &ExitReason| matches!(reason, ExitReason::Escalated(_));
+        let ending = lock(&self.state).ending.as_ref().is_some_and(|ending| escalated(&ending.reason));
+        ending || self.exit.borrow().as_ref().is_some_and(escalated)
     }
 
     pub(crate) async fn exit(&self) -> ExitReason {
@@ -233,7 +243,7 @@ impl SupervisorNode {
         // Before the consequences are visible.
         self.health.iter().for_each(|health| drop(health.send_replace(Health::Failing)));
         let reason = ExitReason::Escalated(failure);
-        state.end(Ending { reason, for_good: self.is_root(), order: ShutdownOrder::default() });
+        state.end(Ending { reason, for_good: !self.escalates, order: ShutdownOrder::default() });
         match state.may_revive() {
             true => Verdict::Park,
             false => state.depart(key),

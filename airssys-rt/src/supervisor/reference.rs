@@ -4,11 +4,12 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use airssys_core::{AutoShutdown, ExitReason, RestartPolicy, SupervisionStrategy};
+use airssys_core::{AutoShutdown, ExitReason, RestartPolicy};
 use tokio::sync::oneshot;
 
 use super::children::ChildRules;
 use super::node::SupervisorNode;
+use super::prepared::PreparedSupervisor;
 use super::runner::SupervisorRunner;
 use super::spec::SupervisorSpec;
 use super::task::admit;
@@ -165,35 +166,60 @@ impl SupervisorRef {
         spec: SupervisorSpec,
         parent_actor: Option<ParentActor>,
     ) -> Result<Self, StartError> {
+        let owned = parent_actor.is_some();
+        let prepared = self.prepare_supervisor_for(&spec, parent_actor)?;
+        // Its parent actor does not know it yet, and would not stop it.
+        let mut unknown = UnknownSupervisor(owned.then(|| prepared.node.clone()));
+        let started = self.start_supervisor(prepared).await;
+        unknown.0 = None;
+        started
+    }
+
+    /// Registers the name of a supervisor below this one, so that children can be prepared below it
+    /// before it starts.
+    ///
+    /// A supervisor starts, restarts and stops its children in the order of their start. With prepared
+    /// supervisors all mailboxes of a tree can exist before the first actor starts.
+    pub fn prepare_supervisor(&self, spec: SupervisorSpec) -> Result<PreparedSupervisor, PrepareError> {
+        self.prepare_supervisor_for(&spec, None)
+    }
+
+    fn prepare_supervisor_for(
+        &self,
+        spec: &SupervisorSpec,
+        parent_actor: Option<ParentActor>,
+    ) -> Result<PreparedSupervisor, PrepareError> {
         let name = self.check_name(&spec.name)?;
         self.check_significance(name, spec.significant, spec.restart)?;
-        if spec.dynamic && spec.config.strategy != SupervisionStrategy::OneForOne {
-            return Err(PrepareError::DynamicStrategy { name: name.to_owned() }.into());
+        PreparedSupervisor::new(&self.node, spec, parent_actor)
+    }
+
+    /// Starts a prepared supervisor below this one, after the children that have started.
+    ///
+    /// Cancel safety: as [`supervise`](Self::supervise).
+    pub async fn start_supervisor(&self, prepared: PreparedSupervisor) -> Result<Self, StartError> {
+        let PreparedSupervisor { node, unstarted, rules } = prepared;
+        if !unstarted.is_in(self.node.registry()) {
+            return Err(StartError::OtherSystem { name: node.name().to_string() });
         }
-        let registry = self.node.registry();
-        let owned = parent_actor.is_some();
-        let node = Arc::new(self.node.below(&spec, parent_actor));
-        if !registry.register(node.clone()) {
-            return Err(PrepareError::NameTaken { name: name.to_owned() }.into());
-        }
-        let unstarted = UnstartedChild::new(registry.clone(), node.clone());
+        self.check_significance(node.name(), rules.significant, rules.policy)?;
         let (sender, started) = oneshot::channel();
         let runner = SupervisorRunner::new(node.clone(), sender);
-        let rules =
-            ChildRules { policy: spec.restart, shutdown: spec.shutdown, significant: spec.significant };
         if admit(&self.node, node.clone(), rules, runner) {
             unstarted.keep();
         } else {
             drop(unstarted);
         }
-        // Its parent actor does not know it yet, and would not stop it.
-        let mut unknown = UnknownSupervisor(owned.then(|| node.clone()));
-        let started = started.await;
-        unknown.0 = None;
-        match started {
+        match started.await {
             Ok(()) => Ok(Self { node }),
-            Err(_) => Err(self.not_started(name, node.exit().await)),
+            Err(_) => Err(self.not_started(node.name(), node.exit().await)),
         }
+    }
+
+    /// Returns true if the supervisor has given up, because its children failed too often, and has
+    /// not been restarted since. It may still be stopping its children.
+    pub fn has_given_up(&self) -> bool {
+        self.node.has_given_up()
     }
 
     /// The children that have not ended for good, the first started first.

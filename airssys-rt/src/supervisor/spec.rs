@@ -23,6 +23,7 @@ pub struct SupervisorSpec {
     pub(crate) shutdown: Shutdown,
     pub(crate) significant: bool,
     pub(crate) dynamic: bool,
+    pub(crate) escalates: bool,
 }
 
 impl SupervisorSpec {
@@ -41,6 +42,7 @@ impl SupervisorSpec {
             shutdown: Shutdown::Unbounded,
             significant: false,
             dynamic: false,
+            escalates: true,
         }
     }
 
@@ -79,6 +81,13 @@ impl SupervisorSpec {
     /// once, and end for good when it ends or is restarted. Its strategy must be one for one.
     pub fn dynamic(mut self) -> Self {
         self.dynamic = true;
+        self
+    }
+
+    /// If false, it ends for good when it gives up: its supervisor neither restarts it nor counts a
+    /// failure. Default: true.
+    pub fn escalates(mut self, escalates: bool) -> Self {
+        self.escalates = escalates;
         self
     }
 }

@@ -270,3 +270,61 @@ fn start_interrupted_by_a_group_restart_still_resolves() {
         assert_eq!(names(&above), ["sibling", "below"]);
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn supervisor_that_does_not_escalate_ends_for_good_and_leaves_its_siblings_alone() {
+    let root = SupervisorConfig { max_restarts: 0, ..config(OneForAll) };
+    let system = ActorSystem::builder("test").supervisor(root).build();
+    let log = Log::default();
+    let before = leaf(system.root(), &log, "before").await;
+    let supervisor = system.supervise(fragile("supervisor").escalates(false)).await.unwrap();
+    assert!(!supervisor.has_given_up());
+    let a = leaf(&supervisor, &log, "a").await;
+    let b = leaf(&supervisor, &log, "b").await;
+    let after = leaf(system.root(), &log, "after").await;
+    a.send(Say::Fail).await.unwrap();
+    assert!(matches!(supervisor.closed().await, ExitReason::Escalated(_)));
+    assert!(a.closed().await.is_failure());
+    assert!(matches!(b.closed().await, ExitReason::Shutdown));
+    assert!(supervisor.has_given_up());
+    assert_eq!((ask(&before).await, ask(&after).await), (0, 0));
+    assert_eq!(names(system.root()), ["before", "after"]);
+    assert!(!system.is_failing());
+}
+
+#[tokio::test(start_paused = true)]
+async fn prepared_supervisor_takes_its_place_when_it_starts() {
+    let system = ActorSystem::builder("test").supervisor(config(OneForOne)).build();
+    let log = Log::default();
+    let inner = system.root().prepare_supervisor(SupervisorSpec::new("inner").config(config(OneForAll)));
+    let inner = inner.unwrap();
+    let below = inner.supervisor_ref();
+    let prepared = below.prepare::<Say>(ChildSpec::new("inside")).unwrap();
+    let inside = prepared.actor_ref();
+    inside.send(Say::Note(1)).await.unwrap();
+    leaf(system.root(), &log, "first").await;
+    system.root().start_supervisor(inner).await.unwrap();
+    let (writes, name) = (log.clone(), "inside".to_owned());
+    below.start(prepared, move || Leaf::new(&writes, &name)).await.unwrap();
+    leaf(system.root(), &log, "last").await;
+    assert_eq!(ask(&inside).await, 0);
+    assert_eq!(names(system.root()), ["first", "inner", "last"]);
+    assert_eq!(log.only("inside "), ["inside 1"]);
+    assert_eq!(system.shutdown(SECOND).await.stopped, ["last", "inside", "first"]);
+}
+
+#[tokio::test]
+async fn dropped_prepared_supervisor_frees_its_name_and_takes_no_children() {
+    let system = ActorSystem::new("test");
+    let inner = system.root().prepare_supervisor(SupervisorSpec::new("inner")).unwrap();
+    let taken = system.root().prepare_supervisor(SupervisorSpec::new("inner"));
+    assert!(matches!(taken, Err(PrepareError::NameTaken { .. })));
+    let below = inner.supervisor_ref();
+    let prepared = below.prepare::<Say>(ChildSpec::new("inside")).unwrap();
+    drop(inner);
+    assert!(matches!(below.closed().await, ExitReason::Shutdown));
+    let log = Log::default();
+    let started = below.start(prepared, move || Leaf::new(&log, "inside")).await;
+    assert!(matches!(started, Err(StartError::SupervisorStopped { .. })), "{started:?}");
+    system.supervise(SupervisorSpec::new("inner")).await.unwrap();
+}

@@ -2,7 +2,7 @@
 
 use super::diagnostic::Fault;
 
-/// What an amount is counted in.
+/// The unit of an amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     /// Bytes, written with a unit.
@@ -13,7 +13,7 @@ pub(super) enum Unit {
     Count,
 }
 
-/// A unit: its name, how much it is, and how people write it who mean it.
+/// A unit: its name, its factor, and other spellings of it.
 type Row = (&'static str, u64, &'static [&'static str]);
 
 /// Smallest first.
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_meant_is_shown() {
+    fn help_shows_the_intended_amount() {
         for (unit, text, help) in [
             (Unit::Bytes, "64 MB", "write \"64 MiB\"; the units are B, KiB, MiB, GiB"),
             (Unit::Bytes, "64", "write EXAMPLE; the units are B, KiB, MiB, GiB"),
@@ -125,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_is_read_back(amount in 0_u64..1 << 50) {
+        fn displayed_amount_parses_to_itself(amount in 0_u64..1 << 50) {
             for unit in [Unit::Bytes, Unit::Time] {
                 let shown = unit.show(amount);
                 prop_assert_eq!(unit.parse(shown.trim_matches('"'), "").unwrap(), amount);

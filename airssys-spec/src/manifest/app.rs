@@ -1,5 +1,6 @@
 //! `app.toml`.
 
+use std::ops::Range;
 use std::path::Path;
 
 use airssys_core::{RestartPolicy, SupervisorConfig};
@@ -9,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::amount::Unit;
 use super::component::{capacity, syntax};
 use super::diagnostic::{Document, Fault};
+use super::group::{self, WrittenGroup};
 use super::limits::Written;
 use super::lists::{Lists, component_name, reserved};
 use super::reader::{Located, Table, describe};
@@ -19,7 +21,7 @@ use crate::capability::Capabilities;
 /// The most components that an app may list.
 const MAX_COMPONENTS: usize = 1024;
 
-/// What an `app.toml` says, before it is held against the manifests that it names.
+/// An `app.toml`, before it is checked against the manifests of its components.
 #[derive(Debug)]
 pub struct AppManifest {
     pub(super) document: Document,
@@ -31,6 +33,7 @@ pub struct AppManifest {
     pub(super) limits: Written,
     pub(super) audit: Option<audit::Written>,
     pub(super) components: Vec<Entry>,
+    pub(super) groups: Vec<WrittenGroup>,
     pub(super) grants: Vec<Grants>,
     pub(super) services: Vec<ServiceTable>,
 }
@@ -38,16 +41,18 @@ pub struct AppManifest {
 /// A `[[component]]`.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// None only if it is absent or wrong.
+    /// `None` if it is absent or wrong.
     pub(super) source: Option<Located<String>>,
     pub(super) name: Option<Located<String>>,
-    /// Whether a name is written, right or wrong.
+    /// True if a name is written, right or wrong.
     pub(super) is_named: bool,
     pub(super) manifest: Option<Located<String>>,
     pub(super) instances: Option<Located<u64>>,
     pub(super) restart: RestartPolicy,
     pub(super) capacity: Option<usize>,
     pub(super) config: Vec<(String, String)>,
+    /// The place of the table.
+    pub(super) span: Range<usize>,
 }
 
 /// A `[grants.…]`.
@@ -56,13 +61,13 @@ pub(super) struct Grants {
     pub(super) component: Located<String>,
     pub(super) lists: Lists,
     pub(super) input: Option<Located<String>>,
-    /// Whether an input is written, right or wrong.
+    /// True if an input is written, right or wrong.
     pub(super) has_input: bool,
 }
 
 impl AppManifest {
-    /// Reads the text of an `app.toml`; `file` is what diagnostics call it, and paths in it are
-    /// relative to its folder. What is wrong is kept for [`AppManifest::resolve`] to tell.
+    /// Reads the text of an `app.toml`. Diagnostics call it `file`, and paths in it are relative to the
+    /// folder of `file`. [`AppManifest::resolve`] reports the mistakes.
     pub fn parse(text: &str, file: &Path) -> Self {
         let mut app = Self::empty(Document::new(file, text));
         let (parsed, errors) = DeTable::parse_recoverable(text);
@@ -72,7 +77,7 @@ impl AppManifest {
         app
     }
 
-    /// What this file grants to the component with this name, whether it asks for it or not.
+    /// Returns the rights that this file grants to a component, also those that it does not ask for.
     pub fn granted(&self, component: &str) -> Capabilities {
         let grants = self.grants.iter().find(|grants| grants.component.value == component);
         grants.map_or_else(Capabilities::default, |Grants { lists, input, .. }| Capabilities {
@@ -96,6 +101,7 @@ impl AppManifest {
             limits: Written::default(),
             audit: None,
             components: Vec::new(),
+            groups: Vec::new(),
             grants: Vec::new(),
             services: Vec::new(),
         }
@@ -125,6 +131,7 @@ impl AppManifest {
         self.limits = Written::of_app(root.table("limits"));
         self.audit = root.table("audit").and_then(audit::read);
         self.components = components(document, &root);
+        self.groups = group::groups(document, &root);
         self.grants = grants(document, &root);
         self.services = ServiceTable::all(document, &root);
         root.finish();
@@ -165,8 +172,9 @@ fn entry(table: Table<'_>) -> Entry {
         restart: restart(&table),
         capacity: capacity(&table, "mailbox"),
         config: config(&table),
+        span: table.span().unwrap_or_default(),
     };
-    reserved(table.document, entry.name.as_ref());
+    reserved(table.document, "component", entry.name.as_ref());
     table.finish();
     entry
 }
@@ -180,7 +188,7 @@ fn restart(table: &Table<'_>) -> RestartPolicy {
     table.choice("restart", &words).unwrap_or_default()
 }
 
-/// The settings of a component, as text.
+/// Returns the settings of a component as text.
 fn config(table: &Table<'_>) -> Vec<(String, String)> {
     let Some(settings) = table.table("config") else { return Vec::new() };
     let mut config = Vec::new();

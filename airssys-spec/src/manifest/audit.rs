@@ -7,16 +7,16 @@ use super::load::join;
 use super::reader::{Located, Table};
 use crate::audit_file::AuditFile;
 
-/// The least size at which a file gives way to the next: a few hundred lines.
+/// The least size at which a new file is started: a few hundred lines.
 const LEAST_SIZE: u64 = 64 << 10;
 
-/// The most size.
+/// The largest size at which a new file is started.
 const MOST_SIZE: u64 = 1 << 40;
 
 /// The most old files that may be kept.
 const MOST_KEPT: u64 = 1_000;
 
-/// What an `[audit]` says.
+/// An `[audit]` table as it is written.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) file: Located<String>,
@@ -25,7 +25,7 @@ pub(super) struct Written {
     keep: u64,
 }
 
-/// Reads the table; none if it names no file.
+/// Reads the table. Returns `None` if it does not name a file.
 pub(super) fn read(table: Table<'_>) -> Option<Written> {
     let file = table.required("file", "\"audit.jsonl\"", |text| Ok(text.to_owned()));
     let messages = table.boolean("messages").is_some_and(|messages| messages.value);
@@ -42,7 +42,7 @@ pub(super) fn read(table: Table<'_>) -> Option<Written> {
 }
 
 impl Written {
-    /// The file, in the folder of the manifest if it is relative.
+    /// Returns the file, in the folder of the manifest if it is relative.
     pub(super) fn file(&self, manifest: &Path) -> AuditFile {
         AuditFile {
             path: join(manifest, &self.file.value),

@@ -1,4 +1,4 @@
-//! The `[supervisor]` of `app.toml`, and how long to wait before the next attempt.
+//! The `[supervisor]` table of `app.toml`, and the keys of a restart intensity and a backoff.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use toml::de::DeValue;
 use super::amount::Unit;
 use super::reader::Table;
 
-/// The most restarts that may be allowed.
+/// The largest restart intensity.
 const MAX_RESTARTS: u64 = 10_000;
 
 /// The longest time over which restarts are counted, and the longest delay: a day, in milliseconds.
@@ -20,27 +20,33 @@ const MULTIPLIERS: RangeInclusive<f64> = 1.0..=1000.0;
 const EXAMPLE: &str =
     "\"immediate\", { fixed = \"50 ms\" } or { initial = \"10 ms\", max = \"1 s\", multiplier = 2.0 }";
 
+/// Reads the `[supervisor]` table.
 pub(super) fn supervisor(table: Table<'_>) -> SupervisorConfig {
-    let default = SupervisorConfig::default();
-    let restarts = table.amount("max_restarts", Unit::Count, 0..=MAX_RESTARTS, default.max_restarts.into());
-    let config = SupervisorConfig {
-        // No more than MAX_RESTARTS, so it fits.
-        max_restarts: restarts.map_or(default.max_restarts, |restarts| restarts.value as u32),
-        within_duration: time(&table, "within", 1, default.within_duration),
-        restart_strategy: strategy(&table, default.restart_strategy),
-        ..default
-    };
+    let config = restarts(&table);
     table.finish();
     config
 }
 
-/// A time, or the default if it is absent or wrong.
+/// Reads the restart intensity and the backoff of a table.
+pub(super) fn restarts(table: &Table<'_>) -> SupervisorConfig {
+    let default = SupervisorConfig::default();
+    let restarts = table.amount("max_restarts", Unit::Count, 0..=MAX_RESTARTS, default.max_restarts.into());
+    SupervisorConfig {
+        // No more than MAX_RESTARTS, so it fits.
+        max_restarts: restarts.map_or(default.max_restarts, |restarts| restarts.value as u32),
+        within_duration: time(table, "within", 1, default.within_duration),
+        restart_strategy: strategy(table, default.restart_strategy),
+        ..default
+    }
+}
+
+/// Returns a time, or the default if it is absent or wrong.
 fn time(table: &Table<'_>, key: &'static str, least_ms: u64, default: Duration) -> Duration {
     let found = table.amount(key, Unit::Time, least_ms..=LONGEST_MS, default.as_millis() as u64);
     found.map_or(default, |time| Duration::from_millis(time.value))
 }
 
-/// What `backoff` in a table says; the default if it is absent or wrong.
+/// Returns the `backoff` of a table, or the default if it is absent or wrong.
 pub(super) fn strategy(table: &Table<'_>, default: RestartStrategy) -> RestartStrategy {
     let Some(value) = table.value("backoff") else { return default };
     match value.get_ref() {
@@ -64,7 +70,7 @@ fn delayed(table: Table<'_>, default: RestartStrategy) -> RestartStrategy {
     };
     let initial_delay = time(&table, "initial", 0, initial_delay);
     let longest = time(&table, "max", 0, max_delay);
-    // A maximum that is not written is no contradiction to a longer beginning.
+    // A maximum that is not written does not contradict a longer initial delay.
     let max_delay = if table.value("max").is_none() { longest.max(initial_delay) } else { longest };
     if initial_delay > max_delay {
         let message = "`initial` is longer than `max`".to_owned();

@@ -13,14 +13,15 @@ use super::limits::Written;
 use super::lists::{Lists, component_name, topics};
 use super::reader::{List, Located, Table};
 use super::{
-    ComponentManifest, Diagnostics, Disk, Files, MAX_ATTEMPTS, MAX_MAILBOX_CAPACITY, Mailbox, backoff,
+    ComponentManifest, Diagnostics, Disk, Files, MAX_ATTEMPTS, MAX_BATCH_SIZE, MAX_MAILBOX_CAPACITY, Mailbox,
+    backoff,
 };
 use crate::capability::Capabilities;
 use crate::delivery::{Delivery, Retry};
 use crate::limits::Limits;
 
 impl ComponentManifest {
-    /// Reads the text of a `Component.toml`; `file` is what diagnostics call it. No file is read.
+    /// Reads the text of a `Component.toml`, which diagnostics call `file`. No file is read.
     ///
     /// ```
     /// use airssys_spec::manifest::ComponentManifest;
@@ -35,7 +36,7 @@ impl ComponentManifest {
     /// ```
     ///
     /// # Errors
-    /// Everything that is wrong in it.
+    /// All mistakes in it.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Diagnostics> {
         let document = Document::new(file, text);
         let read = Asked::read(&document, text);
@@ -46,18 +47,17 @@ impl ComponentManifest {
     /// Reads and checks a `Component.toml`.
     ///
     /// # Errors
-    /// Everything that is wrong in it, or that it cannot be read.
+    /// All mistakes in it, or that it cannot be read.
     pub fn load(file: &Path) -> Result<Self, Diagnostics> {
         let text = Disk.read(file).map_err(|error| Document::unreadable(file, &error).into_diagnostics())?;
         Self::parse(&text, file)
     }
 }
 
-/// What a `Component.toml` asks for, with the places where it does. Where it is wrong, what is
-/// right of it.
+/// The content of a `Component.toml`, with places. Wrong parts are left out.
 #[derive(Debug, Default)]
 pub(super) struct Asked {
-    /// None only if it is wrong.
+    /// `None` if it is absent or wrong.
     pub(super) name: Option<Located<String>>,
     version: Option<Version>,
     description: Option<String>,
@@ -65,6 +65,7 @@ pub(super) struct Asked {
     pub(super) subscribes: List<TopicPattern>,
     pub(super) mailbox: Mailbox,
     delivery: Delivery,
+    batch_size: Option<usize>,
     pub(super) lists: Lists,
     pub(super) input: Option<Located<bool>>,
     pub(super) limits: Written,
@@ -120,15 +121,18 @@ impl Asked {
         self.accepts = Some(accepts(&table));
         self.subscribes = table.list("subscribes", "\"quakes.*\"", topics);
         self.delivery = delivery(&table);
+        let most = MAX_BATCH_SIZE as u64;
+        let batch_size = table.amount("batch_size", Unit::Count, 1..=most, most);
+        self.batch_size = batch_size.map(|size| size.value as usize);
         table.finish();
     }
 
-    /// Whether it takes messages of this codec.
+    /// Returns true if it accepts messages of this codec.
     pub(super) fn accepts(&self, codec: Codec) -> bool {
         self.accepts.is_none_or(|accepts| accepts.contains(codec))
     }
 
-    /// The manifest; right only if nothing was found to be wrong.
+    /// Returns the manifest. The result is only right if there are no mistakes.
     pub(super) fn manifest(&self) -> ComponentManifest {
         let mut subscribe = self.subscribes.values();
         for pattern in self.lists.subscribe.values() {
@@ -144,6 +148,7 @@ impl Asked {
             subscribes: self.subscribes.values(),
             mailbox: self.mailbox,
             delivery: self.delivery,
+            batch_size: self.batch_size.unwrap_or(MAX_BATCH_SIZE),
             capabilities: Capabilities {
                 send: self.lists.send.values(),
                 request: self.lists.request.values(),
@@ -157,8 +162,8 @@ impl Asked {
     }
 }
 
-/// The codecs that a component takes, and the one that it prefers: the first of the list, unless it
-/// says another.
+/// Returns the codecs that a component accepts. The preferred codec is the first, unless another is
+/// written.
 fn accepts(table: &Table<'_>) -> Accepts {
     let codec = |text: &str| {
         text.parse::<Codec>().map_err(|error| Fault {
@@ -202,12 +207,12 @@ fn mailbox(table: Table<'_>) -> Mailbox {
     mailbox
 }
 
-/// What becomes of a message that does not work out.
+/// Returns the treatment of a message whose handler fails.
 fn delivery(table: &Table<'_>) -> Delivery {
     let default = Retry::default();
     let chosen = table
         .choice("delivery", &[("at-most-once", Delivery::AtMostOnce), ("retry", Delivery::Retry(default))]);
-    // One attempt only is what `at-most-once` says.
+    // A single attempt is written as `at-most-once`.
     let attempts = table.amount("attempts", Unit::Count, 2..=MAX_ATTEMPTS.into(), default.attempts.into());
     let retry = Retry {
         // No more than MAX_ATTEMPTS, so it fits.
@@ -218,7 +223,7 @@ fn delivery(table: &Table<'_>) -> Delivery {
         return Delivery::Retry(retry);
     }
     for key in ["attempts", "backoff"] {
-        // If the choice is wrong, that is what is reported.
+        // A wrong choice is reported instead.
         if let Some(value) =
             table.value(key).filter(|_| chosen.is_some() || table.value("delivery").is_none())
         {
@@ -230,7 +235,7 @@ fn delivery(table: &Table<'_>) -> Delivery {
     Delivery::AtMostOnce
 }
 
-/// How many messages a mailbox is made for.
+/// Returns the capacity of a mailbox.
 pub(super) fn capacity(table: &Table<'_>, key: &'static str) -> Option<usize> {
     let range = 1..=MAX_MAILBOX_CAPACITY as u64;
     table
@@ -238,8 +243,8 @@ pub(super) fn capacity(table: &Table<'_>, key: &'static str) -> Option<usize> {
         .map(|amount| amount.value as usize)
 }
 
-/// Reports what is not TOML; of each line the first, as the rest mostly follows from it. Says
-/// whether there was anything.
+/// Reports syntax errors, one per line, because further errors on a line mostly follow from the
+/// first. Returns true if there was any.
 pub(super) fn syntax(document: &Document, text: &str, errors: &[toml::de::Error]) -> bool {
     let mut lines = Vec::new();
     for error in errors {

@@ -1,4 +1,4 @@
-//! What is wrong in a manifest, where, and how to mend it.
+//! Mistakes in manifests, with their places and remedies.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -8,23 +8,23 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// One thing that is wrong in a manifest.
+/// One mistake in a manifest.
 ///
-/// Its Display is `file:line:column: message`, and the help on a line of its own.
+/// Displayed as `file:line:column: message`, with the help on a line of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
-    /// The file, as it was named to the reader.
+    /// The file, as the caller named it.
     pub file: PathBuf,
-    /// The bytes of the file that it is about; none if it is about the file as a whole.
+    /// The place in bytes of the file, or `None` if the mistake is about the file as a whole.
     pub span: Option<Range<usize>>,
     /// The line on which it begins; the first is 1.
     pub line: usize,
     /// The character of the line at which it begins; the first is 1.
     pub column: usize,
-    /// What was found.
+    /// A description of the mistake.
     pub message: String,
-    /// How to mend it.
+    /// The remedy.
     pub help: String,
 }
 
@@ -35,10 +35,10 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Everything that is wrong in the manifests of an app: at least one thing.
+/// All mistakes in the manifests of an app: at least one.
 ///
 /// Ordered by file, `app.toml` first, and by place in the file. Keeps the text of the files, so
-/// that the places can be shown.
+/// that a program can show the places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
@@ -46,12 +46,12 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// What was found, in order.
+    /// Returns the diagnostics in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.list.iter()
     }
 
-    /// The text of a file that a diagnostic names; none if it could not be read.
+    /// Returns the text of a file that a diagnostic names, or `None` if it could not be read.
     pub fn text(&self, file: &Path) -> Option<&str> {
         self.texts.get(file).map(|text| &**text)
     }
@@ -78,18 +78,18 @@ impl fmt::Display for Diagnostics {
 
 impl Error for Diagnostics {}
 
-/// What is wrong with a value, before its place is known.
+/// A mistake in a value, before its place is known.
 #[derive(Debug)]
 pub(super) struct Fault {
     pub(super) message: String,
     pub(super) help: String,
 }
 
-/// A file and what has been found in it so far.
+/// A file, and the mistakes found in it so far.
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) file: PathBuf,
-    /// None if the file could not be read.
+    /// `None` if the file could not be read.
     text: Option<Arc<str>>,
     found: RefCell<Vec<Diagnostic>>,
 }
@@ -99,7 +99,7 @@ impl Document {
         Self { file: file.to_owned(), text: Some(text.into()), found: RefCell::default() }
     }
 
-    /// A file that could not be read, for this reason.
+    /// Makes the document of a file that could not be read, for this reason.
     pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
         let document = Self { file: file.to_owned(), text: None, found: RefCell::default() };
         let message = format!("the file cannot be read: {error}");
@@ -119,12 +119,12 @@ impl Document {
         });
     }
 
-    /// `file:line` of a place in the file.
+    /// Returns a place in the file as `file:line`.
     pub(super) fn line_of(&self, span: &Range<usize>) -> String {
         format!("{}:{}", self.file.display(), self.place(span.start).0)
     }
 
-    /// The line and column at which a byte is.
+    /// Returns the line and column of a byte.
     fn place(&self, offset: usize) -> (usize, usize) {
         let text = self.text.as_deref().unwrap_or_default();
         let before = text.get(..offset).unwrap_or(text);
@@ -133,7 +133,7 @@ impl Document {
     }
 }
 
-/// All that was found in the documents; fine if it is nothing.
+/// Returns an error with all mistakes in the documents, if there are any.
 pub(super) fn verdict<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Result<(), Diagnostics> {
     let mut all = Diagnostics { list: Vec::new(), texts: BTreeMap::new() };
     for document in documents {
@@ -153,7 +153,7 @@ impl Document {
         verdict([&self])
     }
 
-    /// What was found in this document alone.
+    /// Returns the mistakes in this document alone.
     pub(super) fn into_diagnostics(self) -> Diagnostics {
         let mut all = Diagnostics { list: Vec::new(), texts: BTreeMap::new() };
         all.take(&self);
@@ -162,9 +162,19 @@ impl Document {
 }
 
 impl Diagnostics {
-    /// Adds the mistakes of others, behind those that are there.
+    /// Adds the diagnostics of others: those of a file that is there already by their place in it,
+    /// those of other files at the end.
     pub fn append(&mut self, mut others: Diagnostics) {
-        self.list.append(&mut others.list);
+        for other in others.list {
+            let place = |diagnostic: &Diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start);
+            let before = |known: &Diagnostic| known.file == other.file && place(known) <= place(&other);
+            let same_file = |known: &Diagnostic| known.file == other.file;
+            let index = match (self.list.iter().rposition(before), self.list.iter().position(same_file)) {
+                (Some(before), _) => before + 1,
+                (None, first) => first.unwrap_or(self.list.len()),
+            };
+            self.list.insert(index, other);
+        }
         self.texts.append(&mut others.texts);
     }
 

@@ -7,20 +7,20 @@ use super::lists::component_name;
 use super::reader::{Located, Table};
 use crate::limits::{EdgeLimit, Limits};
 
-/// A limit: its key, what it is counted in, the least it may be, and its field.
+/// A limit: its key, its unit, its range, and its field.
 pub(super) struct Row {
     pub(super) key: &'static str,
     pub(super) unit: Unit,
     least: u64,
-    /// The most that may be written; none is what the host allows.
+    /// The largest value, or `None` for the host's bound.
     most: Option<u64>,
-    /// What is shown as an example; none is the default.
+    /// The value of examples, or `None` for the default.
     example: Option<u64>,
     pub(super) get: fn(&Limits) -> u64,
     pub(super) set: fn(&mut Limits, u64),
 }
 
-/// Every limit. No limit is above [`Limits::HOST_MAX`], so it is as large a number as a `usize`.
+/// Every limit. A limit is at most [`Limits::HOST_MAX`], so it fits a `usize`.
 pub(super) const ROWS: [Row; 13] = [
     Row {
         key: "memory",
@@ -163,16 +163,16 @@ fn some(amount: u64) -> Option<u64> {
     Some(amount).filter(|amount| *amount != u64::MAX)
 }
 
-/// What a `[limits]` says, in the order of [`ROWS`].
+/// A `[limits]` table as it is written, in the order of [`ROWS`].
 #[derive(Debug, Default)]
 pub(super) struct Written {
     amounts: [Option<Located<u64>>; ROWS.len()],
-    /// The `[limits.to.…]`, with the places of their names.
+    /// The `[limits.to.…]` tables, with the places of their names.
     pub(super) edges: Vec<Located<EdgeLimit>>,
 }
 
 impl Written {
-    /// What an app allows.
+    /// Reads the bounds of an app.
     pub(super) fn of_app(table: Option<Table<'_>>) -> Self {
         let Some(table) = table else { return Self::default() };
         let amounts = ROWS.each_ref().map(|row| read(&table, row));
@@ -180,7 +180,7 @@ impl Written {
         Self { amounts, edges: Vec::new() }
     }
 
-    /// What a component asks for.
+    /// Reads the limits that a component asks for.
     pub(super) fn of_component(table: Option<Table<'_>>) -> Self {
         let Some(table) = table else { return Self::default() };
         let amounts = ROWS.each_ref().map(|row| read(&table, row));
@@ -190,12 +190,12 @@ impl Written {
         Self { amounts, edges }
     }
 
-    /// Every limit with what is written of it.
+    /// Returns every limit with its written amount.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Row, Option<&Located<u64>>)> {
         ROWS.iter().zip(self.amounts.iter().map(Option::as_ref))
     }
 
-    /// What is written, on top of these.
+    /// Returns `limits` with the written amounts in place of its own.
     pub(super) fn over(&self, mut limits: Limits) -> Limits {
         for (row, written) in self.iter() {
             if let Some(amount) = written {
@@ -213,7 +213,7 @@ fn read(table: &Table<'_>, row: &Row) -> Option<Located<u64>> {
     table.amount(row.key, row.unit, row.least..=most, example)
 }
 
-/// Reports a burst that belongs to no rate.
+/// Reports a burst without its rate.
 fn bursts_have_rates(table: &Table<'_>) {
     for (burst, rate) in [("messages_burst", "messages_per_second"), ("bytes_burst", "bytes_per_second")] {
         if let (Some(value), None) = (table.value(burst), table.value(rate)) {
@@ -223,12 +223,17 @@ fn bursts_have_rates(table: &Table<'_>) {
     }
 }
 
-/// The limits on what goes to single components.
+/// Reads the per-target limits.
 fn edges(table: Table<'_>) -> Vec<Located<EdgeLimit>> {
     let mut edges = Vec::new();
     for (key, value) in table.entries() {
         if let Err(fault) = component_name(key.value) {
-            let message = format!("`{}` in {} is no component: {}", key.value, table.name(), fault.message);
+            let message = format!(
+                "`{}` in {} is not the name of a component: {}",
+                key.value,
+                table.name(),
+                fault.message
+            );
             table.document.report(Some(key.span), message, fault.help);
             continue;
         }

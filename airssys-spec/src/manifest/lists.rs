@@ -1,4 +1,4 @@
-//! The lists of capabilities: what a component asks for, and what an app grants.
+//! The lists of rights that components ask for and apps grant.
 
 use airssys_core::{InvalidTopic, TopicPattern};
 
@@ -68,7 +68,7 @@ pub(super) fn component_name(text: &str) -> Result<String, Fault> {
     })
 }
 
-/// What the text would be as a name.
+/// Turns the text into a name, as far as possible.
 fn kebab(text: &str) -> String {
     let mut name = String::new();
     for c in text.chars() {
@@ -81,12 +81,12 @@ fn kebab(text: &str) -> String {
     name.trim_matches('-').to_owned()
 }
 
-/// Reports a name that no component may have.
-pub(super) fn reserved(document: &Document, name: Option<&Located<String>>) {
+/// Reports a name that no component or group may have; `kind` says which of the two it is.
+pub(super) fn reserved(document: &Document, kind: &str, name: Option<&Located<String>>) {
     if let Some(name) = name.filter(|name| name.value == HOST_NAME) {
         document.report(
             Some(name.span.clone()),
-            format!("`{HOST_NAME}` stands for the world outside the app: no component can have the name"),
+            format!("`{HOST_NAME}` stands for the world outside the app: no {kind} can have the name"),
             "give it another name".to_owned(),
         );
     }

@@ -1,20 +1,20 @@
-//! Where manifests come from.
+//! The files from which manifests are read.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
 /// A set of files that manifests are read from.
 pub trait Files {
-    /// The text of a file.
+    /// Returns the text of a file.
     ///
     /// # Errors
-    /// If there is no such file, it cannot be read, or it is not UTF-8.
+    /// The file does not exist, cannot be read, or is not UTF-8.
     fn read(&self, file: &Path) -> io::Result<String>;
 
-    /// Whether there is a file with this path.
+    /// Returns true if there is a file with this path.
     fn is_file(&self, path: &Path) -> bool;
 
-    /// Whether there is a folder with this path.
+    /// Returns true if there is a folder with this path.
     fn is_folder(&self, path: &Path) -> bool;
 }
 
@@ -36,8 +36,8 @@ impl Files for Disk {
     }
 }
 
-/// A path that is written in `file`, which it is relative to. `..` is taken off the text, as cargo
-/// does it with the paths of its manifests, so that people read paths that they know.
+/// Returns a path that is written in `file`, and relative to its folder. `..` is resolved in the
+/// text, as cargo does it with the paths of its manifests, so that messages have familiar paths.
 pub(super) fn join(file: &Path, written: &str) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut path = PathBuf::new();
@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parents_are_taken_off() {
+    fn parent_folders_are_resolved_in_the_text() {
         for (file, written, joined) in [
             ("examples/quakes/app.toml", "../../components/feed", "components/feed"),
             ("app.toml", "../feed", "../feed"),

@@ -1,4 +1,4 @@
-//! Reading a table of a manifest key by key; what is wrong goes to the document, and reading on.
+//! Reads a table of a manifest key by key. Mistakes go to the document, and reading goes on.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;
@@ -13,7 +13,7 @@ use super::diagnostic::{Document, Fault};
 /// The most entries that a list may have.
 const MAX_LIST: usize = 1024;
 
-/// A value and the bytes of the file where it is.
+/// A value, with its place as bytes of the file.
 #[derive(Clone, Debug)]
 pub(super) struct Located<T> {
     pub(super) value: T,
@@ -30,9 +30,9 @@ impl<T> Located<T> {
 #[derive(Debug)]
 pub(super) struct List<T> {
     pub(super) items: Vec<Located<T>>,
-    /// Where the array is; none if it is absent.
+    /// The place of the array, or `None` if it is absent.
     pub(super) span: Option<Range<usize>>,
-    /// Whether all that is written in the array is in `items`.
+    /// True if `items` has everything that is written in the array.
     pub(super) complete: bool,
 }
 
@@ -48,15 +48,15 @@ impl<T: Clone> List<T> {
     }
 }
 
-/// A table of a manifest, and the keys that it has been asked for so far: those it may have.
+/// A table of a manifest. The keys that have been read so far are the keys that it may have.
 pub(super) struct Table<'a> {
     pub(super) document: &'a Document,
-    /// As it stands in the file, such as `[mailbox]`.
+    /// The name as written in the file, such as `[mailbox]`.
     name: String,
     span: Option<Range<usize>>,
     entries: &'a DeTable<'a>,
     known: RefCell<Vec<&'static str>>,
-    /// Set if every key is known.
+    /// True if every key is known.
     open: Cell<bool>,
 }
 
@@ -65,7 +65,7 @@ impl<'a> Table<'a> {
         Self::named(document, String::new(), None, entries)
     }
 
-    /// A table by the name that reports use, such as `[service.keyvalue]`.
+    /// Makes a table with the name that reports use, such as `[service.keyvalue]`.
     pub(super) fn named(
         document: &'a Document,
         name: String,
@@ -75,17 +75,17 @@ impl<'a> Table<'a> {
         Self { document, name, span, entries, known: RefCell::default(), open: Cell::default() }
     }
 
-    /// As it stands in the file, such as `[mailbox]`.
+    /// The name as written in the file, such as `[mailbox]`.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where the table is; none for the root.
+    /// Returns the place of the table, or `None` for the root.
     pub(super) fn span(&self) -> Option<Range<usize>> {
         self.span.clone()
     }
 
-    /// The value of a key that this table may have.
+    /// Returns the value of a key that this table may have.
     pub(super) fn value(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
         let mut known = self.known.borrow_mut();
         if !known.contains(&key) {
@@ -94,7 +94,7 @@ impl<'a> Table<'a> {
         self.entries.get(key)
     }
 
-    /// All keys with their values, in the order of the file. All are known from here on.
+    /// Returns all keys with their values, in the order of the file.
     pub(super) fn entries(&self) -> Vec<(Located<&'a str>, &'a Spanned<DeValue<'a>>)> {
         let located =
             |key: &'a Spanned<_>| Located { value: AsRef::<str>::as_ref(key.get_ref()), span: key.span() };
@@ -103,12 +103,12 @@ impl<'a> Table<'a> {
         entries
     }
 
-    /// Takes every key for known: their names are chosen by the app.
+    /// Allows every key, because the app chooses their names.
     pub(super) fn allow_all(&self) {
         self.open.set(true);
     }
 
-    /// Reports every key that this table has not been asked for.
+    /// Reports every key that has not been read.
     pub(super) fn finish(self) {
         if self.open.get() {
             return;
@@ -123,7 +123,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reports that a key is absent which has to be there.
+    /// Reports the absence of a required key.
     pub(super) fn missing(&self, key: &str, example: &str) {
         let message = format!("{} has no `{key}`", self.name);
         self.document.report(self.span(), message, format!("add {key} = {example}"));
@@ -134,14 +134,14 @@ impl<'a> Table<'a> {
         self.document.report(Some(span), message, fault.help);
     }
 
-    /// Reports that a value is of another kind than it must be.
+    /// Reports a value of the wrong kind.
     pub(super) fn wrong_kind(&self, key: &str, found: &Spanned<DeValue<'_>>, expected: &str, help: String) {
         let inside = if self.name.is_empty() { String::new() } else { format!(" in {}", self.name) };
         let message = format!("`{key}`{inside} is {}, not {expected}", describe(found.get_ref()));
         self.document.report(Some(found.span()), message, help);
     }
 
-    /// A table in this one, by its header.
+    /// Returns a table within this one.
     pub(super) fn table(&self, key: &'static str) -> Option<Table<'a>> {
         let value = self.value(key)?;
         let path = if self.name.is_empty() { key.to_owned() } else { self.path_of(key) };
@@ -152,7 +152,7 @@ impl<'a> Table<'a> {
         format!("{}.{key}", self.name.trim_matches(['[', ']']))
     }
 
-    /// A value of this table as a table of this name.
+    /// Returns a value of this table as a table of this name.
     pub(super) fn as_table(
         &self,
         key: &str,
@@ -168,7 +168,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// The tables that are written as `[[key]]`.
+    /// Returns the tables that are written as `[[key]]`.
     pub(super) fn tables(&self, key: &'static str) -> Vec<Table<'a>> {
         let name = format!("[[{key}]]");
         let help = || format!("write {name} on a line of its own");
@@ -195,7 +195,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A string that stands for something else.
+    /// Returns a parsed string.
     pub(super) fn parsed<T>(
         &self,
         key: &'static str,
@@ -212,7 +212,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// As `parsed`, and the key has to be there.
+    /// As `parsed`, for a required key.
     pub(super) fn required<T>(
         &self,
         key: &'static str,
@@ -226,12 +226,12 @@ impl<'a> Table<'a> {
         found
     }
 
-    /// One of a few words.
+    /// Returns the value of one of a few words.
     pub(super) fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
         let quoted: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
         let found = self.parsed(key, quoted.first().map_or("", |word| word), |text| {
             words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| Fault {
-                message: format!("{text:?} is none of the words it may be"),
+                message: format!("{text:?} is not a possible value"),
                 help: format!("write {}", quoted.join(" or ")),
             })
         });
@@ -249,7 +249,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// An amount: a whole number, or a string with a unit.
+    /// Returns an amount: a whole number, or a string with a unit.
     pub(super) fn amount(
         &self,
         key: &'static str,
@@ -261,7 +261,7 @@ impl<'a> Table<'a> {
         let example = unit.show(example);
         let parsed = match (value.get_ref(), unit) {
             (DeValue::Integer(number), Unit::Count) => {
-                // The parser leaves a sign and too many digits to us: both are out of any range.
+                // A sign or too many digits, which the parser accepts, are out of any range.
                 Some(Ok(u64::from_str_radix(number.as_str(), number.radix()).ok()))
             }
             (DeValue::Integer(number), _) => Some(unit.parse(&number.to_string(), &example).map(Some)),
@@ -288,7 +288,7 @@ impl<'a> Table<'a> {
         None
     }
 
-    /// A list of strings that stand for something else, none twice.
+    /// Returns a list of parsed strings without duplicates.
     pub(super) fn list<T: PartialEq + Display>(
         &self,
         key: &'static str,
@@ -331,7 +331,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// What a value is, for people; long texts are cut.
+/// Describes a value for people; long texts are cut.
 pub(super) fn describe(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) if text.chars().count() > 40 => {
@@ -347,7 +347,7 @@ pub(super) fn describe(value: &DeValue<'_>) -> String {
     }
 }
 
-/// Help for a name that is none of those known: the one that is most like it, or all of them.
+/// Returns the help for an unknown name: the most similar known name, or all of them.
 pub(super) fn nearest_or_all(found: &str, kind: &str, known: &[&str]) -> String {
     let distance = |name: &str| strsim::damerau_levenshtein(found, name);
     let nearest = known.iter().map(|name| (distance(name), *name)).min();

@@ -1,7 +1,8 @@
-//! An app from its manifest and those of its components, held against each other.
+//! Resolves an app from its manifest and those of its components, and checks them against each other.
 
 mod check;
 mod grant;
+mod group;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,27 +20,27 @@ use crate::limits::Limits;
 
 const MANIFEST: &str = "Component.toml";
 
-/// A `Component.toml` that was read, well or not.
+/// A `Component.toml` that was read, with or without mistakes.
 struct Read {
     document: Document,
     asked: Asked,
 }
 
-/// A component of the app, as far as it could be found.
+/// A component of the app whose files were found.
 struct Member<'a> {
     entry: &'a Entry,
     source: Source,
     manifest_file: PathBuf,
     read: &'a Read,
-    /// Its name in the app, with the place in `app.toml` that gives it. None if it is wrong.
+    /// Its name in the app, with its place in `app.toml`. `None` if the name is wrong.
     name: Option<Located<String>>,
 }
 
-/// The app, and all its components that could be found.
+/// The app, and all its components whose files were found.
 struct Team<'a> {
     app: &'a AppManifest,
     members: Vec<Member<'a>>,
-    /// The most that a component may ask for.
+    /// The upper bounds of what a component may ask for.
     limits: Limits,
 }
 
@@ -47,8 +48,7 @@ impl AppManifest {
     /// Reads an `app.toml` and the manifests of all its components, and resolves them to an app.
     ///
     /// # Errors
-    /// Everything that is wrong in any of the files or between them, files that cannot be read
-    /// among it.
+    /// All mistakes in any of the files or between them, including files that cannot be read.
     pub fn load(file: &Path) -> Result<App, Diagnostics> {
         Self::load_from(file, &Disk)
     }
@@ -71,14 +71,15 @@ impl AppManifest {
         match (resolve(&app, &Disk), configured) {
             (Ok(app), Ok(configured)) => Ok((app, configured)),
             (Ok(_), Err(found)) | (Err(found), Ok(_)) => Err(found),
-            (Err(mut found), Err(others)) => {
-                found.append(others);
-                Err(found)
+            // The tables of services are in app.toml, which comes first.
+            (Err(found), Err(mut of_services)) => {
+                of_services.append(found);
+                Err(of_services)
             }
         }
     }
 
-    /// As [`AppManifest::load`], with files from elsewhere than the disk.
+    /// As [`AppManifest::load`], with files that need not be on the disk.
     ///
     /// # Errors
     /// As [`AppManifest::load`].
@@ -89,10 +90,10 @@ impl AppManifest {
         }
     }
 
-    /// Reads the manifests of the components and holds all of them against each other.
+    /// Reads the manifests of the components, and checks all of them against each other.
     ///
     /// # Errors
-    /// Everything that is wrong in this file, in theirs, or between them.
+    /// All mistakes in this file, in theirs, or between them.
     pub fn resolve(self, files: &impl Files) -> Result<App, Diagnostics> {
         resolve(&self, files)
     }
@@ -111,6 +112,7 @@ fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
     });
     let team = Team { app, members: members.collect(), limits: app.limits.over(Limits::APP_MAX) };
     team.check();
+    team.check_groups();
     team.check_grants(files);
     team.check_audit(files);
 
@@ -122,6 +124,7 @@ fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
         }
     }
     verdict(documents)?;
+    let members = team.root_members();
     Ok(App {
         name: app.name.clone(),
         file: app.document.file.clone(),
@@ -132,10 +135,12 @@ fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
         services: app.services.clone(),
         audit: app.audit.as_ref().map(|audit| audit.file(&app.document.file)),
         components: team.members.iter().map(|member| team.component(member)).collect(),
+        groups: team.groups(&members),
+        members,
     })
 }
 
-/// Where a component's code and its manifest are; what is missing is reported.
+/// Finds a component's code and its manifest, and reports missing files.
 fn find(app: &AppManifest, entry: &Entry, files: &impl Files) -> Option<(Source, PathBuf)> {
     let written = entry.source.as_ref()?;
     let path = join(&app.document.file, &written.value);
@@ -181,14 +186,14 @@ fn read(file: &Path, files: &impl Files) -> Read {
     }
 }
 
-/// A component's name in the app: its entry's, or its manifest's.
+/// Returns a component's name in the app: that of its entry, or that of its manifest.
 fn name(app: &AppManifest, entry: &Entry, asked: &Asked) -> Option<Located<String>> {
     if entry.is_named {
         return entry.name.clone();
     }
     let (name, place) = (asked.name.as_ref()?, entry.source.as_ref()?);
     let name = Located { value: name.value.clone(), span: place.span.clone() };
-    reserved(&app.document, Some(&name));
+    reserved(&app.document, "component", Some(&name));
     Some(name)
 }
 
@@ -202,7 +207,7 @@ impl<'a> Team<'a> {
             .collect()
     }
 
-    /// Whether every component is found and has a name, so that no other names can be right.
+    /// Returns true if every component is found and has a name. Any other name is then wrong.
     fn is_complete(&self) -> bool {
         let named = self.names().len();
         named > 0 && named == self.app.components.len()
@@ -216,8 +221,8 @@ impl<'a> Team<'a> {
         self.app.grants.iter().find(|grants| grants.component.value == name)
     }
 
-    /// The limits of a component: what it asks for, and no more than the app's most where it asks
-    /// for nothing.
+    /// Returns the limits of a component. A limit that it does not ask for is the default, or the
+    /// app's bound if that is less.
     fn limits(&self, member: &Member<'_>) -> Limits {
         let mut limits = member.read.asked.limits.over(Limits::DEFAULT);
         for row in &ROWS {
@@ -227,7 +232,7 @@ impl<'a> Team<'a> {
         limits
     }
 
-    /// A component of the app. Right only if nothing was found to be wrong.
+    /// Returns a component of the app. The result is only right if there are no mistakes.
     fn component(&self, member: &Member<'_>) -> AppComponent {
         let (entry, manifest) = (member.entry, member.read.asked.manifest());
         let name = member.name.as_ref().map(|name| name.value.clone()).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The most messages of a batch.
-pub(crate) const MAX_BATCH_SIZE: usize = 64;
+pub(crate) use airssys_spec::manifest::MAX_BATCH_SIZE;
 
 /// The intended time of a batch, because a stop and a callback wait for its end.
 const TARGET_TIME: Duration = Duration::from_millis(1);

@@ -13,14 +13,14 @@ pub struct InputOverride {
     pub(super) input: Input,
 }
 
-/// Why an input cannot be put in place of a manifest's.
+/// Reasons for which an input cannot replace that of the manifest.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// No component of the app reads one.
+    /// No component of the app reads an input.
     #[error("no component of this app reads an input")]
     NoReader,
-    /// Several do, and it was not said which.
+    /// Several components read an input, and the text does not name one.
     #[error("{} read an input: say which, as in --input {}=FILE", readers.join(" and "), readers[0])]
     Ambiguous {
         /// The components that read an input.
@@ -31,7 +31,7 @@ pub enum InputError {
     File {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: io::Error,
     },
 }
@@ -41,8 +41,8 @@ impl InputOverride {
     /// the file is the program's standard input.
     ///
     /// # Errors
-    /// [`InputError`] if no component reads an input, it is not clear which is meant, or the file
-    /// cannot be read.
+    /// [`InputError`] if no component reads an input, if several do and the text does not name one,
+    /// or if the file cannot be read.
     pub fn parse(text: &str, app: &App) -> Result<InputOverride, InputError> {
         let readers: Vec<&AppComponent> = app.components.iter().filter(|c| c.capabilities.input).collect();
         let named = text.split_once('=').and_then(|(name, file)| {
@@ -65,7 +65,8 @@ impl InputOverride {
     }
 }
 
-/// A file that exists, and is no folder. Not opened: a pipe can be opened only once.
+/// Checks that a file exists and is not a folder. It is not opened, because a pipe can be opened only
+/// once.
 fn readable(path: &Path) -> Result<PathBuf, InputError> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(io::ErrorKind::IsADirectory.into()),

@@ -12,7 +12,7 @@ use crate::guest::component::{Component, LoadError};
 use crate::guest::engine::Engine;
 use crate::host::spec::ComponentSpec;
 
-/// Builds those that are folders, one after the other, and loads all, on all processors.
+/// Builds components that are folders, one after the other, and loads all, on all processors.
 pub(super) fn load(
     engine: &Engine,
     components: &[AppComponent],
@@ -38,7 +38,7 @@ pub(super) fn load(
         .collect()
 }
 
-/// What is in these files, in their order.
+/// Loads these files, in their order.
 fn load_files(engine: &Engine, paths: &[PathBuf]) -> Vec<Result<Component, LoadError>> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let load = |share: &[PathBuf]| share.iter().map(|path| Component::load(engine, path)).collect::<Vec<_>>();
@@ -54,7 +54,7 @@ fn load_files(engine: &Engine, paths: &[PathBuf]) -> Vec<Result<Component, LoadE
     })
 }
 
-/// Builds a component if it is a folder; its `.wasm` file.
+/// Builds a component if it is a folder. Returns its `.wasm` file.
 ///
 /// # Errors
 /// [`BuildError`] if it does not build.

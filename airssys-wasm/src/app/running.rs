@@ -1,43 +1,56 @@
 //! An app that runs.
 
+use std::future::{pending, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use airssys_message::Codec;
 use airssys_message::report::{REPORT_REQUEST, Report};
-use airssys_rt::{ExitReason, ShutdownReport, SupervisorFailure};
+use airssys_rt::{ExitReason, ShutdownReport, SupervisorFailure, SupervisorRef};
+use airssys_spec::manifest::App;
 
 use crate::host::ComponentHost;
 use crate::host::error::CallError;
 use crate::observe::dead_letters::DeadLetters;
 use crate::observe::snapshot::ComponentSnapshot;
 
-/// The time that a component may take over its report.
+/// The time limit of a report.
 const REPORT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How a run ended.
+/// The end of a run.
 #[derive(Debug)]
 pub enum Ended {
     /// The component that the run waits for has stopped, and every mailbox has drained.
     Done,
-    /// Something was given up.
+    /// The run failed.
     Failed(RunError),
 }
 
-/// Why a run failed.
+/// Reasons for which a run fails.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// The component that the run waits for ended otherwise than by its own will.
+    /// The component that the run waits for did not stop by itself.
     #[error("`{component}`, which the run waits for, ended before its work was done: {reason}")]
     UntilFailed {
         /// Its name.
         component: String,
-        /// How it ended.
+        /// The reason of its end.
         reason: ExitReason,
     },
-    /// A component failed more often than its supervisor allows.
+    /// A component or group failed more often than the root supervisor allows.
     #[error(transparent)]
     GivenUp(SupervisorFailure),
+    /// A group that stops the app gave up.
+    #[error("the group `{group}` gave up, and its `on_give_up` is \"stop-app\"")]
+    GroupGaveUp {
+        /// Its name.
+        group: String,
+        /// The failure that was one too many.
+        #[source]
+        failure: Arc<SupervisorFailure>,
+    },
 }
 
 /// An app that runs.
@@ -46,16 +59,14 @@ pub struct RunningApp {
     host: ComponentHost,
     until: Option<String>,
     report: Option<String>,
+    /// The groups that end the run when they give up.
+    stop_app: Vec<SupervisorRef>,
 }
 
 impl RunningApp {
-    pub(super) fn new(
-        name: String,
-        host: ComponentHost,
-        until: Option<String>,
-        report: Option<String>,
-    ) -> RunningApp {
-        RunningApp { name, host, until, report }
+    pub(super) fn new(app: &App, host: ComponentHost, stop_app: Vec<SupervisorRef>) -> RunningApp {
+        let (name, until, report) = (app.name.clone(), app.until.clone(), app.report.clone());
+        RunningApp { name, host, until, report, stop_app }
     }
 
     /// The app's name.
@@ -63,23 +74,24 @@ impl RunningApp {
         &self.name
     }
 
-    /// The components, for whoever wants to send to them.
+    /// The host of its components, for messages from outside.
     pub fn host(&self) -> &ComponentHost {
         &self.host
     }
 
     /// Waits until the run has ended: the component that it waits for (`until`) has stopped and
-    /// every mailbox has drained, or something was given up. An app without `until` only ends by
+    /// every mailbox has drained, or a supervisor has given up. An app without `until` only ends by
     /// a failure. Cancel safe.
     pub async fn ended(&self) -> Ended {
         tokio::select! {
             failure = self.host.system().failed() => Ended::Failed(RunError::GivenUp(failure)),
+            error = self.group_gave_up() => Ended::Failed(error),
             ended = self.done() => ended,
         }
     }
 
     async fn done(&self) -> Ended {
-        let Some(until) = &self.until else { return std::future::pending().await };
+        let Some(until) = &self.until else { return pending().await };
         for actor in self.host.actors(until) {
             let reason = actor.closed().await;
             self.unless_failing().await;
@@ -93,15 +105,26 @@ impl RunningApp {
         Ended::Done
     }
 
-    /// Never resolves if a component was given up: what is seen then only follows from that, and
-    /// the failure itself comes when all others have been stopped.
+    /// Resolves when a group that stops the app has given up.
+    async fn group_gave_up(&self) -> RunError {
+        let mut ends: Vec<_> = self.stop_app.iter().map(|group| Box::pin(gave_up(group))).collect();
+        poll_fn(|context| {
+            let mut polled = ends.iter_mut().map(|end| end.as_mut().poll(context));
+            polled.find(Poll::is_ready).unwrap_or(Poll::Pending)
+        })
+        .await
+    }
+
+    /// Never resolves if the root or a group that stops the app has given up. Other ends are only a
+    /// consequence then, and the failure itself is known once all children have stopped.
     async fn unless_failing(&self) {
-        if self.host.system().is_failing() {
-            std::future::pending::<()>().await;
+        if self.host.system().is_failing() || self.stop_app.iter().any(SupervisorRef::has_given_up) {
+            pending::<()>().await;
         }
     }
 
-    /// Asks the component that reports (`report`) for its report; none if the app has no such.
+    /// Requests the report of the component that reports (`report`). Returns `None` if the app has no
+    /// such component.
     ///
     /// # Errors
     /// [`CallError`] if it does not answer with a report.
@@ -115,10 +138,10 @@ impl RunningApp {
         match Codec::split(&reply) {
             Ok((Codec::Cbor, body)) => {
                 let report = ciborium::from_reader(body);
-                report.map(Some).map_err(|error| no_reply(format!("its reply is no report: {error}")))
+                report.map(Some).map_err(|error| no_reply(format!("its reply is not a report: {error}")))
             }
             Ok((codec, _)) => Err(no_reply(format!("its report is {codec}, not cbor"))),
-            Err(error) => Err(no_reply(format!("its reply is no report: {error}"))),
+            Err(error) => Err(no_reply(format!("its reply is not a report: {error}"))),
         }
     }
 
@@ -127,7 +150,7 @@ impl RunningApp {
         self.host.component_snapshots()
     }
 
-    /// How many messages, callbacks and restarts are under way.
+    /// The number of messages, callbacks and restarts in flight.
     pub fn in_flight(&self) -> usize {
         self.host.in_flight()
     }
@@ -140,5 +163,13 @@ impl RunningApp {
     /// Stops all components, the last started first, within `deadline`.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         self.host.shutdown(deadline).await
+    }
+}
+
+/// Resolves when a group has given up, and never if it ends in another way.
+async fn gave_up(group: &SupervisorRef) -> RunError {
+    match group.closed().await {
+        ExitReason::Escalated(failure) => RunError::GroupGaveUp { group: group.name().to_owned(), failure },
+        _ => pending().await,
     }
 }

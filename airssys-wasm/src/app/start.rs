@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use airssys_rt::ActorSystem;
+use airssys_rt::{ActorSystem, SupervisorRef};
 use airssys_spec::Limits;
 use airssys_spec::manifest::App;
 
@@ -12,6 +12,7 @@ use crate::app::input::InputOverride;
 use crate::app::loading;
 use crate::app::running::RunningApp;
 use crate::app::starting::{AppEvent, StartAppError};
+use crate::app::tree::PreparedTree;
 use crate::guest::engine::{Engine, EngineConfig};
 use crate::guest::services::Services;
 use crate::host::spec::ComponentSpec;
@@ -19,18 +20,18 @@ use crate::host::{ComponentHost, HostOptions};
 use crate::observe::audit::Audit;
 use crate::observe::trace::MessageTracer;
 
-/// Room for instances that start while others, which they replace, still end.
+/// Room for instances that start while the instances that they replace still end.
 const SPARE_INSTANCES: u32 = 64;
 
-/// How an app is started.
+/// Options for the start of an app.
 #[derive(Clone, Debug)]
 pub struct StartOptions {
-    /// Folder in which compiled components are kept between runs; none keeps nothing. Default: that of
-    /// [`EngineConfig`].
+    /// The folder in which compiled components are kept between runs, or `None` to keep nothing.
+    /// Default: that of [`EngineConfig`].
     pub cache_dir: Option<PathBuf>,
     /// An input in place of the one that the manifest grants.
     pub input: Option<InputOverride>,
-    /// Who makes spans of the messages that are handled, if anybody does.
+    /// The tracer that makes a span for each message that is handled. Default: no spans.
     pub tracer: Option<Arc<dyn MessageTracer>>,
     /// The services whose interfaces components can import. Default: the contract and WASI.
     pub services: Services,
@@ -45,12 +46,12 @@ impl Default for StartOptions {
 
 /// Builds, loads and starts the components of an app.
 ///
-/// All mailboxes exist before the first component starts, so the order of the components in the
-/// manifest decides who starts first, not who can be sent to. Blocks the calling task while
-/// components are built and compiled.
+/// Components and groups start in the order of the manifest, and the members of a group in the order
+/// of its list. All mailboxes exist before the first component starts, so every component can send to
+/// every other from its start. Blocks the calling task while components are built and compiled.
 ///
 /// # Errors
-/// [`StartAppError`]; what had started is stopped again.
+/// [`StartAppError`]. Components that had started are stopped again.
 pub async fn start(
     manifest: &App,
     options: StartOptions,
@@ -67,17 +68,18 @@ pub async fn start(
     if let Some(tracer) = tracer {
         host.trace_with(tracer);
     }
-    if let Err(error) = start_all(&host, specs, &mut tell).await {
-        let stopped = host.shutdown(Duration::from_secs(5)).await;
-        tracing::debug!(?stopped, "stopped what had started");
-        return Err(error);
-    }
-    let (name, until, report) = (manifest.name.clone(), manifest.until.clone(), manifest.report.clone());
-    Ok(RunningApp::new(name, host, until, report))
+    let stop_app = match start_all(&host, manifest, specs, &mut tell).await {
+        Ok(stop_app) => stop_app,
+        Err(error) => {
+            let stopped = host.shutdown(Duration::from_secs(5)).await;
+            tracing::debug!(?stopped, "stopped the components that had started");
+            return Err(error);
+        }
+    };
+    Ok(RunningApp::new(manifest, host, stop_app))
 }
 
-/// Room for what the app has, and no more: what is reserved for an instance takes time, also if there
-/// never is one.
+/// The engine has room for the app's instances and little more, because reserving room takes time.
 fn engine_for(manifest: &App, cache_dir: Option<PathBuf>, services: Services) -> EngineConfig {
     let components = &manifest.components;
     let instances: usize = components.iter().map(|component| component.instances).sum();
@@ -85,7 +87,7 @@ fn engine_for(manifest: &App, cache_dir: Option<PathBuf>, services: Services) ->
     EngineConfig {
         cache_dir,
         max_instances: u32::try_from(instances).unwrap_or(u32::MAX).saturating_add(SPARE_INSTANCES),
-        // Not below that, so that it is the limit which refuses too many, and says so.
+        // At least the limit of the app, so that the limit refuses larger tables with its own message.
         max_table_elements: elements.fold(Limits::APP_MAX.table_elements, usize::max),
         services,
     }
@@ -93,19 +95,12 @@ fn engine_for(manifest: &App, cache_dir: Option<PathBuf>, services: Services) ->
 
 async fn start_all(
     host: &ComponentHost,
+    app: &App,
     specs: Vec<ComponentSpec>,
     tell: &mut impl FnMut(AppEvent),
-) -> Result<(), StartAppError> {
+) -> Result<Vec<SupervisorRef>, StartAppError> {
     for spec in &specs {
         host.connect(&spec.component).await?;
     }
-    let mut prepared = Vec::with_capacity(specs.len());
-    for spec in specs {
-        prepared.push((spec.name.clone(), host.prepare(spec)?));
-    }
-    for (component, prepared) in prepared {
-        tell(AppEvent::Starting { component });
-        host.start(prepared).await?;
-    }
-    Ok(())
+    PreparedTree::new(host, app, specs)?.start(host, tell).await
 }

@@ -12,7 +12,7 @@ use crate::host::error::SpawnError;
 use crate::observe::audit::AuditError;
 use crate::routing::state_folder::StateError;
 
-/// What is told while an app starts.
+/// A step of the start of an app.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum AppEvent {
@@ -30,7 +30,7 @@ pub enum AppEvent {
     },
 }
 
-/// Why an app does not start.
+/// Reasons for which an app does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartAppError {
@@ -50,7 +50,7 @@ pub enum StartAppError {
         component: String,
         /// Its `.wasm` file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: LoadError,
     },
     /// Its audit cannot be kept.
@@ -62,6 +62,14 @@ pub enum StartAppError {
     /// A service has no backend.
     #[error(transparent)]
     Service(#[from] ServiceError),
+    /// The supervisor of a group does not start.
+    #[error("the group `{group}` cannot be started")]
+    Group {
+        /// Its name.
+        group: String,
+        /// The reason.
+        source: airssys_rt::StartError,
+    },
     /// A component does not start.
     #[error(transparent)]
     Spawn(#[from] SpawnError),

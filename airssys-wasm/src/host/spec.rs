@@ -124,6 +124,7 @@ impl ComponentSpec {
             capacity: component.mailbox.capacity,
             overflow: component.mailbox.overflow,
             delivery: component.manifest.delivery,
+            batch_size: component.manifest.batch_size,
             restart: component.restart,
             instances: component.instances,
             config: component.config.clone(),

@@ -15,6 +15,7 @@ mod embedding;
 mod failures;
 mod grants;
 mod graphs;
+mod groups;
 mod languages;
 mod ledger;
 mod lifecycle;

@@ -1,4 +1,4 @@
-//! What `app.toml` says of its components against what they are.
+//! Checks the settings of `app.toml` against its components.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ impl Team<'_> {
         }
     }
 
-    /// Each instance would read the whole input, so that everything came several times.
+    /// Reports an input of several instances, because each would read the whole input.
     fn check_input(&self, member: &Member<'_>) {
         let reads = member.read.asked.input.as_ref().is_some_and(|input| input.value);
         let several = member.entry.instances.as_ref().filter(|instances| instances.value != 1);
@@ -49,12 +49,12 @@ impl Team<'_> {
         }
     }
 
-    /// The component that a key of `[app]` names; reported if there is none.
+    /// Returns the component that a key of `[app]` names, and reports a name that no component has.
     fn named(&self, key: &str, name: Option<&Located<String>>) -> Option<&Member<'_>> {
         let name = name?;
         let found = self.member(&name.value);
         if found.is_none() && self.is_complete() {
-            let message = format!("`{key}` names `{}`, which is no component of the app", name.value);
+            let message = format!("`{key}` names `{}`, which is not a component of the app", name.value);
             let help = nearest_or_all(&name.value, "component", &self.names());
             self.app.document.report(Some(name.span.clone()), message, help);
         }
@@ -90,7 +90,7 @@ impl Team<'_> {
         }
     }
 
-    /// Reports every limit that is above the app's most, and a static subscription too many.
+    /// Reports every limit above the app's bound, and too many static subscriptions.
     fn check_limits(&self, member: &Member<'_>) {
         let (asked, document) = (&member.read.asked, &member.read.document);
         let app = self.app.document.file.display();
@@ -119,20 +119,20 @@ impl Team<'_> {
         }
     }
 
-    /// Reports every limit on what goes to a component that is not there.
+    /// Reports every per-target limit whose target does not exist.
     pub(super) fn check_edges(&self, member: &Member<'_>) {
         let edges = member.read.asked.limits.edges.iter();
         for edge in edges.filter(|edge| self.is_complete() && self.member(&edge.value.target).is_none()) {
             let target = &edge.value.target;
             let message = format!(
-                "[limits.to.{target}] is for what goes to `{target}`, which is no component of the app"
+                "[limits.to.{target}] limits messages to `{target}`, which is not a component of the app"
             );
             let help = nearest_or_all(target, "component", &self.names());
             member.read.document.report(Some(edge.span.clone()), message, help);
         }
     }
 
-    /// The audit file has to be in a folder that is there.
+    /// Checks that the folder of the audit file exists.
     pub(super) fn check_audit(&self, files: &impl Files) {
         let Some(written) = &self.app.audit else { return };
         let path = join(&self.app.document.file, &written.file.value);

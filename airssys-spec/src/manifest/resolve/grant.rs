@@ -1,4 +1,4 @@
-//! What components ask for against what `app.toml` grants.
+//! Checks the rights that components ask for against the grants of `app.toml`.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -25,8 +25,8 @@ impl Team<'_> {
         for grants in &self.app.grants {
             self.check_grant(grants, files);
         }
-        // A manifest that two components share is wrong once about targets, but for each of them
-        // about grants.
+        // Mistakes about targets in a shared manifest are reported once, those about grants for each
+        // component.
         let mut seen = BTreeSet::new();
         for member in &self.members {
             if seen.insert(&member.manifest_file) {
@@ -41,7 +41,7 @@ impl Team<'_> {
         }
     }
 
-    /// A table of grants: its component, its targets and its input must exist.
+    /// Checks that the component, the targets and the input of a table of grants exist.
     fn check_grant(&self, grants: &Grants, files: &impl Files) {
         let (document, component) = (&self.app.document, &grants.component);
         if self.member(&component.value).is_none() && self.is_complete() {
@@ -56,7 +56,7 @@ impl Team<'_> {
         if let Some(input) = grants.input.as_ref().filter(|input| input.value != "-") {
             let file = join(&document.file, &input.value);
             if !files.is_file(&file) {
-                let message = format!("`{}` is no file", file.display());
+                let message = format!("`{}` is not a file", file.display());
                 let help =
                     "write a file, relative to this file, or \"-\" for the program's own standard input";
                 document.report(Some(input.span.clone()), message, help.to_owned());
@@ -64,13 +64,13 @@ impl Team<'_> {
         }
     }
 
-    /// Reports every exact name that is nobody's.
+    /// Reports every exact name that no component or instance has.
     fn check_targets(&self, document: &Document, capability: Capability, list: &List<NamePattern>) {
-        for target in list.items.iter().filter(|target| self.is_nobody(&target.value)) {
+        for target in list.items.iter().filter(|target| self.is_missing(&target.value)) {
             let mut segments = target.value.segments();
             let component = segments.next().unwrap_or_default();
             let (key, name) = (capability.key(), &target.value);
-            let message = format!("`{key}` names `{name}`, which is no component of the app");
+            let message = format!("`{key}` names `{name}`, which is not a component of the app");
             let help = match self.member(component) {
                 Some(member) => format!("`{component}` has {}", instances(member)),
                 None => nearest_or_all(component, "component", &self.names()),
@@ -79,8 +79,8 @@ impl Team<'_> {
         }
     }
 
-    /// Whether a pattern is the name of a component or instance that is not there.
-    fn is_nobody(&self, pattern: &NamePattern) -> bool {
+    /// Returns true if a pattern is the name of a component or instance that does not exist.
+    fn is_missing(&self, pattern: &NamePattern) -> bool {
         if !pattern.is_exact() || !self.is_complete() {
             return false;
         }
@@ -95,17 +95,17 @@ impl Team<'_> {
         }
     }
 
-    /// Reports everything that a component asks for and the app does not grant it.
+    /// Reports every right that a component asks for and the app does not grant.
     fn check_requests(&self, member: &Member<'_>, name: &str) {
         let (asked, grants) = (&member.read.asked, self.grants(name));
         let lists = grants.map(|grants| &grants.lists);
         let request = Request { team: self, member, name };
-        // What a component may do without a grant it may also ask for.
+        // A component may also ask for rights that it has without a grant.
         let own = name.parse::<NamePattern>().ok();
         let is_own = |pattern: &NamePattern| own.as_ref().is_some_and(|own| own.covers(pattern));
         for (capability, list) in NAME_LISTS {
             let is_settled = |pattern: &NamePattern| {
-                self.is_nobody(pattern) || (capability == Capability::Send && is_own(pattern))
+                self.is_missing(pattern) || (capability == Capability::Send && is_own(pattern))
             };
             let wanted = list(&asked.lists).items.iter().filter(|pattern| !is_settled(&pattern.value));
             request.check(capability, wanted, lists.map(list));
@@ -121,7 +121,7 @@ impl Team<'_> {
     }
 }
 
-/// A component that asks for something.
+/// A component and the rights that it asks for.
 struct Request<'a> {
     team: &'a Team<'a>,
     member: &'a Member<'a>,
@@ -129,7 +129,7 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// Reports each pattern that no granted one covers.
+    /// Reports each pattern that no granted pattern covers.
     fn check<'p, P: Pattern + Display + 'p>(
         &self,
         capability: Capability,
@@ -145,7 +145,7 @@ impl Request<'_> {
         let refused: Vec<_> = wanted.into_iter().filter(|pattern| !covered(&pattern.value)).collect();
         let place = granted.and_then(|granted| granted.span.as_ref());
         let place = place.map(|span| self.team.app.document.line_of(span));
-        // One line for all of them: a key cannot be added twice.
+        // One line has all missing patterns, because a key cannot be added twice.
         let mut lacking: Vec<String> = refused.iter().map(|pattern| pattern.value.to_string()).collect();
         let mut seen = BTreeSet::new();
         lacking.retain(|pattern| seen.insert(pattern.clone()));
@@ -170,7 +170,7 @@ impl Request<'_> {
     }
 }
 
-/// Whether a text is a number from 1 to the most, as instances are numbered: without zeros in front.
+/// Returns true if a text is the number of an instance: from 1 to `most`, without leading zeros.
 fn is_number(text: &str, most: u64) -> bool {
     text.parse().is_ok_and(|number: u64| (1..=most).contains(&number) && number.to_string() == text)
 }

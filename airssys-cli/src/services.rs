@@ -1,0 +1,19 @@
+//! The services of this program, and apps loaded with their tables.
+
+use std::path::Path;
+
+use airssys_wasm::Services;
+use airssys_wasm::manifest::{App, AppManifest, Diagnostics};
+
+/// Returns the services whose interfaces components can import. Add a service here, with one line.
+pub(crate) fn services() -> Services {
+    Services::default()
+}
+
+/// Loads an app, and has the services read their `[service.NAME]` tables.
+///
+/// All mistakes are reported together, those in the tables of services included.
+pub(crate) fn load_app(file: &Path) -> Result<App, Diagnostics> {
+    let services = services();
+    AppManifest::load_configured(file, |tables| services.configure(tables)).map(|(app, _)| app)
+}

@@ -1,0 +1,88 @@
+//! The supervision tree of an app: its groups as supervisors, its components below them.
+
+use std::collections::BTreeMap;
+
+use airssys_rt::{PreparedSupervisor, SupervisorRef, SupervisorSpec};
+use airssys_spec::manifest::{App, Group, GroupMember, OnGiveUp};
+
+use crate::app::starting::{AppEvent, StartAppError};
+use crate::host::spec::ComponentSpec;
+use crate::host::{ComponentHost, PreparedComponent};
+
+/// The groups and components of an app in the order of their start. All their mailboxes exist.
+pub(super) struct PreparedTree {
+    steps: Vec<Step>,
+    stop_app: Vec<SupervisorRef>,
+}
+
+enum Step {
+    Group { parent: SupervisorRef, group: PreparedSupervisor },
+    Component { name: String, component: PreparedComponent },
+}
+
+impl PreparedTree {
+    /// Prepares the groups and components, depth first: a group comes before its members.
+    pub(super) fn new(
+        host: &ComponentHost,
+        app: &App,
+        specs: Vec<ComponentSpec>,
+    ) -> Result<PreparedTree, StartAppError> {
+        let mut specs: BTreeMap<String, ComponentSpec> =
+            specs.into_iter().map(|spec| (spec.name.clone(), spec)).collect();
+        let mut tree = PreparedTree { steps: Vec::new(), stop_app: Vec::new() };
+        let below = |parent: &SupervisorRef, members: &[GroupMember]| -> Vec<_> {
+            members.iter().rev().map(|member| (parent.clone(), member.clone())).collect()
+        };
+        let mut next = below(host.system().root(), &app.members);
+        while let Some((parent, member)) = next.pop() {
+            match member {
+                GroupMember::Component(name) => {
+                    let Some(spec) = specs.remove(&name) else { continue };
+                    let component = host.prepare_under(&parent, spec)?;
+                    tree.steps.push(Step::Component { name, component });
+                }
+                GroupMember::Group(name) => {
+                    let Some(group) = app.group(&name) else { continue };
+                    let prepared = parent.prepare_supervisor(supervisor(group));
+                    let prepared = prepared
+                        .map_err(|source| StartAppError::Group { group: name, source: source.into() })?;
+                    let supervisor = prepared.supervisor_ref();
+                    next.extend(below(&supervisor, &group.members));
+                    if group.on_give_up == OnGiveUp::StopApp {
+                        tree.stop_app.push(supervisor);
+                    }
+                    tree.steps.push(Step::Group { parent, group: prepared });
+                }
+            }
+        }
+        Ok(tree)
+    }
+
+    /// Starts the groups and components in their order. Returns the groups that stop the app when
+    /// they give up.
+    pub(super) async fn start(
+        self,
+        host: &ComponentHost,
+        tell: &mut impl FnMut(AppEvent),
+    ) -> Result<Vec<SupervisorRef>, StartAppError> {
+        for step in self.steps {
+            match step {
+                Step::Group { parent, group } => {
+                    let name = group.supervisor_ref().name().to_owned();
+                    let started = parent.start_supervisor(group).await;
+                    started.map_err(|source| StartAppError::Group { group: name, source })?;
+                }
+                Step::Component { name, component } => {
+                    tell(AppEvent::Starting { component: name });
+                    host.start(component).await?;
+                }
+            }
+        }
+        Ok(self.stop_app)
+    }
+}
+
+fn supervisor(group: &Group) -> SupervisorSpec {
+    let escalates = group.on_give_up == OnGiveUp::Escalate;
+    SupervisorSpec::new(group.name.as_str()).config(group.supervisor).escalates(escalates)
+}
