@@ -6,8 +6,9 @@ use airssys_rt::{PreparedSupervisor, SupervisorRef, SupervisorSpec};
 use airssys_spec::manifest::{App, Group, GroupMember, OnGiveUp};
 
 use crate::app::starting::{AppEvent, StartAppError};
+use crate::host::ComponentHost;
+use crate::host::prepare::PreparedComponent;
 use crate::host::spec::ComponentSpec;
-use crate::host::{ComponentHost, PreparedComponent};
 
 /// The groups and components of an app in the order of their start. All their mailboxes exist.
 pub(super) struct PreparedTree {
