@@ -18,6 +18,7 @@ mod load;
 mod reader;
 mod resolve;
 mod service;
+mod syntax;
 
 use std::path::PathBuf;
 

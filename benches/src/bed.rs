@@ -182,7 +182,11 @@ impl Bed {
             began.elapsed()
         });
         let counted = self.counted(handled.by) - before;
-        assert_eq!(counted, handled.messages, "of {} messages, {counted} were handled", handled.messages);
+        assert_eq!(
+            counted, handled.messages,
+            "{} messages were sent, and {counted} were handled",
+            handled.messages
+        );
         took
     }
 

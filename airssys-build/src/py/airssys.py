@@ -241,7 +241,7 @@ class Context:
         timeout: int = REQUEST_MS,
         sent: Callable[[str], None] | None = None,
     ) -> object:
-        """Sends a request, waiting for room. Returns the value of the reply, or None if it is empty.
+        """Sends a request, waiting for room. Returns the value of the reply, or `None` if it is empty.
 
         `sent` is called with the request's id when the request is in the mailbox.
         """

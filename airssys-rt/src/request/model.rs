@@ -59,7 +59,7 @@ fn ask(answers: Answers, expires: bool) {
         let (handed_back, kept) = answering.join().unwrap();
         if let Some((reply_to, answer)) = kept {
             assert!(reply_to.is_closed());
-            assert!(reply_to.send(answer).is_err(), "nobody waits for it");
+            assert!(reply_to.send(answer).is_err(), "the answer reached a requester that had gone");
         }
         clock.map(|clock| clock.join().unwrap());
         (got, handed_back)

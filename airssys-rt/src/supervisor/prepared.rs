@@ -7,16 +7,16 @@ use airssys_core::SupervisionStrategy;
 
 use super::children::ChildRules;
 use super::node::SupervisorNode;
-use super::reference::SupervisorRef;
 use super::spec::SupervisorSpec;
 use crate::cell::children::ParentActor;
+use crate::child::Registered;
 use crate::errors::PrepareError;
 use crate::registry::UnstartedChild;
 
 /// A supervisor that has a name, and has not been started.
 ///
 /// Actors and supervisors can be prepared below it. They can start once it is
-/// [started](SupervisorRef::start_supervisor). Dropped instead, it ends and its name is free again.
+/// [started](crate::SupervisorRef::start_supervisor). Dropped instead, it ends and its name is free again.
 #[must_use = "dropped, the supervisor ends"]
 pub struct PreparedSupervisor {
     pub(super) node: Arc<SupervisorNode>,
@@ -44,15 +44,10 @@ impl PreparedSupervisor {
             ChildRules { policy: spec.restart, shutdown: spec.shutdown, significant: spec.significant };
         Ok(Self { node, unstarted, rules })
     }
-
-    /// A reference to the supervisor.
-    pub fn supervisor_ref(&self) -> SupervisorRef {
-        SupervisorRef::new(self.node.clone())
-    }
 }
 
 impl fmt::Debug for PreparedSupervisor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PreparedSupervisor").field(&self.supervisor_ref()).finish()
+        f.debug_tuple("PreparedSupervisor").field(&self.node.name()).finish()
     }
 }

@@ -289,6 +289,13 @@ impl Drop for UnknownSupervisor {
     }
 }
 
+impl PreparedSupervisor {
+    /// A reference to the supervisor.
+    pub fn supervisor_ref(&self) -> SupervisorRef {
+        SupervisorRef::new(self.node.clone())
+    }
+}
+
 impl fmt::Debug for SupervisorRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SupervisorRef({:?}, {})", self.name(), self.id())

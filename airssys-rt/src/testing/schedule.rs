@@ -22,7 +22,7 @@ thread_local! {
 ///
 /// | repeats | does not |
 /// |---|---|
-/// | which task runs next, and so the order of all messages, events, starts and stops | what other threads do, `spawn_blocking` among them |
+/// | which task runs next, and so the order of all messages, events, starts and stops | the work of other threads, that of `spawn_blocking` included |
 /// | timers, timeouts and delays, of actors and of `tokio::time` | `std::time` |
 /// | random numbers of `fastrand`'s functions, and so the jitter of a backoff | those of other generators, the order of a `HashMap`, a `tokio::select!` that is not `biased` |
 ///

@@ -8,13 +8,14 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::amount::Unit;
-use super::component::{capacity, syntax};
+use super::component::capacity;
 use super::diagnostic::{Document, Fault};
 use super::group::{self, WrittenGroup};
 use super::limits::Written;
 use super::lists::{Lists, component_name, reserved};
 use super::reader::{Located, Table, describe};
 use super::service::ServiceTable;
+use super::syntax::syntax;
 use super::{MAX_INSTANCES, audit, backoff};
 use crate::capability::Capabilities;
 

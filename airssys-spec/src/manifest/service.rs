@@ -8,9 +8,9 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::amount::Unit;
-use super::component::syntax;
 use super::diagnostic::{Diagnostics, Document, Fault};
 use super::reader::Table;
+use super::syntax::syntax;
 
 /// The table `[service.NAME]` of an `app.toml`, as it is written.
 ///

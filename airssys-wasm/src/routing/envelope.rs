@@ -148,7 +148,7 @@ impl Envelope {
 
     /// Notes that a handler has it now. Returns the bytes that the caller gives back to the receiver's
     /// budget.
-    #[must_use = "what is not given back is lost"]
+    #[must_use = "bytes that are not given back are lost"]
     pub(crate) fn delivered(&mut self) -> usize {
         self.attempts += 1;
         self.phase = None;
