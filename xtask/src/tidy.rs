@@ -38,16 +38,10 @@ pub(crate) enum TidyError {
 struct Rule {
     name: &'static str,
     check: fn(&Tree) -> Vec<Violation>,
-    /// True if every file keeps the rule. The others are checked on request only.
-    in_force: bool,
 }
 
 const fn rule(name: &'static str, check: fn(&Tree) -> Vec<Violation>) -> Rule {
-    Rule { name, check, in_force: true }
-}
-
-const fn on_request(name: &'static str, check: fn(&Tree) -> Vec<Violation>) -> Rule {
-    Rule { name, check, in_force: false }
+    Rule { name, check }
 }
 
 const RULES: [Rule; 20] = [
@@ -65,7 +59,7 @@ const RULES: [Rule; 20] = [
     rule("machine-paths", words::no_machine_paths),
     rule("registries", words::no_registry_hosts),
     rule("unsafe", words::unsafe_names_its_adr),
-    on_request("english", english::english),
+    rule("english", english::english),
     rule("decisions", adr::records),
     rule("references", adr::references),
     rule("links", markdown::links),
@@ -76,7 +70,7 @@ const RULES: [Rule; 20] = [
 /// The part of the house rules that is checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
-    /// The names of the rules. Empty for all that are in force.
+    /// The names of the rules. Empty for all.
     pub(crate) only: Vec<String>,
     /// Files and folders. Empty for all.
     pub(crate) paths: Vec<String>,
@@ -94,9 +88,8 @@ pub(crate) fn check(root: &Path, options: &Options) -> Result<(), TidyError> {
         return Err(TidyError::NoRule { name: name.clone() });
     }
     let tree = Tree::of(root)?;
-    let mut violations = violations(&tree, |rule| match options.only.is_empty() {
-        true => rule.in_force,
-        false => options.only.iter().any(|name| name == rule.name),
+    let mut violations = violations(&tree, |rule| {
+        options.only.is_empty() || options.only.iter().any(|name| name == rule.name)
     });
     let is_in = |path: &str, wanted: &String| Path::new(path).starts_with(wanted.trim_start_matches("./"));
     violations.retain(|violation| {
@@ -128,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_repository_is_tidy() {
-        let found = violations(&Tree::of(crate::root()).unwrap(), |rule| rule.in_force);
+        let found = violations(&Tree::of(crate::root()).unwrap(), |_| true);
         let shown: Vec<String> = found.iter().map(Violation::to_string).collect();
         assert!(shown.is_empty(), "\n{}\n", shown.join("\n"));
     }
