@@ -13,6 +13,12 @@ use crate::pattern::{InvalidName, NamePattern, check_component_name};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum InvalidUse {
+    /// The pattern contains more than one use, where one use is meant.
+    #[error("`{text}` contains more than one use; name one resource and one verb")]
+    NotExact {
+        /// The whole text.
+        text: String,
+    },
     /// The part before the colon is not a path.
     #[error("`{text}` does not begin with a service and a resource, such as `keyvalue/sessions`: {reason}")]
     Path {
@@ -52,6 +58,18 @@ pub struct UsePattern {
 }
 
 impl UsePattern {
+    /// Parses one use: a pattern without wildcards, and with a verb.
+    ///
+    /// # Errors
+    /// [`InvalidUse`] if the text is not a pattern, or contains more than one use.
+    pub fn exact(text: &str) -> Result<Self, InvalidUse> {
+        let pattern = Self::parse(text)?;
+        match pattern.verb().is_some() && !pattern.text.contains(WILDCARD) {
+            true => Ok(pattern),
+            false => Err(InvalidUse::NotExact { text: text.to_owned() }),
+        }
+    }
+
     /// Parses a pattern.
     ///
     /// # Errors
@@ -170,6 +188,14 @@ mod tests {
         }
         for text in ["keyvalue:", "keyvalue/x:Read", "keyvalue/x:read:write", "keyvalue/x:re/ad"] {
             assert!(matches!(UsePattern::parse(text), Err(InvalidUse::Verb { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_use_has_no_wildcard_and_has_a_verb() {
+        assert!(UsePattern::exact("keyvalue/sessions:read").is_ok());
+        for text in ["keyvalue/*:read", "*:read", "keyvalue/sessions:*", "keyvalue/sessions"] {
+            assert!(matches!(UsePattern::exact(text), Err(InvalidUse::NotExact { .. })), "{text}");
         }
     }
 

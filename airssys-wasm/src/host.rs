@@ -15,7 +15,7 @@ mod target;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use airssys_rt::{ActorRef, ActorSystem, ShutdownReport};
@@ -37,6 +37,7 @@ use crate::routing::envelope::Envelope;
 use crate::routing::router::Router;
 use crate::routing::sender::Sender;
 use crate::routing::state_folder::{StateError, StateFolder};
+use crate::sync::lock;
 
 /// Runs components as children of an actor system, beside native actors. Cheap to clone.
 ///
@@ -92,7 +93,7 @@ impl Registered {
 
 impl Shared {
     pub(crate) fn components(&self) -> MutexGuard<'_, BTreeMap<String, Registered>> {
-        self.components.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.components)
     }
 }
 

@@ -56,6 +56,12 @@ pub enum EngineError {
         /// The reason.
         source: wasmtime::Error,
     },
+    /// A service cannot have its name.
+    #[error("`{name}` cannot name a service; use lower-case words joined by `-` that no other service has")]
+    ServiceName {
+        /// The name.
+        name: &'static str,
+    },
     /// The WebAssembly engine cannot be set up on this machine.
     #[error("the WebAssembly engine cannot be set up")]
     Setup(#[source] wasmtime::Error),
@@ -84,6 +90,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError`] if the cache folder cannot be created, or the engine cannot be set up.
     pub fn new(config: EngineConfig) -> Result<Engine, EngineError> {
+        if let Some(name) = config.services.invalid_name() {
+            return Err(EngineError::ServiceName { name });
+        }
         let cache = config.cache_dir.map(open_cache).transpose()?;
         let pooled = base_config(cache.clone(), pooling(config.max_instances, config.max_table_elements));
         let wasmtime = wasmtime::Engine::new(&pooled).or_else(|error| {

@@ -60,7 +60,8 @@ pub trait Service: Send + Sync + 'static {
         unit().ok_or_else(|| table.fault(missing, "implement `Service::configure`"))
     }
 
-    /// Connects to the backend. Called once per host, before the first instance that imports it
+    /// Connects to the backend, within a time that the service bounds, because the start of an
+    /// instance waits for it. Called once per host, before the first instance that imports it
     /// starts. By default there is no backend.
     fn connect(
         &self,
@@ -208,9 +209,9 @@ impl<'a, S: Service> ServiceCall<'a, S> {
     ///
     /// # Errors
     /// [`UseError::Denied`], with the manifest lines that would allow it; [`UseError::Invalid`] if
-    /// the resource, which the guest may have chosen, is not a name.
+    /// the resource, which the guest may have chosen, is not a name. A wildcard is not one.
     pub fn may_use(&self, resource: &str, verb: &str) -> Result<(), UseError> {
-        let right = UsePattern::parse(&format!("{}/{resource}:{verb}", S::NAME))?;
+        let right = UsePattern::exact(&format!("{}/{resource}:{verb}", S::NAME))?;
         Ok(self.allows(&right)?)
     }
 

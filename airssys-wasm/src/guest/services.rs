@@ -1,11 +1,12 @@
 //! The list of services: linkers, the interfaces that the host provides, and connections.
 
 use std::any::Any;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 
 use airssys_rt::BoxError;
 use airssys_spec::manifest::{Diagnostics, ServiceTable};
+use airssys_spec::pattern::check_component_name;
 use tokio::sync::OnceCell;
 use wasmtime::component::Linker;
 
@@ -14,6 +15,7 @@ use crate::guest::imports::airssys::AirssysService;
 use crate::guest::imports::wasi::WasiService;
 use crate::guest::service::{AnyData, AnyService, Erased, Service, ServiceInstance};
 use crate::guest::store::{Entry, GuestState};
+use crate::sync::lock;
 
 /// The services that an engine links: by default the contract and WASI. Cheap to clone.
 #[derive(Clone)]
@@ -38,6 +40,13 @@ impl Services {
         let interfaces = service.interfaces();
         self.0.push(Arc::new(Erased { service, interfaces }));
         self
+    }
+
+    /// Returns the first service whose name is not a name, or belongs to another service too.
+    pub(crate) fn invalid_name(&self) -> Option<&'static str> {
+        let mut seen = HashSet::new();
+        let mut names = self.0.iter().map(|service| service.name());
+        names.find(|name| check_component_name(name).is_err() || !seen.insert(*name))
     }
 
     /// Has each service read its table of an app, and reports a table that no service reads.
@@ -167,7 +176,7 @@ impl Connections {
     ) -> Result<Arc<dyn Any + Send + Sync>, ServiceError> {
         let name = service.name();
         let cell = {
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut made = lock(&self.made);
             Arc::clone(made.entry(name).or_default())
         };
         let connect = async || {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use airssys_rt::{ActorRef, Topic};
+use airssys_rt::{ActorRef, ActorState, Topic};
 use airssys_spec::Limits;
 use bytes::Bytes;
 
@@ -82,9 +82,17 @@ impl Calls<'_> {
     ) -> Result<R, CallError> {
         let parsed: Topic =
             topic.parse().map_err(|source| CallError::InvalidTopic { topic: topic.to_owned(), source })?;
-        let route = self.router.resolve_topic(self.from, parsed);
+        let route = self.check_sender().and_then(|()| self.router.resolve_topic(self.from, parsed));
         let done = route.and_then(|mut route| act(&mut route));
         done.map_err(|error| CallError::refused(topic, &error))
+    }
+
+    /// Refuses the messages of an actor that has ended: its rights end with it.
+    fn check_sender(&self) -> Result<(), SendError> {
+        match self.myself.is_some_and(|myself| myself.stats().state == ActorState::Stopped) {
+            true => Err(SendError::Other("the sender has stopped".to_owned())),
+            false => Ok(()),
+        }
     }
 
     /// Sends as soon as there is room.
@@ -98,6 +106,7 @@ impl Calls<'_> {
         let Calls { router, from, trace, .. } = *self;
         let origin = Origin::of(&from.instance, trace);
         loop {
+            self.check_sender()?;
             let route = router.resolve(from, target, mode.into())?;
             let draft = Draft { body: message.clone(), origin: Arc::clone(&origin) };
             match router.send(from, &route, mode, draft, reply(), tokio::time::Instant::now()) {

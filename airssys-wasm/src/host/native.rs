@@ -19,7 +19,8 @@ use crate::routing::envelope::Envelope;
 /// The messages of a native actor, under its own name, rights and rates. Cheap to clone.
 ///
 /// A handler that waits for a request does not handle other messages meanwhile. So two actors that
-/// request from each other wait until the timeout.
+/// request from each other wait until the timeout. [`NativeSender::send`] waits for room without a
+/// limit, so an actor must not send to itself while its mailbox may be full.
 #[derive(Clone)]
 pub struct NativeSender {
     instance: Arc<InstanceDependencies>,

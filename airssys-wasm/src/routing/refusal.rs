@@ -9,8 +9,6 @@ use crate::observe::dead_letters::DeadLetterReason;
 /// name of a counter.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// The sender has no right to send to the receiver.
-    AccessDenied,
     /// The message is larger than the receiver accepts. Both numbers are bytes.
     TooLarge { size: u64, limit: u64 },
     /// The receiver does not accept the codec.
@@ -25,7 +23,6 @@ impl Refusal {
     /// Returns the error that the sender gets.
     pub(crate) fn into_error(self) -> SendError {
         match self {
-            Refusal::AccessDenied => SendError::AccessDenied,
             Refusal::TooLarge { size, limit } => SendError::MessageTooLarge(SizeLimit { size, limit }),
             Refusal::CodecRefused(text) => SendError::CodecRefused(text),
             Refusal::TargetStopped => SendError::TargetStopped,
@@ -39,15 +36,13 @@ impl Refusal {
             Refusal::TooLarge { size, limit } => DeadLetterReason::TooLarge { size, limit },
             Refusal::CodecRefused(text) => DeadLetterReason::CodecRefused(text),
             Refusal::TargetStopped => DeadLetterReason::TargetStopped,
-            // The right to publish is checked before the fan-out, so no copy is ever denied.
-            Refusal::AccessDenied | Refusal::MailboxFull => DeadLetterReason::MailboxFull,
+            Refusal::MailboxFull => DeadLetterReason::MailboxFull,
         }
     }
 
     /// Returns the name under which the receiver counts it.
     pub(crate) fn counter(&self) -> &'static str {
         match self {
-            Refusal::AccessDenied => "access-denied",
             Refusal::TooLarge { .. } => "message-too-large",
             Refusal::CodecRefused(_) => "codec-refused",
             Refusal::TargetStopped => "target-stopped",

@@ -160,7 +160,8 @@ impl Router {
         };
         if !allowed {
             let _recorded = from.allows(&access);
-            return Err(route.endpoint.account.refuse(Refusal::AccessDenied));
+            route.endpoint.account.stats.refused("access-denied");
+            return Err(SendError::AccessDenied);
         }
         let recorded = self.app.trail.wants_messages().then(|| draft.body.clone());
         let wakeup = put(from, &route.endpoint, route.per_target_limit.as_deref(), draft, reply, now)?;

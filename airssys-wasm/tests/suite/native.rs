@@ -297,3 +297,27 @@ async fn a_native_actor_answers_later() {
     assert!(first.unwrap().contains(" and "));
     assert_eq!(host.in_flight(), 0);
 }
+
+#[tokio::test]
+async fn rights_of_a_native_actor_end_with_it() {
+    let host = host();
+    host.spawn(trusted("probe")).await.unwrap();
+    let kept = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let keep = std::sync::Arc::clone(&kept);
+    let everything = Capabilities::everything();
+    let spec = NativeSpec { capabilities: everything, ..NativeSpec::new("clerk") };
+    let make = move |sender: NativeSender| {
+        *keep.lock().unwrap() = Some(sender.clone());
+        clerk(sender)
+    };
+    host.spawn_native(spec, make).await.unwrap();
+    let sender: NativeSender = kept.lock().unwrap().take().unwrap();
+    let nothing = || Codec::Cbor.message(&[0xf6]);
+    assert_eq!(sender.publish("news", nothing()).unwrap(), 0);
+
+    assert!(host.retire("clerk").await);
+    for refused in [sender.publish("news", nothing()).map(drop), sender.send("probe", nothing()).await] {
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("the sender has stopped"), "{refused}");
+    }
+}

@@ -187,7 +187,13 @@ async fn a_function_of_a_service_needs_the_right_at_every_call() {
     assert!(denied.contains("access-denied"), "{denied}");
     let invalid = open(&host, "guest", "the study").await.unwrap_err();
     assert!(invalid.contains("not a room"), "{invalid}");
+    // A wildcard from the guest is neither a room nor a right that an operator is told to grant.
+    for room in ["*", "study/*"] {
+        let invalid = open(&host, "guest", room).await.unwrap_err();
+        assert!(invalid.contains("not a room"), "{room}: {invalid}");
+    }
     let denials = host.denials();
+    assert_eq!(denials.len(), 1, "{denials:?}");
     assert_eq!(denials[0].object.as_deref(), Some("door/cellar:open"));
 
     host.revoke("guest", Capability::Use, "door/study:open").unwrap();
@@ -287,4 +293,15 @@ async fn a_function_that_waits_runs_on_a_fiber_and_costs_no_execution_time() {
     let calls = &snapshot.components[0].service_calls[0];
     assert_eq!((calls.service.as_str(), calls.calls), ("slow-door", 1));
     assert!(calls.time_ns >= SLOW.as_nanos() as u64);
+}
+
+#[test]
+fn two_services_cannot_have_one_name() {
+    let services = services().with(Door { reachable: true });
+    let error = Engine::new(EngineConfig { services, cache_dir: None, ..EngineConfig::default() });
+    let error = error.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "`door` cannot name a service; use lower-case words joined by `-` that no other service has"
+    );
 }

@@ -15,15 +15,15 @@ use airssys_wasm::{
 use serde_json::{Value, json};
 
 use ledger::Ledger;
-use prices::Prices;
+use prices::{PriceList, Prices};
 
 const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let prices = PriceList::from([(("fruit", "apple"), 40), (("tools", "saw"), 1_900)]);
     // The list of services: this line adds the app's own interface.
-    let services =
-        Services::default().with(Prices([(("fruit", "apple"), 40), (("tools", "saw"), 1_900)].into()));
+    let services = Services::default().with(Prices(prices.into()));
     let engine = Engine::new(EngineConfig { services, ..EngineConfig::default() })?;
     let (till, printer) = (load(&engine, "till")?, load(&engine, "printer")?);
 

@@ -1,6 +1,7 @@
 //! The app's own host interface: `example:prices`, in `wit/prices.wit`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use airssys_rt::BoxError;
 use airssys_wasm::wasmtime::{self, component::Linker};
@@ -18,14 +19,14 @@ airssys_wasm::wasmtime::component::bindgen!({
 pub type PriceList = BTreeMap<(&'static str, &'static str), u64>;
 
 /// The service behind the interface.
-pub struct Prices(pub PriceList);
+pub struct Prices(pub Arc<PriceList>);
 
 impl Service for Prices {
     const NAME: &'static str = "prices";
 
     type Config = ();
     type Connection = ();
-    type Data = PriceList;
+    type Data = Arc<PriceList>;
 
     fn interfaces(&self) -> Vec<Interface> {
         // No function waits, so components that import it are called directly.
@@ -36,8 +37,9 @@ impl Service for Prices {
         prices::add_to_linker::<_, HasService<Prices>>(linker, GuestState::service::<Prices>)
     }
 
-    fn prepare(&self, (): &(), _instance: &ServiceInstance<'_>) -> Result<PriceList, BoxError> {
-        Ok(self.0.clone())
+    fn prepare(&self, (): &(), _instance: &ServiceInstance<'_>) -> Result<Arc<PriceList>, BoxError> {
+        // Every instance shares the list.
+        Ok(Arc::clone(&self.0))
     }
 }
 
