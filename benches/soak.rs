@@ -84,9 +84,9 @@ fn nothing_left(host: &ComponentHost) -> Result<(), Failure> {
     println!(
         "left: {} messages in flight, {} requests in the tables",
         host.in_flight(),
-        host.requests_under_way()
+        host.requests_in_flight()
     );
-    if (host.in_flight(), host.requests_under_way()) != (0, 0) {
+    if (host.in_flight(), host.requests_in_flight()) != (0, 0) {
         return Err("messages or requests are left".into());
     }
     for snapshot in host.component_snapshots() {

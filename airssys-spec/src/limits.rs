@@ -36,7 +36,7 @@ pub struct Limits {
     /// Rates at which all instances together may send, request, publish and subscribe.
     pub rates: Rates,
     /// Rates for what goes to single components: one entry for each target.
-    pub edges: Vec<EdgeLimit>,
+    pub per_target: Vec<TargetLimit>,
 }
 
 /// Rates of sending; a field that is `None` sets no limit.
@@ -55,7 +55,7 @@ pub struct Rates {
 
 /// The rates at which messages and requests may go to one component.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EdgeLimit {
+pub struct TargetLimit {
     /// The component, with all its instances.
     pub target: String,
     /// The rates.
@@ -95,7 +95,7 @@ impl Limits {
         routes: 1024,
         log_line_bytes: 8 * KIB,
         rates: Rates::UNLIMITED,
-        edges: Vec::new(),
+        per_target: Vec::new(),
     };
 
     /// The most that a component may ask for, unless its app sets another maximum.
@@ -110,7 +110,7 @@ impl Limits {
         routes: 16_384,
         log_line_bytes: 64 * KIB,
         rates: Rates::UNLIMITED,
-        edges: Vec::new(),
+        per_target: Vec::new(),
     };
 
     /// The most that an app may allow.
@@ -125,7 +125,7 @@ impl Limits {
         routes: 65_536,
         log_line_bytes: 64 * KIB,
         rates: Rates::UNLIMITED,
-        edges: Vec::new(),
+        per_target: Vec::new(),
     };
 }
 

@@ -175,7 +175,7 @@ impl ComponentHost {
 
     /// Returns the number of requests and waits of components that are open, or decided and not
     /// delivered.
-    pub fn requests_under_way(&self) -> usize {
+    pub fn requests_in_flight(&self) -> usize {
         self.shared.router.app.wait_graph.total_in_flight()
     }
 

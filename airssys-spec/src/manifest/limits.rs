@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::amount::Unit;
 use super::lists::component_name;
 use super::reader::{Located, Table};
-use crate::limits::{EdgeLimit, Limits};
+use crate::limits::{Limits, TargetLimit};
 
 /// A limit: its key, its unit, its range, and its field.
 pub(super) struct Row {
@@ -142,7 +142,7 @@ pub(super) const ROWS: [Row; 13] = [
     },
 ];
 
-/// The first of the [`ROWS`] that are rates: those that an edge can have too.
+/// The first of the [`ROWS`] that are rates: those that a limit on one target can have too.
 const FIRST_RATE: usize = 9;
 
 /// The most messages a second, or at once.
@@ -168,7 +168,7 @@ fn some(amount: u64) -> Option<u64> {
 pub(super) struct Written {
     amounts: [Option<Located<u64>>; ROWS.len()],
     /// The `[limits.to.…]` tables, with the places of their names.
-    pub(super) edges: Vec<Located<EdgeLimit>>,
+    pub(super) per_target: Vec<Located<TargetLimit>>,
 }
 
 impl Written {
@@ -177,7 +177,7 @@ impl Written {
         let Some(table) = table else { return Self::default() };
         let amounts = ROWS.each_ref().map(|row| read(&table, row));
         table.finish();
-        Self { amounts, edges: Vec::new() }
+        Self { amounts, per_target: Vec::new() }
     }
 
     /// Reads the limits that a component asks for.
@@ -185,9 +185,9 @@ impl Written {
         let Some(table) = table else { return Self::default() };
         let amounts = ROWS.each_ref().map(|row| read(&table, row));
         bursts_have_rates(&table);
-        let edges = table.table("to").map(edges).unwrap_or_default();
+        let per_target = table.table("to").map(per_target).unwrap_or_default();
         table.finish();
-        Self { amounts, edges }
+        Self { amounts, per_target }
     }
 
     /// Returns every limit with its written amount.
@@ -202,7 +202,7 @@ impl Written {
                 (row.set)(&mut limits, amount.value);
             }
         }
-        limits.edges.extend(self.edges.iter().map(|edge| edge.value.clone()));
+        limits.per_target.extend(self.per_target.iter().map(|target_limit| target_limit.value.clone()));
         limits
     }
 }
@@ -224,8 +224,8 @@ fn bursts_have_rates(table: &Table<'_>) {
 }
 
 /// Reads the per-target limits.
-fn edges(table: Table<'_>) -> Vec<Located<EdgeLimit>> {
-    let mut edges = Vec::new();
+fn per_target(table: Table<'_>) -> Vec<Located<TargetLimit>> {
+    let mut per_target = Vec::new();
     for (key, value) in table.entries() {
         if let Err(fault) = component_name(key.value) {
             let message = format!(
@@ -238,18 +238,18 @@ fn edges(table: Table<'_>) -> Vec<Located<EdgeLimit>> {
             continue;
         }
         let name = format!("[limits.to.{}]", key.value);
-        let Some(edge) = table.as_table(key.value, name, value) else { continue };
+        let Some(target_limit) = table.as_table(key.value, name, value) else { continue };
         let mut limits = Limits::DEFAULT;
         for row in &ROWS[FIRST_RATE..] {
-            if let Some(amount) = read(&edge, row) {
+            if let Some(amount) = read(&target_limit, row) {
                 (row.set)(&mut limits, amount.value);
             }
         }
-        bursts_have_rates(&edge);
-        edge.finish();
-        edges.push(key.map(|target| EdgeLimit { target: target.to_owned(), rates: limits.rates }));
+        bursts_have_rates(&target_limit);
+        target_limit.finish();
+        per_target.push(key.map(|target| TargetLimit { target: target.to_owned(), rates: limits.rates }));
     }
-    edges
+    per_target
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub(crate) struct Exceeded {
 
 impl Quota {
     pub(crate) fn new(limits: &Limits, clock: Clock) -> Quota {
-        let per_target = limits.edges.iter().filter_map(|limit| {
+        let per_target = limits.per_target.iter().filter_map(|limit| {
             Buckets::new(Some(Arc::from(limit.target.as_str())), &limit.rates).map(Arc::new)
         });
         let (per_target, total) = (per_target.collect(), Buckets::new(None, &limits.rates));

@@ -73,7 +73,7 @@ pub struct Envelope {
     waits: bool,
     ended: bool,
     /// True while it counts as in flight.
-    is_under_way: bool,
+    is_in_flight: bool,
 }
 
 /// The phases of a message that few messages reach.
@@ -142,7 +142,7 @@ impl Envelope {
             attempts: 0,
             waits: true,
             ended: false,
-            is_under_way: true,
+            is_in_flight: true,
         }
     }
 
@@ -244,7 +244,7 @@ impl Envelope {
         let mut count = 0;
         let mut last = None;
         for mut message in messages {
-            count += usize::from(std::mem::take(&mut message.is_under_way));
+            count += usize::from(std::mem::take(&mut message.is_in_flight));
             last = Some(message);
         }
         if let Some(message) = last {
@@ -400,6 +400,6 @@ impl Drop for Envelope {
             self.receiver.budget.give_back(self.body.len());
         }
         // Last, because the requester has to be told before the app counts as drained.
-        self.receiver.in_flight.end(usize::from(self.is_under_way));
+        self.receiver.in_flight.end(usize::from(self.is_in_flight));
     }
 }

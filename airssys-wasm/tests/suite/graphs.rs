@@ -363,7 +363,7 @@ async fn play(nodes: Vec<Node>, steps: Vec<Step>, ledger: &Ledger) -> Result<(),
         take(&host, step, ledger).await;
     }
     tokio::time::timeout(SOON, host.drained()).await.expect("everything ends");
-    prop_assert_eq!((host.in_flight(), host.requests_under_way()), (0, 0));
+    prop_assert_eq!((host.in_flight(), host.requests_in_flight()), (0, 0));
     refusals_change_nobody_else(&host, ledger).await?;
     for letter in host.dead_letters().kept() {
         // A copy that a subscriber refused does not count as sent.

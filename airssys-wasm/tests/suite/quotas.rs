@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use airssys_wasm::limits::{EdgeLimit, Rates};
+use airssys_wasm::limits::{Rates, TargetLimit};
 use airssys_wasm::{ComponentHost, ComponentSnapshot, ComponentSpec, Limits};
 
 use crate::support::*;
@@ -19,8 +19,8 @@ fn rated(name: &str, rates: Rates) -> ComponentSpec {
 
 /// Returns a component with limited rates to one target.
 fn limited_to(name: &str, target: &str, rates: Rates) -> ComponentSpec {
-    let edges = vec![EdgeLimit { target: target.to_owned(), rates }];
-    ComponentSpec { limits: Limits { edges, ..Limits::default() }, ..trusted(name) }
+    let per_target = vec![TargetLimit { target: target.to_owned(), rates }];
+    ComponentSpec { limits: Limits { per_target, ..Limits::default() }, ..trusted(name) }
 }
 
 fn try_send(to: &str, times: u32) -> Command {
@@ -95,8 +95,8 @@ async fn message_refused_by_a_per_target_limit_costs_nothing_elsewhere() {
     let host = host();
     host.spawn(trusted("stock")).await.unwrap();
     host.spawn(trusted("other")).await.unwrap();
-    let edges = vec![EdgeLimit { target: "stock".to_owned(), rates: messages(1) }];
-    let limits = Limits { rates: messages(10), edges, ..Limits::default() };
+    let per_target = vec![TargetLimit { target: "stock".to_owned(), rates: messages(1) }];
+    let limits = Limits { rates: messages(10), per_target, ..Limits::default() };
     host.spawn(ComponentSpec { limits, ..trusted("sender") }).await.unwrap();
     for _ in 0..5 {
         assert!(host.ask("sender", try_send("stock", 2)).await.is_err());
@@ -241,7 +241,7 @@ async fn component_sees_its_own_usage_and_the_operator_sees_all() {
     let host = host();
     host.spawn(trusted("target")).await.unwrap();
     let mut spec = rated("probe", Rates { bytes_per_second: Some(1 << 20), ..messages(7) });
-    spec.limits.edges = vec![EdgeLimit { target: "target".to_owned(), rates: messages(5) }];
+    spec.limits.per_target = vec![TargetLimit { target: "target".to_owned(), rates: messages(5) }];
     spec.limits.memory_bytes = 16 << 20;
     spec.subscribes = vec![pattern("news")];
     spec.capacity = 50;

@@ -43,7 +43,7 @@ async fn tables_are_empty_after_a_million_requests() {
             // Two requesters end in the middle: one traps, the other is killed from outside.
             let command = Box::new(Command::Echo("late".to_owned()));
             host.tell("c", Command::AskAndPanic { to: "targets".to_owned(), command }).await;
-            while host.requests_under_way() == 0 {
+            while host.requests_in_flight() == 0 {
                 tokio::task::yield_now().await;
             }
             host.actors("d")[0].kill();
@@ -67,7 +67,7 @@ async fn tables_are_empty_after_a_million_requests() {
         }
     }
     host.drained().await;
-    assert_eq!((host.in_flight(), host.requests_under_way()), (0, 0));
+    assert_eq!((host.in_flight(), host.requests_in_flight()), (0, 0));
     for outcome in ["replied", "cancelled", "rejected", "failed"] {
         assert!(all.get(outcome).is_some_and(|count| *count > 0), "{outcome}: {all:?}");
     }

@@ -120,15 +120,17 @@ impl Team<'_> {
     }
 
     /// Reports every per-target limit whose target does not exist.
-    pub(super) fn check_edges(&self, member: &Member<'_>) {
-        let edges = member.read.asked.limits.edges.iter();
-        for edge in edges.filter(|edge| self.is_complete() && self.member(&edge.value.target).is_none()) {
-            let target = &edge.value.target;
+    pub(super) fn check_per_target(&self, member: &Member<'_>) {
+        let per_target = member.read.asked.limits.per_target.iter();
+        for target_limit in per_target
+            .filter(|target_limit| self.is_complete() && self.member(&target_limit.value.target).is_none())
+        {
+            let target = &target_limit.value.target;
             let message = format!(
                 "[limits.to.{target}] limits messages to `{target}`, which is not a component of the app"
             );
             let help = nearest_or_all(target, "component", &self.names());
-            member.read.document.report(Some(edge.span.clone()), message, help);
+            member.read.document.report(Some(target_limit.span.clone()), message, help);
         }
     }
 

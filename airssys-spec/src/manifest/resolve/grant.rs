@@ -33,7 +33,7 @@ impl Team<'_> {
                 for (capability, list) in NAME_LISTS {
                     self.check_targets(&member.read.document, capability, list(&member.read.asked.lists));
                 }
-                self.check_edges(member);
+                self.check_per_target(member);
             }
             if let Some(name) = &member.name {
                 self.check_requests(member, &name.value);
