@@ -163,7 +163,11 @@ impl ComponentHost {
         Ok(())
     }
 
-    /// Waits until no message, no callback and no restart of an instance is in flight. Cancel safe.
+    /// Waits until no message, no callback and no restart of a failed component instance is in
+    /// flight. Cancel safe.
+    ///
+    /// Restarts of native actors do not count, nor do those of neighbours that a group restarts with
+    /// the failed instance.
     pub async fn drained(&self) {
         self.shared.router.app.in_flight.none().await;
     }
