@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use airssys_wasm::Services;
-use airssys_wasm::manifest::{App, AppManifest, Diagnostics};
+use airssys_wasm::manifest::{App, AppManifest, Diagnostics, ServiceTable};
 
 /// Returns the services whose interfaces components can import. Add a service here, with one line.
 pub(crate) fn services() -> Services {
@@ -15,5 +15,6 @@ pub(crate) fn services() -> Services {
 /// All mistakes are reported together, those in the tables of services included.
 pub(crate) fn load_app(file: &Path) -> Result<App, Diagnostics> {
     let services = services();
-    AppManifest::load_configured(file, |tables| services.configure(tables)).map(|(app, _)| app)
+    let configure = |tables: &[ServiceTable]| services.configure(tables);
+    AppManifest::load_configured(file, &services.names(), configure).map(|(app, _)| app)
 }

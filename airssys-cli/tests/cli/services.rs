@@ -3,7 +3,7 @@
 use crate::support::*;
 
 const MANIFEST: &str = "[component]\nname = \"cart\"\nversion = \"0.1.0\"\n\n[capabilities]\n\
-                        use = [\"keyvalue/sessions:read\"]\n";
+                        use = [\"wasi/sessions:read\"]\n";
 
 /// An app whose only component asks for the use of a service and is granted a whole resource.
 fn cart(folder: &Folder, more: &str) -> String {
@@ -13,7 +13,7 @@ fn cart(folder: &Folder, more: &str) -> String {
         "app.toml",
         format!(
             "[app]\nname = \"shop\"\n\n[[component]]\nsource = {source:?}\nmanifest = \"cart.toml\"\n\n\
-             [grants.cart]\nuse = [\"keyvalue/sessions\"]\n{more}"
+             [grants.cart]\nuse = [\"wasi/sessions\"]\n{more}"
         ),
     )
 }
@@ -32,27 +32,44 @@ fn table_of_an_unknown_service_is_reported_with_all_other_mistakes() {
             "error: 2 mistakes in the manifests",
         ]);
     }
-    airssys(["explain", &app, "cart", "use", "keyvalue/sessions:read"])
+    airssys(["explain", &app, "cart", "use", "wasi/sessions:read"])
         .run()
         .exits(3)
         .says(&["this program has no service `keyvalue`"]);
 }
 
 #[test]
+fn right_to_use_an_unknown_service_is_a_mistake_in_both_manifests() {
+    let folder = Folder::new();
+    let app = cart(&folder, "");
+    for file in ["cart.toml", "app.toml"] {
+        let text = std::fs::read_to_string(folder.path().join(file)).unwrap().replace("wasi/", "wsai/");
+        folder.write(file, text);
+    }
+    airssys(["check", &app]).run().exits(3).says(&[
+        "`use` names `wsai/sessions:read`, and this program has no service `wsai`",
+        "cart.toml:6:8",
+        "`use` names `wsai/sessions`",
+        "app.toml:9:8",
+        "did you mean `wasi`?",
+    ]);
+}
+
+#[test]
 fn explain_knows_the_right_to_use_a_service() {
     let folder = Folder::new();
     let app = cart(&folder, "");
-    airssys(["explain", &app, "cart", "use", "keyvalue/sessions:read"]).run().exits(0).prints(&[
-        "yes: cart may use keyvalue/sessions:read",
-        "has, under [capabilities]: use = [\"keyvalue/sessions:read\"]",
-        "has, under [grants.cart]: use = [\"keyvalue/sessions\"]",
+    airssys(["explain", &app, "cart", "use", "wasi/sessions:read"]).run().exits(0).prints(&[
+        "yes: cart may use wasi/sessions:read",
+        "has, under [capabilities]: use = [\"wasi/sessions:read\"]",
+        "has, under [grants.cart]: use = [\"wasi/sessions\"]",
     ]);
-    airssys(["explain", &app, "cart", "use", "keyvalue/sessions:write"]).run().exits(0).prints(&[
-        "no: cart may not use keyvalue/sessions:write",
-        "lacks, under [capabilities]: use = [\"keyvalue/sessions:write\"]",
-        "has, under [grants.cart]: use = [\"keyvalue/sessions\"]",
+    airssys(["explain", &app, "cart", "use", "wasi/sessions:write"]).run().exits(0).prints(&[
+        "no: cart may not use wasi/sessions:write",
+        "lacks, under [capabilities]: use = [\"wasi/sessions:write\"]",
+        "has, under [grants.cart]: use = [\"wasi/sessions\"]",
     ]);
-    airssys(["explain", &app, "cart", "use", "keyvalue:"]).run().exits(2).says(&["`keyvalue:`"]);
+    airssys(["explain", &app, "cart", "use", "wasi:"]).run().exits(2).says(&["`wasi:`"]);
 }
 
 #[test]
@@ -63,13 +80,13 @@ fn use_of_a_service_is_revoked_and_given_back_in_a_running_app() {
     let mut running = airssys(["run", "-v", &app, "--control", &socket]).start();
     running.until_it_says("the control socket is open");
     let ask = |args: &[&str]| airssys(args).arg("--control").arg(&socket).run();
-    let change = |verb| ask(&["grants", verb, "cart", "use", "keyvalue/sessions:read"]);
-    change("revoke").exits(0).prints(&["cart lost use = [\"keyvalue/sessions:read\"]"]);
-    change("give").exits(0).prints(&["is granted use = [\"keyvalue/sessions:read\"]"]);
-    ask(&["grants", "list"]).exits(0).prints(&["use", "keyvalue/sessions:read"]);
-    ask(&["grants", "give", "cart", "use", "keyvalue/carts:read"])
+    let change = |verb| ask(&["grants", verb, "cart", "use", "wasi/sessions:read"]);
+    change("revoke").exits(0).prints(&["cart lost use = [\"wasi/sessions:read\"]"]);
+    change("give").exits(0).prints(&["is granted use = [\"wasi/sessions:read\"]"]);
+    ask(&["grants", "list"]).exits(0).prints(&["use", "wasi/sessions:read"]);
+    ask(&["grants", "give", "cart", "use", "wasi/carts:read"])
         .exits(1)
-        .says(&["does not ask for use = [\"keyvalue/carts:read\"]"]);
+        .says(&["does not ask for use = [\"wasi/carts:read\"]"]);
     running.interrupt();
     running.end().exits(130);
 }

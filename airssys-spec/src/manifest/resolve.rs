@@ -42,6 +42,8 @@ struct Team<'a> {
     members: Vec<Member<'a>>,
     /// The upper bounds of what a component may ask for.
     limits: Limits,
+    /// The services of the program; `None` if they are not known.
+    services: Option<&'a [&'a str]>,
 }
 
 impl AppManifest {
@@ -55,12 +57,14 @@ impl AppManifest {
 
     /// As [`AppManifest::load`], and has the host's services read their tables.
     ///
-    /// `configure` returns the mistakes in the tables; they are reported with all others.
+    /// `services` are the names of all services: a right to use another is a mistake. `configure`
+    /// returns the mistakes in the tables. Both are reported with all others.
     ///
     /// # Errors
     /// As [`AppManifest::load`], and the mistakes that `configure` returns.
     pub fn load_configured<T>(
         file: &Path,
+        services: &[&str],
         configure: impl FnOnce(&[ServiceTable]) -> Result<T, Diagnostics>,
     ) -> Result<(App, T), Diagnostics> {
         let app = match Disk.read(file) {
@@ -68,7 +72,7 @@ impl AppManifest {
             Err(error) => Self::empty(Document::unreadable(file, &error)),
         };
         let configured = configure(&app.services);
-        match (resolve(&app, &Disk), configured) {
+        match (resolve(&app, &Disk, Some(services)), configured) {
             (Ok(app), Ok(configured)) => Ok((app, configured)),
             (Ok(_), Err(found)) | (Err(found), Ok(_)) => Err(found),
             // The tables of services are in app.toml, which comes first.
@@ -95,11 +99,11 @@ impl AppManifest {
     /// # Errors
     /// All mistakes in this file, in theirs, or between them.
     pub fn resolve(self, files: &impl Files) -> Result<App, Diagnostics> {
-        resolve(&self, files)
+        resolve(&self, files, None)
     }
 }
 
-fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
+fn resolve(app: &AppManifest, files: &impl Files, services: Option<&[&str]>) -> Result<App, Diagnostics> {
     let found: Vec<_> = app.components.iter().map(|entry| find(app, entry, files)).collect();
     let mut manifests: BTreeMap<&Path, Read> = BTreeMap::new();
     for (_, file) in found.iter().flatten() {
@@ -110,7 +114,7 @@ fn resolve(app: &AppManifest, files: &impl Files) -> Result<App, Diagnostics> {
         let read = manifests.get(file.as_path())?;
         Some(Member { entry, source, name: name(app, entry, &read.asked), manifest_file: file, read })
     });
-    let team = Team { app, members: members.collect(), limits: app.limits.over(Limits::APP_MAX) };
+    let team = Team { app, members: members.collect(), limits: app.limits.over(Limits::APP_MAX), services };
     team.check();
     team.check_groups();
     team.check_grants(files);

@@ -42,6 +42,11 @@ impl Services {
         self
     }
 
+    /// Returns the names of the services, in the order in which they were added.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|service| service.name()).collect()
+    }
+
     /// Returns the first service whose name is not a name, or belongs to another service too.
     pub(crate) fn invalid_name(&self) -> Option<&'static str> {
         let mut seen = HashSet::new();
@@ -74,7 +79,7 @@ impl Services {
             }
         }
         for table in tables.iter().filter(|table| !self.0.iter().any(|own| own.name() == table.name())) {
-            let names: Vec<_> = self.0.iter().map(|service| service.name()).collect();
+            let names = self.names();
             let message = format!("this program has no service `{}`", table.name());
             report(table.fault(message, format!("the services are {}", names.join(", "))));
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use airssys_core::Pattern;
+use airssys_core::pattern::WILDCARD;
 
 use super::{Member, Team};
 use crate::capability::{Capability, grant_line};
@@ -13,6 +14,7 @@ use crate::manifest::lists::Lists;
 use crate::manifest::load::{Files, join};
 use crate::manifest::reader::{List, Located, nearest_or_all};
 use crate::pattern::NamePattern;
+use crate::use_pattern::UsePattern;
 
 type NameList = fn(&Lists) -> &List<NamePattern>;
 
@@ -33,6 +35,7 @@ impl Team<'_> {
                 for (capability, list) in NAME_LISTS {
                     self.check_targets(&member.read.document, capability, list(&member.read.asked.lists));
                 }
+                self.check_services(&member.read.document, &member.read.asked.lists.uses);
                 self.check_per_target(member);
             }
             if let Some(name) = &member.name {
@@ -53,6 +56,7 @@ impl Team<'_> {
         for (capability, list) in NAME_LISTS {
             self.check_targets(document, capability, list(&grants.lists));
         }
+        self.check_services(document, &grants.lists.uses);
         if let Some(input) = grants.input.as_ref().filter(|input| input.value != "-") {
             let file = join(&document.file, &input.value);
             if !files.is_file(&file) {
@@ -76,6 +80,17 @@ impl Team<'_> {
                 None => nearest_or_all(component, "component", &self.names()),
             };
             document.report(Some(target.span.clone()), message, help);
+        }
+    }
+
+    /// Reports every use of a service that the program does not have.
+    fn check_services(&self, document: &Document, uses: &List<UsePattern>) {
+        let Some(services) = self.services else { return };
+        let unknown = |service: &str| service != WILDCARD && !services.contains(&service);
+        for right in uses.items.iter().filter(|right| unknown(right.value.service())) {
+            let (right_text, service) = (&right.value, right.value.service());
+            let message = format!("`use` names `{right_text}`, and this program has no service `{service}`");
+            document.report(Some(right.span.clone()), message, nearest_or_all(service, "service", services));
         }
     }
 
