@@ -212,7 +212,9 @@ const ALL: &str =
 async fn handwritten_component_gets_batches() {
     let host = tell_raw(SHOW, ALL).await;
     let (calls, handled) = calls(&host);
-    assert!(handled == WARM_UP as u64 && calls < 12, "{calls} calls, {handled} handled");
+    // 8 calls if every batch doubles. A loaded machine takes longer than 1 ms for some, which halves
+    // the next ones; `actor/batch_size.rs` tests the sizes with given times.
+    assert!(handled == WARM_UP as u64 && calls <= handled / 8, "{calls} calls, {handled} handled");
 }
 
 #[tokio::test]
