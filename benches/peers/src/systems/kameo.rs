@@ -272,6 +272,13 @@ async fn spawn_and_stop(actors: u64) -> Result<(f64, f64), Failure> {
         actor.wait_for_shutdown().await;
     }
     let stopped = Instant::now();
+    // `wait_for_shutdown` can return while the last hook of an actor still runs.
+    let hooks_ran = async {
+        while hooks.all_stopped(actors).is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    drop(tokio::time::timeout(Duration::from_secs(5), hooks_ran).await);
     hooks.all_stopped(actors)?;
     Ok((nanos_each(start, spawned, actors), nanos_each(stop, stopped, actors)))
 }
