@@ -18,5 +18,6 @@ mod output;
 mod patterns;
 mod quakes;
 mod services;
+mod stopped;
 mod support;
 mod traces;

@@ -15,7 +15,7 @@ use crate::guest::component::Component;
 use crate::guest::context::GuestContext;
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::meter::Meter;
-use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm, ticks};
+use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
 
 /// A component in its store, with its exported functions.
@@ -254,10 +254,10 @@ impl Instance {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         self.guest().send_clock.expire();
+        self.store.set_epoch_deadline(TICKS_PER_CHECK);
         let result = match self.entry {
             Entry::Direct => {
                 self.store.data_mut().checks = 0;
-                self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(TICKS_PER_CHECK));
                 let store = &mut self.store;
                 let (result, returned_at) = self.meter.stretch_from(now, || function.call(store, params));
                 self.returned_at = returned_at;
@@ -265,7 +265,6 @@ impl Instance {
                 result
             }
             Entry::Fiber => {
-                self.store.set_epoch_deadline(1);
                 let call = function.call_async(&mut self.store, params);
                 let result = self.meter.metered(call).await;
                 self.returned_at = Instant::now();
