@@ -39,7 +39,7 @@ fn inspect_shows_what_the_summary_shows() {
         let name = summary["name"].as_str().unwrap();
         let shown = component(&app, name);
         for counter in
-            ["received", "handled", "retried", "refused", "dead_lettered", "mailbox_full", "p99_ns"]
+            ["received", "handled", "retried", "refused", "dead_lettered", "mailbox_full", "handling"]
         {
             assert_eq!(shown[counter], summary[counter], "{counter} of {name}");
         }

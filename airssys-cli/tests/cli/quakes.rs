@@ -56,7 +56,11 @@ pub(crate) fn is_the_week(outcome: &Value) {
             (0, 0),
             "{component}"
         );
-        assert!(count(component, "p50_ns") <= count(component, "p99_ns"), "{component}");
+        for times in ["total", "guest", "waits", "mailbox"].map(|times| &component["handling"][times]) {
+            assert!(count(times, "p50_ns") <= count(times, "p99_ns"), "{component}");
+            let messages = times["buckets"].as_array().unwrap().iter().map(|bucket| count(bucket, "messages"));
+            assert_eq!(messages.sum::<u64>(), count(component, "handled"), "{component}");
+        }
     }
     let summary = &outcome["summary"];
     let handled: u64 =

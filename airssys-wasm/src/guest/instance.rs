@@ -14,7 +14,7 @@ use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome, cut};
 use crate::guest::component::Component;
 use crate::guest::context::GuestContext;
 use crate::guest::deferred_wakeups::DeferredWakeups;
-use crate::guest::meter::Meter;
+use crate::guest::meter::{Meter, Moment};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
 
@@ -189,9 +189,14 @@ impl Instance {
         Ok(outcome)
     }
 
-    /// Returns the time at which the last call returned.
-    pub(crate) fn returned_at(&self) -> Instant {
-        self.returned_at
+    /// Returns the moment at which the last call returned.
+    pub(crate) fn returned(&self) -> Moment {
+        self.meter.moment(self.returned_at)
+    }
+
+    /// Returns a moment at which the guest does not run.
+    pub(crate) fn moment(&self, at: Instant) -> Moment {
+        self.meter.moment(at)
     }
 
     /// Returns true if the guest accepts batches and shows its progress within them.

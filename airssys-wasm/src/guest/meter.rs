@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::guest::store::EPOCH_TICK;
+use crate::observe::handling_times::Took;
 
 /// The most time of a stretch that counts before its first epoch check. The check comes after a tick,
 /// so a stretch that seems longer was interrupted.
@@ -24,6 +25,27 @@ const UNCHECKED: Duration = Duration::from_nanos(2 * EPOCH_TICK.as_nanos() as u6
 
 /// The processor time of a stretch that began by the clock of the machine.
 const UNKNOWN: u64 = u64::MAX;
+
+/// A point in time, with the execution time of all messages before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) at: Instant,
+    in_guest: Duration,
+}
+
+impl Moment {
+    /// Returns the time that has passed since an earlier moment.
+    pub(crate) fn since(self, earlier: Moment) -> Took {
+        let total = self.at.saturating_duration_since(earlier.at);
+        Took { total, guest: self.in_guest.saturating_sub(earlier.in_guest).min(total) }
+    }
+
+    /// Returns the moment before so much time had passed.
+    pub(crate) fn before(self, took: Took) -> Moment {
+        let at = self.at.checked_sub(took.total).unwrap_or(self.at);
+        Moment { at, in_guest: self.in_guest.saturating_sub(took.guest) }
+    }
+}
 
 /// Measures the execution time of a message. Only stretches in which the guest runs count. A stretch
 /// ends when the guest returns, or when its call is suspended to wait for the host.
@@ -75,9 +97,16 @@ impl Meter {
         self.limit
     }
 
-    /// Returns the execution time of all messages, up to the last stretch, pause or check.
-    pub(crate) fn total(&self) -> Duration {
-        Duration::from_nanos(self.total_ns.load(Ordering::Relaxed))
+    /// Returns a moment at which the guest does not run, or which was checked.
+    pub(crate) fn moment(&self, at: Instant) -> Moment {
+        Moment { at, in_guest: Duration::from_nanos(self.total_ns.load(Ordering::Relaxed)) }
+    }
+
+    /// Returns the present moment. Called within a stretch.
+    pub(crate) fn now(&self) -> Moment {
+        let now = Instant::now();
+        self.count(now);
+        self.moment(now)
     }
 
     /// Returns the execution time that is left, or `None` if it is used up.
@@ -192,6 +221,11 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_millis(20);
 
+    /// Returns the execution time of all messages.
+    fn total(meter: &Meter) -> Duration {
+        meter.moment(Instant::now()).in_guest
+    }
+
     /// Keeps the processor for this time.
     fn work(time: Duration) {
         let until = processor_ns() + nanoseconds(time);
@@ -204,7 +238,7 @@ mod tests {
     fn time_without_a_processor_counts_up_to_the_first_check_at_most() {
         let meter = Meter::new(LIMIT);
         meter.stretch(|| sleep(2 * LIMIT));
-        assert_eq!(meter.total(), UNCHECKED);
+        assert_eq!(total(&meter), UNCHECKED);
         meter.stretch(|| sleep(2 * LIMIT));
         assert!(meter.left().is_some(), "a later stretch of a long message counts exactly");
         meter.stretch(|| {
@@ -236,13 +270,27 @@ mod tests {
         let meter = Meter::new(LIMIT);
         meter.stretch(|| {
             for _ in 0..2 {
-                let before = meter.total();
+                let before = total(&meter);
                 meter.pause(|| meter.pause(|| work(2 * LIMIT)));
-                assert!(meter.total() - before < LIMIT);
+                assert!(total(&meter) - before < LIMIT);
                 meter.check(Instant::now());
             }
         });
         assert!(meter.left().is_some());
+    }
+
+    #[test]
+    fn moments_tell_time_in_the_guest_from_waits() {
+        let meter = Meter::new(LIMIT);
+        let began = meter.moment(Instant::now());
+        let (_, returned) = meter.stretch_from(began.at, || {});
+        let took = meter.moment(returned).since(began);
+        assert!(took.total > Duration::ZERO);
+        assert_eq!(took.guest, took.total.min(UNCHECKED));
+        sleep(LIMIT);
+        let later = meter.moment(Instant::now()).since(began);
+        assert_eq!(later.guest, took.guest);
+        assert!(later.total >= LIMIT);
     }
 
     #[test]

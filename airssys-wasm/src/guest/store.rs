@@ -12,7 +12,7 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::guest::context::GuestContext;
 use crate::guest::deferred_wakeups::DeferredWakeups;
-use crate::guest::meter::Meter;
+use crate::guest::meter::{Meter, Moment};
 use crate::guest::progress::Progress;
 use crate::guest::wasi::Wasi;
 use crate::guest::worker::hand_over_worker;
@@ -83,7 +83,7 @@ pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>
     store.epoch_deadline_callback(move |mut store| {
         let now = Instant::now();
         meter.check(now);
-        note_progress(&mut store, &meter, now);
+        note_progress(&mut store, &meter, meter.moment(now));
         let state = store.data_mut();
         state.checks += 1;
         state.guest.send_clock.expire();
@@ -104,7 +104,7 @@ pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>
 
 /// Gives the present message of a batch the whole limit, if the guest has reached it since the last
 /// check.
-fn note_progress(store: &mut StoreContextMut<'_, GuestState>, meter: &Meter, now: Instant) {
+fn note_progress(store: &mut StoreContextMut<'_, GuestState>, meter: &Meter, now: Moment) {
     if !store.data().guest.batch.is_batch() {
         return;
     }

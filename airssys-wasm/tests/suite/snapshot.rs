@@ -73,8 +73,13 @@ async fn snapshot_has_the_stats_of_each_component_and_the_tree_has_its_instances
     assert_eq!((host.component_snapshots(), host.component_snapshot("pond")), (app.components.clone(), None));
     assert_eq!((pool.received, pool.handled, pool.calls), (3, 3, 3));
     assert_eq!((pool.depth(), pool.restarts()), (0, 0));
-    assert!(pool.p50_ns > Some(0) && pool.p50_ns <= pool.p99_ns);
-    assert_eq!((pool.handling.count(), app.in_flight, app.app.as_str()), (3, 0, "test"));
+    let HandlingStats { total, guest, waits, mailbox, .. } = &pool.handling;
+    for times in [total, guest, mailbox] {
+        assert!(times.p50_ns > Some(0) && times.p50_ns <= times.p99_ns, "{:?}", pool.handling);
+        assert_eq!((times.count(), waits.count()), (3, 3));
+    }
+    assert_eq!(guest.sum_ns + waits.sum_ns, total.sum_ns);
+    assert_eq!((app.in_flight, app.app.as_str()), (0, "test"));
     let handled: Vec<u64> = pool.instances.iter().map(|instance| instance.handled).collect();
     assert_eq!(handled, [1, 2]);
     let names: Vec<&str> = app

@@ -174,7 +174,7 @@ impl Host for GuestContext {
     }
 
     fn complete(&mut self, message: u64, how: Completion) -> Result<(), CompleteError> {
-        self.batch.complete(message, how)
+        self.batch.complete(message, how, &self.meter)
     }
 }
 
