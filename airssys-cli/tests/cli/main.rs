@@ -21,3 +21,4 @@ mod services;
 mod stopped;
 mod support;
 mod traces;
+mod unwritable;

@@ -9,8 +9,10 @@ pub(super) enum Verdict {
     /// Waits for the delay, unless a stop like this or a greater one is requested, and runs the next
     /// incarnation.
     Restart(Duration, StopRequest),
-    /// Leaves the runner with the supervisor.
+    /// Leaves the runner with the supervisor, until its group starts again.
     Park,
+    /// Leaves the runner with the supervisor, until the child is resumed.
+    Quarantine,
     /// Ends the child for good.
     End,
     /// Does nothing: the supervisor gave up waiting for the child, and has ended it.
