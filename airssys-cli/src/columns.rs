@@ -318,23 +318,23 @@ mod tests {
     fn all_columns_are_shown_without_a_width() {
         let lines = lines(&TOTALS, None);
         let expected = [
-            "name        state       mailbox  high   in  handled      p50     p99   memory  restarts  denied  refused  over  dead  late",
-            "shop        running           –     –    –        –        –       –        –         0       –        –     –     –     –",
-            "├ pool ×2   restarting  12/2048     9  120      100  12.0 µs  3.4 ms  2.1 MiB         2       6        3    10     4     8",
-            "│ ├ pool/1  running      7/1024     9   60       50        –       –  1.1 MiB         1       –        –     –     –     –",
+            "name        state       mailbox  high   in  handled      p50     p99   waits   queued   memory  restarts  denied  refused  over  dead  late",
+            "shop        running           –     –    –        –        –       –       –        –        –         0       –        –     –     –     –",
+            "├ pool ×2   restarting  12/2048     9  120      100  12.0 µs  3.4 ms  1.0 µs  70.0 µs  2.1 MiB         2       6        3    10     4     8",
+            "│ ├ pool/1  running      7/1024     9   60       50        –       –       –        –  1.1 MiB         1       –        –     –     –     –",
         ];
         assert_eq!(lines[..4], expected);
     }
 
     #[test]
     fn no_line_exceeds_the_width() {
-        for width in 60..130 {
+        for width in 60..150 {
             for line in lines(&RATES, Some(width)) {
                 assert!(length(&line) <= width, "{width}: {line}");
             }
         }
         for columns in [&RATES, &TOTALS] {
-            assert_eq!(lines(columns, Some(120))[0].split_whitespace().count(), 15, "all columns fit");
+            assert_eq!(lines(columns, Some(140))[0].split_whitespace().count(), 17, "all columns fit");
         }
         let narrow = &lines(&RATES, Some(80))[0];
         for title in ["state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {

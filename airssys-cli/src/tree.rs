@@ -234,9 +234,7 @@ pub(crate) mod tests {
                 "memory_limit_bytes": 67_108_864, "usage": if name == "parse" { used("memory", 32 << 20) } else { used("routes", 0) },
             })
         };
-        let times = |p50: u64, p99: u64| {
-            serde_json::json!({ "p50_ns": p50, "p99_ns": p99, "sum_ns": 0, "buckets": [] })
-        };
+        let times = |p50: u64, p99: u64| serde_json::json!({ "p50_ns": p50, "p99_ns": p99, "sum_ns": 0, "buckets": [] });
         let component = |name: &str, instances: Vec<serde_json::Value>| {
             serde_json::json!({
                 "name": name, "received": 120, "handled": 100, "retried": 0, "refused": { "codec-refused": 3 },

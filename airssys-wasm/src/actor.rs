@@ -8,8 +8,8 @@ pub(crate) mod recovery;
 mod single;
 pub(crate) mod template;
 
-use std::sync::Arc;
 use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext};
+use std::sync::Arc;
 use tokio::time::sleep_until;
 
 use self::batch_size::BatchSize;

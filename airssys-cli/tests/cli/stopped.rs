@@ -9,7 +9,10 @@ use crate::support::*;
 fn app(folder: &Folder) -> String {
     let source = path("components/test-probe");
     let script = r#"[["worker", {"Say": "begun"}, 1], ["worker", {"Work": 2000}, 1], ["worker", "Stop", 1]]"#;
-    folder.write("Component.toml", "[component]\nname = \"worker\"\nversion = \"0.1.0\"\n[limits]\nexecution_time = \"1 s\"\n");
+    folder.write(
+        "Component.toml",
+        "[component]\nname = \"worker\"\nversion = \"0.1.0\"\n[limits]\nexecution_time = \"1 s\"\n",
+    );
     folder.write(
         "app.toml",
         format!(

@@ -227,12 +227,7 @@ impl Batch {
 
     /// Completes a message as the guest reports. In a batch a completion is carried out at once,
     /// except for a retry. That and the completion of a single message wait until the guest returns.
-    pub(crate) fn complete(
-        &mut self,
-        id: u64,
-        how: Completion,
-        meter: &Meter,
-    ) -> Result<(), CompleteError> {
+    pub(crate) fn complete(&mut self, id: u64, how: Completion, meter: &Meter) -> Result<(), CompleteError> {
         let is_postponed = self.last_advance.is_none() || matches!(how, Completion::Retry(_));
         let open = self.find_mut(id).filter(|message| message.completion.is_none());
         let open = open.ok_or(CompleteError::UnknownMessage)?;

@@ -1,8 +1,8 @@
 //! The stats of a component: counters and handling times.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use airssys_spec::Denied;

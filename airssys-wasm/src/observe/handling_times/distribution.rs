@@ -45,12 +45,8 @@ impl Distribution {
             let (bucket, step) = (bucket_of(value), Quantiles::same_as(value));
             let above = bucket.checked_sub(1).map_or(0, |before| BUCKET_BOUNDS_NS[before] + 1);
             let bound = BUCKET_BOUNDS_NS.get(bucket).copied().unwrap_or(u64::MAX);
-            run = Run {
-                count: 1,
-                first: value,
-                least: above.max(*step.start()),
-                most: bound.min(*step.end()),
-            };
+            run =
+                Run { count: 1, first: value, least: above.max(*step.start()), most: bound.min(*step.end()) };
         }
         self.count_values(run.count, run.first);
     }
@@ -118,10 +114,7 @@ mod tests {
         let longest = u64::MAX / 2;
         let histogram = of(&[0, 1_000, 1_001, 2_500, 10_000_000_000, 10_000_000_001, longest]).histogram();
         let buckets: Vec<_> = histogram.buckets.iter().map(|one| (one.up_to_ns, one.messages)).collect();
-        assert_eq!(
-            buckets,
-            [(Some(1_000), 2), (Some(2_500), 2), (Some(10_000_000_000), 1), (None, 2)]
-        );
+        assert_eq!(buckets, [(Some(1_000), 2), (Some(2_500), 2), (Some(10_000_000_000), 1), (None, 2)]);
         assert_eq!((histogram.count(), histogram.sum_ns), (7, 4_501 + 20_000_000_001 + longest));
     }
 
