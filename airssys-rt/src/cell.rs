@@ -300,10 +300,25 @@ impl<M> Cell<M> {
     /// Asks the supervisor to abort the incarnation that is there now, and no later one.
     pub(crate) fn kill(&self) {
         let life = self.life.load(Ordering::Acquire);
-        if let Some(link) = self.parent.get()
-            && let Some(parent) = link.parent.upgrade()
+        if let Some((parent, key)) = self.parent.get().and_then(ParentLink::get) {
+            parent.kill(key, life);
+        }
+    }
+
+    /// Asks the supervisor to start a quarantined actor again; returns false if it does not.
+    pub(crate) fn resume(&self) -> bool {
+        self.parent.get().and_then(ParentLink::get).is_some_and(|(parent, key)| parent.resume(key))
+    }
+
+    /// Asks the actor to stop, for the holder of a reference.
+    pub(crate) fn request_stop(&self, request: StopRequest) {
+        self.mailbox.request_stop(request);
+        // Without a task, only its supervisor can end it. If it is put into quarantine after this, the
+        // supervisor sees the request.
+        if self.state() == ActorState::Quarantined
+            && let Some((parent, key)) = self.parent.get().and_then(ParentLink::get)
         {
-            parent.kill(link.key, life);
+            parent.dismiss(key);
         }
     }
 
@@ -439,6 +454,13 @@ impl<M: Send + 'static> Supervised for Cell<M> {
             reason: reason.clone(),
             after,
         });
+        if let Some(dependents) = self.dependents.get() {
+            dependents.children.stop();
+            dependents.watchers.notify_all(&Down::new(self.identity(), reason.clone(), true));
+        }
+    }
+
+    fn quarantined(&self, reason: &ExitReason) {
         if let Some(dependents) = self.dependents.get() {
             dependents.children.stop();
             dependents.watchers.notify_all(&Down::new(self.identity(), reason.clone(), true));

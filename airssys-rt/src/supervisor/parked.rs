@@ -19,7 +19,7 @@ pub(super) trait ParkedRunner: Send {
     fn discard(self: Box<Self>);
 }
 
-/// A child that waits for a restart of its group.
+/// A child that waits for a restart of its group, or to be resumed.
 pub(super) struct ParkedChild {
     pub(super) runner: Box<dyn ParkedRunner>,
     /// How it failed, if it did.

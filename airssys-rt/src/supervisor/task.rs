@@ -31,7 +31,7 @@ pub(crate) trait Runnable: Send + 'static {
     fn tell_start(&mut self, started: oneshot::Sender<()>);
 }
 
-/// A runner that waits for a restart of its group.
+/// A runner that waits for a restart of its group, or to be resumed.
 struct Idle<R> {
     runner: R,
     number: u64,
@@ -190,6 +190,10 @@ impl<R: Runnable> ChildTask<R> {
             Verdict::Park => {
                 let runner = self.runner.take()?;
                 self.node.park(self.key, self.idle(runner), reason);
+            }
+            Verdict::Quarantine => {
+                let runner = self.runner.take()?;
+                self.node.quarantine(self.key, self.idle(runner), reason);
             }
             Verdict::End => {
                 let runner = self.runner.take()?;

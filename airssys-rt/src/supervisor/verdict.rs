@@ -22,8 +22,10 @@ pub(super) enum Verdict {
     Restart(RestartDelay),
     /// As `Restart`, in a new task, because this one is being aborted.
     Respawn(RestartDelay),
-    /// Leaves the runner with the supervisor.
+    /// Leaves the runner with the supervisor, until its group starts again.
     Park,
+    /// Leaves the runner with the supervisor, until the child is resumed.
+    Quarantine,
     /// Ends the child for good.
     End,
     /// Does nothing: the supervisor gave up waiting for the child, and has ended it.

@@ -16,6 +16,7 @@ mod handle;
 mod hooks;
 mod kill;
 mod kill_once;
+mod limits;
 mod mailbox;
 mod nesting;
 mod overflow;

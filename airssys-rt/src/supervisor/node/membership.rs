@@ -32,6 +32,7 @@ impl SupervisorNode {
             since: None,
             attempt: 0,
             policy: rules.policy,
+            on_limit: rules.on_limit.unwrap_or(self.config.on_limit),
             significant: rules.significant,
             task_state: TaskState::Live,
             doomed: false,
@@ -123,18 +124,32 @@ impl SupervisorNode {
         true
     }
 
-    /// Takes the runner of a child, to start it again later.
+    /// Takes the runner of a child, to start it again with its group.
     pub(in crate::supervisor) fn park(&self, key: Key, runner: Box<dyn ParkedRunner>, reason: ExitReason) {
         // Announced before it can be started again.
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
         cell.into_iter().for_each(|cell| cell.restarting(&reason, Duration::ZERO));
+        self.keep(key, runner, reason, TaskState::Parked);
+    }
+
+    /// Keeps the runner of a child that has no task any more.
+    pub(super) fn keep(
+        &self,
+        key: Key,
+        runner: Box<dyn ParkedRunner>,
+        reason: ExitReason,
+        task_state: TaskState,
+    ) {
         let mut state = lock(&self.state);
         let Some(entry) = state.children.get_mut(key) else {
             drop(state);
             return runner.discard();
         };
-        entry.cell.enter(ActorState::Restarting);
-        entry.task_state = TaskState::Parked;
+        entry.cell.enter(match task_state {
+            TaskState::Quarantined => ActorState::Quarantined,
+            _ => ActorState::Restarting,
+        });
+        entry.task_state = task_state;
         (entry.doomed, entry.aborting) = (false, false);
         let task = entry.task.take();
         state.ended_tasks.extend(task);
@@ -197,6 +212,7 @@ impl SupervisorNode {
                 self.respawn(key, runner, delay, None);
             }
             Verdict::Park => self.park(key, runner, ExitReason::Killed),
+            Verdict::Quarantine => self.quarantine(key, runner, ExitReason::Killed),
             Verdict::End => {
                 self.leave(key, &*cell, ExitReason::Killed);
                 runner.discard();
