@@ -76,6 +76,19 @@ fn help_of_every_expected_diagnostic_mends_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn missing_grants_of_a_component_are_given_by_one_paste() {
+    let app = Path::new("tests/manifests/cross-not-granted/app.toml");
+    let mut files = Pasted { file: app.to_owned(), text: Disk.read(app).unwrap() };
+    for component in ["feed", "other"] {
+        let found = AppManifest::load_from(app, &files).unwrap_err();
+        let first = found.iter().next().unwrap().clone();
+        assert!(first.help.contains(&format!("[grants.{component}]")), "{first}");
+        files = alternatives(&first, &|file| files.read(file)).remove(0);
+    }
+    AppManifest::load_from(app, &files).unwrap();
+}
+
 /// Values that are wrong for most keys.
 const VALUES: [&str; 11] = [
     "5",
