@@ -1,21 +1,12 @@
 //! Sizes, times and counts as they are written in manifests.
 
 mod guess;
+mod unit;
 
 use std::ops::RangeInclusive;
 
-pub(super) use guess::Guess;
-
-/// The unit of an amount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
-    /// Bytes, written with a unit.
-    Bytes,
-    /// Milliseconds, written with a unit.
-    Time,
-    /// Things, written as a number.
-    Count,
-}
+use guess::Guess;
+pub(super) use unit::Unit;
 
 /// A unit: its name and its factor.
 type Row = (&'static str, u64);

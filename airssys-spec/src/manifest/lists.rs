@@ -98,11 +98,6 @@ fn fault<T, E>(
     Fault { message, help }
 }
 
-/// Returns true if a component can have this name.
-pub(super) fn is_component_name(text: &str) -> bool {
-    check_component_name(text).is_ok() && text != HOST_NAME
-}
-
 /// The name of a component or an app.
 pub(super) fn component_name(text: &str) -> Result<String, Fault> {
     check_component_name(text).map(|()| text.to_owned()).map_err(|error| {

@@ -1,6 +1,6 @@
 //! Values to write in place of wrong ones. Help texts have them between backquotes.
 
-use super::lists::is_component_name;
+use crate::pattern::{HOST_NAME, check_component_name};
 
 /// Returns true if one word is most likely meant by the other.
 ///
@@ -50,7 +50,7 @@ pub(super) fn string(text: &str) -> String {
 pub(super) fn component_name(text: &str) -> Option<String> {
     let name = kebab(text);
     let name = name.trim_start_matches(|c: char| !c.is_ascii_lowercase());
-    is_component_name(name).then(|| name.to_owned())
+    (check_component_name(name).is_ok() && name != HOST_NAME).then(|| name.to_owned())
 }
 
 /// Turns a text into a pattern of names: segments between slashes. A segment that mixes `*` with

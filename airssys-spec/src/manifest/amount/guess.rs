@@ -1,6 +1,6 @@
 //! The amount that a text most likely means.
 
-use super::Unit;
+use super::unit::Unit;
 
 /// A unit by the spellings that people use, in lower case, with its factor and its divisor.
 type Spelling = (&'static [&'static str], u64, u64);
@@ -30,7 +30,7 @@ const MAX_DECIMALS: usize = 9;
 
 /// An amount that was meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::manifest) enum Guess {
+pub(super) enum Guess {
     /// Bytes, milliseconds or things.
     Amount(u64),
     /// A number of a size or time whose unit is missing.
@@ -39,7 +39,7 @@ pub(in crate::manifest) enum Guess {
 
 /// A number that is not negative: `digits` divided by `scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::manifest) struct Decimal {
+pub(super) struct Decimal {
     digits: u128,
     scale: u128,
 }
