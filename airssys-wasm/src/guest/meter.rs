@@ -16,8 +16,11 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::guest::store::EPOCH_TICK;
 use crate::observe::handling_times::Took;
+
+/// The interval of the epoch, at which a running guest can be interrupted. Limits on execution time
+/// are exact to one tick.
+pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(1);
 
 /// The most time of a stretch that counts before its first epoch check. The check comes after a tick,
 /// so a stretch that seems longer was interrupted.

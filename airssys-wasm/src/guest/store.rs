@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use airssys_spec::Limits;
 use wasmtime::component::ResourceTable;
@@ -18,10 +18,6 @@ use crate::guest::wasi::Wasi;
 use crate::guest::worker::hand_over_worker;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::usage::Gauges;
-
-/// The interval of the epoch, at which a running guest can be interrupted. Limits on execution time
-/// are exact to one tick.
-pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(1);
 
 /// The way in which a component's exports are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,10 +3,67 @@
 use std::time::Duration;
 
 use super::quantiles::Quantiles;
-use super::{BUCKET_BOUNDS_NS, TimeBucket, TimeHistogram};
+
+/// The upper bounds of the buckets, in nanoseconds: 1, 2.5 and 5 times each power of ten, from a
+/// microsecond to ten seconds. The last bucket holds longer times and has no bound.
+pub const BUCKET_BOUNDS_NS: [u64; 22] = [
+    1_000,
+    2_500,
+    5_000,
+    10_000,
+    25_000,
+    50_000,
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+];
 
 /// The number of buckets.
 const BUCKETS: usize = BUCKET_BOUNDS_NS.len() + 1;
+
+/// A distribution of times.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct TimeHistogram {
+    /// The time that half of the messages did not exceed, in nanoseconds; `None` without messages.
+    pub p50_ns: Option<u64>,
+    /// The time that 99 of 100 messages did not exceed, in nanoseconds; `None` without messages.
+    pub p99_ns: Option<u64>,
+    /// The sum of all times, in nanoseconds.
+    pub sum_ns: u64,
+    /// The buckets that are not empty, by ascending bounds.
+    pub buckets: Vec<TimeBucket>,
+}
+
+/// The messages whose time lies between the bound before and this bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct TimeBucket {
+    /// The longest time, in nanoseconds: one of [`BUCKET_BOUNDS_NS`], or `None` for longer times.
+    pub up_to_ns: Option<u64>,
+    /// The number of messages.
+    pub messages: u64,
+}
+
+impl TimeHistogram {
+    /// Returns the number of messages.
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().map(|bucket| bucket.messages).sum()
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Distribution {
@@ -123,6 +180,11 @@ mod tests {
         assert_eq!(Distribution::default().histogram(), TimeHistogram::default());
         let median = of(&[7_000; 3]).histogram().p50_ns.unwrap();
         assert!((7_000..7_071).contains(&median), "{median}");
+    }
+
+    #[test]
+    fn bounds_grow() {
+        assert!(BUCKET_BOUNDS_NS.is_sorted_by(|one, next| one < next));
     }
 
     proptest! {
