@@ -116,7 +116,7 @@ impl<R: Runnable> Drop for ChildTask<R> {
 /// The future of a child's task. Not an `async fn`, because that would store its arguments twice.
 fn run<R: Runnable>(mut child: ChildTask<R>, after: Duration) -> impl Future<Output = ()> + Send {
     // On the heap, because most starts have no delay.
-    let mut delay = (!after.is_zero()).then(|| Box::new((after, StopRequest::Group)));
+    let mut delay = (!after.is_zero()).then(|| Box::new(after));
     async move {
         loop {
             let interrupted = match delay.take() {
@@ -139,9 +139,7 @@ fn run<R: Runnable>(mut child: ChildTask<R>, after: Duration) -> impl Future<Out
                 (None, None) => return,
             };
             match child.follow(reason) {
-                Some((after, interrupted_by)) => {
-                    delay = (!after.is_zero()).then(|| Box::new((after, interrupted_by)))
-                }
+                Some(after) => delay = (!after.is_zero()).then(|| Box::new(after)),
                 None => return,
             }
         }
@@ -155,15 +153,12 @@ impl<R: Runnable> ChildTask<R> {
     }
 
     /// Waits for the time of a restart, or until a stop is requested.
-    fn wait(
-        &mut self,
-        (time, interrupted_by): (Duration, StopRequest),
-    ) -> Pin<Box<dyn Future<Output = Option<StopRequest>> + Send + '_>> {
+    fn wait(&mut self, time: Duration) -> Pin<Box<dyn Future<Output = Option<StopRequest>> + Send + '_>> {
         // On the heap, because most starts have no delay.
         let cell = self.runner.as_ref().map(Runnable::cell);
         Box::pin(async move {
             match cell {
-                Some(cell) => pause(cell, interrupted_by, time).await,
+                Some(cell) => pause(cell, time).await,
                 None => None,
             }
         })
@@ -171,20 +166,23 @@ impl<R: Runnable> ChildTask<R> {
 
     /// Has the supervisor decide about the end of an incarnation, and carries the decision out.
     ///
-    /// Returns the delay before the next incarnation, and the least request that cuts it short;
-    /// `None` if the task ends.
-    fn follow(&mut self, reason: ExitReason) -> Option<(Duration, StopRequest)> {
+    /// Returns the delay before the next incarnation; `None` if the task ends.
+    fn follow(&mut self, reason: ExitReason) -> Option<Duration> {
         let verdict = match self.runner.as_ref()?.cell().terminated() {
             // It was told to end for good, and has no policy any more.
             true => Verdict::End,
             false => self.node.ended(self.key, &reason),
         };
         match verdict {
-            Verdict::Restart(after, interrupted_by) => {
+            Verdict::Restart(after) => {
                 let cell = self.runner.as_ref()?.cell();
-                tracing::warn!(actor = %cell.label(), %reason, ?after, "an actor ended and is restarted");
+                let actor = cell.label();
+                match reason.is_failure() {
+                    true => tracing::warn!(%actor, %reason, ?after, "an actor failed and is restarted"),
+                    false => tracing::info!(%actor, %reason, ?after, "an actor ended and is restarted"),
+                }
                 cell.restarting(&reason, after);
-                return Some((after, interrupted_by));
+                return Some(after);
             }
             Verdict::Park => {
                 let runner = self.runner.take()?;
@@ -206,9 +204,9 @@ impl<R: Runnable> ChildTask<R> {
 }
 
 /// Waits for the time of a restart; returns the request that cut it short, if one did.
-async fn pause(cell: &dyn Supervised, interrupted_by: StopRequest, time: Duration) -> Option<StopRequest> {
+async fn pause(cell: &dyn Supervised, time: Duration) -> Option<StopRequest> {
     let mut time = pin!(sleep(time));
-    poll_fn(|task| match cell.poll_stop(interrupted_by, task) {
+    poll_fn(|task| match cell.poll_stop(StopRequest::Group, task) {
         Poll::Ready(request) => Poll::Ready(Some(request)),
         Poll::Pending => time.as_mut().poll(task).map(|()| None),
     })

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use crate::mailbox::StopRequest;
-
 /// The next step of a child's task after an incarnation.
 pub(super) enum Verdict {
-    /// Waits for the delay, unless a stop like this or a greater one is requested, and runs the next
+    /// Waits for the delay, unless a stop of the group or for good is requested, and runs the next
     /// incarnation.
-    Restart(Duration, StopRequest),
+    Restart(Duration),
     /// Leaves the runner with the supervisor, until its group starts again.
     Park,
     /// Leaves the runner with the supervisor, until the child is resumed.

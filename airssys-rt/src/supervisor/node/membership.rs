@@ -206,7 +206,7 @@ impl SupervisorNode {
             (verdict, cell)
         };
         match verdict {
-            Verdict::Restart(after, _) => {
+            Verdict::Restart(after) => {
                 tracing::warn!(actor = %cell.label(), ?after, "an actor was killed and is restarted");
                 cell.restarting(&ExitReason::Killed, after);
                 self.respawn(key, runner, after, None);
