@@ -23,8 +23,8 @@ pub(crate) struct Key {
 
 /// A supervisor as its children know it.
 pub(crate) trait Parent: Any + Send + Sync {
-    /// Aborts the task of a child; the supervisor decides what follows.
-    fn kill(&self, key: Key);
+    /// Aborts this [life](Supervised::life) of a child; the supervisor decides what follows.
+    fn kill(&self, key: Key, life: u32);
     /// Starts a quarantined child again. Returns false if it is not quarantined, or its supervisor is
     /// not running.
     fn resume(&self, key: Key) -> bool;
@@ -96,6 +96,13 @@ pub(crate) trait Supervised: Registered {
     fn stop(&self, request: StopRequest);
     /// Returns true if it was told to end for good.
     fn terminated(&self) -> bool;
+    /// The number of its life: an incarnation, with the wait before it. Read and changed under the
+    /// supervisor's lock. Others may read it to name the life that they mean.
+    fn life(&self) -> u32 {
+        0
+    }
+    /// Called when the supervisor decides about the end of an incarnation.
+    fn end_life(&self) {}
     /// Withdraws the stop of its group, which has stopped and is about to start again.
     fn rejoin(&self);
     fn enter(&self, state: ActorState);

@@ -175,12 +175,22 @@ impl SupervisorNode {
 
     /// Decides what follows the end of an incarnation.
     pub(super) fn ended(&self, key: Key, reason: &ExitReason) -> Verdict {
-        self.judge(&mut lock(&self.state), key, reason)
+        let mut state = lock(&self.state);
+        let verdict = self.judge(&mut state, key, reason);
+        if let Verdict::Restart(delay) = verdict
+            && let Some(entry) = state.children.get_mut(key)
+            && std::mem::take(&mut entry.aborting)
+        {
+            // The abort was meant for the incarnation that is over, and will hit its task.
+            return Verdict::Respawn(delay);
+        }
+        verdict
     }
 
     /// Decides, and records the decision in the state.
     fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Verdict {
         let Some(entry) = state.children.get(key) else { return Verdict::Gone };
+        entry.cell.end_life();
         let cause = match state.phase {
             // A failed first start is reported to its starter, and an order to end is final.
             _ if entry.cell.terminated() || !entry.cell.started() => EndCause::ForGood,
@@ -283,8 +293,8 @@ fn restart(state: &mut NodeState, key: Key, scope: Scope, after: Duration, at: I
 }
 
 impl Parent for SupervisorNode {
-    fn kill(&self, key: Key) {
-        let abort = lock(&self.state).mark_aborting(key);
+    fn kill(&self, key: Key, life: u32) {
+        let abort = lock(&self.state).mark_killed(key, life);
         abort.into_iter().for_each(|task| task.abort());
     }
 

@@ -11,7 +11,7 @@ pub(super) trait ParkedRunner: Send {
     /// Gives the child a task again; returns `None` if its supervisor is gone.
     fn spawn(
         self: Box<Self>,
-        after: Duration,
+        delay: Duration,
         started: Option<oneshot::Sender<()>>,
     ) -> Option<JoinHandle<()>>;
 

@@ -7,6 +7,8 @@ pub(super) enum Verdict {
     /// Waits for the delay, unless a stop of the group or for good is requested, and runs the next
     /// incarnation.
     Restart(Duration),
+    /// As `Restart`, in a new task, because this one is being aborted.
+    Respawn(Duration),
     /// Leaves the runner with the supervisor, until its group starts again.
     Park,
     /// Leaves the runner with the supervisor, until the child is resumed.

@@ -15,6 +15,7 @@ mod groups;
 mod handle;
 mod hooks;
 mod kill;
+mod kill_once;
 mod limits;
 mod mailbox;
 mod nesting;

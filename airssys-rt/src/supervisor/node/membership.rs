@@ -80,11 +80,11 @@ impl SupervisorNode {
     }
 
     /// Gives a child a task again.
-    pub(super) fn respawn(
+    pub(in crate::supervisor) fn respawn(
         &self,
         key: Key,
         runner: Box<dyn ParkedRunner>,
-        after: Duration,
+        delay: Duration,
         started: Option<oneshot::Sender<()>>,
     ) {
         let tenure = {
@@ -98,7 +98,7 @@ impl SupervisorNode {
             state.ended_tasks.extend(old);
             tenure
         };
-        if let Some(task) = runner.spawn(after, started) {
+        if let Some(task) = runner.spawn(delay, started) {
             self.attach(key, tenure, task);
         }
     }
@@ -206,10 +206,10 @@ impl SupervisorNode {
             (verdict, cell)
         };
         match verdict {
-            Verdict::Restart(after) => {
-                tracing::warn!(actor = %cell.label(), ?after, "an actor was killed and is restarted");
-                cell.restarting(&ExitReason::Killed, after);
-                self.respawn(key, runner, after, None);
+            Verdict::Restart(delay) | Verdict::Respawn(delay) => {
+                tracing::warn!(actor = %cell.label(), after = ?delay, "an actor was killed and is restarted");
+                cell.restarting(&ExitReason::Killed, delay);
+                self.respawn(key, runner, delay, None);
             }
             Verdict::Park => self.park(key, runner, ExitReason::Killed),
             Verdict::Quarantine => self.quarantine(key, runner, ExitReason::Killed),
@@ -274,6 +274,12 @@ impl SupervisorNode {
 }
 
 impl NodeState {
+    /// As [`mark_aborting`](Self::mark_aborting), unless this life of the child is over.
+    pub(super) fn mark_killed(&mut self, key: Key, life: u32) -> Option<tokio::task::AbortHandle> {
+        self.children.get(key).filter(|entry| entry.cell.life() == life)?;
+        self.mark_aborting(key)
+    }
+
     /// Records that a child's task is aborted on purpose; returns the task, if it is known already.
     pub(super) fn mark_aborting(&mut self, key: Key) -> Option<tokio::task::AbortHandle> {
         let entry = self.children.get_mut(key).filter(|entry| entry.task_state == TaskState::Live)?;
