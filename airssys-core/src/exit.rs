@@ -31,7 +31,8 @@ pub struct Down {
     pub actor: Identity,
     /// How the incarnation ended.
     pub reason: ExitReason,
-    /// True if the actor is restarted; its monitors stay then. False if it has ended for good.
+    /// True if the actor is restarted, or quarantined until it is resumed; its monitors stay then.
+    /// False if it has ended for good.
     pub restarting: bool,
 }
 
@@ -106,7 +107,8 @@ impl fmt::Display for ExitReason {
     }
 }
 
-/// A supervisor gave up: a child would have been restarted more often than allowed.
+/// A supervisor, or a child alone, gave up: the child would have been restarted more often than
+/// allowed.
 ///
 /// [`source`](Error::source) is the error that ended the child, if one did.
 #[derive(Debug, Clone)]
@@ -116,14 +118,14 @@ pub struct SupervisorFailure {
     pub child: String,
     /// How it ended the last time.
     pub reason: ExitReason,
-    /// The number of restarts before that, of all children.
+    /// The number of restarts before that: of all children, or of this one if each has its own limit.
     pub restarts: u32,
     /// The time over which restarts are counted.
     pub within: Duration,
 }
 
 impl SupervisorFailure {
-    /// The failure of a supervisor whose `child` ended after `restarts` restarts of all children.
+    /// The failure of a `child` that ended once too often, after `restarts` restarts.
     pub fn new(child: String, reason: ExitReason, restarts: u32, within: Duration) -> Self {
         Self { child, reason, restarts, within }
     }
