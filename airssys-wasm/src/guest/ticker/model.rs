@@ -11,6 +11,7 @@ mod atomic {
     pub(super) use shuttle::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 }
 
+#[allow(clippy::duplicate_mod, reason = "the model has atomics of its own")]
 #[path = "activity.rs"]
 mod activity;
 
