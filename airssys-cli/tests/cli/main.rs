@@ -18,6 +18,8 @@ mod output;
 mod patterns;
 mod quakes;
 mod services;
+mod sources;
 mod support;
+mod tools;
 mod traces;
 mod unwritable;
