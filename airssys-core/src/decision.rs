@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::{AutoShutdown, ExitReason, RestartPolicy, SupervisionStrategy, SupervisorConfig};
+use crate::{AutoShutdown, ExitReason, OnLimit, RestartPolicy, SupervisionStrategy, SupervisorConfig};
 
 /// The answer of a supervisor to the end of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,10 @@ pub enum Decision {
     ShutDown,
     /// Stop all children and fail, because there were too many restarts.
     GiveUp,
+    /// Keep the child until it is resumed, because there were too many restarts.
+    Quarantine,
+    /// Remove the child, because there were too many restarts.
+    End,
 }
 
 /// The children that a restart concerns.
@@ -58,6 +62,8 @@ pub struct EndedChild<'a> {
     pub significant: bool,
     /// The number of other significant children.
     pub others_significant: usize,
+    /// The step that follows if it has been restarted too often.
+    pub on_limit: OnLimit,
     /// How it ended.
     pub exit: &'a ExitReason,
     /// The number of its restarts in a row, each before it had lived for the supervisor's
@@ -69,7 +75,7 @@ pub struct EndedChild<'a> {
     pub now: Instant,
 }
 
-/// The recent restarts of a supervisor: at most as many as it allows.
+/// The recent restarts of a supervisor, or of one child: at most as many as it allows.
 #[derive(Debug, Clone, Default)]
 pub struct RestartWindow {
     /// The oldest first.
@@ -78,8 +84,8 @@ pub struct RestartWindow {
 
 impl RestartWindow {
     /// A window without restarts.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { restarts: VecDeque::new() }
     }
 
     /// The number of restarts in the time `within` before `now`. A restart that is exactly as old
@@ -108,7 +114,9 @@ fn returns(child: &EndedChild<'_>) -> bool {
     match (child.cause, child.policy) {
         (EndCause::ForGood, _) | (_, RestartPolicy::Temporary) => false,
         (_, RestartPolicy::Permanent) => true,
-        (EndCause::Own, RestartPolicy::Transient) => child.exit.is_failure(),
+        (EndCause::Own, RestartPolicy::Transient) => {
+            child.exit.is_failure() || matches!(child.exit, ExitReason::Restart)
+        }
         // The shutdown was its supervisor's. A child that had stopped normally before does not return.
         (EndCause::GroupRestart, RestartPolicy::Transient) => !matches!(child.exit, ExitReason::Normal),
     }
@@ -126,7 +134,9 @@ fn ends_supervisor(config: &SupervisorConfig, child: &EndedChild<'_>) -> bool {
 
 /// Decides about a child that ended.
 ///
-/// The window is not changed: the caller calls [`RestartWindow::record`] if it restarts the child.
+/// The window has the restarts that count together, by the supervisor's
+/// [`LimitScope`](crate::LimitScope). It is not changed: the caller calls [`RestartWindow::record`] if
+/// it restarts the child, unless the child was told to restart ([`ExitReason::Restart`]).
 pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedChild<'_>) -> Decision {
     match (returns(child), child.cause) {
         (false, _) if ends_supervisor(config, child) => return Decision::ShutDown,
@@ -135,9 +145,17 @@ pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedCh
         (true, EndCause::GroupRestart) => return Decision::Keep,
         (true, _) => {}
     }
+    if matches!(child.exit, ExitReason::Restart) {
+        return Decision::Restart { scope: Scope::One, after: Duration::ZERO };
+    }
     let unlimited = config.max_restarts == u32::MAX;
     if !unlimited && window.count(child.now, config.within_duration) >= config.max_restarts {
-        return Decision::GiveUp;
+        return match child.on_limit {
+            OnLimit::Escalate => Decision::GiveUp,
+            OnLimit::Quarantine => Decision::Quarantine,
+            OnLimit::End if ends_supervisor(config, child) => Decision::ShutDown,
+            OnLimit::End => Decision::End,
+        };
     }
     let scope = match config.strategy {
         SupervisionStrategy::OneForOne => Scope::One,

@@ -31,7 +31,8 @@ pub struct Down {
     pub actor: Identity,
     /// How the incarnation ended.
     pub reason: ExitReason,
-    /// True if the actor is restarted; its monitors stay then. False if it has ended for good.
+    /// True if the actor is restarted, or quarantined until it is resumed; its monitors stay then.
+    /// False if it has ended for good.
     pub restarting: bool,
 }
 
@@ -46,10 +47,13 @@ impl Down {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ExitReason {
-    /// The actor stopped itself, or was asked to by `ActorRef::stop`.
+    /// The actor stopped itself.
     Normal,
-    /// Its supervisor stopped it; or it is a supervisor that ended with its significant children.
+    /// It was stopped: by the holder of a reference, or by its supervisor. A supervisor also ends like
+    /// this with its significant children.
     Shutdown,
+    /// `ActorRef::restart` ended it, and another incarnation follows.
+    Restart,
     /// A handler or a hook returned this error.
     Error(Arc<dyn Error + Send + Sync>),
     /// A handler or a hook panicked with this message.
@@ -64,9 +68,10 @@ pub enum ExitReason {
 }
 
 impl ExitReason {
-    /// Returns true unless the end is [`Normal`](Self::Normal) or [`Shutdown`](Self::Shutdown).
+    /// Returns true unless the end is [`Normal`](Self::Normal), [`Shutdown`](Self::Shutdown) or
+    /// [`Restart`](Self::Restart).
     pub fn is_failure(&self) -> bool {
-        !matches!(self, Self::Normal | Self::Shutdown)
+        !matches!(self, Self::Normal | Self::Shutdown | Self::Restart)
     }
 
     /// The error that ended the incarnation, if one did.
@@ -97,6 +102,7 @@ impl fmt::Display for ExitReason {
         match self {
             Self::Normal => f.write_str("stopped normally"),
             Self::Shutdown => f.write_str("shut down"),
+            Self::Restart => f.write_str("told to restart"),
             Self::Error(error) => write!(f, "failed: {error}"),
             Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Linked(down) => write!(f, "failed with `{}`, which {}", down.actor, down.reason),
@@ -106,7 +112,8 @@ impl fmt::Display for ExitReason {
     }
 }
 
-/// A supervisor gave up: a child would have been restarted more often than allowed.
+/// A supervisor, or a child alone, gave up: the child would have been restarted more often than
+/// allowed.
 ///
 /// [`source`](Error::source) is the error that ended the child, if one did.
 #[derive(Debug, Clone)]
@@ -116,14 +123,14 @@ pub struct SupervisorFailure {
     pub child: String,
     /// How it ended the last time.
     pub reason: ExitReason,
-    /// The number of restarts before that, of all children.
+    /// The number of restarts before that: of all children, or of this one if each has its own limit.
     pub restarts: u32,
     /// The time over which restarts are counted.
     pub within: Duration,
 }
 
 impl SupervisorFailure {
-    /// The failure of a supervisor whose `child` ended after `restarts` restarts of all children.
+    /// The failure of a `child` that ended once too often, after `restarts` restarts.
     pub fn new(child: String, reason: ExitReason, restarts: u32, within: Duration) -> Self {
         Self { child, reason, restarts, within }
     }

@@ -8,7 +8,7 @@ pub(crate) mod inbox;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub(crate) struct Cell<M> {
     pub(crate) counters: Counters,
     state: AtomicU8,
     started: AtomicBool,
+    /// The number of ends of incarnations that the supervisor has decided about, modulo 2^32.
+    life: AtomicU32,
     /// True if it has ever been in a group.
     grouped: AtomicBool,
     dependents: OnceLock<Box<Dependents>>,
@@ -66,6 +68,7 @@ impl<M> Cell<M> {
             counters: Counters::default(),
             state: AtomicU8::new(ActorState::Starting as u8),
             started: AtomicBool::new(false),
+            life: AtomicU32::new(0),
             grouped: AtomicBool::new(false),
             dependents: OnceLock::new(),
             exit: OnceLock::new(),
@@ -253,7 +256,7 @@ impl<M> Cell<M> {
     /// Called when a new incarnation is about to begin.
     pub(crate) fn begin(&self, incarnation: u64) {
         self.counters.restarts.store(incarnation, Ordering::Relaxed);
-        self.mailbox.forget_stop(StopRequest::Own);
+        self.mailbox.forget_stop(StopRequest::Restart);
     }
 
     /// The number of the incarnation that runs, or ran last.
@@ -294,12 +297,35 @@ impl<M> Cell<M> {
         Some(Down::new(self.identity(), reason, false))
     }
 
-    /// Asks the supervisor to abort the incarnation.
+    /// Asks the supervisor to abort the incarnation that is there now, and no later one.
     pub(crate) fn kill(&self) {
-        if let Some(link) = self.parent.get()
-            && let Some(parent) = link.parent.upgrade()
+        let life = self.life.load(Ordering::Acquire);
+        if let Some((parent, key)) = self.parent.get().and_then(ParentLink::get) {
+            parent.kill(key, life);
+        }
+    }
+
+    /// Asks the supervisor to start a quarantined actor again; returns false if it does not.
+    pub(crate) fn resume(&self) -> bool {
+        self.parent.get().and_then(ParentLink::get).is_some_and(|(parent, key)| parent.resume(key))
+    }
+
+    /// Ends the incarnation, so that the next follows.
+    pub(crate) fn restart(&self) {
+        if !self.resume() {
+            self.mailbox.request_stop(StopRequest::Restart);
+        }
+    }
+
+    /// Ends the actor for good, for the holder of a reference.
+    pub(crate) fn stop_for_good(&self) {
+        self.mailbox.request_stop(StopRequest::Shutdown);
+        // Without a task, only its supervisor can end it. If it is put into quarantine after this, the
+        // supervisor sees the request.
+        if self.state() == ActorState::Quarantined
+            && let Some((parent, key)) = self.parent.get().and_then(ParentLink::get)
         {
-            parent.kill(link.key);
+            parent.dismiss(key);
         }
     }
 
@@ -401,6 +427,14 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         self.mailbox.terminated()
     }
 
+    fn life(&self) -> u32 {
+        self.life.load(Ordering::Relaxed)
+    }
+
+    fn end_life(&self) {
+        self.life.store(self.life.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    }
+
     fn rejoin(&self) {
         self.mailbox.forget_stop(StopRequest::Group);
     }
@@ -427,6 +461,13 @@ impl<M: Send + 'static> Supervised for Cell<M> {
             reason: reason.clone(),
             after,
         });
+        if let Some(dependents) = self.dependents.get() {
+            dependents.children.stop();
+            dependents.watchers.notify_all(&Down::new(self.identity(), reason.clone(), true));
+        }
+    }
+
+    fn quarantined(&self, reason: &ExitReason) {
         if let Some(dependents) = self.dependents.get() {
             dependents.children.stop();
             dependents.watchers.notify_all(&Down::new(self.identity(), reason.clone(), true));

@@ -31,7 +31,7 @@ pub(crate) trait Runnable: Send + 'static {
     fn tell_start(&mut self, started: oneshot::Sender<()>);
 }
 
-/// A runner that waits for a restart of its group.
+/// A runner that waits for a restart of its group, or to be resumed.
 struct Idle<R> {
     runner: R,
     number: u64,
@@ -42,7 +42,7 @@ struct Idle<R> {
 impl<R: Runnable> ParkedRunner for Idle<R> {
     fn spawn(
         self: Box<Self>,
-        after: Duration,
+        delay: Duration,
         started: Option<oneshot::Sender<()>>,
     ) -> Option<JoinHandle<()>> {
         let Self { mut runner, number, node, key } = *self;
@@ -53,7 +53,7 @@ impl<R: Runnable> ParkedRunner for Idle<R> {
         if let Some(started) = started {
             runner.tell_start(started);
         }
-        Some(spawn(runner, number, node, key, after))
+        Some(spawn(runner, number, node, key, delay))
     }
 
     fn discard(self: Box<Self>) {
@@ -87,10 +87,10 @@ fn spawn<R: Runnable>(
     number: u64,
     node: Arc<SupervisorNode>,
     key: Key,
-    after: Duration,
+    delay: Duration,
 ) -> JoinHandle<()> {
     let runtime = node.runtime().clone();
-    let task = run(ChildTask { runner: Some(runner), number, node, key }, after);
+    let task = run(ChildTask { runner: Some(runner), number, node, key }, delay);
     #[cfg(feature = "testing")]
     let task = crate::testing::schedule::shaken(task);
     runtime.spawn(task)
@@ -114,9 +114,10 @@ impl<R: Runnable> Drop for ChildTask<R> {
 }
 
 /// The future of a child's task. Not an `async fn`, because that would store its arguments twice.
-fn run<R: Runnable>(mut child: ChildTask<R>, after: Duration) -> impl Future<Output = ()> + Send {
+fn run<R: Runnable>(mut child: ChildTask<R>, delay: Duration) -> impl Future<Output = ()> + Send {
     // On the heap, because most starts have no delay.
-    let mut delay = (!after.is_zero()).then(|| Box::new((after, StopRequest::Group)));
+    let on_heap = |delay: Duration| (!delay.is_zero()).then(|| Box::new(delay));
+    let mut delay = on_heap(delay);
     async move {
         loop {
             let interrupted = match delay.take() {
@@ -139,9 +140,7 @@ fn run<R: Runnable>(mut child: ChildTask<R>, after: Duration) -> impl Future<Out
                 (None, None) => return,
             };
             match child.follow(reason) {
-                Some((after, interrupted_by)) => {
-                    delay = (!after.is_zero()).then(|| Box::new((after, interrupted_by)))
-                }
+                Some(next) => delay = on_heap(next),
                 None => return,
             }
         }
@@ -155,15 +154,12 @@ impl<R: Runnable> ChildTask<R> {
     }
 
     /// Waits for the time of a restart, or until a stop is requested.
-    fn wait(
-        &mut self,
-        (time, interrupted_by): (Duration, StopRequest),
-    ) -> Pin<Box<dyn Future<Output = Option<StopRequest>> + Send + '_>> {
+    fn wait(&mut self, time: Duration) -> Pin<Box<dyn Future<Output = Option<StopRequest>> + Send + '_>> {
         // On the heap, because most starts have no delay.
         let cell = self.runner.as_ref().map(Runnable::cell);
         Box::pin(async move {
             match cell {
-                Some(cell) => pause(cell, interrupted_by, time).await,
+                Some(cell) => pause(cell, time).await,
                 None => None,
             }
         })
@@ -171,24 +167,30 @@ impl<R: Runnable> ChildTask<R> {
 
     /// Has the supervisor decide about the end of an incarnation, and carries the decision out.
     ///
-    /// Returns the delay before the next incarnation, and the least request that cuts it short;
-    /// `None` if the task ends.
-    fn follow(&mut self, reason: ExitReason) -> Option<(Duration, StopRequest)> {
+    /// Returns the wait before the next incarnation; `None` if the task ends.
+    fn follow(&mut self, reason: ExitReason) -> Option<Duration> {
         let verdict = match self.runner.as_ref()?.cell().terminated() {
             // It was told to end for good, and has no policy any more.
             true => Verdict::End,
             false => self.node.ended(self.key, &reason),
         };
         match verdict {
-            Verdict::Restart(after, interrupted_by) => {
-                let cell = self.runner.as_ref()?.cell();
-                tracing::warn!(actor = %cell.label(), %reason, ?after, "an actor ended and is restarted");
-                cell.restarting(&reason, after);
-                return Some((after, interrupted_by));
+            Verdict::Restart(delay) => {
+                tell_restart(self.runner.as_ref()?.cell(), &reason, delay);
+                return Some(delay);
+            }
+            Verdict::Respawn(delay) => {
+                let runner = self.runner.take()?;
+                tell_restart(runner.cell(), &reason, delay);
+                self.node.respawn(self.key, self.idle(runner), delay, None);
             }
             Verdict::Park => {
                 let runner = self.runner.take()?;
                 self.node.park(self.key, self.idle(runner), reason);
+            }
+            Verdict::Quarantine => {
+                let runner = self.runner.take()?;
+                self.node.quarantine(self.key, self.idle(runner), reason);
             }
             Verdict::End => {
                 let runner = self.runner.take()?;
@@ -201,10 +203,19 @@ impl<R: Runnable> ChildTask<R> {
     }
 }
 
+fn tell_restart(cell: &dyn Supervised, reason: &ExitReason, after: Duration) {
+    let actor = cell.label();
+    match reason.is_failure() {
+        true => tracing::warn!(%actor, %reason, ?after, "an actor failed and is restarted"),
+        false => tracing::info!(%actor, %reason, ?after, "an actor ended and is restarted"),
+    }
+    cell.restarting(reason, after);
+}
+
 /// Waits for the time of a restart; returns the request that cut it short, if one did.
-async fn pause(cell: &dyn Supervised, interrupted_by: StopRequest, time: Duration) -> Option<StopRequest> {
+async fn pause(cell: &dyn Supervised, time: Duration) -> Option<StopRequest> {
     let mut time = pin!(sleep(time));
-    poll_fn(|task| match cell.poll_stop(interrupted_by, task) {
+    poll_fn(|task| match cell.poll_stop(StopRequest::Group, task) {
         Poll::Ready(request) => Poll::Ready(Some(request)),
         Poll::Pending => time.as_mut().poll(task).map(|()| None),
     })

@@ -8,8 +8,9 @@ mod worker;
 use std::time::Duration;
 
 use airssys_rt::{
-    ActorRef, ActorState, ActorSystem, ChildSpec, RestartPolicy, RestartStrategy, Router, RouterSpec,
-    ShutdownReport, StartError, SupervisionStrategy, SupervisorConfig, SupervisorRef, SupervisorSpec,
+    ActorRef, ActorState, ActorSystem, ChildSpec, LimitScope, OnLimit, RestartPolicy, RestartStrategy,
+    Router, RouterSpec, ShutdownReport, StartError, SupervisionStrategy, SupervisorConfig, SupervisorRef,
+    SupervisorSpec,
 };
 use fastrand::Rng;
 use tokio::task::JoinSet;
@@ -54,6 +55,8 @@ fn config(round: u64) -> SupervisorConfig {
     SupervisorConfig {
         strategy: [OneForOne, OneForAll, RestForOne][(round % 3) as usize],
         max_restarts: if round.is_multiple_of(2) { u32::MAX } else { 20 },
+        limit_scope: [LimitScope::Shared, LimitScope::PerChild][(round / 2 % 2) as usize],
+        on_limit: [OnLimit::Escalate, OnLimit::Quarantine, OnLimit::End][(round / 4 % 3) as usize],
         restart_strategy: if round % 5 < 3 { Immediate } else { Fixed { delay: Duration::from_micros(100) } },
         ..SupervisorConfig::default()
     }
@@ -112,12 +115,12 @@ impl World {
 
     async fn act(&self, rng: &mut Rng) {
         let actor = &self.actors[rng.usize(..self.actors.len())];
-        match rng.u32(..19) {
+        match rng.u32(..20) {
             0 => self.tell(actor, Task::Fail),
             1 => self.tell(actor, Task::Panic),
             2 => self.tell(actor, Task::Stop),
             3 => actor.kill(),
-            4 => actor.stop(),
+            4 => actor.restart(),
             5 => self.tell(actor, Task::Bear),
             6 => self.send(actor, Task::Wait(micros(rng, 500)), micros(rng, 300)).await,
             7 | 8 => {
@@ -126,7 +129,7 @@ impl World {
                 let _ = self.soon("a request", actor.request(ask, Duration::from_millis(50))).await;
             }
             9 if rng.u32(..5) == 0 => actor.drain(),
-            10 if rng.u32(..5) == 0 => actor.terminate(),
+            10 if rng.u32(..5) == 0 => actor.stop(),
             // An actor that has ended cannot join.
             11 => drop(self.system.groups().join("members", actor)),
             12 => {
@@ -143,6 +146,8 @@ impl World {
                     self.traces.note_second(name);
                 }
             }
+            // Most actors are not quarantined.
+            16 => drop(actor.resume()),
             15 => {
                 let found = self.system.whereis(&name(1));
                 found.iter().for_each(|actor| self.tell(actor, Task::Bear));
@@ -176,7 +181,7 @@ impl World {
             }
             1 => drop(router.try_send(self.traces.message(Task::Fail))),
             2 => router.workers().first().into_iter().for_each(ActorRef::kill),
-            3 => router.workers().last().into_iter().for_each(ActorRef::terminate),
+            3 => router.workers().last().into_iter().for_each(ActorRef::stop),
             4 => {
                 let ask = |reply| self.traces.message(Task::Ask(reply));
                 let asked = router.request_by(rng.u32(..9), ask, Duration::from_millis(50));
