@@ -6,16 +6,9 @@ use std::time::SystemTime;
 use crate::error::BuildError;
 use crate::event::BuildEvent;
 use crate::files::{file_error, locked};
-use crate::inputs::Inputs;
 use crate::language::Language;
 use crate::record::{self, Record};
 use crate::{javascript, python, rust};
-
-/// The result of the tools.
-pub(crate) struct Built {
-    pub(crate) artifact: PathBuf,
-    pub(crate) inputs: Inputs,
-}
 
 /// Builds the component in a folder, optimised, and returns the path of its `.wasm` file.
 ///

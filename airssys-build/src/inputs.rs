@@ -20,6 +20,12 @@ pub(crate) struct Inputs {
     pub(crate) complete: bool,
 }
 
+/// The result of the tools.
+pub(crate) struct Built {
+    pub(crate) artifact: PathBuf,
+    pub(crate) inputs: Inputs,
+}
+
 impl Inputs {
     pub(crate) fn new() -> Inputs {
         Inputs {

@@ -7,10 +7,11 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::build::Built;
 use crate::error::BuildError;
 use crate::event::BuildEvent;
 use crate::files::file_error;
+use crate::help::JAVASCRIPT as HELP;
+use crate::inputs::Built;
 use crate::language::Language;
 use crate::process::{Ran, clean, passed, run};
 use crate::recipe::{Recipe, Work};
@@ -32,9 +33,6 @@ pub(crate) const RECIPE: Recipe = Recipe {
 
 /// The oldest major version of Node.js on which the tools run.
 const NODE: u32 = 18;
-const HELP: &str = "components in JavaScript are built with Node.js 18 or later and its npm: install them with \
-                    your system's package manager (on Debian: apt-get install nodejs npm)";
-
 /// `async` functions are rewritten for the SDK's promises, because the engine runs no jobs between
 /// two calls.
 const BUNDLE: [&str; 8] = [

@@ -4,6 +4,7 @@ mod build;
 mod error;
 mod event;
 mod files;
+mod help;
 mod inputs;
 mod javascript;
 mod language;

@@ -3,12 +3,13 @@
 mod inputs;
 mod pip;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::build::Built;
 use crate::error::BuildError;
 use crate::event::BuildEvent;
 use crate::files::{file_error, write_all};
+use crate::help::PYTHON as HELP;
+use crate::inputs::Built;
 use crate::language::Language;
 use crate::process::{clean, passed, run};
 use crate::recipe::{Recipe, Work};
@@ -20,33 +21,14 @@ pub(crate) const RECIPE: Recipe = Recipe {
     steps: concat!(include_str!("python.rs"), include_str!("py/airssys_main.py")),
 };
 
-const HELP: &str = "components in Python are built with Python 3.9 or later and its venv and pip: install them with \
-                    your system's package manager (on Debian: apt-get install python3 python3-venv)";
-
 /// The folder, among the tools, of the packages that every component has.
 const GUEST_PACKAGES: &str = "guest/lib/python3/site-packages";
 
 /// The module that imports the component's `main` and records its inputs.
 const MAIN: (&str, &str) = ("airssys_main.py", include_str!("py/airssys_main.py"));
 
-/// Compares installed packages with their own lists of files, and with the requirements in the arguments:
-/// pairs of a file and of the folder that its packages are in.
-const VERIFY: &str = "
-import importlib.metadata as metadata, os, sys
-for requirements, folder in zip(sys.argv[1::2], sys.argv[2::2]):
-    found = {d.metadata['Name'].lower(): d for d in metadata.distributions(path=[folder])}
-    with open(requirements) as lines:
-        names = [line.split('==')[0].strip().lower() for line in lines if '==' in line]
-    for name in names:
-        if name not in found:
-            sys.exit(f'{name} is missing')
-        for file in found[name].files or []:
-            path = str(file.locate())
-            # pip moves programs of a package elsewhere, and compiles its modules.
-            installed = '..' not in file.parts and file.size is not None
-            if installed and (not os.path.isfile(path) or os.path.getsize(path) != file.size):
-                sys.exit(f'{path} is missing or damaged')
-";
+/// The program that compares installed packages with their requirements.
+const VERIFY: &str = include_str!("py/verify.py");
 
 pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Built, BuildError> {
     let main = folder.join("src/main.py");
@@ -78,7 +60,7 @@ fn componentize(work: &Work, tools: &Path, tell: &mut dyn FnMut(BuildEvent)) -> 
     tell(BuildEvent::Step(
         "componentize-py starts Python and keeps its memory, which takes 10 s of a processor",
     ));
-    let mut componentize = clean(program(tools, "componentize-py"), &work.folder);
+    let mut componentize = clean(pip::program(tools, "componentize-py"), &work.folder);
     // Keeps the packages of the machine's Python out of the component.
     componentize.env("VIRTUAL_ENV", tools.join("guest"));
     // A backtrace of the tool does not help to find a mistake in Python.
@@ -156,22 +138,16 @@ fn install(python: &'static str, tools: &Path, tell: &mut dyn FnMut(BuildEvent))
 /// Compares the installed packages with their lists of files, and runs componentize-py.
 fn verify(tools: &Path) -> Result<(), String> {
     let quiet = &mut |_| {};
-    let mut paths = clean(program(tools, "python"), tools);
+    let mut paths = clean(pip::program(tools, "python"), tools);
     paths.args(["-I", "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"]);
     let platlib = passed(run(paths, "python", HELP, quiet))?;
-    let mut files = clean(program(tools, "python"), tools);
+    let mut files = clean(pip::program(tools, "python"), tools);
     files.args(["-I", "-c", VERIFY]).arg(tools.join("build.txt")).arg(platlib.trim());
     files.arg(tools.join("guest.txt")).arg(tools.join(GUEST_PACKAGES));
     passed(run(files, "python", HELP, quiet))?;
-    let mut componentize = clean(program(tools, "componentize-py"), tools);
+    let mut componentize = clean(pip::program(tools, "componentize-py"), tools);
     componentize.arg("--version");
     passed(run(componentize, "componentize-py", HELP, quiet)).map(drop)
-}
-
-/// Returns the path of a program in the tools' virtual environment.
-fn program(tools: &Path, name: &str) -> PathBuf {
-    let (folder, ending) = if cfg!(windows) { ("Scripts", ".exe") } else { ("bin", "") };
-    tools.join("venv").join(folder).join(format!("{name}{ending}"))
 }
 
 #[cfg(test)]

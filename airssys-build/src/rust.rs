@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::build::Built;
 use crate::error::{BuildError, TARGET};
 use crate::event::BuildEvent;
+use crate::help::RUST as HELP;
+use crate::inputs::Built;
 use crate::process::{clean, run};
 use crate::record::hash_of;
-
-const HELP: &str = "Rust is installed through rustup";
 
 /// Returns a hash of the program's part in a build, and of the settings of cargo that come from the
 /// environment.

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::error::BuildError;
 use crate::event::BuildEvent;
 use crate::files::file_error;
-use crate::javascript::HELP;
+use crate::help::JAVASCRIPT as HELP;
 use crate::process::{clean, run};
 use crate::record::{hash_of, plain};
 

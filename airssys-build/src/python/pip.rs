@@ -4,13 +4,13 @@
 //! settings, pip gets those by which it reaches an index of packages, and no others.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::BuildError;
 use crate::event::BuildEvent;
+use crate::help::PYTHON as HELP;
 use crate::process::{clean, run};
-use crate::python::{HELP, program};
 
 /// Options that select packages for the Python inside a component: those written in Python alone.
 const GUEST: [&str; 12] = [
@@ -106,6 +106,12 @@ fn kept(listed: &str) -> BTreeMap<String, String> {
         }
     }
     kept
+}
+
+/// Returns the path of a program in the tools' virtual environment.
+pub(super) fn program(tools: &Path, name: &str) -> PathBuf {
+    let (folder, ending) = if cfg!(windows) { ("Scripts", ".exe") } else { ("bin", "") };
+    tools.join("venv").join(folder).join(format!("{name}{ending}"))
 }
 
 #[cfg(test)]

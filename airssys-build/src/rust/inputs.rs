@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::BuildError;
+use crate::help::RUST as HELP;
 use crate::inputs::Inputs;
 use crate::process::{clean, run};
-use crate::rust::HELP;
 
 /// The files above a crate in which cargo looks for its workspace and its settings.
 const SETTINGS: [&str; 5] =

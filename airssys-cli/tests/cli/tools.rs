@@ -43,7 +43,7 @@ fn broken_tools_are_mended(lang: &str, hostile: &[(&str, &str)]) {
     std::fs::write(installed.join("complete"), "").unwrap();
     build().run().exits(0).says(&["installing the tools"]);
 
-    // A mistake in the component is no reason to install anything.
+    // After a mistake in the component, nothing is installed.
     folder.write(if lang == "js" { "one/src/main.js" } else { "one/src/main.py" }, "import {");
     let failed = build().run().exits(4);
     assert!(!failed.stderr.contains("installing"), "{failed}");
