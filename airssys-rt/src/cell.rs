@@ -4,6 +4,9 @@ pub(crate) mod children;
 mod counters;
 pub(crate) mod handling;
 pub(crate) mod inbox;
+mod links;
+#[cfg(all(test, shuttle))]
+mod model;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -22,8 +25,9 @@ pub(crate) use self::counters::Counters;
 use crate::child::{Parent, ParentLink, Registered, Supervised};
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
 use crate::events::{DeadLetterCause, Event};
+use crate::life::Life;
 use crate::mailbox::{Mailbox, StopRequest};
-use crate::monitor::{Watcher, Watchers};
+use crate::monitor::Watchers;
 use crate::services::Services;
 use crate::snapshot::{ActorSnapshot, ChildSnapshot};
 use crate::stats::{ActorState, ActorStats};
@@ -37,6 +41,7 @@ pub(crate) struct Cell<M> {
     services: Arc<Services>,
     pub(crate) mailbox: Mailbox<M>,
     pub(crate) counters: Counters,
+    life: Life,
     state: AtomicU8,
     started: AtomicBool,
     /// True if it has ever been in a group.
@@ -64,6 +69,7 @@ impl<M> Cell<M> {
             services,
             mailbox,
             counters: Counters::default(),
+            life: Life::new(),
             state: AtomicU8::new(ActorState::Starting as u8),
             started: AtomicBool::new(false),
             grouped: AtomicBool::new(false),
@@ -97,7 +103,7 @@ impl<M> Cell<M> {
             overflowed: mailbox.overflowed,
             handled,
             failed,
-            restarts: self.counters.restarts.load(Ordering::Relaxed),
+            restarts: self.life.incarnation(),
             dropped: mailbox.dropped,
             depth: mailbox.depth,
             high_water: mailbox.high_water,
@@ -252,13 +258,8 @@ impl<M> Cell<M> {
 
     /// Called when a new incarnation is about to begin.
     pub(crate) fn begin(&self, incarnation: u64) {
-        self.counters.restarts.store(incarnation, Ordering::Relaxed);
+        self.life.begin(incarnation);
         self.mailbox.forget_stop(StopRequest::Own);
-    }
-
-    /// The number of the incarnation that runs, or ran last.
-    pub(crate) fn incarnation(&self) -> u64 {
-        self.counters.restarts.load(Ordering::Relaxed)
     }
 
     pub(crate) fn watchers(&self) -> &Watchers {
@@ -358,6 +359,7 @@ impl<M: Send + 'static> Registered for Cell<M> {
         if self.exit.set(kept).is_err() {
             return;
         }
+        self.life.end();
         fence(Ordering::SeqCst);
         let dependents = self.dependents.get();
         if let Some(dependents) = dependents {
@@ -366,7 +368,8 @@ impl<M: Send + 'static> Registered for Cell<M> {
         }
         self.services.events.tell(|| Event::Stopped { actor: self.identity(), reason: reason.clone() });
         if let Some(dependents) = dependents {
-            dependents.watchers.notify_all(&Down::new(self.identity(), reason, false));
+            let down = Down::new(self.identity(), reason, false);
+            dependents.watchers.notify_all(self.watcher_key(), &self.life, &Arc::new(down));
         }
     }
 }
@@ -408,7 +411,7 @@ impl<M: Send + 'static> Supervised for Cell<M> {
     fn enter(&self, state: ActorState) {
         if state == ActorState::Running {
             self.started.store(true, Ordering::Release);
-            let incarnation = self.counters.restarts.load(Ordering::Relaxed);
+            let incarnation = self.life.incarnation();
             self.services.events.tell(|| Event::Started { actor: self.identity(), incarnation });
         }
         // An incarnation that was aborted while it blocks its worker may go on after the end.
@@ -422,6 +425,8 @@ impl<M: Send + 'static> Supervised for Cell<M> {
 
     fn restarting(&self, reason: &ExitReason, after: Duration) {
         self.enter(ActorState::Restarting);
+        self.life.end();
+        fence(Ordering::SeqCst);
         self.services.events.tell(|| Event::Restarting {
             actor: self.identity(),
             reason: reason.clone(),
@@ -429,29 +434,8 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         });
         if let Some(dependents) = self.dependents.get() {
             dependents.children.stop();
-            dependents.watchers.notify_all(&Down::new(self.identity(), reason.clone(), true));
+            let down = Down::new(self.identity(), reason.clone(), true);
+            dependents.watchers.notify_all(self.watcher_key(), &self.life, &Arc::new(down));
         }
-    }
-}
-
-impl<M: Send + 'static> Watcher for Cell<M> {
-    fn id(&self) -> u64 {
-        self.id
-    }
-
-    fn has_ended(&self) -> bool {
-        self.exit.get().is_some()
-    }
-
-    fn notify(&self, down: Down) {
-        self.mailbox.notify(|notifications| notifications.add(down));
-    }
-
-    fn withdraw(&self, id: u64) {
-        self.mailbox.notify(|notifications| notifications.withdraw(id));
-    }
-
-    fn fail_with(&self, incarnation: u64, down: Down) {
-        self.mailbox.notify(|notifications| notifications.fail(incarnation, down));
     }
 }

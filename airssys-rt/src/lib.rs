@@ -153,6 +153,7 @@ mod errors;
 mod events;
 mod group_table;
 mod groups;
+mod life;
 mod mailbox;
 mod monitor;
 mod prepared;

@@ -15,6 +15,7 @@ mod groups;
 mod handle;
 mod hooks;
 mod kill;
+mod linking;
 mod mailbox;
 mod nesting;
 mod overflow;
