@@ -16,7 +16,8 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
     after_help = "Exit status:
   0    success
   1    the app failed: a component did not start or was given up, or the one of `until` failed;
-       or no app is running, or the running app could not do what was asked
+       or no app is running, or the running app could not do what was asked;
+       or the output cannot be written, except to a pipe whose reader has ended
   2    the command line is wrong
   3    a manifest is wrong, or a component does not fit this host
   4    a component does not build

@@ -7,16 +7,17 @@ use airssys_wasm::manifest::Source;
 
 use crate::args::{Build, app_or_component};
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::plain::plain;
 use crate::services::load_app;
 use crate::terminal::Terminal;
 
-pub(crate) fn build(args: &Build, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn build(args: &Build, terminal: &Terminal, output: &Output) -> Result<(), Failure> {
     for folder in folders(args)? {
         let file = builder::build(&folder, |event| show(terminal, &event))?;
         let size = std::fs::metadata(&file).map_or(0, |metadata| metadata.len());
         terminal.finish();
-        anstream::println!("{} ({} KiB)", file.display(), size.div_ceil(1024));
+        output.line(format!("{} ({} KiB)", file.display(), size.div_ceil(1024)));
     }
     Ok(())
 }

@@ -9,11 +9,12 @@ use airssys_wasm::{Component, Engine, EngineConfig, LoadError, builder};
 use crate::args::{Check, app_or_component};
 use crate::build;
 use crate::failure::Failure;
+use crate::output::Output;
 use crate::run;
 use crate::services::{load_app, services};
 use crate::terminal::Terminal;
 
-pub(crate) fn check(args: &Check, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Result<(), Failure> {
     let engine = Engine::new(EngineConfig { services: services(), ..EngineConfig::default() });
     let engine = engine.map_err(|error| Failure::run("components cannot be checked", error))?;
     let components = components(&app_or_component(&args.path), terminal)?;
@@ -26,7 +27,7 @@ pub(crate) fn check(args: &Check, terminal: &Terminal) -> Result<(), Failure> {
             true => "on a fiber, because it imports functions that can wait",
             false => "directly, because none of its imports can wait",
         };
-        anstream::println!("{name}: fits; runs {how}");
+        output.line(format!("{name}: fits; runs {how}"));
     }
     Ok(())
 }

@@ -263,6 +263,7 @@ pub(crate) fn emphasis(column: Column, row: &Row) -> Emphasis {
         Column::State => match row.state {
             ActorState::Running => Emphasis::Good,
             ActorState::Stopped => Emphasis::Faded,
+            ActorState::Quarantined => Emphasis::Bad,
             _ => Emphasis::Warning,
         },
         Column::Mailbox => match row.mailbox {

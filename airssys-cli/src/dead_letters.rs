@@ -9,12 +9,12 @@ use crate::args::{DeadLetters, DeadLettersCommand, LetterSelection};
 use crate::body;
 use crate::control::ask;
 use crate::failure::Failure;
-use crate::output::print_json;
+use crate::output::Output;
 use crate::plain::{plain, plain_lines};
 use crate::tables;
 use crate::units::{ago, counted, thousands};
 
-pub(crate) fn dead_letters(args: DeadLetters) -> Result<(), Failure> {
+pub(crate) fn dead_letters(args: DeadLetters, output: &Output) -> Result<(), Failure> {
     let DeadLetters { target, command } = args;
     match command {
         DeadLettersCommand::List { receiver, after, limit } => {
@@ -22,30 +22,35 @@ pub(crate) fn dead_letters(args: DeadLetters) -> Result<(), Failure> {
                 ask(&target, ListDeadLetters { receiver, after, limit })?;
             if target.json {
                 let page = serde_json::json!({ "letters": letters, "kept": kept, "total": total });
-                return print_json(&page);
+                return output.json(&page);
             }
-            list(&letters, kept, total);
+            list(&letters, kept, total, output);
             Ok(())
         }
         DeadLettersCommand::Show { id } => {
             let LetterWithBody { letter, body, .. } = ask(&target, ShowDeadLetter { id })?;
-            show(&letter, &body, target.json)
+            show(&letter, &body, target.json, output)
         }
         DeadLettersCommand::Retry(selection) => {
             let done = ask(&target, RetryDeadLetters { which: letters(selection) })?;
-            print_done("retried", &done, target.json)
+            print_done("retried", &done, target.json, output)
         }
         DeadLettersCommand::Drop(selection) => {
             let done = ask(&target, DropDeadLetters { which: letters(selection) })?;
-            print_done("dropped", &done, target.json)
+            print_done("dropped", &done, target.json, output)
         }
     }
 }
 
-fn print_done(verb: &str, LettersDone { done, failed, .. }: &LettersDone, json: bool) -> Result<(), Failure> {
+fn print_done(
+    verb: &str,
+    LettersDone { done, failed, .. }: &LettersDone,
+    json: bool,
+    output: &Output,
+) -> Result<(), Failure> {
     match json {
-        true => print_json(&serde_json::json!({ "done": done, "failed": failed }))?,
-        false => anstream::println!("{verb} {}", counted(done.len() as u64, "dead letter")),
+        true => output.json(&serde_json::json!({ "done": done, "failed": failed }))?,
+        false => output.line(format!("{verb} {}", counted(done.len() as u64, "dead letter"))),
     }
     check_none_failed(verb, failed)
 }
@@ -57,7 +62,7 @@ fn letters(selection: LetterSelection) -> Letters {
     }
 }
 
-fn list(letters: &[Letter], kept: usize, total: u64) {
+fn list(letters: &[Letter], kept: usize, total: u64, output: &Output) {
     let mut table = tables::empty(["id", "for", "from", "topic", "when", "attempts", "bytes", "reason"]);
     for letter in letters {
         table.add_row([
@@ -74,19 +79,19 @@ fn list(letters: &[Letter], kept: usize, total: u64) {
     for column in [0, 5, 6] {
         tables::align_right(&mut table, column);
     }
-    tables::print("Dead letters", table);
+    tables::print(output, "Dead letters", table);
     let (shown, kept) = (thousands(letters.len() as u64), thousands(kept as u64));
     let total = counted(total, "dead letter");
-    anstream::println!("{shown} shown of {kept} kept; {total} since the start");
+    output.line(format!("{shown} shown of {kept} kept; {total} since the start"));
 }
 
-fn show(letter: &Letter, body: &str, json: bool) -> Result<(), Failure> {
+fn show(letter: &Letter, body: &str, json: bool, output: &Output) -> Result<(), Failure> {
     let bytes = body::from_hex(body)
         .ok_or_else(|| Failure::run("the app sent a body that is not hexadecimal", body.to_owned()))?;
     let (text, is_hex) = body::readable(letter.codec.as_deref(), &bytes, letter.body_bytes);
     if json {
         let letter = serde_json::json!({ "letter": letter, "body": text, "body_hex": body });
-        return print_json(&letter);
+        return output.json(&letter);
     }
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
     let rows = [
@@ -104,9 +109,9 @@ fn show(letter: &Letter, body: &str, json: bool) -> Result<(), Failure> {
         ("body", if is_hex { "hexadecimal".to_owned() } else { "text".to_owned() }),
     ];
     for (label, value) in rows {
-        anstream::println!("{label:<9} {}", plain(&value));
+        output.line(format!("{label:<9} {}", plain(&value)));
     }
-    anstream::println!("\n{}", plain_lines(&text));
+    output.line(format!("\n{}", plain_lines(&text)));
     Ok(())
 }
 

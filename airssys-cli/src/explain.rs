@@ -10,30 +10,34 @@ use airssys_wasm::{Capability, Denial, Subject};
 use crate::args::{Explain, app_manifest};
 use crate::control::ask;
 use crate::failure::Failure;
-use crate::output::print_json;
+use crate::output::Output;
 use crate::plain::plain;
 use crate::services::load_app;
 use crate::tables;
 use crate::units::{ago, thousands};
 
-pub(crate) fn explain(args: &Explain) -> Result<(), Failure> {
+pub(crate) fn explain(args: &Explain, output: &Output) -> Result<(), Failure> {
     if let (Some(manifest), Some(component), Some(right), Some(object)) =
         (&args.manifest, &args.component, args.right, &args.object)
     {
         let found = Explanation::of(&app_manifest(manifest), component, right.into(), object)?;
-        return if args.target.json { print_json(&found) } else { found.print() };
+        if args.target.json {
+            return output.json(&found);
+        }
+        found.print(output);
+        return Ok(());
     }
     let answer = ask(&args.target, ListDenials { component: args.of.clone() })?;
     if args.target.json {
-        return print_json(&answer.denials);
+        return output.json(&answer.denials);
     }
-    list(&answer.denials);
+    list(&answer.denials, output);
     Ok(())
 }
 
-fn list(denials: &[Denial]) {
+fn list(denials: &[Denial], output: &Output) {
     if denials.is_empty() {
-        anstream::println!("nothing was denied");
+        output.line("nothing was denied");
         return;
     }
     let mut table = tables::empty(["component", "may not", "times", "last", "to allow it"]);
@@ -48,7 +52,7 @@ fn list(denials: &[Denial]) {
         ]);
     }
     tables::align_right(&mut table, 2);
-    tables::print("Recent denials", table);
+    tables::print(output, "Recent denials", table);
 }
 
 fn remedy(denial: &Denial, object: &str) -> String {
@@ -134,21 +138,20 @@ impl Explanation {
         Ok(Explanation { allowed, component, capability, object, itself, lines, exists })
     }
 
-    fn print(&self) -> Result<(), Failure> {
+    fn print(&self, output: &Output) {
         let Explanation { component, capability, object, .. } = self;
         let (answer, may) = if self.allowed { ("yes", "may") } else { ("no", "may not") };
-        anstream::println!("{answer}: {component} {may} {} {object}", capability.verb());
+        output.line(format!("{answer}: {component} {may} {} {object}", capability.verb()));
         if self.itself {
-            anstream::println!("  a component may always send to itself");
+            output.line("  a component may always send to itself");
         }
         for Line { file, table, line, present } in &self.lines {
             let is = if *present { "has" } else { "lacks" };
-            anstream::println!("  {file} {is}, under {table}: {line}");
+            output.line(format!("  {file} {is}, under {table}: {line}"));
         }
         if !self.exists {
-            anstream::println!("  the app has no component or instance `{object}`");
+            output.line(format!("  the app has no component or instance `{object}`"));
         }
-        Ok(())
     }
 }
 

@@ -1,10 +1,15 @@
 //! The failures of commands, and their exit statuses.
 
+mod text;
+
 use std::error::Error;
+use std::io;
 use std::process::ExitCode;
 
 use airssys_wasm::builder::BuildError;
 use airssys_wasm::manifest::Diagnostics;
+
+pub(crate) use text::with_causes;
 
 type Cause = Box<dyn Error + Send + Sync>;
 
@@ -21,6 +26,8 @@ pub(crate) enum Failure {
     Run { message: String, source: Cause },
     #[error(transparent)]
     Usage(Cause),
+    #[error("the standard output cannot be written, so the result is incomplete")]
+    Output(#[source] io::Error),
     #[error("interrupted")]
     Interrupted,
 }
@@ -40,7 +47,7 @@ impl Failure {
 
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Failure::Run { .. } => 1,
+            Failure::Run { .. } | Failure::Output(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Manifest(_) | Failure::Misfit { .. } => 3,
             Failure::Build(_) => 4,

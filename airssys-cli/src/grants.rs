@@ -6,42 +6,46 @@ use airssys_wasm::{ComponentGrants, GrantChange, GrantOrigin, GrantVerb};
 use crate::args::{Grants, GrantsCommand, Target};
 use crate::control::ask;
 use crate::failure::Failure;
-use crate::output::print_json;
+use crate::output::Output;
 use crate::tables;
 
-pub(crate) fn grants(args: Grants) -> Result<(), Failure> {
+pub(crate) fn grants(args: Grants, output: &Output) -> Result<(), Failure> {
     let Grants { target, command } = args;
     match command {
         GrantsCommand::List { component } => {
             let answer = ask(&target, ListGrants { component })?;
             if target.json {
-                return print_json(&answer.components);
+                return output.json(&answer.components);
             }
-            list(&answer.components);
+            list(&answer.components, output);
             Ok(())
         }
         GrantsCommand::Give(grant) => {
             let (capability, pattern) = (grant.right.into(), grant.pattern);
-            changed(&target, &ask(&target, Give { component: grant.component, capability, pattern })?)
+            changed(&target, &ask(&target, Give { component: grant.component, capability, pattern })?, output)
         }
         GrantsCommand::Revoke(grant) => {
             let (capability, pattern) = (grant.right.into(), grant.pattern);
-            changed(&target, &ask(&target, Revoke { component: grant.component, capability, pattern })?)
+            changed(
+                &target,
+                &ask(&target, Revoke { component: grant.component, capability, pattern })?,
+                output,
+            )
         }
     }
 }
 
-fn changed(target: &Target, change: &GrantChange) -> Result<(), Failure> {
+fn changed(target: &Target, change: &GrantChange, output: &Output) -> Result<(), Failure> {
     if target.json {
-        return print_json(change);
+        return output.json(change);
     }
     for line in change_lines(change) {
-        anstream::println!("{line}");
+        output.line(line);
     }
     Ok(())
 }
 
-fn list(components: &[ComponentGrants]) {
+fn list(components: &[ComponentGrants], output: &Output) {
     let mut table = tables::empty(["component", "right", "asks for", "granted", "by"]);
     for component in components {
         if component.grants.is_empty() {
@@ -62,7 +66,7 @@ fn list(components: &[ComponentGrants]) {
             ]);
         }
     }
-    tables::print("Grants", table);
+    tables::print(output, "Grants", table);
 }
 
 fn origin(from: GrantOrigin) -> &'static str {

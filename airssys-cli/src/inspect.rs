@@ -1,7 +1,5 @@
 //! `airssys inspect`: a snapshot of a running app.
 
-use std::io::{self, IsTerminal};
-
 use airssys_wasm::AppSnapshot;
 use airssys_wasm::control::{Client, Snapshot};
 use anstyle::{AnsiColor, Style};
@@ -9,21 +7,19 @@ use anstyle::{AnsiColor, Style};
 use crate::args::Inspect;
 use crate::columns::{Emphasis, StatsTable, TOTALS, emphasis};
 use crate::failure::Failure;
-use crate::output::print_json;
+use crate::output::Output;
 use crate::plain::plain;
 use crate::units::{bytes, counted, thousands, uptime};
 use crate::{control, limit_usage, service_calls, tables, tree};
 
 const TITLE: Style = Style::new().bold();
 
-pub(crate) fn inspect(args: &Inspect) -> Result<(), Failure> {
+pub(crate) fn inspect(args: &Inspect, output: &Output) -> Result<(), Failure> {
     let app = ask(&mut control::connect(&args.target)?)?;
     if args.target.json {
-        return print_json(&app);
+        return output.json(&app);
     }
-    let stdout = io::stdout();
-    let width = if stdout.is_terminal() { terminal_size::terminal_size_of(stdout) } else { None };
-    print(&app, width.map(|(width, _)| width.0.into()));
+    print(&app, output);
     Ok(())
 }
 
@@ -33,30 +29,30 @@ pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, Failure> {
     Ok(*app)
 }
 
-fn print(app: &AppSnapshot, width: Option<usize>) {
+fn print(app: &AppSnapshot, output: &Output) {
     let rows = tree::rows(app);
     let unrated: Vec<_> = rows.iter().map(|row| (row, None)).collect();
-    let table = StatsTable::new(&TOTALS, &unrated, width);
-    anstream::println!("{TITLE}{}{TITLE:#}  {}, {}", plain(&app.app), overview(app), memory(app));
-    limit_usage::audit(app).into_iter().for_each(|audit| anstream::println!("{audit}"));
-    anstream::println!();
-    anstream::println!("{TITLE}{}{TITLE:#}", table.headings().join(&table.gap()).trim_end());
+    let table = StatsTable::new(&TOTALS, &unrated, output.width().map(usize::from));
+    output.line(format!("{TITLE}{}{TITLE:#}  {}, {}", plain(&app.app), overview(app), memory(app)));
+    limit_usage::audit(app).into_iter().for_each(|audit| output.line(audit));
+    output.line("");
+    output.line(format!("{TITLE}{}{TITLE:#}", table.headings().join(&table.gap()).trim_end()));
     for (index, row) in rows.iter().enumerate() {
         let cells = table.row(index).into_iter().zip(&table.columns).map(|(cell, column)| {
             let style = style(emphasis(*column, row));
             format!("{style}{cell}{style:#}")
         });
-        anstream::println!("{}", cells.collect::<Vec<_>>().join(&table.gap()));
+        output.line(cells.collect::<Vec<_>>().join(&table.gap()));
     }
-    anstream::println!();
+    output.line("");
     let mut used = tables::empty(limit_usage::HEADINGS);
     for row in limit_usage::rows(app) {
         used.add_row(row.cells().map(|cell| plain(&cell).into_owned()));
     }
     (2..limit_usage::HEADINGS.len()).for_each(|column| tables::align_right(&mut used, column));
-    tables::print("Limit usage", used);
+    tables::print(output, "Limit usage", used);
     if let Some(calls) = service_calls::table(app) {
-        tables::print("Service calls", calls);
+        tables::print(output, "Service calls", calls);
     }
 }
 

@@ -1,5 +1,8 @@
 //! The `airssys` program: runs apps of supervised WebAssembly components.
 
+// Only `output` prints, because these macros panic if their stream cannot be written.
+#![deny(clippy::print_stdout, clippy::print_stderr, clippy::disallowed_macros)]
+
 mod args;
 mod body;
 mod build;
@@ -33,32 +36,55 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Args, Command};
+use failure::Failure;
+use output::Output;
+use terminal::Terminal;
 
 /// mimalloc, because message bodies are allocated on one worker and freed on another.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let terminal = terminal::Terminal::new(args.verbose);
-    let result = match args.command {
-        Command::Run(run) => run::run(&run, &terminal),
-        Command::Build(build) => build::build(&build, &terminal),
-        Command::Check(check) => check::check(&check, &terminal),
-        Command::New(new) => new::new(&new),
-        Command::Inspect(inspect) => inspect::inspect(&inspect),
-        Command::Top(top) => top::top(&top),
-        Command::Grants(grants) => grants::grants(grants),
-        Command::Explain(explain) => explain::explain(&explain),
-        Command::DeadLetters(letters) => dead_letters::dead_letters(letters),
-        Command::Retained(retained) => retained::retained(retained),
+    let output = Output::default();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(answer) => return answered(&answer, &output),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            terminal.finish();
-            output::show_failure(&failure);
-            failure.code()
-        }
+    let terminal = Terminal::new(args.verbose);
+    let result = run_command(args.command, &terminal, &output);
+    terminal.finish();
+    end(result, &output)
+}
+
+fn run_command(command: Command, terminal: &Terminal, output: &Output) -> Result<(), Failure> {
+    match command {
+        Command::Run(run) => run::run(&run, terminal, output),
+        Command::Build(build) => build::build(&build, terminal, output),
+        Command::Check(check) => check::check(&check, terminal, output),
+        Command::New(new) => new::new(&new, output),
+        Command::Inspect(inspect) => inspect::inspect(&inspect, output),
+        Command::Top(top) => top::top(&top),
+        Command::Grants(grants) => grants::grants(grants, output),
+        Command::Explain(explain) => explain::explain(&explain, output),
+        Command::DeadLetters(letters) => dead_letters::dead_letters(letters, output),
+        Command::Retained(retained) => retained::retained(retained, output),
     }
+}
+
+/// Prints help that was asked for, or a mistake in the command line.
+fn answered(answer: &clap::Error, output: &Output) -> ExitCode {
+    let text = answer.render().ansi().to_string();
+    if answer.use_stderr() {
+        output.failure(text.trim_end());
+        return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
+    }
+    output.line(text.trim_end());
+    end(Ok(()), output)
+}
+
+/// Says what has failed, an output that cannot be written included. Returns the exit status.
+fn end(result: Result<(), Failure>, output: &Output) -> ExitCode {
+    let failures = [result.err(), output.finish().err()];
+    failures.iter().flatten().for_each(|failure| output.failure(failure.text()));
+    failures.iter().flatten().next().map_or(ExitCode::SUCCESS, Failure::code)
 }

@@ -1,85 +1,78 @@
-//! Prints JSON on the standard output and failures on the standard error.
+//! The two streams of the program. Nothing else in this crate prints.
+//!
+//! A write can fail at any time: a disk is full, a pipe is closed. A command does its work all the
+//! same, and the program says at its end that its output is incomplete.
 
-use std::error::Error;
-use std::io::{self, IsTerminal};
-
-use airssys_wasm::manifest::Diagnostics;
-use anstyle::{AnsiColor, Style};
-use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Report};
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::io::{self, Write};
 
 use crate::failure::Failure;
-use crate::plain::plain_lines;
-use crate::units::counted;
 
-const ERROR: Style = AnsiColor::Red.on_default().bold();
+/// The standard output, which has the result of a command.
+#[derive(Default)]
+pub(crate) struct Output(RefCell<State>);
 
-/// Prints a failure and its causes on the standard error.
-pub(crate) fn show_failure(failure: &Failure) {
-    match failure {
-        Failure::Manifest(diagnostics) => show_diagnostics(diagnostics),
-        other => show_error(other),
-    }
+#[derive(Default)]
+struct State {
+    /// The first failed write. Nothing is written after it.
+    failed: Option<io::Error>,
+    /// True if a JSON document was printed, so that nothing else may follow.
+    is_document: bool,
 }
 
-/// Prints an error and its causes.
-fn show_error(error: &dyn Error) {
-    anstream::eprintln!("{ERROR}error:{ERROR:#} {}", plain_lines(&error.to_string()));
-    let mut source = error.source();
-    while let Some(cause) = source {
-        anstream::eprintln!("  because {}", plain_lines(&cause.to_string()));
-        source = cause.source();
-    }
-}
-
-/// An error and its causes in one line.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-/// Prints every mistake in the manifests with its lines.
-fn show_diagnostics(diagnostics: &Diagnostics) {
-    set_layout();
-    for diagnostic in diagnostics.iter() {
-        let file = diagnostic.file.display().to_string();
-        let mut report = MietteDiagnostic::new(diagnostic.message.clone()).with_help(diagnostic.help.clone());
-        match (&diagnostic.span, diagnostics.text(&diagnostic.file)) {
-            (Some(span), Some(text)) => {
-                report = report.with_label(LabeledSpan::underline(span.clone()));
-                let source = NamedSource::new(&file, text.to_owned());
-                anstream::eprintln!("{:?}", Report::new(report).with_source_code(source));
-            }
-            _ => anstream::eprintln!("{:?}", Report::new(report).wrap_err(file)),
+impl Output {
+    /// Prints a line, or several.
+    ///
+    /// A failure is kept for [`Output::finish`], because the reader of a result does not decide
+    /// about the work of a command.
+    pub(crate) fn line(&self, text: impl Display) {
+        let mut state = self.0.borrow_mut();
+        if state.failed.is_none() {
+            state.failed = write_line(anstream::stdout().lock(), &text).err();
         }
     }
-    let mistakes = counted(diagnostics.iter().count() as u64, "mistake");
-    anstream::eprintln!("{ERROR}error:{ERROR:#} {mistakes} in the manifests");
+
+    /// Prints a value as JSON.
+    pub(crate) fn json(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value);
+        self.line(text.map_err(|error| Failure::run("the result cannot be written as JSON", error))?);
+        self.0.borrow_mut().is_document = true;
+        Ok(())
+    }
+
+    /// The width of the terminal, in columns. Returns `None` if the output is not a terminal.
+    pub(crate) fn width(&self) -> Option<u16> {
+        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0)
+    }
+
+    /// Returns an error if the output is incomplete.
+    ///
+    /// A closed pipe does not count, because its reader wanted no more, as in `airssys inspect | head`.
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
+        match self.0.borrow_mut().failed.take() {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints a failure on the standard error, or here if that cannot be written.
+    pub(crate) fn failure(&self, text: impl Display) {
+        if error_line(&text).is_err() && !self.0.borrow().is_document {
+            self.line(text);
+        }
+    }
 }
 
-/// Wraps diagnostics at the width of the terminal. Elsewhere their lines are not wrapped.
-fn set_layout() {
-    let stderr = io::stderr();
-    let width = if stderr.is_terminal() { terminal_size::terminal_size_of(stderr) } else { None };
-    let layout = move || match width {
-        Some((width, _)) => MietteHandlerOpts::new().width(width.0.into()).break_words(false),
-        None => MietteHandlerOpts::new().wrap_lines(false),
-    };
-    // It fails if a layout is set already, but the program sets it only once.
-    let set = miette::set_hook(Box::new(move |_| Box::new(layout().build())));
-    debug_assert!(set.is_ok(), "the layout is set once");
+/// Prints a line on the standard error.
+///
+/// Most callers drop the error, because the standard output has the result and must not be mixed
+/// with messages.
+pub(crate) fn error_line(text: &impl Display) -> io::Result<()> {
+    write_line(anstream::stderr().lock(), text)
 }
 
-/// Prints a value as JSON.
-pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(value);
-    anstream::println!(
-        "{}",
-        text.map_err(|error| Failure::run("the result cannot be written as JSON", error))?
-    );
-    Ok(())
+fn write_line(mut to: impl Write, text: &impl Display) -> io::Result<()> {
+    to.write_all(format!("{text}\n").as_bytes())?;
+    to.flush()
 }

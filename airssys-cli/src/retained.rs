@@ -6,33 +6,33 @@ use airssys_wasm::control::{ClearRetained, ListRetained, RetainedCleared, Retain
 use crate::args::{Retained, RetainedCommand};
 use crate::control::ask;
 use crate::failure::Failure;
-use crate::output::print_json;
+use crate::output::Output;
 use crate::tables;
 use crate::units::{ago, thousands};
 
-pub(crate) fn retained(args: Retained) -> Result<(), Failure> {
+pub(crate) fn retained(args: Retained, output: &Output) -> Result<(), Failure> {
     let Retained { target, command } = args;
     match command {
         RetainedCommand::List { pattern, after, limit } => {
             let RetainedPage { messages, matching, .. } =
                 ask(&target, ListRetained { pattern, after, limit })?;
             if target.json {
-                return print_json(&serde_json::json!({ "messages": messages, "matching": matching }));
+                return output.json(&serde_json::json!({ "messages": messages, "matching": matching }));
             }
-            list(&messages, matching);
+            list(&messages, matching, output);
         }
         RetainedCommand::Clear { topic } => {
             let RetainedCleared { topic, .. } = ask(&target, ClearRetained { topic })?;
             if target.json {
-                return print_json(&serde_json::json!({ "cleared": topic }));
+                return output.json(&serde_json::json!({ "cleared": topic }));
             }
-            anstream::println!("cleared: {topic}");
+            output.line(format!("cleared: {topic}"));
         }
     }
     Ok(())
 }
 
-fn list(messages: &[RetainedMessage], matching: usize) {
+fn list(messages: &[RetainedMessage], matching: usize, output: &Output) {
     let mut table = tables::empty(["topic", "from", "when", "codec", "bytes"]);
     for message in messages {
         table.add_row([
@@ -44,7 +44,7 @@ fn list(messages: &[RetainedMessage], matching: usize) {
         ]);
     }
     tables::align_right(&mut table, 4);
-    tables::print("Retained messages", table);
+    tables::print(output, "Retained messages", table);
     let (shown, matching) = (thousands(messages.len() as u64), thousands(matching as u64));
-    anstream::println!("{shown} shown of {matching}");
+    output.line(format!("{shown} shown of {matching}"));
 }

@@ -11,6 +11,7 @@ use crate::build;
 use crate::control;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
+use crate::output::Output;
 use crate::run_result::RunResult;
 use crate::services::{load_app, services};
 use crate::telemetry;
@@ -20,7 +21,7 @@ use crate::units::thousands;
 /// The interval between two updates of the progress line.
 const PROGRESS: Duration = Duration::from_millis(200);
 
-pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
+pub(crate) fn run(args: &Run, terminal: &Terminal, output: &Output) -> Result<(), Failure> {
     let manifest = load_app(&app_manifest(&args.app))?;
     let input = args.input.as_deref().map(|text| InputOverride::parse(text, &manifest));
     let input = input.transpose().map_err(Failure::usage)?;
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &Run, terminal: &Terminal) -> Result<(), Failure> {
     let otlp = telemetry::spans(&manifest);
     let tracer = otlp.as_ref().map(Otlp::tracer);
     let options = StartOptions { input, tracer, services: services(), ..StartOptions::default() };
-    let result = runtime.block_on(run_app(args, &manifest, options, terminal));
+    let result = runtime.block_on(run_app(args, &manifest, options, terminal, output));
     telemetry::flush(otlp);
     // A thread that reads the standard input cannot be interrupted, so nothing waits for it.
     runtime.shutdown_background();
@@ -45,6 +46,7 @@ async fn run_app(
     manifest: &App,
     options: StartOptions,
     terminal: &Terminal,
+    output: &Output,
 ) -> Result<(), Failure> {
     let metrics = telemetry::metrics(args, terminal).await?;
     let mut interrupt = None;
@@ -77,8 +79,8 @@ async fn run_app(
     // After a failure the counters are final only now, because the shutdown ends queued messages.
     let mut result = done.unwrap_or_else(|| RunResult::of(&app, took));
     result.report = report.as_ref().ok().cloned().flatten();
-    result.print(args.json)?;
-    ended.and(report.map(drop))
+    let printed = result.print(args.json, output);
+    ended.and(report.map(drop)).and(printed)
 }
 
 /// Stops the app in order, or at once if Ctrl-C is pressed meanwhile.

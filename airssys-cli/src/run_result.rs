@@ -8,7 +8,7 @@ use airssys_wasm::app::RunningApp;
 use airssys_wasm::{ComponentSnapshot, DeadLetterCount};
 
 use crate::failure::Failure;
-use crate::output::print_json;
+use crate::output::Output;
 use crate::tables;
 use crate::units::{counted, duration, thousands};
 
@@ -55,20 +55,20 @@ impl RunResult {
         RunResult { app: app.name().to_owned(), report: None, components, dead_letters, summary }
     }
 
-    pub(crate) fn print(&self, json: bool) -> Result<(), Failure> {
+    pub(crate) fn print(&self, json: bool, output: &Output) -> Result<(), Failure> {
         if json {
-            return print_json(self);
+            return output.json(self);
         }
         for table in self.report.iter().flat_map(|report| &report.tables) {
-            tables::print(&table.title, tables::reported(table));
+            tables::print(output, &table.title, tables::reported(table));
         }
-        tables::print("Components", tables::components(&self.components));
+        tables::print(output, "Components", tables::components(&self.components));
         let over_quota = self.components.iter().any(|component| !component.over_quota.is_empty());
         if self.summary.refused + self.summary.dead_lettered > 0 || over_quota {
             let unhandled = tables::unhandled(&self.components, &self.dead_letters);
-            tables::print("Refused and dead-lettered messages", unhandled);
+            tables::print(output, "Refused and dead-lettered messages", unhandled);
         }
-        anstream::println!("{}", self.summary.line());
+        output.line(self.summary.line());
         Ok(())
     }
 }

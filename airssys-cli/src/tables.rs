@@ -1,12 +1,11 @@
 //! The tables of the program, and those that a run prints.
 
-use std::io::{self, IsTerminal};
-
 use airssys_message::report::{Cell as ReportCell, Table as ReportTable};
 use airssys_wasm::{ComponentSnapshot, DeadLetterCount};
 use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
 
+use crate::output::Output;
 use crate::plain::plain;
 use crate::units::{duration, thousands};
 
@@ -15,17 +14,14 @@ const TITLE: Style = Style::new().bold();
 /// Prints a table under its title.
 ///
 /// A terminal that is too narrow gets cells of several lines. Elsewhere a row is always one line.
-pub(crate) fn print(title: &str, mut table: Table) {
-    let stdout = io::stdout();
-    if stdout.is_terminal()
-        && let Some((width, _)) = terminal_size::terminal_size_of(stdout)
-    {
-        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width.0);
+pub(crate) fn print(output: &Output, title: &str, mut table: Table) {
+    if let Some(width) = output.width() {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     for column in table.column_iter_mut() {
         column.set_padding((0, 1));
     }
-    anstream::println!("{TITLE}{}{TITLE:#}\n{}\n", plain(title), table.trim_fmt());
+    output.line(format!("{TITLE}{}{TITLE:#}\n{}\n", plain(title), table.trim_fmt()));
 }
 
 /// A table that a component reported.

@@ -8,8 +8,7 @@ use airssys_wasm::metrics::{MetricsError, MetricsListener};
 use airssys_wasm::otlp::Otlp;
 
 use crate::args::Run;
-use crate::failure::Failure;
-use crate::output::with_causes;
+use crate::failure::{Failure, with_causes};
 use crate::terminal::Terminal;
 
 /// The time limit for sending the last spans.

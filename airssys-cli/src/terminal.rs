@@ -13,6 +13,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use log::LogFormat;
 use narrow::NarrowTerm;
 
+use crate::output::error_line;
+
 /// The log filters, by the number of `-v`.
 ///
 /// The logs of components are shown even without `-v`. Dead letters are logged from `-v` on,
@@ -68,7 +70,8 @@ impl Terminal {
 
     /// Prints a line above the progress line.
     pub(crate) fn line(&self, text: &str) {
-        self.progress.suspend(|| anstream::eprintln!("{text}"));
+        // A message that cannot be written changes neither the result nor the exit status.
+        let _ = self.progress.suspend(|| error_line(&text));
     }
 
     /// Removes the progress line.

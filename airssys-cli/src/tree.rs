@@ -150,6 +150,7 @@ fn worst_state(instances: &[InstanceSnapshot]) -> ActorState {
         ActorState::Starting => 1,
         ActorState::Stopping => 2,
         ActorState::Stopped => 3,
+        ActorState::Quarantined => 5,
         _ => 4,
     };
     instances.iter().map(|instance| instance.state).max_by_key(rank).unwrap_or(ActorState::Stopped)
@@ -200,6 +201,7 @@ pub(crate) fn state_name(state: ActorState) -> &'static str {
         ActorState::Starting => "starting",
         ActorState::Running => "running",
         ActorState::Restarting => "restarting",
+        ActorState::Quarantined => "quarantined",
         ActorState::Stopping => "stopping",
         ActorState::Stopped => "stopped",
         _ => "?",

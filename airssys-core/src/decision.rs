@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::{AutoShutdown, ExitReason, RestartPolicy, SupervisionStrategy, SupervisorConfig};
+use crate::{AutoShutdown, ExitReason, OnLimit, RestartPolicy, SupervisionStrategy, SupervisorConfig};
 
 /// The answer of a supervisor to the end of a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,10 @@ pub enum Decision {
     ShutDown,
     /// Stop all children and fail, because there were too many restarts.
     GiveUp,
+    /// Keep the child until it is resumed, because there were too many restarts.
+    Quarantine,
+    /// Remove the child, because there were too many restarts.
+    End,
 }
 
 /// The children that a restart concerns.
@@ -58,6 +62,8 @@ pub struct EndedChild<'a> {
     pub significant: bool,
     /// The number of other significant children.
     pub others_significant: usize,
+    /// The step that follows if it has been restarted too often.
+    pub on_limit: OnLimit,
     /// How it ended.
     pub exit: &'a ExitReason,
     /// The number of its restarts in a row, each before it had lived for the supervisor's
@@ -69,7 +75,7 @@ pub struct EndedChild<'a> {
     pub now: Instant,
 }
 
-/// The recent restarts of a supervisor: at most as many as it allows.
+/// The recent restarts of a supervisor, or of one child: at most as many as it allows.
 #[derive(Debug, Clone, Default)]
 pub struct RestartWindow {
     /// The oldest first.
@@ -78,8 +84,8 @@ pub struct RestartWindow {
 
 impl RestartWindow {
     /// A window without restarts.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { restarts: VecDeque::new() }
     }
 
     /// The number of restarts in the time `within` before `now`. A restart that is exactly as old
@@ -126,7 +132,9 @@ fn ends_supervisor(config: &SupervisorConfig, child: &EndedChild<'_>) -> bool {
 
 /// Decides about a child that ended.
 ///
-/// The window is not changed: the caller calls [`RestartWindow::record`] if it restarts the child.
+/// The window has the restarts that count together, by the supervisor's
+/// [`LimitScope`](crate::LimitScope). It is not changed: the caller calls [`RestartWindow::record`] if
+/// it restarts the child.
 pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedChild<'_>) -> Decision {
     match (returns(child), child.cause) {
         (false, _) if ends_supervisor(config, child) => return Decision::ShutDown,
@@ -137,7 +145,12 @@ pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedCh
     }
     let unlimited = config.max_restarts == u32::MAX;
     if !unlimited && window.count(child.now, config.within_duration) >= config.max_restarts {
-        return Decision::GiveUp;
+        return match child.on_limit {
+            OnLimit::Escalate => Decision::GiveUp,
+            OnLimit::Quarantine => Decision::Quarantine,
+            OnLimit::End if ends_supervisor(config, child) => Decision::ShutDown,
+            OnLimit::End => Decision::End,
+        };
     }
     let scope = match config.strategy {
         SupervisionStrategy::OneForOne => Scope::One,

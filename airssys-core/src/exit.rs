@@ -31,7 +31,8 @@ pub struct Down {
     pub actor: Identity,
     /// How the incarnation ended.
     pub reason: ExitReason,
-    /// True if the actor is restarted; its monitors stay then. False if it has ended for good.
+    /// True if the actor is restarted, or quarantined until it is resumed; its monitors stay then.
+    /// False if it has ended for good.
     pub restarting: bool,
 }
 
@@ -143,7 +144,8 @@ impl fmt::Display for ExitReason {
     }
 }
 
-/// A supervisor gave up: a child would have been restarted more often than allowed.
+/// A supervisor, or a child alone, gave up: the child would have been restarted more often than
+/// allowed.
 ///
 /// [`source`](Error::source) is the error that ended the child, if one did.
 #[derive(Debug, Clone)]
@@ -154,7 +156,7 @@ pub struct SupervisorFailure {
     /// How it ended the last time. In a chain of more than 16 supervisors that gave up, the first takes
     /// the place of those between, so that reasons do not nest without a bound.
     pub reason: ExitReason,
-    /// The number of restarts before that, of all children.
+    /// The number of restarts before that: of all children, or of this one if each has its own limit.
     pub restarts: u32,
     /// The time over which restarts are counted.
     pub within: Duration,
@@ -166,7 +168,7 @@ pub struct SupervisorFailure {
 const MAX_ESCALATIONS: usize = 16;
 
 impl SupervisorFailure {
-    /// The failure of a supervisor whose `child` ended after `restarts` restarts of all children.
+    /// The failure of a `child` that ended once too often, after `restarts` restarts.
     pub fn new(child: String, reason: ExitReason, restarts: u32, within: Duration) -> Self {
         let reason = match reason.escalations() {
             MAX_ESCALATIONS.. => reason.first_escalation().clone(),

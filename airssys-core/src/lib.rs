@@ -26,6 +26,7 @@ pub use exit::{Down, ExitReason, Identity, SupervisorFailure};
 pub use mailbox::Overflow;
 pub use pattern::Pattern;
 pub use supervision::{
-    AutoShutdown, RestartPolicy, RestartStrategy, Shutdown, SupervisionStrategy, SupervisorConfig,
+    AutoShutdown, LimitScope, OnLimit, RestartPolicy, RestartStrategy, Shutdown, SupervisionStrategy,
+    SupervisorConfig,
 };
 pub use topic::{InvalidTopic, MAX_TOPIC_BYTES, Topic, TopicPattern};

@@ -41,6 +41,32 @@ pub enum AutoShutdown {
     AllSignificant,
 }
 
+/// The restarts that count together towards the limit of a supervisor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitScope {
+    /// Those of all children together, as in OTP.
+    #[default]
+    Shared,
+    /// Those of each child alone: a child that fails often uses up only its own limit.
+    PerChild,
+}
+
+/// The step that follows when a child would be restarted more often than allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLimit {
+    /// The supervisor gives up, as in OTP: it stops all children and fails.
+    #[default]
+    Escalate,
+    /// The child alone gives up, and waits: its mailbox takes messages, its name stays taken, and
+    /// nothing runs until it is resumed. A restart of the supervisor starts it too; a restart of the
+    /// group does not.
+    Quarantine,
+    /// The child alone gives up, and has ended for good.
+    End,
+}
+
 /// How a supervisor stops a child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shutdown {
@@ -115,23 +141,36 @@ impl RestartStrategy {
 
 /// Which children a supervisor restarts, how often and how fast.
 ///
-/// The default is one for one, no auto-shutdown, and 3 restarts within 5 s, after delays of 10 ms,
-/// 20 ms, 40 ms and so on up to 1 s, each shortened by up to a tenth.
+/// The default is one for one, no auto-shutdown, and 3 restarts of all children together within 5 s,
+/// after delays of 10 ms, 20 ms, 40 ms and so on up to 1 s, each shortened by up to a tenth. After one
+/// restart too many, the supervisor gives up.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SupervisorConfig {
     /// Which children are restarted when one of them is.
     pub strategy: SupervisionStrategy,
     /// Which ends of significant children end the supervisor.
     pub auto_shutdown: AutoShutdown,
-    /// The most restarts, of all children together, within `within_duration`: the supervisor gives
-    /// up instead of one more. `u32::MAX` means no limit, and nothing is counted then. The restart
-    /// of a group because of one child counts once.
+    /// The most restarts within `within_duration`: instead of one more, `on_limit` follows.
+    /// `u32::MAX` means no limit, and nothing is counted then. The restart of a group counts once,
+    /// for the child that caused it.
     pub max_restarts: u32,
+    /// The restarts that count together.
+    pub limit_scope: LimitScope,
+    /// The step that follows instead of one restart too many. A child may have its own.
+    pub on_limit: OnLimit,
     /// The time over which restarts are counted. A child that has lived as long starts with the
     /// first delay again. If it is zero, no restart counts and delays do not grow.
     pub within_duration: Duration,
     /// The delay before each restart.
     pub restart_strategy: RestartStrategy,
+}
+
+impl SupervisorConfig {
+    /// The default, for children that do not depend on each other: each has a limit of its own, and
+    /// a child that reaches it ends for good alone.
+    pub fn independent() -> Self {
+        Self { limit_scope: LimitScope::PerChild, on_limit: OnLimit::End, ..Self::default() }
+    }
 }
 
 impl Default for SupervisorConfig {
@@ -140,6 +179,8 @@ impl Default for SupervisorConfig {
             strategy: SupervisionStrategy::default(),
             auto_shutdown: AutoShutdown::default(),
             max_restarts: 3,
+            limit_scope: LimitScope::default(),
+            on_limit: OnLimit::default(),
             within_duration: Duration::from_secs(5),
             restart_strategy: RestartStrategy::ExponentialBackoff {
                 initial_delay: Duration::from_millis(10),

@@ -48,6 +48,7 @@ trait AnyActor: Send + Sync {
     fn request_stop(&self, request: StopRequest);
     fn drain(&self);
     fn kill(&self);
+    fn resume(&self) -> bool;
     fn reason(&self) -> Option<ExitReason>;
     fn ended(&self) -> &Notify;
 }
@@ -98,7 +99,7 @@ impl<M: Send + 'static> AnyActor for Cell<M> {
     }
 
     fn request_stop(&self, request: StopRequest) {
-        self.mailbox.request_stop(request);
+        self.request_stop(request);
     }
 
     fn drain(&self) {
@@ -107,6 +108,10 @@ impl<M: Send + 'static> AnyActor for Cell<M> {
 
     fn kill(&self) {
         self.kill();
+    }
+
+    fn resume(&self) -> bool {
+        self.resume()
     }
 
     fn reason(&self) -> Option<ExitReason> {
@@ -193,6 +198,11 @@ impl ActorHandle {
     /// Aborts the incarnation, as [`ActorRef::kill`].
     pub fn kill(&self) {
         self.actor.kill();
+    }
+
+    /// Starts a quarantined actor again, as [`ActorRef::resume`].
+    pub fn resume(&self) -> bool {
+        self.actor.resume()
     }
 
     /// Waits until the actor has ended for good, as [`ActorRef::closed`].

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::poll_fn;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
@@ -188,13 +189,13 @@ impl<M> ActorRef<M> {
     /// of any other is dropped. If the actor is being restarted, the next incarnation stops before it
     /// handles a message.
     pub fn stop(&self) {
-        self.cell.mailbox.request_stop(StopRequest::Asked);
+        self.cell.request_stop(StopRequest::Asked);
     }
 
     /// Ends the actor for good: as [`stop`](Self::stop), but it is not restarted, whatever its policy.
     /// [`closed`](Self::closed) resolves when it has ended.
     pub fn terminate(&self) {
-        self.cell.mailbox.request_stop(StopRequest::Shutdown);
+        self.cell.request_stop(StopRequest::Shutdown);
     }
 
     /// Ends the actor for good once it has handled the messages in its mailbox. The mailbox takes no
@@ -223,6 +224,13 @@ impl<M> ActorRef<M> {
         self.cell.kill();
     }
 
+    /// Starts the actor again if it is [quarantined](crate::OnLimit::Quarantine), because it was
+    /// restarted too often: the next incarnation goes on with the mailbox, and earlier restarts no
+    /// longer count. Returns false if it is not quarantined, or if its supervisor is not running.
+    pub fn resume(&self) -> bool {
+        self.cell.resume()
+    }
+
     /// Waits until the actor has ended for good: it will not be restarted, its mailbox is closed
     /// and its name is free. Resolves at once if it has ended already.
     ///
@@ -246,6 +254,21 @@ impl<M> ActorRef<M> {
 impl<M> Clone for ActorRef<M> {
     fn clone(&self) -> Self {
         Self { cell: self.cell.clone() }
+    }
+}
+
+impl<M> PartialEq for ActorRef<M> {
+    fn eq(&self, other: &Self) -> bool {
+        // Numbers are unique in one system only, and cells everywhere.
+        Arc::ptr_eq(&self.cell, &other.cell)
+    }
+}
+
+impl<M> Eq for ActorRef<M> {}
+
+impl<M> Hash for ActorRef<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.cell).hash(state);
     }
 }
 

@@ -11,7 +11,7 @@ mod model;
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub(crate) struct Cell<M> {
     life: Life,
     state: AtomicU8,
     started: AtomicBool,
+    /// The number of ends of incarnations that the supervisor has decided about, modulo 2^32.
+    life: AtomicU32,
     /// True if it has ever been in a group.
     grouped: AtomicBool,
     dependents: OnceLock<Box<Dependents>>,
@@ -72,6 +74,7 @@ impl<M> Cell<M> {
             life: Life::new(),
             state: AtomicU8::new(ActorState::Starting as u8),
             started: AtomicBool::new(false),
+            life: AtomicU32::new(0),
             grouped: AtomicBool::new(false),
             dependents: OnceLock::new(),
             exit: OnceLock::new(),
@@ -295,12 +298,28 @@ impl<M> Cell<M> {
         Some(Down::new(self.identity(), reason, false))
     }
 
-    /// Asks the supervisor to abort the incarnation.
+    /// Asks the supervisor to abort the incarnation that is there now, and no later one.
     pub(crate) fn kill(&self) {
-        if let Some(link) = self.parent.get()
-            && let Some(parent) = link.parent.upgrade()
+        let life = self.life.load(Ordering::Acquire);
+        if let Some((parent, key)) = self.parent.get().and_then(ParentLink::get) {
+            parent.kill(key, life);
+        }
+    }
+
+    /// Asks the supervisor to start a quarantined actor again; returns false if it does not.
+    pub(crate) fn resume(&self) -> bool {
+        self.parent.get().and_then(ParentLink::get).is_some_and(|(parent, key)| parent.resume(key))
+    }
+
+    /// Asks the actor to stop, for the holder of a reference.
+    pub(crate) fn request_stop(&self, request: StopRequest) {
+        self.mailbox.request_stop(request);
+        // Without a task, only its supervisor can end it. If it is put into quarantine after this, the
+        // supervisor sees the request.
+        if self.state() == ActorState::Quarantined
+            && let Some((parent, key)) = self.parent.get().and_then(ParentLink::get)
         {
-            parent.kill(link.key);
+            parent.dismiss(key);
         }
     }
 
@@ -404,6 +423,14 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         self.mailbox.terminated()
     }
 
+    fn life(&self) -> u32 {
+        self.life.load(Ordering::Relaxed)
+    }
+
+    fn end_life(&self) {
+        self.life.store(self.life.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+    }
+
     fn rejoin(&self) {
         self.mailbox.forget_stop(StopRequest::Group);
     }
@@ -436,6 +463,13 @@ impl<M: Send + 'static> Supervised for Cell<M> {
             dependents.children.stop();
             let down = Down::new(self.identity(), reason.clone(), true);
             dependents.watchers.notify_all(self.watcher_key(), &self.life, &Arc::new(down));
+        }
+    }
+
+    fn quarantined(&self, reason: &ExitReason) {
+        if let Some(dependents) = self.dependents.get() {
+            dependents.children.stop();
+            dependents.watchers.notify_all(&Down::new(self.identity(), reason.clone(), true));
         }
     }
 }

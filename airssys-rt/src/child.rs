@@ -23,14 +23,26 @@ pub(crate) struct Key {
 
 /// A supervisor as its children know it.
 pub(crate) trait Parent: Any + Send + Sync {
-    /// Aborts the task of a child; the supervisor decides what follows.
-    fn kill(&self, key: Key);
+    /// Aborts this [life](Supervised::life) of a child; the supervisor decides what follows.
+    fn kill(&self, key: Key, life: u32);
+    /// Starts a quarantined child again. Returns false if it is not quarantined, or its supervisor is
+    /// not running.
+    fn resume(&self, key: Key) -> bool;
+    /// Ends a quarantined child that was told to end for good.
+    fn dismiss(&self, key: Key);
 }
 
 /// The supervisor of an actor that has been started, and the actor's place there.
 pub(crate) struct ParentLink {
     pub(crate) parent: Weak<dyn Parent>,
     pub(crate) key: Key,
+}
+
+impl ParentLink {
+    /// The supervisor, while the system is there.
+    pub(crate) fn get(&self) -> Option<(Arc<dyn Parent>, Key)> {
+        Some((self.parent.upgrade()?, self.key))
+    }
 }
 
 /// An actor or a supervisor, as the registry and groups know it.
@@ -84,6 +96,13 @@ pub(crate) trait Supervised: Registered {
     fn stop(&self, request: StopRequest);
     /// Returns true if it was told to end for good.
     fn terminated(&self) -> bool;
+    /// The number of its life: an incarnation, with the wait before it. Read and changed under the
+    /// supervisor's lock. Others may read it to name the life that they mean.
+    fn life(&self) -> u32 {
+        0
+    }
+    /// Called when the supervisor decides about the end of an incarnation.
+    fn end_life(&self) {}
     /// Withdraws the stop of its group, which has stopped and is about to start again.
     fn rejoin(&self);
     fn enter(&self, state: ActorState);
@@ -91,6 +110,8 @@ pub(crate) trait Supervised: Registered {
     fn started(&self) -> bool;
     /// Tells watchers and readers of events that an incarnation ended and another will start.
     fn restarting(&self, reason: &ExitReason, after: Duration);
+    /// Tells watchers that an incarnation ended, and no other will start unless it is resumed.
+    fn quarantined(&self, reason: &ExitReason);
 
     /// Stops it for good; if it is a supervisor, by this order.
     fn shut_down(&self, _: &ShutdownOrder) {

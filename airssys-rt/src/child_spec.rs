@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use airssys_core::{Overflow, RestartPolicy, Shutdown};
+use airssys_core::{OnLimit, Overflow, RestartPolicy, Shutdown};
 
 /// The configuration of an actor.
 ///
@@ -26,6 +26,8 @@ pub struct ChildSpec {
     pub(crate) overflow: Overflow,
     pub(crate) shutdown: Shutdown,
     pub(crate) significant: bool,
+    /// `None` stands for the supervisor's.
+    pub(crate) on_limit: Option<OnLimit>,
 }
 
 impl ChildSpec {
@@ -45,6 +47,7 @@ impl ChildSpec {
             overflow: Overflow::default(),
             shutdown: Shutdown::default(),
             significant: false,
+            on_limit: None,
         }
     }
 
@@ -70,6 +73,13 @@ impl ChildSpec {
     /// aborted.
     pub fn shutdown(mut self, how: impl Into<Shutdown>) -> Self {
         self.shutdown = how.into();
+        self
+    }
+
+    /// The step that follows if it would be restarted more often than its supervisor allows. Default:
+    /// the supervisor's own [`on_limit`](airssys_core::SupervisorConfig::on_limit).
+    pub fn on_limit(mut self, step: OnLimit) -> Self {
+        self.on_limit = Some(step);
         self
     }
 

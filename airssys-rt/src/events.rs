@@ -46,6 +46,16 @@ pub enum Event {
         /// The failure.
         failure: Arc<SupervisorFailure>,
     },
+    /// A child of a supervisor alone gave up, because it was restarted too often: it is
+    /// [quarantined](airssys_core::OnLimit::Quarantine), or has [ended](airssys_core::OnLimit::End).
+    GaveUp {
+        /// The actor or supervisor.
+        actor: Identity,
+        /// The failure.
+        failure: Arc<SupervisorFailure>,
+        /// True if it can be [resumed](crate::ActorRef::resume).
+        quarantined: bool,
+    },
     /// Messages were accepted and will not be handled.
     DeadLetter {
         /// Their receiver.

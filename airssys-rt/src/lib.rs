@@ -174,9 +174,9 @@ mod timers;
 
 #[doc(inline)]
 pub use airssys_core::{
-    AutoShutdown, Decision, Down, EndCause, EndedChild, ExitReason, Identity, InvalidTopic, MAX_TOPIC_BYTES,
-    Overflow, Pattern, RestartPolicy, RestartStrategy, RestartWindow, Scope, Shutdown, SupervisionStrategy,
-    SupervisorConfig, SupervisorFailure, Topic, TopicPattern, decide,
+    AutoShutdown, Decision, Down, EndCause, EndedChild, ExitReason, Identity, InvalidTopic, LimitScope,
+    MAX_TOPIC_BYTES, OnLimit, Overflow, Pattern, RestartPolicy, RestartStrategy, RestartWindow, Scope,
+    Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, Topic, TopicPattern, decide,
 };
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};

@@ -15,6 +15,8 @@ pub enum ActorState {
     Running,
     /// An incarnation has ended, and the next has not started yet.
     Restarting,
+    /// It was restarted too often, and waits until it is [resumed](crate::ActorRef::resume).
+    Quarantined,
     /// An incarnation is ending: its last hooks run.
     Stopping,
     /// It has ended for good.
@@ -24,7 +26,7 @@ pub enum ActorState {
 impl ActorState {
     /// The state that has this number as `u8`.
     pub(crate) fn from_u8(number: u8) -> Self {
-        [Self::Starting, Self::Running, Self::Restarting, Self::Stopping]
+        [Self::Starting, Self::Running, Self::Restarting, Self::Quarantined, Self::Stopping]
             .into_iter()
             .find(|state| *state as u8 == number)
             .unwrap_or(Self::Stopped)

@@ -31,8 +31,9 @@ use crate::sync::lock;
 
 /// A tree of supervised actors.
 ///
-/// Its root is a supervisor, which by default restarts each child on its own. Actors and supervisors
-/// are started there; [`supervise`](Self::supervise) grows the tree.
+/// Its root is a supervisor, which by default restarts each child on its own, up to 3 times within
+/// 5 s; a child that fails more often ends, and the others go on. Actors and supervisors are started
+/// there; [`supervise`](Self::supervise) grows the tree.
 ///
 /// Cheap to clone: the clones are one system. When the last is dropped without a
 /// [`shutdown`](Self::shutdown), the actors are stopped in order, in the background. An actor that
@@ -71,7 +72,8 @@ pub struct ActorSystemBuilder {
 }
 
 impl ActorSystemBuilder {
-    /// The way in which the root restarts its children.
+    /// The way in which the root restarts its children. With [`SupervisorConfig::default`], one child
+    /// that fails too often ends the system, as in OTP: [`ActorSystem::failed`].
     pub fn supervisor(mut self, config: SupervisorConfig) -> Self {
         self.config = config;
         self
@@ -111,7 +113,8 @@ pub struct ActorSummary {
 }
 
 impl ActorSystem {
-    /// Starts a system with this name and the default [`SupervisorConfig`].
+    /// Starts a system with this name, whose root restarts its children by
+    /// [`SupervisorConfig::independent`]: a child of the root that fails too often ends alone.
     ///
     /// # Panics
     ///
@@ -120,9 +123,9 @@ impl ActorSystem {
         Self::builder(name).build()
     }
 
-    /// Configures a system with this name.
+    /// Configures a system with this name, and otherwise as [`new`](Self::new) does.
     pub fn builder(name: impl Into<Arc<str>>) -> ActorSystemBuilder {
-        ActorSystemBuilder { name: name.into(), config: SupervisorConfig::default() }
+        ActorSystemBuilder { name: name.into(), config: SupervisorConfig::independent() }
     }
 
     /// The system's name.
@@ -216,7 +219,8 @@ impl ActorSystem {
     }
 
     /// Waits until the system has failed: a child of the root would have been restarted more often
-    /// than the [`SupervisorConfig`] allows, and all children have been stopped because of that.
+    /// than the [`SupervisorConfig`] allows, its [`OnLimit`](airssys_core::OnLimit) was to escalate, and
+    /// all children have been stopped because of that.
     ///
     /// Never resolves if that does not happen, and not after a shutdown either. Cancel safety: nothing
     /// is lost if this is dropped.

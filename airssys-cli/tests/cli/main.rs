@@ -20,3 +20,4 @@ mod quakes;
 mod services;
 mod support;
 mod traces;
+mod unwritable;

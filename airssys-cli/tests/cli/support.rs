@@ -67,14 +67,30 @@ impl Program {
         self
     }
 
+    /// Sends the standard output elsewhere.
+    pub(crate) fn output_to(mut self, stream: impl Into<Stdio>) -> Program {
+        self.command.stdout(stream);
+        self
+    }
+
+    /// Sends the standard error elsewhere.
+    pub(crate) fn errors_to(mut self, stream: impl Into<Stdio>) -> Program {
+        self.command.stderr(stream);
+        self
+    }
+
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().expect("the program starts");
         let mut stdin = child.stdin.take().unwrap();
         // The write fails if the program ends before it has read everything.
         std::thread::spawn(move || drop(stdin.write_all(&self.input)));
         let (sender, lines) = channel();
-        read_lines(child.stdout.take().unwrap(), sender.clone(), Line::Out);
-        read_lines(child.stderr.take().unwrap(), sender, Line::Err);
+        if let Some(stdout) = child.stdout.take() {
+            read_lines(stdout, sender.clone(), Line::Out);
+        }
+        if let Some(stderr) = child.stderr.take() {
+            read_lines(stderr, sender, Line::Err);
+        }
         let until = Instant::now() + LIMIT;
         Running { child, lines, until, stdout: String::new(), stderr: String::new() }
     }

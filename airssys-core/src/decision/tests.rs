@@ -40,12 +40,19 @@ const SCOPES: [(SupervisionStrategy, Scope); 3] = [
     (SupervisionStrategy::RestForOne, Scope::Rest),
 ];
 
+const LIMITS: [(OnLimit, Decision); 3] = [
+    (OnLimit::Escalate, Decision::GiveUp),
+    (OnLimit::Quarantine, Decision::Quarantine),
+    (OnLimit::End, Decision::End),
+];
+
 fn ended(policy: RestartPolicy, exit: &ExitReason, now: Instant) -> EndedChild<'_> {
     EndedChild {
         cause: EndCause::Own,
         policy,
         significant: false,
         others_significant: 0,
+        on_limit: OnLimit::Escalate,
         exit,
         attempt: 0,
         random: 0.0,
@@ -69,13 +76,18 @@ fn every_strategy_policy_and_exit() {
                     };
                     let mut window = RestartWindow::new();
                     for before in 0..5 {
-                        let expected = match restarted {
-                            false => Decision::Remove,
-                            true if before >= max_restarts => Decision::GiveUp,
-                            true => Decision::Restart { scope, after: SECOND },
-                        };
-                        let found = decide(&config, &window, &ended(policy, exit, start));
-                        assert_eq!(found, expected, "{strategy:?} {policy:?} {exit} {before}/{max_restarts}");
+                        for (on_limit, too_many) in LIMITS {
+                            let expected = match restarted {
+                                false => Decision::Remove,
+                                true if before >= max_restarts => too_many,
+                                true => Decision::Restart { scope, after: SECOND },
+                            };
+                            let child = EndedChild { on_limit, ..ended(policy, exit, start) };
+                            let case = format!(
+                                "{strategy:?} {policy:?} {on_limit:?} {exit} {before}/{max_restarts}"
+                            );
+                            assert_eq!(decide(&config, &window, &child), expected, "{case}");
+                        }
                         window.record(start, &config);
                     }
                 }
@@ -134,9 +146,19 @@ fn every_auto_shutdown_and_significance() {
                         Decision::Restart { scope, .. } => restarted && scope == Scope::One,
                         Decision::ShutDown => !restarted && ends,
                         Decision::Remove => !restarted && !ends,
-                        Decision::GiveUp | Decision::Keep => false,
+                        _ => false,
                     };
                     assert!(fits, "{auto_shutdown:?} {significant} {policy:?} {exit}: {found:?}");
+
+                    let config = SupervisorConfig { max_restarts: 0, ..config };
+                    let child = EndedChild { on_limit: OnLimit::End, ..child };
+                    let expected = match (ends, restarted) {
+                        (true, _) => Decision::ShutDown,
+                        (false, true) => Decision::End,
+                        (false, false) => Decision::Remove,
+                    };
+                    let found = decide(&config, &RestartWindow::new(), &child);
+                    assert_eq!(found, expected, "an end after too many restarts counts as one: {exit}");
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use airssys_core::{RestartPolicy, Shutdown};
+use airssys_core::{OnLimit, RestartPolicy, Shutdown};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -14,6 +14,8 @@ pub(crate) struct ChildRules {
     pub(crate) policy: RestartPolicy,
     pub(crate) shutdown: Shutdown,
     pub(crate) significant: bool,
+    /// `None` stands for the supervisor's.
+    pub(crate) on_limit: Option<OnLimit>,
 }
 
 /// The state of a child's task.
@@ -25,12 +27,14 @@ pub(super) enum TaskState {
     Leaving,
     /// The child has no task: its runner is parked until a restart.
     Parked,
+    /// The child has no task: its runner is parked until the child is resumed.
+    Quarantined,
 }
 
 impl TaskState {
     /// Returns true if there is a task.
     pub(super) fn is_active(self) -> bool {
-        self != Self::Parked
+        !matches!(self, Self::Parked | Self::Quarantined)
     }
 }
 
@@ -44,6 +48,7 @@ pub(super) struct ChildEntry {
     /// The number of restarts in a row.
     pub(super) attempt: u32,
     pub(super) policy: RestartPolicy,
+    pub(super) on_limit: OnLimit,
     pub(super) significant: bool,
     pub(super) task_state: TaskState,
     /// True if it is to stop for a restart of its group.

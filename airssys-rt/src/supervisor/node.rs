@@ -6,19 +6,20 @@
 
 mod group_restart;
 mod membership;
+mod quarantine;
 mod state;
 mod stopping;
 #[cfg(test)]
 mod tests;
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_core::{
-    Decision, Down, EndCause, EndedChild, ExitReason, Identity, RestartPolicy, RestartStrategy, Scope,
-    SupervisorConfig, SupervisorFailure, decide,
+    Decision, Down, EndCause, EndedChild, ExitReason, Identity, OnLimit, RestartPolicy, RestartStrategy,
+    Scope, SupervisorConfig, SupervisorFailure, decide,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -26,7 +27,7 @@ use tokio::time::Instant;
 
 use self::state::{Ending, NodeState, Phase};
 use super::spec::SupervisorSpec;
-use super::verdict::Verdict;
+use super::verdict::{RestartDelay, Verdict};
 use crate::cell::children::{ChildrenSupervisor, ParentActor};
 use crate::child::{Key, Parent, ParentLink, Registered, Supervised};
 use crate::events::Event;
@@ -61,6 +62,8 @@ pub(crate) struct SupervisorNode {
     /// `Some` for the root only.
     health: Option<watch::Sender<Health>>,
     exit: watch::Sender<Option<ExitReason>>,
+    /// Set once it has been started below another.
+    parent: OnceLock<ParentLink>,
     /// Notified when the supervisor's task has something to do.
     changed: Notify,
     state: Mutex<NodeState>,
@@ -87,6 +90,7 @@ impl SupervisorNode {
             runtime: Handle::current(),
             health: Some(health),
             exit: watch::Sender::new(None),
+            parent: OnceLock::new(),
             changed: Notify::new(),
             state: Mutex::new(NodeState::new(false)),
         }
@@ -105,6 +109,7 @@ impl SupervisorNode {
             runtime: self.runtime.clone(),
             health: None,
             exit: watch::Sender::new(None),
+            parent: OnceLock::new(),
             changed: Notify::new(),
             state: Mutex::new(NodeState::new(!spec.dynamic)),
         }
@@ -155,7 +160,11 @@ impl SupervisorNode {
     }
 
     pub(crate) fn shut_down_for_good(&self, order: ShutdownOrder) -> bool {
-        self.end(Ending { reason: ExitReason::Shutdown, for_good: true, order })
+        let accepted = self.end(Ending { reason: ExitReason::Shutdown, for_good: true, order });
+        if let Some((parent, key)) = self.parent.get().and_then(ParentLink::get) {
+            parent.dismiss(key);
+        }
+        accepted
     }
 
     /// Sends an event about this supervisor.
@@ -166,12 +175,22 @@ impl SupervisorNode {
 
     /// Decides what follows the end of an incarnation.
     pub(super) fn ended(&self, key: Key, reason: &ExitReason) -> Verdict {
-        self.judge(&mut lock(&self.state), key, reason)
+        let mut state = lock(&self.state);
+        let verdict = self.judge(&mut state, key, reason);
+        if let Verdict::Restart(delay) = verdict
+            && let Some(entry) = state.children.get_mut(key)
+            && std::mem::take(&mut entry.aborting)
+        {
+            // The abort was meant for the incarnation that is over, and will hit its task.
+            return Verdict::Respawn(delay);
+        }
+        verdict
     }
 
     /// Decides, and records the decision in the state.
     fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Verdict {
         let Some(entry) = state.children.get(key) else { return Verdict::Gone };
+        entry.cell.end_life();
         let cause = match state.phase {
             // A failed first start is reported to its starter, and an order to end is final.
             _ if entry.cell.terminated() || !entry.cell.started() => EndCause::ForGood,
@@ -192,6 +211,14 @@ impl SupervisorNode {
                 verdict
             }
             Some(Decision::GiveUp) => self.give_up(state, key, reason, now),
+            Some(Decision::Quarantine) => {
+                self.tell_given_up(state, key, reason, now, OnLimit::Quarantine);
+                Verdict::Quarantine
+            }
+            Some(Decision::End) => {
+                self.tell_given_up(state, key, reason, now, OnLimit::End);
+                state.depart(key)
+            }
             None => Verdict::Gone,
         }
     }
@@ -217,6 +244,7 @@ impl SupervisorNode {
             policy: entry.policy,
             significant: entry.significant,
             others_significant: significant.saturating_sub(usize::from(entry.significant)),
+            on_limit: entry.on_limit,
             exit,
             attempt: entry.attempt,
             random: match self.config.restart_strategy {
@@ -225,20 +253,16 @@ impl SupervisorNode {
             },
             now: now.into_std(),
         };
-        Some(decide(&self.config, &state.window, &child))
+        Some(decide(&self.config, state.window(self.config.limit_scope, key), &child))
     }
 
     fn give_up(&self, state: &mut NodeState, key: Key, reason: &ExitReason, now: Instant) -> Verdict {
-        let within = self.config.within_duration;
-        let restarts = state.window.count(now.into_std(), within);
-        let Some(entry) = state.children.get(key) else { return Verdict::Gone };
-        let child = entry.cell.label();
+        let Some(failure) = self.failure(state, key, reason, now) else { return Verdict::Gone };
+        let SupervisorFailure { child, restarts, within, .. } = &*failure;
         tracing::error!(
             supervisor = %self.name, actor = %child, %reason, restarts, ?within,
-            "an actor ended too often"
+            "an actor ended too often, and its supervisor gives up"
         );
-        let failure = SupervisorFailure::new(child, reason.clone(), restarts, within);
-        let failure = Arc::new(failure);
         self.tell(|supervisor| Event::Escalated { supervisor, failure: failure.clone() });
         // Before the consequences are visible.
         self.health.iter().for_each(|health| drop(health.send_replace(Health::Failing)));
@@ -269,19 +293,26 @@ fn restart(
         RestartPolicy::Permanent => StopRequest::Group,
         _ => StopRequest::Asked,
     };
-    state.window.record(now.into_std(), config);
-    state.restarts += 1;
+    state.record_restart(config, key, now);
     if scope == Scope::One && state.phase == Phase::Running {
-        return Verdict::Restart(after, interrupted_by);
+        return Verdict::Restart(RestartDelay { time: after, interrupted_by });
     }
     state.plan_restart(key, scope, at);
     Verdict::Park
 }
 
 impl Parent for SupervisorNode {
-    fn kill(&self, key: Key) {
-        let abort = lock(&self.state).mark_aborting(key);
+    fn kill(&self, key: Key, life: u32) {
+        let abort = lock(&self.state).mark_killed(key, life);
         abort.into_iter().for_each(|task| task.abort());
+    }
+
+    fn resume(&self, key: Key) -> bool {
+        self.resume_quarantined(key)
+    }
+
+    fn dismiss(&self, key: Key) {
+        self.dismiss_quarantined(key);
     }
 }
 
@@ -360,13 +391,16 @@ impl Supervised for SupervisorNode {
         match state.phase {
             Phase::Ended => ActorState::Stopped,
             _ if !state.started => ActorState::Starting,
+            Phase::Waiting if state.quarantined => ActorState::Quarantined,
             Phase::Running => ActorState::Running,
             Phase::RestartingGroup | Phase::Waiting => ActorState::Restarting,
             Phase::Stopping => ActorState::Stopping,
         }
     }
 
-    fn set_parent(&self, _: ParentLink) {}
+    fn set_parent(&self, parent: ParentLink) {
+        let _ = self.parent.set(parent);
+    }
 
     fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest> {
         let mut state = lock(&self.state);
@@ -393,7 +427,9 @@ impl Supervised for SupervisorNode {
         state.ending = state.ending.take().filter(|ending| ending.for_good);
     }
 
-    fn enter(&self, _: ActorState) {}
+    fn enter(&self, state: ActorState) {
+        lock(&self.state).quarantined = state == ActorState::Quarantined;
+    }
 
     fn started(&self) -> bool {
         lock(&self.state).started
@@ -402,6 +438,9 @@ impl Supervised for SupervisorNode {
     fn restarting(&self, reason: &ExitReason, after: Duration) {
         self.tell(|actor| Event::Restarting { actor, reason: reason.clone(), after });
     }
+
+    /// Its event has been sent, and a supervisor has no watchers.
+    fn quarantined(&self, _: &ExitReason) {}
 
     fn shut_down(&self, order: &ShutdownOrder) {
         self.shut_down_for_good(order.clone());

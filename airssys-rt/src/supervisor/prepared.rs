@@ -40,8 +40,12 @@ impl PreparedSupervisor {
             return Err(PrepareError::NameTaken { name: name() });
         }
         let unstarted = UnstartedChild::new(registry.clone(), node.clone());
-        let rules =
-            ChildRules { policy: spec.restart, shutdown: spec.shutdown, significant: spec.significant };
+        let rules = ChildRules {
+            policy: spec.restart,
+            shutdown: spec.shutdown,
+            significant: spec.significant,
+            on_limit: spec.on_limit,
+        };
         Ok(Self { node, unstarted, rules })
     }
 }

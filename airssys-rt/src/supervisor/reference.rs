@@ -94,8 +94,12 @@ impl SupervisorRef {
         self.check_significance(name, spec.significant, spec.restart)?;
         let (sender, started) = oneshot::channel();
         let runner = ActorRunner::new(cell.clone(), make, sender);
-        let rules =
-            ChildRules { policy: spec.restart, shutdown: spec.shutdown, significant: spec.significant };
+        let rules = ChildRules {
+            policy: spec.restart,
+            shutdown: spec.shutdown,
+            significant: spec.significant,
+            on_limit: spec.on_limit,
+        };
         // If the supervisor is stopping, the actor ends here.
         if admit(&self.node, cell.clone(), rules, runner) {
             unstarted.keep();
@@ -220,6 +224,12 @@ impl SupervisorRef {
     /// not been restarted since. It may still be stopping its children.
     pub fn has_given_up(&self) -> bool {
         self.node.has_given_up()
+    }
+
+    /// Starts the supervisor again if it is [quarantined](airssys_core::OnLimit::Quarantine), and its
+    /// children with it. Returns false if it is not, or if its own supervisor is not running.
+    pub fn resume(&self) -> bool {
+        self.node.resume_self()
     }
 
     /// The children that have not ended for good, the first started first.

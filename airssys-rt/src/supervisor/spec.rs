@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use airssys_core::{RestartPolicy, Shutdown, SupervisionStrategy, SupervisorConfig};
+use airssys_core::{OnLimit, RestartPolicy, Shutdown, SupervisionStrategy, SupervisorConfig};
 
 /// The configuration of a supervisor below another.
 ///
@@ -22,6 +22,8 @@ pub struct SupervisorSpec {
     pub(crate) restart: RestartPolicy,
     pub(crate) shutdown: Shutdown,
     pub(crate) significant: bool,
+    /// `None` stands for the supervisor's.
+    pub(crate) on_limit: Option<OnLimit>,
     pub(crate) dynamic: bool,
     pub(crate) escalates: bool,
 }
@@ -41,6 +43,7 @@ impl SupervisorSpec {
             restart: RestartPolicy::default(),
             shutdown: Shutdown::Unbounded,
             significant: false,
+            on_limit: None,
             dynamic: false,
             escalates: true,
         }
@@ -74,6 +77,13 @@ impl SupervisorSpec {
     /// cannot be significant.
     pub fn significant(mut self, significant: bool) -> Self {
         self.significant = significant;
+        self
+    }
+
+    /// The step that follows if this supervisor itself would be restarted more often than the one
+    /// above allows. Default: the [`SupervisorConfig::on_limit`] of the one above.
+    pub fn on_limit(mut self, step: OnLimit) -> Self {
+        self.on_limit = Some(step);
         self
     }
 

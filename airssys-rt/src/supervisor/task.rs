@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::children::ChildRules;
 use super::node::SupervisorNode;
 use super::parked::ParkedRunner;
-use super::verdict::Verdict;
+use super::verdict::{RestartDelay, Verdict};
 use crate::child::{Key, Supervised};
 use crate::mailbox::StopRequest;
 
@@ -31,7 +31,7 @@ pub(crate) trait Runnable: Send + 'static {
     fn tell_start(&mut self, started: oneshot::Sender<()>);
 }
 
-/// A runner that waits for a restart of its group.
+/// A runner that waits for a restart of its group, or to be resumed.
 struct Idle<R> {
     runner: R,
     number: u64,
@@ -42,7 +42,7 @@ struct Idle<R> {
 impl<R: Runnable> ParkedRunner for Idle<R> {
     fn spawn(
         self: Box<Self>,
-        after: Duration,
+        delay: RestartDelay,
         started: Option<oneshot::Sender<()>>,
     ) -> Option<JoinHandle<()>> {
         let Self { mut runner, number, node, key } = *self;
@@ -53,7 +53,7 @@ impl<R: Runnable> ParkedRunner for Idle<R> {
         if let Some(started) = started {
             runner.tell_start(started);
         }
-        Some(spawn(runner, number, node, key, after))
+        Some(spawn(runner, number, node, key, delay))
     }
 
     fn discard(self: Box<Self>) {
@@ -75,7 +75,7 @@ pub(super) fn admit<R: Runnable>(
     runner: R,
 ) -> bool {
     let Some(key) = node.add(cell, rules) else { return false };
-    let task = spawn(runner, 0, node.clone(), key, Duration::ZERO);
+    let task = spawn(runner, 0, node.clone(), key, RestartDelay::NONE);
     node.attach(key, 0, task);
     true
 }
@@ -87,10 +87,10 @@ fn spawn<R: Runnable>(
     number: u64,
     node: Arc<SupervisorNode>,
     key: Key,
-    after: Duration,
+    delay: RestartDelay,
 ) -> JoinHandle<()> {
     let runtime = node.runtime().clone();
-    let task = run(ChildTask { runner: Some(runner), number, node, key }, after);
+    let task = run(ChildTask { runner: Some(runner), number, node, key }, delay);
     #[cfg(feature = "testing")]
     let task = crate::testing::schedule::shaken(task);
     runtime.spawn(task)
@@ -114,9 +114,10 @@ impl<R: Runnable> Drop for ChildTask<R> {
 }
 
 /// The future of a child's task. Not an `async fn`, because that would store its arguments twice.
-fn run<R: Runnable>(mut child: ChildTask<R>, after: Duration) -> impl Future<Output = ()> + Send {
+fn run<R: Runnable>(mut child: ChildTask<R>, delay: RestartDelay) -> impl Future<Output = ()> + Send {
     // On the heap, because most starts have no delay.
-    let mut delay = (!after.is_zero()).then(|| Box::new((after, StopRequest::Group)));
+    let on_heap = |delay: RestartDelay| (!delay.time.is_zero()).then(|| Box::new(delay));
+    let mut delay = on_heap(delay);
     async move {
         loop {
             let interrupted = match delay.take() {
@@ -139,9 +140,7 @@ fn run<R: Runnable>(mut child: ChildTask<R>, after: Duration) -> impl Future<Out
                 (None, None) => return,
             };
             match child.follow(reason) {
-                Some((after, interrupted_by)) => {
-                    delay = (!after.is_zero()).then(|| Box::new((after, interrupted_by)))
-                }
+                Some(next) => delay = on_heap(next),
                 None => return,
             }
         }
@@ -157,7 +156,7 @@ impl<R: Runnable> ChildTask<R> {
     /// Waits for the time of a restart, or until a stop is requested.
     fn wait(
         &mut self,
-        (time, interrupted_by): (Duration, StopRequest),
+        RestartDelay { time, interrupted_by }: RestartDelay,
     ) -> Pin<Box<dyn Future<Output = Option<StopRequest>> + Send + '_>> {
         // On the heap, because most starts have no delay.
         let cell = self.runner.as_ref().map(Runnable::cell);
@@ -171,24 +170,30 @@ impl<R: Runnable> ChildTask<R> {
 
     /// Has the supervisor decide about the end of an incarnation, and carries the decision out.
     ///
-    /// Returns the delay before the next incarnation, and the least request that cuts it short;
-    /// `None` if the task ends.
-    fn follow(&mut self, reason: ExitReason) -> Option<(Duration, StopRequest)> {
+    /// Returns the wait before the next incarnation; `None` if the task ends.
+    fn follow(&mut self, reason: ExitReason) -> Option<RestartDelay> {
         let verdict = match self.runner.as_ref()?.cell().terminated() {
             // It was told to end for good, and has no policy any more.
             true => Verdict::End,
             false => self.node.ended(self.key, &reason),
         };
         match verdict {
-            Verdict::Restart(after, interrupted_by) => {
-                let cell = self.runner.as_ref()?.cell();
-                tracing::warn!(actor = %cell.label(), %reason, ?after, "an actor ended and is restarted");
-                cell.restarting(&reason, after);
-                return Some((after, interrupted_by));
+            Verdict::Restart(delay) => {
+                tell_restart(self.runner.as_ref()?.cell(), &reason, delay);
+                return Some(delay);
+            }
+            Verdict::Respawn(delay) => {
+                let runner = self.runner.take()?;
+                tell_restart(runner.cell(), &reason, delay);
+                self.node.respawn(self.key, self.idle(runner), delay, None);
             }
             Verdict::Park => {
                 let runner = self.runner.take()?;
                 self.node.park(self.key, self.idle(runner), reason);
+            }
+            Verdict::Quarantine => {
+                let runner = self.runner.take()?;
+                self.node.quarantine(self.key, self.idle(runner), reason);
             }
             Verdict::End => {
                 let runner = self.runner.take()?;
@@ -199,6 +204,12 @@ impl<R: Runnable> ChildTask<R> {
         }
         None
     }
+}
+
+fn tell_restart(cell: &dyn Supervised, reason: &ExitReason, delay: RestartDelay) {
+    let after = delay.time;
+    tracing::warn!(actor = %cell.label(), %reason, ?after, "an actor ended and is restarted");
+    cell.restarting(reason, after);
 }
 
 /// Waits for the time of a restart; returns the request that cut it short, if one did.

@@ -15,6 +15,8 @@ mod groups;
 mod handle;
 mod hooks;
 mod kill;
+mod kill_once;
+mod limits;
 mod linking;
 mod mailbox;
 mod nesting;

@@ -8,8 +8,9 @@ mod worker;
 use std::time::Duration;
 
 use airssys_rt::{
-    ActorRef, ActorState, ActorSystem, ChildSpec, RestartPolicy, RestartStrategy, Router, RouterSpec,
-    ShutdownReport, StartError, SupervisionStrategy, SupervisorConfig, SupervisorRef, SupervisorSpec,
+    ActorRef, ActorState, ActorSystem, ChildSpec, LimitScope, OnLimit, RestartPolicy, RestartStrategy,
+    Router, RouterSpec, ShutdownReport, StartError, SupervisionStrategy, SupervisorConfig, SupervisorRef,
+    SupervisorSpec,
 };
 use fastrand::Rng;
 use tokio::task::JoinSet;
@@ -54,6 +55,8 @@ fn config(round: u64) -> SupervisorConfig {
     SupervisorConfig {
         strategy: [OneForOne, OneForAll, RestForOne][(round % 3) as usize],
         max_restarts: if round.is_multiple_of(2) { u32::MAX } else { 20 },
+        limit_scope: [LimitScope::Shared, LimitScope::PerChild][(round / 2 % 2) as usize],
+        on_limit: [OnLimit::Escalate, OnLimit::Quarantine, OnLimit::End][(round / 4 % 3) as usize],
         restart_strategy: if round % 5 < 3 { Immediate } else { Fixed { delay: Duration::from_micros(100) } },
         ..SupervisorConfig::default()
     }
@@ -112,7 +115,7 @@ impl World {
 
     async fn act(&self, rng: &mut Rng) {
         let actor = &self.actors[rng.usize(..self.actors.len())];
-        match rng.u32(..19) {
+        match rng.u32(..20) {
             0 => self.tell(actor, Task::Fail),
             1 => self.tell(actor, Task::Panic),
             2 => self.tell(actor, Task::Stop),
@@ -143,6 +146,8 @@ impl World {
                     self.traces.note_second(name);
                 }
             }
+            // Most actors are not quarantined.
+            16 => drop(actor.resume()),
             15 => {
                 let found = self.system.whereis(&name(1));
                 found.iter().for_each(|actor| self.tell(actor, Task::Bear));

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use airssys_rt::{
     Actor, ActorContext, ActorRef, ActorState, ActorSystem, AutoShutdown, BoxError, Child, ChildContext,
-    ChildSnapshot, ChildSpec, RestartPolicy, RestartStrategy, Shutdown, SupervisionStrategy,
-    SupervisorConfig, SupervisorRef, SupervisorSnapshot, SupervisorSpec,
+    ChildSnapshot, ChildSpec, LimitScope, OnLimit, RestartPolicy, RestartStrategy, Shutdown,
+    SupervisionStrategy, SupervisorConfig, SupervisorRef, SupervisorSnapshot, SupervisorSpec,
 };
 use proptest::prelude::*;
 use tokio::time::Instant;
@@ -62,6 +62,7 @@ enum Act {
     Kill,
     StopIt,
     Terminate,
+    Resume,
 }
 
 #[derive(Debug, Clone)]
@@ -163,6 +164,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Kill),
         1 => Just(Act::StopIt),
         1 => Just(Act::Terminate),
+        2 => Just(Act::Resume),
     ]
 }
 
@@ -212,12 +214,14 @@ fn node(child: impl Strategy<Value = Plan>) -> impl Strategy<Value = Plan> {
         Just(RestartStrategy::Fixed { delay: 3_600_000 * MS }),
     ];
     let limit = prop_oneof![Just(0u32), Just(2), Just(u32::MAX - 1)];
+    let limit_scope = prop_oneof![Just(LimitScope::Shared), Just(LimitScope::PerChild)];
+    let on_limit = prop_oneof![Just(OnLimit::Escalate), Just(OnLimit::Quarantine), Just(OnLimit::End)];
     let stops = prop_oneof![5 => Just(None), 1 => (0..40u64).prop_map(Some)];
     (
         strategy,
         auto_shutdown,
         restart_strategy,
-        limit,
+        (limit, limit_scope, on_limit),
         (policy(), any::<bool>(), stops),
         prop::collection::vec(child, 0..5),
     )
@@ -226,7 +230,7 @@ fn node(child: impl Strategy<Value = Plan>) -> impl Strategy<Value = Plan> {
                 strategy,
                 auto_shutdown,
                 restart_strategy,
-                max_restarts,
+                (max_restarts, limit_scope, on_limit),
                 (policy, dynamic, stops_ms),
                 children,
             )| {
@@ -234,6 +238,8 @@ fn node(child: impl Strategy<Value = Plan>) -> impl Strategy<Value = Plan> {
                     strategy,
                     auto_shutdown,
                     max_restarts,
+                    limit_scope,
+                    on_limit,
                     within_duration: 50 * MS,
                     restart_strategy,
                 };
@@ -272,6 +278,8 @@ async fn act_out(actor: ActorRef<Message>, acts: Vec<Act>, dropped: Arc<AtomicU6
             Act::Kill => actor.kill(),
             Act::StopIt => actor.stop(),
             Act::Terminate => actor.terminate(),
+            // Most actors are not quarantined.
+            Act::Resume => drop(actor.resume()),
         }
     }
     (sent, taken)

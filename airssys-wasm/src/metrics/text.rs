@@ -11,10 +11,11 @@ use crate::observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot,
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The states of an instance, with the values of the label `state`.
-const STATES: [(ActorState, &str); 5] = [
+const STATES: [(ActorState, &str); 6] = [
     (ActorState::Starting, "starting"),
     (ActorState::Running, "running"),
     (ActorState::Restarting, "restarting"),
+    (ActorState::Quarantined, "quarantined"),
     (ActorState::Stopping, "stopping"),
     (ActorState::Stopped, "stopped"),
 ];

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use airssys_core::{ExitReason, RestartWindow};
+use airssys_core::ExitReason;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
@@ -32,19 +32,22 @@ impl SupervisorNode {
         let state = &mut *state;
         state.incarnation = number;
         state.waker = None;
+        state.quarantined = false;
         if state.ending.is_some() {
             state.phase = Phase::Stopping;
             return;
         }
         if number > 0 {
-            state.window = RestartWindow::new();
+            state.forget_restarts();
             // Children that were aborted with the incarnation before are waited for.
             let stop: Vec<Key> = state.children.keys().collect();
             for key in &stop {
-                if let Some(entry) =
-                    state.children.get_mut(*key).filter(|entry| entry.task_state == TaskState::Live)
-                {
-                    entry.doomed = true;
+                let Some(entry) = state.children.get_mut(*key) else { continue };
+                match entry.task_state {
+                    TaskState::Live => entry.doomed = true,
+                    // A new life of the supervisor is one of its children too.
+                    TaskState::Quarantined => entry.task_state = TaskState::Parked,
+                    TaskState::Leaving | TaskState::Parked => {}
                 }
             }
             state.plan = RestartPlan { stop, start: None, at: None };
@@ -182,15 +185,16 @@ impl NodeState {
         {
             return Step::WaitUntil(at);
         }
-        let (children, runners) = (&self.children, &self.parked);
+        let children = &self.children;
         let parked = || {
-            let mut keys: Vec<Key> = children.keys().filter(|key| runners.contains_key(key)).collect();
+            let parked = children.iter().filter(|(_, entry)| entry.task_state == TaskState::Parked);
+            let mut keys: Vec<Key> = parked.map(|(key, _)| key).collect();
             keys.reverse();
             keys
         };
         let start = self.plan.start.get_or_insert_with(parked);
         while let Some(key) = start.pop() {
-            if self.parked.contains_key(&key) {
+            if self.children.get(key).is_some_and(|entry| entry.task_state == TaskState::Parked) {
                 return Step::Start(key);
             }
         }

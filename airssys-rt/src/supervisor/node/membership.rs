@@ -15,7 +15,7 @@ use crate::snapshot::{ChildKind, ChildSummary, SupervisorSnapshot};
 use crate::stats::ActorState;
 use crate::supervisor::children::{ChildEntry, ChildRules, TaskState};
 use crate::supervisor::parked::{ParkedChild, ParkedRunner};
-use crate::supervisor::verdict::Verdict;
+use crate::supervisor::verdict::{RestartDelay, Verdict};
 use crate::sync::lock;
 
 impl SupervisorNode {
@@ -32,6 +32,7 @@ impl SupervisorNode {
             since: None,
             attempt: 0,
             policy: rules.policy,
+            on_limit: rules.on_limit.unwrap_or(self.config.on_limit),
             significant: rules.significant,
             task_state: TaskState::Live,
             doomed: false,
@@ -79,11 +80,11 @@ impl SupervisorNode {
     }
 
     /// Gives a child a task again.
-    fn respawn(
+    pub(in crate::supervisor) fn respawn(
         &self,
         key: Key,
         runner: Box<dyn ParkedRunner>,
-        after: Duration,
+        delay: RestartDelay,
         started: Option<oneshot::Sender<()>>,
     ) {
         let tenure = {
@@ -97,7 +98,7 @@ impl SupervisorNode {
             state.ended_tasks.extend(old);
             tenure
         };
-        if let Some(task) = runner.spawn(after, started) {
+        if let Some(task) = runner.spawn(delay, started) {
             self.attach(key, tenure, task);
         }
     }
@@ -119,22 +120,36 @@ impl SupervisorNode {
             }
         };
         cell.rejoin();
-        self.respawn(key, parked.runner, Duration::ZERO, Some(started));
+        self.respawn(key, parked.runner, RestartDelay::NONE, Some(started));
         true
     }
 
-    /// Takes the runner of a child, to start it again later.
+    /// Takes the runner of a child, to start it again with its group.
     pub(in crate::supervisor) fn park(&self, key: Key, runner: Box<dyn ParkedRunner>, reason: ExitReason) {
         // Announced before it can be started again.
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
         cell.into_iter().for_each(|cell| cell.restarting(&reason, Duration::ZERO));
+        self.keep(key, runner, reason, TaskState::Parked);
+    }
+
+    /// Keeps the runner of a child that has no task any more.
+    pub(super) fn keep(
+        &self,
+        key: Key,
+        runner: Box<dyn ParkedRunner>,
+        reason: ExitReason,
+        task_state: TaskState,
+    ) {
         let mut state = lock(&self.state);
         let Some(entry) = state.children.get_mut(key) else {
             drop(state);
             return runner.discard();
         };
-        entry.cell.enter(ActorState::Restarting);
-        entry.task_state = TaskState::Parked;
+        entry.cell.enter(match task_state {
+            TaskState::Quarantined => ActorState::Quarantined,
+            _ => ActorState::Restarting,
+        });
+        entry.task_state = task_state;
         (entry.doomed, entry.aborting) = (false, false);
         let task = entry.task.take();
         state.ended_tasks.extend(task);
@@ -191,12 +206,13 @@ impl SupervisorNode {
             (verdict, cell)
         };
         match verdict {
-            Verdict::Restart(after, _) => {
-                tracing::warn!(actor = %cell.label(), ?after, "an actor was killed and is restarted");
-                cell.restarting(&ExitReason::Killed, after);
-                self.respawn(key, runner, after, None);
+            Verdict::Restart(delay) | Verdict::Respawn(delay) => {
+                tracing::warn!(actor = %cell.label(), after = ?delay.time, "an actor was killed and is restarted");
+                cell.restarting(&ExitReason::Killed, delay.time);
+                self.respawn(key, runner, delay, None);
             }
             Verdict::Park => self.park(key, runner, ExitReason::Killed),
+            Verdict::Quarantine => self.quarantine(key, runner, ExitReason::Killed),
             Verdict::End => {
                 self.leave(key, &*cell, ExitReason::Killed);
                 runner.discard();
@@ -258,6 +274,12 @@ impl SupervisorNode {
 }
 
 impl NodeState {
+    /// As [`mark_aborting`](Self::mark_aborting), unless this life of the child is over.
+    pub(super) fn mark_killed(&mut self, key: Key, life: u32) -> Option<tokio::task::AbortHandle> {
+        self.children.get(key).filter(|entry| entry.cell.life() == life)?;
+        self.mark_aborting(key)
+    }
+
     /// Records that a child's task is aborted on purpose; returns the task, if it is known already.
     pub(super) fn mark_aborting(&mut self, key: Key) -> Option<tokio::task::AbortHandle> {
         let entry = self.children.get_mut(key).filter(|entry| entry.task_state == TaskState::Live)?;

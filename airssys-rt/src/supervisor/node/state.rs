@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use airssys_core::{ExitReason, RestartWindow, Scope};
+use airssys_core::{ExitReason, LimitScope, RestartWindow, Scope, SupervisorConfig};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -69,11 +69,16 @@ pub(super) struct NodeState {
     pub(super) active: usize,
     /// The number of significant children that have not ended.
     pub(super) significant: usize,
-    pub(super) window: RestartWindow,
+    /// The recent restarts of all children, if they count together.
+    window: RestartWindow,
+    /// The recent restarts of each child that has been restarted, if each counts alone.
+    windows: HashMap<Key, RestartWindow>,
     pub(super) restarts: u64,
     pub(super) plan: RestartPlan,
     pub(super) ending: Option<Ending>,
     pub(super) started: bool,
+    /// True while its own supervisor keeps it in quarantine.
+    pub(super) quarantined: bool,
     pub(super) incarnation: u64,
     /// The ends for which the supervisor's task waits.
     pub(super) awaits: AwaitedEnds,
@@ -92,10 +97,12 @@ impl NodeState {
             active: 0,
             significant: 0,
             window: RestartWindow::new(),
+            windows: HashMap::new(),
             restarts: 0,
             plan: RestartPlan::default(),
             ending: None,
             started: false,
+            quarantined: false,
             awaits: AwaitedEnds::Each,
             incarnation: 0,
             waker: None,
@@ -159,6 +166,36 @@ impl NodeState {
         self.revives && !self.ends_for_good()
     }
 
+    /// The restarts that count towards the limit of this child.
+    pub(super) fn window(&self, scope: LimitScope, key: Key) -> &RestartWindow {
+        static EMPTY: RestartWindow = RestartWindow::new();
+        match scope {
+            LimitScope::Shared => &self.window,
+            LimitScope::PerChild => self.windows.get(&key).unwrap_or(&EMPTY),
+        }
+    }
+
+    /// Records a restart because of this child.
+    pub(super) fn record_restart(&mut self, config: &SupervisorConfig, key: Key, now: Instant) {
+        let window = match config.limit_scope {
+            LimitScope::Shared => &mut self.window,
+            LimitScope::PerChild => self.windows.entry(key).or_default(),
+        };
+        window.record(now.into_std(), config);
+        self.restarts += 1;
+    }
+
+    /// Forgets the restarts of one child.
+    pub(super) fn forget_restarts_of(&mut self, key: Key) {
+        self.windows.remove(&key);
+    }
+
+    /// Forgets the restarts of all children.
+    pub(super) fn forget_restarts(&mut self) {
+        self.window = RestartWindow::new();
+        self.windows = HashMap::new();
+    }
+
     /// Records that a child ends for good; its task does the rest.
     pub(super) fn depart(&mut self, key: Key) -> Verdict {
         match self.children.get_mut(key) {
@@ -174,6 +211,7 @@ impl NodeState {
     /// Removes a child.
     pub(super) fn remove(&mut self, key: Key) -> Option<Arc<dyn Supervised>> {
         let entry = self.children.remove(key)?;
+        self.forget_restarts_of(key);
         self.active -= usize::from(entry.task_state.is_active());
         self.significant -= usize::from(entry.significant);
         self.ended_tasks.extend(entry.task);

@@ -53,7 +53,7 @@ impl ChildStop {
         let order = state.ending.as_ref().map(|ending| &ending.order);
         let entry = state.children.get_mut(key)?;
         match entry.task_state {
-            TaskState::Parked => return None,
+            TaskState::Parked | TaskState::Quarantined => return None,
             // It is cleaning up already.
             TaskState::Leaving => return Some(None),
             TaskState::Live => {}

@@ -1,0 +1,116 @@
+//! Children that give up alone, because they were restarted too often.
+
+use std::sync::Arc;
+
+use airssys_core::{ExitReason, Identity, OnLimit, SupervisorFailure};
+use tokio::time::Instant;
+
+use super::SupervisorNode;
+use super::state::{NodeState, Phase};
+use crate::child::{Key, ParentLink};
+use crate::events::Event;
+use crate::stats::ActorState;
+use crate::supervisor::children::TaskState;
+use crate::supervisor::parked::ParkedRunner;
+use crate::supervisor::verdict::RestartDelay;
+use crate::sync::lock;
+
+impl SupervisorNode {
+    /// The failure of a child that ended once too often; `None` if the child is gone.
+    pub(super) fn failure(
+        &self,
+        state: &NodeState,
+        key: Key,
+        reason: &ExitReason,
+        now: Instant,
+    ) -> Option<Arc<SupervisorFailure>> {
+        let within = self.config.within_duration;
+        let restarts = state.window(self.config.limit_scope, key).count(now.into_std(), within);
+        let child = state.children.get(key)?.cell.label();
+        Some(Arc::new(SupervisorFailure::new(child, reason.clone(), restarts, within)))
+    }
+
+    /// Tells that a child gives up alone, before the consequences are visible.
+    pub(super) fn tell_given_up(
+        &self,
+        state: &NodeState,
+        key: Key,
+        reason: &ExitReason,
+        now: Instant,
+        on_limit: OnLimit,
+    ) {
+        let Some(failure) = self.failure(state, key, reason, now) else { return };
+        let Some(cell) = state.children.get(key).map(|entry| &entry.cell) else { return };
+        let quarantined = on_limit == OnLimit::Quarantine;
+        let SupervisorFailure { child, restarts, within, .. } = &*failure;
+        let then = if quarantined { "is quarantined until it is resumed" } else { "ends for good" };
+        tracing::error!(
+            supervisor = %self.name, actor = %child, %reason, restarts, ?within,
+            "an actor ended too often, and {then}"
+        );
+        let actor = Identity { name: cell.name().clone(), id: cell.id() };
+        let event = || Event::GaveUp { actor, failure: failure.clone(), quarantined };
+        self.registry.services().events.tell(event);
+    }
+
+    /// Takes the runner of a child, and keeps it until the child is resumed.
+    pub(in crate::supervisor) fn quarantine(
+        &self,
+        key: Key,
+        runner: Box<dyn ParkedRunner>,
+        reason: ExitReason,
+    ) {
+        let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
+        cell.into_iter().for_each(|cell| cell.quarantined(&reason));
+        self.keep(key, runner, reason, TaskState::Quarantined);
+        // Holders of a reference that stopped it before saw no quarantine.
+        self.dismiss_quarantined(key);
+    }
+
+    /// Starts a quarantined child again. Its earlier restarts do not count any more.
+    pub(super) fn resume_quarantined(&self, key: Key) -> bool {
+        let (parked, cell) = {
+            let mut state = lock(&self.state);
+            let state = &mut *state;
+            let running = matches!(state.phase, Phase::Running | Phase::RestartingGroup);
+            let entry =
+                state.children.get_mut(key).filter(|entry| entry.task_state == TaskState::Quarantined);
+            let Some(entry) = entry.filter(|_| running) else { return false };
+            let Some(parked) = state.parked.remove(&key) else { return false };
+            entry.task_state = TaskState::Live;
+            (entry.attempt, entry.since) = (0, None);
+            let cell = entry.cell.clone();
+            state.active += 1;
+            state.forget_restarts_of(key);
+            (parked, cell)
+        };
+        cell.rejoin();
+        cell.enter(ActorState::Restarting);
+        self.respawn(key, parked.runner, RestartDelay::NONE, None);
+        true
+    }
+
+    /// Ends a quarantined child that was told to end for good.
+    pub(super) fn dismiss_quarantined(&self, key: Key) {
+        let dismissed = {
+            let mut state = lock(&self.state);
+            let told = state
+                .children
+                .get(key)
+                .is_some_and(|entry| entry.task_state == TaskState::Quarantined && entry.cell.terminated());
+            match told {
+                true => state.parked.remove(&key).zip(state.remove(key)),
+                false => None,
+            }
+        };
+        if let Some((parked, cell)) = dismissed {
+            self.registry.retire(&*cell, ExitReason::Shutdown);
+            parked.runner.discard();
+        }
+    }
+
+    /// Has the supervisor above start this one again; returns false if it does not.
+    pub(in crate::supervisor) fn resume_self(&self) -> bool {
+        self.parent.get().and_then(ParentLink::get).is_some_and(|(parent, key)| parent.resume(key))
+    }
+}
