@@ -22,10 +22,11 @@ use tokio::sync::Notify;
 
 use self::children::ActorChildren;
 pub(crate) use self::counters::Counters;
+use crate::causes::Causes;
 use crate::child::{Parent, ParentLink, Registered, Supervised};
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
 use crate::events::{DeadLetterCause, Event};
-use crate::life::Life;
+use crate::incarnations::Incarnations;
 use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::Watchers;
 use crate::services::Services;
@@ -41,7 +42,7 @@ pub(crate) struct Cell<M> {
     services: Arc<Services>,
     pub(crate) mailbox: Mailbox<M>,
     pub(crate) counters: Counters,
-    life: Life,
+    incarnations: Incarnations,
     state: AtomicU8,
     started: AtomicBool,
     /// The number of ends of incarnations that the supervisor has decided about, modulo 2^32.
@@ -71,7 +72,7 @@ impl<M> Cell<M> {
             services,
             mailbox,
             counters: Counters::default(),
-            life: Life::new(),
+            incarnations: Incarnations::new(),
             state: AtomicU8::new(ActorState::Starting as u8),
             started: AtomicBool::new(false),
             life: AtomicU32::new(0),
@@ -106,7 +107,7 @@ impl<M> Cell<M> {
             overflowed: mailbox.overflowed,
             handled,
             failed,
-            restarts: self.life.incarnation(),
+            restarts: self.incarnations.current(),
             dropped: mailbox.dropped,
             depth: mailbox.depth,
             high_water: mailbox.high_water,
@@ -261,7 +262,7 @@ impl<M> Cell<M> {
 
     /// Called when a new incarnation is about to begin.
     pub(crate) fn begin(&self, incarnation: u64) {
-        self.life.begin(incarnation);
+        self.incarnations.begin(incarnation);
         self.mailbox.forget_stop(StopRequest::Own);
     }
 
@@ -296,6 +297,25 @@ impl<M> Cell<M> {
     pub(crate) fn already_down(&self) -> Option<Down> {
         let reason = self.reason()?;
         Some(Down::new(self.identity(), reason, false))
+    }
+
+    /// Ends the children of an incarnation that has ended, and notifies its watchers. Another may follow.
+    ///
+    /// Returns the failure for which it ended, if that spreads.
+    fn notify_of_incarnation(&self, reason: &ExitReason) -> Causes
+    where
+        M: Send + 'static,
+    {
+        let mut causes = Causes::default();
+        if let Some(dependents) = self.dependents.get() {
+            dependents.children.stop();
+            let down = Arc::new(Down::new(self.identity(), reason.clone(), true));
+            dependents.watchers.notify_all(self.watcher_key(), &self.incarnations, &down);
+            if reason.is_failure() {
+                causes.add(&down.first());
+            }
+        }
+        causes
     }
 
     /// Asks the supervisor to abort the incarnation that is there now, and no later one.
@@ -378,7 +398,7 @@ impl<M: Send + 'static> Registered for Cell<M> {
         if self.exit.set(kept).is_err() {
             return;
         }
-        self.life.end();
+        self.incarnations.end();
         fence(Ordering::SeqCst);
         let dependents = self.dependents.get();
         if let Some(dependents) = dependents {
@@ -388,7 +408,7 @@ impl<M: Send + 'static> Registered for Cell<M> {
         self.services.events.tell(|| Event::Stopped { actor: self.identity(), reason: reason.clone() });
         if let Some(dependents) = dependents {
             let down = Down::new(self.identity(), reason, false);
-            dependents.watchers.notify_all(self.watcher_key(), &self.life, &Arc::new(down));
+            dependents.watchers.notify_all(self.watcher_key(), &self.incarnations, &Arc::new(down));
         }
     }
 }
@@ -438,7 +458,7 @@ impl<M: Send + 'static> Supervised for Cell<M> {
     fn enter(&self, state: ActorState) {
         if state == ActorState::Running {
             self.started.store(true, Ordering::Release);
-            let incarnation = self.life.incarnation();
+            let incarnation = self.incarnations.current();
             self.services.events.tell(|| Event::Started { actor: self.identity(), incarnation });
         }
         // An incarnation that was aborted while it blocks its worker may go on after the end.
@@ -450,26 +470,28 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         self.started.load(Ordering::Acquire)
     }
 
-    fn restarting(&self, reason: &ExitReason, after: Duration) {
+    fn restarting(&self, reason: &ExitReason, after: Duration) -> Causes {
         self.enter(ActorState::Restarting);
-        self.life.end();
+        self.incarnations.end();
         fence(Ordering::SeqCst);
         self.services.events.tell(|| Event::Restarting {
             actor: self.identity(),
             reason: reason.clone(),
             after,
         });
+        self.notify_of_incarnation(reason)
+    }
+
+    fn restart_for(&self, causes: &Causes) {
+        // An actor without watchers has no links.
         if let Some(dependents) = self.dependents.get() {
-            dependents.children.stop();
-            let down = Down::new(self.identity(), reason.clone(), true);
-            dependents.watchers.notify_all(self.watcher_key(), &self.life, &Arc::new(down));
+            dependents.watchers.restart_for(causes);
         }
     }
 
     fn quarantined(&self, reason: &ExitReason) {
-        if let Some(dependents) = self.dependents.get() {
-            dependents.children.stop();
-            dependents.watchers.notify_all(&Down::new(self.identity(), reason.clone(), true));
-        }
+        self.incarnations.end();
+        fence(Ordering::SeqCst);
+        self.notify_of_incarnation(reason);
     }
 }

@@ -9,7 +9,8 @@ use std::sync::{Arc, Weak};
 use airssys_core::Down;
 use smallvec::SmallVec;
 
-use crate::life::Life;
+use crate::causes::Causes;
+use crate::incarnations::Incarnations;
 use crate::sync::{Mutex, lock};
 
 /// An actor that monitors others, or is linked with them.
@@ -23,8 +24,11 @@ pub(crate) trait Watcher: Send + Sync {
     fn withdraw(&self, id: u64);
     /// Fails this incarnation if it is running, because a linked actor or its children failed.
     fn fail_with(&self, incarnation: u64, down: Arc<Down>);
-    /// Ends the links of this incarnation with another actor, which has failed it.
-    fn end_links(&self, with: WatcherKey, incarnation: u64);
+    /// Returns true if it has been restarted because of this failure.
+    fn was_restarted_for(&self, failure: &Arc<Down>) -> bool;
+    /// Moves the link of this incarnation to the next incarnation of another actor. Returns false if
+    /// there is none any more.
+    fn renew_link(&self, with: WatcherKey, incarnation: u64, next: u64) -> bool;
 }
 
 /// The id and the address of a watcher, because another system may have the same id. The address is
@@ -42,6 +46,7 @@ struct WatcherList {
     by_id: BTreeMap<WatcherKey, WatcherEntry>,
     /// The length at which watchers that have ended are removed next.
     sweep_at: usize,
+    restarted_for: Causes,
 }
 
 /// The list is not swept while it is shorter than this.
@@ -80,24 +85,28 @@ impl Watchers {
         self.change(watcher, |entry| entry.monitors = monitors);
     }
 
-    /// Links the watched actor, whose life this is, with an incarnation of a watcher. Returns the
+    /// Links the watched actor, whose incarnations these are, with an incarnation of a watcher. Returns the
     /// incarnation of the watched actor that the link is with.
-    pub(crate) fn link(&self, life: &Life, watcher: &Arc<dyn Watcher>, incarnation: u64) -> u64 {
+    pub(crate) fn link(
+        &self,
+        incarnations: &Incarnations,
+        watcher: &Arc<dyn Watcher>,
+        incarnation: u64,
+    ) -> u64 {
         let mut watched = 0;
         self.change(watcher, |entry| {
             // Under the lock: an incarnation that ends later finds the link.
-            watched = life.next_link();
+            watched = incarnations.next_link();
             entry.add(Link { watched, watcher: incarnation });
         });
         watched
     }
 
-    /// Records the other side of a link, which an incarnation of the watched actor has made. Its life
-    /// is this one.
-    pub(crate) fn link_back(&self, life: &Life, watcher: &Arc<dyn Watcher>, link: Link) {
+    /// Records the other side of a link, which an incarnation of the watched actor has made.
+    pub(crate) fn link_back(&self, incarnations: &Incarnations, watcher: &Arc<dyn Watcher>, link: Link) {
         self.change(watcher, |entry| {
             // An aborted incarnation that blocks its worker may go on after its end.
-            if !life.is_over(link.watched) {
+            if !incarnations.is_over(link.watched) {
                 entry.add(link);
             }
         });
@@ -107,34 +116,48 @@ impl Watchers {
         self.change(watcher, |entry| entry.links.clear());
     }
 
-    /// Ends the links of an incarnation with the watcher that has failed it.
-    pub(crate) fn end_links(&self, watcher: WatcherKey, incarnation: u64) {
-        let watchers = &mut lock(&self.list).by_id;
-        if let Some(entry) = watchers.get_mut(&watcher) {
-            entry.links.retain(|link| link.watched != incarnation);
-            if entry.is_idle() {
-                watchers.remove(&watcher);
-            }
+    /// Moves the link of an incarnation to the next incarnation of the watcher. Returns false if there
+    /// is none any more.
+    pub(crate) fn renew_link(&self, watcher: WatcherKey, incarnation: u64, next: u64) -> bool {
+        let new = Link { watched: incarnation, watcher: next };
+        let mut list = lock(&self.list);
+        let Some(entry) = list.by_id.get_mut(&watcher) else { return false };
+        let moved = entry.take_links(|link| link.watched == incarnation);
+        if !moved.is_empty() {
+            entry.add(new);
         }
+        !moved.is_empty()
     }
 
-    /// Notifies all watchers of an end that has been recorded in the life of the watched actor, and
-    /// ends the links of that incarnation. If the actor has ended for good, all watchers are removed.
-    pub(crate) fn notify_all(&self, own_key: WatcherKey, life: &Life, down: &Arc<Down>) {
+    /// Records that the next incarnation is started because of these failures.
+    pub(crate) fn restart_for(&self, causes: &Causes) {
+        lock(&self.list).restarted_for.extend(causes);
+    }
+
+    /// Returns true if the actor has been restarted because of this failure.
+    pub(crate) fn was_restarted_for(&self, failure: &Arc<Down>) -> bool {
+        lock(&self.list).restarted_for.contains(failure)
+    }
+
+    /// Notifies all watchers of an end that has been recorded in the incarnations of the watched actor,
+    /// and ends the links of that incarnation. If the actor has ended for good, all watchers are
+    /// removed.
+    pub(crate) fn notify_all(&self, own_key: WatcherKey, incarnations: &Incarnations, down: &Arc<Down>) {
+        let failure = down.reason.is_failure().then(|| down.first());
         let notified: Vec<_> = {
-            let watchers = &mut lock(&self.list).by_id;
-            let is_over = |link: &Link| !down.restarting || life.is_over(link.watched);
-            let notified = watchers
+            let WatcherList { by_id, restarted_for, .. } = &mut *lock(&self.list);
+            failure.iter().for_each(|failure| restarted_for.add(failure));
+            let is_over = |link: &Link| !down.restarting || incarnations.is_over(link.watched);
+            let notified = by_id
                 .values_mut()
                 .map(|entry| (entry.cell.clone(), entry.monitors, entry.take_links(is_over)))
                 .collect();
             match down.restarting {
-                true => watchers.retain(|_, entry| !entry.is_idle()),
-                false => watchers.clear(),
+                true => by_id.retain(|_, entry| !entry.is_idle()),
+                false => by_id.clear(),
             }
             notified
         };
-        let first = down.first();
         for (cell, monitors, links) in notified {
             if !monitors && links.is_empty() {
                 continue;
@@ -143,11 +166,24 @@ impl Watchers {
             if monitors {
                 cell.notify(Down::clone(down));
             }
-            for link in links.into_iter().filter(|_| down.reason.is_failure()) {
-                // Its end comes from here, so it is not passed back to the next incarnation here.
-                cell.end_links(own_key, link.watcher);
-                cell.fail_with(link.watcher, first.clone());
+            let Some(failure) = &failure else { continue };
+            for link in links {
+                if down.restarting && cell.was_restarted_for(failure) {
+                    self.renew(own_key, &cell, link.watcher, incarnations.next_link());
+                } else {
+                    cell.fail_with(link.watcher, failure.clone());
+                }
             }
+        }
+    }
+
+    /// Makes a link, which an incarnation has ended, with the next one.
+    fn renew(&self, own_key: WatcherKey, cell: &Arc<dyn Watcher>, watcher: u64, next: u64) {
+        let new = Link { watched: next, watcher };
+        self.change(cell, |entry| entry.add(new));
+        // An `unlink` comes to the other side first.
+        if !cell.renew_link(own_key, watcher, next) {
+            self.change(cell, |entry| entry.links.retain(|link| *link != new));
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Reasons that lead to each other: chains of links, and supervisors that give up one after another.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 

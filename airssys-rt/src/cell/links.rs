@@ -8,16 +8,16 @@ use super::Cell;
 use crate::monitor::{Link, Watcher, WatcherKey};
 
 impl<M: Send + 'static> Cell<M> {
-    /// Links an incarnation of this actor with another actor, unless it is about to fail. If the other
-    /// has failed for good, this incarnation fails.
+    /// Links an incarnation of this actor with another actor. If the other has failed for good, this
+    /// incarnation fails.
     pub(crate) fn link<N: Send + 'static>(self: &Arc<Self>, incarnation: u64, other: &Arc<Cell<N>>) {
-        // Its next incarnation makes its own links.
-        if !self.life.is_running(incarnation) {
-            return;
-        }
         let (this, watcher): (Arc<dyn Watcher>, Arc<dyn Watcher>) = (self.clone(), other.clone());
-        let others = other.watchers().link(&other.life, &this, incarnation);
-        self.watchers().link_back(&self.life, &watcher, Link { watched: incarnation, watcher: others });
+        let others = other.watchers().link(&other.incarnations, &this, incarnation);
+        self.watchers().link_back(
+            &self.incarnations,
+            &watcher,
+            Link { watched: incarnation, watcher: others },
+        );
         if let Some(down) = other.already_down() {
             self.unlink(other);
             if down.reason.is_failure() {
@@ -56,14 +56,17 @@ impl<M: Send + 'static> Watcher for Cell<M> {
     }
 
     fn fail_with(&self, incarnation: u64, down: Arc<Down>) {
-        if self.life.doom(incarnation) {
+        if self.incarnations.doom(incarnation) {
             self.mailbox.notify(|notifications| notifications.fail(incarnation, down));
         }
     }
 
-    fn end_links(&self, with: WatcherKey, incarnation: u64) {
-        if let Some(dependents) = self.dependents.get() {
-            dependents.watchers.end_links(with, incarnation);
-        }
+    fn was_restarted_for(&self, failure: &Arc<Down>) -> bool {
+        self.dependents.get().is_some_and(|dependents| dependents.watchers.was_restarted_for(failure))
+    }
+
+    fn renew_link(&self, with: WatcherKey, incarnation: u64, next: u64) -> bool {
+        let dependents = self.dependents.get();
+        dependents.is_some_and(|dependents| dependents.watchers.renew_link(with, incarnation, next))
     }
 }

@@ -122,11 +122,11 @@ fn link_made_during_an_end_is_not_lost() {
         };
         one.link(0, &other);
         ends.join().unwrap();
-        if one.life.is_running(0) {
+        if one.incarnations.is_running(0) {
             WITH_NEXT.fetch_add(1, SeqCst);
-            assert!(other.life.is_running(1));
+            assert!(other.incarnations.is_running(1));
             restart(&one, &ExitReason::Killed);
-            assert!(!other.life.is_running(1), "the failure of this side reaches the other");
+            assert!(!other.incarnations.is_running(1), "the failure of this side reaches the other");
         }
         let (one, other) = (cell(1), cell(2));
         one.begin(0);
@@ -139,7 +139,7 @@ fn link_made_during_an_end_is_not_lost() {
         other.begin(1);
         links.join().unwrap();
         restart(&other, &ExitReason::Killed);
-        assert!(!one.life.is_running(0), "the failure of the other side reaches this one");
+        assert!(!one.incarnations.is_running(0), "the failure of the other side reaches this one");
     });
     assert!(WITH_NEXT.load(SeqCst) > 0);
 }

@@ -165,6 +165,9 @@ enum Crash {
     Kill,
 }
 
+/// The actor that crashes, how, and actors that are busy then, for how many ms.
+type CrashPlan = (usize, Crash, Vec<(usize, u64)>);
+
 #[derive(Debug, Clone)]
 struct Plan {
     /// The supervisor of each actor, and its time to stop, in ms.
@@ -172,9 +175,8 @@ struct Plan {
     links: Vec<(usize, usize)>,
     /// The delay of each supervisor.
     delays: [usize; 3],
-    grouped: bool,
-    /// The actor that crashes, how, and the actors that are busy then.
-    crashes: Vec<(usize, Crash, Vec<(usize, u64)>)>,
+    strategy: SupervisionStrategy,
+    crashes: Vec<CrashPlan>,
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
@@ -186,14 +188,18 @@ fn plan() -> impl Strategy<Value = Plan> {
             proptest::collection::vec((0..3usize, stop), count),
             proptest::collection::vec((0..count, 0..count), 0..2 * count),
             proptest::array::uniform3(0..DELAYS.len()),
-            prop::bool::weighted(0.3),
+            prop_oneof![
+                2 => Just(SupervisionStrategy::OneForOne),
+                1 => Just(SupervisionStrategy::OneForAll),
+                1 => Just(SupervisionStrategy::RestForOne),
+            ],
             proptest::collection::vec((0..count, crash.clone(), busy), 1..5),
         )
-            .prop_map(|(actors, links, delays, grouped, crashes)| Plan {
+            .prop_map(|(actors, links, delays, strategy, crashes)| Plan {
                 actors,
                 links,
                 delays,
-                grouped,
+                strategy,
                 crashes,
             })
     })
@@ -217,10 +223,10 @@ fn linked_with(first: usize, links: &[(usize, usize)]) -> BTreeSet<usize> {
 
 async fn carry_out(plan: Plan) -> Result<(), TestCaseError> {
     let system = system(RestartStrategy::Immediate);
-    let strategy = if plan.grouped { SupervisionStrategy::OneForAll } else { SupervisionStrategy::OneForOne };
     let mut supervisors = Vec::new();
     for (index, delay) in plan.delays.into_iter().enumerate() {
-        let spec = SupervisorSpec::new(format!("supervisor-{index}")).config(config(DELAYS[delay], strategy));
+        let spec =
+            SupervisorSpec::new(format!("supervisor-{index}")).config(config(DELAYS[delay], plan.strategy));
         supervisors.push(system.supervise(spec).await.unwrap());
     }
     let place = |(index, (supervisor, stop_ms)): (usize, &(usize, u64))| {
@@ -247,12 +253,20 @@ async fn carry_out(plan: Plan) -> Result<(), TestCaseError> {
             let stats = actor.stats();
             prop_assert_eq!(stats.state, ActorState::Running);
             let new = stats.restarts - before;
-            if plan.grouped {
+            match plan.strategy {
+                SupervisionStrategy::OneForOne => {
+                    let expected = u64::from(concerned.contains(&index));
+                    prop_assert_eq!(new, expected, "the restarts of actor-{}", index);
+                }
                 // A group restart stops its members, and a stop is not a failure.
-                prop_assert!(new <= 1, "{} restarts of actor-{}", new, index);
-            } else {
-                let expected = u64::from(concerned.contains(&index));
-                prop_assert_eq!(new, expected, "the restarts of actor-{}", index);
+                SupervisionStrategy::OneForAll => {
+                    prop_assert!(new <= 1, "{} restarts of actor-{}", new, index);
+                }
+                // An actor restarts with each of those before it, which fail once at most.
+                SupervisionStrategy::RestForOne => {
+                    let before = plan.actors[..=index].iter().filter(|(own, _)| *own == plan.actors[index].0);
+                    prop_assert!(new <= before.count() as u64, "{} restarts of actor-{}", new, index);
+                }
             }
         }
     }
@@ -262,7 +276,7 @@ async fn carry_out(plan: Plan) -> Result<(), TestCaseError> {
 #[test]
 fn one_crash_restarts_each_linked_actor_once_whatever_the_links() {
     hush();
-    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) };
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) };
     proptest!(config, |(plan in plan())| {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();

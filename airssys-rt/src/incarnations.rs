@@ -1,4 +1,4 @@
-//! The stage of an actor's life, as links need it.
+//! The incarnations of an actor, as links need them.
 
 use std::sync::atomic::Ordering;
 
@@ -10,7 +10,7 @@ use crate::sync::AtomicU64;
 /// each other anew. So a link is not made with an incarnation that is about to fail, but with the one
 /// after it. Otherwise the old incarnation would end the new one of the other actor, and so on for ever.
 #[derive(Debug)]
-pub(crate) struct Life {
+pub(crate) struct Incarnations {
     /// The number of the incarnation, and a [`Stage`] in the lowest bits.
     state: AtomicU64,
 }
@@ -35,7 +35,7 @@ fn pack(incarnation: u64, stage: Stage) -> u64 {
 /// the other, or the other the link.
 const ORDER: Ordering = Ordering::SeqCst;
 
-impl Life {
+impl Incarnations {
     pub(crate) fn new() -> Self {
         Self { state: AtomicU64::new(pack(0, Stage::Waiting)) }
     }
@@ -67,7 +67,7 @@ impl Life {
     }
 
     /// The number of the incarnation that runs, or ran last; 0 before the first.
-    pub(crate) fn incarnation(&self) -> u64 {
+    pub(crate) fn current(&self) -> u64 {
         let (incarnation, stage) = self.load();
         if stage == Stage::Waiting as u64 { incarnation.saturating_sub(1) } else { incarnation }
     }
@@ -79,6 +79,7 @@ impl Life {
     }
 
     /// Returns true if this incarnation is running, and not about to fail because of a link.
+    #[cfg(all(test, shuttle))]
     pub(crate) fn is_running(&self, incarnation: u64) -> bool {
         self.state.load(ORDER) == pack(incarnation, Stage::Running)
     }
