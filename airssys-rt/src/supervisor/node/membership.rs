@@ -15,7 +15,7 @@ use crate::snapshot::{ChildKind, ChildSummary, SupervisorSnapshot};
 use crate::stats::ActorState;
 use crate::supervisor::children::{ChildEntry, ChildRules, TaskState};
 use crate::supervisor::parked::{ParkedChild, ParkedRunner};
-use crate::supervisor::verdict::{RestartDelay, Verdict};
+use crate::supervisor::verdict::Verdict;
 use crate::sync::lock;
 
 impl SupervisorNode {
@@ -84,7 +84,7 @@ impl SupervisorNode {
         &self,
         key: Key,
         runner: Box<dyn ParkedRunner>,
-        delay: RestartDelay,
+        delay: Duration,
         started: Option<oneshot::Sender<()>>,
     ) {
         let tenure = {
@@ -121,7 +121,7 @@ impl SupervisorNode {
         };
         cell.restart_for(&causes);
         cell.rejoin();
-        self.respawn(key, parked.runner, RestartDelay::NONE, Some(started));
+        self.respawn(key, parked.runner, Duration::ZERO, Some(started));
         true
     }
 
@@ -209,8 +209,8 @@ impl SupervisorNode {
         };
         match verdict {
             Verdict::Restart(delay) | Verdict::Respawn(delay) => {
-                tracing::warn!(actor = %cell.label(), after = ?delay.time, "an actor was killed and is restarted");
-                cell.restarting(&ExitReason::Killed, delay.time);
+                tracing::warn!(actor = %cell.label(), after = ?delay, "an actor was killed and is restarted");
+                cell.restarting(&ExitReason::Killed, delay);
                 self.respawn(key, runner, delay, None);
             }
             Verdict::Park => self.park(key, runner, ExitReason::Killed),
