@@ -44,7 +44,7 @@ fn print(app: &AppSnapshot, output: &Output) {
         });
         output.line(cells.collect::<Vec<_>>().join(&table.gap()));
     }
-    output.line("");
+    output.line(format!("\n{}\n", tables::TIMES));
     let usage = limit_usage::most_used(app);
     if !usage.rows.is_empty() {
         tables::print(output, "Limit usage", usage.table());

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use crate::failure::Failure;
 
 /// The width of rows that are cut to fit, without a terminal.
-pub(crate) const PIPED_WIDTH: usize = 120;
+pub(crate) const PIPED_WIDTH: usize = 140;
 
 /// The standard output, which has the result of a command.
 #[derive(Default)]

@@ -64,6 +64,7 @@ impl RunResult {
             tables::print(output, &table.title, tables::reported(table));
         }
         tables::print(output, "Components", tables::components(&self.components));
+        output.line(format!("{}\n", tables::TIMES));
         let unhandled = Unhandled::new(&self.components, &self.dead_letters);
         if !unhandled.is_empty() {
             tables::print(output, "Refused and dead-lettered messages", unhandled.table());

@@ -19,7 +19,7 @@ fn inspect_draws_groups_with_strategy_restarts_and_state() {
     for (row, start) in rows.iter().zip([
         "shop ",
         "├ gate ",
-        "└ storage (rest-for-one) running",
+        "└ storage (rest-for-one)  running",
         "  ├ cache ",
         "  └ disk ",
         "    └ store ",
