@@ -1,13 +1,12 @@
 //! The part of an actor that outlives its incarnations: its name, its mailbox, its counters.
 
+pub(crate) mod behind;
 pub(crate) mod children;
 mod counters;
-pub(crate) mod handling;
 pub(crate) mod inbox;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
@@ -22,6 +21,7 @@ pub(crate) use self::counters::Counters;
 use crate::child::{Parent, ParentLink, Registered, Supervised};
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
 use crate::events::{DeadLetterCause, Event};
+use crate::guard::discard;
 use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::{Watcher, Watchers};
 use crate::services::Services;
@@ -239,9 +239,14 @@ impl<M> Cell<M> {
     }
 
     fn drop_message(&self, message: M) {
-        if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
-            tracing::error!(actor = %self.identity(), "a message panicked when it was dropped");
+        if let Err(reason) = discard(message) {
+            tracing::error!(actor = %self.identity(), %reason, "a message panicked when it was dropped");
         }
+    }
+
+    /// Counts messages on which the actor failed.
+    pub(crate) fn add_failed(&self, messages: u64) {
+        self.counters.failed.fetch_add(messages, Ordering::Relaxed);
     }
 
     pub(crate) fn identity(&self) -> Identity {

@@ -1,19 +1,16 @@
 //! Children without a task.
 
 use airssys_core::ExitReason;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::verdict::RestartDelay;
+use crate::guard::Contained;
+use crate::request::ReplyTo;
 
 /// The runner of a child without a task.
 pub(super) trait ParkedRunner: Send {
     /// Gives the child a task again; returns `None` if its supervisor is gone.
-    fn spawn(
-        self: Box<Self>,
-        delay: RestartDelay,
-        started: Option<oneshot::Sender<()>>,
-    ) -> Option<JoinHandle<()>>;
+    fn spawn(self: Box<Self>, delay: RestartDelay, started: ReplyTo<()>) -> Option<JoinHandle<()>>;
 
     /// Drops it, and catches a panic in that.
     fn discard(self: Box<Self>);
@@ -23,5 +20,5 @@ pub(super) trait ParkedRunner: Send {
 pub(super) struct ParkedChild {
     pub(super) runner: Box<dyn ParkedRunner>,
     /// How it failed, if it did.
-    pub(super) failure: Option<ExitReason>,
+    pub(super) failure: Option<Contained<ExitReason>>,
 }
