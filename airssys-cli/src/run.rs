@@ -118,7 +118,7 @@ async fn follow(
                 Ended::Failed(error) => Err(Failure::run("the app failed", error)),
             },
             () = &mut interrupted => return Err(Failure::Interrupted),
-            _ = renew.tick() => {
+            _ = renew.tick(), if terminal.shows_progress() => {
                 let handled: u64 = app.component_snapshots().iter().map(|component| component.handled).sum();
                 let in_flight = thousands(app.in_flight() as u64);
                 terminal.working(format!("{activity}: {} handled, {in_flight} in flight", thousands(handled)));

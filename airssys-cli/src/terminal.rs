@@ -4,6 +4,7 @@ mod log;
 mod narrow;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -25,9 +26,14 @@ const LEVELS: [&str; 3] = [
     "debug,wasmtime=info,airssys=trace,airssys_rt=trace,airssys_wasm=trace",
 ];
 
+/// The time between two turns of the spinner.
+const SPIN: Duration = Duration::from_millis(100);
+
 /// The standard error: progress on a terminal, and the log above it.
 pub(crate) struct Terminal {
     progress: ProgressBar,
+    /// True while a thread turns the spinner.
+    spins: AtomicBool,
 }
 
 impl Terminal {
@@ -56,15 +62,24 @@ impl Terminal {
         if let Some(error) = invalid {
             tracing::warn!("RUST_LOG is ignored because it is invalid: {error}");
         }
-        Terminal { progress }
+        Terminal { progress, spins: AtomicBool::new(false) }
+    }
+
+    /// Returns true if there is a progress line, because the standard error is a terminal.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.progress.is_hidden()
     }
 
     /// Shows the current activity in the progress line.
     pub(crate) fn working(&self, activity: impl Into<String>) {
-        if self.progress.is_finished() {
-            self.progress.reset();
+        if !self.shows_progress() {
+            return;
         }
-        self.progress.enable_steady_tick(Duration::from_millis(100));
+        // Each call of `enable_steady_tick` makes a thread.
+        if !self.spins.swap(true, Ordering::Relaxed) {
+            self.progress.reset();
+            self.progress.enable_steady_tick(SPIN);
+        }
         self.progress.set_message(activity.into());
     }
 
@@ -76,7 +91,9 @@ impl Terminal {
 
     /// Removes the progress line.
     pub(crate) fn finish(&self) {
-        self.progress.finish_and_clear();
+        if self.spins.swap(false, Ordering::Relaxed) {
+            self.progress.finish_and_clear();
+        }
     }
 }
 

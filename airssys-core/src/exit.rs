@@ -47,10 +47,13 @@ impl Down {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ExitReason {
-    /// The actor stopped itself, or was asked to by `ActorRef::stop`.
+    /// The actor stopped itself.
     Normal,
-    /// Its supervisor stopped it; or it is a supervisor that ended with its significant children.
+    /// It was stopped: by the holder of a reference, or by its supervisor. A supervisor also ends like
+    /// this with its significant children.
     Shutdown,
+    /// `ActorRef::restart` ended it, and another incarnation follows.
+    Restart,
     /// A handler or a hook returned this error.
     Error(Arc<dyn Error + Send + Sync>),
     /// A handler or a hook panicked with this message.
@@ -65,9 +68,10 @@ pub enum ExitReason {
 }
 
 impl ExitReason {
-    /// Returns true unless the end is [`Normal`](Self::Normal) or [`Shutdown`](Self::Shutdown).
+    /// Returns true unless the end is [`Normal`](Self::Normal), [`Shutdown`](Self::Shutdown) or
+    /// [`Restart`](Self::Restart).
     pub fn is_failure(&self) -> bool {
-        !matches!(self, Self::Normal | Self::Shutdown)
+        !matches!(self, Self::Normal | Self::Shutdown | Self::Restart)
     }
 
     /// The error that ended the incarnation, if one did.
@@ -98,6 +102,7 @@ impl fmt::Display for ExitReason {
         match self {
             Self::Normal => f.write_str("stopped normally"),
             Self::Shutdown => f.write_str("shut down"),
+            Self::Restart => f.write_str("told to restart"),
             Self::Error(error) => write!(f, "failed: {error}"),
             Self::Panic(message) => write!(f, "panicked: {message}"),
             Self::Linked(down) => write!(f, "failed with `{}`, which {}", down.actor, down.reason),

@@ -261,7 +261,7 @@ impl<M> Cell<M> {
     /// Called when a new incarnation is about to begin.
     pub(crate) fn begin(&self, incarnation: u64) {
         self.counters.restarts.store(incarnation, Ordering::Relaxed);
-        self.mailbox.forget_stop(StopRequest::Own);
+        self.mailbox.forget_stop(StopRequest::Restart);
     }
 
     /// The number of the incarnation that runs, or ran last.
@@ -315,9 +315,16 @@ impl<M> Cell<M> {
         self.parent.get().and_then(ParentLink::get).is_some_and(|(parent, key)| parent.resume(key))
     }
 
-    /// Asks the actor to stop, for the holder of a reference.
-    pub(crate) fn request_stop(&self, request: StopRequest) {
-        self.mailbox.request_stop(request);
+    /// Ends the incarnation, so that the next follows.
+    pub(crate) fn restart(&self) {
+        if !self.resume() {
+            self.mailbox.request_stop(StopRequest::Restart);
+        }
+    }
+
+    /// Ends the actor for good, for the holder of a reference.
+    pub(crate) fn stop_for_good(&self) {
+        self.mailbox.request_stop(StopRequest::Shutdown);
         // Without a task, only its supervisor can end it. If it is put into quarantine after this, the
         // supervisor sees the request.
         if self.state() == ActorState::Quarantined

@@ -18,7 +18,10 @@ mod load;
 mod reader;
 mod resolve;
 mod service;
+mod suggest;
 mod syntax;
+mod unreadable;
+mod value;
 
 use std::path::PathBuf;
 

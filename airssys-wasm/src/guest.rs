@@ -14,5 +14,6 @@ pub(crate) mod send_clock;
 pub(crate) mod service;
 pub(crate) mod services;
 pub(crate) mod store;
+pub(crate) mod ticker;
 pub(crate) mod wasi;
 pub(crate) mod worker;

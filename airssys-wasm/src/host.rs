@@ -259,7 +259,7 @@ impl ComponentHost {
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.remove(actor.name());
             self.shared.router.app.wait_graph.remove(actor.name());
-            actor.terminate();
+            actor.stop();
         }
         self.shared.router.remove(name);
         self.shared.router.app.trail.forget(name);

@@ -8,6 +8,7 @@ mod components;
 mod control;
 mod failures;
 mod groups;
+mod idle;
 mod input;
 mod inspect;
 mod interrupt;

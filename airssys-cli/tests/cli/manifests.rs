@@ -13,7 +13,8 @@ fn without_the_grant_of_its_input_the_feed_does_not_start() {
         let ended = airssys([command, &app]).run().exits(3).says(&[
             "`quake-feed` asks to read a standard input",
             &format!("{FEED}12:9"),
-            "add to [grants.quake-feed]: input = \"FILE\"",
+            "[grants.quake-feed]",
+            "input = \"-\"",
             "error: 1 mistake in the manifests",
         ]);
         assert_eq!(ended.stdout, "");
@@ -27,7 +28,8 @@ fn without_the_grant_of_its_target_the_feed_does_not_start() {
     airssys(["run", &app]).run().exits(3).says(&[
         "`quake-feed` asks to send to `quake-parse`",
         &format!("{FEED}11:9"),
-        "add to [grants.quake-feed]: send = [\"quake-parse\"]",
+        "replace the table at",
+        "send = [\"quake-parse\"]",
     ]);
 }
 
@@ -50,8 +52,8 @@ fn all_mistakes_of_all_files_are_shown_at_once() {
         "app.toml:10:10",
         "quake-statistics",
         "quake-classify/Component.toml:10:12",
-        "add to [grants.quake-classify]: request = [\"quake-region\"]",
-        "error: 6 mistakes in the manifests",
+        "request = [\"quake-region\"]",
+        "error: 5 mistakes in the manifests",
     ]);
     assert!(!ended.stderr.contains('\u{1b}'), "{ended}");
 }

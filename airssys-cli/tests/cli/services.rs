@@ -51,7 +51,7 @@ fn right_to_use_an_unknown_service_is_a_mistake_in_both_manifests() {
         "cart.toml:6:8",
         "`use` names `wsai/sessions`",
         "app.toml:9:8",
-        "did you mean `wasi`?",
+        "did you mean `wasi/sessions`?",
     ]);
 }
 

@@ -146,6 +146,11 @@ impl Running {
         self.stderr.lines().find(|line| line.contains(text)).unwrap().to_owned()
     }
 
+    /// The id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Interrupts the program as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         let kill = format!("kill -INT {}", self.child.id());

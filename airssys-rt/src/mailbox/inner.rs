@@ -272,7 +272,7 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn forget_stop(&mut self, forgotten: StopRequest) {
-        self.stop = self.stop.filter(|request| *request != forgotten);
+        self.stop = self.stop.filter(|request| *request > forgotten);
     }
 
     pub(super) fn stop_request(&self) -> Option<StopRequest> {

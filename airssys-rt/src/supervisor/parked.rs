@@ -1,16 +1,17 @@
 //! Children without a task.
 
+use std::time::Duration;
+
 use airssys_core::ExitReason;
 use tokio::task::JoinHandle;
 
-use super::verdict::RestartDelay;
 use crate::guard::Contained;
 use crate::request::ReplyTo;
 
 /// The runner of a child without a task.
 pub(super) trait ParkedRunner: Send {
     /// Gives the child a task again; returns `None` if its supervisor is gone.
-    fn spawn(self: Box<Self>, delay: RestartDelay, started: ReplyTo<()>) -> Option<JoinHandle<()>>;
+    fn spawn(self: Box<Self>, delay: Duration, started: ReplyTo<()>) -> Option<JoinHandle<()>>;
 
     /// Drops it, and catches a panic in that.
     fn discard(self: Box<Self>);

@@ -176,7 +176,7 @@ impl Actor for Brittle {
         }
         if let Some(other) = self.other.as_ref().filter(|_| self.is_at(Place::Down)) {
             context.monitor(other);
-            other.terminate();
+            other.stop();
         }
         self.reach(Place::OnStart);
         Ok(())
@@ -271,7 +271,7 @@ async fn panic_while_an_actor_stops_is_the_reason_of_its_end() {
         let actor = start(&system, ChildSpec::new("brittle"), place).await;
         actor.send(Say::End).await.unwrap();
         assert_eq!(ask(&actor).await, 1);
-        actor.terminate();
+        actor.stop();
         let reason = actor.closed().await;
         assert!(matches!(reason, ExitReason::Panic(_)), "{place:?}: {reason}");
     }
@@ -332,7 +332,7 @@ async fn killed_actor_full_of_values_that_panic_is_restarted() {
         }
     }
     // The messages, the closure and the last incarnation go too.
-    actor.terminate();
+    actor.stop();
     actor.closed().await;
     assert!(!system.is_failing());
     assert!(system.shutdown(SECOND).await.late.is_empty());

@@ -70,7 +70,7 @@ async fn monitor_is_notified_of_each_end_until_the_last() {
     pair.watched.kill();
     settle().await;
     assert_eq!(pair.log.take(), ["watched killed, restarting"]);
-    pair.watched.terminate();
+    pair.watched.stop();
     pair.watched.closed().await;
     settle().await;
     assert_eq!(pair.log.take(), ["watched shut down"]);
@@ -120,7 +120,7 @@ async fn demonitor_withdraws_notifications() {
     let ended = pair.watched.clone();
     run(&pair.watcher, move |context| {
         context.monitor(&watched);
-        watched.terminate();
+        watched.stop();
     })
     .await;
     ended.closed().await;
@@ -152,7 +152,7 @@ async fn last_of_several_ends_is_notified_ahead_of_a_full_mailbox() {
     for message in [Say::Fail, Say::Stop, Say::Panic] {
         pair.watched.send(message).await.unwrap();
     }
-    other.terminate();
+    other.stop();
     tokio::time::sleep(2 * SECOND).await;
     let expected = ["watched panicked: told to panic, restarting", "other shut down", "note 0", "note 1"];
     assert_eq!(pair.log.take(), expected);
@@ -257,7 +257,7 @@ async fn link_with_an_actor_that_failed_for_good_fails_at_once() {
     assert_eq!(pair.watcher.stats().restarts, 1);
 
     let stopped = start(&pair.system, &pair.log, ChildSpec::new("stopped")).await;
-    stopped.terminate();
+    stopped.stop();
     stopped.closed().await;
     run(&pair.watcher, move |context| context.link(&stopped)).await;
     settle().await;

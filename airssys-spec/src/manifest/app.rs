@@ -13,9 +13,11 @@ use super::diagnostic::{Document, Fault};
 use super::group::{self, WrittenGroup};
 use super::limits::Written;
 use super::lists::{Lists, component_name, reserved};
-use super::reader::{Located, Table, describe};
+use super::reader::{Located, Setting, Table};
 use super::service::ServiceTable;
+use super::suggest::{self, string};
 use super::syntax::syntax;
+use super::value::{describe, scalar};
 use super::{MAX_INSTANCES, audit, backoff};
 use crate::capability::Capabilities;
 
@@ -27,29 +29,30 @@ const MAX_COMPONENTS: usize = 1024;
 pub struct AppManifest {
     pub(super) document: Document,
     pub(super) name: String,
-    pub(super) until: Option<Located<String>>,
-    pub(super) report: Option<Located<String>>,
+    pub(super) until: Setting<String>,
+    pub(super) report: Setting<String>,
     pub(super) state: Option<String>,
     pub(super) supervisor: SupervisorConfig,
     pub(super) limits: Written,
     pub(super) audit: Option<audit::Written>,
     pub(super) components: Vec<Entry>,
+    /// True if `components` has everything that is written as a component.
+    pub(super) has_all_components: bool,
     pub(super) groups: Vec<WrittenGroup>,
     pub(super) grants: Vec<Grants>,
+    /// True if `grants` has everything that is written as a grant.
+    pub(super) has_all_grants: bool,
     pub(super) services: Vec<ServiceTable>,
 }
 
 /// A `[[component]]`.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// `None` if it is absent or wrong.
-    pub(super) source: Option<Located<String>>,
-    pub(super) name: Option<Located<String>>,
-    /// True if a name is written, right or wrong.
-    pub(super) is_named: bool,
-    pub(super) manifest: Option<Located<String>>,
-    pub(super) instances: Option<Located<u64>>,
-    pub(super) restart: RestartPolicy,
+    pub(super) source: Setting<String>,
+    pub(super) name: Setting<String>,
+    pub(super) manifest: Setting<String>,
+    pub(super) instances: Setting<u64>,
+    pub(super) restart: Setting<RestartPolicy>,
     pub(super) capacity: Option<usize>,
     pub(super) config: Vec<(String, String)>,
     /// The place of the table.
@@ -61,9 +64,9 @@ pub(super) struct Entry {
 pub(super) struct Grants {
     pub(super) component: Located<String>,
     pub(super) lists: Lists,
-    pub(super) input: Option<Located<String>>,
-    /// True if an input is written, right or wrong.
-    pub(super) has_input: bool,
+    pub(super) input: Setting<String>,
+    /// The place of the table.
+    pub(super) span: Range<usize>,
 }
 
 impl AppManifest {
@@ -87,7 +90,7 @@ impl AppManifest {
             publish: lists.publish.values(),
             subscribe: lists.subscribe.values(),
             uses: lists.uses.values(),
-            input: input.is_some(),
+            input: input.written().is_some(),
         })
     }
 
@@ -95,15 +98,17 @@ impl AppManifest {
         Self {
             document,
             name: String::new(),
-            until: None,
-            report: None,
+            until: Setting::Absent,
+            report: Setting::Absent,
             state: None,
             supervisor: SupervisorConfig::default(),
             limits: Written::default(),
             audit: None,
             components: Vec::new(),
+            has_all_components: false,
             groups: Vec::new(),
             grants: Vec::new(),
+            has_all_grants: false,
             services: Vec::new(),
         }
     }
@@ -111,32 +116,56 @@ impl AppManifest {
     fn read(&mut self, entries: &DeTable<'_>) {
         let document = &self.document;
         let root = Table::root(document, entries);
+        document.knows(component_names(entries));
         match root.table("app") {
-            Some(table) => {
-                let name = table.required("name", "\"quakes\"", component_name);
-                self.name = name.map(|name| name.value).unwrap_or_default();
-                self.until = table.parsed("until", "\"quake-feed\"", component_name);
-                self.report = table.parsed("report", "\"quake-stats\"", component_name);
-                self.state = table.parsed("state", "\"state\"", folder).map(|folder| folder.value);
+            Setting::Written(Located { value: table, .. }) => {
+                let component = string(&document.name_of_app(0));
+                let name = table.required("name", &app_name(document), component_name);
+                self.name = name.into_value().unwrap_or_default();
+                self.until = table.parsed("until", &component, component_name);
+                self.report = table.parsed("report", &component, component_name);
+                self.state = table.parsed("state", "\"state\"", folder).into_value();
                 table.finish();
             }
-            None if root.value("app").is_none() => {
-                let help = "add an [app] with name = \"quakes\"".to_owned();
+            Setting::Absent => {
+                let help = format!("add this:\n[app]\nname = {}", app_name(document));
                 document.report(None, "the file has no [app]".to_owned(), help);
             }
-            None => {}
+            Setting::Wrong => {}
         }
-        if let Some(table) = root.table("supervisor") {
+        if let Some(table) = root.table("supervisor").into_value() {
             self.supervisor = backoff::supervisor(table);
         }
         self.limits = Written::of_app(root.table("limits"));
-        self.audit = root.table("audit").and_then(audit::read);
-        self.components = components(document, &root);
+        self.audit = root.table("audit").into_value().and_then(audit::read);
+        (self.components, self.has_all_components) = components(document, &root);
         self.groups = group::groups(document, &root);
-        self.grants = grants(document, &root);
+        (self.grants, self.has_all_grants) = grants(document, &root);
         self.services = ServiceTable::all(document, &root);
         root.finish();
     }
+}
+
+/// Returns the example of the app's name: that of the folder of its manifest.
+fn app_name(document: &Document) -> String {
+    string(&document.folder_name().unwrap_or_else(|| "my-app".to_owned()))
+}
+
+/// Returns the names of the components as far as this file has them: those of the entries, or else
+/// of their folders.
+fn component_names(entries: &DeTable<'_>) -> Vec<String> {
+    let Some(DeValue::Array(written)) = entries.get("component").map(|value| value.get_ref()) else {
+        return Vec::new();
+    };
+    let text = |table: &DeTable<'_>, key: &str| table.get(key).and_then(|value| scalar(value.get_ref()));
+    let name = |entry: &Spanned<DeValue<'_>>| match entry.get_ref() {
+        DeValue::Table(table) => match text(table, "name") {
+            Some(name) => suggest::component_name(&name),
+            None => suggest::component_name(Path::new(&text(table, "source")?).file_stem()?.to_str()?),
+        },
+        _ => None,
+    };
+    written.iter().filter_map(name).collect()
 }
 
 fn folder(text: &str) -> Result<String, Fault> {
@@ -144,66 +173,75 @@ fn folder(text: &str) -> Result<String, Fault> {
         false => Ok(text.to_owned()),
         true => Err(Fault {
             message: "a folder has a name".to_owned(),
-            help: "write the path of a folder, relative to this file, such as \"state\"".to_owned(),
+            help: "write the path of a folder, relative to this file, such as `\"state\"`".to_owned(),
         }),
     }
 }
 
-fn components(document: &Document, root: &Table<'_>) -> Vec<Entry> {
-    let tables = root.tables("component");
-    if root.value("component").is_none() {
-        let help = "add a [[component]] with source = \"FOLDER\"".to_owned();
+fn components(document: &Document, root: &Table<'_>) -> (Vec<Entry>, bool) {
+    let (tables, all) = root.tables("component");
+    if tables.is_empty() && all {
+        let help = "add this, with the folder of a component:\n[[component]]\nsource = \"FOLDER\"".to_owned();
         document.report(None, "the app has no [[component]]".to_owned(), help);
     }
     if let Some(excess) = tables.get(MAX_COMPONENTS) {
         let message = format!("the app has {} components: {MAX_COMPONENTS} are allowed", tables.len());
         document.report(excess.span(), message, "use `instances` for components that are alike".to_owned());
-        return Vec::new();
+        return (Vec::new(), false);
     }
-    tables.into_iter().map(entry).collect()
+    (tables.into_iter().enumerate().map(|(index, table)| entry(table, index)).collect(), all)
 }
 
-fn entry(table: Table<'_>) -> Entry {
+fn entry(table: Table<'_>, index: usize) -> Entry {
+    let name = string(&table.document.name_of_app(index));
     let entry = Entry {
-        source: table.required("source", "\"../components/quake-feed\"", |text| Ok(text.to_owned())),
-        name: table.parsed("name", "\"quake-feed\"", component_name),
-        is_named: table.value("name").is_some(),
-        manifest: table.text("manifest", "\"Component.toml\"").map(|text| text.map(str::to_owned)),
+        source: table.required("source", &name, |text| Ok(text.to_owned())),
+        name: table.parsed("name", &name, component_name),
+        manifest: table.text("manifest", "\"Component.toml\""),
         instances: table.amount("instances", Unit::Count, 1..=MAX_INSTANCES as u64, 1),
         restart: restart(&table),
         capacity: capacity(&table, "mailbox"),
         config: config(&table),
         span: table.span().unwrap_or_default(),
     };
-    reserved(table.document, "component", entry.name.as_ref());
+    reserved(table.document, "component", "write", entry.name.written());
     table.finish();
     entry
 }
 
-fn restart(table: &Table<'_>) -> RestartPolicy {
+fn restart(table: &Table<'_>) -> Setting<RestartPolicy> {
     let words = [
         ("permanent", RestartPolicy::Permanent),
         ("transient", RestartPolicy::Transient),
         ("temporary", RestartPolicy::Temporary),
     ];
-    table.choice("restart", &words).unwrap_or_default()
+    table.choice("restart", &words)
 }
 
 /// Returns the settings of a component as text.
 fn config(table: &Table<'_>) -> Vec<(String, String)> {
-    let Some(settings) = table.table("config") else { return Vec::new() };
+    let Some(settings) = table.table("config").into_value() else { return Vec::new() };
     let mut config = Vec::new();
     for (key, value) in settings.entries() {
         match setting(value) {
             Some(text) => config.push((key.value.to_owned(), text)),
             None => {
-                let help = "write a string, an integer that fits 64 bits, a float or a boolean; a list can be a string that the \
-                            component splits";
-                settings.wrong_kind(key.value, value, "a setting", help.to_owned());
+                let help = match text_of(value.get_ref()) {
+                    Some(text) => format!("write it as a string: `{} = {}`", key.value, string(&text)),
+                    None => "write each of its keys as a setting, with a name of its own".to_owned(),
+                };
+                settings.wrong_kind(key.value, value, "a setting", help);
             }
         }
     }
     config
+}
+
+/// Returns a value as one text; that of a list has commas between the items.
+fn text_of(value: &DeValue<'_>) -> Option<String> {
+    let DeValue::Array(items) = value else { return scalar(value) };
+    let texts = items.iter().map(|item| text_of(item.get_ref()));
+    texts.collect::<Option<Vec<_>>>().map(|texts| texts.join(","))
 }
 
 fn setting(value: &Spanned<DeValue<'_>>) -> Option<String> {
@@ -218,33 +256,36 @@ fn setting(value: &Spanned<DeValue<'_>>) -> Option<String> {
     }
 }
 
-fn grants(document: &Document, root: &Table<'_>) -> Vec<Grants> {
-    let Some(table) = root.table("grants") else { return Vec::new() };
-    let mut all = Vec::new();
+fn grants(document: &Document, root: &Table<'_>) -> (Vec<Grants>, bool) {
+    let table = match root.table("grants") {
+        Setting::Absent => return (Vec::new(), true),
+        Setting::Wrong => return (Vec::new(), false),
+        Setting::Written(table) => table.value,
+    };
+    let (mut all, mut complete) = (Vec::new(), true);
     for (key, value) in table.entries() {
-        match value.get_ref() {
-            DeValue::Table(_) => {}
-            _ => {
-                let found = describe(value.get_ref());
-                let message = format!("`{}` in [grants] is {found}, not a table", key.value);
-                let help = "grants are by component: write [grants.NAME] above it".to_owned();
-                document.report(Some(key.span), message, help);
-                continue;
-            }
+        if !matches!(value.get_ref(), DeValue::Table(_)) {
+            let found = describe(value.get_ref());
+            let message = format!("`{}` in [grants] is {found}, not a table", key.value);
+            let help =
+                format!("grants are by component: write `[grants.{}]` above it", document.name_of_app(0));
+            document.report(Some(key.span), message, help);
+            complete = false;
+            continue;
         }
         let component = key.map(str::to_owned);
         let name = format!("[grants.{}]", component.value);
-        if let Some(granted) = table.as_table(&component.value, name, value) {
-            all.push(grant(component, granted));
+        if let Setting::Written(granted) = table.as_table(&component.value, name, value) {
+            all.push(grant(component, granted.value));
         }
     }
-    all
+    (all, complete)
 }
 
 fn grant(component: Located<String>, table: Table<'_>) -> Grants {
     let lists = Lists::read(&table);
-    let input = table.text("input", "\"FILE\" or input = \"-\"").map(|text| text.map(str::to_owned));
-    let has_input = table.value("input").is_some();
+    let input = table.text("input", "\"-\"");
+    let span = table.span().unwrap_or_default();
     table.finish();
-    Grants { component, lists, input, has_input }
+    Grants { component, lists, input, span }
 }

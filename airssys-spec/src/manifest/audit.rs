@@ -28,16 +28,16 @@ pub(super) struct Written {
 /// Reads the table. Returns `None` if it does not name a file.
 pub(super) fn read(table: Table<'_>) -> Option<Written> {
     let file = table.required("file", "\"audit.jsonl\"", |text| Ok(text.to_owned()));
-    let messages = table.boolean("messages").is_some_and(|messages| messages.value);
+    let messages = table.boolean("messages").into_value().unwrap_or_default();
     let default = AuditFile::new("");
     let max_size = table.amount("max_size", Unit::Bytes, LEAST_SIZE..=MOST_SIZE, default.max_size_bytes);
     let keep = table.amount("keep", Unit::Count, 0..=MOST_KEPT, u64::from(default.keep));
     table.finish();
     Some(Written {
-        file: file?,
+        file: file.written().cloned()?,
         messages,
-        max_size: max_size.map_or(default.max_size_bytes, |size| size.value),
-        keep: keep.map_or(u64::from(default.keep), |keep| keep.value),
+        max_size: max_size.into_value().unwrap_or(default.max_size_bytes),
+        keep: keep.into_value().unwrap_or(u64::from(default.keep)),
     })
 }
 

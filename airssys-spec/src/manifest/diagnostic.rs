@@ -8,9 +8,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::{suggest, unreadable};
+
 /// One mistake in a manifest.
 ///
-/// Displayed as `file:line:column: message`, with the help on a line of its own.
+/// Displayed as `file:line:column: message`, with the help on lines of its own. In the help,
+/// everything between backquotes, and every table, can be pasted as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Diagnostic {
@@ -31,6 +34,7 @@ pub struct Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { file, line, column, message, help, .. } = self;
+        let help = help.replace('\n', "\n    ");
         write!(f, "{}:{line}:{column}: {message}\n  help: {help}", file.display())
     }
 }
@@ -92,19 +96,47 @@ pub(super) struct Document {
     /// `None` if the file could not be read.
     text: Option<Arc<str>>,
     found: RefCell<Vec<Diagnostic>>,
+    /// Names of components that the file knows, for examples.
+    names: RefCell<Vec<String>>,
 }
 
 impl Document {
     pub(super) fn new(file: &Path, text: &str) -> Self {
-        Self { file: file.to_owned(), text: Some(text.into()), found: RefCell::default() }
+        Self { text: Some(text.into()), ..Self::without_text(file) }
+    }
+
+    fn without_text(file: &Path) -> Self {
+        Self { file: file.to_owned(), text: None, found: RefCell::default(), names: RefCell::default() }
     }
 
     /// Makes the document of a file that could not be read, for this reason.
     pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
-        let document = Self { file: file.to_owned(), text: None, found: RefCell::default() };
-        let message = format!("the file cannot be read: {error}");
-        document.report(None, message, "check the path and its permissions".to_owned());
+        let document = Self::without_text(file);
+        let (message, help) = unreadable::explain(error);
+        document.report(None, message, help);
         document
+    }
+
+    /// Adds names of components to those that examples use.
+    pub(super) fn knows(&self, names: impl IntoIterator<Item = String>) {
+        self.names.borrow_mut().extend(names);
+    }
+
+    /// Returns the known name with this index, or else one after the file's folder.
+    pub(super) fn name_of_app(&self, index: usize) -> String {
+        let names = self.names.borrow();
+        let folder = || self.folder_name();
+        names
+            .get(index)
+            .or(names.first())
+            .cloned()
+            .or_else(folder)
+            .unwrap_or_else(|| "my-component".to_owned())
+    }
+
+    /// Returns the name of the folder that the file is in, as the name of a component.
+    pub(super) fn folder_name(&self) -> Option<String> {
+        suggest::component_name(self.file.parent()?.file_name()?.to_str()?)
     }
 
     pub(super) fn report(&self, span: Option<Range<usize>>, message: String, help: String) {

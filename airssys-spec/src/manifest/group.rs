@@ -7,7 +7,8 @@ use airssys_core::{SupervisionStrategy, SupervisorConfig};
 use super::backoff;
 use super::diagnostic::{Document, Fault};
 use super::lists::{component_name, reserved};
-use super::reader::{List, Located, Table};
+use super::reader::{List, Setting, Table};
+use super::suggest::string;
 
 /// The most groups that an app may have.
 const MAX_GROUPS: usize = 1024;
@@ -61,8 +62,7 @@ pub enum OnGiveUp {
 /// A `[[group]]` as it is written.
 #[derive(Debug)]
 pub(super) struct WrittenGroup {
-    /// `None` if it is absent or wrong.
-    pub(super) name: Option<Located<String>>,
+    pub(super) name: Setting<String>,
     pub(super) members: List<String>,
     pub(super) supervisor: SupervisorConfig,
     pub(super) on_give_up: OnGiveUp,
@@ -82,11 +82,9 @@ const ON_GIVE_UP: &[(&str, OnGiveUp)] = &[
     ("leave-stopped", OnGiveUp::LeaveStopped),
 ];
 
-const MEMBERS_EXAMPLE: &str = "[\"cache\", \"store\"]";
-
 /// Reads all groups of an app.
 pub(super) fn groups(document: &Document, root: &Table<'_>) -> Vec<WrittenGroup> {
-    let tables = root.tables("group");
+    let (tables, _) = root.tables("group");
     if let Some(excess) = tables.get(MAX_GROUPS) {
         let message = format!("the app has {} groups: {MAX_GROUPS} are allowed", tables.len());
         document.report(excess.span(), message, "put more members into a group".to_owned());
@@ -96,22 +94,24 @@ pub(super) fn groups(document: &Document, root: &Table<'_>) -> Vec<WrittenGroup>
 }
 
 fn group(table: Table<'_>) -> WrittenGroup {
-    let name = table.required("name", "\"storage\"", component_name);
-    reserved(table.document, "group", name.as_ref());
+    let member_name = string(&table.document.name_of_app(0));
+    let group_name = format!("{}-group", table.document.name_of_app(0));
+    let name = table.required("name", &string(&group_name), component_name);
+    reserved(table.document, "group", "write", name.written());
     if table.value("members").is_none() {
-        table.missing("members", MEMBERS_EXAMPLE);
+        table.missing("members", &format!("[{member_name}]"));
     }
-    let members = table.list("members", "\"cache\", \"store\"", member);
+    let members = table.list("members", &member_name, member);
     if let (Some(span), true, true) = (&members.span, members.items.is_empty(), members.complete) {
         let message = "`members` in [[group]] is empty".to_owned();
-        let help = format!("write the names of components or groups: members = {MEMBERS_EXAMPLE}");
+        let help = format!("write the names of components or groups: `members = [{member_name}]`");
         table.document.report(Some(span.clone()), message, help);
     }
     let supervisor = SupervisorConfig {
-        strategy: table.choice("strategy", STRATEGIES).unwrap_or_default(),
+        strategy: table.choice("strategy", STRATEGIES).into_value().unwrap_or_default(),
         ..backoff::restarts(&table)
     };
-    let on_give_up = table.choice("on_give_up", ON_GIVE_UP).unwrap_or_default();
+    let on_give_up = table.choice("on_give_up", ON_GIVE_UP).into_value().unwrap_or_default();
     let span = table.span().unwrap_or_default();
     table.finish();
     WrittenGroup { name, members, supervisor, on_give_up, span }
@@ -121,7 +121,7 @@ fn member(text: &str) -> Result<String, Fault> {
     match text.split_once('/') {
         Some((component, _)) => Err(Fault {
             message: format!("{text:?} names an instance, but a member is a component or a group"),
-            help: format!("write {component:?}: all instances of a component are in its group"),
+            help: format!("write `{component:?}`: all instances of a component are in its group"),
         }),
         None => component_name(text),
     }

@@ -1,10 +1,13 @@
 //! The `[limits]` of both manifests, as one table of keys.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::amount::Unit;
 use super::lists::component_name;
-use super::reader::{Located, Table};
+use super::reader::{Located, Setting, Table};
+use super::suggest;
+use super::value::scalar;
 use crate::limits::{Limits, TargetLimit};
 
 /// A limit: its key, its unit, its range, and its field.
@@ -166,39 +169,61 @@ fn some(amount: u64) -> Option<u64> {
 /// A `[limits]` table as it is written, in the order of [`ROWS`].
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    amounts: [Option<Located<u64>>; ROWS.len()],
+    amounts: [Setting<u64>; ROWS.len()],
+    /// The place of the table, or `None` if it is absent.
+    pub(super) span: Option<Range<usize>>,
     /// The `[limits.to.…]` tables, with the places of their names.
     pub(super) per_target: Vec<Located<TargetLimit>>,
 }
 
 impl Written {
     /// Reads the bounds of an app.
-    pub(super) fn of_app(table: Option<Table<'_>>) -> Self {
-        let Some(table) = table else { return Self::default() };
+    pub(super) fn of_app(table: Setting<Table<'_>>) -> Self {
+        let table = match table {
+            Setting::Absent => return Self::default(),
+            Setting::Wrong => return Self::unknown(),
+            Setting::Written(table) => table.value,
+        };
         let amounts = ROWS.each_ref().map(|row| read(&table, row));
+        let span = table.span();
         table.finish();
-        Self { amounts, per_target: Vec::new() }
+        Self { amounts, span, per_target: Vec::new() }
     }
 
     /// Reads the limits that a component asks for.
-    pub(super) fn of_component(table: Option<Table<'_>>) -> Self {
-        let Some(table) = table else { return Self::default() };
+    pub(super) fn of_component(table: Setting<Table<'_>>) -> Self {
+        let table = match table {
+            Setting::Absent => return Self::default(),
+            Setting::Wrong => return Self::unknown(),
+            Setting::Written(table) => table.value,
+        };
         let amounts = ROWS.each_ref().map(|row| read(&table, row));
         bursts_have_rates(&table);
-        let per_target = table.table("to").map(per_target).unwrap_or_default();
+        let per_target = table.table("to").into_value().map(per_target).unwrap_or_default();
+        let span = table.span();
         table.finish();
-        Self { amounts, per_target }
+        Self { amounts, span, per_target }
+    }
+
+    /// Returns the limits of a table that is wrong as a whole.
+    fn unknown() -> Self {
+        Self { amounts: ROWS.each_ref().map(|_| Setting::Wrong), ..Self::default() }
     }
 
     /// Returns every limit with its written amount.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Row, Option<&Located<u64>>)> {
-        ROWS.iter().zip(self.amounts.iter().map(Option::as_ref))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static Row, &Setting<u64>)> {
+        ROWS.iter().zip(&self.amounts)
+    }
+
+    /// Returns true if the amount of this key is wrong, so that no other mistake follows from it.
+    pub(super) fn is_wrong(&self, key: &str) -> bool {
+        self.iter().any(|(row, amount)| row.key == key && amount.is_wrong())
     }
 
     /// Returns `limits` with the written amounts in place of its own.
     pub(super) fn over(&self, mut limits: Limits) -> Limits {
         for (row, written) in self.iter() {
-            if let Some(amount) = written {
+            if let Setting::Written(amount) = written {
                 (row.set)(&mut limits, amount.value);
             }
         }
@@ -207,7 +232,7 @@ impl Written {
     }
 }
 
-fn read(table: &Table<'_>, row: &Row) -> Option<Located<u64>> {
+fn read(table: &Table<'_>, row: &Row) -> Setting<u64> {
     let most = row.most.unwrap_or_else(|| (row.get)(&Limits::HOST_MAX));
     let example = row.example.unwrap_or_else(|| (row.get)(&Limits::DEFAULT));
     table.amount(row.key, row.unit, row.least..=most, example)
@@ -216,10 +241,23 @@ fn read(table: &Table<'_>, row: &Row) -> Option<Located<u64>> {
 /// Reports a burst without its rate.
 fn bursts_have_rates(table: &Table<'_>) {
     for (burst, rate) in [("messages_burst", "messages_per_second"), ("bytes_burst", "bytes_per_second")] {
-        if let (Some(value), None) = (table.value(burst), table.value(rate)) {
-            let message = format!("`{burst}` in {} is only for {rate}", table.name());
-            table.document.report(Some(value.span()), message, format!("add {rate}, or remove `{burst}`"));
-        }
+        let written = table.value(burst).filter(|_| table.value(rate).is_none() && !table.is_misspelt(rate));
+        let Some(value) = written else { continue };
+        let message = format!("`{burst}` in {} is only for {rate}", table.name());
+        let amount = scalar(value.get_ref()).unwrap_or_default();
+        let row = ROWS.iter().find(|row| row.key == rate);
+        let forms = row.and_then(|row| {
+            let written = row.unit.parse(&amount).map_or(amount, |bytes| row.unit.show(bytes));
+            row.unit.nearest(written.trim_matches('"'), &(row.least..=row.most?))
+        });
+        let help = match forms {
+            Some((forms, _)) => {
+                let lines: Vec<_> = forms.iter().map(|form| format!("{rate} = {form}")).collect();
+                format!("add {}, or remove `{burst}`", suggest::either(&lines))
+            }
+            None => format!("remove `{burst}`"),
+        };
+        table.document.report(Some(value.span()), message, help);
     }
 }
 
@@ -234,14 +272,17 @@ fn per_target(table: Table<'_>) -> Vec<Located<TargetLimit>> {
                 table.name(),
                 fault.message
             );
-            table.document.report(Some(key.span), message, fault.help);
+            // An instance is limited as its component.
+            let name = suggest::component_name(key.value.split('/').next().unwrap_or_default());
+            let help = name.map_or(fault.help, |name| format!("write `{name}`"));
+            table.document.report(Some(key.span), message, help);
             continue;
         }
         let name = format!("[limits.to.{}]", key.value);
-        let Some(target_limit) = table.as_table(key.value, name, value) else { continue };
+        let Some(target_limit) = table.as_table(key.value, name, value).into_value() else { continue };
         let mut limits = Limits::DEFAULT;
         for row in &ROWS[FIRST_RATE..] {
-            if let Some(amount) = read(&target_limit, row) {
+            if let Setting::Written(amount) = read(&target_limit, row) {
                 (row.set)(&mut limits, amount.value);
             }
         }

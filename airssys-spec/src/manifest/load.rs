@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use super::unreadable;
+
 /// A set of files that manifests are read from.
 pub trait Files {
     /// Returns the text of a file.
@@ -24,7 +26,7 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, file: &Path) -> io::Result<String> {
-        std::fs::read_to_string(file)
+        unreadable::text(std::fs::read(file)?)
     }
 
     fn is_file(&self, path: &Path) -> bool {

@@ -9,44 +9,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::amount::Unit;
 use super::diagnostic::{Document, Fault};
+use super::suggest::{either, is_similar, nearest, nearest_or_all, string};
+use super::value::{describe, scalar};
+
+pub(super) use super::value::{List, Located, Setting};
 
 /// The most entries that a list may have.
 const MAX_LIST: usize = 1024;
-
-/// A value, with its place as bytes of the file.
-#[derive(Clone, Debug)]
-pub(super) struct Located<T> {
-    pub(super) value: T,
-    pub(super) span: Range<usize>,
-}
-
-impl<T> Located<T> {
-    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Located<U> {
-        Located { value: change(self.value), span: self.span }
-    }
-}
-
-/// An array of a manifest.
-#[derive(Debug)]
-pub(super) struct List<T> {
-    pub(super) items: Vec<Located<T>>,
-    /// The place of the array, or `None` if it is absent.
-    pub(super) span: Option<Range<usize>>,
-    /// True if `items` has everything that is written in the array.
-    pub(super) complete: bool,
-}
-
-impl<T> Default for List<T> {
-    fn default() -> Self {
-        Self { items: Vec::new(), span: None, complete: true }
-    }
-}
-
-impl<T: Clone> List<T> {
-    pub(super) fn values(&self) -> Vec<T> {
-        self.items.iter().map(|item| item.value.clone()).collect()
-    }
-}
 
 /// A table of a manifest. The keys that have been read so far are the keys that it may have.
 pub(super) struct Table<'a> {
@@ -94,6 +63,23 @@ impl<'a> Table<'a> {
         self.entries.get(key)
     }
 
+    /// Returns the value of a key as a setting: wrong if the key is most likely misspelt.
+    fn setting(&self, key: &'static str) -> Setting<&'a Spanned<DeValue<'a>>> {
+        match self.value(key) {
+            Some(value) => Setting::Written(Located { value, span: value.span() }),
+            None if self.is_misspelt(key) => Setting::Wrong,
+            None => Setting::Absent,
+        }
+    }
+
+    /// Returns true if the key is absent, and an unknown key is most likely meant to be it.
+    pub(super) fn is_misspelt(&self, key: &str) -> bool {
+        let known = self.known.borrow();
+        let is_unknown = |found: &str| !known.contains(&found) && is_similar(found, key);
+        !self.entries.contains_key(key)
+            && self.entries.keys().any(|found| is_unknown(AsRef::<str>::as_ref(found.get_ref())))
+    }
+
     /// Returns all keys with their values, in the order of the file.
     pub(super) fn entries(&self) -> Vec<(Located<&'a str>, &'a Spanned<DeValue<'a>>)> {
         let located =
@@ -123,10 +109,12 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Reports the absence of a required key.
+    /// Reports the absence of a required key, unless it is misspelt, which is reported as such.
     pub(super) fn missing(&self, key: &str, example: &str) {
-        let message = format!("{} has no `{key}`", self.name);
-        self.document.report(self.span(), message, format!("add {key} = {example}"));
+        if !self.is_misspelt(key) {
+            let message = format!("{} has no `{key}`", self.name);
+            self.document.report(self.span(), message, format!("add `{key} = {example}`"));
+        }
     }
 
     fn fault(&self, key: &str, span: Range<usize>, fault: Fault) {
@@ -142,10 +130,9 @@ impl<'a> Table<'a> {
     }
 
     /// Returns a table within this one.
-    pub(super) fn table(&self, key: &'static str) -> Option<Table<'a>> {
-        let value = self.value(key)?;
+    pub(super) fn table(&self, key: &'static str) -> Setting<Table<'a>> {
         let path = if self.name.is_empty() { key.to_owned() } else { self.path_of(key) };
-        self.as_table(key, format!("[{path}]"), value)
+        self.setting(key).and_then(|value| self.as_table(key, format!("[{path}]"), value.value))
     }
 
     fn path_of(&self, key: &str) -> String {
@@ -158,58 +145,71 @@ impl<'a> Table<'a> {
         key: &str,
         name: String,
         value: &'a Spanned<DeValue<'a>>,
-    ) -> Option<Table<'a>> {
+    ) -> Setting<Table<'a>> {
         match value.get_ref() {
-            DeValue::Table(entries) => Some(Table::named(self.document, name, Some(value.span()), entries)),
+            DeValue::Table(entries) => Setting::Written(Located {
+                value: Table::named(self.document, name, Some(value.span()), entries),
+                span: value.span(),
+            }),
             _ => {
-                self.wrong_kind(key, value, "a table", format!("write {name} on a line of its own"));
-                None
+                let help = format!("write `{name}` on a line of its own, and its keys below it");
+                self.wrong_kind(key, value, "a table", help);
+                Setting::Wrong
             }
         }
     }
 
-    /// Returns the tables that are written as `[[key]]`.
-    pub(super) fn tables(&self, key: &'static str) -> Vec<Table<'a>> {
+    /// Returns the tables that are written as `[[key]]`, and whether these are all.
+    pub(super) fn tables(&self, key: &'static str) -> (Vec<Table<'a>>, bool) {
         let name = format!("[[{key}]]");
-        let help = || format!("write {name} on a line of its own");
-        match self.value(key).map(|value| (value, value.get_ref())) {
-            None => Vec::new(),
-            Some((_, DeValue::Array(array))) => {
-                array.iter().filter_map(|value| self.as_table(key, name.clone(), value)).collect()
-            }
-            Some((value, _)) => {
-                self.wrong_kind(key, value, "a list of tables", help());
-                Vec::new()
-            }
+        match self.setting(key) {
+            Setting::Absent => (Vec::new(), true),
+            Setting::Wrong => (Vec::new(), false),
+            Setting::Written(Located { value, .. }) => match value.get_ref() {
+                DeValue::Array(array) => {
+                    let tables: Vec<_> = array
+                        .iter()
+                        .filter_map(|value| self.as_table(key, name.clone(), value).into_value())
+                        .collect();
+                    let all = tables.len() == array.len();
+                    (tables, all)
+                }
+                _ => {
+                    self.wrong_kind(key, value, "a list of tables", format!("write `{name}`"));
+                    (Vec::new(), false)
+                }
+            },
         }
     }
 
-    pub(super) fn text(&self, key: &'static str, example: &str) -> Option<Located<&'a str>> {
-        let value = self.value(key)?;
-        match value.get_ref() {
-            DeValue::String(text) => Some(Located { value: text, span: value.span() }),
-            _ => {
-                self.wrong_kind(key, value, "a string", format!("write {key} = {example}"));
-                None
-            }
-        }
+    /// Returns a string as it is.
+    pub(super) fn text(&self, key: &'static str, example: &str) -> Setting<String> {
+        self.parsed(key, example, |text| Ok(text.to_owned()))
     }
 
-    /// Returns a parsed string.
+    /// Returns a parsed string. For a value of another kind, the help has the value as a string if
+    /// that parses, or else the example.
     pub(super) fn parsed<T>(
         &self,
         key: &'static str,
         example: &str,
-        parse: impl FnOnce(&str) -> Result<T, Fault>,
-    ) -> Option<Located<T>> {
-        let text = self.text(key, example)?;
-        match parse(text.value) {
-            Ok(value) => Some(Located { value, span: text.span }),
-            Err(fault) => {
-                self.fault(key, text.span, fault);
-                None
+        parse: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Setting<T> {
+        self.setting(key).and_then(|Located { value: found, span }| match found.get_ref() {
+            DeValue::String(text) => match parse(text) {
+                Ok(value) => Setting::Written(Located { value, span }),
+                Err(fault) => {
+                    self.fault(key, span, fault);
+                    Setting::Wrong
+                }
+            },
+            other => {
+                let written = scalar(other).filter(|text| parse(text).is_ok());
+                let written = written.map_or_else(|| example.to_owned(), |text| string(&text));
+                self.wrong_kind(key, found, "a string", format!("write `{key} = {written}`"));
+                Setting::Wrong
             }
-        }
+        })
     }
 
     /// As `parsed`, for a required key.
@@ -217,36 +217,52 @@ impl<'a> Table<'a> {
         &self,
         key: &'static str,
         example: &str,
-        parse: impl FnOnce(&str) -> Result<T, Fault>,
-    ) -> Option<Located<T>> {
+        parse: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Setting<T> {
         let found = self.parsed(key, example, parse);
-        if !self.entries.contains_key(key) {
+        if let Setting::Absent = found {
             self.missing(key, example);
         }
         found
     }
 
     /// Returns the value of one of a few words.
-    pub(super) fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
-        let quoted: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
-        let found = self.parsed(key, quoted.first().map_or("", |word| word), |text| {
-            words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| Fault {
-                message: format!("{text:?} is not a possible value"),
-                help: format!("write {}", quoted.join(" or ")),
-            })
-        });
-        found.map(|found| found.value)
+    pub(super) fn choice<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Setting<T> {
+        let all: Vec<_> = words.iter().map(|(word, _)| string(word)).collect();
+        let help = |text: &str| {
+            let meant = nearest(text, words.iter().map(|(word, _)| *word));
+            format!("write {}", meant.map_or_else(|| either(&all), |word| format!("`{}`", string(word))))
+        };
+        self.setting(key).and_then(|Located { value: found, span }| {
+            let text = scalar(found.get_ref()).unwrap_or_default();
+            match (found.get_ref(), words.iter().find(|(word, _)| *word == text)) {
+                (DeValue::String(_), Some((_, meaning))) => {
+                    return Setting::Written(Located { value: *meaning, span });
+                }
+                (DeValue::String(_), None) => {
+                    let message = format!("{text:?} is not a possible value");
+                    self.fault(key, span, Fault { message, help: help(&text) });
+                }
+                _ => self.wrong_kind(key, found, "a string", help(&text)),
+            }
+            Setting::Wrong
+        })
     }
 
-    pub(super) fn boolean(&self, key: &'static str) -> Option<Located<bool>> {
-        let value = self.value(key)?;
-        match value.get_ref() {
-            DeValue::Boolean(boolean) => Some(Located { value: *boolean, span: value.span() }),
-            _ => {
-                self.wrong_kind(key, value, "a boolean", format!("write {key} = true or {key} = false"));
-                None
+    pub(super) fn boolean(&self, key: &'static str) -> Setting<bool> {
+        self.setting(key).and_then(|Located { value: found, span }| match found.get_ref() {
+            DeValue::Boolean(boolean) => Setting::Written(Located { value: *boolean, span }),
+            other => {
+                let word = scalar(other).unwrap_or_default().to_lowercase();
+                let meant = match word.as_str() {
+                    "true" | "yes" | "on" | "1" => vec![format!("{key} = true")],
+                    "false" | "no" | "off" | "0" => vec![format!("{key} = false")],
+                    _ => vec![format!("{key} = true"), format!("{key} = false")],
+                };
+                self.wrong_kind(key, found, "a boolean", format!("write {}", either(&meant)));
+                Setting::Wrong
             }
-        }
+        })
     }
 
     /// Returns an amount: a whole number, or a string with a unit.
@@ -256,36 +272,48 @@ impl<'a> Table<'a> {
         unit: Unit,
         range: RangeInclusive<u64>,
         example: u64,
-    ) -> Option<Located<u64>> {
-        let value = self.value(key)?;
-        let example = unit.show(example);
-        let parsed = match (value.get_ref(), unit) {
-            (DeValue::Integer(number), Unit::Count) => {
-                // A sign or too many digits, which the parser accepts, are out of any range.
-                Some(Ok(u64::from_str_radix(number.as_str(), number.radix()).ok()))
+    ) -> Setting<u64> {
+        self.setting(key).and_then(|Located { value: found, span }| {
+            let parsed = match (found.get_ref(), unit) {
+                (DeValue::Integer(number), Unit::Count) => {
+                    // A sign or too many digits, which the parser accepts, are out of any range.
+                    Some(Ok(u64::from_str_radix(number.as_str(), number.radix()).ok()))
+                }
+                (DeValue::Integer(number), _) => Some(unit.parse(&number.to_string()).map(Some)),
+                (DeValue::String(text), Unit::Bytes | Unit::Time) => Some(unit.parse(text).map(Some)),
+                _ => None,
+            };
+            let (least, most) = (unit.show(*range.start()), unit.show(*range.end()));
+            let written = scalar(found.get_ref()).unwrap_or_default();
+            let help = match unit.nearest(&written, &range) {
+                Some((forms, reason)) => {
+                    let forms: Vec<_> = forms.iter().map(|form| format!("{key} = {form}")).collect();
+                    format!("write {}{reason}", either(&forms))
+                }
+                None => {
+                    let example = unit.show(example);
+                    format!("write an amount from {least} to {most}, such as `{key} = {example}`")
+                }
+            };
+            match parsed {
+                Some(Ok(Some(amount))) if range.contains(&amount) => {
+                    return Setting::Written(Located { value: amount, span });
+                }
+                Some(Ok(_)) => {
+                    let (found, inside) = (describe(found.get_ref()), &self.name);
+                    let message =
+                        format!("`{key}` in {inside} is {found}: it must be from {least} to {most}");
+                    self.document.report(Some(span), message, help);
+                }
+                Some(Err(message)) => self.fault(key, span, Fault { message, help }),
+                None => {
+                    let expected =
+                        if unit == Unit::Count { "a whole number" } else { "a string with a unit" };
+                    self.wrong_kind(key, found, expected, help);
+                }
             }
-            (DeValue::Integer(number), _) => Some(unit.parse(&number.to_string(), &example).map(Some)),
-            (DeValue::String(text), Unit::Bytes | Unit::Time) => Some(unit.parse(text, &example).map(Some)),
-            _ => None,
-        };
-        match parsed {
-            Some(Ok(Some(amount))) if range.contains(&amount) => {
-                return Some(Located { value: amount, span: value.span() });
-            }
-            Some(Ok(_)) => {
-                let (least, most) = (unit.show(*range.start()), unit.show(*range.end()));
-                let (found, inside) = (describe(value.get_ref()), &self.name);
-                let message = format!("`{key}` in {inside} is {found}: it must be from {least} to {most}");
-                let help = format!("write an amount within that, such as {example}");
-                self.document.report(Some(value.span()), message, help);
-            }
-            Some(Err(fault)) => self.fault(key, value.span(), fault),
-            None => {
-                let expected = if unit == Unit::Count { "a whole number" } else { "a string with a unit" };
-                self.wrong_kind(key, value, expected, format!("write {key} = {example}"));
-            }
-        }
-        None
+            Setting::Wrong
+        })
     }
 
     /// Returns a list of parsed strings without duplicates.
@@ -295,30 +323,41 @@ impl<'a> Table<'a> {
         example: &str,
         parse: impl Fn(&str) -> Result<T, Fault>,
     ) -> List<T> {
-        let Some(value) = self.value(key) else { return List::default() };
+        let value = match self.setting(key) {
+            Setting::Absent => return List::default(),
+            Setting::Wrong => return List::unknown(),
+            Setting::Written(value) => value.value,
+        };
         let mut list = List { span: Some(value.span()), ..List::default() };
+        // A value of another kind, as an entry if it parses as one.
+        let as_entry = |value: &DeValue<'_>| {
+            let text = scalar(value).filter(|text| parse(text).is_ok());
+            text.map_or_else(|| example.to_owned(), |text| string(&text))
+        };
         let DeValue::Array(array) = value.get_ref() else {
             list.complete = false;
-            self.wrong_kind(key, value, "a list of strings", format!("write {key} = [{example}]"));
+            let help = format!("write `{key} = [{}]`", as_entry(value.get_ref()));
+            self.wrong_kind(key, value, "a list of strings", help);
             return list;
         };
         if array.len() > MAX_LIST {
             list.complete = false;
             let message =
                 format!("`{key}` in {} has {} entries: {MAX_LIST} are allowed", self.name, array.len());
-            self.document.report(Some(value.span()), message, "write patterns with `*` instead".to_owned());
+            self.document.report(Some(value.span()), message, "write patterns with \"*\" instead".to_owned());
             return list;
         }
         for item in array.iter() {
             let DeValue::String(text) = item.get_ref() else {
                 list.complete = false;
-                self.wrong_kind(key, item, "a string", format!("write {key} = [{example}]"));
+                self.wrong_kind(key, item, "a string", format!("write `{}`", as_entry(item.get_ref())));
                 continue;
             };
             match parse(text) {
                 Ok(value) if list.items.iter().any(|known| known.value == value) => {
                     let message = format!("`{key}` in {} lists `{value}` twice", self.name);
-                    self.document.report(Some(item.span()), message, "remove one of the two".to_owned());
+                    let help = format!("remove `{}` here, or there", string(&value.to_string()));
+                    self.document.report(Some(item.span()), message, help);
                 }
                 Ok(value) => list.items.push(Located { value, span: item.span() }),
                 Err(fault) => {
@@ -328,33 +367,5 @@ impl<'a> Table<'a> {
             }
         }
         list
-    }
-}
-
-/// Describes a value for people; long texts are cut.
-pub(super) fn describe(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) if text.chars().count() > 40 => {
-            format!("the string {:?}…", text.chars().take(40).collect::<String>())
-        }
-        DeValue::String(text) => format!("the string {text:?}"),
-        DeValue::Integer(number) => format!("the integer {number}"),
-        DeValue::Float(number) => format!("the number {number}"),
-        DeValue::Boolean(boolean) => format!("the boolean {boolean}"),
-        DeValue::Datetime(_) => "a date or time".to_owned(),
-        DeValue::Array(_) => "a list".to_owned(),
-        DeValue::Table(_) => "a table".to_owned(),
-    }
-}
-
-/// Returns the help for an unknown name: the most similar known name, or all of them.
-pub(super) fn nearest_or_all(found: &str, kind: &str, known: &[&str]) -> String {
-    let distance = |name: &str| strsim::damerau_levenshtein(found, name);
-    let nearest = known.iter().map(|name| (distance(name), *name)).min();
-    match nearest {
-        Some((distance, name)) if distance <= (found.len() / 3).max(1) => format!("did you mean `{name}`?"),
-        Some((_, name)) if known.len() == 1 => format!("the only {kind} is `{name}`"),
-        Some(_) => format!("the {kind}s are {}", known.join(", ")),
-        None => format!("there are no {kind}s"),
     }
 }

@@ -13,7 +13,7 @@ use super::diagnostic::{Document, verdict};
 use super::limits::ROWS;
 use super::lists::reserved;
 use super::load::{Disk, Files, join};
-use super::reader::Located;
+use super::reader::{Located, Setting};
 use super::service::ServiceTable;
 use super::{App, AppComponent, Diagnostics, Input, Mailbox, Source};
 use crate::limits::Limits;
@@ -132,8 +132,8 @@ fn resolve(app: &AppManifest, files: &impl Files, services: Option<&[&str]>) -> 
     Ok(App {
         name: app.name.clone(),
         file: app.document.file.clone(),
-        until: app.until.as_ref().map(|name| name.value.clone()),
-        report: app.report.as_ref().map(|name| name.value.clone()),
+        until: app.until.clone().into_value(),
+        report: app.report.clone().into_value(),
         state: app.state.as_ref().map(|folder| join(&app.document.file, folder)),
         supervisor: app.supervisor,
         services: app.services.clone(),
@@ -146,7 +146,7 @@ fn resolve(app: &AppManifest, files: &impl Files, services: Option<&[&str]>) -> 
 
 /// Finds a component's code and its manifest, and reports missing files.
 fn find(app: &AppManifest, entry: &Entry, files: &impl Files) -> Option<(Source, PathBuf)> {
-    let written = entry.source.as_ref()?;
+    let written = entry.source.written()?;
     let path = join(&app.document.file, &written.value);
     let report = |place: &Located<String>, message: String, help: String| {
         app.document.report(Some(place.span.clone()), message, help);
@@ -168,13 +168,14 @@ fn find(app: &AppManifest, entry: &Entry, files: &impl Files) -> Option<(Source,
         );
     };
     let manifest = match &entry.manifest {
-        Some(name) => join(&app.document.file, &name.value),
-        None => beside,
+        Setting::Written(name) => join(&app.document.file, &name.value),
+        Setting::Absent => beside,
+        Setting::Wrong => return None,
     };
     if !files.is_file(&manifest) {
         let message = format!("`{}` does not exist", manifest.display());
         let help = format!("write a {MANIFEST} there, or name the file that is one: manifest = \"FILE\"");
-        return report(entry.manifest.as_ref().unwrap_or(written), message, help);
+        return report(entry.manifest.written().unwrap_or(written), message, help);
     }
     Some((source, manifest))
 }
@@ -192,12 +193,12 @@ fn read(file: &Path, files: &impl Files) -> Read {
 
 /// Returns a component's name in the app: that of its entry, or that of its manifest.
 fn name(app: &AppManifest, entry: &Entry, asked: &Asked) -> Option<Located<String>> {
-    if entry.is_named {
-        return entry.name.clone();
+    if !entry.name.is_absent() {
+        return entry.name.written().cloned();
     }
-    let (name, place) = (asked.name.as_ref()?, entry.source.as_ref()?);
+    let (name, place) = (asked.name.written()?, entry.source.written()?);
     let name = Located { value: name.value.clone(), span: place.span.clone() };
-    reserved(&app.document, "component", Some(&name));
+    reserved(&app.document, "component", "add", Some(&name));
     Some(name)
 }
 
@@ -214,7 +215,7 @@ impl<'a> Team<'a> {
     /// Returns true if every component is found and has a name. Any other name is then wrong.
     fn is_complete(&self) -> bool {
         let named = self.names().len();
-        named > 0 && named == self.app.components.len()
+        named > 0 && named == self.app.components.len() && self.app.has_all_components
     }
 
     fn member(&self, name: &str) -> Option<&Member<'a>> {
@@ -240,12 +241,12 @@ impl<'a> Team<'a> {
     fn component(&self, member: &Member<'_>) -> AppComponent {
         let (entry, manifest) = (member.entry, member.read.asked.manifest());
         let name = member.name.as_ref().map(|name| name.value.clone()).unwrap_or_default();
-        let granted = self.grants(&name).and_then(|grants| grants.input.as_ref());
+        let granted = self.grants(&name).and_then(|grants| grants.input.written());
         AppComponent {
             source: member.source.clone(),
             manifest_file: member.manifest_file.clone(),
-            instances: entry.instances.as_ref().map_or(1, |instances| instances.value as usize),
-            restart: entry.restart,
+            instances: entry.instances.or(1).unwrap_or(1) as usize,
+            restart: entry.restart.clone().into_value().unwrap_or_default(),
             mailbox: Mailbox {
                 capacity: entry.capacity.unwrap_or(manifest.mailbox.capacity),
                 ..manifest.mailbox

@@ -56,11 +56,11 @@ impl ServiceTable {
 
     /// Returns the tables of services, whose keys only the services know.
     pub(super) fn all(document: &Document, root: &Table<'_>) -> Vec<ServiceTable> {
-        let Some(table) = root.table("service") else { return Vec::new() };
+        let Some(table) = root.table("service").into_value() else { return Vec::new() };
         let mut services = Vec::new();
         for (key, value) in table.entries() {
             let name = format!("[service.{}]", key.value);
-            if table.as_table(key.value, name, value).is_some() {
+            if table.as_table(key.value, name, value).written().is_some() {
                 services.push(ServiceTable {
                     name: key.value.to_owned(),
                     file: document.file.clone(),
@@ -124,7 +124,11 @@ pub struct ConfigTable<'a>(Table<'a>);
 impl<'a> ConfigTable<'a> {
     /// Returns a string, or `None` if the key is absent or wrong.
     pub fn text(&self, key: &'static str, example: &str) -> Option<&'a str> {
-        self.0.text(key, example).map(|text| text.value)
+        self.0.text(key, example).written()?;
+        match self.0.value(key)?.get_ref() {
+            DeValue::String(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// As [`ConfigTable::text`]; an absent key is reported.
@@ -142,25 +146,25 @@ impl<'a> ConfigTable<'a> {
         &self,
         key: &'static str,
         example: &str,
-        parse: impl FnOnce(&str) -> Result<T, (String, String)>,
+        parse: impl Fn(&str) -> Result<T, (String, String)>,
     ) -> Option<T> {
         let fault = |(message, help)| Fault { message, help };
-        self.0.parsed(key, example, |text| parse(text).map_err(fault)).map(|parsed| parsed.value)
+        self.0.parsed(key, example, |text| parse(text).map_err(fault)).into_value()
     }
 
     /// Returns a boolean, or `None` if the key is absent or wrong.
     pub fn boolean(&self, key: &'static str) -> Option<bool> {
-        self.0.boolean(key).map(|boolean| boolean.value)
+        self.0.boolean(key).into_value()
     }
 
     /// Returns a number within a range, or `None` if the key is absent or wrong.
     pub fn count(&self, key: &'static str, range: RangeInclusive<u64>, example: u64) -> Option<u64> {
-        self.0.amount(key, Unit::Count, range, example).map(|count| count.value)
+        self.0.amount(key, Unit::Count, range, example).into_value()
     }
 
     /// Returns a size in bytes, written with a unit, or `None` if the key is absent or wrong.
     pub fn bytes(&self, key: &'static str, range: RangeInclusive<u64>, example: u64) -> Option<u64> {
-        self.0.amount(key, Unit::Bytes, range, example).map(|bytes| bytes.value)
+        self.0.amount(key, Unit::Bytes, range, example).into_value()
     }
 
     /// Returns a time in whole milliseconds, written with a unit, or `None` if the key is absent or
@@ -171,13 +175,12 @@ impl<'a> ConfigTable<'a> {
         range_ms: RangeInclusive<u64>,
         example_ms: u64,
     ) -> Option<Duration> {
-        let time = self.0.amount(key, Unit::Time, range_ms, example_ms)?;
-        Some(Duration::from_millis(time.value))
+        self.0.amount(key, Unit::Time, range_ms, example_ms).into_value().map(Duration::from_millis)
     }
 
     /// Returns a table within this one, or `None` if the key is absent or wrong.
     pub fn table<T>(&self, key: &'static str, read: impl FnOnce(&ConfigTable<'_>) -> T) -> Option<T> {
-        let table = ConfigTable(self.0.table(key)?);
+        let table = ConfigTable(self.0.table(key).into_value()?);
         let value = read(&table);
         table.0.finish();
         Some(value)
@@ -189,7 +192,7 @@ impl<'a> ConfigTable<'a> {
         let mut values = Vec::new();
         for (key, value) in self.0.entries() {
             let name = format!("[{}.{}]", self.0.name().trim_matches(['[', ']']), key.value);
-            if let Some(table) = self.0.as_table(key.value, name, value) {
+            if let Some(table) = self.0.as_table(key.value, name, value).into_value() {
                 let table = ConfigTable(table);
                 values.push(read(key.value, &table));
                 table.0.finish();

@@ -1,23 +1,108 @@
-//! Syntax errors of a manifest.
+//! Syntax errors of a manifest, and what is written twice.
+
+use std::ops::Range;
 
 use super::diagnostic::Document;
 
 /// Reports syntax errors, one per line, because further errors on a line mostly follow from the
-/// first. Returns true if there was any.
+/// first. A table that is written twice is one error, however many of its keys are written twice.
+/// Returns true if there was any.
 pub(super) fn syntax(document: &Document, text: &str, errors: &[toml::de::Error]) -> bool {
     let mut lines = Vec::new();
+    // The end of a table that was reported as a duplicate.
+    let mut reported = 0;
     for error in errors {
-        let start = error.span().map_or(0, |span| span.start);
-        let line = text.get(..start).map_or(0, |before| before.matches('\n').count());
-        if lines.contains(&line) {
+        let span = error.span().unwrap_or_default();
+        let line = line_of(text, span.start);
+        if lines.contains(&line) || (span.start < reported && is_duplicate(error)) {
             continue;
         }
         lines.push(line);
-        let help = match error.message() {
-            message if message.contains("duplicate key") => "remove one of the two, or write both into one",
-            _ => "write key = value, each on a line of its own, and strings in double quotes",
+        let (message, help) = match is_duplicate(error) {
+            true => {
+                if header(line_at(text, span.start)).is_some() {
+                    reported = end_of_table(text, span.start);
+                }
+                duplicate(text, &span)
+            }
+            false => (
+                format!("this is not TOML: {}", error.message()),
+                "write key = value, each on a line of its own, and strings in double quotes".to_owned(),
+            ),
         };
-        document.report(error.span(), format!("this is not TOML: {}", error.message()), help.to_owned());
+        document.report(error.span(), message, help);
     }
     !errors.is_empty()
+}
+
+fn is_duplicate(error: &toml::de::Error) -> bool {
+    error.message().contains("duplicate key")
+}
+
+/// Describes a table or a key that is written twice.
+fn duplicate(text: &str, span: &Range<usize>) -> (String, String) {
+    let before = &text[..text.len().min(span.start)];
+    match header(line_at(text, span.start)) {
+        Some(name) => {
+            let first = before.lines().position(|line| header(line) == Some(name));
+            match first {
+                Some(first) => (
+                    format!("{name} is written twice: the first is on line {}", first + 1),
+                    format!("move the keys of this one below line {}, and remove this header", first + 1),
+                ),
+                None => {
+                    let bare = name.trim_matches(['[', ']']);
+                    let message = format!("`{bare}` is written twice: here as {name}, above in another form");
+                    (message, "write all of it in one form".to_owned())
+                }
+            }
+        }
+        None => {
+            let key = text.get(span.clone()).unwrap_or_default();
+            let mut first = None;
+            for (number, line) in before.lines().enumerate() {
+                if header(line).is_some() {
+                    first = None;
+                } else if first.is_none() && is_key(line, key) {
+                    first = Some(number);
+                }
+            }
+            let place = first.map(|line| format!(": the first is on line {}", line + 1));
+            (
+                format!("`{key}` is written twice in one table{}", place.unwrap_or_default()),
+                format!("remove `{key}` here, or there"),
+            )
+        }
+    }
+}
+
+/// Returns the header of a table that a line consists of: `[app]` or `[[component]]`.
+fn header(line: &str) -> Option<&str> {
+    let line = line.split('#').next().unwrap_or_default().trim();
+    (line.starts_with('[') && line.ends_with(']')).then_some(line)
+}
+
+/// Returns true if a line is an assignment of this key.
+fn is_key(line: &str, key: &str) -> bool {
+    line.split_once('=').is_some_and(|(found, _)| found.trim() == key)
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.get(..offset).map_or(0, |before| before.matches('\n').count())
+}
+
+fn line_at(text: &str, offset: usize) -> &str {
+    text.lines().nth(line_of(text, offset)).unwrap_or_default()
+}
+
+/// Returns the offset of the next header after this place, or of the end of the text.
+fn end_of_table(text: &str, offset: usize) -> usize {
+    let mut end = 0;
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        if number > line_of(text, offset) && header(line).is_some() {
+            return end;
+        }
+        end += line.len();
+    }
+    end
 }

@@ -10,7 +10,7 @@ use airssys_spec::manifest::AppManifest;
 
 const FOLDER: &str = "tests/manifests";
 
-fn cases() -> Vec<PathBuf> {
+pub(crate) fn cases() -> Vec<PathBuf> {
     let mut cases: Vec<_> = fs::read_dir(FOLDER).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     cases
@@ -52,11 +52,11 @@ fn every_span_and_line_lies_in_the_text() {
     for case in cases() {
         let Err(diagnostics) = AppManifest::load(&case.join("app.toml")) else { continue };
         for diagnostic in &diagnostics {
-            let text = diagnostics.text(&diagnostic.file).unwrap();
+            assert!(!diagnostic.help.is_empty(), "{diagnostic}");
             let Some(span) = diagnostic.span.clone() else { continue };
+            let text = diagnostics.text(&diagnostic.file).unwrap();
             assert!(text.get(span.clone()).is_some(), "{diagnostic}");
             assert_eq!(text[..span.start].matches('\n').count() + 1, diagnostic.line, "{diagnostic}");
-            assert!(!diagnostic.help.is_empty(), "{diagnostic}");
         }
     }
 }

@@ -2,5 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod golden;
+mod help;
 mod parse;
+mod paste;
 mod patterns;

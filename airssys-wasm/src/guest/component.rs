@@ -12,6 +12,7 @@ use crate::guest::engine::Engine;
 use crate::guest::imports::airssys;
 use crate::guest::service::AnyService;
 use crate::guest::store::{Entry, GuestState};
+use crate::guest::ticker::Ticker;
 
 const HANDLER: &str = "airssys:component/handler@0.2.0";
 const BATCH_HANDLER: &str = "airssys:component/batch-handler@0.2.0";
@@ -28,6 +29,7 @@ pub struct Component {
     pub(crate) exports: Exports,
     /// The services that it imports and that have a configuration, a connection or data.
     pub(crate) services: Vec<Arc<dyn AnyService>>,
+    pub(crate) ticker: Arc<Ticker>,
 }
 
 /// The indices of a component's exported functions.
@@ -126,7 +128,8 @@ impl Component {
         let services = services(engine, &imports);
         let exports = exports(&compiled)?;
         let pre = engine.linker(entry).instantiate_pre(&compiled).map_err(LoadError::ImportMismatch)?;
-        Ok(Component { pre, entry, exports, services })
+        let ticker = Arc::clone(engine.ticker());
+        Ok(Component { pre, entry, exports, services, ticker })
     }
 
     /// Returns true if its calls run on a fiber (a stack of its own), because an imported function can

@@ -9,6 +9,7 @@ use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, 
 
 use crate::guest::services::Services;
 use crate::guest::store::{EPOCH_TICK, Entry, GuestState};
+use crate::guest::ticker::Ticker;
 
 /// The most core instances of a component: a guest module and its shims.
 const CORE_INSTANCES_PER_COMPONENT: u32 = 20;
@@ -79,10 +80,12 @@ struct EngineInner {
     direct: Linker<GuestState>,
     fiber: Linker<GuestState>,
     services: Services,
+    ticker: Arc<Ticker>,
 }
 
 impl Engine {
-    /// Makes an engine and starts its ticker thread, which ends with the engine.
+    /// Makes an engine and starts its ticker thread, which sleeps while no guest runs. The thread ends
+    /// with the engine and its components.
     ///
     /// Instances come from a pool of reserved address space. If the machine refuses to reserve that
     /// much, each instance is allocated separately, which is logged.
@@ -106,10 +109,10 @@ impl Engine {
         let wasmtime = wasmtime.map_err(EngineError::Setup)?;
         let linker = |entry| config.services.linker(&wasmtime, entry).map_err(EngineError::Setup);
         let (direct, fiber) = (linker(Entry::Direct)?, linker(Entry::Fiber)?);
-        start_ticker(&wasmtime).map_err(|error| EngineError::Setup(error.into()))?;
-        Ok(Engine {
-            inner: Arc::new(EngineInner { wasmtime, cache, direct, fiber, services: config.services }),
-        })
+        let ticker =
+            Ticker::start(&wasmtime, EPOCH_TICK).map_err(|error| EngineError::Setup(error.into()))?;
+        let services = config.services;
+        Ok(Engine { inner: Arc::new(EngineInner { wasmtime, cache, direct, fiber, services, ticker }) })
     }
 
     /// Returns the hits and misses of the cache of compiled components since the engine was made.
@@ -120,6 +123,10 @@ impl Engine {
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.inner.wasmtime
+    }
+
+    pub(crate) fn ticker(&self) -> &Arc<Ticker> {
+        &self.inner.ticker
     }
 
     /// Returns the services whose interfaces its components can import.
@@ -208,16 +215,4 @@ fn pooling(max_instances: u32, max_table_elements: usize) -> InstanceAllocationS
             .table_keep_resident(RESIDENT_TABLE_BYTES);
     }
     InstanceAllocationStrategy::Pooling(pool)
-}
-
-fn start_ticker(engine: &wasmtime::Engine) -> std::io::Result<()> {
-    let engine = engine.weak();
-    let tick = move || {
-        while let Some(engine) = engine.upgrade() {
-            engine.increment_epoch();
-            drop(engine);
-            std::thread::sleep(EPOCH_TICK);
-        }
-    };
-    std::thread::Builder::new().name("airssys-epoch".to_owned()).spawn(tick).map(drop)
 }

@@ -118,11 +118,16 @@ impl Instance {
         // Bounds the host's copies of a call's arguments, because a guest can pass the same bytes in
         // many list elements. The host copies no more than the guest's own memory could hold.
         store.set_hostcall_fuel(limits.memory_bytes.max(limits.message_size_bytes.saturating_mul(2)));
-        arm(&mut store, component.entry, Arc::clone(&meter));
+        let ticker = &component.ticker;
+        arm(&mut store, component.entry, Arc::clone(&meter), Arc::clone(ticker));
         let instantiated = match component.entry {
-            Entry::Direct => meter.stretch(|| component.pre.instantiate(&mut store)),
-            Entry::Fiber => meter.metered(component.pre.instantiate_async(&mut store)).await,
+            Entry::Direct => {
+                let _hold = ticker.hold();
+                meter.stretch(|| component.pre.instantiate(&mut store))
+            }
+            Entry::Fiber => ticker.held(meter.metered(component.pre.instantiate_async(&mut store))).await,
         };
+        store.data_mut().hold = None;
         let instance = instantiated.map_err(|error| failure(error, &mut store, &meter))?;
         let exports = component.exports;
         let mut typed = || {
@@ -258,16 +263,18 @@ impl Instance {
             Entry::Direct => {
                 self.store.data_mut().checks = 0;
                 self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(TICKS_PER_CHECK));
+                self.component.ticker.wake();
                 let store = &mut self.store;
                 let (result, returned_at) = self.meter.stretch_from(now, || function.call(store, params));
                 self.returned_at = returned_at;
+                self.store.data_mut().hold = None;
                 self.guest().wakeups.iter_mut().for_each(DeferredWakeups::guest_returned);
                 result
             }
             Entry::Fiber => {
                 self.store.set_epoch_deadline(1);
                 let call = function.call_async(&mut self.store, params);
-                let result = self.meter.metered(call).await;
+                let result = self.component.ticker.held(self.meter.metered(call)).await;
                 self.returned_at = Instant::now();
                 result
             }

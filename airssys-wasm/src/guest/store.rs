@@ -14,6 +14,7 @@ use crate::guest::context::GuestContext;
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::meter::Meter;
 use crate::guest::progress::Progress;
+use crate::guest::ticker::{Hold, Ticker};
 use crate::guest::wasi::Wasi;
 use crate::guest::worker::hand_over_worker;
 use crate::observe::memory::MemoryGauge;
@@ -47,6 +48,8 @@ pub struct GuestState {
     pub(crate) progress: Option<Progress>,
     /// The number of epoch checks in this call.
     pub(crate) checks: u64,
+    /// Taken by a directly entered guest at its first epoch check, and given back when it returns.
+    pub(crate) hold: Option<Hold>,
 }
 
 /// Raised in a guest that has used up its execution time.
@@ -71,14 +74,14 @@ impl GuestState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let limiter = Limiter::new(&guest);
-        GuestState { guest, wasi, table, services, limiter, progress: None, checks: 0 }
+        GuestState { guest, wasi, table, services, limiter, progress: None, checks: 0, hold: None }
     }
 }
 
 /// Sets up the check of a running guest by the epoch. It interrupts the guest when its execution time
 /// is used up or its app has ended. A guest on a fiber also yields at every tick. A directly entered
 /// guest cannot yield, so it offers its run queue, and hands it over if it runs long.
-pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>) {
+pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>, ticker: Arc<Ticker>) {
     store.set_epoch_deadline(match entry {
         Entry::Direct => ticks(meter.limit()).min(TICKS_PER_CHECK),
         Entry::Fiber => 1,
@@ -92,6 +95,7 @@ pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>
             _ if state.guest.instance.router.app.has_ended() => Err(wasmtime::Error::from(AppEnded)),
             (None, _) => Err(wasmtime::Error::from(OutOfTime)),
             (Some(left), Entry::Direct) => {
+                state.hold.get_or_insert_with(|| ticker.hold());
                 state.guest.wakeups.iter_mut().for_each(DeferredWakeups::wake_elsewhere);
                 if state.checks.is_multiple_of(CHECKS_PER_HAND_OVER) {
                     meter.pause(hand_over_worker);

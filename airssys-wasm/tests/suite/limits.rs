@@ -53,6 +53,22 @@ async fn execution_time_limit_ends_the_handler() {
     assert_eq!(host.ask("direct", Command::Echo("ok".to_owned())).await.unwrap(), "ok");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guest_that_spins_after_an_idle_time_is_ended() {
+    let host = host();
+    let limits = Limits { execution_time: Duration::from_millis(50), ..Limits::default() };
+    host.spawn(limited("direct", limits.clone())).await.unwrap();
+    host.spawn(ComponentSpec { limits, ..ComponentSpec::new("fiber", waiter()) }).await.unwrap();
+    for name in ["direct", "fiber"] {
+        // Long enough for the ticker to park.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        host.tell(name, Command::Spin).await;
+        host.drained().await;
+    }
+    let reason = "failed: ran longer than its limit of 50 ms (execution_time)";
+    assert_eq!(host.reasons(), [reason; 2]);
+}
+
 #[tokio::test]
 async fn waiting_is_not_execution_time() {
     let host = host();

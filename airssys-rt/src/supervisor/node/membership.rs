@@ -16,7 +16,7 @@ use crate::snapshot::{ChildKind, ChildSummary, SupervisorSnapshot};
 use crate::stats::ActorState;
 use crate::supervisor::children::{ChildEntry, ChildRules, TaskState};
 use crate::supervisor::parked::{ParkedChild, ParkedRunner};
-use crate::supervisor::verdict::{RestartDelay, Verdict};
+use crate::supervisor::verdict::Verdict;
 use crate::sync::lock;
 
 impl SupervisorNode {
@@ -85,7 +85,7 @@ impl SupervisorNode {
         &self,
         key: Key,
         runner: Box<dyn ParkedRunner>,
-        delay: RestartDelay,
+        delay: Duration,
         started: ReplyTo<()>,
     ) {
         let tenure = {
@@ -121,7 +121,7 @@ impl SupervisorNode {
             }
         };
         cell.rejoin();
-        self.respawn(key, parked.runner, RestartDelay::NONE, started);
+        self.respawn(key, parked.runner, Duration::ZERO, started);
         true
     }
 
@@ -207,8 +207,8 @@ impl SupervisorNode {
         };
         match verdict {
             Verdict::Restart(delay) | Verdict::Respawn(delay) => {
-                tracing::warn!(actor = %cell.label(), after = ?delay.time, "an actor was killed and is restarted");
-                cell.restarting(&ExitReason::Killed, delay.time);
+                tracing::warn!(actor = %cell.label(), after = ?delay, "an actor was killed and is restarted");
+                cell.restarting(&ExitReason::Killed, delay);
                 self.respawn(key, runner, delay, ReplyTo::to_none());
             }
             Verdict::Park => self.park(key, runner, ExitReason::Killed),

@@ -1,6 +1,7 @@
 //! Children that give up alone, because they were restarted too often.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use airssys_core::{ExitReason, Identity, OnLimit, SupervisorFailure};
 use tokio::time::Instant;
@@ -14,7 +15,6 @@ use crate::request::ReplyTo;
 use crate::stats::ActorState;
 use crate::supervisor::children::TaskState;
 use crate::supervisor::parked::ParkedRunner;
-use crate::supervisor::verdict::RestartDelay;
 use crate::sync::lock;
 
 impl SupervisorNode {
@@ -88,7 +88,7 @@ impl SupervisorNode {
         };
         cell.rejoin();
         cell.enter(ActorState::Restarting);
-        self.respawn(key, parked.runner, RestartDelay::NONE, ReplyTo::to_none());
+        self.respawn(key, parked.runner, Duration::ZERO, ReplyTo::to_none());
         true
     }
 

@@ -175,14 +175,17 @@ impl NodeState {
         }
     }
 
-    /// Records a restart because of this child.
-    pub(super) fn record_restart(&mut self, config: &SupervisorConfig, key: Key, now: Instant) {
+    /// Counts a restart that is decided now, because of this child, and planned for a time.
+    pub(super) fn count_restart(&mut self, config: &SupervisorConfig, key: Key, now: Instant, at: Instant) {
+        if let Some(entry) = self.children.get_mut(key) {
+            entry.attempt = entry.attempt.saturating_add(1);
+            entry.since = Some(at);
+        }
         let window = match config.limit_scope {
             LimitScope::Shared => &mut self.window,
             LimitScope::PerChild => self.windows.entry(key).or_default(),
         };
         window.record(now.into_std(), config);
-        self.restarts += 1;
     }
 
     /// Forgets the restarts of one child.

@@ -6,8 +6,10 @@ use airssys_core::RestartPolicy;
 use airssys_message::Codec;
 
 use super::{Member, Team};
+use crate::manifest::limits::Written;
 use crate::manifest::load::{Files, join};
-use crate::manifest::reader::{Located, nearest_or_all};
+use crate::manifest::reader::Setting;
+use crate::manifest::suggest::nearest_or_all;
 
 impl Team<'_> {
     pub(super) fn check(&self) {
@@ -15,19 +17,20 @@ impl Team<'_> {
         self.check_until();
         self.check_report();
         for member in &self.members {
-            self.check_limits(member);
+            self.check_subscriptions(member);
             self.check_input(member);
         }
+        self.check_limits();
     }
 
     /// Reports an input of several instances, because each would read the whole input.
     fn check_input(&self, member: &Member<'_>) {
-        let reads = member.read.asked.input.as_ref().is_some_and(|input| input.value);
-        let several = member.entry.instances.as_ref().filter(|instances| instances.value != 1);
+        let reads = member.read.asked.input.written().is_some_and(|input| input.value);
+        let several = member.entry.instances.written().filter(|instances| instances.value != 1);
         if let (true, Some(instances)) = (reads, several) {
             let name = member.name.as_ref().map_or("the component", |name| name.value.as_str());
             let message = format!("`{name}` reads an input, but has {} instances", instances.value);
-            let help = "write instances = 1: each of several would read all of it".to_owned();
+            let help = "write `instances = 1`: each of several would read all of it".to_owned();
             self.app.document.report(Some(instances.span.clone()), message, help);
         }
     }
@@ -43,15 +46,27 @@ impl Team<'_> {
                     name.value,
                     document.line_of(&first.span)
                 );
-                let help = format!("give this one a name of its own: name = \"{}-2\"", name.value);
+                let verb = if member.entry.name.is_absent() { "add" } else { "write" };
+                let free = self.free_name(&name.value, index);
+                let help = format!("give this one a name of its own: {verb} `name = \"{free}\"`");
                 document.report(Some(name.span.clone()), message, help);
             }
         }
     }
 
+    /// Returns a name that no component or group has. Different components get different names.
+    fn free_name(&self, name: &str, index: usize) -> String {
+        let equal = |member: &&Member<'_>| member.name.as_ref().is_some_and(|own| own.value == name);
+        let before = self.members[..index].iter().filter(equal).count();
+        let is_free =
+            |name: &String| self.member(name).is_none() && self.group_names().all(|group| group != name);
+        let mut free = (2..).map(|number| format!("{name}-{number}")).filter(is_free);
+        free.nth(before.saturating_sub(1)).unwrap_or_default()
+    }
+
     /// Returns the component that a key of `[app]` names, and reports a name that no component has.
-    fn named(&self, key: &str, name: Option<&Located<String>>) -> Option<&Member<'_>> {
-        let name = name?;
+    fn named(&self, key: &str, name: &Setting<String>) -> Option<&Member<'_>> {
+        let name = name.written()?;
         let found = self.member(&name.value);
         if found.is_none() && self.is_complete() {
             let message = format!("`{key}` names `{}`, which is not a component of the app", name.value);
@@ -62,61 +77,120 @@ impl Team<'_> {
     }
 
     fn check_until(&self) {
-        let until = self.app.until.as_ref();
-        let (Some(name), Some(member)) = (until, self.named("until", until)) else { return };
-        if let Some(instances) = member.entry.instances.as_ref().filter(|instances| instances.value != 1) {
+        let until = &self.app.until;
+        let (Some(name), Some(member)) = (until.written(), self.named("until", until)) else { return };
+        if let Some(instances) = member.entry.instances.written().filter(|instances| instances.value != 1) {
             let message = format!("`{}` ends the run, but has {} instances", name.value, instances.value);
-            let help = "write instances = 1, or name another component as `until`".to_owned();
+            let help = "write `instances = 1`, or name another component as the one of until".to_owned();
             self.app.document.report(Some(instances.span.clone()), message, help);
         }
-        if member.entry.restart == RestartPolicy::Permanent {
+        // A wrong restart policy is reported as such.
+        if member.entry.restart.or(RestartPolicy::Permanent) == Some(RestartPolicy::Permanent) {
             let message = format!(
                 "`{}` ends the run when it has stopped, but it is permanent: whenever it stops it is restarted",
                 name.value
             );
-            let help = "add to its [[component]]: restart = \"transient\"".to_owned();
+            let verb = if member.entry.restart.is_absent() { "add" } else { "write" };
+            let help = format!("{verb} `restart = \"transient\"` in its [[component]]");
             self.app.document.report(Some(name.span.clone()), message, help);
         }
     }
 
     fn check_report(&self) {
-        let report = self.app.report.as_ref();
-        let (Some(name), Some(member)) = (report, self.named("report", report)) else { return };
-        if !member.read.asked.accepts(Codec::Cbor) {
+        let report = &self.app.report;
+        let (Some(name), Some(member)) = (report.written(), self.named("report", report)) else { return };
+        if let Some(accepts) = member.read.asked.accepts_without(Codec::Cbor) {
             let message =
                 format!("`{}` is asked for its report in cbor, which it does not accept", name.value);
-            let help = format!("add \"cbor\" to `accepts` of {}", member.manifest_file.display());
+            let codecs = accepts.codecs().chain([Codec::Cbor]);
+            let all: Vec<_> = codecs.map(Codec::name).collect();
+            let file = member.manifest_file.display();
+            let help = format!("write `accepts = {all:?}` under [messages] of {file}");
             self.app.document.report(Some(name.span.clone()), message, help);
         }
     }
 
-    /// Reports every limit above the app's bound, and too many static subscriptions.
-    fn check_limits(&self, member: &Member<'_>) {
-        let (asked, document) = (&member.read.asked, &member.read.document);
-        let app = self.app.document.file.display();
-        let name = member.name.as_ref().map_or("the component", |name| name.value.as_str());
-        for ((row, amount), (_, most)) in asked.limits.iter().zip(self.app.limits.iter()) {
-            let allowed = (row.get)(&self.limits);
-            let Some(amount) = amount.filter(|amount| amount.value > allowed) else { continue };
-            let (key, wanted, allowed) = (row.key, row.unit.show(amount.value), row.unit.show(allowed));
-            let message = format!("`{name}` asks for {key} = {wanted}, and {app} allows {allowed}");
-            let help = match most {
-                Some(most) => format!(
-                    "ask for less, or write {key} = {wanted} at {}",
-                    self.app.document.line_of(&most.span)
-                ),
-                None => format!("ask for less, or add to [limits] of {app}: {key} = {wanted}"),
-            };
-            document.report(Some(amount.span.clone()), message, help);
+    /// Reports every limit above the app's bound.
+    ///
+    /// The first report has the whole table to paste, because tables and keys cannot be added twice.
+    /// The others refer to it.
+    fn check_limits(&self) {
+        let (app, bounds) = (&self.app.document, &self.app.limits);
+        let mut first: Option<String> = None;
+        for member in self.in_order() {
+            let document = &member.read.document;
+            let name = member.name.as_ref().map_or("the component", |name| name.value.as_str());
+            let mut asked: Vec<_> = member.read.asked.limits.iter().zip(bounds.iter()).collect();
+            asked.sort_by_key(|((_, amount), _)| amount.written().map(|amount| amount.span.start));
+            for ((row, amount), (_, most)) in asked {
+                let allowed = (row.get)(&self.limits);
+                let above = amount.written().filter(|amount| amount.value > allowed && !most.is_wrong());
+                let Some(amount) = above else { continue };
+                let (key, wanted, allowed) = (row.key, row.unit.show(amount.value), row.unit.show(allowed));
+                let file = app.file.display();
+                let message = format!("`{name}` asks for {key} = {wanted}, and {file} allows {allowed}");
+                let help = match (&first, &bounds.span) {
+                    (Some(first), _) => {
+                        format!("ask for less; or the table in the help about {first} allows this too")
+                    }
+                    (None, Some(span)) => {
+                        let table = app.line_of(span);
+                        format!(
+                            "ask for less, or replace the table at {table} with:\n{}",
+                            self.merged_limits()
+                        )
+                    }
+                    (None, None) => format!("ask for less, or add to {file}:\n{}", self.merged_limits()),
+                };
+                first.get_or_insert_with(|| document.line_of(&amount.span));
+                document.report(Some(amount.span.clone()), message, help);
+            }
         }
+    }
+
+    /// Returns the components in the order in which the mistakes in their manifests are shown.
+    fn in_order(&self) -> Vec<&Member<'_>> {
+        let mut members: Vec<_> = self.members.iter().collect();
+        members.sort_by_key(|member| {
+            self.members.iter().position(|other| other.manifest_file == member.manifest_file)
+        });
+        members
+    }
+
+    /// Reports more static subscriptions than the limit allows.
+    fn check_subscriptions(&self, member: &Member<'_>) {
+        let (asked, document) = (&member.read.asked, &member.read.document);
+        let name = member.name.as_ref().map_or("the component", |name| name.value.as_str());
         let (subscribes, limit) = (asked.subscribes.items.len(), self.limits(member).subscriptions);
-        if subscribes > limit {
+        let is_known = |limits: &Written| !limits.is_wrong("subscriptions");
+        if subscribes > limit && is_known(&asked.limits) && is_known(&self.app.limits) {
             let message = format!(
                 "`{name}` has {subscribes} entries in `subscribes`, and its limit is subscriptions = {limit}"
             );
-            let help = format!("write fewer patterns, or write under [limits]: subscriptions = {subscribes}");
+            let file = match self.limits.subscriptions < subscribes {
+                true => format!(" of {}", self.app.document.file.display()),
+                false => String::new(),
+            };
+            let line = format!("`subscriptions = {subscribes}` under [limits]{file}");
+            let help = format!("write fewer patterns, or write {line}");
             document.report(asked.subscribes.span.clone(), message, help);
         }
+    }
+
+    /// Returns a `[limits]` table of the app that allows everything its components ask for.
+    fn merged_limits(&self) -> String {
+        let mut lines = vec!["[limits]".to_owned()];
+        for (index, (row, bound)) in self.app.limits.iter().enumerate() {
+            let asked = self.members.iter().filter_map(|member| {
+                let (_, amount) = member.read.asked.limits.iter().nth(index)?;
+                amount.written().map(|amount| amount.value)
+            });
+            let above = asked.max().filter(|most| *most > (row.get)(&self.limits));
+            if let Some(amount) = above.or(bound.written().map(|bound| bound.value)) {
+                lines.push(format!("{} = {}", row.key, row.unit.show(amount)));
+            }
+        }
+        lines.join("\n")
     }
 
     /// Reports every per-target limit whose target does not exist.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Team;
 use crate::manifest::group::{Group, GroupMember, WrittenGroup};
-use crate::manifest::reader::{Located, nearest_or_all};
+use crate::manifest::reader::Located;
+use crate::manifest::suggest::nearest_or_all;
 
 /// The most groups from the root down to a component. Snapshots of the tree, which are nested too,
 /// stay readable for every JSON parser.
@@ -32,15 +33,15 @@ impl<'a> Team<'a> {
     }
 
     fn check_group_name(&self, index: usize, group: &WrittenGroup) {
-        let Some(name) = &group.name else { return };
+        let Some(name) = group.name.written() else { return };
         let component = self.member(&name.value).and_then(|member| member.name.as_ref());
-        let before = self.app.groups[..index].iter().filter_map(|group| group.name.as_ref());
+        let before = self.app.groups[..index].iter().filter_map(|group| group.name.written());
         let earlier = before.into_iter().find(|earlier| earlier.value == name.value);
         let taken = component.map(|first| ("component", first)).or(earlier.map(|first| ("group", first)));
         if let Some((kind, first)) = taken {
             let place = self.app.document.line_of(&first.span);
             let message = format!("`{}` is the name of the {kind} at {place} too", name.value);
-            let help = format!("give the group a name of its own: name = \"{}-group\"", name.value);
+            let help = format!("give the group a name of its own: write `name = \"{}-group\"`", name.value);
             self.app.document.report(Some(name.span.clone()), message, help);
         }
     }
@@ -49,12 +50,12 @@ impl<'a> Team<'a> {
     fn check_members(&self) {
         let mut seen = Claims::new();
         for group in &self.app.groups {
-            let own = group.name.as_ref().map_or("", |name| name.value.as_str());
+            let own = group.name.written().map_or("", |name| name.value.as_str());
             for member in &group.members.items {
                 let name = member.value.as_str();
                 let (message, help) = if name == own {
                     let message = format!("the group `{own}` lists itself as a member");
-                    (message, format!("remove \"{own}\" from its `members`"))
+                    (message, format!("remove `\"{own}\"` from its members"))
                 } else if !self.is_member(name) {
                     if !self.knows_all_members() {
                         continue;
@@ -109,12 +110,12 @@ impl<'a> Team<'a> {
         let Some(claim) = claims.get(first) else { return };
         let steps: Vec<_> = path.iter().rev().map(|name| format!("contains `{name}`")).collect();
         let message = format!("groups contain each other: `{first}` {}", steps.join(", which "));
-        let help = format!("remove \"{first}\" from the `members` of `{}`", claim.group);
+        let help = format!("remove `\"{first}\"` from the members of the group {}", claim.group);
         self.app.document.report(Some(claim.member.span.clone()), message, help);
     }
 
     fn check_depth(&self, claims: &Claims<'_>) {
-        for name in self.app.groups.iter().filter_map(|group| group.name.as_ref()) {
+        for name in self.app.groups.iter().filter_map(|group| group.name.written()) {
             let above =
                 std::iter::successors(claims.get(name.value.as_str()), |claim| claims.get(claim.group));
             // One more step than allowed is enough, and a cycle has no end.
@@ -135,7 +136,7 @@ impl<'a> Team<'a> {
             Some((member.entry.span.start, GroupMember::Component(name.clone())))
         });
         let groups = self.app.groups.iter().filter_map(|group| {
-            let name = &group.name.as_ref()?.value;
+            let name = &group.name.written()?.value;
             Some((group.span.start, GroupMember::Group(name.clone())))
         });
         let all = components.chain(groups);
@@ -168,12 +169,12 @@ impl<'a> Team<'a> {
     }
 
     fn group(&self, name: &str) -> Option<&'a WrittenGroup> {
-        let has_name = |group: &&WrittenGroup| group.name.as_ref().is_some_and(|own| own.value == name);
+        let has_name = |group: &&WrittenGroup| group.name.written().is_some_and(|own| own.value == name);
         self.app.groups.iter().find(has_name)
     }
 
-    fn group_names(&self) -> impl Iterator<Item = &'a str> {
-        self.app.groups.iter().filter_map(|group| group.name.as_ref()).map(|name| name.value.as_str())
+    pub(super) fn group_names(&self) -> impl Iterator<Item = &'a str> {
+        self.app.groups.iter().filter_map(|group| group.name.written()).map(|name| name.value.as_str())
     }
 
     fn is_member(&self, name: &str) -> bool {
@@ -196,7 +197,7 @@ impl<'a> Team<'a> {
     fn claims(&self) -> Claims<'a> {
         let mut claims = Claims::new();
         for group in &self.app.groups {
-            let Some(own) = &group.name else { continue };
+            let Some(own) = group.name.written() else { continue };
             for member in group.members.items.iter().filter(|member| member.value != own.value) {
                 claims.entry(&member.value).or_insert(Claim { group: &own.value, member });
             }
