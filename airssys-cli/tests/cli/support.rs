@@ -153,7 +153,12 @@ impl Running {
 
     /// Interrupts the program as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
-        let kill = format!("kill -INT {}", self.child.id());
+        self.signal("INT");
+    }
+
+    /// Sends the signal with this name to the program.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
@@ -277,6 +282,12 @@ impl Folder {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, content).unwrap();
         file.to_str().unwrap().to_owned()
+    }
+
+    /// Lets all crates in this folder share the compiled dependencies of new components.
+    pub(crate) fn share_target(&self) {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-new/target");
+        self.write(".cargo/config.toml", format!("[build]\ntarget-dir = {target:?}\n"));
     }
 
     /// Writes a changed manifest of the quakes app: each pair is a text in it and its replacement.
