@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use self::state::{Ending, NodeState, Phase};
 use super::spec::SupervisorSpec;
 use super::verdict::Verdict;
+use crate::causes::Causes;
 use crate::cell::children::{ChildrenSupervisor, ParentActor};
 use crate::child::{Key, Parent, ParentLink, Registered, Supervised};
 use crate::events::Event;
@@ -427,8 +428,13 @@ impl Supervised for SupervisorNode {
         lock(&self.state).started
     }
 
-    fn restarting(&self, reason: &ExitReason, after: Duration) {
+    fn restarting(&self, reason: &ExitReason, after: Duration) -> Causes {
         self.tell(|actor| Event::Restarting { actor, reason: reason.clone(), after });
+        lock(&self.state).causes.clone()
+    }
+
+    fn restart_for(&self, causes: &Causes) {
+        lock(&self.state).causes.extend(causes);
     }
 
     /// Its event has been sent, and a supervisor has no watchers.

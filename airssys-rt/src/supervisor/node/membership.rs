@@ -106,7 +106,7 @@ impl SupervisorNode {
 
     /// Starts a parked child; returns false if it is not parked.
     pub(super) fn resume(&self, key: Key, started: ReplyTo<()>) -> bool {
-        let (parked, cell) = {
+        let (parked, cell, causes) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
             let Some(entry) = state.children.get_mut(key) else { return false };
@@ -115,11 +115,12 @@ impl SupervisorNode {
                     entry.task_state = TaskState::Live;
                     (entry.doomed, entry.aborting) = (false, false);
                     state.active += 1;
-                    (parked, entry.cell.clone())
+                    (parked, entry.cell.clone(), state.causes.clone())
                 }
                 None => return false,
             }
         };
+        cell.restart_for(&causes);
         cell.rejoin();
         self.respawn(key, parked.runner, Duration::ZERO, started);
         true
@@ -129,7 +130,8 @@ impl SupervisorNode {
     pub(in crate::supervisor) fn park(&self, key: Key, runner: Box<dyn ParkedRunner>, reason: ExitReason) {
         // Announced before it can be started again.
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
-        cell.into_iter().for_each(|cell| cell.restarting(&reason, Duration::ZERO));
+        let causes = cell.map(|cell| cell.restarting(&reason, Duration::ZERO)).unwrap_or_default();
+        lock(&self.state).causes.extend(&causes);
         self.keep(key, runner, reason, TaskState::Parked);
     }
 
