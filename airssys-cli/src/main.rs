@@ -19,6 +19,7 @@ mod limit_usage;
 mod new;
 mod output;
 mod plain;
+mod resume;
 mod retained;
 mod run;
 mod run_result;
@@ -69,6 +70,7 @@ fn run_command(command: Command, terminal: &Terminal, output: &Output) -> Result
         Command::Explain(explain) => explain::explain(&explain, output),
         Command::DeadLetters(letters) => dead_letters::dead_letters(letters, output),
         Command::Retained(retained) => retained::retained(retained, output),
+        Command::Resume(resume) => resume::resume(resume, output),
     }
 }
 

@@ -64,20 +64,23 @@ async fn run_app(
         Ok(server) => server,
         Err(failure) => return stop(&app, args, terminal).await.and(Err(failure)),
     };
-    let activity = if manifest.until.is_some() { "running" } else { "running until Ctrl-C" };
+    let activity = "running";
     let ended = follow(&app, interrupt, activity, terminal).await;
     let took = app.uptime();
     terminal.finish();
     // The counters are read before the report is requested, because that request must not count.
     let done = ended.is_ok().then(|| RunResult::of(&app, took));
     let report = match &ended {
-        Ok(()) => app.report().await.map_err(|error| Failure::run("the app's report is missing", error)),
-        Err(_) => Ok(None),
+        Err(Failure::Interrupted) => Ok(None),
+        _ => app.report().await.map_err(|error| Failure::run("the app's report is missing", error)),
     };
     stop(&app, args, terminal).await?;
     // After a failure the counters are final only now, because the shutdown ends queued messages.
     let mut result = done.unwrap_or_else(|| RunResult::of(&app, took));
     result.report = report.as_ref().ok().cloned().flatten();
+    if ended.is_err() && result.report.is_some() {
+        result.leave_out_report_request(manifest.report.as_deref());
+    }
     let printed = result.print(args.json, output);
     ended.and(report.map(drop)).and(printed)
 }

@@ -8,6 +8,7 @@ mod collector;
 mod components;
 mod control;
 mod failures;
+mod giving_up;
 mod groups;
 mod idle;
 mod input;

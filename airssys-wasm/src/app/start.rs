@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use airssys_rt::{ActorSystem, SupervisorRef};
+use airssys_rt::ActorSystem;
 use airssys_spec::Limits;
 use airssys_spec::manifest::App;
 
@@ -12,7 +12,7 @@ use crate::app::input::InputOverride;
 use crate::app::loading;
 use crate::app::running::RunningApp;
 use crate::app::starting::{AppEvent, StartAppError};
-use crate::app::tree::PreparedTree;
+use crate::app::tree::{PreparedTree, StopApp};
 use crate::guest::engine::EngineConfig;
 use crate::guest::services::Services;
 use crate::host::spec::ComponentSpec;
@@ -92,7 +92,7 @@ async fn start_all(
     app: &App,
     specs: Vec<ComponentSpec>,
     tell: &mut impl FnMut(AppEvent),
-) -> Result<Vec<SupervisorRef>, StartAppError> {
+) -> Result<StopApp, StartAppError> {
     for spec in &specs {
         host.connect(&spec.component).await?;
     }
