@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,16 +11,23 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::sync::{later, lock};
 
-/// The number of a timer, which cancels it.
+/// The number of a timer, which cancels it. No two timers of a process have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimerId {
+    /// The incarnation's number among those that have set timers.
+    owner: u64,
     number: u64,
 }
+
+/// The last number of an incarnation that has set timers. A counter of the process, because an actor
+/// can get the numbers of another system's timers.
+static LAST_OWNER: AtomicU64 = AtomicU64::new(0);
 
 /// The timers that are running.
 pub(crate) struct Timers<M>(OnceLock<Box<Shared<M>>>);
 
 struct Shared<M> {
+    owner: u64,
     /// True if there may be timers.
     any: AtomicBool,
     running: Mutex<Running<M>>,
@@ -61,7 +68,8 @@ impl<M> Timers<M> {
         let shared = self.0.get_or_init(|| {
             let (by_time, times) = (BTreeMap::new(), BTreeMap::new());
             let running = Running { last: 0, by_time, times, sleep: Box::pin(sleep_until(time)) };
-            Box::new(Shared { any: AtomicBool::new(false), running: Mutex::new(running) })
+            let owner = LAST_OWNER.fetch_add(1, Ordering::Relaxed) + 1;
+            Box::new(Shared { owner, any: AtomicBool::new(false), running: Mutex::new(running) })
         });
         let mut running = lock(&shared.running);
         running.last += 1;
@@ -69,12 +77,12 @@ impl<M> Timers<M> {
         running.by_time.insert((time, number), timer);
         running.times.insert(number, time);
         shared.any.store(true, Ordering::Relaxed);
-        TimerId { number }
+        TimerId { owner: shared.owner, number }
     }
 
-    /// Cancels a timer; returns true if it was running.
+    /// Cancels a timer; returns true if it was running here.
     pub(crate) fn cancel(&self, timer: TimerId) -> bool {
-        let Some(shared) = self.0.get() else { return false };
+        let Some(shared) = self.0.get().filter(|shared| shared.owner == timer.owner) else { return false };
         let mut running = lock(&shared.running);
         let Some(time) = running.times.remove(&timer.number) else { return false };
         let cancelled = running.by_time.remove(&(time, timer.number));
