@@ -74,7 +74,10 @@ impl SupervisorRef {
         Ok(Prepared { cell, unstarted, spec })
     }
 
-    /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor.
+    /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor. If that is about to
+    /// be restarted, the actor starts when it is. So does every child that is started below it.
+    ///
+    /// An actor below this supervisor gets the error instead, because the restart waits for its end.
     ///
     /// Cancel safety: if dropped before it resolves, the actor may start all the same.
     pub async fn start<A, F>(
@@ -92,6 +95,9 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: name.to_owned() });
         }
         self.check_significance(name, spec.significant, spec.restart)?;
+        if cell.terminated() {
+            return Err(StartError::Stopped { name: name.to_owned() });
+        }
         let (sender, started) = oneshot::channel();
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
@@ -100,8 +106,8 @@ impl SupervisorRef {
             significant: spec.significant,
             on_limit: spec.on_limit,
         };
-        // If the supervisor is stopping, the actor ends here.
-        if admit(&self.node, cell.clone(), rules, runner) {
+        // If the supervisor ends for good, the actor ends here.
+        if admit(&self.node, cell.clone(), rules, runner).await {
             unstarted.keep();
         } else {
             drop(unstarted);
@@ -207,9 +213,12 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: node.name().to_string() });
         }
         self.check_significance(node.name(), rules.significant, rules.policy)?;
+        if node.terminated() {
+            return Err(StartError::Stopped { name: node.name().to_string() });
+        }
         let (sender, started) = oneshot::channel();
         let runner = SupervisorRunner::new(node.clone(), sender);
-        if admit(&self.node, node.clone(), rules, runner) {
+        if admit(&self.node, node.clone(), rules, runner).await {
             unstarted.keep();
         } else {
             drop(unstarted);

@@ -67,14 +67,15 @@ fn discard<R: Runnable>(runner: R) {
     }
 }
 
-/// Starts a child; returns false if the supervisor is stopping.
-pub(super) fn admit<R: Runnable>(
+/// Starts a child, and waits before that if the supervisor is about to be restarted. Returns false if
+/// the supervisor ends for good, or is quarantined.
+pub(super) async fn admit<R: Runnable>(
     node: &Arc<SupervisorNode>,
     cell: Arc<dyn Supervised>,
     rules: ChildRules,
     runner: R,
 ) -> bool {
-    let Some(key) = node.add(cell, rules) else { return false };
+    let Some(key) = node.admit(&cell, rules).await else { return false };
     let task = spawn(runner, 0, node.clone(), key, Duration::ZERO);
     node.attach(key, 0, task);
     true
