@@ -14,6 +14,7 @@ mod fairness;
 mod faults;
 mod formats;
 mod groups;
+mod guards;
 mod handle;
 mod hooks;
 mod kill;
