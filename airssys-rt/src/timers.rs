@@ -17,13 +17,13 @@ use crate::sync::{later, lock};
 /// The number of a timer, which cancels it. No two timers of a process have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimerId {
-    /// The incarnation's number among those that have set timers.
+    /// The actor's number among those that have set timers.
     owner: u64,
     number: u64,
 }
 
-/// The last number of an incarnation that has set timers. A counter of the process, because an actor
-/// can get the numbers of another system's timers.
+/// The last number of an actor that has set timers. A counter of the process, because an actor can get
+/// the numbers of another system's timers.
 static LAST_OWNER: AtomicU64 = AtomicU64::new(0);
 
 /// The timers that are running. Most incarnations have none.
@@ -98,7 +98,12 @@ impl<M> Timers<M> {
     pub(crate) fn end(&mut self) -> Result<(), ExitReason> {
         let Some(shared) = self.0.get() else { return Ok(()) };
         shared.any.store(false, Ordering::Relaxed);
-        let timers = std::mem::take(&mut *lock(&shared.running)).by_time;
+        let timers = {
+            let mut running = lock(&shared.running);
+            // The next incarnation goes on counting, so that no number is used again.
+            let next = Running { last: running.last, ..Running::default() };
+            std::mem::replace(&mut *running, next).by_time
+        };
         timers.into_values().map(discard).fold(Ok(()), Result::and)
     }
 

@@ -26,6 +26,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task;
 use tokio::time::Instant;
 
+pub(super) use self::membership::Admission;
 use self::state::{Ending, NodeState, Phase};
 use super::spec::SupervisorSpec;
 use super::verdict::Verdict;

@@ -98,7 +98,7 @@ impl SupervisorRef {
         if cell.terminated() {
             return Err(StartError::Stopped { name: name.to_owned() });
         }
-        let (sender, started) = slot_here().await;
+        let (sender, mut started) = slot_here().await;
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
             policy: spec.restart,
@@ -107,7 +107,7 @@ impl SupervisorRef {
             on_limit: spec.on_limit,
         };
         // If the supervisor ends for good, the actor ends here.
-        if admit(&self.node, cell.clone(), rules, runner).await {
+        if admit(&self.node, cell.clone(), rules, runner, &mut started).await {
             unstarted.keep();
         } else {
             drop(unstarted);
@@ -216,9 +216,9 @@ impl SupervisorRef {
         if node.terminated() {
             return Err(StartError::Stopped { name: node.name().to_string() });
         }
-        let (sender, started) = slot_here().await;
+        let (sender, mut started) = slot_here().await;
         let runner = SupervisorRunner::new(node.clone(), sender);
-        if admit(&self.node, node.clone(), rules, runner).await {
+        if admit(&self.node, node.clone(), rules, runner, &mut started).await {
             unstarted.keep();
         } else {
             drop(unstarted);

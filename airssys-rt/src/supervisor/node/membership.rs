@@ -20,7 +20,7 @@ use crate::supervisor::verdict::Verdict;
 use crate::sync::lock;
 
 /// The answer of a supervisor to a new child.
-enum Admission {
+pub(in crate::supervisor) enum Admission {
     Added(Key),
     /// The supervisor is about to be restarted.
     Later,
@@ -30,20 +30,17 @@ enum Admission {
 impl SupervisorNode {
     /// Adds a child, to be given a task, once an incarnation of the supervisor is running. Returns `None`
     /// if no other incarnation will follow, or only if the supervisor is resumed.
-    pub(in crate::supervisor) async fn admit(
+    pub(in crate::supervisor) async fn add_later(
         self: &Arc<Self>,
         cell: &Arc<dyn Supervised>,
         rules: ChildRules,
     ) -> Option<Key> {
+        if self.waits_for_caller() {
+            return None;
+        }
         loop {
-            match self.add(cell, rules) {
-                Admission::Added(key) => return Some(key),
-                Admission::Refused => return None,
-                Admission::Later if self.waits_for_caller() => return None,
-                Admission::Later => {}
-            }
+            // Before the look at the state, so that no change after it is missed.
             let reopened = self.reopened.notified();
-            // The state may have changed before the line above.
             match self.add(cell, rules) {
                 Admission::Added(key) => return Some(key),
                 Admission::Refused => return None,
@@ -57,7 +54,12 @@ impl SupervisorNode {
         tokio::task::try_id().is_some_and(|caller| self.has_task(caller))
     }
 
-    fn add(self: &Arc<Self>, cell: &Arc<dyn Supervised>, rules: ChildRules) -> Admission {
+    /// Adds a child, to be given a task, if an incarnation of the supervisor is running.
+    pub(in crate::supervisor) fn add(
+        self: &Arc<Self>,
+        cell: &Arc<dyn Supervised>,
+        rules: ChildRules,
+    ) -> Admission {
         let entry = ChildEntry {
             cell: cell.clone(),
             task: None,
