@@ -3,6 +3,7 @@
 
 mod audit;
 mod broken;
+mod children;
 mod collector;
 mod components;
 mod control;
