@@ -1,10 +1,12 @@
 //! The code of an app's components.
 
+use std::future::pending;
 use std::path::PathBuf;
 use std::thread;
 
 use airssys_build::BuildError;
 use airssys_spec::manifest::{AppComponent, Source};
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::input::InputOverride;
 use crate::app::starting::{AppEvent, StartAppError};
@@ -13,7 +15,34 @@ use crate::guest::engine::Engine;
 use crate::host::spec::ComponentSpec;
 
 /// Builds components that are folders, one after the other, and loads all, on all processors.
-pub(super) fn load(
+///
+/// This takes minutes at times, so it happens on a thread for blocking work.
+pub(super) async fn load(
+    engine: Engine,
+    components: Vec<AppComponent>,
+    replaced: Option<InputOverride>,
+    tell: &mut impl FnMut(AppEvent),
+) -> Result<Vec<ComponentSpec>, StartAppError> {
+    let (events, mut told) = unbounded_channel();
+    let load = move || {
+        // The receiver is dropped if the start is given up.
+        load_blocking(&engine, &components, replaced.as_ref(), &mut |event| drop(events.send(event)))
+    };
+    let loading = tokio::task::spawn_blocking(load);
+    while let Some(event) = told.recv().await {
+        tell(event);
+    }
+    match loading.await {
+        Ok(loaded) => loaded,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this task with it.
+            Err(_) => pending().await,
+        },
+    }
+}
+
+fn load_blocking(
     engine: &Engine,
     components: &[AppComponent],
     replaced: Option<&InputOverride>,

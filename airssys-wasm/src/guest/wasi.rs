@@ -30,7 +30,7 @@ impl Wasi {
         input: Option<&Input>,
     ) -> std::io::Result<Wasi> {
         let stdin = match input {
-            Some(input) => Some(StdinSource::open(input).await?),
+            Some(input) => Some(StdinSource::open(instance, input).await?),
             None => None,
         };
         Ok(Wasi { context: None, instance: Arc::clone(instance), meter: Arc::clone(meter), stdin })
