@@ -44,7 +44,7 @@ fn print(app: &AppSnapshot, output: &Output) {
         });
         output.line(cells.collect::<Vec<_>>().join(&table.gap()));
     }
-    output.line("");
+    output.line(format!("\n{}\n", tables::TIMES));
     let mut used = tables::empty(limit_usage::HEADINGS);
     for row in limit_usage::rows(app) {
         used.add_row(row.cells().map(|cell| plain(&cell).into_owned()));

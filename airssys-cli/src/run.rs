@@ -1,6 +1,6 @@
 //! `airssys run`: starts an app, follows it to its end, and prints the result.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use airssys_message::report::Report;
 use airssys_wasm::ComponentHost;
@@ -80,13 +80,12 @@ async fn run_app(
             return Err(failure);
         }
     };
-    let began = Instant::now();
     let activity = if manifest.until.is_some() { "running" } else { "running until Ctrl-C" };
     let ended = tokio::select! {
         ended = follow(&app, activity, terminal) => ended,
         signal = attention.received() => Err(stopped(signal)),
     };
-    let took = began.elapsed();
+    let took = app.uptime();
     terminal.finish();
     // The counters are read before the report is requested, because that request must not count.
     let done = ended.is_ok().then(|| RunResult::of(&app, took));

@@ -63,6 +63,7 @@ impl RunResult {
             tables::print(output, &table.title, tables::reported(table));
         }
         tables::print(output, "Components", tables::components(&self.components));
+        output.line(format!("{}\n", tables::TIMES));
         let over_quota = self.components.iter().any(|component| !component.over_quota.is_empty());
         if self.summary.refused + self.summary.dead_lettered > 0 || over_quota {
             let unhandled = tables::unhandled(&self.components, &self.dead_letters);

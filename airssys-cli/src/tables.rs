@@ -69,9 +69,14 @@ fn aligned(value: f64, decimals: usize) -> String {
     number + &"\u{a0}".repeat(room)
 }
 
+/// The meaning of the times in the tables of components.
+pub(crate) const TIMES: &str = "p50, p99: time in the guest. waits, queued: time waiting for others \
+                                and in the mailbox, at p99.";
+
 /// The stats of each component.
 pub(crate) fn components(components: &[ComponentSnapshot]) -> Table {
-    const COLUMNS: [&str; 8] = ["component", "in", "handled", "refused", "dead", "restarts", "p50", "p99"];
+    const COLUMNS: [&str; 10] =
+        ["component", "in", "handled", "refused", "dead", "restarts", "p50", "p99", "waits", "queued"];
     let mut table = empty(COLUMNS);
     let time = |time: Option<u64>| time.map_or_else(|| "–".to_owned(), duration);
     for component in components {
@@ -86,8 +91,10 @@ pub(crate) fn components(components: &[ComponentSnapshot]) -> Table {
             thousands(component.refused_total()),
             thousands(component.dead_lettered),
             thousands(component.restarts()),
-            time(component.p50_ns),
-            time(component.p99_ns),
+            time(component.handling.guest.p50_ns),
+            time(component.handling.guest.p99_ns),
+            time(component.handling.waits.p99_ns),
+            time(component.handling.mailbox.p99_ns),
         ]);
     }
     (1..COLUMNS.len()).for_each(|column| align_right(&mut table, column));

@@ -114,7 +114,9 @@ fn returns(child: &EndedChild<'_>) -> bool {
     match (child.cause, child.policy) {
         (EndCause::ForGood, _) | (_, RestartPolicy::Temporary) => false,
         (_, RestartPolicy::Permanent) => true,
-        (EndCause::Own, RestartPolicy::Transient) => child.exit.is_failure(),
+        (EndCause::Own, RestartPolicy::Transient) => {
+            child.exit.is_failure() || matches!(child.exit, ExitReason::Restart)
+        }
         // The shutdown was its supervisor's. A child that had stopped normally before does not return.
         (EndCause::GroupRestart, RestartPolicy::Transient) => !matches!(child.exit, ExitReason::Normal),
     }
@@ -134,7 +136,7 @@ fn ends_supervisor(config: &SupervisorConfig, child: &EndedChild<'_>) -> bool {
 ///
 /// The window has the restarts that count together, by the supervisor's
 /// [`LimitScope`](crate::LimitScope). It is not changed: the caller calls [`RestartWindow::record`] if
-/// it restarts the child.
+/// it restarts the child, unless the child was told to restart ([`ExitReason::Restart`]).
 pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedChild<'_>) -> Decision {
     match (returns(child), child.cause) {
         (false, _) if ends_supervisor(config, child) => return Decision::ShutDown,
@@ -142,6 +144,9 @@ pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedCh
         // The restart of the group has been counted already.
         (true, EndCause::GroupRestart) => return Decision::Keep,
         (true, _) => {}
+    }
+    if matches!(child.exit, ExitReason::Restart) {
+        return Decision::Restart { scope: Scope::One, after: Duration::ZERO };
     }
     let unlimited = config.max_restarts == u32::MAX;
     if !unlimited && window.count(child.now, config.within_duration) >= config.max_restarts {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// Which ends of a child are followed by a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum RestartPolicy {
-    /// Every end, so a normal stop too.
+    /// Every end, so also when it stops itself. A stop by the holder of a reference is final all the
+    /// same, as OTP's `terminate_child` is.
     #[default]
     Permanent,
     /// Failures only: an error, a panic, a kill, a supervisor that gave up.

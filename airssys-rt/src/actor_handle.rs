@@ -8,7 +8,6 @@ use tokio::sync::Notify;
 
 use crate::actor_ref::ActorRef;
 use crate::cell::Cell;
-use crate::mailbox::StopRequest;
 use crate::stats::ActorStats;
 
 /// A handle of an actor that does not know its message type: it looks at the actor, signals it and
@@ -45,7 +44,8 @@ trait AnyActor: Send + Sync {
     fn is_closed(&self) -> bool;
     fn signal(&self);
     fn wake(&self);
-    fn request_stop(&self, request: StopRequest);
+    fn stop(&self);
+    fn restart(&self);
     fn drain(&self);
     fn kill(&self);
     fn resume(&self) -> bool;
@@ -98,8 +98,12 @@ impl<M: Send + 'static> AnyActor for Cell<M> {
         self.mailbox.wake();
     }
 
-    fn request_stop(&self, request: StopRequest) {
-        self.request_stop(request);
+    fn stop(&self) {
+        self.stop_for_good();
+    }
+
+    fn restart(&self) {
+        self.restart();
     }
 
     fn drain(&self) {
@@ -180,14 +184,14 @@ impl ActorHandle {
         self.actor.wake();
     }
 
-    /// Asks the actor to stop normally, as [`ActorRef::stop`].
+    /// Ends the actor for good, as [`ActorRef::stop`].
     pub fn stop(&self) {
-        self.actor.request_stop(StopRequest::Asked);
+        self.actor.stop();
     }
 
-    /// Ends the actor for good, as [`ActorRef::terminate`].
-    pub fn terminate(&self) {
-        self.actor.request_stop(StopRequest::Shutdown);
+    /// Restarts the actor, as [`ActorRef::restart`].
+    pub fn restart(&self) {
+        self.actor.restart();
     }
 
     /// Ends the actor for good after the messages in its mailbox, as [`ActorRef::drain`].

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use crate::cell::Cell;
 use crate::errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
-use crate::mailbox::StopRequest;
 use crate::request::{ReplyTo, Unanswered, slot};
 use crate::stats::ActorStats;
 
@@ -183,19 +182,25 @@ impl<M> ActorRef<M> {
         self.cell.mailbox.signal();
     }
 
-    /// Asks the actor to stop normally, once the running handler has returned.
+    /// Ends the actor for good, once the running handler has returned. It is not restarted, whatever
+    /// its policy, and [`closed`](Self::closed) resolves when it has ended.
     ///
-    /// The messages in the mailbox are not handled first. A permanent actor is restarted; the mailbox
-    /// of any other is dropped. If the actor is being restarted, the next incarnation stops before it
-    /// handles a message.
+    /// The messages in the mailbox are not handled first, and become dead letters:
+    /// [`drain`](Self::drain) handles them. To have the next incarnation handle them, call
+    /// [`restart`](Self::restart).
     pub fn stop(&self) {
-        self.cell.request_stop(StopRequest::Asked);
+        self.cell.stop_for_good();
     }
 
-    /// Ends the actor for good: as [`stop`](Self::stop), but it is not restarted, whatever its policy.
-    /// [`closed`](Self::closed) resolves when it has ended.
-    pub fn terminate(&self) {
-        self.cell.request_stop(StopRequest::Shutdown);
+    /// Restarts the actor: this incarnation ends once the running handler has returned, with
+    /// [`ExitReason::Restart`], and the next starts at once and goes on with the mailbox.
+    ///
+    /// This is not a failure: it counts towards no limit, and other children are not restarted with
+    /// it. A [temporary](crate::RestartPolicy::Temporary) actor ends for good, because it runs once. A
+    /// quarantined actor is [resumed](Self::resume). Does nothing to an actor that is being restarted
+    /// already, or has not been started.
+    pub fn restart(&self) {
+        self.cell.restart();
     }
 
     /// Ends the actor for good once it has handled the messages in its mailbox. The mailbox takes no

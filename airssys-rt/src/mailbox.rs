@@ -323,7 +323,7 @@ impl<M> Mailbox<M> {
         self.wake();
     }
 
-    /// Withdraws a stop like this, which was meant for the incarnation before.
+    /// Withdraws a stop like this, or a lesser one, which was meant for the incarnation before.
     pub(crate) fn forget_stop(&self, forgotten: StopRequest) {
         lock(&self.inner).forget_stop(forgotten);
     }

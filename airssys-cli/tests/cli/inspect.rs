@@ -39,7 +39,7 @@ fn inspect_shows_what_the_summary_shows() {
         let name = summary["name"].as_str().unwrap();
         let shown = component(&app, name);
         for counter in
-            ["received", "handled", "retried", "refused", "dead_lettered", "mailbox_full", "p99_ns"]
+            ["received", "handled", "retried", "refused", "dead_lettered", "mailbox_full", "handling"]
         {
             assert_eq!(shown[counter], summary[counter], "{counter} of {name}");
         }
@@ -64,7 +64,9 @@ fn inspect_shows_what_the_summary_shows() {
     assert_eq!(ended.words()[3][..2], ["quakes", "running"], "{ended}");
     // Stopped components come last, because they have left the tree.
     let (tree, used) = ended.stdout.split_once("\nLimit usage\n").unwrap_or_else(|| panic!("{ended}"));
-    assert!(tree.trim_end().lines().last().unwrap().contains("quake-feed"), "{ended}");
+    let (tree, times) =
+        tree.split_once("\n\np50, p99: time in the guest").unwrap_or_else(|| panic!("{ended}"));
+    assert!(tree.lines().last().unwrap().contains("quake-feed") && times.contains("queued"), "{ended}");
     // Each used limit has a row.
     let stats = component(&app, "quake-stats");
     let limits = stats["instances"][0]["usage"].as_array().unwrap();

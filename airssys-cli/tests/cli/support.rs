@@ -310,6 +310,12 @@ impl Folder {
         file.to_str().unwrap().to_owned()
     }
 
+    /// Lets all crates in this folder share the compiled dependencies of new components.
+    pub(crate) fn share_target(&self) {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-new/target");
+        self.write(".cargo/config.toml", format!("[build]\ntarget-dir = {target:?}\n"));
+    }
+
     /// Writes a changed manifest of the quakes app: each pair is a text in it and its replacement.
     /// Returns the path.
     #[track_caller]

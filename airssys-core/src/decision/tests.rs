@@ -5,13 +5,8 @@ use crate::{RestartStrategy, SupervisorFailure};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn exits() -> [ExitReason; 6] {
-    let failure = SupervisorFailure {
-        child: "child".into(),
-        reason: ExitReason::Killed,
-        restarts: 3,
-        within: 5 * SECOND,
-    };
+fn exits() -> [ExitReason; 7] {
+    let failure = SupervisorFailure::new("child".into(), ExitReason::Killed, 3, 5 * SECOND);
     [
         ExitReason::Normal,
         ExitReason::Shutdown,
@@ -19,24 +14,25 @@ fn exits() -> [ExitReason; 6] {
         ExitReason::Panic("boom".into()),
         ExitReason::Killed,
         ExitReason::Escalated(Arc::new(failure)),
+        ExitReason::Restart,
     ]
 }
 
 use RestartPolicy::{Permanent, Temporary, Transient};
 
-/// Restarted after: Normal, Shutdown, Error, Panic, Killed, Escalated.
-const RESTARTED: [(RestartPolicy, [bool; 6]); 3] = [
-    (Permanent, [true, true, true, true, true, true]),
-    (Transient, [false, false, true, true, true, true]),
-    (Temporary, [false, false, false, false, false, false]),
+/// Restarted after: Normal, Shutdown, Error, Panic, Killed, Escalated, Restart.
+const RESTARTED: [(RestartPolicy, [bool; 7]); 3] = [
+    (Permanent, [true, true, true, true, true, true, true]),
+    (Transient, [false, false, true, true, true, true, true]),
+    (Temporary, [false, false, false, false, false, false, false]),
 ];
 
 /// Kept when a supervisor stops the child for a restart, after: Normal, Shutdown, Error, Panic, Killed,
-/// Escalated.
-const KEPT: [(RestartPolicy, [bool; 6]); 3] = [
-    (Permanent, [true, true, true, true, true, true]),
-    (Transient, [false, true, true, true, true, true]),
-    (Temporary, [false, false, false, false, false, false]),
+/// Escalated, Restart.
+const KEPT: [(RestartPolicy, [bool; 7]); 3] = [
+    (Permanent, [true, true, true, true, true, true, true]),
+    (Transient, [false, true, true, true, true, true, true]),
+    (Temporary, [false, false, false, false, false, false, false]),
 ];
 
 const SCOPES: [(SupervisionStrategy, Scope); 3] = [
@@ -44,6 +40,9 @@ const SCOPES: [(SupervisionStrategy, Scope); 3] = [
     (SupervisionStrategy::OneForAll, Scope::All),
     (SupervisionStrategy::RestForOne, Scope::Rest),
 ];
+
+/// The decision about a child that was told to restart, whatever its supervisor does otherwise.
+const AT_ONCE: Decision = Decision::Restart { scope: Scope::One, after: Duration::ZERO };
 
 const LIMITS: [(OnLimit, Decision); 3] = [
     (OnLimit::Escalate, Decision::GiveUp),
@@ -84,6 +83,7 @@ fn every_strategy_policy_and_exit() {
                         for (on_limit, too_many) in LIMITS {
                             let expected = match restarted {
                                 false => Decision::Remove,
+                                true if matches!(exit, ExitReason::Restart) => AT_ONCE,
                                 true if before >= max_restarts => too_many,
                                 true => Decision::Restart { scope, after: SECOND },
                             };
@@ -158,6 +158,7 @@ fn every_auto_shutdown_and_significance() {
                     let config = SupervisorConfig { max_restarts: 0, ..config };
                     let child = EndedChild { on_limit: OnLimit::End, ..child };
                     let expected = match (ends, restarted) {
+                        (_, true) if matches!(exit, ExitReason::Restart) => AT_ONCE,
                         (true, _) => Decision::ShutDown,
                         (false, true) => Decision::End,
                         (false, false) => Decision::Remove,

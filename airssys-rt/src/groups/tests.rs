@@ -32,7 +32,7 @@ async fn members_that_leave_leave_nothing_behind() {
     groups.join("one", &actor).unwrap();
     groups.join("two", &actor).unwrap();
     assert!(!is_empty(&groups));
-    actor.terminate();
+    actor.stop();
     actor.closed().await;
     assert!(is_empty(&groups));
     groups.join("one", &actor).unwrap_err();
@@ -51,7 +51,7 @@ async fn a_join_during_the_end_leaves_nothing_behind() {
             let (groups, actor) = (groups.clone(), actor.clone());
             async move { (0..20).filter(|group| groups.join(format!("group {group}"), &actor).is_ok()).count() }
         });
-        actor.terminate();
+        actor.stop();
         actor.closed().await;
         joined += joining.await.unwrap();
         assert!(is_empty(&groups));

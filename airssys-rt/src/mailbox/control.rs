@@ -10,8 +10,8 @@ use airssys_core::{Down, ExitReason};
 pub(crate) enum StopRequest {
     /// The incarnation stops itself, and no other.
     Own,
-    /// The holder of a reference stops the actor.
-    Asked,
+    /// The holder of a reference restarts the actor: this incarnation ends, and the next follows.
+    Restart,
     /// The supervisor stops this incarnation, and may start the actor again.
     Group,
     /// The supervisor, or the holder of a reference, ends the actor for good.
@@ -22,7 +22,8 @@ impl StopRequest {
     /// The reason with which an incarnation ends that obeys.
     pub(crate) fn reason(self) -> ExitReason {
         match self {
-            Self::Own | Self::Asked => ExitReason::Normal,
+            Self::Own => ExitReason::Normal,
+            Self::Restart => ExitReason::Restart,
             Self::Group | Self::Shutdown => ExitReason::Shutdown,
         }
     }

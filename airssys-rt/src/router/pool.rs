@@ -233,7 +233,7 @@ struct Newcomers<M>(Vec<Worker<M>>);
 impl<M> Drop for Newcomers<M> {
     fn drop(&mut self) {
         for Worker { actor, .. } in &self.0 {
-            actor.terminate();
+            actor.stop();
             // Its start may never be done.
             if actor.stats().state == ActorState::Starting {
                 actor.kill();

@@ -18,8 +18,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_core::{
-    Decision, Down, EndCause, EndedChild, ExitReason, Identity, OnLimit, RestartPolicy, RestartStrategy,
-    Scope, SupervisorConfig, SupervisorFailure, decide,
+    Decision, Down, EndCause, EndedChild, ExitReason, Identity, OnLimit, RestartStrategy, Scope,
+    SupervisorConfig, SupervisorFailure, decide,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -27,7 +27,8 @@ use tokio::time::Instant;
 
 use self::state::{Ending, NodeState, Phase};
 use super::spec::SupervisorSpec;
-use super::verdict::{RestartDelay, Verdict};
+use super::verdict::Verdict;
+use crate::causes::Causes;
 use crate::cell::children::{ChildrenSupervisor, ParentActor};
 use crate::child::{Key, Parent, ParentLink, Registered, Supervised};
 use crate::events::Event;
@@ -201,7 +202,14 @@ impl SupervisorNode {
         };
         let now = Instant::now();
         match self.decide(state, key, cause, reason, now) {
-            Some(Decision::Restart { scope, after }) => restart(state, &self.config, key, scope, after, now),
+            Some(Decision::Restart { scope, after }) => {
+                let at = later(now, after);
+                // A restart that was asked for says nothing about the child.
+                if !matches!(reason, ExitReason::Restart) {
+                    state.count_restart(&self.config, key, now, at);
+                }
+                restart(state, key, scope, after, at)
+            }
             Some(Decision::Keep) => Verdict::Park,
             Some(Decision::Remove) => state.depart(key),
             Some(Decision::ShutDown) => {
@@ -275,27 +283,11 @@ impl SupervisorNode {
     }
 }
 
-/// Records the restart of a child or of its group.
-fn restart(
-    state: &mut NodeState,
-    config: &SupervisorConfig,
-    key: Key,
-    scope: Scope,
-    after: Duration,
-    now: Instant,
-) -> Verdict {
-    let Some(entry) = state.children.get_mut(key) else { return Verdict::Gone };
-    let at = later(now, after);
-    entry.attempt = entry.attempt.saturating_add(1);
-    entry.since = Some(at);
-    let interrupted_by = match entry.policy {
-        // It would be restarted after a normal stop: the next incarnation stops.
-        RestartPolicy::Permanent => StopRequest::Group,
-        _ => StopRequest::Asked,
-    };
-    state.record_restart(config, key, now);
+/// Plans the restart of a child or of its group.
+fn restart(state: &mut NodeState, key: Key, scope: Scope, after: Duration, at: Instant) -> Verdict {
+    state.restarts += 1;
     if scope == Scope::One && state.phase == Phase::Running {
-        return Verdict::Restart(RestartDelay { time: after, interrupted_by });
+        return Verdict::Restart(after);
     }
     state.plan_restart(key, scope, at);
     Verdict::Park
@@ -435,8 +427,13 @@ impl Supervised for SupervisorNode {
         lock(&self.state).started
     }
 
-    fn restarting(&self, reason: &ExitReason, after: Duration) {
+    fn restarting(&self, reason: &ExitReason, after: Duration) -> Causes {
         self.tell(|actor| Event::Restarting { actor, reason: reason.clone(), after });
+        lock(&self.state).causes.clone()
+    }
+
+    fn restart_for(&self, causes: &Causes) {
+        lock(&self.state).causes.extend(causes);
     }
 
     /// Its event has been sent, and a supervisor has no watchers.

@@ -1,17 +1,17 @@
 //! Children without a task.
 
+use std::time::Duration;
+
 use airssys_core::ExitReason;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-
-use super::verdict::RestartDelay;
 
 /// The runner of a child without a task.
 pub(super) trait ParkedRunner: Send {
     /// Gives the child a task again; returns `None` if its supervisor is gone.
     fn spawn(
         self: Box<Self>,
-        delay: RestartDelay,
+        delay: Duration,
         started: Option<oneshot::Sender<()>>,
     ) -> Option<JoinHandle<()>>;
 

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::children::ChildRules;
 use super::node::SupervisorNode;
 use super::parked::ParkedRunner;
-use super::verdict::{RestartDelay, Verdict};
+use super::verdict::Verdict;
 use crate::child::{Key, Supervised};
 use crate::mailbox::StopRequest;
 
@@ -42,7 +42,7 @@ struct Idle<R> {
 impl<R: Runnable> ParkedRunner for Idle<R> {
     fn spawn(
         self: Box<Self>,
-        delay: RestartDelay,
+        delay: Duration,
         started: Option<oneshot::Sender<()>>,
     ) -> Option<JoinHandle<()>> {
         let Self { mut runner, number, node, key } = *self;
@@ -75,7 +75,7 @@ pub(super) fn admit<R: Runnable>(
     runner: R,
 ) -> bool {
     let Some(key) = node.add(cell, rules) else { return false };
-    let task = spawn(runner, 0, node.clone(), key, RestartDelay::NONE);
+    let task = spawn(runner, 0, node.clone(), key, Duration::ZERO);
     node.attach(key, 0, task);
     true
 }
@@ -87,7 +87,7 @@ fn spawn<R: Runnable>(
     number: u64,
     node: Arc<SupervisorNode>,
     key: Key,
-    delay: RestartDelay,
+    delay: Duration,
 ) -> JoinHandle<()> {
     let runtime = node.runtime().clone();
     let task = run(ChildTask { runner: Some(runner), number, node, key }, delay);
@@ -114,9 +114,9 @@ impl<R: Runnable> Drop for ChildTask<R> {
 }
 
 /// The future of a child's task. Not an `async fn`, because that would store its arguments twice.
-fn run<R: Runnable>(mut child: ChildTask<R>, delay: RestartDelay) -> impl Future<Output = ()> + Send {
+fn run<R: Runnable>(mut child: ChildTask<R>, delay: Duration) -> impl Future<Output = ()> + Send {
     // On the heap, because most starts have no delay.
-    let on_heap = |delay: RestartDelay| (!delay.time.is_zero()).then(|| Box::new(delay));
+    let on_heap = |delay: Duration| (!delay.is_zero()).then(|| Box::new(delay));
     let mut delay = on_heap(delay);
     async move {
         loop {
@@ -154,15 +154,12 @@ impl<R: Runnable> ChildTask<R> {
     }
 
     /// Waits for the time of a restart, or until a stop is requested.
-    fn wait(
-        &mut self,
-        RestartDelay { time, interrupted_by }: RestartDelay,
-    ) -> Pin<Box<dyn Future<Output = Option<StopRequest>> + Send + '_>> {
+    fn wait(&mut self, time: Duration) -> Pin<Box<dyn Future<Output = Option<StopRequest>> + Send + '_>> {
         // On the heap, because most starts have no delay.
         let cell = self.runner.as_ref().map(Runnable::cell);
         Box::pin(async move {
             match cell {
-                Some(cell) => pause(cell, interrupted_by, time).await,
+                Some(cell) => pause(cell, time).await,
                 None => None,
             }
         })
@@ -171,7 +168,7 @@ impl<R: Runnable> ChildTask<R> {
     /// Has the supervisor decide about the end of an incarnation, and carries the decision out.
     ///
     /// Returns the wait before the next incarnation; `None` if the task ends.
-    fn follow(&mut self, reason: ExitReason) -> Option<RestartDelay> {
+    fn follow(&mut self, reason: ExitReason) -> Option<Duration> {
         let verdict = match self.runner.as_ref()?.cell().terminated() {
             // It was told to end for good, and has no policy any more.
             true => Verdict::End,
@@ -206,16 +203,19 @@ impl<R: Runnable> ChildTask<R> {
     }
 }
 
-fn tell_restart(cell: &dyn Supervised, reason: &ExitReason, delay: RestartDelay) {
-    let after = delay.time;
-    tracing::warn!(actor = %cell.label(), %reason, ?after, "an actor ended and is restarted");
+fn tell_restart(cell: &dyn Supervised, reason: &ExitReason, after: Duration) {
+    let actor = cell.label();
+    match reason.is_failure() {
+        true => tracing::warn!(%actor, %reason, ?after, "an actor failed and is restarted"),
+        false => tracing::info!(%actor, %reason, ?after, "an actor ended and is restarted"),
+    }
     cell.restarting(reason, after);
 }
 
 /// Waits for the time of a restart; returns the request that cut it short, if one did.
-async fn pause(cell: &dyn Supervised, interrupted_by: StopRequest, time: Duration) -> Option<StopRequest> {
+async fn pause(cell: &dyn Supervised, time: Duration) -> Option<StopRequest> {
     let mut time = pin!(sleep(time));
-    poll_fn(|task| match cell.poll_stop(interrupted_by, task) {
+    poll_fn(|task| match cell.poll_stop(StopRequest::Group, task) {
         Poll::Ready(request) => Poll::Ready(Some(request)),
         Poll::Pending => time.as_mut().poll(task).map(|()| None),
     })

@@ -2,26 +2,13 @@
 
 use std::time::Duration;
 
-use crate::mailbox::StopRequest;
-
-/// The wait before a restart.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RestartDelay {
-    pub(super) time: Duration,
-    /// The least request that cuts the wait short.
-    pub(super) interrupted_by: StopRequest,
-}
-
-impl RestartDelay {
-    pub(super) const NONE: Self = Self { time: Duration::ZERO, interrupted_by: StopRequest::Group };
-}
-
 /// The next step of a child's task after an incarnation.
 pub(super) enum Verdict {
-    /// Waits, and runs the next incarnation.
-    Restart(RestartDelay),
+    /// Waits for the delay, unless a stop of the group or for good is requested, and runs the next
+    /// incarnation.
+    Restart(Duration),
     /// As `Restart`, in a new task, because this one is being aborted.
-    Respawn(RestartDelay),
+    Respawn(Duration),
     /// Leaves the runner with the supervisor, until its group starts again.
     Park,
     /// Leaves the runner with the supervisor, until the child is resumed.

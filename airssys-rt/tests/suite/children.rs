@@ -239,7 +239,7 @@ async fn a_child_that_hangs_is_aborted_when_its_time_is_over() {
     let actor = parent(&system, &log, &["a"]).await;
     hang(&kid(&system, "a")).await;
     let before = tokio::time::Instant::now();
-    actor.terminate();
+    actor.stop();
     assert!(matches!(actor.closed().await, ExitReason::Shutdown | ExitReason::Killed));
     // A child has 5 s to stop, and its parent too.
     assert!(before.elapsed() <= 6 * SECOND);

@@ -91,7 +91,7 @@ async fn messages_that_panic_in_drop_are_dropped_all_the_same() {
     actor.stop();
     actor.try_send(Bomb).unwrap();
     actor.try_send(Bomb).unwrap();
-    assert!(matches!(actor.closed().await, ExitReason::Normal));
+    assert!(matches!(actor.closed().await, ExitReason::Shutdown));
     assert_eq!(actor.stats().dropped, 2);
     assert_eq!(start(&system, &Log::default(), &[]).await.request(Do::Ask, SECOND).await.unwrap(), 0);
 }

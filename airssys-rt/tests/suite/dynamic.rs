@@ -22,7 +22,7 @@ async fn children_of_a_dynamic_supervisor_are_restarted_on_their_own() {
     let (a, b) = (leaf(&pool, &log, "a").await, leaf(&pool, &log, "b").await);
     a.send(Say::Panic).await.unwrap();
     assert_eq!((ask(&a).await, ask(&b).await), (1, 0));
-    a.terminate();
+    a.stop();
     a.closed().await;
     assert_eq!(names(&pool), ["b"]);
     for strategy in [OneForAll, RestForOne] {
@@ -111,24 +111,24 @@ async fn the_last_significant_child_ends_the_supervisor() {
         all.push(significant(&supervisor, &log, name, Transient).await);
     }
     other.stop();
-    all[0].stop();
+    all[0].send(Say::Stop).await.unwrap();
     // A restart is not an end, and a requested end does not count as the child's own.
     all[1].send(Say::Fail).await.unwrap();
     assert_eq!(ask(&all[1]).await, 1);
-    all[2].terminate();
+    all[2].stop();
     all[2].closed().await;
     assert_eq!(names(&supervisor), ["b"]);
-    all[1].stop();
+    all[1].send(Say::Stop).await.unwrap();
     assert!(matches!(supervisor.closed().await, ExitReason::Shutdown));
 }
 
 #[tokio::test(start_paused = true)]
-async fn terminated_significant_child_does_not_end_the_supervisor() {
+async fn stopped_significant_child_does_not_end_the_supervisor() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let supervisor = system.supervise(auto(AnySignificant)).await.unwrap();
     let ends = significant(&supervisor, &log, "ends", Temporary).await;
-    ends.terminate();
+    ends.stop();
     ends.closed().await;
     assert_eq!(ask(&leaf(&supervisor, &log, "a").await).await, 0);
 }
@@ -140,7 +140,7 @@ async fn a_permanent_supervisor_comes_back_from_its_auto_shutdown() {
     let supervisor = system.supervise(auto(AnySignificant).restart(Permanent)).await.unwrap();
     let first = leaf(&supervisor, &log, "first").await;
     let ends = significant(&supervisor, &log, "ends", Temporary).await;
-    ends.stop();
+    ends.send(Say::Stop).await.unwrap();
     ends.closed().await;
     tokio::time::sleep(SECOND).await;
     assert_eq!(ask(&first).await, 1);
@@ -154,7 +154,8 @@ async fn a_significant_supervisor_ends_the_one_above() {
     let log = Log::default();
     let first = leaf(system.root(), &log, "first").await;
     let supervisor = system.supervise(auto(AnySignificant).significant(true)).await.unwrap();
-    significant(&supervisor, &log, "ends", Temporary).await.stop();
+    let ends = significant(&supervisor, &log, "ends", Temporary).await;
+    ends.send(Say::Stop).await.unwrap();
     assert!(matches!(system.root().closed().await, ExitReason::Shutdown));
     assert!(matches!(first.closed().await, ExitReason::Shutdown));
     assert_eq!(moves(&log)[2..], ["-ends", "-first"]);

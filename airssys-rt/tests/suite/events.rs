@@ -48,7 +48,7 @@ async fn events_of_an_actor_come_in_order() {
     }
     actor.try_send(Say::Note(2)).unwrap_err();
     actor.try_send(Say::Note(3)).unwrap_err();
-    actor.terminate();
+    actor.stop();
     actor.closed().await;
     let expected = [
         "a started as 0",
@@ -131,7 +131,7 @@ async fn full_mailbox_event_comes_once_for_any_kind_of_send() {
         waits.await;
         assert_eq!(told(&mut events), [""; 0]);
         assert_eq!(actor.stats().rejected, 0);
-        actor.terminate();
+        actor.stop();
         actor.closed().await;
     }
 }

@@ -85,7 +85,7 @@ async fn group_exists_while_it_has_a_member() {
     a.stop();
     a.closed().await;
     assert_eq!(groups.names(), ["x"]);
-    b.terminate();
+    b.stop();
     b.closed().await;
     assert!(groups.names().is_empty());
 }

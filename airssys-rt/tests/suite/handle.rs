@@ -55,8 +55,8 @@ type End = fn(&ActorHandle);
 #[tokio::test(start_paused = true)]
 async fn handle_ends_an_actor_in_every_way() {
     let ways: [(End, &str); 4] = [
-        (ActorHandle::stop, "stopped normally"),
-        (ActorHandle::terminate, "shut down"),
+        (ActorHandle::restart, "told to restart"),
+        (ActorHandle::stop, "shut down"),
         (ActorHandle::drain, "shut down"),
         (ActorHandle::kill, "killed"),
     ];

@@ -96,7 +96,7 @@ async fn quarantined_actor_keeps_its_mailbox_until_it_is_resumed() {
     assert!(system.actors().iter().any(|one| one.stats.state == ActorState::Quarantined));
     assert!(!system.is_failing());
 
-    assert!(actor.handle().resume());
+    actor.handle().restart();
     assert_eq!(actor.request(Say::Ask, SECOND).await.unwrap(), 3);
     assert_eq!(log.take(), ["note 2", "note 3"]);
     exhaust(actor.handle()).await;
@@ -137,21 +137,21 @@ async fn a_shared_limit_can_end_in_quarantine_too() {
 async fn quarantined_actor_can_be_ended() {
     let system = per_child(OnLimit::Quarantine);
     let log = Log::default();
-    let terminated = start(&system, &log, ChildSpec::new("terminated")).await;
+    let stopped = start(&system, &log, ChildSpec::new("stopped")).await;
     let handled = start(&system, &log, ChildSpec::new("handled")).await;
     let left = start(&system, &log, ChildSpec::new("left")).await;
-    for actor in [&terminated, &handled, &left] {
+    for actor in [&stopped, &handled, &left] {
         exhaust(actor.handle()).await;
         actor.send(Say::Note(1)).await.unwrap();
     }
-    terminated.terminate();
-    handled.handle().terminate();
-    for actor in [&terminated, &handled] {
+    stopped.stop();
+    handled.handle().stop();
+    for actor in [&stopped, &handled] {
         assert!(matches!(actor.closed().now_or_never(), Some(ExitReason::Shutdown)));
         assert_eq!((actor.stats().dropped, actor.stats().state), (1, ActorState::Stopped));
         assert!(!actor.resume());
     }
-    assert!(system.whereis::<Say>("terminated").is_none());
+    assert!(system.whereis::<Say>("stopped").is_none());
     let report = system.shutdown(SECOND).await;
     assert_eq!(report.stopped, ["left"]);
     assert!(!left.resume());
@@ -168,7 +168,7 @@ async fn stop_before_the_quarantine_counts() {
         settle().await;
     }
     actor.kill();
-    actor.terminate();
+    actor.stop();
     actor.closed().await;
 }
 

@@ -295,7 +295,7 @@ async fn signals_and_stops_overtake_messages() {
     actor.try_send(message).unwrap();
     actor.try_send(Do::Note(2)).unwrap();
     is_held.await.unwrap();
-    actor.stop();
+    actor.restart();
     go.send(()).unwrap();
     assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), 1, "stopped, and restarted");
     assert_eq!(log.all()[6..9], ["pre_stop 0", "post_stop 0", "probe stopped"]);

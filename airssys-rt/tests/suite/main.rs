@@ -17,6 +17,7 @@ mod hooks;
 mod kill;
 mod kill_once;
 mod limits;
+mod linking;
 mod mailbox;
 mod nesting;
 mod overflow;

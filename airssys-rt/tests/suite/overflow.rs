@@ -276,7 +276,7 @@ async fn a_weak_reference_is_gone_with_its_actor() {
     assert_eq!(weak.clone().upgrade().unwrap().id(), actor.id());
     actor.send(Say::Fail).await.unwrap();
     assert_eq!(weak.upgrade().unwrap().request(Say::Ask, SECOND).await.unwrap(), 1);
-    actor.terminate();
+    actor.stop();
     actor.closed().await;
     assert!(weak.upgrade().is_none(), "another reference keeps the mailbox, but it has ended");
     drop(actor);

@@ -103,7 +103,7 @@ impl Actor for Idle {
     type Error = std::fmt::Error;
 
     async fn handle_message(&mut self, _: Looks, context: &ActorContext<Looks>) -> Result<(), Self::Error> {
-        context.self_ref().terminate();
+        context.self_ref().stop();
         Ok(())
     }
 }

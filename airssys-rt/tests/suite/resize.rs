@@ -266,7 +266,7 @@ async fn a_pool_without_workers_hands_messages_back() {
     let log = Log::default();
     let router = start(&system, &log, RouterSpec::new("pool").size(2)).await;
     for worker in router.workers() {
-        worker.terminate();
+        worker.stop();
         worker.closed().await;
     }
     assert_eq!(router.size(), 0);

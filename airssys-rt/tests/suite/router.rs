@@ -259,7 +259,7 @@ async fn invalid_configuration_is_refused() {
     assert!(matches!(error, RouterError::Start(_)));
     assert_eq!(error.to_string(), "the name `pool/2` is taken");
     assert!(system.whereis::<Do>("pool/1").is_none(), "nothing stays");
-    other.terminate();
+    other.stop();
     other.closed().await;
     let router = start(&system, &Log::default(), RouterSpec::new("pool").size(2)).await;
     assert_eq!(router.resize(0).await.unwrap_err().to_string(), error_text());

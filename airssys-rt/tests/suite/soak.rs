@@ -251,7 +251,7 @@ impl World {
         while self.passing.len() > 20 {
             let Some(oldest) = self.passing.pop_front() else { return };
             match self.rng.bool() {
-                true => oldest.terminate(),
+                true => oldest.stop(),
                 false => oldest.drain(),
             }
         }
@@ -259,7 +259,7 @@ impl World {
 
     /// Waits for the requests and tasks in flight.
     async fn settle(&mut self) {
-        self.passing.drain(..).for_each(|actor| actor.terminate());
+        self.passing.drain(..).for_each(|actor| actor.stop());
         tokio::time::sleep(60 * SECOND).await;
         self.note_answers();
     }

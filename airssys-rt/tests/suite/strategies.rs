@@ -82,7 +82,7 @@ async fn siblings_follow_their_policies() {
     let ended = ChildSpec::new("ended").restart(RestartPolicy::Transient);
     let ended = leaf_with(&supervisor, &log, ended, |_| {}).await;
     let permanent = leaf(&supervisor, &log, "permanent").await;
-    ended.stop();
+    ended.send(Say::Stop).await.unwrap();
     assert!(matches!(ended.closed().await, ExitReason::Normal));
     assert_eq!(names(&supervisor), ["temporary", "transient", "permanent"]);
 
@@ -102,16 +102,16 @@ async fn siblings_follow_their_policies() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn terminated_child_does_not_restart_with_its_group() {
+async fn stopped_child_does_not_restart_with_its_group() {
     let system = ActorSystem::new("test");
     let log = Log::default();
     let (supervisor, a, b) = pair_before_its_restart(&system, &log).await;
-    a.terminate();
+    a.stop();
     assert!(matches!(a.closed().await, ExitReason::Shutdown));
     assert_eq!(ask(&b).await, 1);
     assert_eq!(moves(&log), ["+a", "+b", "-b", "-a", "+b"]);
 
-    b.terminate();
+    b.stop();
     assert!(matches!(b.closed().await, ExitReason::Shutdown));
     assert_eq!(names(&supervisor), Vec::<String>::new());
 }

@@ -120,7 +120,7 @@ impl World {
             1 => self.tell(actor, Task::Panic),
             2 => self.tell(actor, Task::Stop),
             3 => actor.kill(),
-            4 => actor.stop(),
+            4 => actor.restart(),
             5 => self.tell(actor, Task::Bear),
             6 => self.send(actor, Task::Wait(micros(rng, 500)), micros(rng, 300)).await,
             7 | 8 => {
@@ -129,7 +129,7 @@ impl World {
                 let _ = self.soon("a request", actor.request(ask, Duration::from_millis(50))).await;
             }
             9 if rng.u32(..5) == 0 => actor.drain(),
-            10 if rng.u32(..5) == 0 => actor.terminate(),
+            10 if rng.u32(..5) == 0 => actor.stop(),
             // An actor that has ended cannot join.
             11 => drop(self.system.groups().join("members", actor)),
             12 => {
@@ -181,7 +181,7 @@ impl World {
             }
             1 => drop(router.try_send(self.traces.message(Task::Fail))),
             2 => router.workers().first().into_iter().for_each(ActorRef::kill),
-            3 => router.workers().last().into_iter().for_each(ActorRef::terminate),
+            3 => router.workers().last().into_iter().for_each(ActorRef::stop),
             4 => {
                 let ask = |reply| self.traces.message(Task::Ask(reply));
                 let asked = router.request_by(rng.u32(..9), ask, Duration::from_millis(50));

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use airssys_rt::{
     Actor, ActorContext, ActorRef, ActorState, ActorSystem, BoxError, Child, ChildContext, ChildSpec,
-    ExitReason, RestartPolicy, RestartStrategy, SupervisorConfig,
+    ExitReason, RestartPolicy, RestartStrategy, SupervisionStrategy, SupervisorConfig,
 };
 use tokio::time::Instant;
 
-use crate::support::probe::{Do, Log, Probe};
+use crate::support::probe::{Do, Log, Probe, hold};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -25,13 +25,13 @@ async fn start(system: &ActorSystem, log: &Log, spec: ChildSpec) -> ActorRef<Do>
 async fn restart_policy_selects_the_ends_that_restart() {
     let ends: [fn(&ActorRef<Do>); 4] = [
         |actor| actor.try_send(Do::Stop).unwrap(),
-        ActorRef::stop,
+        ActorRef::restart,
         |actor| actor.try_send(Do::Fail).unwrap(),
         |actor| actor.try_send(Do::Panic).unwrap(),
     ];
     let table = [
         (RestartPolicy::Permanent, [true, true, true, true]),
-        (RestartPolicy::Transient, [false, false, true, true]),
+        (RestartPolicy::Transient, [false, true, true, true]),
         (RestartPolicy::Temporary, [false, false, false, false]),
     ];
     for (policy, restarted) in table {
@@ -45,7 +45,8 @@ async fn restart_policy_selects_the_ends_that_restart() {
             if !restarted[index] {
                 let reason = actor.closed().await;
                 let fits = match index {
-                    0 | 1 => matches!(reason, ExitReason::Normal),
+                    0 => matches!(reason, ExitReason::Normal),
+                    1 => matches!(reason, ExitReason::Restart),
                     2 => matches!(reason, ExitReason::Error(_)),
                     _ => matches!(reason, ExitReason::Panic(_)),
                 };
@@ -205,7 +206,76 @@ async fn a_stop_asked_for_during_a_restart_is_obeyed_before_any_message() {
     tokio::time::advance(SECOND / 2).await;
     assert_eq!(actor.stats().state, ActorState::Restarting);
     actor.stop();
-    assert!(matches!(actor.closed().await, ExitReason::Normal));
+    assert!(matches!(actor.closed().await, ExitReason::Shutdown));
     assert!(log.only("note").is_empty());
     assert_eq!(actor.stats().dropped, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_by_the_holder_of_a_reference_is_final_whatever_the_policy() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    let bystander = start(&system, &log, ChildSpec::new("bystander")).await;
+    for policy in [RestartPolicy::Permanent, RestartPolicy::Transient, RestartPolicy::Temporary] {
+        let ways: [fn(&ActorRef<Do>); 2] = [ActorRef::stop, |actor| actor.handle().stop()];
+        for stop in ways {
+            // More often than the supervisor would restart it.
+            for _ in 0..5 {
+                let actor = start(&system, &log, ChildSpec::new("actor").restart(policy)).await;
+                stop(&actor);
+                assert!(matches!(actor.closed().await, ExitReason::Shutdown));
+                assert_eq!(actor.stats().restarts, 0);
+            }
+        }
+    }
+    assert!(!system.is_failing());
+    assert_eq!(bystander.request(Do::Ask, SECOND).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn restart_keeps_the_mailbox_and_counts_towards_no_limit() {
+    let hour = RestartStrategy::Fixed { delay: 3600 * SECOND };
+    for strategy in [SupervisionStrategy::OneForOne, SupervisionStrategy::OneForAll] {
+        let config = SupervisorConfig { strategy, ..config(0, hour) };
+        let system = ActorSystem::builder("test").supervisor(config).build();
+        let log = Log::default();
+        let actor = start(&system, &log, ChildSpec::new("actor").restart(RestartPolicy::Transient)).await;
+        let sibling = start(&system, &log, ChildSpec::new("sibling")).await;
+        for number in 1..5 {
+            let (message, is_held, go) = hold();
+            actor.send(message).await.unwrap();
+            is_held.await.unwrap();
+            actor.send(Do::Note(number)).await.unwrap();
+            actor.restart();
+            actor.handle().restart();
+            go.send(()).unwrap();
+            assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), u64::from(number), "without a delay");
+        }
+        assert_eq!(log.only("note"), ["note 1", "note 2", "note 3", "note 4"]);
+        assert_eq!(log.only("post_stop").len(), 4, "its last hooks run");
+        assert_eq!(sibling.stats().restarts, 0, "no group restarts with it");
+        assert_eq!(system.snapshot().root.children_restarted, 4);
+
+        actor.send(Do::Fail).await.unwrap();
+        assert!(matches!(system.failed().await.reason, ExitReason::Error(_)), "a failure still counts");
+    }
+}
+
+/// A restart that was asked for before an incarnation began has happened by then.
+#[tokio::test(start_paused = true)]
+async fn restart_concerns_only_the_incarnation_that_runs() {
+    let system = ActorSystem::builder("test").supervisor(config(3, RestartStrategy::Immediate)).build();
+    let prepared = system.prepare::<Do>(ChildSpec::new("actor")).unwrap();
+    let actor = prepared.actor_ref();
+    actor.restart();
+    let log = Log::default();
+    system.start(prepared, move || Probe::new(&log)).await.unwrap();
+    assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), 0);
+    let (message, is_held, go) = hold();
+    actor.send(message).await.unwrap();
+    is_held.await.unwrap();
+    actor.restart();
+    actor.kill();
+    drop(go);
+    assert_eq!(actor.request(Do::Ask, SECOND).await.unwrap(), 1);
 }

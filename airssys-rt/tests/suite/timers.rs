@@ -188,7 +188,7 @@ async fn interval_that_is_always_due_starves_no_message() {
     actor.signal();
     sleep(100 * MILLI).await;
     assert_eq!(log.take(), ["signal"]);
-    actor.terminate();
+    actor.stop();
     tokio::time::timeout(SECOND, actor.closed()).await.expect("it stops");
 }
 
@@ -204,7 +204,7 @@ async fn timer_that_sets_itself_again_starves_no_task() {
     actor.send(Say::Note(1)).await.unwrap();
     settle().await;
     assert_eq!(log.take(), ["note 1"]);
-    actor.terminate();
+    actor.stop();
     settle().await;
     assert!(actor.is_closed());
 }

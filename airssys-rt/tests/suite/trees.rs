@@ -60,8 +60,8 @@ enum Act {
     Send(Kind),
     Wait(u64),
     Kill,
-    StopIt,
-    Terminate,
+    Restart,
+    Stop,
     Resume,
 }
 
@@ -162,8 +162,8 @@ fn act() -> impl Strategy<Value = Act> {
         12 => kind.prop_map(Act::Send),
         4 => (0..8u64).prop_map(Act::Wait),
         1 => Just(Act::Kill),
-        1 => Just(Act::StopIt),
-        1 => Just(Act::Terminate),
+        1 => Just(Act::Restart),
+        1 => Just(Act::Stop),
         2 => Just(Act::Resume),
     ]
 }
@@ -276,8 +276,8 @@ async fn act_out(actor: ActorRef<Message>, acts: Vec<Act>, dropped: Arc<AtomicU6
             }
             Act::Wait(ms) => tokio::time::sleep(ms as u32 * MS).await,
             Act::Kill => actor.kill(),
-            Act::StopIt => actor.stop(),
-            Act::Terminate => actor.terminate(),
+            Act::Restart => actor.restart(),
+            Act::Stop => actor.stop(),
             // Most actors are not quarantined.
             Act::Resume => drop(actor.resume()),
         }

@@ -7,8 +7,9 @@ use airssys_spec::Limits;
 use wasmtime::component::Linker;
 use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
+use crate::guest::meter::EPOCH_TICK;
 use crate::guest::services::Services;
-use crate::guest::store::{EPOCH_TICK, Entry, GuestState};
+use crate::guest::store::{Entry, GuestState};
 use crate::guest::ticker::Ticker;
 
 /// The most core instances of a component: a guest module and its shims.

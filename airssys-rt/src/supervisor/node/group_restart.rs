@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 use super::SupervisorNode;
 use super::state::{NodeState, Phase, RestartPlan};
 use super::stopping::ChildStop;
+use crate::causes::Causes;
 use crate::child::Key;
 use crate::events::Event;
 use crate::supervisor::children::TaskState;
@@ -199,6 +200,7 @@ impl NodeState {
             }
         }
         self.plan = RestartPlan::default();
+        self.causes = Causes::default();
         self.phase = Phase::Running;
         Step::Wait
     }

@@ -15,7 +15,7 @@ use crate::snapshot::{ChildKind, ChildSummary, SupervisorSnapshot};
 use crate::stats::ActorState;
 use crate::supervisor::children::{ChildEntry, ChildRules, TaskState};
 use crate::supervisor::parked::{ParkedChild, ParkedRunner};
-use crate::supervisor::verdict::{RestartDelay, Verdict};
+use crate::supervisor::verdict::Verdict;
 use crate::sync::lock;
 
 impl SupervisorNode {
@@ -84,7 +84,7 @@ impl SupervisorNode {
         &self,
         key: Key,
         runner: Box<dyn ParkedRunner>,
-        delay: RestartDelay,
+        delay: Duration,
         started: Option<oneshot::Sender<()>>,
     ) {
         let tenure = {
@@ -105,7 +105,7 @@ impl SupervisorNode {
 
     /// Starts a parked child; returns false if it is not parked.
     pub(super) fn resume(&self, key: Key, started: oneshot::Sender<()>) -> bool {
-        let (parked, cell) = {
+        let (parked, cell, causes) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
             let Some(entry) = state.children.get_mut(key) else { return false };
@@ -114,13 +114,14 @@ impl SupervisorNode {
                     entry.task_state = TaskState::Live;
                     (entry.doomed, entry.aborting) = (false, false);
                     state.active += 1;
-                    (parked, entry.cell.clone())
+                    (parked, entry.cell.clone(), state.causes.clone())
                 }
                 None => return false,
             }
         };
+        cell.restart_for(&causes);
         cell.rejoin();
-        self.respawn(key, parked.runner, RestartDelay::NONE, Some(started));
+        self.respawn(key, parked.runner, Duration::ZERO, Some(started));
         true
     }
 
@@ -128,7 +129,8 @@ impl SupervisorNode {
     pub(in crate::supervisor) fn park(&self, key: Key, runner: Box<dyn ParkedRunner>, reason: ExitReason) {
         // Announced before it can be started again.
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
-        cell.into_iter().for_each(|cell| cell.restarting(&reason, Duration::ZERO));
+        let causes = cell.map(|cell| cell.restarting(&reason, Duration::ZERO)).unwrap_or_default();
+        lock(&self.state).causes.extend(&causes);
         self.keep(key, runner, reason, TaskState::Parked);
     }
 
@@ -207,8 +209,8 @@ impl SupervisorNode {
         };
         match verdict {
             Verdict::Restart(delay) | Verdict::Respawn(delay) => {
-                tracing::warn!(actor = %cell.label(), after = ?delay.time, "an actor was killed and is restarted");
-                cell.restarting(&ExitReason::Killed, delay.time);
+                tracing::warn!(actor = %cell.label(), after = ?delay, "an actor was killed and is restarted");
+                cell.restarting(&ExitReason::Killed, delay);
                 self.respawn(key, runner, delay, None);
             }
             Verdict::Park => self.park(key, runner, ExitReason::Killed),

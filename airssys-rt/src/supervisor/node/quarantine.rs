@@ -1,6 +1,7 @@
 //! Children that give up alone, because they were restarted too often.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use airssys_core::{ExitReason, Identity, OnLimit, SupervisorFailure};
 use tokio::time::Instant;
@@ -12,7 +13,6 @@ use crate::events::Event;
 use crate::stats::ActorState;
 use crate::supervisor::children::TaskState;
 use crate::supervisor::parked::ParkedRunner;
-use crate::supervisor::verdict::RestartDelay;
 use crate::sync::lock;
 
 impl SupervisorNode {
@@ -86,7 +86,7 @@ impl SupervisorNode {
         };
         cell.rejoin();
         cell.enter(ActorState::Restarting);
-        self.respawn(key, parked.runner, RestartDelay::NONE, None);
+        self.respawn(key, parked.runner, Duration::ZERO, None);
         true
     }
 

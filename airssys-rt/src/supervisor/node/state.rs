@@ -8,6 +8,7 @@ use airssys_core::{ExitReason, LimitScope, RestartWindow, Scope, SupervisorConfi
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::causes::Causes;
 use crate::child::{Key, Supervised};
 use crate::mailbox::StopRequest;
 use crate::shutdown::{ShutdownDeadlines, ShutdownOrder};
@@ -75,6 +76,8 @@ pub(super) struct NodeState {
     windows: HashMap<Key, RestartWindow>,
     pub(super) restarts: u64,
     pub(super) plan: RestartPlan,
+    /// The failures for which children restart, until the restart is done.
+    pub(super) causes: Causes,
     pub(super) ending: Option<Ending>,
     pub(super) started: bool,
     /// True while its own supervisor keeps it in quarantine.
@@ -100,6 +103,7 @@ impl NodeState {
             windows: HashMap::new(),
             restarts: 0,
             plan: RestartPlan::default(),
+            causes: Causes::default(),
             ending: None,
             started: false,
             quarantined: false,
@@ -175,14 +179,17 @@ impl NodeState {
         }
     }
 
-    /// Records a restart because of this child.
-    pub(super) fn record_restart(&mut self, config: &SupervisorConfig, key: Key, now: Instant) {
+    /// Counts a restart that is decided now, because of this child, and planned for a time.
+    pub(super) fn count_restart(&mut self, config: &SupervisorConfig, key: Key, now: Instant, at: Instant) {
+        if let Some(entry) = self.children.get_mut(key) {
+            entry.attempt = entry.attempt.saturating_add(1);
+            entry.since = Some(at);
+        }
         let window = match config.limit_scope {
             LimitScope::Shared => &mut self.window,
             LimitScope::PerChild => self.windows.entry(key).or_default(),
         };
         window.record(now.into_std(), config);
-        self.restarts += 1;
     }
 
     /// Forgets the restarts of one child.
