@@ -67,9 +67,9 @@ async fn run_app(
     let app = tokio::select! {
         started = starting.start(|event| show_start(terminal, &event)) => started.map_err(start_failure)?,
         signal = attention.received() => {
-            terminal.finish();
+            let stopped = stopped(signal);
             stop(starting.host(), args, terminal).await;
-            return Err(stopped(signal));
+            return Err(stopped);
         }
     };
     let _metrics = metrics.map(|listener| listener.serve(app.host().clone()));
@@ -88,15 +88,17 @@ async fn run_app(
     let took = app.uptime();
     terminal.finish();
     // The counters are read before the report is requested, because that request must not count.
-    let done = ended.is_ok().then(|| RunResult::of(&app, took));
+    let done = ended.is_ok().then(|| RunResult::of(&app, took, None));
+    let reporter = manifest.report.as_deref().and_then(|name| app.host().component_snapshot(name));
     let report = match &ended {
         Ok(()) => app.report().await.map_err(|error| Failure::run("the app's report is missing", error)),
         Err(Failure::Stopped { .. }) => Ok(early_report(&app, args, terminal).await),
         Err(_) => Ok(None),
     };
+    let reporter = reporter.filter(|_| report.as_ref().is_ok_and(Option::is_some));
     stop(app.host(), args, terminal).await;
     // Unless all work was done, the counters are final only now, because the shutdown ends queued messages.
-    let mut result = done.unwrap_or_else(|| RunResult::of(&app, took));
+    let mut result = done.unwrap_or_else(|| RunResult::of(&app, took, reporter));
     result.report = report.as_ref().ok().cloned().flatten();
     Ok((result, ended.and(report.map(drop))))
 }
@@ -125,20 +127,21 @@ async fn early_report(app: &RunningApp, args: &Run, terminal: &Terminal) -> Opti
 /// SIGTERM and SIGHUP are the usual end of a service, an app that runs until it is stopped. An app
 /// with `until` has not done its work then.
 fn stopped_by(signal: EndSignal, manifest: &App) -> Failure {
+    tracing::info!("the app is stopping because of {}", signal.name());
     let is_service = manifest.until.is_none() && signal != EndSignal::Interrupt;
     Failure::Stopped { signal, status: if is_service { 0 } else { signal.status() } }
 }
 
 /// Stops the components in order.
 async fn stop(host: &ComponentHost, args: &Run, terminal: &Terminal) {
-    tracing::info!("the app is stopping");
     terminal.working("stopping");
     let stopped = host.shutdown(Duration::from_secs(args.stop_timeout)).await;
     terminal.finish();
+    let seconds = args.stop_timeout;
     for late in &stopped.late {
-        let seconds = args.stop_timeout;
         terminal.line(&format!(
-            "warning: {late} was ended because it did not stop within {seconds} s; --stop-timeout allows more time"
+            "warning: {late} was ended because it did not stop in time; a component has 5 s, and all together \
+             have {seconds} s (--stop-timeout)"
         ));
     }
 }
