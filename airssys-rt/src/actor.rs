@@ -1,5 +1,6 @@
 //! The traits of actors, and the contexts that their hooks and handlers get.
 
+mod hooks;
 mod incarnation;
 mod pace;
 pub(crate) mod runner;
@@ -13,7 +14,7 @@ use airssys_core::Down;
 
 use crate::actor_ref::ActorRef;
 use crate::cell::Cell;
-use crate::cell::inbox::Behind;
+use crate::cell::behind::Behind;
 use crate::child::Supervised;
 use crate::child_spec::ChildSpec;
 use crate::errors::StartError;
@@ -177,9 +178,20 @@ pub struct ActorContext<M> {
 }
 
 impl<M: Send + 'static> ActorContext<M> {
-    pub(crate) fn new(cell: Arc<Cell<M>>, incarnation: u64) -> Self {
-        let child = ChildContext { cell: cell.clone(), incarnation };
+    /// A context before the first incarnation.
+    pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
+        let child = ChildContext { cell: cell.clone(), incarnation: u64::MAX };
         Self { child, self_ref: ActorRef::new(cell), timers: Timers::default() }
+    }
+
+    /// Turns to the next incarnation.
+    pub(crate) fn begin(&mut self) {
+        self.child.incarnation = self.child.incarnation.wrapping_add(1);
+        self.cell().begin(self.incarnation());
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
+        self.self_ref.cell()
     }
 
     /// The context that hooks get.

@@ -1,8 +1,8 @@
 //! The part of an actor that outlives its incarnations: its name, its mailbox, its counters.
 
+pub(crate) mod behind;
 pub(crate) mod children;
 mod counters;
-pub(crate) mod handling;
 pub(crate) mod inbox;
 mod links;
 #[cfg(all(test, shuttle))]
@@ -10,7 +10,6 @@ mod model;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
@@ -26,6 +25,7 @@ use crate::causes::Causes;
 use crate::child::{Parent, ParentLink, Registered, Supervised};
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
 use crate::events::{DeadLetterCause, Event};
+use crate::guard::discard;
 use crate::incarnations::Incarnations;
 use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::Watchers;
@@ -246,9 +246,14 @@ impl<M> Cell<M> {
     }
 
     fn drop_message(&self, message: M) {
-        if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
-            tracing::error!(actor = %self.identity(), "a message panicked when it was dropped");
+        if let Err(reason) = discard(message) {
+            tracing::error!(actor = %self.identity(), %reason, "a message panicked when it was dropped");
         }
+    }
+
+    /// Counts messages on which the actor failed.
+    pub(crate) fn add_failed(&self, messages: u64) {
+        self.counters.failed.fetch_add(messages, Ordering::Relaxed);
     }
 
     pub(crate) fn identity(&self) -> Identity {

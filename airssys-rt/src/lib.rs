@@ -154,6 +154,7 @@ mod errors;
 mod events;
 mod group_table;
 mod groups;
+mod guard;
 mod incarnations;
 mod mailbox;
 mod monitor;
@@ -185,7 +186,7 @@ pub use actor_handle::ActorHandle;
 pub use actor_ref::{ActorRef, Permit, WeakActorRef};
 pub use broker::publish::{PublishError, Published, Reservation, SkipReason};
 pub use broker::{MessageBroker, Subscriber};
-pub use cell::inbox::Behind;
+pub use cell::behind::Behind;
 pub use child_spec::ChildSpec;
 pub use errors::{
     JoinError, PrepareError, RequestError, ReserveError, SendError, SendWithError, StartError, TrySendError,

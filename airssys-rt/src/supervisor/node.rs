@@ -32,6 +32,7 @@ use crate::causes::Causes;
 use crate::cell::children::{ChildrenSupervisor, ParentActor};
 use crate::child::{Key, Parent, ParentLink, Registered, Supervised};
 use crate::events::Event;
+use crate::guard::Shown;
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::services::Services;
@@ -268,7 +269,7 @@ impl SupervisorNode {
         let Some(failure) = self.failure(state, key, reason, now) else { return Verdict::Gone };
         let SupervisorFailure { child, restarts, within, .. } = &*failure;
         tracing::error!(
-            supervisor = %self.name, actor = %child, %reason, restarts, ?within,
+            supervisor = %self.name, actor = %child, reason = %Shown(reason), restarts, ?within,
             "an actor ended too often, and its supervisor gives up"
         );
         self.tell(|supervisor| Event::Escalated { supervisor, failure: failure.clone() });

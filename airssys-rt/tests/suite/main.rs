@@ -12,6 +12,7 @@ mod fairness;
 mod faults;
 mod formats;
 mod groups;
+mod guards;
 mod handle;
 mod hooks;
 mod kill;
