@@ -37,6 +37,7 @@ mod stress;
 mod supervision;
 mod support;
 mod testing;
+mod threads;
 mod timers;
 mod trees;
 mod watching;
