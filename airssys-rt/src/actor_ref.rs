@@ -21,7 +21,8 @@ use crate::stats::ActorStats;
 /// A reference to an actor, which sends messages to it.
 ///
 /// Cheap to clone. Valid across restarts: the mailbox belongs to the actor, not to an incarnation.
-/// Messages of one sender are handled in the order in which they were sent.
+/// Messages of one sender are handled in the order in which they were sent. Two references are equal
+/// if they are of one actor. It keeps neither the actor nor its [system](crate::ActorSystem) alive.
 pub struct ActorRef<M> {
     cell: Arc<Cell<M>>,
 }
@@ -334,6 +335,20 @@ impl<M> WeakActorRef<M> {
 impl<M> Clone for WeakActorRef<M> {
     fn clone(&self) -> Self {
         Self { cell: self.cell.clone() }
+    }
+}
+
+impl<M> PartialEq for WeakActorRef<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cell.ptr_eq(&other.cell)
+    }
+}
+
+impl<M> Eq for WeakActorRef<M> {}
+
+impl<M> Hash for WeakActorRef<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.cell.as_ptr().hash(state);
     }
 }
 

@@ -13,6 +13,7 @@ mod faults;
 mod formats;
 mod groups;
 mod handle;
+mod handles;
 mod hooks;
 mod kill;
 mod kill_once;
