@@ -179,7 +179,7 @@ fn measure(parts: &Parts, harm: Option<&Harm>) -> Result<Measured, Failure> {
     drop(silent);
     runtime.block_on(host.shutdown(Duration::from_secs(1)));
     runtime.shutdown_background();
-    let handling_p99_ns = neighbour.p99_ns.ok_or("the neighbours handled no message")?;
+    let handling_p99_ns = neighbour.handling.total.p99_ns.ok_or("the neighbours handled no message")?;
     Ok(Measured { handling_p99_ns, total_p99_ns: totals.value_at_quantile(0.99) })
 }
 

@@ -20,6 +20,8 @@ pub enum BuildEvent {
         /// The component's folder.
         folder: PathBuf,
     },
+    /// A step of building it begins, as a sentence without an end mark. It may take long.
+    Step(&'static str),
     /// A tool printed this line.
     Output(String),
 }

@@ -15,14 +15,6 @@ pub(crate) fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<(), Bui
     Ok(())
 }
 
-/// Removes a file if it exists.
-pub(crate) fn remove(file: &Path) -> Result<(), BuildError> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(file_error(file)(error)),
-        _ => Ok(()),
-    }
-}
-
 /// Locks a file, waiting until no other build holds it. Dropping the returned file unlocks it.
 pub(crate) fn locked(path: &Path) -> Result<File, BuildError> {
     let file = File::create(path).map_err(file_error(path))?;

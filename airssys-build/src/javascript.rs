@@ -1,5 +1,8 @@
 //! Components in JavaScript, bundled by esbuild and made components by componentize-qjs.
 
+mod inputs;
+mod npm;
+
 use std::path::Path;
 
 use serde_json::Value;
@@ -7,10 +10,12 @@ use serde_json::Value;
 use crate::error::BuildError;
 use crate::event::BuildEvent;
 use crate::files::file_error;
+use crate::help::JAVASCRIPT as HELP;
+use crate::inputs::Built;
 use crate::language::Language;
-use crate::process::{clean, run};
+use crate::process::{Ran, clean, passed, run};
 use crate::recipe::{Recipe, Work};
-use crate::tools;
+use crate::tools::{Tools, no_tools, tools_folder};
 
 pub(crate) const RECIPE: Recipe = Recipe {
     pins: &[
@@ -23,16 +28,11 @@ pub(crate) const RECIPE: Recipe = Recipe {
         ("promise.js", include_str!("js/promise.js")),
         ("text.js", include_str!("js/text.js")),
     ],
+    steps: include_str!("javascript.rs"),
 };
 
 /// The oldest major version of Node.js on which the tools run.
 const NODE: u32 = 18;
-const HELP: &str = "components in JavaScript are built with Node.js 18 or later and its npm: install them with \
-                    your system's package manager (on Debian: apt-get install nodejs npm)";
-
-/// Installs exactly what the lock file says, and runs no scripts of packages.
-const INSTALL: [&str; 4] = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"];
-
 /// `async` functions are rewritten for the SDK's promises, because the engine runs no jobs between
 /// two calls.
 const BUNDLE: [&str; 8] = [
@@ -46,42 +46,87 @@ const BUNDLE: [&str; 8] = [
     "--supported:for-await=false",
 ];
 
-pub(crate) fn build(work: &Work, tell: &mut dyn FnMut(BuildEvent)) -> Result<(), BuildError> {
-    let project = Project::read(&work.folder)?;
-    check_node(&work.folder)?;
-    tools::ensure(&work.tools, Language::JavaScript, &RECIPE, tell, |tell| {
-        npm_ci(&work.tools, tell)?.map_err(|output| BuildError::NoTools {
-            language: Language::JavaScript,
-            folder: work.tools.clone(),
-            output,
-        })
-    })?;
+pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Built, BuildError> {
+    let project = Project::read(folder)?;
+    check_node(folder)?;
+    let work = Work::prepare(folder, &RECIPE)?;
+    let tools = tools_folder(Language::JavaScript, &RECIPE)?;
+    let tools = Tools {
+        language: Language::JavaScript,
+        recipe: &RECIPE,
+        install: &|tell| {
+            npm::ci(&tools, tell)?.map_err(|output| no_tools(Language::JavaScript, &tools, output))
+        },
+        verify: &|| verify(&work, &tools),
+        folder: tools.clone(),
+    };
+    tools.work(tell, |tell| bundle_and_componentize(&project, &work, &tools.folder, tell))
+}
+
+fn bundle_and_componentize(
+    project: &Project,
+    work: &Work,
+    tools: &Path,
+    tell: &mut dyn FnMut(BuildEvent),
+) -> Result<Built, BuildError> {
     tell(BuildEvent::Building { folder: work.folder.clone() });
     let failed = |output| BuildError::Failed { folder: work.folder.clone(), output };
     if project.has_dependencies {
-        install_dependencies(&work.folder, tell)?.map_err(failed)?;
+        tell(BuildEvent::Step("npm installs its packages"));
+        npm::ci_if_changed(&work.folder, tell)?.map_err(failed)?;
     }
-    let bundle = work.target.join("bundle.js");
-    let modules = work.tools.join("node_modules");
-    let mut esbuild = clean("node", &work.folder);
-    esbuild.arg(modules.join("esbuild/bin/esbuild")).arg(&project.main).args(BUNDLE);
-    esbuild.arg(option("--alias:airssys=", &work.sdk.join("airssys.js")));
-    esbuild.arg(option("--outfile=", &bundle)).args(["--log-level=warning", "--color=false"]);
-    esbuild.env("NODE_PATH", &modules);
-    let bundled = run(esbuild, "node", HELP, tell)?;
+    tell(BuildEvent::Step("esbuild bundles its sources"));
+    let (bundle, metafile) = (work.target.join("bundle.js"), work.target.join("bundle.json"));
+    let bundled = esbuild(work, tools, project.main.as_ref(), &bundle, Some(&metafile), tell)?;
     if !bundled.success {
         // The rest of the output is about esbuild's launcher.
         let output = bundled.output();
         return Err(failed(output.split("\nnode:").next().unwrap_or_default().to_owned()));
     }
-    let mut qjs = clean("node", &work.folder);
-    qjs.arg(modules.join("componentize-qjs/cli.mjs")).args(["--sync", "--world", "component", "--wit"]);
-    qjs.arg(&work.wit).arg("--js").arg(&bundle).arg("--output").arg(&work.wasm);
+    tell(BuildEvent::Step("componentize-qjs makes the component"));
+    let mut qjs = componentize_qjs(&work.folder, tools);
+    qjs.args(["--sync", "--world", "component", "--wit"]).arg(&work.wit);
+    qjs.arg("--js").arg(&bundle).arg("--output").arg(&work.wasm);
     let made = run(qjs, "node", HELP, tell)?;
     match made.success {
-        true => Ok(()),
+        true => Ok(Built { artifact: work.wasm.clone(), inputs: inputs::inputs(work, tools, &metafile)? }),
         false => Err(failed(made.output())),
     }
+}
+
+/// Bundles a file with the SDK.
+fn esbuild(
+    work: &Work,
+    tools: &Path,
+    main: &Path,
+    bundle: &Path,
+    metafile: Option<&Path>,
+    tell: &mut dyn FnMut(BuildEvent),
+) -> Result<Ran, BuildError> {
+    let modules = tools.join("node_modules");
+    let mut esbuild = clean("node", &work.folder);
+    esbuild.arg(modules.join("esbuild/bin/esbuild")).arg(main).args(BUNDLE);
+    esbuild.arg(option("--alias:airssys=", &work.sdk.join("airssys.js")));
+    esbuild.arg(option("--outfile=", bundle)).args(["--log-level=warning", "--color=false"]);
+    esbuild.args(metafile.map(|metafile| option("--metafile=", metafile)));
+    esbuild.env("NODE_PATH", &modules);
+    run(esbuild, "node", HELP, tell)
+}
+
+fn componentize_qjs(folder: &Path, tools: &Path) -> std::process::Command {
+    let mut qjs = clean("node", folder);
+    qjs.arg(tools.join("node_modules/componentize-qjs/cli.mjs"));
+    qjs
+}
+
+/// Bundles the SDK, and loads the native part of componentize-qjs.
+fn verify(work: &Work, tools: &Path) -> Result<(), String> {
+    let quiet = &mut |_| {};
+    let bundle = work.target.join("verified.js");
+    passed(esbuild(work, tools, &work.sdk.join("airssys.js"), &bundle, None, quiet))?;
+    let mut qjs = componentize_qjs(&work.folder, tools);
+    qjs.arg("--help");
+    passed(run(qjs, "node", HELP, quiet)).map(drop)
 }
 
 /// The entries of a `package.json` that a build needs.
@@ -122,30 +167,6 @@ fn check_node(folder: &Path) -> Result<(), BuildError> {
         Some(NODE..) => Ok(()),
         _ => Err(BuildError::Unfit { found: format!("`node` is of version {}", version.trim()), help: HELP }),
     }
-}
-
-type Installed = Result<(), String>;
-
-fn npm_ci(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Installed, BuildError> {
-    let mut npm = clean(if cfg!(windows) { "npm.cmd" } else { "npm" }, folder);
-    npm.args(INSTALL);
-    let ran = run(npm, "npm", HELP, tell)?;
-    Ok(if ran.success { Ok(()) } else { Err(ran.output()) })
-}
-
-/// Installs the packages of the component's own lock file, if the file has changed.
-fn install_dependencies(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Installed, BuildError> {
-    let lock = folder.join("package-lock.json");
-    let wanted = std::fs::read(&lock).map_err(file_error(&lock))?;
-    let installed = folder.join("node_modules/.airssys-lock");
-    if std::fs::read(&installed).is_ok_and(|installed| installed == wanted) {
-        return Ok(Ok(()));
-    }
-    if let Err(output) = npm_ci(folder, tell)? {
-        return Ok(Err(output));
-    }
-    std::fs::write(&installed, wanted).map_err(file_error(&installed))?;
-    Ok(Ok(()))
 }
 
 fn option(name: &str, value: &Path) -> std::ffi::OsString {

@@ -38,8 +38,9 @@ fn is_foreign(name: &OsStr) -> bool {
         "CARGO_SOURCE_",
         "CARGO_TERM_",
     ];
-    /// These lead Python to modules of another project, and Node.js to options of another.
-    const FOREIGN: [&str; 5] = ["VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "NODE_OPTIONS", "NODE_PATH"];
+    /// These lead Node.js to options and modules of another project, and our tools to other programs.
+    const FOREIGN: [&str; 5] =
+        ["VIRTUAL_ENV", "NODE_OPTIONS", "NODE_PATH", "ESBUILD_BINARY_PATH", "NAPI_RS_NATIVE_LIBRARY_PATH"];
     let name = name.to_string_lossy();
     let cargo = name.starts_with("CARGO") && !USERS.iter().any(|kept| name.starts_with(kept));
     let rustc = name.starts_with("RUSTC") || name == "RUSTFLAGS" || name == "RUSTDOCFLAGS";
@@ -48,6 +49,8 @@ fn is_foreign(name: &OsStr) -> bool {
         || name == "RUSTUP_TOOLCHAIN"
         || name == "CLIPPY_ARGS"
         || name.starts_with("LLVM_PROFILE")
+        // Modules, options and warnings of another project.
+        || name.starts_with("PYTHON")
         || FOREIGN.contains(&name.as_ref())
 }
 
@@ -90,5 +93,14 @@ impl Ran {
     /// Returns all that the program printed, standard output first.
     pub(crate) fn output(self) -> String {
         self.stdout + &self.stderr
+    }
+}
+
+/// Returns the standard output of a program that succeeded, or else all that is known of its failure.
+pub(crate) fn passed(ran: Result<Ran, BuildError>) -> Result<String, String> {
+    match ran {
+        Ok(ran) if ran.success => Ok(ran.stdout),
+        Ok(ran) => Err(ran.output()),
+        Err(error) => Err(error.to_string()),
     }
 }

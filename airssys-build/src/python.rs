@@ -1,50 +1,48 @@
 //! Components in Python, made by componentize-py.
 
-use std::path::{Path, PathBuf};
+mod inputs;
+mod pip;
+
+use std::path::Path;
 
 use crate::error::BuildError;
 use crate::event::BuildEvent;
-use crate::files::file_error;
+use crate::files::{file_error, write_all};
+use crate::help::PYTHON as HELP;
+use crate::inputs::Built;
 use crate::language::Language;
-use crate::process::{clean, run};
+use crate::process::{clean, passed, run};
 use crate::recipe::{Recipe, Work};
-use crate::tools;
+use crate::tools::{Tools, no_tools, tools_folder};
 
 pub(crate) const RECIPE: Recipe = Recipe {
     pins: &[("build.txt", include_str!("py/build.txt")), ("guest.txt", include_str!("py/guest.txt"))],
     sdk: &[("airssys.py", include_str!("py/airssys.py"))],
+    steps: concat!(include_str!("python.rs"), include_str!("py/airssys_main.py")),
 };
-
-const HELP: &str = "components in Python are built with Python 3.9 or later and its venv and pip: install them with \
-                    your system's package manager (on Debian: apt-get install python3 python3-venv)";
 
 /// The folder, among the tools, of the packages that every component has.
 const GUEST_PACKAGES: &str = "guest/lib/python3/site-packages";
 
-/// Options that select packages for the Python inside a component: those written in Python alone.
-const GUEST: [&str; 12] = [
-    "--only-binary",
-    ":all:",
-    "--platform",
-    "any",
-    "--implementation",
-    "py",
-    "--abi",
-    "none",
-    "--python-version",
-    "3.14",
-    "--no-deps",
-    "--upgrade",
-];
+/// The module that imports the component's `main` and records its inputs.
+const MAIN: (&str, &str) = ("airssys_main.py", include_str!("py/airssys_main.py"));
 
-pub(crate) fn build(work: &Work, tell: &mut dyn FnMut(BuildEvent)) -> Result<(), BuildError> {
-    let main = work.folder.join("src/main.py");
+/// The program that compares installed packages with their requirements.
+const VERIFY: &str = include_str!("py/verify.py");
+
+pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Built, BuildError> {
+    let main = folder.join("src/main.py");
     if !main.is_file() {
-        let (file, problem) = (work.folder.join("pyproject.toml"), "has no src/main.py beside it".to_owned());
+        let (file, problem) = (folder.join("pyproject.toml"), "has no src/main.py beside it".to_owned());
         return Err(BuildError::Project { file, problem });
     }
-    let python = find_python(&work.folder)?;
-    tools::ensure(&work.tools, Language::Python, &RECIPE, tell, |tell| install(python, work, tell))?;
+    let python = find_python(folder)?;
+    let work = Work::prepare(folder, &RECIPE)?;
+    let tools = tools_folder(Language::Python, &RECIPE)?;
+    with_tools(python, &tools, tell, |tell| componentize(&work, &tools, tell))
+}
+
+fn componentize(work: &Work, tools: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Built, BuildError> {
     tell(BuildEvent::Building { folder: work.folder.clone() });
     let failed = |output| BuildError::Failed { folder: work.folder.clone(), output };
     let packages = work.target.join("site-packages");
@@ -54,21 +52,31 @@ pub(crate) fn build(work: &Work, tell: &mut dyn FnMut(BuildEvent)) -> Result<(),
     }
     std::fs::create_dir_all(&packages).map_err(file_error(&packages))?;
     if requirements.is_file() {
-        pip(work, &requirements, Some(&packages), tell)?.map_err(failed)?;
+        tell(BuildEvent::Step("pip installs its packages"));
+        pip::install(tools, &work.folder, &requirements, Some(&packages), tell)?.map_err(failed)?;
     }
-    let mut componentize = clean(program(&work.tools, "componentize-py"), &work.folder);
+    let start = work.target.join("start");
+    write_all(&start, &[MAIN])?;
+    tell(BuildEvent::Step(
+        "componentize-py starts Python and keeps its memory, which takes 10 s of a processor",
+    ));
+    let mut componentize = clean(pip::program(tools, "componentize-py"), &work.folder);
     // Keeps the packages of the machine's Python out of the component.
-    componentize.env("VIRTUAL_ENV", work.tools.join("guest"));
+    componentize.env("VIRTUAL_ENV", tools.join("guest"));
     // A backtrace of the tool does not help to find a mistake in Python.
     componentize.env("RUST_BACKTRACE", "0").env_remove("RUST_LIB_BACKTRACE");
-    componentize.arg("--wit-path").arg(&work.wit).args(["--world", "component", "componentize", "main"]);
-    for path in [&work.folder.join("src"), &work.sdk, &packages] {
+    componentize.arg("--wit-path").arg(&work.wit).args(["--world", "component"]);
+    componentize.args(["componentize", "airssys_main"]);
+    for path in [&work.folder.join("src"), &work.sdk, &packages, &start] {
         componentize.arg("--python-path").arg(path);
     }
     componentize.arg("--output").arg(&work.wasm);
     let made = run(componentize, "componentize-py", HELP, tell)?;
     match made.success {
-        true => Ok(()),
+        true => {
+            let inputs = inputs::inputs(work, &start.join("inputs.json"))?;
+            Ok(Built { artifact: work.wasm.clone(), inputs })
+        }
         false => Err(failed(made.output())),
     }
 }
@@ -96,71 +104,70 @@ fn find_python(folder: &Path) -> Result<&'static str, BuildError> {
     }
 }
 
-fn install(python: &'static str, work: &Work, tell: &mut dyn FnMut(BuildEvent)) -> Result<(), BuildError> {
-    let failed =
-        |output| BuildError::NoTools { language: Language::Python, folder: work.tools.clone(), output };
-    let mut venv = clean(python, &work.tools);
-    venv.args(["-m", "venv", "venv"]);
+/// Works with the tools, which are installed first with this Python if they are missing.
+fn with_tools<T>(
+    python: &'static str,
+    folder: &Path,
+    tell: &mut dyn FnMut(BuildEvent),
+    work: impl FnMut(&mut dyn FnMut(BuildEvent)) -> Result<T, BuildError>,
+) -> Result<T, BuildError> {
+    let tools = Tools {
+        language: Language::Python,
+        recipe: &RECIPE,
+        install: &|tell| install(python, folder, tell),
+        verify: &|| verify(folder),
+        folder: folder.to_owned(),
+    };
+    tools.work(tell, work)
+}
+
+/// Makes a virtual environment with the tools, and a folder with the packages that every component has.
+fn install(python: &'static str, tools: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<(), BuildError> {
+    let failed = |output| no_tools(Language::Python, tools, output);
+    let mut venv = clean(python, tools);
+    venv.args(["-I", "-m", "venv", "venv"]);
     let made = run(venv, python, HELP, tell)?;
     if !made.success {
         return Err(failed(made.output()));
     }
-    pip(work, &work.tools.join("build.txt"), None, tell)?.map_err(failed)?;
-    let guest = work.tools.join(GUEST_PACKAGES);
-    pip(work, &work.tools.join("guest.txt"), Some(&guest), tell)?.map_err(failed)
+    pip::install(tools, tools, &tools.join("build.txt"), None, tell)?.map_err(failed)?;
+    let guest = tools.join(GUEST_PACKAGES);
+    pip::install(tools, tools, &tools.join("guest.txt"), Some(&guest), tell)?.map_err(failed)
 }
 
-/// Installs packages of components into the folder `guest`, or tools if there is no such folder.
-fn pip(
-    work: &Work,
-    requirements: &Path,
-    guest: Option<&Path>,
-    tell: &mut dyn FnMut(BuildEvent),
-) -> Result<Result<(), String>, BuildError> {
-    let mut pip = clean(program(&work.tools, "python"), &work.folder);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-    pip.args(["--require-hashes", "--requirement"]).arg(requirements);
-    match guest {
-        Some(folder) => pip.args(GUEST).arg("--target").arg(folder),
-        None => pip.args(["--only-binary", ":all:"]),
-    };
-    let ran = run(pip, "pip", HELP, tell)?;
-    Ok(if ran.success { Ok(()) } else { Err(ran.output()) })
-}
-
-/// Returns the path of a program in the tools' virtual environment.
-fn program(tools: &Path, name: &str) -> PathBuf {
-    let (folder, ending) = if cfg!(windows) { ("Scripts", ".exe") } else { ("bin", "") };
-    tools.join("venv").join(folder).join(format!("{name}{ending}"))
+/// Compares the installed packages with their lists of files, and runs componentize-py.
+fn verify(tools: &Path) -> Result<(), String> {
+    let quiet = &mut |_| {};
+    let mut paths = clean(pip::program(tools, "python"), tools);
+    paths.args(["-I", "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"]);
+    let platlib = passed(run(paths, "python", HELP, quiet))?;
+    let mut files = clean(pip::program(tools, "python"), tools);
+    files.args(["-I", "-c", VERIFY]).arg(tools.join("build.txt")).arg(platlib.trim());
+    files.arg(tools.join("guest.txt")).arg(tools.join(GUEST_PACKAGES));
+    passed(run(files, "python", HELP, quiet))?;
+    let mut componentize = clean(pip::program(tools, "componentize-py"), tools);
+    componentize.arg("--version");
+    passed(run(componentize, "componentize-py", HELP, quiet)).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Work;
 
     /// The tests of the SDK play the host, and use the packages of a component.
     #[test]
     fn sdk_passes_its_own_tests() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/py");
-        let scratch = tempfile::tempdir().unwrap();
-        let at = |name: &str| scratch.path().join(name);
-        let work = Work {
-            tools: tools::tools_folder(Language::Python, &RECIPE).unwrap(),
-            target: at("target"),
-            wit: at("wit"),
-            sdk: at("sdk"),
-            wasm: at("wasm"),
-            folder: scratch.path().to_owned(),
-        };
-        let python = find_python(&work.folder).unwrap();
+        let tools = tools_folder(Language::Python, &RECIPE).unwrap();
+        let python = find_python(&folder).unwrap();
         let quiet = &mut |_| {};
-        tools::ensure(&work.tools, Language::Python, &RECIPE, quiet, |tell| install(python, &work, tell))
-            .unwrap();
-        let mut tests = clean(python, &folder);
-        tests.env("PYTHONPATH", work.tools.join(GUEST_PACKAGES)).env("PYTHONDONTWRITEBYTECODE", "1");
-        tests.args(["-m", "unittest", "test_airssys"]);
-        let ran = run(tests, python, HELP, quiet).unwrap();
+        let ran = with_tools(python, &tools, quiet, |tell| {
+            let mut tests = clean(python, &folder);
+            tests.env("PYTHONPATH", tools.join(GUEST_PACKAGES)).env("PYTHONDONTWRITEBYTECODE", "1");
+            tests.args(["-m", "unittest", "test_airssys"]);
+            run(tests, python, HELP, tell)
+        });
+        let ran = ran.unwrap();
         let success = ran.success;
         assert!(success, "{}", ran.output());
     }

@@ -1,5 +1,6 @@
 //! The tools of languages other than Rust, pinned and installed into a folder of their own.
 
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,19 @@ use crate::recipe::Recipe;
 
 /// The file that marks a folder of tools as completely installed.
 const COMPLETE: &str = "complete";
+
+type Tell<'a> = &'a mut dyn FnMut(BuildEvent);
+
+/// The tools of a language.
+pub(crate) struct Tools<'a> {
+    pub(crate) language: Language,
+    pub(crate) folder: PathBuf,
+    pub(crate) recipe: &'a Recipe,
+    /// Installs the tools into their folder, which has the pins and nothing else.
+    pub(crate) install: &'a dyn Fn(Tell) -> Result<(), BuildError>,
+    /// Runs each tool once. Fails with the output of a tool that does not work.
+    pub(crate) verify: &'a dyn Fn() -> Result<(), String>,
+}
 
 /// Returns the folder of a language's tools, installed or not. Each set of pins has its own folder.
 pub(crate) fn tools_folder(language: Language, recipe: &Recipe) -> Result<PathBuf, BuildError> {
@@ -24,29 +38,76 @@ pub(crate) fn tools_folder(language: Language, recipe: &Recipe) -> Result<PathBu
     std::path::absolute(tools.join(&name)).map_err(file_error(&tools))
 }
 
-/// Installs the tools of a language into a folder, unless they are installed already.
-pub(crate) fn ensure(
-    folder: &Path,
-    language: Language,
-    recipe: &Recipe,
-    tell: &mut dyn FnMut(BuildEvent),
-    install: impl FnOnce(&mut dyn FnMut(BuildEvent)) -> Result<(), BuildError>,
-) -> Result<(), BuildError> {
-    let complete = folder.join(COMPLETE);
-    if complete.is_file() {
-        return Ok(());
+impl Tools<'_> {
+    /// Works with the tools, which are installed first if they are missing.
+    ///
+    /// If the work fails and a tool turns out to be broken, all are installed again, and the work is
+    /// repeated. Tools that work are not installed again while another build works with them.
+    pub(crate) fn work<T>(
+        &self,
+        tell: Tell,
+        mut work: impl FnMut(Tell) -> Result<T, BuildError>,
+    ) -> Result<T, BuildError> {
+        let complete = || self.folder.join(COMPLETE).is_file();
+        if !complete() {
+            self.install_if(|| !complete(), tell)?;
+        }
+        let in_use = self.in_use();
+        let done = work(tell);
+        drop(in_use);
+        if done
+            .as_ref()
+            .is_err_and(|error| matches!(error, BuildError::Failed { .. } | BuildError::NoProgram { .. }))
+            && self.install_if(|| !complete() || (self.verify)().is_err(), tell)?
+        {
+            let _in_use = self.in_use();
+            return work(tell);
+        }
+        done
     }
-    let parent = folder.parent().unwrap_or(folder);
-    std::fs::create_dir_all(parent).map_err(file_error(parent))?;
-    let _one_at_a_time = locked(&folder.with_extension("lock"))?;
-    if complete.is_file() {
-        return Ok(());
+
+    /// Installs the tools if they are needed even after all other builds have let go of them.
+    /// Returns true if it has installed them.
+    fn install_if(&self, needed: impl Fn() -> bool, tell: Tell) -> Result<bool, BuildError> {
+        // Most failures are mistakes in a component. They need no lock.
+        if !needed() {
+            return Ok(false);
+        }
+        let parent = self.folder.parent().unwrap_or(&self.folder);
+        std::fs::create_dir_all(parent).map_err(file_error(parent))?;
+        let _alone = locked(&self.lock())?;
+        if !needed() {
+            return Ok(false);
+        }
+        if self.folder.exists() {
+            std::fs::remove_dir_all(&self.folder).map_err(file_error(&self.folder))?;
+        }
+        tell(BuildEvent::InstallingTools { language: self.language });
+        write_all(&self.folder, self.recipe.pins)?;
+        (self.install)(tell)?;
+        (self.verify)().map_err(|output| self.broken(output))?;
+        let complete = self.folder.join(COMPLETE);
+        std::fs::write(&complete, "").map_err(file_error(&complete))?;
+        Ok(true)
     }
-    if folder.exists() {
-        std::fs::remove_dir_all(folder).map_err(file_error(folder))?;
+
+    /// Keeps others from installing the tools again. `None` if the folder is read-only, where nobody can.
+    fn in_use(&self) -> Option<File> {
+        let file = File::open(self.lock()).ok()?;
+        file.lock_shared().ok().map(|()| file)
     }
-    tell(BuildEvent::InstallingTools { language });
-    write_all(folder, recipe.pins)?;
-    install(tell)?;
-    std::fs::write(&complete, "").map_err(file_error(&complete))
+
+    fn lock(&self) -> PathBuf {
+        self.folder.with_extension("lock")
+    }
+
+    /// Returns the error of tools that cannot be installed.
+    pub(crate) fn broken(&self, output: String) -> BuildError {
+        no_tools(self.language, &self.folder, output)
+    }
+}
+
+/// Returns the error of tools that cannot be installed.
+pub(crate) fn no_tools(language: Language, folder: &Path, output: String) -> BuildError {
+    BuildError::NoTools { language, folder: folder.to_owned(), output }
 }

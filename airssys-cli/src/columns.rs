@@ -18,6 +18,8 @@ pub(crate) enum Column {
     Handled,
     P50,
     P99,
+    Waits,
+    Queued,
     Memory,
     Restarts,
     Denied,
@@ -28,7 +30,7 @@ pub(crate) enum Column {
 }
 
 /// The columns of `inspect`, from left to right: totals since the start.
-pub(crate) const TOTALS: [Column; 15] = [
+pub(crate) const TOTALS: [Column; 17] = [
     Column::Name,
     Column::State,
     Column::Mailbox,
@@ -37,6 +39,8 @@ pub(crate) const TOTALS: [Column; 15] = [
     Column::Handled,
     Column::P50,
     Column::P99,
+    Column::Waits,
+    Column::Queued,
     Column::Memory,
     Column::Restarts,
     Column::Denied,
@@ -47,7 +51,7 @@ pub(crate) const TOTALS: [Column; 15] = [
 ];
 
 /// The columns of `top`, from left to right: rates in place of message counts.
-pub(crate) const RATES: [Column; 15] = [
+pub(crate) const RATES: [Column; 17] = [
     Column::Name,
     Column::State,
     Column::Mailbox,
@@ -56,6 +60,8 @@ pub(crate) const RATES: [Column; 15] = [
     Column::Out,
     Column::P50,
     Column::P99,
+    Column::Waits,
+    Column::Queued,
     Column::Memory,
     Column::Restarts,
     Column::Denied,
@@ -66,14 +72,16 @@ pub(crate) const RATES: [Column; 15] = [
 ];
 
 /// The columns that a narrow terminal loses, in this order.
-const DROPPED_FIRST: [Column; 10] = [
+const DROPPED_FIRST: [Column; 12] = [
     Column::HighWater,
     Column::Late,
+    Column::Waits,
     Column::P50,
     Column::Received,
     Column::Refused,
     Column::Over,
     Column::Dead,
+    Column::Queued,
     Column::Handled,
     Column::Denied,
     Column::Memory,
@@ -110,6 +118,8 @@ impl Column {
             Column::Handled => "handled",
             Column::P50 => "p50",
             Column::P99 => "p99",
+            Column::Waits => "waits",
+            Column::Queued => "queued",
             Column::Memory => "memory",
             Column::Restarts => "restarts",
             Column::Denied => "denied",
@@ -124,7 +134,7 @@ impl Column {
     fn min_live_width(self) -> usize {
         match self {
             Column::In | Column::Out => 5,
-            Column::P50 | Column::P99 => 8,
+            Column::P50 | Column::P99 | Column::Waits | Column::Queued => 8,
             Column::Mailbox | Column::Memory => 7,
             _ => 0,
         }
@@ -152,6 +162,8 @@ impl Column {
             Column::Handled => count(stats.handled),
             Column::P50 => stats.p50_ns.map(duration),
             Column::P99 => stats.p99_ns.map(duration),
+            Column::Waits => stats.waits_ns.map(duration),
+            Column::Queued => stats.queued_ns.map(duration),
             Column::Memory => stats.memory_bytes.map(bytes),
             Column::Restarts => count(stats.restarts),
             Column::Denied => count(stats.denied),
@@ -165,12 +177,8 @@ impl Column {
 }
 
 impl StatsTable {
-    /// Lays rows out in columns. If they exceed `width`, drops columns, then cuts names.
-    pub(crate) fn new(
-        columns: &[Column],
-        rows: &[(&Row, Option<Rates>)],
-        width: Option<usize>,
-    ) -> StatsTable {
+    /// Lays rows out in columns. If they exceed `room`, drops columns, then cuts names.
+    pub(crate) fn new(columns: &[Column], rows: &[(&Row, Option<Rates>)], room: usize) -> StatsTable {
         let mut columns = columns.to_vec();
         let is_live = columns.contains(&Column::In);
         let cells = |column: &Column| -> Vec<String> {
@@ -183,24 +191,22 @@ impl StatsTable {
         };
         let mut widths: Vec<usize> = columns.iter().map(widest).collect();
         let mut gap = 2;
-        if let Some(room) = width {
-            let total = |widths: &[usize], gap: usize| {
-                widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1)
-            };
-            if total(&widths, gap) > room {
-                gap = 1;
-            }
-            for dropped in DROPPED_FIRST {
-                let position = columns.iter().position(|column| *column == dropped);
-                if let Some(position) = position.filter(|_| total(&widths, gap) > room) {
-                    columns.remove(position);
-                    widths.remove(position);
-                }
-            }
-            let excess = total(&widths, gap).saturating_sub(room);
-            let name = widths[0].saturating_sub(excess).max(MIN_NAME_WIDTH.min(widths[0]));
-            widths[0] = name;
+        let total = |widths: &[usize], gap: usize| {
+            widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1)
+        };
+        if total(&widths, gap) > room {
+            gap = 1;
         }
+        for dropped in DROPPED_FIRST {
+            let position = columns.iter().position(|column| *column == dropped);
+            if let Some(position) = position.filter(|_| total(&widths, gap) > room) {
+                columns.remove(position);
+                widths.remove(position);
+            }
+        }
+        let excess = total(&widths, gap).saturating_sub(room);
+        let name = widths[0].saturating_sub(excess).max(MIN_NAME_WIDTH.min(widths[0]));
+        widths[0] = name;
         let cells = rows
             .iter()
             .map(|(row, rates)| columns.iter().map(|column| column.cell(row, *rates)).collect())
@@ -290,7 +296,7 @@ mod tests {
     use super::*;
     use crate::tree::tests::app;
 
-    fn lines(columns: &[Column], width: Option<usize>) -> Vec<String> {
+    fn lines(columns: &[Column], width: usize) -> Vec<String> {
         let rows = tree::rows(&app());
         let rated: Vec<_> =
             rows.iter().map(|row| (row, Some(Rates { received: 1_234.5, handled: 7.5 }))).collect();
@@ -303,32 +309,32 @@ mod tests {
     }
 
     #[test]
-    fn all_columns_are_shown_without_a_width() {
-        let lines = lines(&TOTALS, None);
+    fn all_columns_are_shown_if_they_fit() {
+        let lines = lines(&TOTALS, 200);
         let expected = [
-            "name        state       mailbox  high   in  handled      p50     p99   memory  restarts  denied  refused  over  dead  late",
-            "shop        running           –     –    –        –        –       –        –         0       –        –     –     –     –",
-            "├ pool ×2   restarting  12/2048     9  120      100  12.0 µs  3.4 ms  2.1 MiB         2       6        3    10     4     8",
-            "│ ├ pool/1  running      7/1024     9   60       50        –       –  1.1 MiB         1       –        –     –     –     –",
+            "name        state       mailbox  high   in  handled      p50     p99   waits   queued   memory  restarts  denied  refused  over  dead  late",
+            "shop        running           –     –    –        –        –       –       –        –        –         0       –        –     –     –     –",
+            "├ pool ×2   restarting  12/2048     9  120      100  12.0 µs  3.4 ms  1.0 µs  70.0 µs  2.1 MiB         2       6        3    10     4     8",
+            "│ ├ pool/1  running      7/1024     9   60       50        –       –       –        –  1.1 MiB         1       –        –     –     –     –",
         ];
         assert_eq!(lines[..4], expected);
     }
 
     #[test]
     fn no_line_exceeds_the_width() {
-        for width in 60..130 {
-            for line in lines(&RATES, Some(width)) {
+        for width in 60..150 {
+            for line in lines(&RATES, width) {
                 assert!(length(&line) <= width, "{width}: {line}");
             }
         }
         for columns in [&RATES, &TOTALS] {
-            assert_eq!(lines(columns, Some(120))[0].split_whitespace().count(), 15, "all columns fit");
+            assert_eq!(lines(columns, 140)[0].split_whitespace().count(), 17, "all columns fit");
         }
-        let narrow = &lines(&RATES, Some(80))[0];
+        let narrow = &lines(&RATES, 80)[0];
         for title in ["state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {
             assert!(narrow.contains(title), "{narrow}");
         }
-        assert!(lines(&RATES, Some(56))[2].starts_with("├ pool "));
+        assert!(lines(&RATES, 56)[2].starts_with("├ pool "));
     }
 
     #[test]

@@ -7,12 +7,16 @@ use airssys_wasm::control::{
 
 use crate::args::{DeadLetters, DeadLettersCommand, LetterSelection};
 use crate::body;
+use crate::columns::cut;
 use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::plain::{plain, plain_lines};
 use crate::tables;
 use crate::units::{ago, counted, thousands};
+
+/// The longest reason in a list, in characters.
+const MAX_REASON: usize = 100;
 
 pub(crate) fn dead_letters(args: DeadLetters, output: &Output) -> Result<(), Failure> {
     let DeadLetters { target, command } = args;
@@ -73,7 +77,7 @@ fn list(letters: &[Letter], kept: usize, total: u64, output: &Output) {
             ago(letter.at_ms),
             letter.attempts.to_string(),
             thousands(letter.body_bytes as u64),
-            plain(&letter.reason).into_owned(),
+            cut(&plain(&letter.headline()), MAX_REASON),
         ]);
     }
     for column in [0, 5, 6] {
@@ -109,7 +113,8 @@ fn show(letter: &Letter, body: &str, json: bool, output: &Output) -> Result<(), 
         ("body", if is_hex { "hexadecimal".to_owned() } else { "text".to_owned() }),
     ];
     for (label, value) in rows {
-        output.line(format!("{label:<9} {}", plain(&value)));
+        // Only a reason can have several lines, such as a stack trace.
+        output.line(format!("{label:<9} {}", plain_lines(&value)));
     }
     output.line(format!("\n{}", plain_lines(&text)));
     Ok(())

@@ -32,7 +32,7 @@ pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, Failure> {
 fn print(app: &AppSnapshot, output: &Output) {
     let rows = tree::rows(app);
     let unrated: Vec<_> = rows.iter().map(|row| (row, None)).collect();
-    let table = StatsTable::new(&TOTALS, &unrated, output.width().map(usize::from));
+    let table = StatsTable::new(&TOTALS, &unrated, output.bounded_width());
     output.line(format!("{TITLE}{}{TITLE:#}  {}, {}", plain(&app.app), overview(app), memory(app)));
     limit_usage::audit(app).into_iter().for_each(|audit| output.line(audit));
     output.line("");
@@ -44,14 +44,14 @@ fn print(app: &AppSnapshot, output: &Output) {
         });
         output.line(cells.collect::<Vec<_>>().join(&table.gap()));
     }
-    output.line("");
-    let mut used = tables::empty(limit_usage::HEADINGS);
-    for row in limit_usage::rows(app) {
-        used.add_row(row.cells().map(|cell| plain(&cell).into_owned()));
+    output.line(format!("\n{}\n", tables::TIMES));
+    let usage = limit_usage::most_used(app);
+    if !usage.rows.is_empty() {
+        tables::print(output, "Limit usage", usage.table());
     }
-    (2..limit_usage::HEADINGS.len()).for_each(|column| tables::align_right(&mut used, column));
-    tables::print(output, "Limit usage", used);
+    output.line(usage.more());
     if let Some(calls) = service_calls::table(app) {
+        output.line("");
         tables::print(output, "Service calls", calls);
     }
 }

@@ -29,6 +29,7 @@ mod telemetry;
 mod terminal;
 mod top;
 mod tree;
+mod unhandled;
 mod units;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! `airssys run`: starts an app, follows it to its end, and prints the result.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartOptions};
 use airssys_wasm::manifest::App;
@@ -64,10 +64,9 @@ async fn run_app(
         Ok(server) => server,
         Err(failure) => return stop(&app, args, terminal).await.and(Err(failure)),
     };
-    let began = Instant::now();
     let activity = if manifest.until.is_some() { "running" } else { "running until Ctrl-C" };
     let ended = follow(&app, interrupt, activity, terminal).await;
-    let took = began.elapsed();
+    let took = app.uptime();
     terminal.finish();
     // The counters are read before the report is requested, because that request must not count.
     let done = ended.is_ok().then(|| RunResult::of(&app, took));

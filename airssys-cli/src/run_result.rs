@@ -10,6 +10,7 @@ use airssys_wasm::{ComponentSnapshot, DeadLetterCount};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::tables;
+use crate::unhandled::Unhandled;
 use crate::units::{counted, duration, thousands};
 
 /// The result of a run.
@@ -63,10 +64,12 @@ impl RunResult {
             tables::print(output, &table.title, tables::reported(table));
         }
         tables::print(output, "Components", tables::components(&self.components));
-        let over_quota = self.components.iter().any(|component| !component.over_quota.is_empty());
-        if self.summary.refused + self.summary.dead_lettered > 0 || over_quota {
-            let unhandled = tables::unhandled(&self.components, &self.dead_letters);
-            tables::print(output, "Refused and dead-lettered messages", unhandled);
+        output.line(format!("{}\n", tables::TIMES));
+        let unhandled = Unhandled::new(&self.components, &self.dead_letters);
+        if !unhandled.is_empty() {
+            tables::print(output, "Refused and dead-lettered messages", unhandled.table());
+            unhandled.more().into_iter().for_each(|more| output.line(format!("{more}\n")));
+            unhandled.traces().into_iter().for_each(|trace| output.line(trace));
         }
         output.line(self.summary.line());
         Ok(())

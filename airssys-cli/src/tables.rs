@@ -1,7 +1,7 @@
 //! The tables of the program, and those that a run prints.
 
 use airssys_message::report::{Cell as ReportCell, Table as ReportTable};
-use airssys_wasm::{ComponentSnapshot, DeadLetterCount};
+use airssys_wasm::ComponentSnapshot;
 use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
 
@@ -69,9 +69,14 @@ fn aligned(value: f64, decimals: usize) -> String {
     number + &"\u{a0}".repeat(room)
 }
 
+/// The meaning of the times in the tables of components.
+pub(crate) const TIMES: &str = "p50, p99: time in the guest. waits, queued: time waiting for others \
+                                and in the mailbox, at p99.";
+
 /// The stats of each component.
 pub(crate) fn components(components: &[ComponentSnapshot]) -> Table {
-    const COLUMNS: [&str; 8] = ["component", "in", "handled", "refused", "dead", "restarts", "p50", "p99"];
+    const COLUMNS: [&str; 10] =
+        ["component", "in", "handled", "refused", "dead", "restarts", "p50", "p99", "waits", "queued"];
     let mut table = empty(COLUMNS);
     let time = |time: Option<u64>| time.map_or_else(|| "–".to_owned(), duration);
     for component in components {
@@ -86,33 +91,13 @@ pub(crate) fn components(components: &[ComponentSnapshot]) -> Table {
             thousands(component.refused_total()),
             thousands(component.dead_lettered),
             thousands(component.restarts()),
-            time(component.p50_ns),
-            time(component.p99_ns),
+            time(component.handling.guest.p50_ns),
+            time(component.handling.guest.p99_ns),
+            time(component.handling.waits.p99_ns),
+            time(component.handling.mailbox.p99_ns),
         ]);
     }
     (1..COLUMNS.len()).for_each(|column| align_right(&mut table, column));
-    table
-}
-
-/// Messages that did not reach their handler or were rejected by it, by component and reason.
-pub(crate) fn unhandled(components: &[ComponentSnapshot], dead: &[DeadLetterCount]) -> Table {
-    let mut table = empty(["component", "messages", "reason"]);
-    let refused = components.iter().flat_map(|component| {
-        let reason = |code: &String| format!("refused: {code}");
-        component.refused.iter().map(move |(code, count)| (&component.name, *count, reason(code)))
-    });
-    let dead = dead.iter().map(|letter| {
-        let reason = format!("dead letter: {}", plain(&letter.reason));
-        (&letter.receiver, letter.count, reason)
-    });
-    let over_quota = components.iter().flat_map(|component| {
-        let reason = |limit: &String| format!("over its own limit: {limit}");
-        component.over_quota.iter().map(move |(limit, count)| (&component.name, *count, reason(limit)))
-    });
-    for (component, count, reason) in refused.chain(over_quota).chain(dead) {
-        table.add_row([component.clone(), thousands(count), reason]);
-    }
-    align_right(&mut table, 1);
     table
 }
 

@@ -43,8 +43,14 @@ pub(crate) struct Mailbox {
 pub(crate) struct RowStats {
     pub(crate) received: Option<u64>,
     pub(crate) handled: Option<u64>,
+    /// The median time in the guest.
     pub(crate) p50_ns: Option<u64>,
+    /// The 99th percentile of the time in the guest.
     pub(crate) p99_ns: Option<u64>,
+    /// The 99th percentile of the time of waits for others.
+    pub(crate) waits_ns: Option<u64>,
+    /// The 99th percentile of the time in the mailbox.
+    pub(crate) queued_ns: Option<u64>,
     pub(crate) memory_bytes: Option<u64>,
     pub(crate) restarts: Option<u64>,
     pub(crate) denied: Option<u64>,
@@ -129,8 +135,10 @@ fn component(component: &ComponentSnapshot) -> Node {
     let stats = RowStats {
         received: Some(component.received),
         handled: Some(component.handled),
-        p50_ns: component.p50_ns,
-        p99_ns: component.p99_ns,
+        p50_ns: component.handling.guest.p50_ns,
+        p99_ns: component.handling.guest.p99_ns,
+        waits_ns: component.handling.waits.p99_ns,
+        queued_ns: component.handling.mailbox.p99_ns,
         memory_bytes: Some(component.memory_bytes()),
         restarts: Some(component.restarts()),
         denied: Some(component.denied),
@@ -226,6 +234,7 @@ pub(crate) mod tests {
                 "memory_limit_bytes": 67_108_864, "usage": if name == "parse" { used("memory", 32 << 20) } else { used("routes", 0) },
             })
         };
+        let times = |p50: u64, p99: u64| serde_json::json!({ "p50_ns": p50, "p99_ns": p99, "sum_ns": 0, "buckets": [] });
         let component = |name: &str, instances: Vec<serde_json::Value>| {
             serde_json::json!({
                 "name": name, "received": 120, "handled": 100, "retried": 0, "refused": { "codec-refused": 3 },
@@ -234,8 +243,10 @@ pub(crate) mod tests {
                     "pool" => used("mailbox_bytes", 1_024),
                     "parse" => serde_json::json!([{ "name": "messages_burst to pool", "used": 9, "limit": 10 }]),
                     _ => serde_json::json!([]),
-                }, "p50_ns": 12_000, "p99_ns": 3_400_000,
-                "handling": { "buckets": [], "sum_ns": 0 }, "instances": instances,
+                }, "handling": {
+                    "total": times(13_000, 3_500_000), "guest": times(12_000, 3_400_000),
+                    "waits": times(0, 1_000), "mailbox": times(500, 70_000),
+                }, "instances": instances,
             })
         };
         let actor = |name: &str| {

@@ -147,6 +147,7 @@ mod actor_handle;
 mod actor_ref;
 mod blocking;
 mod broker;
+mod causes;
 mod cell;
 mod child;
 mod child_spec;
@@ -154,6 +155,8 @@ mod errors;
 mod events;
 mod group_table;
 mod groups;
+mod guard;
+mod incarnations;
 mod mailbox;
 mod monitor;
 mod prepared;
@@ -184,7 +187,7 @@ pub use actor_handle::ActorHandle;
 pub use actor_ref::{ActorRef, Permit, WeakActorRef};
 pub use broker::publish::{PublishError, Published, Reservation, SkipReason};
 pub use broker::{MessageBroker, Subscriber};
-pub use cell::inbox::Behind;
+pub use cell::behind::Behind;
 pub use child_spec::ChildSpec;
 pub use errors::{
     BlockingRequestError, BlockingSendError, JoinError, PrepareError, RequestError, ReserveError, SendError,

@@ -69,6 +69,11 @@ pub(crate) fn slot<R>(requester: &Waker) -> (ReplyTo<R>, Reply<R>) {
     (ReplyTo { slot: Some(slot.clone()) }, Reply { slot, stage: ReplyStage::New })
 }
 
+/// Makes a slot for the task that awaits this.
+pub(crate) async fn slot_here<R>() -> (ReplyTo<R>, Reply<R>) {
+    poll_fn(|task| Poll::Ready(slot(task.waker()))).await
+}
+
 impl<R> Slot<R> {
     /// Sets the result if the requester still waits, and wakes it. Hands the result back otherwise.
     fn resolve(&self, result: SlotState<R>) -> Result<(), SlotState<R>> {
@@ -86,6 +91,16 @@ impl<R> Slot<R> {
 }
 
 impl<R> ReplyTo<R> {
+    /// A reply that is sent to no requester.
+    pub(crate) fn to_none() -> Self {
+        Self { slot: None }
+    }
+
+    /// Takes it, and leaves one to no requester.
+    pub(crate) fn take(&mut self) -> Self {
+        Self { slot: self.slot.take() }
+    }
+
     /// Replies. Hands the reply back if the requester has stopped waiting.
     pub fn send(mut self, reply: R) -> Result<(), R> {
         let Some(slot) = self.slot.take() else { return Err(reply) };

@@ -19,7 +19,7 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Elements in all its tables together.
     pub table_elements: usize,
-    /// Time in the guest per message, in whole milliseconds. Waiting does not count.
+    /// Time on a processor per message, in whole milliseconds. Waiting does not count.
     pub execution_time: Duration,
     /// The largest message that it accepts, and the largest reply that it gets, in bytes.
     pub message_size_bytes: usize,

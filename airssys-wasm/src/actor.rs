@@ -8,10 +8,8 @@ pub(crate) mod recovery;
 mod single;
 pub(crate) mod template;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext};
+use std::sync::Arc;
 use tokio::time::sleep_until;
 
 use self::batch_size::BatchSize;
@@ -246,12 +244,6 @@ impl ComponentActor {
         if self.instance.as_mut().is_some_and(|instance| instance.guest().stop_requested) {
             context.stop_self();
         }
-    }
-
-    /// Returns the time between a delivery and the last return of the instance.
-    fn took_since(&self, delivered_at: Instant) -> Duration {
-        let returned_at = self.instance.as_ref().map(Instance::returned_at);
-        returned_at.map_or(Duration::ZERO, |at| at.saturating_duration_since(delivered_at))
     }
 }
 

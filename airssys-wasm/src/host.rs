@@ -177,6 +177,11 @@ impl ComponentHost {
         self.shared.router.app.in_flight.get()
     }
 
+    /// Returns the time since the host was made.
+    pub fn uptime(&self) -> Duration {
+        self.shared.began.elapsed()
+    }
+
     /// Returns the number of requests and waits of components that are open, or decided and not
     /// delivered.
     pub fn requests_in_flight(&self) -> usize {

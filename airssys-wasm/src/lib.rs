@@ -54,7 +54,7 @@ pub use observe::dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES, RetryError,
 };
 pub use observe::denials::{Denial, MAX_DENIALS};
-pub use observe::handling_times::{BUCKET_BOUNDS_NS, HandlingHistogram};
+pub use observe::handling_times::{BUCKET_BOUNDS_NS, HandlingStats, TimeBucket, TimeHistogram};
 pub use observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot, ServiceCalls};
 pub use observe::trace::{
     InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage,

@@ -6,9 +6,7 @@ use crate::support::*;
 fn a_new_component_builds_runs_and_joins_an_app() {
     let folder = Folder::kept("cli-new");
     folder.remove("greeter");
-    // The shared target folder keeps the compiled dependencies for the next test run.
-    let target = folder.path().join("target");
-    folder.write(".cargo/config.toml", format!("[build]\ntarget-dir = {target:?}\n"));
+    folder.share_target();
     let in_folder = |args: &[&str]| airssys(args).within(folder.path());
     in_folder(&["new", "greeter"])
         .run()

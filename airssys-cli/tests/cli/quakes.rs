@@ -56,7 +56,12 @@ pub(crate) fn is_the_week(outcome: &Value) {
             (0, 0),
             "{component}"
         );
-        assert!(count(component, "p50_ns") <= count(component, "p99_ns"), "{component}");
+        for times in ["total", "guest", "waits", "mailbox"].map(|times| &component["handling"][times]) {
+            assert!(count(times, "p50_ns") <= count(times, "p99_ns"), "{component}");
+            let messages =
+                times["buckets"].as_array().unwrap().iter().map(|bucket| count(bucket, "messages"));
+            assert_eq!(messages.sum::<u64>(), count(component, "handled"), "{component}");
+        }
     }
     let summary = &outcome["summary"];
     let handled: u64 =
@@ -88,7 +93,8 @@ fn a_week_of_earthquakes_as_tables() {
         let line = row.join(" ");
         assert!(line.starts_with(&format!("{magnitude:.1} {place} ")) && line.ends_with(time), "{line}");
     }
-    let columns = ["component", "in", "handled", "refused", "dead", "restarts", "p50", "p99"];
+    let columns =
+        ["component", "in", "handled", "refused", "dead", "restarts", "p50", "p99", "waits", "queued"];
     assert_eq!(row("component"), columns);
     for (name, handled) in HANDLED {
         let handled = if handled == 39 { "39" } else { "1,707" };

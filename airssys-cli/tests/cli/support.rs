@@ -79,6 +79,23 @@ impl Program {
         self
     }
 
+    /// Limits the address space of the program, in KiB.
+    pub(crate) fn with_address_space(mut self, kib: u64) -> Program {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -v {kib} && exec \"$0\" \"$@\"")]);
+        shell.arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell.current_dir(self.command.get_current_dir().unwrap());
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command = shell;
+        self
+    }
+
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().expect("the program starts");
         let mut stdin = child.stdin.take().unwrap();
@@ -153,7 +170,12 @@ impl Running {
 
     /// Interrupts the program as Ctrl-C does.
     pub(crate) fn interrupt(&self) {
-        let kill = format!("kill -INT {}", self.child.id());
+        self.signal("INT");
+    }
+
+    /// Sends the signal with this name to the program.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
 
@@ -277,6 +299,12 @@ impl Folder {
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();
         std::fs::write(&file, content).unwrap();
         file.to_str().unwrap().to_owned()
+    }
+
+    /// Lets all crates in this folder share the compiled dependencies of new components.
+    pub(crate) fn share_target(&self) {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-new/target");
+        self.write(".cargo/config.toml", format!("[build]\ntarget-dir = {target:?}\n"));
     }
 
     /// Writes a changed manifest of the quakes app: each pair is a text in it and its replacement.

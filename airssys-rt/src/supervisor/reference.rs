@@ -6,7 +6,6 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use airssys_core::{AutoShutdown, ExitReason, RestartPolicy};
-use tokio::sync::oneshot;
 
 use super::children::ChildRules;
 use super::node::SupervisorNode;
@@ -26,6 +25,7 @@ use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::Watcher;
 use crate::prepared::Prepared;
 use crate::registry::UnstartedChild;
+use crate::request::slot_here;
 use crate::shutdown::ShutdownOrder;
 use crate::snapshot::ChildSummary;
 
@@ -94,7 +94,7 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: name.to_owned() });
         }
         self.check_significance(name, spec.significant, spec.restart)?;
-        let (sender, started) = oneshot::channel();
+        let (sender, started) = slot_here().await;
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
             policy: spec.restart,
@@ -209,7 +209,7 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: node.name().to_string() });
         }
         self.check_significance(node.name(), rules.significant, rules.policy)?;
-        let (sender, started) = oneshot::channel();
+        let (sender, started) = slot_here().await;
         let runner = SupervisorRunner::new(node.clone(), sender);
         if admit(&self.node, node.clone(), rules, runner) {
             unstarted.keep();

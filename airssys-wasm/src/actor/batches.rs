@@ -15,7 +15,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use airssys_rt::Behind;
 use bytes::Bytes;
@@ -110,10 +110,11 @@ impl ComponentActor {
             bodies.extend_from_slice(&envelope.body);
         }
         instance.begin_message();
-        instance.guest().batch.start_batch(messages, began);
+        let delivered = instance.moment(began);
+        instance.guest().batch.start_batch(messages, delivered);
         self.template.instance.endpoint.account.stats.called();
         let handled = instance.handle_messages(first, (lengths, Bytes::from(bodies)), began).await;
-        let returned_at = instance.returned_at();
+        let took = instance.returned().since(delivered).total;
         let BatchEnd { begun, deferred } = match handled {
             Ok(end) => end,
             Err(failure) => return Err(self.fail_in_batch(first, failure)),
@@ -126,7 +127,7 @@ impl ComponentActor {
         }
         self.keep_unstarted();
         match begun as usize == count {
-            true => self.batch_size.batch_handled(count, returned_at.saturating_duration_since(began)),
+            true => self.batch_size.batch_handled(count, took),
             false => self.batch_size.batch_split(),
         }
         Ok(())
@@ -155,6 +156,7 @@ impl ComponentActor {
     async fn finish_deferred_in_batch(&mut self, deferred: u64) -> Result<(), GuestFailure> {
         self.batch_size.batch_split();
         let Some(instance) = &mut self.instance else { return Ok(()) };
+        let returned = instance.returned();
         let batch = &mut instance.guest().batch;
         let Some(current) = batch.pop_before(deferred + 1) else {
             // The guest has completed it already.
@@ -162,21 +164,22 @@ impl ComponentActor {
             return Ok(());
         };
         let delivered_at = batch.delivered_at().unwrap_or_else(Instant::now);
+        let began = batch.began(returned);
         let unstarted = batch.take_unstarted();
-        batch.start_single(current, delivered_at);
+        batch.start_single(current, delivered_at, began);
         self.recovery.keep_last(unstarted);
         let result = self.finish_deferred().await;
-        self.finish_single(result, self.took_since(delivered_at))
+        self.finish_single(result)
     }
 
     /// Finishes the messages of the batch before `id`, as the guest reported or with success.
     fn finish_before(&mut self, id: u64) {
         loop {
             let Some(instance) = &mut self.instance else { return };
-            let now = instance.returned_at();
+            let now = instance.returned();
             let batch = &mut instance.guest().batch;
             batch.advance(id, 0, now);
-            let took = batch.delivered_at().map_or(Duration::ZERO, |at| now.saturating_duration_since(at));
+            let took = batch.took(now);
             let Some(mut current) = batch.pop_before(id) else { return };
             let completion = current.completion.take().map_or(Completion::Done, |reported| *reported);
             self.finish(current, completion, took);

@@ -1,12 +1,13 @@
 //! Handling a single message: its handler, deferred completion, retries and failures.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{CALLBACKS_PER_YIELD, ComponentActor};
 use crate::contract::{Completion, Outcome, cut};
 use crate::guest::batch::CurrentMessage;
 use crate::guest::instance::GuestFailure;
 use crate::observe::dead_letters::DeadLetterReason;
+use crate::observe::handling_times::Took;
 use crate::routing::envelope::Envelope;
 use crate::routing::spans::{self, Span};
 
@@ -22,18 +23,19 @@ impl ComponentActor {
         account.stats.called();
         let id = current.id;
         instance.begin_message();
-        instance.guest().batch.start_single(current, delivered_at);
+        let began = instance.moment(delivered_at);
+        instance.guest().batch.start_single(current, delivered_at, began);
         let (result, deferred) = match instance.handle_message(id, body, delivered_at).await {
             Ok(Outcome::Completed(completion)) => (Ok(completion), false),
             Ok(Outcome::Deferred) => (self.finish_deferred().await, true),
             Err(failure) => (Err(failure), false),
         };
-        let took = self.took_since(delivered_at);
+        let returned = self.instance.as_ref().map(|instance| instance.returned().since(began));
         match deferred {
             true => self.batch_size.batch_split(),
-            false => self.batch_size.batch_handled(1, took),
+            false => self.batch_size.batch_handled(1, returned.unwrap_or_default().total),
         }
-        self.finish_single(result, took)
+        self.finish_single(result)
     }
 
     /// Delivers callbacks until the guest completes the deferred message.
@@ -62,9 +64,11 @@ impl ComponentActor {
     pub(super) fn finish_single(
         &mut self,
         result: Result<Completion, GuestFailure>,
-        took: Duration,
     ) -> Result<(), GuestFailure> {
-        let current = self.instance.as_mut().and_then(|instance| instance.guest().batch.pop());
+        let Some(instance) = self.instance.as_mut() else { return result.map(drop) };
+        let returned = instance.returned();
+        let took = instance.guest().batch.took(returned);
+        let current = instance.guest().batch.pop();
         match (result, current) {
             (Ok(completion), Some(current)) => self.finish(current, completion, took),
             (Ok(_), None) => {}
@@ -74,7 +78,7 @@ impl ComponentActor {
     }
 
     /// Finishes a message as its handler decided.
-    pub(super) fn finish(&self, current: CurrentMessage, completion: Completion, took: Duration) {
+    pub(super) fn finish(&self, current: CurrentMessage, completion: Completion, took: (Instant, Took)) {
         match completion {
             Completion::Retry(reason) => {
                 self.postpone(current.envelope, DeadLetterReason::RetryAsked(cut(reason)), current.span)

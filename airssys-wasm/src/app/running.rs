@@ -155,6 +155,11 @@ impl RunningApp {
         self.host.in_flight()
     }
 
+    /// The time since the first component began to start.
+    pub fn uptime(&self) -> Duration {
+        self.host.uptime()
+    }
+
     /// Messages that could not be handled.
     pub fn dead_letters(&self) -> &DeadLetters {
         self.host.dead_letters()

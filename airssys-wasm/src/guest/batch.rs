@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::contract::Completion;
 use crate::contract::messaging::CompleteError;
+use crate::guest::meter::{Meter, Moment};
+use crate::observe::handling_times::Took;
 use crate::observe::trace::TraceContext;
 use crate::routing::envelope::Envelope;
 use crate::routing::spans::{self, Span};
@@ -34,9 +36,11 @@ pub(crate) struct Batch {
     ended: Vec<Envelope>,
     /// The time of the last advance. `None` for a single message, which ends when its handler
     /// returns.
-    last_advance: Option<Instant>,
+    last_advance: Option<Moment>,
     /// The time already counted for the first unfinished message.
-    spent_on_first: Duration,
+    spent_on_first: Took,
+    /// The moment at which the handling of a single message began.
+    began: Option<Moment>,
     /// The highest message id that the guest was seen to have reached.
     seen: u64,
     /// The id behind the last message.
@@ -49,23 +53,37 @@ impl CurrentMessage {
         self.span.as_ref().and_then(|span| span.context()).or(self.envelope.origin.trace)
     }
 
-    /// Ends the message as its handler decided, after `took` in it.
-    pub(crate) fn finish(self, completion: Completion, took: Duration) {
+    /// Ends the message as its handler decided, after it `took` so long from `began` on.
+    pub(crate) fn finish(self, completion: Completion, (began, took): (Instant, Took)) {
         spans::completed(self.span, &completion);
-        self.envelope.complete(completion, took);
+        self.envelope.complete(completion, began, took);
     }
 }
 
 impl Batch {
     /// Begins a single message.
-    pub(crate) fn start_single(&mut self, message: CurrentMessage, delivered_at: Instant) {
+    pub(crate) fn start_single(&mut self, message: CurrentMessage, delivered_at: Instant, began: Moment) {
         if self.messages.capacity() > SINGLE_CAPACITY {
             self.messages = VecDeque::with_capacity(1);
         }
         self.messages.push_back(message);
         self.ended.clear();
         self.delivered_at = Some(delivered_at);
+        self.began = Some(began);
         self.last_advance = None;
+    }
+
+    /// Returns the moment at which the handling of the first message began, or `now` without one.
+    pub(crate) fn began(&self, now: Moment) -> Moment {
+        let in_batch = self.last_advance.map(|advanced| advanced.before(self.spent_on_first));
+        in_batch.or(self.began).unwrap_or(now)
+    }
+
+    /// Returns the time at which the handling of the first message began, and the time that it has
+    /// taken until `now`.
+    pub(crate) fn took(&self, now: Moment) -> (Instant, Took) {
+        let began = self.began(now);
+        (began.at, now.since(began))
     }
 
     /// Takes the buffer, to be filled for [`Batch::start_batch`].
@@ -74,16 +92,17 @@ impl Batch {
     }
 
     /// Begins a batch at `now`.
-    pub(crate) fn start_batch(&mut self, messages: VecDeque<CurrentMessage>, now: Instant) {
+    pub(crate) fn start_batch(&mut self, messages: VecDeque<CurrentMessage>, now: Moment) {
         let seen = messages.front().map_or(0, |first| first.id);
         let end = seen + messages.len() as u64;
         let ended = std::mem::take(&mut self.ended);
         *self = Batch {
             messages,
-            delivered_at: Some(now),
+            delivered_at: Some(now.at),
             ended,
             last_advance: Some(now),
-            spent_on_first: Duration::ZERO,
+            spent_on_first: Took::default(),
+            began: None,
             seen,
             end,
         };
@@ -161,24 +180,32 @@ impl Batch {
 
     /// Records that the guest handles message `id` at `now`, which finishes the messages before it.
     /// The time since the last advance is shared among the ended messages and `begun` unfinished ones.
-    pub(crate) fn advance(&mut self, id: u64, begun: u32, now: Instant) {
+    /// A message waits in the mailbox until the one before it has ended.
+    pub(crate) fn advance(&mut self, id: u64, begun: u32, now: Moment) {
         let Some(last_advance) = self.last_advance else { return };
         self.finish_before(id);
         let ended = self.ended.len();
         if ended == 0 && begun == 0 {
             return;
         }
-        let passed = now.saturating_duration_since(last_advance);
         self.last_advance = Some(now);
         let shares = u32::try_from(ended).unwrap_or(u32::MAX).saturating_add(begun);
-        let share = passed / shares;
-        if let Some(first) = self.ended.first() {
-            first.took(1, std::mem::take(&mut self.spent_on_first) + share);
-            first.took(ended as u64 - 1, share);
+        let share = now.since(last_advance).share(shares);
+        if let Some((first, others)) = self.ended.split_first() {
+            let spent = std::mem::take(&mut self.spent_on_first);
+            let mut begins = last_advance.at;
+            let waited = others.iter().map(|other| {
+                begins += share.total;
+                other.waited_before(begins)
+            });
+            let mut times = first.times();
+            times.took(1, spent + share);
+            times.took(others.len() as u64, share);
+            times.waited(std::iter::once(first.waited_before(last_advance.before(spent).at)).chain(waited));
         }
         Envelope::drop_all(self.ended.drain(..));
         if begun > 0 {
-            self.spent_on_first += share;
+            self.spent_on_first = self.spent_on_first + share;
         }
     }
 
@@ -200,7 +227,7 @@ impl Batch {
 
     /// Completes a message as the guest reports. In a batch a completion is carried out at once,
     /// except for a retry. That and the completion of a single message wait until the guest returns.
-    pub(crate) fn complete(&mut self, id: u64, how: Completion) -> Result<(), CompleteError> {
+    pub(crate) fn complete(&mut self, id: u64, how: Completion, meter: &Meter) -> Result<(), CompleteError> {
         let is_postponed = self.last_advance.is_none() || matches!(how, Completion::Retry(_));
         let open = self.find_mut(id).filter(|message| message.completion.is_none());
         let open = open.ok_or(CompleteError::UnknownMessage)?;
@@ -217,8 +244,11 @@ impl Batch {
                 self.ended.push(envelope);
             }
             (Some(message), how) => {
-                self.advance(id, 1, Instant::now());
-                message.finish(how, std::mem::take(&mut self.spent_on_first));
+                let now = meter.now();
+                self.advance(id, 1, now);
+                let took = self.took(now);
+                self.spent_on_first = Took::default();
+                message.finish(how, took);
             }
             (None, how) => {
                 let later = self.find_mut(id).ok_or(CompleteError::UnknownMessage)?;

@@ -8,14 +8,14 @@ use bytes::Bytes;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Instance as WasmInstance, Lift, Lower, TypedFunc,
 };
-use wasmtime::{Store, Trap};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome, cut};
 use crate::guest::component::Component;
 use crate::guest::context::GuestContext;
 use crate::guest::deferred_wakeups::DeferredWakeups;
-use crate::guest::meter::Meter;
-use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm, ticks};
+use crate::guest::meter::{Meter, Moment};
+use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
 
 /// A component in its store, with its exported functions.
@@ -64,6 +64,15 @@ pub enum GuestFailure {
         what: &'static str,
         /// The limit, in bytes or in table elements.
         limit_bytes: usize,
+    },
+    /// The engine's pool has no room for another instance.
+    #[error(
+        "has no room in the engine's pool: {limit}; raise max_instances, max_memories or max_tables of \
+         EngineConfig"
+    )]
+    NoRoom {
+        /// The limit of the pool that is reached.
+        limit: String,
     },
     /// The guest still ran at the end of its app's shutdown.
     #[error("was ended: its app is shutting down")]
@@ -194,9 +203,14 @@ impl Instance {
         Ok(outcome)
     }
 
-    /// Returns the time at which the last call returned.
-    pub(crate) fn returned_at(&self) -> Instant {
-        self.returned_at
+    /// Returns the moment at which the last call returned.
+    pub(crate) fn returned(&self) -> Moment {
+        self.meter.moment(self.returned_at)
+    }
+
+    /// Returns a moment at which the guest does not run.
+    pub(crate) fn moment(&self, at: Instant) -> Moment {
+        self.meter.moment(at)
     }
 
     /// Returns true if the guest accepts batches and shows its progress within them.
@@ -259,10 +273,10 @@ impl Instance {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         self.guest().send_clock.expire();
+        self.store.set_epoch_deadline(TICKS_PER_CHECK);
         let result = match self.entry {
             Entry::Direct => {
                 self.store.data_mut().checks = 0;
-                self.store.set_epoch_deadline(ticks(self.meter.remaining()).min(TICKS_PER_CHECK));
                 self.component.ticker.wake();
                 let store = &mut self.store;
                 let (result, returned_at) = self.meter.stretch_from(now, || function.call(store, params));
@@ -272,7 +286,6 @@ impl Instance {
                 result
             }
             Entry::Fiber => {
-                self.store.set_epoch_deadline(1);
                 let call = function.call_async(&mut self.store, params);
                 let result = self.component.ticker.held(self.meter.metered(call)).await;
                 self.returned_at = Instant::now();
@@ -312,6 +325,9 @@ fn failure(error: wasmtime::Error, store: &mut Store<GuestState>, meter: &Meter)
     }
     if error.is::<wasmtime_wasi::I32Exit>() {
         return GuestFailure::Exited;
+    }
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        return GuestFailure::NoRoom { limit: full.to_string() };
     }
     match error.downcast_ref::<Trap>() {
         Some(trap) => GuestFailure::Trapped { trap: trap.to_string() },

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use airssys_spec::Limits;
 use wasmtime::component::ResourceTable;
@@ -12,17 +12,13 @@ use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::guest::context::GuestContext;
 use crate::guest::deferred_wakeups::DeferredWakeups;
-use crate::guest::meter::Meter;
+use crate::guest::meter::{Meter, Moment};
 use crate::guest::progress::Progress;
 use crate::guest::ticker::{Hold, Ticker};
 use crate::guest::wasi::Wasi;
 use crate::guest::worker::hand_over_worker;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::usage::Gauges;
-
-/// The interval of the epoch, at which a running guest can be interrupted. Limits on execution time
-/// are exact to one tick.
-pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(1);
 
 /// The way in which a component's exports are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +58,8 @@ pub(crate) struct OutOfTime;
 #[error("ended")]
 pub(crate) struct AppEnded;
 
-/// The ticks between two checks of a directly entered guest. A check wakes the receivers of its
-/// messages, and notes its progress within a batch.
+/// The ticks between two checks of a running guest. A check measures its execution time, wakes the
+/// receivers of its messages, and notes its progress within a batch.
 pub(crate) const TICKS_PER_CHECK: u64 = 1;
 
 /// The checks after which a directly entered guest hands over its worker's run queue.
@@ -82,49 +78,43 @@ impl GuestState {
 /// is used up or its app has ended. A guest on a fiber also yields at every tick. A directly entered
 /// guest cannot yield, so it offers its run queue, and hands it over if it runs long.
 pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>, ticker: Arc<Ticker>) {
-    store.set_epoch_deadline(match entry {
-        Entry::Direct => ticks(meter.limit()).min(TICKS_PER_CHECK),
-        Entry::Fiber => 1,
-    });
+    store.set_epoch_deadline(TICKS_PER_CHECK);
     store.epoch_deadline_callback(move |mut store| {
-        note_progress(&mut store, &meter);
+        let now = Instant::now();
+        meter.check(now);
+        note_progress(&mut store, &meter, meter.moment(now));
         let state = store.data_mut();
         state.checks += 1;
         state.guest.send_clock.expire();
         match (meter.left(), entry) {
             _ if state.guest.instance.router.app.has_ended() => Err(wasmtime::Error::from(AppEnded)),
             (None, _) => Err(wasmtime::Error::from(OutOfTime)),
-            (Some(left), Entry::Direct) => {
+            (Some(_), Entry::Direct) => {
                 state.hold.get_or_insert_with(|| ticker.hold());
                 state.guest.wakeups.iter_mut().for_each(DeferredWakeups::wake_elsewhere);
                 if state.checks.is_multiple_of(CHECKS_PER_HAND_OVER) {
                     meter.pause(hand_over_worker);
                 }
-                Ok(UpdateDeadline::Continue(ticks(left).min(TICKS_PER_CHECK)))
+                Ok(UpdateDeadline::Continue(TICKS_PER_CHECK))
             }
-            (Some(_), Entry::Fiber) => Ok(UpdateDeadline::Yield(1)),
+            (Some(_), Entry::Fiber) => Ok(UpdateDeadline::Yield(TICKS_PER_CHECK)),
         }
     });
 }
 
 /// Gives the present message of a batch the whole limit, if the guest has reached it since the last
 /// check.
-fn note_progress(store: &mut StoreContextMut<'_, GuestState>, meter: &Meter) {
+fn note_progress(store: &mut StoreContextMut<'_, GuestState>, meter: &Meter, now: Moment) {
     if !store.data().guest.batch.is_batch() {
         return;
     }
     let progress = store.data().progress.as_ref();
     let Some(id) = progress.map(|progress| progress.read(store.as_context())) else { return };
     let state = store.data_mut();
-    state.guest.batch.advance(id, 1, Instant::now());
+    state.guest.batch.advance(id, 1, now);
     if state.guest.batch.is_new_progress(id) {
         meter.restart();
     }
-}
-
-/// Returns the number of ticks after which `time` has passed for certain.
-pub(crate) fn ticks(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos().div_ceil(EPOCH_TICK.as_nanos())).unwrap_or(u64::MAX / 2) + 1
 }
 
 impl WasiView for GuestState {

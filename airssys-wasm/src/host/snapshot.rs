@@ -15,7 +15,7 @@ impl ComponentHost {
         AppSnapshot {
             app: self.system().name().to_owned(),
             taken_at_ms: unix_ms(SystemTime::now()),
-            uptime_ms: milliseconds(self.shared.began.elapsed()),
+            uptime_ms: milliseconds(self.uptime()),
             in_flight: self.in_flight(),
             dead_letters: self.dead_letters().total(),
             audit: self.audit().map(Audit::stats),

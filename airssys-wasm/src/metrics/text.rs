@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use airssys_rt::ActorState;
 
-use crate::observe::handling_times::BUCKET_BOUNDS_NS;
+use crate::observe::handling_times::{BUCKET_BOUNDS_NS, HandlingStats, TimeHistogram};
 use crate::observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot, ServiceCalls};
 
 /// The media type of the text, for HTTP.
@@ -28,6 +28,16 @@ type OfInstance = fn(&InstanceSnapshot) -> u64;
 
 /// Reads a counter of a service's function.
 type OfServiceCalls = fn(&ServiceCalls) -> f64;
+
+/// Reads one of the handling times of a component.
+type OfTimes = fn(&HandlingStats) -> &TimeHistogram;
+
+const HANDLING_TIMES: [(&str, &str, OfTimes); 4] = [
+    ("airssys_handling_duration_seconds", "Time from delivery to completion.", |times| &times.total),
+    ("airssys_guest_duration_seconds", "Part of the handling in which the guest ran.", |times| &times.guest),
+    ("airssys_wait_duration_seconds", "Part of the handling that waited for others.", |times| &times.waits),
+    ("airssys_mailbox_wait_duration_seconds", "Time in the mailbox before delivery.", |times| &times.mailbox),
+];
 
 const COMPONENT_COUNTERS: [(&str, &str, OfComponent); 7] = [
     ("airssys_messages_received_total", "Messages accepted into the component's mailboxes.", |c| c.received),
@@ -76,7 +86,9 @@ pub fn text(snapshot: &AppSnapshot) -> String {
     }
     page.refusals(snapshot);
     page.over_quota(snapshot);
-    page.times(snapshot);
+    for (name, help, read) in HANDLING_TIMES {
+        page.times(snapshot, (name, help), read);
+    }
     for (name, help, read) in SERVICE_COUNTERS {
         page.by_service(snapshot, (name, help), read);
     }
@@ -131,21 +143,22 @@ impl Page {
         }
     }
 
-    fn times(&mut self, snapshot: &AppSnapshot) {
-        let name = "airssys_handling_duration_seconds";
-        self.family(name, "histogram", "Time from delivery to completion, with the handler's waits.");
+    fn times(&mut self, snapshot: &AppSnapshot, (name, help): (&str, &str), read: OfTimes) {
+        self.family(name, "histogram", help);
         let bucket = format!("{name}_bucket");
         for component in &snapshot.components {
-            let (own, handling) = (("component", component.name.as_str()), &component.handling);
+            let (own, times) = (("component", component.name.as_str()), read(&component.handling));
+            let mut buckets = times.buckets.iter().peekable();
             let mut within = 0;
-            for (count, bound_ns) in handling.buckets.iter().zip(BUCKET_BOUNDS_NS) {
-                within += count;
+            for bound_ns in BUCKET_BOUNDS_NS {
+                let filled = buckets.next_if(|bucket| bucket.up_to_ns == Some(bound_ns));
+                within += filled.map_or(0, |bucket| bucket.messages);
                 let bound = (bound_ns as f64 / 1e9).to_string();
                 self.sample(&bucket, &[own, ("le", &bound)], within);
             }
-            let all = handling.count();
+            let all = times.count();
             self.sample(&bucket, &[own, ("le", "+Inf")], all);
-            self.sample(&format!("{name}_sum"), &[own], handling.sum_ns as f64 / 1e9);
+            self.sample(&format!("{name}_sum"), &[own], times.sum_ns as f64 / 1e9);
             self.sample(&format!("{name}_count"), &[own], all);
         }
     }
@@ -241,8 +254,7 @@ mod tests {
         });
         let component = serde_json::json!({
             "name": "cart", "received": 0, "handled": 0, "retried": 0, "refused": {}, "dead_lettered": 0,
-            "mailbox_full": 0, "denied": 0, "handling": { "buckets": [], "sum_ns": 0 }, "p50_ns": null,
-            "p99_ns": null, "instances": [], "service_calls": [
+            "mailbox_full": 0, "denied": 0, "handling": HandlingStats::default(), "instances": [], "service_calls": [
                 { "service": "keyvalue", "function": "get", "calls": 4, "errors": 1, "time_ns": 2_500_000_000_u64 },
                 { "service": "keyvalue", "function": "set", "calls": 2, "errors": 0, "time_ns": 0 },
             ],

@@ -1,84 +1,104 @@
-//! Handling times of messages: quantiles, and a histogram with fixed bounds.
+//! Handling times of messages: in the guest, waiting for others, and waiting in the mailbox.
 
+mod distribution;
 mod quantiles;
 
+use std::ops::Add;
 use std::time::Duration;
 
-use quantiles::Quantiles;
+use distribution::Distribution;
+pub use distribution::{BUCKET_BOUNDS_NS, TimeBucket, TimeHistogram};
 
-/// The upper bounds of the buckets, in nanoseconds: 1, 2.5 and 5 times each power of ten, from a
-/// microsecond to ten seconds. The last bucket holds longer times and has no bound.
-pub const BUCKET_BOUNDS_NS: [u64; 22] = [
-    1_000,
-    2_500,
-    5_000,
-    10_000,
-    25_000,
-    50_000,
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    25_000_000,
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    1_000_000_000,
-    2_500_000_000,
-    5_000_000_000,
-    10_000_000_000,
-];
+/// The time from the begin to the end of a message's handler.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Took {
+    pub(crate) total: Duration,
+    /// The part in which the guest ran.
+    pub(crate) guest: Duration,
+}
 
-/// The number of buckets.
-const BUCKETS: usize = BUCKET_BOUNDS_NS.len() + 1;
+impl Took {
+    /// Returns the time of each message, if so many had the same.
+    pub(crate) fn share(self, messages: u32) -> Took {
+        Took { total: self.total / messages.max(1), guest: self.guest / messages.max(1) }
+    }
+}
+
+impl Add for Took {
+    type Output = Took;
+
+    fn add(self, other: Took) -> Took {
+        Took { total: self.total + other.total, guest: self.guest + other.guest }
+    }
+}
 
 /// The handling times of a component's messages.
+///
+/// The total time of most messages is their time in the guest, so these are recorded once.
 #[derive(Debug, Default)]
 pub(crate) struct HandlingTimes {
-    quantiles: Quantiles,
-    buckets: [u64; BUCKETS],
-    sum_ns: u64,
+    /// The times of messages whose handler waited for nothing.
+    without_waits: Distribution,
+    /// The times of messages whose handler waited.
+    with_waits: Option<Box<WithWaits>>,
+    mailbox: Distribution,
 }
 
-/// A histogram of handling times.
+#[derive(Debug, Default)]
+struct WithWaits {
+    total: Distribution,
+    guest: Distribution,
+    waits: Distribution,
+}
+
+/// The handling times of a component's messages, each as a distribution.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
-pub struct HandlingHistogram {
-    /// The number of messages in each bucket. A message is in the first bucket whose bound in
-    /// [`BUCKET_BOUNDS_NS`] its time does not exceed, or in the last bucket.
-    pub buckets: Vec<u64>,
-    /// The sum of all times, in nanoseconds.
-    pub sum_ns: u64,
-}
-
-impl HandlingHistogram {
-    /// Returns the number of messages.
-    pub fn count(&self) -> u64 {
-        self.buckets.iter().sum()
-    }
+pub struct HandlingStats {
+    /// From the delivery to the completion: `guest` and `waits` together.
+    pub total: TimeHistogram,
+    /// In the guest, on a processor. For a native actor, the same as `total`.
+    pub guest: TimeHistogram,
+    /// Waiting for others while it was handled: for replies, timers, the host or a free processor.
+    pub waits: TimeHistogram,
+    /// Waiting in the mailbox, from the acceptance to the last delivery.
+    pub mailbox: TimeHistogram,
 }
 
 impl HandlingTimes {
     /// Records messages that took this time each.
-    pub(crate) fn record(&mut self, messages: u64, took: Duration) {
-        let nanoseconds = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        self.quantiles.record(messages, nanoseconds);
-        self.buckets[BUCKET_BOUNDS_NS.partition_point(|bound| *bound < nanoseconds)] += messages;
-        self.sum_ns = self.sum_ns.saturating_add(nanoseconds.saturating_mul(messages));
+    pub(crate) fn took(&mut self, messages: u64, took: Took) {
+        let waits = took.total.saturating_sub(took.guest);
+        if waits.is_zero() {
+            return self.without_waits.record(messages, took.total);
+        }
+        let times = self.with_waits.get_or_insert_default();
+        times.total.record(messages, took.total);
+        times.guest.record(messages, took.guest);
+        times.waits.record(messages, waits);
     }
 
-    /// Returns the time within which this part of the messages was handled, in nanoseconds. Returns
-    /// `None` if no message was handled.
-    pub(crate) fn quantile(&self, part: f64) -> Option<u64> {
-        self.quantiles.at(part)
+    /// Records the time that each of these messages waited in the mailbox.
+    pub(crate) fn waited(&mut self, times: impl Iterator<Item = Duration>) {
+        self.mailbox.record_each(times);
     }
 
-    pub(crate) fn histogram(&self) -> HandlingHistogram {
-        HandlingHistogram { buckets: self.buckets.to_vec(), sum_ns: self.sum_ns }
+    /// Returns a copy for a snapshot.
+    pub(crate) fn stats(&self) -> HandlingStats {
+        let mailbox = self.mailbox.histogram();
+        let without = &self.without_waits;
+        let mut at_once = Distribution::default();
+        at_once.record(without.count(), Duration::ZERO);
+        let Some(with) = &self.with_waits else {
+            let total = without.histogram();
+            return HandlingStats { guest: total.clone(), total, waits: at_once.histogram(), mailbox };
+        };
+        HandlingStats {
+            total: without.merged(&with.total).histogram(),
+            guest: without.merged(&with.guest).histogram(),
+            waits: at_once.merged(&with.waits).histogram(),
+            mailbox,
+        }
     }
 }
 
@@ -86,31 +106,30 @@ impl HandlingTimes {
 mod tests {
     use super::*;
 
-    #[test]
-    fn time_is_in_the_first_bucket_whose_bound_it_does_not_exceed() {
-        let mut times = HandlingTimes::default();
-        for nanoseconds in [0, 1_000, 1_001, 2_500, 10_000_000_000, 10_000_000_001, u64::MAX / 2] {
-            times.record(1, Duration::from_nanos(nanoseconds));
-        }
-        let histogram = times.histogram();
-        assert_eq!(histogram.buckets[..3], [2, 2, 0]);
-        assert_eq!(histogram.buckets[BUCKETS - 2..], [1, 2]);
-        assert_eq!(histogram.count(), 7);
-        assert_eq!(histogram.sum_ns, 4_501 + 20_000_000_001 + u64::MAX / 2);
+    fn micros(total: u64, guest: u64) -> Took {
+        Took { total: Duration::from_micros(total), guest: Duration::from_micros(guest) }
     }
 
     #[test]
-    fn bounds_grow() {
-        assert!(BUCKET_BOUNDS_NS.is_sorted_by(|one, next| one < next));
+    fn times_in_the_guest_and_of_waits_add_up_to_the_total() {
+        let mut times = HandlingTimes::default();
+        assert_eq!(times.stats(), HandlingStats::default());
+        times.took(3, micros(7, 7));
+        let HandlingStats { total, guest, waits, .. } = times.stats();
+        assert_eq!((total.count(), total.sum_ns, &total), (3, 21_000, &guest));
+        assert_eq!((waits.count(), waits.sum_ns, waits.p99_ns), (3, 0, Some(0)));
+        times.took(1, micros(900, 20));
+        let HandlingStats { total, guest, waits, .. } = times.stats();
+        assert_eq!([total.count(), guest.count(), waits.count()], [4; 3]);
+        assert_eq!([total.sum_ns, guest.sum_ns, waits.sum_ns], [921_000, 41_000, 880_000]);
+        assert_eq!((waits.p50_ns, guest.buckets.len(), total.buckets.len()), (Some(0), 2, 2));
     }
 
     #[test]
-    fn quantile_is_none_before_the_first_message() {
+    fn time_in_the_mailbox_is_a_time_of_its_own() {
         let mut times = HandlingTimes::default();
-        assert_eq!(times.quantile(0.99), None);
-        times.record(3, Duration::from_micros(7));
-        assert_eq!((times.histogram().count(), times.histogram().sum_ns), (3, 21_000));
-        let median = times.quantile(0.5).unwrap();
-        assert!((7_000..7_071).contains(&median), "{median}");
+        times.waited([4, 5, 6_000].map(Duration::from_micros).into_iter());
+        let stats = times.stats();
+        assert_eq!((stats.mailbox.count(), stats.mailbox.sum_ns, stats.total.count()), (3, 6_009_000, 0));
     }
 }

@@ -6,7 +6,7 @@ use airssys_rt::{ActorHandle, ActorState, SupervisorSnapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::observe::audit::AuditStats;
-use crate::observe::handling_times::HandlingHistogram;
+use crate::observe::handling_times::HandlingStats;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::usage::QuotaUsage;
 
@@ -66,14 +66,8 @@ pub struct ComponentSnapshot {
     pub late_replies: u64,
     /// Attempts that its capabilities do not allow.
     pub denied: u64,
-    /// The handling times of its messages.
-    pub handling: HandlingHistogram,
-    /// The time within which half of the messages were handled, in nanoseconds; `None` if no message
-    /// was handled.
-    pub p50_ns: Option<u64>,
-    /// The time within which 99 of 100 messages were handled, in nanoseconds; `None` if no message
-    /// was handled.
-    pub p99_ns: Option<u64>,
+    /// The times of its handled messages.
+    pub handling: HandlingStats,
     /// Its calls of services, sorted by service and function.
     #[serde(default)]
     pub service_calls: Vec<ServiceCalls>,

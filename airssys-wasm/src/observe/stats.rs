@@ -1,8 +1,8 @@
 //! The stats of a component: counters and handling times.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use airssys_spec::Denied;
@@ -80,12 +80,9 @@ impl ComponentStats {
         self.handled.fetch_add(messages, Ordering::Relaxed);
     }
 
-    /// Records messages that took this time each.
-    pub(crate) fn took(&self, messages: u64, took: Duration) {
-        if messages == 0 {
-            return;
-        }
-        lock(&self.times).record(messages, took);
+    /// Returns the handling times, to record some.
+    pub(crate) fn times(&self) -> MutexGuard<'_, HandlingTimes> {
+        lock(&self.times)
     }
 
     pub(crate) fn called(&self) {
@@ -176,7 +173,6 @@ impl ComponentStats {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let refused =
             lock(&self.refused).iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect();
-        let times = lock(&self.times);
         ComponentSnapshot {
             name: name.to_owned(),
             received: load(&self.received),
@@ -189,9 +185,7 @@ impl ComponentStats {
             mailbox_full: load(&self.mailbox_full),
             late_replies: load(&self.late_replies),
             denied: load(&self.denied),
-            handling: times.histogram(),
-            p50_ns: times.quantile(0.50),
-            p99_ns: times.quantile(0.99),
+            handling: lock(&self.times).stats(),
             service_calls: self.service_calls(),
             usage,
             instances,

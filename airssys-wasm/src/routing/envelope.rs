@@ -1,6 +1,6 @@
 //! Messages that were accepted, and the promise that none is lost.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::thread::panicking;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::contract::{Callback, Completion, RequestError, cut};
 use crate::observe::dead_letters::{DeadLetter, DeadLetterReason};
+use crate::observe::handling_times::{HandlingTimes, Took};
 use crate::observe::trace::{MessageSpan, SpanOutcome, TraceContext};
 use crate::policy::byte_budget::HeldBytes;
 use crate::routing::account::Account;
@@ -190,12 +191,15 @@ impl Envelope {
         delivered_at.saturating_duration_since(self.accepted_at)
     }
 
-    /// Ends the message as its handler decided, after `took` in the handler.
-    pub(crate) fn complete(mut self, how: Completion, took: Duration) {
+    /// Ends the message as its handler decided, after it `took` so long from `began` on.
+    pub(crate) fn complete(mut self, how: Completion, began: Instant, took: Took) {
         match how {
             Completion::Done | Completion::Reply(_) => {
                 self.count_handled(1);
-                self.took(1, took);
+                let mut times = self.times();
+                times.took(1, took);
+                times.waited(std::iter::once(self.waited_before(began)));
+                drop(times);
                 self.end_with(if let Completion::Reply(body) = how { body } else { Vec::new() });
             }
             Completion::Rejected(reason) => self.give_up(DeadLetterReason::Rejected(cut(reason))),
@@ -208,9 +212,9 @@ impl Envelope {
         self.receiver.stats.handled(messages);
     }
 
-    /// Counts the time that so many messages of the receiver took each.
-    pub(crate) fn took(&self, messages: u64, time: Duration) {
-        self.receiver.stats.took(messages, time);
+    /// Returns the handling times of the receiver, to record some.
+    pub(crate) fn times(&self) -> MutexGuard<'_, HandlingTimes> {
+        self.receiver.stats.times()
     }
 
     /// Ends the message, which has been counted as handled.
@@ -348,9 +352,11 @@ impl Envelope {
     }
 
     fn end_native(mut self, how: Completion) {
-        let mut took = Duration::ZERO;
+        let (mut began, mut took) = (Instant::now(), Took::default());
         if let Some(Phase::Native(attempt)) = self.phase.take().map(|phase| *phase) {
-            took = attempt.delivered_at.elapsed();
+            let total = attempt.delivered_at.elapsed();
+            // The waits of a native handler cannot be seen from here.
+            (began, took) = (attempt.delivered_at, Took { total, guest: total });
             if let Some(span) = attempt.span {
                 span.end(match &how {
                     Completion::Reply(_) => SpanOutcome::Replied,
@@ -359,7 +365,7 @@ impl Envelope {
                 });
             }
         }
-        self.complete(how, took);
+        self.complete(how, began, took);
     }
 }
 

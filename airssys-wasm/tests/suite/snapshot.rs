@@ -2,7 +2,7 @@
 
 use airssys_rt::ActorState;
 use airssys_wasm::limits::Rates;
-use airssys_wasm::{AppSnapshot, ChildSnapshot, ComponentSnapshot, ComponentSpec, Limits};
+use airssys_wasm::{AppSnapshot, ChildSnapshot, ComponentSnapshot, ComponentSpec, HandlingStats, Limits};
 
 use crate::support::*;
 
@@ -73,8 +73,13 @@ async fn snapshot_has_the_stats_of_each_component_and_the_tree_has_its_instances
     assert_eq!((host.component_snapshots(), host.component_snapshot("pond")), (app.components.clone(), None));
     assert_eq!((pool.received, pool.handled, pool.calls), (3, 3, 3));
     assert_eq!((pool.depth(), pool.restarts()), (0, 0));
-    assert!(pool.p50_ns > Some(0) && pool.p50_ns <= pool.p99_ns);
-    assert_eq!((pool.handling.count(), app.in_flight, app.app.as_str()), (3, 0, "test"));
+    let HandlingStats { total, guest, waits, mailbox, .. } = &pool.handling;
+    for times in [total, guest, mailbox] {
+        assert!(times.p50_ns > Some(0) && times.p50_ns <= times.p99_ns, "{:?}", pool.handling);
+        assert_eq!((times.count(), waits.count()), (3, 3));
+    }
+    assert_eq!(guest.sum_ns + waits.sum_ns, total.sum_ns);
+    assert_eq!((app.in_flight, app.app.as_str()), (0, "test"));
     let handled: Vec<u64> = pool.instances.iter().map(|instance| instance.handled).collect();
     assert_eq!(handled, [1, 2]);
     let names: Vec<&str> = app
@@ -89,6 +94,33 @@ async fn snapshot_has_the_stats_of_each_component_and_the_tree_has_its_instances
     assert_eq!(names, ["pool/1", "pool/2"]);
     let json = serde_json::to_string(&app).unwrap();
     assert_eq!(serde_json::from_str::<AppSnapshot>(&json).unwrap(), app);
+}
+
+#[tokio::test]
+async fn time_in_the_guest_is_told_from_waits_and_from_the_mailbox() {
+    const SLEEP_NS: u64 = 300_000_000;
+    let host = host();
+    host.spawn(ComponentSpec::new("sleeper", waiter())).await.unwrap();
+    for name in ["asker", "worker"] {
+        host.spawn(trusted(name)).await.unwrap();
+    }
+    let command = Box::new(Command::Sleep(SLEEP_NS / 1_000_000));
+    let request = Command::Request { to: "sleeper".to_owned(), command, timeout_ms: 20_000 };
+    host.ask("asker", request).await.unwrap();
+    host.tell("worker", Command::Work(SLEEP_NS / 1_000_000)).await;
+    host.tell("worker", Command::Note("waits in the mailbox".to_owned())).await;
+    host.drained().await;
+    let app = host.snapshot();
+    // A timer in a call of the host, and a reply to a deferred message.
+    for name in ["sleeper", "asker"] {
+        let HandlingStats { total, guest, waits, mailbox, .. } = &component(&app, name).handling;
+        assert!(waits.sum_ns > SLEEP_NS / 2 && guest.sum_ns < SLEEP_NS / 2, "{name}: {guest:?} {waits:?}");
+        assert_eq!(guest.sum_ns + waits.sum_ns, total.sum_ns);
+        assert_eq!([total.count(), guest.count(), waits.count(), mailbox.count()], [1; 4], "{name}");
+    }
+    let HandlingStats { total, mailbox, .. } = &component(&app, "worker").handling;
+    assert!(mailbox.p99_ns > Some(SLEEP_NS / 2), "{mailbox:?}");
+    assert_eq!([total.count(), mailbox.count()], [2; 2]);
 }
 
 #[tokio::test]

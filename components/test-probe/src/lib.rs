@@ -6,6 +6,7 @@ mod harm;
 mod known;
 mod ledger;
 mod offend;
+mod script;
 mod topics;
 
 use airssys_sdk::codec::Encoded;
@@ -30,6 +31,9 @@ impl Component for Probe {
         }
         if config.get("panic-after-restart").is_some() && context.identity().incarnation > 0 {
             panic!("again");
+        }
+        if let Some(script) = config.get("script").filter(|_| context.identity().incarnation == 0) {
+            script::send(script, context)?;
         }
         let health = match (config.get("degraded"), config.get("unhealthy")) {
             (Some(text), _) => Health::Degraded(text.to_owned()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use airssys_rt::{ActorRef, Topic, TopicPattern};
 use airssys_spec::pattern::check_instance_name;
@@ -174,7 +174,7 @@ impl Host for GuestContext {
     }
 
     fn complete(&mut self, message: u64, how: Completion) -> Result<(), CompleteError> {
-        self.batch.complete(message, how)
+        self.batch.complete(message, how, &self.meter)
     }
 }
 
@@ -193,8 +193,11 @@ impl GuestContext {
         let mut sent = 0;
         for (number, body) in bodies.enumerate() {
             // Checked here, because the epoch does not interrupt a host call.
-            let is_over = || self.meter.left().is_none() || self.instance.router.app.has_ended();
-            if number.is_multiple_of(MESSAGES_PER_TIME_CHECK) && is_over() {
+            let is_over = || {
+                self.meter.check(Instant::now());
+                self.meter.left().is_none() || self.instance.router.app.has_ended()
+            };
+            if number > 0 && number.is_multiple_of(MESSAGES_PER_TIME_CHECK) && is_over() {
                 let reason = "the execution time of the message being handled is used up";
                 return stopped(sent, SendError::Other(reason.to_owned()));
             }

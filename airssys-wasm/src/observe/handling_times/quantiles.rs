@@ -1,5 +1,7 @@
 //! Quantiles of times, in little memory, because every component has them.
 
+use std::ops::RangeInclusive;
+
 /// Steps in each power of two, so that quantiles are exact to one part in 128.
 const STEPS: u64 = 128;
 
@@ -8,14 +10,14 @@ const BLOCK_STEPS: usize = 16;
 
 /// The number of values in each step. Only blocks with values take memory: one block for a single
 /// message, up to a few hundred for widely scattered times.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Quantiles {
     /// Sorted by number.
     blocks: Vec<Block>,
     count: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Block {
     number: u16,
     counts: [u64; BLOCK_STEPS],
@@ -28,7 +30,12 @@ impl Quantiles {
             return;
         }
         let step = step_of(value);
-        let number = (step / BLOCK_STEPS) as u16;
+        let steps = &mut self.block((step / BLOCK_STEPS) as u16).counts[step % BLOCK_STEPS];
+        *steps = steps.saturating_add(count);
+        self.count = self.count.saturating_add(count);
+    }
+
+    fn block(&mut self, number: u16) -> &mut Block {
         let at = match self.blocks.binary_search_by_key(&number, |block| block.number) {
             Ok(at) => at,
             Err(at) => {
@@ -37,9 +44,27 @@ impl Quantiles {
                 at
             }
         };
-        let steps = &mut self.blocks[at].counts[step % BLOCK_STEPS];
-        *steps = steps.saturating_add(count);
-        self.count = self.count.saturating_add(count);
+        &mut self.blocks[at]
+    }
+
+    /// Adds the values of another.
+    pub(super) fn merge(&mut self, other: &Quantiles) {
+        for Block { number, counts } in &other.blocks {
+            let own = &mut self.block(*number).counts;
+            own.iter_mut().zip(counts).for_each(|(own, other)| *own = own.saturating_add(*other));
+        }
+        self.count = self.count.saturating_add(other.count);
+    }
+
+    /// Returns the number of values.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Returns the values that are recorded in the same step as `value`.
+    pub(super) fn same_as(value: u64) -> RangeInclusive<u64> {
+        let step = step_of(value);
+        step.checked_sub(1).map_or(0, |before| largest_of(before) + 1)..=largest_of(step)
     }
 
     /// Returns the largest value of the step within which this part of all values lies. Returns `None`
@@ -97,6 +122,8 @@ mod tests {
             let largest = largest_of(step_of(value));
             assert!(value <= largest && largest - value <= value / STEPS, "{value}: {largest}");
             assert_eq!(step_of(largest), step_of(value));
+            assert!(Quantiles::same_as(value).contains(&value));
+            assert_eq!(Quantiles::same_as(value), Quantiles::same_as(largest));
             assert!(largest == u64::MAX || step_of(largest + 1) == step_of(value) + 1, "{value}");
         }
     }

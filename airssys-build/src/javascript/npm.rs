@@ -1,0 +1,216 @@
+//! npm, run with settings of our own.
+//!
+//! A setting of the user can make a correct lock file install an incomplete set of packages, such as
+//! `omit=optional`. From the user's settings, npm gets those by which it reaches a registry, and no others.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::error::BuildError;
+use crate::event::BuildEvent;
+use crate::files::file_error;
+use crate::help::JAVASCRIPT as HELP;
+use crate::process::{clean, run};
+use crate::record::{hash_of, plain};
+
+/// Installs exactly what the lock file says, and runs no scripts of packages. These options come before
+/// every file of settings, also that of npm itself.
+const INSTALL: [&str; 12] = [
+    "ci",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--include=prod",
+    "--include=optional",
+    "--install-links=false",
+    "--install-strategy=hoisted",
+    "--package-lock=true",
+    "--bin-links=true",
+    "--dry-run=false",
+    "--loglevel=warn",
+];
+
+/// The settings by which npm reaches a registry.
+const CONNECTION: [&str; 24] = [
+    "registry",
+    "replace-registry-host",
+    "_auth",
+    "_authtoken",
+    "_password",
+    "username",
+    "email",
+    "always-auth",
+    "proxy",
+    "http-proxy",
+    "https-proxy",
+    "noproxy",
+    "no-proxy",
+    "ca",
+    "cafile",
+    "cert",
+    "key",
+    "certfile",
+    "keyfile",
+    "strict-ssl",
+    "local-address",
+    "fetch-timeout",
+    "maxsockets",
+    "cache",
+];
+
+/// The result of npm: its output if it failed.
+type Installed = Result<(), String>;
+
+/// Installs the packages of the lock file in this folder.
+pub(super) fn ci(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Installed, BuildError> {
+    let scratch = tempfile::tempdir().map_err(file_error(&std::env::temp_dir()))?;
+    let settings = settings(folder, &scratch)?;
+    let mut npm = npm(folder, is_connection);
+    npm.args(INSTALL);
+    npm.env("npm_config_userconfig", settings);
+    npm.env("npm_config_globalconfig", scratch.path().join("none"));
+    let ran = run(npm, "npm", HELP, tell)?;
+    Ok(if ran.success { Ok(()) } else { Err(ran.output()) })
+}
+
+/// Installs the packages of the component's own lock file, if the file or an archive in it has changed.
+pub(super) fn ci_if_changed(
+    folder: &Path,
+    tell: &mut dyn FnMut(BuildEvent),
+) -> Result<Installed, BuildError> {
+    let lock = folder.join("package-lock.json");
+    let mut wanted = std::fs::read(&lock).map_err(file_error(&lock))?;
+    for archive in archives(folder) {
+        wanted.extend(hash_of(std::fs::read(&archive).unwrap_or_default()).into_bytes());
+    }
+    let installed = folder.join("node_modules/.airssys-lock");
+    if std::fs::read(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok(Ok(()));
+    }
+    if let Err(output) = ci(folder, tell)? {
+        return Ok(Err(output));
+    }
+    std::fs::write(&installed, wanted).map_err(file_error(&installed))?;
+    Ok(Ok(()))
+}
+
+/// Returns the packages in archives, such as `file:../left.tgz`, that the folder's lock file names.
+pub(super) fn archives(folder: &Path) -> Vec<PathBuf> {
+    let text = std::fs::read(folder.join("package-lock.json")).unwrap_or_default();
+    let lock: Value = serde_json::from_slice(&text).unwrap_or_default();
+    let packages = lock.get("packages").and_then(Value::as_object);
+    let resolved =
+        packages.into_iter().flatten().filter_map(|(_, package)| package.get("resolved")?.as_str());
+    let paths = resolved.filter_map(|resolved| resolved.strip_prefix("file:"));
+    paths.map(|path| plain(&folder.join(path))).collect()
+}
+
+/// Makes a command that runs npm with only those of its variables that are kept.
+fn npm(folder: &Path, kept: fn(&str) -> bool) -> Command {
+    let mut npm = clean(if cfg!(windows) { "npm.cmd" } else { "npm" }, folder);
+    for (name, _) in std::env::vars_os() {
+        if setting(&name).is_some_and(|setting| !kept(&setting)) || name == "NODE_ENV" {
+            npm.env_remove(name);
+        }
+    }
+    npm
+}
+
+/// Returns the setting that a variable of the environment sets. npm ignores the case of its letters.
+fn setting(variable: &OsStr) -> Option<String> {
+    let name = variable.to_string_lossy().to_lowercase();
+    // Like npm, takes `_` for `-`, except at the start.
+    name.strip_prefix("npm_config_").map(|setting| match setting.strip_prefix('_') {
+        Some(rest) => format!("_{rest}"),
+        None => setting.replace('_', "-"),
+    })
+}
+
+/// Returns true if a setting helps to reach a registry. `//` begins a setting of one registry, and
+/// `@scope:registry` names the registry of a scope.
+fn is_connection(setting: &str) -> bool {
+    let setting = setting.to_lowercase();
+    let scope = setting.starts_with('@') && setting.ends_with(":registry");
+    scope
+        || setting.starts_with("//")
+        || setting.starts_with("fetch-retr")
+        || CONNECTION.contains(&setting.as_str())
+}
+
+/// Writes those of the user's and the machine's settings that are kept into a file, which only the user can
+/// read because it may have a password. Returns its path.
+fn settings(folder: &Path, scratch: &TempDir) -> Result<PathBuf, BuildError> {
+    let path = scratch.path().join("npmrc");
+    let mut file = std::fs::File::create(&path).map_err(file_error(&path))?;
+    for source in files_of_user(folder)? {
+        let text = std::fs::read_to_string(source).unwrap_or_default();
+        for line in text.lines().filter(|line| is_kept(line)) {
+            writeln!(file, "{line}").map_err(file_error(&path))?;
+        }
+    }
+    Ok(path)
+}
+
+/// Returns true if a line of an `.npmrc` sets a setting that is kept.
+fn is_kept(line: &str) -> bool {
+    let name = line.split_once('=').map_or(line, |(name, _)| name);
+    is_connection(name.trim().trim_end_matches("[]"))
+}
+
+/// Asks npm for the paths of the machine's settings and of the user's, which come later and win.
+fn files_of_user(folder: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    let mut npm = npm(folder, |setting| matches!(setting, "userconfig" | "globalconfig" | "prefix"));
+    npm.args(["config", "get", "globalconfig", "userconfig", "--json=false", "--loglevel=error"]);
+    let ran = run(npm, "npm", HELP, &mut |_| {})?;
+    let named = |line: &str| {
+        let (name, path) = line.split_once('=')?;
+        matches!(name, "globalconfig" | "userconfig").then(|| PathBuf::from(path))
+    };
+    Ok(ran.stdout.lines().filter_map(named).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_reach_a_registry_are_kept_and_others_are_not() {
+        for kept in [
+            "registry=https://packages.example/npm/",
+            "@shop:registry = https://packages.example/shop/",
+            "//packages.example/npm/:_authToken=${TOKEN}",
+            "https-proxy=http://proxy.example:3128",
+            "cafile=/etc/ssl/own.pem",
+            "ca[]=\"-----BEGIN CERTIFICATE-----\"",
+            "strict-ssl=false",
+            "fetch-retry-mintimeout = 100",
+        ] {
+            assert!(is_kept(kept), "{kept}");
+        }
+        for dropped in [
+            "omit=optional",
+            "optional = false",
+            "omit[]=optional",
+            "ignore-scripts=false",
+            "os=plan9",
+            "; registry",
+            "prefix=/opt",
+        ] {
+            assert!(!is_kept(dropped), "{dropped}");
+        }
+    }
+
+    #[test]
+    fn variables_are_settings_whatever_their_case() {
+        let setting = |name: &str| setting(OsStr::new(name));
+        assert_eq!(setting("npm_config_omit").as_deref(), Some("omit"));
+        assert_eq!(setting("NPM_CONFIG_HTTPS_PROXY").as_deref(), Some("https-proxy"));
+        assert_eq!(setting("npm_config__authToken").as_deref(), Some("_authtoken"));
+        assert_eq!(setting("npm_lifecycle_event"), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! The record of a build: the files that it read, and the file that it made.
+//!
+//! A component is built again if its record no longer holds. No tool runs for that check, and only files
+//! that an earlier build has read are read, so other files in the component's folder do not matter.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::BuildError;
+use crate::files::file_error;
+use crate::inputs::Inputs;
+
+/// The name of the record's file in the folder of a build.
+const FILE: &str = "record.json";
+
+/// Keeps the folder of a build out of git, also where the component is a member of a workspace.
+const IGNORE: (&str, &str) = (".gitignore", "*\n");
+
+/// Paths are relative to the component's folder, so a project can be moved or copied as a whole. Only those
+/// of the compiler are absolute.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    /// A hash of the program's own part in the build: its steps, contract, SDK and pinned tools.
+    program: String,
+    artifact: PathBuf,
+    /// A hash of each file, the artifact among them.
+    files: BTreeMap<PathBuf, String>,
+    /// The files that the build looked for, and that did not exist.
+    absent: Vec<PathBuf>,
+    /// A hash of each file of the compiler. They may be missing, because a component that is built also
+    /// runs on machines without a compiler.
+    compiler: BTreeMap<PathBuf, String>,
+    /// A hash of each variable of the environment, or `None` if it was not set.
+    variables: BTreeMap<String, Option<String>>,
+}
+
+impl Record {
+    /// Records a build that began at this time. Returns `None` if the inputs are not known exactly, or one
+    /// of them has changed since the build began. Another build then decides.
+    pub(crate) fn new(
+        folder: &Path,
+        program: &str,
+        artifact: &Path,
+        inputs: &Inputs,
+        began: SystemTime,
+    ) -> Option<Record> {
+        let unchanged = |path: &Path| {
+            let modified = path.metadata().and_then(|metadata| metadata.modified());
+            modified.is_ok_and(|modified| modified < began)
+        };
+        if !inputs.complete || !inputs.files.difference(&inputs.written).all(|path| unchanged(path)) {
+            return None;
+        }
+        let hashed = |path: &PathBuf| Some((relative(folder, path), hash_of_file(path)?));
+        let mut files: BTreeMap<_, _> = inputs.files.iter().map(hashed).collect::<Option<_>>()?;
+        files.insert(relative(folder, artifact), hash_of_file(artifact)?);
+        Some(Record {
+            program: program.to_owned(),
+            artifact: relative(folder, artifact),
+            files,
+            absent: inputs.absent.iter().map(|path| relative(folder, path)).collect(),
+            compiler: inputs
+                .compiler
+                .iter()
+                .filter_map(|path| Some((path.clone(), hash_of_file(path)?)))
+                .collect(),
+            variables: inputs.variables.iter().map(|name| (name.clone(), hash_of_variable(name))).collect(),
+        })
+    }
+
+    /// Returns the artifact of the last build in this folder, if building it again would change nothing.
+    pub(crate) fn current_artifact(folder: &Path, program: &str) -> Option<PathBuf> {
+        let text = std::fs::read(build_folder(folder).join(FILE)).ok()?;
+        let record: Record = serde_json::from_slice(&text).ok()?;
+        record.holds(folder, program).then(|| plain(&folder.join(&record.artifact)))
+    }
+
+    fn holds(&self, folder: &Path, program: &str) -> bool {
+        self.program == program
+            && self.absent.iter().all(|path| !folder.join(path).is_file())
+            && self.variables.iter().all(|(name, hash)| hash_of_variable(name) == *hash)
+            && self.files.iter().all(|(path, hash)| hash_of_file(&folder.join(path)).as_ref() == Some(hash))
+            && self
+                .compiler
+                .iter()
+                .all(|(path, hash)| hash_of_file(&folder.join(path)).is_none_or(|found| found == *hash))
+    }
+
+    /// Writes the record for the next build. The one before it holds until the artifact changes.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), BuildError> {
+        // A path that JSON cannot hold is not recorded, so that component is always built again.
+        let Ok(text) = serde_json::to_string_pretty(self) else { return Ok(()) };
+        let file = build_folder(folder).join(FILE);
+        std::fs::write(&file, text).map_err(file_error(&file))
+    }
+}
+
+/// Returns the folder for the files of a component's builds.
+pub(crate) fn build_folder(folder: &Path) -> PathBuf {
+    folder.join("target/airssys")
+}
+
+/// Creates the folder for the files of a component's builds.
+pub(crate) fn create_build_folder(folder: &Path) -> Result<PathBuf, BuildError> {
+    let build = build_folder(folder);
+    std::fs::create_dir_all(&build).map_err(file_error(&build))?;
+    let ignore = build.join(IGNORE.0);
+    std::fs::write(&ignore, IGNORE.1).map_err(file_error(&ignore))?;
+    Ok(build)
+}
+
+/// Returns a hash of values, as text.
+pub(crate) fn hash_of(values: impl Hash) -> String {
+    let mut hasher = DefaultHasher::new();
+    values.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// Returns `None` unless the path leads to a regular file that can be read. Nothing else is opened, because
+/// opening a pipe waits for a writer.
+fn hash_of_file(path: &Path) -> Option<String> {
+    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    is_file.then(|| std::fs::read(path).ok()).flatten().map(hash_of)
+}
+
+fn hash_of_variable(name: &str) -> Option<String> {
+    std::env::var_os(name).map(hash_of)
+}
+
+/// Returns the way from an absolute folder to an absolute path. Neither may contain `..`.
+pub(crate) fn relative(from: &Path, to: &Path) -> PathBuf {
+    let to = plain(to);
+    let shared = from.components().zip(to.components()).take_while(|(from, to)| from == to).count();
+    let up = from.components().skip(shared).map(|_| std::path::Component::ParentDir);
+    up.chain(to.components().skip(shared)).collect()
+}
+
+/// Takes `.` and `..` off an absolute path that has no links above its `..`.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests;

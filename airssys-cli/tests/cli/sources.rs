@@ -1,0 +1,197 @@
+//! A component is built again if a file that its build read has changed, and not otherwise.
+//!
+//! Without a PATH no tool can run: the program then succeeds only with a component that is up to date.
+
+use std::path::Path;
+
+use crate::support::*;
+
+/// A component that is built.
+struct Built<'a> {
+    folder: &'a Folder,
+    name: &'a str,
+}
+
+impl<'a> Built<'a> {
+    fn new(folder: &'a Folder, name: &'a str) -> Built<'a> {
+        airssys(["build", name]).within(folder.path()).run().exits(0);
+        Built { folder, name }
+    }
+
+    #[track_caller]
+    fn is(&self, code: i32, change: &str) {
+        let build = airssys(["build", self.name]).within(self.folder.path());
+        let ended = build.env("PATH", "/nowhere").run();
+        assert!(ended.to_string().contains(&format!("exit status: {code}\n")), "{change}: {ended}");
+    }
+
+    /// Asserts that these files do not count.
+    #[track_caller]
+    fn ignores(&self, files: &[&str]) {
+        for file in files {
+            let before = std::fs::read(self.folder.path().join(file)).unwrap_or_default();
+            self.folder.write(file, [before, b"\n".to_vec()].concat());
+            self.is(0, file);
+        }
+    }
+
+    /// Asserts that a change of each of these files counts.
+    #[track_caller]
+    fn notices(&self, files: &[&str]) {
+        for file in files {
+            let path = self.folder.path().join(file);
+            let before = std::fs::read(&path).ok();
+            self.is(0, file);
+            self.folder.write(file, [before.as_deref().unwrap_or_default(), b" "].concat());
+            self.is(4, file);
+            match before {
+                Some(before) => std::fs::write(&path, before).unwrap(),
+                None => std::fs::remove_file(&path).unwrap(),
+            }
+        }
+        self.is(0, "everything is as it was");
+    }
+}
+
+/// Makes what cannot be read in a folder.
+fn make_unreadable(folder: &Path) {
+    let pipe = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status().unwrap();
+    assert!(pipe.success());
+    drop(std::os::unix::net::UnixListener::bind(folder.join("socket")).unwrap());
+    std::os::unix::fs::symlink("nowhere", folder.join("dangling")).unwrap();
+}
+
+#[test]
+fn sources_in_javascript_are_those_that_the_bundler_read() {
+    let folder = Folder::new();
+    airssys(["new", "app/one", "--lang", "js"]).within(folder.path()).run().exits(0);
+    folder
+        .write("app/one/package.json", r#"{"main": "main.js", "dependencies": {"left": "file:../../left"}}"#);
+    folder.write(
+        "app/one/package-lock.json",
+        r#"{"lockfileVersion": 3, "requires": true, "packages": {
+            "": {"dependencies": {"left": "file:../../left"}},
+            "../../left": {"version": "1.0.0"},
+            "node_modules/left": {"resolved": "../../left", "link": true}
+        }}"#,
+    );
+    folder.write("left/package.json", r#"{"name": "left", "version": "1.0.0", "main": "left.js"}"#);
+    folder.write("left/left.js", "export const left = 1;");
+    folder.write("shared/outside.js", "export const outside = 2;");
+    folder.write("app/one/target/inner.js", "export const inner = 3;");
+    let main = r#"
+        import { component, log } from "airssys";
+        import { left } from "left";
+        import { outside } from "../../shared/outside.js";
+        import { inner } from "./target/inner";
+        export const { lifecycle, handler } = component({
+            initialize() { log.info("all is", left + outside + inner); },
+            handle() {},
+        });"#;
+    folder.write("app/one/main.js", main);
+    make_unreadable(&folder.path().join("app/one"));
+
+    let one = Built::new(&folder, "app/one");
+    one.ignores(&["app/one/app.toml", "app/one/audit.jsonl", "app/one/state/retained", "app/one/other.js"]);
+    one.notices(&[
+        "app/one/main.js",
+        "app/one/package.json",
+        "app/one/package-lock.json",
+        "left/left.js",
+        "left/package.json",
+        "shared/outside.js",
+        "app/one/target/inner.js",
+        // It would be preferred to `inner.js`.
+        "app/one/target/inner.ts",
+        "app/one/jsconfig.json",
+        "app/one/tsconfig.json",
+    ]);
+    std::fs::remove_file(folder.path().join("app/one/target/airssys/one.wasm")).unwrap();
+    one.is(4, "the component is missing");
+
+    // The whole can be moved, as into an image that has none of the tools.
+    airssys(["build", "app/one"]).within(folder.path()).run().exits(0);
+    std::fs::rename(folder.path().join("app"), folder.path().join("code")).unwrap();
+    Built { folder: &folder, name: "code/one" }.is(0, "the folder is moved");
+}
+
+#[test]
+fn sources_in_python_are_the_modules_that_were_imported() {
+    let folder = Folder::new();
+    airssys(["new", "one", "--lang", "python"]).within(folder.path()).run().exits(0);
+    let main = std::fs::read_to_string(folder.path().join("one/src/main.py")).unwrap();
+    let imports =
+        "import helper\nfrom parts import greeting\ntry:\n    import fast\nexcept ImportError:\n    pass\n";
+    folder.write(
+        "one/src/main.py",
+        main.replacen("import airssys\n", &format!("import airssys\n{imports}"), 1),
+    );
+    folder.write("one/src/helper.py", "WORD = open('/0/word.txt').read()\n");
+    folder.write("one/src/word.txt", "hello");
+    folder.write("one/src/parts/__init__.py", "");
+    folder.write("one/src/parts/greeting.py", "");
+    make_unreadable(&folder.path().join("one/src"));
+
+    let one = Built::new(&folder, "one");
+    assert!(!folder.path().join("one/src/__pycache__").exists());
+    one.ignores(&["one/app.toml", "one/src/test_main.py", "one/src/parts/other.py", "one/audit.jsonl"]);
+    one.notices(&[
+        "one/pyproject.toml",
+        "one/requirements.txt",
+        "one/src/main.py",
+        "one/src/helper.py",
+        "one/src/word.txt",
+        "one/src/parts/__init__.py",
+        "one/src/parts/greeting.py",
+        // It was looked for in vain.
+        "one/src/fast.py",
+        // It would be preferred to `helper.py`.
+        "one/src/helper/__init__.py",
+    ]);
+}
+
+#[test]
+fn sources_in_rust_are_those_that_cargo_names() {
+    let folder = Folder::kept("cli-sources");
+    for name in ["one", "parts"] {
+        folder.remove(name);
+    }
+    airssys(["new", "one"]).within(folder.path()).run().exits(0);
+    folder.share_target();
+    folder.write("parts/Cargo.toml", "[package]\nname = \"parts\"\nedition = \"2024\"\n[workspace]\n");
+    folder.write("parts/src/lib.rs", "pub const WORD: &str = include_str!(\"word part.txt\");\n");
+    folder.write("parts/src/word part.txt", "hello");
+    folder.write("parts/build.rs", "fn main() { println!(\"cargo::rerun-if-changed=watched\") }\n");
+    folder.write("parts/watched", "");
+    let manifest = std::fs::read_to_string(folder.path().join("one/Cargo.toml")).unwrap();
+    let depends = "[dependencies]\nparts = { path = \"../parts\" }";
+    folder.write("one/Cargo.toml", manifest.replacen("[dependencies]", depends, 1));
+    let main = std::fs::read_to_string(folder.path().join("one/src/lib.rs")).unwrap();
+    folder.write("one/src/lib.rs", format!("{main}\nmod more;\n"));
+    let more = "#[allow(dead_code)]\npub const WORDS: [Option<&str>; 2] = [Some(parts::WORD), option_env!(\"ONE_WORD\")];\n";
+    folder.write("one/src/more.rs", more);
+    make_unreadable(&folder.path().join("one"));
+
+    let one = Built::new(&folder, "one");
+    one.ignores(&["one/app.toml", "one/audit.jsonl", "one/src/other.rs", "one/state/retained"]);
+    one.notices(&[
+        "one/Cargo.toml",
+        "one/Cargo.lock",
+        "one/src/lib.rs",
+        "one/src/more.rs",
+        "one/rust-toolchain.toml",
+        "one/.cargo/config.toml",
+        "parts/Cargo.toml",
+        "parts/build.rs",
+        "parts/src/lib.rs",
+        "parts/src/word part.txt",
+        "parts/watched",
+    ]);
+    let worded = airssys(["build", "one"]).within(folder.path()).env("PATH", "/nowhere");
+    worded.env("ONE_WORD", "hello").run().exits(4);
+
+    // Such a build script runs when any file of its crate changes, so only cargo knows.
+    folder.write("parts/build.rs", "fn main() {}\n");
+    let one = Built::new(&folder, "one");
+    one.is(4, "a build script that names no files");
+}
