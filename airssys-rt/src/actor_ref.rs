@@ -22,7 +22,9 @@ use crate::stats::ActorStats;
 ///
 /// Cheap to clone. Valid across restarts: the mailbox belongs to the actor, not to an incarnation.
 /// Messages of one sender are handled in the order in which they were sent. Two references are equal
-/// if they are of one actor. It keeps neither the actor nor its [system](crate::ActorSystem) alive.
+/// if they are of one actor, so it can be the key of a map (Clippy's `mutable_key_type` suspects
+/// otherwise, and does not suspect [`ActorHandle`](crate::ActorHandle)). It keeps neither the actor nor
+/// its [system](crate::ActorSystem) alive.
 pub struct ActorRef<M> {
     cell: Arc<Cell<M>>,
 }
