@@ -16,7 +16,9 @@ use crate::services::{load_app, services};
 use crate::terminal::Terminal;
 
 pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Result<(), Failure> {
-    let engine = Engine::new(EngineConfig { services: services(), ..EngineConfig::default() });
+    // Nothing is instantiated.
+    let engine = EngineConfig { services: services(), max_instances: 1, ..EngineConfig::default() };
+    let engine = Engine::new(engine);
     let engine = engine.map_err(|error| Failure::run("components cannot be checked", error))?;
     let components = components(&args.path, terminal)?;
     for (name, file) in &components {

@@ -13,15 +13,12 @@ use crate::app::loading;
 use crate::app::running::RunningApp;
 use crate::app::starting::{AppEvent, StartAppError};
 use crate::app::tree::PreparedTree;
-use crate::guest::engine::{Engine, EngineConfig};
+use crate::guest::engine::EngineConfig;
 use crate::guest::services::Services;
 use crate::host::spec::ComponentSpec;
 use crate::host::{ComponentHost, HostOptions};
 use crate::observe::audit::Audit;
 use crate::observe::trace::MessageTracer;
-
-/// Room for instances that start while the instances that they replace still end.
-const SPARE_INSTANCES: u32 = 64;
 
 /// Options for the start of an app.
 #[derive(Clone, Debug)]
@@ -58,8 +55,8 @@ pub async fn start(
     mut tell: impl FnMut(AppEvent),
 ) -> Result<RunningApp, StartAppError> {
     let services = options.services.configure(&manifest.services)?;
-    let engine = Engine::new(engine_for(manifest, options.cache_dir, options.services))?;
-    let specs = loading::load(&engine, &manifest.components, options.input.as_ref(), &mut tell)?;
+    let engine = engine_for(manifest, options.cache_dir, options.services);
+    let specs = loading::load(engine, &manifest.components, options.input.as_ref(), &mut tell)?;
     let tracer = options.tracer;
     let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
     let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
@@ -79,17 +76,14 @@ pub async fn start(
     Ok(RunningApp::new(manifest, host, stop_app))
 }
 
-/// The engine has room for the app's instances and little more, because reserving room takes time.
 fn engine_for(manifest: &App, cache_dir: Option<PathBuf>, services: Services) -> EngineConfig {
-    let components = &manifest.components;
-    let instances: usize = components.iter().map(|component| component.instances).sum();
-    let elements = components.iter().map(|component| component.limits.table_elements);
+    let elements = manifest.components.iter().map(|component| component.limits.table_elements);
     EngineConfig {
         cache_dir,
-        max_instances: u32::try_from(instances).unwrap_or(u32::MAX).saturating_add(SPARE_INSTANCES),
         // At least the limit of the app, so that the limit refuses larger tables with its own message.
         max_table_elements: elements.fold(Limits::APP_MAX.table_elements, usize::max),
         services,
+        ..EngineConfig::default()
     }
 }
 
