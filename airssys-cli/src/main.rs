@@ -18,6 +18,7 @@ mod interrupt;
 mod limit_usage;
 mod new;
 mod output;
+mod place;
 mod plain;
 mod retained;
 mod run;
@@ -64,7 +65,7 @@ fn run_command(command: Command, terminal: &Terminal, output: &Output) -> Result
         Command::Check(check) => check::check(&check, terminal, output),
         Command::New(new) => new::new(&new, output),
         Command::Inspect(inspect) => inspect::inspect(&inspect, output),
-        Command::Top(top) => top::top(&top),
+        Command::Top(top) => top::top(&top, output),
         Command::Grants(grants) => grants::grants(grants, output),
         Command::Explain(explain) => explain::explain(&explain, output),
         Command::DeadLetters(letters) => dead_letters::dead_letters(letters, output),

@@ -6,12 +6,13 @@ use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartO
 use airssys_wasm::manifest::App;
 use airssys_wasm::otlp::Otlp;
 
-use crate::args::{Run, app_manifest};
+use crate::args::Run;
 use crate::build;
 use crate::control;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::output::Output;
+use crate::place;
 use crate::run_result::RunResult;
 use crate::services::{load_app, services};
 use crate::telemetry;
@@ -22,7 +23,7 @@ use crate::units::thousands;
 const PROGRESS: Duration = Duration::from_millis(200);
 
 pub(crate) fn run(args: &Run, terminal: &Terminal, output: &Output) -> Result<(), Failure> {
-    let manifest = load_app(&app_manifest(&args.app))?;
+    let manifest = load_app(&place::app(&args.app)?)?;
     let input = args.input.as_deref().map(|text| InputOverride::parse(text, &manifest));
     let input = input.transpose().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
