@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use airssys_wasm::Capability;
 use airssys_wasm::builder::Language;
@@ -64,6 +64,7 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {
     /// The app's manifest, app.toml, or the folder that it is in.
+    #[arg(default_value = ".")]
     pub(crate) app: PathBuf,
 
     /// Read this file instead of the input that the manifest grants; `-` is the standard input.
@@ -390,18 +391,4 @@ pub(crate) struct LetterSelection {
     /// With --all, take only the letters for this component.
     #[arg(long = "for", value_name = "COMPONENT", requires = "all")]
     pub(crate) receiver: Option<String>,
-}
-
-/// The path of an app's manifest, given that path or the folder that it is in.
-pub(crate) fn app_manifest(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join("app.toml") } else { path.to_owned() }
-}
-
-/// Like [`app_manifest`], but keeps a folder that has a Component.toml, or has no app.toml.
-pub(crate) fn app_or_component(path: &Path) -> PathBuf {
-    let manifest = app_manifest(path);
-    match !path.join("Component.toml").exists() && manifest.is_file() {
-        true => manifest,
-        false => path.to_owned(),
-    }
 }

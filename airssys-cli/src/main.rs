@@ -17,6 +17,7 @@ mod inspect;
 mod limit_usage;
 mod new;
 mod output;
+mod place;
 mod plain;
 mod retained;
 mod run;
@@ -71,7 +72,7 @@ fn run_command(
         Command::Check(check) => check::check(&check, terminal, output),
         Command::New(new) => new::new(&new, output),
         Command::Inspect(inspect) => inspect::inspect(&inspect, output),
-        Command::Top(top) => top::top(&top, signals),
+        Command::Top(top) => top::top(&top, output, signals),
         Command::Grants(grants) => grants::grants(grants, output),
         Command::Explain(explain) => explain::explain(&explain, output),
         Command::DeadLetters(letters) => dead_letters::dead_letters(letters, output),

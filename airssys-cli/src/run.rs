@@ -8,11 +8,12 @@ use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartO
 use airssys_wasm::manifest::App;
 use airssys_wasm::otlp::Otlp;
 
-use crate::args::{Run, app_manifest};
+use crate::args::Run;
 use crate::build;
 use crate::control;
 use crate::failure::{Failure, with_causes};
 use crate::output::Output;
+use crate::place;
 use crate::run_result::RunResult;
 use crate::services::{load_app, services};
 use crate::signals::{Attention, EndSignal, Signals};
@@ -29,7 +30,7 @@ pub(crate) fn run(
     output: &Output,
     signals: &Signals,
 ) -> Result<(), Failure> {
-    let manifest = load_app(&app_manifest(&args.app))?;
+    let manifest = load_app(&place::app(&args.app)?)?;
     let input = args.input.as_deref().map(|text| InputOverride::parse(text, &manifest));
     let input = input.transpose().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

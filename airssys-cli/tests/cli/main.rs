@@ -1,6 +1,7 @@
 //! The `airssys` program as its users see it: a process, real components, exit statuses.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod address_space;
 mod audit;
 mod broken;
 mod children;

@@ -95,6 +95,23 @@ impl Program {
         self
     }
 
+    /// Limits the address space of the program, in KiB.
+    pub(crate) fn with_address_space(mut self, kib: u64) -> Program {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -v {kib} && exec \"$0\" \"$@\"")]);
+        shell.arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell.current_dir(self.command.get_current_dir().unwrap());
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command = shell;
+        self
+    }
+
     pub(crate) fn start(mut self) -> Running {
         let mut child = self.command.spawn().expect("the program starts");
         let mut stdin = child.stdin.take().unwrap();

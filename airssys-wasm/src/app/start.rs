@@ -13,14 +13,11 @@ use crate::app::loading;
 use crate::app::running::RunningApp;
 use crate::app::starting::{AppEvent, StartAppError};
 use crate::app::tree::PreparedTree;
-use crate::guest::engine::{Engine, EngineConfig};
+use crate::guest::engine::EngineConfig;
 use crate::guest::services::Services;
 use crate::host::{ComponentHost, HostOptions};
 use crate::observe::audit::Audit;
 use crate::observe::trace::MessageTracer;
-
-/// Room for instances that start while the instances that they replace still end.
-const SPARE_INSTANCES: u32 = 64;
 
 /// Options for the start of an app.
 #[derive(Clone, Debug)]
@@ -110,7 +107,7 @@ impl StartingApp {
 
     async fn start_all(&self, tell: &mut impl FnMut(AppEvent)) -> Result<Vec<SupervisorRef>, StartAppError> {
         let StartingApp { manifest, host, cache_dir, input, services } = self;
-        let engine = Engine::new(engine_for(manifest, cache_dir.clone(), services.clone()))?;
+        let engine = engine_for(manifest, cache_dir.clone(), services.clone());
         let specs = loading::load(engine, manifest.components.clone(), input.clone(), tell).await?;
         for spec in &specs {
             host.connect(&spec.component).await?;
@@ -119,16 +116,13 @@ impl StartingApp {
     }
 }
 
-/// The engine has room for the app's instances and little more, because reserving room takes time.
 fn engine_for(manifest: &App, cache_dir: Option<PathBuf>, services: Services) -> EngineConfig {
-    let components = &manifest.components;
-    let instances: usize = components.iter().map(|component| component.instances).sum();
-    let elements = components.iter().map(|component| component.limits.table_elements);
+    let elements = manifest.components.iter().map(|component| component.limits.table_elements);
     EngineConfig {
         cache_dir,
-        max_instances: u32::try_from(instances).unwrap_or(u32::MAX).saturating_add(SPARE_INSTANCES),
         // At least the limit of the app, so that the limit refuses larger tables with its own message.
         max_table_elements: elements.fold(Limits::APP_MAX.table_elements, usize::max),
         services,
+        ..EngineConfig::default()
     }
 }

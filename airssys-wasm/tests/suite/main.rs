@@ -25,6 +25,7 @@ mod messaging;
 mod native;
 mod neighbours;
 mod offenders;
+mod pools;
 mod quotas;
 mod raw_guest;
 mod requests;
