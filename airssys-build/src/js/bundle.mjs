@@ -13,7 +13,7 @@ const web = join(sdk, "web.min.js");
 
 /** The imports of the component itself, which the bundle keeps. */
 const isProvided = ({ path, kind }) => kind === "import-statement" && /^airssys:component\/|^wasi:random\/random@/.test(path);
-/** What esbuild says about imports of files whose names are not texts. */
+/** The warnings of esbuild about imports of files whose names are not texts. */
 const COMPUTED = ["unsupported-dynamic-import", "unsupported-require-call", "indirect-require"];
 
 const isOfPackage = (file) => file.split(/[\\/]/).includes("node_modules");

@@ -1,4 +1,4 @@
-// What libraries expect of any JavaScript engine, and QuickJS does not have.
+// Names that libraries expect of any JavaScript engine, and QuickJS does not have.
 
 import "./promise.js";
 import "./text.js";

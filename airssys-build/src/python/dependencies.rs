@@ -145,7 +145,7 @@ pub(super) fn lock(
         let hashes = download_info.archive_info.map(|archive| archive.hashes).unwrap_or_default();
         let Some(hash) = hashes.get("sha256") else {
             return Err(wrong(format!(
-                "names `{name}`, which is no package in an archive; depend on a version of it"
+                "names `{name}`, but not as an archive with a hash; depend on a version of it"
             )));
         };
         lines.push_str(&format!("{name}=={version} --hash=sha256:{hash}\n"));

@@ -55,7 +55,7 @@ async fn page_lists_exactly_the_modules_that_python_lacks() {
     assert_eq!(names, listed("modules that Python lacks"), "{absent:?}");
 }
 
-/// What the top level computes is the same in every instance; everything else is not.
+/// Every instance has fresh random numbers, except those that the top level has computed.
 async fn random_numbers_differ(name: &str) {
     let host = host();
     let mut answers = Vec::new();

@@ -169,7 +169,7 @@ fn value_is_read_down_to_the_largest_depth() {
         |links: usize| [b"\xa1\x64next".repeat(links), vec![0xa1, 0x64], b"next\xf6".to_vec()].concat();
     assert!(first::<Chain>(&chain(MAX_DEPTH / 2 - 1)).is_some());
     assert!(first::<Chain>(&chain(MAX_DEPTH)).is_none());
-    // The option on each level is none of the body's.
+    // The options of the type are not levels of the body.
     let read = |links: usize| read::<Chain>(&chain(links));
     assert!(read(MAX_DEPTH - 1).is_ok());
     assert!(read(MAX_DEPTH).unwrap_err().to_string().contains("cbor"));
