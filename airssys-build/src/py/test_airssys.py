@@ -463,8 +463,14 @@ class Modules(unittest.TestCase):
             main="try:\n    import fast\nexcept ImportError:\n    import os as fast\n"
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import stubs\n"
             "try:\n    import wanted\nexcept ValueError:\n    pass\n"
+            "import contextlib, sys\nwith contextlib.suppress(ImportError):\n    import perhaps\n"
+            "if sys.version_info < (3, 11):\n    import backport\n"
+            "with open('file'):\n    import other\n"
         )
-        self.assertEqual(self.absent(), ["src/main.py:9: no module named `wanted`"])
+        self.assertEqual(
+            self.absent(),
+            ["src/main.py:9: no module named `wanted`", "src/main.py:18: no module named `other`"],
+        )
 
 
 class Entry(unittest.TestCase):
