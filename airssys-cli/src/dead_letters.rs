@@ -23,7 +23,7 @@ pub(crate) fn dead_letters(args: DeadLetters, output: &Output) -> Result<(), Fai
     match command {
         DeadLettersCommand::List { receiver, after, limit } => {
             let DeadLetterPage { letters, kept, total, .. } =
-                ask(&target, ListDeadLetters { receiver, after, limit })?;
+                ask(&target, "the dead letters are not listed", ListDeadLetters { receiver, after, limit })?;
             if target.json {
                 let page = serde_json::json!({ "letters": letters, "kept": kept, "total": total });
                 return output.json(&page);
@@ -32,15 +32,18 @@ pub(crate) fn dead_letters(args: DeadLetters, output: &Output) -> Result<(), Fai
             Ok(())
         }
         DeadLettersCommand::Show { id } => {
-            let LetterWithBody { letter, body, .. } = ask(&target, ShowDeadLetter { id })?;
+            let LetterWithBody { letter, body, .. } =
+                ask(&target, format!("dead letter {id} is not shown"), ShowDeadLetter { id })?;
             show(&letter, &body, target.json, output)
         }
         DeadLettersCommand::Retry(selection) => {
-            let done = ask(&target, RetryDeadLetters { which: letters(selection) })?;
+            let done =
+                ask(&target, "no dead letter is retried", RetryDeadLetters { which: letters(selection) })?;
             print_done("retried", &done, target.json, output)
         }
         DeadLettersCommand::Drop(selection) => {
-            let done = ask(&target, DropDeadLetters { which: letters(selection) })?;
+            let done =
+                ask(&target, "no dead letter is dropped", DropDeadLetters { which: letters(selection) })?;
             print_done("dropped", &done, target.json, output)
         }
     }

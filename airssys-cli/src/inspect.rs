@@ -1,7 +1,7 @@
 //! `airssys inspect`: a snapshot of a running app.
 
 use airssys_wasm::AppSnapshot;
-use airssys_wasm::control::{Client, Snapshot};
+use airssys_wasm::control::{AskError, Client, Snapshot};
 use anstyle::{AnsiColor, Style};
 
 use crate::args::Inspect;
@@ -15,7 +15,7 @@ use crate::{control, limit_usage, service_calls, tables, tree};
 const TITLE: Style = Style::new().bold();
 
 pub(crate) fn inspect(args: &Inspect, output: &Output) -> Result<(), Failure> {
-    let app = ask(&mut control::connect(&args.target)?)?;
+    let app = ask(&mut control::connect(&args.target)?).map_err(no_snapshot)?;
     if args.target.json {
         return output.json(&app);
     }
@@ -24,9 +24,12 @@ pub(crate) fn inspect(args: &Inspect, output: &Output) -> Result<(), Failure> {
 }
 
 /// Asks an app for its snapshot.
-pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, Failure> {
-    let app = client.ask(Snapshot {}).map_err(|error| Failure::run("the app sent no snapshot", error))?;
-    Ok(*app)
+pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, AskError> {
+    client.ask(Snapshot {}).map(|app| *app)
+}
+
+pub(crate) fn no_snapshot(error: AskError) -> Failure {
+    Failure::run("the app sent no snapshot", error)
 }
 
 fn print(app: &AppSnapshot, output: &Output) {

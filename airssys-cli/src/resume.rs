@@ -9,7 +9,8 @@ use crate::output::Output;
 
 pub(crate) fn resume(args: args::Resume, output: &Output) -> Result<(), Failure> {
     let args::Resume { name, target } = args;
-    let Resumed { names, .. } = ask(&target, Resume { name })?;
+    let Resumed { names, .. } =
+        ask(&target, format!("`{name}` is not resumed"), Resume { name: name.clone() })?;
     if target.json {
         return output.json(&serde_json::json!({ "resumed": names }));
     }

@@ -37,8 +37,17 @@ struct Totals {
 
 impl RunResult {
     /// The result so far, without the report.
-    pub(crate) fn of(app: &RunningApp, took: Duration) -> RunResult {
-        let components = app.component_snapshots();
+    ///
+    /// `reporter` is the component that was asked for a report, as it was before. It is taken as it was
+    /// if it got no other message since, because the request for a report must not count.
+    pub(crate) fn of(app: &RunningApp, took: Duration, reporter: Option<ComponentSnapshot>) -> RunResult {
+        let mut components = app.component_snapshots();
+        if let Some(before) = reporter {
+            let now = components.iter_mut().find(|component| component.name == before.name);
+            if let Some(now) = now.filter(|now| now.received == before.received + 1) {
+                *now = before;
+            }
+        }
         let sum = |count: fn(&ComponentSnapshot) -> u64| components.iter().map(count).sum();
         let mut refused_by_reason = BTreeMap::new();
         for (reason, count) in components.iter().flat_map(|component| &component.refused) {
@@ -54,17 +63,6 @@ impl RunResult {
         };
         let dead_letters = app.dead_letters().counts();
         RunResult { app: app.name().to_owned(), report: None, components, dead_letters, summary }
-    }
-
-    /// Takes the request for the report off the counters, which were read after it.
-    pub(crate) fn leave_out_report_request(&mut self, reporter: Option<&str>) {
-        let reporter = self.components.iter_mut().find(|component| Some(component.name.as_str()) == reporter);
-        if let Some(component) = reporter {
-            for counter in [&mut component.received, &mut component.handled, &mut component.calls] {
-                *counter = counter.saturating_sub(1);
-            }
-            self.summary.handled = self.summary.handled.saturating_sub(1);
-        }
     }
 
     pub(crate) fn print(&self, json: bool, output: &Output) -> Result<(), Failure> {

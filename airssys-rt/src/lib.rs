@@ -145,6 +145,7 @@
 mod actor;
 mod actor_handle;
 mod actor_ref;
+mod blocking;
 mod broker;
 mod causes;
 mod cell;
@@ -189,7 +190,8 @@ pub use broker::{MessageBroker, Subscriber};
 pub use cell::behind::Behind;
 pub use child_spec::ChildSpec;
 pub use errors::{
-    JoinError, PrepareError, RequestError, ReserveError, SendError, SendWithError, StartError, TrySendError,
+    BlockingRequestError, BlockingSendError, JoinError, PrepareError, RequestError, ReserveError, SendError,
+    SendWithError, StartError, TrySendError,
 };
 pub use events::{DeadLetterCause, Event, EventStream, MissedEvents};
 pub use groups::Groups;
@@ -204,6 +206,6 @@ pub use snapshot::{
 pub use stats::{ActorState, ActorStats};
 pub use supervisor::prepared::PreparedSupervisor;
 pub use supervisor::reference::SupervisorRef;
-pub use supervisor::spec::SupervisorSpec;
+pub use supervisor::spec::{MAX_SUPERVISOR_DEPTH, SupervisorSpec};
 pub use system::{ActorSummary, ActorSystem, ActorSystemBuilder};
 pub use timers::TimerId;

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use airssys_core::{AutoShutdown, ExitReason, RestartPolicy};
@@ -30,7 +31,8 @@ use crate::snapshot::ChildSummary;
 
 /// A reference to a supervisor, which starts children below it.
 ///
-/// Cheap to clone, and valid across restarts of the supervisor. It does not keep the system alive.
+/// Cheap to clone, and valid across restarts of the supervisor. It does not keep the system alive. Two
+/// references are equal if they are of one supervisor.
 #[derive(Clone)]
 pub struct SupervisorRef {
     node: Arc<SupervisorNode>,
@@ -74,7 +76,10 @@ impl SupervisorRef {
         Ok(Prepared { cell, unstarted, spec })
     }
 
-    /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor.
+    /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor. If that is about to
+    /// be restarted, the actor starts when it is. So does every child that is started below it.
+    ///
+    /// An actor below this supervisor gets the error instead, because the restart waits for its end.
     ///
     /// Cancel safety: if dropped before it resolves, the actor may start all the same.
     pub async fn start<A, F>(
@@ -92,7 +97,10 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: name.to_owned() });
         }
         self.check_significance(name, spec.significant, spec.restart)?;
-        let (sender, started) = slot_here().await;
+        if cell.terminated() {
+            return Err(StartError::Stopped { name: name.to_owned() });
+        }
+        let (sender, mut started) = slot_here().await;
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
             policy: spec.restart,
@@ -100,8 +108,8 @@ impl SupervisorRef {
             significant: spec.significant,
             on_limit: spec.on_limit,
         };
-        // If the supervisor is stopping, the actor ends here.
-        if admit(&self.node, cell.clone(), rules, runner) {
+        // If the supervisor ends for good, the actor ends here.
+        if admit(&self.node, cell.clone(), rules, runner, &mut started).await {
             unstarted.keep();
         } else {
             drop(unstarted);
@@ -207,9 +215,12 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: node.name().to_string() });
         }
         self.check_significance(node.name(), rules.significant, rules.policy)?;
-        let (sender, started) = slot_here().await;
+        if node.terminated() {
+            return Err(StartError::Stopped { name: node.name().to_string() });
+        }
+        let (sender, mut started) = slot_here().await;
         let runner = SupervisorRunner::new(node.clone(), sender);
-        if admit(&self.node, node.clone(), rules, runner) {
+        if admit(&self.node, node.clone(), rules, runner, &mut started).await {
             unstarted.keep();
         } else {
             drop(unstarted);
@@ -303,6 +314,20 @@ impl PreparedSupervisor {
     /// A reference to the supervisor.
     pub fn supervisor_ref(&self) -> SupervisorRef {
         SupervisorRef::new(self.node.clone())
+    }
+}
+
+impl PartialEq for SupervisorRef {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.node, &other.node)
+    }
+}
+
+impl Eq for SupervisorRef {}
+
+impl Hash for SupervisorRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.node).hash(state);
     }
 }
 

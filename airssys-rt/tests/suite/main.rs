@@ -1,11 +1,13 @@
 //! The tests of the public API: one file for each subject, and helpers in `support`.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod admission;
 mod batches;
 mod broker;
 mod children;
 mod conservation;
 mod crash;
+mod deep;
 mod dynamic;
 mod events;
 mod fairness;
@@ -14,6 +16,7 @@ mod formats;
 mod groups;
 mod guards;
 mod handle;
+mod handles;
 mod hooks;
 mod kill;
 mod kill_once;
@@ -39,6 +42,7 @@ mod stress;
 mod supervision;
 mod support;
 mod testing;
+mod threads;
 mod timers;
 mod trees;
 mod watching;
