@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -72,7 +73,7 @@ pub(crate) struct Run {
     ///
     /// If several components read an input, NAME=FILE is the file for the component NAME.
     #[arg(long, value_name = "FILE")]
-    pub(crate) input: Option<String>,
+    pub(crate) input: Option<OsString>,
 
     /// Print the result as JSON on the standard output.
     #[arg(long)]
