@@ -45,6 +45,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// Once `pre_start` has succeeded, `pre_stop` and `post_stop` each run exactly once, unless the
 /// incarnation is aborted.
+///
+/// Most actors need no hook, and say so in one line: `impl Child for Heart {}`.
 pub trait Child: Send + 'static {
     /// Runs before anything else.
     fn pre_start(&mut self, context: &ChildContext) -> impl Future<Output = Result<(), BoxError>> + Send {
@@ -79,8 +81,9 @@ pub trait Child: Send + 'static {
 pub trait Actor: Child {
     /// The type of its messages.
     type Message: Send + 'static;
-    /// The error of its handlers.
-    type Error: Error + Send + Sync + 'static;
+    /// The error of its handlers: any type of error, [`BoxError`] for several, or
+    /// [`Infallible`](std::convert::Infallible) if none fails.
+    type Error: Into<BoxError> + Send + 'static;
 
     /// Runs after `post_start` and before the first message, on a restart too. The actor counts as
     /// started when it is done. The place to start timers, monitors, links and children.
@@ -245,6 +248,20 @@ impl<M: Send + 'static> ActorContext<M> {
         let cell = self.self_ref.cell();
         let supervisor = SupervisorRef::of_children(cell, self.incarnation()).await?;
         supervisor.spawn(spec, make).await
+    }
+
+    /// As [`spawn_child`](Self::spawn_child), with one value that runs once, as
+    /// [`ActorSystem::spawn_once`].
+    ///
+    /// Cancel safety: as [`spawn_child`](Self::spawn_child).
+    pub async fn spawn_child_once<A: Actor>(
+        &self,
+        spec: ChildSpec,
+        actor: A,
+    ) -> Result<ActorRef<A::Message>, StartError> {
+        let cell = self.self_ref.cell();
+        let supervisor = SupervisorRef::of_children(cell, self.incarnation()).await?;
+        supervisor.spawn_once(spec, actor).await
     }
 
     /// A reference to this actor.

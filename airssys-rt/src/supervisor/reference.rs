@@ -14,7 +14,7 @@ use super::runner::SupervisorRunner;
 use super::spec::SupervisorSpec;
 use super::task::admit;
 use crate::actor::Actor;
-use crate::actor::runner::ActorRunner;
+use crate::actor::runner::{ActorRunner, Make, Once};
 use crate::actor_ref::ActorRef;
 use crate::cell::Cell;
 use crate::cell::children::{IncarnationChildren, ParentActor};
@@ -25,7 +25,7 @@ use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::Watcher;
 use crate::prepared::Prepared;
 use crate::registry::UnstartedChild;
-use crate::request::slot_here;
+use crate::request::{ReplyTo, slot_here};
 use crate::shutdown::ShutdownOrder;
 use crate::snapshot::ChildSummary;
 
@@ -88,13 +88,60 @@ impl SupervisorRef {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
+        let (sender, started) = slot_here().await;
+        let cell = self.launch(prepared, make, sender).await?;
+        match started.await {
+            Ok(()) => Ok(ActorRef::new(cell)),
+            Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
+        }
+    }
+
+    /// As [`ActorSystem::start_once`](crate::ActorSystem::start_once), below this supervisor.
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn start_once<A: Actor>(
+        &self,
+        prepared: Prepared<A::Message>,
+        actor: A,
+    ) -> Result<ActorRef<A::Message>, StartError> {
+        let Prepared { cell, unstarted, spec } = prepared;
+        let prepared = Prepared { cell, unstarted, spec: spec.restart(RestartPolicy::Temporary) };
+        let (sender, started) = slot_here().await;
+        let cell = self.launch::<A, _>(prepared, Once(Some(actor)), sender).await?;
+        match started.await {
+            Ok(()) => Ok(ActorRef::new(cell)),
+            Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
+        }
+    }
+
+    /// As [`ActorSystem::start_instant`](crate::ActorSystem::start_instant), below this supervisor.
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn start_instant<A, F>(
+        &self,
+        prepared: Prepared<A::Message>,
+        make: F,
+    ) -> Result<ActorRef<A::Message>, StartError>
+    where
+        A: Actor,
+        F: FnMut() -> A + Send + 'static,
+    {
+        self.launch(prepared, make, ReplyTo::to_none()).await.map(ActorRef::new)
+    }
+
+    /// Gives a prepared actor its task. Does not wait for its start, of which `sender` is notified.
+    async fn launch<A: Actor, F: Make<A>>(
+        &self,
+        prepared: Prepared<A::Message>,
+        make: F,
+        sender: ReplyTo<()>,
+    ) -> Result<Arc<Cell<A::Message>>, StartError> {
         let Prepared { cell, unstarted, spec } = prepared;
         let name = &**cell.name();
         if !unstarted.is_in(self.node.registry()) {
             return Err(StartError::OtherSystem { name: name.to_owned() });
         }
         self.check_significance(name, spec.significant, spec.restart)?;
-        let (sender, started) = slot_here().await;
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
             policy: spec.restart,
@@ -102,16 +149,13 @@ impl SupervisorRef {
             significant: spec.significant,
             on_limit: spec.on_limit,
         };
-        // If the supervisor is stopping, the actor ends here.
         if admit(&self.node, cell.clone(), rules, runner) {
             unstarted.keep();
-        } else {
-            drop(unstarted);
+            return Ok(cell);
         }
-        match started.await {
-            Ok(()) => Ok(ActorRef::new(cell)),
-            Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
-        }
+        // If the supervisor is stopping, the actor ends here.
+        drop(unstarted);
+        Err(self.not_started(cell.name(), cell.exit().await))
     }
 
     /// Prepares an actor and starts it below this supervisor; resolves once its first incarnation has
@@ -125,6 +169,34 @@ impl SupervisorRef {
     {
         let prepared = self.prepare(spec)?;
         self.start(prepared, make).await
+    }
+
+    /// As [`ActorSystem::spawn_once`](crate::ActorSystem::spawn_once), below this supervisor.
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn spawn_once<A: Actor>(
+        &self,
+        spec: ChildSpec,
+        actor: A,
+    ) -> Result<ActorRef<A::Message>, StartError> {
+        let prepared = self.prepare(spec.restart(RestartPolicy::Temporary))?;
+        self.start_once(prepared, actor).await
+    }
+
+    /// As [`ActorSystem::spawn_instant`](crate::ActorSystem::spawn_instant), below this supervisor.
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn spawn_instant<A, F>(
+        &self,
+        spec: ChildSpec,
+        make: F,
+    ) -> Result<ActorRef<A::Message>, StartError>
+    where
+        A: Actor,
+        F: FnMut() -> A + Send + 'static,
+    {
+        let prepared = self.prepare(spec)?;
+        self.start_instant(prepared, make).await
     }
 
     /// Starts a supervisor below this one.

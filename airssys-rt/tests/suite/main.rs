@@ -34,6 +34,7 @@ mod router;
 mod shutdown;
 mod snapshot;
 mod soak;
+mod spawn;
 mod stopping;
 mod strategies;
 mod stress;
