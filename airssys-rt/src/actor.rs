@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_core::Down;
+use futures_util::Stream;
 
 use crate::actor_ref::ActorRef;
 use crate::cell::Cell;
@@ -288,6 +289,52 @@ impl<M: Send + 'static> ActorContext<M> {
     /// timer was over.
     pub fn cancel_timer(&self, timer: TimerId) -> bool {
         self.timers.cancel(timer)
+    }
+
+    /// Handles the items of a stream as messages, until it ends or this incarnation does. A stream of
+    /// another type is turned into messages by `map` of `StreamExt`; a message for its end is chained
+    /// to it.
+    ///
+    /// The stream is polled in the actor's own task, between its messages: no task is started, and an
+    /// item is taken from the stream when the actor handles it, so nothing queues up in between. Streams,
+    /// timers and the mailbox take turns. A panic of the stream is a failure of the incarnation. To
+    /// detach it earlier, wrap it in `abortable` of `futures`. Its items are counted as
+    /// [`ticks`](crate::ActorStats::ticks).
+    ///
+    /// ```
+    /// use airssys_rt::{Actor, ActorContext, BoxError, Child};
+    /// use futures_util::{StreamExt, stream};
+    ///
+    /// enum Line {
+    ///     Text(String),
+    ///     Over,
+    /// }
+    ///
+    /// struct Reader;
+    ///
+    /// impl Child for Reader {}
+    ///
+    /// impl Actor for Reader {
+    ///     type Message = Line;
+    ///     type Error = BoxError;
+    ///
+    ///     async fn on_start(&mut self, context: &ActorContext<Line>) -> Result<(), BoxError> {
+    ///         let lines = stream::iter(["a", "b"]).map(|line| Line::Text(line.to_owned()));
+    ///         context.attach(lines.chain(stream::iter([Line::Over])));
+    ///         Ok(())
+    ///     }
+    ///
+    ///     async fn handle_message(&mut self, line: Line, context: &ActorContext<Line>) -> Result<(), BoxError> {
+    ///         match line {
+    ///             Line::Text(text) => println!("{text}"),
+    ///             Line::Over => context.stop_self(),
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    pub fn attach(&self, stream: impl Stream<Item = M> + Send + 'static) {
+        self.timers.attach(stream);
     }
 
     /// Waits until something overtakes the messages: a stop, a [signal](ActorRef::signal), a monitor

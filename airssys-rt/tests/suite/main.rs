@@ -37,6 +37,7 @@ mod soak;
 mod spawn;
 mod stopping;
 mod strategies;
+mod streams;
 mod stress;
 mod supervision;
 mod support;
