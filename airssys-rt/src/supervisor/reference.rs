@@ -25,7 +25,7 @@ use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::Watcher;
 use crate::prepared::Prepared;
 use crate::registry::UnstartedChild;
-use crate::request::{ReplyTo, slot_here};
+use crate::request::{Reply, ReplyTo, slot_here};
 use crate::shutdown::ShutdownOrder;
 use crate::snapshot::ChildSummary;
 
@@ -76,7 +76,10 @@ impl SupervisorRef {
         Ok(Prepared { cell, unstarted, spec })
     }
 
-    /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor.
+    /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor. If that is about to
+    /// be restarted, the actor starts when it is. So does every child that is started below it.
+    ///
+    /// An actor below this supervisor gets the error instead, because the restart waits for its end.
     ///
     /// Cancel safety: if dropped before it resolves, the actor may start all the same.
     pub async fn start<A, F>(
@@ -88,8 +91,8 @@ impl SupervisorRef {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        let (sender, started) = slot_here().await;
-        let cell = self.launch(prepared, make, sender).await?;
+        let (sender, mut started) = slot_here().await;
+        let cell = self.launch(prepared, make, sender, Some(&mut started)).await?;
         match started.await {
             Ok(()) => Ok(ActorRef::new(cell)),
             Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
@@ -106,8 +109,8 @@ impl SupervisorRef {
     ) -> Result<ActorRef<A::Message>, StartError> {
         let Prepared { cell, unstarted, spec } = prepared;
         let prepared = Prepared { cell, unstarted, spec: spec.restart(RestartPolicy::Temporary) };
-        let (sender, started) = slot_here().await;
-        let cell = self.launch::<A, _>(prepared, Once(Some(actor)), sender).await?;
+        let (sender, mut started) = slot_here().await;
+        let cell = self.launch::<A, _>(prepared, Once(Some(actor)), sender, Some(&mut started)).await?;
         match started.await {
             Ok(()) => Ok(ActorRef::new(cell)),
             Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
@@ -126,15 +129,17 @@ impl SupervisorRef {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        self.launch(prepared, make, ReplyTo::to_none()).await.map(ActorRef::new)
+        self.launch(prepared, make, ReplyTo::to_none(), None).await.map(ActorRef::new)
     }
 
-    /// Gives a prepared actor its task. Does not wait for its start, of which `sender` is notified.
+    /// Gives a prepared actor its task. Does not wait for its start: `sender` and `started` are the
+    /// two ends of the notification of that.
     async fn launch<A: Actor, F: Make<A>>(
         &self,
         prepared: Prepared<A::Message>,
         make: F,
         sender: ReplyTo<()>,
+        started: Option<&mut Reply<()>>,
     ) -> Result<Arc<Cell<A::Message>>, StartError> {
         let Prepared { cell, unstarted, spec } = prepared;
         let name = &**cell.name();
@@ -142,6 +147,9 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: name.to_owned() });
         }
         self.check_significance(name, spec.significant, spec.restart)?;
+        if cell.terminated() {
+            return Err(StartError::Stopped { name: name.to_owned() });
+        }
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
             policy: spec.restart,
@@ -149,11 +157,11 @@ impl SupervisorRef {
             significant: spec.significant,
             on_limit: spec.on_limit,
         };
-        if admit(&self.node, cell.clone(), rules, runner) {
+        if admit(&self.node, cell.clone(), rules, runner, started).await {
             unstarted.keep();
             return Ok(cell);
         }
-        // If the supervisor is stopping, the actor ends here.
+        // If the supervisor ends for good, the actor ends here.
         drop(unstarted);
         Err(self.not_started(cell.name(), cell.exit().await))
     }
@@ -281,9 +289,12 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: node.name().to_string() });
         }
         self.check_significance(node.name(), rules.significant, rules.policy)?;
-        let (sender, started) = slot_here().await;
+        if node.terminated() {
+            return Err(StartError::Stopped { name: node.name().to_string() });
+        }
+        let (sender, mut started) = slot_here().await;
         let runner = SupervisorRunner::new(node.clone(), sender);
-        if admit(&self.node, node.clone(), rules, runner) {
+        if admit(&self.node, node.clone(), rules, runner, Some(&mut started)).await {
             unstarted.keep();
         } else {
             drop(unstarted);
