@@ -58,6 +58,7 @@ fn revoked_grant_is_explained_and_given_back_and_its_letter_retried() {
     running.until_it_says("a grant was revoked");
     shake("second place");
     running.until_it_says("`quake-classify` may not publish on `quakes.major.");
+    running.until_it_says("publish = [\"quakes.*\"] was revoked while the app runs");
     // The log of the dead letter shows that it can be listed.
     running.until_it_says("airssys::dead_letter");
 
@@ -69,8 +70,10 @@ fn revoked_grant_is_explained_and_given_back_and_its_letter_retried() {
         (Some("quakes.*"), &serde_json::json!([]))
     );
     let explained = ask(&["explain"]).exits(0);
-    let explained =
-        explained.prints(&["quake-classify", "airssys grants give quake-classify publish quakes.major."]);
+    let explained = explained.prints(&[
+        "quake-classify",
+        "airssys grants give quake-classify publish 'quakes.*' (it was revoked)",
+    ]);
     assert!(!explained.stdout.contains("quake-feed"), "{explained}");
     ask(&["explain", "--of", "quake-feed"]).exits(0).prints(&["nothing was denied"]);
 
@@ -84,6 +87,9 @@ fn revoked_grant_is_explained_and_given_back_and_its_letter_retried() {
     ask(&["dead-letters", "show", &id]).exits(0).prints(&["\"second place\"", "quake-classify", "cbor"]);
     ask(&["dead-letters", "list", "--for", "quake-parse"]).exits(0).prints(&["0 shown of 0 kept"]);
 
+    ask(&["grants", "give", "quake-classify", "publish", "other.*"])
+        .exits(1)
+        .says(&["error: publish = [\"other.*\"] of `quake-classify` is not given"]);
     change("give").exits(0).prints(&["is granted publish = [\"quakes.*\"]"]);
     ask(&["dead-letters", "retry", &id]).exits(0).prints(&["retried 1 dead letter"]);
     running.until_it_says(": second place");
