@@ -159,7 +159,8 @@ impl ComponentActor {
         self.callbacks = Some(Arc::clone(&callbacks));
         let meter = Meter::new(dependencies.limits.execution_time);
         let guest = GuestContext::new(dependencies, incarnation, callbacks, Arc::clone(&meter));
-        let wasi = Wasi::open(&dependencies.identity.instance, &meter, input.as_ref()).await?;
+        let line_bytes = dependencies.limits.log_line_bytes;
+        let wasi = Wasi::open(&dependencies.identity.instance, &meter, input.as_ref(), line_bytes).await?;
         let services = connections.prepare(&component.services, dependencies).await?;
         let mut instance = Instance::new(component, guest, wasi, services).await?;
         instance.initialize(config.clone()).await?;

@@ -16,6 +16,7 @@ mod failures;
 mod grants;
 mod graphs;
 mod groups;
+mod interpreters;
 mod languages;
 mod ledger;
 mod lifecycle;
