@@ -21,7 +21,9 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
   2    the command line is wrong
   3    a manifest is wrong, or a component does not fit this host
   4    a component does not build
-  130  interrupted with Ctrl-C; the app was shut down in order
+  130  stopped by Ctrl-C; the app was shut down in order, and its report and its stats printed.
+       SIGTERM and SIGHUP stop an app in the same way. The status is 0 then, but 143 or 129 if
+       the app has `until`, because its work is not done. A second signal ends the program at once
 
 Environment:
   RUST_LOG            log filter, such as `airssys=debug`; overrides -v
@@ -77,7 +79,8 @@ pub(crate) struct Run {
 
     /// Time for all components together to stop, in seconds.
     ///
-    /// Components that are still running then are ended. A second Ctrl-C ends the program at once.
+    /// Components that are still running then are ended. A second signal ends the program at once. A
+    /// run that a signal stops waits up to half of this time for the app's report.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) stop_timeout: u64,
 

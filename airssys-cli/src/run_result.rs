@@ -37,8 +37,17 @@ struct Totals {
 
 impl RunResult {
     /// The result so far, without the report.
-    pub(crate) fn of(app: &RunningApp, took: Duration) -> RunResult {
-        let components = app.component_snapshots();
+    ///
+    /// `reporter` is the component that was asked for a report, as it was before. It is taken as it was
+    /// if it got no other message since, because the request for a report must not count.
+    pub(crate) fn of(app: &RunningApp, took: Duration, reporter: Option<ComponentSnapshot>) -> RunResult {
+        let mut components = app.component_snapshots();
+        if let Some(before) = reporter {
+            let now = components.iter_mut().find(|component| component.name == before.name);
+            if let Some(now) = now.filter(|now| now.received == before.received + 1) {
+                *now = before;
+            }
+        }
         let sum = |count: fn(&ComponentSnapshot) -> u64| components.iter().map(count).sum();
         let mut refused_by_reason = BTreeMap::new();
         for (reason, count) in components.iter().flat_map(|component| &component.refused) {

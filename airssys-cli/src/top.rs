@@ -16,11 +16,12 @@ use crate::args::Top;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::plain::plain;
+use crate::signals::Signals;
 use crate::units::uptime;
 use crate::{control, inspect};
 
 use model::{KeyAction, Model};
-use screen::{EndSignal, Screen};
+use screen::{Screen, SignalSeen};
 
 /// The longest delay before a key or a signal is noticed.
 const KEY_POLL: Duration = Duration::from_millis(50);
@@ -42,7 +43,7 @@ struct NotATerminal {
 #[error("the thread that asks the app has ended")]
 struct PollerEnded;
 
-pub(crate) fn top(args: &Top, output: &Output) -> Result<(), Failure> {
+pub(crate) fn top(args: &Top, output: &Output, signals: &Signals) -> Result<(), Failure> {
     if args.target.json {
         return Err(Failure::usage(JsonNotSupported));
     }
@@ -56,7 +57,7 @@ pub(crate) fn top(args: &Top, output: &Output) -> Result<(), Failure> {
     let first = poller.wait()?;
     let mut model = Model::new(first, Duration::from_millis(args.interval), colour());
     let mut screen = Screen::take().map_err(terminal_failure)?;
-    let shown = show(&mut model, &poller, &mut screen);
+    let shown = show(&mut model, &poller, &mut screen, signals);
     drop(screen);
     if let Shown::AppEnded = shown? {
         output.line(ended(&model.app));
@@ -89,8 +90,13 @@ fn terminal_failure(error: io::Error) -> Failure {
 }
 
 /// Draws snapshots until the user quits or the app ends.
-fn show(model: &mut Model, poller: &Poller, screen: &mut Screen) -> Result<Shown, Failure> {
-    let signal = EndSignal::listen().map_err(terminal_failure)?;
+fn show(
+    model: &mut Model,
+    poller: &Poller,
+    screen: &mut Screen,
+    signals: &Signals,
+) -> Result<Shown, Failure> {
+    let signal = SignalSeen::watch(signals.attend()).map_err(terminal_failure)?;
     let (mut due, mut asked) = (Instant::now() + model.interval(), false);
     loop {
         screen.draw(|frame| view::draw(frame, model)).map_err(terminal_failure)?;

@@ -90,7 +90,13 @@ impl Actor for ComponentActor {
 
 impl Child for ComponentActor {
     async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
-        let started = self.start(context.incarnation()).await;
+        let router = Arc::clone(&self.template.instance.router);
+        // A start can wait without end, for the writer of an input pipe for instance.
+        let started = tokio::select! {
+            biased;
+            () = router.app.ending() => Err(GuestFailure::Ended.into()),
+            started = self.start(context.incarnation()) => started,
+        };
         if let (Err(_), Some(callbacks)) = (&started, &self.callbacks) {
             callbacks.close();
         }

@@ -1,10 +1,12 @@
 //! The code of an app's components.
 
+use std::future::pending;
 use std::path::PathBuf;
 use std::thread;
 
 use airssys_build::BuildError;
 use airssys_spec::manifest::{AppComponent, Source};
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::input::InputOverride;
 use crate::app::starting::{AppEvent, StartAppError};
@@ -18,8 +20,34 @@ const SPARE_INSTANCES: u32 = 64;
 
 /// Builds components that are folders, one after the other, and loads all, on all processors.
 ///
+/// This takes minutes at times, so it happens on a thread for blocking work.
+pub(super) async fn load(
+    config: EngineConfig,
+    components: Vec<AppComponent>,
+    replaced: Option<InputOverride>,
+    tell: &mut impl FnMut(AppEvent),
+) -> Result<Vec<ComponentSpec>, StartAppError> {
+    let (events, mut told) = unbounded_channel();
+    let load = move || {
+        // The receiver is dropped if the start is given up.
+        load_blocking(config, &components, replaced.as_ref(), &mut |event| drop(events.send(event)))
+    };
+    let loading = tokio::task::spawn_blocking(load);
+    while let Some(event) = told.recv().await {
+        tell(event);
+    }
+    match loading.await {
+        Ok(loaded) => loaded,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this task with it.
+            Err(_) => pending().await,
+        },
+    }
+}
+
 /// The engine has room for the app's instances and little more, because reserving room takes time.
-pub(super) fn load(
+fn load_blocking(
     mut config: EngineConfig,
     components: &[AppComponent],
     replaced: Option<&InputOverride>,

@@ -33,7 +33,7 @@ impl Wasi {
         line_bytes: usize,
     ) -> std::io::Result<Wasi> {
         let stdin = match input {
-            Some(input) => Some(StdinSource::open(input).await?),
+            Some(input) => Some(StdinSource::open(instance, input).await?),
             None => None,
         };
         let (instance, meter) = (Arc::clone(instance), Arc::clone(meter));

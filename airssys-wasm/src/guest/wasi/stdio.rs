@@ -1,6 +1,7 @@
 //! Standard input, output and error of a component.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -24,14 +25,36 @@ pub(super) enum StdinSource {
 
 impl StdinSource {
     /// Opens an input, without blocking the worker.
-    pub(super) async fn open(input: &Input) -> std::io::Result<StdinSource> {
+    pub(super) async fn open(instance: &str, input: &Input) -> std::io::Result<StdinSource> {
         match input {
             Input::File(path) => {
+                if is_pipe(path).await {
+                    tracing::info!(
+                        target: "airssys::component",
+                        instance,
+                        "waits until the pipe {} is opened for writing, because it is its input",
+                        path.display()
+                    );
+                }
                 let file = tokio::fs::File::open(path).await?;
                 Ok(StdinSource::File(Arc::new(Mutex::new(file))))
             }
             Input::Program => Ok(StdinSource::Program(tokio::io::stdin())),
         }
+    }
+}
+
+/// Returns true if a file is a named pipe, which can be opened only when it has a writer.
+async fn is_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        tokio::fs::metadata(path).await.is_ok_and(|metadata| metadata.file_type().is_fifo())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
     }
 }
 
