@@ -251,3 +251,34 @@ fn retained_messages_are_listed_and_cleared() {
     ask(&["retained", "clear", "prices.apples"]).exits(1).says(&["`prices.apples` has no retained message"]);
     assert_eq!(list()["matching"], 0);
 }
+
+#[test]
+fn retry_of_all_dead_letters_waits_for_room_and_ends_complete() {
+    let folder = Folder::new();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let classify = format!("source = {:?}", path("components/quake-classify"));
+    let app = folder.quakes(&[
+        ("until = \"quake-feed\"\n", ""),
+        ("restart = \"temporary\"", "restart = \"temporary\"\nconfig = { batch = 1 }"),
+        (&classify, &format!("{classify}\nmailbox = 2")),
+    ]);
+    let mut running = within(&folder, &["run", "-v", &app, "--input", pipe.to_str().unwrap()]).start();
+    let mut input = File::options().write(true).open(&pipe).unwrap();
+    let ask = |args: &[&str]| within(&folder, args).run();
+    running.until_it_says(OPEN);
+    let right = ["quake-classify", "publish", "quakes.*"];
+    ask(&[&["grants", "revoke"], &right[..]].concat()).exits(0);
+    let quakes: String = (0..200).map(|number| quake(&format!("place {number}"))).collect();
+    input.write_all(quakes.as_bytes()).unwrap();
+    let kept = || {
+        let listed = ask(&["dead-letters", "list", "--json", "--limit", "1"]).exits(0).json();
+        listed["kept"].as_u64().unwrap()
+    };
+    while kept() < 200 {
+        std::thread::yield_now();
+    }
+    ask(&[&["grants", "give"], &right[..]].concat()).exits(0);
+    ask(&["dead-letters", "retry", "--all"]).exits(0).prints(&["retried 200 dead letters\n"]);
+    assert_eq!(kept(), 0);
+}
