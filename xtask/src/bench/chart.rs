@@ -38,7 +38,7 @@ pub(crate) const OURS: Chart = Chart {
     file: "ratios.svg",
     title: "Ratios to the floors of the same run",
     subtitle: "Cost of airssys divided by that of its floor, which does the least that any system must do. Left is better.",
-    axis: "times the cost of the floor (each line doubles it)",
+    axis: "times the cost of the floor, on a logarithmic scale",
     ours: true,
 };
 /// The alternatives to airssys, and airssys itself.
@@ -46,7 +46,7 @@ pub(crate) const OTHERS: Chart = Chart {
     file: "versus.svg",
     title: "The same work by other means, beside airssys",
     subtitle: "Time divided by that of airssys. Left is faster; right of 1 is slower than airssys.",
-    axis: "times the time of airssys (each line doubles it)",
+    axis: "times the time of airssys, on a logarithmic scale",
     ours: false,
 };
 
@@ -199,8 +199,8 @@ fn bar(area: &Area<'_>, scale: &Scale, row: &Measured, y: i32) -> Result<(), Cha
         tick(area, x, y, TEXT)?;
     }
     let shown = match row.ratios.first() {
-        Some(beside) => format!("{} {}", Unit::Ratio.shown(beside.ratio), beside.to),
-        None => row.value.unit.shown(row.value.amount),
+        Some(beside) => format!("{} {}", Unit::Ratio.shown(beside.ratio), beside.to.replace('_', " ")),
+        None => format!("1 ×: {}", row.value.unit.shown(row.value.amount)),
     };
     let behind = right.max(target.unwrap_or(0)) + 8;
     let style = text(12.0, TEXT).pos(Pos::new(HPos::Left, VPos::Center));
