@@ -168,6 +168,16 @@ impl ChildContext {
     pub fn stop_self(&self) {
         self.cell.stop(StopRequest::Own);
     }
+
+    /// Has the supervisor forget the restarts of this actor so far: they count towards no limit, and
+    /// the next delay is the first. For an actor that has survived the cause of its failures, such as
+    /// a message that it will not get again.
+    ///
+    /// Does nothing if the supervisor counts the restarts of all its children together
+    /// ([`LimitScope::Shared`](crate::LimitScope::Shared)), or outside of the actor's hooks and handlers.
+    pub fn forget_restarts(&self) {
+        self.cell.forget_restarts();
+    }
 }
 
 /// The context of a handler.
@@ -268,7 +278,7 @@ impl<M: Send + 'static> ActorContext<M> {
     }
 
     /// Cancels a timer of this incarnation: its message is never delivered. Returns false if the
-    /// timer was over.
+    /// timer was over, or is of another incarnation or actor.
     pub fn cancel_timer(&self, timer: TimerId) -> bool {
         self.timers.cancel(timer)
     }
