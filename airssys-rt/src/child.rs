@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_core::ExitReason;
+use tokio::task;
 
 use crate::causes::Causes;
 use crate::mailbox::StopRequest;
@@ -31,6 +32,8 @@ pub(crate) trait Parent: Any + Send + Sync {
     fn resume(&self, key: Key) -> bool;
     /// Ends a quarantined child that was told to end for good.
     fn dismiss(&self, key: Key);
+    /// Forgets the restarts of a child, if they count towards a limit of its own.
+    fn forget_restarts(&self, key: Key);
 }
 
 /// The supervisor of an actor that has been started, and the actor's place there.
@@ -88,6 +91,10 @@ pub(crate) trait Supervised: Registered {
     fn snapshot(&self) -> ChildSnapshot;
     /// Adds the actors without a name in its part of the tree.
     fn unnamed(&self, _: &mut Vec<Arc<dyn Registered>>) {}
+    /// Returns true if it is a supervisor, and this is the task of a child in its part of the tree.
+    fn has_task(&self, _: task::Id) -> bool {
+        false
+    }
     fn state(&self) -> ActorState;
     /// Called once, before its task starts.
     fn set_parent(&self, parent: ParentLink);
@@ -107,6 +114,8 @@ pub(crate) trait Supervised: Registered {
     /// Withdraws the stop of its group, which has stopped and is about to start again.
     fn rejoin(&self);
     fn enter(&self, state: ActorState);
+    /// Has its supervisor forget its restarts.
+    fn forget_restarts(&self) {}
     /// Returns true if an incarnation has ever run.
     fn started(&self) -> bool;
     /// Tells watchers and readers of events that an incarnation ended and another will start. Returns
