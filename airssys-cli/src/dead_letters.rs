@@ -1,5 +1,6 @@
 //! `airssys dead-letters`: the messages that a running app could not handle.
 
+mod failed;
 mod retry;
 
 use airssys_wasm::control::{
@@ -65,7 +66,7 @@ fn print_done(
         false => output.line(format!("{verb} {}", counted(done.len() as u64, "dead letter"))),
     }
     let failed: Vec<_> = failed.iter().map(|failed| (failed.message.clone(), failed.ids.clone())).collect();
-    check_none_failed(verb, &failed)
+    failed::check_none_failed(verb, &failed)
 }
 
 fn letters(selection: LetterSelection) -> Letters {
@@ -126,20 +127,4 @@ fn show(letter: &Letter, body: &str, json: bool, output: &Output) -> Result<(), 
     }
     output.line(body);
     Ok(())
-}
-
-/// Fails if some letters could not be retried or dropped.
-fn check_none_failed(verb: &str, failed: &[(String, Vec<u64>)]) -> Result<(), Failure> {
-    let reason = |(message, failed): &(String, Vec<u64>)| {
-        let ids: Vec<String> = failed.iter().take(10).map(u64::to_string).collect();
-        let more = if failed.len() > ids.len() { ", …" } else { "" };
-        format!("{message} ({}: {}{more})", counted(failed.len() as u64, "letter"), ids.join(", "))
-    };
-    match failed {
-        [] => Ok(()),
-        failed => {
-            let reasons: Vec<String> = failed.iter().map(reason).collect();
-            Err(Failure::run(format!("some dead letters were not {verb}"), reasons.join("\n")))
-        }
-    }
 }

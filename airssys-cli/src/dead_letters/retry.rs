@@ -7,6 +7,7 @@ use airssys_wasm::control::{
     Client, DeadLetterPage, Letters, LettersDone, ListDeadLetters, RetryDeadLetters,
 };
 
+use super::failed::check_none_failed;
 use crate::args::{LetterSelection, Target};
 use crate::control::connect;
 use crate::failure::Failure;
@@ -143,7 +144,7 @@ impl Retry {
         } else {
             output.line(format!("retried {}", counted(done, "dead letter")));
         }
-        super::check_none_failed("retried", &failed)?;
+        check_none_failed("retried", &failed)?;
         match signal.filter(|_| waiting > 0) {
             Some(signal) => Err(Failure::Stopped { signal, status: signal.status() }),
             None => Ok(()),

@@ -330,7 +330,7 @@ async fn denial_after_a_revocation_names_the_revoked_pattern_and_the_command() {
     let key = "publish = [\"news.*\"] was revoked while the app runs; to give it back: airssys grants give";
     assert!(text.contains(&format!("{key} subject publish 'news.*'")), "{text}");
     assert!(!text.contains("Component.toml asks"), "{text}");
-    // What was given back is denied no more, and revoked no more.
+    // A right that was given back is denied no more, and revoked no more.
     host.grant("subject", Capability::Send, "target").unwrap();
     host.ask("subject", send()).await.unwrap();
     assert!(host.denials()[0].allowed_now);
