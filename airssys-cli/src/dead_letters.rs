@@ -6,7 +6,7 @@ use airssys_wasm::control::{
 };
 
 use crate::args::{DeadLetters, DeadLettersCommand, LetterSelection};
-use crate::body;
+use crate::body::Body;
 use crate::columns::cut;
 use crate::control::ask;
 use crate::failure::Failure;
@@ -93,11 +93,10 @@ fn list(letters: &[Letter], kept: usize, total: u64, output: &Output) {
 }
 
 fn show(letter: &Letter, body: &str, json: bool, output: &Output) -> Result<(), Failure> {
-    let bytes = body::from_hex(body)
-        .ok_or_else(|| Failure::run("the app sent a body that is not hexadecimal", body.to_owned()))?;
-    let (text, is_hex) = body::readable(letter.codec.as_deref(), &bytes, letter.body_bytes);
+    let hex = body;
+    let body = Body::of(letter.codec.as_deref(), hex, letter.body_bytes)?;
     if json {
-        let letter = serde_json::json!({ "letter": letter, "body": text, "body_hex": body });
+        let letter = serde_json::json!({ "letter": letter, "body": body.text_or_hex(), "body_hex": hex });
         return output.json(&letter);
     }
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
@@ -113,13 +112,13 @@ fn show(letter: &Letter, body: &str, json: bool, output: &Output) -> Result<(), 
         ("reason", letter.reason.clone()),
         ("codec", letter.codec.clone().unwrap_or_else(|| "none".to_owned())),
         ("bytes", thousands(letter.body_bytes as u64)),
-        ("body", if is_hex { "hexadecimal".to_owned() } else { "text".to_owned() }),
+        ("body", body.notation().to_owned()),
     ];
     for (label, value) in rows {
         // Only a reason can have several lines, such as a stack trace.
         output.line(format!("{label:<9} {}", plain_lines(&value)));
     }
-    output.line(format!("\n{}", plain_lines(&text)));
+    output.line(body);
     Ok(())
 }
 

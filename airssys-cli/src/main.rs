@@ -19,6 +19,7 @@ mod new;
 mod output;
 mod place;
 mod plain;
+mod resume;
 mod retained;
 mod run;
 mod run_result;
@@ -77,6 +78,7 @@ fn run_command(
         Command::Explain(explain) => explain::explain(&explain, output),
         Command::DeadLetters(letters) => dead_letters::dead_letters(letters, output),
         Command::Retained(retained) => retained::retained(retained, output),
+        Command::Resume(resume) => resume::resume(resume, output),
     }
 }
 

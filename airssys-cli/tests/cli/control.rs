@@ -241,6 +241,13 @@ fn retained_messages_are_listed_and_cleared() {
         "1 shown of 1",
     ]);
     ask(&["retained", "list", "stock.*"]).exits(0).prints(&["0 shown of 0"]);
+    let shown = ask(&["retained", "show", "prices.apples"]).exits(0);
+    let body = shown.stdout.split("\n\n").nth(1).unwrap_or_else(|| panic!("{shown}")).trim().to_owned();
+    let shown = shown.prints(&["topic     prices.apples", "from      customer", "body      text"]);
+    assert!(!body.is_empty(), "{shown}");
+    let json = ask(&["retained", "show", "prices.apples", "--json"]).exits(0).json();
+    assert_eq!((json["body"].as_str(), &json["message"]["codec"]), (Some(&*body), &"cbor".into()));
+    ask(&["retained", "show", "stock"]).exits(1).says(&["`stock` has no retained message"]);
     ask(&["retained", "clear", "prices.apples"]).exits(0).prints(&["cleared: prices.apples"]);
     ask(&["retained", "clear", "prices.apples"]).exits(1).says(&["`prices.apples` has no retained message"]);
     assert_eq!(list()["matching"], 0);

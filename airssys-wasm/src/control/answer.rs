@@ -11,8 +11,9 @@ use airssys_spec::{GrantChange, GrantError};
 use super::protocol::{
     About, AboutApp, Answer, Ask, ClearRetained, DeadLetterPage, DenialList, DropDeadLetters, Failed, Give,
     GrantList, Letter, LetterWithBody, Letters, LettersDone, LettersFailed, ListDeadLetters, ListDenials,
-    ListGrants, ListRetained, MAX_SHOWN_BYTES, Request, RequestLine, RetainedCleared, RetainedPage,
-    RetryDeadLetters, Revoke, ShowDeadLetter, Snapshot, VERSION,
+    ListGrants, ListRetained, MAX_SHOWN_BYTES, Request, RequestLine, Resume, Resumed, RetainedCleared,
+    RetainedPage, RetainedWithBody, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
+    VERSION,
 };
 use crate::host::ComponentHost;
 use crate::observe::dead_letters::{DeadLetter, RetryError};
@@ -71,6 +72,8 @@ async fn answer_request(host: &ComponentHost, request: Request) -> Answer {
         Request::DropDeadLetters(request) => answer(host, request).await,
         Request::Retained(request) => answer(host, request).await,
         Request::ClearRetained(request) => answer(host, request).await,
+        Request::Resume(request) => answer(host, request).await,
+        Request::RetainedMessage(request) => answer(host, request).await,
     }
 }
 
@@ -139,7 +142,7 @@ impl Serve for ShowDeadLetter {
     async fn serve(self, host: &ComponentHost) -> Result<LetterWithBody, Failed> {
         let letter = host.dead_letters().get(self.id).ok_or(RetryError::Unknown { id: self.id });
         let letter = letter.map_err(|error| failed(&error))?;
-        Ok(LetterWithBody { letter: without_body(&letter), body: shown_body(&letter) })
+        Ok(LetterWithBody { letter: without_body(&letter), body: shown_body(&letter.message) })
     }
 }
 
@@ -161,6 +164,22 @@ impl Serve for DropDeadLetters {
     async fn serve(self, host: &ComponentHost) -> Result<LettersDone, Failed> {
         let delete = |id| host.drop_dead_letter(id).map(drop).ok_or_else(no_longer_kept);
         for_each_letter(host, self.which, delete).await
+    }
+}
+
+impl Serve for Resume {
+    async fn serve(self, host: &ComponentHost) -> Result<Resumed, Failed> {
+        let names = host.resume(&self.name).map_err(|error| failed(&error))?;
+        Ok(Resumed { names })
+    }
+}
+
+impl Serve for ShowRetained {
+    async fn serve(self, host: &ComponentHost) -> Result<RetainedWithBody, Failed> {
+        match host.retained_message(&self.topic) {
+            Some((message, body)) => Ok(RetainedWithBody { message, body: shown_body(&body) }),
+            None => Err(Failed { message: format!("`{}` has no retained message", self.topic) }),
+        }
     }
 }
 
@@ -261,9 +280,9 @@ fn without_body(letter: &DeadLetter) -> Letter {
     }
 }
 
-/// Returns the beginning of a letter's body in hexadecimal.
-fn shown_body(letter: &DeadLetter) -> String {
-    let (_, body) = split(&letter.message);
+/// Returns the beginning of a message's body in hexadecimal.
+fn shown_body(message: &[u8]) -> String {
+    let (_, body) = split(message);
     let shown = &body[..body.len().min(MAX_SHOWN_BYTES)];
     shown.iter().fold(String::with_capacity(2 * shown.len()), |mut text, byte| {
         // Writing to a `String` cannot fail.

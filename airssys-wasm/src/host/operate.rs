@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use airssys_rt::TopicPattern;
+use airssys_rt::{Topic, TopicPattern};
 use airssys_spec::{Capability, GrantChange, GrantError, GrantVerb};
+use bytes::Bytes;
 
 use crate::host::ComponentHost;
 use crate::observe::audit::{AuditEvent, LetterChange};
@@ -94,6 +95,12 @@ impl ComponentHost {
     /// Returns the retained messages of all topics, or of those that match a pattern, sorted by topic.
     pub fn retained(&self, pattern: Option<&TopicPattern>) -> Vec<RetainedMessage> {
         self.shared.router.retained(pattern)
+    }
+
+    /// Returns the retained message of a topic: its description, and the whole message with its codec
+    /// prefix. Returns `None` if the topic is invalid or has none.
+    pub fn retained_message(&self, topic: &str) -> Option<(RetainedMessage, Bytes)> {
+        self.shared.router.retained_message(&Topic::parse(topic).ok()?)
     }
 
     fn record_letter(&self, letter: &DeadLetter, change: LetterChange) {
