@@ -1,8 +1,11 @@
 //! `airssys dead-letters`: the messages that a running app could not handle.
 
+mod failed;
+mod retry;
+
 use airssys_wasm::control::{
-    DeadLetterPage, DropDeadLetters, Letter, LetterWithBody, Letters, LettersDone, LettersFailed,
-    ListDeadLetters, RetryDeadLetters, ShowDeadLetter,
+    DeadLetterPage, DropDeadLetters, Letter, LetterWithBody, Letters, LettersDone, ListDeadLetters,
+    ShowDeadLetter,
 };
 
 use crate::args::{DeadLetters, DeadLettersCommand, LetterSelection};
@@ -12,13 +15,20 @@ use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::plain::{plain, plain_lines};
+use crate::signals::Signals;
 use crate::tables;
+use crate::terminal::Terminal;
 use crate::units::{ago, counted, thousands};
 
 /// The longest reason in a list, in characters.
 const MAX_REASON: usize = 100;
 
-pub(crate) fn dead_letters(args: DeadLetters, output: &Output) -> Result<(), Failure> {
+pub(crate) fn dead_letters(
+    args: DeadLetters,
+    terminal: &Terminal,
+    output: &Output,
+    signals: &Signals,
+) -> Result<(), Failure> {
     let DeadLetters { target, command } = args;
     match command {
         DeadLettersCommand::List { receiver, after, limit } => {
@@ -36,11 +46,7 @@ pub(crate) fn dead_letters(args: DeadLetters, output: &Output) -> Result<(), Fai
                 ask(&target, format!("dead letter {id} is not shown"), ShowDeadLetter { id })?;
             show(&letter, &body, target.json, output)
         }
-        DeadLettersCommand::Retry(selection) => {
-            let done =
-                ask(&target, "no dead letter is retried", RetryDeadLetters { which: letters(selection) })?;
-            print_done("retried", &done, target.json, output)
-        }
+        DeadLettersCommand::Retry(selection) => retry::retry(selection, &target, terminal, output, signals),
         DeadLettersCommand::Drop(selection) => {
             let done =
                 ask(&target, "no dead letter is dropped", DropDeadLetters { which: letters(selection) })?;
@@ -59,7 +65,8 @@ fn print_done(
         true => output.json(&serde_json::json!({ "done": done, "failed": failed }))?,
         false => output.line(format!("{verb} {}", counted(done.len() as u64, "dead letter"))),
     }
-    check_none_failed(verb, failed)
+    let failed: Vec<_> = failed.iter().map(|failed| (failed.message.clone(), failed.ids.clone())).collect();
+    failed::check_none_failed(verb, &failed)
 }
 
 fn letters(selection: LetterSelection) -> Letters {
@@ -120,25 +127,4 @@ fn show(letter: &Letter, body: &str, json: bool, output: &Output) -> Result<(), 
     }
     output.line(body);
     Ok(())
-}
-
-/// Fails if some letters could not be retried or dropped.
-fn check_none_failed(verb: &str, failed: &[LettersFailed]) -> Result<(), Failure> {
-    let reason = |failed: &LettersFailed| {
-        let ids: Vec<String> = failed.ids.iter().take(10).map(u64::to_string).collect();
-        let more = if failed.ids.len() > ids.len() { ", …" } else { "" };
-        format!(
-            "{} ({}: {}{more})",
-            failed.message,
-            counted(failed.ids.len() as u64, "letter"),
-            ids.join(", ")
-        )
-    };
-    match failed {
-        [] => Ok(()),
-        failed => {
-            let reasons: Vec<String> = failed.iter().map(reason).collect();
-            Err(Failure::run(format!("some dead letters were not {verb}"), reasons.join("\n")))
-        }
-    }
 }

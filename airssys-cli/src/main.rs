@@ -76,7 +76,7 @@ fn run_command(
         Command::Top(top) => top::top(&top, output, signals),
         Command::Grants(grants) => grants::grants(grants, output),
         Command::Explain(explain) => explain::explain(&explain, output),
-        Command::DeadLetters(letters) => dead_letters::dead_letters(letters, output),
+        Command::DeadLetters(letters) => dead_letters::dead_letters(letters, terminal, output, signals),
         Command::Retained(retained) => retained::retained(retained, output),
         Command::Resume(resume) => resume::resume(resume, output),
     }

@@ -232,7 +232,11 @@ impl ComponentHost {
         if router.app.state().is_none() {
             return;
         }
-        let close = tokio::task::spawn_blocking(move || router.app.state().map(StateFolder::close));
+        let close = tokio::task::spawn_blocking(move || {
+            let Some(state) = router.app.state() else { return };
+            state.write_dead_letters(&router.app.dead_letters.kept());
+            state.close();
+        });
         if tokio::time::timeout(within, close).await.is_err() {
             tracing::error!("the state folder was not saved within the shutdown's deadline");
         }

@@ -1,6 +1,6 @@
 //! The answers of a running app to its requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
 
@@ -148,13 +148,26 @@ impl Serve for ShowDeadLetter {
 
 impl Serve for RetryDeadLetters {
     async fn serve(self, host: &ComponentHost) -> Result<LettersDone, Failed> {
-        let retry = |id| match host.retry_dead_letter(id) {
-            Ok(()) => Ok(()),
-            // Without the id, so that letters with the same reason are listed together.
-            Err(RetryError::Refused { receiver, reason, .. }) => {
-                Err(format!("`{receiver}` did not take it: {reason}"))
+        let mut full = BTreeSet::new();
+        let retry = |id| {
+            // A letter does not overtake another to the same receiver.
+            let receiver = host.dead_letters().get(id).map(|letter| letter.receiver.to_string());
+            if let Some(receiver) = receiver.filter(|receiver| full.contains(receiver)) {
+                return Err((format!("`{receiver}` has no room"), true));
             }
-            Err(_) => Err(no_longer_kept()),
+            match host.retry_dead_letter(id) {
+                Ok(()) => Ok(()),
+                Err(RetryError::Refused { receiver, no_room: true, .. }) => {
+                    let message = format!("`{receiver}` has no room");
+                    full.insert(receiver);
+                    Err((message, true))
+                }
+                // Without the id, so that letters with the same reason are listed together.
+                Err(RetryError::Refused { receiver, reason, .. }) => {
+                    Err((format!("`{receiver}` did not take it: {reason}"), false))
+                }
+                Err(_) => Err((no_longer_kept(), false)),
+            }
         };
         for_each_letter(host, self.which, retry).await
     }
@@ -162,7 +175,7 @@ impl Serve for RetryDeadLetters {
 
 impl Serve for DropDeadLetters {
     async fn serve(self, host: &ComponentHost) -> Result<LettersDone, Failed> {
-        let delete = |id| host.drop_dead_letter(id).map(drop).ok_or_else(no_longer_kept);
+        let delete = |id| host.drop_dead_letter(id).map(drop).ok_or_else(|| (no_longer_kept(), false));
         for_each_letter(host, self.which, delete).await
     }
 }
@@ -235,7 +248,7 @@ fn kept_letters(host: &ComponentHost, receiver: Option<&str>) -> Vec<DeadLetter>
 async fn for_each_letter(
     host: &ComponentHost,
     which: Letters,
-    mut act: impl FnMut(u64) -> Result<(), String>,
+    mut act: impl FnMut(u64) -> Result<(), (String, bool)>,
 ) -> Result<LettersDone, Failed> {
     let ids = match which {
         Letters::Ids(ids) => ids,
@@ -244,17 +257,18 @@ async fn for_each_letter(
             kept_letters(host, receiver.as_deref()).iter().map(|letter| letter.id).collect()
         }
     };
-    let (mut done, mut failed) = (Vec::new(), BTreeMap::<String, Vec<u64>>::new());
+    let (mut done, mut failed) = (Vec::new(), BTreeMap::<(String, bool), Vec<u64>>::new());
     for (index, id) in ids.into_iter().enumerate() {
         match act(id) {
             Ok(()) => done.push(id),
-            Err(message) => failed.entry(message).or_default().push(id),
+            Err(reason) => failed.entry(reason).or_default().push(id),
         }
         if (index + 1).is_multiple_of(LETTERS_AT_ONCE) {
             tokio::task::yield_now().await;
         }
     }
-    let failed = failed.into_iter().map(|(message, ids)| LettersFailed { message, ids }).collect();
+    let failed =
+        failed.into_iter().map(|((message, no_room), ids)| LettersFailed { message, no_room, ids }).collect();
     Ok(LettersDone { done, failed })
 }
 

@@ -6,6 +6,7 @@ use airssys_rt::{Topic, TopicPattern};
 use airssys_spec::{Capability, GrantChange, GrantError, GrantVerb};
 use bytes::Bytes;
 
+use crate::contract::{SendError, send_error_text};
 use crate::host::ComponentHost;
 use crate::observe::audit::{AuditEvent, LetterChange};
 use crate::observe::dead_letters::{DeadLetter, RetryError};
@@ -75,10 +76,10 @@ impl ComponentHost {
                 Ok(())
             }
             Err(error) => {
-                let (receiver, reason) =
-                    (letter.receiver.to_string(), crate::contract::send_error_text(&error));
+                let no_room = matches!(error, SendError::MailboxFull);
+                let (receiver, reason) = (letter.receiver.to_string(), send_error_text(&error));
                 self.dead_letters().put_back(letter);
-                Err(RetryError::Refused { id, receiver, reason })
+                Err(RetryError::Refused { id, receiver, reason, no_room })
             }
         }
     }

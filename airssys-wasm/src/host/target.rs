@@ -178,7 +178,7 @@ impl ComponentHost {
     /// Subscribes an instance from the start, and checks whether it may do what it is set up for.
     fn set_up(&self, spec: &TargetSpec<'_>, instance: &InstanceDependencies) -> Result<(), SpawnError> {
         let InstanceDependencies { sender, myself, endpoint, router, .. } = instance;
-        let denied = |source| SpawnError::Denied { name: spec.name.to_owned(), source };
+        let denied = |source| SpawnError::Denied { name: spec.name.to_owned(), source: Box::new(source) };
         if spec.reads_input {
             sender.allows(&Access::Input).map_err(denied)?;
         }

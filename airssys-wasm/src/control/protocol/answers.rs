@@ -150,6 +150,9 @@ pub struct LettersDone {
 pub struct LettersFailed {
     /// The reason.
     pub message: String,
+    /// True if their receivers had no room, so that they may take the letters later.
+    #[serde(default)]
+    pub no_room: bool,
     /// Their ids.
     pub ids: Vec<u64>,
 }
