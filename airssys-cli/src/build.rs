@@ -29,6 +29,10 @@ pub(crate) fn show(terminal: &Terminal, event: &BuildEvent) {
         BuildEvent::InstallingTools { language } => {
             terminal.line(&format!("installing the tools for {language}"));
         }
+        BuildEvent::OwnSdk { folder } => {
+            let folder = folder.display();
+            terminal.line(&format!("airssys-sdk is not on crates.io; taking it from {folder}"));
+        }
         BuildEvent::Building { folder } => {
             let name = folder.file_name().unwrap_or(folder.as_os_str());
             terminal.working(format!("building {}", name.display()));

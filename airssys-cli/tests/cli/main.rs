@@ -15,6 +15,7 @@ mod interrupt;
 mod languages;
 mod manifests;
 mod metrics;
+mod new;
 mod output;
 mod patterns;
 mod quakes;
