@@ -39,7 +39,20 @@ pub struct Down {
 impl Down {
     /// The end of an incarnation of `actor`.
     pub fn new(actor: Identity, reason: ExitReason, restarting: bool) -> Self {
+        // A linked failure holds the first of its chain, so no reason nests another linked one.
+        let reason = match reason {
+            ExitReason::Linked(down) => ExitReason::Linked(down.first()),
+            reason => reason,
+        };
         Self { actor, reason, restarting }
+    }
+
+    /// The end that linked actors fail with: this one, or the first of the chain that led to it.
+    pub fn first(self: &Arc<Self>) -> Arc<Self> {
+        match &self.reason {
+            ExitReason::Linked(first) => first.clone(),
+            _ => self.clone(),
+        }
     }
 }
 
@@ -58,7 +71,7 @@ pub enum ExitReason {
     Error(Arc<dyn Error + Send + Sync>),
     /// A handler or a hook panicked with this message.
     Panic(String),
-    /// A linked actor failed.
+    /// A linked actor failed. In a chain of links, this is the actor that failed first, and its reason.
     Linked(Arc<Down>),
     /// It was aborted: by `ActorRef::kill`, or because it did not stop within its time. No hook
     /// was called.
@@ -72,6 +85,30 @@ impl ExitReason {
     /// [`Restart`](Self::Restart).
     pub fn is_failure(&self) -> bool {
         !matches!(self, Self::Normal | Self::Shutdown | Self::Restart)
+    }
+
+    /// The number of failures of supervisors in the chain of reasons.
+    fn escalations(&self) -> usize {
+        match self {
+            Self::Linked(down) => down.reason.escalations(),
+            Self::Escalated(failure) => failure.escalations,
+            _ => 0,
+        }
+    }
+
+    /// The first failure of a supervisor in the chain of reasons, or this reason.
+    fn first_escalation(&self) -> &Self {
+        let (mut first, mut reason) = (self, self);
+        loop {
+            reason = match reason {
+                Self::Linked(down) => &down.reason,
+                Self::Escalated(failure) => {
+                    first = reason;
+                    &failure.reason
+                }
+                _ => return first,
+            }
+        }
     }
 
     /// The error that ended the incarnation, if one did.
@@ -121,24 +158,35 @@ impl fmt::Display for ExitReason {
 pub struct SupervisorFailure {
     /// The name of the child that ended once too often.
     pub child: String,
-    /// How it ended the last time.
+    /// How it ended the last time. In a chain of more than 16 supervisors that gave up, the first takes
+    /// the place of those between, so that reasons do not nest without a bound.
     pub reason: ExitReason,
     /// The number of restarts before that: of all children, or of this one if each has its own limit.
     pub restarts: u32,
     /// The time over which restarts are counted.
     pub within: Duration,
+    /// The number of failures in the chain of reasons, this one included.
+    escalations: usize,
 }
+
+/// The most failures of supervisors in a chain of reasons.
+const MAX_ESCALATIONS: usize = 16;
 
 impl SupervisorFailure {
     /// The failure of a `child` that ended once too often, after `restarts` restarts.
     pub fn new(child: String, reason: ExitReason, restarts: u32, within: Duration) -> Self {
-        Self { child, reason, restarts, within }
+        let reason = match reason.escalations() {
+            MAX_ESCALATIONS.. => reason.first_escalation().clone(),
+            _ => reason,
+        };
+        let escalations = reason.escalations() + 1;
+        Self { child, reason, restarts, within, escalations }
     }
 }
 
 impl fmt::Display for SupervisorFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { child, reason, restarts, within } = self;
+        let Self { child, reason, restarts, within, .. } = self;
         write!(f, "`{child}` {} after {restarts} restarts within {within:?}", reason.without_source())
     }
 }

@@ -1,5 +1,6 @@
 //! The traits of actors, and the contexts that their hooks and handlers get.
 
+mod hooks;
 mod incarnation;
 mod pace;
 pub(crate) mod runner;
@@ -13,7 +14,7 @@ use airssys_core::Down;
 
 use crate::actor_ref::ActorRef;
 use crate::cell::Cell;
-use crate::cell::inbox::Behind;
+use crate::cell::behind::Behind;
 use crate::child::Supervised;
 use crate::child_spec::ChildSpec;
 use crate::errors::StartError;
@@ -177,9 +178,20 @@ pub struct ActorContext<M> {
 }
 
 impl<M: Send + 'static> ActorContext<M> {
-    pub(crate) fn new(cell: Arc<Cell<M>>, incarnation: u64) -> Self {
-        let child = ChildContext { cell: cell.clone(), incarnation };
+    /// A context before the first incarnation.
+    pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
+        let child = ChildContext { cell: cell.clone(), incarnation: u64::MAX };
         Self { child, self_ref: ActorRef::new(cell), timers: Timers::default() }
+    }
+
+    /// Turns to the next incarnation.
+    pub(crate) fn begin(&mut self) {
+        self.child.incarnation = self.child.incarnation.wrapping_add(1);
+        self.cell().begin(self.incarnation());
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
+        self.self_ref.cell()
     }
 
     /// The context that hooks get.
@@ -293,26 +305,19 @@ impl<M: Send + 'static> ActorContext<M> {
     /// other fails too, with [`ExitReason::Linked`](crate::ExitReason::Linked), once its handler has
     /// returned. If the other actor has already failed for good, this one fails now.
     ///
+    /// If the other actor waits for its start or restart, or is about to fail because of another link,
+    /// the link is with its next incarnation. So actors that link each other whenever they start
+    /// restart once for each failure.
+    ///
     /// A stop is not a failure. To be notified of a failure and go on, [monitor](Self::monitor)
     /// instead.
     pub fn link<N: Send + 'static>(&self, actor: &ActorRef<N>) {
-        let (own, other) = (self.self_ref.cell(), actor.cell());
-        let other_watcher: Arc<dyn Watcher> = other.clone();
-        own.watchers().link(&other_watcher, Some(other.incarnation()));
-        other.watchers().link(&self.watcher(), Some(self.incarnation()));
-        if let Some(down) = other.already_down() {
-            self.unlink(actor);
-            if down.reason.is_failure() {
-                own.fail_with(self.incarnation(), down);
-            }
-        }
+        self.self_ref.cell().link(self.incarnation(), actor.cell());
     }
 
     /// Ends a link, for both sides.
     pub fn unlink<N: Send + 'static>(&self, actor: &ActorRef<N>) {
-        let other_watcher: Arc<dyn Watcher> = actor.cell().clone();
-        self.self_ref.cell().watchers().link(&other_watcher, None);
-        actor.cell().watchers().link(&self.watcher(), None);
+        self.self_ref.cell().unlink(actor.cell());
     }
 
     fn watcher(&self) -> Arc<dyn Watcher> {

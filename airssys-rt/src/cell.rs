@@ -1,13 +1,15 @@
 //! The part of an actor that outlives its incarnations: its name, its mailbox, its counters.
 
+pub(crate) mod behind;
 pub(crate) mod children;
 mod counters;
-pub(crate) mod handling;
 pub(crate) mod inbox;
+mod links;
+#[cfg(all(test, shuttle))]
+mod model;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
@@ -19,11 +21,14 @@ use tokio::sync::Notify;
 
 use self::children::ActorChildren;
 pub(crate) use self::counters::Counters;
+use crate::causes::Causes;
 use crate::child::{Parent, ParentLink, Registered, Supervised};
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
 use crate::events::{DeadLetterCause, Event};
+use crate::guard::discard;
+use crate::incarnations::Incarnations;
 use crate::mailbox::{Mailbox, StopRequest};
-use crate::monitor::{Watcher, Watchers};
+use crate::monitor::Watchers;
 use crate::services::Services;
 use crate::snapshot::{ActorSnapshot, ChildSnapshot};
 use crate::stats::{ActorState, ActorStats};
@@ -37,6 +42,7 @@ pub(crate) struct Cell<M> {
     services: Arc<Services>,
     pub(crate) mailbox: Mailbox<M>,
     pub(crate) counters: Counters,
+    incarnations: Incarnations,
     state: AtomicU8,
     started: AtomicBool,
     /// The number of ends of incarnations that the supervisor has decided about, modulo 2^32.
@@ -66,6 +72,7 @@ impl<M> Cell<M> {
             services,
             mailbox,
             counters: Counters::default(),
+            incarnations: Incarnations::new(),
             state: AtomicU8::new(ActorState::Starting as u8),
             started: AtomicBool::new(false),
             life: AtomicU32::new(0),
@@ -100,7 +107,7 @@ impl<M> Cell<M> {
             overflowed: mailbox.overflowed,
             handled,
             failed,
-            restarts: self.counters.restarts.load(Ordering::Relaxed),
+            restarts: self.incarnations.current(),
             dropped: mailbox.dropped,
             depth: mailbox.depth,
             high_water: mailbox.high_water,
@@ -239,9 +246,14 @@ impl<M> Cell<M> {
     }
 
     fn drop_message(&self, message: M) {
-        if catch_unwind(AssertUnwindSafe(|| drop(message))).is_err() {
-            tracing::error!(actor = %self.identity(), "a message panicked when it was dropped");
+        if let Err(reason) = discard(message) {
+            tracing::error!(actor = %self.identity(), %reason, "a message panicked when it was dropped");
         }
+    }
+
+    /// Counts messages on which the actor failed.
+    pub(crate) fn add_failed(&self, messages: u64) {
+        self.counters.failed.fetch_add(messages, Ordering::Relaxed);
     }
 
     pub(crate) fn identity(&self) -> Identity {
@@ -255,13 +267,8 @@ impl<M> Cell<M> {
 
     /// Called when a new incarnation is about to begin.
     pub(crate) fn begin(&self, incarnation: u64) {
-        self.counters.restarts.store(incarnation, Ordering::Relaxed);
+        self.incarnations.begin(incarnation);
         self.mailbox.forget_stop(StopRequest::Restart);
-    }
-
-    /// The number of the incarnation that runs, or ran last.
-    pub(crate) fn incarnation(&self) -> u64 {
-        self.counters.restarts.load(Ordering::Relaxed)
     }
 
     pub(crate) fn watchers(&self) -> &Watchers {
@@ -295,6 +302,25 @@ impl<M> Cell<M> {
     pub(crate) fn already_down(&self) -> Option<Down> {
         let reason = self.reason()?;
         Some(Down::new(self.identity(), reason, false))
+    }
+
+    /// Ends the children of an incarnation that has ended, and notifies its watchers. Another may follow.
+    ///
+    /// Returns the failure for which it ended, if that spreads.
+    fn notify_of_incarnation(&self, reason: &ExitReason) -> Causes
+    where
+        M: Send + 'static,
+    {
+        let mut causes = Causes::default();
+        if let Some(dependents) = self.dependents.get() {
+            dependents.children.stop();
+            let down = Arc::new(Down::new(self.identity(), reason.clone(), true));
+            dependents.watchers.notify_all(self.watcher_key(), &self.incarnations, &down);
+            if reason.is_failure() {
+                causes.add(&down.first());
+            }
+        }
+        causes
     }
 
     /// Asks the supervisor to abort the incarnation that is there now, and no later one.
@@ -384,6 +410,7 @@ impl<M: Send + 'static> Registered for Cell<M> {
         if self.exit.set(kept).is_err() {
             return;
         }
+        self.incarnations.end();
         fence(Ordering::SeqCst);
         let dependents = self.dependents.get();
         if let Some(dependents) = dependents {
@@ -392,7 +419,8 @@ impl<M: Send + 'static> Registered for Cell<M> {
         }
         self.services.events.tell(|| Event::Stopped { actor: self.identity(), reason: reason.clone() });
         if let Some(dependents) = dependents {
-            dependents.watchers.notify_all(&Down::new(self.identity(), reason, false));
+            let down = Down::new(self.identity(), reason, false);
+            dependents.watchers.notify_all(self.watcher_key(), &self.incarnations, &Arc::new(down));
         }
     }
 }
@@ -442,7 +470,7 @@ impl<M: Send + 'static> Supervised for Cell<M> {
     fn enter(&self, state: ActorState) {
         if state == ActorState::Running {
             self.started.store(true, Ordering::Release);
-            let incarnation = self.counters.restarts.load(Ordering::Relaxed);
+            let incarnation = self.incarnations.current();
             self.services.events.tell(|| Event::Started { actor: self.identity(), incarnation });
         }
         // An incarnation that was aborted while it blocks its worker may go on after the end.
@@ -454,45 +482,28 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         self.started.load(Ordering::Acquire)
     }
 
-    fn restarting(&self, reason: &ExitReason, after: Duration) {
+    fn restarting(&self, reason: &ExitReason, after: Duration) -> Causes {
         self.enter(ActorState::Restarting);
+        self.incarnations.end();
+        fence(Ordering::SeqCst);
         self.services.events.tell(|| Event::Restarting {
             actor: self.identity(),
             reason: reason.clone(),
             after,
         });
+        self.notify_of_incarnation(reason)
+    }
+
+    fn restart_for(&self, causes: &Causes) {
+        // An actor without watchers has no links.
         if let Some(dependents) = self.dependents.get() {
-            dependents.children.stop();
-            dependents.watchers.notify_all(&Down::new(self.identity(), reason.clone(), true));
+            dependents.watchers.restart_for(causes);
         }
     }
 
     fn quarantined(&self, reason: &ExitReason) {
-        if let Some(dependents) = self.dependents.get() {
-            dependents.children.stop();
-            dependents.watchers.notify_all(&Down::new(self.identity(), reason.clone(), true));
-        }
-    }
-}
-
-impl<M: Send + 'static> Watcher for Cell<M> {
-    fn id(&self) -> u64 {
-        self.id
-    }
-
-    fn has_ended(&self) -> bool {
-        self.exit.get().is_some()
-    }
-
-    fn notify(&self, down: Down) {
-        self.mailbox.notify(|notifications| notifications.add(down));
-    }
-
-    fn withdraw(&self, id: u64) {
-        self.mailbox.notify(|notifications| notifications.withdraw(id));
-    }
-
-    fn fail_with(&self, incarnation: u64, down: Down) {
-        self.mailbox.notify(|notifications| notifications.fail(incarnation, down));
+        self.incarnations.end();
+        fence(Ordering::SeqCst);
+        self.notify_of_incarnation(reason);
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use airssys_core::ExitReason;
 
+use crate::causes::Causes;
 use crate::mailbox::StopRequest;
 use crate::services::Services;
 use crate::shutdown::ShutdownOrder;
@@ -108,8 +109,11 @@ pub(crate) trait Supervised: Registered {
     fn enter(&self, state: ActorState);
     /// Returns true if an incarnation has ever run.
     fn started(&self) -> bool;
-    /// Tells watchers and readers of events that an incarnation ended and another will start.
-    fn restarting(&self, reason: &ExitReason, after: Duration);
+    /// Tells watchers and readers of events that an incarnation ended and another will start. Returns
+    /// the failures for which it restarts, if they spread.
+    fn restarting(&self, reason: &ExitReason, after: Duration) -> Causes;
+    /// Called before it starts again because of these failures, which may be those of others.
+    fn restart_for(&self, causes: &Causes);
     /// Tells watchers that an incarnation ended, and no other will start unless it is resumed.
     fn quarantined(&self, reason: &ExitReason);
 

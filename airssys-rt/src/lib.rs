@@ -145,7 +145,9 @@
 mod actor;
 mod actor_handle;
 mod actor_ref;
+mod blocking;
 mod broker;
+mod causes;
 mod cell;
 mod child;
 mod child_spec;
@@ -153,6 +155,8 @@ mod errors;
 mod events;
 mod group_table;
 mod groups;
+mod guard;
+mod incarnations;
 mod mailbox;
 mod monitor;
 mod prepared;
@@ -183,10 +187,11 @@ pub use actor_handle::ActorHandle;
 pub use actor_ref::{ActorRef, Permit, WeakActorRef};
 pub use broker::publish::{PublishError, Published, Reservation, SkipReason};
 pub use broker::{MessageBroker, Subscriber};
-pub use cell::inbox::Behind;
+pub use cell::behind::Behind;
 pub use child_spec::ChildSpec;
 pub use errors::{
-    JoinError, PrepareError, RequestError, ReserveError, SendError, SendWithError, StartError, TrySendError,
+    BlockingRequestError, BlockingSendError, JoinError, PrepareError, RequestError, ReserveError, SendError,
+    SendWithError, StartError, TrySendError,
 };
 pub use events::{DeadLetterCause, Event, EventStream, MissedEvents};
 pub use groups::Groups;

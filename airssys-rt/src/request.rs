@@ -5,13 +5,15 @@ mod deadlines;
 mod model;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 pub(crate) use self::deadlines::Deadlines;
 use self::deadlines::Expire;
+use crate::errors::RequestError;
 use crate::sync::{Mutex, lock};
 
 /// Sends the reply to a request. Dropped without a reply, it tells the requester at once.
@@ -40,6 +42,15 @@ pub(crate) enum Unanswered {
     TimedOut,
 }
 
+impl<M> From<Unanswered> for RequestError<M> {
+    fn from(reason: Unanswered) -> Self {
+        match reason {
+            Unanswered::Dropped => Self::NoReply,
+            Unanswered::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
 struct Slot<R>(Mutex<SlotState<R>>);
 
 enum SlotState<R> {
@@ -56,6 +67,11 @@ enum SlotState<R> {
 pub(crate) fn slot<R>(requester: &Waker) -> (ReplyTo<R>, Reply<R>) {
     let slot = Arc::new(Slot(Mutex::new(SlotState::Waiting(requester.clone()))));
     (ReplyTo { slot: Some(slot.clone()) }, Reply { slot, stage: ReplyStage::New })
+}
+
+/// Makes a slot for the task that awaits this.
+pub(crate) async fn slot_here<R>() -> (ReplyTo<R>, Reply<R>) {
+    poll_fn(|task| Poll::Ready(slot(task.waker()))).await
 }
 
 impl<R> Slot<R> {
@@ -75,6 +91,16 @@ impl<R> Slot<R> {
 }
 
 impl<R> ReplyTo<R> {
+    /// A reply that is sent to no requester.
+    pub(crate) fn to_none() -> Self {
+        Self { slot: None }
+    }
+
+    /// Takes it, and leaves one to no requester.
+    pub(crate) fn take(&mut self) -> Self {
+        Self { slot: self.slot.take() }
+    }
+
     /// Replies. Hands the reply back if the requester has stopped waiting.
     pub fn send(mut self, reply: R) -> Result<(), R> {
         let Some(slot) = self.slot.take() else { return Err(reply) };
@@ -151,9 +177,20 @@ impl<R: Send> Expire for Slot<R> {
 }
 
 impl<R: Send + 'static> Reply<R> {
-    /// Makes the next poll look at the slot, because the task may have changed since it was made.
-    pub(crate) fn moved(&mut self) {
+    /// Waits until the message is sent, or until the request ends before that.
+    ///
+    /// The next polls look at the slot, because the task may have changed since it was made.
+    pub(crate) async fn while_sending<T>(
+        &mut self,
+        sending: impl Future<Output = T>,
+    ) -> Result<T, Result<R, Unanswered>> {
         self.stage = ReplyStage::Polled;
+        let mut sending = pin!(sending);
+        poll_fn(|task| match sending.as_mut().poll(task) {
+            Poll::Ready(sent) => Poll::Ready(Ok(sent)),
+            Poll::Pending => Pin::new(&mut *self).poll(task).map(Err),
+        })
+        .await
     }
 
     /// The slot, as the clock knows it.

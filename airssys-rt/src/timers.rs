@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use airssys_core::ExitReason;
+use once_cell::race::OnceBox;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::guard::{discard, guard};
 use crate::sync::{later, lock};
 
 /// The number of a timer, which cancels it.
@@ -17,8 +20,8 @@ pub struct TimerId {
     number: u64,
 }
 
-/// The timers that are running.
-pub(crate) struct Timers<M>(OnceLock<Box<Shared<M>>>);
+/// The timers that are running. Most incarnations have none.
+pub(crate) struct Timers<M>(OnceBox<Shared<M>>);
 
 struct Shared<M> {
     /// True if there may be timers.
@@ -31,7 +34,7 @@ struct Running<M> {
     by_time: BTreeMap<(Instant, u64), Timer<M>>,
     times: BTreeMap<u64, Instant>,
     /// The sleep until the first timer.
-    sleep: Pin<Box<Sleep>>,
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 enum Timer<M> {
@@ -41,7 +44,7 @@ enum Timer<M> {
 
 impl<M> Default for Timers<M> {
     fn default() -> Self {
-        Self(OnceLock::new())
+        Self(OnceBox::new())
     }
 }
 
@@ -59,15 +62,12 @@ impl<M> Timers<M> {
     fn add(&self, after: Duration, timer: Timer<M>) -> TimerId {
         let time = later(Instant::now(), after);
         let shared = self.0.get_or_init(|| {
-            let (by_time, times) = (BTreeMap::new(), BTreeMap::new());
-            let running = Running { last: 0, by_time, times, sleep: Box::pin(sleep_until(time)) };
-            Box::new(Shared { any: AtomicBool::new(false), running: Mutex::new(running) })
+            Box::new(Shared { any: AtomicBool::new(false), running: Mutex::new(Running::default()) })
         });
         let mut running = lock(&shared.running);
         running.last += 1;
         let number = running.last;
-        running.by_time.insert((time, number), timer);
-        running.times.insert(number, time);
+        running.insert(time, number, timer);
         shared.any.store(true, Ordering::Relaxed);
         TimerId { number }
     }
@@ -75,11 +75,23 @@ impl<M> Timers<M> {
     /// Cancels a timer; returns true if it was running.
     pub(crate) fn cancel(&self, timer: TimerId) -> bool {
         let Some(shared) = self.0.get() else { return false };
-        let mut running = lock(&shared.running);
-        let Some(time) = running.times.remove(&timer.number) else { return false };
-        let cancelled = running.by_time.remove(&(time, timer.number));
-        shared.any.store(!running.by_time.is_empty(), Ordering::Relaxed);
+        let cancelled = {
+            let mut running = lock(&shared.running);
+            let Some(time) = running.times.remove(&timer.number) else { return false };
+            let cancelled = running.by_time.remove(&(time, timer.number));
+            shared.any.store(!running.by_time.is_empty(), Ordering::Relaxed);
+            cancelled
+        };
         cancelled.is_some()
+    }
+
+    /// Ends all timers. Their messages and closures are dropped, and the first panic in that is
+    /// returned as the reason of a failure.
+    pub(crate) fn end(&mut self) -> Result<(), ExitReason> {
+        let Some(shared) = self.0.get() else { return Ok(()) };
+        shared.any.store(false, Ordering::Relaxed);
+        let timers = std::mem::take(&mut *lock(&shared.running)).by_time;
+        timers.into_values().map(discard).fold(Ok(()), Result::and)
     }
 
     /// Returns true if a timer is running.
@@ -87,9 +99,10 @@ impl<M> Timers<M> {
         self.0.get().is_some_and(|shared| shared.any.load(Ordering::Relaxed))
     }
 
-    /// The message of a timer that is due. Registers the task for the next timer otherwise.
+    /// The message of a timer that is due, or the reason of a failure to make it. Registers the task
+    /// for the next timer otherwise.
     #[inline]
-    pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<M> {
+    pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         match self.0.get() {
             Some(shared) if shared.any.load(Ordering::Relaxed) => shared.poll_due(context),
             _ => Poll::Pending,
@@ -97,32 +110,65 @@ impl<M> Timers<M> {
     }
 }
 
+impl<M> Drop for Timers<M> {
+    fn drop(&mut self) {
+        if let Err(reason) = self.end() {
+            tracing::error!(%reason, "a timer panicked when it was dropped");
+        }
+    }
+}
+
 impl<M> Shared<M> {
-    fn poll_due(&self, context: &mut Context<'_>) -> Poll<M> {
-        let mut running = lock(&self.running);
-        let running = &mut *running;
-        let Some((&(time, number), _)) = running.by_time.first_key_value() else { return Poll::Pending };
-        if running.sleep.deadline() != time {
-            running.sleep.as_mut().reset(time);
-        }
-        if running.sleep.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
-        }
-        let Some((_, timer)) = running.by_time.pop_first() else { return Poll::Pending };
-        running.times.remove(&number);
-        let message = match timer {
-            Timer::Once(message) => message,
-            Timer::Every(period, mut make) => {
-                let message = make();
-                // Missed messages are not delivered later.
-                let (next, now) = (later(time, period), Instant::now());
-                let next = if next > now { next } else { later(now, period) };
-                running.by_time.insert((next, number), Timer::Every(period, make));
-                running.times.insert(number, next);
-                message
+    fn poll_due(&self, context: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
+        let Some((time, number, timer)) = self.pop_due(context) else { return Poll::Pending };
+        let (period, mut make) = match timer {
+            Timer::Once(message) => return Poll::Ready(Ok(message)),
+            Timer::Every(period, make) => (period, make),
+        };
+        let message = match guard(&mut make) {
+            Ok(message) => message,
+            Err(reason) => {
+                // The first failure counts.
+                let _ = discard(make);
+                return Poll::Ready(Err(reason));
             }
         };
+        // Missed messages are not delivered later.
+        let (next, now) = (later(time, period), Instant::now());
+        let next = if next > now { next } else { later(now, period) };
+        lock(&self.running).insert(next, number, Timer::Every(period, make));
+        self.any.store(true, Ordering::Relaxed);
+        Poll::Ready(Ok(message))
+    }
+
+    /// Takes the first timer, if it is due. Registers the task for it otherwise.
+    fn pop_due(&self, context: &mut Context<'_>) -> Option<(Instant, u64, Timer<M>)> {
+        let mut running = lock(&self.running);
+        let running = &mut *running;
+        let (&(time, number), _) = running.by_time.first_key_value()?;
+        let sleep = running.sleep.get_or_insert_with(|| Box::pin(sleep_until(time)));
+        if sleep.deadline() != time {
+            sleep.as_mut().reset(time);
+        }
+        if sleep.as_mut().poll(context).is_pending() {
+            return None;
+        }
+        let (_, timer) = running.by_time.pop_first()?;
+        running.times.remove(&number);
         self.any.store(!running.by_time.is_empty(), Ordering::Relaxed);
-        Poll::Ready(message)
+        Some((time, number, timer))
+    }
+}
+
+impl<M> Running<M> {
+    fn insert(&mut self, time: Instant, number: u64, timer: Timer<M>) {
+        self.by_time.insert((time, number), timer);
+        self.times.insert(number, time);
+    }
+}
+
+impl<M> Default for Running<M> {
+    fn default() -> Self {
+        Self { last: 0, by_time: BTreeMap::new(), times: BTreeMap::new(), sleep: None }
     }
 }

@@ -6,12 +6,7 @@ use crate::{RestartStrategy, SupervisorFailure};
 const SECOND: Duration = Duration::from_secs(1);
 
 fn exits() -> [ExitReason; 7] {
-    let failure = SupervisorFailure {
-        child: "child".into(),
-        reason: ExitReason::Killed,
-        restarts: 3,
-        within: 5 * SECOND,
-    };
+    let failure = SupervisorFailure::new("child".into(), ExitReason::Killed, 3, 5 * SECOND);
     [
         ExitReason::Normal,
         ExitReason::Shutdown,

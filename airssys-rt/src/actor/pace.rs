@@ -1,6 +1,8 @@
 //! The pace of an actor: the time that its handlers take, and when it yields.
 
 use std::future::poll_fn;
+use std::num::NonZeroU64;
+use std::sync::LazyLock;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -19,6 +21,35 @@ const COOP_BUDGET: u8 = 64;
 /// The most time that timers and I/O wait for the worker of a busy actor, beside its messages.
 const REST: Duration = Duration::from_micros(500);
 
+/// A point in time, in half the memory of an [`Instant`]: nanoseconds, counted from 2^63.
+#[derive(Debug, Clone, Copy)]
+struct Moment(NonZeroU64);
+
+impl Moment {
+    #[inline]
+    fn now() -> Self {
+        static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        const AT_ORIGIN: u64 = 1 << 63;
+        let now = Instant::now();
+        // A paused clock may be before the origin.
+        let nanos = match now.checked_duration_since(*ORIGIN) {
+            Some(after) => AT_ORIGIN.saturating_add(nanos(after)),
+            None => AT_ORIGIN.saturating_sub(nanos(ORIGIN.saturating_duration_since(now))),
+        };
+        Self(NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN))
+    }
+
+    #[inline]
+    fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
+    }
+}
+
+#[inline]
+fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into())
+}
+
 /// Times the handlers of an incarnation, and says when it yields.
 ///
 /// tokio's `yield_now` puts a task behind all others of its worker, where idle workers do not find it,
@@ -27,15 +58,17 @@ const REST: Duration = Duration::from_micros(500);
 /// [`REST`].
 pub(super) struct Pace {
     /// The start of the wake-up, if it is timed.
-    timed_since: Option<Instant>,
+    timed_since: Option<Moment>,
     /// The last `yield_now`. `None` on a runtime of one thread, where no other worker can steal.
-    rested: Option<Instant>,
+    rested: Option<Moment>,
     /// The number of wake-ups that this one stands for.
     weight: u8,
     /// The number of wake-ups for a single message, modulo 256.
     singles: u8,
     /// The number of messages since the last yield.
     spent: u8,
+    /// True if the running handler has waited, and is timed on its own.
+    pub(super) alone: bool,
     /// True if the last message was from one of the actor's own timers.
     pub(super) ticked: bool,
     /// True if the timers are due to be polled, although there are messages.
@@ -47,10 +80,11 @@ impl Pace {
         let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
         Self {
             timed_since: None,
-            rested: matches!(flavor, Ok(RuntimeFlavor::MultiThread)).then(Instant::now),
+            rested: matches!(flavor, Ok(RuntimeFlavor::MultiThread)).then(Moment::now),
             weight: 0,
             singles: 0,
             spent: 0,
+            alone: false,
             ticked: false,
             polls_timers: false,
         }
@@ -67,14 +101,14 @@ impl Pace {
             }
             self.weight = TIMED_ONE_IN;
         }
-        self.timed_since = Some(Instant::now());
+        self.timed_since = Some(Moment::now());
     }
 
     /// Ends a wake-up.
     #[inline]
     pub(super) fn pause(&mut self, counters: &Counters) {
         if let Some(since) = self.timed_since.take() {
-            counters.add_busy(since.elapsed() * u32::from(self.weight));
+            counters.add_busy(Moment::now().since(since) * u32::from(self.weight));
         }
     }
 
@@ -107,8 +141,8 @@ impl Pace {
     pub(super) fn yield_worker(&mut self, counters: &Counters) -> impl Future<Output = ()> + Send {
         self.pause(counters);
         self.spent = 0;
-        let now = Instant::now();
-        let requeues = self.rested.is_some_and(|rested| now.saturating_duration_since(rested) < REST);
+        let now = Moment::now();
+        let requeues = self.rested.is_some_and(|rested| now.since(rested) < REST);
         if !requeues {
             self.rested = self.rested.map(|_| now);
         }

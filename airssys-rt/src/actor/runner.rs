@@ -1,57 +1,50 @@
 //! An actor as its supervisor runs it: incarnation after incarnation.
 
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use airssys_core::ExitReason;
-use tokio::sync::oneshot;
 
-use super::incarnation::{first_failure, live, panicked};
+use super::incarnation::live;
 use super::{Actor, ActorContext};
 use crate::cell::Cell;
 use crate::child::Supervised;
+use crate::request::ReplyTo;
 use crate::supervisor::task::Runnable;
 
 pub(crate) struct ActorRunner<A: Actor, F> {
-    cell: Arc<Cell<A::Message>>,
-    make: F,
-    started: Option<oneshot::Sender<()>>,
+    /// That of the incarnation that runs, or ran last.
+    pub(super) context: ActorContext<A::Message>,
+    pub(super) make: F,
+    /// The starter that waits, if there is one.
+    pub(super) started: ReplyTo<()>,
     actor: PhantomData<fn() -> A>,
 }
 
 impl<A: Actor, F: FnMut() -> A> ActorRunner<A, F> {
     /// `started` is notified of the first start, and dropped if it fails.
-    pub(crate) fn new(cell: Arc<Cell<A::Message>>, make: F, started: oneshot::Sender<()>) -> Self {
-        Self { cell, make, started: Some(started), actor: PhantomData }
+    pub(crate) fn new(cell: Arc<Cell<A::Message>>, make: F, started: ReplyTo<()>) -> Self {
+        Self { context: ActorContext::new(cell), make, started, actor: PhantomData }
     }
 }
 
 impl<A: Actor, F: FnMut() -> A + Send + 'static> Runnable for ActorRunner<A, F> {
     fn cell(&self) -> &dyn Supervised {
-        &*self.cell
+        &**self.context.cell()
     }
 
-    fn incarnation(&mut self, number: u64) -> impl Future<Output = ExitReason> + Send {
-        let context = ActorContext::new(self.cell.clone(), number);
-        async move {
-            self.cell.begin(context.incarnation());
-            let mut actor = match catch_unwind(AssertUnwindSafe(&mut self.make)) {
-                Ok(actor) => actor,
-                Err(panic) => {
-                    self.started = None;
-                    return panicked(panic);
-                }
-            };
-            let reason = live(&mut actor, &context, &mut self.started).await;
-            match catch_unwind(AssertUnwindSafe(|| drop(actor))) {
-                Ok(()) => reason,
-                Err(panic) => first_failure(reason, panicked(panic), &context),
-            }
+    fn incarnation(&mut self) -> impl Future<Output = ExitReason> + Send {
+        live(self)
+    }
+
+    fn cut_off(&mut self) {
+        if let Err(reason) = self.context.timers.end() {
+            let actor = self.context.name();
+            tracing::error!(actor, %reason, "a timer panicked when its actor was aborted");
         }
     }
 
-    fn tell_start(&mut self, started: oneshot::Sender<()>) {
-        self.started = Some(started);
+    fn tell_start(&mut self, started: ReplyTo<()>) {
+        self.started = started;
     }
 }

@@ -29,7 +29,7 @@ impl ParentActor {
     /// Fails the incarnation, because its children failed too often.
     pub(crate) fn fail(&self, down: Down) {
         if let Some(actor) = self.actor.upgrade() {
-            actor.fail_with(self.incarnation, down);
+            actor.fail_with(self.incarnation, Arc::new(down));
         }
     }
 }

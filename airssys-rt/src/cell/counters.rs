@@ -8,7 +8,6 @@ use std::time::Duration;
 pub(crate) struct Counters {
     pub(super) handled: AtomicU64,
     pub(super) failed: AtomicU64,
-    pub(super) restarts: AtomicU64,
     pub(super) busy_ns: AtomicU64,
     pub(super) ticks: AtomicU64,
 }

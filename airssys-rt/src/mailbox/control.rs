@@ -37,6 +37,8 @@ pub(crate) enum Urgent {
     /// An incarnation of a monitored actor ended.
     Down(Box<Down>),
     Signal,
+    /// One of the actor's own timers failed to make its message.
+    Failed(Box<ExitReason>),
 }
 
 /// The counters of a mailbox.

@@ -6,7 +6,6 @@
 //! waiters. One case differs: [`Inner::offer`].
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 use super::control::{MailboxStats, StopRequest, Urgent, Wakers};
@@ -290,7 +289,7 @@ impl<M> Inner<M> {
         }
         if let Some(Rare { notifications, .. }) = self.rare.as_deref_mut() {
             let urgent = match notifications.take_failure(incarnation) {
-                Some(down) => Some(Urgent::Linked(Arc::new(down))),
+                Some(down) => Some(Urgent::Linked(down)),
                 None => notifications.take_down().map(|down| Urgent::Down(Box::new(down))),
             };
             if urgent.is_some() {

@@ -10,23 +10,24 @@ use crate::events::DeadLetterCause;
 use crate::sync::lock;
 
 impl<M> Mailbox<M> {
-    /// The number of messages that have been handed out, ever.
-    pub(crate) fn taken(&self) -> u64 {
-        self.taken.load(Ordering::Acquire)
-    }
-
     /// Returns true if the control lane has something.
     #[inline]
     pub(crate) fn is_urgent(&self) -> bool {
         self.urgent.load(Ordering::Relaxed)
     }
 
+    /// The number of messages that have been handed out, for the receiver: no other task changes it.
+    #[inline]
+    fn own_taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     /// Counts a message that the receiver hands out, and serves those who wait for room now and then.
     #[inline]
-    pub(crate) fn hand_out(&self, taken: &mut u64) {
+    pub(crate) fn hand_out(&self) {
         // A message that was fetched alone has been counted.
-        *taken += u64::from(!self.fetches_one());
-        self.taken.store(*taken, Ordering::Release);
+        let taken = self.own_taken() + u64::from(!self.fetches_one());
+        self.taken.store(taken, Ordering::Release);
         if self.waiting.load(Ordering::Relaxed) && taken.is_multiple_of(self.step()) {
             self.serve();
         }
@@ -38,12 +39,11 @@ impl<M> Mailbox<M> {
     pub(crate) fn poll_fetch(
         &self,
         batch: &mut VecDeque<M>,
-        taken: &mut u64,
         incarnation: u64,
         context: &mut Context<'_>,
     ) -> Poll<Option<Urgent>> {
         let mut wakers = Wakers::new();
-        let fetched = self.fetch(batch, taken, incarnation, context, &mut wakers);
+        let fetched = self.fetch(batch, incarnation, context, &mut wakers);
         if !wakers.is_empty() {
             wakers.into_iter().for_each(Waker::wake);
         }
@@ -54,7 +54,6 @@ impl<M> Mailbox<M> {
     fn fetch(
         &self,
         batch: &mut VecDeque<M>,
-        taken: &mut u64,
         incarnation: u64,
         context: &mut Context<'_>,
         wakers: &mut Wakers,
@@ -70,7 +69,8 @@ impl<M> Mailbox<M> {
         if !batch.is_empty() {
             return Poll::Ready(None);
         }
-        inner.set_taken(*taken);
+        let taken = self.own_taken();
+        inner.set_taken(taken);
         if self.waiting.load(Ordering::Relaxed) {
             inner.serve(wakers);
             self.waiting.store(inner.has_waiting(), Ordering::Relaxed);
@@ -78,9 +78,8 @@ impl<M> Mailbox<M> {
         let limit = if self.fetches_one() { 1 } else { usize::MAX };
         if inner.fetch(batch, limit) {
             if self.fetches_one() {
-                *taken += 1;
-                inner.set_taken(*taken);
-                self.taken.store(*taken, Ordering::Release);
+                inner.set_taken(taken + 1);
+                self.taken.store(taken + 1, Ordering::Release);
             }
             return Poll::Ready(None);
         }
@@ -94,10 +93,10 @@ impl<M> Mailbox<M> {
 
     /// Takes back the messages that were not handed out. If they are lost, they stay in the batch,
     /// and the cause is returned.
-    pub(crate) fn put_back(&self, batch: &mut VecDeque<M>, mut taken: u64) -> Option<DeadLetterCause> {
+    pub(crate) fn put_back(&self, batch: &mut VecDeque<M>) -> Option<DeadLetterCause> {
         let mut inner = lock(&self.inner);
         if self.fetches_one() {
-            taken -= 1;
+            let taken = self.own_taken() - 1;
             inner.set_taken(taken);
             self.taken.store(taken, Ordering::Release);
         }

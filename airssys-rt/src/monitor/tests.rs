@@ -35,20 +35,28 @@ impl Watcher for Recorder {
         lock(&self.notifications).withdraw(id);
     }
 
-    fn fail_with(&self, incarnation: u64, down: Down) {
+    fn was_restarted_for(&self, _: &Arc<Down>) -> bool {
+        false
+    }
+
+    fn renew_link(&self, _: WatcherKey, _: u64, _: u64) -> bool {
+        false
+    }
+
+    fn fail_with(&self, incarnation: u64, down: Arc<Down>) {
         lock(&self.notifications).fail(incarnation, down);
     }
 }
 
-fn down(id: u64) -> Down {
+fn down(id: u64) -> Arc<Down> {
     let actor = Identity { name: Arc::default(), id };
-    Down::new(actor, ExitReason::Killed, true)
+    Arc::new(Down::new(actor, ExitReason::Killed, true))
 }
 
 /// Many actors watch one until their own end, half by a monitor and half by a link.
 #[test]
 fn list_of_watchers_forgets_those_that_have_ended() {
-    let watchers = Watchers::default();
+    let (watchers, incarnations) = (Watchers::default(), Incarnations::new());
     let lasting: Vec<_> = (0..100).map(Recorder::new).collect();
     for watcher in &lasting {
         let watcher: Arc<dyn Watcher> = watcher.clone();
@@ -59,12 +67,12 @@ fn list_of_watchers_forgets_those_that_have_ended() {
         let watcher: Arc<dyn Watcher> = recorder.clone();
         match id % 2 {
             0 => watchers.monitor(&watcher, true),
-            _ => watchers.link(&watcher, Some(0)),
+            _ => assert_eq!(watchers.link(&incarnations, &watcher, 0), 0),
         }
         recorder.ended.store(true, Ordering::Relaxed);
     }
     assert!(lock(&watchers.list).by_id.len() <= 200, "at most twice the live watchers");
-    watchers.notify_all(&down(7));
+    watchers.notify_all((7, 0), &incarnations, &down(7));
     assert!(
         lasting.iter().all(|watcher| !lock(&watcher.notifications).is_empty()),
         "the live watchers are notified"

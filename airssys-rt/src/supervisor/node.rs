@@ -28,9 +28,11 @@ use tokio::time::Instant;
 use self::state::{Ending, NodeState, Phase};
 use super::spec::SupervisorSpec;
 use super::verdict::Verdict;
+use crate::causes::Causes;
 use crate::cell::children::{ChildrenSupervisor, ParentActor};
 use crate::child::{Key, Parent, ParentLink, Registered, Supervised};
 use crate::events::Event;
+use crate::guard::Shown;
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::services::Services;
@@ -123,7 +125,7 @@ impl SupervisorNode {
         &self.registry
     }
 
-    pub(super) fn runtime(&self) -> &Handle {
+    pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 
@@ -267,7 +269,7 @@ impl SupervisorNode {
         let Some(failure) = self.failure(state, key, reason, now) else { return Verdict::Gone };
         let SupervisorFailure { child, restarts, within, .. } = &*failure;
         tracing::error!(
-            supervisor = %self.name, actor = %child, %reason, restarts, ?within,
+            supervisor = %self.name, actor = %child, reason = %Shown(reason), restarts, ?within,
             "an actor ended too often, and its supervisor gives up"
         );
         self.tell(|supervisor| Event::Escalated { supervisor, failure: failure.clone() });
@@ -426,8 +428,13 @@ impl Supervised for SupervisorNode {
         lock(&self.state).started
     }
 
-    fn restarting(&self, reason: &ExitReason, after: Duration) {
+    fn restarting(&self, reason: &ExitReason, after: Duration) -> Causes {
         self.tell(|actor| Event::Restarting { actor, reason: reason.clone(), after });
+        lock(&self.state).causes.clone()
+    }
+
+    fn restart_for(&self, causes: &Causes) {
+        lock(&self.state).causes.extend(causes);
     }
 
     /// Its event has been sent, and a supervisor has no watchers.

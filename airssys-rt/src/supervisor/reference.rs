@@ -2,10 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use airssys_core::{AutoShutdown, ExitReason, RestartPolicy};
-use tokio::sync::oneshot;
 
 use super::children::ChildRules;
 use super::node::SupervisorNode;
@@ -25,12 +25,14 @@ use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::Watcher;
 use crate::prepared::Prepared;
 use crate::registry::UnstartedChild;
+use crate::request::slot_here;
 use crate::shutdown::ShutdownOrder;
 use crate::snapshot::ChildSummary;
 
 /// A reference to a supervisor, which starts children below it.
 ///
-/// Cheap to clone, and valid across restarts of the supervisor. It does not keep the system alive.
+/// Cheap to clone, and valid across restarts of the supervisor. It does not keep the system alive. Two
+/// references are equal if they are of one supervisor.
 #[derive(Clone)]
 pub struct SupervisorRef {
     node: Arc<SupervisorNode>,
@@ -92,7 +94,7 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: name.to_owned() });
         }
         self.check_significance(name, spec.significant, spec.restart)?;
-        let (sender, started) = oneshot::channel();
+        let (sender, started) = slot_here().await;
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
             policy: spec.restart,
@@ -207,7 +209,7 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: node.name().to_string() });
         }
         self.check_significance(node.name(), rules.significant, rules.policy)?;
-        let (sender, started) = oneshot::channel();
+        let (sender, started) = slot_here().await;
         let runner = SupervisorRunner::new(node.clone(), sender);
         if admit(&self.node, node.clone(), rules, runner) {
             unstarted.keep();
@@ -303,6 +305,20 @@ impl PreparedSupervisor {
     /// A reference to the supervisor.
     pub fn supervisor_ref(&self) -> SupervisorRef {
         SupervisorRef::new(self.node.clone())
+    }
+}
+
+impl PartialEq for SupervisorRef {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.node, &other.node)
+    }
+}
+
+impl Eq for SupervisorRef {}
+
+impl Hash for SupervisorRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.node).hash(state);
     }
 }
 

@@ -3,20 +3,22 @@
 use std::sync::Arc;
 
 use airssys_core::ExitReason;
-use tokio::sync::oneshot;
 
 use super::node::{Health, SupervisorNode};
 use super::task::Runnable;
 use crate::child::{Registered, Supervised};
+use crate::request::ReplyTo;
 
 pub(crate) struct SupervisorRunner {
     node: Arc<SupervisorNode>,
-    started: Option<oneshot::Sender<()>>,
+    started: ReplyTo<()>,
+    /// The number of the next incarnation.
+    next: u64,
 }
 
 impl SupervisorRunner {
-    pub(crate) fn new(node: Arc<SupervisorNode>, started: oneshot::Sender<()>) -> Self {
-        Self { node, started: Some(started) }
+    pub(crate) fn new(node: Arc<SupervisorNode>, started: ReplyTo<()>) -> Self {
+        Self { node, started, next: 0 }
     }
 }
 
@@ -25,7 +27,9 @@ impl Runnable for SupervisorRunner {
         &*self.node
     }
 
-    async fn incarnation(&mut self, number: u64) -> ExitReason {
+    async fn incarnation(&mut self) -> ExitReason {
+        let number = self.next;
+        self.next += 1;
         let started = self.started.take();
         let running = Running { node: &self.node, done: false };
         self.node.begin(number);
@@ -34,8 +38,8 @@ impl Runnable for SupervisorRunner {
         running.done()
     }
 
-    fn tell_start(&mut self, started: oneshot::Sender<()>) {
-        self.started = Some(started);
+    fn tell_start(&mut self, started: ReplyTo<()>) {
+        self.started = started;
     }
 }
 
@@ -72,9 +76,10 @@ impl Root {
 
     /// Runs until it is told to shut down or fails, and then until the last task has ended.
     pub(crate) async fn run(self) {
+        let cut_off = CutOff(Some(self.node.clone()));
         let node = self.node;
         node.begin(0);
-        node.supervise(None).await;
+        node.supervise(ReplyTo::to_none()).await;
         node.registry().stop();
         node.stop_all().await;
         let reason = node.finish();
@@ -82,11 +87,33 @@ impl Root {
         if let (ExitReason::Escalated(failure), Some(health)) = (&reason, node.health()) {
             health.send_replace(Health::Failed((**failure).clone()));
         }
+        cut_off.disarm();
         node.announce(reason);
         node.registry().services().events.end();
         // A task that blocks its thread is joined after the report.
         for task in node.registry().take_strays() {
             let _ = task.await;
+        }
+    }
+}
+
+/// Ends the system if its task is dropped, because the runtime shuts down: threads of other runtimes
+/// may wait for that.
+struct CutOff(Option<Arc<SupervisorNode>>);
+
+impl CutOff {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CutOff {
+    fn drop(&mut self) {
+        if let Some(node) = self.0.take() {
+            node.registry().stop();
+            node.close();
+            node.announce(ExitReason::Killed);
+            node.registry().services().events.end();
         }
     }
 }

@@ -1,14 +1,12 @@
 //! The task of a child: it outlives the incarnations, and reports their ends to the supervisor.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
 use airssys_core::ExitReason;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
@@ -18,42 +16,40 @@ use super::node::SupervisorNode;
 use super::parked::ParkedRunner;
 use super::verdict::Verdict;
 use crate::child::{Key, Supervised};
+use crate::guard::{self, Contained, Net, Shown};
 use crate::mailbox::StopRequest;
+use crate::request::ReplyTo;
 
 /// An actor or a supervisor, as the task of a child runs it.
 pub(crate) trait Runnable: Send + 'static {
     fn cell(&self) -> &dyn Supervised;
 
-    /// Runs from one start to its end. It never panics.
-    fn incarnation(&mut self, number: u64) -> impl Future<Output = ExitReason> + Send;
+    /// Runs from one start to its end.
+    fn incarnation(&mut self) -> impl Future<Output = ExitReason> + Send;
+
+    /// Ends what belongs to an incarnation that was aborted.
+    fn cut_off(&mut self) {}
 
     /// Sets the sender that is notified of the next start, and dropped if the start fails.
-    fn tell_start(&mut self, started: oneshot::Sender<()>);
+    fn tell_start(&mut self, started: ReplyTo<()>);
 }
 
 /// A runner that waits for a restart of its group, or to be resumed.
 struct Idle<R> {
     runner: R,
-    number: u64,
     node: Weak<SupervisorNode>,
     key: Key,
 }
 
 impl<R: Runnable> ParkedRunner for Idle<R> {
-    fn spawn(
-        self: Box<Self>,
-        delay: Duration,
-        started: Option<oneshot::Sender<()>>,
-    ) -> Option<JoinHandle<()>> {
-        let Self { mut runner, number, node, key } = *self;
+    fn spawn(self: Box<Self>, delay: Duration, started: ReplyTo<()>) -> Option<JoinHandle<()>> {
+        let Self { mut runner, node, key } = *self;
         let Some(node) = node.upgrade() else {
             discard(runner);
             return None;
         };
-        if let Some(started) = started {
-            runner.tell_start(started);
-        }
-        Some(spawn(runner, number, node, key, delay))
+        runner.tell_start(started);
+        Some(spawn(runner, node, key, delay))
     }
 
     fn discard(self: Box<Self>) {
@@ -62,8 +58,9 @@ impl<R: Runnable> ParkedRunner for Idle<R> {
 }
 
 fn discard<R: Runnable>(runner: R) {
-    if catch_unwind(AssertUnwindSafe(|| drop(runner))).is_err() {
-        tracing::error!("the maker of an actor panicked when it was dropped");
+    let id = runner.cell().id();
+    if let Err(reason) = guard::discard(runner) {
+        tracing::error!(id, %reason, "the closure that makes an actor panicked when it was dropped");
     }
 }
 
@@ -74,39 +71,38 @@ pub(super) fn admit<R: Runnable>(
     rules: ChildRules,
     runner: R,
 ) -> bool {
-    let Some(key) = node.add(cell, rules) else { return false };
-    let task = spawn(runner, 0, node.clone(), key, Duration::ZERO);
+    let Some(key) = node.add(cell, rules) else {
+        discard(runner);
+        return false;
+    };
+    let task = spawn(runner, node.clone(), key, Duration::ZERO);
     node.attach(key, 0, task);
     true
 }
 
 /// Starts the task of a child. Never called under a lock of the supervisor, because a runtime that is
 /// shutting down drops the task at once.
-fn spawn<R: Runnable>(
-    runner: R,
-    number: u64,
-    node: Arc<SupervisorNode>,
-    key: Key,
-    delay: Duration,
-) -> JoinHandle<()> {
+fn spawn<R: Runnable>(runner: R, node: Arc<SupervisorNode>, key: Key, delay: Duration) -> JoinHandle<()> {
     let runtime = node.runtime().clone();
-    let task = run(ChildTask { runner: Some(runner), number, node, key }, delay);
+    let task = run(ChildTask { runner: Some(runner), node, key }, delay);
     #[cfg(feature = "testing")]
-    let task = crate::testing::schedule::shaken(task);
+    if crate::testing::schedule::is_shaken() {
+        return runtime.spawn(crate::testing::schedule::shaken(task));
+    }
     runtime.spawn(task)
 }
 
 /// A child with its task. Dropped with its runner, the task was aborted.
 struct ChildTask<R: Runnable> {
     runner: Option<R>,
-    number: u64,
     node: Arc<SupervisorNode>,
     key: Key,
 }
 
 impl<R: Runnable> Drop for ChildTask<R> {
     fn drop(&mut self) {
-        if let Some(runner) = self.runner.take() {
+        if let Some(mut runner) = self.runner.take() {
+            runner.cut_off();
             let idle = self.idle(runner);
             self.node.cut_off(self.key, idle);
         }
@@ -127,9 +123,7 @@ fn run<R: Runnable>(mut child: ChildTask<R>, delay: Duration) -> impl Future<Out
             let reason = match (interrupted, child.runner.as_mut()) {
                 (Some(request), _) => request.reason(),
                 (None, Some(runner)) => {
-                    let number = child.number;
-                    child.number += 1;
-                    let ended = runner.incarnation(number).await;
+                    let ended = Net { future: runner.incarnation() }.await;
                     // Moved, it can take the place of the incarnation's future in memory.
                     let reason = ended;
                     // A child that fails again and again yields too. Before the decision, because a stop
@@ -139,7 +133,8 @@ fn run<R: Runnable>(mut child: ChildTask<R>, delay: Duration) -> impl Future<Out
                 }
                 (None, None) => return,
             };
-            match child.follow(reason) {
+            let reason = Contained::new(reason);
+            match child.follow(&reason) {
                 Some(next) => delay = on_heap(next),
                 None => return,
             }
@@ -150,7 +145,7 @@ fn run<R: Runnable>(mut child: ChildTask<R>, delay: Duration) -> impl Future<Out
 impl<R: Runnable> ChildTask<R> {
     fn idle(&self, runner: R) -> Box<Idle<R>> {
         let node = Arc::downgrade(&self.node);
-        Box::new(Idle { runner, number: self.number, node, key: self.key })
+        Box::new(Idle { runner, node, key: self.key })
     }
 
     /// Waits for the time of a restart, or until a stop is requested.
@@ -168,33 +163,33 @@ impl<R: Runnable> ChildTask<R> {
     /// Has the supervisor decide about the end of an incarnation, and carries the decision out.
     ///
     /// Returns the wait before the next incarnation; `None` if the task ends.
-    fn follow(&mut self, reason: ExitReason) -> Option<Duration> {
+    fn follow(&mut self, reason: &ExitReason) -> Option<Duration> {
         let verdict = match self.runner.as_ref()?.cell().terminated() {
             // It was told to end for good, and has no policy any more.
             true => Verdict::End,
-            false => self.node.ended(self.key, &reason),
+            false => self.node.ended(self.key, reason),
         };
         match verdict {
             Verdict::Restart(delay) => {
-                tell_restart(self.runner.as_ref()?.cell(), &reason, delay);
+                tell_restart(self.runner.as_ref()?.cell(), reason, delay);
                 return Some(delay);
             }
             Verdict::Respawn(delay) => {
                 let runner = self.runner.take()?;
-                tell_restart(runner.cell(), &reason, delay);
-                self.node.respawn(self.key, self.idle(runner), delay, None);
+                tell_restart(runner.cell(), reason, delay);
+                self.node.respawn(self.key, self.idle(runner), delay, ReplyTo::to_none());
             }
             Verdict::Park => {
                 let runner = self.runner.take()?;
-                self.node.park(self.key, self.idle(runner), reason);
+                self.node.park(self.key, self.idle(runner), reason.clone());
             }
             Verdict::Quarantine => {
                 let runner = self.runner.take()?;
-                self.node.quarantine(self.key, self.idle(runner), reason);
+                self.node.quarantine(self.key, self.idle(runner), reason.clone());
             }
             Verdict::End => {
                 let runner = self.runner.take()?;
-                self.node.leave(self.key, runner.cell(), reason);
+                self.node.leave(self.key, runner.cell(), reason.clone());
                 discard(runner);
             }
             Verdict::Gone => discard(self.runner.take()?),
@@ -206,8 +201,8 @@ impl<R: Runnable> ChildTask<R> {
 fn tell_restart(cell: &dyn Supervised, reason: &ExitReason, after: Duration) {
     let actor = cell.label();
     match reason.is_failure() {
-        true => tracing::warn!(%actor, %reason, ?after, "an actor failed and is restarted"),
-        false => tracing::info!(%actor, %reason, ?after, "an actor ended and is restarted"),
+        true => tracing::warn!(%actor, reason = %Shown(reason), ?after, "an actor failed and is restarted"),
+        false => tracing::info!(%actor, reason = %Shown(reason), ?after, "an actor ended and is restarted"),
     }
     cell.restarting(reason, after);
 }

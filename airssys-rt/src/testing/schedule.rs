@@ -3,11 +3,9 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::pin;
 use std::task::Poll;
 
 use fastrand::Rng;
-use futures_util::future::Either;
 use tokio::runtime::Builder;
 
 thread_local! {
@@ -114,22 +112,21 @@ impl Drop for Before {
     }
 }
 
+/// Returns true in a run that has a seed.
+pub(crate) fn is_shaken() -> bool {
+    TURNS.with_borrow(Option::is_some)
+}
+
 /// The same task. In a run that has a seed, its polls are put off at random.
 pub(crate) fn shaken<F: Future>(task: F) -> impl Future<Output = F::Output> + use<F> {
-    if TURNS.with_borrow(Option::is_none) {
-        return Either::Left(task);
-    }
-    Either::Right(Box::pin(async move {
-        let mut task = pin!(task);
-        poll_fn(|context| {
-            if waits() {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            task.as_mut().poll(context)
-        })
-        .await
-    }))
+    let mut task = Box::pin(task);
+    poll_fn(move |context| {
+        if waits() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        task.as_mut().poll(context)
+    })
 }
 
 fn waits() -> bool {

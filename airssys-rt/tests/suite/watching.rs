@@ -1,10 +1,11 @@
 //! Monitors and links: the notifications of ends, and when they come.
 
 use airssys_rt::{
-    ActorRef, ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy, SupervisorConfig,
+    ActorRef, ActorState, ActorSystem, ChildSpec, ExitReason, RestartPolicy, RestartStrategy,
+    SupervisorConfig,
 };
 
-use crate::support::script::{Log, SECOND, Say, run, settle, start};
+use crate::support::script::{Log, SECOND, Say, Script, run, settle, start};
 
 /// A system that restarts its actors at once, without a limit.
 fn system() -> ActorSystem {
@@ -262,6 +263,52 @@ async fn link_with_an_actor_that_failed_for_good_fails_at_once() {
     run(&pair.watcher, move |context| context.link(&stopped)).await;
     settle().await;
     assert_eq!(pair.watcher.stats().restarts, 1, "a stop is not a failure");
+}
+
+/// The link is with the next incarnation, in both directions.
+#[tokio::test(start_paused = true)]
+async fn link_with_an_actor_that_waits_for_its_restart_holds_for_both_sides() {
+    for watched_fails in [true, false] {
+        let config = SupervisorConfig {
+            restart_strategy: RestartStrategy::Fixed { delay: SECOND },
+            ..SupervisorConfig::default()
+        };
+        let system = ActorSystem::builder("test").supervisor(config).build();
+        let watcher = start(&system, &Log::default(), ChildSpec::new("watcher")).await;
+        let watched = start(&system, &Log::default(), ChildSpec::new("watched")).await;
+        let pair = Pair { system, log: Log::default(), watcher, watched };
+        pair.watched.send(Say::Fail).await.unwrap();
+        settle().await;
+        assert_eq!(pair.watched.stats().state, ActorState::Restarting);
+        pair.link().await;
+        tokio::time::sleep(60 * SECOND).await;
+        assert_eq!(incarnations(&pair).await, (0, 1), "the end before is not of this link");
+        let fails = if watched_fails { &pair.watched } else { &pair.watcher };
+        fails.send(Say::Fail).await.unwrap();
+        tokio::time::sleep(60 * SECOND).await;
+        assert_eq!(incarnations(&pair).await, (1, 2));
+    }
+}
+
+/// An incarnation that has not begun is not failed: it starts after the failure anyway.
+#[tokio::test(start_paused = true)]
+async fn failure_before_the_other_side_has_started_does_not_reach_it() {
+    let (system, log) = (system(), Log::default());
+    let watcher = start(&system, &log, ChildSpec::new("watcher")).await;
+    let prepared = system.prepare::<Say>(ChildSpec::new("prepared")).unwrap();
+    let other = prepared.actor_ref();
+    let linked = other.clone();
+    run(&watcher, move |context| context.link(&linked)).await;
+    watcher.send(Say::Fail).await.unwrap();
+    settle().await;
+    let linked = other.clone();
+    run(&watcher, move |context| context.link(&linked)).await;
+    system.start(prepared, || Script { log: Log::default(), bad_starts: 0 }).await.unwrap();
+    settle().await;
+    assert_eq!((watcher.stats().restarts, other.stats().restarts), (1, 0));
+    watcher.send(Say::Fail).await.unwrap();
+    settle().await;
+    assert_eq!((watcher.stats().restarts, other.stats().restarts), (2, 1));
 }
 
 /// The failure of a linked actor takes effect once the handler has returned, ahead of the mailbox.

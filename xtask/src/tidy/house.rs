@@ -52,7 +52,14 @@ pub(super) struct Kernel {
 /// The kernel of the actor runtime: actors, references to supervisors and the system start each other.
 pub(super) const KERNELS: &[Kernel] = &[Kernel {
     folder: "airssys-rt",
-    files: &["actor.rs", "actor/incarnation.rs", "actor/runner.rs", "supervisor/reference.rs", "system.rs"],
+    files: &[
+        "actor.rs",
+        "actor/hooks.rs",
+        "actor/incarnation.rs",
+        "actor/runner.rs",
+        "supervisor/reference.rs",
+        "system.rs",
+    ],
 }];
 
 /// Folders with contracts. `*` stands for one folder.

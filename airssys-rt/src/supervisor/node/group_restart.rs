@@ -4,14 +4,15 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use airssys_core::ExitReason;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use super::SupervisorNode;
 use super::state::{NodeState, Phase, RestartPlan};
 use super::stopping::ChildStop;
+use crate::causes::Causes;
 use crate::child::Key;
 use crate::events::Event;
+use crate::request::{ReplyTo, slot_here};
 use crate::supervisor::children::TaskState;
 use crate::sync::lock;
 
@@ -57,7 +58,7 @@ impl SupervisorNode {
 
     /// Restarts groups of children until the supervisor is to end. `started` is notified when all
     /// children have started.
-    pub(in crate::supervisor) async fn supervise(self: &Arc<Self>, mut started: Option<oneshot::Sender<()>>) {
+    pub(in crate::supervisor) async fn supervise(self: &Arc<Self>, mut started: ReplyTo<()>) {
         let mut told = false;
         loop {
             let step = self.next_step();
@@ -72,8 +73,8 @@ impl SupervisorNode {
                         };
                         self.tell(|actor| Event::Started { actor, incarnation });
                     }
-                    // The receiver may have been dropped.
-                    started.take().map(|started| started.send(()));
+                    // An error means that its starter no longer waits.
+                    let _ = started.take().send(());
                     self.changed.notified().await;
                 }
                 Step::WaitUntil(at) => {
@@ -121,7 +122,7 @@ impl SupervisorNode {
         if self.dismiss(key) {
             return;
         }
-        let (sender, mut started) = oneshot::channel();
+        let (sender, mut started) = slot_here().await;
         if !self.resume(key, sender) {
             return;
         }
@@ -199,6 +200,7 @@ impl NodeState {
             }
         }
         self.plan = RestartPlan::default();
+        self.causes = Causes::default();
         self.phase = Phase::Running;
         Step::Wait
     }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_core::ExitReason;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::SupervisorNode;
 use super::state::{NodeState, Phase};
 use crate::cell::children::ParentActor;
 use crate::child::{Key, ParentLink, Registered, Supervised};
+use crate::guard::{Contained, Shown};
+use crate::request::ReplyTo;
 use crate::snapshot::{ChildKind, ChildSummary, SupervisorSnapshot};
 use crate::stats::ActorState;
 use crate::supervisor::children::{ChildEntry, ChildRules, TaskState};
@@ -85,7 +86,7 @@ impl SupervisorNode {
         key: Key,
         runner: Box<dyn ParkedRunner>,
         delay: Duration,
-        started: Option<oneshot::Sender<()>>,
+        started: ReplyTo<()>,
     ) {
         let tenure = {
             let mut state = lock(&self.state);
@@ -104,8 +105,8 @@ impl SupervisorNode {
     }
 
     /// Starts a parked child; returns false if it is not parked.
-    pub(super) fn resume(&self, key: Key, started: oneshot::Sender<()>) -> bool {
-        let (parked, cell) = {
+    pub(super) fn resume(&self, key: Key, started: ReplyTo<()>) -> bool {
+        let (parked, cell, causes) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
             let Some(entry) = state.children.get_mut(key) else { return false };
@@ -114,13 +115,14 @@ impl SupervisorNode {
                     entry.task_state = TaskState::Live;
                     (entry.doomed, entry.aborting) = (false, false);
                     state.active += 1;
-                    (parked, entry.cell.clone())
+                    (parked, entry.cell.clone(), state.causes.clone())
                 }
                 None => return false,
             }
         };
+        cell.restart_for(&causes);
         cell.rejoin();
-        self.respawn(key, parked.runner, Duration::ZERO, Some(started));
+        self.respawn(key, parked.runner, Duration::ZERO, started);
         true
     }
 
@@ -128,7 +130,8 @@ impl SupervisorNode {
     pub(in crate::supervisor) fn park(&self, key: Key, runner: Box<dyn ParkedRunner>, reason: ExitReason) {
         // Announced before it can be started again.
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
-        cell.into_iter().for_each(|cell| cell.restarting(&reason, Duration::ZERO));
+        let causes = cell.map(|cell| cell.restarting(&reason, Duration::ZERO)).unwrap_or_default();
+        lock(&self.state).causes.extend(&causes);
         self.keep(key, runner, reason, TaskState::Parked);
     }
 
@@ -154,9 +157,8 @@ impl SupervisorNode {
         let task = entry.task.take();
         state.ended_tasks.extend(task);
         state.active -= 1;
-        state
-            .parked
-            .insert(key, ParkedChild { runner, failure: Some(reason).filter(ExitReason::is_failure) });
+        let failure = Some(reason).filter(ExitReason::is_failure).map(Contained::new);
+        state.parked.insert(key, ParkedChild { runner, failure });
         let awaited = state.is_awaited(key);
         drop(state);
         if awaited {
@@ -166,7 +168,7 @@ impl SupervisorNode {
 
     /// Ends a child for good, from its own task.
     pub(in crate::supervisor) fn leave(&self, key: Key, cell: &dyn Supervised, reason: ExitReason) {
-        tracing::debug!(actor = %cell.name(), id = cell.id(), %reason, "an actor ended for good");
+        tracing::debug!(actor = %cell.name(), id = cell.id(), reason = %Shown(&reason), "an actor ended for good");
         self.registry.retire(cell, reason);
         let mut state = lock(&self.state);
         let late = state.children.get(key).is_some_and(|entry| entry.late);
@@ -209,7 +211,7 @@ impl SupervisorNode {
             Verdict::Restart(delay) | Verdict::Respawn(delay) => {
                 tracing::warn!(actor = %cell.label(), after = ?delay, "an actor was killed and is restarted");
                 cell.restarting(&ExitReason::Killed, delay);
-                self.respawn(key, runner, delay, None);
+                self.respawn(key, runner, delay, ReplyTo::to_none());
             }
             Verdict::Park => self.park(key, runner, ExitReason::Killed),
             Verdict::Quarantine => self.quarantine(key, runner, ExitReason::Killed),

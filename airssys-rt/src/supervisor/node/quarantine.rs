@@ -10,6 +10,8 @@ use super::SupervisorNode;
 use super::state::{NodeState, Phase};
 use crate::child::{Key, ParentLink};
 use crate::events::Event;
+use crate::guard::Shown;
+use crate::request::ReplyTo;
 use crate::stats::ActorState;
 use crate::supervisor::children::TaskState;
 use crate::supervisor::parked::ParkedRunner;
@@ -45,7 +47,7 @@ impl SupervisorNode {
         let SupervisorFailure { child, restarts, within, .. } = &*failure;
         let then = if quarantined { "is quarantined until it is resumed" } else { "ends for good" };
         tracing::error!(
-            supervisor = %self.name, actor = %child, %reason, restarts, ?within,
+            supervisor = %self.name, actor = %child, reason = %Shown(reason), restarts, ?within,
             "an actor ended too often, and {then}"
         );
         let actor = Identity { name: cell.name().clone(), id: cell.id() };
@@ -86,7 +88,7 @@ impl SupervisorNode {
         };
         cell.rejoin();
         cell.enter(ActorState::Restarting);
-        self.respawn(key, parked.runner, Duration::ZERO, None);
+        self.respawn(key, parked.runner, Duration::ZERO, ReplyTo::to_none());
         true
     }
 

@@ -8,6 +8,7 @@ use airssys_core::{ExitReason, LimitScope, RestartWindow, Scope, SupervisorConfi
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::causes::Causes;
 use crate::child::{Key, Supervised};
 use crate::mailbox::StopRequest;
 use crate::shutdown::{ShutdownDeadlines, ShutdownOrder};
@@ -75,6 +76,8 @@ pub(super) struct NodeState {
     windows: HashMap<Key, RestartWindow>,
     pub(super) restarts: u64,
     pub(super) plan: RestartPlan,
+    /// The failures for which children restart, until the restart is done.
+    pub(super) causes: Causes,
     pub(super) ending: Option<Ending>,
     pub(super) started: bool,
     /// True while its own supervisor keeps it in quarantine.
@@ -100,6 +103,7 @@ impl NodeState {
             windows: HashMap::new(),
             restarts: 0,
             plan: RestartPlan::default(),
+            causes: Causes::default(),
             ending: None,
             started: false,
             quarantined: false,

@@ -351,7 +351,7 @@ impl SupervisorNode {
     fn end_idle(&self, parked: ParkedChild, cell: &Arc<dyn Supervised>, order: &ShutdownOrder) {
         cell.shut_down(order);
         report_stopped(order, &**cell);
-        self.registry.retire(&**cell, parked.failure.unwrap_or(ExitReason::Shutdown));
+        self.registry.retire(&**cell, parked.failure.as_deref().cloned().unwrap_or(ExitReason::Shutdown));
         parked.runner.discard();
     }
 

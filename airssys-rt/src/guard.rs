@@ -1,0 +1,183 @@
+//! The guard around user code: a panic in it becomes a value, and gets no further.
+//!
+//! User code runs where it is called, and also where a value of a user's type is dropped: an actor, a
+//! message, a closure, a future, an error, the payload of a panic.
+
+use std::any::Any;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use airssys_core::ExitReason;
+use pin_project_lite::pin_project;
+
+/// Runs user code. A panic becomes the reason of a failure.
+///
+/// It may leave a value of that code half-changed. After it, an actor only runs its last hooks.
+#[inline]
+pub(crate) fn guard<T>(code: impl FnOnce() -> T) -> Result<T, ExitReason> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(panicked)
+}
+
+/// Drops a value of a user's type. A panic becomes the reason of a failure.
+pub(crate) fn discard<T>(value: T) -> Result<(), ExitReason> {
+    guard(|| drop(value))
+}
+
+#[cold]
+fn panicked(payload: Box<dyn Any + Send>) -> ExitReason {
+    let message = match payload.downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => {
+            let message = payload.downcast_ref::<&str>().unwrap_or(&"a panic without a message").to_string();
+            if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+                // Its drop may panic as well, and so on for ever.
+                std::mem::forget(another);
+            }
+            message
+        }
+    };
+    ExitReason::Panic(message)
+}
+
+/// A value of a user's type. Dropped, it panics no further than here.
+pub(crate) struct Contained<T>(Option<T>);
+
+impl<T> Contained<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    /// Drops the value; gives the reason if that panics.
+    pub(crate) fn discard(mut self) -> Result<(), ExitReason> {
+        discard(self.0.take())
+    }
+}
+
+impl<T> Deref for Contained<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        match &self.0 {
+            Some(value) => value,
+            None => unreachable!("only a drop takes the value"),
+        }
+    }
+}
+
+impl<T> DerefMut for Contained<T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        match &mut self.0 {
+            Some(value) => value,
+            None => unreachable!("only a drop takes the value"),
+        }
+    }
+}
+
+impl<T> Drop for Contained<T> {
+    fn drop(&mut self) {
+        if let Some(value) = self.0.take()
+            && let Err(reason) = discard(value)
+        {
+            tracing::error!(%reason, "a value panicked when it was dropped");
+        }
+    }
+}
+
+pin_project! {
+    /// A future of user code. A panic in it, or in its drop, becomes the reason of a failure.
+    pub(crate) struct Guarded<F> {
+        #[pin]
+        state: State<F>,
+    }
+
+    impl<F> PinnedDrop for Guarded<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut state = this.project().state;
+            if matches!(*state, State::Running { .. })
+                && let Err(reason) = guard(|| state.set(State::Over))
+            {
+                tracing::error!(%reason, "a future panicked when it was dropped");
+            }
+        }
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F> {
+        Running { #[pin] future: F },
+        /// It could not be made.
+        Failed { reason: ExitReason },
+        Over,
+    }
+}
+
+/// Makes a future of user code.
+#[inline]
+pub(crate) fn guarded<F>(make: impl FnOnce() -> F) -> Guarded<F> {
+    let state = match guard(make) {
+        Ok(future) => State::Running { future },
+        Err(reason) => State::Failed { reason },
+    };
+    Guarded { state }
+}
+
+impl<F: Future> Future for Guarded<F> {
+    type Output = Result<F::Output, ExitReason>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        let polled = guard(|| match state.as_mut().project() {
+            StateProjection::Running { future } => {
+                let polled = future.poll(context);
+                if polled.is_ready() {
+                    state.set(State::Over);
+                }
+                polled.map(Ok)
+            }
+            StateProjection::Failed { reason } => Poll::Ready(Err(reason.clone())),
+            StateProjection::Over => Poll::Pending,
+        });
+        polled.unwrap_or_else(|reason| {
+            // The first failure counts.
+            let _ = guard(|| state.set(State::Over));
+            Poll::Ready(Err(reason))
+        })
+    }
+}
+
+pin_project! {
+    /// A future that has guards of its own around user code. A panic that gets past them all is a
+    /// failure too, and not the end of its task.
+    pub(crate) struct Net<F> {
+        #[pin]
+        pub(crate) future: F,
+    }
+}
+
+impl<F: Future<Output = ExitReason>> Future for Net<F> {
+    type Output = ExitReason;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ExitReason> {
+        guard(|| self.project().future.poll(context)).unwrap_or_else(Poll::Ready)
+    }
+}
+
+/// Displays a reason, which may hold an error of a user's type.
+pub(crate) struct Shown<'a>(pub(crate) &'a ExitReason);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        guard(|| write!(f, "{}", self.0)).unwrap_or_else(|_| f.write_str("an error that cannot be displayed"))
+    }
+}
+
+#[cfg(test)]
+mod tests;
