@@ -14,7 +14,10 @@ fn app_runs_at_once(lang: &str, folder: &Folder) {
         .run()
         .exits(0)
         .prints(&[&format!("airssys run {name}/app.toml")]);
-    in_folder(&["build", &name]).run().exits(0);
+    in_folder(&["build", &name])
+        .run()
+        .exits(0)
+        .says(&["building greeter (1 of 2)\n", "building visitor (2 of 2)\n"]);
     in_folder(&["run", &name]).run().exits(0).says(&["visitor: greeter says hello, world"]);
 }
 
