@@ -42,6 +42,8 @@ pub(crate) struct Mailbox<M> {
 
 impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
+        // Messages are counted in 32 bits.
+        let capacity = capacity.min(u32::MAX as usize);
         Self {
             capacity,
             overflow,
