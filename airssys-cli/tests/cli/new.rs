@@ -109,11 +109,13 @@ fn members(folder: &Path) -> Vec<String> {
 
 #[test]
 fn cargo_works_in_a_workspace_after_each_kind_of_new_folder() {
-    for list in ["\"*\"", "\"one\"", "\"one\", \"apps/*/components/*\""] {
+    for (list, first) in
+        [("\"*\"", "one"), ("\"one\"", "one"), ("\"apps/*/components/*\"", "apps/a/components/one")]
+    {
         let folder = Folder::new();
         folder.write("Cargo.toml", format!("[workspace]\nresolver = \"3\"\nmembers = [{list}] # mine\n"));
-        folder.write("one/Cargo.toml", "[package]\nname = \"one\"\nedition = \"2024\"\n");
-        folder.write("one/src/lib.rs", "");
+        folder.write(&format!("{first}/Cargo.toml"), "[package]\nname = \"one\"\nedition = \"2024\"\n");
+        folder.write(&format!("{first}/src/lib.rs"), "");
         let root = folder.path();
         assert_eq!(members(root), ["one"], "{list}");
         let news: [(&[&str], &[&str]); 4] = [
