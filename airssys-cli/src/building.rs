@@ -71,7 +71,7 @@ impl Building {
             }
             BuildEvent::OwnSdk { folder } => {
                 let folder = folder.display();
-                self.terminal.line(&format!("airssys-sdk is not on crates.io; taking it from {folder}"));
+                self.terminal.line(&format!("airssys-sdk is not released yet; taking it from {folder}"));
             }
             BuildEvent::Building { folder } => self.begin(self.title(folder), false),
             BuildEvent::Step(step) => self.step((*step).to_owned(), true),

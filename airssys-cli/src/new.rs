@@ -46,7 +46,7 @@ fn notes(created: &Created) -> Vec<String> {
     }
     if let Some(patch) = &created.patch {
         notes.push(format!(
-            "airssys-sdk {} is not on crates.io yet: {}, which git ignores, takes it from {}.",
+            "airssys-sdk {} is not released yet: {}, which git ignores, takes it from {}.",
             patch.version,
             shown(&patch.file),
             patch.sdk.display()

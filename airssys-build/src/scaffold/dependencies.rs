@@ -92,7 +92,7 @@ impl Dependencies {
         let settings = if has_settings(root) { folder } else { root }.join(".cargo");
         let file = settings.join("config.toml");
         let text = format!(
-            "# {NAME} {VERSION} is taken from its source tree, because it is not on crates.io yet. Git ignores this\n\
+            "# {NAME} {VERSION} is taken from its source tree, because it is not released yet. Git ignores this\n\
              # file: each machine has its own. `airssys build` does without it.\n{}\n",
             sdk::patch(sdk)
         );

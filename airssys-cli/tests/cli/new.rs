@@ -66,7 +66,8 @@ fn committed(folder: &Path) -> String {
 #[test]
 fn new_components_name_a_version_of_the_sdk_and_no_path_of_this_machine() {
     let folder = Folder::new();
-    let said = "airssys-sdk 0.1.0 is not on crates.io yet: hello/.cargo/config.toml, which git ignores, takes it from";
+    let said =
+        "airssys-sdk 0.1.0 is not released yet: hello/.cargo/config.toml, which git ignores, takes it from";
     airssys(["new", "hello"]).within(folder.path()).run().exits(0).prints(&[said]);
     airssys(["new", "--app", "shop"]).within(folder.path()).run().exits(0);
     for name in ["hello", "shop"] {
@@ -79,7 +80,7 @@ fn new_components_name_a_version_of_the_sdk_and_no_path_of_this_machine() {
     // As in a clone on another machine, only what is committed is there.
     std::fs::remove_dir_all(folder.path().join("hello/.cargo")).unwrap();
     folder.share_target();
-    let said = format!("airssys-sdk is not on crates.io; taking it from {}", path("airssys-sdk"));
+    let said = format!("airssys-sdk is not released yet; taking it from {}", path("airssys-sdk"));
     airssys(["build", "hello"]).within(folder.path()).run().exits(0).says(&[&said]);
 }
 
