@@ -54,6 +54,7 @@ pub(crate) enum Command {
     Explain(Explain),
     DeadLetters(DeadLetters),
     Retained(Retained),
+    Resume(Resume),
 }
 
 /// Run an app.
@@ -380,11 +381,29 @@ pub(crate) enum RetainedCommand {
         #[arg(long, value_name = "COUNT", default_value_t = 50)]
         limit: usize,
     },
+    /// Show the retained message of a topic with its body.
+    Show {
+        /// The topic.
+        topic: String,
+    },
     /// Clear the retained message of a topic. Subscribers that received it keep it.
     Clear {
         /// The topic.
         topic: String,
     },
+}
+
+/// Start a component of a running app again that failed too often and is quarantined.
+///
+/// It goes on with the messages in its mailbox. Its earlier restarts no longer count.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Resume {
+    /// A component, one of its instances such as `pool/2`, or a group.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, clap::Args)]

@@ -84,7 +84,7 @@ async fn run_app(
             return Err(failure);
         }
     };
-    let activity = if manifest.until.is_some() { "running" } else { "running until Ctrl-C" };
+    let activity = "running";
     let ended = tokio::select! {
         ended = follow(&app, activity, terminal) => ended,
         signal = attention.received() => Err(stopped(signal)),
@@ -96,8 +96,7 @@ async fn run_app(
     let reporter = manifest.report.as_deref().and_then(|name| app.host().component_snapshot(name));
     let report = match &ended {
         Ok(()) => app.report().await.map_err(|error| Failure::run("the app's report is missing", error)),
-        Err(Failure::Stopped { .. }) => Ok(early_report(&app, args, terminal).await),
-        Err(_) => Ok(None),
+        Err(_) => Ok(early_report(&app, args, terminal).await),
     };
     let reporter = reporter.filter(|_| report.as_ref().is_ok_and(Option::is_some));
     stop(app.host(), args, terminal).await;

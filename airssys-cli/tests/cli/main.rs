@@ -9,6 +9,7 @@ mod collector;
 mod components;
 mod control;
 mod failures;
+mod giving_up;
 mod groups;
 mod idle;
 mod input;
