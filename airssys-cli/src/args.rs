@@ -157,17 +157,26 @@ pub(crate) struct Check {
     pub(crate) path: PathBuf,
 }
 
-/// Create a component that builds and runs as it is.
+/// Create a component or an app that builds and runs as it is.
+///
+/// Within a cargo workspace, a component in Rust becomes a member of it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct New {
-    /// The folder to create; its name becomes the component's name.
+    /// The folder to create; its name becomes the name of the component or the app.
     pub(crate) path: PathBuf,
 
-    /// The programming language of the component.
+    /// Create an app with two components, which share what is compiled for them.
+    #[arg(long)]
+    pub(crate) app: bool,
+
+    /// The programming language of the components.
     #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t)]
     pub(crate) lang: Lang,
 
-    /// The folder of the airssys-sdk crate that a component in Rust depends on.
+    /// The folder of the airssys-sdk crate, for components in Rust, while it is not released.
+    ///
+    /// By default it is in the source tree of this program. A component in the same repository gets a
+    /// relative path. Otherwise .cargo/config.toml names the folder, and git ignores that file.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sdk: Option<PathBuf>,
 }

@@ -6,6 +6,7 @@
 mod args;
 mod body;
 mod build;
+mod building;
 mod check;
 mod columns;
 mod control;

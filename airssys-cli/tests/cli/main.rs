@@ -17,6 +17,7 @@ mod inspect;
 mod languages;
 mod manifests;
 mod metrics;
+mod new;
 mod output;
 mod patterns;
 mod quakes;
