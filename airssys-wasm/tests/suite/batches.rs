@@ -129,8 +129,8 @@ async fn messages_behind_a_deferred_one_survive_a_kill() {
     for number in 0..WARM_UP {
         host.tell("probe", Command::Tally(number.to_string())).await;
     }
-    let slow = Command::WorkBetween { to: "silent".to_owned(), milliseconds: 1, times: 5_000 };
-    for command in [*note("a"), slow, *note("b"), *note("c")] {
+    let endless = Command::WorkBetween { to: "silent".to_owned(), rounds: 50, times: u32::MAX };
+    for command in [*note("a"), endless, *note("b"), *note("c")] {
         host.tell("probe", command).await;
     }
     host.start(prepared).await.unwrap();
@@ -158,10 +158,11 @@ async fn no_message_is_begun_after_a_stop() {
 #[tokio::test]
 async fn each_message_of_a_batch_has_the_whole_execution_time() {
     let limits = Limits { execution_time: Duration::from_millis(500), ..Limits::default() };
-    let mut commands = vec![Command::Work(120); 6];
+    // Each is far within the limit, and all together far exceed it.
+    let mut commands = vec![Command::Work(1_250); 80];
     commands.extend([Command::Spin, *note("behind")]);
     let (host, answers) = handled(ComponentSpec { limits, ..trusted("probe") }, commands).await;
-    assert!(answers[..6].iter().all(Result::is_ok), "{answers:?}");
+    assert!(answers[..80].iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(host.reasons(), ["failed: ran longer than its limit of 500 ms (execution_time)"]);
     assert_eq!(&host.dead_letters().kept()[0].message[..], &message(&Command::Spin)[..]);
     assert_eq!(host.notes("probe").await, "behind");

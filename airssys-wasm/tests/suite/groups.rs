@@ -48,13 +48,22 @@ async fn start_with(component: &str, text: &str) -> TestApp {
     let manifest =
         AppManifest::load(&folder.path().join("app.toml")).unwrap_or_else(|error| panic!("{error}"));
     let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
-    let mut started = Vec::new();
-    let app = app::start(&manifest, StartOptions { cache_dir, ..StartOptions::default() }, |event| {
-        if let AppEvent::Starting { component } = event {
-            started.push(component);
-        }
-    });
+    let (mut started, mut loading, mut loaded) = (Vec::new(), Vec::new(), 0);
+    let app =
+        app::start(&manifest, StartOptions { cache_dir, ..StartOptions::default() }, |event| match event {
+            AppEvent::Loading { component } => loading.push(component),
+            AppEvent::Loaded { component } => {
+                assert!(loading.contains(&component), "{component} was not being loaded");
+                loaded += 1;
+            }
+            AppEvent::Starting { component } => started.push(component),
+            _ => {}
+        });
     let app = app.await.expect("the app starts");
+    loading.sort();
+    let mut names = started.clone();
+    names.sort();
+    assert_eq!((&loading, loaded), (&names, names.len()), "each component is loaded once");
     TestApp { app, started, _folder: folder }
 }
 
@@ -262,7 +271,7 @@ async fn messages_survive_the_restart_of_their_group() {
         if number % (MESSAGES / 2) == MESSAGES / 4 {
             test.crash_and_wait("a").await;
         }
-        test.app.host().tell("b", Command::Work(1)).await;
+        test.app.host().tell("b", Command::Work(50)).await;
     }
     test.app.host().drained().await;
     assert_eq!(test.incarnations(&["a", "b"]).await, ["2", "2"]);

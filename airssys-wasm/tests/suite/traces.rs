@@ -112,7 +112,7 @@ async fn each_message_is_a_span_below_that_of_its_cause() {
         host.spawn(ComponentSpec { subscribes, ..trusted(name) }).await.unwrap();
     }
     // Each handler continues after a callback, and its later messages belong to the same span.
-    let twice = Command::WorkBetween { to: "region".to_owned(), milliseconds: 0, times: 2 };
+    let twice = Command::WorkBetween { to: "region".to_owned(), rounds: 0, times: 2 };
     host.tell("feed", send("parse", twice)).await;
     host.drained().await;
     let publish = Command::Publish { topic: "quakes.major".to_owned(), command: note("shaken") };

@@ -41,10 +41,11 @@ pub enum Command {
     Exit,
     /// Never return.
     Spin,
-    /// Use the processor for this many milliseconds.
-    Work(u64),
-    /// Work for this many milliseconds, this many times, with a request in between.
-    WorkBetween { to: String, milliseconds: u64, times: u32 },
+    /// Do this many rounds of work, each of about 20 µs of a processor. A clock would also count the
+    /// time in which others have the processor, and the limit on execution time does not.
+    Work(u32),
+    /// Do this many rounds of work, this many times, with a request in between.
+    WorkBetween { to: String, rounds: u32, times: u32 },
     /// Wait for this many milliseconds (`test-waiter` only).
     Sleep(u64),
     /// Recurse without end.
@@ -67,8 +68,8 @@ pub enum Command {
     SendAndSpin { to: String, command: Box<Command> },
     /// Send a request this many times, and then await something that never happens.
     RequestAndStall { to: String, command: Box<Command>, times: u32, timeout_ms: u64 },
-    /// Do a round of work this many times. Reply with the nanoseconds that the message waited and
-    /// those that it took.
+    /// Do this many rounds of work. Reply with the nanoseconds that the message waited and those that
+    /// it took.
     Rounds(u32),
     /// Send many requests, group after group, each with a random fate. Reply with the number of
     /// requests per result.

@@ -55,9 +55,9 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
             drop(context.request::<Answer>(&to, &*first));
             request(context.request::<Answer>(&to, &*second).await)
         }
-        Command::WorkBetween { to, milliseconds, times } => {
+        Command::WorkBetween { to, rounds, times } => {
             for _ in 0..times {
-                crate::harm::work(milliseconds);
+                crate::harm::work(rounds);
                 context
                     .request::<Answer>(&to, &Command::Echo(String::new()))
                     .await?

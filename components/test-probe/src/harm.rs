@@ -2,7 +2,6 @@
 
 use std::future::pending;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use test_commands::{Answer, Command};
 
@@ -13,8 +12,8 @@ pub(crate) async fn run(command: Command) -> Answer {
         Command::Spin => loop {
             black_box(());
         },
-        Command::Work(milliseconds) => {
-            work(milliseconds);
+        Command::Work(rounds) => {
+            work(rounds);
             Ok("worked".to_owned())
         }
         Command::Recurse => Ok(recurse(0).to_string()),
@@ -23,11 +22,13 @@ pub(crate) async fn run(command: Command) -> Answer {
     }
 }
 
-/// Uses the processor for this many milliseconds.
-pub(crate) fn work(milliseconds: u64) {
-    let began = Instant::now();
-    while began.elapsed() < Duration::from_millis(milliseconds) {
-        black_box(());
+/// Does this many rounds of work, each of about 20 µs.
+pub(crate) fn work(rounds: u32) {
+    let mut state = 1_u64;
+    for _ in 0..rounds {
+        for _ in 0..20_000 {
+            state = black_box(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+        }
     }
 }
 

@@ -53,15 +53,10 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
     }
 }
 
-/// Does this many rounds of work, each of about 20 µs.
+/// Does this many rounds of work. Replies with the time that the message waited and took.
 pub(crate) fn rounds(count: u32, message: &Message) -> String {
     let began = Instant::now();
-    let mut state = 1_u64;
-    for _ in 0..count {
-        for _ in 0..20_000 {
-            state = black_box(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-        }
-    }
+    crate::harm::work(count);
     format!("{} {}", message.waited().as_nanos(), began.elapsed().as_nanos())
 }
 
