@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use airssys_spec::manifest::without_dots;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
@@ -76,7 +77,7 @@ impl Record {
     pub(crate) fn current_artifact(folder: &Path, program: &str) -> Option<PathBuf> {
         let text = std::fs::read(build_folder(folder).join(FILE)).ok()?;
         let record: Record = serde_json::from_slice(&text).ok()?;
-        record.holds(folder, program).then(|| plain(&folder.join(&record.artifact)))
+        record.holds(folder, program).then(|| without_dots(&folder.join(&record.artifact)))
     }
 
     fn holds(&self, folder: &Path, program: &str) -> bool {
@@ -131,25 +132,12 @@ fn hash_of_variable(name: &str) -> Option<String> {
     std::env::var_os(name).map(hash_of)
 }
 
-/// Returns the way from an absolute folder to an absolute path. Neither may contain `..`.
+/// Returns the way from an absolute folder, which has no links and no `..`, to an absolute path.
 pub(crate) fn relative(from: &Path, to: &Path) -> PathBuf {
-    let to = plain(to);
+    let to = without_dots(to);
     let shared = from.components().zip(to.components()).take_while(|(from, to)| from == to).count();
     let up = from.components().skip(shared).map(|_| std::path::Component::ParentDir);
     up.chain(to.components().skip(shared)).collect()
-}
-
-/// Takes `.` and `..` off an absolute path that has no links above its `..`.
-pub(crate) fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => drop(plain.pop()),
-            other => plain.push(other),
-        }
-    }
-    plain
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ use semver::Version;
 pub use self::app::AppManifest;
 pub use self::diagnostic::{Diagnostic, Diagnostics};
 pub use self::group::{ComponentGivesUp, Group, GroupMember, OnGiveUp};
-pub use self::load::{Disk, Files};
+pub use self::load::{Disk, Files, without_dots};
 pub use self::service::{ConfigTable, ServiceTable};
 use crate::audit_file::AuditFile;
 use crate::capability::Capabilities;

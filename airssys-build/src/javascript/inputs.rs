@@ -7,9 +7,8 @@ use serde_json::Value;
 use crate::error::BuildError;
 use crate::files::file_error;
 use crate::inputs::Inputs;
-use crate::javascript::npm;
+use crate::javascript::npm::{self, by_text};
 use crate::recipe::Work;
-use crate::record::plain;
 
 /// The endings that esbuild adds to the path of an import, in its order.
 const ENDINGS: [&str; 6] = [".tsx", ".ts", ".jsx", ".js", ".css", ".json"];
@@ -38,7 +37,7 @@ pub(super) fn inputs(work: &Work, tools: &Path, metafile: &Path) -> Result<Input
     }
     for (name, details) in files {
         // The path is relative to the folder. An import that a package turns off has a mark before it.
-        let path = plain(&work.folder.join(name.trim_start_matches("(disabled):")));
+        let path = by_text(&work.folder.join(name.trim_start_matches("(disabled):")));
         let folder = path.parent().unwrap_or(&path);
         if path.starts_with(tools) || path.starts_with(&work.sdk) {
             continue;
@@ -81,7 +80,7 @@ fn probe_import(inputs: &mut Inputs, folder: &Path, import: &str) {
 
 /// Adds the files that a path can mean, up to the one that exists. Returns true if one does.
 fn probe_path(inputs: &mut Inputs, path: &Path) -> bool {
-    let path = plain(path);
+    let path = by_text(path);
     let text = path.to_string_lossy().into_owned();
     let with = |ending: &&str| PathBuf::from(format!("{text}{ending}"));
     let compiled = COMPILED.iter().filter_map(|(from, to)| Some((text.strip_suffix(from)?, to)));

@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -16,7 +16,7 @@ use crate::event::BuildEvent;
 use crate::files::file_error;
 use crate::help::JAVASCRIPT as HELP;
 use crate::process::{clean, run};
-use crate::record::{hash_of, plain};
+use crate::record::hash_of;
 
 /// Installs exactly what the lock file says, and runs no scripts of packages. These options come before
 /// every file of settings, also that of npm itself.
@@ -99,6 +99,20 @@ pub(super) fn ci_if_changed(
     Ok(Ok(()))
 }
 
+/// Takes each `..` off the text of an absolute path, as the bundler and npm do: links before it do not
+/// count.
+pub(super) fn by_text(path: &Path) -> PathBuf {
+    let mut taken = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => drop(taken.pop()),
+            other => taken.push(other),
+        }
+    }
+    taken
+}
+
 /// Returns the packages in archives, such as `file:../left.tgz`, that the folder's lock file names.
 pub(super) fn archives(folder: &Path) -> Vec<PathBuf> {
     let text = std::fs::read(folder.join("package-lock.json")).unwrap_or_default();
@@ -107,7 +121,7 @@ pub(super) fn archives(folder: &Path) -> Vec<PathBuf> {
     let resolved =
         packages.into_iter().flatten().filter_map(|(_, package)| package.get("resolved")?.as_str());
     let paths = resolved.filter_map(|resolved| resolved.strip_prefix("file:"));
-    paths.map(|path| plain(&folder.join(path))).collect()
+    paths.map(|path| by_text(&folder.join(path))).collect()
 }
 
 /// Makes a command that runs npm with only those of its variables that are kept.

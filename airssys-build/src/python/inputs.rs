@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use airssys_spec::manifest::without_dots;
 use serde::Deserialize;
 
 use crate::error::BuildError;
@@ -66,7 +67,7 @@ fn add_requirements(inputs: &mut Inputs, file: &Path) {
         let folder = file.parent().unwrap_or(&file);
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         for named in text.lines().filter_map(named_file) {
-            let path = crate::record::plain(&folder.join(named));
+            let path = without_dots(&folder.join(named));
             if !inputs.files.contains(&path) && inputs.probe(&path) {
                 files.push(path);
             }

@@ -95,7 +95,7 @@ fn moved_project_is_current() {
     std::fs::write(from.join("component/target/airssys/x.wasm"), "code").unwrap();
     let folder = from.join("component").canonicalize().unwrap();
     let mut inputs = Inputs::new();
-    inputs.probe(&plain(&folder.join("../shared.js")));
+    inputs.probe(&without_dots(&folder.join("../shared.js")));
     let later = SystemTime::now() + std::time::Duration::from_secs(1);
     let record = Record::new(&folder, "program", &folder.join("target/airssys/x.wasm"), &inputs, later);
     record.unwrap().write(&folder).unwrap();
@@ -104,6 +104,32 @@ fn moved_project_is_current() {
     assert!(Record::current_artifact(&folder, "program").is_some());
     std::fs::write(to.join("shared.js"), "y").unwrap();
     assert!(Record::current_artifact(&folder, "program").is_none());
+}
+
+#[cfg(unix)]
+#[test]
+fn parent_of_a_link_is_that_of_its_target() {
+    use std::os::unix::fs::symlink;
+
+    let project = Project::new();
+    for place in ["one", "two"] {
+        std::fs::create_dir_all(project.at(&format!("{place}/inner"))).unwrap();
+        project.write(&format!("{place}/shared.py"), place);
+    }
+    project.write("shared.py", "beside the link");
+    symlink("one/inner", project.at("link")).unwrap();
+    project.record(|inputs| drop(inputs.probe(&project.at("link/../shared.py")))).unwrap();
+    assert!(project.is_current());
+    project.write("shared.py", "another text beside the link");
+    assert!(project.is_current());
+    std::fs::remove_file(project.at("link")).unwrap();
+    symlink("two/inner", project.at("link")).unwrap();
+    assert!(!project.is_current(), "the link leads to another file");
+    std::fs::remove_file(project.at("link")).unwrap();
+    symlink("one/inner", project.at("link")).unwrap();
+    assert!(project.is_current());
+    project.write("one/shared.py", "changed");
+    assert!(!project.is_current());
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use airssys_spec::HOST_NAME;
+use airssys_spec::manifest::without_dots;
 use airssys_spec::pattern::check_component_name;
 
 use crate::language::Language;
-use crate::record::plain;
 use crate::scaffold::error::ScaffoldError;
 use crate::scaffold::template::Template;
 
@@ -61,7 +61,7 @@ pub(super) fn settled(folder: &Path) -> PathBuf {
     let existing = folder.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
     existing.map_or_else(
         || folder.to_owned(),
-        |(above, real)| plain(&real.join(folder.strip_prefix(above).unwrap_or(folder))),
+        |(above, real)| without_dots(&real.join(folder.strip_prefix(above).unwrap_or(folder))),
     )
 }
 

@@ -38,13 +38,17 @@ impl Files for Disk {
     }
 }
 
-/// Returns a path that is written in `file`, and relative to its folder. It leads to the same file as
-/// if the system had resolved each `..`. Where no symbolic link is before the `..`, it is left out, so
-/// that messages have familiar paths.
+/// Returns a path that is written in `file`, and relative to its folder, [without dots](without_dots).
 pub(super) fn join(file: &Path, written: &str) -> PathBuf {
-    let folder = file.parent().unwrap_or(Path::new(""));
+    without_dots(&file.parent().unwrap_or(Path::new("")).join(written))
+}
+
+/// Takes each `.` and `..` off a path. It leads to the same file as if the system had resolved each `..`,
+/// so a `..` behind a symbolic link is kept.
+pub fn without_dots(path: &Path) -> PathBuf {
+    let whole = path;
     let mut path = PathBuf::new();
-    for part in folder.join(written).components() {
+    for part in whole.components() {
         match (part, path.components().next_back()) {
             (Component::CurDir, _) | (Component::ParentDir, Some(Component::RootDir)) => {}
             // The parent of a link's target is not the folder that holds the link.
