@@ -48,7 +48,7 @@ fn component_that_gives_up_is_quarantined_with_its_mailbox_until_it_is_resumed()
     let script = r#"[["worker", {"Panic": "once"}, 1], ["worker", {"Tally": ""}, 3]]"#;
     let worker = entry(&folder, "worker", "", "config = { panic-after-restart = \"yes\" }", "");
     let sender = entry(&folder, "sender", script, "", "");
-    let app = app(&folder, "", &[worker, sender]);
+    let app = app(&folder, "[audit]\nfile = \"audit.jsonl\"", &[worker, sender]);
     let socket = folder.path().join("control.sock").to_str().unwrap().to_owned();
     let mut running = airssys(["run", "--json", &app, "--control", &socket]).start();
     running.until_it_says("is quarantined until it is resumed");
@@ -69,6 +69,9 @@ fn component_that_gives_up_is_quarantined_with_its_mailbox_until_it_is_resumed()
     running.interrupt();
     let outcome = running.end().json();
     assert_eq!(count(component(&outcome, "worker"), "dead_lettered"), 4, "{outcome}");
+    let audit = std::fs::read_to_string(folder.path().join("audit.jsonl")).unwrap();
+    let resumed: Vec<&str> = audit.lines().filter(|line| line.contains("\"resumed\"")).collect();
+    assert!(resumed.len() == 1 && resumed[0].contains("\"name\":\"worker\""), "{audit}");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Instances and groups that gave up, and wait until they are resumed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use airssys_rt::{ActorState, ChildSnapshot, SupervisorRef};
 
 use crate::host::ComponentHost;
+use crate::observe::audit::AuditEvent;
 use crate::sync::lock;
 
 /// Reasons for which nothing is resumed.
@@ -35,7 +37,7 @@ impl ComponentHost {
         let groups = lock(&self.shared.groups).clone();
         if let Some(group) = groups.iter().find(|group| group.name() == name) {
             return match group.resume() {
-                true => Ok(vec![name.to_owned()]),
+                true => Ok(self.resumed(vec![name.to_owned()])),
                 false => Err(ResumeError::NotQuarantined { name: name.to_owned() }),
             };
         }
@@ -48,8 +50,17 @@ impl ComponentHost {
         actors.retain(|actor| actor.resume());
         match actors.is_empty() {
             true => Err(ResumeError::NotQuarantined { name: name.to_owned() }),
-            false => Ok(actors.iter().map(|actor| actor.name().to_owned()).collect()),
+            false => Ok(self.resumed(actors.iter().map(|actor| actor.name().to_owned()).collect())),
         }
+    }
+
+    /// Logs and records the names that were resumed.
+    fn resumed(&self, names: Vec<String>) -> Vec<String> {
+        for name in &names {
+            tracing::info!(%name, "resumed by the operator");
+            self.shared.router.app.trail.record(AuditEvent::Resumed { name: Arc::from(name.as_str()) });
+        }
+        names
     }
 
     /// Returns the names of the components with an instance that is quarantined, by itself or with its

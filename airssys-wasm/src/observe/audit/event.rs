@@ -53,6 +53,11 @@ pub enum AuditEvent {
         /// The operation of the operator.
         change: LetterChange,
     },
+    /// The operator resumed a quarantined component, instance or group.
+    Resumed {
+        /// The instance or the group that starts again.
+        name: Arc<str>,
+    },
     /// A message was accepted, or a publication was made.
     Message {
         /// The way in which it was sent.

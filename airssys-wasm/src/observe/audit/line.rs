@@ -37,6 +37,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     removed: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     letter: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<&'static str>,
@@ -129,6 +131,7 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
             }),
             ..Line::default()
         },
+        AuditEvent::Resumed { name } => Line { event: "resumed", name: Some(name), ..Line::default() },
         AuditEvent::Message { kind, sender, receiver, topic, size, codec } => Line {
             event: "message",
             kind: Some(match kind {

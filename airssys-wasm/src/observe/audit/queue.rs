@@ -89,6 +89,7 @@ enum EventKind {
     Grant(Arc<str>, &'static str, Option<Arc<str>>, bool),
     Letter(Arc<str>, bool),
     Cleared(Arc<str>),
+    Resumed(Arc<str>),
     OtherDenials,
     OtherGrants,
     OtherCleared,
@@ -128,6 +129,7 @@ impl Content {
             Content::Event(AuditEvent::RetainedCleared { topic, .. }) => {
                 EventKind::Cleared(Arc::clone(topic))
             }
+            Content::Event(AuditEvent::Resumed { name }) => EventKind::Resumed(Arc::clone(name)),
             Content::Event(AuditEvent::Message { .. }) | Content::MessagesDropped => {
                 EventKind::MessagesDropped
             }
