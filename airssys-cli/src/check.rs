@@ -21,9 +21,12 @@ pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Resul
     let engine = Engine::new(engine);
     let engine = engine.map_err(|error| Failure::run("components cannot be checked", error))?;
     let components = components(&args.path, terminal)?;
+    let names = components.iter().map(|(name, _)| name.clone());
+    let mut building = Building::new(terminal, &[]).with_names(names);
     for (name, file) in &components {
-        terminal.working(format!("checking {name}"));
+        building.loading(name);
         let loaded = Component::load(&engine, file);
+        building.loaded(name);
         let component = loaded.map_err(|error| misfit(name, error))?;
         terminal.finish();
         let how = match component.runs_on_fiber() {

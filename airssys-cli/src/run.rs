@@ -65,7 +65,8 @@ async fn run_app(
     let metrics = telemetry::metrics(args, terminal).await?;
     let starting = StartingApp::new(manifest, options).map_err(start_failure)?;
     let stopped = |signal| stopped_by(signal, manifest);
-    let mut building = Building::new(terminal, &building::folders(manifest));
+    let names = manifest.components.iter().map(|component| component.name.clone());
+    let mut building = Building::new(terminal, &building::folders(manifest)).with_names(names);
     let app = tokio::select! {
         started = starting.start(|event| show_start(terminal, &mut building, &event)) => started.map_err(start_failure)?,
         signal = attention.received() => {
@@ -172,10 +173,8 @@ async fn follow(app: &RunningApp, activity: &str, terminal: &Terminal) -> Result
 pub(crate) fn show_start(terminal: &Terminal, building: &mut Building, event: &AppEvent) {
     match event {
         AppEvent::Build(event) => building.show(event),
-        AppEvent::Loading { component } => {
-            building.end();
-            terminal.working(format!("loading {component}"));
-        }
+        AppEvent::Loading { component } => building.loading(component),
+        AppEvent::Loaded { component } => building.loaded(component),
         AppEvent::Starting { component } => {
             building.end();
             terminal.working(format!("starting {component}"));

@@ -18,6 +18,9 @@ use crate::host::spec::ComponentSpec;
 /// Room for instances that start while the instances that they replace still end.
 const SPARE_INSTANCES: u32 = 64;
 
+/// Receives the events of a start, from several threads.
+type Tell<'a> = dyn Fn(AppEvent) + Sync + 'a;
+
 /// Builds components that are folders, one after the other, and loads all, on all processors.
 ///
 /// This takes minutes at times, so it happens on a thread for blocking work.
@@ -30,7 +33,7 @@ pub(super) async fn load(
     let (events, mut told) = unbounded_channel();
     let load = move || {
         // The receiver is dropped if the start is given up.
-        load_blocking(config, &components, replaced.as_ref(), &mut |event| drop(events.send(event)))
+        load_blocking(config, &components, replaced.as_ref(), &|event| drop(events.send(event)))
     };
     let loading = tokio::task::spawn_blocking(load);
     while let Some(event) = told.recv().await {
@@ -51,22 +54,19 @@ fn load_blocking(
     mut config: EngineConfig,
     components: &[AppComponent],
     replaced: Option<&InputOverride>,
-    tell: &mut impl FnMut(AppEvent),
+    tell: &Tell<'_>,
 ) -> Result<Vec<ComponentSpec>, StartAppError> {
-    let mut paths = Vec::with_capacity(components.len());
-    for component in components {
-        paths.push(locate(component, tell)?);
-        tell(AppEvent::Loading { component: component.name.clone() });
-    }
+    let located = components.iter().map(|component| locate(component, &mut |event| tell(event)));
+    let paths = located.collect::<Result<Vec<_>, _>>()?;
     let instances: usize = components.iter().map(|component| component.instances).sum();
     config.max_instances = count(instances).saturating_add(SPARE_INSTANCES);
     let engine = Engine::new(config.clone())?;
-    let mut loaded = load_files(&engine, &paths);
+    let mut loaded = load_files(&engine, components, &paths, tell);
     let room = room_for(components, &loaded);
     if !engine.has_room_for(room) {
         // Composed components have several memories, which only their code tells. It is in the cache.
         (config.max_memories, config.max_tables) = (Some(room.memories), Some(room.tables));
-        loaded = load_files(&Engine::new(config)?, &paths);
+        loaded = load_files(&Engine::new(config)?, components, &paths, tell);
     }
     let with_code = components.iter().zip(paths).zip(loaded);
     with_code
@@ -96,13 +96,26 @@ fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
 
-/// Loads these files, in their order.
-fn load_files(engine: &Engine, paths: &[PathBuf]) -> Vec<Result<Component, LoadError>> {
+/// Loads the files of these components, in their order.
+fn load_files(
+    engine: &Engine,
+    components: &[AppComponent],
+    paths: &[PathBuf],
+    tell: &Tell<'_>,
+) -> Vec<Result<Component, LoadError>> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let load = |share: &[PathBuf]| share.iter().map(|path| Component::load(engine, path)).collect::<Vec<_>>();
-    let mut shares = paths.chunks(paths.len().div_ceil(processors).max(1));
+    let load_one = |(component, path): &(&AppComponent, &PathBuf)| {
+        tell(AppEvent::Loading { component: component.name.clone() });
+        let loaded = Component::load(engine, path);
+        tell(AppEvent::Loaded { component: component.name.clone() });
+        loaded
+    };
+    let load = |share: &[(&AppComponent, &PathBuf)]| share.iter().map(load_one).collect::<Vec<_>>();
+    let files: Vec<_> = components.iter().zip(paths).collect();
+    let mut shares = files.chunks(files.len().div_ceil(processors).max(1));
     let own = shares.next().unwrap_or_default();
     thread::scope(|scope| {
+        let load = &load;
         let others: Vec<_> = shares.map(|share| scope.spawn(move || load(share))).collect();
         let mut loaded = load(own);
         for other in others {

@@ -23,6 +23,11 @@ pub enum AppEvent {
         /// Its name.
         component: String,
     },
+    /// A component has been loaded, or cannot be loaded.
+    Loaded {
+        /// Its name.
+        component: String,
+    },
     /// A component is being started.
     Starting {
         /// Its name.
