@@ -115,6 +115,45 @@ fn sources_in_javascript_are_those_that_the_bundler_read() {
     Built { folder: &folder, name: "code/one" }.is(0, "the folder is moved");
 }
 
+/// As in an image that has none of the tools, where nothing can be written beside the code.
+#[test]
+#[cfg(target_os = "linux")]
+fn components_that_are_built_run_on_a_read_only_file_system() {
+    let folder = Folder::new();
+    folder.share_target();
+    // The names are in no other test, because the folder of compiled crates is shared.
+    for (name, language) in [("shelved", "rust"), ("shelved-js", "js")] {
+        airssys(["new", name, "--lang", language]).within(folder.path()).run().exits(0);
+        airssys(["build", name]).within(folder.path()).run().exits(0);
+    }
+    let sockets = Folder::new();
+    let (root, crates) = (folder.path().to_str().unwrap(), env!("CARGO_TARGET_TMPDIR"));
+    let mount = "for folder in \"$0\" \"$1\"; do \
+        mount --bind \"$folder\" \"$folder\" && mount -o remount,bind,ro \"$folder\" || exit; done; \
+        cd \"$0\" && shift && exec \"$@\"";
+    let wrappers = [
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, root, crates].as_slice(),
+        &["unshare", "--mount", "sh", "-c", mount, root, crates],
+    ];
+    let is_read_only = |wrapper: &&&[&str]| {
+        let mut command = std::process::Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).args(["sh", "-c", "! touch probe"]);
+        command.status().is_ok_and(|status| status.success()) && !folder.path().join("probe").exists()
+    };
+    let Some(wrapper) = wrappers.iter().find(is_read_only) else {
+        eprintln!("not tested: `unshare` may not make a read-only mount here");
+        return;
+    };
+    for (name, app) in [("shelved", "shelved/app.toml"), ("shelved-js", "shelved-js/app.toml")] {
+        let run = airssys(["run", "-v", app]).within(folder.path()).wrapped(wrapper);
+        // Compiled code cannot be kept either.
+        let run = run.env("AIRSSYS_CACHE_DIR", &format!("{root}/cache"));
+        let ended = run.env("XDG_RUNTIME_DIR", sockets.path().to_str().unwrap()).run().exits(0);
+        ended.says(&[&format!("{name} says hello, world")]);
+        assert!(!folder.path().join("cache").exists());
+    }
+}
+
 #[test]
 fn sources_in_python_are_the_modules_that_were_imported() {
     let folder = Folder::new();
