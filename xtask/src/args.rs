@@ -67,12 +67,14 @@ measured. Fails also if a ratio is more than 15 % above the baseline of this kin
 benches/baseline. A missed target does not fail the chore.
 
 Usage: cargo xtask bench [--only GROUP…] [--no-run] [--save-baseline]
+       cargo xtask bench --charts
 
 Options:
   --only GROUP…     measure these groups, and write no files; the group of a bench is the part of
                     its name before the slash
   --no-run          read the results of the last run
-  --save-baseline   write the baseline of this kind of machine";
+  --save-baseline   write the baseline of this kind of machine
+  --charts          measure nothing: draw the charts again from the last table.json";
 
 const NEWCOMER: &str = "\
 Follows the README as a newcomer would. Clones the commit that is checked out into a temporary
@@ -160,9 +162,14 @@ fn bench(mut parser: Parser) -> Result<Chore, lexopt::Error> {
                 options.only.append(&mut groups?);
             }
             Arg::Long("no-run") => options.no_run = true,
+            Arg::Long("charts") => options.charts = true,
             Arg::Long("save-baseline") => options.save_baseline = true,
             unexpected => return Err(unexpected.unexpected()),
         }
+    }
+    let others = bench::Options { charts: false, ..options.clone() };
+    if options.charts && others != bench::Options::default() {
+        return Err("--charts cannot be combined with other options, because it measures nothing".into());
     }
     match options.save_baseline && !options.only.is_empty() {
         true => {
@@ -217,6 +224,9 @@ mod tests {
         let args = ["bench", "--only", "routing", "audit", "--only=quota"];
         assert_eq!(parsed(&args), Some(Chore::Bench(some)));
         assert_eq!(parsed(&["bench", "--only", "audit", "--save-baseline"]), None);
+        let charts = bench::Options { charts: true, ..bench::Options::default() };
+        assert_eq!(parsed(&["bench", "--charts"]), Some(Chore::Bench(charts)));
+        assert_eq!(parsed(&["bench", "--charts", "--no-run"]), None);
     }
 
     #[test]

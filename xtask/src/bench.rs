@@ -4,6 +4,7 @@ mod baseline;
 mod chart;
 mod criterion;
 mod figures;
+mod last;
 mod machine;
 #[cfg(test)]
 mod planted;
@@ -42,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
     /// Reads the results of the last run.
     pub(crate) no_run: bool,
+    /// Draws the charts of the last table again, and does nothing else.
+    pub(crate) charts: bool,
     /// Writes the baseline instead of comparing with it.
     pub(crate) save_baseline: bool,
 }
@@ -83,7 +86,13 @@ fn groups() -> Vec<&'static str> {
 /// Measures and prints the table. Writes it with its charts if it is complete. Compares the ratios
 /// with the baseline of this kind of machine.
 pub(crate) fn bench(root: &Path, options: &Options) -> Result<(), Failed> {
-    let Options { only, no_run, save_baseline } = options;
+    let Options { only, no_run, charts, save_baseline } = options;
+    if *charts {
+        let mut progress = Progress::new("bench", vec!["the charts of the last table".to_owned()]);
+        progress.step(|| draw_again(root))?;
+        progress.finish();
+        return Ok(());
+    }
     let meant: Vec<&Bench> = BENCHES
         .iter()
         .filter(|bench| only.is_empty() || bench.groups.iter().any(|own| is_in(own, only)))
@@ -187,24 +196,51 @@ fn table(target: &Path, since: Option<SystemTime>, only: &[String]) -> Result<Re
 
 /// Writes the table, as Markdown and as JSON, and the charts.
 fn write(root: &Path, report: &Report, setting: &Setting) -> Result<(), BenchError> {
+    let charts = draw(report)?;
+    let images: Vec<_> = charts.iter().map(|chart| (chart.title.to_owned(), chart.file.clone())).collect();
+    let mut files: Vec<_> = charts.into_iter().map(|chart| (chart.file, chart.svg)).collect();
+    files.push(("table.md".to_owned(), table::markdown(report, setting, &images)));
+    files.push(("table.json".to_owned(), format!("{:#}\n", table::json(report, setting))));
+    save(root, files)
+}
+
+/// A chart that is drawn.
+struct Drawn {
+    title: &'static str,
+    file: String,
+    svg: String,
+}
+
+fn draw(report: &Report) -> Result<Vec<Drawn>, BenchError> {
+    let mut drawn = Vec::new();
+    for chart in [chart::OURS, chart::OTHERS] {
+        drawn.push(Drawn { title: chart.title, file: chart.file.to_owned(), svg: chart.draw(report)? });
+    }
+    for plotted in &report.plots {
+        let file = format!("{}.svg", plotted.plot.file);
+        drawn.push(Drawn { title: plotted.plot.title, file, svg: plot::plot(plotted)? });
+    }
+    Ok(drawn)
+}
+
+/// Draws the charts from the last table. Fails if the table lacks a row or a plot.
+fn draw_again(root: &Path) -> Result<(), BenchError> {
+    let report = last::read(&root.join(FOLDER).join("table.json"))?;
+    save(root, draw(&report)?.into_iter().map(|chart| (chart.file, chart.svg)))?;
+    match report.missing.is_empty() {
+        true => Ok(()),
+        false => Err(BenchError::Missing { missing: report.missing }),
+    }
+}
+
+/// Writes files below the folder of the table.
+fn save(root: &Path, files: impl IntoIterator<Item = (String, String)>) -> Result<(), BenchError> {
     let folder = root.join(FOLDER);
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| BenchError::Write { path, source }
     };
     std::fs::create_dir_all(&folder).map_err(failed(&folder))?;
-    let (mut images, mut files) = (Vec::new(), Vec::new());
-    for chart in [chart::OURS, chart::OTHERS] {
-        images.push((chart.title.to_owned(), chart.file.to_owned()));
-        files.push((chart.file.to_owned(), chart.draw(report)?));
-    }
-    for plotted in &report.plots {
-        let file = format!("{}.svg", plotted.plot.file);
-        images.push((plotted.plot.title.to_owned(), file.clone()));
-        files.push((file, plot::plot(plotted)?));
-    }
-    files.push(("table.md".to_owned(), table::markdown(report, setting, &images)));
-    files.push(("table.json".to_owned(), format!("{:#}\n", table::json(report, setting))));
     for (file, text) in files {
         let path = folder.join(file);
         std::fs::write(&path, text).map_err(failed(&path))?;
@@ -295,6 +331,27 @@ mod tests {
         let json: Value = serde_json::from_str(&text("table.json")).unwrap();
         let rows: usize = report.sections.iter().map(|(_, rows)| rows.len()).sum();
         assert_eq!(json["rows"].as_array().unwrap().len(), rows);
+    }
+
+    #[test]
+    fn charts_are_drawn_again_from_the_table_as_they_were() {
+        let planted = Planted::everything();
+        let root = planted.target();
+        let report = table(root, None, &[]).unwrap();
+        write(root, &report, &Setting::this(crate::root(), true)).unwrap();
+        let folder = root.join(FOLDER);
+        let charts =
+            ["ratios.svg", "versus.svg", "scale.svg", "subscriptions.svg"].map(|file| folder.join(file));
+        let read = || charts.each_ref().map(|path| std::fs::read_to_string(path).unwrap());
+        let before = read();
+        charts.each_ref().map(|path| std::fs::remove_file(path).unwrap());
+        draw_again(root).unwrap();
+        assert!(read() == before, "the charts are the same");
+        let json = std::fs::read_to_string(folder.join("table.json")).unwrap();
+        std::fs::write(folder.join("table.json"), json.replace("\"quota/check\"", "\"quota/other\""))
+            .unwrap();
+        let error = draw_again(root).unwrap_err().to_string();
+        assert_eq!(error, "not measured:\n  quota check: `quota/check`");
     }
 
     #[test]

@@ -74,6 +74,24 @@ pub(crate) struct Report {
     pub(crate) absent: Vec<&'static Row>,
 }
 
+impl Measured {
+    /// Compares the results of a row with its target.
+    pub(super) fn new(row: &'static Row, value: Value, ratios: Vec<Beside>) -> Measured {
+        let is_met = match row.target {
+            Target::Report => None,
+            Target::Ratio(most) => ratios.first().map(|beside| beside.ratio <= most),
+            Target::AtMost(most) => Some(value.amount <= most),
+            Target::AtLeast(least) => Some(value.amount >= least),
+        };
+        let verdict = match is_met {
+            None => Verdict::NoTarget,
+            Some(true) => Verdict::Met,
+            Some(false) => Verdict::Missed,
+        };
+        Measured { row, value, ratios, verdict }
+    }
+}
+
 impl Results {
     /// Reads the results below the target folder. Leaves out times from before `since`.
     pub(crate) fn read(target: &Path, since: Option<SystemTime>) -> Result<Results, ReadError> {
@@ -120,24 +138,13 @@ impl Results {
                 vec![Beside { ratio, to: to.to_owned() }]
             }
         };
-        let is_met = match row.target {
-            Target::Report => None,
-            Target::Ratio(most) => ratios.first().map(|beside| beside.ratio <= most),
-            Target::AtMost(most) => Some(value.amount <= most),
-            Target::AtLeast(least) => Some(value.amount >= least),
-        };
-        let verdict = match is_met {
-            None => Verdict::NoTarget,
-            Some(true) => Verdict::Met,
-            Some(false) => Verdict::Missed,
-        };
-        Ok(Measured { row, value, ratios, verdict })
+        Ok(Measured::new(row, value, ratios))
     }
 
     fn ratios(&self, amount: f64, floors: &[Source]) -> Result<Vec<Beside>, String> {
         floors
             .iter()
-            .map(|floor| Ok(Beside { ratio: amount / self.floor(*floor)?, to: name(*floor) }))
+            .map(|floor| Ok(Beside { ratio: amount / self.floor(*floor)?, to: floor.name() }))
             .collect()
     }
 
@@ -178,12 +185,6 @@ impl Results {
         let series: Result<Vec<_>, String> = plot.series.iter().map(points).collect();
         Ok(Plotted { plot, series: series? })
     }
-}
-
-/// Returns a bench's name without its group and without the prefix of a floor.
-fn name(source: Source) -> String {
-    let name = source.id().split_once('/').map_or("", |(_, name)| name);
-    name.strip_prefix("floor_").unwrap_or(name).to_owned()
 }
 
 #[cfg(test)]

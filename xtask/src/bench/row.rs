@@ -16,6 +16,12 @@ impl Source {
         }
     }
 
+    /// Returns the bench's name without its group and without the prefix of a floor.
+    pub(super) fn name(self) -> String {
+        let name = self.id().split_once('/').map_or("", |(_, name)| name);
+        name.strip_prefix("floor_").unwrap_or(name).to_owned()
+    }
+
     #[cfg(test)]
     pub(crate) fn group(self) -> &'static str {
         group(self.id())
@@ -89,6 +95,17 @@ impl Row {
 
     pub(super) const fn needs(self, tool: &'static str) -> Row {
         Row { needs: Some(tool), ..self }
+    }
+
+    /// Returns the names of the other sides of its ratios, the floor first.
+    pub(super) fn beside(&self) -> Vec<String> {
+        match self.ratio {
+            Ratio::None => Vec::new(),
+            Ratio::OfValue(floors) | Ratio::OfTime(_, floors) => {
+                floors.iter().map(|floor| floor.name()).collect()
+            }
+            Ratio::Figure(_, to) => vec![to.to_owned()],
+        }
     }
 
     /// Returns every bench that the row is read from.
