@@ -344,7 +344,7 @@ mod tests {
             ["ratios.svg", "versus.svg", "scale.svg", "subscriptions.svg"].map(|file| folder.join(file));
         let read = || charts.each_ref().map(|path| std::fs::read_to_string(path).unwrap());
         let before = read();
-        charts.each_ref().map(|path| std::fs::remove_file(path).unwrap());
+        charts.iter().for_each(|path| std::fs::remove_file(path).unwrap());
         draw_again(root).unwrap();
         assert!(read() == before, "the charts are the same");
         let json = std::fs::read_to_string(folder.join("table.json")).unwrap();

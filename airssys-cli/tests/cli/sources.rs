@@ -131,11 +131,10 @@ fn components_that_are_built_run_on_a_read_only_file_system() {
     let mount = "for folder in \"$0\" \"$1\"; do \
         mount --bind \"$folder\" \"$folder\" && mount -o remount,bind,ro \"$folder\" || exit; done; \
         cd \"$0\" && shift && exec \"$@\"";
-    let wrappers = [
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, root, crates].as_slice(),
-        &["unshare", "--mount", "sh", "-c", mount, root, crates],
-    ];
-    let is_read_only = |wrapper: &&&[&str]| {
+    let wrap = |unshare: &'static [&str]| [unshare, &["sh", "-c", mount, root, crates]].concat();
+    let wrappers =
+        [wrap(&["unshare", "--user", "--map-root-user", "--mount"]), wrap(&["unshare", "--mount"])];
+    let is_read_only = |wrapper: &&Vec<&str>| {
         let mut command = std::process::Command::new(wrapper[0]);
         command.args(&wrapper[1..]).args(["sh", "-c", "! touch probe"]);
         command.status().is_ok_and(|status| status.success()) && !folder.path().join("probe").exists()
