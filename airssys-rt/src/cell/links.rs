@@ -26,7 +26,7 @@ impl<M: Send + 'static> Cell<M> {
         }
     }
 
-    pub(super) fn watcher_key(&self) -> WatcherKey {
+    pub(crate) fn watcher_key(&self) -> WatcherKey {
         (self.id, std::ptr::from_ref(self).addr())
     }
 
@@ -47,12 +47,12 @@ impl<M: Send + 'static> Watcher for Cell<M> {
         self.exit.get().is_some()
     }
 
-    fn notify(&self, down: Down) {
-        self.mailbox.notify(|notifications| notifications.add(down));
+    fn notify(&self, of: WatcherKey, down: Down) {
+        self.mailbox.notify(|notifications| notifications.add(of, down));
     }
 
-    fn withdraw(&self, id: u64) {
-        self.mailbox.notify(|notifications| notifications.withdraw(id));
+    fn withdraw(&self, of: WatcherKey) {
+        self.mailbox.notify(|notifications| notifications.withdraw(of));
     }
 
     fn fail_with(&self, incarnation: u64, down: Arc<Down>) {
