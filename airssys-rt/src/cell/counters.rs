@@ -3,13 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Counters that only the running incarnation writes, except `failed`.
+/// Counters that only the running incarnation writes.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(super) handled: AtomicU64,
-    pub(super) failed: AtomicU64,
     pub(super) busy_ns: AtomicU64,
-    pub(super) ticks: AtomicU64,
 }
 
 impl Counters {
@@ -23,11 +21,5 @@ impl Counters {
     #[inline]
     pub(crate) fn add_handled(&self, messages: u64) {
         self.handled.store(self.handled.load(Ordering::Relaxed) + messages, Ordering::Relaxed);
-    }
-
-    /// Counts a message of a timer.
-    pub(crate) fn count_tick(&self) {
-        let before = self.ticks.load(Ordering::Relaxed);
-        self.ticks.store(before + 1, Ordering::Relaxed);
     }
 }

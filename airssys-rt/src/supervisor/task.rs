@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
-use super::children::ChildRules;
+use super::entry::ChildRules;
 use super::node::SupervisorNode;
 use super::parked::ParkedRunner;
 use super::verdict::Verdict;

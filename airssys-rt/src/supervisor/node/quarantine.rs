@@ -13,7 +13,7 @@ use crate::events::Event;
 use crate::guard::Shown;
 use crate::request::ReplyTo;
 use crate::stats::ActorState;
-use crate::supervisor::children::TaskState;
+use crate::supervisor::entry::TaskState;
 use crate::supervisor::parked::ParkedRunner;
 use crate::sync::lock;
 
@@ -80,7 +80,8 @@ impl SupervisorNode {
             let Some(entry) = entry.filter(|_| running) else { return false };
             let Some(parked) = state.parked.remove(&key) else { return false };
             entry.task_state = TaskState::Live;
-            (entry.attempt, entry.since) = (0, None);
+            let rare = entry.rare_mut();
+            (rare.attempt, rare.since) = (0, None);
             let cell = entry.cell.clone();
             state.active += 1;
             state.forget_restarts_of(key);
