@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::error::BuildError;
 use crate::event::BuildEvent;
-use crate::files::file_error;
+use crate::files::{file_error, write_all};
 use crate::help::JAVASCRIPT as HELP;
 use crate::inputs::Built;
 use crate::language::Language;
@@ -25,42 +25,54 @@ pub(crate) const RECIPE: Recipe = Recipe {
     sdk: &[
         ("airssys.js", include_str!("js/airssys.js")),
         ("airssys.d.ts", include_str!("js/airssys.d.ts")),
+        ("bundle.mjs", include_str!("js/bundle.mjs")),
+        ("codecs.js", include_str!("js/codecs.js")),
+        ("console.js", include_str!("js/console.js")),
+        ("entry.js", include_str!("js/entry.js")),
+        ("globals.js", include_str!("js/globals.js")),
+        ("host.js", include_str!("js/host.js")),
+        ("performance.js", include_str!("js/performance.js")),
         ("promise.js", include_str!("js/promise.js")),
+        ("random.js", include_str!("js/random.js")),
         ("text.js", include_str!("js/text.js")),
+        ("trace.js", include_str!("js/trace.js")),
+        ("web.js", include_str!("js/web.js")),
     ],
-    steps: include_str!("javascript.rs"),
+    steps: concat!(include_str!("javascript.rs"), include_str!("../../wit/languages/javascript.wit")),
 };
+
+/// The world of the component, and the file that has it beside the contract.
+const WORLD: &str = "javascript";
+const WIT: (&str, &str) = ("javascript.wit", include_str!("../../wit/languages/javascript.wit"));
 
 /// The oldest major version of Node.js on which the tools run.
 const NODE: u32 = 18;
-/// `async` functions are rewritten for the SDK's promises, because the engine runs no jobs between
-/// two calls.
-const BUNDLE: [&str; 8] = [
-    "--bundle",
-    "--format=esm",
-    "--platform=neutral",
-    "--main-fields=module,main",
-    "--external:airssys:*",
-    "--supported:async-await=false",
-    "--supported:async-generator=false",
-    "--supported:for-await=false",
-];
 
 pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Built, BuildError> {
     let project = Project::read(folder)?;
     check_node(folder)?;
     let work = Work::prepare(folder, &RECIPE)?;
     let tools = tools_folder(Language::JavaScript, &RECIPE)?;
+    with_tools(&work, &tools, tell, |tell| bundle_and_componentize(&project, &work, &tools, tell))
+}
+
+/// Works with the tools in this folder, which are installed first if they are missing.
+fn with_tools<T>(
+    work: &Work,
+    folder: &Path,
+    tell: &mut dyn FnMut(BuildEvent),
+    done: impl FnMut(&mut dyn FnMut(BuildEvent)) -> Result<T, BuildError>,
+) -> Result<T, BuildError> {
     let tools = Tools {
         language: Language::JavaScript,
         recipe: &RECIPE,
         install: &|tell| {
-            npm::ci(&tools, tell)?.map_err(|output| no_tools(Language::JavaScript, &tools, output))
+            npm::ci(folder, tell)?.map_err(|output| no_tools(Language::JavaScript, folder, output))
         },
-        verify: &|| verify(&work, &tools),
-        folder: tools.clone(),
+        verify: &|| verify(work, folder),
+        folder: folder.to_owned(),
     };
-    tools.work(tell, |tell| bundle_and_componentize(&project, &work, &tools.folder, tell))
+    tools.work(tell, done)
 }
 
 fn bundle_and_componentize(
@@ -79,22 +91,27 @@ fn bundle_and_componentize(
     let (bundle, metafile) = (work.target.join("bundle.js"), work.target.join("bundle.json"));
     let bundled = esbuild(work, tools, project.main.as_ref(), &bundle, Some(&metafile), tell)?;
     if !bundled.success {
-        // The rest of the output is about esbuild's launcher.
-        let output = bundled.output();
-        return Err(failed(output.split("\nnode:").next().unwrap_or_default().to_owned()));
+        return Err(failed(bundled.output()));
     }
     tell(BuildEvent::Step("componentize-qjs makes the component"));
+    write_all(&work.wit, &[WIT])?;
     let mut qjs = componentize_qjs(&work.folder, tools);
-    qjs.args(["--sync", "--world", "component", "--wit"]).arg(&work.wit);
+    qjs.args(["--sync", "--world", WORLD, "--wit"]).arg(&work.wit);
     qjs.arg("--js").arg(&bundle).arg("--output").arg(&work.wasm);
     let made = run(qjs, "node", HELP, tell)?;
     match made.success {
         true => Ok(Built { artifact: work.wasm.clone(), inputs: inputs::inputs(work, tools, &metafile)? }),
-        false => Err(failed(made.output())),
+        false => Err(failed(mistake(&made.output()))),
     }
 }
 
-/// Bundles a file with the SDK.
+/// Returns the exception that a component's top level has thrown, or else all that the tool printed.
+fn mistake(output: &str) -> String {
+    let thrown = output.split_once("Failed to finish JavaScript module evaluation: ");
+    thrown.map_or(output, |(_, thrown)| thrown.trim_end()).to_owned()
+}
+
+/// Bundles a file with the SDK, through esbuild.
 fn esbuild(
     work: &Work,
     tools: &Path,
@@ -103,13 +120,8 @@ fn esbuild(
     metafile: Option<&Path>,
     tell: &mut dyn FnMut(BuildEvent),
 ) -> Result<Ran, BuildError> {
-    let modules = tools.join("node_modules");
     let mut esbuild = clean("node", &work.folder);
-    esbuild.arg(modules.join("esbuild/bin/esbuild")).arg(main).args(BUNDLE);
-    esbuild.arg(option("--alias:airssys=", &work.sdk.join("airssys.js")));
-    esbuild.arg(option("--outfile=", bundle)).args(["--log-level=warning", "--color=false"]);
-    esbuild.args(metafile.map(|metafile| option("--metafile=", metafile)));
-    esbuild.env("NODE_PATH", &modules);
+    esbuild.arg(work.sdk.join("bundle.mjs")).arg(main).arg(&work.sdk).args([tools, bundle]).args(metafile);
     run(esbuild, "node", HELP, tell)
 }
 
@@ -153,8 +165,7 @@ impl Project {
                 "names dependencies, but has no package-lock.json beside it; `npm install` makes it";
             return Err(wrong(problem.to_owned()));
         }
-        // Without `./`, esbuild would look for it among the installed packages.
-        Ok(Project { main: format!("./{main}"), has_dependencies })
+        Ok(Project { main, has_dependencies })
     }
 }
 
@@ -169,24 +180,46 @@ fn check_node(folder: &Path) -> Result<(), BuildError> {
     }
 }
 
-fn option(name: &str, value: &Path) -> std::ffi::OsString {
-    let mut option = std::ffi::OsString::from(name);
-    option.push(value);
-    option
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Node.js tests those parts of the SDK that need no host.
+    /// Node.js tests those parts of the SDK that need no host, with the packages of a component.
     #[test]
     fn sdk_passes_its_own_tests() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/js/test");
-        let mut node = clean("node", &folder);
-        node.args(["--test", "promise.test.mjs", "text.test.mjs"]);
-        let ran = run(node, "node", HELP, &mut |_| {}).unwrap();
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let scratch = tempfile::tempdir().unwrap();
+        let work = Work::prepare(scratch.path(), &RECIPE).unwrap();
+        let tests = work.sdk.join("test");
+        std::fs::create_dir(&tests).unwrap();
+        std::fs::write(work.sdk.join("package.json"), r#"{"type": "module"}"#).unwrap();
+        let vectors = sources.join("../airssys-message/vectors/nesting.json");
+        std::fs::copy(vectors, tests.join("nesting.json")).unwrap();
+        let tools = tools_folder(Language::JavaScript, &RECIPE).unwrap();
+        let ran = with_tools(&work, &tools, &mut |_| {}, |tell| {
+            let modules = work.sdk.join("node_modules");
+            if !modules.exists() {
+                std::os::unix::fs::symlink(tools.join("node_modules"), modules).unwrap();
+            }
+            let mut node = clean("node", &tests);
+            node.arg("--test");
+            for entry in sources.join("src/js/test").read_dir().unwrap() {
+                let test = entry.unwrap();
+                std::fs::copy(test.path(), tests.join(test.file_name())).unwrap();
+                node.arg(test.file_name());
+            }
+            run(node, "node", HELP, tell)
+        });
+        let ran = ran.unwrap();
         let success = ran.success;
         assert!(success, "{}", ran.output());
+    }
+
+    #[test]
+    fn an_exception_of_the_top_level_is_told_without_the_output_of_the_tool() {
+        let output = "componentize-qjs\n  WIT: w\nError: : Failed to evaluate user JavaScript module: \
+                      Failed to finish JavaScript module evaluation: Error: at top\n    at inner (src/main.js:1:2)\n";
+        assert_eq!(mistake(output), "Error: at top\n    at inner (src/main.js:1:2)");
+        assert_eq!(mistake("Error: no such world"), "Error: no such world");
     }
 }

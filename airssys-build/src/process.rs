@@ -1,5 +1,7 @@
 //! Programs that a build runs.
 
+mod group;
+
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -7,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use crate::error::BuildError;
 use crate::event::BuildEvent;
+use group::Group;
 
 /// Makes a command that runs a tool in a folder.
 ///
@@ -61,7 +64,8 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// Runs a program to its end, and tells each line that it writes to its standard error.
+/// Runs a program to its end, and tells each line that it writes to its standard error. If this process
+/// ends before, so does the program.
 pub(crate) fn run(
     mut command: Command,
     program: &'static str,
@@ -69,6 +73,8 @@ pub(crate) fn run(
     tell: &mut dyn FnMut(BuildEvent),
 ) -> Result<Ran, BuildError> {
     let failed = |source| BuildError::NoProgram { program, help, source };
+    let group = Group::start();
+    group.add(&mut command);
     let mut child = command.spawn().map_err(failed)?;
     let stdout = child.stdout.take();
     let reader = std::thread::spawn(move || {
@@ -86,6 +92,7 @@ pub(crate) fn run(
     let read = reader.join().map_err(|_| failed(std::io::ErrorKind::BrokenPipe.into()))?;
     let stdout = read.map_err(failed)?;
     let status = child.wait().map_err(failed)?;
+    drop(group);
     Ok(Ran { success: status.success(), stdout, stderr })
 }
 

@@ -1,5 +1,6 @@
 //! Components in Python, made by componentize-py.
 
+mod dependencies;
 mod inputs;
 mod pip;
 
@@ -17,7 +18,13 @@ use crate::tools::{Tools, no_tools, tools_folder};
 
 pub(crate) const RECIPE: Recipe = Recipe {
     pins: &[("build.txt", include_str!("py/build.txt")), ("guest.txt", include_str!("py/guest.txt"))],
-    sdk: &[("airssys.py", include_str!("py/airssys.py"))],
+    sdk: &[
+        ("airssys.py", include_str!("py/airssys.py")),
+        ("airssys_entry.py", include_str!("py/airssys_entry.py")),
+        ("airssys_modules.py", include_str!("py/airssys_modules.py")),
+        ("airssys_nesting.py", include_str!("py/airssys_nesting.py")),
+        ("airssys_trace.py", include_str!("py/airssys_trace.py")),
+    ],
     steps: concat!(include_str!("python.rs"), include_str!("py/airssys_main.py")),
 };
 
@@ -36,6 +43,7 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<B
         let (file, problem) = (folder.join("pyproject.toml"), "has no src/main.py beside it".to_owned());
         return Err(BuildError::Project { file, problem });
     }
+    dependencies::read(folder)?;
     let python = find_python(folder)?;
     let work = Work::prepare(folder, &RECIPE)?;
     let tools = tools_folder(Language::Python, &RECIPE)?;
@@ -46,14 +54,14 @@ fn componentize(work: &Work, tools: &Path, tell: &mut dyn FnMut(BuildEvent)) -> 
     tell(BuildEvent::Building { folder: work.folder.clone() });
     let failed = |output| BuildError::Failed { folder: work.folder.clone(), output };
     let packages = work.target.join("site-packages");
-    let requirements = work.folder.join("requirements.txt");
+    let lock = dependencies::lock(tools, &work.folder, tell)?;
     if packages.exists() {
         std::fs::remove_dir_all(&packages).map_err(file_error(&packages))?;
     }
     std::fs::create_dir_all(&packages).map_err(file_error(&packages))?;
-    if requirements.is_file() {
+    if let Some((requirements, _)) = &lock {
         tell(BuildEvent::Step("pip installs its packages"));
-        pip::install(tools, &work.folder, &requirements, Some(&packages), tell)?.map_err(failed)?;
+        pip::install(tools, &work.folder, requirements, Some(&packages), tell)?.map_err(failed)?;
     }
     let start = work.target.join("start");
     write_all(&start, &[MAIN])?;
@@ -74,11 +82,21 @@ fn componentize(work: &Work, tools: &Path, tell: &mut dyn FnMut(BuildEvent)) -> 
     let made = run(componentize, "componentize-py", HELP, tell)?;
     match made.success {
         true => {
-            let inputs = inputs::inputs(work, &start.join("inputs.json"))?;
+            let mut inputs = inputs::inputs(work, &start.join("inputs.json"))?;
+            if let Some((requirements, true)) = lock {
+                inputs.written.insert(requirements);
+            }
             Ok(Built { artifact: work.wasm.clone(), inputs })
         }
-        false => Err(failed(made.output())),
+        false => Err(failed(mistake(&made.output()))),
     }
+}
+
+/// Returns the exception that `airssys_entry.py` has printed, or else all that the tool printed.
+fn mistake(output: &str) -> String {
+    let after = output.split_once("<airssys>\n").map(|(_, after)| after);
+    let printed = after.and_then(|after| after.split_once("\n</airssys>"));
+    printed.map_or(output, |(printed, _)| printed).to_owned()
 }
 
 /// Returns the first Python in PATH that is recent enough and can make a virtual environment.
@@ -164,11 +182,20 @@ mod tests {
         let ran = with_tools(python, &tools, quiet, |tell| {
             let mut tests = clean(python, &folder);
             tests.env("PYTHONPATH", tools.join(GUEST_PACKAGES)).env("PYTHONDONTWRITEBYTECODE", "1");
+            tests.env("AIRSSYS_VECTORS", folder.join("../../../airssys-message/vectors/nesting.json"));
             tests.args(["-m", "unittest", "test_airssys"]);
             run(tests, python, HELP, tell)
         });
         let ran = ran.unwrap();
         let success = ran.success;
         assert!(success, "{}", ran.output());
+    }
+
+    #[test]
+    fn an_exception_of_the_top_level_is_told_without_the_output_of_the_tool() {
+        let output =
+            "AssertionError: <airssys>\nTypeError: no\n</airssys>\nCaused by: <airssys>\nTypeError: no";
+        assert_eq!(mistake(output), "TypeError: no");
+        assert_eq!(mistake("no such world"), "no such world");
     }
 }

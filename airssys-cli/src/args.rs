@@ -1,7 +1,7 @@
 //! The command line.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use airssys_wasm::Capability;
 use airssys_wasm::builder::Language;
@@ -21,7 +21,9 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
   2    the command line is wrong
   3    a manifest is wrong, or a component does not fit this host
   4    a component does not build
-  130  interrupted with Ctrl-C; the app was shut down in order
+  130  stopped by Ctrl-C; the app was shut down in order, and its report and its stats printed.
+       SIGTERM and SIGHUP stop an app in the same way. The status is 0 then, but 143 or 129 if
+       the app has `until`, because its work is not done. A second signal ends the program at once
 
 Environment:
   RUST_LOG            log filter, such as `airssys=debug`; overrides -v
@@ -62,6 +64,7 @@ pub(crate) enum Command {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {
     /// The app's manifest, app.toml, or the folder that it is in.
+    #[arg(default_value = ".")]
     pub(crate) app: PathBuf,
 
     /// Read this file instead of the input that the manifest grants; `-` is the standard input.
@@ -76,7 +79,8 @@ pub(crate) struct Run {
 
     /// Time for all components together to stop, in seconds.
     ///
-    /// Components that are still running then are ended. A second Ctrl-C ends the program at once.
+    /// Components that are still running then are ended. A second signal ends the program at once. A
+    /// run that a signal stops waits up to half of this time for the app's report.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) stop_timeout: u64,
 
@@ -387,18 +391,4 @@ pub(crate) struct LetterSelection {
     /// With --all, take only the letters for this component.
     #[arg(long = "for", value_name = "COMPONENT", requires = "all")]
     pub(crate) receiver: Option<String>,
-}
-
-/// The path of an app's manifest, given that path or the folder that it is in.
-pub(crate) fn app_manifest(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join("app.toml") } else { path.to_owned() }
-}
-
-/// Like [`app_manifest`], but keeps a folder that has a Component.toml, or has no app.toml.
-pub(crate) fn app_or_component(path: &Path) -> PathBuf {
-    let manifest = app_manifest(path);
-    match !path.join("Component.toml").exists() && manifest.is_file() {
-        true => manifest,
-        false => path.to_owned(),
-    }
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use airssys_wasm::builder::{self, BuildEvent, TARGET};
 use airssys_wasm::manifest::Source;
 
-use crate::args::{Build, app_or_component};
+use crate::args::Build;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::place::{self, Place};
 use crate::plain::plain;
 use crate::services::load_app;
 use crate::terminal::Terminal;
@@ -43,11 +44,10 @@ pub(crate) fn show(terminal: &Terminal, event: &BuildEvent) {
 
 /// The folders to build: those of an app, or that of one component.
 fn folders(args: &Build) -> Result<Vec<PathBuf>, Failure> {
-    let path = app_or_component(&args.path);
-    if path.is_dir() {
-        return Ok(vec![path]);
-    }
-    let app = load_app(&path)?;
+    let app = match place::sources(&args.path)? {
+        Place::App(manifest) => load_app(&manifest)?,
+        Place::Component(path) | Place::Wasm(path) => return Ok(vec![path]),
+    };
     let projects = app.components.iter().filter_map(|component| match &component.source {
         Source::Folder(folder) => Some(folder.clone()),
         _ => None,

@@ -6,18 +6,21 @@ use airssys_wasm::app;
 use airssys_wasm::manifest::ComponentManifest;
 use airssys_wasm::{Component, Engine, EngineConfig, LoadError, builder};
 
-use crate::args::{Check, app_or_component};
+use crate::args::Check;
 use crate::build;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::place::{self, Place};
 use crate::run;
 use crate::services::{load_app, services};
 use crate::terminal::Terminal;
 
 pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Result<(), Failure> {
-    let engine = Engine::new(EngineConfig { services: services(), ..EngineConfig::default() });
+    // Nothing is instantiated.
+    let engine = EngineConfig { services: services(), max_instances: 1, ..EngineConfig::default() };
+    let engine = Engine::new(engine);
     let engine = engine.map_err(|error| Failure::run("components cannot be checked", error))?;
-    let components = components(&app_or_component(&args.path), terminal)?;
+    let components = components(&args.path, terminal)?;
     for (name, file) in &components {
         terminal.working(format!("checking {name}"));
         let loaded = Component::load(&engine, file);
@@ -41,15 +44,15 @@ fn misfit(name: &str, error: LoadError) -> Failure {
 
 /// The names and `.wasm` files of the components to check. Folders are built first.
 fn components(path: &Path, terminal: &Terminal) -> Result<Vec<(String, PathBuf)>, Failure> {
-    if path.is_dir() {
-        let manifest = ComponentManifest::load(&path.join("Component.toml"))?;
-        let file = builder::build(path, |event| build::show(terminal, &event))?;
-        return Ok(vec![(manifest.name, file)]);
-    }
-    if path.extension().is_some_and(|extension| extension == "wasm") {
-        return Ok(vec![(path.display().to_string(), path.to_owned())]);
-    }
-    let app = load_app(path)?;
+    let app = match place::app_or_component(path)? {
+        Place::App(manifest) => load_app(&manifest)?,
+        Place::Component(folder) => {
+            let manifest = ComponentManifest::load(&folder.join("Component.toml"))?;
+            let file = builder::build(&folder, |event| build::show(terminal, &event))?;
+            return Ok(vec![(manifest.name, file)]);
+        }
+        Place::Wasm(file) => return Ok(vec![(file.display().to_string(), file)]),
+    };
     let locate = |component| {
         let file = app::locate(component, &mut |event| run::show_start(terminal, &event))?;
         Ok((component.name.clone(), file))

@@ -177,12 +177,8 @@ impl Column {
 }
 
 impl StatsTable {
-    /// Lays rows out in columns. If they exceed `width`, drops columns, then cuts names.
-    pub(crate) fn new(
-        columns: &[Column],
-        rows: &[(&Row, Option<Rates>)],
-        width: Option<usize>,
-    ) -> StatsTable {
+    /// Lays rows out in columns. If they exceed `room`, drops columns, then cuts names.
+    pub(crate) fn new(columns: &[Column], rows: &[(&Row, Option<Rates>)], room: usize) -> StatsTable {
         let mut columns = columns.to_vec();
         let is_live = columns.contains(&Column::In);
         let cells = |column: &Column| -> Vec<String> {
@@ -195,24 +191,22 @@ impl StatsTable {
         };
         let mut widths: Vec<usize> = columns.iter().map(widest).collect();
         let mut gap = 2;
-        if let Some(room) = width {
-            let total = |widths: &[usize], gap: usize| {
-                widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1)
-            };
-            if total(&widths, gap) > room {
-                gap = 1;
-            }
-            for dropped in DROPPED_FIRST {
-                let position = columns.iter().position(|column| *column == dropped);
-                if let Some(position) = position.filter(|_| total(&widths, gap) > room) {
-                    columns.remove(position);
-                    widths.remove(position);
-                }
-            }
-            let excess = total(&widths, gap).saturating_sub(room);
-            let name = widths[0].saturating_sub(excess).max(MIN_NAME_WIDTH.min(widths[0]));
-            widths[0] = name;
+        let total = |widths: &[usize], gap: usize| {
+            widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1)
+        };
+        if total(&widths, gap) > room {
+            gap = 1;
         }
+        for dropped in DROPPED_FIRST {
+            let position = columns.iter().position(|column| *column == dropped);
+            if let Some(position) = position.filter(|_| total(&widths, gap) > room) {
+                columns.remove(position);
+                widths.remove(position);
+            }
+        }
+        let excess = total(&widths, gap).saturating_sub(room);
+        let name = widths[0].saturating_sub(excess).max(MIN_NAME_WIDTH.min(widths[0]));
+        widths[0] = name;
         let cells = rows
             .iter()
             .map(|(row, rates)| columns.iter().map(|column| column.cell(row, *rates)).collect())
@@ -302,7 +296,7 @@ mod tests {
     use super::*;
     use crate::tree::tests::app;
 
-    fn lines(columns: &[Column], width: Option<usize>) -> Vec<String> {
+    fn lines(columns: &[Column], width: usize) -> Vec<String> {
         let rows = tree::rows(&app());
         let rated: Vec<_> =
             rows.iter().map(|row| (row, Some(Rates { received: 1_234.5, handled: 7.5 }))).collect();
@@ -315,8 +309,8 @@ mod tests {
     }
 
     #[test]
-    fn all_columns_are_shown_without_a_width() {
-        let lines = lines(&TOTALS, None);
+    fn all_columns_are_shown_if_they_fit() {
+        let lines = lines(&TOTALS, 200);
         let expected = [
             "name        state       mailbox  high   in  handled      p50     p99   waits   queued   memory  restarts  denied  refused  over  dead  late",
             "shop        running           –     –    –        –        –       –       –        –        –         0       –        –     –     –     –",
@@ -329,18 +323,18 @@ mod tests {
     #[test]
     fn no_line_exceeds_the_width() {
         for width in 60..150 {
-            for line in lines(&RATES, Some(width)) {
+            for line in lines(&RATES, width) {
                 assert!(length(&line) <= width, "{width}: {line}");
             }
         }
         for columns in [&RATES, &TOTALS] {
-            assert_eq!(lines(columns, Some(140))[0].split_whitespace().count(), 17, "all columns fit");
+            assert_eq!(lines(columns, 140)[0].split_whitespace().count(), 17, "all columns fit");
         }
-        let narrow = &lines(&RATES, Some(80))[0];
+        let narrow = &lines(&RATES, 80)[0];
         for title in ["state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {
             assert!(narrow.contains(title), "{narrow}");
         }
-        assert!(lines(&RATES, Some(56))[2].starts_with("├ pool "));
+        assert!(lines(&RATES, 56)[2].starts_with("├ pool "));
     }
 
     #[test]

@@ -87,9 +87,13 @@ pub(crate) fn connect(target: &Target) -> Result<Client, Failure> {
     Client::connect(path).map_err(|error| Failure::run("the app cannot be reached", error))
 }
 
-/// Sends a request to the target.
-pub(crate) fn ask<R: Ask>(target: &Target, request: R) -> Result<R::Answer, Failure> {
-    connect(target)?.ask(request).map_err(|error| Failure::run("the app could not do this", error))
+/// Sends a request to the target. `refused` says what is not done or shown if it fails.
+pub(crate) fn ask<R: Ask>(
+    target: &Target,
+    refused: impl Into<String>,
+    request: R,
+) -> Result<R::Answer, Failure> {
+    connect(target)?.ask(request).map_err(|error| Failure::run(refused, error))
 }
 
 fn names_and_paths() -> Result<Vec<(String, std::path::PathBuf)>, Failure> {

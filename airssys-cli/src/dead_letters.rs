@@ -7,6 +7,7 @@ use airssys_wasm::control::{
 
 use crate::args::{DeadLetters, DeadLettersCommand, LetterSelection};
 use crate::body;
+use crate::columns::cut;
 use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -14,12 +15,15 @@ use crate::plain::{plain, plain_lines};
 use crate::tables;
 use crate::units::{ago, counted, thousands};
 
+/// The longest reason in a list, in characters.
+const MAX_REASON: usize = 100;
+
 pub(crate) fn dead_letters(args: DeadLetters, output: &Output) -> Result<(), Failure> {
     let DeadLetters { target, command } = args;
     match command {
         DeadLettersCommand::List { receiver, after, limit } => {
             let DeadLetterPage { letters, kept, total, .. } =
-                ask(&target, ListDeadLetters { receiver, after, limit })?;
+                ask(&target, "the dead letters are not listed", ListDeadLetters { receiver, after, limit })?;
             if target.json {
                 let page = serde_json::json!({ "letters": letters, "kept": kept, "total": total });
                 return output.json(&page);
@@ -28,15 +32,18 @@ pub(crate) fn dead_letters(args: DeadLetters, output: &Output) -> Result<(), Fai
             Ok(())
         }
         DeadLettersCommand::Show { id } => {
-            let LetterWithBody { letter, body, .. } = ask(&target, ShowDeadLetter { id })?;
+            let LetterWithBody { letter, body, .. } =
+                ask(&target, format!("dead letter {id} is not shown"), ShowDeadLetter { id })?;
             show(&letter, &body, target.json, output)
         }
         DeadLettersCommand::Retry(selection) => {
-            let done = ask(&target, RetryDeadLetters { which: letters(selection) })?;
+            let done =
+                ask(&target, "no dead letter is retried", RetryDeadLetters { which: letters(selection) })?;
             print_done("retried", &done, target.json, output)
         }
         DeadLettersCommand::Drop(selection) => {
-            let done = ask(&target, DropDeadLetters { which: letters(selection) })?;
+            let done =
+                ask(&target, "no dead letter is dropped", DropDeadLetters { which: letters(selection) })?;
             print_done("dropped", &done, target.json, output)
         }
     }
@@ -73,7 +80,7 @@ fn list(letters: &[Letter], kept: usize, total: u64, output: &Output) {
             ago(letter.at_ms),
             letter.attempts.to_string(),
             thousands(letter.body_bytes as u64),
-            plain(&letter.reason).into_owned(),
+            cut(&plain(&letter.headline()), MAX_REASON),
         ]);
     }
     for column in [0, 5, 6] {
@@ -109,7 +116,8 @@ fn show(letter: &Letter, body: &str, json: bool, output: &Output) -> Result<(), 
         ("body", if is_hex { "hexadecimal".to_owned() } else { "text".to_owned() }),
     ];
     for (label, value) in rows {
-        output.line(format!("{label:<9} {}", plain(&value)));
+        // Only a reason can have several lines, such as a stack trace.
+        output.line(format!("{label:<9} {}", plain_lines(&value)));
     }
     output.line(format!("\n{}", plain_lines(&text)));
     Ok(())

@@ -7,10 +7,11 @@ use airssys_wasm::control::ListDenials;
 use airssys_wasm::manifest::{App, AppComponent, AppManifest};
 use airssys_wasm::{Capability, Denial, Subject};
 
-use crate::args::{Explain, app_manifest};
+use crate::args::Explain;
 use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::place;
 use crate::plain::plain;
 use crate::services::load_app;
 use crate::tables;
@@ -20,14 +21,14 @@ pub(crate) fn explain(args: &Explain, output: &Output) -> Result<(), Failure> {
     if let (Some(manifest), Some(component), Some(right), Some(object)) =
         (&args.manifest, &args.component, args.right, &args.object)
     {
-        let found = Explanation::of(&app_manifest(manifest), component, right.into(), object)?;
+        let found = Explanation::of(&place::app(manifest)?, component, right.into(), object)?;
         if args.target.json {
             return output.json(&found);
         }
         found.print(output);
         return Ok(());
     }
-    let answer = ask(&args.target, ListDenials { component: args.of.clone() })?;
+    let answer = ask(&args.target, "the denials are not listed", ListDenials { component: args.of.clone() })?;
     if args.target.json {
         return output.json(&answer.denials);
     }

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use airssys_wasm::builder::BuildError;
 use airssys_wasm::manifest::Diagnostics;
 
+use crate::signals::EndSignal;
+
 pub(crate) use text::with_causes;
 
 type Cause = Box<dyn Error + Send + Sync>;
@@ -28,8 +30,9 @@ pub(crate) enum Failure {
     Usage(Cause),
     #[error("the standard output cannot be written, so the result is incomplete")]
     Output(#[source] io::Error),
-    #[error("interrupted")]
-    Interrupted,
+    /// A signal stopped an app in order.
+    #[error("stopped by {}", .signal.name())]
+    Stopped { signal: EndSignal, status: u8 },
 }
 
 impl Failure {
@@ -51,7 +54,7 @@ impl Failure {
             Failure::Usage(_) => 2,
             Failure::Manifest(_) | Failure::Misfit { .. } => 3,
             Failure::Build(_) => 4,
-            Failure::Interrupted => 130,
+            Failure::Stopped { status, .. } => *status,
         })
     }
 }

@@ -1,9 +1,9 @@
 //! `airssys grants`: the rights of components in a running app.
 
 use airssys_wasm::control::{Give, ListGrants, Revoke};
-use airssys_wasm::{ComponentGrants, GrantChange, GrantOrigin, GrantVerb};
+use airssys_wasm::{Capability, ComponentGrants, GrantChange, GrantOrigin, GrantVerb};
 
-use crate::args::{Grants, GrantsCommand, Target};
+use crate::args::{Grant, Grants, GrantsCommand, Target};
 use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -13,7 +13,7 @@ pub(crate) fn grants(args: Grants, output: &Output) -> Result<(), Failure> {
     let Grants { target, command } = args;
     match command {
         GrantsCommand::List { component } => {
-            let answer = ask(&target, ListGrants { component })?;
+            let answer = ask(&target, "the grants are not listed", ListGrants { component })?;
             if target.json {
                 return output.json(&answer.components);
             }
@@ -21,18 +21,22 @@ pub(crate) fn grants(args: Grants, output: &Output) -> Result<(), Failure> {
             Ok(())
         }
         GrantsCommand::Give(grant) => {
+            let refused = format!("{} is not given", described(&grant));
             let (capability, pattern) = (grant.right.into(), grant.pattern);
-            changed(&target, &ask(&target, Give { component: grant.component, capability, pattern })?, output)
+            let give = Give { component: grant.component, capability, pattern };
+            changed(&target, &ask(&target, refused, give)?, output)
         }
         GrantsCommand::Revoke(grant) => {
+            let refused = format!("{} is not revoked", described(&grant));
             let (capability, pattern) = (grant.right.into(), grant.pattern);
-            changed(
-                &target,
-                &ask(&target, Revoke { component: grant.component, capability, pattern })?,
-                output,
-            )
+            let revoke = Revoke { component: grant.component, capability, pattern };
+            changed(&target, &ask(&target, refused, revoke)?, output)
         }
     }
+}
+
+fn described(Grant { component, right, pattern }: &Grant) -> String {
+    format!("{} = [{pattern:?}] of `{component}`", Capability::from(*right).key())
 }
 
 fn changed(target: &Target, change: &GrantChange, output: &Output) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! `airssys inspect`: a snapshot of a running app.
 
 use airssys_wasm::AppSnapshot;
-use airssys_wasm::control::{Client, Snapshot};
+use airssys_wasm::control::{AskError, Client, Snapshot};
 use anstyle::{AnsiColor, Style};
 
 use crate::args::Inspect;
@@ -15,7 +15,7 @@ use crate::{control, limit_usage, service_calls, tables, tree};
 const TITLE: Style = Style::new().bold();
 
 pub(crate) fn inspect(args: &Inspect, output: &Output) -> Result<(), Failure> {
-    let app = ask(&mut control::connect(&args.target)?)?;
+    let app = ask(&mut control::connect(&args.target)?).map_err(no_snapshot)?;
     if args.target.json {
         return output.json(&app);
     }
@@ -24,15 +24,18 @@ pub(crate) fn inspect(args: &Inspect, output: &Output) -> Result<(), Failure> {
 }
 
 /// Asks an app for its snapshot.
-pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, Failure> {
-    let app = client.ask(Snapshot {}).map_err(|error| Failure::run("the app sent no snapshot", error))?;
-    Ok(*app)
+pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, AskError> {
+    client.ask(Snapshot {}).map(|app| *app)
+}
+
+pub(crate) fn no_snapshot(error: AskError) -> Failure {
+    Failure::run("the app sent no snapshot", error)
 }
 
 fn print(app: &AppSnapshot, output: &Output) {
     let rows = tree::rows(app);
     let unrated: Vec<_> = rows.iter().map(|row| (row, None)).collect();
-    let table = StatsTable::new(&TOTALS, &unrated, output.width().map(usize::from));
+    let table = StatsTable::new(&TOTALS, &unrated, output.bounded_width());
     output.line(format!("{TITLE}{}{TITLE:#}  {}, {}", plain(&app.app), overview(app), memory(app)));
     limit_usage::audit(app).into_iter().for_each(|audit| output.line(audit));
     output.line("");
@@ -45,13 +48,13 @@ fn print(app: &AppSnapshot, output: &Output) {
         output.line(cells.collect::<Vec<_>>().join(&table.gap()));
     }
     output.line(format!("\n{}\n", tables::TIMES));
-    let mut used = tables::empty(limit_usage::HEADINGS);
-    for row in limit_usage::rows(app) {
-        used.add_row(row.cells().map(|cell| plain(&cell).into_owned()));
+    let usage = limit_usage::most_used(app);
+    if !usage.rows.is_empty() {
+        tables::print(output, "Limit usage", usage.table());
     }
-    (2..limit_usage::HEADINGS.len()).for_each(|column| tables::align_right(&mut used, column));
-    tables::print(output, "Limit usage", used);
+    output.line(usage.more());
     if let Some(calls) = service_calls::table(app) {
+        output.line("");
         tables::print(output, "Service calls", calls);
     }
 }

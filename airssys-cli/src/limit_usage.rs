@@ -1,8 +1,23 @@
 //! How much of their limits the components of an app use.
 
-use airssys_wasm::{AppSnapshot, QuotaUsage};
+use std::cmp::Reverse;
 
-use crate::units::{bytes, thousands};
+use airssys_wasm::{AppSnapshot, QuotaUsage};
+use comfy_table::Table;
+
+use crate::columns::cut;
+use crate::plain::plain;
+use crate::tables;
+use crate::units::{bytes, counted, thousands};
+
+/// The least share that is listed, in percent.
+const MIN_SHARE: u64 = 2;
+
+/// The most rows of the table.
+const MAX_ROWS: usize = 15;
+
+/// The longest name of an owner or a limit, in characters.
+const MAX_CELL: usize = 40;
 
 /// The limits that the supervision tree already shows.
 const SHOWN_IN_TREE: [&str; 2] = ["mailbox", "mailbox_high_water"];
@@ -54,6 +69,46 @@ pub(crate) fn rows(app: &AppSnapshot) -> Vec<LimitUsageRow> {
     listed.map(|(owner, usage)| LimitUsageRow::new(owner, usage)).collect()
 }
 
+/// The limits that are used most, and the number of the others.
+pub(crate) struct MostUsed {
+    pub(crate) rows: Vec<LimitUsageRow>,
+    /// The number of used limits that are left out.
+    others: usize,
+    /// The largest share of these, in percent.
+    most: u64,
+}
+
+/// The most used limits: at most [`MAX_ROWS`], each used at least [`MIN_SHARE`] percent.
+pub(crate) fn most_used(app: &AppSnapshot) -> MostUsed {
+    let mut rows = rows(app);
+    rows.sort_by_key(|row| Reverse(row.share));
+    let shown = rows.iter().take_while(|row| row.share >= MIN_SHARE).count().min(MAX_ROWS);
+    let others = rows.split_off(shown);
+    MostUsed { rows, others: others.len(), most: others.first().map_or(0, |row| row.share) }
+}
+
+impl MostUsed {
+    pub(crate) fn table(&self) -> Table {
+        let mut table = tables::empty(HEADINGS);
+        for row in &self.rows {
+            table.add_row(row.cells().map(|cell| cut(&plain(&cell), MAX_CELL)));
+        }
+        (2..HEADINGS.len()).for_each(|column| tables::align_right(&mut table, column));
+        table
+    }
+
+    /// The limits that the table leaves out, in a line.
+    pub(crate) fn more(&self) -> String {
+        let MostUsed { rows, others, most } = self;
+        match (rows.len(), others) {
+            (0, 0) => "no limit is used".to_owned(),
+            (0, _) => format!("{}, each at most {most} %", counted(*others as u64, "limit") + " used"),
+            (_, 0) => "no other limit is used".to_owned(),
+            _ => format!("… and {}, each used at most {most} %", counted(*others as u64, "more limit")),
+        }
+    }
+}
+
 /// The counters of the app's audit in a line. Returns `None` if the app keeps no audit.
 pub(crate) fn audit(app: &AppSnapshot) -> Option<String> {
     let audit = app.audit.as_ref()?;
@@ -80,6 +135,31 @@ mod tests {
             ["pool", "mailbox_bytes", "1 KiB", "64.0 MiB", "0 %"],
         ];
         assert_eq!(cells, expected);
+    }
+
+    #[test]
+    fn limits_that_are_hardly_used_are_counted_in_one_line() {
+        let mut app = app();
+        let used = most_used(&app);
+        let shares: Vec<u64> = used.rows.iter().map(|row| row.share).collect();
+        assert_eq!(shares, [90, 50]);
+        assert_eq!(used.more(), "… and 1 more limit, each used at most 0 %");
+        let usage = |used: u64| {
+            let usage =
+                |number| serde_json::json!({ "name": format!("limit-{number}"), "used": used, "limit": 100 });
+            serde_json::from_value((0..40).map(usage).collect()).expect("usages")
+        };
+        app.components[0].usage = usage(60);
+        let used = most_used(&app);
+        assert_eq!((used.rows.len(), used.rows[0].share), (MAX_ROWS, 90));
+        assert_eq!(used.more(), "… and 28 more limits, each used at most 60 %");
+        app.components.retain(|component| component.name == "feed");
+        app.components[0].usage = usage(1);
+        app.components[0].instances.clear();
+        assert_eq!(most_used(&app).more(), "40 limits used, each at most 1 %");
+        app.components[0].usage.clear();
+        assert_eq!(most_used(&app).more(), "no limit is used");
+        assert!(most_used(&app).rows.is_empty());
     }
 
     #[test]

@@ -14,21 +14,23 @@ mod explain;
 mod failure;
 mod grants;
 mod inspect;
-mod interrupt;
 mod limit_usage;
 mod new;
 mod output;
+mod place;
 mod plain;
 mod retained;
 mod run;
 mod run_result;
 mod service_calls;
 mod services;
+mod signals;
 mod tables;
 mod telemetry;
 mod terminal;
 mod top;
 mod tree;
+mod unhandled;
 mod units;
 
 use std::process::ExitCode;
@@ -38,6 +40,7 @@ use clap::Parser;
 use args::{Args, Command};
 use failure::Failure;
 use output::Output;
+use signals::Signals;
 use terminal::Terminal;
 
 /// mimalloc, because message bodies are allocated on one worker and freed on another.
@@ -45,25 +48,31 @@ use terminal::Terminal;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    let signals = Signals::listen();
     let output = Output::default();
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(answer) => return answered(&answer, &output),
     };
     let terminal = Terminal::new(args.verbose);
-    let result = run_command(args.command, &terminal, &output);
+    let result = run_command(args.command, &terminal, &output, &signals);
     terminal.finish();
     end(result, &output)
 }
 
-fn run_command(command: Command, terminal: &Terminal, output: &Output) -> Result<(), Failure> {
+fn run_command(
+    command: Command,
+    terminal: &Terminal,
+    output: &Output,
+    signals: &Signals,
+) -> Result<(), Failure> {
     match command {
-        Command::Run(run) => run::run(&run, terminal, output),
+        Command::Run(run) => run::run(&run, terminal, output, signals),
         Command::Build(build) => build::build(&build, terminal, output),
         Command::Check(check) => check::check(&check, terminal, output),
         Command::New(new) => new::new(&new, output),
         Command::Inspect(inspect) => inspect::inspect(&inspect, output),
-        Command::Top(top) => top::top(&top),
+        Command::Top(top) => top::top(&top, output, signals),
         Command::Grants(grants) => grants::grants(grants, output),
         Command::Explain(explain) => explain::explain(&explain, output),
         Command::DeadLetters(letters) => dead_letters::dead_letters(letters, output),

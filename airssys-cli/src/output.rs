@@ -9,6 +9,9 @@ use std::io::{self, Write};
 
 use crate::failure::Failure;
 
+/// The width of rows that are cut to fit, without a terminal.
+pub(crate) const PIPED_WIDTH: usize = 140;
+
 /// The standard output, which has the result of a command.
 #[derive(Default)]
 pub(crate) struct Output(RefCell<State>);
@@ -44,6 +47,11 @@ impl Output {
     /// The width of the terminal, in columns. Returns `None` if the output is not a terminal.
     pub(crate) fn width(&self) -> Option<u16> {
         terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| width.0)
+    }
+
+    /// The width for rows that are cut to fit: that of the terminal, or else [`PIPED_WIDTH`].
+    pub(crate) fn bounded_width(&self) -> usize {
+        self.width().map_or(PIPED_WIDTH, usize::from)
     }
 
     /// Returns an error if the output is incomplete.

@@ -15,14 +15,18 @@ pub(crate) fn retained(args: Retained, output: &Output) -> Result<(), Failure> {
     match command {
         RetainedCommand::List { pattern, after, limit } => {
             let RetainedPage { messages, matching, .. } =
-                ask(&target, ListRetained { pattern, after, limit })?;
+                ask(&target, "the retained messages are not listed", ListRetained { pattern, after, limit })?;
             if target.json {
                 return output.json(&serde_json::json!({ "messages": messages, "matching": matching }));
             }
             list(&messages, matching, output);
         }
         RetainedCommand::Clear { topic } => {
-            let RetainedCleared { topic, .. } = ask(&target, ClearRetained { topic })?;
+            let RetainedCleared { topic, .. } = ask(
+                &target,
+                format!("the retained message of `{topic}` is not cleared"),
+                ClearRetained { topic },
+            )?;
             if target.json {
                 return output.json(&serde_json::json!({ "cleared": topic }));
             }

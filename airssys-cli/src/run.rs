@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartOptions};
+use airssys_message::report::Report;
+use airssys_wasm::ComponentHost;
+use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartOptions, StartingApp};
 use airssys_wasm::manifest::App;
 use airssys_wasm::otlp::Otlp;
 
-use crate::args::{Run, app_manifest};
+use crate::args::Run;
 use crate::build;
 use crate::control;
-use crate::failure::Failure;
-use crate::interrupt::Interrupt;
+use crate::failure::{Failure, with_causes};
 use crate::output::Output;
+use crate::place;
 use crate::run_result::RunResult;
 use crate::services::{load_app, services};
+use crate::signals::{Attention, EndSignal, Signals};
 use crate::telemetry;
 use crate::terminal::Terminal;
 use crate::units::thousands;
@@ -21,8 +24,13 @@ use crate::units::thousands;
 /// The interval between two updates of the progress line.
 const PROGRESS: Duration = Duration::from_millis(200);
 
-pub(crate) fn run(args: &Run, terminal: &Terminal, output: &Output) -> Result<(), Failure> {
-    let manifest = load_app(&app_manifest(&args.app))?;
+pub(crate) fn run(
+    args: &Run,
+    terminal: &Terminal,
+    output: &Output,
+    signals: &Signals,
+) -> Result<(), Failure> {
+    let manifest = load_app(&place::app(&args.app)?)?;
     let input = args.input.as_deref().map(|text| InputOverride::parse(text, &manifest));
     let input = input.transpose().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -34,81 +42,114 @@ pub(crate) fn run(args: &Run, terminal: &Terminal, output: &Output) -> Result<()
     let otlp = telemetry::spans(&manifest);
     let tracer = otlp.as_ref().map(Otlp::tracer);
     let options = StartOptions { input, tracer, services: services(), ..StartOptions::default() };
-    let result = runtime.block_on(run_app(args, &manifest, options, terminal, output));
+    let attention = signals.attend();
+    let ran = runtime.block_on(run_app(args, &manifest, options, terminal, &attention));
+    // From here on nothing has to be stopped in order, so a signal ends the program at once.
+    drop(attention);
     telemetry::flush(otlp);
     // A thread that reads the standard input cannot be interrupted, so nothing waits for it.
     runtime.shutdown_background();
-    result
+    let (result, ended) = ran?;
+    let printed = result.print(args.json, output);
+    ended.and(printed)
 }
 
+/// Runs an app until it has stopped. Returns its result, and the failure that ended it.
 async fn run_app(
     args: &Run,
     manifest: &App,
     options: StartOptions,
     terminal: &Terminal,
-    output: &Output,
-) -> Result<(), Failure> {
+    attention: &Attention,
+) -> Result<(RunResult, Result<(), Failure>), Failure> {
     let metrics = telemetry::metrics(args, terminal).await?;
-    let mut interrupt = None;
-    let started = app::start(manifest, options, |event| {
-        // Before that, Ctrl-C may end the program at once: only builds run, which end by themselves.
-        if let AppEvent::Starting { .. } = event {
-            interrupt.get_or_insert_with(Interrupt::listen);
+    let starting = StartingApp::new(manifest, options).map_err(start_failure)?;
+    let stopped = |signal| stopped_by(signal, manifest);
+    let app = tokio::select! {
+        started = starting.start(|event| show_start(terminal, &event)) => started.map_err(start_failure)?,
+        signal = attention.received() => {
+            let stopped = stopped(signal);
+            stop(starting.host(), args, terminal).await;
+            return Err(stopped);
         }
-        show_start(terminal, &event);
-    });
-    let app = started.await.map_err(start_failure)?;
+    };
     let _metrics = metrics.map(|listener| listener.serve(app.host().clone()));
-    let interrupt = interrupt.unwrap_or_else(Interrupt::listen);
     let _control = match control::open(args, &app, terminal) {
         Ok(server) => server,
-        Err(failure) => return stop(&app, args, terminal).await.and(Err(failure)),
+        Err(failure) => {
+            stop(app.host(), args, terminal).await;
+            return Err(failure);
+        }
     };
     let activity = if manifest.until.is_some() { "running" } else { "running until Ctrl-C" };
-    let ended = follow(&app, interrupt, activity, terminal).await;
+    let ended = tokio::select! {
+        ended = follow(&app, activity, terminal) => ended,
+        signal = attention.received() => Err(stopped(signal)),
+    };
     let took = app.uptime();
     terminal.finish();
     // The counters are read before the report is requested, because that request must not count.
-    let done = ended.is_ok().then(|| RunResult::of(&app, took));
+    let done = ended.is_ok().then(|| RunResult::of(&app, took, None));
+    let reporter = manifest.report.as_deref().and_then(|name| app.host().component_snapshot(name));
     let report = match &ended {
         Ok(()) => app.report().await.map_err(|error| Failure::run("the app's report is missing", error)),
+        Err(Failure::Stopped { .. }) => Ok(early_report(&app, args, terminal).await),
         Err(_) => Ok(None),
     };
-    stop(&app, args, terminal).await?;
-    // After a failure the counters are final only now, because the shutdown ends queued messages.
-    let mut result = done.unwrap_or_else(|| RunResult::of(&app, took));
+    let reporter = reporter.filter(|_| report.as_ref().is_ok_and(Option::is_some));
+    stop(app.host(), args, terminal).await;
+    // Unless all work was done, the counters are final only now, because the shutdown ends queued messages.
+    let mut result = done.unwrap_or_else(|| RunResult::of(&app, took, reporter));
     result.report = report.as_ref().ok().cloned().flatten();
-    let printed = result.print(args.json, output);
-    ended.and(report.map(drop)).and(printed)
+    Ok((result, ended.and(report.map(drop))))
 }
 
-/// Stops the app in order, or at once if Ctrl-C is pressed meanwhile.
-async fn stop(app: &RunningApp, args: &Run, terminal: &Terminal) -> Result<(), Failure> {
+/// The report of an app that is stopped early. Its component may have much to do before.
+async fn early_report(app: &RunningApp, args: &Run, terminal: &Terminal) -> Option<Report> {
     terminal.working("stopping");
-    let mut again = Interrupt::listen();
-    let stopped = tokio::select! {
-        stopped = app.shutdown(Duration::from_secs(args.stop_timeout)) => stopped,
-        () = again.received() => return Err(Failure::Interrupted),
-    };
+    let limit = Duration::from_secs(args.stop_timeout) / 2;
+    match tokio::time::timeout(limit, app.report()).await {
+        Ok(Ok(report)) => report,
+        Ok(Err(error)) => {
+            tracing::warn!("the app's report is missing: {}", with_causes(&error));
+            None
+        }
+        Err(_) => {
+            tracing::warn!(
+                "the app's report is missing, because it was not made within half of --stop-timeout"
+            );
+            None
+        }
+    }
+}
+
+/// The end of a run by a signal.
+///
+/// SIGTERM and SIGHUP are the usual end of a service, an app that runs until it is stopped. An app
+/// with `until` has not done its work then.
+fn stopped_by(signal: EndSignal, manifest: &App) -> Failure {
+    tracing::info!("the app is stopping because of {}", signal.name());
+    let is_service = manifest.until.is_none() && signal != EndSignal::Interrupt;
+    Failure::Stopped { signal, status: if is_service { 0 } else { signal.status() } }
+}
+
+/// Stops the components in order.
+async fn stop(host: &ComponentHost, args: &Run, terminal: &Terminal) {
+    terminal.working("stopping");
+    let stopped = host.shutdown(Duration::from_secs(args.stop_timeout)).await;
     terminal.finish();
+    let seconds = args.stop_timeout;
     for late in &stopped.late {
-        let seconds = args.stop_timeout;
         terminal.line(&format!(
-            "warning: {late} was ended because it did not stop within {seconds} s; --stop-timeout allows more time"
+            "warning: {late} was ended because it did not stop in time; a component has 5 s, and all together \
+             have {seconds} s (--stop-timeout)"
         ));
     }
-    Ok(())
 }
 
 /// Waits for the end of the run and shows its progress.
-async fn follow(
-    app: &RunningApp,
-    mut interrupt: Interrupt,
-    activity: &str,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
+async fn follow(app: &RunningApp, activity: &str, terminal: &Terminal) -> Result<(), Failure> {
     let mut ended = std::pin::pin!(app.ended());
-    let mut interrupted = std::pin::pin!(interrupt.received());
     let mut renew = tokio::time::interval(PROGRESS);
     loop {
         tokio::select! {
@@ -116,7 +157,6 @@ async fn follow(
                 Ended::Done => Ok(()),
                 Ended::Failed(error) => Err(Failure::run("the app failed", error)),
             },
-            () = &mut interrupted => return Err(Failure::Interrupted),
             _ = renew.tick(), if terminal.shows_progress() => {
                 let handled: u64 = app.component_snapshots().iter().map(|component| component.handled).sum();
                 let in_flight = thousands(app.in_flight() as u64);

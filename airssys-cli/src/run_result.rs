@@ -10,6 +10,7 @@ use airssys_wasm::{ComponentSnapshot, DeadLetterCount};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::tables;
+use crate::unhandled::Unhandled;
 use crate::units::{counted, duration, thousands};
 
 /// The result of a run.
@@ -36,8 +37,17 @@ struct Totals {
 
 impl RunResult {
     /// The result so far, without the report.
-    pub(crate) fn of(app: &RunningApp, took: Duration) -> RunResult {
-        let components = app.component_snapshots();
+    ///
+    /// `reporter` is the component that was asked for a report, as it was before. It is taken as it was
+    /// if it got no other message since, because the request for a report must not count.
+    pub(crate) fn of(app: &RunningApp, took: Duration, reporter: Option<ComponentSnapshot>) -> RunResult {
+        let mut components = app.component_snapshots();
+        if let Some(before) = reporter {
+            let now = components.iter_mut().find(|component| component.name == before.name);
+            if let Some(now) = now.filter(|now| now.received == before.received + 1) {
+                *now = before;
+            }
+        }
         let sum = |count: fn(&ComponentSnapshot) -> u64| components.iter().map(count).sum();
         let mut refused_by_reason = BTreeMap::new();
         for (reason, count) in components.iter().flat_map(|component| &component.refused) {
@@ -64,10 +74,11 @@ impl RunResult {
         }
         tables::print(output, "Components", tables::components(&self.components));
         output.line(format!("{}\n", tables::TIMES));
-        let over_quota = self.components.iter().any(|component| !component.over_quota.is_empty());
-        if self.summary.refused + self.summary.dead_lettered > 0 || over_quota {
-            let unhandled = tables::unhandled(&self.components, &self.dead_letters);
-            tables::print(output, "Refused and dead-lettered messages", unhandled);
+        let unhandled = Unhandled::new(&self.components, &self.dead_letters);
+        if !unhandled.is_empty() {
+            tables::print(output, "Refused and dead-lettered messages", unhandled.table());
+            unhandled.more().into_iter().for_each(|more| output.line(format!("{more}\n")));
+            unhandled.traces().into_iter().for_each(|trace| output.line(trace));
         }
         output.line(self.summary.line());
         Ok(())

@@ -1,7 +1,7 @@
 //! The tables of the program, and those that a run prints.
 
 use airssys_message::report::{Cell as ReportCell, Table as ReportTable};
-use airssys_wasm::{ComponentSnapshot, DeadLetterCount};
+use airssys_wasm::ComponentSnapshot;
 use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
 
@@ -98,28 +98,6 @@ pub(crate) fn components(components: &[ComponentSnapshot]) -> Table {
         ]);
     }
     (1..COLUMNS.len()).for_each(|column| align_right(&mut table, column));
-    table
-}
-
-/// Messages that did not reach their handler or were rejected by it, by component and reason.
-pub(crate) fn unhandled(components: &[ComponentSnapshot], dead: &[DeadLetterCount]) -> Table {
-    let mut table = empty(["component", "messages", "reason"]);
-    let refused = components.iter().flat_map(|component| {
-        let reason = |code: &String| format!("refused: {code}");
-        component.refused.iter().map(move |(code, count)| (&component.name, *count, reason(code)))
-    });
-    let dead = dead.iter().map(|letter| {
-        let reason = format!("dead letter: {}", plain(&letter.reason));
-        (&letter.receiver, letter.count, reason)
-    });
-    let over_quota = components.iter().flat_map(|component| {
-        let reason = |limit: &String| format!("over its own limit: {limit}");
-        component.over_quota.iter().map(move |(limit, count)| (&component.name, *count, reason(limit)))
-    });
-    for (component, count, reason) in refused.chain(over_quota).chain(dead) {
-        table.add_row([component.clone(), thousands(count), reason]);
-    }
-    align_right(&mut table, 1);
     table
 }
 

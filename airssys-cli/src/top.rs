@@ -9,15 +9,19 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
 use airssys_wasm::AppSnapshot;
-use airssys_wasm::control::Client;
+use airssys_wasm::control::{AskError, Client};
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::args::Top;
 use crate::failure::Failure;
+use crate::output::Output;
+use crate::plain::plain;
+use crate::signals::Signals;
+use crate::units::uptime;
 use crate::{control, inspect};
 
 use model::{KeyAction, Model};
-use screen::{EndSignal, Screen};
+use screen::{Screen, SignalSeen};
 
 /// The longest delay before a key or a signal is noticed.
 const KEY_POLL: Duration = Duration::from_millis(50);
@@ -39,7 +43,7 @@ struct NotATerminal {
 #[error("the thread that asks the app has ended")]
 struct PollerEnded;
 
-pub(crate) fn top(args: &Top) -> Result<(), Failure> {
+pub(crate) fn top(args: &Top, output: &Output, signals: &Signals) -> Result<(), Failure> {
     if args.target.json {
         return Err(Failure::usage(JsonNotSupported));
     }
@@ -53,9 +57,28 @@ pub(crate) fn top(args: &Top) -> Result<(), Failure> {
     let first = poller.wait()?;
     let mut model = Model::new(first, Duration::from_millis(args.interval), colour());
     let mut screen = Screen::take().map_err(terminal_failure)?;
-    let shown = show(&mut model, &poller, &mut screen);
+    let shown = show(&mut model, &poller, &mut screen, signals);
     drop(screen);
-    shown
+    if let Shown::AppEnded = shown? {
+        output.line(ended(&model.app));
+    }
+    Ok(())
+}
+
+/// The reason for which the screen is gone.
+#[derive(Debug, PartialEq, Eq)]
+enum Shown {
+    Quit,
+    AppEnded,
+}
+
+/// The last line, for the user who did not quit.
+fn ended(app: &AppSnapshot) -> String {
+    format!(
+        "{} has ended; the last snapshot was taken {} after its start",
+        plain(&app.app),
+        uptime(app.uptime_ms)
+    )
 }
 
 fn colour() -> bool {
@@ -67,20 +90,29 @@ fn terminal_failure(error: io::Error) -> Failure {
 }
 
 /// Draws snapshots until the user quits or the app ends.
-fn show(model: &mut Model, poller: &Poller, screen: &mut Screen) -> Result<(), Failure> {
-    let signal = EndSignal::listen().map_err(terminal_failure)?;
+fn show(
+    model: &mut Model,
+    poller: &Poller,
+    screen: &mut Screen,
+    signals: &Signals,
+) -> Result<Shown, Failure> {
+    let signal = SignalSeen::watch(signals.attend()).map_err(terminal_failure)?;
     let (mut due, mut asked) = (Instant::now() + model.interval(), false);
     loop {
         screen.draw(|frame| view::draw(frame, model)).map_err(terminal_failure)?;
         // The inner loop ends when there is something new to draw.
         loop {
             if signal.received() {
-                return Ok(());
+                return Ok(Shown::Quit);
             }
-            if let Some(app) = poller.try_snapshot()? {
-                model.update(app);
-                asked = false;
-                break;
+            match poller.poll()? {
+                Polled::Nothing => {}
+                Polled::Snapshot(app) => {
+                    model.update(*app);
+                    asked = false;
+                    break;
+                }
+                Polled::AppEnded => return Ok(Shown::AppEnded),
             }
             if !asked && Instant::now() >= due && !model.is_paused() {
                 poller.ask();
@@ -91,7 +123,7 @@ fn show(model: &mut Model, poller: &Poller, screen: &mut Screen) -> Result<(), F
             }
             match event::read().map_err(terminal_failure)? {
                 Event::Key(key) if key.kind != KeyEventKind::Release => match model.key(key) {
-                    KeyAction::Quit => return Ok(()),
+                    KeyAction::Quit => return Ok(Shown::Quit),
                     KeyAction::Ask => due = Instant::now(),
                     KeyAction::Draw => {}
                 },
@@ -105,7 +137,15 @@ fn show(model: &mut Model, poller: &Poller, screen: &mut Screen) -> Result<(), F
 /// Asks the app on a thread of its own, because keys must work while the app does not answer.
 struct Poller {
     questions: Sender<()>,
-    answers: Receiver<Result<AppSnapshot, Failure>>,
+    answers: Receiver<Result<AppSnapshot, AskError>>,
+}
+
+/// The state of the last question.
+#[derive(Debug)]
+enum Polled {
+    Nothing,
+    Snapshot(Box<AppSnapshot>),
+    AppEnded,
 }
 
 impl Poller {
@@ -131,13 +171,15 @@ impl Poller {
     }
 
     fn wait(&self) -> Result<AppSnapshot, Failure> {
-        self.answers.recv().unwrap_or_else(|_| Err(poller_ended()))
+        self.answers.recv().map_err(|_| poller_ended())?.map_err(inspect::no_snapshot)
     }
 
-    fn try_snapshot(&self) -> Result<Option<AppSnapshot>, Failure> {
+    fn poll(&self) -> Result<Polled, Failure> {
         match self.answers.try_recv() {
-            Ok(answer) => answer.map(Some),
-            Err(TryRecvError::Empty) => Ok(None),
+            Ok(Ok(app)) => Ok(Polled::Snapshot(Box::new(app))),
+            Ok(Err(error)) if error.app_has_ended() => Ok(Polled::AppEnded),
+            Ok(Err(error)) => Err(inspect::no_snapshot(error)),
+            Err(TryRecvError::Empty) => Ok(Polled::Nothing),
             Err(TryRecvError::Disconnected) => Err(poller_ended()),
         }
     }
@@ -145,4 +187,36 @@ impl Poller {
 
 fn poller_ended() -> Failure {
     Failure::run("the app sent no snapshot", PollerEnded)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+    use crate::tree::tests::app;
+
+    #[test]
+    fn end_of_the_app_is_no_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("app.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let poller = Poller::start(Client::connect(&socket).unwrap());
+        // The app reads the question, and ends instead of an answer. The next question meets a closed
+        // connection.
+        let mut question = String::new();
+        BufReader::new(listener.accept().unwrap().0).read_line(&mut question).unwrap();
+        for _ in 0..2 {
+            let polled = loop {
+                match poller.poll().unwrap() {
+                    Polled::Nothing => std::thread::yield_now(),
+                    polled => break polled,
+                }
+            };
+            assert!(matches!(polled, Polled::AppEnded), "{polled:?}");
+            poller.ask();
+        }
+        assert_eq!(ended(&app()), "shop has ended; the last snapshot was taken 1:02 after its start");
+    }
 }

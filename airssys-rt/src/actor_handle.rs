@@ -1,6 +1,7 @@
 //! Handles of actors, without their message type.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use airssys_core::{ExitReason, Identity, Overflow};
@@ -231,6 +232,12 @@ impl PartialEq for ActorHandle {
 }
 
 impl Eq for ActorHandle {}
+
+impl Hash for ActorHandle {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.actor).addr().hash(state);
+    }
+}
 
 impl fmt::Debug for ActorHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

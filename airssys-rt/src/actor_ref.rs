@@ -8,17 +8,23 @@ use std::task::Poll;
 use std::time::Duration;
 
 use airssys_core::{ExitReason, Overflow};
-use tokio::time::Instant;
 
+use crate::blocking::{block_on, runs_tasks};
 use crate::cell::Cell;
-use crate::errors::{RequestError, ReserveError, SendError, SendWithError, TrySendError};
-use crate::request::{ReplyTo, Unanswered, slot};
+use crate::errors::{
+    BlockingRequestError, BlockingSendError, RequestError, ReserveError, SendError, SendWithError,
+    TrySendError,
+};
+use crate::request::{ReplyTo, slot};
 use crate::stats::ActorStats;
 
 /// A reference to an actor, which sends messages to it.
 ///
 /// Cheap to clone. Valid across restarts: the mailbox belongs to the actor, not to an incarnation.
-/// Messages of one sender are handled in the order in which they were sent.
+/// Messages of one sender are handled in the order in which they were sent. Two references are equal
+/// if they are of one actor, so it can be the key of a map (Clippy's `mutable_key_type` suspects
+/// otherwise, and does not suspect [`ActorHandle`](crate::ActorHandle)). It keeps neither the actor nor
+/// its [system](crate::ActorSystem) alive.
 pub struct ActorRef<M> {
     cell: Arc<Cell<M>>,
 }
@@ -68,6 +74,19 @@ impl<M> ActorRef<M> {
     /// Cancel safety: if dropped before it resolves, the message is dropped and not delivered.
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
         self.cell.send(message).await
+    }
+
+    /// As [`send`](Self::send), and blocks the thread while it waits. For threads that run no tasks:
+    /// those of `std::thread` and of `spawn_blocking`.
+    ///
+    /// # Errors
+    /// [`BlockingSendError`]: as `send`, and `InTask` on a thread that runs tasks, even if there is
+    /// room. Inside `tokio::task::unconstrained`, such a thread is not noticed.
+    pub fn blocking_send(&self, message: M) -> Result<(), BlockingSendError<M>> {
+        if runs_tasks() {
+            return Err(BlockingSendError::InTask(message));
+        }
+        Ok(block_on(self.send(message))?)
     }
 
     /// Puts a message into the mailbox if there is room now.
@@ -127,8 +146,9 @@ impl<M> ActorRef<M> {
 
     /// Sends a message that carries a [`ReplyTo`], and waits for the reply.
     ///
-    /// `timeout` covers all of it, the wait for room included. If the message is dropped without a
-    /// reply, because the actor failed on it or has ended, the error comes at once.
+    /// `timeout` covers all of it, the wait for room included; `None` waits without a limit. If the
+    /// message is dropped without a reply, because the actor failed on it or has ended, the error comes
+    /// at once. It needs no runtime, so any executor can poll it.
     ///
     /// Cancel safety: if dropped before the message is in the mailbox, it is not delivered; after
     /// that it is handled and the reply is dropped.
@@ -149,30 +169,46 @@ impl<M> ActorRef<M> {
     pub async fn request<R: Send + 'static>(
         &self,
         message: impl FnOnce(ReplyTo<R>) -> M,
-        timeout: Duration,
+        timeout: impl Into<Option<Duration>>,
     ) -> Result<R, RequestError<M>> {
+        let timeout = timeout.into();
         let (reply_to, mut reply) = poll_fn(|task| Poll::Ready(slot(task.waker()))).await;
         let (message, cell) = (message(reply_to), &self.cell);
-        let mut left = timeout;
-        match cell.send_now(message) {
-            Ok(()) => {}
+        let full = match cell.send_now(message) {
+            Ok(()) => None,
             Err(TrySendError::Closed(message)) => return Err(RequestError::Closed(message)),
             Err(TrySendError::Full(message)) if cell.mailbox.overflow() != Overflow::Wait => {
                 return Err(RequestError::Full(message));
             }
-            Err(TrySendError::Full(message)) => {
-                let deadline = Instant::now().checked_add(timeout);
-                let sent = tokio::time::timeout(timeout, cell.mailbox.send_waiting(message)).await;
-                sent.map_err(|_| RequestError::TimedOut)??;
-                reply.moved();
-                left = deadline.map_or(timeout, |deadline| deadline - Instant::now());
+            Err(TrySendError::Full(message)) => Some(message),
+        };
+        if let Some(timeout) = timeout {
+            cell.services().deadlines.add(timeout, reply.expires());
+        }
+        if let Some(message) = full {
+            match reply.while_sending(cell.mailbox.send_waiting(message)).await {
+                Ok(sent) => sent?,
+                Err(ended) => return Ok(ended?),
             }
         }
-        cell.services().deadlines.add(left, reply.expires());
-        reply.await.map_err(|unanswered| match unanswered {
-            Unanswered::Dropped => RequestError::NoReply,
-            Unanswered::TimedOut => RequestError::TimedOut,
-        })
+        Ok(reply.await?)
+    }
+
+    /// As [`request`](Self::request), and blocks the thread while it waits. For threads that run no
+    /// tasks: those of `std::thread` and of `spawn_blocking`.
+    ///
+    /// # Errors
+    /// [`BlockingRequestError`]: as `request`, and `InTask` on a thread that runs tasks. Inside
+    /// `tokio::task::unconstrained`, such a thread is not noticed.
+    pub fn blocking_request<R: Send + 'static>(
+        &self,
+        message: impl FnOnce(ReplyTo<R>) -> M,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<R, BlockingRequestError<M>> {
+        if runs_tasks() {
+            return Err(BlockingRequestError::InTask);
+        }
+        Ok(block_on(self.request(message, timeout))?)
     }
 
     /// Calls the actor's [`on_signal`](crate::Actor::on_signal), ahead of the mailbox.
@@ -301,6 +337,20 @@ impl<M> WeakActorRef<M> {
 impl<M> Clone for WeakActorRef<M> {
     fn clone(&self) -> Self {
         Self { cell: self.cell.clone() }
+    }
+}
+
+impl<M> PartialEq for WeakActorRef<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cell.ptr_eq(&other.cell)
+    }
+}
+
+impl<M> Eq for WeakActorRef<M> {}
+
+impl<M> Hash for WeakActorRef<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.cell.as_ptr().hash(state);
     }
 }
 

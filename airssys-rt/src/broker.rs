@@ -19,8 +19,9 @@ use crate::sync::{read, write};
 
 /// The subscribers of topics, for messages of type `M`.
 ///
-/// `T` is a tag of the subscription for the publisher, such as the formats that the subscriber
-/// accepts. The cost of a look-up grows with the segments of the topic, and not with the number of
+/// `T` is a tag of each subscription for the publisher, such as the formats that the subscriber
+/// accepts ([`subscribe_tagged`](Self::subscribe_tagged), [`publish_if`](Self::publish_if)); most
+/// brokers need none. The cost of a look-up grows with the segments of the topic, and not with the number of
 /// patterns.
 ///
 /// A broker is for the actors of one system, because their numbers are unique there only. Put it into
@@ -36,9 +37,9 @@ use crate::sync::{read, write};
 ///
 /// async fn announce(orders: ActorRef<Event>) -> Result<usize, Box<dyn std::error::Error>> {
 ///     let broker = MessageBroker::<Event>::new();
-///     broker.subscribe(TopicPattern::parse("orders.*")?, orders, ());
+///     broker.subscribe(TopicPattern::parse("orders.*")?, orders);
 ///     let topic = Topic::parse("orders.eu.created")?;
-///     Ok(broker.publish(&topic, Event("42".into()), |_| true).await.delivered)
+///     Ok(broker.publish(&topic, Event("42".into())).await.delivered)
 /// }
 /// ```
 pub struct MessageBroker<M, T = ()> {
@@ -104,6 +105,16 @@ impl<M, T> State<M, T> {
     }
 }
 
+impl<M> MessageBroker<M> {
+    /// Subscribes an actor to the topics that match. Returns false, and changes nothing, if it has a
+    /// subscription with exactly this pattern already.
+    ///
+    /// A publication reaches it once even if several of its patterns match.
+    pub fn subscribe(&self, pattern: TopicPattern, subscriber: ActorRef<M>) -> bool {
+        self.subscribe_tagged(pattern, subscriber, ())
+    }
+}
+
 impl<M, T: Clone> MessageBroker<M, T> {
     /// A broker without subscriptions.
     pub fn new() -> Self {
@@ -112,12 +123,9 @@ impl<M, T: Clone> MessageBroker<M, T> {
         Self { state: RwLock::new(state), generation: AtomicU64::new(0) }
     }
 
-    /// Subscribes an actor to the topics that match. Returns false, and changes nothing, if it has a
-    /// subscription with exactly this pattern already.
-    ///
-    /// A publication reaches it once even if several of its patterns match, with the tag of the
-    /// oldest of these.
-    pub fn subscribe(&self, pattern: TopicPattern, subscriber: ActorRef<M>, tag: T) -> bool {
+    /// As [`subscribe`](Self::subscribe), with a tag. A publication that several patterns of an actor
+    /// match reaches it with the tag of the oldest of these.
+    pub fn subscribe_tagged(&self, pattern: TopicPattern, subscriber: ActorRef<M>, tag: T) -> bool {
         let mut state = write(&self.state);
         let state = &mut *state;
         let new = || Subscribed { actor: subscriber.clone(), patterns: HashMap::new() };

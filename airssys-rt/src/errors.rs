@@ -17,6 +17,21 @@ pub enum SendError<M> {
     Closed(M),
 }
 
+/// The error of [`ActorRef::blocking_send`](crate::ActorRef::blocking_send); hands the message back.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum BlockingSendError<M> {
+    /// The mailbox is full, and its policy is not to wait.
+    #[error("the mailbox is full")]
+    Full(M),
+    /// The actor has ended for good.
+    #[error("the actor has ended")]
+    Closed(M),
+    /// The thread runs tasks, so it must not block.
+    #[error("this thread runs tasks, so it must not block: await `send` instead")]
+    InTask(M),
+}
+
 /// The error of [`ActorRef::try_send`](crate::ActorRef::try_send); hands the message back.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
@@ -74,6 +89,47 @@ pub enum RequestError<M> {
     TimedOut,
 }
 
+/// The error of [`ActorRef::blocking_request`](crate::ActorRef::blocking_request).
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum BlockingRequestError<M> {
+    /// The mailbox is full, and its policy is not to wait. Hands the message back.
+    #[error("the mailbox is full")]
+    Full(M),
+    /// The actor has ended for good. Hands the message back.
+    #[error("the actor has ended")]
+    Closed(M),
+    /// The message was dropped without a reply, because the actor failed, ended, or did not answer.
+    #[error("there will be no reply")]
+    NoReply,
+    /// The timeout passed. A message that is in the mailbox by then is handled all the same.
+    #[error("there was no reply in time")]
+    TimedOut,
+    /// The thread runs tasks, so it must not block. No message was made.
+    #[error("this thread runs tasks, so it must not block: await `request` instead")]
+    InTask,
+}
+
+impl<M> From<SendError<M>> for BlockingSendError<M> {
+    fn from(error: SendError<M>) -> Self {
+        match error {
+            SendError::Full(message) => Self::Full(message),
+            SendError::Closed(message) => Self::Closed(message),
+        }
+    }
+}
+
+impl<M> From<RequestError<M>> for BlockingRequestError<M> {
+    fn from(error: RequestError<M>) -> Self {
+        match error {
+            RequestError::Full(message) => Self::Full(message),
+            RequestError::Closed(message) => Self::Closed(message),
+            RequestError::NoReply => Self::NoReply,
+            RequestError::TimedOut => Self::TimedOut,
+        }
+    }
+}
+
 impl<M> From<TrySendError<M>> for SendError<M> {
     fn from(error: TrySendError<M>) -> Self {
         match error {
@@ -93,12 +149,12 @@ impl<M> From<SendError<M>> for RequestError<M> {
 }
 
 macro_rules! hands_back {
-    ($name:ident) => {
+    ($name:ident: $($variant:ident),+) => {
         impl<M> $name<M> {
             /// The message that was not delivered.
             pub fn into_message(self) -> M {
                 match self {
-                    Self::Full(message) | Self::Closed(message) => message,
+                    $(Self::$variant(message))|+ => message,
                 }
             }
         }
@@ -106,16 +162,16 @@ macro_rules! hands_back {
         impl<M> fmt::Debug for $name<M> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(match self {
-                    Self::Full(_) => "Full(..)",
-                    Self::Closed(_) => "Closed(..)",
+                    $(Self::$variant(_) => concat!(stringify!($variant), "(..)"),)+
                 })
             }
         }
     };
 }
 
-hands_back!(SendError);
-hands_back!(TrySendError);
+hands_back!(SendError: Full, Closed);
+hands_back!(BlockingSendError: Full, Closed, InTask);
+hands_back!(TrySendError: Full, Closed);
 
 impl<M> fmt::Debug for RequestError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,6 +180,18 @@ impl<M> fmt::Debug for RequestError<M> {
             Self::Closed(_) => "Closed(..)",
             Self::NoReply => "NoReply",
             Self::TimedOut => "TimedOut",
+        })
+    }
+}
+
+impl<M> fmt::Debug for BlockingRequestError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+            Self::NoReply => "NoReply",
+            Self::TimedOut => "TimedOut",
+            Self::InTask => "InTask",
         })
     }
 }

@@ -145,6 +145,7 @@
 mod actor;
 mod actor_handle;
 mod actor_ref;
+mod blocking;
 mod broker;
 mod causes;
 mod cell;
@@ -189,7 +190,8 @@ pub use broker::{MessageBroker, Subscriber};
 pub use cell::behind::Behind;
 pub use child_spec::ChildSpec;
 pub use errors::{
-    JoinError, PrepareError, RequestError, ReserveError, SendError, SendWithError, StartError, TrySendError,
+    BlockingRequestError, BlockingSendError, JoinError, PrepareError, RequestError, ReserveError, SendError,
+    SendWithError, StartError, TrySendError,
 };
 pub use events::{DeadLetterCause, Event, EventStream, MissedEvents};
 pub use groups::Groups;

@@ -1,6 +1,7 @@
 //! References to actors of any type that take a given message.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::{ActorRef, DeadLetterCause, Permit, ReserveError};
 /// message types fit into one list.
 ///
 /// Made by [`ActorRef::recipient`]. Cheap to clone. Messages of one sender are handled in the order
-/// in which they were sent.
+/// in which they were sent. Two recipients are equal if they are of one actor.
 ///
 /// ```
 /// use airssys_rt::{ActorRef, Recipient};
@@ -39,6 +40,8 @@ type Sending<'a, M> = Pin<Box<dyn Future<Output = Result<(), SendError<M>>> + Se
 trait Receive<M>: Send + Sync {
     fn name(&self) -> &str;
     fn id(&self) -> u64;
+    /// The place of the actor in memory, which tells actors of all systems apart.
+    fn address(&self) -> usize;
     fn is_closed(&self) -> bool;
     fn send(&self, message: M) -> Sending<'_, M>;
     fn try_send(&self, message: M) -> Result<(), TrySendError<M>>;
@@ -55,6 +58,10 @@ where
 
     fn id(&self) -> u64 {
         self.id()
+    }
+
+    fn address(&self) -> usize {
+        Arc::as_ptr(self.cell()).addr()
     }
 
     fn is_closed(&self) -> bool {
@@ -149,6 +156,20 @@ impl<M> Recipient<M> {
 impl<M> Clone for Recipient<M> {
     fn clone(&self) -> Self {
         Self { to: self.to.clone() }
+    }
+}
+
+impl<M> PartialEq for Recipient<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.to.address() == other.to.address()
+    }
+}
+
+impl<M> Eq for Recipient<M> {}
+
+impl<M> Hash for Recipient<M> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.to.address().hash(state);
     }
 }
 

@@ -7,12 +7,13 @@ mod model;
 use std::fmt;
 use std::future::poll_fn;
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 pub(crate) use self::deadlines::Deadlines;
 use self::deadlines::Expire;
+use crate::errors::RequestError;
 use crate::sync::{Mutex, lock};
 
 /// Sends the reply to a request. Dropped without a reply, it tells the requester at once.
@@ -39,6 +40,15 @@ enum ReplyStage {
 pub(crate) enum Unanswered {
     Dropped,
     TimedOut,
+}
+
+impl<M> From<Unanswered> for RequestError<M> {
+    fn from(reason: Unanswered) -> Self {
+        match reason {
+            Unanswered::Dropped => Self::NoReply,
+            Unanswered::TimedOut => Self::TimedOut,
+        }
+    }
 }
 
 struct Slot<R>(Mutex<SlotState<R>>);
@@ -167,9 +177,20 @@ impl<R: Send> Expire for Slot<R> {
 }
 
 impl<R: Send + 'static> Reply<R> {
-    /// Makes the next poll look at the slot, because the task may have changed since it was made.
-    pub(crate) fn moved(&mut self) {
+    /// Waits until the message is sent, or until the request ends before that.
+    ///
+    /// The next polls look at the slot, because the task may have changed since it was made.
+    pub(crate) async fn while_sending<T>(
+        &mut self,
+        sending: impl Future<Output = T>,
+    ) -> Result<T, Result<R, Unanswered>> {
         self.stage = ReplyStage::Polled;
+        let mut sending = pin!(sending);
+        poll_fn(|task| match sending.as_mut().poll(task) {
+            Poll::Ready(sent) => Poll::Ready(Ok(sent)),
+            Poll::Pending => Pin::new(&mut *self).poll(task).map(Err),
+        })
+        .await
     }
 
     /// The slot, as the clock knows it.

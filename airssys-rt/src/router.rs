@@ -12,12 +12,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::time::Instant;
 
 use self::pool::{By, Pool};
 pub use self::spec::{RouterError, RouterSpec, Routing};
-use crate::request::{Unanswered, slot};
-use crate::sync::later;
+use crate::request::slot;
 use crate::{Actor, ActorRef, ActorSystem, ReplyTo, RequestError, SendError, SupervisorRef, TrySendError};
 
 /// A reference to a pool of workers: each message goes to one of them, or to all.
@@ -180,9 +178,9 @@ impl<M: Send + 'static> Router<M> {
     pub async fn request<R: Send + 'static>(
         &self,
         message: impl FnOnce(ReplyTo<R>) -> M,
-        timeout: Duration,
+        timeout: impl Into<Option<Duration>>,
     ) -> Result<R, RequestError<M>> {
-        self.ask(By::Routing, message, timeout).await
+        self.ask(By::Routing, message, timeout.into()).await
     }
 
     /// Sends to the worker for this key, as [`send`](Self::send).
@@ -206,9 +204,9 @@ impl<M: Send + 'static> Router<M> {
         &self,
         key: impl Hash,
         message: impl FnOnce(ReplyTo<R>) -> M,
-        timeout: Duration,
+        timeout: impl Into<Option<Duration>>,
     ) -> Result<R, RequestError<M>> {
-        self.ask(By::key(&key), message, timeout).await
+        self.ask(By::key(&key), message, timeout.into()).await
     }
 
     /// Sends to all workers of now. Workers with room get the message at once. Then this waits for the
@@ -255,19 +253,17 @@ impl<M: Send + 'static> Router<M> {
         &self,
         by: By,
         message: impl FnOnce(ReplyTo<R>) -> M,
-        timeout: Duration,
+        timeout: Option<Duration>,
     ) -> Result<R, RequestError<M>> {
         let (reply_to, mut reply) = poll_fn(|task| Poll::Ready(slot(task.waker()))).await;
-        let deadline = later(Instant::now(), timeout);
-        let sending = self.pool.send(by, message(reply_to));
-        tokio::time::timeout(timeout, sending).await.map_err(|_| RequestError::TimedOut)??;
-        reply.moved();
-        let left = deadline.saturating_duration_since(Instant::now());
-        self.pool.services().deadlines.add(left, reply.expires());
-        reply.await.map_err(|unanswered| match unanswered {
-            Unanswered::Dropped => RequestError::NoReply,
-            Unanswered::TimedOut => RequestError::TimedOut,
-        })
+        if let Some(timeout) = timeout {
+            self.pool.services().deadlines.add(timeout, reply.expires());
+        }
+        match reply.while_sending(self.pool.send(by, message(reply_to))).await {
+            Ok(sent) => sent?,
+            Err(ended) => return Ok(ended?),
+        }
+        Ok(reply.await?)
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::any::Any;
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
-use airssys_core::{SupervisorConfig, SupervisorFailure};
+use airssys_core::{ExitReason, SupervisorConfig, SupervisorFailure};
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -35,9 +39,10 @@ use crate::sync::lock;
 /// 5 s; a child that fails more often ends, and the others go on. Actors and supervisors are started
 /// there; [`supervise`](Self::supervise) grows the tree.
 ///
-/// Cheap to clone: the clones are one system. When the last is dropped without a
-/// [`shutdown`](Self::shutdown), the actors are stopped in order, in the background. An actor that
-/// holds a clone keeps the system alive.
+/// Cheap to clone: the clones are one system. **The actors live as long as a clone does**, and an
+/// [`ActorRef`] is not one. When the last clone is dropped without a [`shutdown`](Self::shutdown), the
+/// actors are stopped in order, in the background, and a warning is logged. To run until the system
+/// ends, await [`ended`](Self::ended). An actor that holds a clone keeps the system alive.
 #[derive(Clone)]
 pub struct ActorSystem {
     shared: Arc<Shared>,
@@ -60,6 +65,14 @@ impl ActorSystem {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        let children = self.root.children().len();
+        if children > 0 {
+            tracing::warn!(
+                system = %self.root.name(), children,
+                "the last handle of an actor system was dropped, so its actors are being stopped; \
+                 keep an `ActorSystem`, or call `shutdown`"
+            );
+        }
         self.root.stop();
     }
 }
@@ -238,6 +251,20 @@ impl ActorSystem {
         }
     }
 
+    /// Waits until the system has ended, and returns the reason: all actors have ended by then.
+    ///
+    /// | reason | cause |
+    /// |---|---|
+    /// | [`Shutdown`](ExitReason::Shutdown) | [`shutdown`](Self::shutdown), [`stop`](SupervisorRef::stop) of the root, or its [`AutoShutdown`](airssys_core::AutoShutdown) |
+    /// | [`Escalated`](ExitReason::Escalated) | the system has [failed](Self::failed) |
+    /// | [`Killed`](ExitReason::Killed) | the runtime has shut down |
+    ///
+    /// A future of this keeps the system alive, so a program can await it at the end of `main`. Cancel
+    /// safety: nothing is lost if this is dropped.
+    pub async fn ended(&self) -> ExitReason {
+        self.shared.root.closed().await
+    }
+
     /// Returns true if the system has failed or is about to, because a child of the root has ended too
     /// often. It is true before the end of that child is visible, so it tells if that end was a
     /// failure of the system.
@@ -267,10 +294,10 @@ impl ActorSystem {
         let node = self.shared.root.node();
         if !node.shut_down_for_good(order) {
             // The report goes to the first caller.
-            let _ = tokio::time::timeout(deadline, node.exit()).await;
+            self.ended_within(deadline).await;
             return ShutdownReport::default();
         }
-        let in_time = tokio::time::timeout(deadline, node.exit()).await.is_ok();
+        let in_time = self.ended_within(deadline).await;
         let mut report = lock(&report).clone();
         if !in_time {
             // The supervisor could not report, because its thread is blocked.
@@ -283,6 +310,25 @@ impl ActorSystem {
         report
     }
 
+    /// Waits until the system has ended, for at most this time; returns true if it has. The timer is a
+    /// task of the system's runtime, because the caller may be in no runtime.
+    async fn ended_within(&self, time: Duration) -> bool {
+        let node = self.shared.root.node();
+        let mut timer = Timer(node.runtime().spawn(async move { tokio::time::sleep(time).await }));
+        let mut ended = pin!(node.exit());
+        let in_time = poll_fn(|task| match ended.as_mut().poll(task) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending => timer.0.poll_unpin(task).map(|_| false),
+        })
+        .await;
+        if in_time {
+            timer.0.abort();
+            // It is cancelled, or has just ended.
+            let _ = (&mut timer.0).await;
+        }
+        in_time
+    }
+
     /// Joins the root's task, which is about to end.
     async fn join_root(&self) {
         let task = lock(&self.shared.task).take();
@@ -291,6 +337,15 @@ impl ActorSystem {
         {
             tracing::error!(system = %self.name(), %error, "the root supervisor failed");
         }
+    }
+}
+
+/// A task that is aborted when this is dropped.
+struct Timer(JoinHandle<()>);
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -47,7 +47,7 @@ pub use self::messagepack::MessagePack;
 pub use self::protobuf::Protobuf;
 pub use self::raw::{Encoded, Raw};
 
-/// The deepest nesting of a value in a body of a self-describing codec.
+/// The deepest nesting of a value in a body of CBOR or MessagePack; the same in the SDKs of all languages.
 ///
 /// A guest's stack has 1 MiB. Borsh and bincode do not have such a limit: see `docs/codecs.md`.
 #[cfg(any(feature = "cbor", feature = "messagepack"))]
@@ -195,5 +195,7 @@ fn only(expected: &'static [Codec; 1], found: Codec) -> Result<(), DecodeError> 
     if expected[0] == found { Ok(()) } else { Err(DecodeError::Codec { found, expected }) }
 }
 
+#[cfg(test)]
+mod nesting;
 #[cfg(test)]
 mod tests;

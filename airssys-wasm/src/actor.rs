@@ -90,7 +90,13 @@ impl Actor for ComponentActor {
 
 impl Child for ComponentActor {
     async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
-        let started = self.start(context.incarnation()).await;
+        let router = Arc::clone(&self.template.instance.router);
+        // A start can wait without end, for the writer of an input pipe for instance.
+        let started = tokio::select! {
+            biased;
+            () = router.app.ending() => Err(GuestFailure::Ended.into()),
+            started = self.start(context.incarnation()) => started,
+        };
         if let (Err(_), Some(callbacks)) = (&started, &self.callbacks) {
             callbacks.close();
         }
@@ -159,7 +165,8 @@ impl ComponentActor {
         self.callbacks = Some(Arc::clone(&callbacks));
         let meter = Meter::new(dependencies.limits.execution_time);
         let guest = GuestContext::new(dependencies, incarnation, callbacks, Arc::clone(&meter));
-        let wasi = Wasi::open(&dependencies.identity.instance, &meter, input.as_ref()).await?;
+        let line_bytes = dependencies.limits.log_line_bytes;
+        let wasi = Wasi::open(&dependencies.identity.instance, &meter, input.as_ref(), line_bytes).await?;
         let services = connections.prepare(&component.services, dependencies).await?;
         let mut instance = Instance::new(component, guest, wasi, services).await?;
         instance.initialize(config.clone()).await?;

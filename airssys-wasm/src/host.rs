@@ -15,7 +15,7 @@ mod target;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use airssys_rt::{ActorRef, ActorSystem, ShutdownReport};
@@ -56,7 +56,8 @@ pub(crate) struct Shared {
     outside: Sender,
     connections: Arc<Connections>,
     components: Mutex<BTreeMap<String, Registered>>,
-    began: Instant,
+    /// Set when the first component or native actor gets its name.
+    began: OnceLock<Instant>,
 }
 
 #[derive(Clone)]
@@ -130,7 +131,7 @@ impl ComponentHost {
             trail: Arc::clone(&trail),
         };
         let (app, router) = (Arc::from(system.name()), Arc::new(Router::new(App::new(trail, state))));
-        let (components, began) = (Mutex::default(), Instant::now());
+        let (components, began) = (Mutex::default(), OnceLock::new());
         let connections = Arc::new(Connections::new(services));
         let shared = Shared { system, app, router, outside, connections, components, began };
         ComponentHost { shared: Arc::new(shared) }
@@ -177,9 +178,9 @@ impl ComponentHost {
         self.shared.router.app.in_flight.get()
     }
 
-    /// Returns the time since the host was made.
+    /// Returns the time since its first component or native actor got its name, or zero if it has none.
     pub fn uptime(&self) -> Duration {
-        self.shared.began.elapsed()
+        self.shared.began.get().map_or(Duration::ZERO, Instant::elapsed)
     }
 
     /// Returns the number of requests and waits of components that are open, or decided and not

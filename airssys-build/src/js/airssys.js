@@ -1,63 +1,19 @@
 // The SDK for components in JavaScript: `import { component } from "airssys"`.
 
-import "./text.js";
+import "./globals.js";
+import { asksForReport, CODECS, concatenated, encode, split } from "./codecs.js";
+import { log } from "./console.js";
+import { clock, messaging, system } from "./host.js";
 import { drain } from "./promise.js";
-import * as cborg from "cborg";
-import clock from "airssys:component/clock@0.2.0";
-import logging from "airssys:component/logging@0.2.0";
-import messaging from "airssys:component/messaging@0.2.0";
-import system from "airssys:component/system@0.2.0";
+import { described, mapped, summary } from "./trace.js";
+
+export { log };
 
 /** The default timeouts, in milliseconds. */
 const SEND_MS = 30_000;
 const REQUEST_MS = 5000;
-const REPORT = "report";
-
-const utf8 = {
-  encode: new TextEncoder(),
-  decode: new TextDecoder("utf-8", { fatal: true }),
-  lossy: new TextDecoder(),
-};
-
-/** The codecs by name: the prefix of a message, and the functions that write and read its body. */
-const CODECS = {
-  cbor: { prefix: [0x51], encode: cborg.encode, decode: cborg.decode },
-  json: {
-    prefix: [0x80, 0x04],
-    encode: (value) => utf8.encode.encode(JSON.stringify(value)),
-    decode: (body) => JSON.parse(utf8.decode.decode(body)),
-  },
-  raw: { prefix: [0x55], encode: (bytes) => Uint8Array.from(bytes), decode: (body) => body },
-};
-
-function encode(codec, value) {
-  const known = CODECS[codec];
-  if (!known) throw new TypeError(`${codec} is not a codec; the codecs are ${Object.keys(CODECS).join(", ")}`);
-  const body = known.encode(value);
-  const message = new Uint8Array(known.prefix.length + body.length);
-  message.set(known.prefix);
-  message.set(body, known.prefix.length);
-  return message;
-}
 
 const lengths = (messages) => messages.map((message) => message.length);
-
-function concatenated(messages) {
-  const whole = new Uint8Array(messages.reduce((bytes, message) => bytes + message.length, 0));
-  let at = 0;
-  for (const message of messages) {
-    whole.set(message, at);
-    at += message.length;
-  }
-  return whole;
-}
-
-function split(message) {
-  for (const [codec, { prefix }] of Object.entries(CODECS)) {
-    if (prefix.every((byte, index) => message[index] === byte)) return { codec, body: message.slice(prefix.length) };
-  }
-  throw new Rejection("the message is not in one of the codecs cbor, json and raw");
-}
 
 /** Thrown by a handler that refuses a message. It becomes a dead letter, and the requester gets an error. */
 export class Rejection extends Error {
@@ -123,7 +79,8 @@ class Message {
   #info;
 
   constructor(id, bytes) {
-    const { codec, body } = split(bytes);
+    const { codec, body } = split(bytes) ?? {};
+    if (!codec) throw new Rejection("the message is not in one of the codecs cbor, json and raw");
     this.codec = codec;
     this.#body = body;
     this.#info = messaging.describe(id);
@@ -177,7 +134,7 @@ class Message {
 
   /** True if the message asks for this component's report. */
   get isReportRequest() {
-    return this.codec === "cbor" && utf8.lossy.decode(this.#body.slice(1)) === REPORT && this.#body[0] === 0x60 + REPORT.length;
+    return this.codec === "cbor" && asksForReport(this.#body);
   }
 }
 
@@ -259,7 +216,8 @@ export const context = {
     sent?.(messaging.requestUuid(id));
     const reply = await answered;
     if (reply.length === 0) return undefined;
-    const { codec: replied, body: answer } = split(reply);
+    const { codec: replied, body: answer } = split(reply) ?? {};
+    if (!replied) throw new HostError(doing, { tag: "codec-refused", val: "the reply is not in cbor, json or raw" });
     return CODECS[replied].decode(answer);
   },
 
@@ -305,11 +263,6 @@ export const context = {
   },
 };
 
-const line = (level) => (...parts) => logging.log(level, parts.map(String).join(" "));
-
-/** The component's log. */
-export const log = Object.fromEntries(["trace", "debug", "info", "warn", "error"].map((level) => [level, line(level)]));
-
 /** The exception that ends the instance, if one was thrown. */
 let fatal;
 
@@ -325,7 +278,7 @@ function enter(function_) {
     if (fatal) throw fatal.error;
     return typeof result === "function" ? result() : result;
   } catch (error) {
-    system.reportPanic(error?.stack ? `${error}\n${error.stack}` : String(error));
+    system.reportPanic(described(error));
     throw error;
   }
 }
@@ -342,7 +295,7 @@ function handling(handle, id, bytes) {
     if (state.returned) call("complete", () => messaging.complete(id, how));
     else state.outcome = { tag: "completed", val: how };
   };
-  const failed = (error) => (error instanceof Rejection ? finish({ tag: error.completion, val: error.message }) : crash(error));
+  const failed = (error) => (error instanceof Rejection ? finish({ tag: error.completion, val: mapped(error.message) }) : crash(error));
   let codec;
   const handled = async () => {
     const message = new Message(id, bytes);
@@ -358,25 +311,57 @@ function handling(handle, id, bytes) {
   };
 }
 
+/** The value, or the rejection of a promise once it is known. */
+function watched(value) {
+  if (typeof value?.then === "function") Promise.resolve(value).then(undefined, crash);
+  return value;
+}
+
+/** The end of a call in `initialize`: its text goes to the host as the reason why the start failed. */
+function startFailure(error) {
+  log.debug(described(error));
+  return mapped(summary(error));
+}
+
+function healthOf(status) {
+  if (typeof status?.tag === "string") return status;
+  if (status === undefined) return { tag: "healthy" };
+  throw new TypeError('`health` returns nothing, or { tag: "degraded", val: "a reason" } or { tag: "unhealthy", val: "a reason" }');
+}
+
+const PARTS = ["handle", "initialize", "health", "shutdown"];
+
+function checkParts(parts) {
+  const found = Object.keys(parts ?? {}).join(", ") || "nothing";
+  if (typeof parts?.handle !== "function") {
+    throw new TypeError(`component() has got no function \`handle\` (it has got ${found}); pass it as component({ handle(message, context) { … } })`);
+  }
+  for (const part of PARTS) {
+    if (parts[part] !== undefined && typeof parts[part] !== "function") throw new TypeError(`component() has got a \`${part}\` that is not a function`);
+  }
+}
+
 /**
  * Makes a component's exports: `export const { lifecycle, handler } = component({ handle })`.
  *
  * `handle(message, context)` may be async; its return value is the reply. `initialize(config,
  * context)` gets the settings as an object of texts; an exception is a failure of the start.
  */
-export function component({ handle, initialize, health, shutdown }) {
+export function component(parts) {
+  checkParts(parts);
+  const { handle, initialize, health, shutdown } = parts;
   const lifecycle = {
     initialize(settings) {
       try {
-        initialize?.(Object.fromEntries(settings), context);
+        watched(initialize?.(Object.fromEntries(settings), context));
         drain();
       } catch (error) {
-        throw error instanceof Error ? error.message : String(error);
+        throw startFailure(error);
       }
-      if (fatal) throw String(fatal.error);
+      if (fatal) throw startFailure(fatal.error);
     },
-    health: () => enter(() => health?.() ?? { tag: "healthy" }),
-    shutdown: () => enter(() => void shutdown?.()),
+    health: () => enter(() => healthOf(health?.())),
+    shutdown: () => enter(() => void watched(shutdown?.())),
   };
   const handler = {
     handleMessage: (id, bytes) => enter(() => handling(handle, id, bytes)),

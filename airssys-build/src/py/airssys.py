@@ -4,12 +4,15 @@ A component is a class with an `async def handle(self, message, context)`, and t
 host looks for: `Lifecycle, Handler = airssys.component(TheClass)`.
 """
 
+import inspect
 import io
 import json as _json
-import traceback
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import airssys_nesting
+import airssys_trace
 import cbor2
 from componentize_py_types import Err
 from wit_world import exports
@@ -67,11 +70,18 @@ class _Codec:
 
 def _read_cbor(body: bytes) -> object:
     """Reads the value, which has to be the whole body."""
+    airssys_nesting.check_cbor(body)
     stream = io.BytesIO(body)
-    value = cbor2.CBORDecoder(stream).decode()
+    # The decoder counts the value inside of the last level too.
+    value = cbor2.CBORDecoder(stream, max_depth=airssys_nesting.CBOR_DEPTH + 1).decode()
     if stream.read(1) or body.startswith(_CBOR_BREAK):
         raise ValueError("the body is not exactly one value")
     return value
+
+
+def _read_json(body: bytes) -> object:
+    airssys_nesting.check_json(body)
+    return _json.loads(body)
 
 
 _CODECS = {
@@ -79,7 +89,7 @@ _CODECS = {
     "json": _Codec(
         b"\x80\x04",
         lambda value: _json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(),
-        _json.loads,
+        _read_json,
     ),
     "raw": _Codec(b"\x55", bytes, bytes),
 }
@@ -118,7 +128,32 @@ def _outgoing(value: object, codec: str) -> bytes:
     return value.message if isinstance(value, _Encoded) else _encode(codec, value)
 
 
+_has_started = False
+
+
+def _start() -> None:
+    """Begins the life of an instance, which has the memory of the build."""
+    global _has_started
+    _has_started = True
+    # Every instance would continue with the random numbers of the build.
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+    for level, line in _early_lines:
+        logging.log(level, line)
+    _early_lines.clear()
+
+
+def _need_host(function) -> None:
+    if not _has_started:
+        name = getattr(function, "__name__", function)
+        raise RuntimeError(
+            f"the host has no `{name}` yet, because the top level of a component runs when it is built; "
+            "move the call into `__init__` or `handle`"
+        )
+
+
 def _call(doing: str, function, *arguments):
+    _need_host(function)
     try:
         return function(*arguments)
     except Err as error:
@@ -176,6 +211,7 @@ class Context:
 
     @property
     def identity(self) -> system.Identity:
+        _need_host("identity")
         return system.self_id()
 
     def try_send(self, target: str, value: object, codec: str = "cbor") -> None:
@@ -267,18 +303,22 @@ class Context:
         _call(f"subscribe to {pattern}", messaging.subscribe, pattern)
 
     def unsubscribe(self, pattern: str) -> bool:
+        _need_host("unsubscribe")
         return messaging.unsubscribe(pattern)
 
     def stop(self) -> None:
         """Asks the host to stop this component, after the current message is finished."""
+        _need_host("stop")
         system.stop_self()
 
     def usage(self) -> list[system.QuotaUsage]:
         """The usage of this instance's limits."""
+        _need_host("usage")
         return system.usage()
 
     def monotonic_ns(self) -> int:
         """Nanoseconds since a fixed moment; never goes back."""
+        _need_host("monotonic_ns")
         return clock.monotonic_ns()
 
     _own_name: str | None = None
@@ -314,11 +354,23 @@ async def _delivered(doing, timeout, attempt, await_room):
 context = Context()
 
 
+# Lines that the top level has logged. Each instance writes them when it starts.
+_early_lines: list[tuple] = []
+
+
+def _text(part: object) -> str:
+    return airssys_trace.described(part) if isinstance(part, BaseException) else str(part)
+
+
 class _Log:
     """The component's log."""
 
     def _line(self, level, parts) -> None:
-        logging.log(level, " ".join(map(str, parts)))
+        line = " ".join(map(_text, parts))
+        if _has_started:
+            logging.log(level, line)
+        else:
+            _early_lines.append((level, line))
 
     def trace(self, *parts: object) -> None:
         self._line(logging.Level.TRACE, parts)
@@ -365,8 +417,8 @@ def _crashing(function):
     def entered(*arguments):
         try:
             return function(*arguments)
-        except Exception:
-            system.report_panic(traceback.format_exc())
+        except Exception as error:
+            system.report_panic(airssys_trace.described(error))
             raise
 
     return entered
@@ -383,7 +435,9 @@ class _Handling:
     async def run(self, handle, body: bytes):
         try:
             message = Message(self.id, body)
-            reply = await handle(message, context)
+            reply = handle(message, context)
+            if inspect.isawaitable(reply):
+                reply = await reply
             if reply is None:
                 return types.Completion_Done()
             return types.Completion_Reply(_outgoing(reply, message.codec))
@@ -397,6 +451,18 @@ class _Handling:
             self.outcome = _outcome.Outcome_Completed(how)
 
 
+def _check_class(made_by: object) -> None:
+    if not isinstance(made_by, type):
+        raise TypeError(f"component() takes a class, not {made_by!r}; pass the class without calling it")
+    if not callable(getattr(made_by, "handle", None)):
+        raise TypeError(
+            f"the class `{made_by.__name__}` has no `handle`; define `async def handle(self, message, context)` in it"
+        )
+    for name in ("__init__", "health", "shutdown"):
+        if inspect.iscoroutinefunction(getattr(made_by, name, None)):
+            raise TypeError(f"`{name}` of the class `{made_by.__name__}` is async; only `handle` can wait")
+
+
 def component(made_by: type) -> tuple[type, type]:
     """Makes the two classes that the host looks for: `Lifecycle, Handler = component(TheClass)`.
 
@@ -405,6 +471,7 @@ def component(made_by: type) -> tuple[type, type]:
     None. It may have a `shutdown(self)`, and a `health(self)` that returns None, or a text that
     describes the problem.
     """
+    _check_class(made_by)
     instance: list = []
 
     class Lifecycle(exports.Lifecycle):
@@ -412,8 +479,8 @@ def component(made_by: type) -> tuple[type, type]:
             try:
                 instance[:] = [made_by(dict(config), context)]
             except Exception as error:
-                log.debug(traceback.format_exc())
-                raise Err(str(error) or type(error).__name__) from None
+                log.debug(error)
+                raise Err(airssys_trace.summary(error)) from None
 
         @_crashing
         def health(self):

@@ -39,7 +39,7 @@ observer, opened = Observer(), Opened()
 sys.meta_path.insert(0, observer)
 io.open = builtins.open = opened
 try:
-    import main
+    import airssys_entry as main
 finally:
     io.open = builtins.open = opened.open
     sys.meta_path.remove(observer)

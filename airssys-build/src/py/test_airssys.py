@@ -1,6 +1,10 @@
 """Tests airssys.py against a fake host."""
 
+import json as json_module
+import os
+import random
 import sys
+import tempfile
 import types as modules
 import unittest
 from dataclasses import dataclass
@@ -106,11 +110,13 @@ Ready, Failed = cases["Callback_Ready"], cases["Callback_Failed"]
 module("componentize_py_types", Err=Err)
 contract = module("wit_world.exports.contract", **cases)
 exports = module("wit_world.exports", Lifecycle=object, Handler=object, handler=contract, lifecycle=contract)
-logging = modules.SimpleNamespace(Level=modules.SimpleNamespace(DEBUG="debug", INFO="info"), log=Import().log)
+logging = modules.SimpleNamespace(Level=modules.SimpleNamespace(DEBUG="debug", INFO="info"), log=lambda *line: host.log(*line))
 imports = module("wit_world.imports", clock=Import(), logging=logging, messaging=Import(), system=Import(), types=contract)
 module("wit_world", exports=exports, imports=imports)
 
 import airssys  # noqa: E402
+import airssys_modules  # noqa: E402
+import airssys_trace  # noqa: E402
 import cbor2  # noqa: E402
 
 
@@ -126,6 +132,7 @@ class Component(unittest.TestCase):
     def setUp(self) -> None:
         global host
         host = Host()
+        airssys._start()
 
     def start(self, handle):
         """Starts a component with this handler. Returns the handler that the host calls."""
@@ -296,10 +303,12 @@ class Component(unittest.TestCase):
             def __init__(self, config, context):
                 raise ValueError(f"{config['size']} is not a size")
 
+            async def handle(self, message, context): ...
+
         lifecycle, _ = airssys.component(Broken)
         with self.assertRaises(Err) as raised:
             lifecycle().initialize([("size", "x")])
-        self.assertEqual(raised.exception.value, "x is not a size")
+        self.assertRegex(raised.exception.value, r"^ValueError: x is not a size \(.*test_airssys.py:\d+\)$")
 
     def test_health_is_asked_if_the_class_has_it(self):
         class Ill:
@@ -310,11 +319,67 @@ class Component(unittest.TestCase):
                 self.ill, was = "tired", self.ill
                 return was
 
+            async def handle(self, message, context): ...
+
         made, _ = airssys.component(Ill)
         lifecycle = made()
         lifecycle.initialize([])
         self.assertEqual(lifecycle.health(), cases["HealthStatus_Healthy"]())
         self.assertEqual(lifecycle.health(), cases["HealthStatus_Unhealthy"]("tired"))
+
+    def test_a_handler_may_return_at_once(self):
+        self.assertEqual(self.handle(lambda message, context: message.decode(), cbor([1])), Reply(cbor([1])))
+
+    def test_other_classes_are_refused_when_the_component_is_built(self):
+        async def wait(*_): ...
+
+        for made, why in [
+            (type("None_", (), {}), "has no `handle`"),
+            (type("Lists", (), {"handle": []}), "has no `handle`"),
+            (type("Starts", (), {"handle": wait, "__init__": wait}), "`__init__` of the class `Starts` is async"),
+            (type("Ill", (), {"handle": wait, "health": wait}), "`health` of the class `Ill` is async"),
+            (object(), "takes a class, not <object"),
+        ]:
+            with self.assertRaisesRegex(TypeError, why):
+                airssys.component(made)
+
+    def test_nesting_is_read_down_to_the_same_depth_in_every_language(self):
+        with open(os.environ["AIRSSYS_VECTORS"]) as file:
+            vectors = json_module.load(file)
+        for vector in vectors:
+            body = bytes.fromhex("".join(digits * times for digits, times in vector["body"]))
+            decode = airssys._CODECS[vector["codec"]].decode
+            with self.subTest(vector["body"]):
+                if vector["read"]:
+                    value = decode(body)
+                    self.assertEqual(value, vector.get("value", value))
+                else:
+                    self.assertRaises(Exception, decode, body)
+
+    def test_the_top_level_has_a_log_but_no_host(self):
+        airssys._has_started = False
+        airssys.log.info("early", 1)
+        self.assertEqual(host.named("log"), [])
+        for call in [
+            lambda: airssys.context.identity,
+            lambda: airssys.context.try_send("stock", 1),
+            airssys.context.usage,
+            airssys.context.monotonic_ns,
+            airssys.context.stop,
+        ]:
+            with self.assertRaisesRegex(RuntimeError, "move the call into `__init__` or `handle`"):
+                call()
+        airssys._start()
+        self.assertEqual(host.named("log"), [("info", "early 1")])
+        airssys._start()
+        self.assertEqual(len(host.named("log")), 1)
+
+    def test_random_numbers_begin_anew_in_every_instance(self):
+        random.seed(1)
+        expected = random.random()
+        random.seed(1)
+        airssys._start()
+        self.assertNotEqual(random.random(), expected)
 
     def test_a_report_request_is_known(self):
         async def known(message, context):
@@ -338,6 +403,90 @@ class Component(unittest.TestCase):
         handler = self.start(handle)
         handler.handle_callback(10, cases["Callback_Reply"](cbor(6)))
         self.assertEqual(seen, [6])
+
+
+class Modules(unittest.TestCase):
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = scratch.name
+
+    def write(self, **files: str) -> None:
+        for name, text in files.items():
+            path = os.path.join(self.folder, name.replace("__SLASH__", "/") + ".py")
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as file:
+                file.write(text)
+
+    def kept(self) -> airssys_modules.Kept:
+        kept = airssys_modules.Kept()
+        kept.keep_folder(self.folder)
+        return kept
+
+    def absent(self) -> list[str]:
+        return airssys_modules.absent_imports(self.folder, self.kept())
+
+    def test_modules_are_imported_after_their_files_are_gone(self):
+        self.write(
+            late_one="from late_package.inner import VALUE\nimport late_space.leaf",
+            late_package__SLASH____init__="NAME = __name__",
+            late_package__SLASH__inner="from . import NAME\nVALUE = NAME + ' ' + __package__",
+            late_space__SLASH__leaf="FILE = __file__",
+        )
+        kept = self.kept()
+        for path, _, files in os.walk(self.folder, topdown=False):
+            for file in files:
+                os.remove(path + "/" + file)
+        sys.meta_path.append(kept)
+        self.addCleanup(sys.meta_path.remove, kept)
+        import late_one
+
+        self.assertEqual(late_one.VALUE, "late_package late_package")
+        self.assertEqual(late_one.late_space.leaf.FILE, self.folder + "/late_space/leaf.py")
+
+    def test_imports_that_would_fail_are_named_wherever_they_stand(self):
+        self.write(
+            main="import os, helper\ndef handle():\n    from nowhere.inner import x\n    from . import y",
+            helper="def later():\n    import gone as other",
+            unused="import pytest_or_so",
+        )
+        self.assertEqual(
+            self.absent(),
+            ["src/main.py:3: no module named `nowhere.inner`", "src/helper.py:2: no module named `gone`"],
+        )
+
+    def test_imports_with_an_answer_may_fail(self):
+        self.write(
+            main="try:\n    import fast\nexcept ImportError:\n    import os as fast\n"
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import stubs\n"
+            "try:\n    import wanted\nexcept ValueError:\n    pass\n"
+        )
+        self.assertEqual(self.absent(), ["src/main.py:9: no module named `wanted`"])
+
+
+class Trace(unittest.TestCase):
+    def test_an_error_names_the_files_as_their_author_does(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(folder + "/failing.py", "w") as file:
+                file.write("def fail():\n    raise ValueError('no')\n")
+            airssys_trace.name_folder(folder, "src")
+            code = compile("def fail():\n    raise ValueError('no')\n", folder + "/failing.py", "exec")
+        names: dict = {}
+        exec(code, names)
+        try:
+            try:
+                names["fail"]()
+            except ValueError as error:
+                raise KeyError("outer") from error
+        except KeyError as error:
+            described = airssys_trace.described(error)
+            summary = airssys_trace.summary(error.__cause__)
+        self.assertIn('File "src/failing.py", line 2, in fail\n    raise ValueError', described)
+        self.assertTrue(described.endswith("KeyError: 'outer'"), described)
+        self.assertEqual(summary, "ValueError: no (src/failing.py:2)")
+
+    def test_an_error_without_a_text_is_named(self):
+        self.assertEqual(airssys_trace.summary(ValueError()), "ValueError")
 
 
 if __name__ == "__main__":

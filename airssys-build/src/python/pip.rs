@@ -12,8 +12,11 @@ use crate::event::BuildEvent;
 use crate::help::PYTHON as HELP;
 use crate::process::{clean, run};
 
+/// The version of Python inside a component.
+pub(super) const VERSION: &str = "3.14";
+
 /// Options that select packages for the Python inside a component: those written in Python alone.
-const GUEST: [&str; 12] = [
+const GUEST: [&str; 10] = [
     "--only-binary",
     ":all:",
     "--platform",
@@ -23,9 +26,7 @@ const GUEST: [&str; 12] = [
     "--abi",
     "none",
     "--python-version",
-    "3.14",
-    "--no-deps",
-    "--upgrade",
+    VERSION,
 ];
 
 /// The settings by which pip reaches an index.
@@ -60,9 +61,34 @@ pub(super) fn install(
     pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-input"]);
     pip.args(["--require-hashes", "--requirement"]).arg(requirements);
     match guest {
-        Some(folder) => pip.args(GUEST).arg("--target").arg(folder),
+        Some(folder) => pip.args(GUEST).args(["--no-deps", "--upgrade", "--target"]).arg(folder),
         None => pip.args(["--only-binary", ":all:"]),
     };
+    isolate(&mut pip, tools, folder)?;
+    let ran = run(pip, "pip", HELP, tell)?;
+    Ok(if ran.success { Ok(()) } else { Err(ran.output()) })
+}
+
+/// Returns pip's report of the packages, in exact versions, that these dependencies of a component need. Returns
+/// the output of pip if it fails.
+pub(super) fn resolve(
+    tools: &Path,
+    folder: &Path,
+    dependencies: &[String],
+    tell: &mut dyn FnMut(BuildEvent),
+) -> Result<Result<String, String>, BuildError> {
+    let mut pip = pip(tools, folder);
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+    pip.args(["--dry-run", "--ignore-installed", "--report", "-"]);
+    pip.args(GUEST).arg("--target").arg(folder.join("target/none"));
+    isolate(&mut pip, tools, folder)?;
+    pip.arg("--").args(dependencies);
+    let ran = run(pip, "pip", HELP, tell)?;
+    Ok(if ran.success { Ok(ran.stdout) } else { Err(ran.stderr) })
+}
+
+/// Keeps the user's settings away from pip, except those by which it reaches an index.
+fn isolate(pip: &mut Command, tools: &Path, folder: &Path) -> Result<(), BuildError> {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PIP_") {
             pip.env_remove(name);
@@ -71,8 +97,7 @@ pub(super) fn install(
     // pip takes this name for no file at all, neither of the user nor of the machine.
     pip.env("PIP_CONFIG_FILE", if cfg!(windows) { "nul" } else { "/dev/null" });
     pip.envs(settings(tools, folder)?);
-    let ran = run(pip, "pip", HELP, tell)?;
-    Ok(if ran.success { Ok(()) } else { Err(ran.output()) })
+    Ok(())
 }
 
 /// Makes a command that runs the pip of the tools. `-I` keeps the user's modules out.

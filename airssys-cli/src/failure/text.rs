@@ -19,6 +19,8 @@ impl Failure {
     pub(crate) fn text(&self) -> String {
         match self {
             Failure::Manifest(diagnostics) => diagnostics_text(diagnostics),
+            // A stop that was asked for is not an error.
+            stopped @ Failure::Stopped { .. } => stopped.to_string(),
             other => error_text(other),
         }
     }

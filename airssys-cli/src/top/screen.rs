@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ratatui::{DefaultTerminal, Frame};
 
+use crate::signals::Attention;
+
 /// The time that the program has to end in order after a signal.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -29,47 +31,27 @@ impl Drop for Screen {
     }
 }
 
-/// A signal that ends the program, which has to restore the terminal first.
-pub(super) struct EndSignal(Arc<AtomicBool>);
+/// True after a signal that ends the program, which has to restore the terminal first.
+pub(super) struct SignalSeen(Arc<AtomicBool>);
 
-impl EndSignal {
-    /// Listens on a thread of its own until the program ends.
-    pub(super) fn listen() -> io::Result<EndSignal> {
-        let received = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&received);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+impl SignalSeen {
+    /// Waits for the signal on a thread of its own until the program ends.
+    pub(super) fn watch(attention: Attention) -> io::Result<SignalSeen> {
+        let seen = Arc::new(AtomicBool::new(false));
+        let shared = Arc::clone(&seen);
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         std::thread::spawn(move || {
-            // Without a listener, a signal ends the program at once, which is its default.
-            if runtime.block_on(any_signal()).is_ok() {
-                seen.store(true, Ordering::Relaxed);
-                // The main thread may be stuck: reading keys from a closed terminal never returns.
-                std::thread::sleep(GRACE);
-                ratatui::restore();
-                std::process::exit(0);
-            }
+            runtime.block_on(attention.received());
+            shared.store(true, Ordering::Relaxed);
+            // The main thread may be stuck: reading keys from a closed terminal never returns.
+            std::thread::sleep(GRACE);
+            ratatui::restore();
+            std::process::exit(0);
         });
-        Ok(EndSignal(received))
+        Ok(SignalSeen(seen))
     }
 
     pub(super) fn received(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
-}
-
-#[cfg(unix)]
-async fn any_signal() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-        _ = terminate.recv() => Ok(()),
-        _ = hang_up.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn any_signal() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
 }

@@ -44,7 +44,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &mut Model) {
 fn rows(model: &Model, width: usize) -> (String, Vec<Line<'static>>) {
     let rows = model.rows();
     let borrowed: Vec<_> = rows.iter().map(|(row, rates)| (row, *rates)).collect();
-    let table = StatsTable::new(&RATES, &borrowed, Some(width));
+    let table = StatsTable::new(&RATES, &borrowed, width);
     let lines = (0..rows.len()).map(|index| {
         let cells = table.row(index).into_iter().zip(&table.columns);
         let spans = cells.flat_map(|(cell, column)| {

@@ -79,3 +79,19 @@ fn restart_after_the_last_message_is_counted() {
     assert_eq!(count(&outcome["summary"], "restarts"), 1);
     assert_eq!(count(&outcome["summary"], "dead_lettered"), 1);
 }
+
+#[test]
+fn rejections_that_differ_in_a_number_are_one_kind() {
+    let lines: String = (10..82).map(|length| format!("{{\"type\": \"{}\n", "x".repeat(length))).collect();
+    let run = ["run", "examples/quakes/app.toml", "--input", "-"];
+    let ended = airssys(run).input(lines.clone()).run().exits(0);
+    let rows: Vec<String> = ended.words().iter().map(|words| words.join(" ")).collect();
+    let rejected: Vec<&String> = rows.iter().filter(|row| row.contains("dead letter: rejected")).collect();
+    let kind = "quake-parse 72 dead letter: rejected: not JSON: EOF while parsing a string at column …";
+    assert_eq!(rejected, [kind], "{ended}");
+    let outcome = airssys(run).arg("--json").input(lines).run().exits(0).json();
+    let letter = &outcome["dead_letters"][0];
+    assert_eq!(count(letter, "count"), 72);
+    assert_eq!(letter["kind"], "rejected: not JSON: EOF while parsing a string at column …");
+    assert_eq!(letter["reason"], "rejected: not JSON: EOF while parsing a string at column 20");
+}

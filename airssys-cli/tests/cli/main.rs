@@ -1,8 +1,10 @@
 //! The `airssys` program as its users see it: a process, real components, exit statuses.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod address_space;
 mod audit;
 mod broken;
+mod children;
 mod collector;
 mod components;
 mod control;
@@ -11,7 +13,6 @@ mod groups;
 mod idle;
 mod input;
 mod inspect;
-mod interrupt;
 mod languages;
 mod manifests;
 mod metrics;
@@ -19,6 +20,7 @@ mod output;
 mod patterns;
 mod quakes;
 mod services;
+mod signals;
 mod sources;
 mod stopped;
 mod support;

@@ -75,8 +75,31 @@ fn a_missing_manifest_is_named() {
             .exits(3)
             .says(&[missing.to_str().unwrap(), "the file cannot be read"]);
     }
-    airssys(["run", folder.path().to_str().unwrap()])
+    let folder = folder.path().to_str().unwrap();
+    airssys(["run", folder])
         .run()
-        .exits(3)
-        .says(&[missing.to_str().unwrap(), "the file cannot be read"]);
+        .exits(2)
+        .says(&[folder, "has no app.toml; give an app.toml, or its folder"]);
+}
+
+#[test]
+fn path_of_another_kind_is_named_with_what_to_give_instead() {
+    let folder = Folder::new();
+    let code = folder.write("feed/feed.wasm", "");
+    let manifest = folder.write("feed/Component.toml", "[component]\nname = \"feed\"\nversion = \"0.1.0\"\n");
+    let feed = folder.path().join("feed").to_str().unwrap().to_owned();
+    for (command, path, found, instead) in [
+        ("run", &code, "is the code of a component", "give an app.toml that has a [[component]]"),
+        ("run", &manifest, "is the manifest of a component", "give the app.toml of an app that lists it"),
+        ("run", &feed, "is the folder of a component, and has no app.toml", "or `airssys check "),
+        ("check", &manifest, "is the manifest of a component", "give its folder, `"),
+        ("build", &manifest, "is the manifest of a component", "give its folder, `"),
+        ("build", &code, "is the code of a component", "it is built already"),
+    ] {
+        airssys([command, path]).run().exits(2).says(&[&format!("error: `{path}` {found}; "), instead]);
+    }
+    // Without a path, every command takes the folder that it is started in.
+    for command in ["run", "build", "check"] {
+        airssys([command]).within(folder.path()).run().exits(2).says(&["`.` has n", "app.toml"]);
+    }
 }

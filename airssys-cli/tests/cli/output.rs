@@ -60,7 +60,15 @@ fn verbose_logs_more() {
     let verbose =
         verbose.says(&[dead_letter, "WARN airssys::dead_letter quake-parse: ", "DEBUG airssys_rt::"]);
     assert!(!verbose.stderr.contains(" airssys::build "), "{verbose}");
-    airssys(BROKEN).arg("-vv").run().exits(0).says(&["DEBUG airssys::build "]);
+    // A component that is built anew, because only then a tool runs.
+    let folder = Folder::new();
+    let manifest = "[package]\nname = \"odd\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+                    [lib]\ncrate-type = [\"cdylib\"]\n\n[workspace]\n";
+    folder.write("Cargo.toml", manifest);
+    folder.write("Component.toml", "[component]\nname = \"odd\"\nversion = \"0.1.0\"\n");
+    folder.write("src/lib.rs", "pub fn count() -> u32 { \"many\" }\n");
+    let build = ["build", folder.path().to_str().unwrap()];
+    airssys(build).arg("-vv").run().exits(4).says(&["DEBUG airssys::build "]);
 }
 
 #[test]

@@ -67,6 +67,22 @@ impl Program {
         self
     }
 
+    /// Starts the program by way of another, which gets the program and its arguments.
+    pub(crate) fn wrapped(mut self, by: &[&str]) -> Program {
+        let mut command = Command::new(by[0]);
+        command.args(&by[1..]).arg(self.command.get_program()).args(self.command.get_args());
+        command.current_dir(self.command.get_current_dir().unwrap());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command = command;
+        self
+    }
+
     /// Sends the standard output elsewhere.
     pub(crate) fn output_to(mut self, stream: impl Into<Stdio>) -> Program {
         self.command.stdout(stream);
@@ -76,6 +92,23 @@ impl Program {
     /// Sends the standard error elsewhere.
     pub(crate) fn errors_to(mut self, stream: impl Into<Stdio>) -> Program {
         self.command.stderr(stream);
+        self
+    }
+
+    /// Limits the address space of the program, in KiB.
+    pub(crate) fn with_address_space(mut self, kib: u64) -> Program {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -v {kib} && exec \"$0\" \"$@\"")]);
+        shell.arg(self.command.get_program()).args(self.command.get_args());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        shell.current_dir(self.command.get_current_dir().unwrap());
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        self.command = shell;
         self
     }
 
@@ -160,6 +193,16 @@ impl Running {
     pub(crate) fn signal(&self, name: &str) {
         let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    /// Sends the signal with this name to the program's children.
+    pub(crate) fn signal_children(&self, name: &str) {
+        let kill = format!("kill -{name} $(cat /proc/{0}/task/{0}/children)", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     pub(crate) fn end(mut self) -> Ended {

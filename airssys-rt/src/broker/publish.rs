@@ -91,30 +91,38 @@ impl<'s, M, T> Reservation<'s, M, T> {
 }
 
 impl<M: Clone, T: Clone> MessageBroker<M, T> {
-    /// Puts a message into the mailbox of every subscriber of the topic that `accept` returns true for,
-    /// or into no mailbox.
+    /// Puts a message into the mailbox of every subscriber of the topic, or into no mailbox.
     ///
     /// If a subscriber is full and its mailbox waits for room ([`Overflow::Wait`]), no subscriber gets
-    /// the message. Skips subscribers that are full and reject messages, that have ended, or that
-    /// `accept` refuses. Those that have ended are unsubscribed, too.
-    pub fn try_publish(
+    /// the message. Skips subscribers that are full and reject messages, or that have ended. Those that
+    /// have ended are unsubscribed, too.
+    pub fn try_publish(&self, topic: &Topic, message: M) -> Result<Published<M>, PublishError<M>> {
+        self.try_publish_if(topic, message, |_| true)
+    }
+
+    /// As [`try_publish`](Self::try_publish), and skips subscribers that `accept` returns false for.
+    pub fn try_publish_if(
         &self,
         topic: &Topic,
         message: M,
         accept: impl Fn(&Subscriber<M, T>) -> bool,
     ) -> Result<Published<M>, PublishError<M>> {
-        let published = Self::try_publish_to(&self.matching(topic), message, accept)?;
+        let published = publish_to(&self.matching(topic), message, accept)?;
         self.unsubscribe_ended(&published);
         Ok(published)
     }
 
-    /// Puts a message into the mailbox of every subscriber of the topic that `accept` returns true for
-    /// and that has room now.
+    /// Puts a message into the mailbox of every subscriber of the topic that has room now.
     ///
     /// A full subscriber does not keep the message from the others. It is skipped if its mailbox
     /// rejects messages or waits; otherwise its mailbox drops a message. Subscribers that have ended
     /// are skipped, and unsubscribed.
-    pub fn publish_now(
+    pub fn publish_now(&self, topic: &Topic, message: M) -> Published<M> {
+        self.publish_now_if(topic, message, |_| true)
+    }
+
+    /// As [`publish_now`](Self::publish_now), and skips subscribers that `accept` returns false for.
+    pub fn publish_now_if(
         &self,
         topic: &Topic,
         message: M,
@@ -154,40 +162,29 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
     pub fn try_publish_to(
         subscribers: &[Subscriber<M, T>],
         message: M,
-        accept: impl Fn(&Subscriber<M, T>) -> bool,
     ) -> Result<Published<M>, PublishError<M>> {
-        let reserved = match Reservation::new(subscribers, accept) {
-            Ok(reserved) => reserved,
-            Err(full) => return Err(PublishError::Full { message, subscriber: full.actor.clone() }),
-        };
-        let mut skipped: SmallVec<_> =
-            reserved.skipped.iter().map(|(skipped, reason)| (skipped.actor.clone(), *reason)).collect();
-        let copies = reserved.places.len();
-        let mut delivered = 0;
-        let mut left = Some(message);
-        for (index, (subscriber, permit)) in reserved.places.into_iter().enumerate() {
-            // The last subscriber gets the message itself.
-            let copy = if index + 1 == copies { left.take() } else { left.clone() };
-            match copy.map(|copy| permit.send(copy)) {
-                Some(Ok(())) => delivered += 1,
-                _ => skipped.push((subscriber.actor.clone(), SkipReason::Closed)),
-            }
-        }
-        Ok(Published { delivered, skipped })
+        publish_to(subscribers, message, |_| true)
     }
 
     /// As [`try_publish`](Self::try_publish), but waits while a subscriber is full whose mailbox waits
     /// for room.
     ///
     /// Cancel safety: if dropped before it resolves, no subscriber has got the message.
-    pub async fn publish(
+    pub async fn publish(&self, topic: &Topic, message: M) -> Published<M> {
+        self.publish_if(topic, message, |_| true).await
+    }
+
+    /// As [`publish`](Self::publish), and skips subscribers that `accept` returns false for.
+    ///
+    /// Cancel safety: as there.
+    pub async fn publish_if(
         &self,
         topic: &Topic,
         mut message: M,
         accept: impl Fn(&Subscriber<M, T>) -> bool,
     ) -> Published<M> {
         loop {
-            match self.try_publish(topic, message, &accept) {
+            match self.try_publish_if(topic, message, &accept) {
                 Ok(published) => return published,
                 Err(PublishError::Full { message: again, subscriber }) => {
                     subscriber.room().await;
@@ -196,6 +193,32 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
             }
         }
     }
+}
+
+/// Sends to these subscribers, or to no subscriber.
+fn publish_to<M: Clone, T>(
+    subscribers: &[Subscriber<M, T>],
+    message: M,
+    accept: impl Fn(&Subscriber<M, T>) -> bool,
+) -> Result<Published<M>, PublishError<M>> {
+    let reserved = match Reservation::new(subscribers, accept) {
+        Ok(reserved) => reserved,
+        Err(full) => return Err(PublishError::Full { message, subscriber: full.actor.clone() }),
+    };
+    let mut skipped: SmallVec<_> =
+        reserved.skipped.iter().map(|(skipped, reason)| (skipped.actor.clone(), *reason)).collect();
+    let copies = reserved.places.len();
+    let mut delivered = 0;
+    let mut left = Some(message);
+    for (index, (subscriber, permit)) in reserved.places.into_iter().enumerate() {
+        // The last subscriber gets the message itself.
+        let copy = if index + 1 == copies { left.take() } else { left.clone() };
+        match copy.map(|copy| permit.send(copy)) {
+            Some(Ok(())) => delivered += 1,
+            _ => skipped.push((subscriber.actor.clone(), SkipReason::Closed)),
+        }
+    }
+    Ok(Published { delivered, skipped })
 }
 
 impl<M> fmt::Debug for Published<M> {

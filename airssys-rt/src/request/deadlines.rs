@@ -64,8 +64,22 @@ struct List {
     limit: usize,
     /// The time until which the keeper sleeps.
     next: Option<u64>,
-    keeper: Option<JoinHandle<()>>,
+    keeper: Keeper,
+    /// The number of keepers that there have been.
+    keepers: u64,
     stopped: bool,
+}
+
+/// The task that sleeps until the next deadline.
+#[derive(Default)]
+enum Keeper {
+    /// There are no deadlines.
+    #[default]
+    None,
+    /// The keeper of this number is being spawned, without the lock: a runtime that has shut down
+    /// drops it right there.
+    Spawned(u64),
+    Runs(JoinHandle<()>),
 }
 
 impl Deadlines {
@@ -88,12 +102,23 @@ impl Deadlines {
         if list.fresh.len() + list.kept >= list.limit.max(SWEEP_FROM) {
             list.sweep();
         }
-        if list.next.is_none_or(|next| time < next) {
-            list.next = Some(time);
-            match list.keeper {
-                Some(_) => shared.sooner.notify_one(),
-                None => list.keeper = Some(self.runtime.spawn(keep(shared.clone()))),
-            }
+        if list.next.is_some_and(|next| time >= next) {
+            return;
+        }
+        list.next = Some(time);
+        if !matches!(list.keeper, Keeper::None) {
+            return shared.sooner.notify_one();
+        }
+        list.keepers += 1;
+        let number = list.keepers;
+        list.keeper = Keeper::Spawned(number);
+        drop(list);
+        let keeper = self.runtime.spawn(keep(Watch { shared: shared.clone(), over: false }));
+        let mut list = lock(&shared.list);
+        match list.keeper {
+            Keeper::Spawned(spawned) if spawned == number => list.keeper = Keeper::Runs(keeper),
+            // It has ended already, or is to.
+            _ => keeper.abort(),
         }
     }
 
@@ -101,14 +126,10 @@ impl Deadlines {
     pub(crate) fn stop(&self) -> Vec<JoinHandle<()>> {
         let mut keepers = Vec::new();
         for shared in &self.lists {
-            let List { fresh, by_time, keeper, .. } = {
-                let stopped = List { stopped: true, ..List::default() };
-                std::mem::replace(&mut *lock(&shared.list), stopped)
-            };
-            keeper.iter().for_each(JoinHandle::abort);
-            fresh.iter().for_each(|(_, waits)| waits.abandon());
-            by_time.values().flatten().for_each(|waits| waits.abandon());
-            keepers.extend(keeper);
+            if let Keeper::Runs(keeper) = shared.stop() {
+                keeper.abort();
+                keepers.push(keeper);
+            }
         }
         keepers
     }
@@ -117,6 +138,35 @@ impl Deadlines {
 impl Drop for Deadlines {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+impl Shared {
+    /// Takes no more deadlines, and tells the requesters that still wait at once.
+    fn stop(&self) -> Keeper {
+        let List { fresh, by_time, keeper, .. } = {
+            let stopped = List { stopped: true, ..List::default() };
+            std::mem::replace(&mut *lock(&self.list), stopped)
+        };
+        fresh.iter().for_each(|(_, waits)| waits.abandon());
+        by_time.values().flatten().for_each(|waits| waits.abandon());
+        keeper
+    }
+}
+
+/// The list of a keeper. Dropped by a runtime that shuts down, it tells the requesters, because some
+/// may wait on threads of their own.
+struct Watch {
+    shared: Arc<Shared>,
+    /// True once the keeper ends by itself, because there are no deadlines.
+    over: bool,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if !self.over {
+            self.shared.stop();
+        }
     }
 }
 
@@ -164,19 +214,23 @@ fn millis_up(time: Duration) -> u64 {
 }
 
 /// Sleeps until the first deadline, lets it expire, and so on; ends when there are no more.
-async fn keep(shared: Arc<Shared>) {
+async fn keep(mut watch: Watch) {
+    let shared = watch.shared.clone();
     loop {
         let now = u64::try_from((Instant::now() - shared.epoch).as_millis()).unwrap_or(u64::MAX);
         let (due, next) = {
             let mut list = lock(&shared.list);
             let due = list.take_due(now);
             if list.next.is_none() {
-                list.keeper = None;
+                list.keeper = Keeper::None;
             }
             (due, list.next)
         };
         due.into_values().flatten().for_each(|expires| expires.expire());
-        let Some(next) = next else { return };
+        let Some(next) = next else {
+            watch.over = true;
+            return;
+        };
         let Some(until) = shared.epoch.checked_add(Duration::from_millis(next)) else {
             shared.sooner.notified().await;
             continue;

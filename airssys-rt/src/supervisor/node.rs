@@ -136,7 +136,7 @@ impl SupervisorNode {
         &self.registry
     }
 
-    pub(super) fn runtime(&self) -> &Handle {
+    pub(crate) fn runtime(&self) -> &Handle {
         &self.runtime
     }
 

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use airssys_core::{AutoShutdown, ExitReason, RestartPolicy};
@@ -30,7 +31,8 @@ use crate::snapshot::ChildSummary;
 
 /// A reference to a supervisor, which starts children below it.
 ///
-/// Cheap to clone, and valid across restarts of the supervisor. It does not keep the system alive.
+/// Cheap to clone, and valid across restarts of the supervisor. It does not keep the system alive. Two
+/// references are equal if they are of one supervisor.
 #[derive(Clone)]
 pub struct SupervisorRef {
     node: Arc<SupervisorNode>,
@@ -303,6 +305,20 @@ impl PreparedSupervisor {
     /// A reference to the supervisor.
     pub fn supervisor_ref(&self) -> SupervisorRef {
         SupervisorRef::new(self.node.clone())
+    }
+}
+
+impl PartialEq for SupervisorRef {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.node, &other.node)
+    }
+}
+
+impl Eq for SupervisorRef {}
+
+impl Hash for SupervisorRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Arc::as_ptr(&self.node).hash(state);
     }
 }
 

@@ -76,6 +76,7 @@ impl Root {
 
     /// Runs until it is told to shut down or fails, and then until the last task has ended.
     pub(crate) async fn run(self) {
+        let cut_off = CutOff(Some(self.node.clone()));
         let node = self.node;
         node.begin(0);
         node.supervise(ReplyTo::to_none()).await;
@@ -86,11 +87,33 @@ impl Root {
         if let (ExitReason::Escalated(failure), Some(health)) = (&reason, node.health()) {
             health.send_replace(Health::Failed((**failure).clone()));
         }
+        cut_off.disarm();
         node.announce(reason);
         node.registry().services().events.end();
         // A task that blocks its thread is joined after the report.
         for task in node.registry().take_strays() {
             let _ = task.await;
+        }
+    }
+}
+
+/// Ends the system if its task is dropped, because the runtime shuts down: threads of other runtimes
+/// may wait for that.
+struct CutOff(Option<Arc<SupervisorNode>>);
+
+impl CutOff {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CutOff {
+    fn drop(&mut self) {
+        if let Some(node) = self.0.take() {
+            node.registry().stop();
+            node.close();
+            node.announce(ExitReason::Killed);
+            node.registry().services().events.end();
         }
     }
 }

@@ -52,11 +52,11 @@ async fn each_subscriber_matches_once_with_its_oldest_tag() {
     let mut mailboxes = Mailboxes::new();
     let (a, b) = (mailboxes.add("a", 1, Overflow::Wait), mailboxes.add("b", 1, Overflow::Wait));
     let broker = MessageBroker::<Event, u32>::new();
-    assert!(broker.subscribe(pattern("events.*"), b.clone(), 1));
-    assert!(broker.subscribe(pattern("events.user.created"), a.clone(), 2));
-    assert!(broker.subscribe(pattern("events.*.created"), a.clone(), 3));
-    assert!(broker.subscribe(pattern("*"), a.clone(), 4));
-    assert!(!broker.subscribe(pattern("*"), a.clone(), 5), "it has this subscription");
+    assert!(broker.subscribe_tagged(pattern("events.*"), b.clone(), 1));
+    assert!(broker.subscribe_tagged(pattern("events.user.created"), a.clone(), 2));
+    assert!(broker.subscribe_tagged(pattern("events.*.created"), a.clone(), 3));
+    assert!(broker.subscribe_tagged(pattern("*"), a.clone(), 4));
+    assert!(!broker.subscribe_tagged(pattern("*"), a.clone(), 5), "it has this subscription");
 
     let found = broker.matching(&topic("events.user.created"));
     let found: Vec<_> = found.iter().map(|found| (found.actor.name(), found.tag)).collect();
@@ -83,16 +83,16 @@ async fn the_generation_changes_with_the_subscriptions() {
         let now = broker.generation();
         std::mem::replace(&mut last, now) != now
     };
-    broker.subscribe(pattern("a"), a.clone(), ());
+    broker.subscribe(pattern("a"), a.clone());
     assert!(changed());
-    broker.subscribe(pattern("a"), a.clone(), ());
+    broker.subscribe(pattern("a"), a.clone());
     assert!(!changed());
     broker.unsubscribe(&pattern("a"), a.id());
     assert!(changed());
     broker.unsubscribe(&pattern("a"), a.id());
     broker.unsubscribe_all(a.id());
     assert!(!changed());
-    broker.subscribe(pattern("b"), a.clone(), ());
+    broker.subscribe(pattern("b"), a.clone());
     broker.unsubscribe_all(a.id());
     assert!(changed());
 }
@@ -105,12 +105,12 @@ async fn waiting_full_subscriber_blocks_the_whole_publication() {
     let full = mailboxes.add("full", 1, Overflow::Wait);
     let last = mailboxes.add("last", 8, Overflow::Wait);
     for actor in [&first, &full, &last] {
-        broker.subscribe(pattern("*"), actor.clone(), ());
+        broker.subscribe(pattern("*"), actor.clone());
     }
-    let published = broker.try_publish(&topic("a"), "1".into(), |_| true).unwrap();
+    let published = broker.try_publish(&topic("a"), "1".into()).unwrap();
     assert_eq!((published.delivered, published.skipped.len()), (3, 0));
 
-    let error = broker.try_publish(&topic("a"), "2".into(), |_| true).unwrap_err();
+    let error = broker.try_publish(&topic("a"), "2".into()).unwrap_err();
     assert_eq!(error.to_string(), "the mailbox of `full` is full");
     let PublishError::Full { message, subscriber } = error else { panic!("another error") };
     assert_eq!((&*message, subscriber.id()), ("2", full.id()));
@@ -135,11 +135,11 @@ async fn a_slow_subscriber_can_be_left_behind() {
     let refused = mailboxes.add("refused", 8, Overflow::Wait);
     let takes = mailboxes.add("takes", 8, Overflow::Wait);
     for actor in [&ended, &waits, &rejects, &drops, &refused, &takes] {
-        broker.subscribe(pattern("*"), actor.clone(), ());
+        broker.subscribe(pattern("*"), actor.clone());
     }
     let publish = |text: &str| {
         let accept = |subscriber: &airssys_rt::Subscriber<Event>| subscriber.actor.name() != "refused";
-        let published = broker.publish_now(&topic("a"), text.into(), accept);
+        let published = broker.publish_now_if(&topic("a"), text.into(), accept);
         let skipped = published.skipped.iter().map(|(actor, reason)| (actor.name().to_owned(), *reason));
         (published.delivered, skipped.collect::<Vec<_>>())
     };
@@ -160,10 +160,10 @@ async fn publish_waits_for_room() {
     let first = mailboxes.add("first", 1, Overflow::Wait);
     let second = mailboxes.add("second", 1, Overflow::Wait);
     for actor in [&first, &second] {
-        broker.subscribe(pattern("*"), actor.clone(), ());
+        broker.subscribe(pattern("*"), actor.clone());
     }
     let (on, permits) = (topic("a"), [first.try_reserve().unwrap(), second.try_reserve().unwrap()]);
-    assert!(broker.publish(&on, "0".into(), |_| true).now_or_never().is_none());
+    assert!(broker.publish(&on, "0".into()).now_or_never().is_none());
     let room = async {
         for permit in permits {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -171,7 +171,7 @@ async fn publish_waits_for_room() {
             drop(permit);
         }
     };
-    let (published, ()) = tokio::join!(broker.publish(&on, "1".into(), |_| true), room);
+    let (published, ()) = tokio::join!(broker.publish(&on, "1".into()), room);
     assert_eq!(published.delivered, 2);
     assert_eq!((first.stats().accepted, second.stats().accepted), (1, 1));
 }
@@ -188,16 +188,16 @@ async fn full_or_ended_subscribers_are_skipped_with_the_reason() {
     refused.try_send("0".into()).unwrap();
     let takes = mailboxes.add("takes", 1, Overflow::Wait);
     for (actor, tag) in [(&ended, true), (&rejects, true), (&refused, false), (&takes, true)] {
-        broker.subscribe(pattern("*"), actor.clone(), tag);
+        broker.subscribe_tagged(pattern("*"), actor.clone(), tag);
     }
-    let published = broker.try_publish(&topic("a"), "1".into(), |subscriber| subscriber.tag).unwrap();
+    let published = broker.try_publish_if(&topic("a"), "1".into(), |subscriber| subscriber.tag).unwrap();
     assert_eq!(published.delivered, 1);
     let skipped: Vec<_> = published.skipped.iter().map(|(actor, reason)| (actor.name(), *reason)).collect();
     let expected =
         [("ended", SkipReason::Closed), ("rejects", SkipReason::Full), ("refused", SkipReason::Refused)];
     assert_eq!(skipped, expected);
     assert_eq!(names(&broker, "a"), ["rejects", "refused", "takes"], "who has ended is unsubscribed");
-    assert_eq!(broker.try_publish(&topic("a"), "2".into(), |_| false).unwrap().delivered, 0);
+    assert_eq!(broker.try_publish_if(&topic("a"), "2".into(), |_| false).unwrap().delivered, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -205,11 +205,11 @@ async fn cached_subscribers_can_be_published_to() {
     let mut mailboxes = Mailboxes::new();
     let broker = MessageBroker::<Event>::new();
     let a = mailboxes.add("a", 4, Overflow::Wait);
-    broker.subscribe(pattern("a"), a.clone(), ());
+    broker.subscribe(pattern("a"), a.clone());
     let kept = broker.matching(&topic("a"));
     let event = Event::from("1");
     for _ in 0..2 {
-        MessageBroker::try_publish_to(&kept, event.clone(), |_| true).unwrap();
+        MessageBroker::try_publish_to(&kept, event.clone()).unwrap();
     }
     assert_eq!(a.stats().depth, 2);
     assert_eq!(Arc::strong_count(&event), 3, "the payload is shared");
@@ -236,10 +236,10 @@ async fn publications_arrive_in_order() {
     let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
     let spec = ChildSpec::new("collect").capacity(2);
     let actor = system.spawn(spec, move || Collect(sender.clone())).await.unwrap();
-    broker.subscribe(pattern("numbers.*"), actor, ());
+    broker.subscribe(pattern("numbers.*"), actor);
     for number in 0..100 {
-        broker.publish(&topic("numbers.all"), number.to_string().into(), |_| true).await;
-        broker.publish(&topic("letters"), "x".into(), |_| true).await;
+        broker.publish(&topic("numbers.all"), number.to_string().into()).await;
+        broker.publish(&topic("letters"), "x".into()).await;
     }
     for number in 0..100 {
         assert_eq!(&*events.recv().await.unwrap(), number.to_string());
@@ -265,7 +265,7 @@ proptest! {
             let known = model.contains(&entry);
             if add {
                 let actor = actors[actor as usize].clone();
-                prop_assert_eq!(broker.subscribe(entry.0.clone(), actor, ()), !known);
+                prop_assert_eq!(broker.subscribe(entry.0.clone(), actor), !known);
                 if !known {
                     model.push(entry);
                 }

@@ -29,15 +29,15 @@ async fn references_show_name_and_number() {
 
     let broker = MessageBroker::<Secret, u8>::new();
     let (pattern, topic) = (TopicPattern::parse("a.*").unwrap(), Topic::parse("a.b").unwrap());
-    broker.subscribe(pattern, actor.clone(), 3);
+    broker.subscribe_tagged(pattern, actor.clone(), 3);
     assert_eq!(format!("{broker:?}"), "MessageBroker(generation 1)");
     assert_eq!(
         format!("{:?}", broker.matching(&topic)[0]),
         format!("Subscriber {{ actor: {actor:?}, tag: 3 }}")
     );
-    let published = broker.try_publish(&topic, Secret, |_| true).unwrap();
+    let published = broker.try_publish(&topic, Secret).unwrap();
     assert_eq!(format!("{published:?}"), "Published { delivered: 1, skipped: [] }");
-    let error = broker.try_publish(&topic, Secret, |_| true).unwrap_err();
+    let error = broker.try_publish(&topic, Secret).unwrap_err();
     assert_eq!(format!("{error:?}"), "Full { subscriber: \"a\", .. }");
 }
 

@@ -119,11 +119,11 @@ async fn a_full_mailbox_never_unsubscribes_its_owner() {
         let spec = ChildSpec::new("slow").capacity(1).overflow(overflow);
         let slow = system.spawn(spec, move || Slow(own.clone())).await.unwrap();
         let (pattern, topic) = (TopicPattern::parse("a.*").unwrap(), Topic::parse("a.b").unwrap());
-        broker.subscribe(pattern.clone(), slow.clone(), ());
+        broker.subscribe(pattern.clone(), slow.clone());
         let mut full = 0;
         for number in 0..100 {
             // The publisher may drop the future as well.
-            let publish = broker.publish(&topic, number, |_| true);
+            let publish = broker.publish(&topic, number);
             match tokio::time::timeout(Duration::from_millis(10), publish).await {
                 Ok(published) => {
                     let reasons = published.skipped.iter().map(|(_, reason)| *reason);
@@ -135,7 +135,7 @@ async fn a_full_mailbox_never_unsubscribes_its_owner() {
         }
         assert_eq!(full > 90, overflow != Overflow::DropOldest, "{overflow:?}: {full} found it full");
         tokio::time::sleep(100 * SECOND).await;
-        assert_eq!(broker.publish(&topic, 100, |_| true).await.delivered, 1);
+        assert_eq!(broker.publish(&topic, 100).await.delivered, 1);
         tokio::time::sleep(2 * SECOND).await;
         assert_eq!(log.all().last().unwrap(), "note 100", "{overflow:?}");
     }

@@ -213,7 +213,7 @@ impl World {
     fn subscribe(&mut self, who: Subjects) {
         let pattern = TopicPattern::parse(PATTERNS[self.rng.usize(..PATTERNS.len())]).unwrap();
         if self.rng.bool() || !self.broker.unsubscribe(&pattern, who.id()) {
-            self.broker.subscribe(pattern, who, ());
+            self.broker.subscribe(pattern, who);
         }
     }
 

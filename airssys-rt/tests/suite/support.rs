@@ -1,6 +1,7 @@
 //! Actors and helpers that several tests use.
 
 pub mod blocks;
+pub mod logs;
 pub mod probe;
 pub mod quiet;
 pub mod script;

@@ -1,6 +1,7 @@
 //! CBOR.
 
 mod common;
+mod depth;
 
 use airssys_message::Codec;
 use cbor4ii::core::enc::Write;
@@ -68,6 +69,10 @@ fn grow(message: &mut Vec<u8>, by: usize) -> Result<(), NoMemory> {
     message.try_reserve(by).map_err(|_| NoMemory)
 }
 
+/// The second decoder also counts options and variants of a type, of which several can be on one level of a
+/// body. The body's depth is checked before.
+const READER_DEPTH: usize = 4 * MAX_DEPTH;
+
 /// Reads most values with a fast decoder that takes one form of each value only: a float has its full
 /// width, for example. A body that it refuses is read again by a decoder that takes every form, whose
 /// result is final.
@@ -78,8 +83,9 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, DecodeError> {
     {
         return Ok(value);
     }
+    depth::check(body).map_err(|source| DecodeError::new(Codec::Cbor, source))?;
     let mut rest = body;
-    let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MAX_DEPTH)
+    let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, READER_DEPTH)
         .map_err(|source| DecodeError::new(Codec::Cbor, source))?;
     DecodeError::if_more_follows(Codec::Cbor, rest.len())?;
     Ok(value)

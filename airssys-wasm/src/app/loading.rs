@@ -1,20 +1,54 @@
 //! The code of an app's components.
 
+use std::future::pending;
 use std::path::PathBuf;
 use std::thread;
 
 use airssys_build::BuildError;
 use airssys_spec::manifest::{AppComponent, Source};
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::input::InputOverride;
 use crate::app::starting::{AppEvent, StartAppError};
 use crate::guest::component::{Component, LoadError};
-use crate::guest::engine::Engine;
+use crate::guest::engine::{Engine, EngineConfig};
+use crate::guest::pool::Room;
 use crate::host::spec::ComponentSpec;
 
+/// Room for instances that start while the instances that they replace still end.
+const SPARE_INSTANCES: u32 = 64;
+
 /// Builds components that are folders, one after the other, and loads all, on all processors.
-pub(super) fn load(
-    engine: &Engine,
+///
+/// This takes minutes at times, so it happens on a thread for blocking work.
+pub(super) async fn load(
+    config: EngineConfig,
+    components: Vec<AppComponent>,
+    replaced: Option<InputOverride>,
+    tell: &mut impl FnMut(AppEvent),
+) -> Result<Vec<ComponentSpec>, StartAppError> {
+    let (events, mut told) = unbounded_channel();
+    let load = move || {
+        // The receiver is dropped if the start is given up.
+        load_blocking(config, &components, replaced.as_ref(), &mut |event| drop(events.send(event)))
+    };
+    let loading = tokio::task::spawn_blocking(load);
+    while let Some(event) = told.recv().await {
+        tell(event);
+    }
+    match loading.await {
+        Ok(loaded) => loaded,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and this task with it.
+            Err(_) => pending().await,
+        },
+    }
+}
+
+/// The engine has room for the app's instances and little more, because reserving room takes time.
+fn load_blocking(
+    mut config: EngineConfig,
     components: &[AppComponent],
     replaced: Option<&InputOverride>,
     tell: &mut impl FnMut(AppEvent),
@@ -24,7 +58,16 @@ pub(super) fn load(
         paths.push(locate(component, tell)?);
         tell(AppEvent::Loading { component: component.name.clone() });
     }
-    let loaded = load_files(engine, &paths);
+    let instances: usize = components.iter().map(|component| component.instances).sum();
+    config.max_instances = count(instances).saturating_add(SPARE_INSTANCES);
+    let engine = Engine::new(config.clone())?;
+    let mut loaded = load_files(&engine, &paths);
+    let room = room_for(components, &loaded);
+    if !engine.has_room_for(room) {
+        // Composed components have several memories, which only their code tells. It is in the cache.
+        (config.max_memories, config.max_tables) = (Some(room.memories), Some(room.tables));
+        loaded = load_files(&Engine::new(config)?, &paths);
+    }
     let with_code = components.iter().zip(paths).zip(loaded);
     with_code
         .map(|((component, path), loaded)| {
@@ -36,6 +79,21 @@ pub(super) fn load(
             Ok(spec)
         })
         .collect()
+}
+
+/// Returns the room for all instances of the loaded components, and for the spare ones.
+fn room_for(components: &[AppComponent], loaded: &[Result<Component, LoadError>]) -> Room {
+    let with_code = components.iter().zip(loaded);
+    let sizes =
+        with_code.filter_map(|(component, code)| Some((component.instances, code.as_ref().ok()?.room)));
+    let (all, largest) = sizes.fold(<(Room, Room)>::default(), |(all, largest), (instances, room)| {
+        (all.plus(room.times(count(instances))), largest.or(room))
+    });
+    all.plus(largest.times(SPARE_INSTANCES))
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// Loads these files, in their order.

@@ -13,15 +13,11 @@ use crate::app::loading;
 use crate::app::running::RunningApp;
 use crate::app::starting::{AppEvent, StartAppError};
 use crate::app::tree::PreparedTree;
-use crate::guest::engine::{Engine, EngineConfig};
+use crate::guest::engine::EngineConfig;
 use crate::guest::services::Services;
-use crate::host::spec::ComponentSpec;
 use crate::host::{ComponentHost, HostOptions};
 use crate::observe::audit::Audit;
 use crate::observe::trace::MessageTracer;
-
-/// Room for instances that start while the instances that they replace still end.
-const SPARE_INSTANCES: u32 = 64;
 
 /// Options for the start of an app.
 #[derive(Clone, Debug)]
@@ -44,63 +40,89 @@ impl Default for StartOptions {
     }
 }
 
-/// Builds, loads and starts the components of an app.
-///
-/// Components and groups start in the order of the manifest, and the members of a group in the order
-/// of its list. All mailboxes exist before the first component starts, so every component can send to
-/// every other from its start. Blocks the calling task while components are built and compiled.
+/// Builds, loads and starts the components of an app: [`StartingApp::new`] and [`StartingApp::start`].
 ///
 /// # Errors
 /// [`StartAppError`]. Components that had started are stopped again.
 pub async fn start(
     manifest: &App,
     options: StartOptions,
-    mut tell: impl FnMut(AppEvent),
+    tell: impl FnMut(AppEvent),
 ) -> Result<RunningApp, StartAppError> {
-    let services = options.services.configure(&manifest.services)?;
-    let engine = Engine::new(engine_for(manifest, options.cache_dir, options.services))?;
-    let specs = loading::load(&engine, &manifest.components, options.input.as_ref(), &mut tell)?;
-    let tracer = options.tracer;
-    let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
-    let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
-    let options = HostOptions { audit, state: manifest.state.clone(), services };
-    let host = ComponentHost::with_options(system, options)?;
-    if let Some(tracer) = tracer {
-        host.trace_with(tracer);
-    }
-    let stop_app = match start_all(&host, manifest, specs, &mut tell).await {
-        Ok(stop_app) => stop_app,
-        Err(error) => {
-            let stopped = host.shutdown(Duration::from_secs(5)).await;
-            tracing::debug!(?stopped, "stopped the components that had started");
-            return Err(error);
-        }
-    };
-    Ok(RunningApp::new(manifest, host, stop_app))
+    StartingApp::new(manifest, options)?.start(tell).await
 }
 
-/// The engine has room for the app's instances and little more, because reserving room takes time.
+/// An app with a host, whose components have not started yet.
+pub struct StartingApp {
+    manifest: App,
+    host: ComponentHost,
+    cache_dir: Option<PathBuf>,
+    input: Option<InputOverride>,
+    services: Services,
+}
+
+impl StartingApp {
+    /// Makes the host of an app. Opens its audit and its state folder, and so blocks on the disk.
+    ///
+    /// # Errors
+    /// [`StartAppError`] if the audit, the state folder or the table of a service cannot be used.
+    pub fn new(manifest: &App, options: StartOptions) -> Result<StartingApp, StartAppError> {
+        let StartOptions { cache_dir, input, tracer, services } = options;
+        let configs = services.configure(&manifest.services)?;
+        let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
+        let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
+        let options = HostOptions { audit, state: manifest.state.clone(), services: configs };
+        let host = ComponentHost::with_options(system, options)?;
+        if let Some(tracer) = tracer {
+            host.trace_with(tracer);
+        }
+        Ok(StartingApp { manifest: manifest.clone(), host, cache_dir, input, services })
+    }
+
+    /// The host of its components. To end a start early, drop the future of [`StartingApp::start`] and
+    /// call [`ComponentHost::shutdown`].
+    pub fn host(&self) -> &ComponentHost {
+        &self.host
+    }
+
+    /// Builds, loads and starts the components.
+    ///
+    /// Components and groups start in the order of the manifest, and the members of a group in the
+    /// order of its list. All mailboxes exist before the first component starts, so every component can
+    /// send to every other from its start.
+    ///
+    /// Not cancel safe: the components that had started go on, and a build that has begun goes on in
+    /// the background.
+    ///
+    /// # Errors
+    /// [`StartAppError`]. Components that had started are stopped again.
+    pub async fn start(&self, mut tell: impl FnMut(AppEvent)) -> Result<RunningApp, StartAppError> {
+        let started = self.start_all(&mut tell).await;
+        if started.is_err() {
+            let stopped = self.host.shutdown(Duration::from_secs(5)).await;
+            tracing::debug!(?stopped, "stopped the components that had started");
+        }
+        Ok(RunningApp::new(&self.manifest, self.host.clone(), started?))
+    }
+
+    async fn start_all(&self, tell: &mut impl FnMut(AppEvent)) -> Result<Vec<SupervisorRef>, StartAppError> {
+        let StartingApp { manifest, host, cache_dir, input, services } = self;
+        let engine = engine_for(manifest, cache_dir.clone(), services.clone());
+        let specs = loading::load(engine, manifest.components.clone(), input.clone(), tell).await?;
+        for spec in &specs {
+            host.connect(&spec.component).await?;
+        }
+        PreparedTree::new(host, manifest, specs)?.start(host, tell).await
+    }
+}
+
 fn engine_for(manifest: &App, cache_dir: Option<PathBuf>, services: Services) -> EngineConfig {
-    let components = &manifest.components;
-    let instances: usize = components.iter().map(|component| component.instances).sum();
-    let elements = components.iter().map(|component| component.limits.table_elements);
+    let elements = manifest.components.iter().map(|component| component.limits.table_elements);
     EngineConfig {
         cache_dir,
-        max_instances: u32::try_from(instances).unwrap_or(u32::MAX).saturating_add(SPARE_INSTANCES),
         // At least the limit of the app, so that the limit refuses larger tables with its own message.
         max_table_elements: elements.fold(Limits::APP_MAX.table_elements, usize::max),
         services,
+        ..EngineConfig::default()
     }
-}
-
-async fn start_all(
-    host: &ComponentHost,
-    app: &App,
-    specs: Vec<ComponentSpec>,
-    tell: &mut impl FnMut(AppEvent),
-) -> Result<Vec<SupervisorRef>, StartAppError> {
-    for spec in &specs {
-        host.connect(&spec.component).await?;
-    }
-    PreparedTree::new(host, app, specs)?.start(host, tell).await
 }

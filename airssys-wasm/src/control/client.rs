@@ -69,6 +69,15 @@ pub enum AskError {
     },
 }
 
+impl AskError {
+    /// Returns true if the app closed the connection, which it does only at its end.
+    pub fn app_has_ended(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+        let closed = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof];
+        matches!(self, AskError::NoAnswer { source, .. } if closed.contains(&source.kind()))
+    }
+}
+
 impl Client {
     /// Connects to the app that has this control socket.
     ///

@@ -10,6 +10,7 @@ use wasmtime::component::{ComponentExportIndex, InstancePre};
 use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome};
 use crate::guest::engine::Engine;
 use crate::guest::imports::airssys;
+use crate::guest::pool::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES, Room};
 use crate::guest::service::AnyService;
 use crate::guest::store::{Entry, GuestState};
 use crate::guest::ticker::Ticker;
@@ -30,6 +31,8 @@ pub struct Component {
     /// The services that it imports and that have a configuration, a connection or data.
     pub(crate) services: Vec<Arc<dyn AnyService>>,
     pub(crate) ticker: Arc<Ticker>,
+    /// The memories and tables of an instance.
+    pub(crate) room: Room,
 }
 
 /// The indices of a component's exported functions.
@@ -64,6 +67,12 @@ pub enum LoadError {
         /// The compiler's error.
         source: wasmtime::Error,
     },
+    /// The component is valid, but larger than this host allows. The source names the limit.
+    #[error(
+        "exceeds a limit of this host: {MAX_CORE_INSTANCES} core instances, {MAX_MEMORIES} memories and \
+         {MAX_TABLES} tables in a component, 1 GiB in a memory; compose it of fewer modules"
+    )]
+    TooLarge(#[source] wasmtime::Error),
     /// The component was built against another version of the contract.
     #[error(
         "was built against `{found}`, and this host provides `airssys:component@{VERSION}`; rebuild it with the SDK of this \
@@ -110,7 +119,7 @@ impl Component {
     /// [`LoadError`] if the bytes are not a component, or do not fit the contract.
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Component, LoadError> {
         let compiled = wasmtime::component::Component::new(engine.wasmtime(), wasm)
-            .map_err(|source| LoadError::Invalid { hint: hint(wasm), source })?;
+            .map_err(|source| refused(wasm, source))?;
         if let Some(found) = other_contract(engine, &compiled) {
             return Err(LoadError::OtherContract { found });
         }
@@ -129,7 +138,9 @@ impl Component {
         let exports = exports(&compiled)?;
         let pre = engine.linker(entry).instantiate_pre(&compiled).map_err(LoadError::ImportMismatch)?;
         let ticker = Arc::clone(engine.ticker());
-        Ok(Component { pre, entry, exports, services, ticker })
+        let required = compiled.resources_required();
+        let room = required.map(|all| Room { memories: all.num_memories, tables: all.num_tables });
+        Ok(Component { pre, entry, exports, services, ticker, room: room.unwrap_or_default() })
     }
 
     /// Returns true if its calls run on a fiber (a stack of its own), because an imported function can
@@ -247,6 +258,19 @@ fn exports(component: &wasmtime::component::Component) -> Result<Exports, LoadEr
             Ok(Exports { initialize, health, shutdown, handle_message, handle_callback, handle_messages })
         }
         _ => Err(LoadError::MissingExports(missing)),
+    }
+}
+
+/// The words in the errors of a component that does not fit into the pool, or has more of something
+/// than the parser of WebAssembly accepts.
+const OF_LIMITS: [&str; 2] = ["pooling allocator", "exceeds limit of"];
+
+/// Converts an error of the compiler.
+fn refused(wasm: &[u8], source: wasmtime::Error) -> LoadError {
+    let text = format!("{source:#}");
+    match OF_LIMITS.iter().any(|words| text.contains(words)) {
+        true => LoadError::TooLarge(source),
+        false => LoadError::Invalid { hint: hint(wasm), source },
     }
 }
 

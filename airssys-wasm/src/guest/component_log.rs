@@ -30,3 +30,8 @@ pub(crate) fn write(instance: &str, level: Level, line: &str) {
         _ => tracing::error!(target: target!(), %instance, "{line}"),
     }
 }
+
+/// Returns the beginning of a line that was cut, with a mark that says how much is missing.
+pub(crate) fn mark_cut(kept: &str, missing_bytes: usize, limit_bytes: usize) -> String {
+    format!("{kept}… ({missing_bytes} bytes more, log_line is {limit_bytes})")
+}

@@ -8,6 +8,7 @@ use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use crate::guest::batch::Batch;
+use crate::guest::component_log;
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::meter::Meter;
 use crate::guest::send_clock::SendClock;
@@ -113,6 +114,6 @@ impl GuestContext {
             return text.to_owned();
         }
         let end = text.floor_char_boundary(limit);
-        format!("{}… ({} bytes more, log_line is {limit})", &text[..end], text.len() - end)
+        component_log::mark_cut(&text[..end], text.len() - end, limit)
     }
 }

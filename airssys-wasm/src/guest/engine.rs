@@ -5,21 +5,13 @@ use std::sync::Arc;
 
 use airssys_spec::Limits;
 use wasmtime::component::Linker;
-use wasmtime::{Cache, CacheConfig, Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Cache, CacheConfig, Config};
 
 use crate::guest::meter::EPOCH_TICK;
+use crate::guest::pool::{self, PoolSize, Room};
 use crate::guest::services::Services;
 use crate::guest::store::{Entry, GuestState};
 use crate::guest::ticker::Ticker;
-
-/// The most core instances of a component: a guest module and its shims.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 20;
-
-/// The most bytes of a memory that stay resident in the pool after its instance has ended.
-const RESIDENT_MEMORY_BYTES: usize = 128 << 10;
-
-/// The most bytes of a table that stay resident in the pool after its instance has ended.
-const RESIDENT_TABLE_BYTES: usize = 16 << 10;
 
 /// The configuration of an [`Engine`].
 #[derive(Clone, Debug)]
@@ -28,6 +20,12 @@ pub struct EngineConfig {
     pub cache_dir: Option<PathBuf>,
     /// The most instances that can live at once. Default: 1,000.
     pub max_instances: u32,
+    /// The most linear memories of all instances together; at least 100. Composed components have
+    /// several memories. Default: `None`, as many as instances.
+    pub max_memories: Option<u32>,
+    /// The most tables of all instances together; at least 1,000. Default: `None`, twice as many as
+    /// instances.
+    pub max_tables: Option<u32>,
     /// The most elements of a table, also where a limit allows more. A lower number saves address
     /// space per instance. Default: 1,000,000, the most that a limit can allow.
     pub max_table_elements: usize,
@@ -40,6 +38,8 @@ impl Default for EngineConfig {
         EngineConfig {
             cache_dir: default_cache_dir(),
             max_instances: 1_000,
+            max_memories: None,
+            max_tables: None,
             max_table_elements: Limits::HOST_MAX.table_elements,
             services: Services::default(),
         }
@@ -78,6 +78,8 @@ pub struct Engine {
 struct EngineInner {
     wasmtime: wasmtime::Engine,
     cache: Option<Cache>,
+    /// The room of the pool; `None` if instances are allocated one by one.
+    room: Option<Room>,
     direct: Linker<GuestState>,
     fiber: Linker<GuestState>,
     services: Services,
@@ -89,7 +91,7 @@ impl Engine {
     /// with the engine and its components.
     ///
     /// Instances come from a pool of reserved address space. If the machine refuses to reserve that
-    /// much, each instance is allocated separately, which is logged.
+    /// much, each instance is allocated separately, which is logged, and guests run more slowly.
     ///
     /// # Errors
     /// [`EngineError`] if the cache folder cannot be created, or the engine cannot be set up.
@@ -98,28 +100,38 @@ impl Engine {
             return Err(EngineError::ServiceName { name });
         }
         let cache = config.cache_dir.map(open_cache).transpose()?;
-        let pooled = base_config(cache.clone(), pooling(config.max_instances, config.max_table_elements));
-        let wasmtime = wasmtime::Engine::new(&pooled).or_else(|error| {
+        let (instances, table_elements) = (config.max_instances, config.max_table_elements);
+        let memories = config.max_memories.unwrap_or(instances);
+        let tables = config.max_tables.unwrap_or(instances.saturating_mul(2));
+        let size = PoolSize { instances, room: Room { memories, tables }, table_elements };
+        let pooled =
+            pool::pooled(base_config(cache.clone()), size).map(|(engine, room)| (engine, Some(room)));
+        let made = pooled.or_else(|error| {
             tracing::warn!(
-                "the address space for a pool of {} instances cannot be reserved, so each is allocated \
-                 separately; lower max_instances or max_table_elements: {error:#}",
-                config.max_instances
+                "the address space for a pool of {instances} instances cannot be reserved, so each is \
+                 allocated separately, and guests run more slowly; raise the limit of the address space \
+                 (ulimit -v): {error:#}"
             );
-            wasmtime::Engine::new(&base_config(cache.clone(), InstanceAllocationStrategy::OnDemand))
+            pool::one_by_one(base_config(cache.clone())).map(|engine| (engine, None))
         });
-        let wasmtime = wasmtime.map_err(EngineError::Setup)?;
+        let (wasmtime, room) = made.map_err(EngineError::Setup)?;
         let linker = |entry| config.services.linker(&wasmtime, entry).map_err(EngineError::Setup);
         let (direct, fiber) = (linker(Entry::Direct)?, linker(Entry::Fiber)?);
         let ticker =
             Ticker::start(&wasmtime, EPOCH_TICK).map_err(|error| EngineError::Setup(error.into()))?;
         let services = config.services;
-        Ok(Engine { inner: Arc::new(EngineInner { wasmtime, cache, direct, fiber, services, ticker }) })
+        Ok(Engine { inner: Arc::new(EngineInner { wasmtime, cache, room, direct, fiber, services, ticker }) })
     }
 
     /// Returns the hits and misses of the cache of compiled components since the engine was made.
     pub fn cache_use(&self) -> CacheUse {
         let cache = self.inner.cache.as_ref();
         CacheUse { hits: cache.map_or(0, Cache::cache_hits), misses: cache.map_or(0, Cache::cache_misses) }
+    }
+
+    /// Returns true if its pool has room for this much at once.
+    pub(crate) fn has_room_for(&self, room: Room) -> bool {
+        self.inner.room.is_none_or(|own| own.holds(room))
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
@@ -189,31 +201,10 @@ fn open_cache(folder: PathBuf) -> Result<Cache, EngineError> {
     Cache::new(config).map_err(failed)
 }
 
-fn base_config(cache: Option<Cache>, allocation: InstanceAllocationStrategy) -> Config {
+fn base_config(cache: Option<Cache>) -> Config {
     let mut config = Config::new();
     config.cache(cache);
     config.epoch_interruption(true);
-    config.allocation_strategy(allocation);
     config.memory_init_cow(true);
     config
-}
-
-fn pooling(max_instances: u32, max_table_elements: usize) -> InstanceAllocationStrategy {
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(max_instances)
-        .total_core_instances(max_instances.saturating_mul(CORE_INSTANCES_PER_COMPONENT))
-        .total_memories(max_instances)
-        .total_tables(max_instances.saturating_mul(2))
-        .total_stacks(max_instances)
-        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_memory_size(Limits::HOST_MAX.memory_bytes)
-        .table_elements(max_table_elements);
-    if PoolingAllocationConfig::is_pagemap_scan_available() {
-        // The scan finds the pages that an instance wrote. They are reset in place, and stay resident
-        // for the next instance. Without it, all pages of a fiber's stack would be written.
-        pool.pagemap_scan(Enabled::Yes)
-            .linear_memory_keep_resident(RESIDENT_MEMORY_BYTES)
-            .table_keep_resident(RESIDENT_TABLE_BYTES);
-    }
-    InstanceAllocationStrategy::Pooling(pool)
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Instance as WasmInstance, Lift, Lower, TypedFunc,
 };
-use wasmtime::{Store, Trap};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome, cut};
 use crate::guest::component::Component;
@@ -64,6 +64,15 @@ pub enum GuestFailure {
         what: &'static str,
         /// The limit, in bytes or in table elements.
         limit_bytes: usize,
+    },
+    /// The engine's pool has no room for another instance.
+    #[error(
+        "has no room in the engine's pool: {limit}; raise max_instances, max_memories or max_tables of \
+         EngineConfig"
+    )]
+    NoRoom {
+        /// The limit of the pool that is reached.
+        limit: String,
     },
     /// The guest still ran at the end of its app's shutdown.
     #[error("was ended: its app is shutting down")]
@@ -316,6 +325,9 @@ fn failure(error: wasmtime::Error, store: &mut Store<GuestState>, meter: &Meter)
     }
     if error.is::<wasmtime_wasi::I32Exit>() {
         return GuestFailure::Exited;
+    }
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        return GuestFailure::NoRoom { limit: full.to_string() };
     }
     match error.downcast_ref::<Trap>() {
         Some(trap) => GuestFailure::Trapped { trap: trap.to_string() },

@@ -20,6 +20,8 @@ pub(crate) struct Wasi {
     instance: Arc<str>,
     meter: Arc<Meter>,
     stdin: Option<StdinSource>,
+    /// The limit on a line of output, in bytes.
+    line_bytes: usize,
 }
 
 impl Wasi {
@@ -28,17 +30,21 @@ impl Wasi {
         instance: &Arc<str>,
         meter: &Arc<Meter>,
         input: Option<&Input>,
+        line_bytes: usize,
     ) -> std::io::Result<Wasi> {
         let stdin = match input {
-            Some(input) => Some(StdinSource::open(input).await?),
+            Some(input) => Some(StdinSource::open(instance, input).await?),
             None => None,
         };
-        Ok(Wasi { context: None, instance: Arc::clone(instance), meter: Arc::clone(meter), stdin })
+        let (instance, meter) = (Arc::clone(instance), Arc::clone(meter));
+        Ok(Wasi { context: None, instance, meter, stdin, line_bytes })
     }
 
     pub(crate) fn context(&mut self) -> &mut WasiCtx {
         self.context.get_or_insert_with(|| {
-            let log = |level| LogStream::new(Arc::clone(&self.instance), Arc::clone(&self.meter), level);
+            let log = |level| {
+                LogStream::new(Arc::clone(&self.instance), Arc::clone(&self.meter), level, self.line_bytes)
+            };
             let mut wasi = WasiCtx::builder();
             wasi.stdout(log(tracing::Level::INFO)).stderr(log(tracing::Level::WARN));
             if let Some(stdin) = self.stdin.take() {

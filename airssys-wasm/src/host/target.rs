@@ -1,6 +1,7 @@
 //! Targets of messages: their mailboxes, accounts, subscriptions and names.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use airssys_message::Accepts;
 use airssys_rt::{ActorRef, ChildSpec, Overflow, Prepared, RestartPolicy, SupervisorRef, TopicPattern};
@@ -108,6 +109,7 @@ impl ComponentHost {
         router.add(name, Arc::clone(endpoint));
         let instances = seats.iter().map(|seat| Arc::clone(&seat.instance)).collect();
         let registered = Registered { endpoint: Arc::clone(endpoint), instances, templates };
+        self.shared.began.get_or_init(Instant::now);
         self.components().insert(name.to_owned(), registered);
     }
 

@@ -1,27 +1,32 @@
 //! Dead letters: messages that were accepted and could not be handled, with the reason.
 
 mod kept_letters;
+mod kind;
 mod letter;
 mod log;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::sync::lock;
 use kept_letters::KeptLetters;
+pub(crate) use kind::headline;
+use kind::{KindCount, KindKey};
 use log::{LetterLog, SuppressedLines};
 
 pub use kept_letters::{MAX_KEPT, MAX_KEPT_BYTES};
 pub use letter::{DeadLetter, DeadLetterReason};
 
-/// The most pairs of receiver and reason that are counted apart. Further reasons are counted as one.
-const MAX_REASONS: usize = 1_000;
+/// The most pairs of receiver and kind of reason that are counted apart. Further kinds are counted as
+/// one.
+const MAX_KINDS: usize = 1_000;
 
 /// The dead letters of an app.
 ///
 /// The newest of each receiver are kept, within [`MAX_KEPT`] and [`MAX_KEPT_BYTES`] for all receivers
 /// together. When there are too many, the oldest of the receiver with the most is removed. All dead
-/// letters are counted by receiver and reason.
+/// letters are counted by receiver and kind of reason.
 #[derive(Debug, Default)]
 pub struct DeadLetters {
     state: Mutex<LettersState>,
@@ -30,18 +35,21 @@ pub struct DeadLetters {
 #[derive(Debug, Default)]
 struct LettersState {
     kept: KeptLetters,
-    counts: BTreeMap<(Arc<str>, String), u64>,
+    counts: BTreeMap<KindKey, KindCount>,
     total: u64,
     log: LetterLog,
 }
 
-/// The number of dead letters of a receiver for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+/// The number of dead letters of a receiver for reasons of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
 pub struct DeadLetterCount {
     /// The component that the messages were sent to.
     pub receiver: String,
-    /// The reason for which they were not handled.
+    /// The kind of reason: the reason, with `…` in place of numbers, ids and quoted pieces if these
+    /// differ from letter to letter.
+    pub kind: String,
+    /// The reason of the first of them, in full. It can have several lines, such as a stack trace.
     pub reason: String,
     /// The number of dead letters.
     pub count: u64,
@@ -72,8 +80,9 @@ pub enum RetryError {
 impl DeadLetters {
     /// Adds a dead letter under the next id.
     pub(crate) fn add(&self, letter: DeadLetter) {
+        let (kind, reason) = (kind::kind(&letter.reason), letter.reason.to_string());
         let mut state = lock(&self.state);
-        state.count(&letter.receiver, &letter.reason);
+        state.count(&letter.receiver, kind, reason);
         let id = state.total;
         let line = state.log.pass(&letter.receiver, &letter.reason);
         let logged = line.map(|line| (line, letter.clone()));
@@ -119,24 +128,36 @@ impl DeadLetters {
         lock(&self.state).total
     }
 
-    /// Returns the number of dead letters, kept or not, by receiver and reason.
+    /// Returns the number of dead letters, kept or not, by receiver and kind of reason: the commonest
+    /// first.
     pub fn counts(&self) -> Vec<DeadLetterCount> {
-        let count = |((receiver, reason), count): (&(Arc<str>, String), &u64)| DeadLetterCount {
+        let count = |((receiver, kind), count): (&KindKey, &KindCount)| DeadLetterCount {
             receiver: receiver.to_string(),
-            reason: reason.clone(),
-            count: *count,
+            kind: if count.differ { kind.clone() } else { headline(&count.first) },
+            reason: count.first.clone(),
+            count: count.count,
         };
-        lock(&self.state).counts.iter().map(count).collect()
+        let mut counts: Vec<_> = lock(&self.state).counts.iter().map(count).collect();
+        // Those with equal counts stay ordered by receiver and kind.
+        counts.sort_by_key(|count| Reverse(count.count));
+        counts
     }
 }
 
 impl LettersState {
-    fn count(&mut self, receiver: &Arc<str>, reason: &DeadLetterReason) {
-        let mut key = (Arc::clone(receiver), reason.to_string());
-        if self.counts.len() >= MAX_REASONS && !self.counts.contains_key(&key) {
-            key.1 = "other reasons".to_owned();
+    fn count(&mut self, receiver: &Arc<str>, kind: String, mut reason: String) {
+        let mut key = (Arc::clone(receiver), kind);
+        if self.counts.len() >= MAX_KINDS && !self.counts.contains_key(&key) {
+            reason = "other reasons".to_owned();
+            key.1.clone_from(&reason);
         }
-        *self.counts.entry(key).or_default() += 1;
+        let counted = self.counts.entry(key).or_insert_with(|| KindCount {
+            count: 0,
+            first: reason.clone(),
+            differ: false,
+        });
+        counted.differ |= counted.first != reason;
+        counted.count += 1;
         self.total += 1;
     }
 }

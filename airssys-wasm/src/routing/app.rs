@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use tokio::sync::Notify;
+
 use crate::observe::audit::Trail;
 use crate::observe::dead_letters::DeadLetters;
 use crate::observe::in_flight::InFlightCount;
@@ -23,6 +25,8 @@ pub(crate) struct App {
     tracer: OnceLock<Arc<dyn MessageTracer>>,
     /// The time at which guests that still run are interrupted, so that the shutdown ends in time.
     end_at: OnceLock<Instant>,
+    /// Notified when `end_at` is set.
+    ending: Notify,
 }
 
 impl App {
@@ -45,9 +49,20 @@ impl App {
         self.tracer.get().map(|tracer| &**tracer)
     }
 
-    /// Interrupts guests that still run at `time`. Only the first call has an effect.
+    /// Interrupts guests that still run at `time`, and starts of instances at once. Only the first call
+    /// has an effect.
     pub(crate) fn end_at(&self, time: Instant) {
         self.end_at.get_or_init(|| time);
+        self.ending.notify_waiters();
+    }
+
+    /// Waits for a call of [`App::end_at`]. Cancel safe.
+    pub(crate) async fn ending(&self) {
+        // Made before the check, because it notices each notification from then on.
+        let notified = self.ending.notified();
+        if self.end_at.get().is_none() {
+            notified.await;
+        }
     }
 
     /// Returns true if the time to interrupt guests has passed.

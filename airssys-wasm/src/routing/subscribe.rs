@@ -86,7 +86,7 @@ impl Router {
         let mut undelivered = Undelivered::default();
         let retained = self.retained.lock();
         let older = self.subscriptions(subscriber);
-        let is_new = self.broker.subscribe(pattern.clone(), subscriber.clone(), Arc::clone(endpoint));
+        let is_new = self.broker.subscribe_tagged(pattern.clone(), subscriber.clone(), Arc::clone(endpoint));
         if is_new {
             for (topic, entry) in retained.matching(&pattern) {
                 // An older subscription that matches the topic has delivered the message already.

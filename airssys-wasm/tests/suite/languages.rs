@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-fn greeter(name: &str) -> ComponentSpec {
+pub(crate) fn greeter(name: &str) -> ComponentSpec {
     ComponentSpec {
         capabilities: Capabilities::everything(),
         accepts: Accepts::of([Codec::Cbor, Codec::Json]).unwrap(),
@@ -22,7 +22,7 @@ async fn with(name: &str) -> ComponentHost {
     host
 }
 
-fn encoded(codec: Codec, value: &Value) -> Vec<u8> {
+pub(crate) fn encoded(codec: Codec, value: &Value) -> Vec<u8> {
     let mut message = Vec::new();
     codec.write_prefix(&mut message);
     match codec {
@@ -33,7 +33,7 @@ fn encoded(codec: Codec, value: &Value) -> Vec<u8> {
 }
 
 /// Sends a request in one codec, and checks that the reply is in the same.
-async fn ask(host: &ComponentHost, to: &str, codec: Codec, value: Value) -> Value {
+pub(crate) async fn ask(host: &ComponentHost, to: &str, codec: Codec, value: Value) -> Value {
     let reply = host.request(to, encoded(codec, &value), SOON).await.unwrap();
     let (answered, body) = Codec::split(&reply).unwrap();
     assert_eq!(answered, codec);

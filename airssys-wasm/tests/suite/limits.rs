@@ -154,14 +154,35 @@ async fn subscription_limit_is_enforced_across_restarts() {
     host.ask("probe", Command::Subscribe("c".to_owned())).await.unwrap();
 }
 
+/// A line is cut whether it is logged or printed, and however large its limit is.
 #[tokio::test]
-async fn long_log_lines_are_cut() {
+async fn long_lines_are_cut_at_a_character_and_marked() {
     let log = Log::capture();
     let host = host();
-    host.spawn(limited("probe", Limits { log_line_bytes: 50, ..Limits::default() })).await.unwrap();
-    host.tell("probe", Command::Say("é".repeat(100))).await;
+    let text = "é".repeat(40_000);
+    for (name, log_line_bytes) in [("short", 51), ("usual", 8 << 10), ("long", 64 << 10)] {
+        host.spawn(limited(name, Limits { log_line_bytes, ..Limits::default() })).await.unwrap();
+        host.tell(name, Command::Say(text.clone())).await;
+    }
     host.drained().await;
-    let text = log.text();
-    let line = text.lines().find(|line| line.contains("log é")).expect("the log line");
-    assert!(line.contains("bytes more") && !line.contains(&"é".repeat(30)), "{line}");
+    let lines = log.text();
+    for (name, limit) in [("short", 51), ("usual", 8 << 10), ("long", 64 << 10)] {
+        for start in ["out", "err", "log"] {
+            let whole = format!("{start} {text}");
+            let end = whole.floor_char_boundary(limit);
+            let cut = format!("{}… ({} bytes more, log_line is {limit})\n", &whole[..end], whole.len() - end);
+            let of_instance = |line: &&str| line.contains(&format!("instance={name}"));
+            let mut found = lines
+                .split_inclusive('\n')
+                .filter(of_instance)
+                .filter(|line| line.contains(&format!("{start} é")));
+            let line = found.next().unwrap_or_else(|| panic!("{name} has no line of {start}"));
+            assert!(
+                line.contains(cut.trim_end()),
+                "{name}: {} bytes: {}",
+                line.len(),
+                &line[line.len() - 90..]
+            );
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Loading of components, and reasons for refusing them.
 
-use airssys_wasm::{Component, Engine, EngineConfig, LoadError, builder};
+use airssys_wasm::{Component, ComponentSpec, Engine, EngineConfig, LoadError, SpawnError, builder};
 
+use crate::raw_guest::{WELL_BEHAVED, raw_bytes_with};
 use crate::support::*;
 
 fn load(bytes: &[u8]) -> LoadError {
@@ -24,6 +25,63 @@ fn files_that_are_not_components_are_refused_with_their_kind() {
     }
     let absent = Component::load(engine(), &folder("no-such").join("x.wasm")).unwrap_err();
     assert!(matches!(absent, LoadError::Read { .. }));
+}
+
+/// Returns a sound component with further core modules, each instantiated so many times.
+fn composed(module: &str, times: usize) -> Vec<u8> {
+    let instance = "(core instance (instantiate $more))\n".repeat(times);
+    raw_bytes_with(WELL_BEHAVED, &format!("(core module $more {module})\n{instance}"))
+}
+
+#[tokio::test]
+async fn composed_component_with_many_instances_memories_and_tables_runs() {
+    let several = "(memory 1) (memory 1) (table 5 funcref) (table 5 funcref)";
+    let code = Component::new(engine(), &composed(several, 40)).unwrap();
+    let host = host();
+    host.spawn(ComponentSpec::new("composed", code)).await.unwrap();
+    host.send("composed", message(&note("x"))).await.unwrap();
+    host.drained().await;
+    let snapshot = host.component_snapshot("composed").unwrap();
+    assert_eq!(snapshot.handled, 1);
+    assert_eq!(snapshot.memory_bytes(), 81 * 65_536, "the limit on memory counts all memories");
+}
+
+#[test]
+fn component_beyond_a_limit_of_the_host_is_refused_with_the_limit() {
+    let part =
+        format!("(component $part (core module $one) {})", "(core instance (instantiate $one)) ".repeat(600));
+    let nested = format!("{part} (instance (instantiate $part)) (instance (instantiate $part))");
+    let error = load(&raw_bytes_with(WELL_BEHAVED, &nested));
+    let LoadError::TooLarge(source) = &error else { panic!("{error:?}") };
+    assert!(format!("{source:#}").contains("1201 core module instances"), "{source:#}");
+    let cases = [
+        ("", 1_000, "instances count exceeds limit of 1000"),
+        ("(memory 1)", 100, "101 Wasm linear memories"),
+        ("(table 1 funcref) (table 1 funcref)", 500, "1001 tables"),
+        (&"(memory 1)".repeat(101), 0, "memories count exceeds limit of 100"),
+        (&"(table 1 funcref)".repeat(101), 0, "tables count exceeds limit of 100"),
+        ("(memory 16385)", 0, "memory has a minimum byte size of 1073807360"),
+        ("(table 1000001 funcref)", 0, "minimum element size of 1000001"),
+    ];
+    for (module, times, limit) in cases {
+        let error = load(&composed(module, times));
+        let LoadError::TooLarge(source) = &error else { panic!("{error:?}") };
+        assert!(format!("{source:#}").contains(limit), "{source:#}");
+        assert!(text(&error).starts_with("exceeds a limit of this host: 1000 core instances"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn full_pool_names_its_limit_when_an_instance_starts() {
+    let engine = Engine::new(EngineConfig { max_instances: 1, ..EngineConfig::default() }).unwrap();
+    let code = Component::new(&engine, &composed("", 0)).unwrap();
+    let host = host();
+    host.spawn(ComponentSpec::new("first", code.clone())).await.unwrap();
+    let SpawnError::Start(refused) = host.spawn(ComponentSpec::new("second", code)).await.unwrap_err() else {
+        panic!("another error");
+    };
+    let reason = format!("{refused:?}");
+    assert!(reason.contains("maximum concurrent limit of 1 for component instances"), "{reason}");
 }
 
 #[test]

@@ -50,6 +50,13 @@ pub(crate) fn raw_bytes(handler: &str, definitions: &str) -> Vec<u8> {
     wat::parse_str(code).expect("the code is WebAssembly text")
 }
 
+/// Returns the bytes of a component with this code as its handler, and further parts of the component.
+pub(crate) fn raw_bytes_with(handler: &str, parts: &str) -> Vec<u8> {
+    let code = TEMPLATE.replace("HANDLER)", &format!("{handler})")).replace("START)", ")");
+    let code = code.trim_end().strip_suffix(')').expect("the component ends").to_owned();
+    wat::parse_str(code + parts + ")").expect("the code is WebAssembly text")
+}
+
 /// Makes a component with this code as its handler.
 pub(crate) fn raw_component(handler: &str) -> Component {
     Component::new(engine(), &raw_bytes(handler, "")).expect("the component fits the host")

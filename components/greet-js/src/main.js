@@ -4,6 +4,10 @@ import { Rejection, component } from "airssys";
 
 let heard = 0;
 
+/** Computed while the component is built. */
+const top = { random: Math.random(), now: Date.now() };
+console.info("logged while it was built");
+
 async function visit(other, context) {
   const hello = { name: context.identity.name };
   const greetings = [];
@@ -27,7 +31,8 @@ async function ids(other, context) {
 
 export const { lifecycle, handler } = component({
   async handle(message, context) {
-    const { name, visit: other, tell, names, attempts, announce, value, which, ids: whose } = message.decode();
+    const { name, visit: other, tell, names, attempts, announce, value, which, ids: whose, probe } = message.decode();
+    if (probe) return (await import("./probe.js")).answer(probe, top);
     if (other) return visit(other, context);
     if (announce) return context.publish(announce, value, { retain: true });
     if (which) return message.requestId;

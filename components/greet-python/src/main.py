@@ -1,6 +1,13 @@
 """Greets callers by name, and visits other components: the same as greet-rust and greet-js."""
 
+import random
+import time
+
 import airssys
+
+# Computed while the component is built.
+TOP = {"random": random.random(), "now": time.time()}
+airssys.log.info("logged while it was built")
 
 
 class Greeter:
@@ -18,6 +25,12 @@ class Greeter:
                 return await context.publish(topic, value, retain=True)
             case {"which": True}:
                 return message.request_id
+            case {"probe": question}:
+                import probe
+
+                return probe.answer(question, TOP, message)
+            case {"values": values}:
+                return [f"{type(value).__name__} {value}" for value in values]
             case {"ids": other}:
                 return await self.ids(other, context)
             case {"attempts": attempts}:

@@ -10,7 +10,11 @@ use test_commands::{Answer, Command};
 struct Waiter;
 
 impl Component for Waiter {
-    fn initialize(_config: &Config, _context: &Context) -> Result<Self, StartError> {
+    fn initialize(config: &Config, _context: &Context) -> Result<Self, StartError> {
+        if config.get("never-starts").is_some() {
+            println!("starting");
+            std::thread::sleep(Duration::MAX);
+        }
         Ok(Waiter)
     }
 

@@ -93,8 +93,9 @@ fn first<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
 }
 
 fn second<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    depth::check(body).ok()?;
     let mut rest = body;
-    let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, MAX_DEPTH).ok()?;
+    let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, READER_DEPTH).ok()?;
     rest.is_empty().then_some(value)
 }
 
@@ -168,4 +169,8 @@ fn value_is_read_down_to_the_largest_depth() {
         |links: usize| [b"\xa1\x64next".repeat(links), vec![0xa1, 0x64], b"next\xf6".to_vec()].concat();
     assert!(first::<Chain>(&chain(MAX_DEPTH / 2 - 1)).is_some());
     assert!(first::<Chain>(&chain(MAX_DEPTH)).is_none());
+    // The options of the type are not levels of the body.
+    let read = |links: usize| read::<Chain>(&chain(links));
+    assert!(read(MAX_DEPTH - 1).is_ok());
+    assert!(read(MAX_DEPTH).unwrap_err().to_string().contains("cbor"));
 }

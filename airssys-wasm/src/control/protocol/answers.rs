@@ -3,6 +3,7 @@
 use airssys_spec::GrantChange;
 use serde::{Deserialize, Serialize};
 
+use crate::observe::dead_letters::headline;
 use crate::observe::denials::Denial;
 use crate::observe::snapshot::AppSnapshot;
 use crate::policy::grants::ComponentGrants;
@@ -120,6 +121,13 @@ pub struct Letter {
     pub codec: Option<String>,
     /// The length of its body, in bytes.
     pub body_bytes: usize,
+}
+
+impl Letter {
+    /// Returns the line of the reason that says most. The others are a stack trace, for example.
+    pub fn headline(&self) -> String {
+        headline(&self.reason)
+    }
 }
 
 /// The result of retrying or deleting dead letters.

@@ -1,5 +1,7 @@
 //! Standard input, output and error of a component.
 
+use std::borrow::Cow;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -15,9 +17,6 @@ use crate::guest::component_log;
 use crate::guest::meter::Meter;
 use crate::sync::lock;
 
-/// The longest line of a component's standard output or error. The rest of a longer one is dropped.
-const MAX_LINE_BYTES: usize = 8 << 10;
-
 /// An opened [`Input`].
 pub(super) enum StdinSource {
     File(Arc<Mutex<tokio::fs::File>>),
@@ -26,14 +25,36 @@ pub(super) enum StdinSource {
 
 impl StdinSource {
     /// Opens an input, without blocking the worker.
-    pub(super) async fn open(input: &Input) -> std::io::Result<StdinSource> {
+    pub(super) async fn open(instance: &str, input: &Input) -> std::io::Result<StdinSource> {
         match input {
             Input::File(path) => {
+                if is_pipe(path).await {
+                    tracing::info!(
+                        target: "airssys::component",
+                        instance,
+                        "waits until the pipe {} is opened for writing, because it is its input",
+                        path.display()
+                    );
+                }
                 let file = tokio::fs::File::open(path).await?;
                 Ok(StdinSource::File(Arc::new(Mutex::new(file))))
             }
             Input::Program => Ok(StdinSource::Program(tokio::io::stdin())),
         }
+    }
+}
+
+/// Returns true if a file is a named pipe, which can be opened only when it has a writer.
+async fn is_pipe(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        tokio::fs::metadata(path).await.is_ok_and(|metadata| metadata.file_type().is_fifo())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
     }
 }
 
@@ -81,46 +102,90 @@ pub(super) struct LogStream {
     instance: Arc<str>,
     meter: Arc<Meter>,
     level: Level,
-    line: Arc<Mutex<Vec<u8>>>,
+    line: Arc<Mutex<Line>>,
 }
 
 impl LogStream {
-    pub(super) fn new(instance: Arc<str>, meter: Arc<Meter>, level: Level) -> LogStream {
-        LogStream { instance, meter, level, line: Arc::default() }
+    /// A line is cut at `limit` bytes.
+    pub(super) fn new(instance: Arc<str>, meter: Arc<Meter>, level: Level, limit: usize) -> LogStream {
+        let line = Line { kept: Vec::new(), dropped: 0, limit };
+        LogStream { instance, meter, level, line: Arc::new(Mutex::new(line)) }
     }
 
     fn write_lines(&self, mut bytes: &[u8]) {
         let mut line = lock(&self.line);
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-            append(&mut line, &bytes[..end]);
+            line.append(&bytes[..end]);
             self.meter.pause(|| self.log(&line));
             line.clear();
             bytes = &bytes[end + 1..];
         }
-        append(&mut line, bytes);
+        line.append(bytes);
     }
 
-    fn log(&self, line: &[u8]) {
-        let (instance, text) = (&self.instance, String::from_utf8_lossy(line));
+    fn log(&self, line: &Line) {
+        let text = line.text();
         let text = text.trim_end();
         if !text.is_empty() {
-            component_log::write(instance, self.level, text);
+            component_log::write(&self.instance, self.level, text);
         }
     }
 }
 
-/// Appends to a line, up to [`MAX_LINE_BYTES`].
-fn append(line: &mut Vec<u8>, bytes: &[u8]) {
-    let room = MAX_LINE_BYTES.saturating_sub(line.len());
-    line.extend_from_slice(&bytes[..bytes.len().min(room)]);
+/// A line of output that has not ended yet.
+struct Line {
+    /// The beginning of the line, up to the limit.
+    kept: Vec<u8>,
+    /// The number of bytes after that, which are dropped.
+    dropped: usize,
+    /// The limit `log_line`, in bytes.
+    limit: usize,
+}
+
+impl Line {
+    fn append(&mut self, bytes: &[u8]) {
+        let kept = bytes.len().min(self.limit.saturating_sub(self.kept.len()));
+        self.kept.extend_from_slice(&bytes[..kept]);
+        self.dropped += bytes.len() - kept;
+    }
+
+    fn clear(&mut self) {
+        self.kept.clear();
+        self.dropped = 0;
+    }
+
+    fn text(&self) -> Cow<'_, str> {
+        let end = match self.dropped {
+            0 => self.kept.len(),
+            _ => self.kept.len() - unfinished(&self.kept),
+        };
+        let text = String::from_utf8_lossy(&self.kept[..end]);
+        // A byte that is not text takes three when it is replaced.
+        let shown = text.floor_char_boundary(self.limit);
+        let missing = self.dropped + (self.kept.len() - end) + (text.len() - shown);
+        match missing {
+            0 => text,
+            _ => Cow::Owned(component_log::mark_cut(&text[..shown], missing, self.limit)),
+        }
+    }
+}
+
+/// Returns the number of bytes at the end that are the beginning of an incomplete UTF-8 character.
+fn unfinished(bytes: &[u8]) -> usize {
+    let last = bytes.utf8_chunks().last();
+    let invalid = last.map_or(&[][..], |chunk| chunk.invalid());
+    // Only a sequence that is cut off is incomplete; other invalid bytes never become a character.
+    match std::str::from_utf8(invalid) {
+        Err(error) if error.error_len().is_none() => invalid.len(),
+        _ => 0,
+    }
 }
 
 impl Drop for LogStream {
     fn drop(&mut self) {
         // The last clone writes a final line without a line break.
         if Arc::strong_count(&self.line) == 1 {
-            let line = std::mem::take(&mut *lock(&self.line));
-            self.log(&line);
+            self.log(&lock(&self.line));
         }
     }
 }
@@ -174,4 +239,37 @@ impl OutputStream for LogStream {
 #[wasmtime_wasi::async_trait]
 impl Pollable for LogStream {
     async fn ready(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut(limit: usize, pieces: &[&[u8]]) -> String {
+        let mut line = Line { kept: Vec::new(), dropped: 0, limit };
+        pieces.iter().for_each(|piece| line.append(piece));
+        line.text().into_owned()
+    }
+
+    #[test]
+    fn a_line_of_any_pieces_is_cut_at_a_character() {
+        let text = "aé€🦀z".as_bytes();
+        for limit in 1..=text.len() {
+            let whole = cut(limit, &[text]);
+            for at in 0..text.len() {
+                assert_eq!(cut(limit, &[&text[..at], &text[at..]]), whole);
+            }
+            assert!(!whole.contains('\u{fffd}'), "{whole}");
+            assert_eq!(whole.contains("bytes more"), limit < text.len(), "{whole}");
+        }
+        assert_eq!(cut(5, &[text]), "aé… (8 bytes more, log_line is 5)");
+        assert_eq!(cut(6, &[text]), "aé€… (5 bytes more, log_line is 6)");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_replaced_and_counted() {
+        assert_eq!(cut(9, &[b"a\xff\x80bc"]), "a\u{fffd}\u{fffd}bc");
+        assert_eq!(cut(5, &[b"a\xff\x80bcd"]), "a\u{fffd}… (6 bytes more, log_line is 5)");
+        assert_eq!(cut(9, &[b"a\xe2\x82"]), "a\u{fffd}");
+    }
 }

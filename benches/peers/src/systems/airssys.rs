@@ -227,11 +227,11 @@ async fn publish(publications: u64, gather: Option<Arc<Gather>>) -> Result<f64, 
         let reader = Reader { tally: finish.tally(publications), gather: gather.clone() };
         let spec = ChildSpec::new(format!("reader-{index}")).capacity(BOUND);
         let reader = system.spawn(spec, move || reader.clone()).await.map_err(broken)?;
-        broker.subscribe(pattern.clone(), reader, ());
+        broker.subscribe(pattern.clone(), reader);
     }
     let start = Instant::now();
     for number in 0..publications {
-        let published = broker.publish(&topic, payload(number), |_| true).await;
+        let published = broker.publish(&topic, payload(number)).await;
         all("subscribers reached", published.delivered as u64, SUBSCRIBERS as u64)?;
         if let Some(gather) = &gather {
             gather.wait().await?;
