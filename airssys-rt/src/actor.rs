@@ -268,7 +268,7 @@ impl<M: Send + 'static> ActorContext<M> {
     }
 
     /// Cancels a timer of this incarnation: its message is never delivered. Returns false if the
-    /// timer was over.
+    /// timer was over, or is of another incarnation or actor.
     pub fn cancel_timer(&self, timer: TimerId) -> bool {
         self.timers.cancel(timer)
     }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_core::ExitReason;
+use tokio::task;
 
 use crate::causes::Causes;
 use crate::mailbox::StopRequest;
@@ -89,6 +90,10 @@ pub(crate) trait Supervised: Registered {
     fn snapshot(&self) -> ChildSnapshot;
     /// Adds the actors without a name in its part of the tree.
     fn unnamed(&self, _: &mut Vec<Arc<dyn Registered>>) {}
+    /// Returns true if it is a supervisor, and this is the task of a child in its part of the tree.
+    fn has_task(&self, _: task::Id) -> bool {
+        false
+    }
     fn state(&self) -> ActorState;
     /// Called once, before its task starts.
     fn set_parent(&self, parent: ParentLink);

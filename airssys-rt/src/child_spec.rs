@@ -57,7 +57,8 @@ impl ChildSpec {
         self
     }
 
-    /// The most messages that its mailbox takes: at least 1.
+    /// The most messages that its mailbox takes: at least 1, and at most 2³² − 1. A larger number counts
+    /// as that.
     pub fn capacity(mut self, messages: usize) -> Self {
         self.capacity = messages;
         self

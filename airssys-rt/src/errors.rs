@@ -5,6 +5,8 @@ use std::fmt;
 
 use airssys_core::ExitReason;
 
+use crate::supervisor::spec::MAX_SUPERVISOR_DEPTH;
+
 /// The error of [`ActorRef::send`](crate::ActorRef::send); hands the message back.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
@@ -245,6 +247,15 @@ pub enum PrepareError {
         /// The supervisor's name.
         name: String,
     },
+    /// There are as many supervisors above it as allowed.
+    #[error(
+        "the supervisor `{name}` would be below {MAX_SUPERVISOR_DEPTH} others, which are the most allowed; \
+         start it further up"
+    )]
+    TooDeep {
+        /// The supervisor's name; empty if it has none, as that of an actor's children.
+        name: String,
+    },
     /// The system has stopped, or is about to.
     #[error("`{name}` cannot start: the actor system has stopped")]
     SystemStopped {
@@ -274,7 +285,12 @@ pub enum StartError {
         /// The actor's name.
         name: String,
     },
-    /// The supervisor has ended, is being restarted, or is about to be.
+    /// It was stopped before it was started, so it has ended.
+    Stopped {
+        /// The name of the child.
+        name: String,
+    },
+    /// The supervisor has ended for good or is about to, or is quarantined.
     SupervisorStopped {
         /// The name of the child.
         name: String,
@@ -303,6 +319,9 @@ impl fmt::Display for StartError {
                 write!(f, "`{name}` {} while it started", reason.without_source())
             }
             Self::SystemStopped { name } => write!(f, "`{name}` cannot start: the actor system has stopped"),
+            Self::Stopped { name } => {
+                write!(f, "`{name}` cannot start: it was stopped before it was started")
+            }
             Self::SupervisorStopped { name } => {
                 write!(f, "`{name}` cannot start: its supervisor is stopping")
             }

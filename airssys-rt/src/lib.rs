@@ -206,6 +206,6 @@ pub use snapshot::{
 pub use stats::{ActorState, ActorStats};
 pub use supervisor::prepared::PreparedSupervisor;
 pub use supervisor::reference::SupervisorRef;
-pub use supervisor::spec::SupervisorSpec;
+pub use supervisor::spec::{MAX_SUPERVISOR_DEPTH, SupervisorSpec};
 pub use system::{ActorSummary, ActorSystem, ActorSystemBuilder};
 pub use timers::TimerId;

@@ -42,7 +42,7 @@ pub(crate) struct Mailbox<M> {
 
 impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
-        // So many messages take more memory than there is.
+        // Messages are counted in 32 bits.
         let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
         Self {
             capacity,

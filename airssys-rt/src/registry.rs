@@ -69,9 +69,10 @@ impl Registry {
         }
     }
 
+    /// The actor with this name, if it takes messages of this type.
     pub(crate) fn find<M: Send + 'static>(&self, name: &str) -> Option<Arc<Cell<M>>> {
         let cell: Arc<dyn Any + Send + Sync> = self.actors.get(name)?.value().clone();
-        cell.downcast().ok()
+        cell.downcast::<Cell<M>>().ok().filter(|cell| !cell.mailbox.is_closed())
     }
 
     /// All actors and supervisors that have a name, the oldest first.

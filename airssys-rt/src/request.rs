@@ -177,14 +177,18 @@ impl<R: Send> Expire for Slot<R> {
 }
 
 impl<R: Send + 'static> Reply<R> {
+    /// Makes the next poll look at the slot, because it was made in an earlier poll, perhaps of another
+    /// task.
+    pub(crate) fn moved(&mut self) {
+        self.stage = ReplyStage::Polled;
+    }
+
     /// Waits until the message is sent, or until the request ends before that.
-    ///
-    /// The next polls look at the slot, because the task may have changed since it was made.
     pub(crate) async fn while_sending<T>(
         &mut self,
         sending: impl Future<Output = T>,
     ) -> Result<T, Result<R, Unanswered>> {
-        self.stage = ReplyStage::Polled;
+        self.moved();
         let mut sending = pin!(sending);
         poll_fn(|task| match sending.as_mut().poll(task) {
             Poll::Ready(sent) => Poll::Ready(Ok(sent)),

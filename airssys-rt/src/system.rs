@@ -195,7 +195,8 @@ impl ActorSystem {
         self.shared.root.spawn(spec, make).await
     }
 
-    /// The actor with this name, if there is one and it handles messages of this type.
+    /// The actor with this name, if there is one that takes messages of this type. An actor that is
+    /// [draining](ActorRef::drain) takes no more, and is not found; it has its name until it has ended.
     pub fn whereis<M: Send + 'static>(&self, name: &str) -> Option<ActorRef<M>> {
         self.registry().find(name).map(ActorRef::new)
     }

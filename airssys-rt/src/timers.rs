@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,16 +14,23 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::guard::{discard, guard};
 use crate::sync::{later, lock};
 
-/// The number of a timer, which cancels it.
+/// The number of a timer, which cancels it. No two timers of a process have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimerId {
+    /// The actor's number among those that have set timers.
+    owner: u64,
     number: u64,
 }
+
+/// The last number of an actor that has set timers. A counter of the process, because an actor can get
+/// the numbers of another system's timers.
+static LAST_OWNER: AtomicU64 = AtomicU64::new(0);
 
 /// The timers that are running. Most incarnations have none.
 pub(crate) struct Timers<M>(OnceBox<Shared<M>>);
 
 struct Shared<M> {
+    owner: u64,
     /// True if there may be timers.
     any: AtomicBool,
     running: Mutex<Running<M>>,
@@ -62,19 +69,20 @@ impl<M> Timers<M> {
     fn add(&self, after: Duration, timer: Timer<M>) -> TimerId {
         let time = later(Instant::now(), after);
         let shared = self.0.get_or_init(|| {
-            Box::new(Shared { any: AtomicBool::new(false), running: Mutex::new(Running::default()) })
+            let owner = LAST_OWNER.fetch_add(1, Ordering::Relaxed) + 1;
+            Box::new(Shared { owner, any: AtomicBool::new(false), running: Mutex::new(Running::default()) })
         });
         let mut running = lock(&shared.running);
         running.last += 1;
         let number = running.last;
         running.insert(time, number, timer);
         shared.any.store(true, Ordering::Relaxed);
-        TimerId { number }
+        TimerId { owner: shared.owner, number }
     }
 
-    /// Cancels a timer; returns true if it was running.
+    /// Cancels a timer; returns true if it was running here.
     pub(crate) fn cancel(&self, timer: TimerId) -> bool {
-        let Some(shared) = self.0.get() else { return false };
+        let Some(shared) = self.0.get().filter(|shared| shared.owner == timer.owner) else { return false };
         let cancelled = {
             let mut running = lock(&shared.running);
             let Some(time) = running.times.remove(&timer.number) else { return false };
@@ -90,7 +98,12 @@ impl<M> Timers<M> {
     pub(crate) fn end(&mut self) -> Result<(), ExitReason> {
         let Some(shared) = self.0.get() else { return Ok(()) };
         shared.any.store(false, Ordering::Relaxed);
-        let timers = std::mem::take(&mut *lock(&shared.running)).by_time;
+        let timers = {
+            let mut running = lock(&shared.running);
+            // The next incarnation goes on counting, so that no number is used again.
+            let next = Running { last: running.last, ..Running::default() };
+            std::mem::replace(&mut *running, next).by_time
+        };
         timers.into_values().map(discard).fold(Ok(()), Result::and)
     }
 

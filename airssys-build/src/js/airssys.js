@@ -279,6 +279,8 @@ function enter(function_) {
     return typeof result === "function" ? result() : result;
   } catch (error) {
     system.reportPanic(described(error));
+    // The engine writes the stack to the log too.
+    if (error instanceof Error) error.stack = mapped(error.stack ?? "");
     throw error;
   }
 }

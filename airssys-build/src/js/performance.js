@@ -2,8 +2,19 @@
 
 import { clock, onStart } from "./host.js";
 
+const engines = globalThis.performance;
+let start;
+let { timeOrigin } = engines;
+
 onStart(() => {
-  const start = clock.monotonicNs();
-  const timeOrigin = clock.nowMs();
-  globalThis.performance = { timeOrigin, now: () => (clock.monotonicNs() - start) / 1e6 };
+  start = clock.monotonicNs();
+  timeOrigin = clock.nowMs();
 });
+
+// One object for the build and for instances, because a library may keep it at its top level.
+globalThis.performance = {
+  now: () => (start === undefined ? engines.now() : (clock.monotonicNs() - start) / 1e6),
+  get timeOrigin() {
+    return timeOrigin;
+  },
+};

@@ -20,14 +20,17 @@ function next() {
 
 const bytes = (count) => Uint8Array.from(random.getRandomBytes(count));
 
-const build = Math.random;
+let hasStarted = false;
+onStart(() => (hasStarted = true));
 
-onStart(() => {
+const engines = Math.random;
+
+// One function for the build and for instances, because a library may keep it at its top level.
+Math.random = function random() {
+  if (!hasStarted) return engines();
   // 53 bits, as many as a number between 0 and 1 has.
-  Math.random = () => ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53;
-});
-
-Math.random = () => build();
+  return ((next() >>> 5) * 2 ** 26 + (next() >>> 6)) / 2 ** 53;
+};
 
 /** Random bytes for keys and ids. */
 class Crypto {

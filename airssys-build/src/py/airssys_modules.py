@@ -9,6 +9,7 @@ import importlib.util
 import marshal
 import os
 import sys
+import warnings
 import zlib
 from importlib.machinery import ModuleSpec
 
@@ -116,10 +117,20 @@ class _Imports(ast.NodeVisitor):
         else:
             self.generic_visit(node)
 
+    def visit_With(self, node: ast.With) -> None:
+        """Leaves out imports below `suppress(ImportError)`."""
+        for item in node.items:
+            call = item.context_expr
+            if isinstance(call, ast.Call) and any(_catches_imports(argument) for argument in call.args):
+                return
+        self.generic_visit(node)
+
     def visit_If(self, node: ast.If) -> None:
-        """Leaves out imports for checkers of types."""
-        name = node.test.attr if isinstance(node.test, ast.Attribute) else getattr(node.test, "id", None)
-        for part in node.orelse if name == "TYPE_CHECKING" else [*node.body, *node.orelse]:
+        """Leaves out imports for checkers of types, and those for some versions or platforms only."""
+        names = {getattr(part, "attr", getattr(part, "id", None)) for part in ast.walk(node.test)}
+        if names & {"sys", "os", "platform"}:
+            return
+        for part in node.orelse if "TYPE_CHECKING" in names else [*node.body, *node.orelse]:
             self.visit(part)
 
     def visit_Import(self, node: ast.Import) -> None:
@@ -166,12 +177,19 @@ def absent_imports(folder: str, kept: Kept) -> list[str]:
     return lines
 
 
-def keep_all(source_folder: str) -> Kept:
-    """Keeps the modules of Python's search path, and has them found when their files are gone."""
-    kept = Kept()
+def _keep_path(kept: Kept) -> None:
     for folder in sys.path:
         if os.path.isdir(folder) and not folder.startswith(STDLIB + "/"):
             kept.keep_folder(folder, LEFT_OUT | LEFT_OUT_FILES if folder == STDLIB else {"__pycache__"})
+
+
+def keep_all(source_folder: str) -> Kept:
+    """Keeps the modules of Python's search path, and has them found when their files are gone."""
+    kept = Kept()
+    with warnings.catch_warnings():
+        # Python warns about the component's own sources when it imports them.
+        warnings.simplefilter("ignore")
+        _keep_path(kept)
     absent = absent_imports(source_folder, kept)
     if absent:
         raise ImportError(

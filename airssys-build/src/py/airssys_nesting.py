@@ -10,6 +10,8 @@ JSON_DEPTH = 127
 
 _BYTES, _TEXT, _LIST, _MAP, _TAG = 2, 3, 4, 5, 6
 _INDEFINITE = 31
+# The tag of a reference to a value that was marked as shared.
+_REFERENCE = 29
 _BREAK = 0xFF
 # A break ends the items of a list, or the pairs of a map; in a map, a value is due after a key.
 _ITEMS, _KEYS, _VALUE = -1, -2, -3
@@ -24,10 +26,11 @@ def _check(depth: int, most: int) -> None:
 def check_cbor(body: bytes) -> None:
     """Checks lists, maps and tags. Stops at a mistake, which the decoder reports.
 
-    The decoder takes a misplaced break for a value, so it is reported here.
+    The decoder takes a misplaced break for a value, and a reference can make a value contain itself. Both are
+    reported here.
     """
     # Each level takes a byte at least.
-    if len(body) <= CBOR_DEPTH and _BREAK not in body:
+    if len(body) <= CBOR_DEPTH and _BREAK not in body and _REFERENCE not in body:
         return
     # The number of items that are still to come on each level, or one of the negative numbers above.
     levels = [1]
@@ -64,6 +67,8 @@ def check_cbor(body: bytes) -> None:
                     return
                 number = _ITEMS if kind == _LIST else _KEYS
             elif kind == _TAG:
+                if number == _REFERENCE:
+                    raise ValueError("references to shared values (tag 29) are not read")
                 number = 1
             elif kind == _MAP:
                 number *= 2

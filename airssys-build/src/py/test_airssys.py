@@ -1,5 +1,8 @@
 """Tests airssys.py against a fake host."""
 
+import contextlib
+import importlib.util
+import io
 import json as json_module
 import os
 import random
@@ -460,8 +463,63 @@ class Modules(unittest.TestCase):
             main="try:\n    import fast\nexcept ImportError:\n    import os as fast\n"
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import stubs\n"
             "try:\n    import wanted\nexcept ValueError:\n    pass\n"
+            "import contextlib, sys\nwith contextlib.suppress(ImportError):\n    import perhaps\n"
+            "if sys.version_info < (3, 11):\n    import backport\n"
+            "with open('file'):\n    import other\n"
         )
-        self.assertEqual(self.absent(), ["src/main.py:9: no module named `wanted`"])
+        self.assertEqual(
+            self.absent(),
+            ["src/main.py:9: no module named `wanted`", "src/main.py:18: no module named `other`"],
+        )
+
+
+class Entry(unittest.TestCase):
+    """The module that componentize-py imports."""
+
+    def build(self, source: str) -> modules.ModuleType:
+        with tempfile.TemporaryDirectory() as folder:
+            with open(folder + "/main.py", "w") as file:
+                file.write(source)
+            sys.modules.pop("main", None)
+            spec = importlib.util.spec_from_file_location("airssys_entry", airssys.__file__[:-3] + "_entry.py")
+            entry = importlib.util.module_from_spec(spec)
+            path, finders = list(sys.path), list(sys.meta_path)
+            sys.path[:] = [folder]
+            try:
+                with contextlib.redirect_stderr(io.StringIO()) as self.printed:
+                    spec.loader.exec_module(entry)
+            finally:
+                sys.path[:], sys.meta_path[:] = path, finders
+        return entry
+
+    def test_an_instance_starts_before_the_component_does(self):
+        airssys._has_started = False
+        entry = self.build(
+            "import airssys\n\n\nclass Made:\n    def __init__(self, config, context):\n"
+            "        self.size = config['size'], airssys._has_started\n\n    def handle(self, *_): ...\n\n\n"
+            "Lifecycle, Handler = airssys.component(Made)\n"
+        )
+        self.assertFalse(airssys._has_started)
+        entry.Lifecycle().initialize([("size", "1")])
+        self.assertTrue(airssys._has_started)
+
+    def test_a_file_without_the_classes_of_the_contract_is_refused(self):
+        for source, why in [
+            ("x = 1", "src/main.py defines no `Lifecycle`; end it with `Lifecycle, Handler = "),
+            ("Lifecycle = Handler = 1", "`Lifecycle` of src/main.py is not a class of the contract"),
+            ("class Lifecycle: ...\nclass Handler: ...", "`Lifecycle` of src/main.py is not a class of the contract"),
+        ]:
+            with self.assertRaises(TypeError):
+                self.build(source)
+            self.assertIn(why, self.printed.getvalue())
+
+    def test_an_error_of_the_top_level_is_printed_with_its_place(self):
+        with self.assertRaises(ZeroDivisionError):
+            self.build("x = 1\ny = x / 0\n")
+        printed = self.printed.getvalue()
+        self.assertIn('File "src/main.py", line 2, in <module>\n    y = x / 0\n', printed)
+        self.assertTrue(printed.endswith("ZeroDivisionError: division by zero\n</airssys>\n"), printed)
+        self.assertNotIn("airssys_entry", printed)
 
 
 class Trace(unittest.TestCase):

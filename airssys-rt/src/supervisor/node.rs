@@ -23,8 +23,10 @@ use airssys_core::{
 };
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::task;
 use tokio::time::Instant;
 
+pub(super) use self::membership::Admission;
 use self::state::{Ending, NodeState, Phase};
 use super::spec::SupervisorSpec;
 use super::verdict::Verdict;
@@ -53,6 +55,8 @@ pub(crate) enum Health {
 pub(crate) struct SupervisorNode {
     name: Arc<str>,
     id: u64,
+    /// The number of supervisors above it.
+    depth: usize,
     config: SupervisorConfig,
     dynamic: bool,
     /// False if it ends for good when it gives up.
@@ -70,6 +74,8 @@ pub(crate) struct SupervisorNode {
     own: OnceLock<Arc<Weak<dyn Parent>>>,
     /// Notified when the supervisor's task has something to do.
     changed: Notify,
+    /// Notified when those who wait to add a child have to look again.
+    reopened: Notify,
     state: Mutex<NodeState>,
 }
 
@@ -86,6 +92,7 @@ impl SupervisorNode {
         Self {
             name,
             id: 0,
+            depth: 0,
             config,
             dynamic: false,
             escalates: false,
@@ -97,6 +104,7 @@ impl SupervisorNode {
             parent: OnceLock::new(),
             own: OnceLock::new(),
             changed: Notify::new(),
+            reopened: Notify::new(),
             state: Mutex::new(NodeState::new(false)),
         }
     }
@@ -106,6 +114,7 @@ impl SupervisorNode {
         Self {
             name: spec.name.clone().unwrap_or_default(),
             id: self.registry.next_id(),
+            depth: self.depth + 1,
             config: spec.config,
             dynamic: spec.dynamic,
             escalates: spec.escalates,
@@ -117,6 +126,7 @@ impl SupervisorNode {
             parent: OnceLock::new(),
             own: OnceLock::new(),
             changed: Notify::new(),
+            reopened: Notify::new(),
             state: Mutex::new(NodeState::new(!spec.dynamic)),
         }
     }
@@ -126,6 +136,10 @@ impl SupervisorNode {
             let own: Weak<Self> = Arc::downgrade(self);
             Arc::new(own)
         })
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.depth
     }
 
     pub(crate) fn config(&self) -> &SupervisorConfig {
@@ -150,8 +164,8 @@ impl SupervisorNode {
 
     pub(crate) fn has_given_up(&self) -> bool {
         let escalated = |reason: &ExitReason| matches!(reason, ExitReason::Escalated(_));
-        let ending = lock(&self.state).ending.as_ref().is_some_and(|ending| escalated(&ending.reason));
-        ending || self.exit.borrow().as_ref().is_some_and(escalated)
+        let gave_up = lock(&self.state).gave_up;
+        gave_up || self.exit.borrow().as_ref().is_some_and(escalated)
     }
 
     pub(crate) async fn exit(&self) -> ExitReason {
@@ -169,6 +183,7 @@ impl SupervisorNode {
         };
         waker.into_iter().for_each(std::task::Waker::wake);
         self.changed.notify_one();
+        self.reopened.notify_waiters();
         accepted
     }
 
@@ -353,6 +368,7 @@ impl Registered for SupervisorNode {
     }
 
     fn announce(&self, reason: ExitReason) {
+        self.reopened.notify_waiters();
         // The first reason counts.
         let first = self.exit.send_if_modified(|exit| {
             let first = exit.is_none();
@@ -389,6 +405,17 @@ impl Supervised for SupervisorNode {
 
     fn unnamed(&self, found: &mut Vec<Arc<dyn Registered>>) {
         self.unnamed(found);
+    }
+
+    fn has_task(&self, id: task::Id) -> bool {
+        let (found, below): (bool, Vec<_>) = {
+            let state = lock(&self.state);
+            let found =
+                state.children.iter().any(|(_, entry)| entry.task.as_ref().is_some_and(|t| t.id() == id));
+            let below = state.children.iter().map(|(_, entry)| &entry.cell);
+            (found, below.filter(|cell| cell.is_supervisor()).cloned().collect())
+        };
+        found || below.iter().any(|supervisor| supervisor.has_task(id))
     }
 
     fn state(&self) -> ActorState {
@@ -434,6 +461,7 @@ impl Supervised for SupervisorNode {
 
     fn enter(&self, state: ActorState) {
         lock(&self.state).quarantined = state == ActorState::Quarantined;
+        self.reopened.notify_waiters();
     }
 
     fn started(&self) -> bool {

@@ -7,7 +7,7 @@ use airssys_core::SupervisionStrategy;
 
 use super::entry::ChildRules;
 use super::node::SupervisorNode;
-use super::spec::SupervisorSpec;
+use super::spec::{MAX_SUPERVISOR_DEPTH, SupervisorSpec};
 use crate::cell::children::ParentActor;
 use crate::child::Registered;
 use crate::errors::PrepareError;
@@ -33,6 +33,9 @@ impl PreparedSupervisor {
         let name = || spec.name.as_deref().unwrap_or_default().to_owned();
         if spec.dynamic && spec.config.strategy != SupervisionStrategy::OneForOne {
             return Err(PrepareError::DynamicStrategy { name: name() });
+        }
+        if parent.depth() == MAX_SUPERVISOR_DEPTH {
+            return Err(PrepareError::TooDeep { name: name() });
         }
         let registry = parent.registry();
         let node = Arc::new(parent.below(spec, parent_actor));

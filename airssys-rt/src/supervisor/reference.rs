@@ -76,7 +76,10 @@ impl SupervisorRef {
         Ok(Prepared { cell, unstarted, spec })
     }
 
-    /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor.
+    /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor. If that is about to
+    /// be restarted, the actor starts when it is. So does every child that is started below it.
+    ///
+    /// An actor below this supervisor gets the error instead, because the restart waits for its end.
     ///
     /// Cancel safety: if dropped before it resolves, the actor may start all the same.
     pub async fn start<A, F>(
@@ -94,7 +97,10 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: name.to_owned() });
         }
         self.check_significance(name, spec.significant, spec.restart)?;
-        let (sender, started) = slot_here().await;
+        if cell.terminated() {
+            return Err(StartError::Stopped { name: name.to_owned() });
+        }
+        let (sender, mut started) = slot_here().await;
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
             policy: spec.restart,
@@ -102,8 +108,8 @@ impl SupervisorRef {
             significant: spec.significant,
             on_limit: spec.on_limit,
         };
-        // If the supervisor is stopping, the actor ends here.
-        if admit(&self.node, cell.clone(), rules, runner) {
+        // If the supervisor ends for good, the actor ends here.
+        if admit(&self.node, cell.clone(), rules, runner, &mut started).await {
             unstarted.keep();
         } else {
             drop(unstarted);
@@ -209,9 +215,12 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: node.name().to_string() });
         }
         self.check_significance(node.name(), rules.significant, rules.policy)?;
-        let (sender, started) = slot_here().await;
+        if node.terminated() {
+            return Err(StartError::Stopped { name: node.name().to_string() });
+        }
+        let (sender, mut started) = slot_here().await;
         let runner = SupervisorRunner::new(node.clone(), sender);
-        if admit(&self.node, node.clone(), rules, runner) {
+        if admit(&self.node, node.clone(), rules, runner, &mut started).await {
             unstarted.keep();
         } else {
             drop(unstarted);

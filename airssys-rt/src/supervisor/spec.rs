@@ -4,6 +4,13 @@ use std::sync::Arc;
 
 use airssys_core::{OnLimit, RestartPolicy, Shutdown, SupervisionStrategy, SupervisorConfig};
 
+/// The most supervisors from the root, which is not counted, down to an actor.
+///
+/// Snapshots are nested like the tree, so the bound keeps them readable for every JSON parser. The
+/// supervisors of an actor's [children](crate::ActorContext::spawn_child) count too. It also bounds the
+/// stack that a walk through the tree takes.
+pub const MAX_SUPERVISOR_DEPTH: usize = 50;
+
 /// The configuration of a supervisor below another.
 ///
 /// ```

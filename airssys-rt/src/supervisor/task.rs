@@ -12,13 +12,13 @@ use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
 use super::entry::ChildRules;
-use super::node::SupervisorNode;
+use super::node::{Admission, SupervisorNode};
 use super::parked::ParkedRunner;
 use super::verdict::Verdict;
 use crate::child::{Key, Supervised};
 use crate::guard::{self, Contained, Net, Shown};
 use crate::mailbox::StopRequest;
-use crate::request::ReplyTo;
+use crate::request::{Reply, ReplyTo};
 
 /// An actor or a supervisor, as the task of a child runs it.
 pub(crate) trait Runnable: Send + 'static {
@@ -64,14 +64,26 @@ fn discard<R: Runnable>(runner: R) {
     }
 }
 
-/// Starts a child; returns false if the supervisor is stopping.
-pub(super) fn admit<R: Runnable>(
+/// Starts a child, and waits before that if the supervisor is about to be restarted. Returns false if
+/// the supervisor ends for good, or is quarantined. `started` is notified of the start.
+pub(super) async fn admit<R: Runnable>(
     node: &Arc<SupervisorNode>,
     cell: Arc<dyn Supervised>,
     rules: ChildRules,
     runner: R,
+    started: &mut Reply<()>,
 ) -> bool {
-    let Some(key) = node.add(cell, rules) else {
+    let key = match node.add(&cell, rules) {
+        Admission::Added(key) => Some(key),
+        Admission::Refused => None,
+        Admission::Later => {
+            let key = node.add_later(&cell, rules).await;
+            // It was made in an earlier poll.
+            started.moved();
+            key
+        }
+    };
+    let Some(key) = key else {
         discard(runner);
         return false;
     };
@@ -199,10 +211,14 @@ impl<R: Runnable> ChildTask<R> {
 }
 
 fn tell_restart(cell: &dyn Supervised, reason: &ExitReason, after: Duration) {
-    let actor = cell.label();
+    // The label is only made for a reader of the log: a restart costs less than the text.
     match reason.is_failure() {
-        true => tracing::warn!(%actor, reason = %Shown(reason), ?after, "an actor failed and is restarted"),
-        false => tracing::info!(%actor, reason = %Shown(reason), ?after, "an actor ended and is restarted"),
+        true => {
+            tracing::warn!(actor = %cell.label(), reason = %Shown(reason), ?after, "an actor failed and is restarted")
+        }
+        false => {
+            tracing::info!(actor = %cell.label(), reason = %Shown(reason), ?after, "an actor ended and is restarted")
+        }
     }
     cell.restarting(reason, after);
 }

@@ -1,11 +1,13 @@
 //! The tests of the public API: one file for each subject, and helpers in `support`.
 #![allow(clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
 
+mod admission;
 mod batches;
 mod broker;
 mod children;
 mod conservation;
 mod crash;
+mod deep;
 mod dynamic;
 mod events;
 mod fairness;

@@ -1,11 +1,13 @@
 //! Supervisors below supervisors: escalation, and the order of restarts.
 
 use std::error::Error;
+use std::pin::pin;
 
 use airssys_rt::{
     ActorState, ActorSystem, ChildKind, ChildSpec, ExitReason, PrepareError, RestartPolicy, RestartStrategy,
     Shutdown, StartError, SupervisionStrategy, SupervisorConfig, SupervisorSpec, testing,
 };
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use crate::support::probe::{Log, Told};
@@ -213,10 +215,11 @@ async fn a_supervisor_that_waits_for_its_restart_can_be_stopped() {
     a.send(Say::Fail).await.unwrap();
     tokio::time::sleep(SECOND).await;
     assert_eq!(system.root().children()[0].state, ActorState::Restarting);
-    let error = supervisor.spawn(ChildSpec::new("c"), || Leaf::new(&Log::default(), "c")).await;
-    assert!(matches!(error, Err(StartError::SupervisorStopped { .. })));
+    let mut spawn = pin!(supervisor.spawn(ChildSpec::new("c"), || Leaf::new(&Log::default(), "c")));
+    assert!(spawn.as_mut().now_or_never().is_none(), "it waits for the restart");
     let before = Instant::now();
     supervisor.stop();
+    assert!(matches!(spawn.await, Err(StartError::SupervisorStopped { .. })));
     assert!(matches!(supervisor.closed().await, ExitReason::Shutdown));
     assert!(matches!(a.closed().await, ExitReason::Error(_)));
     assert!(matches!(b.closed().await, ExitReason::Shutdown));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use airssys_rt::{
     Actor, ActorContext, ActorState, ActorSystem, Child, ChildSpec, ExitReason, PrepareError, RestartPolicy,
-    StartError,
+    StartError, SupervisorSpec,
 };
 
 use crate::support::probe::{Do, Log, Probe};
@@ -118,4 +118,55 @@ async fn closed_actor_has_no_name() {
     }
     probe.closed().await;
     assert_eq!(found.try_iter().collect::<Vec<_>>(), [true, false], "while it runs, and when it has ended");
+}
+
+/// Its mailbox is closed, and its name taken until it has ended.
+#[tokio::test(start_paused = true)]
+async fn draining_actor_is_not_found() {
+    let system = ActorSystem::new("test");
+    let probe = system.spawn(ChildSpec::new("probe"), make()).await.unwrap();
+    let prepared = system.prepare::<Do>(ChildSpec::new("prepared")).unwrap();
+    assert!(system.whereis::<Do>("prepared").is_some());
+    for actor in [probe.clone(), prepared.actor_ref()] {
+        actor.drain();
+        assert!(actor.is_closed());
+        assert!(system.whereis::<Do>(actor.name()).is_none());
+        let error = system.prepare::<Do>(ChildSpec::new(actor.name())).unwrap_err();
+        assert_eq!(error, PrepareError::NameTaken { name: actor.name().into() });
+    }
+    probe.closed().await;
+    system.spawn(ChildSpec::new("probe"), make()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn actor_that_was_stopped_before_its_start_does_not_start() {
+    let system = ActorSystem::new("test");
+    let prepared = system.prepare::<Do>(ChildSpec::new("probe")).unwrap();
+    let actor = prepared.actor_ref();
+    actor.stop();
+    let error = system.start(prepared, make()).await.unwrap_err();
+    assert!(matches!(&error, StartError::Stopped { name } if name == "probe"));
+    assert_eq!(error.to_string(), "`probe` cannot start: it was stopped before it was started");
+    assert!(matches!(actor.closed().await, ExitReason::Shutdown));
+
+    let pool = system.root().prepare_supervisor(SupervisorSpec::new("pool")).unwrap();
+    let supervisor = pool.supervisor_ref();
+    supervisor.stop();
+    let error = system.root().start_supervisor(pool).await.unwrap_err();
+    assert!(matches!(error, StartError::Stopped { name } if name == "pool"));
+    assert!(matches!(supervisor.closed().await, ExitReason::Shutdown));
+    system.spawn(ChildSpec::new("pool"), make()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn capacity_is_what_the_mailbox_takes() {
+    let system = ActorSystem::new("test");
+    let most = u32::MAX as usize;
+    for (wanted, capacity) in
+        [(1, 1), (most - 1, most - 1), (most, most), (most + 1, most), (usize::MAX, most)]
+    {
+        let prepared = system.prepare::<Do>(ChildSpec::unnamed().capacity(wanted)).unwrap();
+        let actor = prepared.actor_ref();
+        assert_eq!((actor.capacity(), actor.handle().capacity()), (capacity, capacity));
+    }
 }

@@ -208,3 +208,24 @@ async fn timer_that_sets_itself_again_starves_no_task() {
     settle().await;
     assert!(actor.is_closed());
 }
+
+/// A number of an earlier incarnation, of another actor or of another system cancels nothing.
+#[tokio::test(start_paused = true)]
+async fn number_of_a_timer_cancels_no_other_timer() {
+    let (_system, log, actor) = one(8).await;
+    let (_other_system, _, other) = one(8).await;
+    let set = |actor: ActorRef<Say>, note: u32| async move {
+        run(&actor, move |context| context.send_after(SECOND, Say::Note(note))).await
+    };
+    let earlier = set(actor.clone(), 1).await;
+    actor.send(Say::Fail).await.unwrap();
+    sleep(SECOND / 2).await;
+    let theirs = set(other, 2).await;
+    let own = set(actor.clone(), 3).await;
+    for timer in [earlier, theirs] {
+        assert_ne!(timer, own);
+        assert!(!run(&actor, move |context| context.cancel_timer(timer)).await);
+    }
+    sleep(60 * SECOND).await;
+    assert_eq!(log.all(), ["note 3"]);
+}

@@ -12,7 +12,7 @@ use airssys_rt::{
     SupervisionStrategy, SupervisorConfig, SupervisorRef, SupervisorSnapshot, SupervisorSpec,
 };
 use proptest::prelude::*;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::support::quiet::{TOLD, hush};
 use crate::support::tasks::tasks;
@@ -285,7 +285,10 @@ async fn act_out(actor: ActorRef<Message>, acts: Vec<Act>, dropped: Arc<AtomicU6
     (sent, taken)
 }
 
-/// Starts the planned tree; leaves out children that their supervisor refuses.
+/// The longest time for which a child waits for the restart of its supervisor, which may hang.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Starts the planned tree; leaves out children that their supervisor refuses, or does not start.
 async fn grow(parent: &SupervisorRef, plan: Plan, auto_shutdown: AutoShutdown, watched: &mut Vec<Watched>) {
     match plan {
         Plan::Leaf(mut plan) => {
@@ -304,7 +307,7 @@ async fn grow(parent: &SupervisorRef, plan: Plan, auto_shutdown: AutoShutdown, w
                 let (seen, alive) = (seen.clone(), alive.clone());
                 move || Worker::new(&plan, &seen, &alive)
             };
-            if let Ok(actor) = parent.spawn(spec, make).await {
+            if let Ok(Ok(actor)) = timeout(PATIENCE, parent.spawn(spec, make)).await {
                 let sender = tokio::spawn(act_out(actor.clone(), acts, dropped.clone()));
                 watched.push(Watched { actor, seen, dropped, alive, sender });
             }
@@ -312,7 +315,7 @@ async fn grow(parent: &SupervisorRef, plan: Plan, auto_shutdown: AutoShutdown, w
         Plan::Node { config, policy, dynamic, stops_ms, children } => {
             let spec = SupervisorSpec::unnamed().config(config).restart(policy);
             let spec = if dynamic { spec.dynamic() } else { spec };
-            let Ok(supervisor) = parent.supervise(spec).await else { return };
+            let Ok(Ok(supervisor)) = timeout(PATIENCE, parent.supervise(spec)).await else { return };
             if let Some(ms) = stops_ms {
                 let supervisor = supervisor.clone();
                 tokio::spawn(async move {

@@ -171,6 +171,7 @@ async fn lines_of_python_name_their_sources() {
 
 /// A failure names the exception, its cause, and where it was thrown.
 async fn failure_names_its_source(name: &str, expected: &[String]) {
+    let log = Log::capture();
     let host = alone(name).await;
     let failed = host.request(name, encoded(Codec::Json, &json!({ "probe": "fail" })), SOON).await;
     assert!(failed.is_err(), "{failed:?}");
@@ -178,6 +179,8 @@ async fn failure_names_its_source(name: &str, expected: &[String]) {
     for part in expected {
         assert!(reasons[0].contains(part), "{part}: {reasons:?}");
     }
+    let text = log.text();
+    assert!(text.contains("failed on purpose") && !text.contains("bundle.js"), "{text}");
 }
 
 #[tokio::test]

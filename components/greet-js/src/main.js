@@ -5,7 +5,7 @@ import { Rejection, component } from "airssys";
 let heard = 0;
 
 /** Computed while the component is built. */
-const top = { random: Math.random(), now: Date.now() };
+const top = { random: Math.random(), now: Date.now(), kept: { random: Math.random, performance } };
 console.info("logged while it was built");
 
 async function visit(other, context) {

@@ -18,10 +18,10 @@ function random(top) {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   const two = crypto.getRandomValues(new Uint32Array(2).subarray(1));
   return {
-    top,
+    top: { ...top, kept: undefined },
     now: Date.now(),
-    performance: [performance.now(), performance.now(), performance.timeOrigin],
-    numbers: Array.from({ length: 300 }, Math.random),
+    performance: [performance.now(), top.kept.performance.now(), top.kept.performance.timeOrigin],
+    numbers: Array.from({ length: 300 }, (_, index) => (index % 2 ? Math.random : top.kept.random)()),
     uuids: [crypto.randomUUID(), crypto.randomUUID()],
     bytes: Array.from(bytes),
     two: two.length,

@@ -29,11 +29,15 @@ enum Step {
 impl SupervisorNode {
     /// Prepares an incarnation of the supervisor: the parked children are to be started.
     pub(in crate::supervisor) fn begin(&self, number: u64) {
-        let mut state = lock(&self.state);
-        let state = &mut *state;
+        self.begin_state(&mut lock(&self.state), number);
+        self.reopened.notify_waiters();
+    }
+
+    fn begin_state(&self, state: &mut NodeState, number: u64) {
         state.incarnation = number;
         state.waker = None;
         state.quarantined = false;
+        state.gave_up = false;
         if state.ending.is_some() {
             state.phase = Phase::Stopping;
             return;

@@ -19,25 +19,60 @@ use crate::supervisor::parked::{ParkedChild, ParkedRunner};
 use crate::supervisor::verdict::Verdict;
 use crate::sync::lock;
 
+/// The answer of a supervisor to a new child.
+pub(in crate::supervisor) enum Admission {
+    Added(Key),
+    /// The supervisor is about to be restarted.
+    Later,
+    Refused,
+}
+
 impl SupervisorNode {
-    /// Adds a child, to be given a task; returns `None` if the supervisor is stopping.
-    pub(in crate::supervisor) fn add(
+    /// Adds a child, to be given a task, once an incarnation of the supervisor is running. Returns `None`
+    /// if no other incarnation will follow, or only if the supervisor is resumed.
+    pub(in crate::supervisor) async fn add_later(
         self: &Arc<Self>,
-        cell: Arc<dyn Supervised>,
+        cell: &Arc<dyn Supervised>,
         rules: ChildRules,
     ) -> Option<Key> {
+        if self.waits_for_caller() {
+            return None;
+        }
+        loop {
+            // Before the look at the state, so that no change after it is missed.
+            let reopened = self.reopened.notified();
+            match self.add(cell, rules) {
+                Admission::Added(key) => return Some(key),
+                Admission::Refused => return None,
+                Admission::Later => reopened.await,
+            }
+        }
+    }
+
+    /// Returns true if the caller is below this supervisor, which cannot restart before it has ended.
+    fn waits_for_caller(&self) -> bool {
+        tokio::task::try_id().is_some_and(|caller| self.has_task(caller))
+    }
+
+    /// Adds a child, to be given a task, if an incarnation of the supervisor is running.
+    pub(in crate::supervisor) fn add(
+        self: &Arc<Self>,
+        cell: &Arc<dyn Supervised>,
+        rules: ChildRules,
+    ) -> Admission {
         let entry = ChildEntry::new(cell.clone(), rules, self.config.on_limit);
         let key = {
             let mut state = lock(&self.state);
             if !matches!(state.phase, Phase::Running | Phase::RestartingGroup) {
-                return None;
+                let for_good = state.phase == Phase::Ended || state.ends_for_good();
+                return if for_good || state.quarantined { Admission::Refused } else { Admission::Later };
             }
             state.active += 1;
             state.significant += usize::from(rules.significant);
             state.children.push(entry)
         };
         cell.set_parent(ParentLink { parent: self.as_parent().clone(), key });
-        Some(key)
+        Admission::Added(key)
     }
 
     /// Records the task that a child has got.

@@ -80,6 +80,8 @@ pub(super) struct NodeState {
     /// The failures for which children restart, until the restart is done.
     pub(super) causes: Causes,
     pub(super) ending: Option<Ending>,
+    /// True if it gave up, and has not been restarted since.
+    pub(super) gave_up: bool,
     pub(super) started: bool,
     /// True while its own supervisor keeps it in quarantine.
     pub(super) quarantined: bool,
@@ -106,6 +108,7 @@ impl NodeState {
             plan: RestartPlan::default(),
             causes: Causes::default(),
             ending: None,
+            gave_up: false,
             started: false,
             quarantined: false,
             awaits: AwaitedEnds::Each,
@@ -123,6 +126,7 @@ impl NodeState {
         }
         let new = match &mut self.ending {
             None => {
+                self.gave_up |= matches!(ending.reason, ExitReason::Escalated(_));
                 self.ending = Some(ending);
                 true
             }

@@ -1,0 +1,168 @@
+//! Children that are started while their supervisor is about to be restarted.
+
+use airssys_rt::{
+    ActorRef, ActorState, ActorSystem, ChildSpec, OnLimit, RestartPolicy, RestartStrategy, StartError,
+    SupervisorConfig, SupervisorRef, SupervisorSpec,
+};
+use futures_util::FutureExt;
+use tokio::time::Instant;
+
+use crate::support::script::{Log, SECOND, Say, Script, settle};
+
+/// A system that restarts supervisors after a second.
+fn system() -> ActorSystem {
+    let restart_strategy = RestartStrategy::Fixed { delay: SECOND };
+    ActorSystem::builder("test").supervisor(SupervisorConfig { restart_strategy, ..config() }).build()
+}
+
+fn config() -> SupervisorConfig {
+    SupervisorConfig::default()
+}
+
+/// It gives up at the first failure.
+fn fragile(name: &str) -> SupervisorSpec {
+    SupervisorSpec::new(name).config(SupervisorConfig { max_restarts: 0, ..config() })
+}
+
+fn make() -> Script {
+    Script { log: Log::default(), bad_starts: 0 }
+}
+
+/// A supervisor that has given up and waits for its restart.
+async fn waiting(system: &ActorSystem, spec: SupervisorSpec) -> SupervisorRef {
+    let supervisor = system.supervise(spec).await.unwrap();
+    let fails = supervisor.spawn(ChildSpec::new("fails"), make).await.unwrap();
+    fails.send(Say::Fail).await.unwrap();
+    settle().await;
+    assert!(supervisor.has_given_up());
+    supervisor
+}
+
+async fn answers(actor: &ActorRef<Say>) -> u64 {
+    actor.request(Say::Ask, SECOND).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn child_of_a_supervisor_that_waits_for_its_restart_starts_with_it() {
+    for dynamic in [false, true] {
+        let system = system();
+        let spec = if dynamic { fragile("pool").dynamic() } else { fragile("pool") };
+        let pool = waiting(&system, spec).await;
+        let before = Instant::now();
+        let prepared = pool.prepare(ChildSpec::new("prepared")).unwrap();
+        let (spawned, started, below) = tokio::join!(
+            pool.spawn(ChildSpec::new("spawned"), make),
+            pool.start(prepared, make),
+            pool.supervise(SupervisorSpec::new("below")),
+        );
+        assert_eq!(before.elapsed(), SECOND, "it starts when the supervisor does");
+        assert_eq!((answers(&spawned.unwrap()).await, answers(&started.unwrap()).await), (0, 0));
+        let inside = below.unwrap().spawn(ChildSpec::new("inside"), make).await.unwrap();
+        assert_eq!(answers(&inside).await, 0);
+        assert_eq!(pool.children().len(), if dynamic { 3 } else { 4 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn child_of_a_supervisor_that_stops_its_children_starts_after_the_restart() {
+    let system = system();
+    let pool = system.supervise(fragile("pool")).await.unwrap();
+    let slow = pool.spawn(ChildSpec::new("slow"), make).await.unwrap();
+    let fails = pool.spawn(ChildSpec::new("fails"), make).await.unwrap();
+    slow.send(Say::Take(2 * SECOND)).await.unwrap();
+    fails.send(Say::Fail).await.unwrap();
+    settle().await;
+    let before = Instant::now();
+    let added = pool.spawn(ChildSpec::new("added"), make).await.unwrap();
+    assert_eq!(before.elapsed(), 3 * SECOND);
+    assert_eq!((answers(&added).await, answers(&slow).await), (0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn child_of_a_supervisor_that_ends_for_good_instead_does_not_start() {
+    let stopped = |error| matches!(error, StartError::SupervisorStopped { name } if name == "added");
+    let system = system();
+    let pool = waiting(&system, fragile("pool")).await;
+    let mut spawn = Box::pin(pool.spawn(ChildSpec::new("added"), make));
+    assert!((&mut spawn).now_or_never().is_none(), "it waits");
+    pool.stop();
+    assert!(stopped(spawn.await.unwrap_err()));
+    assert!(system.whereis::<Say>("added").is_none());
+
+    // It gives up, and is not restarted.
+    let temporary = fragile("temporary").restart(RestartPolicy::Temporary);
+    let pool = system.supervise(temporary).await.unwrap();
+    let slow = pool.spawn(ChildSpec::unnamed(), make).await.unwrap();
+    let fails = pool.spawn(ChildSpec::unnamed(), make).await.unwrap();
+    slow.send(Say::Take(2 * SECOND)).await.unwrap();
+    fails.send(Say::Fail).await.unwrap();
+    settle().await;
+    assert!(stopped(pool.spawn(ChildSpec::new("added"), make).await.unwrap_err()));
+
+    let pool = waiting(&system, fragile("last")).await;
+    let (error, _) = tokio::join!(pool.spawn(ChildSpec::new("added"), make), system.shutdown(SECOND));
+    assert!(matches!(error.unwrap_err(), StartError::SystemStopped { name } if name == "added"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn child_of_a_quarantined_supervisor_does_not_wait() {
+    let config = SupervisorConfig { max_restarts: 0, on_limit: OnLimit::Quarantine, ..config() };
+    let system = ActorSystem::builder("test").supervisor(config).build();
+    let pool = waiting(&system, fragile("pool")).await;
+    assert_eq!(system.root().children()[0].state, ActorState::Quarantined);
+    let error = pool.spawn(ChildSpec::new("added"), make).await.unwrap_err();
+    assert!(matches!(error, StartError::SupervisorStopped { .. }));
+    assert!(pool.resume());
+    pool.spawn(ChildSpec::new("added"), make).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_that_is_given_up_while_it_waits_frees_the_name() {
+    let system = system();
+    let pool = waiting(&system, fragile("pool")).await;
+    let mut spawn = Box::pin(pool.spawn(ChildSpec::new("added"), make));
+    assert!((&mut spawn).now_or_never().is_none());
+    assert!(system.whereis::<Say>("added").is_some());
+    drop(spawn);
+    assert!(system.whereis::<Say>("added").is_none());
+    tokio::time::sleep(60 * SECOND).await;
+    assert_eq!(pool.children().len(), 1);
+}
+
+/// The restart waits for the end of the actor, so the actor must not wait for the restart.
+#[tokio::test(start_paused = true)]
+async fn actor_below_a_supervisor_does_not_wait_for_its_restart() {
+    let system = system();
+    let pool = system.supervise(fragile("pool")).await.unwrap();
+    let inner = pool.supervise(SupervisorSpec::new("inner")).await.unwrap();
+    let fails = pool.spawn(ChildSpec::new("fails"), make).await.unwrap();
+    let spawner = inner.spawn(ChildSpec::new("spawner"), || Spawner).await.unwrap();
+    let (sender, error) = tokio::sync::oneshot::channel();
+    spawner.send((pool.clone(), sender)).await.unwrap();
+    fails.send(Say::Fail).await.unwrap();
+    let before = Instant::now();
+    assert!(matches!(error.await.unwrap(), Err(StartError::SupervisorStopped { .. })));
+    assert_eq!(fails.request(Say::Ask, 60 * SECOND).await.unwrap(), 1);
+    assert_eq!(before.elapsed(), 2 * SECOND, "a second in the handler, and one before the restart");
+}
+
+struct Spawner;
+
+type Spawned = Result<ActorRef<Say>, StartError>;
+
+impl airssys_rt::Child for Spawner {}
+
+impl airssys_rt::Actor for Spawner {
+    type Message = (SupervisorRef, tokio::sync::oneshot::Sender<Spawned>);
+    type Error = std::fmt::Error;
+
+    async fn handle_message(
+        &mut self,
+        (pool, sender): Self::Message,
+        _: &airssys_rt::ActorContext<Self::Message>,
+    ) -> Result<(), Self::Error> {
+        tokio::time::sleep(SECOND).await;
+        let _ = sender.send(pool.spawn(ChildSpec::new("added"), make).await);
+        Ok(())
+    }
+}
