@@ -66,7 +66,6 @@ struct Rare {
     ended: Notify,
     children: ActorChildren,
     exit: FullReason,
-    failed: AtomicU64,
     ticks: AtomicU64,
 }
 
@@ -104,7 +103,7 @@ impl<M> Cell<M> {
     pub(crate) fn stats(&self) -> ActorStats {
         let state = self.state();
         let handled = self.counters.handled.load(Ordering::Relaxed);
-        let failed = self.count_of(|rare| &rare.failed);
+        let failed = self.counters.failed.load(Ordering::Relaxed);
         let mailbox = self.mailbox.stats();
         ActorStats {
             accepted: mailbox.accepted,
@@ -117,7 +116,7 @@ impl<M> Cell<M> {
             dropped: mailbox.dropped,
             depth: mailbox.depth,
             high_water: mailbox.high_water,
-            ticks: self.count_of(|rare| &rare.ticks),
+            ticks: self.rare.get().map_or(0, |rare| rare.ticks.load(Ordering::Relaxed)),
             busy: Duration::from_nanos(self.counters.busy_ns.load(Ordering::Relaxed)),
             state,
         }
@@ -126,7 +125,8 @@ impl<M> Cell<M> {
     /// The number of messages accepted and not handled, the one being handled included.
     pub(crate) fn load(&self) -> u64 {
         // The handled messages are read first, so that messages that come meanwhile are not missed.
-        let done = self.counters.handled.load(Ordering::Acquire) + self.count_of(|rare| &rare.failed);
+        let done =
+            self.counters.handled.load(Ordering::Acquire) + self.counters.failed.load(Ordering::Acquire);
         let mailbox = self.mailbox.stats();
         mailbox.accepted.saturating_sub(done + mailbox.overflowed + mailbox.dropped)
     }
@@ -258,16 +258,12 @@ impl<M> Cell<M> {
 
     /// Counts messages on which the actor failed.
     pub(crate) fn add_failed(&self, messages: u64) {
-        self.rare.get_or_init(Box::default).failed.fetch_add(messages, Ordering::Release);
+        self.counters.failed.fetch_add(messages, Ordering::Relaxed);
     }
 
     /// Counts a message of a timer.
     pub(crate) fn count_tick(&self) {
         self.rare.get_or_init(Box::default).ticks.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn count_of(&self, count: fn(&Rare) -> &AtomicU64) -> u64 {
-        self.rare.get().map_or(0, |rare| count(rare).load(Ordering::Acquire))
     }
 
     pub(crate) fn identity(&self) -> Identity {

@@ -3,10 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Counters that only the running incarnation writes.
+/// Counters that only the running incarnation writes, except `failed`.
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(super) handled: AtomicU64,
+    /// Beside the others, because an actor that fails often is restarted often: what is rare makes a
+    /// restart slower.
+    pub(super) failed: AtomicU64,
     pub(super) busy_ns: AtomicU64,
 }
 
