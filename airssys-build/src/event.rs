@@ -22,6 +22,11 @@ pub enum BuildEvent {
     },
     /// A step of building it begins, as a sentence without an end mark. It may take long.
     Step(&'static str),
+    /// The SDK that the crate asks for is not released, so it is taken from this folder.
+    OwnSdk {
+        /// The folder of the SDK.
+        folder: PathBuf,
+    },
     /// A tool printed this line.
     Output(String),
 }

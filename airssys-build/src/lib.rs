@@ -14,6 +14,7 @@ mod recipe;
 mod record;
 mod rust;
 pub mod scaffold;
+mod sdk;
 mod tools;
 
 pub use build::build;

@@ -3,6 +3,7 @@
 mod inputs;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -12,6 +13,7 @@ use crate::help::RUST as HELP;
 use crate::inputs::Built;
 use crate::process::{clean, run};
 use crate::record::hash_of;
+use crate::sdk;
 
 /// Returns a hash of the program's part in a build, and of the settings of cargo that come from the
 /// environment.
@@ -26,9 +28,16 @@ pub(crate) fn program() -> String {
 pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Built, BuildError> {
     let libraries = ensure_target(folder, tell)?;
     tell(BuildEvent::Building { folder: folder.to_owned() });
-    let mut cargo = clean("cargo", folder);
-    cargo.args(["build", "--release", "--target", TARGET, "--message-format=json-render-diagnostics"]);
-    let ran = run(cargo, "cargo", HELP, tell)?;
+    let mut ran = run(cargo(folder), "cargo", HELP, tell)?;
+    if !ran.success
+        && sdk::is_missing(&ran.stderr)
+        && let Some(own) = sdk::own_folder()
+    {
+        tell(BuildEvent::OwnSdk { folder: own.clone() });
+        let mut cargo = cargo(folder);
+        cargo.arg("--config").arg(sdk::patch(&own));
+        ran = run(cargo, "cargo", HELP, tell)?;
+    }
     if !ran.success {
         return Err(BuildError::Failed { folder: folder.to_owned(), output: ran.stderr });
     }
@@ -38,6 +47,12 @@ pub(crate) fn build(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<B
     let artifact = artifact.ok_or_else(|| BuildError::NoArtifact { folder: folder.to_owned() })?;
     let inputs = inputs::inputs(folder, &artifact, &messages, &libraries)?;
     Ok(Built { artifact, inputs })
+}
+
+fn cargo(folder: &Path) -> Command {
+    let mut cargo = clean("cargo", folder);
+    cargo.args(["build", "--release", "--target", TARGET, "--message-format=json-render-diagnostics"]);
+    cargo
 }
 
 /// Adds the compilation target if it is missing. Returns the folder of its libraries.

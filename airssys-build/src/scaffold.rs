@@ -1,171 +1,105 @@
-//! Templates of new components.
+//! Templates of new components and apps.
+
+mod dependencies;
+mod error;
+mod folders;
+mod template;
+mod workspace;
 
 use std::path::{Path, PathBuf};
 
-use airssys_spec::HOST_NAME;
-use airssys_spec::pattern::{InvalidName, check_component_name};
-
 use crate::language::Language;
+use crate::sdk;
 
-/// The path and the text of a file, with `{name}` and `{sdk}` to fill in.
-type Template = (&'static str, &'static str);
+use dependencies::Dependencies;
+pub use dependencies::Patch;
+pub use error::ScaffoldError;
+use folders::{check_empty, check_name, settled, write};
+use template::{APP, APP_RUST, COMPONENT, GREETER, MANIFEST, VISITOR};
+pub use workspace::Around;
+use workspace::Workspace;
 
-const RUST: &[Template] = &[
-    ("Cargo.toml", include_str!("scaffold/Cargo.toml.txt")),
-    ("src/lib.rs", include_str!("scaffold/lib.rs.txt")),
-    (".gitignore", "target/\n"),
-];
-
-const JAVASCRIPT: &[Template] = &[
-    ("package.json", include_str!("scaffold/package.json.txt")),
-    ("jsconfig.json", include_str!("scaffold/jsconfig.json.txt")),
-    ("src/main.js", include_str!("scaffold/main.js.txt")),
-    (".gitignore", "node_modules/\ntarget/\n"),
-];
-
-const PYTHON: &[Template] = &[
-    ("pyproject.toml", include_str!("scaffold/pyproject.toml.txt")),
-    ("src/main.py", include_str!("scaffold/main.py.txt")),
-    (".gitignore", "__pycache__/\ntarget/\n"),
-];
-
-/// The files that a component has in any language.
-const MANIFESTS: [Template; 2] = [
-    ("Component.toml", include_str!("scaffold/Component.toml.txt")),
-    ("app.toml", include_str!("scaffold/app.toml.txt")),
-];
-
-/// Names that cargo refuses for a crate, and names of the template's dependencies.
-const RESERVED: [&str; 42] = [
-    "abstract",
-    "airssys-sdk",
-    "alloc",
-    "as",
-    "async",
-    "await",
-    "become",
-    "box",
-    "break",
-    "const",
-    "continue",
-    "core",
-    "crate",
-    "do",
-    "dyn",
-    "else",
-    "enum",
-    "extern",
-    "false",
-    "final",
-    "fn",
-    "for",
-    "if",
-    "impl",
-    "in",
-    "let",
-    "loop",
-    "macro",
-    "match",
-    "mod",
-    "move",
-    "mut",
-    "proc-macro",
-    "pub",
-    "ref",
-    "return",
-    "self",
-    "serde",
-    "static",
-    "std",
-    "super",
-    "test",
-];
-
-/// Reasons for which a new component was not made.
-#[derive(Debug, thiserror::Error)]
+/// The effects of making a component or an app beyond its own files.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum ScaffoldError {
-    /// The folder's name cannot be a component's.
-    #[error("`{name}` cannot be a component's name")]
-    Name {
-        /// The folder's name.
-        name: String,
-        /// The rule that the name breaks.
-        source: InvalidName,
-    },
-    /// The name is reserved by Rust, the SDK or the host.
-    #[error(
-        "`{name}` cannot be a component's name, because Rust, the SDK or the host uses it; choose another"
-    )]
-    Reserved {
-        /// The folder's name.
-        name: String,
-    },
-    /// The folder exists and is not empty.
-    #[error("{} exists already, and is not empty; name a new folder", folder.display())]
-    Exists {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// The folder of the SDK holds no SDK.
-    #[error("{} holds no airssys-sdk crate; name its folder with --sdk", folder.display())]
-    NoSdk {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// A file cannot be written.
-    #[error("{} cannot be written", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The reason.
-        source: std::io::Error,
-    },
-}
-
-/// Returns the folder of the SDK in the source tree of this library. It may no longer exist.
-pub fn own_sdk() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../airssys-sdk")
+pub struct Created {
+    /// Its part in the cargo workspace around it, if it has one.
+    pub around: Option<Around>,
+    /// The settings of cargo that take the SDK from a folder.
+    pub patch: Option<Patch>,
 }
 
 /// Makes a component in a new or empty folder. It has the folder's name, and builds and runs as
 /// it is.
 ///
-/// `sdk` is the folder of the crate on which a component in Rust depends. Other languages get
-/// their SDK from the builder.
+/// A crate asks for the released SDK of this version. `sdk` is the folder of the SDK's crate; by default
+/// it is in the source tree of this library, if that exists. A crate in the same repository depends on it by
+/// a relative path. For others, settings of cargo that git ignores name the folder. Within a cargo
+/// workspace, a crate joins it. Other languages get their SDK from the builder.
 ///
 /// # Errors
-/// [`ScaffoldError`]; no file is overwritten.
-pub fn make(folder: &Path, language: Language, sdk: &Path) -> Result<(), ScaffoldError> {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    check_component_name(&name).map_err(|source| ScaffoldError::Name { name: name.clone(), source })?;
-    let reserved = language == Language::Rust && RESERVED.contains(&name.as_str());
-    if reserved || name == HOST_NAME {
-        return Err(ScaffoldError::Reserved { name });
+/// [`ScaffoldError`]; no file is overwritten. Only the manifest of a workspace around it may change.
+pub fn component(folder: &Path, language: Language, sdk: Option<&Path>) -> Result<Created, ScaffoldError> {
+    let folder = &settled(folder);
+    let name = check_name(folder, language)?;
+    let sdk = sdk_folder(language, sdk)?;
+    check_empty(folder)?;
+    let around = Workspace::around(folder)?;
+    if language != Language::Rust {
+        let dependencies = Dependencies::of_workspace();
+        write(folder, &[COMPONENT, MANIFEST, GREETER.of(language)], |text| dependencies.fill(text, &name))?;
+        return Ok(Created { around: keep_out(around, folder)?, patch: None });
     }
-    if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(ScaffoldError::Exists { folder: folder.to_owned() });
-    }
-    let (files, sdk) = match language {
-        Language::Rust => {
-            let found = sdk.canonicalize().ok().filter(|sdk| sdk.join("Cargo.toml").is_file());
-            let sdk = found.ok_or_else(|| ScaffoldError::NoSdk { folder: sdk.to_owned() })?;
-            (RUST, toml_string(&sdk))
-        }
-        Language::JavaScript => (JAVASCRIPT, String::new()),
-        Language::Python => (PYTHON, String::new()),
-    };
-    for (file, text) in MANIFESTS.iter().chain(files) {
-        let path = folder.join(file);
-        let text = text.replace("{name}", &name).replace("{sdk}", &sdk);
-        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let written = made.and_then(|()| std::fs::write(&path, text));
-        written.map_err(|source| ScaffoldError::Write { path, source })?;
-    }
-    Ok(())
+    let dependencies = Dependencies::new(folder, around.as_ref(), sdk.as_deref());
+    write(folder, &[COMPONENT, MANIFEST, GREETER.of(language)], |text| dependencies.fill(text, &name))?;
+    let root = around.as_ref().map_or(folder.as_path(), Workspace::folder);
+    let patch = dependencies.patch(root, folder)?;
+    // A list such as `*` covers the folder of the settings too.
+    let settings = patch.as_ref().and_then(|patch| patch.file.parent());
+    let settle = |around: Workspace| around.settle(Some(folder), settings.as_slice());
+    Ok(Created { around: around.map(settle).transpose()?, patch })
 }
 
-/// Returns a path as a TOML string.
-fn toml_string(path: &Path) -> String {
-    toml::Value::from(path.to_string_lossy().as_ref()).to_string()
+/// Makes an app with two components in a new or empty folder, which gives it its name. It builds and runs as
+/// it is: one component asks the other for a greeting, and the app ends.
+///
+/// Crates are in a cargo workspace of the app, so their dependencies are compiled once. The SDK is found as
+/// by [`component`].
+///
+/// # Errors
+/// [`ScaffoldError`]; no file is overwritten. Only the manifest of a workspace around it may change.
+pub fn app(folder: &Path, language: Language, sdk: Option<&Path>) -> Result<Created, ScaffoldError> {
+    let folder = &settled(folder);
+    let name = check_name(folder, language)?;
+    let sdk = sdk_folder(language, sdk)?;
+    check_empty(folder)?;
+    let around = Workspace::around(folder)?;
+    let dependencies = Dependencies::new(folder, None, sdk.as_deref());
+    let own: &[_] = if language == Language::Rust { &[APP, APP_RUST] } else { &[APP] };
+    write(folder, own, |text| dependencies.fill(text, &name))?;
+    let inherited = Dependencies::of_workspace();
+    for (name, template) in [("greeter", GREETER), ("visitor", VISITOR)] {
+        let component = folder.join("components").join(name);
+        write(&component, &[template.manifest, template.of(language)], |text| inherited.fill(text, name))?;
+    }
+    Ok(Created { around: keep_out(around, folder)?, patch: dependencies.patch(folder, folder)? })
+}
+
+/// Keeps a folder out of the workspace around it, which would take it for a crate if its list covers it.
+fn keep_out(around: Option<Workspace>, folder: &Path) -> Result<Option<Around>, ScaffoldError> {
+    let Some(around) = around else { return Ok(None) };
+    let around = around.settle(None, &[folder])?;
+    Ok((!around.excluded.is_empty()).then_some(around))
+}
+
+/// Returns the folder of the SDK for a language that is linked with a crate. A named one must exist.
+fn sdk_folder(language: Language, named: Option<&Path>) -> Result<Option<PathBuf>, ScaffoldError> {
+    match (language, named) {
+        (Language::Rust, Some(named)) => {
+            let found = sdk::folder(named);
+            found.map(Some).ok_or_else(|| ScaffoldError::NoSdk { folder: named.to_owned() })
+        }
+        (Language::Rust, None) => Ok(sdk::own_folder()),
+        _ => Ok(None),
+    }
 }

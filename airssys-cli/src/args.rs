@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -54,6 +55,7 @@ pub(crate) enum Command {
     Explain(Explain),
     DeadLetters(DeadLetters),
     Retained(Retained),
+    Resume(Resume),
 }
 
 /// Run an app.
@@ -71,7 +73,7 @@ pub(crate) struct Run {
     ///
     /// If several components read an input, NAME=FILE is the file for the component NAME.
     #[arg(long, value_name = "FILE")]
-    pub(crate) input: Option<String>,
+    pub(crate) input: Option<OsString>,
 
     /// Print the result as JSON on the standard output.
     #[arg(long)]
@@ -155,17 +157,26 @@ pub(crate) struct Check {
     pub(crate) path: PathBuf,
 }
 
-/// Create a component that builds and runs as it is.
+/// Create a component or an app that builds and runs as it is.
+///
+/// Within a cargo workspace, a component in Rust becomes a member of it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct New {
-    /// The folder to create; its name becomes the component's name.
+    /// The folder to create; its name becomes the name of the component or the app.
     pub(crate) path: PathBuf,
 
-    /// The programming language of the component.
+    /// Create an app with two components, which share what is compiled for them.
+    #[arg(long)]
+    pub(crate) app: bool,
+
+    /// The programming language of the components.
     #[arg(long, value_enum, value_name = "LANGUAGE", default_value_t)]
     pub(crate) lang: Lang,
 
-    /// The folder of the airssys-sdk crate that a component in Rust depends on.
+    /// The folder of the airssys-sdk crate, for components in Rust, while it is not released.
+    ///
+    /// By default it is in the source tree of this program. A component in the same repository gets a
+    /// relative path. Otherwise .cargo/config.toml names the folder, and git ignores that file.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) sdk: Option<PathBuf>,
 }
@@ -371,11 +382,29 @@ pub(crate) enum RetainedCommand {
         #[arg(long, value_name = "COUNT", default_value_t = 50)]
         limit: usize,
     },
+    /// Show the retained message of a topic with its body.
+    Show {
+        /// The topic.
+        topic: String,
+    },
     /// Clear the retained message of a topic. Subscribers that received it keep it.
     Clear {
         /// The topic.
         topic: String,
     },
+}
+
+/// Start a component of a running app again that failed too often and is quarantined.
+///
+/// It goes on with the messages in its mailbox. Its earlier restarts no longer count.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Resume {
+    /// A component, one of its instances such as `pool/2`, or a group.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,44 +1,91 @@
 //! The body of a message as text.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use ciborium::Value;
+
+use crate::failure::Failure;
+use crate::plain::plain;
 
 /// The maximum length of a body as text, in bytes.
 const MAX_TEXT: usize = 16 << 10;
 
+/// A body as people read it.
+pub(crate) struct Body {
+    /// The text, if it is one: JSON and CBOR in their notation, any other as it is.
+    text: Option<String>,
+    /// Lines of hexadecimal bytes, unless the text says it all.
+    hex: Option<String>,
+}
+
+impl Body {
+    /// Reads a body of `total` bytes, of which the first are given in hexadecimal.
+    pub(crate) fn of(codec: Option<&str>, hex: &str, total: usize) -> Result<Body, Failure> {
+        let bytes = from_hex(hex)
+            .ok_or_else(|| Failure::run("the app sent a body that is not hexadecimal", hex.to_owned()))?;
+        Ok(Body::new(codec, &bytes, total))
+    }
+
+    fn new(codec: Option<&str>, bytes: &[u8], total: usize) -> Body {
+        let whole = bytes.len() == total;
+        let decoded = match codec {
+            Some("json") if whole => serde_json::from_slice::<serde_json::Value>(bytes)
+                .ok()
+                .and_then(|_| String::from_utf8(bytes.to_vec()).ok()),
+            Some("cbor") if whole => cbor(bytes),
+            _ => None,
+        };
+        if let Some(text) = decoded {
+            return Body { text: Some(shortened(text)), hex: None };
+        }
+        let is_structured = matches!(codec, Some("json" | "cbor"));
+        let text = if is_structured || !whole { None } else { printable(bytes) };
+        let shown = &bytes[..bytes.len().min(MAX_TEXT / 3)];
+        let mut hex = hex_lines(shown);
+        if shown.len() < total {
+            hex.push_str(&format!("\n… {} more bytes", total - shown.len()));
+        }
+        Body { text: text.map(shortened), hex: Some(hex) }
+    }
+
+    /// The notations in which it is shown.
+    pub(crate) fn notation(&self) -> &'static str {
+        match (&self.text, &self.hex) {
+            (Some(_), Some(_)) => "text, then hexadecimal",
+            (Some(_), None) => "text",
+            (None, _) => "hexadecimal",
+        }
+    }
+
+    /// The text, or else the hexadecimal bytes.
+    pub(crate) fn text_or_hex(&self) -> Option<&str> {
+        self.text.as_deref().or(self.hex.as_deref())
+    }
+}
+
+impl fmt::Display for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in [&self.text, &self.hex].into_iter().flatten() {
+            f.write_str("\n")?;
+            part.lines().try_for_each(|line| writeln!(f, "{}", plain(line)))?;
+        }
+        Ok(())
+    }
+}
+
 /// The bytes of a hexadecimal text. Returns `None` if it is not hexadecimal.
-pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
+fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digit =
         |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
     let bytes = text.as_bytes().chunks(2).map(digit).collect::<Option<Vec<u8>>>();
     bytes.filter(|_| text.len().is_multiple_of(2))
 }
 
-/// A body as text, and true if that text is hexadecimal.
-///
-/// Complete JSON and CBOR bodies are shown in their notation, all others in hexadecimal. `bytes`
-/// are the first of the `total` bytes of the body.
-pub(crate) fn readable(codec: Option<&str>, bytes: &[u8], total: usize) -> (String, bool) {
-    let whole = bytes.len() == total;
-    let text = match codec {
-        Some("json") if whole => serde_json::from_slice::<serde_json::Value>(bytes)
-            .ok()
-            .and_then(|_| String::from_utf8(bytes.to_vec()).ok()),
-        Some("cbor") if whole => cbor(bytes),
-        _ => None,
-    };
-    match text {
-        Some(text) => (shortened(text), false),
-        None => {
-            let shown = &bytes[..bytes.len().min(MAX_TEXT / 3)];
-            let mut text = hex_lines(shown);
-            if shown.len() < total {
-                text.push_str(&format!("\n… {} more bytes", total - shown.len()));
-            }
-            (text, true)
-        }
-    }
+/// The bytes as text. Returns `None` if they are not text, or have characters that do not show.
+fn printable(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.is_empty())?;
+    let shows = |character: char| !character.is_control() || matches!(character, '\n' | '\t' | '\r');
+    text.chars().all(shows).then(|| text.to_owned())
 }
 
 fn shortened(mut text: String) -> String {
@@ -120,8 +167,10 @@ mod tests {
         bytes
     }
 
+    /// The body as text or else in hexadecimal, and true if it is shown in hexadecimal only.
     fn shown(codec: &str, bytes: &[u8]) -> (String, bool) {
-        readable(Some(codec), bytes, bytes.len())
+        let body = Body::new(Some(codec), bytes, bytes.len());
+        (body.text_or_hex().unwrap().to_owned(), body.text.is_none())
     }
 
     #[test]
@@ -138,14 +187,28 @@ mod tests {
     #[test]
     fn body_that_contradicts_its_codec_is_shown_in_hexadecimal() {
         for (codec, bytes) in
-            [("cbor", &b"\xff\x00"[..]), ("json", b"{"), ("raw", b"ab"), ("cbor", b"\x01\x02")]
+            [("cbor", &b"\xff\x00"[..]), ("json", b"{"), ("raw", b"a\0"), ("cbor", b"\x01\x02")]
         {
             let (text, is_hex) = shown(codec, bytes);
             assert!(is_hex, "{codec}: {text}");
         }
-        assert_eq!(shown("raw", b"ab").0, "61 62");
+        assert_eq!(shown("raw", b"a\xff").0, "61 ff");
         // An incomplete body cannot be decoded.
-        assert_eq!(readable(Some("json"), b"[1", 3), ("5b 31\n… 1 more bytes".to_owned(), true));
+        let cut = Body::new(Some("json"), b"[1", 3);
+        assert_eq!(
+            (cut.notation(), cut.to_string()),
+            ("hexadecimal", "\n5b 31\n… 1 more bytes\n".to_owned())
+        );
+    }
+
+    #[test]
+    fn text_of_a_codec_without_a_notation_is_shown_as_text_and_in_hexadecimal() {
+        for codec in ["raw", "borsh"] {
+            let body = Body::new(Some(codec), "héllo\n".as_bytes(), 7);
+            assert_eq!(body.notation(), "text, then hexadecimal");
+            assert_eq!(body.to_string(), "\nhéllo\n\n68 c3 a9 6c 6c 6f 0a\n");
+        }
+        assert_eq!(Body::new(None, b"", 0).notation(), "hexadecimal");
     }
 
     #[test]

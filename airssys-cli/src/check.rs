@@ -7,7 +7,7 @@ use airssys_wasm::manifest::ComponentManifest;
 use airssys_wasm::{Component, Engine, EngineConfig, LoadError, builder};
 
 use crate::args::Check;
-use crate::build;
+use crate::building::{self, Building};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::place::{self, Place};
@@ -48,13 +48,16 @@ fn components(path: &Path, terminal: &Terminal) -> Result<Vec<(String, PathBuf)>
         Place::App(manifest) => load_app(&manifest)?,
         Place::Component(folder) => {
             let manifest = ComponentManifest::load(&folder.join("Component.toml"))?;
-            let file = builder::build(&folder, |event| build::show(terminal, &event))?;
+            let mut building = Building::new(terminal, std::slice::from_ref(&folder));
+            let file = builder::build(&folder, |event| building.show(&event))?;
             return Ok(vec![(manifest.name, file)]);
         }
         Place::Wasm(file) => return Ok(vec![(file.display().to_string(), file)]),
     };
+    let mut building = Building::new(terminal, &building::folders(&app));
     let locate = |component| {
-        let file = app::locate(component, &mut |event| run::show_start(terminal, &event))?;
+        let file = app::locate(component, &mut |event| run::show_start(terminal, &mut building, &event))?;
+        building.end();
         Ok((component.name.clone(), file))
     };
     app.components.iter().map(locate).collect()

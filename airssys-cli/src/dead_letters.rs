@@ -1,24 +1,34 @@
 //! `airssys dead-letters`: the messages that a running app could not handle.
 
+mod failed;
+mod retry;
+
 use airssys_wasm::control::{
-    DeadLetterPage, DropDeadLetters, Letter, LetterWithBody, Letters, LettersDone, LettersFailed,
-    ListDeadLetters, RetryDeadLetters, ShowDeadLetter,
+    DeadLetterPage, DropDeadLetters, Letter, LetterWithBody, Letters, LettersDone, ListDeadLetters,
+    ShowDeadLetter,
 };
 
 use crate::args::{DeadLetters, DeadLettersCommand, LetterSelection};
-use crate::body;
+use crate::body::Body;
 use crate::columns::cut;
 use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::plain::{plain, plain_lines};
+use crate::signals::Signals;
 use crate::tables;
+use crate::terminal::Terminal;
 use crate::units::{ago, counted, thousands};
 
 /// The longest reason in a list, in characters.
 const MAX_REASON: usize = 100;
 
-pub(crate) fn dead_letters(args: DeadLetters, output: &Output) -> Result<(), Failure> {
+pub(crate) fn dead_letters(
+    args: DeadLetters,
+    terminal: &Terminal,
+    output: &Output,
+    signals: &Signals,
+) -> Result<(), Failure> {
     let DeadLetters { target, command } = args;
     match command {
         DeadLettersCommand::List { receiver, after, limit } => {
@@ -36,11 +46,7 @@ pub(crate) fn dead_letters(args: DeadLetters, output: &Output) -> Result<(), Fai
                 ask(&target, format!("dead letter {id} is not shown"), ShowDeadLetter { id })?;
             show(&letter, &body, target.json, output)
         }
-        DeadLettersCommand::Retry(selection) => {
-            let done =
-                ask(&target, "no dead letter is retried", RetryDeadLetters { which: letters(selection) })?;
-            print_done("retried", &done, target.json, output)
-        }
+        DeadLettersCommand::Retry(selection) => retry::retry(selection, &target, terminal, output, signals),
         DeadLettersCommand::Drop(selection) => {
             let done =
                 ask(&target, "no dead letter is dropped", DropDeadLetters { which: letters(selection) })?;
@@ -59,7 +65,8 @@ fn print_done(
         true => output.json(&serde_json::json!({ "done": done, "failed": failed }))?,
         false => output.line(format!("{verb} {}", counted(done.len() as u64, "dead letter"))),
     }
-    check_none_failed(verb, failed)
+    let failed: Vec<_> = failed.iter().map(|failed| (failed.message.clone(), failed.ids.clone())).collect();
+    failed::check_none_failed(verb, &failed)
 }
 
 fn letters(selection: LetterSelection) -> Letters {
@@ -93,11 +100,10 @@ fn list(letters: &[Letter], kept: usize, total: u64, output: &Output) {
 }
 
 fn show(letter: &Letter, body: &str, json: bool, output: &Output) -> Result<(), Failure> {
-    let bytes = body::from_hex(body)
-        .ok_or_else(|| Failure::run("the app sent a body that is not hexadecimal", body.to_owned()))?;
-    let (text, is_hex) = body::readable(letter.codec.as_deref(), &bytes, letter.body_bytes);
+    let hex = body;
+    let body = Body::of(letter.codec.as_deref(), hex, letter.body_bytes)?;
     if json {
-        let letter = serde_json::json!({ "letter": letter, "body": text, "body_hex": body });
+        let letter = serde_json::json!({ "letter": letter, "body": body.text_or_hex(), "body_hex": hex });
         return output.json(&letter);
     }
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
@@ -113,33 +119,12 @@ fn show(letter: &Letter, body: &str, json: bool, output: &Output) -> Result<(), 
         ("reason", letter.reason.clone()),
         ("codec", letter.codec.clone().unwrap_or_else(|| "none".to_owned())),
         ("bytes", thousands(letter.body_bytes as u64)),
-        ("body", if is_hex { "hexadecimal".to_owned() } else { "text".to_owned() }),
+        ("body", body.notation().to_owned()),
     ];
     for (label, value) in rows {
         // Only a reason can have several lines, such as a stack trace.
         output.line(format!("{label:<9} {}", plain_lines(&value)));
     }
-    output.line(format!("\n{}", plain_lines(&text)));
+    output.line(body);
     Ok(())
-}
-
-/// Fails if some letters could not be retried or dropped.
-fn check_none_failed(verb: &str, failed: &[LettersFailed]) -> Result<(), Failure> {
-    let reason = |failed: &LettersFailed| {
-        let ids: Vec<String> = failed.ids.iter().take(10).map(u64::to_string).collect();
-        let more = if failed.ids.len() > ids.len() { ", …" } else { "" };
-        format!(
-            "{} ({}: {}{more})",
-            failed.message,
-            counted(failed.ids.len() as u64, "letter"),
-            ids.join(", ")
-        )
-    };
-    match failed {
-        [] => Ok(()),
-        failed => {
-            let reasons: Vec<String> = failed.iter().map(reason).collect();
-            Err(Failure::run(format!("some dead letters were not {verb}"), reasons.join("\n")))
-        }
-    }
 }

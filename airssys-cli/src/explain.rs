@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use airssys_wasm::capability::{AllowedBy, Denied, allowed_by};
+use airssys_wasm::capability::{AllowedBy, Denied, allowed_by, give_command};
 use airssys_wasm::control::ListDenials;
 use airssys_wasm::manifest::{App, AppComponent, AppManifest};
 use airssys_wasm::{Capability, Denial, Subject};
@@ -42,12 +42,11 @@ fn list(denials: &[Denial], output: &Output) {
         return;
     }
     let mut table = tables::empty(["component", "may not", "times", "last", "to allow it"]);
-    for denial in denials {
-        let object = denial.object.as_deref().unwrap_or_default();
+    for Row { denial, object, count } in rows(denials) {
         table.add_row([
             denial.component.clone(),
             plain(&format!("{} {object}", denial.capability.key())).into_owned(),
-            thousands(denial.count),
+            thousands(count),
             ago(denial.last_ms),
             plain(&remedy(denial, object)).into_owned(),
         ]);
@@ -56,23 +55,48 @@ fn list(denials: &[Denial], output: &Output) {
     tables::print(output, "Recent denials", table);
 }
 
+/// Denials with the same remedy.
+struct Row<'a> {
+    /// The latest of them.
+    denial: &'a Denial,
+    /// The revoked pattern, or the object that was denied.
+    object: &'a str,
+    count: u64,
+}
+
+/// One row for each object. Everything that one revocation denies is one row.
+fn rows(denials: &[Denial]) -> Vec<Row<'_>> {
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    for denial in denials {
+        let revoked = denial.revoked.as_deref().filter(|_| !denial.allowed_now);
+        let object = revoked.or(denial.object.as_deref()).unwrap_or_default();
+        let is_same = |row: &&mut Row<'_>| {
+            let same_right =
+                (&row.denial.component, row.denial.capability) == (&denial.component, denial.capability);
+            revoked.is_some() && same_right && row.denial.revoked.as_deref() == revoked
+        };
+        match rows.iter_mut().find(is_same) {
+            Some(row) => row.count += denial.count,
+            None => rows.push(Row { denial, object, count: denial.count }),
+        }
+    }
+    rows
+}
+
 fn remedy(denial: &Denial, object: &str) -> String {
     let Denial { component, capability, component_line, grant_line, .. } = denial;
-    match (denial.allowed_now, denial.asked) {
-        (true, _) => "allowed now".to_owned(),
-        (false, true) => format!("airssys grants give {component} {} {}", capability.key(), quoted(object)),
-        (false, false) => {
+    match (denial.allowed_now, denial.asked, &denial.revoked) {
+        (true, ..) => "allowed now".to_owned(),
+        (false, true, Some(_)) => {
+            format!("{} (it was revoked)", give_command(component, *capability, object))
+        }
+        (false, true, None) => give_command(component, *capability, object),
+        (false, false, _) => {
             format!(
                 "Component.toml, [capabilities]: {component_line}; app.toml, [grants.{component}]: {grant_line}"
             )
         }
     }
-}
-
-/// An object as one word of a shell. Names, topics and uses contain no quotes.
-fn quoted(object: &str) -> String {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || "-./_:".contains(c);
-    if object.chars().all(is_word) { object.to_owned() } else { format!("'{object}'") }
 }
 
 /// The answer to a question about the rights of a component, with its reasons.
@@ -164,4 +188,42 @@ fn exists(app: &App, capability: Capability, object: &str) -> bool {
         component.name == object || component.instance_names().any(|instance| instance == object)
     };
     !is_name || app.components.iter().any(has)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn denials(of: &[(&str, Option<&str>, bool)]) -> Vec<Denial> {
+        let denial = |(object, revoked, allowed_now): &(&str, Option<&str>, bool)| {
+            serde_json::json!({
+                "component": "feed", "instance": "feed", "capability": "publish", "object": object, "count": 2,
+                "last_ms": 0, "asked": true, "allowed_now": allowed_now, "revoked": revoked,
+                "component_line": "", "grant_line": "",
+            })
+        };
+        of.iter().map(|of| serde_json::from_value(denial(of)).unwrap()).collect()
+    }
+
+    #[test]
+    fn everything_that_one_revocation_denies_is_one_row() {
+        let denials = denials(&[
+            ("quakes.a", Some("quakes.*"), false),
+            ("quakes.b", Some("quakes.*"), false),
+            ("other", None, false),
+            ("quakes.c", Some("quakes.*"), true),
+        ]);
+        let rows = rows(&denials);
+        let told: Vec<_> =
+            rows.iter().map(|row| (row.object, row.count, remedy(row.denial, row.object))).collect();
+        let give = |pattern: &str| format!("airssys grants give feed publish {pattern}");
+        assert_eq!(
+            told,
+            [
+                ("quakes.*", 4, give("'quakes.*' (it was revoked)")),
+                ("other", 2, give("other")),
+                ("quakes.c", 2, "allowed now".to_owned()),
+            ]
+        );
+    }
 }

@@ -6,6 +6,7 @@
 mod args;
 mod body;
 mod build;
+mod building;
 mod check;
 mod columns;
 mod control;
@@ -19,6 +20,7 @@ mod new;
 mod output;
 mod place;
 mod plain;
+mod resume;
 mod retained;
 mod run;
 mod run_result;
@@ -75,8 +77,9 @@ fn run_command(
         Command::Top(top) => top::top(&top, output, signals),
         Command::Grants(grants) => grants::grants(grants, output),
         Command::Explain(explain) => explain::explain(&explain, output),
-        Command::DeadLetters(letters) => dead_letters::dead_letters(letters, output),
+        Command::DeadLetters(letters) => dead_letters::dead_letters(letters, terminal, output, signals),
         Command::Retained(retained) => retained::retained(retained, output),
+        Command::Resume(resume) => resume::resume(resume, output),
     }
 }
 

@@ -1,12 +1,16 @@
 //! `airssys retained`: the retained messages of a running app.
 
 use airssys_wasm::RetainedMessage;
-use airssys_wasm::control::{ClearRetained, ListRetained, RetainedCleared, RetainedPage};
+use airssys_wasm::control::{
+    ClearRetained, ListRetained, RetainedCleared, RetainedPage, RetainedWithBody, ShowRetained,
+};
 
 use crate::args::{Retained, RetainedCommand};
+use crate::body::Body;
 use crate::control::ask;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::plain::plain_lines;
 use crate::tables;
 use crate::units::{ago, thousands};
 
@@ -21,6 +25,11 @@ pub(crate) fn retained(args: Retained, output: &Output) -> Result<(), Failure> {
             }
             list(&messages, matching, output);
         }
+        RetainedCommand::Show { topic } => {
+            let RetainedWithBody { message, body, .. } =
+                ask(&target, "the retained message is not shown", ShowRetained { topic })?;
+            return show(&message, &body, target.json, output);
+        }
         RetainedCommand::Clear { topic } => {
             let RetainedCleared { topic, .. } = ask(
                 &target,
@@ -33,6 +42,27 @@ pub(crate) fn retained(args: Retained, output: &Output) -> Result<(), Failure> {
             output.line(format!("cleared: {topic}"));
         }
     }
+    Ok(())
+}
+
+fn show(message: &RetainedMessage, hex: &str, json: bool, output: &Output) -> Result<(), Failure> {
+    let body = Body::of(Some(&message.codec), hex, message.body_bytes)?;
+    if json {
+        let message = serde_json::json!({ "message": message, "body": body.text_or_hex(), "body_hex": hex });
+        return output.json(&message);
+    }
+    let rows = [
+        ("topic", message.topic.clone()),
+        ("from", message.sender.clone()),
+        ("when", ago(message.at_ms)),
+        ("codec", message.codec.clone()),
+        ("bytes", thousands(message.body_bytes as u64)),
+        ("body", body.notation().to_owned()),
+    ];
+    for (label, value) in rows {
+        output.line(format!("{label:<9} {}", plain_lines(&value)));
+    }
+    output.line(body);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use airssys_wasm::manifest::App;
 use airssys_wasm::otlp::Otlp;
 
 use crate::args::Run;
-use crate::build;
+use crate::building::{self, Building};
 use crate::control;
 use crate::failure::{Failure, with_causes};
 use crate::output::Output;
@@ -65,14 +65,17 @@ async fn run_app(
     let metrics = telemetry::metrics(args, terminal).await?;
     let starting = StartingApp::new(manifest, options).map_err(start_failure)?;
     let stopped = |signal| stopped_by(signal, manifest);
+    let mut building = Building::new(terminal, &building::folders(manifest));
     let app = tokio::select! {
-        started = starting.start(|event| show_start(terminal, &event)) => started.map_err(start_failure)?,
+        started = starting.start(|event| show_start(terminal, &mut building, &event)) => started.map_err(start_failure)?,
         signal = attention.received() => {
             let stopped = stopped(signal);
             stop(starting.host(), args, terminal).await;
             return Err(stopped);
         }
     };
+    // Its thread ends, so that an idle app wakes none.
+    drop(building);
     let _metrics = metrics.map(|listener| listener.serve(app.host().clone()));
     let _control = match control::open(args, &app, terminal) {
         Ok(server) => server,
@@ -81,7 +84,7 @@ async fn run_app(
             return Err(failure);
         }
     };
-    let activity = if manifest.until.is_some() { "running" } else { "running until Ctrl-C" };
+    let activity = "running";
     let ended = tokio::select! {
         ended = follow(&app, activity, terminal) => ended,
         signal = attention.received() => Err(stopped(signal)),
@@ -93,8 +96,7 @@ async fn run_app(
     let reporter = manifest.report.as_deref().and_then(|name| app.host().component_snapshot(name));
     let report = match &ended {
         Ok(()) => app.report().await.map_err(|error| Failure::run("the app's report is missing", error)),
-        Err(Failure::Stopped { .. }) => Ok(early_report(&app, args, terminal).await),
-        Err(_) => Ok(None),
+        Err(_) => Ok(early_report(&app, args, terminal).await),
     };
     let reporter = reporter.filter(|_| report.as_ref().is_ok_and(Option::is_some));
     stop(app.host(), args, terminal).await;
@@ -167,11 +169,17 @@ async fn follow(app: &RunningApp, activity: &str, terminal: &Terminal) -> Result
 }
 
 /// Shows a step of the start of an app.
-pub(crate) fn show_start(terminal: &Terminal, event: &AppEvent) {
+pub(crate) fn show_start(terminal: &Terminal, building: &mut Building, event: &AppEvent) {
     match event {
-        AppEvent::Build(event) => build::show(terminal, event),
-        AppEvent::Loading { component } => terminal.working(format!("loading {component}")),
-        AppEvent::Starting { component } => terminal.working(format!("starting {component}")),
+        AppEvent::Build(event) => building.show(event),
+        AppEvent::Loading { component } => {
+            building.end();
+            terminal.working(format!("loading {component}"));
+        }
+        AppEvent::Starting { component } => {
+            building.end();
+            terminal.working(format!("starting {component}"));
+        }
         _ => {}
     }
 }

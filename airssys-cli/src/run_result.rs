@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use airssys_message::report::Report;
+use airssys_message::report::{Cell, Report};
 use airssys_wasm::app::RunningApp;
 use airssys_wasm::{ComponentSnapshot, DeadLetterCount};
 
@@ -65,9 +65,10 @@ impl RunResult {
         RunResult { app: app.name().to_owned(), report: None, components, dead_letters, summary }
     }
 
-    pub(crate) fn print(&self, json: bool, output: &Output) -> Result<(), Failure> {
+    pub(crate) fn print(self, json: bool, output: &Output) -> Result<(), Failure> {
         if json {
-            return output.json(self);
+            let report = self.report.as_ref().map(with_finite_numbers);
+            return output.json(&RunResult { report, ..self });
         }
         for table in self.report.iter().flat_map(|report| &report.tables) {
             tables::print(output, &table.title, tables::reported(table));
@@ -85,6 +86,20 @@ impl RunResult {
     }
 }
 
+/// A report with texts in place of the numbers that JSON does not have: `NaN`, `Infinity`, `-Infinity`.
+fn with_finite_numbers(report: &Report) -> Report {
+    let mut report = report.clone();
+    for cell in report.tables.iter_mut().flat_map(|table| &mut table.rows).flatten() {
+        match *cell {
+            Cell::Number(number) if number.is_nan() => *cell = Cell::Text("NaN".to_owned()),
+            Cell::Number(f64::INFINITY) => *cell = Cell::Text("Infinity".to_owned()),
+            Cell::Number(f64::NEG_INFINITY) => *cell = Cell::Text("-Infinity".to_owned()),
+            _ => {}
+        }
+    }
+    report
+}
+
 impl Totals {
     fn line(&self) -> String {
         format!(
@@ -95,5 +110,21 @@ impl Totals {
             counted(self.restarts, "restart"),
             duration((self.seconds * 1e9) as u64),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use airssys_message::report::Table;
+
+    use super::*;
+
+    #[test]
+    fn numbers_that_json_does_not_have_are_texts() {
+        let row = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1.5].map(Cell::Number).to_vec();
+        let table = Table { rows: vec![row], ..Table::new("title", &["a", "b", "c", "d"]) };
+        let json = serde_json::to_value(with_finite_numbers(&Report { tables: vec![table] })).expect("JSON");
+        let expected = serde_json::json!([["NaN", "Infinity", "-Infinity", 1.5]]);
+        assert_eq!(json["tables"][0]["rows"], expected);
     }
 }

@@ -71,6 +71,11 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
+    /// The first signal, if there was one.
+    pub(crate) fn seen(&self) -> Option<EndSignal> {
+        *self.first.borrow()
+    }
+
     /// Waits for the first signal. Cancel safe.
     pub(crate) async fn received(&self) -> EndSignal {
         let mut first = self.first.clone();

@@ -4,6 +4,7 @@ mod log;
 mod narrow;
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -29,11 +30,12 @@ const LEVELS: [&str; 3] = [
 /// The time between two turns of the spinner.
 const SPIN: Duration = Duration::from_millis(100);
 
-/// The standard error: progress on a terminal, and the log above it.
+/// The standard error: progress on a terminal, and the log above it. Clones share it.
+#[derive(Clone)]
 pub(crate) struct Terminal {
     progress: ProgressBar,
     /// True while a thread turns the spinner.
-    spins: AtomicBool,
+    spins: Arc<AtomicBool>,
 }
 
 impl Terminal {
@@ -62,7 +64,7 @@ impl Terminal {
         if let Some(error) = invalid {
             tracing::warn!("RUST_LOG is ignored because it is invalid: {error}");
         }
-        Terminal { progress, spins: AtomicBool::new(false) }
+        Terminal { progress, spins: Arc::default() }
     }
 
     /// Returns true if there is a progress line, because the standard error is a terminal.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_core::Down;
+use futures_util::Stream;
 
 use crate::actor_ref::ActorRef;
 use crate::cell::Cell;
@@ -45,6 +46,8 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// Once `pre_start` has succeeded, `pre_stop` and `post_stop` each run exactly once, unless the
 /// incarnation is aborted.
+///
+/// Most actors need no hook, and say so in one line: `impl Child for Heart {}`.
 pub trait Child: Send + 'static {
     /// Runs before anything else.
     fn pre_start(&mut self, context: &ChildContext) -> impl Future<Output = Result<(), BoxError>> + Send {
@@ -79,8 +82,9 @@ pub trait Child: Send + 'static {
 pub trait Actor: Child {
     /// The type of its messages.
     type Message: Send + 'static;
-    /// The error of its handlers.
-    type Error: Error + Send + Sync + 'static;
+    /// The error of its handlers: any type of error, [`BoxError`] for several, or
+    /// [`Infallible`](std::convert::Infallible) if none fails.
+    type Error: Into<BoxError> + Send + 'static;
 
     /// Runs after `post_start` and before the first message, on a restart too. The actor counts as
     /// started when it is done. The place to start timers, monitors, links and children.
@@ -168,6 +172,16 @@ impl ChildContext {
     pub fn stop_self(&self) {
         self.cell.stop(StopRequest::Own);
     }
+
+    /// Has the supervisor forget the restarts of this actor so far: they count towards no limit, and
+    /// the next delay is the first. For an actor that has survived the cause of its failures, such as
+    /// a message that it will not get again.
+    ///
+    /// Does nothing if the supervisor counts the restarts of all its children together
+    /// ([`LimitScope::Shared`](crate::LimitScope::Shared)), or outside of the actor's hooks and handlers.
+    pub fn forget_restarts(&self) {
+        self.cell.forget_restarts();
+    }
 }
 
 /// The context of a handler.
@@ -247,6 +261,20 @@ impl<M: Send + 'static> ActorContext<M> {
         supervisor.spawn(spec, make).await
     }
 
+    /// As [`spawn_child`](Self::spawn_child), with one value that runs once, as
+    /// [`ActorSystem::spawn_once`].
+    ///
+    /// Cancel safety: as [`spawn_child`](Self::spawn_child).
+    pub async fn spawn_child_once<A: Actor>(
+        &self,
+        spec: ChildSpec,
+        actor: A,
+    ) -> Result<ActorRef<A::Message>, StartError> {
+        let cell = self.self_ref.cell();
+        let supervisor = SupervisorRef::of_children(cell, self.incarnation()).await?;
+        supervisor.spawn_once(spec, actor).await
+    }
+
     /// A reference to this actor.
     pub fn self_ref(&self) -> &ActorRef<M> {
         &self.self_ref
@@ -271,6 +299,52 @@ impl<M: Send + 'static> ActorContext<M> {
     /// timer was over, or is of another incarnation or actor.
     pub fn cancel_timer(&self, timer: TimerId) -> bool {
         self.timers.cancel(timer)
+    }
+
+    /// Handles the items of a stream as messages, until it ends or this incarnation does. A stream of
+    /// another type is turned into messages by `map` of `StreamExt`; a message for its end is chained
+    /// to it.
+    ///
+    /// The stream is polled in the actor's own task, between its messages: no task is started, and an
+    /// item is taken from the stream when the actor handles it, so nothing queues up in between. Streams,
+    /// timers and the mailbox take turns. A panic of the stream is a failure of the incarnation. To
+    /// detach it earlier, wrap it in `abortable` of `futures`. Its items are counted as
+    /// [`ticks`](crate::ActorStats::ticks).
+    ///
+    /// ```
+    /// use airssys_rt::{Actor, ActorContext, BoxError, Child};
+    /// use futures_util::{StreamExt, stream};
+    ///
+    /// enum Line {
+    ///     Text(String),
+    ///     Over,
+    /// }
+    ///
+    /// struct Reader;
+    ///
+    /// impl Child for Reader {}
+    ///
+    /// impl Actor for Reader {
+    ///     type Message = Line;
+    ///     type Error = BoxError;
+    ///
+    ///     async fn on_start(&mut self, context: &ActorContext<Line>) -> Result<(), BoxError> {
+    ///         let lines = stream::iter(["a", "b"]).map(|line| Line::Text(line.to_owned()));
+    ///         context.attach(lines.chain(stream::iter([Line::Over])));
+    ///         Ok(())
+    ///     }
+    ///
+    ///     async fn handle_message(&mut self, line: Line, context: &ActorContext<Line>) -> Result<(), BoxError> {
+    ///         match line {
+    ///             Line::Text(text) => println!("{text}"),
+    ///             Line::Over => context.stop_self(),
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    pub fn attach(&self, stream: impl Stream<Item = M> + Send + 'static) {
+        self.timers.attach(stream);
     }
 
     /// Waits until something overtakes the messages: a stop, a [signal](ActorRef::signal), a monitor

@@ -443,6 +443,12 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         self.state()
     }
 
+    fn forget_restarts(&self) {
+        if let Some((parent, key)) = self.parent.get().and_then(ParentLink::get) {
+            parent.forget_restarts(key);
+        }
+    }
+
     fn set_parent(&self, parent: ParentLink) {
         let _ = self.parent.set(parent);
     }

@@ -70,10 +70,12 @@
 //! | write an actor | [`Actor`], and [`Child`] for the hooks around it |
 //! | start, find and stop actors | [`ActorSystem`], [`ChildSpec`] |
 //! | send and request | [`ActorRef`], [`ReplyTo`], [`Permit`] |
+//! | call from a thread that blocks | [`ActorRef::blocking_send`], [`ActorRef::blocking_request`] |
 //! | configure restarts | [`RestartPolicy`], [`SupervisorConfig`], [`RestartStrategy`] |
 //! | grow a tree of supervisors | [`SupervisorSpec`], [`SupervisorRef`], [`SupervisionStrategy`] |
 //! | start actors that end with this one | [`ActorContext::spawn_child`] |
 //! | set timers | [`ActorContext::send_after`], [`ActorContext::send_interval`] |
+//! | handle the items of a stream | [`ActorContext::attach`] |
 //! | be notified of an actor's end, or share it | [`ActorContext::monitor`], [`ActorContext::link`] |
 //! | reserve room before there is a message | [`ActorRef::reserve`], [`ActorRef::room`] |
 //! | choose the policy of a full mailbox | [`Overflow`] |
@@ -86,6 +88,23 @@
 //! | read lifecycle events and dead letters | [`ActorSystem::events`] |
 //! | shut down within a deadline | [`ActorSystem::shutdown`] |
 //! | test actors | the module `testing`, which comes with the feature of that name |
+//!
+//! # Before the first actor
+//!
+//! Users of other actor systems meet these rules first:
+//!
+//! - The actors of a system live as long as a clone of its [`ActorSystem`] does. An [`ActorRef`] keeps
+//!   nothing alive. [`ActorSystem::ended`] waits for the end, and returns the reason.
+//! - [`stop`](ActorRef::stop) ends an actor for good, and [`restart`](ActorRef::restart) starts a new
+//!   incarnation. [`stop_self`](ActorContext::stop_self) ends the incarnation, and the
+//!   [`RestartPolicy`] decides: an actor is permanent unless its [`ChildSpec`] says otherwise, and a
+//!   permanent actor is restarted.
+//! - An actor at the root that fails more than 3 times within 5 s ends, and the others go on. Below a
+//!   supervisor of its own, the supervisor gives up, as in OTP. [`OnLimit`] chooses otherwise.
+//! - [`spawn`](ActorSystem::spawn) takes a closure that makes the state of each incarnation, and waits
+//!   for [`on_start`](Actor::on_start). [`spawn_once`](ActorSystem::spawn_once) takes a value, and
+//!   [`spawn_instant`](ActorSystem::spawn_instant) does not wait.
+//! - `impl Child for MyActor {}` says that an actor has no hooks. `type Error` can be [`BoxError`].
 //!
 //! # State of an incarnation
 //!
@@ -168,6 +187,7 @@ mod services;
 mod shutdown;
 mod snapshot;
 mod stats;
+mod streams;
 mod supervisor;
 mod sync;
 mod system;

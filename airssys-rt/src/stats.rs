@@ -63,7 +63,7 @@ pub struct ActorStats {
     /// The most messages that were in the mailbox at once. Messages that the actor has handled since
     /// it last fetched a batch may be included.
     pub high_water: usize,
-    /// Messages of its own timers that it has handled; `accepted` does not include them.
+    /// Messages of its own timers and streams that it has handled; `accepted` does not include them.
     pub ticks: u64,
     /// Time spent in the handler, waits in it included. Handlers that wait are timed each, others
     /// by the wake-up; one wake-up for a single message in eight is timed, and stands for all.

@@ -195,6 +195,68 @@ impl ActorSystem {
         self.shared.root.spawn(spec, make).await
     }
 
+    /// Starts an actor that runs once: `actor` is its state, and is moved into its task. For a state that
+    /// cannot be made again, such as a connection.
+    ///
+    /// It is [temporary](airssys_core::RestartPolicy::Temporary), whatever `spec` says: when it ends or
+    /// fails, it has ended for good. Resolves as [`spawn`](Self::spawn) does. If it does not start, the
+    /// state is dropped.
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn spawn_once<A: Actor>(
+        &self,
+        spec: ChildSpec,
+        actor: A,
+    ) -> Result<ActorRef<A::Message>, StartError> {
+        self.shared.root.spawn_once(spec, actor).await
+    }
+
+    /// As [`start`](Self::start), with one state that runs once, as [`spawn_once`](Self::spawn_once).
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn start_once<A: Actor>(
+        &self,
+        prepared: Prepared<A::Message>,
+        actor: A,
+    ) -> Result<ActorRef<A::Message>, StartError> {
+        self.shared.root.start_once(prepared, actor).await
+    }
+
+    /// As [`spawn`](Self::spawn), and does not wait for the hooks of the start. The mailbox takes
+    /// messages at once, and they are handled after the start.
+    ///
+    /// If the start fails, the actor has ended for good: that is logged, sends return `Closed`, and
+    /// [`closed`](ActorRef::closed) returns the reason.
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn spawn_instant<A, F>(
+        &self,
+        spec: ChildSpec,
+        make: F,
+    ) -> Result<ActorRef<A::Message>, StartError>
+    where
+        A: Actor,
+        F: FnMut() -> A + Send + 'static,
+    {
+        self.shared.root.spawn_instant(spec, make).await
+    }
+
+    /// As [`start`](Self::start), and does not wait for the hooks of the start, as
+    /// [`spawn_instant`](Self::spawn_instant).
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn start_instant<A, F>(
+        &self,
+        prepared: Prepared<A::Message>,
+        make: F,
+    ) -> Result<ActorRef<A::Message>, StartError>
+    where
+        A: Actor,
+        F: FnMut() -> A + Send + 'static,
+    {
+        self.shared.root.start_instant(prepared, make).await
+    }
+
     /// The actor with this name, if there is one that takes messages of this type. An actor that is
     /// [draining](ActorRef::drain) takes no more, and is not found; it has its name until it has ended.
     pub fn whereis<M: Send + 'static>(&self, name: &str) -> Option<ActorRef<M>> {

@@ -1,4 +1,4 @@
-//! The timers of an incarnation.
+//! The timers of an incarnation, and beside them its streams.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -8,10 +8,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_core::ExitReason;
+use futures_util::Stream;
 use once_cell::race::OnceBox;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::guard::{discard, guard};
+use crate::streams::Streams;
 use crate::sync::{later, lock};
 
 /// The number of a timer, which cancels it. No two timers of a process have the same.
@@ -26,14 +28,18 @@ pub struct TimerId {
 /// the numbers of another system's timers.
 static LAST_OWNER: AtomicU64 = AtomicU64::new(0);
 
-/// The timers that are running. Most incarnations have none.
+/// The timers and streams that are running. Most incarnations have none.
 pub(crate) struct Timers<M>(OnceBox<Shared<M>>);
 
 struct Shared<M> {
     owner: u64,
-    /// True if there may be timers.
+    /// True if there may be timers or streams.
     any: AtomicBool,
     running: Mutex<Running<M>>,
+    /// Polled in turn with the timers.
+    streams: Mutex<Streams<M>>,
+    /// True if the last message was from a timer, so that streams are polled first.
+    ticked: AtomicBool,
 }
 
 struct Running<M> {
@@ -68,10 +74,7 @@ impl<M> Timers<M> {
 
     fn add(&self, after: Duration, timer: Timer<M>) -> TimerId {
         let time = later(Instant::now(), after);
-        let shared = self.0.get_or_init(|| {
-            let owner = LAST_OWNER.fetch_add(1, Ordering::Relaxed) + 1;
-            Box::new(Shared { owner, any: AtomicBool::new(false), running: Mutex::new(Running::default()) })
-        });
+        let shared = self.shared();
         let mut running = lock(&shared.running);
         running.last += 1;
         let number = running.last;
@@ -87,14 +90,34 @@ impl<M> Timers<M> {
             let mut running = lock(&shared.running);
             let Some(time) = running.times.remove(&timer.number) else { return false };
             let cancelled = running.by_time.remove(&(time, timer.number));
-            shared.any.store(!running.by_time.is_empty(), Ordering::Relaxed);
+            shared.update(&running);
             cancelled
         };
         cancelled.is_some()
     }
 
-    /// Ends all timers. Their messages and closures are dropped, and the first panic in that is
-    /// returned as the reason of a failure.
+    /// Delivers the items of a stream.
+    pub(crate) fn attach(&self, stream: impl Stream<Item = M> + Send + 'static) {
+        let shared = self.shared();
+        lock(&shared.streams).push(Box::pin(stream));
+        shared.any.store(true, Ordering::Relaxed);
+    }
+
+    fn shared(&self) -> &Shared<M> {
+        self.0.get_or_init(|| {
+            let owner = LAST_OWNER.fetch_add(1, Ordering::Relaxed) + 1;
+            Box::new(Shared {
+                owner,
+                any: AtomicBool::new(false),
+                running: Mutex::new(Running::default()),
+                streams: Mutex::new(Streams::new()),
+                ticked: AtomicBool::new(false),
+            })
+        })
+    }
+
+    /// Ends all timers and streams. They are dropped, with their messages and closures, and the first
+    /// panic in that is returned as the reason of a failure.
     pub(crate) fn end(&mut self) -> Result<(), ExitReason> {
         let Some(shared) = self.0.get() else { return Ok(()) };
         shared.any.store(false, Ordering::Relaxed);
@@ -104,16 +127,17 @@ impl<M> Timers<M> {
             let next = Running { last: running.last, ..Running::default() };
             std::mem::replace(&mut *running, next).by_time
         };
-        timers.into_values().map(discard).fold(Ok(()), Result::and)
+        let streams = lock(&shared.streams).end();
+        timers.into_values().map(discard).fold(Ok(()), Result::and).and(streams)
     }
 
-    /// Returns true if a timer is running.
+    /// Returns true if a timer or a stream is running.
     pub(crate) fn any(&self) -> bool {
         self.0.get().is_some_and(|shared| shared.any.load(Ordering::Relaxed))
     }
 
-    /// The message of a timer that is due, or the reason of a failure to make it. Registers the task
-    /// for the next timer otherwise.
+    /// The message of a timer that is due or of a stream, or the reason of a failure to make it.
+    /// Registers the task for the next otherwise.
     #[inline]
     pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         match self.0.get() {
@@ -132,7 +156,39 @@ impl<M> Drop for Timers<M> {
 }
 
 impl<M> Shared<M> {
+    /// Polls the timers and the streams, in turns: a timer that is always due starves no stream.
     fn poll_due(&self, context: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
+        let streams_first = self.ticked.swap(false, Ordering::Relaxed);
+        if streams_first && let Poll::Ready(message) = self.poll_streams(context) {
+            return Poll::Ready(message);
+        }
+        if let Poll::Ready(message) = self.poll_timers(context) {
+            self.ticked.store(true, Ordering::Relaxed);
+            return Poll::Ready(message);
+        }
+        if streams_first { Poll::Pending } else { self.poll_streams(context) }
+    }
+
+    fn poll_streams(&self, context: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
+        let mut streams = lock(&self.streams);
+        if streams.is_empty() {
+            return Poll::Pending;
+        }
+        let polled = streams.poll_next(context);
+        if streams.is_empty() {
+            drop(streams);
+            self.update(&lock(&self.running));
+        }
+        polled
+    }
+
+    /// Looks if there is still a timer or a stream.
+    fn update(&self, running: &Running<M>) {
+        let any = !running.by_time.is_empty() || !lock(&self.streams).is_empty();
+        self.any.store(any, Ordering::Relaxed);
+    }
+
+    fn poll_timers(&self, context: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
         let Some((time, number, timer)) = self.pop_due(context) else { return Poll::Pending };
         let (period, mut make) = match timer {
             Timer::Once(message) => return Poll::Ready(Ok(message)),
@@ -168,7 +224,7 @@ impl<M> Shared<M> {
         }
         let (_, timer) = running.by_time.pop_first()?;
         running.times.remove(&number);
-        self.any.store(!running.by_time.is_empty(), Ordering::Relaxed);
+        self.update(running);
         Some((time, number, timer))
     }
 }

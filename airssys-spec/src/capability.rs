@@ -10,7 +10,7 @@ mod subject;
 
 pub use allowed::{AllowedBy, allowed_by};
 pub use decide::{Access, decide};
-pub use denied::{Denied, grant_line};
+pub use denied::{Denied, give_command, grant_line};
 pub use patterns::{InvalidPattern, PatternList};
 pub use rows::Capability;
 pub use set::Capabilities;

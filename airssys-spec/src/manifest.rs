@@ -31,7 +31,7 @@ use semver::Version;
 
 pub use self::app::AppManifest;
 pub use self::diagnostic::{Diagnostic, Diagnostics};
-pub use self::group::{Group, GroupMember, OnGiveUp};
+pub use self::group::{ComponentGivesUp, Group, GroupMember, OnGiveUp};
 pub use self::load::{Disk, Files};
 pub use self::service::{ConfigTable, ServiceTable};
 use crate::audit_file::AuditFile;
@@ -154,6 +154,9 @@ pub struct AppComponent {
     pub instances: usize,
     /// The restart policy of its instances.
     pub restart: RestartPolicy,
+    /// The consequence of an instance that gives up. `None` if the manifest does not say: then it is
+    /// quarantined, or its group decides.
+    pub on_give_up: Option<ComponentGivesUp>,
     /// The mailbox of each instance.
     pub mailbox: Mailbox,
     /// The limits of each instance. A limit that it does not ask for is the default, or the app's

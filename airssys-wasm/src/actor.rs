@@ -104,7 +104,10 @@ impl Child for ComponentActor {
     }
 
     async fn post_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
-        self.recovery.started();
+        if self.recovery.started() {
+            // Attempts bound the failures by one message, so they do not count against the instance.
+            context.forget_restarts();
+        }
         if self.recovery.next_due().is_some() {
             // The signal comes before the mailbox, so that redeliveries come first.
             self.template.instance.myself.signal();

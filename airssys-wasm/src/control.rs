@@ -20,6 +20,7 @@ pub use protocol::{
     About, AboutApp, Answer, AnswerLine, Ask, ClearRetained, DeadLetterPage, DenialList, DropDeadLetters,
     Failed, Give, GrantList, Letter, LetterWithBody, Letters, LettersDone, LettersFailed, ListDeadLetters,
     ListDenials, ListGrants, ListRetained, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, MAX_SHOWN_BYTES, Request,
-    RequestLine, RetainedCleared, RetainedPage, RetryDeadLetters, Revoke, ShowDeadLetter, Snapshot, VERSION,
+    RequestLine, Resume, Resumed, RetainedCleared, RetainedPage, RetainedWithBody, RetryDeadLetters, Revoke,
+    ShowDeadLetter, ShowRetained, Snapshot, VERSION,
 };
 pub use server::{IDLE_TIMEOUT, MAX_CLIENTS, OpenError, Server};

@@ -9,6 +9,7 @@ pub(crate) mod native;
 mod operate;
 mod outside;
 pub(crate) mod prepare;
+pub(crate) mod quarantine;
 mod snapshot;
 pub(crate) mod spec;
 mod target;
@@ -18,7 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
-use airssys_rt::{ActorRef, ActorSystem, ShutdownReport};
+use airssys_rt::{ActorRef, ActorSystem, ShutdownReport, SupervisorRef};
 use airssys_spec::{Capabilities, HOST_NAME, Limits, Subject};
 
 use crate::actor::template::InstanceTemplate;
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     outside: Sender,
     connections: Arc<Connections>,
     components: Mutex<BTreeMap<String, Registered>>,
+    /// The groups of the app's manifest.
+    groups: Mutex<Vec<SupervisorRef>>,
     /// Set when the first component or native actor gets its name.
     began: OnceLock<Instant>,
 }
@@ -133,7 +136,8 @@ impl ComponentHost {
         let (app, router) = (Arc::from(system.name()), Arc::new(Router::new(App::new(trail, state))));
         let (components, began) = (Mutex::default(), OnceLock::new());
         let connections = Arc::new(Connections::new(services));
-        let shared = Shared { system, app, router, outside, connections, components, began };
+        let groups = Mutex::default();
+        let shared = Shared { system, app, router, outside, connections, components, groups, began };
         ComponentHost { shared: Arc::new(shared) }
     }
 
@@ -228,7 +232,11 @@ impl ComponentHost {
         if router.app.state().is_none() {
             return;
         }
-        let close = tokio::task::spawn_blocking(move || router.app.state().map(StateFolder::close));
+        let close = tokio::task::spawn_blocking(move || {
+            let Some(state) = router.app.state() else { return };
+            state.write_dead_letters(&router.app.dead_letters.kept());
+            state.close();
+        });
         if tokio::time::timeout(within, close).await.is_err() {
             tracing::error!("the state folder was not saved within the shutdown's deadline");
         }

@@ -8,6 +8,8 @@ import { bigIntDecoder } from "cborg/taglib";
 
 export const CBOR_DEPTH = 128;
 export const JSON_DEPTH = 127;
+/** The largest integer in a tag, in bytes. Larger ones take long to convert. */
+const INTEGER_BYTES = 1024;
 
 const utf8 = {
   encode: new TextEncoder(),
@@ -127,6 +129,7 @@ function date(value) {
 function bytesOf(decode) {
   const bytes = decode();
   if (!(bytes instanceof Uint8Array)) throw new Error("a large integer is not given as bytes");
+  if (bytes.length > INTEGER_BYTES) throw new Error(`an integer has ${bytes.length} bytes; at most ${INTEGER_BYTES} are read`);
   return bigIntDecoder(() => bytes);
 }
 

@@ -1,7 +1,9 @@
 // Errors with their place in the sources. The engine knows their place in the bundle only.
 
-const BUNDLE = "/bundle.js:";
-const FRAME = /^\s*at (.*?) ?\(?[^\s()]*\/bundle\.js:(\d+):(\d+)\)?$/;
+const BUNDLE = "/airssys/bundle.js:";
+const FRAME = /^\s*at (.*?) ?\(?[^\s()]*\/airssys\/bundle\.js:(\d+):(\d+)\)?$/;
+/** The longest line that may be a frame. The expression takes long for a long line. */
+const LINE = 500;
 const CAUSES = 5;
 
 // The build puts the places into the bundle's first line: for each line of the bundle, the places of the
@@ -28,7 +30,7 @@ export function mapped(text) {
   if (!text.includes(BUNDLE)) return text;
   const shown = [];
   for (const line of text.split("\n")) {
-    const [, name, at, column] = FRAME.exec(line) ?? [];
+    const [, name, at, column] = (line.length <= LINE && FRAME.exec(line)) || [];
     const source = at && place(Number(at), Number(column));
     if (source) shown.push(`    at ${name ? `${name} (${source})` : source}`);
     else if (!at && !line.endsWith("(native)")) shown.push(line);

@@ -10,12 +10,16 @@ JSON_DEPTH = 127
 
 _BYTES, _TEXT, _LIST, _MAP, _TAG = 2, 3, 4, 5, 6
 _INDEFINITE = 31
-# The tag of a reference to a value that was marked as shared.
-_REFERENCE = 29
+# Tags whose values can contain themselves, or take long to make.
+_REFUSED = {29: "references to shared values", 35: "regular expressions"}
+# The tags of large integers, and the largest size of one in bytes. Larger ones take long to convert.
+_INTEGERS = (2, 3)
+INTEGER_BYTES = 1024
 _BREAK = 0xFF
 # A break ends the items of a list, or the pairs of a map; in a map, a value is due after a key.
 _ITEMS, _KEYS, _VALUE = -1, -2, -3
-_MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[{\]}]', re.DOTALL)
+# A string that does not end goes on to the end of the body, so that no quote is looked at twice.
+_MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[{\]}]', re.DOTALL)
 
 
 def _check(depth: int, most: int) -> None:
@@ -26,15 +30,15 @@ def _check(depth: int, most: int) -> None:
 def check_cbor(body: bytes) -> None:
     """Checks lists, maps and tags. Stops at a mistake, which the decoder reports.
 
-    The decoder takes a misplaced break for a value, and a reference can make a value contain itself. Both are
-    reported here.
+    The decoder takes a misplaced break for a value, and some tags can do harm. These are reported here.
     """
     # Each level takes a byte at least.
-    if len(body) <= CBOR_DEPTH and _BREAK not in body and _REFERENCE not in body:
+    if len(body) <= CBOR_DEPTH and not any(byte in body for byte in (_BREAK, *_REFUSED)):
         return
     # The number of items that are still to come on each level, or one of the negative numbers above.
     levels = [1]
     at = 0
+    tag = None
     while levels:
         left = levels[-1]
         if left == 0:
@@ -53,6 +57,7 @@ def check_cbor(body: bytes) -> None:
             levels[-1] = left - 1
         elif left != _ITEMS:
             levels[-1] = _VALUE if left == _KEYS else _KEYS
+        around, tag = tag, None
         kind, number = head >> 5, head & 31
         is_indefinite = number == _INDEFINITE
         if number >= 24 and not is_indefinite:
@@ -67,17 +72,20 @@ def check_cbor(body: bytes) -> None:
                     return
                 number = _ITEMS if kind == _LIST else _KEYS
             elif kind == _TAG:
-                if number == _REFERENCE:
-                    raise ValueError("references to shared values (tag 29) are not read")
-                number = 1
+                if number in _REFUSED:
+                    raise ValueError(f"{_REFUSED[number]} (tag {number}) are not read")
+                tag, number = number, 1
             elif kind == _MAP:
                 number *= 2
             _check(len(levels), CBOR_DEPTH)
             levels.append(number)
         elif kind in (_BYTES, _TEXT):
+            start = at
             at = _after_pieces(body, at) if is_indefinite else at + number
             if at < 0:
                 return
+            if around in _INTEGERS and at - start > INTEGER_BYTES:
+                raise ValueError(f"an integer has {at - start} bytes; at most {INTEGER_BYTES} are read")
         elif is_indefinite:
             return
 

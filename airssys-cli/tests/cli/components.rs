@@ -99,3 +99,13 @@ fn check_shows_for_each_component_that_it_fits_and_how_it_runs() {
         assert!(line.starts_with(&format!("{name}: fits; runs {how}")), "{line}");
     }
 }
+
+#[test]
+fn cache_folder_that_cannot_be_made_is_a_warning_whichever_variable_names_it() {
+    let probe = path("components/test-probe");
+    let check = || airssys(["check", &probe]).env("AIRSSYS_CACHE_DIR", "");
+    for (name, folder) in [("AIRSSYS_CACHE_DIR", "/dev/null/cache"), ("XDG_CACHE_HOME", "/dev/null")] {
+        let checked = check().env(name, folder).run().exits(0).prints(&["fits"]);
+        checked.says(&["/dev/null/", "cannot be created, so compiled components are not cached"]);
+    }
+}

@@ -58,6 +58,7 @@ fn revoked_grant_is_explained_and_given_back_and_its_letter_retried() {
     running.until_it_says("a grant was revoked");
     shake("second place");
     running.until_it_says("`quake-classify` may not publish on `quakes.major.");
+    running.until_it_says("publish = [\"quakes.*\"] was revoked while the app runs");
     // The log of the dead letter shows that it can be listed.
     running.until_it_says("airssys::dead_letter");
 
@@ -69,8 +70,10 @@ fn revoked_grant_is_explained_and_given_back_and_its_letter_retried() {
         (Some("quakes.*"), &serde_json::json!([]))
     );
     let explained = ask(&["explain"]).exits(0);
-    let explained =
-        explained.prints(&["quake-classify", "airssys grants give quake-classify publish quakes.major."]);
+    let explained = explained.prints(&[
+        "quake-classify",
+        "airssys grants give quake-classify publish 'quakes.*' (it was revoked)",
+    ]);
     assert!(!explained.stdout.contains("quake-feed"), "{explained}");
     ask(&["explain", "--of", "quake-feed"]).exits(0).prints(&["nothing was denied"]);
 
@@ -84,6 +87,9 @@ fn revoked_grant_is_explained_and_given_back_and_its_letter_retried() {
     ask(&["dead-letters", "show", &id]).exits(0).prints(&["\"second place\"", "quake-classify", "cbor"]);
     ask(&["dead-letters", "list", "--for", "quake-parse"]).exits(0).prints(&["0 shown of 0 kept"]);
 
+    ask(&["grants", "give", "quake-classify", "publish", "other.*"])
+        .exits(1)
+        .says(&["error: publish = [\"other.*\"] of `quake-classify` is not given"]);
     change("give").exits(0).prints(&["is granted publish = [\"quakes.*\"]"]);
     ask(&["dead-letters", "retry", &id]).exits(0).prints(&["retried 1 dead letter"]);
     running.until_it_says(": second place");
@@ -241,7 +247,45 @@ fn retained_messages_are_listed_and_cleared() {
         "1 shown of 1",
     ]);
     ask(&["retained", "list", "stock.*"]).exits(0).prints(&["0 shown of 0"]);
+    let shown = ask(&["retained", "show", "prices.apples"]).exits(0);
+    let body = shown.stdout.split("\n\n").nth(1).unwrap_or_else(|| panic!("{shown}")).trim().to_owned();
+    let shown = shown.prints(&["topic     prices.apples", "from      customer", "body      text"]);
+    assert!(!body.is_empty(), "{shown}");
+    let json = ask(&["retained", "show", "prices.apples", "--json"]).exits(0).json();
+    assert_eq!((json["body"].as_str(), &json["message"]["codec"]), (Some(&*body), &"cbor".into()));
+    ask(&["retained", "show", "stock"]).exits(1).says(&["`stock` has no retained message"]);
     ask(&["retained", "clear", "prices.apples"]).exits(0).prints(&["cleared: prices.apples"]);
     ask(&["retained", "clear", "prices.apples"]).exits(1).says(&["`prices.apples` has no retained message"]);
     assert_eq!(list()["matching"], 0);
+}
+
+#[test]
+fn retry_of_all_dead_letters_waits_for_room_and_ends_complete() {
+    let folder = Folder::new();
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let classify = format!("source = {:?}", path("components/quake-classify"));
+    let app = folder.quakes(&[
+        ("until = \"quake-feed\"\n", ""),
+        ("restart = \"temporary\"", "restart = \"temporary\"\nconfig = { batch = 1 }"),
+        (&classify, &format!("{classify}\nmailbox = 2")),
+    ]);
+    let mut running = within(&folder, &["run", "-v", &app, "--input", pipe.to_str().unwrap()]).start();
+    let mut input = File::options().write(true).open(&pipe).unwrap();
+    let ask = |args: &[&str]| within(&folder, args).run();
+    running.until_it_says(OPEN);
+    let right = ["quake-classify", "publish", "quakes.*"];
+    ask(&[&["grants", "revoke"], &right[..]].concat()).exits(0);
+    let quakes: String = (0..200).map(|number| quake(&format!("place {number}"))).collect();
+    input.write_all(quakes.as_bytes()).unwrap();
+    let kept = || {
+        let listed = ask(&["dead-letters", "list", "--json", "--limit", "1"]).exits(0).json();
+        listed["kept"].as_u64().unwrap()
+    };
+    while kept() < 200 {
+        std::thread::yield_now();
+    }
+    ask(&[&["grants", "give"], &right[..]].concat()).exits(0);
+    ask(&["dead-letters", "retry", "--all"]).exits(0).prints(&["retried 200 dead letters\n"]);
+    assert_eq!(kept(), 0);
 }

@@ -32,18 +32,15 @@ fn drills(count: usize) -> String {
 }
 
 #[test]
-fn a_component_that_fails_too_often_fails_the_run() {
-    // The fourth failure is final: with 4 events no message is left then, with 40 some are.
+fn messages_on_which_a_component_fails_are_dead_letters_and_the_run_goes_on() {
+    // Each failure is that of a message, however many follow each other.
     for events in [4, 40] {
         let run = ["run", "examples/quakes/app.toml", "--json", "--input", "-"];
-        let ended = airssys(run).input(drills(events)).run().exits(1).says(&[
-            "error: the app failed",
-            "`quake-classify` failed after 3 restarts within 5s",
-            "because panicked: drill: the event `panic-drill`",
-        ]);
+        let ended = airssys(run).input(drills(events)).run().exits(0);
         let outcome = ended.json();
         let classify = component(&outcome, "quake-classify");
-        assert_eq!(count_instances(classify, "restarts"), 3);
+        assert_eq!(count_instances(classify, "restarts"), events as u64);
+        assert!(outcome["report"]["tables"].is_array(), "{outcome}");
         assert_eq!(count(classify, "dead_lettered"), count(classify, "received"), "{classify}");
         assert_eq!(count(&outcome["summary"], "dead_lettered"), events as u64, "{outcome}");
     }

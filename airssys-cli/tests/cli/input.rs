@@ -47,6 +47,23 @@ fn input_file_replaces_the_granted_one() {
     is_the_week(&airssys(["run", APP, "--json", "--input", &named]).run().exits(0).json());
 }
 
+#[cfg(unix)]
+#[test]
+fn name_of_the_input_need_not_be_utf8() {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt;
+
+    let folder = Folder::new();
+    let file = folder.path().join(OsStr::from_bytes(b"caf\xe9.json"));
+    std::fs::write(&file, week()).unwrap();
+    let mut named = OsString::from("quake-feed=");
+    named.push(&file);
+    for input in [file.as_os_str(), &named] {
+        let args = [OsStr::new("run"), OsStr::new(APP), OsStr::new("--json"), OsStr::new("--input"), input];
+        is_the_week(&airssys(args).run().exits(0).json());
+    }
+}
+
 #[test]
 fn an_empty_input_is_a_run_without_events() {
     let outcome = airssys(["run", APP, "--json", "--input", "-"]).run().exits(0).json();

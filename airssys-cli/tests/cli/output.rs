@@ -24,7 +24,9 @@ fn every_command_has_a_help_that_fits_the_page() {
         "dead-letters drop",
         "retained",
         "retained list",
+        "retained show",
         "retained clear",
+        "resume",
     ] {
         for help in ["-h", "--help"] {
             let args = command.split(' ').chain([help]).filter(|arg| !arg.is_empty());

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use airssys_core::ExitReason;
 
 use super::{Actor, ActorContext, BoxError};
+use crate::child::Registered;
 use crate::child::Supervised;
-use crate::guard::{Contained, Shown, guarded};
+use crate::guard::{Contained, Shown, guard, guarded};
 use crate::request::ReplyTo;
 use crate::stats::ActorState;
 
@@ -30,13 +31,13 @@ pub(super) fn start<A: Actor>(
 ) -> impl Future<Output = Result<(), FailedStart>> + Send {
     async move {
         if let Err(reason) = hook(guarded(|| actor.pre_start(context.child())).await) {
-            return failed_start(started, reason, false);
+            return failed_start(started, context, reason, false);
         }
         if let Err(reason) = hook(guarded(|| actor.post_start(context.child())).await) {
-            return failed_start(started, reason, true);
+            return failed_start(started, context, reason, true);
         }
         if let Err(reason) = result(guarded(|| actor.on_start(context)).await) {
-            return failed_start(started, reason, true);
+            return failed_start(started, context, reason, true);
         }
         context.cell().enter(ActorState::Running);
         // An error means that its starter no longer waits.
@@ -46,13 +47,28 @@ pub(super) fn start<A: Actor>(
 }
 
 /// Tells the starter at once, before the last hooks.
-fn failed_start(
+fn failed_start<M: Send + 'static>(
     started: &mut ReplyTo<()>,
+    context: &ActorContext<M>,
     reason: ExitReason,
     runs_last_hooks: bool,
 ) -> Result<(), FailedStart> {
-    drop(started.take());
+    tell_failed_start(started, context, &reason);
     Err(FailedStart { reason, runs_last_hooks })
+}
+
+/// Tells the starter. If no starter waits, the end of a first start is logged, because no restart
+/// follows that would be.
+pub(super) fn tell_failed_start<M: Send + 'static>(
+    started: &mut ReplyTo<()>,
+    context: &ActorContext<M>,
+    reason: &ExitReason,
+) {
+    let starter = started.take();
+    if context.incarnation() == 0 && starter.is_closed() {
+        let (actor, reason) = (context.cell().label(), Shown(reason));
+        tracing::error!(%actor, %reason, "an actor did not start, and has ended");
+    }
 }
 
 /// Runs the last hooks, and returns the first failure.
@@ -78,14 +94,22 @@ pub(super) fn end<A: Actor>(
 }
 
 fn hook(result: Result<Result<(), BoxError>, ExitReason>) -> Result<(), ExitReason> {
-    result?.map_err(|error| ExitReason::Error(Arc::<dyn Error + Send + Sync>::from(error)))
+    result?.map_err(failed)
+}
+
+/// The reason of an incarnation that an error ended.
+pub(super) fn failed(error: impl Into<BoxError>) -> ExitReason {
+    match guard(|| error.into()) {
+        Ok(error) => ExitReason::Error(Arc::<dyn Error + Send + Sync>::from(error)),
+        Err(reason) => reason,
+    }
 }
 
 /// The result of a handler, or the reason of its failure.
-pub(super) fn result<E: Error + Send + Sync + 'static>(
+pub(super) fn result<E: Into<BoxError>>(
     returned: Result<Result<(), E>, ExitReason>,
 ) -> Result<(), ExitReason> {
-    returned?.map_err(|error| ExitReason::Error(Arc::new(error)))
+    returned?.map_err(failed)
 }
 
 /// Keeps the first failure, which counts. A later one is only logged.

@@ -1,17 +1,15 @@
 //! One incarnation of an actor, from `pre_start` to `post_stop`.
 
-use std::error::Error;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use airssys_core::ExitReason;
 
-use super::hooks::{end, note_failure, result, start};
+use super::hooks::{end, failed, note_failure, result, start, tell_failed_start};
 use super::pace::Pace;
-use super::runner::ActorRunner;
-use super::{Actor, ActorContext};
+use super::runner::{ActorRunner, Make};
+use super::{Actor, ActorContext, BoxError};
 use crate::cell::behind::Behind;
 use crate::cell::inbox::Inbox;
 use crate::guard::{Contained, Guarded, guard, guarded};
@@ -24,23 +22,24 @@ use crate::mailbox::Urgent;
 /// its captures. A value that is kept over an `await` takes memory in every idle actor, and a value
 /// that is moved in parts counts as kept.
 #[expect(clippy::manual_async_fn, reason = "an `async fn` would take more memory")]
-pub(super) fn live<A: Actor, F: FnMut() -> A + Send>(
+pub(super) fn live<A: Actor, F: Make<A>>(
     runner: &mut ActorRunner<A, F>,
 ) -> impl Future<Output = ExitReason> + Send {
     async move {
         runner.context.begin();
-        let mut actor = match guard(&mut runner.make) {
-            Ok(actor) => Contained::new(actor),
+        let mut actor = match guard(|| runner.make.make()) {
+            Ok(Some(actor)) => Contained::new(actor),
+            Ok(None) => return ExitReason::Shutdown,
             Err(reason) => {
-                drop(runner.started.take());
+                tell_failed_start(&mut runner.started, &runner.context, &reason);
                 return reason;
             }
         };
         let reason = 'messages: {
-            if let Err(failed) = start(&mut actor, &runner.context, &mut runner.started).await {
-                match failed.runs_last_hooks {
-                    true => break 'messages failed.reason,
-                    false => return part(actor, runner, failed.reason),
+            if let Err(not_started) = start(&mut actor, &runner.context, &mut runner.started).await {
+                match not_started.runs_last_hooks {
+                    true => break 'messages not_started.reason,
+                    false => return part(actor, runner, not_started.reason),
                 }
             }
             let mut inbox = Inbox::new(runner.context.cell().clone());
@@ -221,13 +220,13 @@ fn timed<T, M: Send + 'static>(
 /// Counts the messages of a handler that has returned. Returns the number of those that it took
 /// beside the first, or the reason if that ends the incarnation.
 #[inline]
-fn count<M, E: Error + Send + Sync + 'static>(
+fn count<M, E: Into<BoxError>>(
     result: Result<Result<(), E>, ExitReason>,
     behind: Behind<'_, M>,
 ) -> Result<u8, ExitReason> {
     match result {
         Ok(Ok(())) => Ok(behind.handled()),
-        Ok(Err(error)) => Err(ExitReason::Error(Arc::new(error))),
+        Ok(Err(error)) => Err(failed(error)),
         Err(reason) => {
             behind.panicked();
             Err(reason)

@@ -12,6 +12,28 @@ use crate::child::Supervised;
 use crate::request::ReplyTo;
 use crate::supervisor::task::Runnable;
 
+/// Makes the state of each incarnation.
+pub(crate) trait Make<A>: Send + 'static {
+    /// Returns `None` if there is no state any more, so that the actor ends.
+    fn make(&mut self) -> Option<A>;
+}
+
+impl<A, F: FnMut() -> A + Send + 'static> Make<A> for F {
+    #[inline]
+    fn make(&mut self) -> Option<A> {
+        Some(self())
+    }
+}
+
+/// The state of the only incarnation.
+pub(crate) struct Once<A>(pub(crate) Option<A>);
+
+impl<A: Send + 'static> Make<A> for Once<A> {
+    fn make(&mut self) -> Option<A> {
+        self.0.take()
+    }
+}
+
 pub(crate) struct ActorRunner<A: Actor, F> {
     /// That of the incarnation that runs, or ran last.
     pub(super) context: ActorContext<A::Message>,
@@ -21,14 +43,14 @@ pub(crate) struct ActorRunner<A: Actor, F> {
     actor: PhantomData<fn() -> A>,
 }
 
-impl<A: Actor, F: FnMut() -> A> ActorRunner<A, F> {
+impl<A: Actor, F: Make<A>> ActorRunner<A, F> {
     /// `started` is notified of the first start, and dropped if it fails.
     pub(crate) fn new(cell: Arc<Cell<A::Message>>, make: F, started: ReplyTo<()>) -> Self {
         Self { context: ActorContext::new(cell), make, started, actor: PhantomData }
     }
 }
 
-impl<A: Actor, F: FnMut() -> A + Send + 'static> Runnable for ActorRunner<A, F> {
+impl<A: Actor, F: Make<A>> Runnable for ActorRunner<A, F> {
     fn cell(&self) -> &dyn Supervised {
         &**self.context.cell()
     }

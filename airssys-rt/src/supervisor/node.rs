@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_core::{
-    Decision, Down, EndCause, EndedChild, ExitReason, Identity, OnLimit, RestartStrategy, Scope,
+    Decision, Down, EndCause, EndedChild, ExitReason, Identity, LimitScope, OnLimit, RestartStrategy, Scope,
     SupervisorConfig, SupervisorFailure, decide,
 };
 use tokio::runtime::Handle;
@@ -333,6 +333,12 @@ impl Parent for SupervisorNode {
 
     fn dismiss(&self, key: Key) {
         self.dismiss_quarantined(key);
+    }
+
+    fn forget_restarts(&self, key: Key) {
+        if self.config.limit_scope == LimitScope::PerChild {
+            lock(&self.state).restart_history_ends(key);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::runner::SupervisorRunner;
 use super::spec::SupervisorSpec;
 use super::task::admit;
 use crate::actor::Actor;
-use crate::actor::runner::ActorRunner;
+use crate::actor::runner::{ActorRunner, Make, Once};
 use crate::actor_ref::ActorRef;
 use crate::cell::Cell;
 use crate::cell::children::{IncarnationChildren, ParentActor};
@@ -25,7 +25,7 @@ use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::Watcher;
 use crate::prepared::Prepared;
 use crate::registry::UnstartedChild;
-use crate::request::slot_here;
+use crate::request::{Reply, ReplyTo, slot_here};
 use crate::shutdown::ShutdownOrder;
 use crate::snapshot::ChildSummary;
 
@@ -91,6 +91,56 @@ impl SupervisorRef {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
+        let (sender, mut started) = slot_here().await;
+        let cell = self.launch(prepared, make, sender, Some(&mut started)).await?;
+        match started.await {
+            Ok(()) => Ok(ActorRef::new(cell)),
+            Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
+        }
+    }
+
+    /// As [`ActorSystem::start_once`](crate::ActorSystem::start_once), below this supervisor.
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn start_once<A: Actor>(
+        &self,
+        prepared: Prepared<A::Message>,
+        actor: A,
+    ) -> Result<ActorRef<A::Message>, StartError> {
+        let Prepared { cell, unstarted, spec } = prepared;
+        let prepared = Prepared { cell, unstarted, spec: spec.restart(RestartPolicy::Temporary) };
+        let (sender, mut started) = slot_here().await;
+        let cell = self.launch::<A, _>(prepared, Once(Some(actor)), sender, Some(&mut started)).await?;
+        match started.await {
+            Ok(()) => Ok(ActorRef::new(cell)),
+            Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
+        }
+    }
+
+    /// As [`ActorSystem::start_instant`](crate::ActorSystem::start_instant), below this supervisor.
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn start_instant<A, F>(
+        &self,
+        prepared: Prepared<A::Message>,
+        make: F,
+    ) -> Result<ActorRef<A::Message>, StartError>
+    where
+        A: Actor,
+        F: FnMut() -> A + Send + 'static,
+    {
+        self.launch(prepared, make, ReplyTo::to_none(), None).await.map(ActorRef::new)
+    }
+
+    /// Gives a prepared actor its task. Does not wait for its start: `sender` and `started` are the
+    /// two ends of the notification of that.
+    async fn launch<A: Actor, F: Make<A>>(
+        &self,
+        prepared: Prepared<A::Message>,
+        make: F,
+        sender: ReplyTo<()>,
+        started: Option<&mut Reply<()>>,
+    ) -> Result<Arc<Cell<A::Message>>, StartError> {
         let Prepared { cell, unstarted, spec } = prepared;
         let name = &**cell.name();
         if !unstarted.is_in(self.node.registry()) {
@@ -100,7 +150,6 @@ impl SupervisorRef {
         if cell.terminated() {
             return Err(StartError::Stopped { name: name.to_owned() });
         }
-        let (sender, mut started) = slot_here().await;
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
             policy: spec.restart,
@@ -108,16 +157,13 @@ impl SupervisorRef {
             significant: spec.significant,
             on_limit: spec.on_limit,
         };
-        // If the supervisor ends for good, the actor ends here.
-        if admit(&self.node, cell.clone(), rules, runner, &mut started).await {
+        if admit(&self.node, cell.clone(), rules, runner, started).await {
             unstarted.keep();
-        } else {
-            drop(unstarted);
+            return Ok(cell);
         }
-        match started.await {
-            Ok(()) => Ok(ActorRef::new(cell)),
-            Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
-        }
+        // If the supervisor ends for good, the actor ends here.
+        drop(unstarted);
+        Err(self.not_started(cell.name(), cell.exit().await))
     }
 
     /// Prepares an actor and starts it below this supervisor; resolves once its first incarnation has
@@ -131,6 +177,34 @@ impl SupervisorRef {
     {
         let prepared = self.prepare(spec)?;
         self.start(prepared, make).await
+    }
+
+    /// As [`ActorSystem::spawn_once`](crate::ActorSystem::spawn_once), below this supervisor.
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn spawn_once<A: Actor>(
+        &self,
+        spec: ChildSpec,
+        actor: A,
+    ) -> Result<ActorRef<A::Message>, StartError> {
+        let prepared = self.prepare(spec.restart(RestartPolicy::Temporary))?;
+        self.start_once(prepared, actor).await
+    }
+
+    /// As [`ActorSystem::spawn_instant`](crate::ActorSystem::spawn_instant), below this supervisor.
+    ///
+    /// Cancel safety: as [`start`](Self::start).
+    pub async fn spawn_instant<A, F>(
+        &self,
+        spec: ChildSpec,
+        make: F,
+    ) -> Result<ActorRef<A::Message>, StartError>
+    where
+        A: Actor,
+        F: FnMut() -> A + Send + 'static,
+    {
+        let prepared = self.prepare(spec)?;
+        self.start_instant(prepared, make).await
     }
 
     /// Starts a supervisor below this one.
@@ -220,7 +294,7 @@ impl SupervisorRef {
         }
         let (sender, mut started) = slot_here().await;
         let runner = SupervisorRunner::new(node.clone(), sender);
-        if admit(&self.node, node.clone(), rules, runner, &mut started).await {
+        if admit(&self.node, node.clone(), rules, runner, Some(&mut started)).await {
             unstarted.keep();
         } else {
             drop(unstarted);

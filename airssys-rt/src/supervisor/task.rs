@@ -65,13 +65,14 @@ fn discard<R: Runnable>(runner: R) {
 }
 
 /// Starts a child, and waits before that if the supervisor is about to be restarted. Returns false if
-/// the supervisor ends for good, or is quarantined. `started` is notified of the start.
+/// the supervisor ends for good, or is quarantined. `started` is notified of the start,
+/// if a starter waits for it.
 pub(super) async fn admit<R: Runnable>(
     node: &Arc<SupervisorNode>,
     cell: Arc<dyn Supervised>,
     rules: ChildRules,
     runner: R,
-    started: &mut Reply<()>,
+    started: Option<&mut Reply<()>>,
 ) -> bool {
     let key = match node.add(&cell, rules) {
         Admission::Added(key) => Some(key),
@@ -79,7 +80,7 @@ pub(super) async fn admit<R: Runnable>(
         Admission::Later => {
             let key = node.add_later(&cell, rules).await;
             // It was made in an earlier poll.
-            started.moved();
+            started.into_iter().for_each(Reply::moved);
             key
         }
     };

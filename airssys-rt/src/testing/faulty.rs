@@ -1,7 +1,5 @@
 //! Actors that are subject to a plan of faults.
 
-use std::error::Error;
-
 use airssys_core::Down;
 use thiserror::Error;
 
@@ -34,13 +32,13 @@ pub struct Faulty<A> {
 /// The error of the handler of a [`Faulty`] actor.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum FaultyError<E: Error> {
+pub enum FaultyError {
     /// A planned failure.
     #[error(transparent)]
     Injected(Injected),
     /// An error of the actor itself.
     #[error(transparent)]
-    Own(E),
+    Own(BoxError),
 }
 
 impl<A> Faulty<A> {
@@ -74,11 +72,11 @@ impl<A: Actor> Child for Faulty<A> {
 
 impl<A: Actor> Actor for Faulty<A> {
     type Message = A::Message;
-    type Error = FaultyError<A::Error>;
+    type Error = FaultyError;
 
     async fn on_start(&mut self, context: &ActorContext<A::Message>) -> Result<(), Self::Error> {
         self.faults.reach(Place::OnStart).await.map_err(FaultyError::Injected)?;
-        self.actor.on_start(context).await.map_err(FaultyError::Own)
+        self.actor.on_start(context).await.map_err(own)
     }
 
     async fn handle_message(
@@ -87,16 +85,20 @@ impl<A: Actor> Actor for Faulty<A> {
         context: &ActorContext<A::Message>,
     ) -> Result<(), Self::Error> {
         self.faults.reach(Place::Message).await.map_err(FaultyError::Injected)?;
-        self.actor.handle_message(message, context).await.map_err(FaultyError::Own)
+        self.actor.handle_message(message, context).await.map_err(own)
     }
 
     async fn on_down(&mut self, down: Down, context: &ActorContext<A::Message>) -> Result<(), Self::Error> {
         self.faults.reach(Place::OnDown).await.map_err(FaultyError::Injected)?;
-        self.actor.on_down(down, context).await.map_err(FaultyError::Own)
+        self.actor.on_down(down, context).await.map_err(own)
     }
 
     async fn on_signal(&mut self, context: &ActorContext<A::Message>) -> Result<(), Self::Error> {
         self.faults.reach(Place::OnSignal).await.map_err(FaultyError::Injected)?;
-        self.actor.on_signal(context).await.map_err(FaultyError::Own)
+        self.actor.on_signal(context).await.map_err(own)
     }
+}
+
+fn own(error: impl Into<BoxError>) -> FaultyError {
+    FaultyError::Own(error.into())
 }

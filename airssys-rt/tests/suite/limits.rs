@@ -1,8 +1,9 @@
 //! Restart limits: the restarts that count together, and the step after one too many.
 
 use airssys_rt::{
-    ActorHandle, ActorState, ActorSystem, ChildSpec, Event, EventStream, ExitReason, LimitScope, OnLimit,
-    RestartStrategy, SupervisionStrategy, SupervisorConfig, SupervisorRef, SupervisorSpec,
+    Actor, ActorContext, ActorHandle, ActorState, ActorSystem, BoxError, Child, ChildContext, ChildSpec,
+    Event, EventStream, ExitReason, LimitScope, OnLimit, RestartStrategy, SupervisionStrategy,
+    SupervisorConfig, SupervisorRef, SupervisorSpec,
 };
 use futures_util::FutureExt;
 
@@ -271,4 +272,43 @@ async fn by_default_an_actor_that_fails_too_often_does_not_end_the_system() {
     assert_eq!(given_up(&mut events).len(), 1);
     assert_eq!(good.request(Say::Ask, SECOND).await.unwrap(), 0);
     assert!(!system.is_failing());
+}
+
+/// An actor that fails on every message, and survives that.
+struct Survivor;
+
+impl Child for Survivor {
+    async fn post_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
+        context.forget_restarts();
+        Ok(())
+    }
+}
+
+impl Actor for Survivor {
+    type Message = ();
+    type Error = std::fmt::Error;
+
+    async fn handle_message(&mut self, (): (), _: &ActorContext<()>) -> Result<(), std::fmt::Error> {
+        Err(std::fmt::Error)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn restarts_that_an_actor_forgets_count_towards_no_limit_of_its_own() {
+    let system = per_child(OnLimit::End);
+    let survivor = system.spawn(ChildSpec::new("survivor"), || Survivor).await.unwrap();
+    for number in 1..=10 {
+        survivor.send(()).await.unwrap();
+        settle().await;
+        assert_eq!((survivor.stats().state, survivor.stats().restarts), (ActorState::Running, number));
+    }
+    // Children that belong together keep the limit that they share.
+    let shared = config(LimitScope::Shared, OnLimit::End);
+    let system = ActorSystem::builder("shared").supervisor(shared).build();
+    let survivor = system.spawn(ChildSpec::new("survivor"), || Survivor).await.unwrap();
+    for _ in 0..3 {
+        survivor.send(()).await.unwrap();
+        settle().await;
+    }
+    assert!(matches!(survivor.closed().await, ExitReason::Error(_)));
 }

@@ -80,11 +80,7 @@ pub fn decide(who: &Subject, capabilities: &Capabilities, access: &Access<'_>) -
         }
         Access::Input => (capabilities.input, Capability::Input, None),
     };
-    if allowed {
-        Ok(())
-    } else {
-        Err(Denied { who: who.clone(), capability, object: object.map(str::to_owned) })
-    }
+    if allowed { Ok(()) } else { Err(Denied::of(who.clone(), capability, object.map(str::to_owned))) }
 }
 
 #[cfg(test)]

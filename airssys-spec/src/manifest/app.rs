@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::amount::Unit;
 use super::component::capacity;
 use super::diagnostic::{Document, Fault};
-use super::group::{self, WrittenGroup};
+use super::group::{self, ComponentGivesUp, WrittenGroup};
 use super::limits::Written;
 use super::lists::{Lists, component_name, reserved};
 use super::reader::{Located, Setting, Table};
@@ -53,6 +53,7 @@ pub(super) struct Entry {
     pub(super) manifest: Setting<String>,
     pub(super) instances: Setting<u64>,
     pub(super) restart: Setting<RestartPolicy>,
+    pub(super) on_give_up: Setting<ComponentGivesUp>,
     pub(super) capacity: Option<usize>,
     pub(super) config: Vec<(String, String)>,
     /// The place of the table.
@@ -101,7 +102,7 @@ impl AppManifest {
             until: Setting::Absent,
             report: Setting::Absent,
             state: None,
-            supervisor: SupervisorConfig::default(),
+            supervisor: backoff::of_root(SupervisorConfig::default()),
             limits: Written::default(),
             audit: None,
             components: Vec::new(),
@@ -200,6 +201,7 @@ fn entry(table: Table<'_>, index: usize) -> Entry {
         manifest: table.text("manifest", "\"Component.toml\""),
         instances: table.amount("instances", Unit::Count, 1..=MAX_INSTANCES as u64, 1),
         restart: restart(&table),
+        on_give_up: on_give_up(&table),
         capacity: capacity(&table, "mailbox"),
         config: config(&table),
         span: table.span().unwrap_or_default(),
@@ -216,6 +218,11 @@ fn restart(table: &Table<'_>) -> Setting<RestartPolicy> {
         ("temporary", RestartPolicy::Temporary),
     ];
     table.choice("restart", &words)
+}
+
+fn on_give_up(table: &Table<'_>) -> Setting<ComponentGivesUp> {
+    let words = [("quarantine", ComponentGivesUp::Quarantine), ("stop-app", ComponentGivesUp::StopApp)];
+    table.choice("on_give_up", &words)
 }
 
 /// Returns the settings of a component as text.

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use airssys_core::{RestartStrategy, SupervisorConfig};
+use airssys_core::{LimitScope, OnLimit, RestartStrategy, SupervisorConfig};
 use toml::de::DeValue;
 
 use super::amount::Unit;
@@ -27,7 +27,12 @@ const FORMS: [&str; 3] =
 pub(super) fn supervisor(table: Table<'_>) -> SupervisorConfig {
     let config = restarts(&table);
     table.finish();
-    config
+    of_root(config)
+}
+
+/// Returns the configuration of a root: its children do not depend on each other.
+pub(super) fn of_root(config: SupervisorConfig) -> SupervisorConfig {
+    SupervisorConfig { limit_scope: LimitScope::PerChild, on_limit: OnLimit::Quarantine, ..config }
 }
 
 /// Reads the restart intensity and the backoff of a table.

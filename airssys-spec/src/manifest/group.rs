@@ -59,6 +59,16 @@ pub enum OnGiveUp {
     LeaveStopped,
 }
 
+/// The consequence of a component that gives up, because an instance of it would be restarted more
+/// often than allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ComponentGivesUp {
+    /// The instance waits with its mailbox until the operator resumes it, and all others run on.
+    Quarantine,
+    /// The run fails.
+    StopApp,
+}
+
 /// A `[[group]]` as it is written.
 #[derive(Debug)]
 pub(super) struct WrittenGroup {

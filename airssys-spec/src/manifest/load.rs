@@ -38,15 +38,17 @@ impl Files for Disk {
     }
 }
 
-/// Returns a path that is written in `file`, and relative to its folder. `..` is resolved in the
-/// text, as cargo does it with the paths of its manifests, so that messages have familiar paths.
+/// Returns a path that is written in `file`, and relative to its folder. It leads to the same file as
+/// if the system had resolved each `..`. Where no symbolic link is before the `..`, it is left out, so
+/// that messages have familiar paths.
 pub(super) fn join(file: &Path, written: &str) -> PathBuf {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut path = PathBuf::new();
     for part in folder.join(written).components() {
         match (part, path.components().next_back()) {
             (Component::CurDir, _) | (Component::ParentDir, Some(Component::RootDir)) => {}
-            (Component::ParentDir, Some(Component::Normal(_))) => {
+            // The parent of a link's target is not the folder that holds the link.
+            (Component::ParentDir, Some(Component::Normal(_))) if !path.is_symlink() => {
                 path.pop();
             }
             _ => path.push(part),
@@ -59,8 +61,29 @@ pub(super) fn join(file: &Path, written: &str) -> PathBuf {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
-    fn parent_folders_are_resolved_in_the_text() {
+    fn parent_of_a_link_is_that_of_its_target() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::fs::create_dir_all(root.join("real/app/inner")).unwrap();
+        std::fs::write(root.join("real/code.wasm"), "real").unwrap();
+        std::fs::write(root.join("code.wasm"), "beside the link").unwrap();
+        std::os::unix::fs::symlink("real/app", root.join("link")).unwrap();
+        for (file, written) in [
+            ("link/app.toml", "../code.wasm"),
+            ("real/app/app.toml", "../code.wasm"),
+            ("link/inner/app.toml", "../../code.wasm"),
+            ("app.toml", "link/../code.wasm"),
+            ("link/app.toml", "../app/inner/../../code.wasm"),
+        ] {
+            let joined = join(&root.join(file), written);
+            assert_eq!(std::fs::read_to_string(&joined).unwrap(), "real", "{}", joined.display());
+        }
+    }
+
+    #[test]
+    fn parent_folders_of_a_path_without_links_are_left_out() {
         for (file, written, joined) in [
             ("examples/quakes/app.toml", "../../components/feed", "components/feed"),
             ("app.toml", "../feed", "../feed"),

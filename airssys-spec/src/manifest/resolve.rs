@@ -247,6 +247,7 @@ impl<'a> Team<'a> {
             manifest_file: member.manifest_file.clone(),
             instances: entry.instances.or(1).unwrap_or(1) as usize,
             restart: entry.restart.clone().into_value().unwrap_or_default(),
+            on_give_up: entry.on_give_up.clone().into_value(),
             mailbox: Mailbox {
                 capacity: entry.capacity.unwrap_or(manifest.mailbox.capacity),
                 ..manifest.mailbox

@@ -1,5 +1,6 @@
 //! An input in place of the one that the manifest grants.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -38,16 +39,15 @@ pub enum InputError {
 
 impl InputOverride {
     /// Reads `FILE`, or `NAME=FILE` where several components of the app read an input; `-` as
-    /// the file is the program's standard input.
+    /// the file is the program's standard input. The file's name need not be UTF-8.
     ///
     /// # Errors
     /// [`InputError`] if no component reads an input, if several do and the text does not name one,
     /// or if the file cannot be read.
-    pub fn parse(text: &str, app: &App) -> Result<InputOverride, InputError> {
+    pub fn parse(text: impl AsRef<OsStr>, app: &App) -> Result<InputOverride, InputError> {
+        let text = text.as_ref();
         let readers: Vec<&AppComponent> = app.components.iter().filter(|c| c.capabilities.input).collect();
-        let named = text.split_once('=').and_then(|(name, file)| {
-            readers.iter().find(|reader| reader.name == name).map(|reader| (reader, file))
-        });
+        let named = readers.iter().find_map(|reader| Some((reader, file_of(text, &reader.name)?)));
         let (reader, file) = match (&readers[..], named) {
             ([], _) => return Err(InputError::NoReader),
             (_, Some(found)) => found,
@@ -58,11 +58,26 @@ impl InputOverride {
             }
         };
         let input = match file {
-            "-" => Input::Program,
+            file if file == "-" => Input::Program,
             file => Input::File(readable(Path::new(file))?),
         };
         Ok(InputOverride { component: reader.name.clone(), input })
     }
+}
+
+/// The file in `NAME=FILE`, if the text begins with this name.
+#[cfg(unix)]
+fn file_of<'a>(text: &'a OsStr, name: &str) -> Option<&'a OsStr> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let file = text.as_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+    Some(OsStr::from_bytes(file))
+}
+
+/// The file in `NAME=FILE`, if the text begins with this name.
+#[cfg(not(unix))]
+fn file_of<'a>(text: &'a OsStr, name: &str) -> Option<&'a OsStr> {
+    text.to_str()?.strip_prefix(name)?.strip_prefix('=').map(OsStr::new)
 }
 
 /// Checks that a file exists and is not a folder. It is not opened, because a pipe can be opened only

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use airssys_rt::{ActorSystem, SupervisorRef};
+use airssys_rt::ActorSystem;
 use airssys_spec::Limits;
 use airssys_spec::manifest::App;
 
@@ -12,7 +12,7 @@ use crate::app::input::InputOverride;
 use crate::app::loading;
 use crate::app::running::RunningApp;
 use crate::app::starting::{AppEvent, StartAppError};
-use crate::app::tree::PreparedTree;
+use crate::app::tree::{PreparedTree, StopApp};
 use crate::guest::engine::EngineConfig;
 use crate::guest::services::Services;
 use crate::host::{ComponentHost, HostOptions};
@@ -105,7 +105,7 @@ impl StartingApp {
         Ok(RunningApp::new(&self.manifest, self.host.clone(), started?))
     }
 
-    async fn start_all(&self, tell: &mut impl FnMut(AppEvent)) -> Result<Vec<SupervisorRef>, StartAppError> {
+    async fn start_all(&self, tell: &mut impl FnMut(AppEvent)) -> Result<StopApp, StartAppError> {
         let StartingApp { manifest, host, cache_dir, input, services } = self;
         let engine = engine_for(manifest, cache_dir.clone(), services.clone());
         let specs = loading::load(engine, manifest.components.clone(), input.clone(), tell).await?;

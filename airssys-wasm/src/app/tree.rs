@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use airssys_rt::{PreparedSupervisor, SupervisorRef, SupervisorSpec};
-use airssys_spec::manifest::{App, Group, GroupMember, OnGiveUp};
+use airssys_rt::{OnLimit, PreparedSupervisor, SupervisorRef, SupervisorSpec};
+use airssys_spec::manifest::{App, ComponentGivesUp, Group, GroupMember, OnGiveUp};
 
 use crate::app::starting::{AppEvent, StartAppError};
 use crate::host::ComponentHost;
@@ -13,7 +13,14 @@ use crate::host::spec::ComponentSpec;
 /// The groups and components of an app in the order of their start. All their mailboxes exist.
 pub(super) struct PreparedTree {
     steps: Vec<Step>,
-    stop_app: Vec<SupervisorRef>,
+    stop_app: StopApp,
+}
+
+/// The groups and components that end the run when they give up.
+#[derive(Default)]
+pub(super) struct StopApp {
+    pub(super) groups: Vec<SupervisorRef>,
+    pub(super) components: Vec<String>,
 }
 
 enum Step {
@@ -30,7 +37,7 @@ impl PreparedTree {
     ) -> Result<PreparedTree, StartAppError> {
         let mut specs: BTreeMap<String, ComponentSpec> =
             specs.into_iter().map(|spec| (spec.name.clone(), spec)).collect();
-        let mut tree = PreparedTree { steps: Vec::new(), stop_app: Vec::new() };
+        let mut tree = PreparedTree { steps: Vec::new(), stop_app: StopApp::default() };
         let below = |parent: &SupervisorRef, members: &[GroupMember]| -> Vec<_> {
             members.iter().rev().map(|member| (parent.clone(), member.clone())).collect()
         };
@@ -38,7 +45,14 @@ impl PreparedTree {
         while let Some((parent, member)) = next.pop() {
             match member {
                 GroupMember::Component(name) => {
-                    let Some(spec) = specs.remove(&name) else { continue };
+                    let Some(mut spec) = specs.remove(&name) else { continue };
+                    if parent.name() == host.system().root().name() && app.until.as_ref() == Some(&name) {
+                        // The run waits for its end, so it is not quarantined unless the manifest says so.
+                        spec.on_limit.get_or_insert(OnLimit::End);
+                    }
+                    if app.component(&name).is_some_and(|c| c.on_give_up == Some(ComponentGivesUp::StopApp)) {
+                        tree.stop_app.components.push(name.clone());
+                    }
                     let component = host.prepare_under(&parent, spec)?;
                     tree.steps.push(Step::Component { name, component });
                 }
@@ -50,8 +64,9 @@ impl PreparedTree {
                     let supervisor = prepared.supervisor_ref();
                     next.extend(below(&supervisor, &group.members));
                     if group.on_give_up == OnGiveUp::StopApp {
-                        tree.stop_app.push(supervisor);
+                        tree.stop_app.groups.push(supervisor.clone());
                     }
+                    host.add_group(supervisor);
                     tree.steps.push(Step::Group { parent, group: prepared });
                 }
             }
@@ -59,13 +74,13 @@ impl PreparedTree {
         Ok(tree)
     }
 
-    /// Starts the groups and components in their order. Returns the groups that stop the app when
-    /// they give up.
+    /// Starts the groups and components in their order. Returns those that stop the app when they give
+    /// up.
     pub(super) async fn start(
         self,
         host: &ComponentHost,
         tell: &mut impl FnMut(AppEvent),
-    ) -> Result<Vec<SupervisorRef>, StartAppError> {
+    ) -> Result<StopApp, StartAppError> {
         for step in self.steps {
             match step {
                 Step::Group { parent, group } => {

@@ -1,6 +1,6 @@
 //! The answers of a running app to its requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::Write as _;
 
@@ -11,8 +11,9 @@ use airssys_spec::{GrantChange, GrantError};
 use super::protocol::{
     About, AboutApp, Answer, Ask, ClearRetained, DeadLetterPage, DenialList, DropDeadLetters, Failed, Give,
     GrantList, Letter, LetterWithBody, Letters, LettersDone, LettersFailed, ListDeadLetters, ListDenials,
-    ListGrants, ListRetained, MAX_SHOWN_BYTES, Request, RequestLine, RetainedCleared, RetainedPage,
-    RetryDeadLetters, Revoke, ShowDeadLetter, Snapshot, VERSION,
+    ListGrants, ListRetained, MAX_SHOWN_BYTES, Request, RequestLine, Resume, Resumed, RetainedCleared,
+    RetainedPage, RetainedWithBody, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
+    VERSION,
 };
 use crate::host::ComponentHost;
 use crate::observe::dead_letters::{DeadLetter, RetryError};
@@ -71,6 +72,8 @@ async fn answer_request(host: &ComponentHost, request: Request) -> Answer {
         Request::DropDeadLetters(request) => answer(host, request).await,
         Request::Retained(request) => answer(host, request).await,
         Request::ClearRetained(request) => answer(host, request).await,
+        Request::Resume(request) => answer(host, request).await,
+        Request::RetainedMessage(request) => answer(host, request).await,
     }
 }
 
@@ -139,19 +142,32 @@ impl Serve for ShowDeadLetter {
     async fn serve(self, host: &ComponentHost) -> Result<LetterWithBody, Failed> {
         let letter = host.dead_letters().get(self.id).ok_or(RetryError::Unknown { id: self.id });
         let letter = letter.map_err(|error| failed(&error))?;
-        Ok(LetterWithBody { letter: without_body(&letter), body: shown_body(&letter) })
+        Ok(LetterWithBody { letter: without_body(&letter), body: shown_body(&letter.message) })
     }
 }
 
 impl Serve for RetryDeadLetters {
     async fn serve(self, host: &ComponentHost) -> Result<LettersDone, Failed> {
-        let retry = |id| match host.retry_dead_letter(id) {
-            Ok(()) => Ok(()),
-            // Without the id, so that letters with the same reason are listed together.
-            Err(RetryError::Refused { receiver, reason, .. }) => {
-                Err(format!("`{receiver}` did not take it: {reason}"))
+        let mut full = BTreeSet::new();
+        let retry = |id| {
+            // A letter does not overtake another to the same receiver.
+            let receiver = host.dead_letters().get(id).map(|letter| letter.receiver.to_string());
+            if let Some(receiver) = receiver.filter(|receiver| full.contains(receiver)) {
+                return Err((format!("`{receiver}` has no room"), true));
             }
-            Err(_) => Err(no_longer_kept()),
+            match host.retry_dead_letter(id) {
+                Ok(()) => Ok(()),
+                Err(RetryError::Refused { receiver, no_room: true, .. }) => {
+                    let message = format!("`{receiver}` has no room");
+                    full.insert(receiver);
+                    Err((message, true))
+                }
+                // Without the id, so that letters with the same reason are listed together.
+                Err(RetryError::Refused { receiver, reason, .. }) => {
+                    Err((format!("`{receiver}` did not take it: {reason}"), false))
+                }
+                Err(_) => Err((no_longer_kept(), false)),
+            }
         };
         for_each_letter(host, self.which, retry).await
     }
@@ -159,8 +175,24 @@ impl Serve for RetryDeadLetters {
 
 impl Serve for DropDeadLetters {
     async fn serve(self, host: &ComponentHost) -> Result<LettersDone, Failed> {
-        let delete = |id| host.drop_dead_letter(id).map(drop).ok_or_else(no_longer_kept);
+        let delete = |id| host.drop_dead_letter(id).map(drop).ok_or_else(|| (no_longer_kept(), false));
         for_each_letter(host, self.which, delete).await
+    }
+}
+
+impl Serve for Resume {
+    async fn serve(self, host: &ComponentHost) -> Result<Resumed, Failed> {
+        let names = host.resume(&self.name).map_err(|error| failed(&error))?;
+        Ok(Resumed { names })
+    }
+}
+
+impl Serve for ShowRetained {
+    async fn serve(self, host: &ComponentHost) -> Result<RetainedWithBody, Failed> {
+        match host.retained_message(&self.topic) {
+            Some((message, body)) => Ok(RetainedWithBody { message, body: shown_body(&body) }),
+            None => Err(Failed { message: format!("`{}` has no retained message", self.topic) }),
+        }
     }
 }
 
@@ -216,7 +248,7 @@ fn kept_letters(host: &ComponentHost, receiver: Option<&str>) -> Vec<DeadLetter>
 async fn for_each_letter(
     host: &ComponentHost,
     which: Letters,
-    mut act: impl FnMut(u64) -> Result<(), String>,
+    mut act: impl FnMut(u64) -> Result<(), (String, bool)>,
 ) -> Result<LettersDone, Failed> {
     let ids = match which {
         Letters::Ids(ids) => ids,
@@ -225,17 +257,18 @@ async fn for_each_letter(
             kept_letters(host, receiver.as_deref()).iter().map(|letter| letter.id).collect()
         }
     };
-    let (mut done, mut failed) = (Vec::new(), BTreeMap::<String, Vec<u64>>::new());
+    let (mut done, mut failed) = (Vec::new(), BTreeMap::<(String, bool), Vec<u64>>::new());
     for (index, id) in ids.into_iter().enumerate() {
         match act(id) {
             Ok(()) => done.push(id),
-            Err(message) => failed.entry(message).or_default().push(id),
+            Err(reason) => failed.entry(reason).or_default().push(id),
         }
         if (index + 1).is_multiple_of(LETTERS_AT_ONCE) {
             tokio::task::yield_now().await;
         }
     }
-    let failed = failed.into_iter().map(|(message, ids)| LettersFailed { message, ids }).collect();
+    let failed =
+        failed.into_iter().map(|((message, no_room), ids)| LettersFailed { message, no_room, ids }).collect();
     Ok(LettersDone { done, failed })
 }
 
@@ -261,9 +294,9 @@ fn without_body(letter: &DeadLetter) -> Letter {
     }
 }
 
-/// Returns the beginning of a letter's body in hexadecimal.
-fn shown_body(letter: &DeadLetter) -> String {
-    let (_, body) = split(&letter.message);
+/// Returns the beginning of a message's body in hexadecimal.
+fn shown_body(message: &[u8]) -> String {
+    let (_, body) = split(message);
     let shown = &body[..body.len().min(MAX_SHOWN_BYTES)];
     shown.iter().fold(String::with_capacity(2 * shown.len()), |mut text, byte| {
         // Writing to a `String` cannot fail.

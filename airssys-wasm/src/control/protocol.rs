@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 
 pub use answers::{
     AboutApp, Answer, DeadLetterPage, DenialList, Failed, GrantList, Letter, LetterWithBody, LettersDone,
-    LettersFailed, MAX_SHOWN_BYTES, RetainedCleared, RetainedPage,
+    LettersFailed, MAX_SHOWN_BYTES, Resumed, RetainedCleared, RetainedPage, RetainedWithBody,
 };
 pub use ask::Ask;
 pub use requests::{
     About, ClearRetained, DropDeadLetters, Give, Letters, ListDeadLetters, ListDenials, ListGrants,
-    ListRetained, Request, RetryDeadLetters, Revoke, ShowDeadLetter, Snapshot,
+    ListRetained, Request, Resume, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
 };
 
 /// The version of the protocol. A server refuses every other version.

@@ -171,15 +171,12 @@ pub struct CacheUse {
     pub misses: usize,
 }
 
-/// Returns `$AIRSSYS_CACHE_DIR`, or else `airssys` in the user's cache folder. Returns `None` if
-/// neither exists or the latter cannot be created.
+/// Returns `$AIRSSYS_CACHE_DIR`, or else `airssys` in the user's cache folder. Returns `None`, with a
+/// warning, if that folder cannot be created.
 fn default_cache_dir() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
-    if let Some(chosen) = set("AIRSSYS_CACHE_DIR") {
-        return Some(chosen);
-    }
-    let users = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    let folder = users?.join("airssys");
+    let users = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    let folder = set("AIRSSYS_CACHE_DIR").or_else(|| users().map(|folder| folder.join("airssys")))?;
     match std::fs::create_dir_all(&folder) {
         Ok(()) => Some(folder),
         Err(error) => {

@@ -43,7 +43,7 @@ pub enum SpawnError {
         /// The component.
         name: String,
         /// The denial.
-        source: Denied,
+        source: Box<Denied>,
     },
     /// A component needs at least one instance.
     #[error("`{name}` has no instances; it needs at least 1")]

@@ -183,6 +183,7 @@ fn target_spec(spec: &NativeSpec) -> TargetSpec<'_> {
         capacity: spec.capacity,
         overflow: spec.overflow,
         restart: spec.restart,
+        on_limit: None,
         instances: 1,
         reads_input: false,
     }

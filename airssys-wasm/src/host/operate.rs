@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use airssys_rt::TopicPattern;
+use airssys_rt::{Topic, TopicPattern};
 use airssys_spec::{Capability, GrantChange, GrantError, GrantVerb};
+use bytes::Bytes;
 
+use crate::contract::{SendError, send_error_text};
 use crate::host::ComponentHost;
 use crate::observe::audit::{AuditEvent, LetterChange};
 use crate::observe::dead_letters::{DeadLetter, RetryError};
@@ -74,10 +76,10 @@ impl ComponentHost {
                 Ok(())
             }
             Err(error) => {
-                let (receiver, reason) =
-                    (letter.receiver.to_string(), crate::contract::send_error_text(&error));
+                let no_room = matches!(error, SendError::MailboxFull);
+                let (receiver, reason) = (letter.receiver.to_string(), send_error_text(&error));
                 self.dead_letters().put_back(letter);
-                Err(RetryError::Refused { id, receiver, reason })
+                Err(RetryError::Refused { id, receiver, reason, no_room })
             }
         }
     }
@@ -94,6 +96,12 @@ impl ComponentHost {
     /// Returns the retained messages of all topics, or of those that match a pattern, sorted by topic.
     pub fn retained(&self, pattern: Option<&TopicPattern>) -> Vec<RetainedMessage> {
         self.shared.router.retained(pattern)
+    }
+
+    /// Returns the retained message of a topic: its description, and the whole message with its codec
+    /// prefix. Returns `None` if the topic is invalid or has none.
+    pub fn retained_message(&self, topic: &str) -> Option<(RetainedMessage, Bytes)> {
+        self.shared.router.retained_message(&Topic::parse(topic).ok()?)
     }
 
     fn record_letter(&self, letter: &DeadLetter, change: LetterChange) {

@@ -113,6 +113,7 @@ fn target_spec(spec: &ComponentSpec) -> TargetSpec<'_> {
         capacity: spec.capacity,
         overflow: spec.overflow,
         restart: spec.restart,
+        on_limit: spec.on_limit,
         instances: spec.instances,
         reads_input: spec.input.is_some(),
     }

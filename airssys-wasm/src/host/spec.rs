@@ -1,8 +1,8 @@
 //! Specifications of components and native actors.
 
 use airssys_message::{Accepts, Codec};
-use airssys_rt::{Overflow, RestartPolicy, TopicPattern};
-use airssys_spec::manifest::AppComponent;
+use airssys_rt::{OnLimit, Overflow, RestartPolicy, TopicPattern};
+use airssys_spec::manifest::{AppComponent, ComponentGivesUp};
 use airssys_spec::{Capabilities, Delivery, Input, Limits};
 
 use crate::actor::batch_size::MAX_BATCH_SIZE;
@@ -43,6 +43,9 @@ pub struct ComponentSpec {
     pub batch_size: usize,
     /// The ends of an instance that a restart follows. Default: all.
     pub restart: RestartPolicy,
+    /// The step that follows if an instance would be restarted more often than its supervisor allows.
+    /// Default: `None`, that of its supervisor.
+    pub on_limit: Option<OnLimit>,
     /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
     pub instances: usize,
     /// Settings that `initialize` gets.
@@ -107,6 +110,7 @@ impl ComponentSpec {
             delivery: Delivery::default(),
             batch_size: MAX_BATCH_SIZE,
             restart: RestartPolicy::Permanent,
+            on_limit: None,
             instances: 1,
             config: Vec::new(),
             input: None,
@@ -126,6 +130,10 @@ impl ComponentSpec {
             delivery: component.manifest.delivery,
             batch_size: component.manifest.batch_size,
             restart: component.restart,
+            on_limit: component.on_give_up.map(|on_give_up| match on_give_up {
+                ComponentGivesUp::Quarantine => OnLimit::Quarantine,
+                ComponentGivesUp::StopApp => OnLimit::End,
+            }),
             instances: component.instances,
             config: component.config.clone(),
             input: component.input.clone(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use airssys_message::Accepts;
-use airssys_rt::{ActorRef, ChildSpec, Overflow, Prepared, RestartPolicy, SupervisorRef, TopicPattern};
+use airssys_rt::{
+    ActorRef, ChildSpec, OnLimit, Overflow, Prepared, RestartPolicy, SupervisorRef, TopicPattern,
+};
 use airssys_spec::pattern::check_component_name;
 use airssys_spec::{Access, Capabilities, HOST_NAME, Limits, Subject};
 
@@ -36,6 +38,7 @@ pub(super) struct TargetSpec<'a> {
     pub(super) capacity: usize,
     pub(super) overflow: Overflow,
     pub(super) restart: RestartPolicy,
+    pub(super) on_limit: Option<OnLimit>,
     pub(super) instances: usize,
     pub(super) reads_input: bool,
 }
@@ -175,7 +178,7 @@ impl ComponentHost {
     /// Subscribes an instance from the start, and checks whether it may do what it is set up for.
     fn set_up(&self, spec: &TargetSpec<'_>, instance: &InstanceDependencies) -> Result<(), SpawnError> {
         let InstanceDependencies { sender, myself, endpoint, router, .. } = instance;
-        let denied = |source| SpawnError::Denied { name: spec.name.to_owned(), source };
+        let denied = |source| SpawnError::Denied { name: spec.name.to_owned(), source: Box::new(source) };
         if spec.reads_input {
             sender.allows(&Access::Input).map_err(denied)?;
         }
@@ -221,6 +224,10 @@ fn mailboxes(
             .restart(spec.restart)
             .capacity(spec.capacity)
             .overflow(spec.overflow);
+        let child = match spec.on_limit {
+            Some(step) => child.on_limit(step),
+            None => child,
+        };
         supervisor.prepare(child).map_err(|source| SpawnError::Prepare { name, source })
     };
     (1..=spec.instances).map(prepare).collect()

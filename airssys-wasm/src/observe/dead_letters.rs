@@ -74,6 +74,8 @@ pub enum RetryError {
         receiver: String,
         /// The reason of the refusal.
         reason: String,
+        /// True if the receiver had no room, so that it may take the letter later.
+        no_room: bool,
     },
 }
 

@@ -34,6 +34,9 @@ pub struct Denial {
     pub asked: bool,
     /// True if it has been granted since.
     pub allowed_now: bool,
+    /// The pattern that allowed it until it was revoked while the app runs.
+    #[serde(default)]
+    pub revoked: Option<String>,
     /// The line under `[capabilities]` of the Component.toml that asks for it.
     pub component_line: String,
     /// The line under `[grants.COMPONENT]` of the app.toml that grants it.
@@ -75,7 +78,8 @@ impl Denials {
         });
         retained.order.remove(&one.number);
         retained.order.insert(number, key);
-        one.denied.who.clone_from(&denied.who);
+        // The latest one tells whether the right was revoked meanwhile.
+        one.denied.clone_from(denied);
         (one.count, one.last, one.number) = (one.count + 1, SystemTime::now(), number);
         if retained.denials.len() > MAX_DENIALS
             && let Some((_, oldest)) = retained.order.pop_first()
@@ -99,6 +103,7 @@ impl Denials {
             last_ms: unix_ms(one.last),
             asked: allows(&one.denied.who, &one.denied, asked),
             allowed_now: allows(&one.denied.who, &one.denied, granted),
+            revoked: one.denied.revoked.clone(),
             component_line: one.denied.component_line(),
             grant_line: one.denied.grant_line(),
         };

@@ -107,6 +107,11 @@ impl InFlightPart {
         }
     }
 
+    /// Returns the number of them.
+    pub(crate) fn get(&self) -> usize {
+        self.part.count.load(Ordering::Acquire)
+    }
+
     /// Removes `number` of them.
     pub(crate) fn end(&self, number: usize) {
         let Part { count, whole } = &*self.part;

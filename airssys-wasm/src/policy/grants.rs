@@ -26,6 +26,8 @@ struct GrantState {
     granted: Capabilities,
     /// The granted patterns that were given while the app runs.
     given: Vec<(Capability, String)>,
+    /// The patterns that were revoked while the app runs, and not given back since.
+    revoked: Vec<(Capability, String)>,
     /// Subscriptions of the manifest that a revocation ended, by the subscriber's number.
     suspended: Vec<(u64, TopicPattern)>,
 }
@@ -104,6 +106,27 @@ impl Subscriptions<'_> {
     }
 }
 
+impl GrantState {
+    /// Adds the revoked pattern that allowed the access, if there is one.
+    fn explained(&self, denied: Denied) -> Denied {
+        let object = denied.object.as_deref().unwrap_or_default();
+        let by = |(kind, pattern): &&(Capability, String)| {
+            *kind == denied.capability && covers(denied.capability, pattern, object)
+        };
+        let revoked = self.revoked.iter().rev().find(by).map(|(_, pattern)| pattern.clone());
+        let mut denied = denied;
+        denied.revoked = revoked;
+        denied
+    }
+}
+
+/// Returns true if one pattern covers another, or an object, of its kind.
+pub(crate) fn covers(capability: Capability, wide: &str, narrow: &str) -> bool {
+    let mut one = Capabilities::default();
+    let Some(list) = one.list_mut(capability) else { return false };
+    list.add(wide).is_ok() && list.covering(narrow).is_ok_and(|covering| !covering.is_empty())
+}
+
 impl Grants {
     pub(crate) fn new(asked: Capabilities, granted: Capabilities, subscribes: Vec<TopicPattern>) -> Grants {
         let state = RwLock::new(GrantState { granted, ..GrantState::default() });
@@ -112,13 +135,13 @@ impl Grants {
 
     /// Decides about an access, without recording a denial.
     pub(crate) fn decide(&self, subject: &Subject, access: &Access<'_>) -> Result<(), Denied> {
-        decide(subject, &read(&self.state).granted, access)
+        let state = read(&self.state);
+        decide(subject, &state.granted, access).map_err(|denied| state.explained(denied))
     }
 
-    /// Returns true if the manifest asks to send requests to this name, and no other messages.
-    pub(crate) fn asks_to_request_only(&self, subject: &Subject, name: &str) -> bool {
-        let asks = |access| decide(subject, &self.asked, &access).is_ok();
-        asks(Access::Request { to: name }) && !asks(Access::Send { to: name })
+    /// Returns true if the manifest asks for an access.
+    pub(crate) fn asks(&self, subject: &Subject, access: &Access<'_>) -> bool {
+        decide(subject, &self.asked, access).is_ok()
     }
 
     /// Calls `subscribe` if the pattern is allowed. No right is revoked before it returns.
@@ -129,7 +152,8 @@ impl Grants {
         subscribe: impl FnOnce() -> R,
     ) -> Result<R, Denied> {
         let state = read(&self.state);
-        decide(subject, &state.granted, &Access::Subscribe { pattern })?;
+        decide(subject, &state.granted, &Access::Subscribe { pattern })
+            .map_err(|denied| state.explained(denied))?;
         Ok(subscribe())
     }
 
@@ -189,11 +213,15 @@ impl Grants {
         follow: impl FnOnce(&mut GrantChange, &mut Subscriptions<'_>) -> R,
     ) -> Result<(GrantChange, R), GrantError> {
         let mut state = write(&self.state);
-        let GrantState { granted, given, suspended } = &mut *state;
+        let GrantState { granted, given, revoked, suspended } = &mut *state;
         let mut change = grant::change(verb, component, (capability, pattern), &self.asked, granted)?;
         given.retain(|(kind, own)| *kind != capability || !change.removed.contains(own));
         if verb == GrantVerb::Give && change.changed {
             given.push((capability, change.pattern.clone()));
+            revoked.retain(|(kind, own)| *kind != capability || !covers(capability, &change.pattern, own));
+        }
+        for pattern in &change.removed {
+            revoked.push((capability, pattern.clone()));
         }
         let mut subscriptions = Subscriptions { granted, from_start: &self.subscribes, suspended };
         let followed = follow(&mut change, &mut subscriptions);

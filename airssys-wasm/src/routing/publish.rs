@@ -201,6 +201,11 @@ impl Router {
         messages
     }
 
+    /// Returns the retained message of a topic: its description, and the whole message.
+    pub(crate) fn retained_message(&self, topic: &Topic) -> Option<(RetainedMessage, Bytes)> {
+        self.retained.lock().get(topic)
+    }
+
     /// Returns the number of topics whose retained message is the component's.
     pub(crate) fn retained_by(&self, component: &str) -> usize {
         self.retained.lock().topics_of(component)

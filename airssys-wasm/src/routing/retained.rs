@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use airssys_message::Codec;
 use airssys_rt::{Topic, TopicPattern};
 use airssys_spec::Limits;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::observe::unix_time::unix_ms;
@@ -151,6 +152,12 @@ impl RetainedTable {
         matching.map(|(topic, entry)| RetainedMessage::of(topic, entry)).collect()
     }
 
+    /// Returns the retained message of a topic, with its codec prefix and body.
+    pub(crate) fn get(&self, topic: &Topic) -> Option<(RetainedMessage, Bytes)> {
+        let (topic, entry) = self.entries.get_key_value(topic)?;
+        Some((RetainedMessage::of(topic, entry), entry.draft.body.clone()))
+    }
+
     /// Returns the retained messages of matching topics, in no order.
     pub(crate) fn matching<'s>(
         &'s self,
@@ -162,8 +169,6 @@ impl RetainedTable {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
     use crate::observe::audit::Trail;
     use crate::observe::stats::ComponentStats;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use airssys_message::Codec;
 use airssys_rt::{ActorRef, Overflow, SendWithError};
-use airssys_spec::Access;
+use airssys_spec::{Access, Capability, Denied};
 use bytes::Bytes;
 use dashmap::DashMap;
 use tokio::time::Instant;
@@ -56,7 +56,7 @@ pub(crate) enum Purpose {
     /// The caller sends a request.
     Request,
     /// The caller does not say, because the contract's `resolve` takes only a name. The denial is
-    /// recorded as `request` if the manifest asks for that alone, and else as `send`.
+    /// recorded as the right that the manifest asks for. If it asks for neither, both are named.
     Any,
 }
 
@@ -123,15 +123,9 @@ impl Router {
         let may = |access: Access<'_>| from.grants.decide(&from.subject, &access).is_ok();
         let (may_send, may_request) = (may(Access::Send { to: name }), may(Access::Request { to: name }));
         if !may_send && !may_request {
-            let is_request = match purpose {
-                Purpose::Send => false,
-                Purpose::Request => true,
-                Purpose::Any => from.grants.asks_to_request_only(&from.subject, name),
-            };
-            let _recorded = from.allows(&match is_request {
-                true => Access::Request { to: name },
-                false => Access::Send { to: name },
-            });
+            if let Some(denied) = denial(from, name, purpose) {
+                from.was_denied(&denied);
+            }
             return Err(SendError::AccessDenied);
         }
         let found = self.directory.get(name).map(|entry| Arc::clone(entry.value()));
@@ -272,4 +266,40 @@ fn put<'r>(
         (Err(SendWithError::Full), None) => Err(account.refuse(Refusal::MailboxFull)),
         (Err(_), _) => Err(account.refuse(Refusal::TargetStopped)),
     }
+}
+
+/// Returns the denial of a name that the sender may neither send nor send requests to.
+///
+/// If the purpose is not known, a revoked right was meant, or else one that the manifest asks for. If
+/// it asks for both or neither, the denial names both.
+fn denial(from: &Sender, name: &str, purpose: Purpose) -> Option<Denied> {
+    let denied = |access: Access<'_>| from.grants.decide(&from.subject, &access).err();
+    let send = denied(Access::Send { to: name })?;
+    let request = denied(Access::Request { to: name })?;
+    let asks = |access: Access<'_>| from.grants.asks(&from.subject, &access);
+    let (asks_to_send, asks_to_request) =
+        (asks(Access::Send { to: name }), asks(Access::Request { to: name }));
+    Some(match purpose {
+        Purpose::Send => send,
+        Purpose::Request => request,
+        Purpose::Any if send.revoked.is_some() != request.revoked.is_some() => {
+            if send.revoked.is_some() {
+                send
+            } else {
+                request
+            }
+        }
+        Purpose::Any if asks_to_send != asks_to_request => {
+            if asks_to_send {
+                send
+            } else {
+                request
+            }
+        }
+        Purpose::Any => {
+            let mut both = send;
+            both.or = Some(Capability::Request);
+            both
+        }
+    })
 }

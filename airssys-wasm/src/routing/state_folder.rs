@@ -1,4 +1,7 @@
-//! The state folder of an app: subscriptions that survive a restart of the host.
+//! The state folder of an app: subscriptions that survive a restart of the host, and the dead letters
+//! of its last run.
+
+mod letters_file;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, TryLockError};
@@ -12,9 +15,11 @@ use airssys_rt::TopicPattern;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::observe::dead_letters::DeadLetter;
 use crate::sync::lock;
 
 const SUBSCRIPTIONS: &str = "subscriptions.json";
+const DEAD_LETTERS: &str = "dead-letters.jsonl";
 const LOCK: &str = "lock";
 
 /// The version of the format of `subscriptions.json`.
@@ -80,6 +85,7 @@ struct Subscriptions {
 /// A thread writes the newest state after a change, so that no guest waits for the disk. Closing
 /// the folder writes pending changes.
 pub(crate) struct StateFolder {
+    path: PathBuf,
     subscriptions: Arc<Mutex<Subscriptions>>,
     /// `None` after [`StateFolder::close`].
     writer: Mutex<Option<Writer>>,
@@ -111,7 +117,22 @@ impl StateFolder {
         let write = move || write_changes(&changes, &shared, &file);
         let thread = std::thread::Builder::new().name("airssys-state".to_owned()).spawn(write);
         let writer = Writer { changed, thread: thread.map_err(StateError::Thread)?, _lock_file: lock_file };
-        Ok(StateFolder { subscriptions, writer: Mutex::new(Some(writer)) })
+        Ok(StateFolder { path: path.to_owned(), subscriptions, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// Writes the dead letters that are kept at the end of a run, in place of those of an earlier run.
+    /// Without any, those of the earlier run stay.
+    pub(crate) fn write_dead_letters(&self, letters: &[DeadLetter]) {
+        if letters.is_empty() {
+            return;
+        }
+        let file = self.path.join(DEAD_LETTERS);
+        match letters_file::write(&file, letters) {
+            Ok(()) => tracing::info!("{} dead letters are written to {}", letters.len(), file.display()),
+            Err(error) => {
+                tracing::error!("the dead letters cannot be written to {}: {error}", file.display())
+            }
+        }
     }
 
     /// Returns the saved subscriptions of an instance, sorted.

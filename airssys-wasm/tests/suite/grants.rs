@@ -298,3 +298,40 @@ async fn denied_request_is_recorded_as_a_request() {
     host.grant("subject", Capability::Request, "target").unwrap();
     host.ask("subject", request()).await.unwrap();
 }
+
+#[tokio::test]
+async fn denied_name_without_a_known_purpose_names_both_rights() {
+    let log = Log::capture();
+    let host = host_for(Capabilities::default(), Capabilities::default()).await;
+    assert!(denied_by(&host.ask("subject", request()).await));
+    let denial = host.denials().remove(0);
+    assert_eq!(denial.component_line, "send = [\"target\"] or request = [\"target\"]");
+    assert_eq!(denial.grant_line, denial.component_line);
+    let text = log.text();
+    assert!(text.contains("may not send to or send requests to `target`: to allow it"), "{text}");
+}
+
+#[tokio::test]
+async fn denial_after_a_revocation_names_the_revoked_pattern_and_the_command() {
+    let log = Log::capture();
+    let host = host_for(asks(), asks()).await;
+    for (capability, pattern, command) in [
+        (Capability::Publish, "news.*", publish()),
+        (Capability::Subscribe, "news.*", subscribe("news.today")),
+        (Capability::Request, "target", request()),
+        (Capability::Send, "target", send()),
+    ] {
+        host.revoke("subject", capability, pattern).unwrap();
+        assert!(denied_by(&host.ask("subject", command).await), "{capability:?}");
+        let denial = host.denials().remove(0);
+        assert_eq!((denial.capability, denial.revoked.as_deref()), (capability, Some(pattern)));
+    }
+    let text = log.text();
+    let key = "publish = [\"news.*\"] was revoked while the app runs; to give it back: airssys grants give";
+    assert!(text.contains(&format!("{key} subject publish 'news.*'")), "{text}");
+    assert!(!text.contains("Component.toml asks"), "{text}");
+    // A right that was given back is denied no more, and revoked no more.
+    host.grant("subject", Capability::Send, "target").unwrap();
+    host.ask("subject", send()).await.unwrap();
+    assert!(host.denials()[0].allowed_now);
+}

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use airssys_rt::{ChildSnapshot, SupervisorSnapshot};
 use airssys_wasm::app::{self, AppEvent, Ended, RunError, RunningApp, StartOptions};
-use airssys_wasm::builder;
 use airssys_wasm::manifest::AppManifest;
+use airssys_wasm::{ResumeError, builder};
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -154,7 +154,7 @@ async fn group_that_gives_up_is_restarted_by_the_group_above() {
 }
 
 #[tokio::test]
-async fn failure_escalates_until_the_root_gives_up() {
+async fn failure_escalates_until_the_root_quarantines_the_group() {
     let text = "[supervisor]\nmax_restarts = 1\nbackoff = \"immediate\"\n".to_owned()
         + &entries(&["a", "x", "outside"])
         + &group("outer", &["a", "inner"], "max_restarts = 0")
@@ -162,10 +162,19 @@ async fn failure_escalates_until_the_root_gives_up() {
     let test = start(&text).await;
     test.crash_and_wait("x").await;
     assert_eq!(test.incarnations(&["a", "x", "outside"]).await, ["1", "1", "0"]);
+    let host = test.app.host();
+    assert!(matches!(host.resume("outer"), Err(ResumeError::NotQuarantined { .. })));
     test.crash("x").await;
-    let error = test.failure().await;
-    assert!(matches!(error, RunError::GivenUp(_)), "{error:?}");
-    assert!(error.to_string().contains("`outer`"), "{error}");
+    while host.quarantined().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(host.quarantined(), ["a", "x"]);
+    host.tell("a", Command::Note("kept".to_owned())).await;
+    assert!(host.resume("outside").is_err() && host.resume("x").is_err(), "it waits with its group");
+    assert_eq!(host.resume("outer").unwrap(), ["outer"]);
+    assert_eq!(host.notes("a").await, "kept");
+    assert_eq!(test.incarnations(&["a", "x", "outside"]).await, ["2", "2", "0"]);
+    assert!(host.quarantined().is_empty());
 }
 
 #[tokio::test]

@@ -121,3 +121,24 @@ async fn revoked_subscription_is_not_restored_by_the_next_host() {
         assert_eq!(publish(&host, "news").await, 0);
     }
 }
+
+#[tokio::test]
+async fn dead_letters_of_a_run_are_written_with_their_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let letters = || std::fs::read_to_string(folder.path().join("dead-letters.jsonl"));
+    let host = host_in(folder.path());
+    host.spawn(trusted("probe")).await.unwrap();
+    let rejected = Command::Reject("no room".to_owned());
+    host.tell("probe", rejected.clone()).await;
+    host.drained().await;
+    host.shutdown(SOON).await;
+    let written = letters().unwrap();
+    let letter: serde_json::Value = serde_json::from_str(&written).unwrap();
+    let hex: String = message(&rejected).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(letter["message_hex"], hex);
+    assert_eq!((&letter["receiver"], &letter["sender"]), (&"probe".into(), &"host".into()));
+    assert_eq!((&letter["reason"], &letter["attempts"]), (&"rejected: no room".into(), &1.into()));
+    // A run without any keeps those of the run before.
+    host_in(folder.path()).shutdown(SOON).await;
+    assert_eq!(letters().unwrap(), written);
+}

@@ -35,6 +35,9 @@ impl Component for Probe {
         if let Some(script) = config.get("script").filter(|_| context.identity().incarnation == 0) {
             script::send(script, context)?;
         }
+        if config.get("stop-at-start").is_some() {
+            context.stop();
+        }
         let health = match (config.get("degraded"), config.get("unhealthy")) {
             (Some(text), _) => Health::Degraded(text.to_owned()),
             (_, Some(text)) => Health::Unhealthy(text.to_owned()),

@@ -25,28 +25,44 @@ impl<E: Error + Send + Sync + 'static> From<DrawingAreaErrorKind<E>> for ChartEr
 pub(crate) struct Chart {
     pub(crate) file: &'static str,
     pub(crate) title: &'static str,
+    /// The meaning of a ratio, and the better direction.
+    subtitle: &'static str,
+    /// The unit of the axis, in words.
+    axis: &'static str,
     /// True for the sections about airssys, false for the comparisons with other systems.
     ours: bool,
 }
 
 /// The ratios to the floors that the same run has measured.
-pub(crate) const OURS: Chart =
-    Chart { file: "ratios.svg", title: "Ratios to the floors of the same run", ours: true };
-/// The alternatives to airssys.
-pub(crate) const OTHERS: Chart =
-    Chart { file: "versus.svg", title: "The same work by other means, beside airssys", ours: false };
+pub(crate) const OURS: Chart = Chart {
+    file: "ratios.svg",
+    title: "Ratios to the floors of the same run",
+    subtitle: "Cost of airssys divided by that of its floor, which does the least that any system must do. Left is better.",
+    axis: "times the cost of the floor, on a logarithmic scale",
+    ours: true,
+};
+/// The alternatives to airssys, and airssys itself.
+pub(crate) const OTHERS: Chart = Chart {
+    file: "versus.svg",
+    title: "The same work by other means, beside airssys",
+    subtitle: "Time divided by that of airssys. Left is faster; right of 1 is slower than airssys.",
+    axis: "times the time of airssys, on a logarithmic scale",
+    ours: false,
+};
 
 const WIDTH: i32 = 960;
 /// The width of the labels.
 const LABELS: i32 = 345;
 /// The width reserved for the numbers at the end of the longest bar.
 const NUMBERS: i32 = 210;
-/// The top of the rows: below the legend, or below the title.
-const TOP: i32 = 70;
-const TOP_WITHOUT_LEGEND: i32 = 46;
+/// The top of the rows: below the legend, or below the subtitle.
+const TOP: i32 = 92;
+const TOP_WITHOUT_LEGEND: i32 = 66;
+/// The middle of the legend.
+const LEGEND: i32 = 70;
 const ROW: i32 = 24;
 const BAR: i32 = 12;
-const BOTTOM: i32 = 40;
+const BOTTOM: i32 = 60;
 
 /// A logarithmic scale from a ratio to a horizontal position.
 struct Scale {
@@ -85,14 +101,18 @@ fn power_of_two(power: f64) -> f64 {
 }
 
 impl Chart {
-    /// Draws the bars of all rows with a ratio, below the names of their sections.
+    /// Draws the bars of all rows with a ratio, below the names of their sections. Beside alternatives,
+    /// airssys has a bar too: it is the row without a ratio.
     pub(crate) fn draw(&self, report: &Report) -> Result<String, ChartError> {
         let sections: Vec<(&str, Vec<&Measured>)> = report
             .sections
             .iter()
             .filter(|(section, _)| section.ours == self.ours)
             .map(|(section, rows)| {
-                (section.title, rows.iter().filter(|row| !row.ratios.is_empty()).collect::<Vec<_>>())
+                (
+                    section.title,
+                    rows.iter().filter(|row| !self.ours || !row.ratios.is_empty()).collect::<Vec<_>>(),
+                )
             })
             .filter(|(_, rows)| !rows.is_empty())
             .collect();
@@ -106,11 +126,15 @@ impl Chart {
             let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
             area.fill(&PAGE.color())?;
             area.draw(&Text::new(self.title, (16, 14), text(16.0, TEXT)))?;
+            area.draw(&Text::new(self.subtitle, (16, 38), text(12.5, FAINT)))?;
             if self.ours {
                 legend(&area)?;
             }
             let scale = Scale::of(&rows);
             grid(&area, &scale, top, height)?;
+            let style = text(12.0, FAINT).pos(Pos::new(HPos::Center, VPos::Top));
+            let middle = (LABELS + WIDTH - NUMBERS) / 2;
+            area.draw(&Text::new(self.axis, (middle, height - BOTTOM + 28), style))?;
             let mut y = top + ROW / 2;
             for (title, rows) in sections {
                 let style = text(12.5, FAINT).pos(Pos::new(HPos::Left, VPos::Center));
@@ -133,12 +157,12 @@ fn legend(area: &Area<'_>) -> Result<(), ChartError> {
     let style = || text(12.0, FAINT).pos(Pos::new(HPos::Left, VPos::Center));
     let mut x = 16;
     for (ink, name) in [(BLUE, "target met"), (ORANGE, "target missed"), (GREY, "no target for the ratio")] {
-        area.draw(&Rectangle::new([(x, 44), (x + 12, 56)], ink.color().filled()))?;
-        area.draw(&Text::new(name, (x + 18, 50), style()))?;
+        area.draw(&Rectangle::new([(x, LEGEND - 6), (x + 12, LEGEND + 6)], ink.color().filled()))?;
+        area.draw(&Text::new(name, (x + 18, LEGEND), style()))?;
         x += 40 + 7 * name.len() as i32;
     }
-    tick(area, x + 4, 50, TEXT)?;
-    Ok(area.draw(&Text::new("target", (x + 14, 50), style()))?)
+    tick(area, x + 4, LEGEND, TEXT)?;
+    Ok(area.draw(&Text::new("target", (x + 14, LEGEND), style()))?)
 }
 
 fn grid(area: &Area<'_>, scale: &Scale, top: i32, height: i32) -> Result<(), ChartError> {
@@ -154,17 +178,18 @@ fn grid(area: &Area<'_>, scale: &Scale, top: i32, height: i32) -> Result<(), Cha
     Ok(())
 }
 
-/// Draws a row: its bar goes from 1, which is the floor, to its ratio.
+/// Draws a row: its bar goes from 1, which is the floor or airssys, to its ratio.
 fn bar(area: &Area<'_>, scale: &Scale, row: &Measured, y: i32) -> Result<(), ChartError> {
-    let Some(beside) = row.ratios.first() else { return Ok(()) };
+    let ratio = row.ratios.first().map_or(1.0, |beside| beside.ratio);
     let ink = match row.row.target {
+        _ if row.ratios.is_empty() => BLUE,
         Target::Ratio(_) if row.verdict == Verdict::Met => BLUE,
         Target::Ratio(_) => ORANGE,
         _ => GREY,
     };
     let label = text(12.5, TEXT).pos(Pos::new(HPos::Right, VPos::Center));
     area.draw(&Text::new(row.row.name, (LABELS - 14, y), label))?;
-    let (floor, end) = (scale.x(1.0), scale.x(beside.ratio));
+    let (floor, end) = (scale.x(1.0), scale.x(ratio));
     // The shortest bar is two pixels wide, to be visible.
     let (left, right) = (floor.min(end), floor.max(end).max(floor.min(end) + 2));
     let corners = [(left, y - BAR / 2), (right, y + BAR / 2)];
@@ -173,7 +198,10 @@ fn bar(area: &Area<'_>, scale: &Scale, row: &Measured, y: i32) -> Result<(), Cha
     if let Some(x) = target {
         tick(area, x, y, TEXT)?;
     }
-    let shown = format!("{} {}", Unit::Ratio.shown(beside.ratio), beside.to);
+    let shown = match row.ratios.first() {
+        Some(beside) => format!("{} {}", Unit::Ratio.shown(beside.ratio), beside.to.replace('_', " ")),
+        None => format!("1 ×: {}", row.value.unit.shown(row.value.amount)),
+    };
     let behind = right.max(target.unwrap_or(0)) + 8;
     let style = text(12.0, TEXT).pos(Pos::new(HPos::Left, VPos::Center));
     Ok(area.draw(&Text::new(shown, (behind, y), style))?)
@@ -205,9 +233,10 @@ mod tests {
             let svg = chart.draw(&report).unwrap();
             assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"));
             assert!(svg.contains("prefers-color-scheme: dark"));
+            assert!(svg.contains("Left is") && svg.contains(chart.axis), "direction and unit are in words");
             for (section, rows) in &report.sections {
                 for row in rows {
-                    let is_bar = section.ours == chart.ours && !row.ratios.is_empty();
+                    let is_bar = section.ours == chart.ours && (!chart.ours || !row.ratios.is_empty());
                     // Rows with the same name are told apart by the rows above them.
                     let is_drawn = svg.contains(&format!("{}\n", row.row.name));
                     assert!(is_drawn == is_bar || row.row.name.starts_with("the same"), "{}", row.row.name);

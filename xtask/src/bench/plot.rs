@@ -8,7 +8,9 @@ use super::results::Plotted;
 use super::theme::{self, BLUE, FAINT, GREY, GRID, Ink, ORANGE, PAGE, TEXT, text};
 use super::unit::Unit;
 
-const SIZE: (u32, u32) = (960, 420);
+const SIZE: (u32, u32) = (960, 460);
+/// The better direction, and the units in words.
+const SUBTITLE: &str = "Lower is better. ns: nanoseconds, µs: microseconds.";
 /// The width reserved for the names at the ends of the lines.
 const NAMES: u32 = 210;
 /// The least distance between two names, in pixels.
@@ -31,11 +33,13 @@ fn draw(
     plotted: &Plotted,
 ) -> Result<(), ChartError> {
     area.draw(&Text::new(plotted.plot.title, (16, 14), text(17.0, TEXT)))?;
+    area.draw(&Text::new(SUBTITLE, (16, 40), text(12.5, FAINT)))?;
+    area.draw(&Text::new(plotted.plot.note, (16, 58), text(12.5, FAINT)))?;
     let counts = plotted.plot.counts;
     let (first, last) = (counts.first().copied().unwrap_or(1), counts.last().copied().unwrap_or(10));
     let highest = plotted.series.iter().flat_map(|(_, points)| points).map(|(_, ns)| *ns).fold(1.0, f64::max);
     let mut chart = ChartBuilder::on(area)
-        .margin_top(56)
+        .margin_top(92)
         .margin_right(NAMES)
         .margin_bottom(12)
         .margin_left(16)
@@ -51,6 +55,7 @@ fn draw(
         .label_style(text(12.0, FAINT))
         .axis_desc_style(text(12.5, FAINT))
         .x_desc(plotted.plot.x)
+        .y_desc("time per message")
         .x_labels(counts.len() + 1)
         .x_label_formatter(&|count| with_thousands(*count))
         .y_labels(6)
@@ -131,6 +136,8 @@ mod tests {
                 assert!(svg.contains(&end), "{end}");
             }
             assert!(svg.contains(&with_thousands(f64::from(plotted.plot.counts[1]))));
+            assert!(svg.contains("Lower is better") && svg.contains("nanoseconds"), "direction and units");
+            assert!(svg.contains(plotted.plot.note) && !plotted.plot.note.is_empty());
         }
     }
 

@@ -134,6 +134,8 @@ pub(crate) struct Plot {
     pub(crate) file: &'static str,
     pub(crate) title: &'static str,
     pub(crate) x: &'static str,
+    /// The reason for the shape of the lines.
+    pub(crate) note: &'static str,
     pub(crate) counts: &'static [u32],
     pub(crate) series: &'static [Series],
 }

@@ -8,7 +8,7 @@ globalThis.__airssysPlaces = { files: ["src/main.js", "src/other.js"], lines: "\
 const { described, leaveStacks, mapped, summary } = await import("../trace.js");
 leaveStacks();
 
-const frames = (...places) => places.map((place) => `    at f (/target/bundle.js:${place})`).join("\n");
+const frames = (...places) => places.map((place) => `    at f (/target/airssys/bundle.js:${place})`).join("\n");
 const failed = (stack, more) => Object.assign(new TypeError("wrong"), { stack, ...more });
 
 test("a place in the bundle becomes one in the sources", () => {
@@ -21,6 +21,13 @@ test("a place in the bundle becomes one in the sources", () => {
 test("frames without a place in the sources are left out", () => {
   assert.equal(mapped(`${frames("1:1", "2:5", "3:1", "4:1", "9:9")}\n    at next (native)`), "    at f (src/main.js:5:3)");
   assert.equal(mapped("no frame at all (native)"), "no frame at all (native)");
+});
+
+test("texts of others stay as they are", () => {
+  const foreign = "    at f (/other/bundle.js:2:5)";
+  assert.equal(mapped(foreign), foreign);
+  const long = `    at ${"a(".repeat(100_000)}/airssys/bundle.js:`;
+  assert.equal(mapped(long), long);
 });
 
 test("an error is described with its kind, place and causes", () => {

@@ -80,11 +80,9 @@ impl SupervisorNode {
             let Some(entry) = entry.filter(|_| running) else { return false };
             let Some(parked) = state.parked.remove(&key) else { return false };
             entry.task_state = TaskState::Live;
-            let rare = entry.rare_mut();
-            (rare.attempt, rare.since) = (0, None);
             let cell = entry.cell.clone();
             state.active += 1;
-            state.forget_restarts_of(key);
+            state.restart_history_ends(key);
             (parked, cell)
         };
         cell.rejoin();

@@ -203,6 +203,15 @@ impl NodeState {
         self.windows.remove(&key);
     }
 
+    /// Forgets the restarts of one child, and begins with its first delay again.
+    pub(super) fn restart_history_ends(&mut self, key: Key) {
+        if let Some(entry) = self.children.get_mut(key) {
+            let rare = entry.rare_mut();
+            (rare.attempt, rare.since) = (0, None);
+        }
+        self.forget_restarts_of(key);
+    }
+
     /// Forgets the restarts of all children.
     pub(super) fn forget_restarts(&mut self) {
         self.window = RestartWindow::new();

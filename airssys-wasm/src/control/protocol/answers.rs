@@ -33,8 +33,12 @@ pub enum Answer {
     DeadLetter(LetterWithBody),
     /// Dead letters that were retried or deleted.
     LettersDone(LettersDone),
+    /// Instances or a group that were resumed.
+    Resumed(Resumed),
     /// A page of retained messages.
     Retained(RetainedPage),
+    /// A retained message with its body.
+    RetainedMessage(RetainedWithBody),
     /// The retained message of a topic was cleared.
     RetainedCleared(RetainedCleared),
     /// The request failed or could not be read.
@@ -146,6 +150,9 @@ pub struct LettersDone {
 pub struct LettersFailed {
     /// The reason.
     pub message: String,
+    /// True if their receivers had no room, so that they may take the letters later.
+    #[serde(default)]
+    pub no_room: bool,
     /// Their ids.
     pub ids: Vec<u64>,
 }
@@ -158,6 +165,24 @@ pub struct RetainedPage {
     pub messages: Vec<RetainedMessage>,
     /// The number of retained messages whose topic matches the request, listed or not.
     pub matching: usize,
+}
+
+/// A retained message with its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RetainedWithBody {
+    /// The message.
+    pub message: RetainedMessage,
+    /// The body without its codec prefix, in hexadecimal: at most [`MAX_SHOWN_BYTES`] of it.
+    pub body: String,
+}
+
+/// Instances or a group that were resumed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Resumed {
+    /// Their names.
+    pub names: Vec<String>,
 }
 
 /// The retained message of a topic was cleared.

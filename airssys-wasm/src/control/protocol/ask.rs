@@ -3,12 +3,12 @@
 use airssys_spec::GrantChange;
 
 use super::answers::{
-    AboutApp, Answer, DeadLetterPage, DenialList, GrantList, LetterWithBody, LettersDone, RetainedCleared,
-    RetainedPage,
+    AboutApp, Answer, DeadLetterPage, DenialList, GrantList, LetterWithBody, LettersDone, Resumed,
+    RetainedCleared, RetainedPage, RetainedWithBody,
 };
 use super::requests::{
     About, ClearRetained, DropDeadLetters, Give, ListDeadLetters, ListDenials, ListGrants, ListRetained,
-    Request, RetryDeadLetters, Revoke, ShowDeadLetter, Snapshot,
+    Request, Resume, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
 };
 use crate::observe::snapshot::AppSnapshot;
 
@@ -69,7 +69,9 @@ pairs! {
     ShowDeadLetter (DeadLetter) => LetterWithBody, DeadLetter;
     RetryDeadLetters (RetryDeadLetters) => LettersDone, LettersDone;
     DropDeadLetters (DropDeadLetters) => LettersDone, LettersDone;
+    Resume (Resume) => Resumed, Resumed;
     ListRetained (Retained) => RetainedPage, Retained;
+    ShowRetained (RetainedMessage) => RetainedWithBody, RetainedMessage;
     ClearRetained (ClearRetained) => RetainedCleared, RetainedCleared;
 }
 
@@ -82,6 +84,8 @@ answers! {
     DeadLetterPage, DeadLetters;
     LetterWithBody, DeadLetter;
     LettersDone, LettersDone;
+    Resumed, Resumed;
     RetainedPage, Retained;
+    RetainedWithBody, RetainedMessage;
     RetainedCleared, RetainedCleared;
 }

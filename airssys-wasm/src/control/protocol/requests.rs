@@ -28,8 +28,12 @@ pub enum Request {
     RetryDeadLetters(RetryDeadLetters),
     /// Deletes dead letters.
     DropDeadLetters(DropDeadLetters),
+    /// Starts quarantined instances again.
+    Resume(Resume),
     /// Lists retained messages.
     Retained(ListRetained),
+    /// Shows a retained message with its body.
+    RetainedMessage(ShowRetained),
     /// Clears the retained message of a topic.
     ClearRetained(ClearRetained),
 }
@@ -138,6 +142,20 @@ pub struct ListRetained {
 /// Clears the retained message of a topic.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClearRetained {
+    /// The topic.
+    pub topic: String,
+}
+
+/// Starts the quarantined instances of a component again, or one instance, or a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resume {
+    /// The name.
+    pub name: String,
+}
+
+/// Shows the retained message of a topic with its body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShowRetained {
     /// The topic.
     pub topic: String,
 }

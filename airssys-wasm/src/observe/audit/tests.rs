@@ -10,7 +10,9 @@ use airssys_spec::{Access, Capabilities, Capability, GrantVerb, Subject, decide}
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::file::RotatingFile;
 use super::queue::{MAX_EVENTS, MAX_KINDS, MAX_MESSAGES};
+use super::writer::Sink;
 use super::*;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -330,6 +332,83 @@ fn failures_in_a_removed_folder_are_counted_and_a_recreated_folder_is_used() {
     audit.record(denial("stock"));
     assert!(ended(&audit));
     assert_eq!(count(&parsed(&files(&folder)[0]), "denied"), 2);
+}
+
+/// The ways in which another program rotates a file that it does not write.
+#[cfg(unix)]
+#[test]
+fn no_line_is_lost_after_another_program_has_rotated_the_file() {
+    use std::fs::{File, copy, remove_file, rename, write};
+    let create = |path: &Path, moved: &Path| {
+        rename(path, moved).unwrap();
+        write(path, b"").unwrap();
+    };
+    let missing = |path: &Path, moved: &Path| rename(path, moved).unwrap();
+    let removed = |path: &Path, _: &Path| remove_file(path).unwrap();
+    let copied = |path: &Path, moved: &Path| {
+        copy(path, moved).unwrap();
+        File::options().write(true).open(path).unwrap().set_len(0).unwrap();
+    };
+    let linked = |path: &Path, moved: &Path| {
+        rename(path, moved).unwrap();
+        write(moved.with_extension("other"), b"{\"event\":\"half").unwrap();
+        std::os::unix::fs::symlink(moved.with_extension("other"), path).unwrap();
+    };
+    let ways: [fn(&Path, &Path); 5] = [create, missing, removed, copied, linked];
+    for (number, rotate) in ways.into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let audit = Audit::to_file(file(folder.path(), 1 << 20, 2)).unwrap();
+        audit.record(denial("before"));
+        while audit.stats().lines == 0 {
+            std::thread::yield_now();
+        }
+        rotate(&path, &folder.path().join("moved"));
+        audit.record(denial("after"));
+        assert!(ended(&audit));
+        let text = std::fs::read_to_string(&path).unwrap();
+        // The file that a link leads to had half a line.
+        let last = text.lines().last().unwrap_or_else(|| panic!("way {number}: no line"));
+        assert_eq!(count(&parsed(format!("{last}\n").as_bytes()), "denied"), 1, "way {number}");
+        assert!(last.contains("after") && !text.contains('\0'), "way {number}: {text}");
+    }
+}
+
+#[test]
+fn two_audits_share_a_file_and_its_rotation_without_a_loss() {
+    const EACH: u64 = 2_000;
+    let folder = tempfile::tempdir().unwrap();
+    let audits = [0, EACH].map(|first| {
+        let audit = Audit::to_file(file(folder.path(), 20_000, 1_000)).unwrap();
+        (audit, first)
+    });
+    std::thread::scope(|scope| {
+        for (audit, first) in &audits {
+            scope.spawn(move || (*first..first + EACH).for_each(|number| audit.record(message(number))));
+        }
+    });
+    audits.iter().for_each(|(audit, _)| assert!(ended(audit)));
+    let files = files(folder.path());
+    assert!(files.len() > 2 && files.iter().all(|file| file.len() <= 20_000));
+    let lines = files.iter().flat_map(|file| parsed(file));
+    let mut found: Vec<u64> = lines.map(|line| line["size"].as_u64().unwrap()).collect();
+    found.sort_unstable();
+    assert_eq!(found, (0..2 * EACH).collect::<Vec<_>>());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn full_disk_is_counted_with_its_own_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("audit.jsonl")).unwrap();
+    let mut full = RotatingFile::open(file(folder.path(), 20_000, 2)).unwrap();
+    assert_eq!(full.write(b"{}\n").unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+    let audit = Audit::to_file(file(folder.path(), 20_000, 2)).unwrap();
+    audit.record(denial("stock"));
+    while audit.stats().failures == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(audit.stats().waiting, 1);
 }
 
 #[cfg(unix)]

@@ -62,7 +62,8 @@ impl Trail {
         let now = self.clock.now_ns();
         let mut all = lock(&self.denials);
         let denials = all.entry(denied.who.component().to_owned()).or_default();
-        let kind = (denied.capability, denied.object.clone());
+        // Everything that one revocation denies shares a line.
+        let kind = (denied.capability, denied.revoked.clone().or_else(|| denied.object.clone()));
         if denials.kinds.len() >= MAX_KINDS && !denials.kinds.contains_key(&kind) {
             // Throttles without suppressed lines are no longer needed.
             denials.kinds.retain(|_, (throttle, _)| !throttle.is_idle(now));

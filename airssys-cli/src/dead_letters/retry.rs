@@ -1,0 +1,175 @@
+//! Retrying many dead letters: waits for room in the mailboxes of their receivers.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use airssys_wasm::control::{
+    Client, DeadLetterPage, Letters, LettersDone, ListDeadLetters, RetryDeadLetters,
+};
+
+use super::failed::check_none_failed;
+use crate::args::{LetterSelection, Target};
+use crate::control::connect;
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::signals::{EndSignal, Signals};
+use crate::terminal::Terminal;
+use crate::units::{counted, thousands};
+
+/// The most letters of one request.
+const LETTERS_AT_ONCE: usize = 1_000;
+
+/// The waits for room: the first, and the longest after several without any progress.
+const WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+
+/// The interval of progress lines without a terminal.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+const REFUSED: &str = "the dead letters are not retried";
+
+/// The state of a retry of many letters.
+#[derive(Debug, Default)]
+struct Retry {
+    total: usize,
+    done: Vec<u64>,
+    /// The letters whose receivers had no room.
+    waiting: Vec<u64>,
+    /// The receivers without room, as the app describes them.
+    no_room: Vec<String>,
+    /// The letters that were refused for another reason, by that reason.
+    failed: BTreeMap<String, Vec<u64>>,
+}
+
+/// Retries letters until each is handed over or refused. An interrupt ends it in between.
+pub(super) fn retry(
+    selection: LetterSelection,
+    target: &Target,
+    terminal: &Terminal,
+    output: &Output,
+    signals: &Signals,
+) -> Result<(), Failure> {
+    let attention = signals.attend();
+    let mut client = connect(target)?;
+    let ids = if selection.all { all(&mut client, selection.receiver)? } else { selection.ids };
+    let mut retry = Retry { total: ids.len(), waiting: ids, ..Retry::default() };
+    let (mut wait, mut line_at) = (WAITS.0, Instant::now() + LINE_INTERVAL);
+    while !retry.waiting.is_empty() && attention.seen().is_none() {
+        let before = retry.done.len();
+        retry.round(&mut client)?;
+        if retry.waiting.is_empty() {
+            break;
+        }
+        terminal.working(retry.progress());
+        if !terminal.shows_progress() && Instant::now() >= line_at {
+            terminal.line(&retry.progress());
+            line_at = Instant::now() + LINE_INTERVAL;
+        }
+        wait = if retry.done.len() > before { WAITS.0 } else { (wait * 2).min(WAITS.1) };
+        std::thread::sleep(wait);
+    }
+    terminal.finish();
+    retry.end(attention.seen(), target.json, output)
+}
+
+/// The ids of all letters that are kept now.
+fn all(client: &mut Client, receiver: Option<String>) -> Result<Vec<u64>, Failure> {
+    let (mut ids, mut after) = (Vec::new(), 0);
+    loop {
+        let list = ListDeadLetters { receiver: receiver.clone(), after, limit: LETTERS_AT_ONCE };
+        let DeadLetterPage { letters, .. } =
+            client.ask(list).map_err(|error| Failure::run(REFUSED, error))?;
+        let Some(last) = letters.last() else { return Ok(ids) };
+        after = last.id;
+        ids.extend(letters.iter().map(|letter| letter.id));
+    }
+}
+
+impl Retry {
+    /// Offers every waiting letter once.
+    fn round(&mut self, client: &mut Client) -> Result<(), Failure> {
+        let waiting = std::mem::take(&mut self.waiting);
+        self.no_room.clear();
+        for ids in waiting.chunks(LETTERS_AT_ONCE) {
+            let request = RetryDeadLetters { which: Letters::Ids(ids.to_vec()) };
+            let answer = client.ask(request).map_err(|error| {
+                let done = thousands(self.done.len() as u64);
+                Failure::run(format!("{done} of {} are retried, and no more", self.letters()), error)
+            })?;
+            self.take(answer);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, LettersDone { done, failed, .. }: LettersDone) {
+        self.done.extend(done);
+        for failure in failed {
+            if failure.no_room {
+                self.waiting.extend(failure.ids);
+                if !self.no_room.contains(&failure.message) {
+                    self.no_room.push(failure.message);
+                }
+            } else {
+                self.failed.entry(failure.message).or_default().extend(failure.ids);
+            }
+        }
+        self.waiting.sort_unstable();
+    }
+
+    fn letters(&self) -> String {
+        counted(self.total as u64, "dead letter")
+    }
+
+    fn progress(&self) -> String {
+        let done = thousands(self.done.len() as u64);
+        format!("retried {done} of {}; waiting: {}", self.letters(), self.no_room.join(", "))
+    }
+
+    fn end(self, signal: Option<EndSignal>, json: bool, output: &Output) -> Result<(), Failure> {
+        let failed: Vec<_> =
+            self.failed.iter().map(|(message, ids)| (message.clone(), ids.clone())).collect();
+        let (done, waiting) = (self.done.len() as u64, self.waiting.len() as u64);
+        if json {
+            let failed =
+                failed.iter().map(|(message, ids)| serde_json::json!({ "message": message, "ids": ids }));
+            let failed: Vec<_> = failed.collect();
+            output
+                .json(&serde_json::json!({ "done": self.done, "failed": failed, "waiting": self.waiting }))?;
+        } else if waiting > 0 {
+            output.line(format!(
+                "retried {} of {}; the other {} are kept",
+                thousands(done),
+                self.letters(),
+                thousands(waiting)
+            ));
+        } else {
+            output.line(format!("retried {}", counted(done, "dead letter")));
+        }
+        check_none_failed("retried", &failed)?;
+        match signal.filter(|_| waiting > 0) {
+            Some(signal) => Err(Failure::Stopped { signal, status: signal.status() }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_without_room_wait_and_others_are_done_or_failed() {
+        let answer = serde_json::json!({ "done": [1, 4], "failed": [
+            { "message": "`b` has no room", "no_room": true, "ids": [5, 3] },
+            { "message": "`c` did not take it: it has stopped", "ids": [2] },
+        ] });
+        let mut retry = Retry { total: 5, ..Retry::default() };
+        retry.take(serde_json::from_value(answer).unwrap());
+        assert_eq!((&retry.done[..], &retry.waiting[..]), (&[1, 4][..], &[3, 5][..]));
+        assert_eq!(retry.progress(), "retried 2 of 5 dead letters; waiting: `b` has no room");
+        let signal = EndSignal::Interrupt;
+        let failed = std::mem::take(&mut retry.failed);
+        assert_eq!(failed["`c` did not take it: it has stopped"], [2]);
+        let end = retry.end(Some(signal), false, &Output::default()).unwrap_err();
+        assert!(matches!(end, Failure::Stopped { signal: EndSignal::Interrupt, status: 130 }), "{end}");
+    }
+}
