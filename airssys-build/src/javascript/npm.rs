@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+use tempfile::TempPath;
 
 use crate::error::BuildError;
 use crate::event::BuildEvent;
@@ -153,29 +154,30 @@ fn settings(folder: &Path) -> Result<String, BuildError> {
     Ok(settings)
 }
 
-/// Gives npm these settings as its standard input.
+/// Gives npm these settings as its standard input. Returns the path of a file to remove afterwards, here
+/// `None`.
 ///
 /// They may have a password, so the file has no name: even if this process is killed, nothing of it is left.
 /// Variables would not do, because they come before the component's own `.npmrc`.
 #[cfg(unix)]
-fn give(settings: &str, npm: &mut Command) -> io::Result<()> {
+fn give(settings: &str, npm: &mut Command) -> io::Result<Option<TempPath>> {
     use std::io::{Seek, Write};
     let mut file = tempfile::tempfile()?;
     file.write_all(settings.as_bytes())?;
     file.rewind()?;
     npm.stdin(file).env("npm_config_userconfig", "/dev/stdin");
-    Ok(())
+    Ok(None)
 }
 
 /// Gives npm these settings in a file, which is removed when the returned value is dropped.
 #[cfg(not(unix))]
-fn give(settings: &str, npm: &mut Command) -> io::Result<tempfile::TempPath> {
+fn give(settings: &str, npm: &mut Command) -> io::Result<Option<TempPath>> {
     use std::io::Write;
     let mut file = tempfile::NamedTempFile::new()?;
     file.write_all(settings.as_bytes())?;
     let path = file.into_temp_path();
     npm.env("npm_config_userconfig", &path);
-    Ok(path)
+    Ok(Some(path))
 }
 
 /// Returns true if a line of an `.npmrc` sets a setting that is kept.
