@@ -13,7 +13,7 @@ mod stopping;
 mod tests;
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ pub(crate) struct SupervisorNode {
     exit: watch::Sender<Option<ExitReason>>,
     /// Set once it has been started below another.
     parent: OnceLock<ParentLink>,
+    /// Itself, as its children know it.
+    own: OnceLock<Arc<Weak<dyn Parent>>>,
     /// Notified when the supervisor's task has something to do.
     changed: Notify,
     /// Notified when those who wait to add a child have to look again.
@@ -100,6 +102,7 @@ impl SupervisorNode {
             health: Some(health),
             exit: watch::Sender::new(None),
             parent: OnceLock::new(),
+            own: OnceLock::new(),
             changed: Notify::new(),
             reopened: Notify::new(),
             state: Mutex::new(NodeState::new(false)),
@@ -121,10 +124,18 @@ impl SupervisorNode {
             health: None,
             exit: watch::Sender::new(None),
             parent: OnceLock::new(),
+            own: OnceLock::new(),
             changed: Notify::new(),
             reopened: Notify::new(),
             state: Mutex::new(NodeState::new(!spec.dynamic)),
         }
+    }
+
+    fn as_parent(self: &Arc<Self>) -> &Arc<Weak<dyn Parent>> {
+        self.own.get_or_init(|| {
+            let own: Weak<Self> = Arc::downgrade(self);
+            Arc::new(own)
+        })
     }
 
     pub(super) fn depth(&self) -> usize {
@@ -208,6 +219,8 @@ impl SupervisorNode {
     fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Verdict {
         let Some(entry) = state.children.get(key) else { return Verdict::Gone };
         entry.cell.end_life();
+        // Children with a shared limit depend on each other, so every failure counts.
+        let counts = !entry.cell.take_excuse() || self.config.limit_scope == LimitScope::Shared;
         let cause = match state.phase {
             // A failed first start is reported to its starter, and an order to end is final.
             _ if entry.cell.terminated() || !entry.cell.started() => EndCause::ForGood,
@@ -217,12 +230,15 @@ impl SupervisorNode {
             Phase::RestartingGroup | Phase::Running => EndCause::Own,
         };
         let now = Instant::now();
-        match self.decide(state, key, cause, reason, now) {
+        match self.decide(state, key, cause, counts, reason, now) {
             Some(Decision::Restart { scope, after }) => {
                 let at = later(now, after);
                 // A restart that was asked for says nothing about the child.
                 if !matches!(reason, ExitReason::Restart) {
-                    state.count_restart(&self.config, key, now, at);
+                    state.lengthen_delay(key, at);
+                    if counts {
+                        state.count_restart(&self.config, key, now);
+                    }
                 }
                 restart(state, key, scope, after, at)
             }
@@ -253,24 +269,27 @@ impl SupervisorNode {
         state: &mut NodeState,
         key: Key,
         cause: EndCause,
+        counts: bool,
         exit: &ExitReason,
         now: Instant,
     ) -> Option<Decision> {
         let within = self.config.within_duration;
         let significant = state.significant;
         let entry = state.children.get_mut(key)?;
-        let lived = entry.since.is_some_and(|since| now.saturating_duration_since(since) >= within);
+        let since = entry.rare().and_then(|rare| rare.since);
+        let lived = since.is_some_and(|since| now.saturating_duration_since(since) >= within);
         if cause == EndCause::Own && lived {
-            entry.attempt = 0;
+            entry.rare_mut().attempt = 0;
         }
         let child = EndedChild {
             cause,
-            policy: entry.policy,
-            significant: entry.significant,
-            others_significant: significant.saturating_sub(usize::from(entry.significant)),
-            on_limit: entry.on_limit,
+            policy: entry.policy(),
+            significant: entry.is_significant(),
+            others_significant: significant.saturating_sub(usize::from(entry.is_significant())),
+            on_limit: entry.on_limit(),
+            counts,
             exit,
-            attempt: entry.attempt,
+            attempt: entry.rare().map_or(0, |rare| rare.attempt),
             random: match self.config.restart_strategy {
                 RestartStrategy::ExponentialBackoff { .. } => fastrand::f64(),
                 _ => 0.0,
@@ -321,12 +340,6 @@ impl Parent for SupervisorNode {
 
     fn dismiss(&self, key: Key) {
         self.dismiss_quarantined(key);
-    }
-
-    fn forget_restarts(&self, key: Key) {
-        if self.config.limit_scope == LimitScope::PerChild {
-            lock(&self.state).restart_history_ends(key);
-        }
     }
 }
 
@@ -453,8 +466,16 @@ impl Supervised for SupervisorNode {
         state.ending = state.ending.take().filter(|ending| ending.for_good);
     }
 
-    fn enter(&self, state: ActorState) {
-        lock(&self.state).quarantined = state == ActorState::Quarantined;
+    fn enter(&self, entered: ActorState) {
+        let quarantined = entered == ActorState::Quarantined;
+        let members: Vec<_> = {
+            let mut state = lock(&self.state);
+            let changes = std::mem::replace(&mut state.quarantined, quarantined) != quarantined;
+            let waiting = state.children.iter().filter(|(_, entry)| changes && !entry.task_state.is_active());
+            waiting.map(|(_, entry)| entry.cell.clone()).collect()
+        };
+        // They wait with it, and start again with it.
+        members.iter().for_each(|member| member.enter(entered));
         self.reopened.notify_waiters();
     }
 
