@@ -60,6 +60,7 @@ fn run(cell: &Arc<Cell<()>>, peers: &[Arc<Cell<()>>], starts: &AtomicU64) {
             Urgent::Linked(down) => ExitReason::Linked(down),
             Urgent::Signal => ExitReason::Killed,
             Urgent::Stop(_) => return,
+            Urgent::Overdue(_) => return,
             Urgent::Down(_) | Urgent::Failed(_) => panic!("it monitors no actor, and has no timers"),
         };
         restart(cell, &reason);
