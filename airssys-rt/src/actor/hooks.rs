@@ -72,7 +72,6 @@ pub(super) fn tell_failed_start<M: Send + 'static>(
 }
 
 /// Runs the last hooks, and returns the first failure.
-#[expect(clippy::manual_async_fn, reason = "an `async fn` would take more memory")]
 pub(super) fn end<A: Actor>(
     actor: &mut Contained<A>,
     context: &ActorContext<A::Message>,
