@@ -27,8 +27,7 @@ use tokio::task;
 use tokio::time::Instant;
 
 pub(super) use self::membership::Admission;
-use self::quarantine::{Judgement, Then};
-use self::state::{Ending, NodeState, Phase};
+use self::state::{Ending, Judgement, NodeState, Phase, Then};
 use super::spec::SupervisorSpec;
 use super::verdict::Verdict;
 use crate::causes::Causes;

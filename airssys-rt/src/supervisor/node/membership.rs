@@ -7,8 +7,7 @@ use airssys_core::ExitReason;
 use tokio::task::JoinHandle;
 
 use super::SupervisorNode;
-use super::quarantine::Judgement;
-use super::state::{NodeState, Phase};
+use super::state::{Judgement, NodeState, Phase};
 use crate::cell::children::ParentActor;
 use crate::child::{Key, ParentLink, Registered, Supervised};
 use crate::guard::{Contained, Shown, guard, inform};

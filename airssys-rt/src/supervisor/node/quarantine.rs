@@ -6,7 +6,7 @@ use std::time::Duration;
 use airssys_core::{ExitReason, Identity, SupervisorFailure};
 use tokio::time::Instant;
 
-use super::state::{Ending, NodeState, Phase};
+use super::state::{Ending, Exceeded, NodeState, Phase, Then};
 use super::{Health, SupervisorNode};
 use crate::child::{Key, ParentLink};
 use crate::events::Event;
@@ -16,38 +16,7 @@ use crate::shutdown::ShutdownOrder;
 use crate::stats::ActorState;
 use crate::supervisor::entry::TaskState;
 use crate::supervisor::parked::ParkedRunner;
-use crate::supervisor::verdict::Verdict;
 use crate::sync::lock;
-
-/// The decision about a child.
-pub(super) struct Judgement {
-    pub(super) verdict: Verdict,
-    /// To be [carried out](SupervisorNode::carry_out) once the lock is released, and before the verdict.
-    pub(super) exceeded: Option<Exceeded>,
-}
-
-impl From<Verdict> for Judgement {
-    fn from(verdict: Verdict) -> Self {
-        Self { verdict, exceeded: None }
-    }
-}
-
-/// The limit that a child exceeded.
-pub(super) struct Exceeded {
-    failure: Contained<Arc<SupervisorFailure>>,
-    actor: Identity,
-    then: Then,
-    /// The incarnation of the supervisor that gives up.
-    incarnation: u64,
-}
-
-/// The consequence of an exceeded limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Then {
-    GiveUp,
-    Quarantine,
-    End,
-}
 
 impl SupervisorNode {
     /// The failure of a child that ended once too often; `None` if the child is gone.
