@@ -9,6 +9,8 @@ use thiserror::Error;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::guard::Contained;
+
 /// The number of events that a stream keeps for a slow reader.
 const KEPT_EVENTS: usize = 1024;
 
@@ -89,11 +91,14 @@ pub enum DeadLetterCause {
     ActorEnded,
 }
 
+/// An event, which may hold the error of an actor; `None` stands for the end. The task that tells of
+/// another event drops it.
+type Entry = Option<Contained<Event>>;
+
 /// A reader of the events of a system, from the time when it was made.
 #[derive(Debug)]
 pub struct EventStream {
-    /// `None` stands for the end.
-    receiver: broadcast::Receiver<Option<Event>>,
+    receiver: broadcast::Receiver<Entry>,
     ended: bool,
 }
 
@@ -118,7 +123,7 @@ impl EventStream {
             return Ok(None);
         }
         match self.receiver.recv().await {
-            Ok(Some(event)) => Ok(Some(event)),
+            Ok(Some(event)) => Ok(Some(event.into_inner())),
             Ok(None) | Err(RecvError::Closed) => {
                 self.ended = true;
                 Ok(None)
@@ -131,7 +136,7 @@ impl EventStream {
 /// The source of events. Costs next to nothing without a reader.
 #[derive(Default)]
 pub(crate) struct Events {
-    sender: OnceLock<broadcast::Sender<Option<Event>>>,
+    sender: OnceLock<broadcast::Sender<Entry>>,
     ended: AtomicBool,
 }
 
@@ -149,7 +154,7 @@ impl Events {
             && sender.receiver_count() > 0
         {
             // The last reader may have been dropped meanwhile.
-            let _ = sender.send(Some(event()));
+            let _ = sender.send(Some(Contained::new(event())));
         }
     }
 

@@ -50,9 +50,24 @@ impl<T> Contained<T> {
         Self(Some(value))
     }
 
+    /// Takes the value out. Its drop is up to the caller.
+    #[inline]
+    pub(crate) fn into_inner(mut self) -> T {
+        match self.0.take() {
+            Some(value) => value,
+            None => unreachable!("only a drop takes the value"),
+        }
+    }
+
     /// Drops the value; gives the reason if that panics.
     pub(crate) fn discard(mut self) -> Result<(), ExitReason> {
         discard(self.0.take())
+    }
+}
+
+impl<T: Clone> Clone for Contained<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
     }
 }
 
@@ -83,7 +98,7 @@ impl<T> Drop for Contained<T> {
         if let Some(value) = self.0.take()
             && let Err(reason) = discard(value)
         {
-            tracing::error!(%reason, "a value panicked when it was dropped");
+            log_panic(&reason, "a value panicked when it was dropped");
         }
     }
 }
@@ -101,7 +116,7 @@ pin_project! {
             if matches!(*state, State::Running { .. })
                 && let Err(reason) = guard(|| state.set(State::Over))
             {
-                tracing::error!(%reason, "a future panicked when it was dropped");
+                log_panic(&reason, "a future panicked when it was dropped");
             }
         }
     }
@@ -134,13 +149,12 @@ impl<F: Future> Future for Guarded<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         let polled = guard(|| match state.as_mut().project() {
-            StateProjection::Running { future } => {
-                let polled = future.poll(context);
-                if polled.is_ready() {
-                    state.set(State::Over);
-                }
-                polled.map(Ok)
-            }
+            StateProjection::Running { future } => future.poll(context).map(|output| {
+                // If the drop of the future panics, the output is dropped while that panic unwinds.
+                let output = Contained::new(output);
+                state.set(State::Over);
+                Ok(output.into_inner())
+            }),
             StateProjection::Failed { reason } => Poll::Ready(Err(reason.clone())),
             StateProjection::Over => Poll::Pending,
         });
@@ -168,6 +182,20 @@ impl<F: Future<Output = ExitReason>> Future for Net<F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<ExitReason> {
         guard(|| self.project().future.poll(context)).unwrap_or_else(Poll::Ready)
     }
+}
+
+/// Writes logs, or notifies others, in the middle of steps that must be finished. A panic in that is
+/// only logged.
+pub(crate) fn inform(code: impl FnOnce()) {
+    if let Err(reason) = guard(code) {
+        log_panic(&reason, "code that is notified panicked");
+    }
+}
+
+/// Logs a panic. The subscriber of the logs may panic as well.
+#[cold]
+fn log_panic(reason: &ExitReason, place: &str) {
+    let _ = guard(|| tracing::error!(%reason, "{place}"));
 }
 
 /// Displays a reason, which may hold an error of a user's type.

@@ -296,12 +296,12 @@ impl<M> Mailbox<M> {
         lock(&self.inner).terminated()
     }
 
-    fn urge(&self, change: impl FnOnce(&mut Inner<M>)) {
+    fn urge<R>(&self, change: impl FnOnce(&mut Inner<M>) -> R) -> R {
         self.feed(|inner| {
-            change(inner);
+            let result = change(inner);
             self.urgent.store(true, Ordering::Relaxed);
-            ((), true)
-        });
+            (result, true)
+        })
     }
 
     /// Ready if something overtakes the messages. Registers the receiver's task otherwise.
@@ -343,9 +343,11 @@ impl<M> Mailbox<M> {
         }
     }
 
-    /// Changes the notifications that the actor has not handled.
-    pub(crate) fn notify(&self, change: impl FnOnce(&mut Notifications)) {
-        self.urge(|inner| change(inner.notifications()));
+    /// Changes the notifications that the actor has not handled. Drops those that are not needed any
+    /// more once the lock is released.
+    pub(crate) fn notify<T>(&self, change: impl FnOnce(&mut Notifications) -> Option<T>) {
+        let unneeded = self.urge(|inner| change(inner.notifications()));
+        drop(unneeded);
     }
 
     pub(crate) fn signal(&self) {

@@ -10,6 +10,7 @@ use airssys_core::Down;
 use smallvec::SmallVec;
 
 use crate::causes::Causes;
+use crate::guard::Contained;
 use crate::incarnations::Incarnations;
 use crate::sync::{Mutex, lock};
 
@@ -220,39 +221,65 @@ impl WatcherList {
 }
 
 /// The notifications that an actor has not handled: the last of each actor that it monitors.
+///
+/// A notification holds an error of another actor's type, and may be the last that holds it. The
+/// changes happen under the lock of a mailbox, so they return the notifications that are not needed
+/// any more, to be dropped after it.
 #[derive(Default)]
 pub(crate) struct Notifications {
-    downs: BTreeMap<WatcherKey, Down>,
-    /// The failure of a linked actor, and the incarnation of this one that it ends.
-    failure: Option<(u64, Arc<Down>)>,
+    downs: BTreeMap<WatcherKey, Contained<Down>>,
+    failure: Option<LinkFailure>,
+}
+
+/// The failure of a linked actor.
+pub(crate) struct LinkFailure {
+    /// The incarnation of the notified actor that it ends.
+    incarnation: u64,
+    down: Contained<Arc<Down>>,
 }
 
 impl Notifications {
-    pub(crate) fn add(&mut self, of: WatcherKey, down: Down) {
-        self.downs.insert(of, down);
+    /// Adds a notification. Returns the one that it replaces.
+    pub(crate) fn add(&mut self, of: WatcherKey, down: Contained<Down>) -> Option<Contained<Down>> {
+        self.downs.insert(of, down)
     }
 
-    /// Keeps the first failure, unless the incarnation that it ends is over.
-    pub(crate) fn fail(&mut self, incarnation: u64, down: Arc<Down>) {
-        if self.failure.as_ref().is_none_or(|(meant, _)| *meant < incarnation) {
-            self.failure = Some((incarnation, down));
+    /// Keeps the first failure, unless the incarnation that it ends is over. Returns the other.
+    pub(crate) fn fail(&mut self, failure: LinkFailure) -> Option<LinkFailure> {
+        match &self.failure {
+            Some(first) if first.incarnation >= failure.incarnation => Some(failure),
+            _ => self.failure.replace(failure),
         }
     }
 
-    pub(crate) fn withdraw(&mut self, of: WatcherKey) {
-        self.downs.remove(&of);
+    /// Removes the notification about an actor, and returns it.
+    pub(crate) fn withdraw(&mut self, of: WatcherKey) -> Option<Contained<Down>> {
+        self.downs.remove(&of)
     }
 
-    pub(crate) fn take_down(&mut self) -> Option<Down> {
+    pub(crate) fn take_down(&mut self) -> Option<Contained<Down>> {
         self.downs.pop_first().map(|(_, down)| down)
     }
 
-    /// The failure that ends this incarnation.
-    pub(crate) fn take_failure(&mut self, incarnation: u64) -> Option<Arc<Down>> {
-        self.failure.take().filter(|(meant, _)| *meant == incarnation).map(|(_, down)| down)
+    pub(crate) fn take_failure(&mut self) -> Option<LinkFailure> {
+        self.failure.take()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.downs.is_empty() && self.failure.is_none()
+    }
+}
+
+impl LinkFailure {
+    pub(crate) fn new(incarnation: u64, down: Arc<Down>) -> Self {
+        Self { incarnation, down: Contained::new(down) }
+    }
+
+    /// The failure if it ends this incarnation; otherwise `Err` with one that came too late.
+    pub(crate) fn of(self, incarnation: u64) -> Result<Arc<Down>, Contained<Arc<Down>>> {
+        match self.incarnation == incarnation {
+            true => Ok(self.down.into_inner()),
+            false => Err(self.down),
+        }
     }
 }

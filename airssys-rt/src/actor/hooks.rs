@@ -72,12 +72,12 @@ pub(super) fn tell_failed_start<M: Send + 'static>(
 }
 
 /// Runs the last hooks, and returns the first failure.
-#[expect(clippy::manual_async_fn, reason = "an `async fn` would take more memory")]
 pub(super) fn end<A: Actor>(
     actor: &mut Contained<A>,
     context: &ActorContext<A::Message>,
-    mut reason: ExitReason,
+    reason: ExitReason,
 ) -> impl Future<Output = ExitReason> + Send {
+    let mut reason = Contained::new(reason);
     async move {
         context.cell().enter(ActorState::Stopping);
         let ended = hook(guarded(|| actor.pre_stop(context.child())).await);
@@ -89,7 +89,7 @@ pub(super) fn end<A: Actor>(
         }
         let ended = hook(guarded(|| actor.post_stop(context.child())).await);
         note_failure(&mut reason, ended, context);
-        reason
+        reason.into_inner()
     }
 }
 
@@ -118,9 +118,9 @@ pub(super) fn note_failure<M: Send + 'static>(
     result: Result<(), ExitReason>,
     context: &ActorContext<M>,
 ) {
-    match result {
+    match result.map_err(Contained::new) {
         Ok(()) => {}
-        Err(failure) if !reason.is_failure() => *reason = failure,
+        Err(failure) if !reason.is_failure() => *reason = failure.into_inner(),
         Err(failure) => tracing::warn!(
             actor = context.name(),
             incarnation = context.incarnation(),

@@ -174,9 +174,15 @@ fn obey<A: Actor>(
 ) -> impl Future<Output = Result<(), ExitReason>> + Send {
     async move {
         match urgent {
+            Some(Urgent::Overdue(down)) => {
+                drop(down);
+                Ok(())
+            }
             None | Some(Urgent::Signal) => result(guarded(|| actor.on_signal(context)).await),
             // On the heap, because few actors are notified.
-            Some(Urgent::Down(down)) => result(Box::pin(guarded(|| actor.on_down(*down, context))).await),
+            Some(Urgent::Down(down)) => {
+                result(Box::pin(guarded(|| actor.on_down(down.into_inner(), context))).await)
+            }
             Some(Urgent::Linked(down)) => Err(ExitReason::Linked(down)),
             Some(Urgent::Stop(request)) => Err(request.reason()),
             Some(Urgent::Failed(reason)) => Err(*reason),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use airssys_core::Down;
 
 use super::Cell;
-use crate::monitor::{Link, Watcher, WatcherKey};
+use crate::guard::Contained;
+use crate::monitor::{Link, LinkFailure, Watcher, WatcherKey};
 
 impl<M: Send + 'static> Cell<M> {
     /// Links an incarnation of this actor with another actor. If the other has failed for good, this
@@ -48,6 +49,7 @@ impl<M: Send + 'static> Watcher for Cell<M> {
     }
 
     fn notify(&self, of: WatcherKey, down: Down) {
+        let down = Contained::new(down);
         self.mailbox.notify(|notifications| notifications.add(of, down));
     }
 
@@ -57,7 +59,8 @@ impl<M: Send + 'static> Watcher for Cell<M> {
 
     fn fail_with(&self, incarnation: u64, down: Arc<Down>) {
         if self.incarnations.doom(incarnation) {
-            self.mailbox.notify(|notifications| notifications.fail(incarnation, down));
+            let failure = LinkFailure::new(incarnation, down);
+            self.mailbox.notify(|notifications| notifications.fail(failure));
         }
     }
 

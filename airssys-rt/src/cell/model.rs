@@ -56,11 +56,14 @@ fn run(cell: &Arc<Cell<()>>, peers: &[Arc<Cell<()>>], starts: &AtomicU64) {
         cell.begin(incarnation);
         peers.iter().for_each(|peer| cell.link(incarnation, peer));
         starts.fetch_add(1, SeqCst);
-        let reason = match urgent(cell, incarnation) {
-            Urgent::Linked(down) => ExitReason::Linked(down),
-            Urgent::Signal => ExitReason::Killed,
-            Urgent::Stop(_) => return,
-            Urgent::Down(_) | Urgent::Failed(_) => panic!("it monitors no actor, and has no timers"),
+        let reason = loop {
+            match urgent(cell, incarnation) {
+                Urgent::Linked(down) => break ExitReason::Linked(down),
+                Urgent::Overdue(_) => {}
+                Urgent::Signal => break ExitReason::Killed,
+                Urgent::Stop(_) => return,
+                Urgent::Down(_) | Urgent::Failed(_) => panic!("it monitors no actor, and has no timers"),
+            }
         };
         restart(cell, &reason);
     }

@@ -71,6 +71,26 @@ fn future_that_panics_in_a_poll_or_in_a_drop_gives_the_reason() {
     assert_eq!(reason.and_then(message).as_deref(), Some("not even made"));
 }
 
+/// Ready at once; panics when it is dropped.
+struct Returning {
+    output: Option<Bomb>,
+    _bomb: Bomb,
+}
+
+impl Future for Returning {
+    type Output = Result<(), Bomb>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        self.output.take().map_or(Poll::Pending, |bomb| Poll::Ready(Err(bomb)))
+    }
+}
+
+#[test]
+fn output_and_future_may_both_panic_when_they_are_dropped() {
+    let failed = guarded(|| Returning { output: Some(Bomb(0)), _bomb: Bomb(0) }).now_or_never();
+    assert_eq!(failed.and_then(message).as_deref(), Some("a panic without a message"));
+}
+
 #[test]
 fn error_that_panics_when_it_is_displayed_is_displayed_all_the_same() {
     #[derive(Debug)]

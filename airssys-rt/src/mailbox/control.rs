@@ -5,6 +5,8 @@ use std::task::Waker;
 
 use airssys_core::{Down, ExitReason};
 
+use crate::guard::Contained;
+
 /// A request to stop. The greater of two requests counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum StopRequest {
@@ -34,8 +36,11 @@ pub(crate) enum Urgent {
     Stop(StopRequest),
     /// A linked actor failed.
     Linked(Arc<Down>),
+    /// A linked actor failed, and an earlier incarnation was to end with it: to be dropped outside the
+    /// lock.
+    Overdue(Contained<Arc<Down>>),
     /// An incarnation of a monitored actor ended.
-    Down(Box<Down>),
+    Down(Box<Contained<Down>>),
     Signal,
     /// One of the actor's own timers failed to make its message.
     Failed(Box<ExitReason>),

@@ -312,8 +312,9 @@ impl<M> Inner<M> {
             return Some(Urgent::Stop(request));
         }
         if let Some(Rare { notifications, .. }) = self.rare.as_deref_mut() {
-            let urgent = match notifications.take_failure(incarnation) {
-                Some(down) => Some(Urgent::Linked(down)),
+            let urgent = match notifications.take_failure().map(|failure| failure.of(incarnation)) {
+                Some(Ok(down)) => Some(Urgent::Linked(down)),
+                Some(Err(overdue)) => Some(Urgent::Overdue(overdue)),
                 None => notifications.take_down().map(|down| Urgent::Down(Box::new(down))),
             };
             if urgent.is_some() {

@@ -28,7 +28,7 @@ impl Watcher for Recorder {
     }
 
     fn notify(&self, of: WatcherKey, down: Down) {
-        lock(&self.notifications).add(of, down);
+        lock(&self.notifications).add(of, Contained::new(down));
     }
 
     fn withdraw(&self, of: WatcherKey) {
@@ -44,7 +44,7 @@ impl Watcher for Recorder {
     }
 
     fn fail_with(&self, incarnation: u64, down: Arc<Down>) {
-        lock(&self.notifications).fail(incarnation, down);
+        lock(&self.notifications).fail(LinkFailure::new(incarnation, down));
     }
 }
 
@@ -82,12 +82,11 @@ fn list_of_watchers_forgets_those_that_have_ended() {
 #[test]
 fn failure_of_a_past_incarnation_hides_no_other() {
     let mut notifications = Notifications::default();
-    notifications.fail(0, down(1));
-    notifications.fail(1, down(2));
-    notifications.fail(1, down(3));
-    notifications.fail(0, down(4));
-    assert_eq!(notifications.take_failure(1).unwrap().actor.id, 2);
-    notifications.fail(1, down(5));
-    assert!(notifications.take_failure(2).is_none());
+    let mut fail = |incarnation, id| notifications.fail(LinkFailure::new(incarnation, down(id))).is_some();
+    assert!(!fail(0, 1));
+    assert!(fail(1, 2) && fail(1, 3) && fail(0, 4));
+    assert_eq!(notifications.take_failure().unwrap().of(1).ok().unwrap().actor.id, 2);
+    assert!(notifications.fail(LinkFailure::new(1, down(5))).is_none());
+    assert!(notifications.take_failure().unwrap().of(2).is_err());
     assert!(notifications.is_empty());
 }

@@ -18,7 +18,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_core::{
-    Decision, Down, EndCause, EndedChild, ExitReason, Identity, LimitScope, OnLimit, RestartStrategy, Scope,
+    Decision, Down, EndCause, EndedChild, ExitReason, Identity, LimitScope, RestartStrategy, Scope,
     SupervisorConfig, SupervisorFailure, decide,
 };
 use tokio::runtime::Handle;
@@ -27,14 +27,13 @@ use tokio::task;
 use tokio::time::Instant;
 
 pub(super) use self::membership::Admission;
-use self::state::{Ending, NodeState, Phase};
+use self::state::{Ending, Judgement, NodeState, Phase, Then};
 use super::spec::SupervisorSpec;
 use super::verdict::Verdict;
 use crate::causes::Causes;
 use crate::cell::children::{ChildrenSupervisor, ParentActor};
 use crate::child::{Key, Parent, ParentLink, Registered, Supervised};
 use crate::events::Event;
-use crate::guard::Shown;
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::services::Services;
@@ -187,6 +186,11 @@ impl SupervisorNode {
         accepted
     }
 
+    /// Ends the supervisor for good, because its own task failed.
+    pub(super) fn fail(&self, reason: ExitReason) {
+        self.end(Ending { reason, for_good: true, order: ShutdownOrder::default() });
+    }
+
     pub(crate) fn shut_down_for_good(&self, order: ShutdownOrder) -> bool {
         let accepted = self.end(Ending { reason: ExitReason::Shutdown, for_good: true, order });
         if let Some((parent, key)) = self.parent.get().and_then(ParentLink::get) {
@@ -203,21 +207,25 @@ impl SupervisorNode {
 
     /// Decides what follows the end of an incarnation.
     pub(super) fn ended(&self, key: Key, reason: &ExitReason) -> Verdict {
-        let mut state = lock(&self.state);
-        let verdict = self.judge(&mut state, key, reason);
-        if let Verdict::Restart(delay) = verdict
-            && let Some(entry) = state.children.get_mut(key)
-            && std::mem::take(&mut entry.aborting)
-        {
-            // The abort was meant for the incarnation that is over, and will hit its task.
-            return Verdict::Respawn(delay);
-        }
+        let Judgement { verdict, exceeded } = {
+            let mut state = lock(&self.state);
+            let judgement = self.judge(&mut state, key, reason);
+            if let Verdict::Restart(delay) = judgement.verdict
+                && let Some(entry) = state.children.get_mut(key)
+                && std::mem::take(&mut entry.aborting)
+            {
+                // The abort was meant for the incarnation that is over, and will hit its task.
+                return Verdict::Respawn(delay);
+            }
+            judgement
+        };
+        exceeded.into_iter().for_each(|exceeded| self.carry_out(exceeded));
         verdict
     }
 
-    /// Decides, and records the decision in the state.
-    fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Verdict {
-        let Some(entry) = state.children.get(key) else { return Verdict::Gone };
+    /// Decides, and records the decision in the state. Runs no code of users.
+    fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Judgement {
+        let Some(entry) = state.children.get(key) else { return Verdict::Gone.into() };
         entry.cell.end_life();
         // Children with a shared limit depend on each other, so every failure counts.
         let counts = !entry.cell.take_excuse() || self.config.limit_scope == LimitScope::Shared;
@@ -230,7 +238,8 @@ impl SupervisorNode {
             Phase::RestartingGroup | Phase::Running => EndCause::Own,
         };
         let now = Instant::now();
-        match self.decide(state, key, cause, counts, reason, now) {
+        let mut exceeded = None;
+        let verdict = match self.decide(state, key, cause, counts, reason, now) {
             Some(Decision::Restart { scope, after }) => {
                 let at = later(now, after);
                 // A restart that was asked for says nothing about the child.
@@ -250,17 +259,27 @@ impl SupervisorNode {
                 state.end(Ending { reason, for_good: self.is_root(), order: ShutdownOrder::default() });
                 verdict
             }
-            Some(Decision::GiveUp) => self.give_up(state, key, reason, now),
+            Some(Decision::GiveUp) => {
+                // Another child that ends before this is told gives up for the same reason.
+                if !std::mem::replace(&mut state.gave_up, true) {
+                    exceeded = self.exceeded(state, key, reason, now, Then::GiveUp);
+                }
+                match self.escalates && state.may_revive() {
+                    true => Verdict::Park,
+                    false => state.depart(key),
+                }
+            }
             Some(Decision::Quarantine) => {
-                self.tell_given_up(state, key, reason, now, OnLimit::Quarantine);
+                exceeded = self.exceeded(state, key, reason, now, Then::Quarantine);
                 Verdict::Quarantine
             }
             Some(Decision::End) => {
-                self.tell_given_up(state, key, reason, now, OnLimit::End);
+                exceeded = self.exceeded(state, key, reason, now, Then::End);
                 state.depart(key)
             }
             None => Verdict::Gone,
-        }
+        };
+        Judgement { verdict, exceeded }
     }
 
     /// The decision about a child; `None` if the child is gone.
@@ -297,24 +316,6 @@ impl SupervisorNode {
             now: now.into_std(),
         };
         Some(decide(&self.config, state.window(self.config.limit_scope, key), &child))
-    }
-
-    fn give_up(&self, state: &mut NodeState, key: Key, reason: &ExitReason, now: Instant) -> Verdict {
-        let Some(failure) = self.failure(state, key, reason, now) else { return Verdict::Gone };
-        let SupervisorFailure { child, restarts, within, .. } = &*failure;
-        tracing::error!(
-            supervisor = %self.name, actor = %child, reason = %Shown(reason), restarts, ?within,
-            "an actor ended too often, and its supervisor gives up"
-        );
-        self.tell(|supervisor| Event::Escalated { supervisor, failure: failure.clone() });
-        // Before the consequences are visible.
-        self.health.iter().for_each(|health| drop(health.send_replace(Health::Failing)));
-        let reason = ExitReason::Escalated(failure);
-        state.end(Ending { reason, for_good: !self.escalates, order: ShutdownOrder::default() });
-        match state.may_revive() {
-            true => Verdict::Park,
-            false => state.depart(key),
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use airssys_core::ExitReason;
 use super::node::{Health, SupervisorNode};
 use super::task::Runnable;
 use crate::child::{Registered, Supervised};
+use crate::guard::{Net, inform};
 use crate::request::ReplyTo;
 
 pub(crate) struct SupervisorRunner {
@@ -79,10 +80,23 @@ impl Root {
         let cut_off = CutOff(Some(self.node.clone()));
         let node = self.node;
         node.begin(0);
-        node.supervise(ReplyTo::to_none()).await;
+        let supervised = async {
+            node.supervise(ReplyTo::to_none()).await;
+            ExitReason::Shutdown
+        };
+        let supervised = Net { future: supervised }.await;
+        if supervised.is_failure() {
+            inform(|| tracing::error!(reason = %supervised, "the root supervisor panicked, and ends"));
+            node.fail(supervised);
+        }
         node.registry().stop();
-        node.stop_all().await;
+        let stopped = async {
+            node.stop_all().await;
+            ExitReason::Shutdown
+        };
+        let stopped = Net { future: stopped }.await;
         let reason = node.finish();
+        let reason = if stopped.is_failure() && !reason.is_failure() { stopped } else { reason };
         node.close();
         if let (ExitReason::Escalated(failure), Some(health)) = (&reason, node.health()) {
             health.send_replace(Health::Failed((**failure).clone()));

@@ -16,7 +16,7 @@ use super::node::{Admission, SupervisorNode};
 use super::parked::ParkedRunner;
 use super::verdict::Verdict;
 use crate::child::{Key, Supervised};
-use crate::guard::{self, Contained, Net, Shown};
+use crate::guard::{self, Contained, Net, guard};
 use crate::mailbox::StopRequest;
 use crate::request::{Reply, ReplyTo};
 
@@ -60,7 +60,9 @@ impl<R: Runnable> ParkedRunner for Idle<R> {
 fn discard<R: Runnable>(runner: R) {
     let id = runner.cell().id();
     if let Err(reason) = guard::discard(runner) {
-        tracing::error!(id, %reason, "the closure that makes an actor panicked when it was dropped");
+        guard::inform(
+            || tracing::error!(id, %reason, "the closure that makes an actor panicked when it was dropped"),
+        );
     }
 }
 
@@ -114,10 +116,31 @@ struct ChildTask<R: Runnable> {
 
 impl<R: Runnable> Drop for ChildTask<R> {
     fn drop(&mut self) {
-        if let Some(mut runner) = self.runner.take() {
-            runner.cut_off();
-            let idle = self.idle(runner);
-            self.node.cut_off(self.key, idle);
+        self.cut_off(&ExitReason::Killed);
+    }
+}
+
+/// The end of an incarnation. Dropped before it is followed, the task was aborted after that end, which
+/// keeps its reason.
+///
+/// A local of the task's future, where it takes the place of the incarnation's future in memory.
+struct Ended<'a, R: Runnable> {
+    child: &'a mut ChildTask<R>,
+    reason: Contained<ExitReason>,
+    followed: bool,
+}
+
+impl<R: Runnable> Ended<'_, R> {
+    fn follow(mut self) -> Option<Duration> {
+        self.followed = true;
+        self.child.follow_guarded(&self.reason)
+    }
+}
+
+impl<R: Runnable> Drop for Ended<'_, R> {
+    fn drop(&mut self) {
+        if !self.followed {
+            self.child.cut_off(&self.reason);
         }
     }
 }
@@ -133,21 +156,19 @@ fn run<R: Runnable>(mut child: ChildTask<R>, delay: Duration) -> impl Future<Out
                 None => None,
                 Some(delay) => child.wait(*delay).await,
             };
-            let reason = match (interrupted, child.runner.as_mut()) {
-                (Some(request), _) => request.reason(),
+            let next = match (interrupted, child.runner.as_mut()) {
+                (Some(request), _) => child.follow_guarded(&request.reason()),
                 (None, Some(runner)) => {
-                    let ended = Net { future: runner.incarnation() }.await;
-                    // Moved, it can take the place of the incarnation's future in memory.
-                    let reason = ended;
+                    let reason = Net { future: runner.incarnation() }.await;
+                    let ended = Ended { child: &mut child, reason: Contained::new(reason), followed: false };
                     // A child that fails again and again yields too. Before the decision, because a stop
                     // that comes after it would be meant for the incarnation that is over.
                     consume_budget().await;
-                    reason
+                    ended.follow()
                 }
                 (None, None) => return,
             };
-            let reason = Contained::new(reason);
-            match child.follow(&reason) {
+            match next {
                 Some(next) => delay = on_heap(next),
                 None => return,
             }
@@ -173,6 +194,32 @@ impl<R: Runnable> ChildTask<R> {
         })
     }
 
+    /// Has the supervisor decide about a child whose task was aborted.
+    fn cut_off(&mut self, reason: &ExitReason) {
+        let Some(mut runner) = self.runner.take() else { return };
+        runner.cut_off();
+        let idle = self.idle(runner);
+        if let Err(panic) = guard(|| self.node.cut_off(self.key, idle, reason)) {
+            self.give_up(&panic);
+        }
+    }
+
+    /// As [`follow`](Self::follow). A panic in that ends the child for good, because nobody knows how
+    /// far the decision has been carried out.
+    fn follow_guarded(&mut self, reason: &ExitReason) -> Option<Duration> {
+        guard(|| self.follow(reason)).unwrap_or_else(|panic| {
+            self.give_up(&panic);
+            None
+        })
+    }
+
+    #[cold]
+    fn give_up(&mut self, reason: &ExitReason) {
+        guard::inform(|| tracing::error!(%reason, "a supervisor panicked, and a child of it is ended"));
+        self.node.abandon(self.key);
+        self.runner.take().into_iter().for_each(discard);
+    }
+
     /// Has the supervisor decide about the end of an incarnation, and carries the decision out.
     ///
     /// Returns the wait before the next incarnation; `None` if the task ends.
@@ -184,12 +231,12 @@ impl<R: Runnable> ChildTask<R> {
         };
         match verdict {
             Verdict::Restart(delay) => {
-                tell_restart(self.runner.as_ref()?.cell(), reason, delay);
+                SupervisorNode::tell_restart(self.runner.as_ref()?.cell(), reason, delay);
                 return Some(delay);
             }
             Verdict::Respawn(delay) => {
                 let runner = self.runner.take()?;
-                tell_restart(runner.cell(), reason, delay);
+                SupervisorNode::tell_restart(runner.cell(), reason, delay);
                 self.node.respawn(self.key, self.idle(runner), delay, ReplyTo::to_none());
             }
             Verdict::Park => {
@@ -209,19 +256,6 @@ impl<R: Runnable> ChildTask<R> {
         }
         None
     }
-}
-
-fn tell_restart(cell: &dyn Supervised, reason: &ExitReason, after: Duration) {
-    // The label is only made for a reader of the log: a restart costs less than the text.
-    match reason.is_failure() {
-        true => {
-            tracing::warn!(actor = %cell.label(), reason = %Shown(reason), ?after, "an actor failed and is restarted")
-        }
-        false => {
-            tracing::info!(actor = %cell.label(), reason = %Shown(reason), ?after, "an actor ended and is restarted")
-        }
-    }
-    cell.restarting(reason, after);
 }
 
 /// Waits for the time of a restart; returns the request that cut it short, if one did.

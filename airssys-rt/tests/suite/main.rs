@@ -20,6 +20,7 @@ mod handles;
 mod hooks;
 mod kill;
 mod kill_once;
+mod late_drops;
 mod limits;
 mod linking;
 mod mailbox;

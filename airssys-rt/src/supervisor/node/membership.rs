@@ -7,10 +7,10 @@ use airssys_core::ExitReason;
 use tokio::task::JoinHandle;
 
 use super::SupervisorNode;
-use super::state::{NodeState, Phase};
+use super::state::{Judgement, NodeState, Phase};
 use crate::cell::children::ParentActor;
 use crate::child::{Key, ParentLink, Registered, Supervised};
-use crate::guard::{Contained, Shown};
+use crate::guard::{Contained, Shown, guard, inform};
 use crate::request::ReplyTo;
 use crate::snapshot::{ChildKind, ChildSummary, SupervisorSnapshot};
 use crate::stats::ActorState;
@@ -153,7 +153,8 @@ impl SupervisorNode {
     pub(in crate::supervisor) fn park(&self, key: Key, runner: Box<dyn ParkedRunner>, reason: ExitReason) {
         // Announced before it can be started again.
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
-        let causes = cell.map(|cell| cell.restarting(&reason, Duration::ZERO)).unwrap_or_default();
+        let causes = cell.and_then(|cell| guard(|| cell.restarting(&reason, Duration::ZERO)).ok());
+        let causes = causes.unwrap_or_default();
         lock(&self.state).causes.extend(&causes);
         self.keep(key, runner, reason, TaskState::Parked);
     }
@@ -191,8 +192,11 @@ impl SupervisorNode {
 
     /// Ends a child for good, from its own task.
     pub(in crate::supervisor) fn leave(&self, key: Key, cell: &dyn Supervised, reason: ExitReason) {
-        tracing::debug!(actor = %cell.name(), id = cell.id(), reason = %Shown(&reason), "an actor ended for good");
-        self.registry.retire(cell, reason);
+        inform(|| {
+            let (actor, id, reason) = (cell.name(), cell.id(), Shown(&reason));
+            tracing::debug!(%actor, id, %reason, "an actor ended for good");
+        });
+        inform(|| self.registry.retire(cell, reason));
         let mut state = lock(&self.state);
         let late = state.children.get(key).is_some_and(ChildEntry::is_late);
         if state.remove(key).is_none() {
@@ -208,38 +212,66 @@ impl SupervisorNode {
         }
     }
 
-    /// Takes the runner of a child whose task was aborted.
-    pub(in crate::supervisor) fn cut_off(&self, key: Key, runner: Box<dyn ParkedRunner>) {
-        let (verdict, cell) = {
+    /// Logs a restart, and tells watchers and readers of events.
+    pub(in crate::supervisor) fn tell_restart(cell: &dyn Supervised, reason: &ExitReason, after: Duration) {
+        inform(|| {
+            // The label is only made for a reader of the log: a restart costs less than the text.
+            let shown = Shown(reason);
+            match reason {
+                ExitReason::Killed => {
+                    tracing::warn!(actor = %cell.label(), ?after, "an actor was killed and is restarted");
+                }
+                reason if reason.is_failure() => {
+                    tracing::warn!(actor = %cell.label(), reason = %shown, ?after, "an actor failed and is restarted");
+                }
+                _ => {
+                    tracing::info!(actor = %cell.label(), reason = %shown, ?after, "an actor ended and is restarted");
+                }
+            }
+        });
+        inform(|| drop(cell.restarting(reason, after)));
+    }
+
+    /// Takes the runner of a child whose task was aborted: while an incarnation was running, or after
+    /// one had ended for this reason.
+    pub(in crate::supervisor) fn cut_off(
+        &self,
+        key: Key,
+        runner: Box<dyn ParkedRunner>,
+        reason: &ExitReason,
+    ) {
+        let (Judgement { verdict, exceeded }, cell) = {
             let mut state = lock(&self.state);
             let Some(entry) = state.children.get_mut(key) else {
                 drop(state);
                 return runner.discard();
             };
             let cell = entry.cell.clone();
-            let verdict = match entry.aborting {
+            let judgement = match entry.aborting {
                 true => {
-                    let verdict = self.judge(&mut state, key, &ExitReason::Killed);
-                    if let (Verdict::Restart(..), Some(entry)) = (&verdict, state.children.get_mut(key)) {
+                    let judgement = self.judge(&mut state, key, reason);
+                    if let (Verdict::Restart(..), Some(entry)) =
+                        (&judgement.verdict, state.children.get_mut(key))
+                    {
                         entry.aborting = false;
                     }
-                    verdict
+                    judgement
                 }
-                // The runtime is shutting down.
-                false => state.depart(key),
+                // The runtime is shutting down: nothing else drops a task with its runner.
+                false => state.depart(key).into(),
             };
-            (verdict, cell)
+            (judgement, cell)
         };
+        exceeded.into_iter().for_each(|exceeded| self.carry_out(exceeded));
         match verdict {
             Verdict::Restart(delay) | Verdict::Respawn(delay) => {
-                tracing::warn!(actor = %cell.label(), after = ?delay, "an actor was killed and is restarted");
-                cell.restarting(&ExitReason::Killed, delay);
+                Self::tell_restart(&*cell, reason, delay);
                 self.respawn(key, runner, delay, ReplyTo::to_none());
             }
-            Verdict::Park => self.park(key, runner, ExitReason::Killed),
-            Verdict::Quarantine => self.quarantine(key, runner, ExitReason::Killed),
+            Verdict::Park => self.park(key, runner, reason.clone()),
+            Verdict::Quarantine => self.quarantine(key, runner, reason.clone()),
             Verdict::End => {
-                self.leave(key, &*cell, ExitReason::Killed);
+                self.leave(key, &*cell, reason.clone());
                 runner.discard();
             }
             Verdict::Gone => runner.discard(),

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use airssys_core::{ExitReason, Identity, OnLimit, SupervisorFailure};
+use airssys_core::{ExitReason, Identity, SupervisorFailure};
 use tokio::time::Instant;
 
-use super::SupervisorNode;
-use super::state::{NodeState, Phase};
+use super::state::{Ending, Exceeded, NodeState, Phase, Then};
+use super::{Health, SupervisorNode};
 use crate::child::{Key, ParentLink};
 use crate::events::Event;
-use crate::guard::Shown;
+use crate::guard::{Contained, Shown, inform};
 use crate::request::ReplyTo;
+use crate::shutdown::ShutdownOrder;
 use crate::stats::ActorState;
 use crate::supervisor::entry::TaskState;
 use crate::supervisor::parked::ParkedRunner;
@@ -19,7 +20,7 @@ use crate::sync::lock;
 
 impl SupervisorNode {
     /// The failure of a child that ended once too often; `None` if the child is gone.
-    pub(super) fn failure(
+    fn failure(
         &self,
         state: &NodeState,
         key: Key,
@@ -32,27 +33,52 @@ impl SupervisorNode {
         Some(Arc::new(SupervisorFailure::new(child, reason.clone(), restarts, within)))
     }
 
-    /// Tells that a child gives up alone, before the consequences are visible.
-    pub(super) fn tell_given_up(
+    /// The limit that a child exceeded by its end; `None` if the child is gone.
+    pub(super) fn exceeded(
         &self,
         state: &NodeState,
         key: Key,
         reason: &ExitReason,
         now: Instant,
-        on_limit: OnLimit,
-    ) {
-        let Some(failure) = self.failure(state, key, reason, now) else { return };
-        let Some(cell) = state.children.get(key).map(|entry| &entry.cell) else { return };
-        let quarantined = on_limit == OnLimit::Quarantine;
-        let SupervisorFailure { child, restarts, within, .. } = &*failure;
-        let then = if quarantined { "is quarantined until it is resumed" } else { "ends for good" };
-        tracing::error!(
-            supervisor = %self.name, actor = %child, reason = %Shown(reason), restarts, ?within,
-            "an actor ended too often, and {then}"
-        );
+        then: Then,
+    ) -> Option<Exceeded> {
+        let failure = Contained::new(self.failure(state, key, reason, now)?);
+        let cell = &state.children.get(key)?.cell;
         let actor = Identity { name: cell.name().clone(), id: cell.id() };
-        let event = || Event::GaveUp { actor, failure: failure.clone(), quarantined };
-        self.registry.services().events.tell(event);
+        Some(Exceeded { failure, actor, then, incarnation: state.incarnation })
+    }
+
+    /// Tells that a child exceeded its limit, and ends this supervisor if it gives up. Never called under
+    /// a lock of the supervisor, because it runs code of users: a reason that is displayed, and the
+    /// subscriber of the logs.
+    pub(super) fn carry_out(&self, exceeded: Exceeded) {
+        let Exceeded { failure, actor, then, incarnation } = exceeded;
+        inform(|| {
+            let SupervisorFailure { child, reason, restarts, within, .. } = &**failure;
+            let consequence = match then {
+                Then::GiveUp => "its supervisor gives up",
+                Then::Quarantine => "is quarantined until it is resumed",
+                Then::End => "ends for good",
+            };
+            tracing::error!(
+                supervisor = %self.name, actor = %child, reason = %Shown(reason), restarts, ?within,
+                "an actor ended too often, and {consequence}"
+            );
+        });
+        let told = Arc::clone(&failure);
+        if then != Then::GiveUp {
+            let quarantined = then == Then::Quarantine;
+            let event = || Event::GaveUp { actor, failure: told, quarantined };
+            return inform(|| self.registry.services().events.tell(event));
+        }
+        inform(|| self.tell(|supervisor| Event::Escalated { supervisor, failure: told }));
+        // Before the consequences are visible.
+        self.health().into_iter().for_each(|health| drop(health.send_replace(Health::Failing)));
+        let reason = ExitReason::Escalated(failure.into_inner());
+        let mut state = lock(&self.state);
+        if state.incarnation == incarnation {
+            state.end(Ending { reason, for_good: !self.escalates, order: ShutdownOrder::default() });
+        }
     }
 
     /// Takes the runner of a child, and keeps it until the child is resumed.
@@ -63,7 +89,7 @@ impl SupervisorNode {
         reason: ExitReason,
     ) {
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
-        cell.into_iter().for_each(|cell| cell.quarantined(&reason));
+        cell.into_iter().for_each(|cell| inform(|| cell.quarantined(&reason)));
         self.keep(key, runner, reason, TaskState::Quarantined);
         // Holders of a reference that stopped it before saw no quarantine.
         self.dismiss_quarantined(key);

@@ -4,12 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::Waker;
 
-use airssys_core::{ExitReason, LimitScope, RestartWindow, Scope, SupervisorConfig};
+use airssys_core::{
+    ExitReason, Identity, LimitScope, RestartWindow, Scope, SupervisorConfig, SupervisorFailure,
+};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::causes::Causes;
 use crate::child::{Key, Supervised};
+use crate::guard::Contained;
 use crate::mailbox::StopRequest;
 use crate::shutdown::{ShutdownDeadlines, ShutdownOrder};
 use crate::supervisor::children::Children;
@@ -275,6 +278,36 @@ impl NodeState {
         let stop = doomed.map(|(key, _)| key).collect();
         self.plan = RestartPlan { stop, start: None, at: self.plan.at.max(Some(at)) };
     }
+}
+
+/// The decision about a child.
+pub(super) struct Judgement {
+    pub(super) verdict: Verdict,
+    /// To be [carried out](super::SupervisorNode::carry_out) once the lock is released, and before the verdict.
+    pub(super) exceeded: Option<Exceeded>,
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, exceeded: None }
+    }
+}
+
+/// The limit that a child exceeded.
+pub(super) struct Exceeded {
+    pub(super) failure: Contained<Arc<SupervisorFailure>>,
+    pub(super) actor: Identity,
+    pub(super) then: Then,
+    /// The incarnation of the supervisor that gives up.
+    pub(super) incarnation: u64,
+}
+
+/// The consequence of an exceeded limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    GiveUp,
+    Quarantine,
+    End,
 }
 
 /// Tasks that have ended or are about to. They are joined before the supervisor ends.

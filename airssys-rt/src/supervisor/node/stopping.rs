@@ -11,6 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use super::SupervisorNode;
 use super::state::{AwaitedEnds, Ending, NodeState, Phase};
 use crate::child::{Key, Supervised};
+use crate::guard::inform;
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::shutdown::ShutdownOrder;
@@ -34,6 +35,8 @@ pub(super) struct ChildStop {
 struct StopActions {
     ask: Option<(Arc<dyn Supervised>, StopRequest, ShutdownOrder)>,
     abort: Option<AbortHandle>,
+    /// A child whose time is over, to be logged.
+    overdue: Option<Arc<dyn Supervised>>,
     retire: Option<(Arc<dyn Supervised>, ExitReason)>,
 }
 
@@ -78,7 +81,7 @@ impl ChildStop {
             Some(deadline) if now >= deadline => {
                 self.aborted = true;
                 if entry.shutdown() != Shutdown::Kill {
-                    tracing::warn!(actor = %entry.cell.label(), "an actor did not stop in time and is aborted");
+                    self.actions.overdue = Some(entry.cell.clone());
                     order.into_iter().for_each(|order| report_late(order, entry));
                 }
                 self.actions.abort = state.mark_aborting(key);
@@ -101,11 +104,14 @@ impl ChildStop {
 
     /// Does the steps that must not run under the lock.
     pub(super) fn carry_out(&mut self, registry: &Registry) {
-        let StopActions { ask, abort, retire } = std::mem::take(&mut self.actions);
+        let StopActions { ask, abort, overdue, retire } = std::mem::take(&mut self.actions);
         match ask {
             Some((cell, StopRequest::Shutdown, order)) => cell.shut_down(&order),
             Some((cell, request, _)) => cell.stop(request),
             None => {}
+        }
+        if let Some(cell) = overdue {
+            inform(|| tracing::warn!(actor = %cell.label(), "an actor did not stop in time and is aborted"));
         }
         abort.into_iter().for_each(|task| task.abort());
         if let Some((cell, reason)) = retire {
@@ -312,7 +318,7 @@ impl SupervisorNode {
     }
 
     /// Aborts the task of a child, and ends the child for good.
-    fn abandon(&self, key: Key) {
+    pub(in crate::supervisor) fn abandon(&self, key: Key) {
         let (abort, cell) = {
             let mut state = lock(&self.state);
             let Some(entry) = state.children.get(key).filter(|entry| entry.task_state.is_active()) else {
