@@ -365,14 +365,14 @@ impl<M: Send + 'static> ActorContext<M> {
         watched.watchers().monitor(&self.watcher(), true);
         if let Some(down) = watched.already_down() {
             watched.watchers().monitor(&self.watcher(), false);
-            self.self_ref.cell().notify(down);
+            self.self_ref.cell().notify(watched.watcher_key(), down);
         }
     }
 
     /// Ends a monitor: [`on_down`](Actor::on_down) is not called for that actor any more.
     pub fn demonitor<N: Send + 'static>(&self, actor: &ActorRef<N>) {
         actor.cell().watchers().monitor(&self.watcher(), false);
-        self.self_ref.cell().withdraw(actor.id());
+        self.self_ref.cell().withdraw(actor.cell().watcher_key());
     }
 
     /// Links this incarnation with the running incarnation of another actor. If either fails, the

@@ -3,6 +3,7 @@
 pub(crate) mod behind;
 pub(crate) mod children;
 mod counters;
+mod exit;
 pub(crate) mod inbox;
 mod links;
 #[cfg(all(test, shuttle))]
@@ -10,17 +11,19 @@ mod model;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_core::{Down, ExitReason, Identity, Overflow};
 use futures_util::FutureExt;
+use once_cell::race::OnceBox;
 use tokio::sync::Notify;
 
 use self::children::ActorChildren;
 pub(crate) use self::counters::Counters;
+use self::exit::{Exit, FullReason};
 use crate::causes::Causes;
 use crate::child::{Parent, ParentLink, Registered, Supervised};
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
@@ -49,19 +52,21 @@ pub(crate) struct Cell<M> {
     life: AtomicU32,
     /// True if it has ever been in a group.
     grouped: AtomicBool,
-    dependents: OnceLock<Box<Dependents>>,
-    /// How it ended for good; `None` stands for the most common end, a shutdown.
-    exit: OnceLock<Option<Box<ExitReason>>>,
+    exit: Exit,
+    rare: OnceBox<Rare>,
     /// Set once it has been started.
     parent: OnceLock<ParentLink>,
 }
 
-/// The tasks and actors that are told of an actor's end, or end with it. Most actors have none.
+/// The parts that most actors never need: the tasks and actors that are told of an actor's end or end
+/// with it, and counts of what seldom happens.
 #[derive(Default)]
-struct Dependents {
+struct Rare {
     watchers: Watchers,
     ended: Notify,
     children: ActorChildren,
+    exit: FullReason,
+    ticks: AtomicU64,
 }
 
 impl<M> Cell<M> {
@@ -77,8 +82,8 @@ impl<M> Cell<M> {
             started: AtomicBool::new(false),
             life: AtomicU32::new(0),
             grouped: AtomicBool::new(false),
-            dependents: OnceLock::new(),
-            exit: OnceLock::new(),
+            exit: Exit::default(),
+            rare: OnceBox::new(),
             parent: OnceLock::new(),
         }
     }
@@ -111,7 +116,7 @@ impl<M> Cell<M> {
             dropped: mailbox.dropped,
             depth: mailbox.depth,
             high_water: mailbox.high_water,
-            ticks: self.counters.ticks.load(Ordering::Relaxed),
+            ticks: self.rare.get().map_or(0, |rare| rare.ticks.load(Ordering::Relaxed)),
             busy: Duration::from_nanos(self.counters.busy_ns.load(Ordering::Relaxed)),
             state,
         }
@@ -256,13 +261,18 @@ impl<M> Cell<M> {
         self.counters.failed.fetch_add(messages, Ordering::Relaxed);
     }
 
+    /// Counts a message of a timer.
+    pub(crate) fn count_tick(&self) {
+        self.rare.get_or_init(Box::default).ticks.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn identity(&self) -> Identity {
         Identity { name: self.name().clone(), id: self.id }
     }
 
     /// The supervisor, once the actor has been started, and while the system is there.
     pub(crate) fn parent(&self) -> Option<Arc<dyn Parent>> {
-        self.parent.get()?.parent.upgrade()
+        Some(self.parent.get()?.get()?.0)
     }
 
     /// Called when a new incarnation is about to begin.
@@ -272,30 +282,29 @@ impl<M> Cell<M> {
     }
 
     pub(crate) fn watchers(&self) -> &Watchers {
-        &self.dependents().watchers
+        &self.rare().watchers
     }
 
     /// The children of this actor.
     pub(crate) fn children(&self) -> &ActorChildren {
-        &self.dependents().children
+        &self.rare().children
     }
 
     /// The children of this actor, if it may have some.
     pub(crate) fn own_children(&self) -> Option<&ActorChildren> {
-        self.dependents.get().map(|dependents| &dependents.children)
+        self.rare.get().map(|rare| &rare.children)
     }
 
     /// How the actor ended for good, if it has.
     pub(crate) fn reason(&self) -> Option<ExitReason> {
-        let reason = self.exit.get()?.as_deref();
-        Some(reason.cloned().unwrap_or(ExitReason::Shutdown))
+        self.exit.get(self.rare.get().map(|rare| &rare.exit))
     }
 
-    fn dependents(&self) -> &Dependents {
-        let dependents = self.dependents.get_or_init(Box::default);
+    fn rare(&self) -> &Rare {
+        let rare = self.rare.get_or_init(Box::default);
         // Either the caller sees this actor's end when it looks next, or `announce` sees the caller's.
         fence(Ordering::SeqCst);
-        dependents
+        rare
     }
 
     /// How the actor ended, if it has ended for good.
@@ -312,10 +321,10 @@ impl<M> Cell<M> {
         M: Send + 'static,
     {
         let mut causes = Causes::default();
-        if let Some(dependents) = self.dependents.get() {
-            dependents.children.stop();
+        if let Some(rare) = self.rare.get() {
+            rare.children.stop();
             let down = Arc::new(Down::new(self.identity(), reason.clone(), true));
-            dependents.watchers.notify_all(self.watcher_key(), &self.incarnations, &down);
+            rare.watchers.notify_all(self.watcher_key(), &self.incarnations, &down);
             if reason.is_failure() {
                 causes.add(&down.first());
             }
@@ -357,7 +366,7 @@ impl<M> Cell<M> {
 
     /// Notified when the actor has ended for good and its reason is set.
     pub(crate) fn ended(&self) -> &Notify {
-        &self.dependents().ended
+        &self.rare().ended
     }
 
     pub(crate) async fn exit(&self) -> ExitReason {
@@ -402,25 +411,20 @@ impl<M: Send + 'static> Registered for Cell<M> {
     }
 
     fn announce(&self, reason: ExitReason) {
-        // The first reason counts.
-        let kept = match &reason {
-            ExitReason::Shutdown => None,
-            other => Some(Box::new(other.clone())),
-        };
-        if self.exit.set(kept).is_err() {
+        if !self.exit.set(&reason, || &self.rare.get_or_init(Box::default).exit) {
             return;
         }
         self.incarnations.end();
         fence(Ordering::SeqCst);
-        let dependents = self.dependents.get();
-        if let Some(dependents) = dependents {
-            dependents.children.stop();
-            dependents.ended.notify_waiters();
+        let rare = self.rare.get();
+        if let Some(rare) = rare {
+            rare.children.stop();
+            rare.ended.notify_waiters();
         }
         self.services.events.tell(|| Event::Stopped { actor: self.identity(), reason: reason.clone() });
-        if let Some(dependents) = dependents {
+        if let Some(rare) = rare {
             let down = Down::new(self.identity(), reason, false);
-            dependents.watchers.notify_all(self.watcher_key(), &self.incarnations, &Arc::new(down));
+            rare.watchers.notify_all(self.watcher_key(), &self.incarnations, &Arc::new(down));
         }
     }
 }
@@ -502,8 +506,8 @@ impl<M: Send + 'static> Supervised for Cell<M> {
 
     fn restart_for(&self, causes: &Causes) {
         // An actor without watchers has no links.
-        if let Some(dependents) = self.dependents.get() {
-            dependents.watchers.restart_for(causes);
+        if let Some(rare) = self.rare.get() {
+            rare.watchers.restart_for(causes);
         }
     }
 

@@ -38,7 +38,8 @@ pub(crate) trait Parent: Any + Send + Sync {
 
 /// The supervisor of an actor that has been started, and the actor's place there.
 pub(crate) struct ParentLink {
-    pub(crate) parent: Weak<dyn Parent>,
+    /// One for all children, because each keeps it: half the size of a `Weak<dyn Parent>`.
+    pub(crate) parent: Arc<Weak<dyn Parent>>,
     pub(crate) key: Key,
 }
 

@@ -29,7 +29,7 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex, lock};
 /// been handed out still takes its slot. With [`Overflow::DropOldest`], the receiver takes one at a
 /// time.
 pub(crate) struct Mailbox<M> {
-    capacity: usize,
+    capacity: u32,
     overflow: Overflow,
     /// True if the control lane has something.
     urgent: AtomicBool,
@@ -43,7 +43,7 @@ pub(crate) struct Mailbox<M> {
 impl<M> Mailbox<M> {
     pub(crate) fn new(capacity: usize, overflow: Overflow) -> Self {
         // Messages are counted in 32 bits.
-        let capacity = capacity.min(u32::MAX as usize);
+        let capacity = u32::try_from(capacity).unwrap_or(u32::MAX);
         Self {
             capacity,
             overflow,
@@ -59,7 +59,7 @@ impl<M> Mailbox<M> {
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.capacity
+        self.capacity as usize
     }
 
     pub(crate) fn stats(&self) -> MailboxStats {
@@ -71,7 +71,7 @@ impl<M> Mailbox<M> {
     /// The number of slots that become free before waiters are served, because a wake-up costs more
     /// than many messages.
     fn step(&self) -> u64 {
-        (self.capacity / 2).max(1) as u64
+        u64::from((self.capacity / 2).max(1))
     }
 
     /// Returns true if the receiver takes one message at a time, which then has no slot any more. The

@@ -19,9 +19,9 @@ pub(crate) trait Watcher: Send + Sync {
     /// Returns true if it has ended for good: notifications would be lost.
     fn has_ended(&self) -> bool;
     /// Notifies it that an incarnation of an actor that it monitors ended.
-    fn notify(&self, down: Down);
+    fn notify(&self, of: WatcherKey, down: Down);
     /// Withdraws a notification about another actor that it has not handled yet.
-    fn withdraw(&self, id: u64);
+    fn withdraw(&self, of: WatcherKey);
     /// Fails this incarnation if it is running, because a linked actor or its children failed.
     fn fail_with(&self, incarnation: u64, down: Arc<Down>);
     /// Returns true if it has been restarted because of this failure.
@@ -31,7 +31,7 @@ pub(crate) trait Watcher: Send + Sync {
     fn renew_link(&self, with: WatcherKey, incarnation: u64, next: u64) -> bool;
 }
 
-/// The id and the address of a watcher, because another system may have the same id. The address is
+/// The id and the address of an actor, because another system may have the same id. The address is
 /// not reused while there is a weak reference.
 pub(crate) type WatcherKey = (u64, usize);
 
@@ -164,7 +164,7 @@ impl Watchers {
             }
             let Some(cell) = cell.upgrade() else { continue };
             if monitors {
-                cell.notify(Down::clone(down));
+                cell.notify(own_key, Down::clone(down));
             }
             let Some(failure) = &failure else { continue };
             for link in links {
@@ -222,14 +222,14 @@ impl WatcherList {
 /// The notifications that an actor has not handled: the last of each actor that it monitors.
 #[derive(Default)]
 pub(crate) struct Notifications {
-    downs: BTreeMap<u64, Down>,
+    downs: BTreeMap<WatcherKey, Down>,
     /// The failure of a linked actor, and the incarnation of this one that it ends.
     failure: Option<(u64, Arc<Down>)>,
 }
 
 impl Notifications {
-    pub(crate) fn add(&mut self, down: Down) {
-        self.downs.insert(down.actor.id, down);
+    pub(crate) fn add(&mut self, of: WatcherKey, down: Down) {
+        self.downs.insert(of, down);
     }
 
     /// Keeps the first failure, unless the incarnation that it ends is over.
@@ -239,8 +239,8 @@ impl Notifications {
         }
     }
 
-    pub(crate) fn withdraw(&mut self, id: u64) {
-        self.downs.remove(&id);
+    pub(crate) fn withdraw(&mut self, of: WatcherKey) {
+        self.downs.remove(&of);
     }
 
     pub(crate) fn take_down(&mut self) -> Option<Down> {

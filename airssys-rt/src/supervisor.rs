@@ -1,6 +1,7 @@
 //! Supervisors: their children, and the decisions about children that end.
 
 mod children;
+mod entry;
 pub(crate) mod node;
 mod parked;
 pub(crate) mod prepared;

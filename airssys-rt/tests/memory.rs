@@ -23,20 +23,28 @@ impl Actor for Idle {
     }
 }
 
+/// The bytes that are requested for each idle actor. The allocator of glibc and the pages make some 700
+/// of them: a task is aligned to 128 bytes, so a task and a cell of at most 232 bytes take 640.
+///
+/// The figure does not depend on the load of the machine. If it grows, look at the sizes with
+/// `-Zprint-type-sizes`; `docs/knowledge/actor-runtime-costs.md` has the parts.
+const MOST_BYTES: usize = 672;
+
 #[test]
-fn an_idle_actor_takes_at_most_its_share() {
+fn idle_actor_takes_no_more_than_its_share() {
+    const ACTORS: usize = 1 << 14;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async {
         let system = ActorSystem::new("test");
         let nursery = system.supervise(SupervisorSpec::new("nursery").dynamic()).await.unwrap();
-        const ACTORS: usize = 1 << 14;
-        let mut refs = Vec::with_capacity(ACTORS);
+        let mut refs = Vec::with_capacity(ACTORS + 1);
         refs.push(nursery.spawn(ChildSpec::unnamed(), || Idle(0)).await.unwrap());
         let before = ALLOCATOR.current_usage();
-        for _ in 1..ACTORS {
+        for _ in 0..ACTORS - 1 {
             refs.push(nursery.spawn(ChildSpec::unnamed(), || Idle(0)).await.unwrap());
         }
-        let each = (ALLOCATOR.current_usage() - before) / ACTORS;
-        assert!(each <= 800, "an idle actor takes {each} bytes");
+        let each = (ALLOCATOR.current_usage() - before).div_ceil(ACTORS);
+        assert!(each <= MOST_BYTES, "an idle actor takes {each} bytes, and may take {MOST_BYTES}");
+        assert!(each > MOST_BYTES / 2, "the allocator counts");
     });
 }

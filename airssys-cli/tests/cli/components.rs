@@ -85,7 +85,7 @@ fn build_prints_the_files_it_made() {
     airssys(["build", env!("CARGO_TARGET_TMPDIR")])
         .run()
         .exits(2)
-        .says(&["has neither an app.toml nor a Component.toml", "give an app.toml, or its folder"]);
+        .says(&["has neither an app.toml nor a Component.toml; give"]);
 }
 
 #[test]

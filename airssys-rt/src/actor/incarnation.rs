@@ -156,7 +156,7 @@ fn poll_sources<M: Send + 'static>(
     }
     match context.timers.poll_due(task) {
         Poll::Ready(Ok(message)) => {
-            context.cell().counters.count_tick();
+            context.cell().count_tick();
             Poll::Ready((Step::Tick, Some(message), None))
         }
         Poll::Ready(Err(reason)) => Poll::Ready((Step::Urgent, None, Some(Urgent::Failed(Box::new(reason))))),

@@ -7,9 +7,10 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(super) handled: AtomicU64,
+    /// Beside the others, because an actor that fails often is restarted often: what is rare makes a
+    /// restart slower.
     pub(super) failed: AtomicU64,
     pub(super) busy_ns: AtomicU64,
-    pub(super) ticks: AtomicU64,
 }
 
 impl Counters {
@@ -23,11 +24,5 @@ impl Counters {
     #[inline]
     pub(crate) fn add_handled(&self, messages: u64) {
         self.handled.store(self.handled.load(Ordering::Relaxed) + messages, Ordering::Relaxed);
-    }
-
-    /// Counts a message of a timer.
-    pub(crate) fn count_tick(&self) {
-        let before = self.ticks.load(Ordering::Relaxed);
-        self.ticks.store(before + 1, Ordering::Relaxed);
     }
 }

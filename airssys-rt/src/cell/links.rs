@@ -26,7 +26,7 @@ impl<M: Send + 'static> Cell<M> {
         }
     }
 
-    pub(super) fn watcher_key(&self) -> WatcherKey {
+    pub(crate) fn watcher_key(&self) -> WatcherKey {
         (self.id, std::ptr::from_ref(self).addr())
     }
 
@@ -44,15 +44,15 @@ impl<M: Send + 'static> Watcher for Cell<M> {
     }
 
     fn has_ended(&self) -> bool {
-        self.exit.get().is_some()
+        self.exit.is_set()
     }
 
-    fn notify(&self, down: Down) {
-        self.mailbox.notify(|notifications| notifications.add(down));
+    fn notify(&self, of: WatcherKey, down: Down) {
+        self.mailbox.notify(|notifications| notifications.add(of, down));
     }
 
-    fn withdraw(&self, id: u64) {
-        self.mailbox.notify(|notifications| notifications.withdraw(id));
+    fn withdraw(&self, of: WatcherKey) {
+        self.mailbox.notify(|notifications| notifications.withdraw(of));
     }
 
     fn fail_with(&self, incarnation: u64, down: Arc<Down>) {
@@ -62,11 +62,11 @@ impl<M: Send + 'static> Watcher for Cell<M> {
     }
 
     fn was_restarted_for(&self, failure: &Arc<Down>) -> bool {
-        self.dependents.get().is_some_and(|dependents| dependents.watchers.was_restarted_for(failure))
+        self.rare.get().is_some_and(|rare| rare.watchers.was_restarted_for(failure))
     }
 
     fn renew_link(&self, with: WatcherKey, incarnation: u64, next: u64) -> bool {
-        let dependents = self.dependents.get();
-        dependents.is_some_and(|dependents| dependents.watchers.renew_link(with, incarnation, next))
+        let rare = self.rare.get();
+        rare.is_some_and(|rare| rare.watchers.renew_link(with, incarnation, next))
     }
 }

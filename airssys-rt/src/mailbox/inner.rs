@@ -23,7 +23,6 @@ pub(super) struct Inner<M> {
     fetched: u64,
     /// The number of messages that the receiver has handed out, ever, as far as is known.
     taken: u64,
-    accepted: u64,
     receiver: Option<Waker>,
     rare: Option<Box<Rare>>,
 }
@@ -39,15 +38,34 @@ struct Rare {
     waited: u64,
 }
 
+/// Facts about a mailbox, each a bit.
 #[derive(Default)]
-struct Flags {
-    closed: bool,
-    /// True if it is closed and the actor ends once it is empty.
-    draining: bool,
-    /// True if the actor was told to end for good: no incarnation follows, whatever its end.
-    terminated: bool,
-    signalled: bool,
-    told_full: bool,
+struct Flags(u8);
+
+#[derive(Clone, Copy)]
+enum Flag {
+    Closed = 1,
+    /// It is closed, and the actor ends once it is empty.
+    Draining = 2,
+    /// The actor was told to end for good: no incarnation follows, whatever its end.
+    Terminated = 4,
+    Signalled = 8,
+    ToldFull = 16,
+}
+
+impl Flags {
+    #[inline]
+    fn has(&self, flag: Flag) -> bool {
+        self.0 & flag as u8 != 0
+    }
+
+    /// Sets or clears a flag, and returns true if it was set.
+    #[inline]
+    fn put(&mut self, flag: Flag, set: bool) -> bool {
+        let before = self.has(flag);
+        self.0 = if set { self.0 | flag as u8 } else { self.0 & !(flag as u8) };
+        before
+    }
 }
 
 /// The waiters for a slot, and those that have one and have not been polled since.
@@ -61,17 +79,16 @@ struct Waiters {
 }
 
 impl<M> Inner<M> {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: u32) -> Self {
         Self {
             queue: VecDeque::new(),
-            capacity: u32::try_from(capacity).unwrap_or(u32::MAX),
+            capacity,
             reserved: 0,
             high_water: 0,
             stop: None,
             flags: Flags::default(),
             fetched: 0,
             taken: 0,
-            accepted: 0,
             receiver: None,
             rare: None,
         }
@@ -83,7 +100,7 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn closed(&self) -> bool {
-        self.flags.closed
+        self.flags.has(Flag::Closed)
     }
 
     /// The number of messages that have not been handed out.
@@ -107,13 +124,13 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn becomes_full(&mut self) -> bool {
-        !std::mem::replace(&mut self.flags.told_full, true)
+        !self.flags.put(Flag::ToldFull, true)
     }
 
     pub(super) fn stats(&self) -> MailboxStats {
         let rare = |count: fn(&Rare) -> u64| self.rare.as_deref().map_or(0, count);
         MailboxStats {
-            accepted: self.accepted,
+            accepted: self.accepted(),
             dropped: rare(|rare| rare.dropped),
             overflowed: rare(|rare| rare.overflowed),
             rejected: rare(|rare| rare.rejected),
@@ -123,9 +140,15 @@ impl<M> Inner<M> {
         }
     }
 
+    /// The number of messages that were accepted, ever. Each has been fetched, is in the queue, or was
+    /// dropped.
+    fn accepted(&self) -> u64 {
+        let lost = self.rare.as_ref().map_or(0, |rare| rare.overflowed + rare.dropped);
+        self.fetched + self.queue.len() as u64 + lost
+    }
+
     /// Counts a message that is accepted, and dropped at once.
     pub(super) fn count_overflow(&mut self) {
-        self.accepted += 1;
         self.rare().overflowed += 1;
     }
 
@@ -146,7 +169,7 @@ impl<M> Inner<M> {
 
     pub(super) fn fill(&mut self, message: M) -> Result<(), M> {
         self.reserved -= 1;
-        if self.flags.closed {
+        if self.flags.has(Flag::Closed) {
             return Err(message);
         }
         self.push(message);
@@ -162,7 +185,6 @@ impl<M> Inner<M> {
     #[inline]
     pub(super) fn push(&mut self, message: M) {
         self.queue.push_back(message);
-        self.accepted += 1;
         self.high_water = self.high_water.max(self.depth() as u32);
     }
 
@@ -205,7 +227,7 @@ impl<M> Inner<M> {
         waker: &Waker,
         wakers: &mut Wakers,
     ) -> Poll<bool> {
-        if self.flags.closed {
+        if self.flags.has(Flag::Closed) {
             *ticket = None;
             return Poll::Ready(false);
         }
@@ -262,11 +284,13 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn terminated(&self) -> bool {
-        self.flags.terminated
+        self.flags.has(Flag::Terminated)
     }
 
     pub(super) fn request_stop(&mut self, request: StopRequest) {
-        self.flags.terminated |= request == StopRequest::Shutdown;
+        if request == StopRequest::Shutdown {
+            self.flags.put(Flag::Terminated, true);
+        }
         self.stop = self.stop.max(Some(request));
     }
 
@@ -296,22 +320,25 @@ impl<M> Inner<M> {
                 return urgent;
             }
         }
-        std::mem::take(&mut self.flags.signalled).then_some(Urgent::Signal)
+        self.flags.put(Flag::Signalled, false).then_some(Urgent::Signal)
     }
 
     pub(super) fn is_urgent(&self) -> bool {
         let notified = self.rare.as_ref().is_some_and(|rare| !rare.notifications.is_empty());
-        self.stop.is_some() || notified || self.flags.signalled
+        self.stop.is_some() || notified || self.flags.has(Flag::Signalled)
     }
 
     pub(super) fn signal(&mut self) {
-        self.flags.signalled = true;
+        self.flags.put(Flag::Signalled, true);
     }
 
     /// Returns true if the actor ends because its mailbox is empty.
     pub(super) fn has_drained(&mut self) -> bool {
-        self.flags.terminated |= self.flags.draining;
-        self.flags.draining
+        let draining = self.flags.has(Flag::Draining);
+        if draining {
+            self.flags.put(Flag::Terminated, true);
+        }
+        draining
     }
 
     /// Moves messages to the receiver, whose batch is empty: all, or at most `limit`. Returns false if
@@ -324,7 +351,7 @@ impl<M> Inner<M> {
             batch.extend(self.queue.drain(..limit));
         }
         self.fetched += batch.len() as u64;
-        self.flags.told_full = false;
+        self.flags.put(Flag::ToldFull, false);
         !batch.is_empty()
     }
 
@@ -332,7 +359,7 @@ impl<M> Inner<M> {
     pub(super) fn put_back(&mut self, batch: &mut VecDeque<M>) -> Option<DeadLetterCause> {
         let messages = batch.len();
         self.fetched -= messages as u64;
-        if self.flags.closed && !self.flags.draining {
+        if self.flags.has(Flag::Closed) && !self.flags.has(Flag::Draining) {
             self.rare().dropped += messages as u64;
             return Some(DeadLetterCause::ActorEnded);
         }
@@ -366,7 +393,7 @@ impl<M> Inner<M> {
     }
 
     fn close_to_messages(&mut self, wakers: &mut Wakers) {
-        self.flags.closed = true;
+        self.flags.put(Flag::Closed, true);
         if let Some(rare) = &mut self.rare {
             let waiters = std::mem::take(&mut rare.waiters);
             self.reserved -= waiters.granted.len() as u32;
@@ -375,15 +402,15 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn drain(&mut self, wakers: &mut Wakers) {
-        if !self.flags.closed {
+        if !self.flags.has(Flag::Closed) {
             self.close_to_messages(wakers);
-            self.flags.draining = true;
+            self.flags.put(Flag::Draining, true);
         }
     }
 
     pub(super) fn close(&mut self, wakers: &mut Wakers) -> VecDeque<M> {
         self.close_to_messages(wakers);
-        self.flags.draining = false;
+        self.flags.put(Flag::Draining, false);
         self.receiver = None;
         let left = std::mem::take(&mut self.queue);
         if !left.is_empty() {

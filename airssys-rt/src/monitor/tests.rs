@@ -27,12 +27,12 @@ impl Watcher for Recorder {
         self.ended.load(Ordering::Relaxed)
     }
 
-    fn notify(&self, down: Down) {
-        lock(&self.notifications).add(down);
+    fn notify(&self, of: WatcherKey, down: Down) {
+        lock(&self.notifications).add(of, down);
     }
 
-    fn withdraw(&self, id: u64) {
-        lock(&self.notifications).withdraw(id);
+    fn withdraw(&self, of: WatcherKey) {
+        lock(&self.notifications).withdraw(of);
     }
 
     fn was_restarted_for(&self, _: &Arc<Down>) -> bool {

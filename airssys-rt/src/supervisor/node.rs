@@ -13,7 +13,7 @@ mod stopping;
 mod tests;
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -70,6 +70,8 @@ pub(crate) struct SupervisorNode {
     exit: watch::Sender<Option<ExitReason>>,
     /// Set once it has been started below another.
     parent: OnceLock<ParentLink>,
+    /// Itself, as its children know it.
+    own: OnceLock<Arc<Weak<dyn Parent>>>,
     /// Notified when the supervisor's task has something to do.
     changed: Notify,
     /// Notified when those who wait to add a child have to look again.
@@ -100,6 +102,7 @@ impl SupervisorNode {
             health: Some(health),
             exit: watch::Sender::new(None),
             parent: OnceLock::new(),
+            own: OnceLock::new(),
             changed: Notify::new(),
             reopened: Notify::new(),
             state: Mutex::new(NodeState::new(false)),
@@ -121,10 +124,18 @@ impl SupervisorNode {
             health: None,
             exit: watch::Sender::new(None),
             parent: OnceLock::new(),
+            own: OnceLock::new(),
             changed: Notify::new(),
             reopened: Notify::new(),
             state: Mutex::new(NodeState::new(!spec.dynamic)),
         }
+    }
+
+    fn as_parent(self: &Arc<Self>) -> &Arc<Weak<dyn Parent>> {
+        self.own.get_or_init(|| {
+            let own: Weak<Self> = Arc::downgrade(self);
+            Arc::new(own)
+        })
     }
 
     pub(super) fn depth(&self) -> usize {
@@ -259,18 +270,19 @@ impl SupervisorNode {
         let within = self.config.within_duration;
         let significant = state.significant;
         let entry = state.children.get_mut(key)?;
-        let lived = entry.since.is_some_and(|since| now.saturating_duration_since(since) >= within);
+        let since = entry.rare().and_then(|rare| rare.since);
+        let lived = since.is_some_and(|since| now.saturating_duration_since(since) >= within);
         if cause == EndCause::Own && lived {
-            entry.attempt = 0;
+            entry.rare_mut().attempt = 0;
         }
         let child = EndedChild {
             cause,
-            policy: entry.policy,
-            significant: entry.significant,
-            others_significant: significant.saturating_sub(usize::from(entry.significant)),
-            on_limit: entry.on_limit,
+            policy: entry.policy(),
+            significant: entry.is_significant(),
+            others_significant: significant.saturating_sub(usize::from(entry.is_significant())),
+            on_limit: entry.on_limit(),
             exit,
-            attempt: entry.attempt,
+            attempt: entry.rare().map_or(0, |rare| rare.attempt),
             random: match self.config.restart_strategy {
                 RestartStrategy::ExponentialBackoff { .. } => fastrand::f64(),
                 _ => 0.0,

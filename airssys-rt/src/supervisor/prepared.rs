@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use airssys_core::SupervisionStrategy;
 
-use super::children::ChildRules;
+use super::entry::ChildRules;
 use super::node::SupervisorNode;
 use super::spec::{MAX_SUPERVISOR_DEPTH, SupervisorSpec};
 use crate::cell::children::ParentActor;

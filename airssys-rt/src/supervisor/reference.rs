@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use airssys_core::{AutoShutdown, ExitReason, RestartPolicy};
 
-use super::children::ChildRules;
+use super::entry::ChildRules;
 use super::node::SupervisorNode;
 use super::prepared::PreparedSupervisor;
 use super::runner::SupervisorRunner;

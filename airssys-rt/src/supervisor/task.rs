@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
-use super::children::ChildRules;
+use super::entry::ChildRules;
 use super::node::{Admission, SupervisorNode};
 use super::parked::ParkedRunner;
 use super::verdict::Verdict;
@@ -212,10 +212,14 @@ impl<R: Runnable> ChildTask<R> {
 }
 
 fn tell_restart(cell: &dyn Supervised, reason: &ExitReason, after: Duration) {
-    let actor = cell.label();
+    // The label is only made for a reader of the log: a restart costs less than the text.
     match reason.is_failure() {
-        true => tracing::warn!(%actor, reason = %Shown(reason), ?after, "an actor failed and is restarted"),
-        false => tracing::info!(%actor, reason = %Shown(reason), ?after, "an actor ended and is restarted"),
+        true => {
+            tracing::warn!(actor = %cell.label(), reason = %Shown(reason), ?after, "an actor failed and is restarted")
+        }
+        false => {
+            tracing::info!(actor = %cell.label(), reason = %Shown(reason), ?after, "an actor ended and is restarted")
+        }
     }
     cell.restarting(reason, after);
 }

@@ -384,3 +384,31 @@ async fn watchers_of_several_systems_may_have_the_same_number() {
         assert_eq!((one.log.take().len(), other.log.take().len()), (1, heard));
     }
 }
+
+/// Actors of two systems have the same number, and one actor monitors both.
+#[tokio::test(start_paused = true)]
+async fn notifications_about_actors_of_several_systems_do_not_replace_each_other() {
+    let one = pair(RestartPolicy::Permanent).await;
+    let other = pair(RestartPolicy::Permanent).await;
+    let both = [one.watched.clone(), other.watched.clone()];
+    assert_eq!(both[0].id(), both[1].id());
+    let watched = both.clone();
+    run(&one.watcher, move |context| watched.iter().for_each(|one| context.monitor(one))).await;
+    one.watcher.send(Say::Take(SECOND)).await.unwrap();
+    settle().await;
+    both.iter().for_each(ActorRef::kill);
+    tokio::time::sleep(2 * SECOND).await;
+    assert_eq!(one.log.take().len(), 2);
+
+    // Both have ended for good when they are monitored, and one notification is withdrawn.
+    both.iter().for_each(ActorRef::stop);
+    settle().await;
+    one.log.take();
+    run(&one.watcher, move |context| {
+        both.iter().for_each(|one| context.monitor(one));
+        context.demonitor(&both[0]);
+    })
+    .await;
+    settle().await;
+    assert_eq!(one.log.take().len(), 1, "the notification about the other actor stays");
+}

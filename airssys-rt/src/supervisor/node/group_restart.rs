@@ -13,7 +13,7 @@ use crate::causes::Causes;
 use crate::child::Key;
 use crate::events::Event;
 use crate::request::{ReplyTo, slot_here};
-use crate::supervisor::children::TaskState;
+use crate::supervisor::entry::TaskState;
 use crate::sync::lock;
 
 /// The next step of the supervisor's task.

@@ -14,7 +14,7 @@ use crate::guard::{Contained, Shown};
 use crate::request::ReplyTo;
 use crate::snapshot::{ChildKind, ChildSummary, SupervisorSnapshot};
 use crate::stats::ActorState;
-use crate::supervisor::children::{ChildEntry, ChildRules, TaskState};
+use crate::supervisor::entry::{ChildEntry, ChildRules, TaskState};
 use crate::supervisor::parked::{ParkedChild, ParkedRunner};
 use crate::supervisor::verdict::Verdict;
 use crate::sync::lock;
@@ -60,21 +60,7 @@ impl SupervisorNode {
         cell: &Arc<dyn Supervised>,
         rules: ChildRules,
     ) -> Admission {
-        let entry = ChildEntry {
-            cell: cell.clone(),
-            task: None,
-            shutdown: rules.shutdown,
-            since: None,
-            attempt: 0,
-            policy: rules.policy,
-            on_limit: rules.on_limit.unwrap_or(self.config.on_limit),
-            significant: rules.significant,
-            task_state: TaskState::Live,
-            doomed: false,
-            aborting: false,
-            late: false,
-            tenure: 0,
-        };
+        let entry = ChildEntry::new(cell.clone(), rules, self.config.on_limit);
         let key = {
             let mut state = lock(&self.state);
             if !matches!(state.phase, Phase::Running | Phase::RestartingGroup) {
@@ -85,8 +71,7 @@ impl SupervisorNode {
             state.significant += usize::from(rules.significant);
             state.children.push(entry)
         };
-        let parent = Arc::downgrade(self);
-        cell.set_parent(ParentLink { parent, key });
+        cell.set_parent(ParentLink { parent: self.as_parent().clone(), key });
         Admission::Added(key)
     }
 
@@ -96,7 +81,7 @@ impl SupervisorNode {
         match state
             .children
             .get_mut(key)
-            .filter(|entry| entry.tenure == tenure && entry.task_state.is_active())
+            .filter(|entry| entry.tenure() == tenure && entry.task_state.is_active())
         {
             Some(entry) if entry.aborting => {
                 let abort = task.abort_handle();
@@ -129,8 +114,9 @@ impl SupervisorNode {
                 drop(state);
                 return runner.discard();
             };
-            entry.tenure = entry.tenure.wrapping_add(1);
-            let (tenure, old) = (entry.tenure, entry.task.take());
+            let tenure = entry.tenure().wrapping_add(1);
+            entry.rare_mut().tenure = tenure;
+            let old = entry.task.take();
             state.ended_tasks.extend(old);
             tenure
         };
@@ -206,7 +192,7 @@ impl SupervisorNode {
         tracing::debug!(actor = %cell.name(), id = cell.id(), reason = %Shown(&reason), "an actor ended for good");
         self.registry.retire(cell, reason);
         let mut state = lock(&self.state);
-        let late = state.children.get(key).is_some_and(|entry| entry.late);
+        let late = state.children.get(key).is_some_and(ChildEntry::is_late);
         if state.remove(key).is_none() {
             return;
         }

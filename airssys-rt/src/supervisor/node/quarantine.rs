@@ -13,7 +13,7 @@ use crate::events::Event;
 use crate::guard::Shown;
 use crate::request::ReplyTo;
 use crate::stats::ActorState;
-use crate::supervisor::children::TaskState;
+use crate::supervisor::entry::TaskState;
 use crate::supervisor::parked::ParkedRunner;
 use crate::sync::lock;
 

@@ -12,7 +12,8 @@ use crate::causes::Causes;
 use crate::child::{Key, Supervised};
 use crate::mailbox::StopRequest;
 use crate::shutdown::{ShutdownDeadlines, ShutdownOrder};
-use crate::supervisor::children::{Children, TaskState};
+use crate::supervisor::children::Children;
+use crate::supervisor::entry::TaskState;
 use crate::supervisor::parked::ParkedChild;
 use crate::supervisor::verdict::Verdict;
 
@@ -186,8 +187,9 @@ impl NodeState {
     /// Counts a restart that is decided now, because of this child, and planned for a time.
     pub(super) fn count_restart(&mut self, config: &SupervisorConfig, key: Key, now: Instant, at: Instant) {
         if let Some(entry) = self.children.get_mut(key) {
-            entry.attempt = entry.attempt.saturating_add(1);
-            entry.since = Some(at);
+            let rare = entry.rare_mut();
+            rare.attempt = rare.attempt.saturating_add(1);
+            rare.since = Some(at);
         }
         let window = match config.limit_scope {
             LimitScope::Shared => &mut self.window,
@@ -204,7 +206,8 @@ impl NodeState {
     /// Forgets the restarts of one child, and begins with its first delay again.
     pub(super) fn restart_history_ends(&mut self, key: Key) {
         if let Some(entry) = self.children.get_mut(key) {
-            (entry.attempt, entry.since) = (0, None);
+            let rare = entry.rare_mut();
+            (rare.attempt, rare.since) = (0, None);
         }
         self.forget_restarts_of(key);
     }
@@ -220,7 +223,7 @@ impl NodeState {
         match self.children.get_mut(key) {
             Some(entry) => {
                 entry.task_state = TaskState::Leaving;
-                self.significant -= usize::from(std::mem::take(&mut entry.significant));
+                self.significant -= usize::from(entry.take_significance());
                 Verdict::End
             }
             None => Verdict::Gone,
@@ -232,7 +235,7 @@ impl NodeState {
         let entry = self.children.remove(key)?;
         self.forget_restarts_of(key);
         self.active -= usize::from(entry.task_state.is_active());
-        self.significant -= usize::from(entry.significant);
+        self.significant -= usize::from(entry.is_significant());
         self.ended_tasks.extend(entry.task);
         Some(entry.cell)
     }

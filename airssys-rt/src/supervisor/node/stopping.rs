@@ -14,7 +14,7 @@ use crate::child::{Key, Supervised};
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::shutdown::ShutdownOrder;
-use crate::supervisor::children::{ChildEntry, TaskState};
+use crate::supervisor::entry::{ChildEntry, TaskState};
 use crate::supervisor::parked::ParkedChild;
 use crate::sync::{later, lock};
 
@@ -58,17 +58,17 @@ impl ChildStop {
             TaskState::Leaving => return Some(None),
             TaskState::Live => {}
         }
-        let request = match revives && entry.policy != RestartPolicy::Temporary {
+        let request = match revives && entry.policy() != RestartPolicy::Temporary {
             true => StopRequest::Group,
             false => StopRequest::Shutdown,
         };
         // A supervisor that is aborted at once still needs the report for its children.
-        let told = entry.shutdown != Shutdown::Kill || entry.cell.is_supervisor();
+        let told = entry.shutdown() != Shutdown::Kill || entry.cell.is_supervisor();
         if Some(request) > self.request && told {
             self.actions.ask = Some((entry.cell.clone(), request, order.cloned().unwrap_or_default()));
         }
         self.request = Some(request);
-        let deadline = match entry.shutdown {
+        let deadline = match entry.shutdown() {
             Shutdown::Kill => Some(self.since),
             Shutdown::After(time) => Some(later(self.since, time)),
             Shutdown::Unbounded => None,
@@ -77,7 +77,7 @@ impl ChildStop {
             _ if self.aborted || entry.aborting => {}
             Some(deadline) if now >= deadline => {
                 self.aborted = true;
-                if entry.shutdown != Shutdown::Kill {
+                if entry.shutdown() != Shutdown::Kill {
                     tracing::warn!(actor = %entry.cell.label(), "an actor did not stop in time and is aborted");
                     order.into_iter().for_each(|order| report_late(order, entry));
                 }
@@ -116,8 +116,8 @@ impl ChildStop {
 
 /// Reports a child that is aborted, once.
 fn report_late(order: &ShutdownOrder, entry: &mut ChildEntry) {
-    if !entry.late && !entry.cell.is_supervisor() {
-        entry.late = order.report_late(|| entry.cell.label());
+    if !entry.is_late() && !entry.cell.is_supervisor() {
+        entry.rare_mut().late = order.report_late(|| entry.cell.label());
     }
 }
 
@@ -182,7 +182,7 @@ impl SupervisorNode {
         self.ask_all(keys, start);
         let mut by_time: Vec<_> = {
             let state = lock(&self.state);
-            let time = |key: &Key| match state.children.get(*key).map(|entry| entry.shutdown) {
+            let time = |key: &Key| match state.children.get(*key).map(ChildEntry::shutdown) {
                 Some(Shutdown::After(time)) => time,
                 Some(Shutdown::Unbounded) => Duration::MAX,
                 Some(Shutdown::Kill) | None => Duration::ZERO,
@@ -341,7 +341,7 @@ impl SupervisorNode {
                 return;
             }
             let Some(parked) = state.parked.remove(&key) else { return };
-            let late = state.children.get(key).is_some_and(|entry| entry.late);
+            let late = state.children.get(key).is_some_and(ChildEntry::is_late);
             let Some(cell) = state.remove(key) else { return };
             (parked, cell, if late { ShutdownOrder::default() } else { state.order() })
         };
