@@ -84,8 +84,8 @@ fn build_prints_the_files_it_made() {
     }
     airssys(["build", env!("CARGO_TARGET_TMPDIR")])
         .run()
-        .exits(4)
-        .says(&["holds no Cargo.toml (Rust), package.json (JavaScript) or pyproject.toml (Python)"]);
+        .exits(2)
+        .says(&["has neither an app.toml nor a Component.toml; give"]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn every_command_has_a_help_that_fits_the_page() {
 
 #[test]
 fn a_wrong_command_line_is_answered_with_the_usage() {
-    for args in [&[][..], &["frob"], &["run"], &["run", "app.toml", "--jsno"], &["new"]] {
+    for args in [&[][..], &["frob"], &["run", "app.toml", "--jsno"], &["new"]] {
         airssys(args).run().exits(2).says(&["Usage: airssys"]);
     }
 }

@@ -75,7 +75,8 @@ async fn every_denial_is_recorded() {
     assert_eq!((count("send"), count("subscribe"), count("publish")), (3, 2, 1), "{denied:?}");
     let send = denied.iter().find(|line| line["capability"] == "send").unwrap();
     assert_eq!((&send["component"], &send["instance"]), (&"subject".into(), &"subject/2".into()));
-    assert_eq!((&send["object"], &send["grant_line"]), (&"target".into(), &"send = [\"target\"]".into()));
+    let lines = "send = [\"target\"] or request = [\"target\"]";
+    assert_eq!((&send["object"], &send["grant_line"]), (&"target".into(), &lines.into()));
 }
 
 #[tokio::test]
