@@ -364,7 +364,10 @@ impl ActorSystem {
         let mut report = lock(&report).clone();
         if !in_time {
             // The supervisor could not report, because its thread is blocked.
-            let left = self.actors().into_iter().map(|actor| actor.name);
+            let left = self.actors().into_iter().map(|actor| match actor.name.is_empty() {
+                true => format!("#{}", actor.id),
+                false => actor.name,
+            });
             let left: Vec<_> = left.filter(|name| !report.late.contains(name)).collect();
             report.late.extend(left);
         } else if report.late.is_empty() {

@@ -4,6 +4,7 @@
 //! supervisor's own task does the steps that concern several children: [`group_restart`] and
 //! [`stopping`].
 
+mod admission;
 mod group_restart;
 mod membership;
 mod quarantine;
@@ -26,7 +27,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task;
 use tokio::time::Instant;
 
-pub(super) use self::membership::Admission;
+pub(super) use self::admission::{Admission, Refusal};
 use self::state::{Ending, NodeState, Phase};
 use super::spec::SupervisorSpec;
 use super::verdict::Verdict;
@@ -74,8 +75,6 @@ pub(crate) struct SupervisorNode {
     own: OnceLock<Arc<Weak<dyn Parent>>>,
     /// Notified when the supervisor's task has something to do.
     changed: Notify,
-    /// Notified when those who wait to add a child have to look again.
-    reopened: Notify,
     state: Mutex<NodeState>,
 }
 
@@ -104,7 +103,6 @@ impl SupervisorNode {
             parent: OnceLock::new(),
             own: OnceLock::new(),
             changed: Notify::new(),
-            reopened: Notify::new(),
             state: Mutex::new(NodeState::new(false)),
         }
     }
@@ -126,7 +124,6 @@ impl SupervisorNode {
             parent: OnceLock::new(),
             own: OnceLock::new(),
             changed: Notify::new(),
-            reopened: Notify::new(),
             state: Mutex::new(NodeState::new(!spec.dynamic)),
         }
     }
@@ -183,7 +180,7 @@ impl SupervisorNode {
         };
         waker.into_iter().for_each(std::task::Waker::wake);
         self.changed.notify_one();
-        self.reopened.notify_waiters();
+        self.announce_change();
         accepted
     }
 
@@ -195,6 +192,16 @@ impl SupervisorNode {
         accepted
     }
 
+    /// Has those look again who wait for a restart, or until no child is left. Never called under the
+    /// lock.
+    pub(super) fn announce_change(&self) {
+        self.registry.services().tree_changes.announce();
+    }
+
+    pub(crate) fn is_childless(&self) -> bool {
+        lock(&self.state).children.is_empty()
+    }
+
     /// Sends an event about this supervisor.
     pub(super) fn tell(&self, event: impl FnOnce(Identity) -> Event) {
         let identity = || Identity { name: self.name.clone(), id: self.id };
@@ -203,6 +210,13 @@ impl SupervisorNode {
 
     /// Decides what follows the end of an incarnation.
     pub(super) fn ended(&self, key: Key, reason: &ExitReason) -> Verdict {
+        let verdict = self.judge_end(key, reason);
+        // The supervisor may have begun to restart a group, or to end.
+        self.announce_change();
+        verdict
+    }
+
+    fn judge_end(&self, key: Key, reason: &ExitReason) -> Verdict {
         let mut state = lock(&self.state);
         let verdict = self.judge(&mut state, key, reason);
         if let Verdict::Restart(delay) = verdict
@@ -374,7 +388,7 @@ impl Registered for SupervisorNode {
     }
 
     fn announce(&self, reason: ExitReason) {
-        self.reopened.notify_waiters();
+        self.announce_change();
         // The first reason counts.
         let first = self.exit.send_if_modified(|exit| {
             let first = exit.is_none();
@@ -401,8 +415,8 @@ impl Supervised for SupervisorNode {
         true
     }
 
-    fn is_owned(&self) -> bool {
-        self.parent_actor.is_some()
+    fn owner(&self) -> Option<u64> {
+        self.parent_actor_id()
     }
 
     fn snapshot(&self) -> ChildSnapshot {
@@ -414,13 +428,7 @@ impl Supervised for SupervisorNode {
     }
 
     fn has_task(&self, id: task::Id) -> bool {
-        let (found, below): (bool, Vec<_>) = {
-            let state = lock(&self.state);
-            let found =
-                state.children.iter().any(|(_, entry)| entry.task.as_ref().is_some_and(|t| t.id() == id));
-            let below = state.children.iter().map(|(_, entry)| &entry.cell);
-            (found, below.filter(|cell| cell.is_supervisor()).cloned().collect())
-        };
+        let (found, below) = lock(&self.state).look_for(id, |_| true);
         found || below.iter().any(|supervisor| supervisor.has_task(id))
     }
 
@@ -467,7 +475,7 @@ impl Supervised for SupervisorNode {
 
     fn enter(&self, state: ActorState) {
         lock(&self.state).quarantined = state == ActorState::Quarantined;
-        self.reopened.notify_waiters();
+        self.announce_change();
     }
 
     fn started(&self) -> bool {

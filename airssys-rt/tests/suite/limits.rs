@@ -132,6 +132,23 @@ async fn a_shared_limit_can_end_in_quarantine_too() {
         settle().await;
     }
     assert_eq!((a.stats().state, b.stats().state), (ActorState::Running, ActorState::Quarantined));
+
+    // Only the restarts of the resumed actor are forgotten.
+    let system = ActorSystem::builder("test").supervisor(config).build();
+    let a = start(&system, &log, ChildSpec::new("a")).await;
+    let b = start(&system, &log, ChildSpec::new("b")).await;
+    for actor in [&a, &b, &b] {
+        actor.send(Say::Fail).await.unwrap();
+        settle().await;
+    }
+    assert_eq!(b.stats().state, ActorState::Quarantined);
+    assert!(b.resume());
+    settle().await;
+    for expected in [ActorState::Running, ActorState::Quarantined] {
+        b.send(Say::Fail).await.unwrap();
+        settle().await;
+        assert_eq!((a.stats().state, b.stats().state), (ActorState::Running, expected));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,14 +157,16 @@ async fn quarantined_actor_can_be_ended() {
     let log = Log::default();
     let stopped = start(&system, &log, ChildSpec::new("stopped")).await;
     let handled = start(&system, &log, ChildSpec::new("handled")).await;
+    let drained = start(&system, &log, ChildSpec::new("drained")).await;
     let left = start(&system, &log, ChildSpec::new("left")).await;
-    for actor in [&stopped, &handled, &left] {
+    for actor in [&stopped, &handled, &drained, &left] {
         exhaust(actor.handle()).await;
         actor.send(Say::Note(1)).await.unwrap();
     }
     stopped.stop();
     handled.handle().stop();
-    for actor in [&stopped, &handled] {
+    drained.drain();
+    for actor in [&stopped, &handled, &drained] {
         assert!(matches!(actor.closed().now_or_never(), Some(ExitReason::Shutdown)));
         assert_eq!((actor.stats().dropped, actor.stats().state), (1, ActorState::Stopped));
         assert!(!actor.resume());
