@@ -4,7 +4,6 @@ mod text;
 
 use std::error::Error;
 use std::io;
-use std::process::ExitCode;
 
 use airssys_wasm::builder::BuildError;
 use airssys_wasm::manifest::Diagnostics;
@@ -48,13 +47,14 @@ impl Failure {
         Failure::Usage(source.into())
     }
 
-    pub(crate) fn code(&self) -> ExitCode {
-        ExitCode::from(match self {
+    /// The exit status: 0 only for a service that was stopped as usual.
+    pub(crate) fn status(&self) -> u8 {
+        match self {
             Failure::Run { .. } | Failure::Output(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Manifest(_) | Failure::Misfit { .. } => 3,
             Failure::Build(_) => 4,
             Failure::Stopped { status, .. } => *status,
-        })
+        }
     }
 }

@@ -98,5 +98,7 @@ fn answered(answer: &clap::Error, output: &Output) -> ExitCode {
 fn end(result: Result<(), Failure>, output: &Output) -> ExitCode {
     let failures = [result.err(), output.finish().err()];
     failures.iter().flatten().for_each(|failure| output.failure(failure.text()));
-    failures.iter().flatten().next().map_or(ExitCode::SUCCESS, Failure::code)
+    // A service that was stopped as usual has status 0, and its output can still be incomplete.
+    let mut statuses = failures.iter().flatten().map(Failure::status);
+    statuses.find(|status| *status != 0).map_or(ExitCode::SUCCESS, ExitCode::from)
 }

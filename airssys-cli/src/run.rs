@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use airssys_message::report::Report;
-use airssys_wasm::ComponentHost;
 use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartOptions, StartingApp};
 use airssys_wasm::manifest::App;
 use airssys_wasm::otlp::Otlp;
+use airssys_wasm::{CallError, ComponentHost};
 
 use crate::args::Run;
 use crate::building::{self, Building};
@@ -44,12 +44,14 @@ pub(crate) fn run(
     let options = StartOptions { input, tracer, services: services(), ..StartOptions::default() };
     let attention = signals.attend();
     let ran = runtime.block_on(run_app(args, &manifest, options, terminal, &attention));
-    // From here on nothing has to be stopped in order, so a signal ends the program at once.
-    drop(attention);
+    // From here on nothing has to be stopped in order, so a signal ends the program at once. One that
+    // came while a complete app was stopped has ended the run too.
+    let last = attention.end();
     telemetry::flush(otlp);
     // A thread that reads the standard input cannot be interrupted, so nothing waits for it.
     runtime.shutdown_background();
     let (result, ended) = ran?;
+    let ended = ended.and_then(|()| last.map_or(Ok(()), |signal| Err(stopped_by(signal, &manifest))));
     let printed = result.print(args.json, output);
     ended.and(printed)
 }
@@ -85,7 +87,7 @@ async fn run_app(
         }
     };
     let activity = "running";
-    let ended = tokio::select! {
+    let mut ended = tokio::select! {
         ended = follow(&app, activity, terminal) => ended,
         signal = attention.received() => Err(stopped(signal)),
     };
@@ -94,9 +96,21 @@ async fn run_app(
     // The counters are read before the report is requested, because that request must not count.
     let done = ended.is_ok().then(|| RunResult::of(&app, took, None));
     let reporter = manifest.report.as_deref().and_then(|name| app.host().component_snapshot(name));
-    let report = match &ended {
-        Ok(()) => app.report().await.map_err(|error| Failure::run("the app's report is missing", error)),
-        Err(_) => Ok(early_report(&app, args, terminal).await),
+    let mut requested = std::pin::pin!(app.report());
+    let in_time = if ended.is_err() {
+        None
+    } else {
+        tokio::select! {
+            report = &mut requested => Some(report),
+            signal = attention.received() => {
+                ended = Err(stopped(signal));
+                None
+            }
+        }
+    };
+    let report = match in_time {
+        Some(report) => report.map_err(|error| Failure::run("the app's report is missing", error)),
+        None => Ok(early_report(requested, args, terminal).await),
     };
     let reporter = reporter.filter(|_| report.as_ref().is_ok_and(Option::is_some));
     stop(app.host(), args, terminal).await;
@@ -107,10 +121,14 @@ async fn run_app(
 }
 
 /// The report of an app that is stopped early. Its component may have much to do before.
-async fn early_report(app: &RunningApp, args: &Run, terminal: &Terminal) -> Option<Report> {
+async fn early_report(
+    requested: impl Future<Output = Result<Option<Report>, CallError>>,
+    args: &Run,
+    terminal: &Terminal,
+) -> Option<Report> {
     terminal.working("stopping");
     let limit = Duration::from_secs(args.stop_timeout) / 2;
-    match tokio::time::timeout(limit, app.report()).await {
+    match tokio::time::timeout(limit, requested).await {
         Ok(Ok(report)) => report,
         Ok(Err(error)) => {
             tracing::warn!("the app's report is missing: {}", with_causes(&error));

@@ -7,7 +7,6 @@
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 
@@ -38,20 +37,26 @@ impl EndSignal {
     }
 }
 
+/// The state of the signals. It changes only as a whole, so that no signal comes between two steps.
+#[derive(Default)]
+struct Heard {
+    first: Option<EndSignal>,
+    /// True while a command attends to signals.
+    attended: bool,
+}
+
 /// The signals since [`Signals::listen`].
 pub(crate) struct Signals {
-    first: watch::Receiver<Option<EndSignal>>,
-    attended: Arc<AtomicBool>,
+    heard: Arc<watch::Sender<Heard>>,
     failure: Option<io::Error>,
 }
 
 impl Signals {
     /// Listens until the program ends. Called first of all, so that no signal is missed.
     pub(crate) fn listen() -> Signals {
-        let (sender, first) = watch::channel(None);
-        let attended = Arc::new(AtomicBool::new(false));
-        let failure = hear(sender, Arc::clone(&attended)).err();
-        Signals { first, attended, failure }
+        let heard = Arc::new(watch::Sender::default());
+        let failure = hear(Arc::clone(&heard)).err();
+        Signals { heard, failure }
     }
 
     /// Leaves the first signal to the caller until the result is dropped.
@@ -59,43 +64,57 @@ impl Signals {
         if let Some(error) = &self.failure {
             tracing::warn!(%error, "the program cannot listen for signals, so they end it at once");
         }
-        self.attended.store(true, Ordering::SeqCst);
-        Attention { first: self.first.clone(), attended: Arc::clone(&self.attended) }
+        self.heard.send_modify(|heard| heard.attended = true);
+        Attention { heard: Arc::clone(&self.heard) }
     }
 }
 
 /// The first signal is left to the owner. A second one still ends the program at once.
 pub(crate) struct Attention {
-    first: watch::Receiver<Option<EndSignal>>,
-    attended: Arc<AtomicBool>,
+    heard: Arc<watch::Sender<Heard>>,
 }
 
 impl Attention {
     /// The first signal, if there was one.
     pub(crate) fn seen(&self) -> Option<EndSignal> {
-        *self.first.borrow()
+        self.heard.borrow().first
     }
 
-    /// Waits for the first signal. Cancel safe.
+    /// Waits for the first signal. Never resolves if the program cannot listen. Cancel safe.
     pub(crate) async fn received(&self) -> EndSignal {
-        let mut first = self.first.clone();
-        let seen = first.wait_for(Option::is_some).await.map(|seen| *seen);
-        match seen {
-            Ok(Some(signal)) => signal,
-            // The program cannot listen.
-            _ => pending().await,
+        let mut heard = self.heard.subscribe();
+        let first = heard.wait_for(|heard| heard.first.is_some()).await.ok().and_then(|heard| heard.first);
+        match first {
+            Some(signal) => signal,
+            None => pending().await,
         }
+    }
+
+    /// Returns the first signal that was left to the owner, and leaves no other. Each later one ends
+    /// the program at once.
+    #[must_use = "the signal has not ended the program"]
+    pub(crate) fn end(self) -> Option<EndSignal> {
+        self.leave()
+    }
+
+    fn leave(&self) -> Option<EndSignal> {
+        let mut first = None;
+        self.heard.send_modify(|heard| {
+            heard.attended = false;
+            first = heard.first;
+        });
+        first
     }
 }
 
 impl Drop for Attention {
     fn drop(&mut self) {
-        self.attended.store(false, Ordering::SeqCst);
+        self.leave();
     }
 }
 
 /// Starts the thread that hears signals. They are heard from the return of this function on.
-fn hear(sender: watch::Sender<Option<EndSignal>>, attended: Arc<AtomicBool>) -> io::Result<()> {
+fn hear(heard: Arc<watch::Sender<Heard>>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let mut listener = {
         let _entered = runtime.enter();
@@ -105,10 +124,7 @@ fn hear(sender: watch::Sender<Option<EndSignal>>, attended: Arc<AtomicBool>) -> 
         runtime.block_on(async {
             loop {
                 let signal = listener.next().await;
-                // Read before the command learns of the signal, because it attends only until it is done.
-                let is_attended = attended.load(Ordering::SeqCst);
-                let is_first = sender.send_replace(Some(signal)).is_none();
-                if !is_first || !is_attended {
+                if !note(&heard, signal) {
                     // Prints nothing, because another thread may hold the stream for ever.
                     std::process::exit(signal.status().into());
                 }
@@ -118,47 +134,68 @@ fn hear(sender: watch::Sender<Option<EndSignal>>, attended: Arc<AtomicBool>) -> 
     std::thread::Builder::new().name("airssys-signals".to_owned()).spawn(hear).map(drop)
 }
 
+/// Notes a signal. Returns true if it is the first, and a command attends to it.
+fn note(heard: &watch::Sender<Heard>, signal: EndSignal) -> bool {
+    let mut is_left = false;
+    heard.send_modify(|heard| {
+        is_left = heard.attended && heard.first.is_none();
+        heard.first.get_or_insert(signal);
+    });
+    is_left
+}
+
+/// The signals that are heard. SIGINT and SIGHUP are `None` if the program was started with them ignored,
+/// as a shell does for a background command, and `nohup` for one that is to outlive its terminal.
 #[cfg(unix)]
 struct Listener {
-    interrupt: tokio::signal::unix::Signal,
+    interrupt: Option<tokio::signal::unix::Signal>,
     terminate: tokio::signal::unix::Signal,
-    /// `None` if the program was started to outlive its terminal, as by `nohup`.
     hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl Listener {
     fn new() -> io::Result<Listener> {
-        use tokio::signal::unix::{SignalKind, signal};
+        use tokio::signal::unix::{Signal, SignalKind, signal};
 
-        let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
-        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(Listener { interrupt, terminate, hang_up })
+        // Read before the first handler is set, because a handler replaces the ignoring.
+        let ignored = ignored_signals();
+        let unless_ignored = |kind: SignalKind| -> io::Result<Option<Signal>> {
+            // Signal 1 is the lowest bit.
+            let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;
+            if is_ignored { Ok(None) } else { signal(kind).map(Some) }
+        };
+        Ok(Listener {
+            interrupt: unless_ignored(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: unless_ignored(SignalKind::hangup())?,
+        })
     }
 
     async fn next(&mut self) -> EndSignal {
-        let hang_up = async {
-            match &mut self.hang_up {
-                Some(signal) => signal.recv().await,
-                None => pending().await,
-            }
-        };
         tokio::select! {
-            _ = self.interrupt.recv() => EndSignal::Interrupt,
-            _ = self.terminate.recv() => EndSignal::Terminate,
-            _ = hang_up => EndSignal::HangUp,
+            () = received(self.interrupt.as_mut()) => EndSignal::Interrupt,
+            () = received(Some(&mut self.terminate)) => EndSignal::Terminate,
+            () = received(self.hang_up.as_mut()) => EndSignal::HangUp,
         }
     }
 }
 
-/// Returns true if the program was started with SIGHUP ignored. Known only on Linux.
+/// Waits for a signal. An ignored one never comes.
 #[cfg(unix)]
-fn ignores_hang_up() -> bool {
+async fn received(signal: Option<&mut tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => pending().await,
+    }
+}
+
+/// The signals that were ignored when the program was started, each as a bit. Known only on Linux.
+#[cfg(unix)]
+fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
-    // SIGHUP is signal 1, the lowest bit.
-    mask.is_some_and(|mask| mask & 1 == 1)
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }
 
 #[cfg(not(unix))]
@@ -175,5 +212,32 @@ impl Listener {
             Ok(()) => EndSignal::Interrupt,
             Err(_) => pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard() -> (Arc<watch::Sender<Heard>>, Signals) {
+        let heard = Arc::new(watch::Sender::default());
+        (Arc::clone(&heard), Signals { heard, failure: None })
+    }
+
+    #[test]
+    fn signal_ends_the_program_or_is_returned_to_the_command_that_attends() {
+        let (heard, signals) = heard();
+        let attention = signals.attend();
+        assert_eq!(attention.seen(), None);
+        assert!(note(&heard, EndSignal::Terminate));
+        assert!(!note(&heard, EndSignal::Interrupt), "the second one ends the program");
+        assert_eq!(attention.end(), Some(EndSignal::Terminate));
+    }
+
+    #[test]
+    fn signal_after_the_end_of_attention_ends_the_program() {
+        let (heard, signals) = heard();
+        assert_eq!(signals.attend().end(), None);
+        assert!(!note(&heard, EndSignal::Terminate));
     }
 }

@@ -123,6 +123,27 @@ fn a_signal_is_heard_while_a_component_starts() {
 }
 
 #[test]
+fn signal_ends_a_complete_app_that_waits_for_its_report() {
+    let folder = Folder::new();
+    let done = format!(
+        "[[component]]\nsource = {:?}\nname = \"done\"\nconfig = {{ stop-at-start = true }}\nrestart = \"temporary\"\n",
+        path("components/test-probe")
+    );
+    let late = format!(
+        "[[component]]\nsource = {:?}\nname = \"late\"\nconfig = {{ reports-late = true }}\n\n",
+        path("components/test-waiter")
+    );
+    let app = "[app]\nname = \"late\"\nuntil = \"done\"\nreport = \"late\"\n\n";
+    let app = folder.write("app.toml", format!("{app}{late}{done}"));
+    for (signal, name, code) in SIGNALS {
+        let mut running = within(&folder, &["run", &app, "--stop-timeout", "1"]).start();
+        running.until_it_says("late: reporting");
+        running.signal(signal);
+        running.end().exits(code).says(&[&format!("stopped by {name}")]).prints(&["Components"]);
+    }
+}
+
+#[test]
 fn a_second_signal_ends_the_program_at_once() {
     for (signal, _, code) in SIGNALS {
         let folder = Folder::new();
@@ -160,18 +181,20 @@ fn a_signal_ends_a_program_whose_reader_is_stuck() {
 }
 
 #[test]
-fn a_program_that_is_to_outlive_its_terminal_ignores_its_end() {
-    let folder = Folder::new();
-    let app = folder.write("app.toml", format!("[app]\nname = \"kept\"\n\n{}", probe("first")));
-    let mut running = within(&folder, &["run", "-v", &app])
-        .wrapped(&["sh", "-c", "trap '' HUP; exec \"$@\"", "sh"])
-        .start();
-    running.until_it_says("the control socket is open");
-    running.signal("HUP");
-    let inspected = within(&folder, &["inspect"]).run().exits(0);
-    inspected.prints(&["first"]);
-    running.signal("TERM");
-    running.end().exits(0).says(&["stopped by SIGTERM"]);
+fn signals_that_were_ignored_at_the_start_do_not_stop_an_app() {
+    for ignored in ["HUP", "INT"] {
+        let folder = Folder::new();
+        let app = folder.write("app.toml", format!("[app]\nname = \"kept\"\n\n{}", probe("first")));
+        let mut running = within(&folder, &["run", "-v", &app])
+            .wrapped(&["sh", "-c", &format!("trap '' {ignored}; exec \"$@\""), "sh"])
+            .start();
+        running.until_it_says("the control socket is open");
+        running.signal(ignored);
+        let inspected = within(&folder, &["inspect"]).run().exits(0);
+        inspected.prints(&["first"]);
+        running.signal("TERM");
+        running.end().exits(0).says(&["stopped by SIGTERM"]);
+    }
 }
 
 /// As in a container. The kernel drops signals without a handler that come to the first process.

@@ -130,3 +130,18 @@ fn every_command_has_its_exit_status_if_no_output_can_be_written() {
         |case, ended| drop(ended.exits(case.code.max(1))),
     );
 }
+
+#[test]
+fn service_that_was_stopped_says_that_its_output_is_incomplete() {
+    let folder = Folder::new();
+    let probe = path("components/test-probe");
+    let app =
+        folder.write("app.toml", format!("[app]\nname = \"idle\"\n[[component]]\nsource = {probe:?}\n"));
+    let sockets = folder.path().to_str().unwrap();
+    for args in [&["run", "-v", &app][..], &["run", "-v", &app, "--json"]] {
+        let mut running = airssys(args).env("XDG_RUNTIME_DIR", sockets).output_to(full()).start();
+        running.until_it_says("the control socket is open");
+        running.signal("TERM");
+        running.end().exits(1).says(&["stopped by SIGTERM", INCOMPLETE, "No space left on device"]);
+    }
+}

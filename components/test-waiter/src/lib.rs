@@ -7,7 +7,9 @@ use std::time::Duration;
 use airssys_sdk::prelude::*;
 use test_commands::{Answer, Command};
 
-struct Waiter;
+struct Waiter {
+    reports_late: bool,
+}
 
 impl Component for Waiter {
     fn initialize(config: &Config, _context: &Context) -> Result<Self, StartError> {
@@ -15,10 +17,14 @@ impl Component for Waiter {
             println!("starting");
             std::thread::sleep(Duration::MAX);
         }
-        Ok(Waiter)
+        Ok(Waiter { reports_late: config.get("reports-late").is_some() })
     }
 
     async fn handle(&mut self, message: Message, _context: &Context) -> Result<Reply, Rejection> {
+        if self.reports_late && message.is_report_request() {
+            println!("reporting");
+            std::thread::sleep(Duration::from_secs(20));
+        }
         let answer: Answer = match message.decode()? {
             Command::Echo(text) => Ok(text),
             Command::Sleep(milliseconds) => {
