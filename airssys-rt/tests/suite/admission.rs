@@ -197,7 +197,7 @@ async fn actor_that_stops_with_its_group_does_not_wait_for_a_member_of_it() {
 }
 
 /// An actor that starts a child below another supervisor whenever it starts again.
-struct Restarted(Arc<Mutex<Option<(SupervisorRef, tokio::sync::oneshot::Sender<Spawned>)>>>);
+struct Restarted(Arc<Mutex<Option<<Spawner as airssys_rt::Actor>::Message>>>);
 
 impl airssys_rt::Child for Restarted {}
 
