@@ -81,8 +81,8 @@ pub struct EndedChild<'a> {
 /// The recent restarts of a supervisor, or of one child: at most as many as it allows.
 #[derive(Debug, Clone, Default)]
 pub struct RestartWindow {
-    /// The oldest first.
-    restarts: VecDeque<Instant>,
+    /// The oldest first, each with the number of its child.
+    restarts: VecDeque<(Instant, u64)>,
 }
 
 impl RestartWindow {
@@ -94,21 +94,26 @@ impl RestartWindow {
     /// The number of restarts in the time `within` before `now`. A restart that is exactly as old
     /// as that no longer counts.
     pub fn count(&self, now: Instant, within: Duration) -> u32 {
-        let old = self.restarts.partition_point(|then| now.saturating_duration_since(*then) >= within);
+        let old = self.restarts.partition_point(|(then, _)| now.saturating_duration_since(*then) >= within);
         u32::try_from(self.restarts.len() - old).unwrap_or(u32::MAX)
     }
 
-    /// Records a restart decided at `now`, and forgets those that no longer count. Records nothing
+    /// Records a restart of this child decided at `now`, and forgets those that no longer count. Records nothing
     /// if the supervisor has no limit.
-    pub fn record(&mut self, now: Instant, config: &SupervisorConfig) {
+    pub fn record(&mut self, child: u64, now: Instant, config: &SupervisorConfig) {
         if config.max_restarts == u32::MAX {
             return;
         }
         let within = config.within_duration;
-        while self.restarts.front().is_some_and(|then| now.saturating_duration_since(*then) >= within) {
+        while self.restarts.front().is_some_and(|(then, _)| now.saturating_duration_since(*then) >= within) {
             self.restarts.pop_front();
         }
-        self.restarts.push_back(now);
+        self.restarts.push_back((now, child));
+    }
+
+    /// Forgets the restarts of one child; those of others still count.
+    pub fn forget(&mut self, child: u64) {
+        self.restarts.retain(|(_, restarted)| *restarted != child);
     }
 }
 

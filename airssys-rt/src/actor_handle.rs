@@ -108,7 +108,7 @@ impl<M: Send + 'static> AnyActor for Cell<M> {
     }
 
     fn drain(&self) {
-        self.mailbox.drain();
+        self.drain();
     }
 
     fn kill(&self) {

@@ -243,9 +243,10 @@ impl<M> ActorRef<M> {
     /// more messages: [`is_closed`](Self::is_closed) returns true from now on.
     ///
     /// If the actor fails meanwhile, the supervisor decides as always, and the next incarnation goes
-    /// on draining.
+    /// on draining. A [quarantined](crate::OnLimit::Quarantine) actor ends at once, and its messages become
+    /// dead letters.
     pub fn drain(&self) {
-        self.cell.mailbox.drain();
+        self.cell.drain();
     }
 
     /// A reference that does not keep the actor's mailbox in memory.

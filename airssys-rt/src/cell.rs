@@ -367,6 +367,15 @@ impl<M> Cell<M> {
         }
     }
 
+    /// Ends the actor for good after the messages in its mailbox. A quarantined actor ends at once.
+    pub(crate) fn drain(&self) {
+        self.mailbox.drain();
+        // Under the lock of the supervisor, so that a quarantine meanwhile is seen by one of the two.
+        if let Some((parent, key)) = self.parent.get().and_then(ParentLink::get) {
+            parent.dismiss(key);
+        }
+    }
+
     /// Notified when the actor has ended for good and its reason is set.
     pub(crate) fn ended(&self) -> &Notify {
         &self.rare().ended

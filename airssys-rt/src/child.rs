@@ -83,9 +83,10 @@ pub(crate) trait Supervised: Registered {
     fn is_supervisor(&self) -> bool {
         false
     }
-    /// Returns true if it supervises the children of an actor: it stops and starts with that actor.
-    fn is_owned(&self) -> bool {
-        false
+    /// The number of the actor whose children it supervises, if it does: it stops and starts with that
+    /// actor.
+    fn owner(&self) -> Option<u64> {
+        None
     }
     fn snapshot(&self) -> ChildSnapshot;
     /// Adds the actors without a name in its part of the tree.

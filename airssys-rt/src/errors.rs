@@ -290,8 +290,18 @@ pub enum StartError {
         /// The name of the child.
         name: String,
     },
-    /// The supervisor has ended for good or is about to, or is quarantined.
+    /// The supervisor has ended for good or is about to.
     SupervisorStopped {
+        /// The name of the child.
+        name: String,
+    },
+    /// The supervisor, or one above it, is [quarantined](airssys_core::OnLimit::Quarantine).
+    SupervisorQuarantined {
+        /// The name of the child.
+        name: String,
+    },
+    /// The supervisor is about to be restarted, and that waits for the actor that starts the child.
+    SupervisorAwaitsCaller {
         /// The name of the child.
         name: String,
     },
@@ -325,6 +335,14 @@ impl fmt::Display for StartError {
             Self::SupervisorStopped { name } => {
                 write!(f, "`{name}` cannot start: its supervisor is stopping")
             }
+            Self::SupervisorQuarantined { name } => {
+                write!(f, "`{name}` cannot start: its supervisor is quarantined; resume that first")
+            }
+            Self::SupervisorAwaitsCaller { name } => write!(
+                f,
+                "`{name}` cannot start: the restart of its supervisor waits for the actor that starts it; \
+                 return from the handler first"
+            ),
             Self::OtherSystem { name } => write!(f, "`{name}` was prepared by another actor system"),
         }
     }

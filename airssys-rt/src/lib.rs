@@ -194,6 +194,7 @@ mod system;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timers;
+mod tree_changes;
 
 #[doc(inline)]
 pub use airssys_core::{

@@ -322,10 +322,24 @@ impl ActorSystem {
     /// | [`Escalated`](ExitReason::Escalated) | the system has [failed](Self::failed) |
     /// | [`Killed`](ExitReason::Killed) | the runtime has shut down |
     ///
+    /// Does not resolve when the last actor ends alone: [`idle`](Self::idle) does, [`ActorRef::closed`] for
+    /// one actor, and [`Event::GaveUp`](crate::Event::GaveUp) tells of an actor that failed too often.
+    ///
     /// A future of this keeps the system alive, so a program can await it at the end of `main`. Cancel
     /// safety: nothing is lost if this is dropped.
     pub async fn ended(&self) -> ExitReason {
         self.shared.root.closed().await
+    }
+
+    /// Waits until the root has no child: all have ended for good, or none has started yet.
+    ///
+    /// By default, an actor that fails too often ends alone, and the system goes on without it. So a
+    /// program that ends with its last actor awaits this, beside [`ended`](Self::ended). A quarantined
+    /// child has not ended. Cancel safety: nothing is lost if this is dropped.
+    pub async fn idle(&self) {
+        let node = self.shared.root.node();
+        let changes = &self.registry().services().tree_changes;
+        changes.wait_for(|| node.is_childless().then_some(())).await;
     }
 
     /// Returns true if the system has failed or is about to, because a child of the root has ended too
@@ -364,7 +378,10 @@ impl ActorSystem {
         let mut report = lock(&report).clone();
         if !in_time {
             // The supervisor could not report, because its thread is blocked.
-            let left = self.actors().into_iter().map(|actor| actor.name);
+            let left = self.actors().into_iter().map(|actor| match actor.name.is_empty() {
+                true => format!("#{}", actor.id),
+                false => actor.name,
+            });
             let left: Vec<_> = left.filter(|name| !report.late.contains(name)).collect();
             report.late.extend(left);
         } else if report.late.is_empty() {

@@ -94,7 +94,7 @@ fn every_strategy_policy_and_exit() {
                             );
                             assert_eq!(decide(&config, &window, &child), expected, "{case}");
                         }
-                        window.record(start, &config);
+                        window.record(0, start, &config);
                     }
                 }
             }
@@ -178,16 +178,20 @@ fn the_window_slides() {
     let config = SupervisorConfig { within_duration: 5 * SECOND, ..SupervisorConfig::default() };
     let mut window = RestartWindow::new();
     for second in [0, 1, 2] {
-        window.record(start + second * SECOND, &config);
+        window.record(0, start + second * SECOND, &config);
     }
     for (second, expected) in [(2, 3), (4, 3), (5, 2), (6, 1), (7, 0), (100, 0)] {
         assert_eq!(window.count(start + second * SECOND, 5 * SECOND), expected, "at {second} s");
     }
-    window.record(start + 100 * SECOND, &config);
+    window.record(0, start + 100 * SECOND, &config);
     assert_eq!(window.restarts.len(), 1, "old restarts are forgotten");
 
+    window.record(1, start + 100 * SECOND, &config);
+    window.forget(0);
+    assert_eq!(window.count(start + 100 * SECOND, 5 * SECOND), 1, "that of the other child counts");
+
     let unlimited = SupervisorConfig { max_restarts: u32::MAX, ..config };
-    window.record(start + 100 * SECOND, &unlimited);
+    window.record(0, start + 100 * SECOND, &unlimited);
     assert_eq!(window.restarts.len(), 1, "without a limit nothing is kept");
 }
 

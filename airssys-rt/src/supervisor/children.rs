@@ -99,6 +99,10 @@ impl Children {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     /// The keys of all children, in the order of their start.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         self.keys_from_slot(self.first)

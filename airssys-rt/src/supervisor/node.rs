@@ -4,6 +4,7 @@
 //! supervisor's own task does the steps that concern several children: [`group_restart`] and
 //! [`stopping`].
 
+mod admission;
 mod group_restart;
 mod membership;
 mod quarantine;
@@ -26,7 +27,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task;
 use tokio::time::Instant;
 
-pub(super) use self::membership::Admission;
+pub(super) use self::admission::{Admission, Refusal};
 use self::state::{Ending, Judgement, NodeState, Phase, Then};
 use super::spec::SupervisorSpec;
 use super::verdict::Verdict;
@@ -73,8 +74,6 @@ pub(crate) struct SupervisorNode {
     own: OnceLock<Arc<Weak<dyn Parent>>>,
     /// Notified when the supervisor's task has something to do.
     changed: Notify,
-    /// Notified when those who wait to add a child have to look again.
-    reopened: Notify,
     state: Mutex<NodeState>,
 }
 
@@ -103,7 +102,6 @@ impl SupervisorNode {
             parent: OnceLock::new(),
             own: OnceLock::new(),
             changed: Notify::new(),
-            reopened: Notify::new(),
             state: Mutex::new(NodeState::new(false)),
         }
     }
@@ -125,7 +123,6 @@ impl SupervisorNode {
             parent: OnceLock::new(),
             own: OnceLock::new(),
             changed: Notify::new(),
-            reopened: Notify::new(),
             state: Mutex::new(NodeState::new(!spec.dynamic)),
         }
     }
@@ -182,7 +179,7 @@ impl SupervisorNode {
         };
         waker.into_iter().for_each(std::task::Waker::wake);
         self.changed.notify_one();
-        self.reopened.notify_waiters();
+        self.announce_change();
         accepted
     }
 
@@ -199,6 +196,16 @@ impl SupervisorNode {
         accepted
     }
 
+    /// Has those look again who wait for a restart, or until no child is left. Never called under the
+    /// lock.
+    pub(super) fn announce_change(&self) {
+        self.registry.services().tree_changes.announce();
+    }
+
+    pub(crate) fn is_childless(&self) -> bool {
+        lock(&self.state).children.is_empty()
+    }
+
     /// Sends an event about this supervisor.
     pub(super) fn tell(&self, event: impl FnOnce(Identity) -> Event) {
         let identity = || Identity { name: self.name.clone(), id: self.id };
@@ -209,17 +216,19 @@ impl SupervisorNode {
     pub(super) fn ended(&self, key: Key, reason: &ExitReason) -> Verdict {
         let Judgement { verdict, exceeded } = {
             let mut state = lock(&self.state);
-            let judgement = self.judge(&mut state, key, reason);
+            let mut judgement = self.judge(&mut state, key, reason);
             if let Verdict::Restart(delay) = judgement.verdict
                 && let Some(entry) = state.children.get_mut(key)
                 && std::mem::take(&mut entry.aborting)
             {
                 // The abort was meant for the incarnation that is over, and will hit its task.
-                return Verdict::Respawn(delay);
+                judgement.verdict = Verdict::Respawn(delay);
             }
             judgement
         };
         exceeded.into_iter().for_each(|exceeded| self.carry_out(exceeded));
+        // The supervisor may have begun to restart a group, or to end.
+        self.announce_change();
         verdict
     }
 
@@ -376,7 +385,7 @@ impl Registered for SupervisorNode {
     }
 
     fn announce(&self, reason: ExitReason) {
-        self.reopened.notify_waiters();
+        self.announce_change();
         // The first reason counts.
         let first = self.exit.send_if_modified(|exit| {
             let first = exit.is_none();
@@ -403,8 +412,8 @@ impl Supervised for SupervisorNode {
         true
     }
 
-    fn is_owned(&self) -> bool {
-        self.parent_actor.is_some()
+    fn owner(&self) -> Option<u64> {
+        self.parent_actor_id()
     }
 
     fn snapshot(&self) -> ChildSnapshot {
@@ -416,13 +425,7 @@ impl Supervised for SupervisorNode {
     }
 
     fn has_task(&self, id: task::Id) -> bool {
-        let (found, below): (bool, Vec<_>) = {
-            let state = lock(&self.state);
-            let found =
-                state.children.iter().any(|(_, entry)| entry.task.as_ref().is_some_and(|t| t.id() == id));
-            let below = state.children.iter().map(|(_, entry)| &entry.cell);
-            (found, below.filter(|cell| cell.is_supervisor()).cloned().collect())
-        };
+        let (found, below) = lock(&self.state).look_for(id, |_| true);
         found || below.iter().any(|supervisor| supervisor.has_task(id))
     }
 
@@ -477,7 +480,7 @@ impl Supervised for SupervisorNode {
         };
         // They wait with it, and start again with it.
         members.iter().for_each(|member| member.enter(entered));
-        self.reopened.notify_waiters();
+        self.announce_change();
     }
 
     fn started(&self) -> bool {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use airssys_core::{AutoShutdown, ExitReason, RestartPolicy};
 
 use super::entry::ChildRules;
-use super::node::SupervisorNode;
+use super::node::{Refusal, SupervisorNode};
 use super::prepared::PreparedSupervisor;
 use super::runner::SupervisorRunner;
 use super::spec::SupervisorSpec;
@@ -79,7 +79,9 @@ impl SupervisorRef {
     /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor. If that is about to
     /// be restarted, the actor starts when it is. So does every child that is started below it.
     ///
-    /// An actor below this supervisor gets the error instead, because the restart waits for its end.
+    /// An actor whose end the restart waits for gets the error `SupervisorAwaitsCaller` instead. It is
+    /// known by its task: an actor that awaits a task of its own, which starts a child here, waits until
+    /// it is aborted.
     ///
     /// Cancel safety: if dropped before it resolves, the actor may start all the same.
     pub async fn start<A, F>(
@@ -147,9 +149,6 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: name.to_owned() });
         }
         self.check_significance(name, spec.significant, spec.restart)?;
-        if cell.terminated() {
-            return Err(StartError::Stopped { name: name.to_owned() });
-        }
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
             policy: spec.restart,
@@ -157,13 +156,12 @@ impl SupervisorRef {
             significant: spec.significant,
             on_limit: spec.on_limit,
         };
-        if admit(&self.node, cell.clone(), rules, runner, started).await {
-            unstarted.keep();
-            return Ok(cell);
-        }
-        // If the supervisor ends for good, the actor ends here.
-        drop(unstarted);
-        Err(self.not_started(cell.name(), cell.exit().await))
+        // If it is refused, the actor ends here.
+        admit(&self.node, cell.clone(), rules, runner, started)
+            .await
+            .map_err(|refusal| self.refused(cell.name(), refusal))?;
+        unstarted.keep();
+        Ok(cell)
     }
 
     /// Prepares an actor and starts it below this supervisor; resolves once its first incarnation has
@@ -289,16 +287,12 @@ impl SupervisorRef {
             return Err(StartError::OtherSystem { name: node.name().to_string() });
         }
         self.check_significance(node.name(), rules.significant, rules.policy)?;
-        if node.terminated() {
-            return Err(StartError::Stopped { name: node.name().to_string() });
-        }
         let (sender, mut started) = slot_here().await;
         let runner = SupervisorRunner::new(node.clone(), sender);
-        if admit(&self.node, node.clone(), rules, runner, Some(&mut started)).await {
-            unstarted.keep();
-        } else {
-            drop(unstarted);
-        }
+        admit(&self.node, node.clone(), rules, runner, Some(&mut started))
+            .await
+            .map_err(|refusal| self.refused(node.name(), refusal))?;
+        unstarted.keep();
         match started.await {
             Ok(()) => Ok(Self { node }),
             Err(_) => Err(self.not_started(node.name(), node.exit().await)),
@@ -362,6 +356,17 @@ impl SupervisorRef {
             Err(PrepareError::SignificantForNothing { name: name.to_owned() })
         } else {
             Ok(())
+        }
+    }
+
+    fn refused(&self, name: &str, refusal: Refusal) -> StartError {
+        let name = name.to_owned();
+        match refusal {
+            Refusal::Stopped => StartError::Stopped { name },
+            _ if self.node.registry().is_stopped() => StartError::SystemStopped { name },
+            Refusal::Ends => StartError::SupervisorStopped { name },
+            Refusal::Quarantined => StartError::SupervisorQuarantined { name },
+            Refusal::AwaitsCaller => StartError::SupervisorAwaitsCaller { name },
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
 use super::entry::ChildRules;
-use super::node::{Admission, SupervisorNode};
+use super::node::{Admission, Refusal, SupervisorNode};
 use super::parked::ParkedRunner;
 use super::verdict::Verdict;
 use crate::child::{Key, Supervised};
@@ -66,33 +66,35 @@ fn discard<R: Runnable>(runner: R) {
     }
 }
 
-/// Starts a child, and waits before that if the supervisor is about to be restarted. Returns false if
-/// the supervisor ends for good, or is quarantined. `started` is notified of the start,
-/// if a starter waits for it.
+/// Starts a child, and waits before that if the supervisor is about to be restarted. `started` is
+/// notified of the start, if a starter waits for it.
 pub(super) async fn admit<R: Runnable>(
     node: &Arc<SupervisorNode>,
     cell: Arc<dyn Supervised>,
     rules: ChildRules,
     runner: R,
     started: Option<&mut Reply<()>>,
-) -> bool {
-    let key = match node.add(&cell, rules) {
-        Admission::Added(key) => Some(key),
-        Admission::Refused => None,
+) -> Result<(), Refusal> {
+    let added = match node.add(&cell, rules) {
+        Admission::Added(key) => Ok(key),
+        Admission::Refused(refusal) => Err(refusal),
         Admission::Later => {
-            let key = node.add_later(&cell, rules).await;
+            let added = node.add_later(&cell, rules).await;
             // It was made in an earlier poll.
             started.into_iter().for_each(Reply::moved);
-            key
+            added
         }
     };
-    let Some(key) = key else {
-        discard(runner);
-        return false;
+    let key = match added {
+        Ok(key) => key,
+        Err(refusal) => {
+            discard(runner);
+            return Err(refusal);
+        }
     };
     let task = spawn(runner, node.clone(), key, Duration::ZERO);
     node.attach(key, 0, task);
-    true
+    Ok(())
 }
 
 /// Starts the task of a child. Never called under a lock of the supervisor, because a runtime that is

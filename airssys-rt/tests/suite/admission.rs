@@ -1,8 +1,11 @@
 //! Children that are started while their supervisor is about to be restarted.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use airssys_rt::{
-    ActorRef, ActorState, ActorSystem, ChildSpec, OnLimit, RestartPolicy, RestartStrategy, StartError,
-    SupervisorConfig, SupervisorRef, SupervisorSpec,
+    ActorRef, ActorState, ActorSystem, ChildSpec, OnLimit, RestartPolicy, RestartStrategy, Shutdown,
+    StartError, SupervisionStrategy, SupervisorConfig, SupervisorRef, SupervisorSpec,
 };
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -31,7 +34,7 @@ fn make() -> Script {
 /// A supervisor that has given up and waits for its restart.
 async fn waiting(system: &ActorSystem, spec: SupervisorSpec) -> SupervisorRef {
     let supervisor = system.supervise(spec).await.unwrap();
-    let fails = supervisor.spawn(ChildSpec::new("fails"), make).await.unwrap();
+    let fails = supervisor.spawn(ChildSpec::unnamed(), make).await.unwrap();
     fails.send(Say::Fail).await.unwrap();
     settle().await;
     assert!(supervisor.has_given_up());
@@ -111,7 +114,8 @@ async fn child_of_a_quarantined_supervisor_does_not_wait() {
     let pool = waiting(&system, fragile("pool")).await;
     assert_eq!(system.root().children()[0].state, ActorState::Quarantined);
     let error = pool.spawn(ChildSpec::new("added"), make).await.unwrap_err();
-    assert!(matches!(error, StartError::SupervisorStopped { .. }));
+    assert!(matches!(error, StartError::SupervisorQuarantined { .. }));
+    assert_eq!(error.to_string(), "`added` cannot start: its supervisor is quarantined; resume that first");
     assert!(pool.resume());
     pool.spawn(ChildSpec::new("added"), make).await.unwrap();
 }
@@ -141,9 +145,145 @@ async fn actor_below_a_supervisor_does_not_wait_for_its_restart() {
     spawner.send((pool.clone(), sender)).await.unwrap();
     fails.send(Say::Fail).await.unwrap();
     let before = Instant::now();
-    assert!(matches!(error.await.unwrap(), Err(StartError::SupervisorStopped { .. })));
+    assert!(awaits_caller(error.await.unwrap()));
     assert_eq!(fails.request(Say::Ask, 60 * SECOND).await.unwrap(), 1);
     assert_eq!(before.elapsed(), 2 * SECOND, "a second in the handler, and one before the restart");
+}
+
+fn awaits_caller(spawned: Spawned) -> bool {
+    matches!(spawned, Err(StartError::SupervisorAwaitsCaller { name }) if name == "added")
+}
+
+/// A supervisor that gives up at its first failure, in a group with an actor that starts children
+/// below it and has no limit for its stop.
+async fn group(
+    strategy: SupervisionStrategy,
+    max_restarts: u32,
+) -> (ActorSystem, SupervisorRef, ActorRef<<Spawner as airssys_rt::Actor>::Message>) {
+    let system = system();
+    let restart_strategy = RestartStrategy::Immediate;
+    let limits = SupervisorConfig { strategy, max_restarts, restart_strategy, ..config() };
+    let group = system.supervise(SupervisorSpec::new("group").config(limits)).await.unwrap();
+    let pool = group.supervise(fragile("pool")).await.unwrap();
+    let spec = ChildSpec::new("spawner").shutdown(Shutdown::Unbounded);
+    let spawner = group.spawn(spec, || Spawner).await.unwrap();
+    (system, pool, spawner)
+}
+
+/// The restart of the group waits for the end of the actor, so the actor must not wait for a member.
+#[tokio::test(start_paused = true)]
+async fn actor_that_stops_with_its_group_does_not_wait_for_a_member_of_it() {
+    for (strategy, max_restarts) in [
+        (SupervisionStrategy::OneForAll, 3),
+        (SupervisionStrategy::RestForOne, 3),
+        // The supervisor of both gives up.
+        (SupervisionStrategy::OneForOne, 0),
+    ] {
+        // The member has stopped before the actor calls it, or stops after that.
+        for stops_for in [Duration::ZERO, 2 * SECOND] {
+            let (_system, pool, spawner) = group(strategy, max_restarts).await;
+            let slow = pool.spawn(ChildSpec::new("slow"), make).await.unwrap();
+            let fails = pool.spawn(ChildSpec::new("fails"), make).await.unwrap();
+            let (sender, error) = tokio::sync::oneshot::channel();
+            spawner.send((pool.clone(), sender)).await.unwrap();
+            slow.send(Say::Take(stops_for)).await.unwrap();
+            settle().await;
+            fails.send(Say::Fail).await.unwrap();
+            let error = tokio::time::timeout(60 * SECOND, error).await.expect("it does not wait for ever");
+            assert!(awaits_caller(error.unwrap()), "{strategy:?}, {stops_for:?}");
+            assert_eq!(fails.request(Say::Ask, 60 * SECOND).await.unwrap(), 1);
+        }
+    }
+}
+
+/// An actor that starts a child below another supervisor whenever it starts again.
+struct Restarted(Arc<Mutex<Option<<Spawner as airssys_rt::Actor>::Message>>>);
+
+impl airssys_rt::Child for Restarted {}
+
+impl airssys_rt::Actor for Restarted {
+    type Message = ();
+    type Error = std::convert::Infallible;
+
+    async fn on_start(&mut self, context: &airssys_rt::ActorContext<()>) -> Result<(), Self::Error> {
+        if context.incarnation() > 0 {
+            let told = self.0.lock().unwrap().take();
+            if let Some((pool, sender)) = told {
+                let _ = sender.send(pool.spawn(ChildSpec::new("added"), make).await);
+            }
+        }
+        Ok(())
+    }
+
+    async fn handle_message(&mut self, (): (), _: &airssys_rt::ActorContext<()>) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+/// The members of a group start one after another.
+#[tokio::test(start_paused = true)]
+async fn actor_that_starts_with_its_group_does_not_wait_for_a_later_member() {
+    let system = system();
+    let limits = SupervisorConfig { strategy: SupervisionStrategy::OneForAll, ..config() };
+    let group = system.supervise(SupervisorSpec::new("group").config(limits)).await.unwrap();
+    let told = Arc::new(Mutex::new(None));
+    let first = told.clone();
+    group.spawn(ChildSpec::new("first"), move || Restarted(first.clone())).await.unwrap();
+    let pool = group.supervise(fragile("pool")).await.unwrap();
+    let fails = pool.spawn(ChildSpec::new("fails"), make).await.unwrap();
+    let (sender, error) = tokio::sync::oneshot::channel();
+    *told.lock().unwrap() = Some((pool, sender));
+    fails.send(Say::Fail).await.unwrap();
+    let error = tokio::time::timeout(60 * SECOND, error).await.expect("it does not wait for ever");
+    assert!(awaits_caller(error.unwrap()));
+    assert_eq!(fails.request(Say::Ask, 60 * SECOND).await.unwrap(), 1);
+}
+
+/// A supervisor above is quarantined while the start waits.
+#[tokio::test(start_paused = true)]
+async fn child_does_not_wait_for_a_supervisor_below_a_quarantined_one() {
+    let limits = SupervisorConfig { max_restarts: 0, on_limit: OnLimit::Quarantine, ..config() };
+    let system = ActorSystem::builder("test").supervisor(limits).build();
+    let above = system.supervise(fragile("above")).await.unwrap();
+    let slow = above.spawn(ChildSpec::new("slow"), make).await.unwrap();
+    let pool = above.supervise(fragile("pool")).await.unwrap();
+    let fails = pool.spawn(ChildSpec::new("fails"), make).await.unwrap();
+    slow.send(Say::Take(2 * SECOND)).await.unwrap();
+    fails.send(Say::Fail).await.unwrap();
+    settle().await;
+    let spawned = tokio::time::timeout(60 * SECOND, pool.spawn(ChildSpec::new("added"), make)).await;
+    let error = spawned.expect("it does not wait for ever").unwrap_err();
+    assert!(matches!(error, StartError::SupervisorQuarantined { .. }));
+    assert!(above.resume());
+    pool.spawn(ChildSpec::new("added"), make).await.unwrap();
+}
+
+/// The stop comes while the start waits for the supervisor.
+#[tokio::test(start_paused = true)]
+async fn child_that_is_stopped_while_its_start_waits_does_not_start() {
+    let system = system();
+    let pool = waiting(&system, fragile("pool")).await;
+    let log = Log::default();
+    let prepared = pool.prepare(ChildSpec::new("added")).unwrap();
+    let actor: ActorRef<Say> = prepared.actor_ref();
+    let writes = log.clone();
+    let start = pool.start(prepared, move || {
+        writes.note("made");
+        Script { log: writes.clone(), bad_starts: 0 }
+    });
+    let mut start = Box::pin(start);
+    assert!((&mut start).now_or_never().is_none());
+    actor.stop();
+    assert!(matches!(start.await, Err(StartError::Stopped { name }) if name == "added"));
+    assert!(log.all().is_empty());
+
+    let pool = waiting(&system, fragile("another")).await;
+    let prepared = pool.prepare_supervisor(SupervisorSpec::new("below")).unwrap();
+    let below = prepared.supervisor_ref();
+    let mut start = Box::pin(pool.start_supervisor(prepared));
+    assert!((&mut start).now_or_never().is_none());
+    below.stop();
+    assert!(matches!(start.await, Err(StartError::Stopped { name }) if name == "below"));
 }
 
 struct Spawner;

@@ -134,6 +134,23 @@ async fn a_shared_limit_can_end_in_quarantine_too() {
         settle().await;
     }
     assert_eq!((a.stats().state, b.stats().state), (ActorState::Running, ActorState::Quarantined));
+
+    // Only the restarts of the resumed actor are forgotten.
+    let system = ActorSystem::builder("test").supervisor(config).build();
+    let a = start(&system, &log, ChildSpec::new("a")).await;
+    let b = start(&system, &log, ChildSpec::new("b")).await;
+    for actor in [&a, &b, &b] {
+        actor.send(Say::Fail).await.unwrap();
+        settle().await;
+    }
+    assert_eq!(b.stats().state, ActorState::Quarantined);
+    assert!(b.resume());
+    settle().await;
+    for expected in [ActorState::Running, ActorState::Quarantined] {
+        b.send(Say::Fail).await.unwrap();
+        settle().await;
+        assert_eq!((a.stats().state, b.stats().state), (ActorState::Running, expected));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,14 +159,16 @@ async fn quarantined_actor_can_be_ended() {
     let log = Log::default();
     let stopped = start(&system, &log, ChildSpec::new("stopped")).await;
     let handled = start(&system, &log, ChildSpec::new("handled")).await;
+    let drained = start(&system, &log, ChildSpec::new("drained")).await;
     let left = start(&system, &log, ChildSpec::new("left")).await;
-    for actor in [&stopped, &handled, &left] {
+    for actor in [&stopped, &handled, &drained, &left] {
         exhaust(actor.handle()).await;
         actor.send(Say::Note(1)).await.unwrap();
     }
     stopped.stop();
     handled.handle().stop();
-    for actor in [&stopped, &handled] {
+    drained.drain();
+    for actor in [&stopped, &handled, &drained] {
         assert!(matches!(actor.closed().now_or_never(), Some(ExitReason::Shutdown)));
         assert_eq!((actor.stats().dropped, actor.stats().state), (1, ActorState::Stopped));
         assert!(!actor.resume());
@@ -274,6 +293,17 @@ async fn by_default_an_actor_that_fails_too_often_does_not_end_the_system() {
     assert_eq!(given_up(&mut events).len(), 1);
     assert_eq!(good.request(Say::Ask, SECOND).await.unwrap(), 0);
     assert!(!system.is_failing());
+
+    // A program that ends with its last actor is told.
+    assert!(system.idle().now_or_never().is_none());
+    let (idle, ()) = tokio::join!(tokio::time::timeout(60 * SECOND, system.idle()), async {
+        for _ in 0..4 {
+            good.send(Say::Panic).await.unwrap();
+        }
+    });
+    idle.unwrap();
+    assert!(system.root().children().is_empty());
+    assert!(system.ended().now_or_never().is_none(), "the system goes on");
 }
 
 /// An actor that fails on every message, and has the supervisor excuse the failure if the message says so.

@@ -30,12 +30,13 @@ impl SupervisorNode {
     /// Prepares an incarnation of the supervisor: the parked children are to be started.
     pub(in crate::supervisor) fn begin(&self, number: u64) {
         self.begin_state(&mut lock(&self.state), number);
-        self.reopened.notify_waiters();
+        self.announce_change();
     }
 
     fn begin_state(&self, state: &mut NodeState, number: u64) {
         state.incarnation = number;
         state.waker = None;
+        state.starting = None;
         state.quarantined = false;
         state.gave_up = false;
         if state.ending.is_some() {
@@ -126,6 +127,12 @@ impl SupervisorNode {
         if self.dismiss(key) {
             return;
         }
+        lock(&self.state).starting = Some(key);
+        self.start_parked(key).await;
+        lock(&self.state).starting = None;
+    }
+
+    async fn start_parked(self: &Arc<Self>, key: Key) {
         let (sender, mut started) = slot_here().await;
         if !self.resume(key, sender) {
             return;
@@ -172,6 +179,7 @@ impl SupervisorNode {
         let Some((parked, cell)) = dismissed else { return false };
         self.registry().retire(&*cell, ExitReason::Shutdown);
         parked.runner.discard();
+        self.announce_change();
         true
     }
 }

@@ -1,4 +1,4 @@
-//! Children that are added, parked, started again, removed and aborted.
+//! Children that are given a task, parked, started again, removed and aborted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,74 +7,18 @@ use airssys_core::ExitReason;
 use tokio::task::JoinHandle;
 
 use super::SupervisorNode;
-use super::state::{Judgement, NodeState, Phase};
-use crate::cell::children::ParentActor;
-use crate::child::{Key, ParentLink, Registered, Supervised};
+use super::state::{Judgement, NodeState};
+use crate::child::{Key, Registered, Supervised};
 use crate::guard::{Contained, Shown, guard, inform};
 use crate::request::ReplyTo;
 use crate::snapshot::{ChildKind, ChildSummary, SupervisorSnapshot};
 use crate::stats::ActorState;
-use crate::supervisor::entry::{ChildEntry, ChildRules, TaskState};
+use crate::supervisor::entry::{ChildEntry, TaskState};
 use crate::supervisor::parked::{ParkedChild, ParkedRunner};
 use crate::supervisor::verdict::Verdict;
 use crate::sync::lock;
 
-/// The answer of a supervisor to a new child.
-pub(in crate::supervisor) enum Admission {
-    Added(Key),
-    /// The supervisor is about to be restarted.
-    Later,
-    Refused,
-}
-
 impl SupervisorNode {
-    /// Adds a child, to be given a task, once an incarnation of the supervisor is running. Returns `None`
-    /// if no other incarnation will follow, or only if the supervisor is resumed.
-    pub(in crate::supervisor) async fn add_later(
-        self: &Arc<Self>,
-        cell: &Arc<dyn Supervised>,
-        rules: ChildRules,
-    ) -> Option<Key> {
-        if self.waits_for_caller() {
-            return None;
-        }
-        loop {
-            // Before the look at the state, so that no change after it is missed.
-            let reopened = self.reopened.notified();
-            match self.add(cell, rules) {
-                Admission::Added(key) => return Some(key),
-                Admission::Refused => return None,
-                Admission::Later => reopened.await,
-            }
-        }
-    }
-
-    /// Returns true if the caller is below this supervisor, which cannot restart before it has ended.
-    fn waits_for_caller(&self) -> bool {
-        tokio::task::try_id().is_some_and(|caller| self.has_task(caller))
-    }
-
-    /// Adds a child, to be given a task, if an incarnation of the supervisor is running.
-    pub(in crate::supervisor) fn add(
-        self: &Arc<Self>,
-        cell: &Arc<dyn Supervised>,
-        rules: ChildRules,
-    ) -> Admission {
-        let entry = ChildEntry::new(cell.clone(), rules, self.config.on_limit);
-        let key = {
-            let mut state = lock(&self.state);
-            if !matches!(state.phase, Phase::Running | Phase::RestartingGroup) {
-                let for_good = state.phase == Phase::Ended || state.ends_for_good();
-                return if for_good || state.quarantined { Admission::Refused } else { Admission::Later };
-            }
-            state.active += 1;
-            state.significant += usize::from(rules.significant);
-            state.children.push(entry)
-        };
-        cell.set_parent(ParentLink { parent: self.as_parent().clone(), key });
-        Admission::Added(key)
-    }
-
     /// Records the task that a child has got.
     pub(in crate::supervisor) fn attach(&self, key: Key, tenure: u32, task: JoinHandle<()>) {
         let mut state = lock(&self.state);
@@ -89,7 +33,12 @@ impl SupervisorNode {
                 drop(state);
                 abort.abort();
             }
-            Some(entry) => entry.task = Some(task),
+            Some(entry) => {
+                entry.task = Some(task);
+                drop(state);
+                // The child may wait for a restart already, and was not known as the caller.
+                self.announce_change();
+            }
             // It has ended already, or the supervisor no longer waits for it.
             None => {
                 let abort = task.abort_handle();
@@ -206,9 +155,13 @@ impl SupervisorNode {
             ending.order.report_stopped(|| cell.label());
         }
         let awaited = state.is_awaited(key);
+        let childless = state.children.is_empty();
         drop(state);
         if awaited {
             self.changed.notify_one();
+        }
+        if childless {
+            self.announce_change();
         }
     }
 
@@ -263,6 +216,7 @@ impl SupervisorNode {
             (judgement, cell)
         };
         exceeded.into_iter().for_each(|exceeded| self.carry_out(exceeded));
+        self.announce_change();
         match verdict {
             Verdict::Restart(delay) | Verdict::Respawn(delay) => {
                 Self::tell_restart(&*cell, reason, delay);
@@ -292,7 +246,7 @@ impl SupervisorNode {
             state: self.state(),
             strategy: self.config.strategy,
             dynamic: self.dynamic,
-            owner: self.parent_actor.as_ref().map(ParentActor::id),
+            owner: self.parent_actor_id(),
             restarts,
             children_restarted,
             children: cells.iter().map(|cell| cell.snapshot()).collect(),

@@ -124,7 +124,9 @@ impl SupervisorNode {
             let told = state
                 .children
                 .get(key)
-                .is_some_and(|entry| entry.task_state == TaskState::Quarantined && entry.cell.terminated());
+                .filter(|entry| entry.task_state == TaskState::Quarantined)
+                // A closed mailbox is to be drained, and no incarnation will do that.
+                .is_some_and(|entry| entry.cell.terminated() || entry.cell.is_closed());
             match told {
                 true => state.parked.remove(&key).zip(state.remove(key)),
                 false => None,
@@ -133,6 +135,7 @@ impl SupervisorNode {
         if let Some((parked, cell)) = dismissed {
             self.registry.retire(&*cell, ExitReason::Shutdown);
             parked.runner.discard();
+            self.announce_change();
         }
     }
 

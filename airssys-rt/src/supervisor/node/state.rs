@@ -80,6 +80,8 @@ pub(super) struct NodeState {
     windows: HashMap<Key, RestartWindow>,
     pub(super) restarts: u64,
     pub(super) plan: RestartPlan,
+    /// The child whose start the group restart waits for.
+    pub(super) starting: Option<Key>,
     /// The failures for which children restart, until the restart is done.
     pub(super) causes: Causes,
     pub(super) ending: Option<Ending>,
@@ -109,6 +111,7 @@ impl NodeState {
             windows: HashMap::new(),
             restarts: 0,
             plan: RestartPlan::default(),
+            starting: None,
             causes: Causes::default(),
             ending: None,
             gave_up: false,
@@ -198,23 +201,25 @@ impl NodeState {
 
     /// Counts a restart that is decided now, because of this child.
     pub(super) fn count_restart(&mut self, config: &SupervisorConfig, key: Key, now: Instant) {
+        let Some(child) = self.children.get(key).map(|entry| entry.cell.id()) else { return };
         let window = match config.limit_scope {
             LimitScope::Shared => &mut self.window,
             LimitScope::PerChild => self.windows.entry(key).or_default(),
         };
-        window.record(now.into_std(), config);
+        window.record(child, now.into_std(), config);
     }
 
-    /// Forgets the restarts of one child.
+    /// Forgets the restarts that count for one child alone.
     pub(super) fn forget_restarts_of(&mut self, key: Key) {
         self.windows.remove(&key);
     }
 
-    /// Forgets the restarts of one child, and begins with its first delay again.
+    /// Forgets the restarts of one child towards either limit, and begins with its first delay again.
     pub(super) fn restart_history_ends(&mut self, key: Key) {
         if let Some(entry) = self.children.get_mut(key) {
             let rare = entry.rare_mut();
             (rare.attempt, rare.since) = (0, None);
+            self.window.forget(entry.cell.id());
         }
         self.forget_restarts_of(key);
     }
@@ -268,7 +273,7 @@ impl NodeState {
         for member in members {
             if let Some(entry) = self.children.get_mut(member)
                 && entry.task_state == TaskState::Live
-                && (member == failed || !entry.cell.is_owned())
+                && (member == failed || entry.cell.owner().is_none())
             {
                 entry.doomed = true;
             }

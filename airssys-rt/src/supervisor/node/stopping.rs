@@ -409,6 +409,7 @@ impl SupervisorNode {
             }
             aborted
         };
+        self.announce_change();
         aborted.iter().for_each(AbortHandle::abort);
     }
 
