@@ -47,8 +47,9 @@ pub fn build(folder: &Path, mut tell: impl FnMut(BuildEvent)) -> Result<PathBuf,
         Language::JavaScript => javascript::build(folder, &mut tell)?,
         Language::Python => python::build(folder, &mut tell)?,
     };
-    if let Some(record) = Record::new(folder, &program, &built.artifact, &built.inputs, began) {
-        record.write(folder)?;
+    let record = Record::new(folder, &program, &built.artifact, &built.inputs, began);
+    if let Err(reason) = record.and_then(|record| record.write(folder)) {
+        tell(BuildEvent::NotRecorded { folder: folder.clone(), reason });
     }
     Ok(built.artifact)
 }

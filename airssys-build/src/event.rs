@@ -27,6 +27,13 @@ pub enum BuildEvent {
         /// The folder of the SDK.
         folder: PathBuf,
     },
+    /// The component was built, but the build is not recorded. The next run builds it again.
+    NotRecorded {
+        /// The component's folder.
+        folder: PathBuf,
+        /// The reason, as a sentence without an end mark.
+        reason: String,
+    },
     /// A tool printed this line.
     Output(String),
 }

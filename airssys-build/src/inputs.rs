@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// The inputs of a build, by their absolute paths.
 #[derive(Debug)]
@@ -10,6 +11,8 @@ pub(crate) struct Inputs {
     pub(crate) files: BTreeSet<PathBuf>,
     /// Those of the files that the build writes itself, if it has to.
     pub(crate) written: BTreeSet<PathBuf>,
+    /// The folder of packages that the build installs, and the time at which they were complete.
+    pub(crate) installed: Option<(PathBuf, SystemTime)>,
     /// The files that the build looked for in vain. If one appears, the build has another result.
     pub(crate) absent: BTreeSet<PathBuf>,
     /// The files of the compiler and its settings.
@@ -31,6 +34,7 @@ impl Inputs {
         Inputs {
             files: BTreeSet::new(),
             written: BTreeSet::new(),
+            installed: None,
             absent: BTreeSet::new(),
             compiler: BTreeSet::new(),
             variables: BTreeSet::new(),

@@ -4,6 +4,7 @@ mod inputs;
 mod npm;
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde_json::Value;
 
@@ -87,6 +88,7 @@ fn bundle_and_componentize(
         tell(BuildEvent::Step("npm installs its packages"));
         npm::ci_if_changed(&work.folder, tell)?.map_err(failed)?;
     }
+    let installed = (work.folder.join("node_modules"), SystemTime::now());
     tell(BuildEvent::Step("esbuild bundles its sources"));
     let (bundle, metafile) = (work.target.join("bundle.js"), work.target.join("bundle.json"));
     let bundled = esbuild(work, tools, project.main.as_ref(), &bundle, Some(&metafile), tell)?;
@@ -100,7 +102,11 @@ fn bundle_and_componentize(
     qjs.arg("--js").arg(&bundle).arg("--output").arg(&work.wasm);
     let made = run(qjs, "node", HELP, tell)?;
     match made.success {
-        true => Ok(Built { artifact: work.wasm.clone(), inputs: inputs::inputs(work, tools, &metafile)? }),
+        true => {
+            let mut inputs = inputs::inputs(work, tools, &metafile)?;
+            inputs.installed = Some(installed);
+            Ok(Built { artifact: work.wasm.clone(), inputs })
+        }
         false => Err(failed(mistake(&made.output()))),
     }
 }

@@ -23,7 +23,19 @@ pub(crate) fn clean(program: impl AsRef<OsStr>, folder: &Path) -> Command {
             command.env_remove(name);
         }
     }
+    keep_from_asking(&mut command);
     command
+}
+
+/// Makes git and ssh fail where they would ask at the terminal. A program in the background that reads
+/// there is stopped by the system without a message.
+fn keep_from_asking(command: &mut Command) {
+    command.env("GIT_TERMINAL_PROMPT", "0");
+    // ssh asks through this program alone, which may be the user's own with a window.
+    command.env("SSH_ASKPASS_REQUIRE", "force");
+    if std::env::var_os("SSH_ASKPASS").is_none_or(|program| program.is_empty()) {
+        command.env("SSH_ASKPASS", "false");
+    }
 }
 
 /// Returns true if a variable would change the build, and the user did not set it for that.
@@ -109,5 +121,39 @@ pub(crate) fn passed(ran: Result<Ran, BuildError>) -> Result<String, String> {
         Ok(ran) if ran.success => Ok(ran.stdout),
         Ok(ran) => Err(ran.output()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn tool_that_needs_a_password_fails_with_a_message() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap();
+        let answer = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\
+                      Content-Length: 0\r\nConnection: close\r\n\r\n";
+        std::thread::spawn(move || {
+            for client in server.incoming() {
+                let mut client = client.unwrap();
+                let mut lines = BufReader::new(client.try_clone().unwrap()).lines();
+                while lines.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+                client.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let mut git = clean("git", folder.path());
+        git.args(["-c", "credential.helper=", "-c", "core.askPass=", "ls-remote"]);
+        git.arg(format!("http://{address}/x"))
+            .env_remove("GIT_ASKPASS")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null");
+        git.env("GIT_CONFIG_NOSYSTEM", "1").env("SSH_ASKPASS", "").env("LC_ALL", "C").env("NO_PROXY", "*");
+        let ran = run(git, "git", "", &mut |_| {}).unwrap();
+        assert!(!ran.success);
+        assert!(ran.stderr.contains("terminal prompts disabled"), "{}", ran.stderr);
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,26 +39,38 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// Records a build that began at this time. Returns `None` if the inputs are not known exactly, or one
-    /// of them has changed since the build began. Another build then decides.
+    /// Records a build that began at this time. Fails with the reason if the inputs are not known exactly,
+    /// or one of them has changed since the build began. Another build then decides.
     pub(crate) fn new(
         folder: &Path,
         program: &str,
         artifact: &Path,
         inputs: &Inputs,
         began: SystemTime,
-    ) -> Option<Record> {
-        let unchanged = |path: &Path| {
-            let modified = path.metadata().and_then(|metadata| metadata.modified());
-            modified.is_ok_and(|modified| modified < began)
-        };
-        if !inputs.complete || !inputs.files.difference(&inputs.written).all(|path| unchanged(path)) {
-            return None;
+    ) -> Result<Record, String> {
+        if !inputs.complete {
+            return Err("the tools do not name every file that they read".to_owned());
         }
-        let hashed = |path: &PathBuf| Some((relative(folder, path), hash_of_file(path)?));
-        let mut files: BTreeMap<_, _> = inputs.files.iter().map(hashed).collect::<Option<_>>()?;
-        files.insert(relative(folder, artifact), hash_of_file(artifact)?);
-        Some(Record {
+        let named = |path: &Path| relative(folder, path).display().to_string();
+        let read_from = |path: &Path| match &inputs.installed {
+            Some((packages, installed)) if path.starts_with(packages) => *installed,
+            _ => began,
+        };
+        for path in inputs.files.difference(&inputs.written) {
+            if changed_at(path).is_none_or(|changed| changed >= read_from(path)) {
+                return Err(format!(
+                    "`{}` has changed since the build began, or the clock was ahead when it was written",
+                    named(path)
+                ));
+            }
+        }
+        let hashed = |path: &Path| match hash_of_file(path) {
+            Some(hash) => Ok((relative(folder, path), hash)),
+            None => Err(format!("`{}` cannot be read", named(path))),
+        };
+        let read = inputs.files.iter().map(PathBuf::as_path).chain([artifact]);
+        let files = read.map(hashed).collect::<Result<_, _>>()?;
+        Ok(Record {
             program: program.to_owned(),
             artifact: relative(folder, artifact),
             files,
@@ -90,12 +102,13 @@ impl Record {
                 .all(|(path, hash)| hash_of_file(&folder.join(path)).is_none_or(|found| found == *hash))
     }
 
-    /// Writes the record for the next build. The one before it holds until the artifact changes.
-    pub(crate) fn write(&self, folder: &Path) -> Result<(), BuildError> {
-        // A path that JSON cannot hold is not recorded, so that component is always built again.
-        let Ok(text) = serde_json::to_string_pretty(self) else { return Ok(()) };
+    /// Writes the record for the next build. The one before it holds until the artifact changes. Fails with
+    /// the reason.
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), String> {
+        // JSON holds no path that is not UTF-8.
+        let text = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
         let file = build_folder(folder).join(FILE);
-        std::fs::write(&file, text).map_err(file_error(&file))
+        std::fs::write(&file, text).map_err(|error| format!("{} cannot be written: {error}", file.display()))
     }
 }
 
@@ -118,6 +131,24 @@ pub(crate) fn hash_of(values: impl Hash) -> String {
     let mut hasher = DefaultHasher::new();
     values.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
+}
+
+/// Returns the time of a file's last change, or `None` if it is not known.
+///
+/// The system sets this time. A program can set the time of modification, even to one in the future.
+#[cfg(unix)]
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = path.metadata().ok()?;
+    let seconds = Duration::from_secs(u64::try_from(metadata.ctime()).ok()?);
+    let rest = Duration::from_nanos(u64::try_from(metadata.ctime_nsec()).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(seconds)?.checked_add(rest)
+}
+
+/// Returns the time of a file's last change, or `None` if it is not known.
+#[cfg(not(unix))]
+fn changed_at(path: &Path) -> Option<SystemTime> {
+    path.metadata().and_then(|metadata| metadata.modified()).ok()
 }
 
 /// Returns `None` unless the path leads to a regular file that can be read. Nothing else is opened, because

@@ -73,6 +73,10 @@ impl Building {
                 let folder = folder.display();
                 self.terminal.line(&format!("airssys-sdk is not released yet; taking it from {folder}"));
             }
+            BuildEvent::NotRecorded { folder, reason } => {
+                let name = folder.file_name().unwrap_or(folder.as_os_str()).display();
+                self.terminal.line(&format!("{name} will be built again by the next run, because {reason}"));
+            }
             BuildEvent::Building { folder } => self.begin(self.title(folder), false),
             BuildEvent::Step(step) => self.step((*step).to_owned(), true),
             BuildEvent::Output(line) => {

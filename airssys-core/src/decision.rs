@@ -64,6 +64,9 @@ pub struct EndedChild<'a> {
     pub others_significant: usize,
     /// The step that follows if it has been restarted too often.
     pub on_limit: OnLimit,
+    /// True if this end counts towards the limit. Otherwise the child is restarted at any number of
+    /// restarts.
+    pub counts: bool,
     /// How it ended.
     pub exit: &'a ExitReason,
     /// The number of its restarts in a row, each before it had lived for the supervisor's
@@ -136,7 +139,8 @@ fn ends_supervisor(config: &SupervisorConfig, child: &EndedChild<'_>) -> bool {
 ///
 /// The window has the restarts that count together, by the supervisor's
 /// [`LimitScope`](crate::LimitScope). It is not changed: the caller calls [`RestartWindow::record`] if
-/// it restarts the child, unless the child was told to restart ([`ExitReason::Restart`]).
+/// it restarts the child, unless the child was told to restart ([`ExitReason::Restart`]) or the end does
+/// not count ([`EndedChild::counts`]).
 pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedChild<'_>) -> Decision {
     match (returns(child), child.cause) {
         (false, _) if ends_supervisor(config, child) => return Decision::ShutDown,
@@ -149,7 +153,7 @@ pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedCh
         return Decision::Restart { scope: Scope::One, after: Duration::ZERO };
     }
     let unlimited = config.max_restarts == u32::MAX;
-    if !unlimited && window.count(child.now, config.within_duration) >= config.max_restarts {
+    if child.counts && !unlimited && window.count(child.now, config.within_duration) >= config.max_restarts {
         return match child.on_limit {
             OnLimit::Escalate => Decision::GiveUp,
             OnLimit::Quarantine => Decision::Quarantine,

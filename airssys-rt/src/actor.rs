@@ -173,14 +173,15 @@ impl ChildContext {
         self.cell.stop(StopRequest::Own);
     }
 
-    /// Has the supervisor forget the restarts of this actor so far: they count towards no limit, and
-    /// the next delay is the first. For an actor that has survived the cause of its failures, such as
-    /// a message that it will not get again.
+    /// Has the failure that ends this incarnation count towards no restart limit of the actor's own. For
+    /// a failure that cannot repeat without end, such as one on a message with a limited number of
+    /// attempts. The delay of the restart grows as after any other failure. Call it before the hook or
+    /// handler returns the failure.
     ///
     /// Does nothing if the supervisor counts the restarts of all its children together
-    /// ([`LimitScope::Shared`](crate::LimitScope::Shared)), or outside of the actor's hooks and handlers.
-    pub fn forget_restarts(&self) {
-        self.cell.forget_restarts();
+    /// ([`LimitScope::Shared`](crate::LimitScope::Shared)).
+    pub fn excuse_failure(&self) {
+        self.cell.excuse_failure();
     }
 }
 

@@ -52,6 +52,8 @@ pub(crate) struct Cell<M> {
     life: AtomicU32,
     /// True if it has ever been in a group.
     grouped: AtomicBool,
+    /// True if the failure that ends the incarnation counts towards no limit.
+    excused: AtomicBool,
     exit: Exit,
     rare: OnceBox<Rare>,
     /// Set once it has been started.
@@ -82,6 +84,7 @@ impl<M> Cell<M> {
             started: AtomicBool::new(false),
             life: AtomicU32::new(0),
             grouped: AtomicBool::new(false),
+            excused: AtomicBool::new(false),
             exit: Exit::default(),
             rare: OnceBox::new(),
             parent: OnceLock::new(),
@@ -443,10 +446,12 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         self.state()
     }
 
-    fn forget_restarts(&self) {
-        if let Some((parent, key)) = self.parent.get().and_then(ParentLink::get) {
-            parent.forget_restarts(key);
-        }
+    fn excuse_failure(&self) {
+        self.excused.store(true, Ordering::Release);
+    }
+
+    fn take_excuse(&self) -> bool {
+        self.excused.swap(false, Ordering::AcqRel)
     }
 
     fn set_parent(&self, parent: ParentLink) {

@@ -32,8 +32,6 @@ pub(crate) trait Parent: Any + Send + Sync {
     fn resume(&self, key: Key) -> bool;
     /// Ends a quarantined child that was told to end for good.
     fn dismiss(&self, key: Key);
-    /// Forgets the restarts of a child, if they count towards a limit of its own.
-    fn forget_restarts(&self, key: Key);
 }
 
 /// The supervisor of an actor that has been started, and the actor's place there.
@@ -115,8 +113,12 @@ pub(crate) trait Supervised: Registered {
     /// Withdraws the stop of its group, which has stopped and is about to start again.
     fn rejoin(&self);
     fn enter(&self, state: ActorState);
-    /// Has its supervisor forget its restarts.
-    fn forget_restarts(&self) {}
+    /// Has the failure that ends the incarnation count towards no limit of its own.
+    fn excuse_failure(&self) {}
+    /// Returns true if the failure that ended the incarnation was excused. Called once per end.
+    fn take_excuse(&self) -> bool {
+        false
+    }
     /// Returns true if an incarnation has ever run.
     fn started(&self) -> bool;
     /// Tells watchers and readers of events that an incarnation ended and another will start. Returns

@@ -45,6 +45,8 @@ pub struct ComponentActor {
     batch_size: BatchSize,
     /// True once the instance has shown its progress within a batch.
     shows_progress: bool,
+    /// True if the instance has failed on a message.
+    failed_on_message: bool,
 }
 
 /// The message loop. The actor runtime calls one of these functions at a time: a handler for
@@ -61,10 +63,8 @@ impl Actor for ComponentActor {
         envelope: Envelope,
         context: &ActorContext<Envelope>,
     ) -> Result<(), GuestFailure> {
-        self.handle_single(envelope).await?;
-        self.redeliver(context).await?;
-        self.stop_if_requested(context.child());
-        Ok(())
+        let handled = self.handle_single(envelope).await;
+        self.after(handled, context).await
     }
 
     async fn handle_batch(
@@ -73,18 +73,16 @@ impl Actor for ComponentActor {
         behind: &mut Behind<'_, Envelope>,
         context: &ActorContext<Envelope>,
     ) -> Result<(), GuestFailure> {
-        self.handle_first(first, behind).await?;
-        self.redeliver(context).await?;
-        self.stop_if_requested(context.child());
-        Ok(())
+        let handled = self.handle_first(first, behind).await;
+        self.after(handled, context).await
     }
 
     async fn on_signal(&mut self, context: &ActorContext<Envelope>) -> Result<(), GuestFailure> {
-        self.deliver_callbacks().await?;
-        self.answer_health().await?;
-        self.redeliver(context).await?;
-        self.stop_if_requested(context.child());
-        Ok(())
+        let served = match self.deliver_callbacks().await {
+            Ok(()) => self.answer_health().await,
+            failed => failed,
+        };
+        self.after(served, context).await
     }
 }
 
@@ -104,10 +102,7 @@ impl Child for ComponentActor {
     }
 
     async fn post_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
-        if self.recovery.started() {
-            // Attempts bound the failures by one message, so they do not count against the instance.
-            context.forget_restarts();
-        }
+        self.recovery.started();
         if self.recovery.next_due().is_some() {
             // The signal comes before the mailbox, so that redeliveries come first.
             self.template.instance.myself.signal();
@@ -149,6 +144,7 @@ impl ComponentActor {
             last_message: 0,
             batch_size,
             shows_progress: false,
+            failed_on_message: false,
         }
     }
 
@@ -177,6 +173,25 @@ impl ComponentActor {
             return Err(GuestFailure::StartRefused { message: cut(message) }.into());
         }
         self.instance = Some(instance);
+        Ok(())
+    }
+
+    /// Completes a step of the message loop. Redeliveries follow a step without a failure.
+    async fn after(
+        &mut self,
+        step: Result<(), GuestFailure>,
+        context: &ActorContext<Envelope>,
+    ) -> Result<(), GuestFailure> {
+        let step = match step {
+            Ok(()) => self.redeliver(context).await,
+            failed => failed,
+        };
+        if self.failed_on_message {
+            // Attempts bound the failures by one message, so they do not count against the instance.
+            context.child().excuse_failure();
+        }
+        step?;
+        self.stop_if_requested(context.child());
         Ok(())
     }
 

@@ -4,12 +4,12 @@
 //! `omit=optional`. From the user's settings, npm gets those by which it reaches a registry, and no others.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
-use tempfile::TempDir;
+use tempfile::TempPath;
 
 use crate::error::BuildError;
 use crate::event::BuildEvent;
@@ -68,12 +68,11 @@ type Installed = Result<(), String>;
 
 /// Installs the packages of the lock file in this folder.
 pub(super) fn ci(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Installed, BuildError> {
-    let scratch = tempfile::tempdir().map_err(file_error(&std::env::temp_dir()))?;
-    let settings = settings(folder, &scratch)?;
+    let settings = settings(folder)?;
     let mut npm = npm(folder, is_connection);
     npm.args(INSTALL);
-    npm.env("npm_config_userconfig", settings);
-    npm.env("npm_config_globalconfig", scratch.path().join("none"));
+    npm.env("npm_config_globalconfig", if cfg!(windows) { "nul" } else { "/dev/null" });
+    let _given = give(&settings, &mut npm).map_err(file_error(&std::env::temp_dir()))?;
     let ran = run(npm, "npm", HELP, tell)?;
     Ok(if ran.success { Ok(()) } else { Err(ran.output()) })
 }
@@ -142,18 +141,43 @@ fn is_connection(setting: &str) -> bool {
         || CONNECTION.contains(&setting.as_str())
 }
 
-/// Writes those of the user's and the machine's settings that are kept into a file, which only the user can
-/// read because it may have a password. Returns its path.
-fn settings(folder: &Path, scratch: &TempDir) -> Result<PathBuf, BuildError> {
-    let path = scratch.path().join("npmrc");
-    let mut file = std::fs::File::create(&path).map_err(file_error(&path))?;
+/// Returns those of the user's and the machine's settings that are kept, as the text of an `.npmrc`.
+fn settings(folder: &Path) -> Result<String, BuildError> {
+    let mut settings = String::new();
     for source in files_of_user(folder)? {
         let text = std::fs::read_to_string(source).unwrap_or_default();
         for line in text.lines().filter(|line| is_kept(line)) {
-            writeln!(file, "{line}").map_err(file_error(&path))?;
+            settings.push_str(line);
+            settings.push('\n');
         }
     }
-    Ok(path)
+    Ok(settings)
+}
+
+/// Gives npm these settings as its standard input. Returns the path of a file to remove afterwards, here
+/// `None`.
+///
+/// They may have a password, so the file has no name: even if this process is killed, nothing of it is left.
+/// Variables would not do, because they come before the component's own `.npmrc`.
+#[cfg(unix)]
+fn give(settings: &str, npm: &mut Command) -> io::Result<Option<TempPath>> {
+    use std::io::{Seek, Write};
+    let mut file = tempfile::tempfile()?;
+    file.write_all(settings.as_bytes())?;
+    file.rewind()?;
+    npm.stdin(file).env("npm_config_userconfig", "/dev/stdin");
+    Ok(None)
+}
+
+/// Gives npm these settings in a file, which is removed when the returned value is dropped.
+#[cfg(not(unix))]
+fn give(settings: &str, npm: &mut Command) -> io::Result<Option<TempPath>> {
+    use std::io::Write;
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(settings.as_bytes())?;
+    let path = file.into_temp_path();
+    npm.env("npm_config_userconfig", &path);
+    Ok(Some(path))
 }
 
 /// Returns true if a line of an `.npmrc` sets a setting that is kept.

@@ -28,7 +28,7 @@ impl Project {
     }
 
     /// Records a build that began after the last change.
-    fn record(&self, change: impl FnOnce(&mut Inputs)) -> Option<Record> {
+    fn record(&self, change: impl FnOnce(&mut Inputs)) -> Result<Record, String> {
         let mut inputs = Inputs::new();
         inputs.probe(&self.at("src/main.py"));
         inputs.probe(&self.at("src/json.py"));
@@ -120,12 +120,48 @@ fn compiler_may_be_missing_but_not_another() {
 #[test]
 fn inputs_that_changed_meanwhile_or_are_not_known_are_not_recorded() {
     let project = Project::new();
-    assert!(project.record(|inputs| inputs.complete = false).is_none());
+    let unknown = project.record(|inputs| inputs.complete = false).unwrap_err();
+    assert_eq!(unknown, "the tools do not name every file that they read");
     let mut inputs = Inputs::new();
     inputs.probe(&project.at("src/main.py"));
     let earlier = SystemTime::now() - std::time::Duration::from_secs(60);
     let artifact = project.at("target/airssys/x.wasm");
-    assert!(Record::new(&project.folder(), "program", &artifact, &inputs, earlier).is_none());
+    let changed = Record::new(&project.folder(), "program", &artifact, &inputs, earlier).unwrap_err();
+    assert!(changed.starts_with("`src/main.py` has changed since the build began"), "{changed}");
+    std::fs::remove_file(&artifact).unwrap();
+    let missing = project.record(|_| {}).unwrap_err();
+    assert_eq!(missing, "`target/airssys/x.wasm` cannot be read");
+}
+
+#[test]
+fn packages_count_from_their_installation_and_other_files_from_the_beginning() {
+    let project = Project::new();
+    std::fs::create_dir(project.at("node_modules")).unwrap();
+    project.write("node_modules/left.js", "x");
+    let at = |seconds: i64| {
+        let distance = Duration::from_secs(seconds.unsigned_abs());
+        if seconds < 0 { SystemTime::now() - distance } else { SystemTime::now() + distance }
+    };
+    let record = |file: &str, began: SystemTime, installed: SystemTime| {
+        let mut inputs = Inputs::new();
+        inputs.probe(&project.at(file));
+        inputs.installed = Some((project.at("node_modules"), installed));
+        Record::new(&project.folder(), "program", &project.at("target/airssys/x.wasm"), &inputs, began)
+    };
+    assert!(record("node_modules/left.js", at(-60), at(60)).is_ok());
+    assert!(record("node_modules/left.js", at(60), at(-60)).is_err());
+    assert!(record("src/main.py", at(-60), at(60)).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn input_that_is_dated_in_the_future_is_recorded() {
+    let project = Project::new();
+    let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
+    let source = std::fs::File::options().write(true).open(project.at("src/main.py")).unwrap();
+    source.set_modified(tomorrow).unwrap();
+    project.record(|_| {}).unwrap();
+    assert!(project.is_current());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The dependencies of new crates: in a form that can be committed.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::record::relative;
@@ -97,13 +98,49 @@ impl Dependencies {
             sdk::patch(sdk)
         );
         write_file(&file, &text)?;
-        write_file(&settings.join(".gitignore"), "*\n")?;
+        ignore(&settings.join(".gitignore"))?;
         Ok(Some(Patch { file, sdk: sdk.clone(), version: VERSION }))
     }
+}
+
+/// Makes git ignore cargo's settings beside this `.gitignore`, and the file itself if it is new.
+fn ignore(file: &Path) -> Result<(), ScaffoldError> {
+    const SETTINGS: &str = "/config.toml";
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) if text.lines().any(|line| line.trim_end() == SETTINGS) => return Ok(()),
+        Ok(text) if text.is_empty() || text.ends_with('\n') => format!("{text}{SETTINGS}\n"),
+        Ok(text) => format!("{text}\n{SETTINGS}\n"),
+        Err(error) if error.kind() == ErrorKind::NotFound => format!("/.gitignore\n{SETTINGS}\n"),
+        Err(source) => return Err(ScaffoldError::Write { path: file.to_owned(), source }),
+    };
+    write_file(file, &text)
 }
 
 /// Returns true if a folder, which may not exist yet, is in the same git repository as another.
 fn is_same_repository(folder: &Path, other: &Path) -> bool {
     let repository = folder.ancestors().find(|above| above.join(".git").exists());
     repository.is_some_and(|repository| other.starts_with(repository))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gitignore_keeps_its_lines_and_names_the_settings_once() {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join(".gitignore");
+        let ignored = || {
+            ignore(&file).unwrap();
+            std::fs::read_to_string(&file).unwrap()
+        };
+        assert_eq!(ignored(), "/.gitignore\n/config.toml\n");
+        for before in ["", "/credentials.toml\n", "/credentials.toml"] {
+            std::fs::write(&file, before).unwrap();
+            let lines = if before.is_empty() { "" } else { "/credentials.toml\n" };
+            for _ in 0..2 {
+                assert_eq!(ignored(), format!("{lines}/config.toml\n"));
+            }
+        }
+    }
 }

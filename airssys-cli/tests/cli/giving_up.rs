@@ -35,7 +35,8 @@ fn messages_that_fail_every_attempt_do_not_end_a_component() {
         ["worker", {"Panic": "b"}, 5], ["worker", {"Tally": ""}, 100], ["worker", "Stop", 1]]"#;
     let retry = "[messages]\ndelivery = \"retry\"\nbackoff = \"immediate\"";
     let worker = entry(&folder, "worker", script, "restart = \"transient\"", retry);
-    let app = app(&folder, "until = \"worker\"", &[worker]);
+    let lines = "until = \"worker\"\n[supervisor]\nbackoff = \"immediate\"";
+    let app = app(&folder, lines, &[worker]);
     let outcome = airssys(["run", "--json", "--no-control", &app]).run().exits(0).json();
     let worker = component(&outcome, "worker");
     assert_eq!((count(worker, "handled"), count(worker, "dead_lettered")), (201, 10), "{worker}");
@@ -80,7 +81,7 @@ fn component_whose_end_is_that_of_the_app_fails_the_run_when_it_gives_up() {
     let app = app(&folder, "", &components);
     let ended = airssys(["run", "--json", "--no-control", &app]).run().exits(1);
     let ended = ended.says(&["the app failed", "`worker` failed and is not restarted", "again"]);
-    assert_eq!(count_instances(component(&ended.json(), "worker"), "restarts"), 3);
+    assert_eq!(count_instances(component(&ended.json(), "worker"), "restarts"), 4);
 }
 
 #[test]

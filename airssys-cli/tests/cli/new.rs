@@ -133,7 +133,7 @@ fn cargo_works_in_a_workspace_after_each_kind_of_new_folder() {
         let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
         assert!(manifest.contains("] # mine"), "{manifest}");
         let ignored = std::fs::read_to_string(root.join(".cargo/.gitignore")).unwrap();
-        assert_eq!(ignored, "*\n");
+        assert_eq!(ignored, "/.gitignore\n/config.toml\n");
     }
 }
 

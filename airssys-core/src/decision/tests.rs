@@ -57,6 +57,7 @@ fn ended(policy: RestartPolicy, exit: &ExitReason, now: Instant) -> EndedChild<'
         significant: false,
         others_significant: 0,
         on_limit: OnLimit::Escalate,
+        counts: true,
         exit,
         attempt: 0,
         random: 0.0,
@@ -231,5 +232,21 @@ fn jitter_shortens_by_its_share_and_never_lengthens() {
         (f64::INFINITY, 0.0, 4 * SECOND),
     ] {
         assert_eq!(backoff(2.0, jitter).delay(2, random), expected, "{jitter} {random}");
+    }
+}
+
+#[test]
+fn end_that_does_not_count_is_within_every_limit() {
+    let config = SupervisorConfig {
+        max_restarts: 0,
+        restart_strategy: RestartStrategy::Fixed { delay: SECOND },
+        ..SupervisorConfig::default()
+    };
+    for (on_limit, decision) in LIMITS {
+        let child = EndedChild { on_limit, ..ended(Permanent, &ExitReason::Killed, Instant::now()) };
+        assert_eq!(decide(&config, &RestartWindow::new(), &child), decision);
+        let restart = Decision::Restart { scope: Scope::One, after: SECOND };
+        let excused = EndedChild { counts: false, ..child };
+        assert_eq!(decide(&config, &RestartWindow::new(), &excused), restart);
     }
 }

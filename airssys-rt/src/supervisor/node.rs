@@ -219,6 +219,8 @@ impl SupervisorNode {
     fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Verdict {
         let Some(entry) = state.children.get(key) else { return Verdict::Gone };
         entry.cell.end_life();
+        // Children with a shared limit depend on each other, so every failure counts.
+        let counts = !entry.cell.take_excuse() || self.config.limit_scope == LimitScope::Shared;
         let cause = match state.phase {
             // A failed first start is reported to its starter, and an order to end is final.
             _ if entry.cell.terminated() || !entry.cell.started() => EndCause::ForGood,
@@ -228,12 +230,15 @@ impl SupervisorNode {
             Phase::RestartingGroup | Phase::Running => EndCause::Own,
         };
         let now = Instant::now();
-        match self.decide(state, key, cause, reason, now) {
+        match self.decide(state, key, cause, counts, reason, now) {
             Some(Decision::Restart { scope, after }) => {
                 let at = later(now, after);
                 // A restart that was asked for says nothing about the child.
                 if !matches!(reason, ExitReason::Restart) {
-                    state.count_restart(&self.config, key, now, at);
+                    state.lengthen_delay(key, at);
+                    if counts {
+                        state.count_restart(&self.config, key, now);
+                    }
                 }
                 restart(state, key, scope, after, at)
             }
@@ -264,6 +269,7 @@ impl SupervisorNode {
         state: &mut NodeState,
         key: Key,
         cause: EndCause,
+        counts: bool,
         exit: &ExitReason,
         now: Instant,
     ) -> Option<Decision> {
@@ -281,6 +287,7 @@ impl SupervisorNode {
             significant: entry.is_significant(),
             others_significant: significant.saturating_sub(usize::from(entry.is_significant())),
             on_limit: entry.on_limit(),
+            counts,
             exit,
             attempt: entry.rare().map_or(0, |rare| rare.attempt),
             random: match self.config.restart_strategy {
@@ -333,12 +340,6 @@ impl Parent for SupervisorNode {
 
     fn dismiss(&self, key: Key) {
         self.dismiss_quarantined(key);
-    }
-
-    fn forget_restarts(&self, key: Key) {
-        if self.config.limit_scope == LimitScope::PerChild {
-            lock(&self.state).restart_history_ends(key);
-        }
     }
 }
 
@@ -465,8 +466,16 @@ impl Supervised for SupervisorNode {
         state.ending = state.ending.take().filter(|ending| ending.for_good);
     }
 
-    fn enter(&self, state: ActorState) {
-        lock(&self.state).quarantined = state == ActorState::Quarantined;
+    fn enter(&self, entered: ActorState) {
+        let quarantined = entered == ActorState::Quarantined;
+        let members: Vec<_> = {
+            let mut state = lock(&self.state);
+            let changes = std::mem::replace(&mut state.quarantined, quarantined) != quarantined;
+            let waiting = state.children.iter().filter(|(_, entry)| changes && !entry.task_state.is_active());
+            waiting.map(|(_, entry)| entry.cell.clone()).collect()
+        };
+        // They wait with it, and start again with it.
+        members.iter().for_each(|member| member.enter(entered));
         self.reopened.notify_waiters();
     }
 

@@ -1,9 +1,11 @@
 //! Restart limits: the restarts that count together, and the step after one too many.
 
+use std::time::Duration;
+
 use airssys_rt::{
-    Actor, ActorContext, ActorHandle, ActorState, ActorSystem, BoxError, Child, ChildContext, ChildSpec,
-    Event, EventStream, ExitReason, LimitScope, OnLimit, RestartStrategy, SupervisionStrategy,
-    SupervisorConfig, SupervisorRef, SupervisorSpec,
+    Actor, ActorContext, ActorHandle, ActorState, ActorSystem, Child, ChildSpec, Event, EventStream,
+    ExitReason, LimitScope, OnLimit, RestartStrategy, SupervisionStrategy, SupervisorConfig, SupervisorRef,
+    SupervisorSpec,
 };
 use futures_util::FutureExt;
 
@@ -274,41 +276,71 @@ async fn by_default_an_actor_that_fails_too_often_does_not_end_the_system() {
     assert!(!system.is_failing());
 }
 
-/// An actor that fails on every message, and survives that.
-struct Survivor;
+/// An actor that fails on every message, and has the supervisor excuse the failure if the message says so.
+struct Failing;
 
-impl Child for Survivor {
-    async fn post_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
-        context.forget_restarts();
-        Ok(())
-    }
-}
+impl Child for Failing {}
 
-impl Actor for Survivor {
-    type Message = ();
+impl Actor for Failing {
+    type Message = bool;
     type Error = std::fmt::Error;
 
-    async fn handle_message(&mut self, (): (), _: &ActorContext<()>) -> Result<(), std::fmt::Error> {
+    async fn handle_message(
+        &mut self,
+        excused: bool,
+        context: &ActorContext<bool>,
+    ) -> Result<(), std::fmt::Error> {
+        if excused {
+            context.child().excuse_failure();
+        }
         Err(std::fmt::Error)
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn restarts_that_an_actor_forgets_count_towards_no_limit_of_its_own() {
+async fn excused_failures_count_towards_no_limit_of_the_childs_own() {
     let system = per_child(OnLimit::End);
-    let survivor = system.spawn(ChildSpec::new("survivor"), || Survivor).await.unwrap();
-    for number in 1..=10 {
-        survivor.send(()).await.unwrap();
+    let failing = system.spawn(ChildSpec::new("failing"), || Failing).await.unwrap();
+    for excused in [false, true, true, true, false, true] {
+        failing.send(excused).await.unwrap();
         settle().await;
-        assert_eq!((survivor.stats().state, survivor.stats().restarts), (ActorState::Running, number));
+        assert_eq!(failing.stats().state, ActorState::Running);
     }
+    assert_eq!(failing.stats().restarts, 6);
+    failing.send(false).await.unwrap();
+    assert!(matches!(failing.closed().await, ExitReason::Error(_)), "two others count");
     // Children that belong together keep the limit that they share.
     let shared = config(LimitScope::Shared, OnLimit::End);
     let system = ActorSystem::builder("shared").supervisor(shared).build();
-    let survivor = system.spawn(ChildSpec::new("survivor"), || Survivor).await.unwrap();
+    let failing = system.spawn(ChildSpec::new("failing"), || Failing).await.unwrap();
     for _ in 0..3 {
-        survivor.send(()).await.unwrap();
+        failing.send(true).await.unwrap();
         settle().await;
     }
-    assert!(matches!(survivor.closed().await, ExitReason::Error(_)));
+    assert!(matches!(failing.closed().await, ExitReason::Error(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn delay_grows_after_excused_failures_too() {
+    let restart_strategy = RestartStrategy::ExponentialBackoff {
+        initial_delay: Duration::from_millis(10),
+        max_delay: SECOND,
+        multiplier: 2.0,
+        jitter: 0.0,
+    };
+    let config = SupervisorConfig { restart_strategy, ..config(LimitScope::PerChild, OnLimit::End) };
+    let system = ActorSystem::builder("test").supervisor(config).build();
+    let mut events = system.events();
+    let failing = system.spawn(ChildSpec::new("failing").capacity(32), || Failing).await.unwrap();
+    for _ in 0..20 {
+        failing.send(true).await.unwrap();
+    }
+    let mut delays = Vec::new();
+    while delays.len() < 20 {
+        if let Some(Event::Restarting { after, .. }) = events.next().await.unwrap() {
+            delays.push(after.as_millis());
+        }
+    }
+    let expected: Vec<u128> = (0..20).map(|attempt| (10_u128 << attempt).min(1000)).collect();
+    assert_eq!(delays, expected);
 }

@@ -20,8 +20,6 @@ pub(crate) struct Recovery(Arc<Mutex<RecoveryState>>);
 struct RecoveryState {
     /// A failure, in flight until the next incarnation has started.
     failure: Option<InFlight>,
-    /// True if a message was the cause of the failure. It has one attempt less from now on.
-    by_message: bool,
     /// In the order in which the messages are redelivered.
     redeliveries: VecDeque<Redelivery>,
 }
@@ -38,17 +36,9 @@ impl Recovery {
         lock(&self.0).failure = Some(in_flight);
     }
 
-    /// Records that a message was the cause of the failure.
-    pub(crate) fn failed_by_message(&self) {
-        lock(&self.0).by_message = true;
-    }
-
-    /// Records that the next incarnation has started. Returns true if a message was the cause of the
-    /// failure before, so that the instance has survived it.
-    pub(crate) fn started(&self) -> bool {
-        let mut state = lock(&self.0);
-        state.failure = None;
-        std::mem::take(&mut state.by_message)
+    /// Records that the next incarnation has started.
+    pub(crate) fn started(&self) {
+        lock(&self.0).failure = None;
     }
 
     /// Adds the message that was being handled, before all others.

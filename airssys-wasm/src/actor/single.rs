@@ -91,7 +91,7 @@ impl ComponentActor {
     pub(super) fn fail_on(&mut self, current: Option<CurrentMessage>, failure: GuestFailure) -> GuestFailure {
         let failure = self.record_failure(failure);
         if let Some(CurrentMessage { envelope, span, .. }) = current {
-            self.recovery.failed_by_message();
+            self.failed_on_message = true;
             self.postpone(envelope, dead_letter_reason(&failure), span);
         }
         failure

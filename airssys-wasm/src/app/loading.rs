@@ -64,7 +64,8 @@ fn load_blocking(
     let mut loaded = load_files(&engine, &paths);
     let room = room_for(components, &loaded);
     if !engine.has_room_for(room) {
-        // Composed components have several memories, which only their code tells. It is in the cache.
+        // Composed components have several memories, which only their code tells. The code comes from the
+        // cache; without one it is compiled a second time.
         (config.max_memories, config.max_tables) = (Some(room.memories), Some(room.tables));
         loaded = load_files(&Engine::new(config)?, &paths);
     }

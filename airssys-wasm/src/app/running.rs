@@ -56,14 +56,14 @@ pub enum RunError {
         /// The reason of its last end.
         reason: ExitReason,
     },
-    /// Components are quarantined, and nothing else is left to do.
+    /// Components or groups are quarantined, and nothing else is left to do.
     #[error(
         "quarantined, because they failed too often: {}; `airssys resume NAME` starts one again while the \
-         app runs", components.join(", ")
+         app runs", names.join(", ")
     )]
     Quarantined {
-        /// Their names.
-        components: Vec<String>,
+        /// The names that are resumed: those of groups, and of components outside of these groups.
+        names: Vec<String>,
     },
     /// A group that stops the app gave up.
     #[error("the group `{group}` gave up, and its `on_give_up` is \"stop-app\"")]
@@ -163,8 +163,8 @@ impl RunningApp {
         }
         self.unless_failing().await;
         match self.host.quarantined() {
-            components if components.is_empty() => Ended::Done,
-            components => Ended::Failed(RunError::Quarantined { components }),
+            names if names.is_empty() => Ended::Done,
+            names => Ended::Failed(RunError::Quarantined { names }),
         }
     }
 
@@ -173,7 +173,7 @@ impl RunningApp {
         let mut look = tokio::time::interval(QUARANTINE_LOOK);
         loop {
             look.tick().await;
-            let quarantined = self.host.quarantined();
+            let quarantined = self.host.quarantined_components();
             if !quarantined.is_empty() && self.host.in_flight_beside(&quarantined) == 0 {
                 return;
             }
@@ -219,7 +219,7 @@ impl RunningApp {
     pub async fn report(&self) -> Result<Option<Report>, CallError> {
         let Some(target) = &self.report else { return Ok(None) };
         let no_reply = |reason: String| CallError::NoReply { target: target.clone(), reason };
-        if self.host.quarantined().contains(target) {
+        if self.host.quarantined_components().contains(target) {
             return Err(no_reply("it failed too often, and is quarantined".to_owned()));
         }
         let mut request = Vec::new();

@@ -42,12 +42,14 @@ impl PreparedTree {
             members.iter().rev().map(|member| (parent.clone(), member.clone())).collect()
         };
         let mut next = below(host.system().root(), &app.members);
+        let awaited = app.until.as_ref().and_then(|until| member_with(app, until));
         while let Some((parent, member)) = next.pop() {
+            // The run waits for its end, so it is not quarantined unless the manifest says so.
+            let ends = awaited == Some(&member);
             match member {
                 GroupMember::Component(name) => {
                     let Some(mut spec) = specs.remove(&name) else { continue };
-                    if parent.name() == host.system().root().name() && app.until.as_ref() == Some(&name) {
-                        // The run waits for its end, so it is not quarantined unless the manifest says so.
+                    if ends {
                         spec.on_limit.get_or_insert(OnLimit::End);
                     }
                     if app.component(&name).is_some_and(|c| c.on_give_up == Some(ComponentGivesUp::StopApp)) {
@@ -58,7 +60,7 @@ impl PreparedTree {
                 }
                 GroupMember::Group(name) => {
                     let Some(group) = app.group(&name) else { continue };
-                    let prepared = parent.prepare_supervisor(supervisor(group));
+                    let prepared = parent.prepare_supervisor(supervisor(group, ends));
                     let prepared = prepared
                         .map_err(|source| StartAppError::Group { group: name, source: source.into() })?;
                     let supervisor = prepared.supervisor_ref();
@@ -98,7 +100,23 @@ impl PreparedTree {
     }
 }
 
-fn supervisor(group: &Group) -> SupervisorSpec {
+/// Returns the member of the app that is this component, or has it among its members.
+fn member_with<'a>(app: &'a App, component: &str) -> Option<&'a GroupMember> {
+    app.members.iter().find(|member| {
+        let mut next = vec![*member];
+        while let Some(member) = next.pop() {
+            match member {
+                GroupMember::Component(name) if name == component => return true,
+                GroupMember::Component(_) => {}
+                GroupMember::Group(name) => next.extend(app.group(name).into_iter().flat_map(|g| &g.members)),
+            }
+        }
+        false
+    })
+}
+
+fn supervisor(group: &Group, ends: bool) -> SupervisorSpec {
     let escalates = group.on_give_up == OnGiveUp::Escalate;
-    SupervisorSpec::new(group.name.as_str()).config(group.supervisor).escalates(escalates)
+    let spec = SupervisorSpec::new(group.name.as_str()).config(group.supervisor).escalates(escalates);
+    if ends { spec.on_limit(OnLimit::End) } else { spec }
 }

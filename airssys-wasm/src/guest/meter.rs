@@ -4,8 +4,8 @@
 //! machine is suspended or other threads have the processor does not count.
 //!
 //! The processor time of a thread costs a system call, which would double the cost of a short call of
-//! the guest. So a stretch begins with the clock of the machine, and counts at most [`UNCHECKED`] by
-//! it. A message that runs longer is measured exactly from its first epoch check on.
+//! the guest. So a stretch begins with the clock of the machine, and counts at most [`UNCHECKED`] or
+//! half the limit by it. A message that runs longer is measured exactly from its first epoch check on.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -23,7 +23,8 @@ use crate::observe::handling_times::Took;
 pub(crate) const EPOCH_TICK: Duration = Duration::from_millis(1);
 
 /// The most time of a stretch that counts before its first epoch check. The check comes after a tick,
-/// so a stretch that seems longer was interrupted.
+/// so a stretch that seems longer was interrupted. A short limit counts half of itself at most, because
+/// an interruption alone must not use it up.
 const UNCHECKED: Duration = Duration::from_nanos(2 * EPOCH_TICK.as_nanos() as u64);
 
 /// The processor time of a stretch that began by the clock of the machine.
@@ -171,7 +172,7 @@ impl Meter {
         let (now_ns, began) = (self.ns_at(now), self.processor_ns.load(Ordering::Relaxed));
         let ran = if began == UNKNOWN {
             let ran = now_ns.saturating_sub(self.counted_ns.load(Ordering::Relaxed));
-            let most = UNCHECKED.as_nanos() as u64;
+            let most = nanoseconds(UNCHECKED.min(self.limit / 2));
             // The message was interrupted, or is in a long call of the host.
             if ran > most {
                 self.is_exact.store(true, Ordering::Relaxed);
@@ -250,6 +251,18 @@ mod tests {
             meter.check(Instant::now());
         });
         assert!(meter.left().is_some());
+    }
+
+    #[test]
+    fn interruption_before_the_first_check_never_uses_up_a_short_limit() {
+        for limit in [1, 2, 3].map(Duration::from_millis) {
+            let meter = Meter::new(limit);
+            meter.stretch(|| {
+                sleep(Duration::from_millis(50));
+                meter.check(Instant::now());
+                assert!(meter.left().is_some(), "{limit:?}");
+            });
+        }
     }
 
     #[test]

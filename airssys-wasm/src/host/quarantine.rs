@@ -1,6 +1,6 @@
 //! Instances and groups that gave up, and wait until they are resumed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use airssys_rt::{ActorState, ChildSnapshot, SupervisorRef};
 
@@ -23,6 +23,25 @@ pub enum ResumeError {
         /// The name.
         name: String,
     },
+    /// It waits with a quarantined group.
+    #[error("`{name}` is quarantined with its group; `airssys resume {group}` starts the group again")]
+    WithGroup {
+        /// The name.
+        name: String,
+        /// The group that is resumed.
+        group: String,
+    },
+}
+
+/// The components and groups that wait in quarantine.
+#[derive(Default)]
+struct Quarantined {
+    /// The names that are resumed: groups, and components outside of these groups.
+    names: BTreeSet<String>,
+    /// The components with an instance that waits, by itself or with its group.
+    components: BTreeSet<String>,
+    /// The instances, components and groups below a quarantined group, each with that group.
+    members: BTreeMap<String, String>,
 }
 
 impl ComponentHost {
@@ -32,6 +51,9 @@ impl ComponentHost {
     /// # Errors
     /// [`ResumeError`] if the name is unknown, or nothing behind it is quarantined.
     pub fn resume(&self, name: &str) -> Result<Vec<String>, ResumeError> {
+        if let Some(group) = self.look_for_quarantined().members.remove(name) {
+            return Err(ResumeError::WithGroup { name: name.to_owned(), group });
+        }
         let groups = lock(&self.shared.groups).clone();
         if let Some(group) = groups.iter().find(|group| group.name() == name) {
             return match group.resume() {
@@ -52,23 +74,52 @@ impl ComponentHost {
         }
     }
 
+    /// Returns the names that [`resume`](Self::resume) takes now, in order: those of quarantined groups,
+    /// and of components outside of these groups with a quarantined instance.
+    pub fn quarantined(&self) -> Vec<String> {
+        self.look_for_quarantined().names.into_iter().collect()
+    }
+
     /// Returns the names of the components with an instance that is quarantined, by itself or with its
     /// group, in order.
-    pub fn quarantined(&self) -> Vec<String> {
-        let (mut names, mut below) = (BTreeSet::new(), vec![(self.system().snapshot().root, false)]);
-        while let Some((supervisor, waits)) = below.pop() {
-            let waits = waits || supervisor.state == ActorState::Quarantined;
+    pub(crate) fn quarantined_components(&self) -> Vec<String> {
+        self.look_for_quarantined().components.into_iter().collect()
+    }
+
+    fn look_for_quarantined(&self) -> Quarantined {
+        let mut found = Quarantined::default();
+        let mut below = vec![(self.system().snapshot().root, None)];
+        while let Some((supervisor, mut group)) = below.pop() {
+            if let Some(group) = &group {
+                found.members.insert(supervisor.name.clone(), String::clone(group));
+            } else if supervisor.state == ActorState::Quarantined {
+                found.names.insert(supervisor.name.clone());
+                group = Some(supervisor.name);
+            }
             for child in supervisor.children {
-                match child {
-                    ChildSnapshot::Supervisor(child) => below.push((child, waits)),
-                    ChildSnapshot::Actor(actor) if waits || actor.stats.state == ActorState::Quarantined => {
-                        names.insert(component_of(&actor.name).to_owned());
+                let actor = match child {
+                    ChildSnapshot::Supervisor(child) => {
+                        below.push((child, group.clone()));
+                        continue;
                     }
-                    _ => {}
+                    ChildSnapshot::Actor(actor) => actor,
+                    _ => continue,
+                };
+                let component = component_of(&actor.name).to_owned();
+                match &group {
+                    Some(group) => {
+                        found.members.insert(component.clone(), group.clone());
+                        found.members.insert(actor.name, group.clone());
+                    }
+                    None if actor.stats.state == ActorState::Quarantined => {
+                        found.names.insert(component.clone());
+                    }
+                    None => continue,
                 }
+                found.components.insert(component);
             }
         }
-        names.into_iter().collect()
+        found
     }
 
     /// Returns the number of messages, callbacks and restarts in flight of all other components.

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use airssys_rt::{RestartPolicy, RestartStrategy, SupervisorConfig};
-use airssys_wasm::{ComponentSpec, Limits};
+use airssys_rt::{ActorState, LimitScope, OnLimit, RestartPolicy, RestartStrategy, SupervisorConfig};
+use airssys_wasm::{ComponentHost, ComponentSpec, Limits};
 
 use crate::support::*;
 
@@ -68,6 +68,69 @@ async fn component_that_fails_too_often_is_not_restarted() {
     host.drained().await;
     assert!(host.actors("probe")[0].is_closed());
     assert_eq!(host.dead_letters().total(), 3);
+}
+
+/// A host that quarantines an instance after this many restarts.
+fn quarantining(max_restarts: u32) -> ComponentHost {
+    host_with(SupervisorConfig {
+        max_restarts,
+        within_duration: Duration::from_secs(600),
+        restart_strategy: RestartStrategy::Immediate,
+        limit_scope: LimitScope::PerChild,
+        on_limit: OnLimit::Quarantine,
+        ..SupervisorConfig::default()
+    })
+}
+
+/// Fails the component on a message, and waits until it has been restarted.
+async fn fail_on_a_message(host: &ComponentHost) {
+    host.tell("probe", Command::Panic("poison".to_owned())).await;
+    host.ask("probe", Command::Identity).await.expect("it is restarted");
+}
+
+/// Fails the component outside of its messages, and waits until it is restarted or quarantined.
+async fn fail_outside_of_messages(host: &ComponentHost) {
+    let actor = host.actors("probe").remove(0);
+    let before = actor.stats().restarts;
+    actor.kill();
+    let decided = async {
+        while actor.stats().restarts == before && actor.stats().state != ActorState::Quarantined {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, decided).await.expect("its supervisor decides");
+}
+
+#[tokio::test]
+async fn failure_on_a_message_is_within_every_limit() {
+    let host = quarantining(0);
+    host.spawn(trusted("probe")).await.unwrap();
+    for _ in 0..3 {
+        fail_on_a_message(&host).await;
+    }
+    fail_outside_of_messages(&host).await;
+    assert_eq!(host.quarantined(), ["probe"]);
+
+    let host = quarantining(3);
+    host.spawn(trusted("probe")).await.unwrap();
+    for _ in 0..3 {
+        fail_outside_of_messages(&host).await;
+    }
+    fail_on_a_message(&host).await;
+    assert!(host.quarantined().is_empty());
+}
+
+#[tokio::test]
+async fn failure_on_a_message_does_not_hide_other_failures() {
+    let host = quarantining(3);
+    host.spawn(trusted("probe")).await.unwrap();
+    for _ in 0..3 {
+        fail_outside_of_messages(&host).await;
+        fail_on_a_message(&host).await;
+    }
+    assert!(host.quarantined().is_empty());
+    fail_outside_of_messages(&host).await;
+    assert_eq!(host.quarantined(), ["probe"]);
 }
 
 #[tokio::test]

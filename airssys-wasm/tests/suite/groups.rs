@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use airssys_rt::{ChildSnapshot, SupervisorSnapshot};
+use airssys_rt::{ActorState, ChildSnapshot, SupervisorSnapshot};
 use airssys_wasm::app::{self, AppEvent, Ended, RunError, RunningApp, StartOptions};
 use airssys_wasm::manifest::AppManifest;
-use airssys_wasm::{ResumeError, builder};
+use airssys_wasm::{ComponentHost, ResumeError, builder};
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -168,13 +168,26 @@ async fn failure_escalates_until_the_root_quarantines_the_group() {
     while host.quarantined().is_empty() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(host.quarantined(), ["a", "x"]);
+    assert_eq!(host.quarantined(), ["outer"]);
     host.tell("a", Command::Note("kept".to_owned())).await;
-    assert!(host.resume("outside").is_err() && host.resume("x").is_err(), "it waits with its group");
+    assert!(matches!(host.resume("outside"), Err(ResumeError::NotQuarantined { .. })));
+    for member in ["a", "x", "inner"] {
+        let refused = host.resume(member).unwrap_err();
+        let ResumeError::WithGroup { group, .. } = &refused else { panic!("{refused:?}") };
+        assert_eq!(group, "outer");
+        assert!(refused.to_string().contains("airssys resume outer"), "{refused}");
+    }
+    let states = |host: &ComponentHost| {
+        let component = |name| host.actors(name)[0].stats().state;
+        (["a", "x", "outside"].map(component), ["outer", "inner"].map(|name| test.group(name).unwrap().state))
+    };
+    let (quarantined, running) = (ActorState::Quarantined, ActorState::Running);
+    assert_eq!(states(host), ([quarantined, quarantined, running], [quarantined; 2]));
     assert_eq!(host.resume("outer").unwrap(), ["outer"]);
     assert_eq!(host.notes("a").await, "kept");
     assert_eq!(test.incarnations(&["a", "x", "outside"]).await, ["2", "2", "0"]);
     assert!(host.quarantined().is_empty());
+    assert_eq!(states(host), ([running; 3], [running; 2]));
 }
 
 #[tokio::test]
@@ -220,6 +233,25 @@ async fn end_of_the_until_component_does_not_hide_that_its_group_gave_up() {
         test.crash(failing).await;
         let error = test.failure().await;
         assert!(matches!(&error, RunError::GroupGaveUp { group, .. } if group == "team"), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn run_fails_when_the_group_of_its_until_component_gives_up_below_the_root() {
+    let nested =
+        group("team", &["inner"], "max_restarts = 0") + &group("inner", &["feed", "x"], "max_restarts = 0");
+    for groups in [group("team", &["feed", "x"], "max_restarts = 0"), nested] {
+        let text = "until = \"feed\"\n[supervisor]\nmax_restarts = 0\n".to_owned()
+            + &entry("feed", "restart = \"transient\"")
+            + &entry("x", "")
+            + &groups;
+        let test = start(&text).await;
+        test.crash("feed").await;
+        let error = test.failure().await;
+        assert!(
+            matches!(&error, RunError::UntilFailed { component, .. } if component == "feed"),
+            "{error:?}"
+        );
     }
 }
 

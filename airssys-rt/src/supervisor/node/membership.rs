@@ -143,6 +143,8 @@ impl SupervisorNode {
         };
         cell.restart_for(&causes);
         cell.rejoin();
+        // It may have been in quarantine, alone or with a supervisor.
+        cell.enter(ActorState::Restarting);
         self.respawn(key, parked.runner, Duration::ZERO, started);
         true
     }

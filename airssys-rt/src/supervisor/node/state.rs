@@ -184,13 +184,17 @@ impl NodeState {
         }
     }
 
-    /// Counts a restart that is decided now, because of this child, and planned for a time.
-    pub(super) fn count_restart(&mut self, config: &SupervisorConfig, key: Key, now: Instant, at: Instant) {
+    /// Records that this child restarts at this time, so that the delay before its next restart grows.
+    pub(super) fn lengthen_delay(&mut self, key: Key, at: Instant) {
         if let Some(entry) = self.children.get_mut(key) {
             let rare = entry.rare_mut();
             rare.attempt = rare.attempt.saturating_add(1);
             rare.since = Some(at);
         }
+    }
+
+    /// Counts a restart that is decided now, because of this child.
+    pub(super) fn count_restart(&mut self, config: &SupervisorConfig, key: Key, now: Instant) {
         let window = match config.limit_scope {
             LimitScope::Shared => &mut self.window,
             LimitScope::PerChild => self.windows.entry(key).or_default(),
