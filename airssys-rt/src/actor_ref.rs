@@ -109,6 +109,15 @@ impl<M> ActorRef<M> {
         self.cell.try_send_with(make)
     }
 
+    /// As [`try_send_with`](Self::try_send_with), but takes a free place only. No message is dropped,
+    /// whatever the mailbox's policy, and a full mailbox is not counted.
+    ///
+    /// # Errors
+    /// [`SendWithError`]: full (then `make` has not run), closed, or the error of `make`.
+    pub fn try_send_if_room<E>(&self, make: impl FnOnce() -> Result<M, E>) -> Result<bool, SendWithError<E>> {
+        self.cell.mailbox.send_if_room(make)
+    }
+
     /// Wakes the actor if it sleeps.
     pub fn wake(&self) {
         self.cell.mailbox.wake();

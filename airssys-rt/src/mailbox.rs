@@ -218,6 +218,24 @@ impl<M> Mailbox<M> {
         Ok((inner.sleeps(), dropped))
     }
 
+    /// As [`send_with`](Self::send_with), but drops no message, whatever the policy, and counts nothing
+    /// if there is no room.
+    pub(crate) fn send_if_room<E>(
+        &self,
+        make: impl FnOnce() -> Result<M, E>,
+    ) -> Result<bool, SendWithError<E>> {
+        self.serve_if_full();
+        let mut inner = lock(&self.inner);
+        if inner.closed() {
+            return Err(SendWithError::Closed);
+        }
+        if !self.has_room(&mut inner) {
+            return Err(SendWithError::Full);
+        }
+        inner.push(make().map_err(SendWithError::NotMade)?);
+        Ok(inner.sleeps())
+    }
+
     /// Wakes the receiver if it sleeps.
     pub(crate) fn wake(&self) {
         self.feed(|_| ((), true));

@@ -234,8 +234,7 @@ impl ComponentHost {
         }
         let close = tokio::task::spawn_blocking(move || {
             let Some(state) = router.app.state() else { return };
-            state.write_dead_letters(&router.app.dead_letters.kept());
-            state.close();
+            state.close(|| router.app.dead_letters.kept());
         });
         if tokio::time::timeout(within, close).await.is_err() {
             tracing::error!("the state folder was not saved within the shutdown's deadline");

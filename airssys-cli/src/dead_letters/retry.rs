@@ -1,6 +1,6 @@
 //! Retrying many dead letters: waits for room in the mailboxes of their receivers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use airssys_wasm::control::{
@@ -12,7 +12,7 @@ use crate::args::{LetterSelection, Target};
 use crate::control::connect;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::signals::{EndSignal, Signals};
+use crate::signals::{Attention, EndSignal, Signals};
 use crate::terminal::Terminal;
 use crate::units::{counted, thousands};
 
@@ -25,6 +25,9 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 /// The interval of progress lines without a terminal.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The time that the app has to answer a request after a signal.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
+
 const REFUSED: &str = "the dead letters are not retried";
 
 /// The state of a retry of many letters.
@@ -36,6 +39,10 @@ struct Retry {
     waiting: Vec<u64>,
     /// The receivers without room, as the app describes them.
     no_room: Vec<String>,
+    /// Their names. No letter to them overtakes another.
+    held_back: BTreeSet<String>,
+    /// The letters of a request that the app has not answered before the end.
+    unanswered: Vec<u64>,
     /// The letters that were refused for another reason, by that reason.
     failed: BTreeMap<String, Vec<u64>>,
 }
@@ -48,26 +55,18 @@ pub(super) fn retry(
     output: &Output,
     signals: &Signals,
 ) -> Result<(), Failure> {
-    let attention = signals.attend();
+    // Until the first letter is on its way, a signal ends the program at once.
     let mut client = connect(target)?;
     let ids = if selection.all { all(&mut client, selection.receiver)? } else { selection.ids };
+    let attention = signals.attend();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
     let mut retry = Retry { total: ids.len(), waiting: ids, ..Retry::default() };
-    let (mut wait, mut line_at) = (WAITS.0, Instant::now() + LINE_INTERVAL);
-    while !retry.waiting.is_empty() && attention.seen().is_none() {
-        let before = retry.done.len();
-        retry.round(&mut client)?;
-        if retry.waiting.is_empty() {
-            break;
-        }
-        terminal.working(retry.progress());
-        if !terminal.shows_progress() && Instant::now() >= line_at {
-            terminal.line(&retry.progress());
-            line_at = Instant::now() + LINE_INTERVAL;
-        }
-        wait = if retry.done.len() > before { WAITS.0 } else { (wait * 2).min(WAITS.1) };
-        std::thread::sleep(wait);
-    }
+    let retried = runtime.block_on(retry.rounds(client, &attention, terminal));
+    // The thread of a request that the app does not answer cannot be interrupted.
+    runtime.shutdown_background();
     terminal.finish();
+    retried?;
     retry.end(attention.seen(), target.json, output)
 }
 
@@ -85,19 +84,66 @@ fn all(client: &mut Client, receiver: Option<String>) -> Result<Vec<u64>, Failur
 }
 
 impl Retry {
-    /// Offers every waiting letter once.
-    fn round(&mut self, client: &mut Client) -> Result<(), Failure> {
-        let waiting = std::mem::take(&mut self.waiting);
-        self.no_room.clear();
-        for ids in waiting.chunks(LETTERS_AT_ONCE) {
-            let request = RetryDeadLetters { which: Letters::Ids(ids.to_vec()) };
-            let answer = client.ask(request).map_err(|error| {
-                let done = thousands(self.done.len() as u64);
-                Failure::run(format!("{done} of {} are retried, and no more", self.letters()), error)
-            })?;
-            self.take(answer);
+    /// Offers the waiting letters until none waits, or until a signal comes.
+    async fn rounds(
+        &mut self,
+        mut client: Client,
+        attention: &Attention,
+        terminal: &Terminal,
+    ) -> Result<(), Failure> {
+        let (mut wait, mut line_at) = (WAITS.0, Instant::now() + LINE_INTERVAL);
+        while !self.waiting.is_empty() && attention.seen().is_none() {
+            let before = self.done.len();
+            client = match self.round(client, attention).await? {
+                Some(client) if !self.waiting.is_empty() => client,
+                _ => break,
+            };
+            terminal.working(self.progress());
+            if !terminal.shows_progress() && Instant::now() >= line_at {
+                terminal.line(&self.progress());
+                line_at = Instant::now() + LINE_INTERVAL;
+            }
+            wait = if self.done.len() > before { WAITS.0 } else { (wait * 2).min(WAITS.1) };
+            // A signal cuts the wait short.
+            drop(tokio::time::timeout(wait, attention.received()).await);
         }
         Ok(())
+    }
+
+    /// Offers every waiting letter once. Returns `None` if a signal came and the app does not answer.
+    async fn round(&mut self, mut client: Client, attention: &Attention) -> Result<Option<Client>, Failure> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        self.no_room.clear();
+        self.held_back.clear();
+        while !waiting.is_empty() && attention.seen().is_none() {
+            let later = waiting.split_off(waiting.len().min(LETTERS_AT_ONCE));
+            let ids = std::mem::replace(&mut waiting, later);
+            let request =
+                RetryDeadLetters { which: Letters::Ids(ids.clone()), held_back: self.held_back.clone() };
+            let mut asked = tokio::task::spawn_blocking(move || {
+                let answer = client.ask(request);
+                (client, answer)
+            });
+            let answered = tokio::select! {
+                answered = &mut asked => Some(answered),
+                _ = attention.received() => tokio::time::timeout(LAST_ANSWER, &mut asked).await.ok(),
+            };
+            let Some(answered) = answered else {
+                (self.unanswered, self.waiting) = (ids, self.waiting.drain(..).chain(waiting).collect());
+                return Ok(None);
+            };
+            let answer;
+            (client, answer) = answered.map_err(|error| Failure::run(self.cut_short(), error))?;
+            self.take(answer.map_err(|error| Failure::run(self.cut_short(), error))?);
+        }
+        self.waiting.extend(waiting);
+        self.waiting.sort_unstable();
+        Ok(Some(client))
+    }
+
+    fn cut_short(&self) -> String {
+        let done = thousands(self.done.len() as u64);
+        format!("{done} of {} are retried, and no more", self.letters())
     }
 
     fn take(&mut self, LettersDone { done, failed, .. }: LettersDone) {
@@ -105,6 +151,7 @@ impl Retry {
         for failure in failed {
             if failure.no_room {
                 self.waiting.extend(failure.ids);
+                self.held_back.extend(failure.receiver);
                 if !self.no_room.contains(&failure.message) {
                     self.no_room.push(failure.message);
                 }
@@ -128,12 +175,23 @@ impl Retry {
         let failed: Vec<_> =
             self.failed.iter().map(|(message, ids)| (message.clone(), ids.clone())).collect();
         let (done, waiting) = (self.done.len() as u64, self.waiting.len() as u64);
+        let unanswered = self.unanswered.len() as u64;
         if json {
             let failed =
                 failed.iter().map(|(message, ids)| serde_json::json!({ "message": message, "ids": ids }));
             let failed: Vec<_> = failed.collect();
-            output
-                .json(&serde_json::json!({ "done": self.done, "failed": failed, "waiting": self.waiting }))?;
+            let (waiting, unanswered) = (self.waiting, self.unanswered);
+            output.json(&serde_json::json!({
+                "done": self.done, "failed": failed, "waiting": waiting, "unanswered": unanswered,
+            }))?;
+        } else if unanswered > 0 {
+            output.line(format!(
+                "retried {} of {}; the app has not answered for {}, which it may still retry; the other {} are kept",
+                thousands(done),
+                self.letters(),
+                thousands(unanswered),
+                thousands(waiting)
+            ));
         } else if waiting > 0 {
             output.line(format!(
                 "retried {} of {}; the other {} are kept",
@@ -145,7 +203,7 @@ impl Retry {
             output.line(format!("retried {}", counted(done, "dead letter")));
         }
         check_none_failed("retried", &failed)?;
-        match signal.filter(|_| waiting > 0) {
+        match signal.filter(|_| waiting + unanswered > 0) {
             Some(signal) => Err(Failure::Stopped { signal, status: signal.status() }),
             None => Ok(()),
         }

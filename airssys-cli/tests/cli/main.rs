@@ -21,6 +21,7 @@ mod new;
 mod output;
 mod patterns;
 mod quakes;
+mod retry;
 mod services;
 mod signals;
 mod sources;

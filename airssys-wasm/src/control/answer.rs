@@ -1,6 +1,6 @@
 //! The answers of a running app to its requests.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt::Write as _;
 
@@ -148,25 +148,24 @@ impl Serve for ShowDeadLetter {
 
 impl Serve for RetryDeadLetters {
     async fn serve(self, host: &ComponentHost) -> Result<LettersDone, Failed> {
-        let mut full = BTreeSet::new();
+        let mut full = self.held_back;
         let retry = |id| {
             // A letter does not overtake another to the same receiver.
             let receiver = host.dead_letters().get(id).map(|letter| letter.receiver.to_string());
             if let Some(receiver) = receiver.filter(|receiver| full.contains(receiver)) {
-                return Err((format!("`{receiver}` has no room"), true));
+                return Err(no_room(receiver));
             }
             match host.retry_dead_letter(id) {
                 Ok(()) => Ok(()),
                 Err(RetryError::Refused { receiver, no_room: true, .. }) => {
-                    let message = format!("`{receiver}` has no room");
-                    full.insert(receiver);
-                    Err((message, true))
+                    full.insert(receiver.clone());
+                    Err(no_room(receiver))
                 }
                 // Without the id, so that letters with the same reason are listed together.
                 Err(RetryError::Refused { receiver, reason, .. }) => {
-                    Err((format!("`{receiver}` did not take it: {reason}"), false))
+                    Err((format!("`{receiver}` did not take it: {reason}"), None))
                 }
-                Err(_) => Err((no_longer_kept(), false)),
+                Err(_) => Err((no_longer_kept(), None)),
             }
         };
         for_each_letter(host, self.which, retry).await
@@ -175,7 +174,7 @@ impl Serve for RetryDeadLetters {
 
 impl Serve for DropDeadLetters {
     async fn serve(self, host: &ComponentHost) -> Result<LettersDone, Failed> {
-        let delete = |id| host.drop_dead_letter(id).map(drop).ok_or_else(|| (no_longer_kept(), false));
+        let delete = |id| host.drop_dead_letter(id).map(drop).ok_or_else(|| (no_longer_kept(), None));
         for_each_letter(host, self.which, delete).await
     }
 }
@@ -225,6 +224,13 @@ fn failed(error: &dyn Error) -> Failed {
     Failed { message: format!("{error}{cause}") }
 }
 
+/// The reason for which a letter is not retried or deleted, and its receiver if that has no room.
+type NotDone = (String, Option<String>);
+
+fn no_room(receiver: String) -> NotDone {
+    (format!("`{receiver}` has no room"), Some(receiver))
+}
+
 fn no_longer_kept() -> String {
     "the dead letter is not kept: it was retried, dropped, or removed for newer ones".to_owned()
 }
@@ -248,7 +254,7 @@ fn kept_letters(host: &ComponentHost, receiver: Option<&str>) -> Vec<DeadLetter>
 async fn for_each_letter(
     host: &ComponentHost,
     which: Letters,
-    mut act: impl FnMut(u64) -> Result<(), (String, bool)>,
+    mut act: impl FnMut(u64) -> Result<(), NotDone>,
 ) -> Result<LettersDone, Failed> {
     let ids = match which {
         Letters::Ids(ids) => ids,
@@ -257,7 +263,7 @@ async fn for_each_letter(
             kept_letters(host, receiver.as_deref()).iter().map(|letter| letter.id).collect()
         }
     };
-    let (mut done, mut failed) = (Vec::new(), BTreeMap::<(String, bool), Vec<u64>>::new());
+    let (mut done, mut failed) = (Vec::new(), BTreeMap::<NotDone, Vec<u64>>::new());
     for (index, id) in ids.into_iter().enumerate() {
         match act(id) {
             Ok(()) => done.push(id),
@@ -267,8 +273,13 @@ async fn for_each_letter(
             tokio::task::yield_now().await;
         }
     }
-    let failed =
-        failed.into_iter().map(|((message, no_room), ids)| LettersFailed { message, no_room, ids }).collect();
+    let failed = failed.into_iter().map(|((message, receiver), ids)| LettersFailed {
+        message,
+        no_room: receiver.is_some(),
+        receiver,
+        ids,
+    });
+    let failed = failed.collect();
     Ok(LettersDone { done, failed })
 }
 

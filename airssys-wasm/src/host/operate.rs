@@ -62,7 +62,8 @@ impl ComponentHost {
     /// The message is handled, or becomes a new dead letter.
     ///
     /// Any instance of the receiver gets it, and its reply is dropped. The sender's rights are not
-    /// checked, because the operator sends it. Does not wait for room.
+    /// checked, because the operator sends it. Does not wait for room, and evicts no other message,
+    /// whatever the receiver's overflow policy.
     ///
     /// # Errors
     /// [`RetryError`] if no dead letter with this id is kept, or if the receiver refuses it. A refused

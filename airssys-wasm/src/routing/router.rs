@@ -166,7 +166,9 @@ impl Router {
     }
 
     /// Sends a dead letter to its receiver again, under the name of its sender. The rights and the
-    /// quota are those of `from`.
+    /// quota are those of `from`. It takes free room only, whatever the receiver's overflow policy, so
+    /// that no letter takes the place of another message. A full mailbox is not counted, because the
+    /// letter is kept and tried again.
     pub(crate) fn send_again(&self, from: &Sender, letter: &DeadLetter) -> Result<(), SendError> {
         let route = self.resolve(from, &letter.receiver, Purpose::Send)?;
         let origin = Origin {
@@ -176,7 +178,7 @@ impl Router {
             trace: letter.trace,
         };
         let draft = Draft { body: letter.message.clone(), origin: Arc::new(origin) };
-        put(from, &route.endpoint, None, draft, None, Instant::now())?.wake();
+        put_if_room(from, &route.endpoint, draft)?.wake();
         Ok(())
     }
 
@@ -265,6 +267,31 @@ fn put<'r>(
         }
         (Err(SendWithError::Full), None) => Err(account.refuse(Refusal::MailboxFull)),
         (Err(_), _) => Err(account.refuse(Refusal::TargetStopped)),
+    }
+}
+
+/// Puts a message into a free place of a mailbox, without the receiver's overflow policy. Otherwise as
+/// [`put`].
+fn put_if_room<'r>(
+    from: &Sender,
+    endpoint: &'r Arc<Endpoint>,
+    draft: Draft,
+) -> Result<PendingWakeup<'r>, SendError> {
+    let account = &endpoint.account;
+    account.accepts_message(&draft.body, from).map_err(|refusal| account.refuse(refusal))?;
+    let (bytes, now) = (draft.body.len(), Instant::now());
+    let held = account.budget.take(bytes).ok_or(SendError::MailboxFull)?;
+    let index = endpoint.least_loaded_member();
+    let member = &endpoint.members[index];
+    let sent = member.try_send_if_room(|| {
+        from.quota.take(None, bytes, now)?;
+        Ok(Envelope::accept(draft, held, (account, index), None, now.into_std()))
+    });
+    match sent {
+        Ok(is_idle) => Ok(PendingWakeup(is_idle.then_some(member))),
+        Err(SendWithError::NotMade(exceeded)) => Err(from.exceeded(exceeded)),
+        Err(SendWithError::Full) => Err(SendError::MailboxFull),
+        Err(_) => Err(account.refuse(Refusal::TargetStopped)),
     }
 }
 

@@ -1,5 +1,5 @@
 //! The state folder of an app: subscriptions that survive a restart of the host, and the dead letters
-//! of its last run.
+//! of its runs.
 
 mod letters_file;
 
@@ -95,7 +95,7 @@ struct Writer {
     changed: SyncSender<()>,
     thread: JoinHandle<()>,
     /// The lock file, locked until the folder is closed.
-    _lock_file: File,
+    lock_file: File,
 }
 
 impl StateFolder {
@@ -116,23 +116,8 @@ impl StateFolder {
         let shared = Arc::clone(&subscriptions);
         let write = move || write_changes(&changes, &shared, &file);
         let thread = std::thread::Builder::new().name("airssys-state".to_owned()).spawn(write);
-        let writer = Writer { changed, thread: thread.map_err(StateError::Thread)?, _lock_file: lock_file };
+        let writer = Writer { changed, thread: thread.map_err(StateError::Thread)?, lock_file };
         Ok(StateFolder { path: path.to_owned(), subscriptions, writer: Mutex::new(Some(writer)) })
-    }
-
-    /// Writes the dead letters that are kept at the end of a run, in place of those of an earlier run.
-    /// Without any, those of the earlier run stay.
-    pub(crate) fn write_dead_letters(&self, letters: &[DeadLetter]) {
-        if letters.is_empty() {
-            return;
-        }
-        let file = self.path.join(DEAD_LETTERS);
-        match letters_file::write(&file, letters) {
-            Ok(()) => tracing::info!("{} dead letters are written to {}", letters.len(), file.display()),
-            Err(error) => {
-                tracing::error!("the dead letters cannot be written to {}: {error}", file.display())
-            }
-        }
     }
 
     /// Returns the saved subscriptions of an instance, sorted.
@@ -163,13 +148,30 @@ impl StateFolder {
         self.change(|all| all.instances.remove(instance).is_some());
     }
 
-    /// Writes pending changes, and unlocks the folder. Blocks on the disk.
-    pub(crate) fn close(&self) {
+    /// Writes pending changes and the dead letters of the run, and unlocks the folder. Does nothing if it
+    /// is closed, because another run may use it then. Blocks on the disk.
+    pub(crate) fn close(&self, letters: impl FnOnce() -> Vec<DeadLetter>) {
         let writer = lock(&self.writer).take();
-        let Some(Writer { changed, thread, _lock_file }) = writer else { return };
+        let Some(Writer { changed, thread, lock_file }) = writer else { return };
         drop(changed);
         if thread.join().is_err() {
             tracing::error!("the thread that writes the state folder has panicked");
+        }
+        self.append(&letters());
+        drop(lock_file);
+    }
+
+    /// Appends dead letters to those of earlier runs.
+    fn append(&self, letters: &[DeadLetter]) {
+        if letters.is_empty() {
+            return;
+        }
+        let file = self.path.join(DEAD_LETTERS);
+        match letters_file::append(&file, letters) {
+            Ok(()) => tracing::info!("{} dead letters are written to {}", letters.len(), file.display()),
+            Err(error) => {
+                tracing::error!("the dead letters cannot be written to {}: {error}", file.display())
+            }
         }
     }
 
@@ -191,7 +193,7 @@ impl StateFolder {
 
 impl Drop for StateFolder {
     fn drop(&mut self) {
-        self.close();
+        self.close(Vec::new);
     }
 }
 

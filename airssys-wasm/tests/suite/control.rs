@@ -2,6 +2,7 @@
 //!
 //! These tests block the only thread of their host. The socket is served by a thread of its own.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
@@ -247,11 +248,28 @@ async fn dead_letters_are_listed_shown_retried_and_dropped() {
         (vec![2], 1, vec![77, 78])
     );
     let which = Letters::All { receiver: Some("one".to_owned()) };
-    let retried = socket.ask(RetryDeadLetters { which });
+    let retried = socket.ask(RetryDeadLetters { which, held_back: BTreeSet::new() });
     assert_eq!((retried.done, retried.failed.len()), (vec![1, 3], 0));
     host.drained().await;
     assert_eq!(list(None, 0, 10), (vec![4, 5], 2, 5));
     assert!(socket.refused(ShowDeadLetter { id: 1 }).contains("dead letter 1 is not kept"));
+}
+
+#[tokio::test]
+async fn letters_to_a_receiver_that_is_held_back_wait_even_if_it_has_room() {
+    let host = host();
+    host.spawn(trusted("one")).await.unwrap();
+    host.spawn(trusted("two")).await.unwrap();
+    for to in ["one", "two"] {
+        host.tell(to, Command::Reject("never".to_owned())).await;
+        host.drained().await;
+    }
+    let socket = open(&host);
+    let (which, held_back) = (Letters::Ids(vec![1, 2]), BTreeSet::from(["one".to_owned()]));
+    let retried = socket.ask(RetryDeadLetters { which, held_back });
+    assert_eq!((retried.done, retried.failed.len()), (vec![2], 1));
+    let waiting = &retried.failed[0];
+    assert_eq!((waiting.no_room, waiting.receiver.as_deref(), &*waiting.ids), (true, Some("one"), &[1][..]));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Dead letters: retrying, dropping and counting them.
 
 use airssys_message::{Accepts, Codec};
+use airssys_rt::Overflow;
 use airssys_wasm::{ComponentHost, ComponentSpec, RetryError};
 
 use crate::support::*;
@@ -121,6 +122,30 @@ async fn refused_letter_stays_in_its_place() {
     let refused = host.retry_dead_letter(3).unwrap_err();
     assert!(refused.to_string().contains("codec"), "{refused}");
     assert_eq!(ids(&host), [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn retried_letter_takes_free_room_only_whatever_the_overflow_policy() {
+    for overflow in [Overflow::Wait, Overflow::Reject, Overflow::DropOldest, Overflow::DropNewest] {
+        let host = host();
+        host.spawn(trusted("probe")).await.unwrap();
+        for text in ["a", "b"] {
+            host.tell("probe", Command::Reject(text.to_owned())).await;
+        }
+        host.drained().await;
+        host.retire("probe").await;
+        // Not started, so the mailbox stays full after the first letter.
+        let prepared = host.prepare(ComponentSpec { capacity: 1, overflow, ..trusted("probe") }).unwrap();
+        host.retry_dead_letter(1).unwrap();
+        for _round in 0..3 {
+            let refused = host.retry_dead_letter(2).unwrap_err();
+            assert!(matches!(refused, RetryError::Refused { no_room: true, .. }), "{overflow:?}: {refused}");
+        }
+        assert_eq!((ids(&host), host.dead_letters().total()), (vec![2], 2), "{overflow:?}");
+        let snapshot = host.component_snapshot("probe").unwrap();
+        assert_eq!((snapshot.mailbox_full, snapshot.dead_lettered), (0, 0), "{overflow:?}");
+        drop(prepared);
+    }
 }
 
 #[tokio::test]

@@ -138,7 +138,19 @@ async fn dead_letters_of_a_run_are_written_with_their_messages() {
     assert_eq!(letter["message_hex"], hex);
     assert_eq!((&letter["receiver"], &letter["sender"]), (&"probe".into(), &"host".into()));
     assert_eq!((&letter["reason"], &letter["attempts"]), (&"rejected: no room".into(), &1.into()));
-    // A run without any keeps those of the run before.
+    // A second shutdown writes nothing again.
+    host.shutdown(SOON).await;
+    assert_eq!(letters().unwrap(), written);
+    // A run without any keeps those of the run before, and another adds its own.
     host_in(folder.path()).shutdown(SOON).await;
     assert_eq!(letters().unwrap(), written);
+    let host = host_in(folder.path());
+    host.spawn(trusted("second")).await.unwrap();
+    host.tell("second", rejected).await;
+    host.drained().await;
+    host.shutdown(SOON).await;
+    let all = letters().unwrap();
+    let added = all.strip_prefix(&written).expect("those of the first run are kept");
+    let letter: serde_json::Value = serde_json::from_str(added).unwrap();
+    assert_eq!(letter["receiver"], "second");
 }

@@ -153,6 +153,9 @@ pub struct LettersFailed {
     /// True if their receivers had no room, so that they may take the letters later.
     #[serde(default)]
     pub no_room: bool,
+    /// The receiver, if it had no room.
+    #[serde(default)]
+    pub receiver: Option<String>,
     /// Their ids.
     pub ids: Vec<u64>,
 }

@@ -1,5 +1,7 @@
 //! The requests to a running app.
 
+use std::collections::BTreeSet;
+
 use airssys_spec::Capability;
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +108,9 @@ pub struct ShowDeadLetter {
 pub struct RetryDeadLetters {
     /// The dead letters.
     pub which: Letters,
+    /// Receivers that get none of them, because an earlier letter waits for room in their mailboxes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub held_back: BTreeSet<String>,
 }
 
 /// Deletes dead letters.
