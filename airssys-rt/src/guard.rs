@@ -104,16 +104,17 @@ impl<T> Drop for Contained<T> {
 }
 
 pin_project! {
-    /// A future of user code. A panic in it, or in its drop, becomes the reason of a failure.
-    pub(crate) struct Guarded<F> {
+    /// A future of user code, made when it is polled first. A panic in its making, in it, or in its
+    /// drop becomes the reason of a failure.
+    pub(crate) struct Guarded<M, F> {
         #[pin]
-        state: State<F>,
+        state: State<M, F>,
     }
 
-    impl<F> PinnedDrop for Guarded<F> {
+    impl<M, F> PinnedDrop for Guarded<M, F> {
         fn drop(this: Pin<&mut Self>) {
             let mut state = this.project().state;
-            if matches!(*state, State::Running { .. })
+            if !matches!(*state, State::Over)
                 && let Err(reason) = guard(|| state.set(State::Over))
             {
                 log_panic(&reason, "a future panicked when it was dropped");
@@ -124,45 +125,52 @@ pin_project! {
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F> {
+    #[project_replace = StateTaken]
+    enum State<M, F> {
+        Unmade { make: M },
         Running { #[pin] future: F },
-        /// It could not be made.
-        Failed { reason: ExitReason },
         Over,
     }
 }
 
-/// Makes a future of user code.
+/// Makes a future of user code when it is polled.
 #[inline]
-pub(crate) fn guarded<F>(make: impl FnOnce() -> F) -> Guarded<F> {
-    let state = match guard(make) {
-        Ok(future) => State::Running { future },
-        Err(reason) => State::Failed { reason },
-    };
-    Guarded { state }
+pub(crate) fn guarded<M: FnOnce() -> F, F>(make: M) -> Guarded<M, F> {
+    Guarded { state: State::Unmade { make } }
 }
 
-impl<F: Future> Future for Guarded<F> {
+impl<M: FnOnce() -> F, F: Future> Future for Guarded<M, F> {
     type Output = Result<F::Output, ExitReason>;
 
+    // One guard for the making and the first poll, because most handlers are over after that.
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        let polled = guard(|| match state.as_mut().project() {
-            StateProjection::Running { future } => future.poll(context).map(|output| {
-                // If the drop of the future panics, the output is dropped while that panic unwinds.
-                let output = Contained::new(output);
+        let mut output = None;
+        let ran = guard(|| {
+            if matches!(*state, State::Unmade { .. })
+                && let StateTaken::Unmade { make } = state.as_mut().project_replace(State::Over)
+            {
+                state.set(State::Running { future: make() });
+            }
+            if let StateProjection::Running { future } = state.as_mut().project()
+                && let Poll::Ready(ready) = future.poll(context)
+            {
+                // Kept outside of the guard: the drop of the future may panic.
+                output = Some(ready);
                 state.set(State::Over);
-                Ok(output.into_inner())
-            }),
-            StateProjection::Failed { reason } => Poll::Ready(Err(reason.clone())),
-            StateProjection::Over => Poll::Pending,
+            }
         });
-        polled.unwrap_or_else(|reason| {
-            // The first failure counts.
-            let _ = guard(|| state.set(State::Over));
-            Poll::Ready(Err(reason))
-        })
+        match (ran, output) {
+            (Ok(()), Some(output)) => Poll::Ready(Ok(output)),
+            (Ok(()), None) => Poll::Pending,
+            (Err(reason), output) => {
+                // The first failure counts.
+                let _ = discard(output);
+                let _ = guard(|| state.set(State::Over));
+                Poll::Ready(Err(reason))
+            }
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::runner::{ActorRunner, Make};
 use super::{Actor, ActorContext, BoxError};
 use crate::cell::behind::Behind;
 use crate::cell::inbox::Inbox;
-use crate::guard::{Contained, Guarded, guard, guarded};
+use crate::guard::{Contained, guard, guarded};
 use crate::mailbox::Urgent;
 
 /// Runs an actor from `pre_start` to `post_stop`.
@@ -197,7 +197,7 @@ fn handler<'a, A: Actor>(
     message: Option<A::Message>,
     behind: &'a mut Behind<'_, A::Message>,
     context: &'a ActorContext<A::Message>,
-) -> Guarded<impl Future<Output = Result<(), A::Error>>> {
+) -> impl Future<Output = Result<Result<(), A::Error>, ExitReason>> {
     guarded(|| match message {
         Some(message) => actor.handle_batch(message, behind, context),
         None => unreachable!("a message comes with its step"),
@@ -207,7 +207,7 @@ fn handler<'a, A: Actor>(
 /// Runs a handler. A panic is caught right there, because each frame to unwind costs as much as a
 /// message. While the handler waits, senders that wait for room are served.
 fn timed<T, M: Send + 'static>(
-    mut handler: Pin<&mut Guarded<impl Future<Output = T>>>,
+    mut handler: Pin<&mut impl Future<Output = Result<T, ExitReason>>>,
     context: &ActorContext<M>,
     pace: &mut Pace,
 ) -> impl Future<Output = Result<T, ExitReason>> {
