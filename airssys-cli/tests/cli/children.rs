@@ -81,6 +81,7 @@ fn files_with_token(folder: &Path) -> Vec<std::path::PathBuf> {
             }
         }
     }
+    found.sort();
     found
 }
 
@@ -91,22 +92,21 @@ fn passwords_of_npm_are_in_no_file_whether_its_build_goes_on_or_is_ended() {
     airssys(["new", "one", "--lang", "js"]).within(folder.path()).run().exits(0);
     let npm = folder.write("bin/npm", NPM);
     fs::set_permissions(npm, fs::Permissions::from_mode(0o755)).unwrap();
-    let npmrc = folder.write("home/.npmrc", "//packages.example/:_authToken=secret-token\n");
+    folder.write("home/.npmrc", "//packages.example/:_authToken=secret-token\n");
     fs::create_dir(folder.path().join("tmp")).unwrap();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let path = format!("{}:{}", at("bin"), std::env::var("PATH").unwrap());
+    let expected = files_with_token(folder.path());
+    assert_eq!(expected.len(), 2, "the settings and the npm of this test");
     for signal in ["INT", "TERM", "KILL"] {
         let build = airssys(["build", "one"]).within(folder.path()).env("PATH", &path);
         let build = build.env("HOME", &at("home")).env("TMPDIR", &at("tmp")).env("NOTE", &at("note"));
         let running = build.env("AIRSSYS_TOOLS_DIR", &at("tools")).start();
         until("npm, with the settings,", || Path::new(&at("note")).exists());
-        let expected: [&Path; 2] = [Path::new(&npmrc), Path::new(&at("bin/npm"))];
-        let is_expected =
-            |found: Vec<std::path::PathBuf>| found.iter().all(|path| expected.contains(&path.as_path()));
-        assert!(is_expected(files_with_token(folder.path())));
+        assert_eq!(files_with_token(folder.path()), expected);
         running.signal(signal);
         drop(running.end());
-        assert!(is_expected(files_with_token(folder.path())));
+        assert_eq!(files_with_token(folder.path()), expected);
         fs::remove_file(at("note")).unwrap();
     }
 }
