@@ -58,3 +58,55 @@ fn programs_of_a_build_end_with_it_however_it_ends() {
         }
     }
 }
+
+/// A npm that says where its user's settings are, and never ends an installation that has them.
+const NPM: &str = "#!/bin/sh\n\
+    case \"$1\" in\n\
+    config) echo \"userconfig=$HOME/.npmrc\";;\n\
+    ci) grep -q secret-token \"$npm_config_userconfig\" && echo > \"$NOTE\"; exec sleep 600;;\n\
+    esac\n";
+
+/// Returns the files below a folder that have the token.
+fn files_with_token(folder: &Path) -> Vec<std::path::PathBuf> {
+    let (mut folders, mut found) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false if String::from_utf8_lossy(&fs::read(&path).unwrap()).contains("secret-token") => {
+                    found.push(path);
+                }
+                false => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn passwords_of_npm_are_in_no_file_whether_its_build_goes_on_or_is_ended() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    airssys(["new", "one", "--lang", "js"]).within(folder.path()).run().exits(0);
+    let npm = folder.write("bin/npm", NPM);
+    fs::set_permissions(npm, fs::Permissions::from_mode(0o755)).unwrap();
+    folder.write("home/.npmrc", "//packages.example/:_authToken=secret-token\n");
+    fs::create_dir(folder.path().join("tmp")).unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let path = format!("{}:{}", at("bin"), std::env::var("PATH").unwrap());
+    let expected = files_with_token(folder.path());
+    assert_eq!(expected.len(), 2, "the settings and the npm of this test");
+    for signal in ["INT", "TERM", "KILL"] {
+        let build = airssys(["build", "one"]).within(folder.path()).env("PATH", &path);
+        let build = build.env("HOME", &at("home")).env("TMPDIR", &at("tmp")).env("NOTE", &at("note"));
+        let running = build.env("AIRSSYS_TOOLS_DIR", &at("tools")).start();
+        until("npm, with the settings,", || Path::new(&at("note")).exists());
+        assert_eq!(files_with_token(folder.path()), expected);
+        running.signal(signal);
+        drop(running.end());
+        assert_eq!(files_with_token(folder.path()), expected);
+        fs::remove_file(at("note")).unwrap();
+    }
+}
