@@ -61,7 +61,7 @@
 //!     assert_eq!((till.stats().restarts, faults.left()), (1, 0));
 //!
 //!     till.stop();
-//!     assert_eq!(till.closed().await.to_string(), "stopped normally");
+//!     assert_eq!(till.closed().await.to_string(), "shut down");
 //!     Ok(())
 //! })
 //! # }
