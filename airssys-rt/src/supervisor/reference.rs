@@ -93,12 +93,7 @@ impl SupervisorRef {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        let (sender, mut started) = slot_here().await;
-        let cell = self.launch(prepared, make, sender, Some(&mut started)).await?;
-        match started.await {
-            Ok(()) => Ok(ActorRef::new(cell)),
-            Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
-        }
+        self.start_made(prepared, make).await
     }
 
     /// As [`ActorSystem::start_once`](crate::ActorSystem::start_once), below this supervisor.
@@ -111,12 +106,7 @@ impl SupervisorRef {
     ) -> Result<ActorRef<A::Message>, StartError> {
         let Prepared { cell, unstarted, spec } = prepared;
         let prepared = Prepared { cell, unstarted, spec: spec.restart(RestartPolicy::Temporary) };
-        let (sender, mut started) = slot_here().await;
-        let cell = self.launch::<A, _>(prepared, Once(Some(actor)), sender, Some(&mut started)).await?;
-        match started.await {
-            Ok(()) => Ok(ActorRef::new(cell)),
-            Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
-        }
+        self.start_made::<A, _>(prepared, Once(Some(actor))).await
     }
 
     /// As [`ActorSystem::start_instant`](crate::ActorSystem::start_instant), below this supervisor.
@@ -132,6 +122,20 @@ impl SupervisorRef {
         F: FnMut() -> A + Send + 'static,
     {
         self.launch(prepared, make, ReplyTo::to_none(), None).await.map(ActorRef::new)
+    }
+
+    /// Gives a prepared actor its task, and waits for its start.
+    async fn start_made<A: Actor, F: Make<A>>(
+        &self,
+        prepared: Prepared<A::Message>,
+        make: F,
+    ) -> Result<ActorRef<A::Message>, StartError> {
+        let (sender, mut started) = slot_here().await;
+        let cell = self.launch(prepared, make, sender, Some(&mut started)).await?;
+        match started.await {
+            Ok(()) => Ok(ActorRef::new(cell)),
+            Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
+        }
     }
 
     /// Gives a prepared actor its task. Does not wait for its start: `sender` and `started` are the
