@@ -10,8 +10,8 @@ use airssys_rt::{
 
 use crate::support::script::{Log, SECOND, Say, Script, Told, run, settle, start};
 
-/// A stack as small as that of a thread in a tight program.
-const STACK_BYTES: usize = 256 * 1024;
+/// Half the stack of a thread of the standard library: enough without optimisation, too.
+const STACK_BYTES: usize = 1024 * 1024;
 
 /// Supervisors below each other, as many as allowed, and an actor below the last.
 async fn grow(system: &ActorSystem) -> (SupervisorRef, ActorRef<Say>) {
