@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::BuildError;
 use crate::event::BuildEvent;
-use crate::files::{file_error, write_all};
+use crate::files::{file_error, read_text, write_all};
 use crate::help::JAVASCRIPT as HELP;
 use crate::inputs::Built;
 use crate::language::Language;
@@ -156,7 +156,7 @@ struct Project {
 impl Project {
     fn read(folder: &Path) -> Result<Project, BuildError> {
         let file = folder.join("package.json");
-        let text = std::fs::read_to_string(&file).map_err(file_error(&file))?;
+        let text = read_text(&file).map_err(file_error(&file))?;
         let wrong = |problem: String| BuildError::Project { file: file.clone(), problem };
         let json: Value =
             serde_json::from_str(&text).map_err(|error| wrong(format!("is not JSON: {error}")))?;

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
+use airssys_spec::file::{check_trusted, create_folder};
+
 use crate::error::BuildError;
 use crate::event::BuildEvent;
 use crate::files::{file_error, locked, write_all};
@@ -52,6 +54,8 @@ impl Tools<'_> {
         if !complete() {
             self.install_if(|| !complete(), tell)?;
         }
+        // Programs of this folder are run.
+        check_trusted(&self.folder).map_err(file_error(&self.folder))?;
         let in_use = self.in_use();
         let done = work(tell);
         drop(in_use);
@@ -74,7 +78,7 @@ impl Tools<'_> {
             return Ok(false);
         }
         let parent = self.folder.parent().unwrap_or(&self.folder);
-        std::fs::create_dir_all(parent).map_err(file_error(parent))?;
+        create_folder(parent).map_err(file_error(parent))?;
         let _alone = locked(&self.lock())?;
         if !needed() {
             return Ok(false);

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::unreadable;
+use crate::file::{self, MAX_MANIFEST_BYTES};
 
 /// A set of files that manifests are read from.
 pub trait Files {
@@ -26,7 +27,7 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, file: &Path) -> io::Result<String> {
-        unreadable::text(std::fs::read(file)?)
+        unreadable::text(file::read(file, MAX_MANIFEST_BYTES)?)
     }
 
     fn is_file(&self, path: &Path) -> bool {

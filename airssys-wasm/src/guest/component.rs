@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use airssys_spec::file::{self, MAX_COMPONENT_BYTES};
 use bytes::Bytes;
 use wasmtime::component::types::{Component as ComponentType, ComponentFunc, ComponentItem};
 use wasmtime::component::{ComponentExportIndex, InstancePre};
 
+use crate::compile::bounds::BoundExceeded;
+use crate::compile::{ChildError, CompileError};
 use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome};
 use crate::guest::engine::Engine;
 use crate::guest::imports::airssys;
@@ -73,6 +76,12 @@ pub enum LoadError {
          {MAX_TABLES} tables in a component, 1 GiB in a memory; compose it of fewer modules"
     )]
     TooLarge(#[source] wasmtime::Error),
+    /// The component exceeds a bound that is checked before it is compiled.
+    #[error("{0}")]
+    BoundExceeded(BoundExceeded),
+    /// The compiler's process has not compiled the component.
+    #[error("cannot be compiled")]
+    Compile(#[source] ChildError),
     /// The component was built against another version of the contract.
     #[error(
         "was built against `{found}`, and this host provides `airssys:component@{VERSION}`; rebuild it with the SDK of this \
@@ -108,7 +117,7 @@ impl Component {
     /// # Errors
     /// [`LoadError`] if the file cannot be read, is not a component, or does not fit the contract.
     pub fn load(engine: &Engine, path: &Path) -> Result<Component, LoadError> {
-        let read = std::fs::read(path);
+        let read = file::read(path, MAX_COMPONENT_BYTES);
         let wasm = read.map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
         Component::new(engine, &wasm)
     }
@@ -118,8 +127,11 @@ impl Component {
     /// # Errors
     /// [`LoadError`] if the bytes are not a component, or do not fit the contract.
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Component, LoadError> {
-        let compiled = wasmtime::component::Component::new(engine.wasmtime(), wasm)
-            .map_err(|source| refused(wasm, source))?;
+        let compiled = engine.code_of(wasm).map_err(|error| match error {
+            CompileError::Bound(exceeded) => LoadError::BoundExceeded(exceeded),
+            CompileError::Refused(source) => refused(wasm, source),
+            CompileError::Child(error) => LoadError::Compile(error),
+        })?;
         if let Some(found) = other_contract(engine, &compiled) {
             return Err(LoadError::OtherContract { found });
         }
