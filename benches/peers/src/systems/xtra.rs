@@ -64,6 +64,12 @@ macro_rules! hookless {
 
 hookless!(Sink, Echo, Node, Reader);
 
+/// Sends a message, and does not wait for the result of its handler.
+async fn tell<A: Handler<M>, M: Send + 'static>(actor: &Address<A>, message: M) -> Result<(), Failure> {
+    drop(actor.send(message).detach().await.map_err(broken)?);
+    Ok(())
+}
+
 struct Sink(Tally);
 
 impl Handler<Note> for Sink {
@@ -86,8 +92,7 @@ async fn send(
     let start = Instant::now();
     let flood = |first: u64, sink: Address<Sink>| async move {
         for value in first..first + each {
-            // The result of the handler is not waited for.
-            let _ = sink.send(Note(value)).detach().await.map_err(broken)?;
+            tell(&sink, Note(value)).await?;
         }
         Ok(())
     };
@@ -147,7 +152,7 @@ impl Handler<Note> for Node {
     async fn handle(&mut self, Note(left): Note, _context: &mut Context<Self>) -> Result<(), Failure> {
         self.tally.count(left);
         if left > 1 {
-            let _ = self.next.send(Note(left - 1)).detach().await.map_err(broken)?;
+            tell(&self.next, Note(left - 1)).await?;
         }
         Ok(())
     }
@@ -162,7 +167,7 @@ async fn ring(ring: Ring) -> Result<f64, Failure> {
     }
     let start = Instant::now();
     for index in ring.starts() {
-        let _ = nodes[index].send(Note(ring.hops_of_one())).detach().await.map_err(broken)?;
+        tell(&nodes[index], Note(ring.hops_of_one())).await?;
     }
     Ok(nanos_each(start, finish.wait(ring.sum()).await?, ring.hops()))
 }
@@ -194,7 +199,7 @@ async fn publish(publications: u64, gather: Option<Arc<Gather>>) -> Result<f64, 
     for number in 0..publications {
         let payload = payload(number);
         for reader in &readers {
-            let _ = reader.send(payload.clone()).detach().await.map_err(broken)?;
+            tell(reader, payload.clone()).await?;
         }
         if let Some(gather) = &gather {
             gather.wait().await?;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 use xtra::{Actor, Address, Context, Handler, Mailbox, spawn_tokio};
 
+use super::tell;
 use crate::measure::{INTENDED, since_struck, struck};
 use crate::memory;
 use crate::stats::Spread;
@@ -141,8 +142,8 @@ pub(super) async fn restart(strikes: u64, strike: impl Fn() -> Strike) -> Result
     let mut times = Vec::with_capacity(strikes as usize);
     for _ in 0..strikes {
         let (probe, handled) = oneshot::channel();
-        let _ = target.send(strike()).detach().await.map_err(broken)?;
-        let _ = target.send(Strike::Probe(probe)).detach().await.map_err(broken)?;
+        tell(&target, strike()).await?;
+        tell(&target, Strike::Probe(probe)).await?;
         let end = handled.await.map_err(broken)?;
         times.push(since_struck(end));
     }
