@@ -35,13 +35,32 @@ fn component_of_two_kilobytes_with_a_billion_instances_is_refused() {
     );
 }
 
-/// Each of 10,000 blocks passes 1,000 values on.
+/// Each block passes 1,000 values on.
 #[test]
 fn function_with_many_values_in_its_blocks_is_refused() {
     let values = "i64 ".repeat(1_000);
-    let blocks = "(block (type 0) unreachable) unreachable ".repeat(100_001);
+    let blocks = "(block (type 0) unreachable) unreachable ".repeat(5_001);
     is_refused(
         &format!("(component (core module (type (func (result {values}))) (func {blocks})))"),
-        &["values in the blocks of a function, and this host compiles at most 100000000"],
+        &["values in the blocks of a function, and this host compiles at most 5000000"],
+    );
+}
+
+/// Each of these functions is within the bounds. The values of their blocks need much memory at once.
+#[test]
+fn compiler_that_needs_too_much_is_ended_and_said() {
+    let values = "i64 ".repeat(1_000);
+    let blocks = "(block (type 1) (br_if 0 (local.get 0)) (call $other)) ".repeat(2_400);
+    let function = format!("(func (param i32) (call $some) {blocks} (call $end)) ");
+    let module = format!(
+        "(type (func (result {values}))) (type (func (param {values}) (result {values}))) \
+         (type (func (param {values}))) \
+         (import \"\" \"some\" (func $some (type 0))) (import \"\" \"other\" (func $other (type 1))) \
+         (import \"\" \"end\" (func $end (type 2))) {}",
+        function.repeat(8)
+    );
+    is_refused(
+        &format!("(component (core module {module}))"),
+        &["compiling took more than 2048 MiB of memory"],
     );
 }

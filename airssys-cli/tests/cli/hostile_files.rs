@@ -13,7 +13,7 @@ use crate::support::*;
 /// The address space of each run, in KiB: 3 GiB.
 const ADDRESS_SPACE: u64 = 3 << 20;
 
-/// What each path leads to, as a message says it.
+/// The paths, and the messages about them.
 const KINDS: [(&str, &str); 5] = [
     ("zero", "it is a device, not a regular file"),
     ("pipe", "it is a named pipe, not a regular file"),

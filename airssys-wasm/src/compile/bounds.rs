@@ -61,7 +61,7 @@ impl Bound {
             Bound::Functions => 250_000,
             Bound::BodyBytes => 2 << 20,
             Bound::Locals => 10_000_000,
-            Bound::BlockValues => 100_000_000,
+            Bound::BlockValues => 5_000_000,
             Bound::TableElements => 4 << 20,
             Bound::DataBytes => 512 << 20,
             Bound::CoreInstances => 10_000,

@@ -181,7 +181,7 @@ impl Running {
             let (code, coded) = channel();
             scope.spawn(move || {
                 let mut bytes = Vec::new();
-                // What was read before an error is too little, which the loading of the code finds.
+                // After an error the code is too short, which its loading finds.
                 drop(stdout.take(MAX_ENTRY_BYTES + 1).read_to_end(&mut bytes));
                 drop(code.send(bytes));
             });
