@@ -7,17 +7,18 @@ pub(crate) mod artifact;
 pub(crate) mod bounds;
 pub(crate) mod cache;
 mod child;
+mod error;
 pub(crate) mod settings;
 mod worker;
 
 use std::path::PathBuf;
 
 use artifact::Artifact;
-use bounds::BoundExceeded;
 use cache::Cache;
 use settings::Settings;
 
-pub use child::ChildError;
+pub use error::ChildError;
+pub(crate) use error::CompileError;
 pub use worker::compile_worker;
 
 /// The place where components are compiled.
@@ -94,23 +95,6 @@ fn warn_unchosen() {
              all components are trusted"
         );
     });
-}
-
-/// The reasons for which a component is not compiled.
-#[derive(Debug)]
-pub(crate) enum CompileError {
-    /// It exceeds a bound.
-    Bound(BoundExceeded),
-    /// The compiler refuses it.
-    Refused(wasmtime::Error),
-    /// The child process has not compiled it.
-    Child(ChildError),
-}
-
-impl From<ChildError> for CompileError {
-    fn from(error: ChildError) -> CompileError {
-        CompileError::Child(error)
-    }
 }
 
 /// Returns the code of a component: from the cache, or else compiled within the bounds.

@@ -3,10 +3,9 @@
 //! The folder is this user's alone, and each entry is sealed with a key that is kept in it. An entry whose
 //! seal is broken is never run: its component is compiled again, and the entry is replaced.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +17,7 @@ use ring::{digest, hmac};
 use super::artifact::Artifact;
 
 mod key;
+mod private_file;
 
 /// The folder within the cache folder.
 const FOLDER: &str = "compiled";
@@ -146,7 +146,7 @@ impl Entry<'_> {
     pub(super) fn write(&self, artifact: &Artifact) {
         let (code, temporary) = (artifact.bytes(), self.temporary());
         let seal = self.seal(code);
-        let written = write_private(&temporary, &[code, seal.as_ref()])
+        let written = private_file::write(&temporary, &[code, seal.as_ref()])
             .and_then(|()| fs::rename(&temporary, &self.path));
         if let Err(error) = written {
             drop(fs::remove_file(&temporary));
@@ -172,12 +172,6 @@ impl Entry<'_> {
         // The time of a comparison tells nothing to others, because only this user can ask for one.
         self.seal(code).as_ref() == seal
     }
-}
-
-/// Writes a new file, which only its owner can read.
-fn write_private(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    parts.iter().try_for_each(|part| file.write_all(part))
 }
 
 /// Removes the entries that were used longest ago, while all together have more than this many bytes, and

@@ -8,7 +8,7 @@ use wasmparser::{
     ComponentTypeRef, Payload,
 };
 
-use super::{Bound, BoundExceeded};
+use super::bound::{Bound, BoundExceeded};
 
 /// The definitions of components in a file. The first is the file itself.
 #[derive(Default)]

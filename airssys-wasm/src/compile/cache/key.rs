@@ -9,6 +9,8 @@ use airssys_spec::file;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::private_file;
+
 const FILE: &str = "key";
 const BYTES: usize = 32;
 
@@ -48,7 +50,7 @@ fn make(folder: &Path, path: &Path) -> io::Result<()> {
     let mut bytes = [0; BYTES];
     SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("the system has no random numbers"))?;
     let temporary = folder.join(format!("{FILE}.{:016x}.new", fastrand::u64(..)));
-    super::write_private(&temporary, &[&bytes])?;
+    private_file::write(&temporary, &[&bytes])?;
     // A link, unlike a rename, does not replace a key that another program uses already.
     let linked = fs::hard_link(&temporary, path);
     fs::remove_file(&temporary)?;
