@@ -19,6 +19,11 @@ pub trait Files {
 
     /// Returns true if there is a folder with this path.
     fn is_folder(&self, path: &Path) -> bool;
+
+    /// Returns true if there is anything with this path, such as a device.
+    fn exists(&self, path: &Path) -> bool {
+        self.is_file(path) || self.is_folder(path)
+    }
 }
 
 /// The files of the machine.
@@ -36,6 +41,10 @@ impl Files for Disk {
 
     fn is_folder(&self, path: &Path) -> bool {
         path.is_dir()
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
     }
 }
 

@@ -40,14 +40,15 @@ async fn failed_load_does_not_affect_other_components() {
     let (host, _silent) = scene().await;
     let whole = raw_bytes(WELL_BEHAVED, "");
     let module = wat::parse_str("(module)").unwrap();
-    let foreign = br#"(component (import "acme:bank/vault@1.0.0" (instance (export "open" (func)))))"#;
-    let exports = b"(component)";
+    let foreign = r#"(component (import "acme:bank/vault@1.0.0" (instance (export "open" (func)))))"#;
+    let foreign = wat::parse_str(foreign).unwrap();
+    let exports = wat::parse_str("(component)").unwrap();
     let load = |bytes: &[u8]| Component::new(engine(), bytes).unwrap_err();
     assert!(matches!(load(&whole[..whole.len() / 2]), LoadError::Invalid { .. }));
     assert!(load(b"garbage").to_string().contains("does not begin"));
     assert!(load(&module).to_string().contains("core module"));
-    assert!(matches!(load(exports), LoadError::MissingExports(_)));
-    assert!(matches!(load(foreign), LoadError::UnknownImports(_)));
+    assert!(matches!(load(&exports), LoadError::MissingExports(_)));
+    assert!(matches!(load(&foreign), LoadError::UnknownImports(_)));
     neighbour_answers(&host).await;
 }
 
