@@ -115,3 +115,33 @@ impl Tools<'_> {
 pub(crate) fn no_tools(language: Language, folder: &Path, output: String) -> BuildError {
     BuildError::NoTools { language, folder: folder.to_owned(), output }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn tools_that_another_user_can_replace_are_not_run() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("tools/python-1");
+        let recipe = Recipe { pins: &[("pins.txt", "")], sdk: &[], steps: "" };
+        let tools = Tools {
+            language: Language::Python,
+            folder: folder.clone(),
+            recipe: &recipe,
+            install: &|_: Tell<'_>| Ok(()),
+            verify: &|| Ok(()),
+        };
+        assert_eq!(tools.work(&mut |_| {}, |_| Ok(1)).unwrap(), 1);
+        let set = |mode| std::fs::set_permissions(&folder, PermissionsExt::from_mode(mode)).unwrap();
+        set(0o777);
+        let error = tools.work(&mut |_| {}, |_| Ok(1)).unwrap_err();
+        let BuildError::File { path, source } = &error else { panic!("{error:?}") };
+        assert_eq!(*path, folder);
+        assert!(source.to_string().contains("has mode 777"), "{source}");
+        set(0o755);
+        assert_eq!(tools.work(&mut |_| {}, |_| Ok(1)).unwrap(), 1);
+    }
+}
