@@ -10,7 +10,7 @@ use airssys_rt::{
 };
 use futures_util::FutureExt;
 
-use crate::support::script::{Log, settle};
+use crate::support::script::{Log, SECOND};
 
 #[derive(Clone)]
 enum Do {
@@ -164,7 +164,7 @@ async fn error_in_an_event_may_make_events_when_it_is_dropped() {
     for _ in 0..3 {
         let error = Telling(other.clone(), system.clone(), log.clone());
         failing.send(Do::Fail(Arc::new(Mutex::new(Some(error))))).await.unwrap();
-        settle().await;
+        tokio::time::sleep(10 * SECOND).await;
         assert!(read(&mut late) > 0);
     }
     // The stream that is not read keeps 1,024 events; the errors are dropped behind those.
