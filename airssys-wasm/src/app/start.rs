@@ -16,6 +16,7 @@ use crate::app::tree::{PreparedTree, StopApp};
 use crate::compile::Compiler;
 use crate::guest::engine::EngineConfig;
 use crate::guest::services::Services;
+use crate::host::spec::STOP_TIMEOUT;
 use crate::host::{ComponentHost, HostOptions};
 use crate::observe::audit::Audit;
 use crate::observe::trace::MessageTracer;
@@ -34,12 +35,15 @@ pub struct StartOptions {
     pub tracer: Option<Arc<dyn MessageTracer>>,
     /// The services whose interfaces components can import. Default: the contract and WASI.
     pub services: Services,
+    /// The time that each component has to stop. Default: that of [`ComponentSpec`](crate::ComponentSpec::stop_timeout).
+    pub stop_timeout: Duration,
 }
 
 impl Default for StartOptions {
     fn default() -> StartOptions {
         let EngineConfig { cache_dir, compiler, services, .. } = EngineConfig::default();
-        StartOptions { cache_dir, compiler, input: None, tracer: None, services }
+        let stop_timeout = STOP_TIMEOUT;
+        StartOptions { cache_dir, compiler, input: None, tracer: None, services, stop_timeout }
     }
 }
 
@@ -63,6 +67,7 @@ pub struct StartingApp {
     compiler: Compiler,
     input: Option<InputOverride>,
     services: Services,
+    stop_timeout: Duration,
 }
 
 impl StartingApp {
@@ -71,7 +76,7 @@ impl StartingApp {
     /// # Errors
     /// [`StartAppError`] if the audit, the state folder or the table of a service cannot be used.
     pub fn new(manifest: &App, options: StartOptions) -> Result<StartingApp, StartAppError> {
-        let StartOptions { cache_dir, compiler, input, tracer, services } = options;
+        let StartOptions { cache_dir, compiler, input, tracer, services, stop_timeout } = options;
         let configs = services.configure(&manifest.services)?;
         let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
         let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
@@ -80,7 +85,8 @@ impl StartingApp {
         if let Some(tracer) = tracer {
             host.trace_with(tracer);
         }
-        Ok(StartingApp { manifest: manifest.clone(), host, cache_dir, compiler, input, services })
+        let manifest = manifest.clone();
+        Ok(StartingApp { manifest, host, cache_dir, compiler, input, services, stop_timeout })
     }
 
     /// The host of its components. To end a start early, drop the future of [`StartingApp::start`] and
@@ -110,15 +116,16 @@ impl StartingApp {
     }
 
     async fn start_all(&self, tell: &mut impl FnMut(AppEvent)) -> Result<StopApp, StartAppError> {
-        let StartingApp { manifest, host, cache_dir, compiler, input, services } = self;
+        let StartingApp { manifest, host, cache_dir, compiler, input, services, stop_timeout } = self;
         let engine = EngineConfig {
             cache_dir: cache_dir.clone(),
             compiler: compiler.clone(),
             services: services.clone(),
             ..engine_for(manifest)
         };
-        let specs = loading::load(engine, manifest.components.clone(), input.clone(), tell).await?;
-        for spec in &specs {
+        let mut specs = loading::load(engine, manifest.components.clone(), input.clone(), tell).await?;
+        for spec in &mut specs {
+            spec.stop_timeout = *stop_timeout;
             host.connect(&spec.component).await?;
         }
         PreparedTree::new(host, manifest, specs)?.start(host, tell).await
