@@ -30,7 +30,7 @@ pub(crate) trait Parent: Any + Send + Sync {
     /// Starts a quarantined child again. Returns false if it is not quarantined, or its supervisor is
     /// not running.
     fn resume(&self, key: Key) -> bool;
-    /// Ends a quarantined child that was told to end for good.
+    /// Ends a child that was told to end for good, if it is quarantined, alone or with the supervisor.
     fn dismiss(&self, key: Key);
 }
 
@@ -104,6 +104,11 @@ pub(crate) trait Supervised: Registered {
     fn stop(&self, request: StopRequest);
     /// Returns true if it was told to end for good.
     fn terminated(&self) -> bool;
+    /// As `terminated`, for the moment between two incarnations. It costs less, and may miss an order
+    /// that comes at this moment, which the next incarnation obeys.
+    fn seems_terminated(&self) -> bool {
+        self.terminated()
+    }
     /// The number of its life: an incarnation, with the wait before it. Read and changed under the
     /// supervisor's lock. Others may read it to name the life that they mean.
     fn life(&self) -> u32 {
@@ -120,6 +125,11 @@ pub(crate) trait Supervised: Registered {
     fn take_excuse(&self) -> bool {
         false
     }
+    /// Returns true if a restart that ended the incarnation was asked for before that had started.
+    /// Called once per end.
+    fn take_early_restart(&self) -> bool {
+        false
+    }
     /// Returns true if an incarnation has ever run.
     fn started(&self) -> bool;
     /// Tells watchers and readers of events that an incarnation ended and another will start. Returns
@@ -129,6 +139,8 @@ pub(crate) trait Supervised: Registered {
     fn restart_for(&self, causes: &Causes);
     /// Tells watchers that an incarnation ended, and no other will start unless it is resumed.
     fn quarantined(&self, reason: &ExitReason);
+    /// Ends its children that were told to end for good, once it is quarantined.
+    fn dismiss_members(&self) {}
 
     /// Stops it for good; if it is a supervisor, by this order.
     fn shut_down(&self, _: &ShutdownOrder) {

@@ -35,6 +35,9 @@ pub(crate) struct Mailbox<M> {
     urgent: AtomicBool,
     /// True if there are waiters for room.
     waiting: AtomicBool,
+    /// True if the actor was told to end for good: no incarnation follows, whatever its end. Changed
+    /// under the lock.
+    terminated: AtomicBool,
     /// Messages that have been handed out, ever.
     taken: AtomicU64,
     inner: Mutex<Inner<M>>,
@@ -49,6 +52,7 @@ impl<M> Mailbox<M> {
             overflow,
             urgent: AtomicBool::new(false),
             waiting: AtomicBool::new(false),
+            terminated: AtomicBool::new(false),
             taken: AtomicU64::new(0),
             inner: Mutex::new(Inner::new(capacity)),
         }
@@ -311,7 +315,13 @@ impl<M> Mailbox<M> {
 
     /// Returns true if the actor was told to end for good.
     pub(crate) fn terminated(&self) -> bool {
-        lock(&self.inner).terminated()
+        let _ordered = lock(&self.inner);
+        self.terminated.load(Ordering::Relaxed)
+    }
+
+    /// As [`terminated`](Self::terminated), without the lock: misses an order that comes at this moment.
+    pub(crate) fn seems_terminated(&self) -> bool {
+        self.terminated.load(Ordering::Acquire)
     }
 
     fn urge<R>(&self, change: impl FnOnce(&mut Inner<M>) -> R) -> R {
@@ -333,7 +343,12 @@ impl<M> Mailbox<M> {
     }
 
     pub(crate) fn request_stop(&self, request: StopRequest) {
-        self.urge(|inner| inner.request_stop(request));
+        self.urge(|inner| {
+            if request == StopRequest::Shutdown {
+                self.terminated.store(true, Ordering::Release);
+            }
+            inner.request_stop(request);
+        });
     }
 
     /// Takes no more messages. The actor ends for good once it has handled those in the mailbox.
@@ -345,7 +360,10 @@ impl<M> Mailbox<M> {
 
     /// Withdraws a stop like this, or a lesser one, which was meant for the incarnation before.
     pub(crate) fn forget_stop(&self, forgotten: StopRequest) {
-        lock(&self.inner).forget_stop(forgotten);
+        // A request that this misses comes after it.
+        if self.is_urgent() {
+            lock(&self.inner).forget_stop(forgotten);
+        }
     }
 
     /// Ready once a stop like this, or a greater one, is requested; takes nothing. For the time between

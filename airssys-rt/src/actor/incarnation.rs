@@ -28,8 +28,7 @@ pub(super) fn live<A: Actor, F: Make<A>>(
     async move {
         runner.context.begin();
         let mut actor = match guard(|| runner.make.make()) {
-            Ok(Some(actor)) => Contained::new(actor),
-            Ok(None) => return ExitReason::Shutdown,
+            Ok(actor) => Contained::new(actor),
             Err(reason) => {
                 tell_failed_start(&mut runner.started, &runner.context, &reason);
                 return reason;
@@ -42,15 +41,14 @@ pub(super) fn live<A: Actor, F: Make<A>>(
                     false => return part(actor, runner, not_started.reason),
                 }
             }
-            let mut inbox = Inbox::new(runner.context.cell().clone());
             let mut pace = Pace::begin();
             loop {
                 {
                     let (step, message, urgent) =
-                        if inbox.is_ready() && !(pace.polls_timers && runner.context.timers.any()) {
-                            message_at_hand(&mut inbox, &mut pace)
+                        if runner.inbox.is_ready() && !(pace.polls_timers && runner.context.timers.any()) {
+                            message_at_hand(&mut runner.inbox, &mut pace)
                         } else {
-                            poll_fn(|task| poll_work(&runner.context, &mut inbox, &mut pace, task)).await
+                            poll_fn(|task| poll_work(&runner.context, &mut runner.inbox, &mut pace, task)).await
                         };
                     match step {
                         Step::Fetched => continue,
@@ -62,7 +60,7 @@ pub(super) fn live<A: Actor, F: Make<A>>(
                         }
                         Step::Handle | Step::Tick => {
                             drop(urgent);
-                            let mut behind = Behind::new(&mut inbox, step == Step::Handle, pace.left());
+                            let mut behind = Behind::new(&mut runner.inbox, step == Step::Handle, pace.left());
                             let result = {
                                 let handler = handler(&mut actor, message, &mut behind, &runner.context);
                                 timed(pin!(handler), &runner.context, &mut pace).await
@@ -79,6 +77,7 @@ pub(super) fn live<A: Actor, F: Make<A>>(
                 }
             }
         };
+        runner.inbox.put_back();
         let reason = end(&mut actor, &runner.context, reason).await;
         part(actor, runner, reason)
     }

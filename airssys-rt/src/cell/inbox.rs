@@ -10,7 +10,8 @@ use crate::mailbox::Urgent;
 /// The messages of an actor as it handles them: fetched from the mailbox in batches, handed out one
 /// by one.
 ///
-/// Each incarnation has one. Dropped, it puts back the messages that it has not handed out.
+/// One for all incarnations, so that a restart keeps its memory. Each
+/// [puts back](Self::put_back) the messages that it has not handed out.
 pub(crate) struct Inbox<M> {
     cell: Arc<Cell<M>>,
     batch: VecDeque<M>,
@@ -51,6 +52,16 @@ impl<M> Inbox<M> {
         if self.is_ready() { self.batch.front() } else { None }
     }
 
+    /// Puts back the messages that it has not handed out.
+    pub(crate) fn put_back(&mut self) {
+        // Serves waiters too: the slot of a message that failed is free, even if the next incarnation
+        // starts late.
+        let lost = self.cell.mailbox.put_back(&mut self.batch);
+        if let Some(cause) = lost {
+            self.cell.lose_all(std::mem::take(&mut self.batch), cause);
+        }
+    }
+
     /// Takes what is urgent; gives `None` once there are messages at hand. Registers the task if there
     /// is nothing.
     #[inline]
@@ -61,14 +72,6 @@ impl<M> Inbox<M> {
 
 impl<M> Drop for Inbox<M> {
     fn drop(&mut self) {
-        // The slot of a message that failed is free, even if the next incarnation starts late.
-        self.cell.mailbox.serve();
-        if self.batch.is_empty() {
-            return;
-        }
-        let lost = self.cell.mailbox.put_back(&mut self.batch);
-        if let Some(cause) = lost {
-            self.cell.lose_all(std::mem::take(&mut self.batch), cause);
-        }
+        self.put_back();
     }
 }

@@ -47,10 +47,8 @@ enum Flag {
     Closed = 1,
     /// It is closed, and the actor ends once it is empty.
     Draining = 2,
-    /// The actor was told to end for good: no incarnation follows, whatever its end.
-    Terminated = 4,
-    Signalled = 8,
-    ToldFull = 16,
+    Signalled = 4,
+    ToldFull = 8,
 }
 
 impl Flags {
@@ -283,14 +281,7 @@ impl<M> Inner<M> {
         self.serve(wakers);
     }
 
-    pub(super) fn terminated(&self) -> bool {
-        self.flags.has(Flag::Terminated)
-    }
-
     pub(super) fn request_stop(&mut self, request: StopRequest) {
-        if request == StopRequest::Shutdown {
-            self.flags.put(Flag::Terminated, true);
-        }
         self.stop = self.stop.max(Some(request));
     }
 
@@ -334,12 +325,8 @@ impl<M> Inner<M> {
     }
 
     /// Returns true if the actor ends because its mailbox is empty.
-    pub(super) fn has_drained(&mut self) -> bool {
-        let draining = self.flags.has(Flag::Draining);
-        if draining {
-            self.flags.put(Flag::Terminated, true);
-        }
-        draining
+    pub(super) fn has_drained(&self) -> bool {
+        self.flags.has(Flag::Draining)
     }
 
     /// Moves messages to the receiver, whose batch is empty: all, or at most `limit`. Returns false if

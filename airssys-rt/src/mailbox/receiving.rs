@@ -84,6 +84,7 @@ impl<M> Mailbox<M> {
             return Poll::Ready(None);
         }
         if inner.has_drained() {
+            self.terminated.store(true, Ordering::Release);
             return Poll::Ready(Some(Urgent::Stop(StopRequest::Shutdown)));
         }
         inner.shrink(batch);
@@ -91,15 +92,21 @@ impl<M> Mailbox<M> {
         Poll::Pending
     }
 
-    /// Takes back the messages that were not handed out. If they are lost, they stay in the batch,
-    /// and the cause is returned.
+    /// Serves the waiters, and takes back the messages that were not handed out. If they are lost,
+    /// they stay in the batch, and the cause is returned.
     pub(crate) fn put_back(&self, batch: &mut VecDeque<M>) -> Option<DeadLetterCause> {
-        let mut inner = lock(&self.inner);
-        if self.fetches_one() {
-            let taken = self.own_taken() - 1;
+        self.update(|inner, wakers| {
+            let taken = self.own_taken();
             inner.set_taken(taken);
-            self.taken.store(taken, Ordering::Release);
-        }
-        inner.put_back(batch)
+            inner.serve(wakers);
+            if batch.is_empty() {
+                return None;
+            }
+            if self.fetches_one() {
+                inner.set_taken(taken - 1);
+                self.taken.store(taken - 1, Ordering::Release);
+            }
+            inner.put_back(batch)
+        })
     }
 }

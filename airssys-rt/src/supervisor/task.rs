@@ -49,7 +49,7 @@ impl<R: Runnable> ParkedRunner for Idle<R> {
             return None;
         };
         runner.tell_start(started);
-        Some(spawn(runner, node, key, delay))
+        Some(spawn(runner, &node, key, delay))
     }
 
     fn discard(self: Box<Self>) {
@@ -68,17 +68,18 @@ fn discard<R: Runnable>(runner: R) {
 
 /// Starts a child, and waits before that if the supervisor is about to be restarted. `started` is
 /// notified of the start, if a starter waits for it.
-pub(super) async fn admit<R: Runnable>(
+pub(super) async fn admit<R: Runnable, C: Supervised>(
     node: &Arc<SupervisorNode>,
-    cell: Arc<dyn Supervised>,
+    cell: &Arc<C>,
     rules: ChildRules,
     runner: R,
     started: Option<&mut Reply<()>>,
 ) -> Result<(), Refusal> {
-    let added = match node.add(&cell, rules) {
+    let added = match node.add(cell.clone(), rules) {
         Admission::Added(key) => Ok(key),
         Admission::Refused(refusal) => Err(refusal),
         Admission::Later => {
+            let cell: Arc<dyn Supervised> = cell.clone();
             let added = node.add_later(&cell, rules).await;
             // It was made in an earlier poll.
             started.into_iter().for_each(Reply::moved);
@@ -92,16 +93,16 @@ pub(super) async fn admit<R: Runnable>(
             return Err(refusal);
         }
     };
-    let task = spawn(runner, node.clone(), key, Duration::ZERO);
+    let task = spawn(runner, node, key, Duration::ZERO);
     node.attach(key, 0, task);
     Ok(())
 }
 
 /// Starts the task of a child. Never called under a lock of the supervisor, because a runtime that is
 /// shutting down drops the task at once.
-fn spawn<R: Runnable>(runner: R, node: Arc<SupervisorNode>, key: Key, delay: Duration) -> JoinHandle<()> {
-    let runtime = node.runtime().clone();
-    let task = run(ChildTask { runner: Some(runner), node, key }, delay);
+fn spawn<R: Runnable>(runner: R, node: &Arc<SupervisorNode>, key: Key, delay: Duration) -> JoinHandle<()> {
+    let runtime = node.runtime();
+    let task = run(ChildTask { runner: Some(runner), node: node.clone(), key }, delay);
     #[cfg(feature = "testing")]
     if crate::testing::schedule::is_shaken() {
         return runtime.spawn(crate::testing::schedule::shaken(task));
@@ -226,7 +227,7 @@ impl<R: Runnable> ChildTask<R> {
     ///
     /// Returns the wait before the next incarnation; `None` if the task ends.
     fn follow(&mut self, reason: &ExitReason) -> Option<Duration> {
-        let verdict = match self.runner.as_ref()?.cell().terminated() {
+        let verdict = match self.runner.as_ref()?.cell().seems_terminated() {
             // It was told to end for good, and has no policy any more.
             true => Verdict::End,
             false => self.node.ended(self.key, reason),

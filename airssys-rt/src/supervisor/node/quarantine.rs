@@ -74,10 +74,11 @@ impl SupervisorNode {
         inform(|| self.tell(|supervisor| Event::Escalated { supervisor, failure: told }));
         // Before the consequences are visible.
         self.health().into_iter().for_each(|health| drop(health.send_replace(Health::Failing)));
-        let reason = ExitReason::Escalated(failure.into_inner());
+        let reason = ExitReason::Escalated(Arc::clone(&failure));
+        let ending = Ending::new(reason, !self.escalates, ShutdownOrder::default());
         let mut state = lock(&self.state);
         if state.incarnation == incarnation {
-            state.end(Ending { reason, for_good: !self.escalates, order: ShutdownOrder::default() });
+            state.end(ending);
         }
     }
 
@@ -89,10 +90,13 @@ impl SupervisorNode {
         reason: ExitReason,
     ) {
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
-        cell.into_iter().for_each(|cell| inform(|| cell.quarantined(&reason)));
+        cell.iter().for_each(|cell| inform(|| cell.quarantined(&reason)));
         self.keep(key, runner, reason, TaskState::Quarantined);
-        // Holders of a reference that stopped it before saw no quarantine.
+        // Holders of a reference that stopped it, or a member of it, before saw no quarantine.
         self.dismiss_quarantined(key);
+        if let Some(cell) = cell {
+            cell.dismiss_members();
+        }
     }
 
     /// Starts a quarantined child again. Its earlier restarts do not count any more.
@@ -117,14 +121,19 @@ impl SupervisorNode {
         true
     }
 
-    /// Ends a quarantined child that was told to end for good.
+    /// Ends a child that was told to end for good, if it is quarantined, alone or with this supervisor.
     pub(super) fn dismiss_quarantined(&self, key: Key) {
         let dismissed = {
             let mut state = lock(&self.state);
+            let quarantined = state.quarantined;
             let told = state
                 .children
                 .get(key)
-                .filter(|entry| entry.task_state == TaskState::Quarantined)
+                .filter(|entry| match entry.task_state {
+                    TaskState::Quarantined => true,
+                    TaskState::Parked => quarantined,
+                    TaskState::Live | TaskState::Leaving => false,
+                })
                 // A closed mailbox is to be drained, and no incarnation will do that.
                 .is_some_and(|entry| entry.cell.terminated() || entry.cell.is_closed());
             match told {
@@ -136,6 +145,18 @@ impl SupervisorNode {
             self.registry.retire(&*cell, ExitReason::Shutdown);
             parked.runner.discard();
             self.announce_change();
+        }
+    }
+
+    /// Ends the children that were told to end for good before this supervisor was quarantined.
+    pub(super) fn dismiss_told(&self) {
+        let children: Vec<_> = {
+            let state = lock(&self.state);
+            state.children.iter().map(|(key, entry)| (key, entry.cell.clone())).collect()
+        };
+        for (key, cell) in children {
+            self.dismiss_quarantined(key);
+            cell.dismiss_members();
         }
     }
 

@@ -37,12 +37,17 @@ pub(super) enum Phase {
 }
 
 /// How a supervisor ends.
-#[derive(Clone)]
-pub(crate) struct Ending {
-    pub(crate) reason: ExitReason,
+pub(super) struct Ending {
+    pub(super) reason: Contained<ExitReason>,
     /// True if its own supervisor must not restart it.
-    pub(crate) for_good: bool,
-    pub(crate) order: ShutdownOrder,
+    pub(super) for_good: bool,
+    pub(super) order: ShutdownOrder,
+}
+
+impl Ending {
+    pub(super) fn new(reason: ExitReason, for_good: bool, order: ShutdownOrder) -> Self {
+        Self { reason: Contained::new(reason), for_good, order }
+    }
 }
 
 /// The steps of a group restart that are left.
@@ -132,7 +137,7 @@ impl NodeState {
         }
         let new = match &mut self.ending {
             None => {
-                self.gave_up |= matches!(ending.reason, ExitReason::Escalated(_));
+                self.gave_up |= matches!(*ending.reason, ExitReason::Escalated(_));
                 self.ending = Some(ending);
                 true
             }
@@ -156,7 +161,7 @@ impl NodeState {
     pub(super) fn rest(&mut self) -> ExitReason {
         self.phase = Phase::Waiting;
         self.awaits = AwaitedEnds::Each;
-        let reason = self.ending.as_ref().map(|ending| ending.reason.clone());
+        let reason = self.ending.as_ref().map(|ending| (*ending.reason).clone());
         self.ending = self.ending.take().filter(|ending| ending.for_good);
         reason.unwrap_or(ExitReason::Shutdown)
     }
