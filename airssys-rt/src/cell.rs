@@ -27,7 +27,7 @@ pub(crate) use self::counters::Counters;
 use self::exit::{Exit, FullReason};
 use self::flags::{Flag, Flags};
 use crate::causes::Causes;
-use crate::child::{Parent, ParentLink, Registered, Supervised};
+use crate::child::{EndedLife, Parent, ParentLink, Registered, Supervised};
 use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
 use crate::events::{DeadLetterCause, Event};
 use crate::guard::discard;
@@ -465,14 +465,6 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         self.flags.set(Flag::Excused);
     }
 
-    fn take_excuse(&self) -> bool {
-        self.flags.take(Flag::Excused)
-    }
-
-    fn take_early_restart(&self) -> bool {
-        self.flags.take(Flag::RestartedEarly)
-    }
-
     fn set_parent(&self, parent: ParentLink) {
         let _ = self.parent.set(parent);
     }
@@ -497,8 +489,14 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         self.life.load(Ordering::Relaxed)
     }
 
-    fn end_life(&self) {
+    fn end_life(&self) -> EndedLife {
         self.life.store(self.life.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        EndedLife {
+            started: self.started(),
+            terminated: self.seems_terminated(),
+            excused: self.flags.take(Flag::Excused),
+            restarted_early: self.flags.take(Flag::RestartedEarly),
+        }
     }
 
     fn rejoin(&self) {

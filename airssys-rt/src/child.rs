@@ -77,6 +77,18 @@ pub(crate) trait Registered: Any + Send + Sync {
     }
 }
 
+/// The facts about an end that a supervisor decides by, beside its reason.
+pub(crate) struct EndedLife {
+    /// True if an incarnation has ever started.
+    pub(crate) started: bool,
+    /// True if the child was told to end for good.
+    pub(crate) terminated: bool,
+    /// True if the failure counts towards no limit.
+    pub(crate) excused: bool,
+    /// True if a restart was asked for before the incarnation had started.
+    pub(crate) restarted_early: bool,
+}
+
 /// A child of a supervisor, as that supervisor knows it.
 pub(crate) trait Supervised: Registered {
     fn services(&self) -> &Services;
@@ -114,22 +126,17 @@ pub(crate) trait Supervised: Registered {
     fn life(&self) -> u32 {
         0
     }
-    /// Called when the supervisor decides about the end of an incarnation.
-    fn end_life(&self) {}
+    /// Called when the supervisor decides about the end of an incarnation. Once for each, because an
+    /// excuse and an early restart are for one end.
+    fn end_life(&self) -> EndedLife {
+        let (started, terminated) = (self.started(), self.seems_terminated());
+        EndedLife { started, terminated, excused: false, restarted_early: false }
+    }
     /// Withdraws the stop of its group, which has stopped and is about to start again.
     fn rejoin(&self);
     fn enter(&self, state: ActorState);
     /// Has the failure that ends the incarnation count towards no limit of its own.
     fn excuse_failure(&self) {}
-    /// Returns true if the failure that ended the incarnation was excused. Called once per end.
-    fn take_excuse(&self) -> bool {
-        false
-    }
-    /// Returns true if a restart that ended the incarnation was asked for before that had started.
-    /// Called once per end.
-    fn take_early_restart(&self) -> bool {
-        false
-    }
     /// Returns true if an incarnation has ever run.
     fn started(&self) -> bool;
     /// Tells watchers and readers of events that an incarnation ended and another will start. Returns

@@ -65,7 +65,7 @@ impl Actor for Hooked {
     }
 }
 
-/// An actor as most are: it has a name of its own, waits in its handler, and fails with any error.
+/// An actor as most are: with a text, any error, and a handler that waits for room in another mailbox.
 struct Usual {
     label: String,
     next: Option<ActorRef<u64>>,
@@ -79,15 +79,39 @@ impl Child for Usual {
 }
 
 impl Actor for Usual {
+    type Message = u64;
+    type Error = BoxError;
+
+    async fn handle_message(&mut self, number: u64, _: &ActorContext<u64>) -> Result<(), BoxError> {
+        if let Some(next) = &self.next {
+            next.send(number + self.label.len() as u64).await?;
+        }
+        Ok(())
+    }
+}
+struct Usual2(Usual);
+impl Child for Usual2 {}
+impl Actor for Usual2 {
     type Message = String;
     type Error = BoxError;
 
-    async fn handle_message(&mut self, message: String, _context: &ActorContext<String>) -> Result<(), BoxError> {
-        self.label.push_str(&message);
-        if let Some(next) = &self.next {
-            next.send(message.len() as u64).await?;
+    async fn handle_message(&mut self, text: String, _: &ActorContext<String>) -> Result<(), BoxError> {
+        if let Some(next) = &self.0.next {
+            next.send(text.len() as u64).await?;
         }
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.0.label = text;
+        Ok(())
+    }
+}
+struct Usual3(String);
+impl Child for Usual3 {}
+impl Actor for Usual3 {
+    type Message = u64;
+    type Error = BoxError;
+
+    async fn handle_message(&mut self, n: u64, _: &ActorContext<u64>) -> Result<(), BoxError> {
+        tokio::task::yield_now().await;
+        self.0.push_str(&n.to_string());
         Ok(())
     }
 }
@@ -112,4 +136,6 @@ fn t() {
     let c = Arc::new(AtomicU64::new(0));
     println!("hooked {}", bytes_of_each(move || Hooked(c.clone())));
     println!("usual {}", bytes_of_each(|| Usual { label: String::new(), next: None}));
+    println!("usual2 {}", bytes_of_each(|| Usual2(Usual { label: String::new(), next: None})));
+    println!("usual3 {}", bytes_of_each(|| Usual3(String::new())));
 }

@@ -77,7 +77,8 @@ pub(super) fn live<A: Actor, F: Make<A>>(
                 }
             }
         };
-        runner.inbox.put_back();
+        // The slot of a message that failed is free, even if the next incarnation starts late.
+        runner.context.cell().mailbox.serve();
         let reason = end(&mut actor, &runner.context, reason).await;
         part(actor, runner, reason)
     }

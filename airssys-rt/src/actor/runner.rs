@@ -70,6 +70,10 @@ impl<A: Actor, F: Make<A>> Runnable for ActorRunner<A, F> {
         live(self)
     }
 
+    fn rest(&mut self) {
+        self.inbox.put_back();
+    }
+
     fn cut_off(&mut self) {
         self.inbox.put_back();
         if let Err(reason) = self.context.timers.end() {

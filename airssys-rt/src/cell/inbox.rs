@@ -10,8 +10,8 @@ use crate::mailbox::Urgent;
 /// The messages of an actor as it handles them: fetched from the mailbox in batches, handed out one
 /// by one.
 ///
-/// One for all incarnations, so that a restart keeps its memory. Each
-/// [puts back](Self::put_back) the messages that it has not handed out.
+/// One for all incarnations. If the next does not begin at once, the messages that have not been
+/// handed out are [put back](Self::put_back).
 pub(crate) struct Inbox<M> {
     cell: Arc<Cell<M>>,
     batch: VecDeque<M>,
@@ -54,8 +54,9 @@ impl<M> Inbox<M> {
 
     /// Puts back the messages that it has not handed out.
     pub(crate) fn put_back(&mut self) {
-        // Serves waiters too: the slot of a message that failed is free, even if the next incarnation
-        // starts late.
+        if self.batch.is_empty() {
+            return;
+        }
         let lost = self.cell.mailbox.put_back(&mut self.batch);
         if let Some(cause) = lost {
             self.cell.lose_all(std::mem::take(&mut self.batch), cause);

@@ -92,21 +92,15 @@ impl<M> Mailbox<M> {
         Poll::Pending
     }
 
-    /// Serves the waiters, and takes back the messages that were not handed out. If they are lost,
-    /// they stay in the batch, and the cause is returned.
+    /// Takes back the messages that were not handed out. If they are lost, they stay in the batch,
+    /// and the cause is returned.
     pub(crate) fn put_back(&self, batch: &mut VecDeque<M>) -> Option<DeadLetterCause> {
-        self.update(|inner, wakers| {
-            let taken = self.own_taken();
+        let mut inner = lock(&self.inner);
+        if self.fetches_one() {
+            let taken = self.own_taken() - 1;
             inner.set_taken(taken);
-            inner.serve(wakers);
-            if batch.is_empty() {
-                return None;
-            }
-            if self.fetches_one() {
-                inner.set_taken(taken - 1);
-                self.taken.store(taken - 1, Ordering::Release);
-            }
-            inner.put_back(batch)
-        })
+            self.taken.store(taken, Ordering::Release);
+        }
+        inner.put_back(batch)
     }
 }

@@ -238,14 +238,14 @@ impl SupervisorNode {
     /// Decides, and records the decision in the state. Runs no code of users.
     fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Judgement {
         let Some(entry) = state.children.get(key) else { return Verdict::Gone.into() };
-        entry.cell.end_life();
+        let life = entry.cell.end_life();
         // Children with a shared limit depend on each other, so every failure counts.
-        let counts = !entry.cell.take_excuse() || self.config.limit_scope == LimitScope::Shared;
+        let counts = !life.excused || self.config.limit_scope == LimitScope::Shared;
         // An actor that has itself restarted in each of its starts would never come to an end.
-        let asked = matches!(reason, ExitReason::Restart) && !entry.cell.take_early_restart();
+        let asked = matches!(reason, ExitReason::Restart) && !life.restarted_early;
         let cause = match state.phase {
             // A failed first start is reported to its starter, and an order to end is final.
-            _ if entry.cell.seems_terminated() || !entry.cell.started() => EndCause::ForGood,
+            _ if life.terminated || !life.started => EndCause::ForGood,
             Phase::Stopping | Phase::Waiting | Phase::Ended if !state.may_revive() => EndCause::ForGood,
             Phase::Stopping | Phase::Waiting | Phase::Ended => EndCause::GroupRestart,
             Phase::RestartingGroup if entry.doomed => EndCause::GroupRestart,

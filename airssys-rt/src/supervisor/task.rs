@@ -27,6 +27,9 @@ pub(crate) trait Runnable: Send + 'static {
     /// Runs from one start to its end.
     fn incarnation(&mut self) -> impl Future<Output = ExitReason> + Send;
 
+    /// Called after an incarnation, if the next does not begin at once.
+    fn rest(&mut self) {}
+
     /// Ends what belongs to an incarnation that was aborted.
     fn cut_off(&mut self) {}
 
@@ -232,6 +235,9 @@ impl<R: Runnable> ChildTask<R> {
             true => Verdict::End,
             false => self.node.ended(self.key, reason),
         };
+        if !matches!(verdict, Verdict::Restart(Duration::ZERO)) {
+            self.runner.as_mut()?.rest();
+        }
         match verdict {
             Verdict::Restart(delay) => {
                 SupervisorNode::tell_restart(self.runner.as_ref()?.cell(), reason, delay);
