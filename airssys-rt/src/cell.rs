@@ -277,7 +277,16 @@ impl<M> Cell<M> {
         Some(self.parent.get()?.get()?.0)
     }
 
-    /// Called when a new incarnation is about to begin.
+    /// Begins the next incarnation.
+    pub(crate) fn begin_next(&self) {
+        self.begin(self.incarnations.next());
+    }
+
+    /// The number of the incarnation that runs, or ran last; 0 before the first.
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.incarnations.current()
+    }
+
     pub(crate) fn begin(&self, incarnation: u64) {
         self.incarnations.begin(incarnation);
         self.flags.take(Flag::RestartedEarly);
@@ -463,6 +472,10 @@ impl<M: Send + 'static> Supervised for Cell<M> {
 
     fn state(&self) -> ActorState {
         self.state()
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.incarnation()
     }
 
     fn excuse_failure(&self) {

@@ -137,6 +137,8 @@ pub(crate) trait Supervised: Registered {
     /// Withdraws the stop of its group, which has stopped and is about to start again.
     fn rejoin(&self);
     fn enter(&self, state: ActorState);
+    /// The number of the incarnation that runs, or ran last; 0 before the first.
+    fn incarnation(&self) -> u64;
     /// Has the failure that ends the incarnation count towards no limit of its own.
     fn excuse_failure(&self) {}
     /// Returns true if an incarnation has ever run.

@@ -509,6 +509,10 @@ impl Supervised for SupervisorNode {
         self.announce_change();
     }
 
+    fn incarnation(&self) -> u64 {
+        lock(&self.state).incarnation
+    }
+
     fn started(&self) -> bool {
         lock(&self.state).started
     }

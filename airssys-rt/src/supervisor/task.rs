@@ -105,7 +105,8 @@ pub(super) async fn admit<R: Runnable, C: Supervised>(
 /// shutting down drops the task at once.
 fn spawn<R: Runnable>(runner: R, node: &Arc<SupervisorNode>, key: Key, delay: Duration) -> JoinHandle<()> {
     let runtime = node.runtime();
-    let task = run(ChildTask { runner: Some(runner), node: node.clone(), key }, delay);
+    let delay = on_heap(delay);
+    let task = run(ChildTask { runner: Some(runner), node: node.clone(), key, delay });
     #[cfg(feature = "testing")]
     if crate::testing::schedule::is_shaken() {
         return runtime.spawn(crate::testing::schedule::shaken(task));
@@ -118,6 +119,13 @@ struct ChildTask<R: Runnable> {
     runner: Option<R>,
     node: Arc<SupervisorNode>,
     key: Key,
+    /// The delay of the next start, if there is one.
+    delay: Option<Box<Duration>>,
+}
+
+/// On the heap, because most starts have no delay.
+fn on_heap(delay: Duration) -> Option<Box<Duration>> {
+    (!delay.is_zero()).then(|| Box::new(delay))
 }
 
 impl<R: Runnable> Drop for ChildTask<R> {
@@ -152,15 +160,12 @@ impl<R: Runnable> Drop for Ended<'_, R> {
 }
 
 /// The future of a child's task. Not an `async fn`, because that would store its arguments twice.
-fn run<R: Runnable>(mut child: ChildTask<R>, delay: Duration) -> impl Future<Output = ()> + Send {
-    // On the heap, because most starts have no delay.
-    let on_heap = |delay: Duration| (!delay.is_zero()).then(|| Box::new(delay));
-    let mut delay = on_heap(delay);
+fn run<R: Runnable>(mut child: ChildTask<R>) -> impl Future<Output = ()> + Send {
     async move {
         loop {
-            let interrupted = match delay.take() {
+            let interrupted = match child.delay.take().map(|delay| *delay) {
                 None => None,
-                Some(delay) => child.wait(*delay).await,
+                Some(delay) => child.wait(delay).await,
             };
             let next = match (interrupted, child.runner.as_mut()) {
                 (Some(request), _) => child.follow_guarded(&request.reason()),
@@ -175,7 +180,7 @@ fn run<R: Runnable>(mut child: ChildTask<R>, delay: Duration) -> impl Future<Out
                 (None, None) => return,
             };
             match next {
-                Some(next) => delay = on_heap(next),
+                Some(next) => child.delay = on_heap(next),
                 None => return,
             }
         }
