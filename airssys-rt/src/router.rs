@@ -4,18 +4,16 @@ mod pool;
 mod spec;
 
 use std::fmt;
-use std::future::poll_fn;
 use std::hash::Hash;
 use std::iter::repeat_n;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use self::pool::{By, Pool};
 pub use self::spec::{RouterError, RouterSpec, Routing};
-use crate::request::slot;
+use crate::request::slot_within;
 use crate::{Actor, ActorRef, ActorSystem, ReplyTo, RequestError, SendError, SupervisorRef, TrySendError};
 
 /// A reference to a pool of workers: each message goes to one of them, or to all.
@@ -255,10 +253,7 @@ impl<M: Send + 'static> Router<M> {
         message: impl FnOnce(ReplyTo<R>) -> M,
         timeout: Option<Duration>,
     ) -> Result<R, RequestError<M>> {
-        let (reply_to, mut reply) = poll_fn(|task| Poll::Ready(slot(task.waker()))).await;
-        if let Some(timeout) = timeout {
-            self.pool.services().deadlines.add(timeout, reply.expires());
-        }
+        let (reply_to, mut reply) = slot_within(timeout, &self.pool.services().deadlines).await;
         match reply.while_sending(self.pool.send(by, message(reply_to))).await {
             Ok(sent) => sent?,
             Err(ended) => return Ok(ended?),
