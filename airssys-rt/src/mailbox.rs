@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use airssys_core::Overflow;
 
 use self::control::Wakers;
-pub(crate) use self::control::{MailboxStats, StopRequest, Urgent};
+pub(crate) use self::control::{Fetched, MailboxStats, StopRequest, Urgent};
 use self::inner::Inner;
 use crate::errors::{ReserveError, SendError, SendWithError};
 use crate::monitor::Notifications;
@@ -38,6 +38,8 @@ pub(crate) struct Mailbox<M> {
     /// True if the actor was told to end for good: no incarnation follows, whatever its end. Changed
     /// under the lock.
     terminated: AtomicBool,
+    /// True if messages are refused. Read without the lock, because look-ups read it.
+    closed: AtomicBool,
     /// Messages that have been handed out, ever.
     taken: AtomicU64,
     inner: Mutex<Inner<M>>,
@@ -53,6 +55,7 @@ impl<M> Mailbox<M> {
             urgent: AtomicBool::new(false),
             waiting: AtomicBool::new(false),
             terminated: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
             taken: AtomicU64::new(0),
             inner: Mutex::new(Inner::new(capacity)),
         }
@@ -91,6 +94,8 @@ impl<M> Mailbox<M> {
         let mut inner = lock(&self.inner);
         let result = change(&mut inner, &mut wakers);
         self.waiting.store(inner.has_waiting(), Ordering::Relaxed);
+        // Before the lock is released, so that a sender that has been refused sees it.
+        self.closed.store(inner.closed(), Ordering::Release);
         drop(inner);
         wakers.into_iter().for_each(Waker::wake);
         result
@@ -166,6 +171,16 @@ impl<M> Mailbox<M> {
             inner.set_taken(self.taken.load(Ordering::Acquire));
             inner.serve(wakers);
         });
+    }
+
+    /// As [`serve`](Self::serve), for a receiver whose handler waits: it need not be woken for messages.
+    pub(crate) fn serve_meanwhile(&self) {
+        let receiver = self.update(|inner, wakers| {
+            inner.set_taken(self.taken.load(Ordering::Acquire));
+            inner.serve(wakers);
+            inner.take_receiver()
+        });
+        drop(receiver);
     }
 
     /// Gives free slots to the waiters, unless a slot is known to be free: that one has been
@@ -284,7 +299,12 @@ impl<M> Mailbox<M> {
     fn poll_slot(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<bool> {
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
-            inner.poll_slot(ticket, waker, wakers)
+            let polled = inner.poll_slot(ticket, waker, wakers);
+            if polled.is_pending() {
+                // It may be about to sleep without another look.
+                wakers.extend(inner.take_receiver());
+            }
+            polled
         })
     }
 
@@ -293,8 +313,10 @@ impl<M> Mailbox<M> {
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
             let polled = inner.poll_slot(ticket, waker, wakers);
-            if polled == Poll::Ready(true) {
-                inner.offer(wakers);
+            match polled {
+                Poll::Ready(true) => inner.offer(wakers),
+                Poll::Ready(false) => {}
+                Poll::Pending => wakers.extend(inner.take_receiver()),
             }
             polled.map(|_| ())
         })
@@ -325,21 +347,34 @@ impl<M> Mailbox<M> {
     }
 
     fn urge<R>(&self, change: impl FnOnce(&mut Inner<M>) -> R) -> R {
-        self.feed(|inner| {
+        let (result, handler) = self.feed(|inner| {
             let result = change(inner);
             self.urgent.store(true, Ordering::Relaxed);
-            (result, true)
-        })
+            ((result, inner.take_overtaken()), true)
+        });
+        if let Some(handler) = handler {
+            handler.wake();
+        }
+        result
     }
 
-    /// Ready if something overtakes the messages. Registers the receiver's task otherwise.
+    /// Ready if something overtakes the messages. Otherwise registers the task of the handler that
+    /// waits for that.
     pub(crate) fn poll_urgent(&self, task: &mut Context<'_>) -> Poll<()> {
         let mut inner = lock(&self.inner);
         if self.urgent.load(Ordering::Relaxed) {
             return Poll::Ready(());
         }
-        inner.set_receiver(task.waker());
+        inner.set_overtaken(task.waker());
         Poll::Pending
+    }
+
+    /// Takes the urgent work with the highest priority, if there still is some.
+    pub(crate) fn take_urgent(&self, incarnation: u64) -> Option<Urgent> {
+        let mut inner = lock(&self.inner);
+        let urgent = inner.take_urgent(incarnation);
+        self.urgent.store(inner.is_urgent(), Ordering::Relaxed);
+        urgent
     }
 
     pub(crate) fn request_stop(&self, request: StopRequest) {
@@ -391,8 +426,9 @@ impl<M> Mailbox<M> {
     }
 
     /// Returns true if messages are refused, because the actor has ended for good or is about to.
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        lock(&self.inner).closed()
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Closes for good. Returns the messages left, to be dropped outside the lock.

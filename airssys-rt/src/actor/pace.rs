@@ -74,6 +74,8 @@ pub(super) struct Pace {
     spent: u8,
     /// True if the running handler has waited, and is timed on its own.
     pub(super) alone: bool,
+    /// True if the task was registered with its only message, in this poll.
+    pub(super) registered: bool,
     /// True if the last message was from one of the actor's own timers.
     pub(super) ticked: bool,
     /// True if the timers are due to be polled, although there are messages.
@@ -89,6 +91,7 @@ impl Pace {
             singles: 0,
             spent: 0,
             alone: false,
+            registered: false,
             ticked: false,
             polls_timers: false,
         }
@@ -118,6 +121,7 @@ impl Pace {
 
     /// Times the handler that waits now on its own.
     pub(super) fn time_alone(&mut self, counters: &Counters) {
+        self.registered = false;
         self.pause(counters);
         self.resume(false);
     }
@@ -144,6 +148,7 @@ impl Pace {
     /// Yields to other tasks, and begins a new budget and a new wake-up.
     pub(super) fn yield_worker(&mut self, counters: &Counters) -> impl Future<Output = ()> + Send {
         self.pause(counters);
+        self.registered = false;
         self.spent = 0;
         let now = Moment::now();
         if self.rested == Some(Moment::NEVER) && !has_workers() {

@@ -32,6 +32,8 @@ pub(super) struct Inner<M> {
 struct Rare {
     waiters: Waiters,
     notifications: Notifications,
+    /// The task of a handler that waits until something overtakes messages.
+    overtaken: Option<Waker>,
     dropped: u64,
     overflowed: u64,
     rejected: u64,
@@ -324,8 +326,9 @@ impl<M> Inner<M> {
         self.flags.put(Flag::Signalled, true);
     }
 
-    /// Returns true if the actor ends because its mailbox is empty.
-    pub(super) fn has_drained(&self) -> bool {
+    /// Returns true if messages are refused, and the actor ends once it has handled those that it has.
+    #[inline]
+    pub(super) fn drains(&self) -> bool {
         self.flags.has(Flag::Draining)
     }
 
@@ -374,10 +377,37 @@ impl<M> Inner<M> {
     #[inline]
     pub(super) fn shrink(&mut self, batch: &mut VecDeque<M>) {
         for buffer in [&mut self.queue, batch] {
-            if buffer.capacity() * size_of::<M>() > SPARE_BYTES {
+            if !fits_idle(buffer) {
                 *buffer = VecDeque::new();
             }
         }
+    }
+
+    pub(super) fn set_overtaken(&mut self, waker: &Waker) {
+        match &mut self.rare().overtaken {
+            Some(old) => old.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    pub(super) fn take_overtaken(&mut self) -> Option<Waker> {
+        self.rare.as_mut()?.overtaken.take()
+    }
+
+    /// Registers the receiver when it has fetched its only message, so that it need not look again
+    /// before it sleeps. Returns false if it has to look: to serve waiters, to end, to take more
+    /// messages, or to free memory.
+    #[inline]
+    pub(super) fn set_receiver_early(&mut self, batch: &VecDeque<M>, waker: &Waker) -> bool {
+        let early = batch.len() == 1
+            && self.queue.is_empty()
+            && !self.flags.has(Flag::Closed)
+            && fits_idle(batch)
+            && fits_idle(&self.queue);
+        if early {
+            self.set_receiver(waker);
+        }
+        early
     }
 
     fn close_to_messages(&mut self, wakers: &mut Wakers) {
@@ -400,6 +430,7 @@ impl<M> Inner<M> {
         self.close_to_messages(wakers);
         self.flags.put(Flag::Draining, false);
         self.receiver = None;
+        wakers.extend(self.take_overtaken());
         let left = std::mem::take(&mut self.queue);
         if !left.is_empty() {
             self.rare().dropped += left.len() as u64;
@@ -410,3 +441,9 @@ impl<M> Inner<M> {
 
 /// The most memory that an idle mailbox keeps in each of its two buffers.
 const SPARE_BYTES: usize = 1024;
+
+/// Returns true if an idle mailbox keeps the memory of this buffer.
+#[inline]
+fn fits_idle<M>(buffer: &VecDeque<M>) -> bool {
+    buffer.capacity() * size_of::<M>() <= SPARE_BYTES
+}
