@@ -49,8 +49,28 @@ enum Flag {
     Closed = 1,
     /// It is closed, and the actor ends once it is empty.
     Draining = 2,
-    Signalled = 4,
-    ToldFull = 8,
+    /// The actor was told to end for good: no incarnation follows, whatever its end.
+    Terminated = 4,
+    Signalled = 8,
+    ToldFull = 16,
+}
+
+/// The flags that are read without the lock.
+#[derive(Clone, Copy)]
+pub(super) struct EndFlags(pub(super) u8);
+
+impl EndFlags {
+    const ALL: u8 = Flag::Closed as u8 | Flag::Terminated as u8;
+
+    /// Returns true if messages are refused.
+    pub(super) fn closed(self) -> bool {
+        self.0 & Flag::Closed as u8 != 0
+    }
+
+    /// Returns true if the actor was told to end for good.
+    pub(super) fn terminated(self) -> bool {
+        self.0 & Flag::Terminated as u8 != 0
+    }
 }
 
 impl Flags {
@@ -97,6 +117,10 @@ impl<M> Inner<M> {
     #[inline]
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    pub(super) fn end_flags(&self) -> EndFlags {
+        EndFlags(self.flags.0 & EndFlags::ALL)
     }
 
     pub(super) fn closed(&self) -> bool {
@@ -284,6 +308,9 @@ impl<M> Inner<M> {
     }
 
     pub(super) fn request_stop(&mut self, request: StopRequest) {
+        if request == StopRequest::Shutdown {
+            self.flags.put(Flag::Terminated, true);
+        }
         self.stop = self.stop.max(Some(request));
     }
 

@@ -82,8 +82,8 @@ impl<M> Mailbox<M> {
             return Poll::Ready(Fetched::Messages);
         }
         if inner.drains() {
-            self.terminated.store(true, Ordering::Release);
             inner.request_stop(StopRequest::Shutdown);
+            self.note_end(&inner);
             self.urgent.store(true, Ordering::Relaxed);
             return Poll::Ready(Fetched::Urgent);
         }
