@@ -270,7 +270,8 @@ async fn actor_that_restarts_itself_in_every_start_reaches_its_limit() {
 #[tokio::test(start_paused = true)]
 async fn early_restarts_are_delayed_like_failures() {
     let delay = RestartStrategy::Fixed { delay: SECOND };
-    let config = SupervisorConfig { max_restarts: u32::MAX, restart_strategy: delay, ..SupervisorConfig::default() };
+    let config =
+        SupervisorConfig { max_restarts: u32::MAX, restart_strategy: delay, ..SupervisorConfig::default() };
     let system = ActorSystem::builder("test").supervisor(config).build();
     let starts = Arc::new(AtomicU64::new(0));
     let counted = starts.clone();
