@@ -75,6 +75,7 @@ impl<A: Actor, F: Make<A>> Runnable for ActorRunner<A, F> {
     }
 
     fn cut_off(&mut self) {
+        self.context.cell().mailbox.serve();
         self.inbox.put_back();
         if let Err(reason) = self.context.timers.end() {
             let actor = self.context.name();
