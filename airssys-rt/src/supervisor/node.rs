@@ -258,7 +258,7 @@ impl SupervisorNode {
             Some(Decision::Restart { scope, after }) => {
                 let at = later(now, after);
                 // A restart that was asked for says nothing about the child.
-                if !asked && self.has_time() {
+                if !asked && self.times_matter() {
                     state.lengthen_delay(key, at);
                     if counts {
                         state.count_restart(&self.config, key, now);
@@ -297,14 +297,14 @@ impl SupervisorNode {
     }
 
     /// Returns true if the times of restarts matter: for a limit, or for a delay.
-    fn has_time(&self) -> bool {
+    fn times_matter(&self) -> bool {
         self.config.max_restarts < u32::MAX || self.config.restart_strategy != RestartStrategy::Immediate
     }
 
     /// The time of a decision. Reading the clock is a good part of an immediate restart, so it is not
     /// read if no time matters.
     fn now(&self) -> Instant {
-        if self.has_time() { Instant::now() } else { self.made_at }
+        if self.times_matter() { Instant::now() } else { self.made_at }
     }
 
     /// The decision about a child; `None` if the child is gone.
