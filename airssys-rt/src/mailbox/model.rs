@@ -108,7 +108,7 @@ fn sender(cell: &Arc<Cell<Message>>, sender: u64, count: u64) -> JoinHandle<u64>
     spawn(move || {
         let sent = |number| match block_on(cell.send((sender, number))) {
             Ok(()) => true,
-            Err(SendError::Closed(message) | SendError::Full(message)) => {
+            Err(SendError::Closed(message) | SendError::Full(message) | SendError::Quarantined(message)) => {
                 assert_eq!(message, (sender, number), "another message came back");
                 false
             }

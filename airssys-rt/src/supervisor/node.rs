@@ -492,8 +492,12 @@ impl Supervised for SupervisorNode {
     }
 
     fn rejoin(&self) {
-        let mut state = lock(&self.state);
-        state.ending = state.ending.take().filter(|ending| ending.for_good);
+        // Dropped outside the lock, with the error in its reason.
+        let withdrawn = {
+            let mut state = lock(&self.state);
+            state.ending.take_if(|ending| !ending.for_good)
+        };
+        drop(withdrawn);
     }
 
     fn enter(&self, entered: ActorState) {

@@ -74,6 +74,7 @@ impl SupervisorNode {
         inform(|| self.tell(|supervisor| Event::Escalated { supervisor, failure: told }));
         // Before the consequences are visible.
         self.health().into_iter().for_each(|health| drop(health.send_replace(Health::Failing)));
+        // The failure is held until the lock is released, because it may be the last of the child's error.
         let reason = ExitReason::Escalated(Arc::clone(&failure));
         let ending = Ending::new(reason, !self.escalates, ShutdownOrder::default());
         let mut state = lock(&self.state);
