@@ -160,6 +160,7 @@ impl<R: Runnable> Drop for Ended<'_, R> {
 }
 
 /// The future of a child's task. Not an `async fn`, because that would store its arguments twice.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` would take more memory")]
 fn run<R: Runnable>(mut child: ChildTask<R>) -> impl Future<Output = ()> + Send {
     async move {
         loop {
