@@ -134,7 +134,7 @@ fn bytes_of_each<A: Actor>(make: impl Fn() -> A + Clone + Send + 'static) -> usi
         for _ in 0..ACTORS - 1 {
             refs.push(nursery.spawn(ChildSpec::unnamed(), make.clone()).await.unwrap());
         }
-        // What the system allocates once for all of them is no byte of each.
+        // Rounded down, because the system also allocates a few bytes once for all of them.
         (ALLOCATOR.current_usage() - before) / (ACTORS - 1)
     })
 }
