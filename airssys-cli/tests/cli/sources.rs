@@ -134,8 +134,11 @@ fn components_in_an_npm_workspace_share_its_packages() {
             import { component, log } from "airssys";
             import { left } from "left";
             export const { lifecycle, handler } = component({
-                initialize() { log.info("left is", left); },
-                handle() {},
+                initialize(config, context) { context.trySend(context.identity.name, left); },
+                handle(message, context) {
+                    log.info("left is", message.decode());
+                    context.stop();
+                },
             });"#;
         folder.write(&format!("{app}/main.js"), main);
     }
