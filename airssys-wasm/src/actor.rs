@@ -165,7 +165,7 @@ impl ComponentActor {
         let meter = Meter::new(dependencies.limits.execution_time);
         let guest = GuestContext::new(dependencies, incarnation, callbacks, Arc::clone(&meter));
         let line_bytes = dependencies.limits.log_line_bytes;
-        let wasi = Wasi::open(&dependencies.identity.instance, &meter, input.as_ref(), line_bytes).await?;
+        let wasi = Wasi::open(&dependencies.identity.instance, &dependencies.log, input.as_ref(), line_bytes).await?;
         let services = connections.prepare(&component.services, dependencies).await?;
         let mut instance = Instance::new(component, guest, wasi, services).await?;
         instance.initialize(config.clone()).await?;

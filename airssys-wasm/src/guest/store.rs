@@ -30,7 +30,7 @@ pub enum Entry {
 }
 
 /// The most WASI resources (streams, pollables) that an instance can hold.
-const MAX_RESOURCES: usize = 4_096;
+pub(crate) const MAX_RESOURCES: usize = 4_096;
 
 /// The host's data in an instance's store. Functions of services work on it.
 pub struct GuestState {
