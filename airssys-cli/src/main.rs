@@ -14,6 +14,7 @@ mod dead_letters;
 mod explain;
 mod failure;
 mod grants;
+mod host_costs;
 mod inspect;
 mod limit_usage;
 mod new;
