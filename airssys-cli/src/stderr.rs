@@ -53,7 +53,8 @@ impl Queue {
     fn start(to: impl Write + Send + 'static) -> Queue {
         let shared = Arc::<Shared>::default();
         let its = Arc::clone(&shared);
-        let started = std::thread::Builder::new().name("airssys-stderr".to_owned()).spawn(move || its.run(to));
+        let started =
+            std::thread::Builder::new().name("airssys-stderr".to_owned()).spawn(move || its.run(to));
         Queue { shared, is_direct: started.is_err() }
     }
 

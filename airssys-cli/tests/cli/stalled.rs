@@ -9,9 +9,8 @@ fn app(folder: &Folder) -> String {
     let source = path("components/test-probe");
     let line = "x".repeat(2_000);
     let script = format!(r#"[["chatty", {{"LogForever": "{line}"}}, 100], ["quiet", {{"Tally": ""}}, 100]]"#);
-    let component = |name: &str, rest: &str| {
-        format!("[[component]]\nsource = {source:?}\nname = \"{name}\"\n{rest}\n")
-    };
+    let component =
+        |name: &str, rest: &str| format!("[[component]]\nsource = {source:?}\nname = \"{name}\"\n{rest}\n");
     let send = "[grants.teller]\nsend = [\"chatty\", \"quiet\"]\n";
     let chatty = "limits = { execution_time = \"100 ms\", log_lines_per_second = 20_000, \
                   log_bytes_per_second = \"16 MiB\" }\n";

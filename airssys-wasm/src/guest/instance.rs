@@ -279,7 +279,7 @@ impl Instance {
         self.store.set_hostcall_fuel(bytes);
         let result = match self.entry {
             Entry::Direct => {
-                self.store.data_mut().checks = 0;
+                self.store.data_mut().kept_worker_since = now;
                 self.component.ticker.wake();
                 let store = &mut self.store;
                 let (result, returned_at) = self.meter.stretch_from(now, || function.call(store, params));

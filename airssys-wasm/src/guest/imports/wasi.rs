@@ -171,7 +171,12 @@ fn pollables_of(store: &mut Caller<'_>, list: &Pollables) -> wasmtime::Result<Ve
 }
 
 /// Returns the bytes of a write. Traps the guest if there are more than `most`.
-fn bytes_of(store: &mut Caller<'_>, function: &str, list: &WasmList<u8>, most: usize) -> wasmtime::Result<Vec<u8>> {
+fn bytes_of(
+    store: &mut Caller<'_>,
+    function: &str,
+    list: &WasmList<u8>,
+    most: usize,
+) -> wasmtime::Result<Vec<u8>> {
     let count = list.len();
     if count > most {
         wasmtime::bail!("{function} was called with {count} bytes; pass at most {most}");

@@ -115,7 +115,13 @@ async fn call_that_asks_for_too_much_work_traps() {
             (write(2, 4_097), "blocking-write-and-flush"),
             (random((64 << 10) + 1), "requested len 65537 exceeds limit 65536"),
             (random(24 << 20), "exceeds limit 65536"),
-            (poll(4_097).replace("(local.set $at (i32.const 65536))", "(drop (memory.grow (i32.const 800))) (local.set $at (i32.const 65536))"), "poll was called with 4097 pollables; pass at most 4096"),
+            (
+                poll(4_097).replace(
+                    "(local.set $at (i32.const 65536))",
+                    "(drop (memory.grow (i32.const 800))) (local.set $at (i32.const 65536))",
+                ),
+                "poll was called with 4097 pollables; pass at most 4096",
+            ),
         ];
         for (calls, expected) in cases.into_iter().chain(zeroes) {
             let reason = run(&host, &calls, on_fiber).await;
