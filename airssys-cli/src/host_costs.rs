@@ -60,7 +60,7 @@ mod tests {
             .collect();
         assert_eq!(rows[0], "component host calls log lines log dropped lines dropped");
         assert_eq!(rows[1], "parse 14.4 ms 1,200 2 KiB 3 1 KiB");
-        assert_eq!(rows[2], "feed 812 ns 0 0 B 0 0 B");
+        assert_eq!(rows[2], "feed 812 ns 0 0 0 0");
         assert_eq!(rows.len(), 3);
     }
 }

@@ -4,25 +4,22 @@ use std::io::Read;
 
 use crate::support::*;
 
-/// An app with a component that logs without end, beside one that answers to its counter.
+/// An app with a component that logs without end, beside one that handles a hundred messages.
 fn app(folder: &Folder) -> String {
     let source = path("components/test-probe");
-    let line = "x".repeat(2_000);
-    let script = format!(r#"[["chatty", {{"LogForever": "{line}"}}, 100], ["quiet", {{"Tally": ""}}, 100]]"#);
-    let component =
-        |name: &str, rest: &str| format!("[[component]]\nsource = {source:?}\nname = \"{name}\"\n{rest}\n");
-    let send = "[grants.teller]\nsend = [\"chatty\", \"quiet\"]\n";
-    let chatty = "limits = { execution_time = \"100 ms\", log_lines_per_second = 20_000, \
-                  log_bytes_per_second = \"16 MiB\" }\n";
-    folder.write(
-        "app.toml",
+    let component = |name: &str, command: &str, limits: &str| {
+        let manifest = format!("[component]\nname = \"{name}\"\nversion = \"0.1.0\"\n{limits}");
+        folder.write(&format!("{name}.toml"), manifest);
         format!(
-            "[app]\nname = \"stalled\"\n{}{}{}{send}",
-            component("chatty", chatty),
-            component("quiet", ""),
-            component("teller", &format!("config = {{ script = '''{script}''' }}\n")),
-        ),
-    )
+            "[[component]]\nsource = {source:?}\nname = \"{name}\"\nmanifest = \"{name}.toml\"\n\
+             config = {{ script = '''[["{name}", {command}, 100]]''' }}\n"
+        )
+    };
+    let limits = "[limits]\nexecution_time = \"100 ms\"\nlog_lines_per_second = 20_000\n\
+                  log_bytes_per_second = \"16 MiB\"\n";
+    let chatty = component("chatty", &format!(r#"{{"LogForever": "{}"}}"#, "x".repeat(2_000)), limits);
+    let quiet = component("quiet", r#"{"Tally": ""}"#, "");
+    folder.write("app.toml", format!("[app]\nname = \"stalled\"\n{chatty}{quiet}"))
 }
 
 #[test]
@@ -31,9 +28,11 @@ fn app_runs_on_and_stops_while_the_reader_of_the_standard_error_stalls() {
     let sockets = folder.path().to_str().unwrap();
     let app = app(&folder);
     let (mut reader, writer) = std::io::pipe().unwrap();
-    let running = airssys(["run", "--json", &app]).env("XDG_RUNTIME_DIR", sockets).errors_to(writer).start();
+    let mut running =
+        airssys(["run", "--json", &app]).env("XDG_RUNTIME_DIR", sockets).errors_to(writer).start();
     // The pipe is never read, so it fills with the lines of the first message.
     let asked = loop {
+        assert!(running.is_running(), "the app ended");
         let asked = airssys(["inspect", "--json", "--app", "stalled"]).env("XDG_RUNTIME_DIR", sockets).run();
         let ready = asked.stdout.starts_with('{').then(|| asked.json());
         if let Some(app) = ready

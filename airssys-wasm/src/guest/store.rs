@@ -71,7 +71,16 @@ impl GuestState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let limiter = Limiter::new(&guest);
-        GuestState { guest, wasi, table, services, limiter, progress: None, kept_worker_since: Instant::now(), hold: None }
+        GuestState {
+            guest,
+            wasi,
+            table,
+            services,
+            limiter,
+            progress: None,
+            kept_worker_since: Instant::now(),
+            hold: None,
+        }
     }
 }
 
