@@ -7,18 +7,15 @@ use crate::support::*;
 /// An app with a component that logs without end, beside one that handles a hundred messages.
 fn app(folder: &Folder) -> String {
     let source = path("components/test-probe");
-    let component = |name: &str, command: &str, limits: &str| {
-        let manifest = format!("[component]\nname = \"{name}\"\nversion = \"0.1.0\"\n{limits}");
-        folder.write(&format!("{name}.toml"), manifest);
+    let component = |name: &str, command: &str| {
+        let script = format!(r#"[["{name}", {command}, 100]]"#);
         format!(
-            "[[component]]\nsource = {source:?}\nname = \"{name}\"\nmanifest = \"{name}.toml\"\n\
-             config = {{ script = '''[["{name}", {command}, 100]]''' }}\n"
+            "[[component]]\nsource = {source:?}\nname = \"{name}\"\n\
+             config = {{ script = '''{script}''' }}\n"
         )
     };
-    let limits = "[limits]\nexecution_time = \"100 ms\"\nlog_lines_per_second = 20_000\n\
-                  log_bytes_per_second = \"16 MiB\"\n";
-    let chatty = component("chatty", &format!(r#"{{"LogForever": "{}"}}"#, "x".repeat(2_000)), limits);
-    let quiet = component("quiet", r#"{"Tally": ""}"#, "");
+    let chatty = component("chatty", &format!(r#"{{"LogForever": "{}"}}"#, "x".repeat(2_000)));
+    let quiet = component("quiet", r#"{"Tally": ""}"#);
     folder.write("app.toml", format!("[app]\nname = \"stalled\"\n{chatty}{quiet}"))
 }
 
@@ -36,7 +33,7 @@ fn app_runs_on_and_stops_while_the_reader_of_the_standard_error_stalls() {
         let asked = airssys(["inspect", "--json", "--app", "stalled"]).env("XDG_RUNTIME_DIR", sockets).run();
         let ready = asked.stdout.starts_with('{').then(|| asked.json());
         if let Some(app) = ready
-            && count(component(&app, "chatty"), "dead_lettered") > 20
+            && count(&component(&app, "chatty")["log"], "bytes") > 3 << 20
             && count(component(&app, "quiet"), "handled") == 100
         {
             break app;
@@ -44,7 +41,7 @@ fn app_runs_on_and_stops_while_the_reader_of_the_standard_error_stalls() {
         std::thread::sleep(std::time::Duration::from_millis(50));
     };
     let log = &component(&asked, "chatty")["log"];
-    assert!(count(log, "bytes") > 2 << 20 && count(log, "dropped_lines") > 0, "{log}");
+    assert!(count(log, "dropped_lines") > 0, "{log}");
     running.interrupt();
     let ended = running.end().exits(130);
     assert_eq!(count(component(&ended.json(), "quiet"), "handled"), 100);
