@@ -243,12 +243,6 @@ impl OutputStream for LogStream {
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(PERMIT)
     }
-
-    fn write_zeroes(&mut self, count: usize) -> StreamResult<()> {
-        within_permit(count)?;
-        self.write_timed(&vec![0; count]);
-        Ok(())
-    }
 }
 
 /// Traps a guest that writes more at once than `check-write` permits.
