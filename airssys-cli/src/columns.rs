@@ -27,6 +27,8 @@ pub(crate) enum Column {
     Over,
     Dead,
     Late,
+    Log,
+    HostCalls,
 }
 
 /// The columns of `inspect`, from left to right: totals since the start.
@@ -51,7 +53,7 @@ pub(crate) const TOTALS: [Column; 17] = [
 ];
 
 /// The columns of `top`, from left to right: rates in place of message counts.
-pub(crate) const RATES: [Column; 17] = [
+pub(crate) const RATES: [Column; 19] = [
     Column::Name,
     Column::State,
     Column::Mailbox,
@@ -69,10 +71,14 @@ pub(crate) const RATES: [Column; 17] = [
     Column::Over,
     Column::Dead,
     Column::Late,
+    Column::Log,
+    Column::HostCalls,
 ];
 
 /// The columns that a narrow terminal loses, in this order.
-const DROPPED_FIRST: [Column; 12] = [
+const DROPPED_FIRST: [Column; 14] = [
+    Column::Log,
+    Column::HostCalls,
     Column::HighWater,
     Column::Late,
     Column::Waits,
@@ -89,6 +95,9 @@ const DROPPED_FIRST: [Column; 12] = [
 
 /// The minimum width of the name column, in characters.
 const MIN_NAME_WIDTH: usize = 8;
+
+/// The width down to which names are cut on a live screen before columns are left out.
+const LIVE_NAME_WIDTH: usize = 16;
 
 /// Messages a second, in and out, since the previous snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -127,6 +136,8 @@ impl Column {
             Column::Over => "over",
             Column::Dead => "dead",
             Column::Late => "late",
+            Column::Log => "log",
+            Column::HostCalls => "host",
         }
     }
 
@@ -135,7 +146,7 @@ impl Column {
         match self {
             Column::In | Column::Out => 5,
             Column::P50 | Column::P99 | Column::Waits | Column::Queued => 8,
-            Column::Mailbox | Column::Memory => 7,
+            Column::Mailbox | Column::Memory | Column::Log | Column::HostCalls => 7,
             _ => 0,
         }
     }
@@ -171,13 +182,16 @@ impl Column {
             Column::Over => count(stats.over_quota),
             Column::Dead => count(stats.dead_lettered),
             Column::Late => count(stats.late_replies),
+            Column::Log => stats.log_bytes.map(bytes),
+            Column::HostCalls => stats.host_calls_ns.map(duration),
         };
         text.unwrap_or_else(|| if self.is_text() { String::new() } else { "–".to_owned() })
     }
 }
 
 impl StatsTable {
-    /// Lays rows out in columns. If they exceed `room`, drops columns, then cuts names.
+    /// Lays rows out in columns. If they exceed `room`, drops columns, then cuts names. On a live screen,
+    /// long names are cut first, because the figures are what changes.
     pub(crate) fn new(columns: &[Column], rows: &[(&Row, Option<Rates>)], room: usize) -> StatsTable {
         let mut columns = columns.to_vec();
         let is_live = columns.contains(&Column::In);
@@ -191,8 +205,9 @@ impl StatsTable {
         };
         let mut widths: Vec<usize> = columns.iter().map(widest).collect();
         let mut gap = 2;
+        let kept_name = if is_live { widths[0].min(LIVE_NAME_WIDTH) } else { widths[0] };
         let total = |widths: &[usize], gap: usize| {
-            widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1)
+            kept_name + widths[1..].iter().sum::<usize>() + gap * widths.len().saturating_sub(1)
         };
         if total(&widths, gap) > room {
             gap = 1;
@@ -204,9 +219,8 @@ impl StatsTable {
                 widths.remove(position);
             }
         }
-        let excess = total(&widths, gap).saturating_sub(room);
-        let name = widths[0].saturating_sub(excess).max(MIN_NAME_WIDTH.min(widths[0]));
-        widths[0] = name;
+        let others = total(&widths, gap) - kept_name;
+        widths[0] = widths[0].min(room.saturating_sub(others).max(MIN_NAME_WIDTH));
         let cells = rows
             .iter()
             .map(|(row, rates)| columns.iter().map(|column| column.cell(row, *rates)).collect())
@@ -286,6 +300,7 @@ pub(crate) fn emphasis(column: Column, row: &Row) -> Emphasis {
         Column::Refused if some(row.stats.refused) => Emphasis::Warning,
         Column::Over if some(row.stats.over_quota) => Emphasis::Warning,
         Column::Late if some(row.stats.late_replies) => Emphasis::Warning,
+        Column::Log if some(row.stats.log_dropped) => Emphasis::Warning,
         Column::Dead if some(row.stats.dead_lettered) => Emphasis::Bad,
         _ => Emphasis::Plain,
     }
@@ -327,8 +342,9 @@ mod tests {
                 assert!(length(&line) <= width, "{width}: {line}");
             }
         }
-        for columns in [&RATES, &TOTALS] {
-            assert_eq!(lines(columns, 140)[0].split_whitespace().count(), 17, "all columns fit");
+        for (columns, width) in [(&RATES[..], 170), (&TOTALS[..], 140)] {
+            let shown = lines(columns, width)[0].split_whitespace().count();
+            assert_eq!(shown, columns.len(), "all columns fit");
         }
         let narrow = &lines(&RATES, 80)[0];
         for title in ["state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {

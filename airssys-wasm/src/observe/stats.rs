@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, RwLock};
+use std::time::{Duration, Instant};
 
 use airssys_spec::Denied;
 use crossbeam_utils::CachePadded;
@@ -11,10 +11,10 @@ use crossbeam_utils::CachePadded;
 use crate::observe::denials::Denials;
 use crate::observe::handling_times::HandlingTimes;
 use crate::observe::log_throttle::LogThrottle;
-use crate::observe::snapshot::{ComponentSnapshot, InstanceSnapshot, ServiceCalls};
+use crate::observe::snapshot::{ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls};
 use crate::observe::usage::QuotaUsage;
 use crate::policy::quota::QuotaLimit;
-use crate::sync::lock;
+use crate::sync::{lock, read, write};
 
 /// The counters of a component: all its instances together, over all incarnations.
 #[derive(Debug)]
@@ -33,15 +33,36 @@ pub(crate) struct ComponentStats {
     late_replies: AtomicU64,
     refused: Mutex<BTreeMap<&'static str, u64>>,
     times: Mutex<HandlingTimes>,
-    service_calls: Mutex<BTreeMap<(&'static str, &'static str), ServiceCallCounter>>,
+    /// Locked for writing only by the first call of a function.
+    service_calls: RwLock<BTreeMap<(&'static str, &'static str), ServiceCallCounter>>,
+    log: LogCounters,
+    host_calls_ns: AtomicU64,
+}
+
+/// The counters of a component's log.
+#[derive(Debug, Default)]
+struct LogCounters {
+    lines: AtomicU64,
+    bytes: AtomicU64,
+    dropped_lines: AtomicU64,
+    dropped_bytes: AtomicU64,
 }
 
 /// The calls of one function of a service.
 #[derive(Debug, Default)]
 struct ServiceCallCounter {
-    calls: u64,
-    errors: u64,
-    time: Duration,
+    calls: AtomicU64,
+    errors: AtomicU64,
+    time_ns: AtomicU64,
+}
+
+impl ServiceCallCounter {
+    fn add(&self, took: Duration, succeeded: bool) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.errors.fetch_add(u64::from(!succeeded), Ordering::Relaxed);
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.time_ns.fetch_add(took, Ordering::Relaxed);
+    }
 }
 
 /// The number of times that a limit was reached.
@@ -67,7 +88,9 @@ impl ComponentStats {
             late_replies: zero(),
             refused: Mutex::default(),
             times: Mutex::default(),
-            service_calls: Mutex::default(),
+            service_calls: RwLock::default(),
+            log: LogCounters::default(),
+            host_calls_ns: zero(),
         }
     }
 
@@ -134,24 +157,49 @@ impl ComponentStats {
         took: Duration,
         succeeded: bool,
     ) {
-        let mut calls = lock(&self.service_calls);
-        let counter = calls.entry((service, function)).or_default();
-        counter.calls += 1;
-        counter.errors += u64::from(!succeeded);
-        counter.time += took;
+        if let Some(counter) = read(&self.service_calls).get(&(service, function)) {
+            return counter.add(took, succeeded);
+        }
+        write(&self.service_calls).entry((service, function)).or_default().add(took, succeeded);
     }
 
     /// Returns the counters of each function of a service that was called.
     pub(crate) fn service_calls(&self) -> Vec<ServiceCalls> {
-        let calls = lock(&self.service_calls);
+        let calls = read(&self.service_calls);
         let row = |((service, function), counter): (&(&str, &str), &ServiceCallCounter)| ServiceCalls {
             service: (*service).to_owned(),
             function: (*function).to_owned(),
-            calls: counter.calls,
-            errors: counter.errors,
-            time_ns: u64::try_from(counter.time.as_nanos()).unwrap_or(u64::MAX),
+            calls: counter.calls.load(Ordering::Relaxed),
+            errors: counter.errors.load(Ordering::Relaxed),
+            time_ns: counter.time_ns.load(Ordering::Relaxed),
         };
         calls.iter().map(row).collect()
+    }
+
+    /// Counts a line of the log.
+    pub(crate) fn logged(&self, bytes: usize) {
+        self.log.lines.fetch_add(1, Ordering::Relaxed);
+        self.log.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a line of the log that was dropped.
+    pub(crate) fn log_dropped(&self, bytes: usize) {
+        self.log.dropped_lines.fetch_add(1, Ordering::Relaxed);
+        self.log.dropped_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Makes a call of the host, and counts its time.
+    pub(crate) fn host_call<R>(&self, call: impl FnOnce() -> R) -> R {
+        let began = Instant::now();
+        let result = call();
+        self.host_calls_took(began.elapsed());
+        result
+    }
+
+    /// Counts the time of calls of the host.
+    pub(crate) fn host_calls_took(&self, time: Duration) {
+        let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.host_calls_ns.fetch_add(time_ns, Ordering::Relaxed);
     }
 
     pub(crate) fn late_reply(&self) {
@@ -186,6 +234,13 @@ impl ComponentStats {
             late_replies: load(&self.late_replies),
             denied: load(&self.denied),
             handling: lock(&self.times).stats(),
+            log: LogStats {
+                lines: load(&self.log.lines),
+                bytes: load(&self.log.bytes),
+                dropped_lines: load(&self.log.dropped_lines),
+                dropped_bytes: load(&self.log.dropped_bytes),
+            },
+            host_calls_ns: load(&self.host_calls_ns),
             service_calls: self.service_calls(),
             usage,
             instances,
