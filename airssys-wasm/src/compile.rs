@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use artifact::Artifact;
 use cache::Cache;
-use settings::Settings;
+use settings::{Kind, Settings};
 
 pub use error::ChildError;
 pub(crate) use error::CompileError;
@@ -63,16 +63,17 @@ impl Compiler {
         &self,
         engine: &wasmtime::Engine,
         settings: Settings,
+        kind: Kind,
         wasm: &[u8],
     ) -> Result<Artifact, CompileError> {
-        let in_process = || engine.precompile_component(wasm).map_err(CompileError::Refused);
+        let in_process = || kind.compile(engine, wasm).map_err(CompileError::Refused);
         let bytes = match &self.0 {
             Place::InProcess => in_process()?,
             Place::Unchosen => {
                 warn_unchosen();
                 in_process()?
             }
-            Place::Child(program) => child::compile(program, settings, wasm)?,
+            Place::Child(program) => child::compile(program, settings, kind, wasm)?,
         };
         Ok(Artifact::of_compiler(bytes))
     }
@@ -97,26 +98,46 @@ fn warn_unchosen() {
     });
 }
 
-/// Returns the code of a component: from the cache, or else compiled within the bounds.
-pub(crate) fn load(
-    engine: &wasmtime::Engine,
-    settings: Settings,
-    compiler: &Compiler,
-    cache: Option<&Cache>,
-    wasm: &[u8],
-) -> Result<wasmtime::component::Component, CompileError> {
-    // Text is WebAssembly too for some builds of the compiler, but the bounds are those of binary files.
-    if !wasm.starts_with(b"\0asm") {
-        return Err(CompileError::Refused(wasmtime::Error::msg("it is not a binary file of WebAssembly")));
+/// The way from the bytes of WebAssembly to code that an engine can run: from the cache, or else compiled.
+/// The bounds are those of the whole file, and checked before.
+pub(crate) struct Code<'engine> {
+    pub(crate) engine: &'engine wasmtime::Engine,
+    pub(crate) settings: Settings,
+    pub(crate) compiler: &'engine Compiler,
+    pub(crate) cache: Option<&'engine Cache>,
+}
+
+impl Code<'_> {
+    /// Returns the code of a component.
+    pub(crate) fn component(&self, wasm: &[u8]) -> Result<wasmtime::component::Component, CompileError> {
+        self.load(Kind::Component, wasm, Artifact::component)
     }
-    let entry = cache.map(|cache| cache.entry(engine, wasm));
-    if let Some(artifact) = entry.as_ref().and_then(|entry| entry.read()) {
-        return artifact.load(engine).map_err(CompileError::Refused);
+
+    /// Returns the code of a core module.
+    pub(crate) fn module(&self, wasm: &[u8]) -> Result<wasmtime::Module, CompileError> {
+        self.load(Kind::Module, wasm, Artifact::module)
     }
-    bounds::check(wasm).map_err(CompileError::Bound)?;
-    let artifact = compiler.compile(engine, settings, wasm)?;
-    if let Some(entry) = entry {
-        entry.write(&artifact);
+
+    fn load<T>(
+        &self,
+        kind: Kind,
+        wasm: &[u8],
+        load: fn(&Artifact, &wasmtime::Engine) -> wasmtime::Result<T>,
+    ) -> Result<T, CompileError> {
+        // Text is WebAssembly too for some builds of the compiler, but the bounds are those of binary files.
+        if !wasm.starts_with(b"\0asm") {
+            return Err(CompileError::Refused(wasmtime::Error::msg(
+                "it is not a binary file of WebAssembly",
+            )));
+        }
+        let entry = self.cache.map(|cache| cache.entry(self.engine, kind, wasm));
+        if let Some(artifact) = entry.as_ref().and_then(|entry| entry.read()) {
+            return load(&artifact, self.engine).map_err(CompileError::Refused);
+        }
+        let artifact = self.compiler.compile(self.engine, self.settings, kind, wasm)?;
+        if let Some(entry) = entry {
+            entry.write(&artifact);
+        }
+        load(&artifact, self.engine).map_err(CompileError::Refused)
     }
-    artifact.load(engine).map_err(CompileError::Refused)
 }

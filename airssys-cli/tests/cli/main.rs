@@ -27,6 +27,7 @@ mod retry;
 mod services;
 mod signals;
 mod sources;
+mod stalled;
 mod stopped;
 mod support;
 mod tools;

@@ -2,8 +2,8 @@
 
 #![allow(unsafe_code)]
 
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Module};
 
 /// The output of the compiler, for an engine with the same settings.
 pub(crate) struct Artifact {
@@ -25,11 +25,17 @@ impl Artifact {
         &self.bytes
     }
 
-    /// Makes the code ready to run.
-    pub(super) fn load(&self, engine: &Engine) -> wasmtime::Result<Component> {
-        // SAFETY: the bytes are the unchanged output of `precompile_component`: both ways to make an
-        // `Artifact` say where they come from. An engine with other settings or of another version
-        // refuses them (ADR 0036).
+    /// Makes the code of a component ready to run.
+    pub(super) fn component(&self, engine: &Engine) -> wasmtime::Result<Component> {
+        // SAFETY: the bytes are the unchanged output of `precompile_component` or `precompile_module`: both
+        // ways to make an `Artifact` say where they come from. An engine with other settings or of another
+        // version refuses them, and so does one that gets a module for a component (ADR 0036).
         unsafe { Component::deserialize(engine, &self.bytes) }
+    }
+
+    /// Makes the code of a core module ready to run.
+    pub(super) fn module(&self, engine: &Engine) -> wasmtime::Result<Module> {
+        // SAFETY: as for `component` (ADR 0036).
+        unsafe { Module::deserialize(engine, &self.bytes) }
     }
 }

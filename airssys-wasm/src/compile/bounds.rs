@@ -17,7 +17,7 @@ mod bound;
 mod layout;
 
 /// Checks all bounds. A file that cannot be parsed passes, because the compiler says what is wrong with it.
-pub(super) fn check(wasm: &[u8]) -> Result<(), BoundExceeded> {
+pub(crate) fn check(wasm: &[u8]) -> Result<(), BoundExceeded> {
     Bound::Bytes.check(wasm.len() as u64)?;
     match Survey::default().read(wasm) {
         Err(Stop::Bound(exceeded)) => Err(exceeded),

@@ -15,6 +15,7 @@ use airssys_spec::file;
 use ring::{digest, hmac};
 
 use super::artifact::Artifact;
+use super::settings::Kind;
 
 mod key;
 mod private_file;
@@ -69,11 +70,11 @@ impl Cache {
     }
 
     /// Returns the entry of a component that is compiled for an engine. Its name is a digest of both.
-    pub(super) fn entry(&self, engine: &wasmtime::Engine, wasm: &[u8]) -> Entry<'_> {
+    pub(super) fn entry(&self, engine: &wasmtime::Engine, kind: Kind, wasm: &[u8]) -> Entry<'_> {
         let mut hasher = Digest(digest::Context::new(&digest::SHA256));
         // The version of wasmtime is among the settings.
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        (env!("CARGO_PKG_VERSION"), kind).hash(&mut hasher);
         hasher.0.update(wasm);
         let name: String = hasher.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.folder.join(&name).with_extension(EXTENSION);

@@ -13,7 +13,7 @@ use rustix::process::{Signal, kill_process_group};
 
 use super::cache::MAX_ENTRY_BYTES;
 use super::error::{ChildError, CompileError};
-use super::settings::Settings;
+use super::settings::{Kind, Settings};
 use super::worker::{ARGUMENT, REFUSED, WorkerLimits};
 use crate::sync::lock;
 
@@ -35,8 +35,13 @@ const MAX_CHILDREN: usize = 2;
 /// The most bytes of an error's text.
 const MAX_TEXT_BYTES: usize = 4 << 10;
 
-/// Compiles a component in a child process. Waits while others compile.
-pub(super) fn compile(program: &Path, settings: Settings, wasm: &[u8]) -> Result<Vec<u8>, CompileError> {
+/// Compiles a component or a module in a child process. Waits while others compile.
+pub(super) fn compile(
+    program: &Path,
+    settings: Settings,
+    kind: Kind,
+    wasm: &[u8],
+) -> Result<Vec<u8>, CompileError> {
     let _slot = Slot::take();
     if std::env::args_os().nth(1).is_some_and(|first| first == ARGUMENT) {
         // It would start itself without end.
@@ -47,7 +52,7 @@ pub(super) fn compile(program: &Path, settings: Settings, wasm: &[u8]) -> Result
     let start = |source| ChildError::Start { program: program.to_owned(), source };
     let absolute = std::path::absolute(program).map_err(start)?;
     let spawned = Command::new(absolute)
-        .args(limits.arguments(settings))
+        .args(limits.arguments(settings, kind))
         .env_clear()
         .env("RAYON_NUM_THREADS", THREADS)
         .current_dir("/")

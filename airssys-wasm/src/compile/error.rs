@@ -5,13 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use super::bounds::BoundExceeded;
-
 /// A component is not compiled.
 #[derive(Debug)]
 pub(crate) enum CompileError {
-    /// It exceeds a bound.
-    Bound(BoundExceeded),
     /// The compiler refuses it.
     Refused(wasmtime::Error),
     /// The child process has not compiled it.

@@ -41,3 +41,30 @@ impl Settings {
         config
     }
 }
+
+/// The kinds of WebAssembly that are compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Component,
+    Module,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 2] = [Kind::Component, Kind::Module];
+
+    /// Returns the name by which a child process is told.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Component => "component",
+            Kind::Module => "module",
+        }
+    }
+
+    /// Compiles for an engine.
+    pub(crate) fn compile(self, engine: &wasmtime::Engine, wasm: &[u8]) -> wasmtime::Result<Vec<u8>> {
+        match self {
+            Kind::Component => engine.precompile_component(wasm),
+            Kind::Module => engine.precompile_module(wasm),
+        }
+    }
+}

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use airssys_spec::file::MAX_COMPONENT_BYTES;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::settings::Settings;
+use super::settings::{Kind, Settings};
 
 /// The first argument of a program that is started to compile.
 pub(super) const ARGUMENT: &str = "airssys-compile-worker";
@@ -77,23 +77,26 @@ pub(super) struct WorkerLimits {
 }
 
 impl WorkerLimits {
-    pub(super) fn arguments(self, settings: Settings) -> [String; 5] {
+    pub(super) fn arguments(self, settings: Settings, kind: Kind) -> [String; 6] {
         let WorkerLimits { memory_bytes, cpu_seconds, parent } = self;
         [
             ARGUMENT.to_owned(),
             settings.name().to_owned(),
+            kind.name().to_owned(),
             memory_bytes.to_string(),
             cpu_seconds.to_string(),
             parent.to_string(),
         ]
     }
 
-    fn parse(arguments: &[OsString]) -> Option<(Settings, WorkerLimits)> {
-        let [settings, memory, cpu, parent] = arguments else { return None };
+    fn parse(arguments: &[OsString]) -> Option<(Settings, Kind, WorkerLimits)> {
+        let [settings, kind, memory, cpu, parent] = arguments else { return None };
         let settings = Settings::ALL.into_iter().find(|known| settings == known.name())?;
+        let kind = Kind::ALL.into_iter().find(|known| kind == known.name())?;
         let number = |text: &OsString| text.to_str()?.parse::<u64>().ok();
         let parent = u32::try_from(number(parent)?).ok()?;
-        Some((settings, WorkerLimits { memory_bytes: number(memory)?, cpu_seconds: number(cpu)?, parent }))
+        let limits = WorkerLimits { memory_bytes: number(memory)?, cpu_seconds: number(cpu)?, parent };
+        Some((settings, kind, limits))
     }
 
     /// Sets the limits of this process, which it cannot raise again.
@@ -150,13 +153,13 @@ impl From<io::Error> for Failed {
 
 fn work(arguments: &[OsString]) -> Result<(), Failed> {
     let parsed = WorkerLimits::parse(arguments);
-    let (settings, limits) =
+    let (settings, kind, limits) =
         parsed.ok_or_else(|| io::Error::other("this command is for the program itself"))?;
     limits.set()?;
     let mut wasm = Vec::new();
     io::stdin().lock().take(MAX_COMPONENT_BYTES).read_to_end(&mut wasm)?;
     let engine = wasmtime::Engine::new(&settings.config());
-    let code = engine.and_then(|engine| engine.precompile_component(&wasm)).map_err(Failed::Refused)?;
+    let code = engine.and_then(|engine| kind.compile(&engine, &wasm)).map_err(Failed::Refused)?;
     let mut stdout = io::stdout().lock();
     stdout.write_all(&code)?;
     Ok(stdout.flush()?)

@@ -8,7 +8,7 @@ use wasmtime::component::Linker;
 
 use crate::compile::cache::Cache;
 use crate::compile::settings::Settings;
-use crate::compile::{self, CompileError, Compiler};
+use crate::compile::{Code, Compiler};
 use crate::guest::meter::EPOCH_TICK;
 use crate::guest::pool::{self, PoolSize, Room};
 use crate::guest::services::Services;
@@ -137,10 +137,10 @@ impl Engine {
         CacheUse { hits: cache.map_or(0, Cache::hits), misses: cache.map_or(0, Cache::misses) }
     }
 
-    /// Returns the code of a component: from the cache, or else compiled.
-    pub(crate) fn code_of(&self, wasm: &[u8]) -> Result<wasmtime::component::Component, CompileError> {
-        let EngineInner { wasmtime, cache, settings, compiler, .. } = &*self.inner;
-        compile::load(wasmtime, *settings, compiler, cache.as_ref(), wasm)
+    /// Returns the way to the code of a component and of its libraries.
+    pub(crate) fn code(&self) -> Code<'_> {
+        let EngineInner { wasmtime: engine, cache, settings, compiler, .. } = &*self.inner;
+        Code { engine, settings: *settings, compiler, cache: cache.as_ref() }
     }
 
     /// Returns true if its pool has room for this much at once.
@@ -175,13 +175,14 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// The hits and misses of the cache of compiled components.
+/// The hits and misses of the cache of compiled components. A component with libraries, such as one in
+/// Python, counts once for each of them, and once for the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheUse {
-    /// The components that were loaded from the cache.
+    /// The components and libraries that were loaded from the cache.
     pub hits: usize,
-    /// The components that had to be compiled.
+    /// The components and libraries that had to be compiled.
     pub misses: usize,
 }
 

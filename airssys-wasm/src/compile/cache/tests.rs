@@ -2,7 +2,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;
 use crate::compile::settings::Settings;
-use crate::compile::{Compiler, load};
+use crate::compile::{Code, Compiler};
 
 const WASM: &str = "(component (core module $m (func (export \"f\"))) (core instance (instantiate $m)))";
 const OTHER: &str = "(component (core module $m (func (export \"g\"))) (core instance (instantiate $m)))";
@@ -23,8 +23,10 @@ fn set_mode(path: &Path, mode: u32) {
 fn loaded(folder: &Path, text: &str) -> (usize, usize, PathBuf) {
     let (engine, wasm) = (engine(), wat::parse_str(text).unwrap());
     let cache = Cache::open(folder).unwrap();
-    load(&engine, Settings::Pooled, &Compiler::in_process(), Some(&cache), &wasm).unwrap();
-    (cache.hits(), cache.misses(), cache.entry(&engine, &wasm).path)
+    let (settings, compiler) = (Settings::Pooled, Compiler::in_process());
+    let code = Code { engine: &engine, settings, compiler: &compiler, cache: Some(&cache) };
+    code.component(&wasm).unwrap();
+    (cache.hits(), cache.misses(), cache.entry(&engine, Kind::Component, &wasm).path)
 }
 
 #[test]

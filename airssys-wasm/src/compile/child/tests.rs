@@ -7,7 +7,7 @@ fn ended(script: &str) -> Result<Vec<u8>, CompileError> {
     std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
     std::fs::set_permissions(&program, executable).unwrap();
-    compile(&program, Settings::Pooled, b"wasm")
+    compile(&program, Settings::Pooled, Kind::Component, b"wasm")
 }
 
 #[track_caller]
@@ -15,7 +15,6 @@ fn failed(script: &str) -> String {
     match ended(script) {
         Err(CompileError::Child(error)) => error.to_string(),
         Err(CompileError::Refused(error)) => format!("refused: {error}"),
-        Err(CompileError::Bound(error)) => error.to_string(),
         Ok(code) => panic!("{code:?}"),
     }
 }
@@ -25,7 +24,8 @@ fn component_goes_in_and_the_code_comes_out() {
     assert_eq!(ended("/bin/cat").unwrap(), b"wasm");
     let told = ended("echo $0 $* $AIRSSYS_X $HOME; pwd; ulimit -c >/dev/null").unwrap();
     let told = String::from_utf8(told).unwrap();
-    let expected = format!("{ARGUMENT} pooled {MEMORY_BYTES} {CPU_SECONDS} {}\n/\n", std::process::id());
+    let expected =
+        format!("{ARGUMENT} pooled component {MEMORY_BYTES} {CPU_SECONDS} {}\n/\n", std::process::id());
     assert!(told.ends_with(&expected), "{told}");
 }
 
@@ -43,7 +43,7 @@ fn each_end_of_the_compiler_has_its_own_error() {
         let said = failed(script);
         assert!(said.contains(expected), "{script}: {said}");
     }
-    let missing = compile(Path::new("/no/such/compiler"), Settings::Pooled, b"");
+    let missing = compile(Path::new("/no/such/compiler"), Settings::Pooled, Kind::Component, b"");
     assert!(matches!(missing, Err(CompileError::Child(ChildError::Start { .. }))));
 }
 
