@@ -131,7 +131,7 @@ impl Entry<'_> {
                 return None;
             }
         };
-        let sealed = bytes.split_last_chunk::<SEAL>().filter(|(code, seal)| self.is_intact(code, *seal));
+        let sealed = bytes.split_last_chunk::<SEAL>().filter(|(code, seal)| self.is_intact(code, seal));
         let Some(length) = sealed.map(|(code, _)| code.len()) else {
             self.cache.warn(&format!("the entry {} was changed", self.path.display()));
             return None;

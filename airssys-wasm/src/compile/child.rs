@@ -64,7 +64,7 @@ pub(super) fn compile(
         .spawn();
     let running = Running { child: spawned.map_err(start)? };
     let output = running.exchange(wasm).map_err(start)?;
-    Ok(output.code(program)?)
+    output.code(program)
 }
 
 /// The end of a child process.

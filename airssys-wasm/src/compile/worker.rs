@@ -31,10 +31,8 @@ static IS_WORKER: AtomicBool = AtomicBool::new(false);
 /// Call it first in `main`, before threads start and arguments are read:
 ///
 /// ```no_run
-/// fn main() {
-///     airssys_wasm::compile_worker();
-///     // The program.
-/// }
+/// airssys_wasm::compile_worker();
+/// // The program begins here.
 /// ```
 pub fn compile_worker() {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
