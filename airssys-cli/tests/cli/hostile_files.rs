@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::*;
@@ -36,7 +36,7 @@ fn limited(args: &[&str]) -> Ended {
     airssys(args).with_address_space(ADDRESS_SPACE).run()
 }
 
-fn text(path: &PathBuf) -> &str {
+fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
