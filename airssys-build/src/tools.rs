@@ -116,7 +116,8 @@ pub(crate) fn no_tools(language: Language, folder: &Path, output: String) -> Bui
     BuildError::NoTools { language, folder: folder.to_owned(), output }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
