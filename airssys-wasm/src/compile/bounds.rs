@@ -167,10 +167,13 @@ impl<'wasm> Survey<'wasm> {
         self.locals = self.locals.saturating_add(own);
         Bound::Locals.check(self.locals)?;
         // A block costs at least two bytes, so most functions need not be read.
+        let most_blocks = (range.end - range.start) as u64 / 2;
         let widest = self.module.arities.iter().copied().max().unwrap_or_default();
-        let most = own.saturating_add(widest).saturating_mul((range.end - range.start) as u64 / 2);
-        if most > Bound::BlockValues.most() {
-            Bound::BlockValues.check(block_values(body, own, &self.module.arities)?)?;
+        let most_values = own.saturating_add(widest).saturating_mul(most_blocks);
+        if most_values > Bound::BlockValues.most() || most_blocks > Bound::BlockDepth.most() {
+            let (values, depth) = blocks(body, own, &self.module.arities)?;
+            Bound::BlockValues.check(values)?;
+            Bound::BlockDepth.check(depth)?;
         }
         Ok(())
     }
@@ -225,28 +228,32 @@ fn arity(ty: &SubType) -> u64 {
 }
 
 /// Returns the number of values that the compiler can have to pass at the places to which a function
-/// branches, and from which it does: each local variable and each value of a block's type.
-fn block_values(body: &FunctionBody<'_>, locals: u64, arities: &[u64]) -> Result<u64, BinaryReaderError> {
-    let mut values = 0_u64;
+/// branches, and from which it does: each local variable and each value of a block's type. Returns the depth
+/// of blocks within each other, too.
+fn blocks(body: &FunctionBody<'_>, locals: u64, arities: &[u64]) -> Result<(u64, u64), BinaryReaderError> {
+    let (mut values, mut depth, mut deepest) = (0_u64, 0_u64, 0);
     for operator in body.get_operators_reader()? {
         let own = match operator? {
-            Operator::Block { blockty: BlockType::FuncType(index) }
-            | Operator::Loop { blockty: BlockType::FuncType(index) }
-            | Operator::If { blockty: BlockType::FuncType(index) } => {
-                locals.saturating_add(arities.get(index as usize).copied().unwrap_or_default())
+            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+                depth += 1;
+                deepest = depth.max(deepest);
+                let arity = match blockty {
+                    BlockType::FuncType(index) => arities.get(index as usize).copied().unwrap_or_default(),
+                    BlockType::Empty | BlockType::Type(_) => 0,
+                };
+                locals.saturating_add(arity)
             }
-            Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::Else
-            | Operator::Br { .. }
-            | Operator::BrIf { .. } => locals,
+            Operator::End => {
+                depth = depth.saturating_sub(1);
+                0
+            }
+            Operator::Else | Operator::Br { .. } | Operator::BrIf { .. } => locals,
             Operator::BrTable { targets } => locals.saturating_mul(u64::from(targets.len())),
             _ => 0,
         };
         values = values.saturating_add(own);
     }
-    Ok(values)
+    Ok((values, deepest))
 }
 
 #[cfg(test)]
