@@ -109,7 +109,7 @@ fn function_with_many_locals_and_blocks_is_refused() {
 }
 
 #[test]
-fn blocks_within_each_other_are_bounded() {
+fn blocks_of_a_function_are_bounded_in_number_and_depth() {
     // Written as bytes, because the reader of text has a bound of its own: a block, and its end.
     let nested = |depth: usize| {
         let leb = |number: usize| {
@@ -124,6 +124,11 @@ fn blocks_within_each_other_are_bounded() {
     };
     assert_eq!(nested(20_000), Ok(()));
     assert_eq!(nested(20_001), Err(Bound::BlockDepth));
+    let one_by_one = |count: usize| {
+        format!("(component (core module (func {})))", "(br_if 0 (i32.const 0))".repeat(count))
+    };
+    assert_eq!(survey(&one_by_one(100_000)), Ok(()));
+    exceeded(&one_by_one(100_001), Bound::Blocks);
 }
 
 #[test]
