@@ -118,8 +118,9 @@ fn blocks_of_a_function_are_bounded_in_number_and_depth() {
         let body = [&[0][..], &[0x02, 0x40].repeat(depth), &vec![0x0b; depth + 1]].concat();
         let code = [&[1][..], &leb(body.len()), &body].concat();
         let module =
-            [b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a", &leb(code.len())[..], &code].concat();
-        let component = [b"\0asm\x0d\0\x01\0\x01", &leb(module.len())[..], &module].concat();
+            [&b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a"[..], &leb(code.len())[..], &code]
+                .concat();
+        let component = [&b"\0asm\x0d\0\x01\0\x01"[..], &leb(module.len())[..], &module].concat();
         check(&component).map_err(|exceeded| exceeded.bound)
     };
     assert_eq!(nested(20_000), Ok(()));
