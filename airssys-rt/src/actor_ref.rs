@@ -227,8 +227,12 @@ impl<M> ActorRef<M> {
     ///
     /// This is not a failure: it counts towards no limit, and other children are not restarted with
     /// it. A [temporary](crate::RestartPolicy::Temporary) actor ends for good, because it runs once. A
-    /// quarantined actor is [resumed](Self::resume). Does nothing to an actor that is being restarted
-    /// already, or has not been started.
+    /// quarantined actor is [resumed](Self::resume). Does nothing to an actor that waits for its
+    /// restart, or has not been started.
+    ///
+    /// Called while the incarnation starts, as in [`on_start`](crate::Actor::on_start), it counts and
+    /// delays the next start like a failure: an actor that restarts itself in every start reaches its
+    /// limit.
     pub fn restart(&self) {
         self.cell.restart();
     }

@@ -17,10 +17,10 @@ use airssys_core::Overflow;
 
 use self::control::Wakers;
 pub(crate) use self::control::{Fetched, MailboxStats, StopRequest, Urgent};
-use self::inner::Inner;
+use self::inner::{EndFlags, Inner};
 use crate::errors::{ReserveError, SendError, SendWithError};
 use crate::monitor::Notifications;
-use crate::sync::{AtomicBool, AtomicU64, Mutex, lock};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU64, Mutex, lock};
 
 /// A bounded queue for many senders and one receiver at a time.
 ///
@@ -35,8 +35,8 @@ pub(crate) struct Mailbox<M> {
     urgent: AtomicBool,
     /// True if there are waiters for room.
     waiting: AtomicBool,
-    /// True if messages are refused. Read without the lock, because look-ups read it.
-    closed: AtomicBool,
+    /// The [`EndFlags`]: changed under the lock, and read without it by look-ups and restarts.
+    end: AtomicU8,
     /// Messages that have been handed out, ever.
     taken: AtomicU64,
     inner: Mutex<Inner<M>>,
@@ -51,7 +51,7 @@ impl<M> Mailbox<M> {
             overflow,
             urgent: AtomicBool::new(false),
             waiting: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
+            end: AtomicU8::new(0),
             taken: AtomicU64::new(0),
             inner: Mutex::new(Inner::new(capacity)),
         }
@@ -84,6 +84,11 @@ impl<M> Mailbox<M> {
         self.overflow == Overflow::DropOldest
     }
 
+    /// Publishes the flags that are read without the lock.
+    fn note_end(&self, inner: &Inner<M>) {
+        self.end.store(inner.end_flags().0, Ordering::Release);
+    }
+
     /// Changes the waiters for room, and wakes those that are served once the lock is released.
     fn update<R>(&self, change: impl FnOnce(&mut Inner<M>, &mut Wakers) -> R) -> R {
         let mut wakers = Wakers::new();
@@ -91,7 +96,7 @@ impl<M> Mailbox<M> {
         let result = change(&mut inner, &mut wakers);
         self.waiting.store(inner.has_waiting(), Ordering::Relaxed);
         // Before the lock is released, so that a sender that has been refused sees it.
-        self.closed.store(inner.closed(), Ordering::Release);
+        self.note_end(&inner);
         drop(inner);
         wakers.into_iter().for_each(Waker::wake);
         result
@@ -333,7 +338,12 @@ impl<M> Mailbox<M> {
 
     /// Returns true if the actor was told to end for good.
     pub(crate) fn terminated(&self) -> bool {
-        lock(&self.inner).terminated()
+        lock(&self.inner).end_flags().terminated()
+    }
+
+    /// As [`terminated`](Self::terminated), without the lock: misses an order that comes at this moment.
+    pub(crate) fn seems_terminated(&self) -> bool {
+        EndFlags(self.end.load(Ordering::Acquire)).terminated()
     }
 
     fn urge<R>(&self, change: impl FnOnce(&mut Inner<M>) -> R) -> R {
@@ -368,7 +378,10 @@ impl<M> Mailbox<M> {
     }
 
     pub(crate) fn request_stop(&self, request: StopRequest) {
-        self.urge(|inner| inner.request_stop(request));
+        self.urge(|inner| {
+            inner.request_stop(request);
+            self.note_end(inner);
+        });
     }
 
     /// Takes no more messages. The actor ends for good once it has handled those in the mailbox.
@@ -380,7 +393,10 @@ impl<M> Mailbox<M> {
 
     /// Withdraws a stop like this, or a lesser one, which was meant for the incarnation before.
     pub(crate) fn forget_stop(&self, forgotten: StopRequest) {
-        lock(&self.inner).forget_stop(forgotten);
+        // A request that this misses comes after it.
+        if self.is_urgent() {
+            lock(&self.inner).forget_stop(forgotten);
+        }
     }
 
     /// Ready once a stop like this, or a greater one, is requested; takes nothing. For the time between
@@ -410,7 +426,7 @@ impl<M> Mailbox<M> {
     /// Returns true if messages are refused, because the actor has ended for good or is about to.
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        EndFlags(self.end.load(Ordering::Acquire)).closed()
     }
 
     /// Closes for good. Returns the messages left, to be dropped outside the lock.

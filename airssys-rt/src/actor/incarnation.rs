@@ -29,8 +29,7 @@ pub(super) fn live<A: Actor, F: Make<A>>(
     async move {
         runner.context.begin();
         let mut actor = match guard(|| runner.make.make()) {
-            Ok(Some(actor)) => Contained::new(actor),
-            Ok(None) => return ExitReason::Shutdown,
+            Ok(actor) => Contained::new(actor),
             Err(reason) => {
                 tell_failed_start(&mut runner.started, &runner.context, &reason);
                 return reason;
@@ -43,18 +42,21 @@ pub(super) fn live<A: Actor, F: Make<A>>(
                     false => return part(actor, runner, not_started.reason),
                 }
             }
-            let mut inbox = Inbox::new(runner.context.cell().clone());
             let mut pace = Pace::begin();
+            // Messages that the incarnation before has left at hand are work of this wake-up.
+            if runner.inbox.is_ready() {
+                pace.resume(runner.inbox.has_one());
+            }
             loop {
-                let step = if inbox.is_ready() && !(pace.polls_timers && runner.context.timers.any()) {
+                let step = if runner.inbox.is_ready() && !(pace.polls_timers && runner.context.timers.any()) {
                     pace.polls_timers = false;
                     Step::Handle
                 } else {
-                    poll_fn(|task| poll_work(&runner.context, &mut inbox, &mut pace, task)).await
+                    poll_fn(|task| poll_work(&runner.context, &mut runner.inbox, &mut pace, task)).await
                 };
                 match step {
                     Step::Handle | Step::Tick => {
-                        let mut behind = Behind::new(&mut inbox, step == Step::Handle, pace.left());
+                        let mut behind = Behind::new(&mut runner.inbox, step == Step::Handle, pace.left());
                         let result = {
                             let handler = handler(&mut actor, &mut behind, &runner.context);
                             timed(pin!(handler), &runner.context, &mut pace).await
@@ -80,6 +82,8 @@ pub(super) fn live<A: Actor, F: Make<A>>(
                 }
             }
         };
+        // The slot of a message that failed is free, even if the next incarnation starts late.
+        runner.context.cell().mailbox.serve();
         let reason = end(&mut actor, &runner.context, reason).await;
         part(actor, runner, reason)
     }

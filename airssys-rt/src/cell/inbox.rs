@@ -12,7 +12,8 @@ use crate::mailbox::Urgent;
 /// The messages of an actor as it handles them: fetched from the mailbox in batches, handed out one
 /// by one.
 ///
-/// Each incarnation has one. Dropped, it puts back the messages that it has not handed out.
+/// One for all incarnations. If the next does not begin at once, the messages that have not been
+/// handed out are [put back](Self::put_back).
 pub(crate) struct Inbox<M> {
     cell: Arc<Cell<M>>,
     batch: VecDeque<M>,
@@ -53,6 +54,17 @@ impl<M> Inbox<M> {
         if self.is_ready() { self.batch.front() } else { None }
     }
 
+    /// Puts back the messages that it has not handed out.
+    pub(crate) fn put_back(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let lost = self.cell.mailbox.put_back(&mut self.batch);
+        if let Some(cause) = lost {
+            self.cell.lose_all(std::mem::take(&mut self.batch), cause);
+        }
+    }
+
     /// Ready if something is urgent, or once there are messages at hand. Registers the task if there is
     /// nothing.
     ///
@@ -87,14 +99,6 @@ impl<M> Inbox<M> {
 
 impl<M> Drop for Inbox<M> {
     fn drop(&mut self) {
-        // The slot of a message that failed is free, even if the next incarnation starts late.
-        self.cell.mailbox.serve();
-        if self.batch.is_empty() {
-            return;
-        }
-        let lost = self.cell.mailbox.put_back(&mut self.batch);
-        if let Some(cause) = lost {
-            self.cell.lose_all(std::mem::take(&mut self.batch), cause);
-        }
+        self.put_back();
     }
 }

@@ -55,6 +55,24 @@ enum Flag {
     ToldFull = 16,
 }
 
+/// The flags that are read without the lock.
+#[derive(Clone, Copy)]
+pub(super) struct EndFlags(pub(super) u8);
+
+impl EndFlags {
+    const ALL: u8 = Flag::Closed as u8 | Flag::Terminated as u8;
+
+    /// Returns true if messages are refused.
+    pub(super) fn closed(self) -> bool {
+        self.0 & Flag::Closed as u8 != 0
+    }
+
+    /// Returns true if the actor was told to end for good.
+    pub(super) fn terminated(self) -> bool {
+        self.0 & Flag::Terminated as u8 != 0
+    }
+}
+
 impl Flags {
     #[inline]
     fn has(&self, flag: Flag) -> bool {
@@ -99,6 +117,10 @@ impl<M> Inner<M> {
     #[inline]
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    pub(super) fn end_flags(&self) -> EndFlags {
+        EndFlags(self.flags.0 & EndFlags::ALL)
     }
 
     pub(super) fn closed(&self) -> bool {
@@ -283,10 +305,6 @@ impl<M> Inner<M> {
         }
         // It may be the waiter that an `offer` woke.
         self.serve(wakers);
-    }
-
-    pub(super) fn terminated(&self) -> bool {
-        self.flags.has(Flag::Terminated)
     }
 
     pub(super) fn request_stop(&mut self, request: StopRequest) {

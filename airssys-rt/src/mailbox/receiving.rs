@@ -83,6 +83,7 @@ impl<M> Mailbox<M> {
         }
         if inner.drains() {
             inner.request_stop(StopRequest::Shutdown);
+            self.note_end(&inner);
             self.urgent.store(true, Ordering::Relaxed);
             return Poll::Ready(Fetched::Urgent);
         }
