@@ -60,9 +60,6 @@ pub struct Reservation<'s, M, T = ()> {
     pub skipped: SmallVec<[(&'s Subscriber<M, T>, SkipReason); 2]>,
 }
 
-/// The subscribers that do not get a publication, and why.
-type Skipped<'s, M, T> = SmallVec<[(&'s Subscriber<M, T>, SkipReason); 2]>;
-
 /// Subscribers with room for one message each. Dropped, it gives back the room that was not used.
 ///
 /// A [`Permit`] for each would clone a reference.
@@ -70,6 +67,8 @@ struct Room<'s, M, T> {
     subscribers: SmallVec<[&'s Subscriber<M, T>; 8]>,
     /// The number of subscribers whose room was used.
     used: usize,
+    /// The subscribers that do not get the publication, and why.
+    skipped: SmallVec<[(&'s Subscriber<M, T>, SkipReason); 2]>,
 }
 
 impl<'s, M, T> Room<'s, M, T> {
@@ -78,24 +77,23 @@ impl<'s, M, T> Room<'s, M, T> {
     fn reserve(
         subscribers: impl Iterator<Item = &'s Subscriber<M, T>>,
         accept: impl Fn(&Subscriber<M, T>) -> bool,
-    ) -> Result<(Self, Skipped<'s, M, T>), &'s Subscriber<M, T>> {
-        let mut room = Self { subscribers: SmallVec::new(), used: 0 };
-        let mut skipped = Skipped::new();
+    ) -> Result<Self, &'s Subscriber<M, T>> {
+        let mut room = Self { subscribers: SmallVec::new(), used: 0, skipped: SmallVec::new() };
         for subscriber in subscribers {
             if !accept(subscriber) {
-                skipped.push((subscriber, SkipReason::Refused));
+                room.skipped.push((subscriber, SkipReason::Refused));
                 continue;
             }
             match subscriber.actor.cell().try_reserve() {
                 Ok(()) => room.subscribers.push(subscriber),
-                Err(ReserveError::Closed) => skipped.push((subscriber, SkipReason::Closed)),
+                Err(ReserveError::Closed) => room.skipped.push((subscriber, SkipReason::Closed)),
                 Err(ReserveError::Full) if subscriber.actor.overflow() == Overflow::Wait => {
                     return Err(subscriber);
                 }
-                Err(ReserveError::Full) => skipped.push((subscriber, SkipReason::Full)),
+                Err(ReserveError::Full) => room.skipped.push((subscriber, SkipReason::Full)),
             }
         }
-        Ok((room, skipped))
+        Ok(room)
     }
 
     /// Takes the next subscriber. Its room is up to the caller.
@@ -130,12 +128,12 @@ impl<'s, M, T> Reservation<'s, M, T> {
         subscribers: &'s [Subscriber<M, T>],
         accept: impl Fn(&Subscriber<M, T>) -> bool,
     ) -> Result<Self, &'s Subscriber<M, T>> {
-        let (mut room, skipped) = Room::reserve(subscribers.iter(), accept)?;
+        let mut room = Room::reserve(subscribers.iter(), accept)?;
         let mut places = SmallVec::with_capacity(room.subscribers.len());
         while let Some(subscriber) = room.next() {
             places.push((subscriber, Permit::of_reserved(subscriber.actor.cell())));
         }
-        Ok(Self { places, skipped })
+        Ok(Self { places, skipped: std::mem::take(&mut room.skipped) })
     }
 }
 
@@ -249,12 +247,12 @@ fn publish_to<'s, M: Clone + 's, T: 's>(
     message: M,
     accept: impl Fn(&Subscriber<M, T>) -> bool,
 ) -> Result<Published<M>, PublishError<M>> {
-    let (mut room, skipped) = match Room::reserve(subscribers, accept) {
+    let mut room = match Room::reserve(subscribers, accept) {
         Ok(reserved) => reserved,
         Err(full) => return Err(PublishError::Full { message, subscriber: full.actor.clone() }),
     };
     let mut skipped: SmallVec<_> =
-        skipped.iter().map(|(skipped, reason)| (skipped.actor.clone(), *reason)).collect();
+        room.skipped.iter().map(|(skipped, reason)| (skipped.actor.clone(), *reason)).collect();
     let mut delivered = 0;
     let mut left = Some(message);
     for _ in 0..room.subscribers.len() {
