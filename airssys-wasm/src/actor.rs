@@ -16,7 +16,7 @@ use self::batch_size::BatchSize;
 use self::health::Health;
 use self::recovery::Recovery;
 use self::template::InstanceTemplate;
-use crate::contract::{HealthStatus, cut};
+use crate::contract::HealthStatus;
 use crate::guest::context::GuestContext;
 use crate::guest::instance::{GuestFailure, Instance};
 use crate::guest::meter::Meter;
@@ -170,7 +170,7 @@ impl ComponentActor {
         let mut instance = Instance::new(component, guest, wasi, services).await?;
         instance.initialize(config.clone()).await?;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
-            return Err(GuestFailure::StartRefused { message: cut(message) }.into());
+            return Err(GuestFailure::StartRefused { message: message.into() }.into());
         }
         self.instance = Some(instance);
         Ok(())

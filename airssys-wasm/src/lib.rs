@@ -36,6 +36,7 @@ pub use wasmtime;
 
 pub use actor::ComponentActor;
 pub use actor::health::Health;
+pub use contract::BoundedText;
 pub use guest::component::{Component, LoadError};
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use guest::instance::GuestFailure;
