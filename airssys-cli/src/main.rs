@@ -10,6 +10,7 @@ mod building;
 mod check;
 mod columns;
 mod control;
+mod costs;
 mod dead_letters;
 mod explain;
 mod failure;

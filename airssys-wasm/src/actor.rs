@@ -63,7 +63,10 @@ impl Actor for ComponentActor {
         envelope: Envelope,
         context: &ActorContext<Envelope>,
     ) -> Result<(), GuestFailure> {
-        let handled = self.handle_single(envelope).await;
+        let handled = match self.template.instance.router.app.has_ended() {
+            true => Err(self.end(envelope)),
+            false => self.handle_single(envelope).await,
+        };
         self.after(handled, context).await
     }
 
@@ -73,7 +76,10 @@ impl Actor for ComponentActor {
         behind: &mut Behind<'_, Envelope>,
         context: &ActorContext<Envelope>,
     ) -> Result<(), GuestFailure> {
-        let handled = self.handle_first(first, behind).await;
+        let handled = match self.template.instance.router.app.has_ended() {
+            true => Err(self.end(first)),
+            false => self.handle_first(first, behind).await,
+        };
         self.after(handled, context).await
     }
 
@@ -174,6 +180,13 @@ impl ComponentActor {
         }
         self.instance = Some(instance);
         Ok(())
+    }
+
+    /// Ends the incarnation, because its app has ended. The message that came next is a dead letter, and
+    /// so are those behind it.
+    fn end(&mut self, next: Envelope) -> GuestFailure {
+        drop(next);
+        self.record_failure(GuestFailure::Ended)
     }
 
     /// Completes a step of the message loop. Redeliveries follow a step without a failure.

@@ -52,6 +52,7 @@ pub use host::spec::{ComponentSpec, NativeSpec};
 pub use host::{ComponentHost, HostOptions};
 #[doc(inline)]
 pub use observe::audit;
+pub use observe::costs::HostCosts;
 pub use observe::dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES, RetryError,
 };

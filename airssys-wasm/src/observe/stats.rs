@@ -8,6 +8,7 @@ use std::time::Duration;
 use airssys_spec::Denied;
 use crossbeam_utils::CachePadded;
 
+use crate::observe::costs::HostCosts;
 use crate::observe::denials::Denials;
 use crate::observe::handling_times::HandlingTimes;
 use crate::observe::log_throttle::LogThrottle;
@@ -187,6 +188,8 @@ impl ComponentStats {
             denied: load(&self.denied),
             handling: lock(&self.times).stats(),
             service_calls: self.service_calls(),
+            unfinished: 0,
+            costs: HostCosts::default(),
             usage,
             instances,
         }

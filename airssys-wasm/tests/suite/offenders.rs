@@ -13,6 +13,7 @@ mod components;
 mod faults;
 mod memory;
 mod messages;
+mod shutdown;
 mod time;
 
 /// The number of requests to the neighbour during each offence.
