@@ -74,9 +74,11 @@ impl SupervisorNode {
         inform(|| self.tell(|supervisor| Event::Escalated { supervisor, failure: told }));
         // Before the consequences are visible.
         self.health().into_iter().for_each(|health| drop(health.send_replace(Health::Failing)));
-        let reason = ExitReason::Escalated(failure.into_inner());
+        // Held until the lock is released, because it may be the last of the child's error.
+        let held = Contained::new(ExitReason::Escalated(failure.into_inner()));
         let mut state = lock(&self.state);
         if state.incarnation == incarnation {
+            let reason = held.clone().into_inner();
             state.end(Ending { reason, for_good: !self.escalates, order: ShutdownOrder::default() });
         }
     }
@@ -93,6 +95,15 @@ impl SupervisorNode {
         self.keep(key, runner, reason, TaskState::Quarantined);
         // Holders of a reference that stopped it before saw no quarantine.
         self.dismiss_quarantined(key);
+        // Senders that wait for room in its mailbox may choose another worker.
+        self.announce_change();
+    }
+
+    /// Returns true if a child is quarantined, alone or with this supervisor.
+    pub(super) fn holds_in_quarantine(&self, key: Key) -> bool {
+        let state = lock(&self.state);
+        let child = state.children.get(key);
+        child.is_some_and(|child| state.quarantined || child.task_state == TaskState::Quarantined)
     }
 
     /// Starts a quarantined child again. Its earlier restarts do not count any more.
