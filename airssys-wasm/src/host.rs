@@ -218,7 +218,8 @@ impl ComponentHost {
         let report = self.shared.system.shutdown(deadline - for_audit).await;
         if !report.late.is_empty() {
             // An aborted actor gives its messages back when its task is dropped, which takes a moment.
-            let most = MOST_FOR_ABORTED.min(deadline.saturating_sub(began.elapsed()));
+            // The state folder and the audit get the rest.
+            let most = MOST_FOR_ABORTED.min(deadline.saturating_sub(began.elapsed()) / 2);
             drop(tokio::time::timeout(most, self.drained()).await);
         }
         trail.log_suppressed();
