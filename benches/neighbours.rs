@@ -41,6 +41,8 @@ enum Harm {
     Told(Command),
     /// Orders make several offenders misbehave.
     Several(usize, Command),
+    /// Several offenders fail on one message after the other, and are restarted at once.
+    Storm(usize),
     /// Its code misbehaves on any order.
     Built,
     /// It is not a valid component.
@@ -131,6 +133,10 @@ fn offenders() -> Vec<(&'static str, Harm)> {
         ("table growth", Harm::Built),
         ("flood of logs", Harm::Told(Command::LogForever("x".repeat(100)))),
         ("flood of messages", Harm::Told(Command::FloodForever { to: sink(), command: tally() })),
+        ("eight self-floods of 0 µs", Harm::Several(8, Command::FloodItself(0))),
+        ("eight self-floods of 20 µs", Harm::Several(8, Command::FloodItself(1))),
+        ("eight self-floods of 1 ms", Harm::Several(8, Command::FloodItself(50))),
+        ("eight restart storms", Harm::Storm(8)),
         ("requests held, no return", Harm::Told(hold)),
         ("oversized messages", Harm::Told(bytes(2 << 20))),
         ("malformed messages", Harm::Told(bytes(5))),
@@ -195,8 +201,9 @@ async fn populate(host: &ComponentHost, parts: &Parts) -> Result<airssys_wasm::P
     host.spawn(ComponentSpec { instances: NEIGHBOURS, ..spec("neighbour", &parts.probe) }).await?;
     host.spawn(ComponentSpec { overflow: Overflow::Reject, ..spec("sink", &parts.probe) }).await?;
     host.spawn(spec("raw", &parts.raw)).await?;
-    for number in 1..=4 {
-        host.spawn(spec(&format!("offender-{number}"), &parts.probe)).await?;
+    for number in 1..=8 {
+        let name = format!("offender-{number}");
+        host.spawn(ComponentSpec { overflow: Overflow::Reject, ..spec(&name, &parts.probe) }).await?;
     }
     Ok(host.prepare(spec("silent", &parts.probe))?)
 }
@@ -234,6 +241,19 @@ fn nanoseconds(reply: &[u8]) -> Option<u64> {
     answer.ok()?.split(' ').map(|number| number.parse::<u64>().ok()).sum()
 }
 
+/// Fills the mailboxes of offenders with messages on which they fail, until `over` is set.
+async fn storm(host: &ComponentHost, count: usize, over: &AtomicBool) -> Result<(), String> {
+    let body = message(&Command::Panic("drill".to_owned())).map_err(|error| error.to_string())?;
+    while !over.load(Ordering::Relaxed) {
+        for number in 1..=count {
+            // A full mailbox has enough of them.
+            while host.send(&format!("offender-{number}"), body.clone()).await.is_ok() {}
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
 /// Makes the offender misbehave until `over` is set.
 async fn offend(host: &ComponentHost, parts: &Parts, harm: &Harm, over: &AtomicBool) -> Result<(), String> {
     let told = |command: &Command| message(command).map_err(|error| error.to_string());
@@ -242,6 +262,7 @@ async fn offend(host: &ComponentHost, parts: &Parts, harm: &Harm, over: &AtomicB
         Harm::Several(count, command) => {
             ((1..=*count).map(|n| format!("offender-{n}")).collect(), told(command)?)
         }
+        Harm::Storm(count) => return storm(host, *count, over).await,
         Harm::Built => (vec!["raw".to_owned()], told(&Command::Notes)?),
         Harm::Malformed => {
             while !over.load(Ordering::Relaxed) {

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::plain::plain;
 use crate::units::{bytes, counted, thousands, uptime};
-use crate::{control, costs, limit_usage, service_calls, tables, tree};
+use crate::{control, host_costs, limit_usage, memory_costs, service_calls, tables, tree};
 
 const TITLE: Style = Style::new().bold();
 
@@ -54,7 +54,11 @@ fn print(app: &AppSnapshot, output: &Output) {
     }
     output.line(usage.more());
     output.line("");
-    tables::print(output, "Memory on the host", costs::table(app));
+    tables::print(output, "Memory on the host", memory_costs::table(app));
+    if let Some(costs) = host_costs::table(app) {
+        output.line("");
+        tables::print(output, "Costs to the host", costs);
+    }
     if let Some(calls) = service_calls::table(app) {
         output.line("");
         tables::print(output, "Service calls", calls);

@@ -10,13 +10,14 @@ mod building;
 mod check;
 mod columns;
 mod control;
-mod costs;
 mod dead_letters;
 mod explain;
 mod failure;
 mod grants;
+mod host_costs;
 mod inspect;
 mod limit_usage;
+mod memory_costs;
 mod new;
 mod output;
 mod place;
@@ -28,6 +29,7 @@ mod run_result;
 mod service_calls;
 mod services;
 mod signals;
+mod stderr;
 mod tables;
 mod telemetry;
 mod terminal;
@@ -44,6 +46,7 @@ use args::{Args, Command};
 use failure::Failure;
 use output::Output;
 use signals::Signals;
+use stderr::STDERR;
 use terminal::Terminal;
 
 /// mimalloc, because message bodies are allocated on one worker and freed on another.
@@ -100,6 +103,8 @@ fn end(result: Result<(), Failure>, output: &Output) -> ExitCode {
     let failures = [result.err(), output.finish().err()];
     failures.iter().flatten().for_each(|failure| output.failure(failure.text()));
     // A service that was stopped as usual has status 0, and its output can still be incomplete.
+    // The last lines of the log.
+    STDERR.flush();
     let mut statuses = failures.iter().flatten().map(Failure::status);
     statuses.find(|status| *status != 0).map_or(ExitCode::SUCCESS, ExitCode::from)
 }

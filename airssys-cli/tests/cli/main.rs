@@ -25,6 +25,7 @@ mod retry;
 mod services;
 mod signals;
 mod sources;
+mod stalled;
 mod stopped;
 mod support;
 mod tools;

@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// Every limit. A limit is at most [`Limits::HOST_MAX`], so it fits a `usize`.
-pub(super) const ROWS: [Row; 13] = [
+pub(super) const ROWS: [Row; 15] = [
     Row {
         key: "memory",
         unit: Unit::Bytes,
@@ -108,6 +108,24 @@ pub(super) const ROWS: [Row; 13] = [
         set: |limits, amount| limits.log_line_bytes = amount as usize,
     },
     Row {
+        key: "log_lines_per_second",
+        unit: Unit::Count,
+        least: 1,
+        most: None,
+        example: None,
+        get: |limits| limits.log_lines_per_second as u64,
+        set: |limits, amount| limits.log_lines_per_second = amount as usize,
+    },
+    Row {
+        key: "log_bytes_per_second",
+        unit: Unit::Bytes,
+        least: MIN_BYTES,
+        most: None,
+        example: None,
+        get: |limits| limits.log_bytes_per_second as u64,
+        set: |limits, amount| limits.log_bytes_per_second = amount as usize,
+    },
+    Row {
         key: "messages_per_second",
         unit: Unit::Count,
         least: 1,
@@ -146,7 +164,7 @@ pub(super) const ROWS: [Row; 13] = [
 ];
 
 /// The first of the [`ROWS`] that are rates: those that a limit on one target can have too.
-const FIRST_RATE: usize = 9;
+const FIRST_RATE: usize = 11;
 
 /// The most messages a second, or at once.
 const MAX_MESSAGES: u64 = 10_000_000;
