@@ -241,19 +241,6 @@ fn nanoseconds(reply: &[u8]) -> Option<u64> {
     answer.ok()?.split(' ').map(|number| number.parse::<u64>().ok()).sum()
 }
 
-/// Fills the mailboxes of offenders with messages on which they fail, until `over` is set.
-async fn storm(host: &ComponentHost, count: usize, over: &AtomicBool) -> Result<(), String> {
-    let body = message(&Command::Panic("drill".to_owned())).map_err(|error| error.to_string())?;
-    while !over.load(Ordering::Relaxed) {
-        for number in 1..=count {
-            // A full mailbox has enough of them.
-            while host.send(&format!("offender-{number}"), body.clone()).await.is_ok() {}
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    Ok(())
-}
-
 /// Makes the offender misbehave until `over` is set.
 async fn offend(host: &ComponentHost, parts: &Parts, harm: &Harm, over: &AtomicBool) -> Result<(), String> {
     let told = |command: &Command| message(command).map_err(|error| error.to_string());
@@ -262,7 +249,10 @@ async fn offend(host: &ComponentHost, parts: &Parts, harm: &Harm, over: &AtomicB
         Harm::Several(count, command) => {
             ((1..=*count).map(|n| format!("offender-{n}")).collect(), told(command)?)
         }
-        Harm::Storm(count) => return storm(host, *count, over).await,
+        Harm::Storm(count) => {
+            let names = (1..=*count).map(|n| format!("offender-{n}")).collect();
+            (names, told(&Command::Panic("drill".to_owned()))?)
+        }
         Harm::Built => (vec!["raw".to_owned()], told(&Command::Notes)?),
         Harm::Malformed => {
             while !over.load(Ordering::Relaxed) {
@@ -274,11 +264,14 @@ async fn offend(host: &ComponentHost, parts: &Parts, harm: &Harm, over: &AtomicB
             return Ok(());
         }
     };
+    let is_storm = matches!(harm, Harm::Storm(_));
     let mut offenders = JoinSet::new();
     for name in names {
         let (host, body) = (host.clone(), body.clone());
         offenders.spawn(async move {
             loop {
+                // A storm has the next message in the mailbox, whenever there is room.
+                while is_storm && host.send(&name, body.clone()).await.is_ok() {}
                 // The request ends in an error, as intended.
                 drop(host.request(&name, body.clone(), LONG).await);
                 tokio::time::sleep(PAUSE).await;
