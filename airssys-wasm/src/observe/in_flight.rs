@@ -35,7 +35,7 @@ pub(crate) struct InFlight {
 #[derive(Debug)]
 struct Part {
     count: CachePadded<AtomicUsize>,
-    /// The part of the count that is no message: callbacks, and failures of instances.
+    /// The callbacks and the failures of instances, which count too and are not messages.
     guards: AtomicUsize,
     whole: Arc<Shared>,
 }
