@@ -1,8 +1,11 @@
 //! Components that want more memory of the host than their limits allow.
 
 use std::fs;
+use std::time::Duration;
 
-use airssys_wasm::{Capabilities, Component, ComponentSpec};
+use airssys_rt::RestartPolicy;
+use airssys_wasm::{Capabilities, Component, ComponentHost, ComponentSpec, Limits, PreparedComponent};
+use futures_util::future::join_all;
 
 use super::*;
 use crate::raw_guest::*;
@@ -21,12 +24,12 @@ async fn batch_larger_than_the_memory_is_refused() {
     assert_eq!(snapshot(&host, "sink").received, 0);
 }
 
-/// The size of a text with which a guest attacks, in bytes.
-const TEXT_BYTES: u32 = 24 << 20;
+/// The size of a text with which a guest attacks, in bytes: one that a call may pass to the host.
+const TEXT_BYTES: u32 = 12 << 20;
 
-/// The most that the process may grow by while a guest of 64 MiB attacks, in bytes. On top of the
-/// guest's memory, the host has a copy of one text at a time.
-const MOST_GROWTH: u64 = 200 << 20;
+/// The most that the process may grow by while a guest attacks, in bytes. On top of the guest's memory
+/// of 24 MiB, the host has a copy of one text at a time.
+const MOST_GROWTH: u64 = 128 << 20;
 
 /// The code that makes room for a text from the second page on.
 const MAKE_ROOM: &str = "(if (i32.eq (memory.size) (i32.const 1))
@@ -77,7 +80,60 @@ async fn long_texts_of_a_guest_are_not_kept() {
         .await;
         assert_eq!(host.dead_letters().total() - before, 30);
         let reason = last_reason(&host);
-        assert!(reason.starts_with(expected) && reason.ends_with('…') && reason.len() < 1_100);
+        assert!(reason.starts_with(expected) && reason.ends_with('…') && reason.len() < 1_100, "{reason}");
+        assert!(host.retire("raw").await);
+    }
+    neighbour_answers(&host).await;
+}
+
+/// Prepares a component that asks for another attempt at the first message of a batch of 16 or more. So
+/// what it reports for the later ones is kept: `how`, with a long text or reply.
+fn completes_later_messages(host: &ComponentHost, how: u32) -> PreparedComponent {
+    let batch = format!(
+        "(if (i32.ge_u (local.get $count) (i32.const 16)) (then
+           {MAKE_ROOM}
+           (call $complete (local.get $first)
+             (i32.const 3) (i32.const 65536) (i32.const 1) (i32.const 48))
+           (local.set $id (i64.add (local.get $first) (i64.extend_i32_u (local.get $count))))
+           (loop $on
+             (local.set $id (i64.sub (local.get $id) (i64.const 1)))
+             (call $complete (local.get $id)
+               (i32.const {how}) (i32.const 65536) (i32.const {TEXT_BYTES}) (i32.const 48))
+             (br_if $on (i64.gt_u (local.get $id) (i64.add (local.get $first) (i64.const 1)))))))
+         (i64.store (i32.const 64) (i64.add (local.get $first) (i64.extend_i32_u (local.get $count))))"
+    );
+    let show = "(call $show (i32.const 64) (i32.const 1))";
+    let component = raw_batch_component(show, &batch).unwrap();
+    let spec = ComponentSpec {
+        capacity: 2_000,
+        restart: RestartPolicy::Temporary,
+        limits: Limits { execution_time: Duration::from_secs(60), ..Limits::default() },
+        ..ComponentSpec::new("raw", component)
+    };
+    host.prepare(spec).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn completions_of_later_messages_take_little_memory() {
+    let (host, _silent) = scene().await;
+    for (how, least) in [(1, 1), (2, 16), (3, 16)] {
+        let prepared = completes_later_messages(&host, how);
+        let requests = join_all((0..1_000).map(|_| host.try_ask("raw", *note("x"))));
+        let answers = stays_small(async {
+            let (answers, started) = tokio::join!(requests, host.start(prepared));
+            started.unwrap();
+            answers
+        })
+        .await;
+        let refused = answers.iter().filter(|answer| answer.is_err()).count();
+        let raw = snapshot(&host, "raw");
+        assert_eq!((raw.received, raw.restarts()), (1_000, 0));
+        assert_eq!(raw.dead_lettered, refused as u64);
+        // The first message of a batch is refused, and so are all with a text. A reply is dropped, and
+        // its message counts as done.
+        assert!(refused >= least, "{refused}");
+        assert!(answers.iter().flatten().all(|answer| *answer == Ok(String::new())));
         assert!(host.retire("raw").await);
     }
     neighbour_answers(&host).await;
