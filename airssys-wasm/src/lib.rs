@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod otlp;
 
 mod actor;
+mod compile;
 mod contract;
 mod guest;
 mod host;
@@ -36,6 +37,8 @@ pub use wasmtime;
 
 pub use actor::ComponentActor;
 pub use actor::health::Health;
+pub use compile::bounds::{Bound, BoundExceeded};
+pub use compile::{ChildError, Compiler, compile_worker};
 pub use contract::BoundedText;
 pub use guest::component::{Component, LoadError};
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};

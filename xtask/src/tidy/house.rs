@@ -14,6 +14,7 @@ pub(super) const ROOMS: &[Rooms] = &[Rooms {
     rows: &[
         // The floor: the bindings of the contract, and the helper for locks.
         &["contract", "sync"],
+        &["compile"],
         &["policy"],
         &["observe"],
         &["routing"],
