@@ -214,6 +214,7 @@ impl ComponentHost {
         let for_audit = trail.audit().map_or(Duration::ZERO, |_| MOST_FOR_AUDIT.min(deadline / 20));
         let report = self.shared.system.shutdown(deadline - for_audit).await;
         trail.log_suppressed();
+        self.shared.router.app.warnings.log_suppressed(None);
         self.dead_letters().log_suppressed(None);
         self.close_state(deadline.saturating_sub(began.elapsed())).await;
         if let Some(audit) = trail.audit() {
@@ -276,5 +277,6 @@ impl ComponentHost {
         }
         self.shared.router.remove(name);
         self.shared.router.app.trail.forget(name);
+        self.shared.router.app.warnings.log_suppressed(Some(name));
     }
 }
