@@ -1,5 +1,7 @@
 //! Components that do harm: each offence ends in a typed error or a restart, and neighbours go on.
 
+mod records;
+
 use std::time::Duration;
 
 use airssys_rt::{Overflow, RestartPolicy};
