@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod otlp;
 
 mod actor;
+mod clients;
 mod contract;
 mod guest;
 mod host;
