@@ -157,7 +157,7 @@ impl Poller {
         poller.ask();
         std::thread::spawn(move || {
             while asked.recv().is_ok() {
-                if snapshots.send(inspect::ask(&mut client)).is_err() {
+                if snapshots.send(ask_again(&mut client)).is_err() {
                     return;
                 }
             }
@@ -177,11 +177,25 @@ impl Poller {
     fn poll(&self) -> Result<Polled, Failure> {
         match self.answers.try_recv() {
             Ok(Ok(app)) => Ok(Polled::Snapshot(Box::new(app))),
-            Ok(Err(error)) if error.app_has_ended() => Ok(Polled::AppEnded),
+            Ok(Err(error)) if error.is_disconnected() => Ok(Polled::AppEnded),
             Ok(Err(error)) => Err(inspect::no_snapshot(error)),
             Err(TryRecvError::Empty) => Ok(Polled::Nothing),
             Err(TryRecvError::Disconnected) => Err(poller_ended()),
         }
+    }
+}
+
+/// Asks for a snapshot. Connects again if the app has given the place of a quiet client to another.
+fn ask_again(client: &mut Client) -> Result<AppSnapshot, AskError> {
+    match inspect::ask(client) {
+        Err(error) if error.is_disconnected() => match Client::connect(client.path()) {
+            Ok(connected) => {
+                *client = connected;
+                inspect::ask(client)
+            }
+            Err(_) => Err(error),
+        },
+        answered => answered,
     }
 }
 
@@ -207,6 +221,7 @@ mod tests {
         // connection.
         let mut question = String::new();
         BufReader::new(listener.accept().unwrap().0).read_line(&mut question).unwrap();
+        drop(listener);
         for _ in 0..2 {
             let polled = loop {
                 match poller.poll().unwrap() {

@@ -25,6 +25,7 @@ mod retry;
 mod services;
 mod signals;
 mod sources;
+mod starting;
 mod stopped;
 mod support;
 mod tools;

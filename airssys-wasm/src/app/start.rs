@@ -17,6 +17,7 @@ use crate::guest::engine::EngineConfig;
 use crate::guest::services::Services;
 use crate::host::{ComponentHost, HostOptions};
 use crate::observe::audit::Audit;
+use crate::observe::snapshot::StartStep;
 use crate::observe::trace::MessageTracer;
 
 /// Options for the start of an app.
@@ -76,6 +77,7 @@ impl StartingApp {
         if let Some(tracer) = tracer {
             host.trace_with(tracer);
         }
+        host.set_start_step(Some(StartStep::Loading));
         Ok(StartingApp { manifest: manifest.clone(), host, cache_dir, input, services })
     }
 
@@ -98,6 +100,7 @@ impl StartingApp {
     /// [`StartAppError`]. Components that had started are stopped again.
     pub async fn start(&self, mut tell: impl FnMut(AppEvent)) -> Result<RunningApp, StartAppError> {
         let started = self.start_all(&mut tell).await;
+        self.host.set_start_step(None);
         if started.is_err() {
             let stopped = self.host.shutdown(Duration::from_secs(5)).await;
             tracing::debug!(?stopped, "stopped the components that had started");

@@ -18,6 +18,7 @@ use super::protocol::{
 use crate::host::ComponentHost;
 use crate::observe::dead_letters::{DeadLetter, RetryError};
 use crate::observe::snapshot::AppSnapshot;
+use crate::observe::snapshot::StartStep;
 use crate::observe::unix_time::unix_ms;
 
 /// The most dead letters, or retained messages, in one answer.
@@ -78,7 +79,7 @@ async fn answer_request(host: &ComponentHost, request: Request) -> Answer {
 }
 
 async fn answer<R: Serve>(host: &ComponentHost, request: R) -> Answer {
-    request.serve(host).await.map_or_else(Answer::Failed, Into::into)
+    request.serve(host).await.map_or_else(|failed| Answer::Failed(while_starting(host, failed)), Into::into)
 }
 
 impl Serve for About {
@@ -216,6 +217,16 @@ impl Serve for ClearRetained {
             Err(error) => Err(failed(&error)),
         }
     }
+}
+
+/// The failure of a request, which a later one may not have if the app is still starting.
+fn while_starting(host: &ComponentHost, Failed { message }: Failed) -> Failed {
+    let step = match host.start_step() {
+        None => return Failed { message },
+        Some(StartStep::Loading) => "its components are loaded".to_owned(),
+        Some(StartStep::Starting(component)) => format!("`{component}` is started"),
+    };
+    Failed { message: format!("{message}; the app is still starting: {step}") }
 }
 
 /// The failure for an error, with its cause.

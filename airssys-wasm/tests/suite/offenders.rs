@@ -1,6 +1,7 @@
 //! Components that do harm: each offence ends in a typed error or a restart, and neighbours go on.
 
 mod records;
+mod starts;
 
 use std::time::Duration;
 
