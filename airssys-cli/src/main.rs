@@ -85,7 +85,12 @@ fn run_command(
 
 /// Prints help that was asked for, or a mistake in the command line.
 fn answered(answer: &clap::Error, output: &Output) -> ExitCode {
-    let text = answer.render().ansi().to_string();
+    // The arguments are in the text: the names of files, for example.
+    let is_plain = std::env::args_os().all(|arg| !arg.to_string_lossy().contains(plain::is_unsafe));
+    let text = match is_plain {
+        true => output::painted(&answer.render().ansi().to_string()),
+        false => answer.render().to_string(),
+    };
     if answer.use_stderr() {
         output.failure(text.trim_end());
         return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));

@@ -12,6 +12,7 @@ mod failures;
 mod giving_up;
 mod groups;
 mod idle;
+mod injection;
 mod input;
 mod inspect;
 mod languages;
