@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use airssys_core::{ExitReason, Overflow};
 
-use crate::blocking::{block_on, runs_tasks};
+use crate::blocking::{blocking_request, blocking_send};
 use crate::cell::Cell;
 use crate::errors::{
     BlockingRequestError, BlockingSendError, RequestError, ReserveError, SendError, SendWithError,
-    TrySendError,
 };
 use crate::request::{ReplyTo, slot};
 use crate::stats::ActorStats;
@@ -83,14 +82,11 @@ impl<M> ActorRef<M> {
     /// [`BlockingSendError`]: as `send`, and `InTask` on a thread that runs tasks, even if there is
     /// room. Inside `tokio::task::unconstrained`, such a thread is not noticed.
     pub fn blocking_send(&self, message: M) -> Result<(), BlockingSendError<M>> {
-        if runs_tasks() {
-            return Err(BlockingSendError::InTask(message));
-        }
-        Ok(block_on(self.send(message))?)
+        blocking_send(message, |message| self.send(message))
     }
 
     /// Puts a message into the mailbox if there is room now.
-    pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+    pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         self.cell.try_send(message)
     }
 
@@ -185,11 +181,8 @@ impl<M> ActorRef<M> {
         let (message, cell) = (message(reply_to), &self.cell);
         let full = match cell.send_now(message) {
             Ok(()) => None,
-            Err(TrySendError::Closed(message)) => return Err(RequestError::Closed(message)),
-            Err(TrySendError::Full(message)) if cell.mailbox.overflow() != Overflow::Wait => {
-                return Err(RequestError::Full(message));
-            }
-            Err(TrySendError::Full(message)) => Some(message),
+            Err(SendError::Full(message)) if cell.mailbox.overflow() == Overflow::Wait => Some(message),
+            Err(refused) => return Err(refused.into()),
         };
         if let Some(timeout) = timeout {
             cell.services().deadlines.add(timeout, reply.expires());
@@ -214,10 +207,7 @@ impl<M> ActorRef<M> {
         message: impl FnOnce(ReplyTo<R>) -> M,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<R, BlockingRequestError<M>> {
-        if runs_tasks() {
-            return Err(BlockingRequestError::InTask);
-        }
-        Ok(block_on(self.request(message, timeout))?)
+        blocking_request(self.request(message, timeout))
     }
 
     /// Calls the actor's [`on_signal`](crate::Actor::on_signal), ahead of the mailbox.

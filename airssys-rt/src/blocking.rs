@@ -8,12 +8,35 @@ use std::thread::{Thread, current, park};
 use tokio::runtime::Handle;
 use tokio::task::coop::poll_proceed;
 
+use crate::errors::{BlockingRequestError, BlockingSendError, RequestError, SendError};
+
 /// More than the budget with which tokio polls a task.
 const MOST_POLLS: usize = 1024;
 
+/// Sends, and blocks the thread while that waits.
+pub(crate) fn blocking_send<M, S>(message: M, send: impl FnOnce(M) -> S) -> Result<(), BlockingSendError<M>>
+where
+    S: Future<Output = Result<(), SendError<M>>>,
+{
+    if runs_tasks() {
+        return Err(BlockingSendError::InTask(message));
+    }
+    Ok(block_on(send(message))?)
+}
+
+/// Runs a request to its end, and blocks the thread while that waits.
+pub(crate) fn blocking_request<M, R>(
+    request: impl Future<Output = Result<R, RequestError<M>>>,
+) -> Result<R, BlockingRequestError<M>> {
+    if runs_tasks() {
+        return Err(BlockingRequestError::InTask);
+    }
+    Ok(block_on(request)?)
+}
+
 /// Runs a future to its end on this thread. Not on a thread that [runs tasks](runs_tasks), because
 /// those would wait too, and the future perhaps for one of them.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+fn block_on<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(current())));
     let mut future = pin!(future);
     loop {
@@ -37,7 +60,7 @@ impl Wake for Unpark {
 /// tokio polls those with a budget, and runs everything else without: threads of `spawn_blocking`,
 /// `block_in_place`, and threads of no runtime. The units that are taken here are given back, the last
 /// first.
-pub(crate) fn runs_tasks() -> bool {
+fn runs_tasks() -> bool {
     if Handle::try_current().is_err() {
         return false;
     }

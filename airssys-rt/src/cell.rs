@@ -26,7 +26,7 @@ pub(crate) use self::counters::Counters;
 use self::exit::{Exit, FullReason};
 use crate::causes::Causes;
 use crate::child::{Parent, ParentLink, Registered, Supervised};
-use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
+use crate::errors::{ReserveError, SendError, SendWithError};
 use crate::events::{DeadLetterCause, Event};
 use crate::guard::discard;
 use crate::incarnations::Incarnations;
@@ -140,36 +140,34 @@ impl<M> Cell<M> {
 
     pub(crate) async fn send(&self, message: M) -> Result<(), SendError<M>> {
         match self.send_now(message) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Closed(message)) => Err(SendError::Closed(message)),
-            Err(TrySendError::Full(message)) => match self.mailbox.overflow() {
-                Overflow::Wait => self.mailbox.send_waiting(message).await,
-                _ => Err(SendError::Full(message)),
-            },
+            Err(SendError::Full(message)) if self.mailbox.overflow() == Overflow::Wait => {
+                self.mailbox.send_waiting(message).await
+            }
+            sent => sent,
         }
     }
 
     /// Sends, and hands the message back instead of waiting.
     #[inline]
-    pub(crate) fn send_now(&self, message: M) -> Result<(), TrySendError<M>> {
+    pub(crate) fn send_now(&self, message: M) -> Result<(), SendError<M>> {
         self.count_send(self.mailbox.send_now(message))
     }
 
-    pub(crate) fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+    pub(crate) fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         self.count_send(self.mailbox.try_send(message))
     }
 
     #[inline]
-    fn count_send(&self, sent: Result<Option<M>, TrySendError<M>>) -> Result<(), TrySendError<M>> {
+    fn count_send(&self, sent: Result<Option<M>, SendError<M>>) -> Result<(), SendError<M>> {
         match sent {
             Ok(None) => Ok(()),
             Ok(Some(dropped)) => {
                 self.overflowed(dropped);
                 Ok(())
             }
-            Err(TrySendError::Full(message)) => {
+            Err(SendError::Full(message)) => {
                 self.note_full();
-                Err(TrySendError::Full(message))
+                Err(SendError::Full(message))
             }
             Err(closed) => Err(closed),
         }
@@ -341,6 +339,12 @@ impl<M> Cell<M> {
         if let Some((parent, key)) = self.parent.get().and_then(ParentLink::get) {
             parent.kill(key, life);
         }
+    }
+
+    /// Returns true if the actor is quarantined, alone or with a supervisor above it. Takes the lock of
+    /// its supervisor, as a look at changes of the tree has to.
+    pub(crate) fn is_quarantined(&self) -> bool {
+        self.parent.get().and_then(ParentLink::get).is_some_and(|(parent, key)| parent.has_quarantined(key))
     }
 
     /// Asks the supervisor to start a quarantined actor again; returns false if it does not.

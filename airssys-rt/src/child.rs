@@ -27,6 +27,8 @@ pub(crate) struct Key {
 pub(crate) trait Parent: Any + Send + Sync {
     /// Aborts this [life](Supervised::life) of a child; the supervisor decides what follows.
     fn kill(&self, key: Key, life: u32);
+    /// Returns true if a child is quarantined, alone or with this supervisor.
+    fn has_quarantined(&self, key: Key) -> bool;
     /// Starts a quarantined child again. Returns false if it is not quarantined, or its supervisor is
     /// not running.
     fn resume(&self, key: Key) -> bool;

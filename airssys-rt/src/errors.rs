@@ -7,43 +7,35 @@ use airssys_core::ExitReason;
 
 use crate::supervisor::spec::MAX_SUPERVISOR_DEPTH;
 
-/// The error of [`ActorRef::send`](crate::ActorRef::send); hands the message back.
+/// The error of sending, such as [`ActorRef::send`](crate::ActorRef::send) and
+/// [`ActorRef::try_send`](crate::ActorRef::try_send); hands the message back.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SendError<M> {
-    /// The mailbox is full, and its policy is not to wait.
+    /// The mailbox is full, and the sender does not wait: by its choice, or by the mailbox's policy.
     #[error("the mailbox is full")]
     Full(M),
     /// The actor has ended for good.
     #[error("the actor has ended")]
     Closed(M),
+    /// All workers of a [`Router`](crate::Router) are
+    /// [quarantined](airssys_core::OnLimit::Quarantine). Only a router returns it, because the mailbox of
+    /// a quarantined actor takes messages.
+    #[error("all workers are quarantined; resume one first")]
+    Quarantined(M),
 }
 
-/// The error of [`ActorRef::blocking_send`](crate::ActorRef::blocking_send); hands the message back.
+/// The error of sending from a thread that may block, such as
+/// [`ActorRef::blocking_send`](crate::ActorRef::blocking_send); hands the message back.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BlockingSendError<M> {
-    /// The mailbox is full, and its policy is not to wait.
-    #[error("the mailbox is full")]
-    Full(M),
-    /// The actor has ended for good.
-    #[error("the actor has ended")]
-    Closed(M),
+    /// The message was not taken.
+    #[error(transparent)]
+    Send(#[from] SendError<M>),
     /// The thread runs tasks, so it must not block.
     #[error("this thread runs tasks, so it must not block: await `send` instead")]
     InTask(M),
-}
-
-/// The error of [`ActorRef::try_send`](crate::ActorRef::try_send); hands the message back.
-#[derive(thiserror::Error)]
-#[non_exhaustive]
-pub enum TrySendError<M> {
-    /// The mailbox is full.
-    #[error("the mailbox is full")]
-    Full(M),
-    /// The actor has ended for good.
-    #[error("the actor has ended")]
-    Closed(M),
 }
 
 /// The error of [`ActorRef::try_reserve`](crate::ActorRef::try_reserve).
@@ -83,6 +75,9 @@ pub enum RequestError<M> {
     /// The actor has ended for good. Hands the message back.
     #[error("the actor has ended")]
     Closed(M),
+    /// All workers of the router are quarantined, as in [`SendError`]. Hands the message back.
+    #[error("all workers are quarantined; resume one first")]
+    Quarantined(M),
     /// The message was dropped without a reply, because the actor failed, ended, or did not answer.
     #[error("there will be no reply")]
     NoReply,
@@ -95,50 +90,12 @@ pub enum RequestError<M> {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BlockingRequestError<M> {
-    /// The mailbox is full, and its policy is not to wait. Hands the message back.
-    #[error("the mailbox is full")]
-    Full(M),
-    /// The actor has ended for good. Hands the message back.
-    #[error("the actor has ended")]
-    Closed(M),
-    /// The message was dropped without a reply, because the actor failed, ended, or did not answer.
-    #[error("there will be no reply")]
-    NoReply,
-    /// The timeout passed. A message that is in the mailbox by then is handled all the same.
-    #[error("there was no reply in time")]
-    TimedOut,
+    /// The request failed.
+    #[error(transparent)]
+    Request(#[from] RequestError<M>),
     /// The thread runs tasks, so it must not block. No message was made.
     #[error("this thread runs tasks, so it must not block: await `request` instead")]
     InTask,
-}
-
-impl<M> From<SendError<M>> for BlockingSendError<M> {
-    fn from(error: SendError<M>) -> Self {
-        match error {
-            SendError::Full(message) => Self::Full(message),
-            SendError::Closed(message) => Self::Closed(message),
-        }
-    }
-}
-
-impl<M> From<RequestError<M>> for BlockingRequestError<M> {
-    fn from(error: RequestError<M>) -> Self {
-        match error {
-            RequestError::Full(message) => Self::Full(message),
-            RequestError::Closed(message) => Self::Closed(message),
-            RequestError::NoReply => Self::NoReply,
-            RequestError::TimedOut => Self::TimedOut,
-        }
-    }
-}
-
-impl<M> From<TrySendError<M>> for SendError<M> {
-    fn from(error: TrySendError<M>) -> Self {
-        match error {
-            TrySendError::Full(message) => Self::Full(message),
-            TrySendError::Closed(message) => Self::Closed(message),
-        }
-    }
 }
 
 impl<M> From<SendError<M>> for RequestError<M> {
@@ -146,40 +103,55 @@ impl<M> From<SendError<M>> for RequestError<M> {
         match error {
             SendError::Full(message) => Self::Full(message),
             SendError::Closed(message) => Self::Closed(message),
+            SendError::Quarantined(message) => Self::Quarantined(message),
         }
     }
 }
 
-macro_rules! hands_back {
-    ($name:ident: $($variant:ident),+) => {
-        impl<M> $name<M> {
-            /// The message that was not delivered.
-            pub fn into_message(self) -> M {
-                match self {
-                    $(Self::$variant(message))|+ => message,
-                }
-            }
+impl<M> SendError<M> {
+    /// The message that was not delivered.
+    pub fn into_message(self) -> M {
+        match self {
+            Self::Full(message) | Self::Closed(message) | Self::Quarantined(message) => message,
         }
-
-        impl<M> fmt::Debug for $name<M> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self {
-                    $(Self::$variant(_) => concat!(stringify!($variant), "(..)"),)+
-                })
-            }
-        }
-    };
+    }
 }
 
-hands_back!(SendError: Full, Closed);
-hands_back!(BlockingSendError: Full, Closed, InTask);
-hands_back!(TrySendError: Full, Closed);
+impl<M> BlockingSendError<M> {
+    /// The message that was not delivered.
+    pub fn into_message(self) -> M {
+        match self {
+            Self::Send(error) => error.into_message(),
+            Self::InTask(message) => message,
+        }
+    }
+}
+
+impl<M> fmt::Debug for SendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full(_) => "Full(..)",
+            Self::Closed(_) => "Closed(..)",
+            Self::Quarantined(_) => "Quarantined(..)",
+        })
+    }
+}
+
+impl<M> fmt::Debug for BlockingSendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(error) => error.fmt(f),
+            Self::InTask(_) => f.write_str("InTask(..)"),
+        }
+    }
+}
 
 impl<M> fmt::Debug for RequestError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full(_) => "Full(..)",
             Self::Closed(_) => "Closed(..)",
+            Self::Quarantined(_) => "Quarantined(..)",
             Self::NoReply => "NoReply",
             Self::TimedOut => "TimedOut",
         })
@@ -188,13 +160,10 @@ impl<M> fmt::Debug for RequestError<M> {
 
 impl<M> fmt::Debug for BlockingRequestError<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full(_) => "Full(..)",
-            Self::Closed(_) => "Closed(..)",
-            Self::NoReply => "NoReply",
-            Self::TimedOut => "TimedOut",
-            Self::InTask => "InTask",
-        })
+        match self {
+            Self::Request(error) => error.fmt(f),
+            Self::InTask => f.write_str("InTask"),
+        }
     }
 }
 

@@ -164,6 +164,7 @@
 mod actor;
 mod actor_handle;
 mod actor_ref;
+mod ask;
 mod blocking;
 mod broker;
 mod causes;
@@ -212,7 +213,7 @@ pub use cell::behind::Behind;
 pub use child_spec::ChildSpec;
 pub use errors::{
     BlockingRequestError, BlockingSendError, JoinError, PrepareError, RequestError, ReserveError, SendError,
-    SendWithError, StartError, TrySendError,
+    SendWithError, StartError,
 };
 pub use events::{DeadLetterCause, Event, EventStream, MissedEvents};
 pub use groups::Groups;

@@ -18,7 +18,7 @@ use airssys_core::Overflow;
 use self::control::Wakers;
 pub(crate) use self::control::{MailboxStats, StopRequest, Urgent};
 use self::inner::Inner;
-use crate::errors::{ReserveError, SendError, SendWithError, TrySendError};
+use crate::errors::{ReserveError, SendError, SendWithError};
 use crate::monitor::Notifications;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, lock};
 
@@ -119,10 +119,10 @@ impl<M> Mailbox<M> {
     ///
     /// A `patient` sender would wait for room, and so queues behind the waiters.
     #[inline]
-    fn put(&self, message: M, patient: bool) -> Result<Option<M>, TrySendError<M>> {
+    fn put(&self, message: M, patient: bool) -> Result<Option<M>, SendError<M>> {
         self.feed(|inner| {
             if inner.closed() {
-                return (Err(TrySendError::Closed(message)), false);
+                return (Err(SendError::Closed(message)), false);
             }
             let queues = patient && self.overflow == Overflow::Wait && inner.has_waiting();
             if !queues && self.has_room(inner) {
@@ -141,18 +141,18 @@ impl<M> Mailbox<M> {
                     }
                 }
                 // The sender will wait: it is not refused yet.
-                Overflow::Wait if patient => return (Err(TrySendError::Full(message)), false),
+                Overflow::Wait if patient => return (Err(SendError::Full(message)), false),
                 Overflow::Wait | Overflow::Reject => {}
             }
             inner.count_rejection();
-            (Err(TrySendError::Full(message)), false)
+            (Err(SendError::Full(message)), false)
         })
     }
 
     /// Puts a message in, or hands it back for [`send_waiting`](Self::send_waiting). Returns the
     /// message that was dropped instead.
     #[inline]
-    pub(crate) fn send_now(&self, message: M) -> Result<Option<M>, TrySendError<M>> {
+    pub(crate) fn send_now(&self, message: M) -> Result<Option<M>, SendError<M>> {
         self.put(message, true)
     }
 
@@ -189,7 +189,7 @@ impl<M> Mailbox<M> {
         }
     }
 
-    pub(crate) fn try_send(&self, message: M) -> Result<Option<M>, TrySendError<M>> {
+    pub(crate) fn try_send(&self, message: M) -> Result<Option<M>, SendError<M>> {
         self.serve_if_full();
         self.put(message, false)
     }

@@ -4,11 +4,15 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use airssys_core::Overflow;
 
-use crate::errors::{SendError, TrySendError};
-use crate::{ActorRef, DeadLetterCause, Permit, ReserveError};
+use crate::ask::ask;
+use crate::blocking::{blocking_request, blocking_send};
+use crate::errors::{BlockingRequestError, BlockingSendError, RequestError, SendError};
+use crate::services::Services;
+use crate::{ActorRef, DeadLetterCause, Permit, ReplyTo, ReserveError};
 
 /// A reference to any actor that can be sent an `M`, so that references to actors with different
 /// message types fit into one list.
@@ -43,8 +47,9 @@ trait Receive<M>: Send + Sync {
     /// The place of the actor in memory, which tells actors of all systems apart.
     fn address(&self) -> usize;
     fn is_closed(&self) -> bool;
+    fn services(&self) -> &Services;
     fn send(&self, message: M) -> Sending<'_, M>;
-    fn try_send(&self, message: M) -> Result<(), TrySendError<M>>;
+    fn try_send(&self, message: M) -> Result<(), SendError<M>>;
 }
 
 impl<M, N> Receive<M> for ActorRef<N>
@@ -68,10 +73,14 @@ where
         self.is_closed()
     }
 
+    fn services(&self) -> &Services {
+        self.cell().services()
+    }
+
     fn send(&self, message: M) -> Sending<'_, M> {
         Box::pin(async move {
             if self.overflow() != Overflow::Wait {
-                return Ok(Receive::try_send(self, message)?);
+                return Receive::try_send(self, message);
             }
             match self.reserve().await {
                 Ok(permit) => self.give(permit, message),
@@ -82,19 +91,19 @@ where
         })
     }
 
-    fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+    fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         // Room is reserved first, because a message that has become an `N` cannot be handed back.
         if self.overflow() == Overflow::DropNewest {
             match self.is_closed() {
-                true => return Err(TrySendError::Closed(message)),
-                false => self.drop_refused(self.try_send(message.into()).map_err(TrySendError::into_message)),
+                true => return Err(SendError::Closed(message)),
+                false => self.drop_refused(self.try_send(message.into()).map_err(SendError::into_message)),
             }
             return Ok(());
         }
         match self.try_reserve() {
             Ok(permit) => self.give(permit, message),
-            Err(ReserveError::Full) => return Err(TrySendError::Full(message)),
-            Err(ReserveError::Closed) => return Err(TrySendError::Closed(message)),
+            Err(ReserveError::Full) => return Err(SendError::Full(message)),
+            Err(ReserveError::Closed) => return Err(SendError::Closed(message)),
         }
         Ok(())
     }
@@ -148,8 +157,39 @@ impl<M> Recipient<M> {
     }
 
     /// As [`ActorRef::try_send`].
-    pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+    pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         self.to.try_send(message)
+    }
+
+    /// As [`ActorRef::blocking_send`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn blocking_send(&self, message: M) -> Result<(), BlockingSendError<M>> {
+        blocking_send(message, |message| self.send(message))
+    }
+
+    /// As [`ActorRef::request`].
+    ///
+    /// Cancel safety: as there.
+    pub async fn request<R: Send + 'static>(
+        &self,
+        message: impl FnOnce(ReplyTo<R>) -> M,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<R, RequestError<M>> {
+        ask(self.to.services(), message, |message| self.send(message), timeout.into()).await
+    }
+
+    /// As [`ActorRef::blocking_request`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn blocking_request<R: Send + 'static>(
+        &self,
+        message: impl FnOnce(ReplyTo<R>) -> M,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<R, BlockingRequestError<M>> {
+        blocking_request(self.request(message, timeout))
     }
 }
 

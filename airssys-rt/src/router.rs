@@ -4,19 +4,19 @@ mod pool;
 mod spec;
 
 use std::fmt;
-use std::future::poll_fn;
 use std::hash::Hash;
 use std::iter::repeat_n;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
 use self::pool::{By, Pool};
 pub use self::spec::{RouterError, RouterSpec, Routing};
-use crate::request::slot;
-use crate::{Actor, ActorRef, ActorSystem, ReplyTo, RequestError, SendError, SupervisorRef, TrySendError};
+use crate::ask::ask;
+use crate::blocking::{blocking_request, blocking_send};
+use crate::errors::{BlockingRequestError, BlockingSendError};
+use crate::{Actor, ActorRef, ActorSystem, ReplyTo, RequestError, SendError, SupervisorRef};
 
 /// A reference to a pool of workers: each message goes to one of them, or to all.
 ///
@@ -31,9 +31,16 @@ use crate::{Actor, ActorRef, ActorSystem, ReplyTo, RequestError, SendError, Supe
 /// | `send_by`, `try_send_by`, `request_by` | the same for the same key, while the pool stays as it is |
 /// | [`broadcast`](Self::broadcast) | all |
 ///
+/// `blocking_send` and `blocking_request`, with and without a key, are for threads that run no tasks.
+///
 /// A worker that is being restarted keeps its place and its messages. A worker that ends for good is
 /// not replaced: the next sender that chooses it removes it from the pool and chooses another, and
 /// [`resize`](Self::resize) adds a new one. When all workers have ended, sends answer `Closed`.
+///
+/// A worker that is [quarantined](crate::OnLimit::Quarantine) keeps its place and the messages in its
+/// mailbox, and gets no more until it is [resumed](ActorRef::resume): its turns and its keys go to the
+/// others meanwhile, and so do senders that wait for room in its mailbox. While all workers are
+/// quarantined, sends answer `Quarantined`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -87,6 +94,8 @@ pub struct Broadcast {
     pub delivered: usize,
     /// Workers whose mailbox was full and refused it.
     pub refused: usize,
+    /// Workers that are quarantined, and did not get it.
+    pub quarantined: usize,
 }
 
 impl ActorSystem {
@@ -135,7 +144,7 @@ impl<M: Send + 'static> Router<M> {
         self.pool.supervisor()
     }
 
-    /// The number of workers.
+    /// The number of workers, those that are quarantined included.
     pub fn size(&self) -> usize {
         self.pool.size()
     }
@@ -145,7 +154,7 @@ impl<M: Send + 'static> Router<M> {
         self.pool.workers()
     }
 
-    /// The worker for this key now; `None` if all workers have ended.
+    /// The worker for this key now; `None` if all workers have ended or are quarantined.
     pub fn worker_by(&self, key: impl Hash) -> Option<ActorRef<M>> {
         self.pool.choose_live(By::key(&key))
     }
@@ -155,7 +164,7 @@ impl<M: Send + 'static> Router<M> {
     /// Cancel safety: if dropped before it resolves, the message is dropped and not delivered.
     ///
     /// # Errors
-    /// `Closed` if all workers have ended.
+    /// `Closed` if all workers have ended, `Quarantined` if those that are left are quarantined.
     pub async fn send(&self, message: M) -> Result<(), SendError<M>> {
         self.pool.send(By::Routing, message).await
     }
@@ -164,8 +173,8 @@ impl<M: Send + 'static> Router<M> {
     /// another worker.
     ///
     /// # Errors
-    /// `Closed` if all workers have ended.
-    pub fn try_send(&self, message: M) -> Result<(), TrySendError<M>> {
+    /// As [`send`](Self::send).
+    pub fn try_send(&self, message: M) -> Result<(), SendError<M>> {
         self.pool.try_send(By::Routing, message)
     }
 
@@ -174,13 +183,29 @@ impl<M: Send + 'static> Router<M> {
     /// Cancel safety: as there.
     ///
     /// # Errors
-    /// `Closed` if all workers have ended.
+    /// As [`send`](Self::send).
     pub async fn request<R: Send + 'static>(
         &self,
         message: impl FnOnce(ReplyTo<R>) -> M,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<R, RequestError<M>> {
         self.ask(By::Routing, message, timeout.into()).await
+    }
+
+    /// As [`send`](Self::send), and blocks the thread while it waits, as
+    /// [`ActorRef::blocking_send`].
+    pub fn blocking_send(&self, message: M) -> Result<(), BlockingSendError<M>> {
+        blocking_send(message, |message| self.send(message))
+    }
+
+    /// As [`request`](Self::request), and blocks the thread while it waits, as
+    /// [`ActorRef::blocking_request`].
+    pub fn blocking_request<R: Send + 'static>(
+        &self,
+        message: impl FnOnce(ReplyTo<R>) -> M,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<R, BlockingRequestError<M>> {
+        blocking_request(self.request(message, timeout))
     }
 
     /// Sends to the worker for this key, as [`send`](Self::send).
@@ -193,7 +218,7 @@ impl<M: Send + 'static> Router<M> {
     }
 
     /// Sends to the worker for this key, as [`try_send`](Self::try_send).
-    pub fn try_send_by(&self, key: impl Hash, message: M) -> Result<(), TrySendError<M>> {
+    pub fn try_send_by(&self, key: impl Hash, message: M) -> Result<(), SendError<M>> {
         self.pool.try_send(By::key(&key), message)
     }
 
@@ -209,8 +234,25 @@ impl<M: Send + 'static> Router<M> {
         self.ask(By::key(&key), message, timeout.into()).await
     }
 
+    /// As [`send_by`](Self::send_by), and blocks the thread while it waits, as
+    /// [`ActorRef::blocking_send`].
+    pub fn blocking_send_by(&self, key: impl Hash, message: M) -> Result<(), BlockingSendError<M>> {
+        blocking_send(message, |message| self.send_by(key, message))
+    }
+
+    /// As [`request_by`](Self::request_by), and blocks the thread while it waits, as
+    /// [`ActorRef::blocking_request`].
+    pub fn blocking_request_by<R: Send + 'static>(
+        &self,
+        key: impl Hash,
+        message: impl FnOnce(ReplyTo<R>) -> M,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<R, BlockingRequestError<M>> {
+        blocking_request(self.request_by(key, message, timeout))
+    }
+
     /// Sends to all workers of now. Workers with room get the message at once. Then this waits for the
-    /// workers that are full and let senders wait.
+    /// workers that are full and let senders wait. Workers that are quarantined by then do not get it.
     ///
     /// Cancel safety: if dropped before it resolves, workers that had no room yet do not get it.
     pub async fn broadcast(&self, message: M) -> Broadcast
@@ -219,17 +261,18 @@ impl<M: Send + 'static> Router<M> {
     {
         let workers = self.pool.workers();
         let copies = repeat_n(message, workers.len());
-        let sends = workers.iter().zip(copies).map(|(worker, copy)| worker.send(copy));
-        let (mut delivered, mut refused) = (0, 0);
+        let sends = workers.iter().zip(copies).map(|(worker, copy)| self.pool.send_to(worker, copy));
+        let (mut delivered, mut refused, mut quarantined) = (0, 0, 0);
         for sent in join_all(sends).await {
             match sent {
                 Ok(()) => delivered += 1,
                 Err(SendError::Full(_)) => refused += 1,
+                Err(SendError::Quarantined(_)) => quarantined += 1,
                 // It has left the pool meanwhile.
                 Err(SendError::Closed(_)) => {}
             }
         }
-        Broadcast { delivered, refused }
+        Broadcast { delivered, refused, quarantined }
     }
 
     /// Makes the pool this large; resolves once all new workers have started, and all that leave
@@ -238,6 +281,9 @@ impl<M: Send + 'static> Router<M> {
     /// The newest workers leave first: they get no more messages, handle those in their mailboxes, and
     /// end. Only the keys of these workers move, and when a worker is added, only the keys that it
     /// gets. The order of messages is lost when a key moves: its new worker does not wait for the old.
+    ///
+    /// A worker that is quarantined counts as one, and stays quarantined unless it is among those that
+    /// leave: it ends at once, and its messages become dead letters.
     ///
     /// A resize waits for another resize, and for workers that leave. So a worker that calls it in its
     /// own handler may wait for itself. Cancel safety: if dropped before it resolves, workers still
@@ -255,15 +301,7 @@ impl<M: Send + 'static> Router<M> {
         message: impl FnOnce(ReplyTo<R>) -> M,
         timeout: Option<Duration>,
     ) -> Result<R, RequestError<M>> {
-        let (reply_to, mut reply) = poll_fn(|task| Poll::Ready(slot(task.waker()))).await;
-        if let Some(timeout) = timeout {
-            self.pool.services().deadlines.add(timeout, reply.expires());
-        }
-        match reply.while_sending(self.pool.send(by, message(reply_to))).await {
-            Ok(sent) => sent?,
-            Err(ended) => return Ok(ended?),
-        }
-        Ok(reply.await?)
+        ask(self.pool.services(), message, |message| self.pool.send(by, message), timeout).await
     }
 }
 

@@ -66,7 +66,8 @@ impl ActorSystem {
 impl Drop for Shared {
     fn drop(&mut self) {
         let children = self.root.children().len();
-        if children > 0 {
+        // Actors that are being stopped already, as their owner asked, need no warning.
+        if children > 0 && !self.root.is_stopping() {
             tracing::warn!(
                 system = %self.root.name(), children,
                 "the last handle of an actor system was dropped, so its actors are being stopped; \

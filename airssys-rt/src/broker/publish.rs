@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use thiserror::Error;
 
 use super::{MessageBroker, Subscriber};
-use crate::{ActorRef, Permit, ReserveError, TrySendError};
+use crate::{ActorRef, Permit, ReserveError, SendError};
 
 /// The result of a publication.
 #[non_exhaustive]
@@ -139,8 +139,8 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
             };
             match sent {
                 Ok(()) => published.delivered += 1,
-                Err(TrySendError::Full(_)) => published.skipped.push((subscriber.actor, SkipReason::Full)),
-                Err(TrySendError::Closed(_)) => {
+                Err(SendError::Full(_)) => published.skipped.push((subscriber.actor, SkipReason::Full)),
+                Err(SendError::Closed(_) | SendError::Quarantined(_)) => {
                     published.skipped.push((subscriber.actor, SkipReason::Closed))
                 }
             }

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::{Mailbox, StopRequest, Urgent};
 use crate::cell::Cell;
 use crate::cell::inbox::Inbox;
-use crate::errors::{ReserveError, SendError, TrySendError};
+use crate::errors::{ReserveError, SendError};
 use crate::services::Services;
 
 const ITERATIONS: usize = 3000;
@@ -211,8 +211,8 @@ fn permits_and_rooms_are_used_given_back_and_passed_on() {
                 loop {
                     match cell.mailbox.try_send((3, 0)) {
                         Ok(_) => return 1,
-                        Err(TrySendError::Closed(_)) => return 0,
-                        Err(TrySendError::Full(_)) => block_on(cell.mailbox.room()),
+                        Err(SendError::Closed(_)) => return 0,
+                        Err(_) => block_on(cell.mailbox.room()),
                     }
                 }
             })

@@ -16,7 +16,7 @@ use super::{Mailbox, StopRequest, Urgent};
 use crate::cell::Cell;
 use crate::cell::inbox::Inbox;
 use crate::services::Services;
-use crate::{ActorRef, Permit, ReserveError, SendError, TrySendError};
+use crate::{ActorRef, Permit, ReserveError, SendError};
 
 /// An actor that is never run: the mailbox does not need it.
 #[expect(clippy::unwrap_used, reason = "it is a test")]
@@ -172,7 +172,7 @@ impl Bench {
     }
 
     /// Checks the answer to a sender that does not wait.
-    fn sent(&mut self, message: u64, answer: Result<(), TrySendError<u64>>) -> Checked {
+    fn sent(&mut self, message: u64, answer: Result<(), SendError<u64>>) -> Checked {
         let overflowed = self.actor.stats().overflowed - self.seen.overflowed;
         let full = self.free() <= self.woken();
         match (answer, overflowed) {
@@ -191,13 +191,13 @@ impl Bench {
                     }
                 }
             }
-            (Err(TrySendError::Full(back)), 0) => {
+            (Err(SendError::Full(back)), 0) => {
                 prop_assert_eq!(back, message);
                 prop_assert!(full && !self.seen.closed, "there is room");
                 self.refused()?;
                 prop_assert_ne!(self.actor.overflow(), Overflow::DropNewest);
             }
-            (Err(TrySendError::Closed(back)), 0) => {
+            (Err(SendError::Closed(back)), 0) => {
                 prop_assert_eq!(back, message);
                 prop_assert!(self.seen.closed);
             }
@@ -259,11 +259,11 @@ impl Bench {
         match (outcome, message) {
             (Outcome::Sent(Ok(())), Some(message)) => self.sent(message, Ok(())),
             (Outcome::Sent(Err(SendError::Closed(back))), Some(message)) => {
-                self.sent(message, Err(TrySendError::Closed(back)))
+                self.sent(message, Err(SendError::Closed(back)))
             }
             (Outcome::Sent(Err(SendError::Full(back))), Some(message)) => {
                 prop_assert!(!waits);
-                self.sent(message, Err(TrySendError::Full(back)))
+                self.sent(message, Err(SendError::Full(back)))
             }
             (Outcome::Reserved(answer), None) => self.reserved(answer),
             (Outcome::Room, None) => {

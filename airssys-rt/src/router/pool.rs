@@ -1,11 +1,11 @@
 //! The workers of a router.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{Either, select, try_join_all};
 use tokio::sync::Mutex;
 
 use super::spec::{RouterError, RouterSpec, Routing};
@@ -13,8 +13,8 @@ use super::spec::{RouterError, RouterSpec, Routing};
 use crate::services::Services;
 use crate::sync::{read, write};
 use crate::{
-    Actor, ActorRef, ActorState, ChildSpec, Prepared, SendError, StartError, SupervisorRef, SupervisorSpec,
-    TrySendError,
+    Actor, ActorRef, ActorState, ChildSpec, Overflow, Prepared, SendError, StartError, SupervisorRef,
+    SupervisorSpec,
 };
 
 /// The choice of a worker.
@@ -34,12 +34,32 @@ impl By {
     }
 }
 
+/// The reason for which no worker can be chosen.
+enum NoWorker {
+    Ended,
+    /// Those that are left are quarantined.
+    Quarantined,
+}
+
+impl NoWorker {
+    fn hand_back<M>(self, message: M) -> SendError<M> {
+        match self {
+            Self::Ended => SendError::Closed(message),
+            Self::Quarantined => SendError::Quarantined(message),
+        }
+    }
+}
+
 struct Worker<M> {
     number: u64,
     actor: ActorRef<M>,
 }
 
 impl<M> Worker<M> {
+    fn is_quarantined(&self) -> bool {
+        self.actor.cell().state() == ActorState::Quarantined
+    }
+
     /// The order of choice: true if a message would wait for a restart, and its number in the line.
     fn burden(&self) -> (bool, u64) {
         (self.actor.cell().state() != ActorState::Running, self.actor.load())
@@ -79,23 +99,32 @@ impl<M> Pool<M> {
         workers.iter().map(|worker| &worker.actor).filter(|actor| !actor.is_closed()).cloned().collect()
     }
 
-    fn choose(&self, by: By) -> Option<ActorRef<M>> {
+    /// The worker for the next message, among those that are not quarantined.
+    fn choose(&self, by: By) -> Result<ActorRef<M>, NoWorker> {
         let workers = read(&self.workers);
+        if workers.is_empty() {
+            return Err(NoWorker::Ended);
+        }
+        let takes = |worker: &&Worker<M>| !worker.is_quarantined();
         let chosen = match by {
-            By::Key(key) => workers.iter().max_by_key(|worker| claim(key, worker.number)),
-            By::Routing if workers.is_empty() => None,
+            By::Key(key) => workers.iter().filter(takes).max_by_key(|worker| claim(key, worker.number)),
             By::Routing => {
-                let next = self.turn.fetch_add(1, Ordering::Relaxed) % workers.len();
+                let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+                let (round, next) = (turn / workers.len(), turn % workers.len());
                 match self.routing {
-                    Routing::RoundRobin => workers.get(next),
+                    Routing::RoundRobin => workers.get(next).filter(takes).or_else(|| {
+                        // The others take the turns of a quarantined worker by turns.
+                        let others = workers.iter().filter(takes).count().max(1);
+                        workers.iter().filter(takes).nth(round % others)
+                    }),
                     Routing::LeastLoaded => {
                         let (before, from) = workers.split_at(next);
-                        from.iter().chain(before).min_by_key(|worker| worker.burden())
+                        from.iter().chain(before).filter(takes).min_by_key(|worker| worker.burden())
                     }
                 }
             }
         };
-        chosen.map(|worker| worker.actor.clone())
+        chosen.map(|worker| worker.actor.clone()).ok_or(NoWorker::Quarantined)
     }
 
     /// Removes a worker that takes no more messages.
@@ -105,7 +134,7 @@ impl<M> Pool<M> {
 
     pub(super) fn choose_live(&self, by: By) -> Option<ActorRef<M>> {
         loop {
-            let chosen = self.choose(by)?;
+            let chosen = self.choose(by).ok()?;
             if !chosen.is_closed() {
                 return Some(chosen);
             }
@@ -114,25 +143,54 @@ impl<M> Pool<M> {
     }
 
     pub(super) async fn send(&self, by: By, mut message: M) -> Result<(), SendError<M>> {
-        while let Some(worker) = self.choose(by) {
-            match worker.send(message).await {
-                Err(SendError::Closed(again)) => message = again,
-                other => return other,
-            }
-            self.forget(&worker);
+        loop {
+            let worker = match self.choose(by) {
+                Ok(worker) => worker,
+                Err(none) => return Err(none.hand_back(message)),
+            };
+            message = match self.send_to(&worker, message).await {
+                Err(SendError::Closed(again)) => {
+                    self.forget(&worker);
+                    again
+                }
+                Err(SendError::Quarantined(again)) => again,
+                sent => return sent,
+            };
         }
-        Err(SendError::Closed(message))
     }
 
-    pub(super) fn try_send(&self, by: By, mut message: M) -> Result<(), TrySendError<M>> {
-        while let Some(worker) = self.choose(by) {
-            match worker.try_send(message) {
-                Err(TrySendError::Closed(again)) => message = again,
-                other => return other,
-            }
+    /// Sends to this worker, and waits for room as long as it is not quarantined.
+    pub(super) async fn send_to(&self, worker: &ActorRef<M>, message: M) -> Result<(), SendError<M>> {
+        if worker.cell().state() == ActorState::Quarantined {
+            return Err(SendError::Quarantined(message));
+        }
+        let message = match worker.cell().send_now(message) {
+            Err(SendError::Full(message)) if worker.overflow() == Overflow::Wait => message,
+            sent => return sent,
+        };
+        let room = pin!(worker.reserve());
+        let changes = &self.services().tree_changes;
+        let quarantined = pin!(changes.wait_for(|| worker.cell().is_quarantined().then_some(())));
+        match select(room, quarantined).await {
+            Either::Left((Ok(permit), _)) => permit.send(message).map_err(SendError::Closed),
+            // A sender that waits is never refused for lack of room.
+            Either::Left((Err(_), _)) => Err(SendError::Closed(message)),
+            Either::Right(_) => Err(SendError::Quarantined(message)),
+        }
+    }
+
+    pub(super) fn try_send(&self, by: By, mut message: M) -> Result<(), SendError<M>> {
+        loop {
+            let worker = match self.choose(by) {
+                Ok(worker) => worker,
+                Err(none) => return Err(none.hand_back(message)),
+            };
+            message = match worker.try_send(message) {
+                Err(SendError::Closed(again)) => again,
+                sent => return sent,
+            };
             self.forget(&worker);
         }
-        Err(TrySendError::Closed(message))
     }
 }
 

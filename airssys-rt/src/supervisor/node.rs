@@ -344,6 +344,10 @@ impl Parent for SupervisorNode {
         abort.into_iter().for_each(|task| task.abort());
     }
 
+    fn has_quarantined(&self, key: Key) -> bool {
+        self.holds_in_quarantine(key)
+    }
+
     fn resume(&self, key: Key) -> bool {
         self.resume_quarantined(key)
     }

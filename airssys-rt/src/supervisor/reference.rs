@@ -83,7 +83,7 @@ impl SupervisorRef {
     /// known by its task: an actor that awaits a task of its own, which starts a child here, waits until
     /// it is aborted.
     ///
-    /// Cancel safety: if dropped before it resolves, the actor may start all the same.
+    /// Cancel safety: as there.
     pub async fn start<A, F>(
         &self,
         prepared: Prepared<A::Message>,
@@ -168,8 +168,7 @@ impl SupervisorRef {
         Ok(cell)
     }
 
-    /// Prepares an actor and starts it below this supervisor; resolves once its first incarnation has
-    /// started.
+    /// As [`ActorSystem::spawn`](crate::ActorSystem::spawn), below this supervisor.
     ///
     /// Cancel safety: as [`start`](Self::start).
     pub async fn spawn<A, F>(&self, spec: ChildSpec, make: F) -> Result<ActorRef<A::Message>, StartError>
@@ -209,9 +208,9 @@ impl SupervisorRef {
         self.start_instant(prepared, make).await
     }
 
-    /// Starts a supervisor below this one.
+    /// As [`ActorSystem::supervise`](crate::ActorSystem::supervise), below this supervisor.
     ///
-    /// Cancel safety: if dropped before it resolves, the supervisor may start all the same.
+    /// Cancel safety: as there.
     pub async fn supervise(&self, spec: SupervisorSpec) -> Result<Self, StartError> {
         self.supervise_for(spec, None).await
     }
@@ -325,6 +324,11 @@ impl SupervisorRef {
     /// system.
     pub fn stop(&self) {
         self.node.shut_down_for_good(ShutdownOrder::default());
+    }
+
+    /// Returns true if the supervisor is about to end for good, or has ended.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.node.terminated()
     }
 
     /// Waits until the supervisor has ended for good: its children have too.

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use airssys_rt::{
-    ActorSystem, ChildSpec, MessageBroker, Overflow, RequestError, SendError, StartError, SupervisorSpec,
-    Topic, TopicPattern, TrySendError,
+    ActorSystem, BlockingRequestError, BlockingSendError, ChildSpec, MessageBroker, Overflow, RequestError,
+    SendError, StartError, SupervisorSpec, Topic, TopicPattern,
 };
 use futures_util::FutureExt;
 
@@ -54,23 +54,26 @@ async fn errors_show_the_reason_but_not_the_message() {
         reply = Some(to);
         Secret
     };
-    let full: (SendError<_>, TrySendError<_>, RequestError<_>) = (
-        actor.send(Secret).await.unwrap_err(),
-        actor.try_send(Secret).unwrap_err(),
-        actor.request(keep, Duration::ZERO).await.unwrap_err(),
-    );
-    assert_eq!(format!("{full:?}"), "(Full(..), Full(..), Full(..))");
+    let full: (SendError<_>, RequestError<_>) =
+        (actor.send(Secret).await.unwrap_err(), actor.request(keep, Duration::ZERO).await.unwrap_err());
+    assert_eq!(format!("{full:?}"), "(Full(..), Full(..))");
     let Secret = full.0.into_message();
     drop(prepared);
-    let closed: (SendError<_>, TrySendError<_>, RequestError<_>) = (
+    let closed: (SendError<_>, RequestError<_>) = (
         actor.send(Secret).await.unwrap_err(),
-        actor.try_send(Secret).unwrap_err(),
         actor.request(|_: airssys_rt::ReplyTo<u8>| Secret, Duration::ZERO).await.unwrap_err(),
     );
-    assert_eq!(format!("{closed:?}"), "(Closed(..), Closed(..), Closed(..))");
-    for text in [closed.0.to_string(), closed.1.to_string(), closed.2.to_string()] {
+    assert_eq!(format!("{closed:?}"), "(Closed(..), Closed(..))");
+    for text in [closed.0.to_string(), closed.1.to_string()] {
         assert_eq!(text, "the actor has ended");
     }
+    let refused = BlockingSendError::Send(closed.0);
+    assert_eq!(format!("{refused:?}: {refused}"), "Closed(..): the actor has ended");
+    let refused = BlockingRequestError::Request(closed.1);
+    assert_eq!(format!("{refused:?}: {refused}"), "Closed(..): the actor has ended");
+    let quarantined = SendError::Quarantined(Secret);
+    assert_eq!(format!("{quarantined:?}"), "Quarantined(..)");
+    assert_eq!(quarantined.to_string(), "all workers are quarantined; resume one first");
     let timed_out: RequestError<Secret> = RequestError::TimedOut;
     let no_reply: RequestError<Secret> = RequestError::NoReply;
     assert_eq!(format!("{timed_out:?}: {timed_out}"), "TimedOut: there was no reply in time");

@@ -61,6 +61,18 @@ async fn the_last_handle_stops_the_system_with_a_warning() {
     system.shutdown(SECOND).await;
     drop(system);
     drop(ActorSystem::new("empty"));
+
+    // Their owner has asked for the stop of these, which is not over.
+    let system = ActorSystem::new("shop");
+    let actor = start(&system, &log, ChildSpec::new("a")).await;
+    system.root().stop();
+    drop(system);
+    assert!(matches!(actor.closed().await, ExitReason::Shutdown));
+    let system = ActorSystem::new("shop");
+    let actor = start(&system, &log, ChildSpec::new("a")).await;
+    assert!(system.shutdown(SECOND).now_or_never().is_none(), "it goes on in the background");
+    drop(system);
+    assert!(matches!(actor.closed().await, ExitReason::Shutdown));
     assert_eq!(logs.take(), [""; 0], "no actor was stopped by it");
 }
 

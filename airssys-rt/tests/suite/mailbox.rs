@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use airssys_rt::{
     ActorRef, ActorSystem, ChildSpec, ExitReason, Overflow, Prepared, ReserveError, SendError, SendWithError,
-    TrySendError,
 };
 use futures_util::FutureExt;
 
@@ -42,7 +41,7 @@ async fn the_capacity_is_exact_and_a_refused_message_comes_back() {
         for number in 0..3 {
             actor.try_send(Do::Note(number)).unwrap();
         }
-        let Err(TrySendError::Full(message)) = actor.try_send(Do::Note(3)) else { panic!("not full") };
+        let Err(SendError::Full(message)) = actor.try_send(Do::Note(3)) else { panic!("not full") };
         assert_eq!(number(message), 3);
         assert_eq!(actor.try_reserve().unwrap_err(), ReserveError::Full);
         assert_eq!((actor.stats().depth, actor.stats().high_water, actor.stats().accepted), (3, 3, 3));
@@ -114,7 +113,7 @@ async fn waiters_are_told_of_the_end() {
     let Err(SendError::Closed(message)) = sent else { panic!("not closed") };
     assert_eq!(number(message), 1);
     assert!(matches!(actor.closed().await, ExitReason::Shutdown));
-    assert!(matches!(actor.try_send(Do::Note(2)), Err(TrySendError::Closed(Do::Note(2)))));
+    assert!(matches!(actor.try_send(Do::Note(2)), Err(SendError::Closed(Do::Note(2)))));
     assert!(matches!(actor.send(Do::Note(2)).await, Err(SendError::Closed(Do::Note(2)))));
     actor.room().await;
     assert!(actor.is_closed());
@@ -218,7 +217,7 @@ async fn room_is_fair() {
                 match task {
                     0..6 => {
                         let mut message = Do::Note(task);
-                        while let Err(TrySendError::Full(again)) = actor.try_send(message) {
+                        while let Err(SendError::Full(again)) = actor.try_send(message) {
                             message = again;
                             actor.room().await;
                         }

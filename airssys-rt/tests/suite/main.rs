@@ -29,6 +29,7 @@ mod overflow;
 mod overtaken;
 mod peers;
 mod probes;
+mod quarantined_workers;
 mod recipient;
 mod registry;
 mod request;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use airssys_rt::{
     ActorContext, ActorRef, ActorStats, ActorSystem, ChildSpec, DeadLetterCause, Event, Overflow, Prepared,
-    ReserveError, RestartPolicy, RestartStrategy, SendError, SupervisorConfig, TrySendError,
+    ReserveError, RestartPolicy, RestartStrategy, SendError, SupervisorConfig,
 };
 use futures_util::FutureExt;
 
@@ -53,7 +53,7 @@ async fn drop_oldest_keeps_the_last() {
 async fn drop_oldest_refuses_only_when_all_slots_are_reserved() {
     let (_system, _prepared, actor) = prepare(2, Overflow::DropOldest);
     let permits = [actor.try_reserve().unwrap(), actor.try_reserve().unwrap()];
-    assert!(matches!(actor.try_send(Say::Note(1)), Err(TrySendError::Full(Say::Note(1)))));
+    assert!(matches!(actor.try_send(Say::Note(1)), Err(SendError::Full(Say::Note(1)))));
     assert!(matches!(actor.send(Say::Note(1)).await, Err(SendError::Full(Say::Note(1)))));
     assert_eq!(actor.try_reserve().unwrap_err(), ReserveError::Full);
     assert_eq!(taken(&actor), (0, 3, 0, 0));
@@ -242,7 +242,7 @@ async fn draining_handles_what_is_there_and_takes_no_more() {
     actor.drain();
     assert!(actor.is_closed());
     assert!(matches!(waits.await, Err(SendError::Closed(Say::Note(2)))));
-    assert!(matches!(actor.try_send(Say::Note(3)), Err(TrySendError::Closed(_))));
+    assert!(matches!(actor.try_send(Say::Note(3)), Err(SendError::Closed(_))));
     // After a failure, the next incarnation goes on draining.
     actor.closed().await;
     assert_eq!(log.all(), ["note 1"]);
@@ -291,7 +291,7 @@ async fn try_send_does_not_overtake_waiting_senders() {
     // The first message is handled while the rest is at hand, and its slot is not noticed yet.
     let tries = |context: &ActorContext<Say>| {
         let refused = context.self_ref().try_send(Say::Note(9));
-        assert!(matches!(refused, Err(TrySendError::Full(Say::Note(9)))), "{refused:?}");
+        assert!(matches!(refused, Err(SendError::Full(Say::Note(9)))), "{refused:?}");
     };
     actor.try_send(Say::Run(Box::new(tries))).unwrap();
     for number in 1..4 {

@@ -2,7 +2,7 @@
 
 use airssys_rt::{
     Actor, ActorContext, ActorRef, ActorStats, ActorSystem, Child, ChildSpec, DeadLetterCause, Event,
-    Overflow, Prepared, Recipient, SendError, TrySendError,
+    Overflow, Prepared, Recipient, SendError,
 };
 use futures_util::FutureExt;
 
@@ -97,7 +97,7 @@ async fn a_recipient_that_rejects_hands_the_message_back() {
     let actor = prepared.actor_ref();
     recipient.send(1).await.unwrap();
     assert!(matches!(recipient.send(2).await, Err(SendError::Full(2))));
-    assert!(matches!(recipient.try_send(3), Err(TrySendError::Full(3))));
+    assert!(matches!(recipient.try_send(3), Err(SendError::Full(3))));
     assert_eq!(figures(&actor), (1, 2, 0, 0));
 }
 
@@ -107,7 +107,7 @@ async fn a_recipient_that_waits_is_waited_for_in_turn() {
     let (prepared, recipient) = prepare(&system, 1, Overflow::Wait);
     let actor = prepared.actor_ref();
     recipient.try_send(1).unwrap();
-    assert!(matches!(recipient.try_send(2), Err(TrySendError::Full(2))));
+    assert!(matches!(recipient.try_send(2), Err(SendError::Full(2))));
     let mut waits: Vec<_> = (3..5).map(|number| Box::pin(recipient.send(number))).collect();
     waits.iter_mut().for_each(|wait| assert!(wait.as_mut().now_or_never().is_none()));
     // A send that is dropped before it resolves is not delivered.
@@ -166,7 +166,7 @@ async fn ended_actor_hands_messages_back_for_every_policy() {
             assert!(matches!(waits.await, Err(SendError::Closed(2))));
         }
         assert!(matches!(recipient.send(3).await, Err(SendError::Closed(3))));
-        assert!(matches!(recipient.try_send(4), Err(TrySendError::Closed(4))));
+        assert!(matches!(recipient.try_send(4), Err(SendError::Closed(4))));
         let stats = actor.stats();
         assert_eq!(stats.accepted, stats.overflowed + stats.dropped, "{overflow:?}");
     }

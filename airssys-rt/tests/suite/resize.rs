@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use airssys_rt::{
     ActorSystem, RequestError, RestartPolicy, RestartStrategy, Router, RouterSpec, Routing, SendError,
-    SupervisorConfig, TrySendError,
+    SupervisorConfig,
 };
 
 use crate::support::worker::{Do, Log, Worker, hold};
@@ -271,7 +271,7 @@ async fn a_pool_without_workers_hands_messages_back() {
     }
     assert_eq!(router.size(), 0);
     assert!(matches!(router.send(Do::Note(1)).await, Err(SendError::Closed(Do::Note(1)))));
-    assert!(matches!(router.try_send(Do::Note(2)), Err(TrySendError::Closed(Do::Note(2)))));
+    assert!(matches!(router.try_send(Do::Note(2)), Err(SendError::Closed(Do::Note(2)))));
     assert!(matches!(router.request(Do::Who, SECOND).await, Err(RequestError::Closed(Do::Who(_)))));
     assert!(router.worker_by("key").is_none());
     assert_eq!(router.broadcast(Do::Note(3)).await.delivered, 0);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use airssys_rt::{
     ActorRef, ActorSystem, ChildSpec, Overflow, RequestError, RestartStrategy, Router, RouterError,
-    RouterSpec, Routing, SendError, SupervisorConfig, TrySendError,
+    RouterSpec, Routing, SendError, SupervisorConfig,
 };
 use tokio::time::Instant;
 
@@ -204,7 +204,7 @@ async fn full_worker_answers_by_its_overflow_policy() {
     let router = start(&system, &Log::default(), spec.overflow(Overflow::Reject)).await;
     router.try_send(Do::Note(1)).unwrap();
     router.try_send(Do::Note(2)).unwrap();
-    assert!(matches!(router.try_send(Do::Note(3)), Err(TrySendError::Full(Do::Note(3)))));
+    assert!(matches!(router.try_send(Do::Note(3)), Err(SendError::Full(Do::Note(3)))));
     assert!(matches!(router.send(Do::Note(4)).await, Err(SendError::Full(Do::Note(4)))));
     assert!(matches!(router.request(Do::Who, SECOND).await, Err(RequestError::Full(Do::Who(_)))));
 }

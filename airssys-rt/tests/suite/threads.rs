@@ -4,8 +4,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use airssys_rt::{
-    ActorRef, ActorSystem, BlockingRequestError, BlockingSendError, ChildSpec, Overflow, ReplyTo,
-    RequestError, RouterSpec,
+    ActorRef, ActorSystem, BlockingRequestError as Blocking, BlockingSendError, ChildSpec, Overflow, ReplyTo,
+    RequestError, RouterSpec, SendError,
 };
 use futures_util::FutureExt;
 use futures_util::task::noop_waker;
@@ -94,7 +94,7 @@ fn blocking_calls_wait_for_room_and_for_the_reply() {
         let actor = actor.clone();
         move || actor.blocking_send(Do::Note(1)).unwrap()
     });
-    assert!(matches!(actor.blocking_request(Do::Ask, MILLI), Err(BlockingRequestError::TimedOut)));
+    assert!(matches!(actor.blocking_request(Do::Ask, MILLI), Err(Blocking::Request(RequestError::TimedOut))));
     go.send(()).unwrap();
     sender.join().unwrap();
     assert_eq!(actor.blocking_request(Do::Ask, 60 * SECOND).unwrap(), 0);
@@ -104,12 +104,52 @@ fn blocking_calls_wait_for_room_and_for_the_reply() {
         drop(reply);
         Do::Note(2)
     };
-    assert!(matches!(actor.blocking_request(unanswered, None), Err(BlockingRequestError::NoReply)));
+    assert!(matches!(
+        actor.blocking_request(unanswered, None),
+        Err(Blocking::Request(RequestError::NoReply))
+    ));
     actor.stop();
     poll_here(actor.closed());
     let refused = actor.blocking_send(Do::Note(3)).unwrap_err();
-    assert!(matches!(refused, BlockingSendError::Closed(Do::Note(3))), "{refused:?}");
-    assert!(matches!(actor.blocking_request(Do::Ask, None), Err(BlockingRequestError::Closed(_))));
+    assert!(matches!(refused, BlockingSendError::Send(SendError::Closed(Do::Note(3)))), "{refused:?}");
+    assert!(matches!(actor.blocking_request(Do::Ask, None), Err(Blocking::Request(RequestError::Closed(_)))));
+}
+
+#[test]
+fn routers_and_recipients_have_blocking_calls_too() {
+    let (runtime, system, actor, log) = start(Overflow::Wait);
+    let own = log.clone();
+    let spec = RouterSpec::new("pool").size(1).capacity(1);
+    let router = runtime.block_on(system.router(spec, move || Probe::new(&own))).unwrap();
+    let recipient = actor.recipient::<Do>();
+    for go in [fill(&actor), fill(&router.workers()[0])] {
+        std::thread::spawn(move || go.send(()).unwrap());
+    }
+    recipient.blocking_send(Do::Note(1)).unwrap();
+    router.blocking_send(Do::Note(2)).unwrap();
+    router.blocking_send_by("key", Do::Note(3)).unwrap();
+    assert_eq!(recipient.blocking_request(Do::Ask, None).unwrap(), 0);
+    assert_eq!(router.blocking_request(Do::Ask, 60 * SECOND).unwrap(), 0);
+    assert_eq!(router.blocking_request_by("key", Do::Ask, None).unwrap(), 0);
+    assert_eq!(poll_here(recipient.request(Do::Ask, None)).unwrap(), 0);
+    let mut notes = log.only("note");
+    notes.sort();
+    assert_eq!(notes, ["note 0", "note 0", "note 1", "note 2", "note 3"]);
+
+    let go = fill(&actor);
+    let late = recipient.blocking_request(Do::Ask, MILLI);
+    assert!(matches!(late, Err(Blocking::Request(RequestError::TimedOut))));
+    go.send(()).unwrap();
+    router.supervisor().stop();
+    poll_here(router.supervisor().closed());
+    let refused = router.blocking_send(Do::Note(4)).unwrap_err();
+    assert!(matches!(refused, BlockingSendError::Send(SendError::Closed(Do::Note(4)))), "{refused:?}");
+    runtime.block_on(async {
+        assert!(matches!(recipient.blocking_send(Do::Note(5)), Err(BlockingSendError::InTask(_))));
+        assert!(matches!(router.blocking_send(Do::Note(5)), Err(BlockingSendError::InTask(_))));
+        assert!(matches!(recipient.blocking_request(Do::Ask, None), Err(Blocking::InTask)));
+        assert!(matches!(router.blocking_request_by(1, Do::Ask, None), Err(Blocking::InTask)));
+    });
 }
 
 #[test]
@@ -118,7 +158,7 @@ fn blocking_calls_follow_the_policy_of_the_mailbox() {
     let go = fill(&actor);
     let refused = actor.blocking_send(Do::Note(1)).unwrap_err();
     assert!(matches!(refused.into_message(), Do::Note(1)));
-    assert!(matches!(actor.blocking_request(Do::Ask, None), Err(BlockingRequestError::Full(_))));
+    assert!(matches!(actor.blocking_request(Do::Ask, None), Err(Blocking::Request(RequestError::Full(_)))));
     go.send(()).unwrap();
 }
 
@@ -136,7 +176,7 @@ fn blocking_call_on_a_thread_that_runs_tasks_is_refused() {
             assert!(matches!(refused.into_message(), Do::Note(1)));
             let in_task = actor.clone();
             let refused = tokio::spawn(async move { in_task.blocking_request(Do::Ask, SECOND).unwrap_err() });
-            assert!(matches!(refused.await.unwrap(), BlockingRequestError::InTask));
+            assert!(matches!(refused.await.unwrap(), Blocking::InTask));
             assert_eq!(actor.stats().accepted, 0, "no message was made");
 
             let in_pool = actor.clone();

@@ -5,6 +5,7 @@ mod airssys;
 mod kameo;
 mod ractor;
 mod tokio;
+mod xtra;
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ pub(crate) enum System {
     Ractor,
     Kameo,
     Actix,
+    Xtra,
 }
 
 /// The message of most workloads.
@@ -30,7 +32,8 @@ pub(crate) struct Note(pub(crate) u64);
 const LIMIT: Duration = Duration::from_secs(240);
 
 impl System {
-    pub(crate) const ALL: [Self; 5] = [Self::Tokio, Self::Airssys, Self::Ractor, Self::Kameo, Self::Actix];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Tokio, Self::Airssys, Self::Ractor, Self::Kameo, Self::Actix, Self::Xtra];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -39,6 +42,7 @@ impl System {
             Self::Ractor => "ractor",
             Self::Kameo => "kameo",
             Self::Actix => "actix",
+            Self::Xtra => "xtra",
         }
     }
 
@@ -63,6 +67,7 @@ impl System {
             Self::Ractor => ractor::note(workload),
             Self::Kameo => kameo::note(workload),
             Self::Actix => actix::note(workload),
+            Self::Xtra => xtra::note(workload),
         }
     }
 
@@ -74,6 +79,7 @@ impl System {
             Self::Ractor => on_two_workers(ractor::run(workload, operations)),
             Self::Kameo => on_two_workers(kameo::run(workload, operations)),
             Self::Actix => actix::run(workload, operations),
+            Self::Xtra => on_two_workers(xtra::run(workload, operations)),
         }
     }
 }
@@ -156,6 +162,11 @@ mod tests {
     #[test]
     fn actix_loses_no_message() {
         does_all(System::Actix);
+    }
+
+    #[test]
+    fn xtra_loses_no_message() {
+        does_all(System::Xtra);
     }
 
     #[test]

@@ -93,6 +93,15 @@ impl SupervisorNode {
         self.keep(key, runner, reason, TaskState::Quarantined);
         // Holders of a reference that stopped it before saw no quarantine.
         self.dismiss_quarantined(key);
+        // Senders that wait for room in its mailbox may choose another worker.
+        self.announce_change();
+    }
+
+    /// Returns true if a child is quarantined, alone or with this supervisor.
+    pub(super) fn holds_in_quarantine(&self, key: Key) -> bool {
+        let state = lock(&self.state);
+        let child = state.children.get(key);
+        child.is_some_and(|child| state.quarantined || child.task_state == TaskState::Quarantined)
     }
 
     /// Starts a quarantined child again. Its earlier restarts do not count any more.
