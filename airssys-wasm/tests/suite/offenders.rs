@@ -2,9 +2,6 @@
 //!
 //! One file holds each kind of harm. An attack on a file, a socket or a signal is a test of airssys-cli.
 
-mod records;
-mod starts;
-
 use std::time::Duration;
 
 use airssys_rt::Overflow;
@@ -16,6 +13,8 @@ mod components;
 mod faults;
 mod memory;
 mod messages;
+mod records;
+mod starts;
 mod time;
 
 /// The number of requests to the neighbour during each offence.
