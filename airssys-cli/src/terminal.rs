@@ -83,7 +83,8 @@ impl Terminal {
             self.progress.reset();
             self.progress.enable_steady_tick(SPIN);
         }
-        self.progress.set_message(plain(&activity.into()).into_owned());
+        let activity: String = activity.into();
+        self.progress.set_message(plain(&activity).into_owned());
     }
 
     /// Prints a line above the progress line.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use airssys_rt::ActorSystem;
 use airssys_wasm::audit::{Audit, AuditFile};
-use airssys_wasm::{ComponentHost, ComponentSpec, HostOptions, Limits};
+use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec, HostOptions, Limits};
 use serde_json::Value;
 
 use crate::support::*;
@@ -22,6 +22,13 @@ fn lines_of_the_host(log: &Log) -> Vec<String> {
         !line.contains("airssys::component:") && !line.contains("DEBUG") && !line.contains("TRACE")
     };
     log.text().lines().filter(is_shown).map(str::to_owned).collect()
+}
+
+/// A component that may send only to itself.
+fn alone(name: &str) -> ComponentSpec {
+    let itself = || vec![name.parse().unwrap()];
+    let capabilities = Capabilities { send: itself(), request: itself(), ..Capabilities::default() };
+    ComponentSpec { capabilities, ..denied(name) }
 }
 
 /// A word for each number, because kinds of reasons do not differ by numbers.
@@ -56,7 +63,7 @@ async fn repeated_offences_write_few_lines_to_the_log() {
             execution_time: Duration::from_millis(5),
             ..Limits::default()
         };
-        host.spawn(ComponentSpec { limits, ..denied("offender") }).await.unwrap();
+        host.spawn(ComponentSpec { limits, ..alone("offender") }).await.unwrap();
         let log = Log::capture();
         for _ in 0..TIMES {
             host.tell("offender", offence.clone()).await;
@@ -72,7 +79,7 @@ async fn repeated_offences_write_few_lines_to_the_log() {
 async fn suppressed_deadlocks_are_counted() {
     let log = Log::capture();
     let host = host();
-    host.spawn(denied("loops")).await.unwrap();
+    host.spawn(alone("loops")).await.unwrap();
     let (to, command) = ("loops".to_owned(), Box::new(Command::Tally("x".to_owned())));
     let deadlock = Command::RequestAndStall { to, command, times: 30, timeout_ms: 1 };
     for _ in 0..10 {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process;
 use std::time::Duration;
 
-use airssys_rt::{RestartStrategy, SupervisorConfig};
+use airssys_rt::{LimitScope, OnLimit, RestartStrategy, SupervisorConfig};
 use airssys_wasm::{Capabilities, ComponentSpec, Input, Limits};
 use tokio::time::timeout;
 
@@ -69,6 +69,8 @@ async fn restart_that_waits_is_a_failure_and_its_supervisor_decides() {
             max_restarts: 2,
             within_duration: LONG,
             restart_strategy: RestartStrategy::Immediate,
+            limit_scope: LimitScope::PerChild,
+            on_limit: OnLimit::Quarantine,
             ..SupervisorConfig::default()
         });
         host.spawn(trusted("neighbour")).await.unwrap();
