@@ -44,7 +44,7 @@ const fn rule(name: &'static str, check: fn(&Tree) -> Vec<Violation>) -> Rule {
     Rule { name, check }
 }
 
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 21] = [
     rule("length", layout::short_files),
     rule("mod-rs", layout::no_mod_rs),
     rule("wit", layout::wit_in_its_folder),
