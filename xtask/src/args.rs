@@ -3,6 +3,7 @@
 use lexopt::{Arg, Parser, ValueExt};
 
 use crate::bench;
+use crate::fuzz;
 use crate::newcomer;
 use crate::tidy;
 
@@ -16,6 +17,7 @@ Chores:
   coverage         measure which lines of airssys-rt its tests run
   tidy             check the house rules
   bench            measure the cost of messages, and print it as one table
+  fuzz [TARGET…]   try the code that reads untrusted input with inputs made to break it
   newcomer         run the README's commands in a fresh clone
 
 `cargo xtask CHORE --help` explains a chore.";
@@ -76,6 +78,18 @@ Options:
   --save-baseline   write the baseline of this kind of machine
   --charts          measure nothing: draw the charts again from the last table.json";
 
+const FUZZ: &str = "\
+Runs the fuzz targets of fuzz/ under libFuzzer, which keeps the inputs that reach new code and varies
+them. Needs a C++ compiler, and no nightly toolchain. Prints for each target the number of inputs. Fails
+at the first input that breaks the property of its target, and keeps that input in fuzz/artifacts.
+
+Usage: cargo xtask fuzz [--seconds N] [TARGET…]
+       cargo xtask fuzz TARGET --input FILE
+
+Options:
+  --seconds N    fuzz each target for N seconds; 60 by default
+  --input FILE   run the target with this input only";
+
 const NEWCOMER: &str = "\
 Follows the README as a newcomer would. Clones the commit that is checked out into a temporary
 folder, runs the app of the README's first screen there, and checks its output. Then makes a
@@ -99,6 +113,7 @@ pub(crate) enum Chore {
     Coverage,
     Tidy(tidy::Options),
     Bench(bench::Options),
+    Fuzz(fuzz::Options),
     Newcomer(newcomer::Options),
 }
 
@@ -110,6 +125,7 @@ pub(crate) fn parse(mut parser: Parser) -> Result<Chore, lexopt::Error> {
             "coverage" => plain(parser, Chore::Coverage, COVERAGE),
             "tidy" => tidy(parser),
             "bench" => bench(parser),
+            "fuzz" => fuzz(parser),
             "newcomer" => newcomer(parser),
             "help" => Ok(Chore::Help(HELP)),
             unknown => Err(format!("`{unknown}` is not a chore").into()),
@@ -179,6 +195,28 @@ fn bench(mut parser: Parser) -> Result<Chore, lexopt::Error> {
     }
 }
 
+fn fuzz(mut parser: Parser) -> Result<Chore, lexopt::Error> {
+    let mut options = fuzz::Options::default();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Arg::Short('h') | Arg::Long("help") => return Ok(Chore::Help(FUZZ)),
+            Arg::Long("seconds") => options.seconds = Some(parser.value()?.parse()?),
+            Arg::Long("input") => options.input = Some(parser.value()?.into()),
+            Arg::Value(target) => options.targets.push(target.string()?),
+            unexpected => return Err(unexpected.unexpected()),
+        }
+    }
+    match (&options.input, options.seconds, options.targets.len()) {
+        (Some(_), Some(_), _) => {
+            Err("--input cannot be combined with --seconds, because it runs once".into())
+        }
+        (Some(_), None, targets) if targets != 1 => {
+            Err("--input needs the name of one target, whose input it is".into())
+        }
+        _ => Ok(Chore::Fuzz(options)),
+    }
+}
+
 fn newcomer(mut parser: Parser) -> Result<Chore, lexopt::Error> {
     let mut options = newcomer::Options::default();
     while let Some(arg) = parser.next()? {
@@ -230,12 +268,28 @@ mod tests {
     }
 
     #[test]
+    fn fuzz_takes_a_time_or_one_input() {
+        let targets = vec!["codec_prefix".to_owned(), "capabilities".to_owned()];
+        let some = fuzz::Options { targets, seconds: Some(5), input: None };
+        assert_eq!(
+            parsed(&["fuzz", "codec_prefix", "--seconds", "5", "capabilities"]),
+            Some(Chore::Fuzz(some))
+        );
+        let one = vec!["codec_prefix".to_owned()];
+        let input = fuzz::Options { targets: one, seconds: None, input: Some("crash".into()) };
+        assert_eq!(parsed(&["fuzz", "codec_prefix", "--input", "crash"]), Some(Chore::Fuzz(input)));
+        assert_eq!(parsed(&["fuzz", "--input", "crash"]), None);
+        assert_eq!(parsed(&["fuzz", "codec_prefix", "--input", "crash", "--seconds", "5"]), None);
+    }
+
+    #[test]
     fn each_chore_has_a_help_text() {
         assert_eq!(parsed(&[]), Some(Chore::Help(HELP)));
         assert_eq!(parsed(&["test", "--help"]), Some(Chore::Help(TEST)));
         assert_eq!(parsed(&["tidy", "-h"]), Some(Chore::Help(TIDY)));
         assert_eq!(parsed(&["coverage", "--help"]), Some(Chore::Help(COVERAGE)));
         assert_eq!(parsed(&["bench", "--help"]), Some(Chore::Help(BENCH)));
+        assert_eq!(parsed(&["fuzz", "--help"]), Some(Chore::Help(FUZZ)));
         assert_eq!(parsed(&["newcomer", "--help"]), Some(Chore::Help(NEWCOMER)));
     }
 

@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod counts;
 mod coverage;
+mod fuzz;
 mod guests;
 mod languages;
 mod model;
@@ -44,6 +45,7 @@ fn run(chore: Chore) -> Result<(), Failed> {
         Chore::Test { filters } => test::test(root, &filters),
         Chore::Coverage => coverage::coverage(root),
         Chore::Bench(options) => bench::bench(root, &options),
+        Chore::Fuzz(options) => fuzz::fuzz(root, &options),
         Chore::Tidy(options) => tidy::tidy(root, &options),
         Chore::Newcomer(options) => newcomer::newcomer(root, options),
     }
