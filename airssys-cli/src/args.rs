@@ -81,7 +81,7 @@ pub(crate) struct Run {
 
     /// Time for all components together to stop, in seconds.
     ///
-    /// Components that are still running then are ended. A second signal ends the program at once. A
+    /// One component has half of it. Components that are still running then are ended. A second signal ends the program at once. A
     /// run that a signal stops waits up to half of this time for the app's report.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) stop_timeout: u64,

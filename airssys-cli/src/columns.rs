@@ -90,6 +90,9 @@ const DROPPED_FIRST: [Column; 12] = [
 /// The minimum width of the name column, in characters.
 const MIN_NAME_WIDTH: usize = 8;
 
+/// The width down to which names are cut on a live screen before columns are left out.
+const LIVE_NAME_WIDTH: usize = 16;
+
 /// Messages a second, in and out, since the previous snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Rates {
@@ -177,7 +180,8 @@ impl Column {
 }
 
 impl StatsTable {
-    /// Lays rows out in columns. If they exceed `room`, drops columns, then cuts names.
+    /// Lays rows out in columns. If they exceed `room`, drops columns, then cuts names. On a live screen,
+    /// long names are cut first, because the figures are what changes.
     pub(crate) fn new(columns: &[Column], rows: &[(&Row, Option<Rates>)], room: usize) -> StatsTable {
         let mut columns = columns.to_vec();
         let is_live = columns.contains(&Column::In);
@@ -191,8 +195,9 @@ impl StatsTable {
         };
         let mut widths: Vec<usize> = columns.iter().map(widest).collect();
         let mut gap = 2;
+        let kept_name = if is_live { widths[0].min(LIVE_NAME_WIDTH) } else { widths[0] };
         let total = |widths: &[usize], gap: usize| {
-            widths.iter().sum::<usize>() + gap * widths.len().saturating_sub(1)
+            kept_name + widths[1..].iter().sum::<usize>() + gap * widths.len().saturating_sub(1)
         };
         if total(&widths, gap) > room {
             gap = 1;
@@ -204,9 +209,8 @@ impl StatsTable {
                 widths.remove(position);
             }
         }
-        let excess = total(&widths, gap).saturating_sub(room);
-        let name = widths[0].saturating_sub(excess).max(MIN_NAME_WIDTH.min(widths[0]));
-        widths[0] = name;
+        let others = total(&widths, gap) - kept_name;
+        widths[0] = widths[0].min(room.saturating_sub(others).max(MIN_NAME_WIDTH));
         let cells = rows
             .iter()
             .map(|(row, rates)| columns.iter().map(|column| column.cell(row, *rates)).collect())

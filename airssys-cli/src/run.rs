@@ -41,7 +41,13 @@ pub(crate) fn run(
     let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
     let otlp = telemetry::spans(&manifest);
     let tracer = otlp.as_ref().map(Otlp::tracer);
-    let options = StartOptions { input, tracer, services: services(), ..StartOptions::default() };
+    let options = StartOptions {
+        input,
+        tracer,
+        services: services(),
+        stop_timeout: own_stop_timeout(args),
+        ..StartOptions::default()
+    };
     let attention = signals.attend();
     let ran = runtime.block_on(run_app(args, &manifest, options, terminal, &attention));
     // From here on nothing has to be stopped in order, so a signal ends the program at once. One that
@@ -163,15 +169,21 @@ fn stopped_by(signal: EndSignal, manifest: &App) -> Failure {
     Failure::Stopped { signal, status: if is_service { 0 } else { signal.status() } }
 }
 
+/// The time that one component has to stop: half of what all have together, so that one that hangs leaves
+/// the others time to stop in order.
+fn own_stop_timeout(args: &Run) -> Duration {
+    Duration::from_secs(args.stop_timeout) / 2
+}
+
 /// Stops the components in order.
 async fn stop(host: &ComponentHost, args: &Run, terminal: &Terminal) {
     terminal.working("stopping");
     let stopped = host.shutdown(Duration::from_secs(args.stop_timeout)).await;
     terminal.finish();
-    let seconds = args.stop_timeout;
+    let (seconds, own) = (args.stop_timeout, own_stop_timeout(args).as_secs_f64());
     for late in &stopped.late {
         terminal.line(&format!(
-            "warning: {late} was ended because it did not stop in time; a component has 5 s, and all together \
+            "warning: {late} was ended because it did not stop in time; a component has {own} s, and all together \
              have {seconds} s (--stop-timeout)"
         ));
     }

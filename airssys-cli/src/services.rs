@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use airssys_wasm::Services;
 use airssys_wasm::manifest::{App, AppManifest, Diagnostics, ServiceTable};
+use airssys_wasm::{ServiceConfigs, Services};
 
 /// Returns the services whose interfaces components can import. Add a service here, with one line.
 pub(crate) fn services() -> Services {
@@ -14,7 +14,12 @@ pub(crate) fn services() -> Services {
 ///
 /// All mistakes are reported together, those in the tables of services included.
 pub(crate) fn load_app(file: &Path) -> Result<App, Diagnostics> {
+    load_configured(file).map(|(app, _)| app)
+}
+
+/// As [`load_app`], with the configurations of the services.
+pub(crate) fn load_configured(file: &Path) -> Result<(App, ServiceConfigs), Diagnostics> {
     let services = services();
     let configure = |tables: &[ServiceTable]| services.configure(tables);
-    AppManifest::load_configured(file, &services.names(), configure).map(|(app, _)| app)
+    AppManifest::load_configured(file, &services.names(), configure)
 }

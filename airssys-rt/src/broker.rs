@@ -8,13 +8,14 @@ mod trie;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 
 use airssys_core::{Topic, TopicPattern};
 
 use self::trie::Trie;
 use crate::ActorRef;
+use crate::guard::Contained;
 use crate::sync::{read, write};
 
 /// The subscribers of topics, for messages of type `M`.
@@ -77,31 +78,34 @@ const SWEEP_FROM: usize = 64;
 struct Subscription<M, T> {
     /// The number of the last subscription. Later ones have greater numbers.
     number: u64,
-    subscriber: Subscriber<M, T>,
+    subscriber: SharedSubscriber<M, T>,
 }
 
+/// Tags are user code when they are cloned or dropped, so neither happens under the lock: a tag may use
+/// its broker then. Another task than its owner's may be the last to drop one.
+type SharedSubscriber<M, T> = Arc<Contained<Subscriber<M, T>>>;
+
+/// Subscriptions that have been removed, to be dropped outside the lock.
+type Removed<M, T> = Vec<Subscription<M, T>>;
+
 impl<M, T> State<M, T> {
-    /// Removes all subscriptions of an actor, and returns their number.
-    fn remove(&mut self, id: u64) -> usize {
-        let Some(Subscribed { patterns, .. }) = self.subscribers.remove(&id) else { return 0 };
-        for (pattern, number) in &patterns {
-            self.trie.remove(pattern, *number);
-        }
-        patterns.len()
+    /// Removes all subscriptions of an actor.
+    fn remove(&mut self, id: u64) -> Removed<M, T> {
+        let Some(Subscribed { patterns, .. }) = self.subscribers.remove(&id) else { return Vec::new() };
+        patterns.iter().filter_map(|(pattern, number)| self.trie.remove(pattern, *number)).collect()
     }
 
     /// Removes subscribers that have ended, whenever their number has doubled: there may never be a
     /// publication that finds them.
-    fn sweep(&mut self) {
+    fn sweep(&mut self) -> Removed<M, T> {
         if self.subscribers.len() < self.sweep_at {
-            return;
+            return Vec::new();
         }
         let ended = self.subscribers.iter().filter(|(_, subscribed)| subscribed.actor.is_closed());
         let ended: Vec<u64> = ended.map(|(id, _)| *id).collect();
-        for id in ended {
-            self.remove(id);
-        }
+        let removed = ended.into_iter().flat_map(|id| self.remove(id)).collect();
         self.sweep_at = (2 * self.subscribers.len()).max(SWEEP_FROM);
+        removed
     }
 }
 
@@ -126,6 +130,9 @@ impl<M, T: Clone> MessageBroker<M, T> {
     /// As [`subscribe`](Self::subscribe), with a tag. A publication that several patterns of an actor
     /// match reaches it with the tag of the oldest of these.
     pub fn subscribe_tagged(&self, pattern: TopicPattern, subscriber: ActorRef<M>, tag: T) -> bool {
+        let subscription = Arc::new(Contained::new(Subscriber { actor: subscriber.clone(), tag }));
+        // Declared before the lock, and so dropped after it.
+        let _swept;
         let mut state = write(&self.state);
         let state = &mut *state;
         let new = || Subscribed { actor: subscriber.clone(), patterns: HashMap::new() };
@@ -133,10 +140,9 @@ impl<M, T: Clone> MessageBroker<M, T> {
         let Entry::Vacant(place) = subscribed.patterns.entry(pattern) else { return false };
         state.last_number += 1;
         let number = state.last_number;
-        let subscriber = Subscriber { actor: subscriber, tag };
-        state.trie.at(place.key()).insert(number, Subscription { number, subscriber });
+        state.trie.at(place.key()).insert(number, Subscription { number, subscriber: subscription });
         place.insert(number);
-        state.sweep();
+        _swept = state.sweep();
         self.generation.fetch_add(1, Ordering::Release);
         true
     }
@@ -147,11 +153,14 @@ impl<M, T: Clone> MessageBroker<M, T> {
         let mut state = write(&self.state);
         let Some(subscribed) = state.subscribers.get_mut(&id) else { return false };
         let Some(number) = subscribed.patterns.remove(pattern) else { return false };
-        if subscribed.patterns.is_empty() {
-            state.subscribers.remove(&id);
-        }
-        state.trie.remove(pattern, number);
+        let subscribed = match subscribed.patterns.is_empty() {
+            true => state.subscribers.remove(&id),
+            false => None,
+        };
+        let removed = state.trie.remove(pattern, number);
         self.generation.fetch_add(1, Ordering::Release);
+        drop(state);
+        drop((subscribed, removed));
         true
     }
 
@@ -161,11 +170,12 @@ impl<M, T: Clone> MessageBroker<M, T> {
     /// and whenever the number of subscribers has doubled.
     pub fn unsubscribe_all(&self, id: u64) -> usize {
         let mut state = write(&self.state);
-        let ended = state.remove(id);
-        if ended > 0 {
+        let removed = state.remove(id);
+        if !removed.is_empty() {
             self.generation.fetch_add(1, Ordering::Release);
         }
-        ended
+        drop(state);
+        removed.len()
     }
 
     /// The patterns of the subscriptions of the actor with this id, in no order.
@@ -177,6 +187,11 @@ impl<M, T: Clone> MessageBroker<M, T> {
 
     /// The subscribers of this topic: each once, the longest subscribed first.
     pub fn matching(&self, topic: &Topic) -> Vec<Subscriber<M, T>> {
+        self.find(topic).iter().map(|subscriber| Subscriber::clone(subscriber)).collect()
+    }
+
+    /// As [`matching`](Self::matching), without a copy of the tags.
+    fn find(&self, topic: &Topic) -> Vec<SharedSubscriber<M, T>> {
         let state = read(&self.state);
         let mut found = Vec::new();
         state.trie.matching(topic, |subscription| found.push(subscription));

@@ -1,15 +1,20 @@
 //! The stream of events of a system.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use airssys_core::{ExitReason, Identity, SupervisorFailure};
+use smallvec::SmallVec;
 use thiserror::Error;
-use tokio::sync::broadcast;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::task::coop::poll_proceed;
 
 use crate::guard::Contained;
+use crate::sync::lock;
 
 /// The number of events that a stream keeps for a slow reader.
 const KEPT_EVENTS: usize = 1024;
@@ -91,15 +96,11 @@ pub enum DeadLetterCause {
     ActorEnded,
 }
 
-/// An event, which may hold the error of an actor; `None` stands for the end. The task that tells of
-/// another event drops it.
-type Entry = Option<Contained<Event>>;
-
 /// A reader of the events of a system, from the time when it was made.
-#[derive(Debug)]
 pub struct EventStream {
-    receiver: broadcast::Receiver<Entry>,
-    ended: bool,
+    shared: Arc<Shared>,
+    /// The number of its queue.
+    number: u64,
 }
 
 /// The error of a reader that was too slow, and missed events.
@@ -119,53 +120,139 @@ impl EventStream {
     /// More than 1,024 events were waiting, and the oldest were dropped. The next call goes on after
     /// them.
     pub async fn next(&mut self) -> Result<Option<Event>, MissedEvents> {
-        if self.ended {
-            return Ok(None);
-        }
-        match self.receiver.recv().await {
-            Ok(Some(event)) => Ok(Some(event.into_inner())),
-            Ok(None) | Err(RecvError::Closed) => {
-                self.ended = true;
-                Ok(None)
+        poll_fn(|task| {
+            // A reader that always finds an event yields to other tasks as well.
+            let budget = ready!(poll_proceed(task));
+            let polled = self.poll_next(task);
+            if polled.is_ready() {
+                budget.made_progress();
             }
-            Err(RecvError::Lagged(count)) => Err(MissedEvents { count }),
-        }
+            polled
+        })
+        .await
+    }
+
+    fn poll_next(&self, task: &Context<'_>) -> Poll<Result<Option<Event>, MissedEvents>> {
+        let waker = task.waker().clone();
+        let _replaced = {
+            let Readers { queues, ended, .. } = &mut *lock(&self.shared.readers);
+            let Some(queue) = queues.get_mut(&self.number) else { return Poll::Ready(Ok(None)) };
+            let count = std::mem::take(&mut queue.missed);
+            if count > 0 {
+                return Poll::Ready(Err(MissedEvents { count }));
+            }
+            match queue.events.pop_front() {
+                Some(event) => return Poll::Ready(Ok(Some(event.into_inner()))),
+                None if *ended => return Poll::Ready(Ok(None)),
+                None => queue.waker.replace(waker),
+            }
+        };
+        Poll::Pending
+    }
+}
+
+impl Drop for EventStream {
+    fn drop(&mut self) {
+        self.shared.count.fetch_sub(1, Ordering::Relaxed);
+        let unread = lock(&self.shared.readers).queues.remove(&self.number);
+        // Its events are dropped outside the lock.
+        drop(unread);
+    }
+}
+
+impl fmt::Debug for EventStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EventStream({})", self.number)
     }
 }
 
 /// The source of events. Costs next to nothing without a reader.
 #[derive(Default)]
 pub(crate) struct Events {
-    sender: OnceLock<broadcast::Sender<Entry>>,
-    ended: AtomicBool,
+    shared: Arc<Shared>,
+}
+
+/// The queues of all readers.
+///
+/// An event may hold the error of an actor, so it is user code when the last copy is dropped, and that
+/// may send messages or read events itself. So no event is dropped and no reader woken under the lock,
+/// as the channels of tokio do.
+#[derive(Default)]
+struct Shared {
+    /// The number of readers.
+    count: AtomicUsize,
+    readers: Mutex<Readers>,
+}
+
+type DroppedEvents = SmallVec<[Contained<Event>; 2]>;
+
+#[derive(Default)]
+struct Readers {
+    queues: BTreeMap<u64, Queue>,
+    last_number: u64,
+    ended: bool,
+}
+
+/// The events that a reader has not read.
+#[derive(Default)]
+struct Queue {
+    /// The task that drops an event copes with a panic in that.
+    events: VecDeque<Contained<Event>>,
+    /// The number of older events that have been dropped since the last that was read.
+    missed: u64,
+    waker: Option<Waker>,
 }
 
 impl Events {
     pub(crate) fn stream(&self) -> EventStream {
-        let sender = self.sender.get_or_init(|| broadcast::channel(KEPT_EVENTS).0);
-        let receiver = sender.subscribe();
-        // A reader that does not see the end here gets it from the channel.
-        EventStream { receiver, ended: self.ended.load(Ordering::SeqCst) }
+        let mut readers = lock(&self.shared.readers);
+        readers.last_number += 1;
+        let number = readers.last_number;
+        readers.queues.insert(number, Queue::default());
+        self.shared.count.fetch_add(1, Ordering::Relaxed);
+        EventStream { shared: self.shared.clone(), number }
     }
 
     /// Sends an event to the readers, if there are any.
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
-        if let Some(sender) = self.sender.get()
-            && sender.receiver_count() > 0
-        {
-            // The last reader may have been dropped meanwhile.
-            let _ = sender.send(Some(Contained::new(event())));
+        if self.shared.count.load(Ordering::Relaxed) == 0 {
+            return;
         }
+        let event = Contained::new(event());
+        self.update(|readers, dropped| {
+            for queue in readers.queues.values_mut().filter(|_| !readers.ended) {
+                if queue.events.len() == KEPT_EVENTS {
+                    queue.missed += 1;
+                    dropped.extend(queue.events.pop_front());
+                }
+                queue.events.push_back(event.clone());
+            }
+        });
     }
 
     /// Ends the streams, because the system has stopped. Readers do not wait until the last reference
     /// to an actor is dropped.
     pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::SeqCst);
-        if let Some(sender) = self.sender.get() {
-            // The stream may have no reader.
-            let _ = sender.send(None);
-        }
+        self.update(|readers, _| readers.ended = true);
+    }
+
+    /// Changes the queues, and wakes the readers. Events that `change` takes out are dropped outside
+    /// the lock.
+    fn update(&self, change: impl FnOnce(&mut Readers, &mut DroppedEvents)) {
+        let mut dropped = DroppedEvents::new();
+        let mut wakers = SmallVec::<[Waker; 2]>::new();
+        let mut readers = lock(&self.shared.readers);
+        change(&mut readers, &mut dropped);
+        wakers.extend(readers.queues.values_mut().filter_map(|queue| queue.waker.take()));
+        drop(readers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        // The runtime may have dropped the tasks of the system before its end.
+        self.end();
     }
 }
 

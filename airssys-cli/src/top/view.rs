@@ -56,6 +56,10 @@ fn rows(model: &Model, width: usize) -> (String, Vec<Line<'static>>) {
     (table.headings().join(&table.gap()), lines.collect())
 }
 
+/// The minimum widths of the app's name, and of a component's name among the limits, in characters.
+const MIN_APP_WIDTH: usize = 12;
+const MIN_OWNER_WIDTH: usize = 12;
+
 /// The headings and the rows of the used limits.
 fn limit_usage(model: &Model, width: usize) -> (String, Vec<Line<'static>>) {
     let rows = model.limit_usage();
@@ -66,7 +70,11 @@ fn limit_usage(model: &Model, width: usize) -> (String, Vec<Line<'static>>) {
         cells.iter().chain([&headings]).map(|cells| cells[column].chars().count()).max().unwrap_or(0)
     };
     let [owner, limit, used, maximum, share] = std::array::from_fn(widest);
+    // A long name gives way to the share, which is what the rows are about.
+    let others = limit + used + maximum + share + 4 * 2;
+    let owner = owner.min(width.saturating_sub(others).max(MIN_OWNER_WIDTH));
     let line = |[a, b, c, d, e]: &[String; 5]| {
+        let a = cut(a, owner);
         cut(&format!("{a:owner$}  {b:limit$}  {c:>used$}  {d:>maximum$}  {e:>share$}"), width)
     };
     let lines = rows.iter().zip(&cells).map(|(row, cells)| {
@@ -82,8 +90,10 @@ fn limit_usage(model: &Model, width: usize) -> (String, Vec<Line<'static>>) {
 
 fn head(model: &Model, width: usize) -> Vec<Line<'static>> {
     let app = &model.app;
-    let name = plain(&app.app).into_owned();
-    let overview = cut(&overview(app), width.saturating_sub(name.chars().count() + 2));
+    let overview = overview(app);
+    let room = width.saturating_sub(overview.chars().count() + 2);
+    let name = cut(&plain(&app.app), room.max(MIN_APP_WIDTH));
+    let overview = cut(&overview, width.saturating_sub(name.chars().count() + 2));
     let rates = model.total();
     let sum = |counter: fn(&airssys_wasm::ComponentSnapshot) -> u64| -> u64 {
         app.components.iter().map(counter).sum()
@@ -223,6 +233,33 @@ mod tests {
         for line in drawn(&mut model, 40, 24) {
             assert!(line.chars().count() <= 40, "{line}");
         }
+    }
+
+    #[test]
+    fn long_names_give_way_to_figures() {
+        let text = serde_json::to_string(&app()).unwrap();
+        let text = text.replace("\"parse\"", "\"payment-provider-gateway-for-northern-europe\"");
+        let mut long: AppSnapshot = serde_json::from_str(&text).unwrap();
+        long.app = "a-shop-with-a-rather-long-name".to_owned();
+        let lines = screen(long.clone(), 80, 24, Order::Tree);
+        assert_eq!(
+            lines[0],
+            "a-shop-with-a-…  up 1:02, 3 components, 4 instances, 3 in flight, 4 dead letters"
+        );
+        for title in ["name", "state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {
+            assert!(lines[3].contains(title), "{}", lines[3]);
+        }
+        let is_cut = |line: &String| line.starts_with("├ payment-provi") && line.contains('…');
+        assert!(lines.iter().any(is_cut), "{lines:?}");
+        let mut model = Model::new(long.clone(), Duration::from_secs(1), true);
+        model.view = View::LimitUsage;
+        let lines = drawn(&mut model, 80, 24);
+        assert!(lines[3].ends_with("share"), "{}", lines[3]);
+        assert!(lines[4].starts_with("payment-") && lines[4].ends_with("90 %"), "{}", lines[4]);
+        // Where there is room, nothing is cut.
+        let wide = screen(long, 200, 24, Order::Tree);
+        assert!(wide[0].starts_with("a-shop-with-a-rather-long-name  up"), "{}", wide[0]);
+        assert!(wide.iter().any(|line| line.contains("payment-provider-gateway-for-northern-europe ")));
     }
 
     #[test]

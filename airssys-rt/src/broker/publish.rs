@@ -71,6 +71,13 @@ impl<'s, M, T> Reservation<'s, M, T> {
         subscribers: &'s [Subscriber<M, T>],
         accept: impl Fn(&Subscriber<M, T>) -> bool,
     ) -> Result<Self, &'s Subscriber<M, T>> {
+        Self::with(subscribers.iter(), accept)
+    }
+
+    fn with(
+        subscribers: impl Iterator<Item = &'s Subscriber<M, T>>,
+        accept: impl Fn(&Subscriber<M, T>) -> bool,
+    ) -> Result<Self, &'s Subscriber<M, T>> {
         let mut reserved = Reservation { places: SmallVec::new(), skipped: SmallVec::new() };
         for subscriber in subscribers {
             if !accept(subscriber) {
@@ -107,7 +114,8 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
         message: M,
         accept: impl Fn(&Subscriber<M, T>) -> bool,
     ) -> Result<Published<M>, PublishError<M>> {
-        let published = publish_to(&self.matching(topic), message, accept)?;
+        let published =
+            publish_to(self.find(topic).iter().map(|subscriber| &***subscriber), message, accept)?;
         self.unsubscribe_ended(&published);
         Ok(published)
     }
@@ -129,21 +137,19 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
         accept: impl Fn(&Subscriber<M, T>) -> bool,
     ) -> Published<M> {
         let mut published = Published { delivered: 0, skipped: SmallVec::new() };
-        for subscriber in self.matching(topic) {
-            let sent = match accept(&subscriber) {
-                true => subscriber.actor.try_send(message.clone()),
-                false => {
-                    published.skipped.push((subscriber.actor, SkipReason::Refused));
-                    continue;
-                }
+        for subscriber in self.find(topic) {
+            let skipped = match accept(&subscriber) {
+                true => match subscriber.actor.try_send(message.clone()) {
+                    Ok(()) => {
+                        published.delivered += 1;
+                        continue;
+                    }
+                    Err(SendError::Full(_)) => SkipReason::Full,
+                    Err(SendError::Closed(_) | SendError::Quarantined(_)) => SkipReason::Closed,
+                },
+                false => SkipReason::Refused,
             };
-            match sent {
-                Ok(()) => published.delivered += 1,
-                Err(SendError::Full(_)) => published.skipped.push((subscriber.actor, SkipReason::Full)),
-                Err(SendError::Closed(_) | SendError::Quarantined(_)) => {
-                    published.skipped.push((subscriber.actor, SkipReason::Closed))
-                }
-            }
+            published.skipped.push((subscriber.actor.clone(), skipped));
         }
         self.unsubscribe_ended(&published);
         published
@@ -163,7 +169,7 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
         subscribers: &[Subscriber<M, T>],
         message: M,
     ) -> Result<Published<M>, PublishError<M>> {
-        publish_to(subscribers, message, |_| true)
+        publish_to(subscribers.iter(), message, |_| true)
     }
 
     /// As [`try_publish`](Self::try_publish), but waits while a subscriber is full whose mailbox waits
@@ -196,12 +202,12 @@ impl<M: Clone, T: Clone> MessageBroker<M, T> {
 }
 
 /// Sends to these subscribers, or to no subscriber.
-fn publish_to<M: Clone, T>(
-    subscribers: &[Subscriber<M, T>],
+fn publish_to<'s, M: Clone + 's, T: 's>(
+    subscribers: impl Iterator<Item = &'s Subscriber<M, T>>,
     message: M,
     accept: impl Fn(&Subscriber<M, T>) -> bool,
 ) -> Result<Published<M>, PublishError<M>> {
-    let reserved = match Reservation::new(subscribers, accept) {
+    let reserved = match Reservation::with(subscribers, accept) {
         Ok(reserved) => reserved,
         Err(full) => return Err(PublishError::Full { message, subscriber: full.actor.clone() }),
     };

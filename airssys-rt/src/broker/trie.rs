@@ -53,9 +53,9 @@ impl<V> Trie<V> {
     }
 
     /// Removes the value of a pattern that has this number, and the branches that are empty then.
-    pub(super) fn remove(&mut self, pattern: &TopicPattern, number: u64) {
+    pub(super) fn remove(&mut self, pattern: &TopicPattern, number: u64) -> Option<V> {
         let segments: Vec<&str> = pattern.segments().collect();
-        self.root.remove(&segments, number);
+        self.root.remove(&segments, number)
     }
 
     #[cfg(test)]
@@ -71,25 +71,25 @@ impl<V> Trie<V> {
 
 // A recursion is as deep as a pattern has segments: at most 128.
 impl<V> Node<V> {
-    fn remove(&mut self, segments: &[&str], number: u64) {
+    fn remove(&mut self, segments: &[&str], number: u64) -> Option<V> {
         match segments {
-            [] => drop(self.here.remove(&number)),
-            ["*"] => drop(self.below.remove(&number)),
+            [] => self.here.remove(&number),
+            ["*"] => self.below.remove(&number),
             ["*", rest @ ..] => {
-                if let Some(next) = &mut self.any {
-                    next.remove(rest, number);
-                    if next.is_empty() {
-                        self.any = None;
-                    }
+                let next = self.any.as_mut()?;
+                let removed = next.remove(rest, number);
+                if next.is_empty() {
+                    self.any = None;
                 }
+                removed
             }
             [name, rest @ ..] => {
-                if let Some(next) = self.named.get_mut(*name) {
-                    next.remove(rest, number);
-                    if next.is_empty() {
-                        self.named.remove(*name);
-                    }
+                let next = self.named.get_mut(*name)?;
+                let removed = next.remove(rest, number);
+                if next.is_empty() {
+                    self.named.remove(*name);
                 }
+                removed
             }
         }
     }

@@ -35,6 +35,7 @@ use crate::causes::Causes;
 use crate::cell::children::{ChildrenSupervisor, ParentActor};
 use crate::child::{Key, Parent, ParentLink, Registered, Supervised};
 use crate::events::Event;
+use crate::guard::discard;
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::services::Services;
@@ -470,8 +471,12 @@ impl Supervised for SupervisorNode {
     }
 
     fn rejoin(&self) {
-        let mut state = lock(&self.state);
-        state.ending = state.ending.take().filter(|ending| ending.for_good);
+        // Dropped outside the lock, with the error in its reason.
+        let withdrawn = {
+            let mut state = lock(&self.state);
+            state.ending.take_if(|ending| !ending.for_good)
+        };
+        let _ = discard(withdrawn);
     }
 
     fn enter(&self, entered: ActorState) {

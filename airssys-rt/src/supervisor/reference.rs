@@ -80,8 +80,9 @@ impl SupervisorRef {
     /// be restarted, the actor starts when it is. So does every child that is started below it.
     ///
     /// An actor whose end the restart waits for gets the error `SupervisorAwaitsCaller` instead. It is
-    /// known by its task: an actor that awaits a task of its own, which starts a child here, waits until
-    /// it is aborted.
+    /// known by its task. An actor that awaits a task of its own, which starts a child here, waits until
+    /// its [time to stop](ChildSpec::shutdown) is over and it is aborted, because tokio does not tell which
+    /// task another waits for.
     ///
     /// Cancel safety: as there.
     pub async fn start<A, F>(

@@ -196,6 +196,46 @@ async fn actor_that_stops_with_its_group_does_not_wait_for_a_member_of_it() {
     }
 }
 
+/// Starts a child below the supervisor in a task of its own, and waits for that.
+struct Indirect;
+
+impl airssys_rt::Child for Indirect {}
+
+impl airssys_rt::Actor for Indirect {
+    type Message = SupervisorRef;
+    type Error = std::convert::Infallible;
+
+    async fn handle_message(
+        &mut self,
+        pool: SupervisorRef,
+        _: &airssys_rt::ActorContext<SupervisorRef>,
+    ) -> Result<(), Self::Error> {
+        let _ = tokio::spawn(async move { pool.spawn(ChildSpec::new("added"), make).await }).await;
+        Ok(())
+    }
+}
+
+/// Nothing tells that the actor waits for that task, so its time to stop ends the wait.
+#[tokio::test(start_paused = true)]
+async fn actor_that_waits_for_its_group_in_another_task_is_aborted_when_its_time_is_over() {
+    let system = system();
+    let limits = SupervisorConfig { strategy: SupervisionStrategy::OneForAll, ..config() };
+    let group = system.supervise(SupervisorSpec::new("group").config(limits)).await.unwrap();
+    let pool = group.supervise(fragile("pool")).await.unwrap();
+    let spec = ChildSpec::new("indirect").shutdown(3 * SECOND);
+    let indirect = group.spawn(spec, || Indirect).await.unwrap();
+    let fails = pool.spawn(ChildSpec::new("fails"), make).await.unwrap();
+    let before = Instant::now();
+    fails.send(Say::Fail).await.unwrap();
+    indirect.send(pool.clone()).await.unwrap();
+    assert_eq!(fails.request(Say::Ask, 60 * SECOND).await.unwrap(), 1);
+    let took = before.elapsed();
+    assert!((3 * SECOND..5 * SECOND).contains(&took), "{took:?}");
+    settle().await;
+    let added = system.whereis::<Say>("added").expect("it has started with its supervisor");
+    assert_eq!(answers(&added).await, 0);
+}
+
 /// An actor that starts a child below another supervisor whenever it starts again.
 struct Restarted(Arc<Mutex<Option<<Spawner as airssys_rt::Actor>::Message>>>);
 

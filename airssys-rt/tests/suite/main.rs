@@ -23,6 +23,7 @@ mod kill_once;
 mod late_drops;
 mod limits;
 mod linking;
+mod locks;
 mod mailbox;
 mod nesting;
 mod overflow;

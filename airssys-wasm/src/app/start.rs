@@ -15,6 +15,7 @@ use crate::app::starting::{AppEvent, StartAppError};
 use crate::app::tree::{PreparedTree, StopApp};
 use crate::guest::engine::EngineConfig;
 use crate::guest::services::Services;
+use crate::host::spec::STOP_TIMEOUT;
 use crate::host::{ComponentHost, HostOptions};
 use crate::observe::audit::Audit;
 use crate::observe::snapshot::StartStep;
@@ -32,12 +33,14 @@ pub struct StartOptions {
     pub tracer: Option<Arc<dyn MessageTracer>>,
     /// The services whose interfaces components can import. Default: the contract and WASI.
     pub services: Services,
+    /// The time that each component has to stop. Default: that of [`ComponentSpec`](crate::ComponentSpec::stop_timeout).
+    pub stop_timeout: Duration,
 }
 
 impl Default for StartOptions {
     fn default() -> StartOptions {
         let EngineConfig { cache_dir, services, .. } = EngineConfig::default();
-        StartOptions { cache_dir, input: None, tracer: None, services }
+        StartOptions { cache_dir, input: None, tracer: None, services, stop_timeout: STOP_TIMEOUT }
     }
 }
 
@@ -60,6 +63,7 @@ pub struct StartingApp {
     cache_dir: Option<PathBuf>,
     input: Option<InputOverride>,
     services: Services,
+    stop_timeout: Duration,
 }
 
 impl StartingApp {
@@ -68,7 +72,7 @@ impl StartingApp {
     /// # Errors
     /// [`StartAppError`] if the audit, the state folder or the table of a service cannot be used.
     pub fn new(manifest: &App, options: StartOptions) -> Result<StartingApp, StartAppError> {
-        let StartOptions { cache_dir, input, tracer, services } = options;
+        let StartOptions { cache_dir, input, tracer, services, stop_timeout } = options;
         let configs = services.configure(&manifest.services)?;
         let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
         let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
@@ -78,7 +82,7 @@ impl StartingApp {
             host.trace_with(tracer);
         }
         host.set_start_step(Some(StartStep::Loading));
-        Ok(StartingApp { manifest: manifest.clone(), host, cache_dir, input, services })
+        Ok(StartingApp { manifest: manifest.clone(), host, cache_dir, input, services, stop_timeout })
     }
 
     /// The host of its components. To end a start early, drop the future of [`StartingApp::start`] and
@@ -109,10 +113,11 @@ impl StartingApp {
     }
 
     async fn start_all(&self, tell: &mut impl FnMut(AppEvent)) -> Result<StopApp, StartAppError> {
-        let StartingApp { manifest, host, cache_dir, input, services } = self;
+        let StartingApp { manifest, host, cache_dir, input, services, stop_timeout } = self;
         let engine = engine_for(manifest, cache_dir.clone(), services.clone());
-        let specs = loading::load(engine, manifest.components.clone(), input.clone(), tell).await?;
-        for spec in &specs {
+        let mut specs = loading::load(engine, manifest.components.clone(), input.clone(), tell).await?;
+        for spec in &mut specs {
+            spec.stop_timeout = *stop_timeout;
             host.connect(&spec.component).await?;
         }
         PreparedTree::new(host, manifest, specs)?.start(host, tell).await

@@ -12,6 +12,7 @@ use crate::guest::engine::Engine;
 use crate::guest::imports::airssys;
 use crate::guest::pool::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES, Room};
 use crate::guest::service::AnyService;
+use crate::guest::services::{ServiceConfigs, ServiceError};
 use crate::guest::store::{Entry, GuestState};
 use crate::guest::ticker::Ticker;
 
@@ -141,6 +142,14 @@ impl Component {
         let required = compiled.resources_required();
         let room = required.map(|all| Room { memories: all.num_memories, tables: all.num_tables });
         Ok(Component { pre, entry, exports, services, ticker, room: room.unwrap_or_default() })
+    }
+
+    /// Checks that each service that it imports is configured, without a connection.
+    ///
+    /// # Errors
+    /// [`ServiceError::Config`] if the table of a service is missing that has to be written.
+    pub fn check_services(&self, configs: &ServiceConfigs) -> Result<(), ServiceError> {
+        self.services.iter().try_for_each(|service| configs.of(&**service).map(drop))
     }
 
     /// Returns true if its calls run on a fiber (a stack of its own), because an imported function can

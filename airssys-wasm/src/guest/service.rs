@@ -60,9 +60,10 @@ pub trait Service: Send + Sync + 'static {
         unit().ok_or_else(|| table.fault(missing, "implement `Service::configure`"))
     }
 
-    /// Connects to the backend, within a time that the service bounds, because the start of an
-    /// instance waits for it. Called once per host, before the first instance that imports it
+    /// Connects to the backend. Called once per host, before the first instance that imports it
     /// starts. By default there is no backend.
+    ///
+    /// The start of an instance waits for it, so it is dropped after 30 s, and the start fails.
     fn connect(
         &self,
         config: &Self::Config,

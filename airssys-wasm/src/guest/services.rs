@@ -3,11 +3,13 @@
 use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use airssys_rt::BoxError;
 use airssys_spec::manifest::{Diagnostics, ServiceTable};
 use airssys_spec::pattern::check_component_name;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 use wasmtime::component::Linker;
 
 use crate::guest::context::InstanceDependencies;
@@ -16,6 +18,9 @@ use crate::guest::imports::wasi::WasiService;
 use crate::guest::service::{AnyData, AnyService, Erased, Service, ServiceInstance};
 use crate::guest::store::{Entry, GuestState};
 use crate::sync::lock;
+
+/// The time that a service has to connect, because the start of an instance waits for it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The services that an engine links: by default the contract and WASI. Cheap to clone.
 #[derive(Clone)]
@@ -120,7 +125,23 @@ impl Services {
 
 /// The configurations of services, by [`Services::configure`].
 #[derive(Clone, Default)]
-pub struct ServiceConfigs(HashMap<&'static str, Arc<dyn Any + Send + Sync>>);
+pub struct ServiceConfigs(HashMap<&'static str, Config>);
+
+type Config = Arc<dyn Any + Send + Sync>;
+
+impl ServiceConfigs {
+    /// Returns the configuration of a service: that of its table, or else of an empty one.
+    pub(crate) fn of(&self, service: &dyn AnyService) -> Result<Config, ServiceError> {
+        let name = service.name();
+        match self.0.get(name) {
+            Some(config) => Ok(Arc::clone(config)),
+            None => {
+                let config = service.configure(&ServiceTable::empty(name));
+                Ok(Arc::from(config.map_err(|source| ServiceError::Config { service: name, source })?))
+            }
+        }
+    }
+}
 
 impl std::fmt::Debug for ServiceConfigs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -185,14 +206,12 @@ impl Connections {
             Arc::clone(made.entry(name).or_default())
         };
         let connect = async || {
-            let config = match self.configs.0.get(name) {
-                Some(config) => Arc::clone(config),
-                None => {
-                    let config = service.configure(&ServiceTable::empty(name));
-                    Arc::from(config.map_err(|source| ServiceError::Config { service: name, source })?)
-                }
+            let config = self.configs.of(service)?;
+            let late = |_| {
+                let seconds = CONNECT_TIMEOUT.as_secs();
+                Err(format!("its backend did not answer within {seconds} s").into())
             };
-            let connected = service.connect(&*config).await;
+            let connected = timeout(CONNECT_TIMEOUT, service.connect(&*config)).await.unwrap_or_else(late);
             connected.map_err(|source| ServiceError::Connect { service: name, source })
         };
         cell.get_or_try_init(connect).await.map(Arc::clone)

@@ -11,7 +11,7 @@ use crate::guest::context::InstanceDependencies;
 use crate::host::ComponentHost;
 use crate::host::calls::Calls;
 use crate::host::error::{CallError, SpawnError};
-use crate::host::spec::NativeSpec;
+use crate::host::spec::{NativeSpec, STOP_TIMEOUT};
 use crate::host::target::{Seat, TargetSpec};
 use crate::observe::trace::TraceContext;
 use crate::routing::envelope::Envelope;
@@ -184,6 +184,7 @@ fn target_spec(spec: &NativeSpec) -> TargetSpec<'_> {
         overflow: spec.overflow,
         restart: spec.restart,
         on_limit: None,
+        stop_timeout: STOP_TIMEOUT,
         instances: 1,
         reads_input: false,
     }

@@ -14,11 +14,30 @@ use crate::host::spec::ComponentSpec;
 use crate::host::target::{Seat, TargetSpec};
 use crate::routing::envelope::Envelope;
 
-/// A component whose mailboxes exist, and that has not started: it can be sent to.
+/// A component whose mailboxes exist, and that has not started: it can be sent to. Dropped, it is taken
+/// away, and its name is free again.
 pub struct PreparedComponent {
-    name: String,
+    registration: Registration,
     supervisor: SupervisorRef,
     seats: Vec<(Prepared<Envelope>, Arc<InstanceTemplate>)>,
+}
+
+/// The name of a component in its host. Dropped before it is kept, the component is taken away.
+struct Registration {
+    host: ComponentHost,
+    name: Option<String>,
+}
+
+impl Registration {
+    fn keep(mut self) {
+        self.name = None;
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.name.iter().for_each(|name| self.host.forget(name));
+    }
 }
 
 impl ComponentHost {
@@ -66,24 +85,25 @@ impl ComponentHost {
         let templates: Vec<_> = target.seats.iter().map(template).collect();
         self.register(&spec.name, &target, templates.clone());
         let seats = target.seats.into_iter().map(|seat| seat.prepared).zip(templates).collect();
-        Ok(PreparedComponent { name: spec.name, supervisor: supervisor.clone(), seats })
+        let registration = Registration { host: self.clone(), name: Some(spec.name) };
+        Ok(PreparedComponent { registration, supervisor: supervisor.clone(), seats })
     }
 
     /// Starts the instances of a prepared component, in order. If one does not start, the
     /// component is taken away.
     ///
+    /// Cancel safety: if dropped before it resolves, the component is taken away.
+    ///
     /// # Errors
     /// [`SpawnError::Start`] with what the instance said.
     pub async fn start(&self, component: PreparedComponent) -> Result<(), SpawnError> {
-        let PreparedComponent { name, supervisor, seats } = component;
+        let PreparedComponent { registration, supervisor, seats } = component;
         for (seat, template) in seats {
             let recovery = Recovery::default();
             let make = move || ComponentActor::new(Arc::clone(&template), recovery.clone());
-            if let Err(source) = supervisor.start(seat, make).await {
-                self.forget(&name);
-                return Err(SpawnError::Start(source));
-            }
+            supervisor.start(seat, make).await.map_err(SpawnError::Start)?;
         }
+        registration.keep();
         Ok(())
     }
 
@@ -114,6 +134,7 @@ fn target_spec(spec: &ComponentSpec) -> TargetSpec<'_> {
         overflow: spec.overflow,
         restart: spec.restart,
         on_limit: spec.on_limit,
+        stop_timeout: spec.stop_timeout,
         instances: spec.instances,
         reads_input: spec.input.is_some(),
     }

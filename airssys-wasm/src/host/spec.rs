@@ -1,5 +1,7 @@
 //! Specifications of components and native actors.
 
+use std::time::Duration;
+
 use airssys_message::{Accepts, Codec};
 use airssys_rt::{OnLimit, Overflow, RestartPolicy, TopicPattern};
 use airssys_spec::manifest::{AppComponent, ComponentGivesUp};
@@ -7,6 +9,9 @@ use airssys_spec::{Capabilities, Delivery, Input, Limits};
 
 use crate::actor::batch_size::MAX_BATCH_SIZE;
 use crate::guest::component::Component;
+
+/// The time that an instance has to stop, if its specification does not say otherwise.
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The specification of a component. Rights that are not given are denied; the rest has defaults.
 #[derive(Clone, Debug)]
@@ -46,6 +51,9 @@ pub struct ComponentSpec {
     /// The step that follows if an instance would be restarted more often than its supervisor allows.
     /// Default: `None`, that of its supervisor.
     pub on_limit: Option<OnLimit>,
+    /// The time that an instance has to stop: with the app, alone, or with its group. It is ended after
+    /// that. Default: 5 s.
+    pub stop_timeout: Duration,
     /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
     pub instances: usize,
     /// Settings that `initialize` gets.
@@ -111,6 +119,7 @@ impl ComponentSpec {
             batch_size: MAX_BATCH_SIZE,
             restart: RestartPolicy::Permanent,
             on_limit: None,
+            stop_timeout: STOP_TIMEOUT,
             instances: 1,
             config: Vec::new(),
             input: None,

@@ -1,7 +1,7 @@
 //! Targets of messages: their mailboxes, accounts, subscriptions and names.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use airssys_message::Accepts;
 use airssys_rt::{
@@ -39,6 +39,7 @@ pub(super) struct TargetSpec<'a> {
     pub(super) overflow: Overflow,
     pub(super) restart: RestartPolicy,
     pub(super) on_limit: Option<OnLimit>,
+    pub(super) stop_timeout: Duration,
     pub(super) instances: usize,
     pub(super) reads_input: bool,
 }
@@ -222,6 +223,7 @@ fn mailboxes(
         };
         let child = ChildSpec::new(name.clone())
             .restart(spec.restart)
+            .shutdown(spec.stop_timeout)
             .capacity(spec.capacity)
             .overflow(spec.overflow);
         let child = match spec.on_limit {

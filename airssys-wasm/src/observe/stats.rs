@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use airssys_rt::LogThrottle;
@@ -14,7 +14,7 @@ use crate::observe::handling_times::HandlingTimes;
 use crate::observe::snapshot::{ComponentSnapshot, InstanceSnapshot, ServiceCalls};
 use crate::observe::usage::QuotaUsage;
 use crate::policy::quota::QuotaLimit;
-use crate::sync::lock;
+use crate::sync::{lock, read, write};
 
 /// The counters of a component: all its instances together, over all incarnations.
 #[derive(Debug)]
@@ -33,15 +33,25 @@ pub(crate) struct ComponentStats {
     late_replies: AtomicU64,
     refused: Mutex<BTreeMap<&'static str, u64>>,
     times: Mutex<HandlingTimes>,
-    service_calls: Mutex<BTreeMap<(&'static str, &'static str), ServiceCallCounter>>,
+    /// Locked for writing only by the first call of a function.
+    service_calls: RwLock<BTreeMap<(&'static str, &'static str), ServiceCallCounter>>,
 }
 
 /// The calls of one function of a service.
 #[derive(Debug, Default)]
 struct ServiceCallCounter {
-    calls: u64,
-    errors: u64,
-    time: Duration,
+    calls: AtomicU64,
+    errors: AtomicU64,
+    time_ns: AtomicU64,
+}
+
+impl ServiceCallCounter {
+    fn add(&self, took: Duration, succeeded: bool) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.errors.fetch_add(u64::from(!succeeded), Ordering::Relaxed);
+        let took = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.time_ns.fetch_add(took, Ordering::Relaxed);
+    }
 }
 
 /// The number of times that a limit was reached.
@@ -67,7 +77,7 @@ impl ComponentStats {
             late_replies: zero(),
             refused: Mutex::default(),
             times: Mutex::default(),
-            service_calls: Mutex::default(),
+            service_calls: RwLock::default(),
         }
     }
 
@@ -134,22 +144,21 @@ impl ComponentStats {
         took: Duration,
         succeeded: bool,
     ) {
-        let mut calls = lock(&self.service_calls);
-        let counter = calls.entry((service, function)).or_default();
-        counter.calls += 1;
-        counter.errors += u64::from(!succeeded);
-        counter.time += took;
+        if let Some(counter) = read(&self.service_calls).get(&(service, function)) {
+            return counter.add(took, succeeded);
+        }
+        write(&self.service_calls).entry((service, function)).or_default().add(took, succeeded);
     }
 
     /// Returns the counters of each function of a service that was called.
     pub(crate) fn service_calls(&self) -> Vec<ServiceCalls> {
-        let calls = lock(&self.service_calls);
+        let calls = read(&self.service_calls);
         let row = |((service, function), counter): (&(&str, &str), &ServiceCallCounter)| ServiceCalls {
             service: (*service).to_owned(),
             function: (*function).to_owned(),
-            calls: counter.calls,
-            errors: counter.errors,
-            time_ns: u64::try_from(counter.time.as_nanos()).unwrap_or(u64::MAX),
+            calls: counter.calls.load(Ordering::Relaxed),
+            errors: counter.errors.load(Ordering::Relaxed),
+            time_ns: counter.time_ns.load(Ordering::Relaxed),
         };
         calls.iter().map(row).collect()
     }

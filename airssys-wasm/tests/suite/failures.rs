@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use airssys_rt::{ActorState, LimitScope, OnLimit, RestartPolicy, RestartStrategy, SupervisorConfig};
 use airssys_wasm::{ComponentHost, ComponentSpec, Limits};
+use futures_util::FutureExt;
 
 use crate::support::*;
 
@@ -185,6 +186,42 @@ async fn a_temporary_component_is_not_restarted() {
     host.tell("probe", Command::Panic("only once".to_owned())).await;
     let reason = actor.closed().await.to_string();
     assert!(reason.contains("only once"), "{reason}");
+}
+
+#[tokio::test]
+async fn component_that_is_dropped_before_its_start_is_taken_away() {
+    let host = host();
+    let two = || ComponentSpec { instances: 2, ..trusted("probe") };
+    let prepared = host.prepare(two()).unwrap();
+    host.tell("probe", Command::Echo("early".to_owned())).await;
+    drop(prepared);
+    assert!(host.component_snapshot("probe").is_none());
+    assert_eq!((host.dead_letters().total(), host.in_flight()), (1, 0));
+
+    // A start that is given up takes away what had started.
+    let prepared = host.prepare(two()).unwrap();
+    assert!(host.start(prepared).now_or_never().is_none());
+    assert!(host.component_snapshot("probe").is_none());
+    host.drained().await;
+    host.system().idle().await;
+    host.spawn(two()).await.unwrap();
+    assert_eq!(host.ask("probe", Command::Echo("again".to_owned())).await, Ok("again".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn component_has_the_time_of_its_specification_to_stop() {
+    for (seconds, is_late) in [(5, true), (20, false)] {
+        let host = host();
+        let stop_timeout = Duration::from_secs(seconds);
+        host.spawn(ComponentSpec { stop_timeout, ..ComponentSpec::new("sleeper", waiter()) }).await.unwrap();
+        host.tell("sleeper", Command::Sleep(8_000)).await;
+        while host.actors("sleeper")[0].stats().depth > 0 {
+            tokio::task::yield_now().await;
+        }
+        let stopped = host.shutdown(Duration::from_secs(60)).await;
+        assert_eq!(stopped.late.len(), usize::from(is_late), "{seconds} s: {stopped:?}");
+        assert_eq!(host.dead_letters().total(), u64::from(is_late), "{seconds} s");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -265,6 +265,48 @@ fn a_wrong_table_is_reported_with_its_place() {
     assert!(wrong.to_string().contains("keys"), "a service without a configuration has no keys: {wrong}");
 }
 
+/// A door whose table has to be written.
+struct KeptDoor;
+
+impl Service for KeptDoor {
+    const NAME: &'static str = "kept-door";
+
+    type Config = u32;
+    type Connection = ();
+    type Data = ();
+
+    fn interfaces(&self) -> Vec<Interface> {
+        SlowDoor.interfaces()
+    }
+
+    fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()> {
+        SlowDoor.link(linker, entry)
+    }
+
+    fn configure(&self, table: &ServiceTable) -> Result<u32, Diagnostics> {
+        let keys = table.read(|table| table.count("keys", 0..=9, 0).map_or(0, |keys| keys as u32))?;
+        if keys > 0 { Ok(keys) } else { Err(table.fault("has no keys", "write `keys = 1`")) }
+    }
+
+    async fn connect(&self, _: &u32) -> Result<(), BoxError> {
+        panic!("a check connects to nothing")
+    }
+}
+
+#[test]
+fn component_whose_service_lacks_its_table_is_found_by_a_check() {
+    let services = Services::default().with(KeptDoor);
+    let component = guest(&engine_with(services.clone())).component;
+    let configs = |text: &str| {
+        let tables = ServiceTable::parse(text, Path::new("app.toml")).unwrap();
+        services.configure(&tables).unwrap()
+    };
+    component.check_services(&configs("[service.kept-door]\nkeys = 1\n")).unwrap();
+    let missing = component.check_services(&configs("")).unwrap_err();
+    let text = "the service `kept-door` is not configured; write [service.kept-door] into the app.toml";
+    assert_eq!(missing.to_string(), text);
+}
+
 #[tokio::test]
 async fn a_service_that_cannot_connect_stops_the_start() {
     let host = host();
@@ -279,6 +321,47 @@ async fn a_service_that_cannot_connect_stops_the_start() {
     let text = format!("{failed:?}");
     assert!(text.contains("nobody has the keys"), "{text}");
     assert!(host.names().is_empty());
+}
+
+/// A door whose backend takes this long to answer.
+struct DistantDoor(Duration);
+
+impl Service for DistantDoor {
+    const NAME: &'static str = "distant-door";
+
+    type Config = ();
+    type Connection = u8;
+    type Data = ();
+
+    fn interfaces(&self) -> Vec<Interface> {
+        SlowDoor.interfaces()
+    }
+
+    fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()> {
+        SlowDoor.link(linker, entry)
+    }
+
+    async fn connect(&self, (): &()) -> Result<u8, BoxError> {
+        tokio::time::sleep(self.0).await;
+        Ok(1)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn service_whose_backend_does_not_answer_fails_to_connect() {
+    let second = Duration::from_secs(1);
+    for (takes, connects) in [(29 * second, true), (31 * second, false), (Duration::MAX, false)] {
+        let host = host();
+        let spec = guest(&engine_with(Services::default().with(DistantDoor(takes))));
+        let connected = host.connect(&spec.component).await;
+        assert_eq!(connected.is_ok(), connects, "{takes:?}: {connected:?}");
+        if let Err(ServiceError::Connect { service, source }) = connected {
+            assert_eq!(
+                (service, &*source.to_string()),
+                ("distant-door", "its backend did not answer within 30 s")
+            );
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A million requests, of which some are cancelled, some time out, and some meet a crash.
+//! Many requests, of which some are cancelled, some time out, and some meet a crash.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,9 @@ use test_commands::Volley;
 
 use crate::support::*;
 
-/// The number of requests, as many as `cargo bench -p airssys-benches --bench soak` makes.
-const REQUESTS: u32 = 1_000_000;
+/// The number of requests: any that is left behind shows. `cargo bench -p airssys-benches --bench soak`
+/// makes a million.
+const REQUESTS: u32 = 40_000;
 
 /// Requests in one message to a requester.
 const VOLLEY: u32 = 500;
@@ -29,7 +30,7 @@ async fn fire(host: &ComponentHost, requester: &str, seed: u64) -> Option<BTreeM
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn tables_are_empty_after_a_million_requests() {
+async fn tables_are_empty_after_many_requests() {
     let host = host();
     let retry = Retry { attempts: 2, backoff: RestartStrategy::Immediate };
     let targets = ComponentSpec { instances: 2, delivery: Delivery::Retry(retry), ..trusted("targets") };

@@ -74,9 +74,11 @@ impl SupervisorNode {
         inform(|| self.tell(|supervisor| Event::Escalated { supervisor, failure: told }));
         // Before the consequences are visible.
         self.health().into_iter().for_each(|health| drop(health.send_replace(Health::Failing)));
-        let reason = ExitReason::Escalated(failure.into_inner());
+        // Held until the lock is released, because it may be the last of the child's error.
+        let held = Contained::new(ExitReason::Escalated(failure.into_inner()));
         let mut state = lock(&self.state);
         if state.incarnation == incarnation {
+            let reason = held.clone().into_inner();
             state.end(Ending { reason, for_good: !self.escalates, order: ShutdownOrder::default() });
         }
     }

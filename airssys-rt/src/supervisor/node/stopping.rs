@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use super::SupervisorNode;
 use super::state::{AwaitedEnds, Ending, NodeState, Phase};
 use crate::child::{Key, Supervised};
-use crate::guard::inform;
+use crate::guard::{Contained, inform};
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::shutdown::ShutdownOrder;
@@ -391,12 +391,14 @@ impl SupervisorNode {
 
     /// Aborts the children, because the incarnation of the supervisor was aborted.
     pub(in crate::supervisor) fn abort_children(&self) {
+        // Dropped outside the lock, with the error in it.
+        let _earlier;
         let aborted: Vec<AbortHandle> = {
             let mut state = lock(&self.state);
             let reason = ExitReason::Killed;
             state.end(Ending { reason, for_good: false, order: ShutdownOrder::default() });
             let order = state.order();
-            state.rest();
+            _earlier = Contained::new(state.rest());
             let keys: Vec<Key> = state.children.keys().collect();
             let mut aborted = Vec::new();
             for key in keys.into_iter().rev() {
