@@ -1,18 +1,18 @@
 //! `airssys inspect`: a snapshot of a running app.
 
+use airssys_wasm::AppSnapshot;
 use airssys_wasm::control::{AskError, Client, Snapshot};
-use airssys_wasm::{AppSnapshot, StartStep};
 use anstyle::{AnsiColor, Style};
 
 use crate::args::Inspect;
 use crate::columns::{Emphasis, StatsTable, TOTALS, emphasis};
 use crate::failure::Failure;
-use crate::output::{Output, Paint};
+use crate::output::Output;
 use crate::plain::plain;
 use crate::units::{bytes, counted, thousands, uptime};
-use crate::{control, limit_usage, service_calls, tables, tree};
+use crate::{control, host_costs, limit_usage, service_calls, tables, tree};
 
-const TITLE: Paint = Paint(Style::new().bold());
+const TITLE: Style = Style::new().bold();
 
 pub(crate) fn inspect(args: &Inspect, output: &Output) -> Result<(), Failure> {
     let app = ask(&mut control::connect(&args.target)?).map_err(no_snapshot)?;
@@ -42,7 +42,7 @@ fn print(app: &AppSnapshot, output: &Output) {
     output.line(format!("{TITLE}{}{TITLE:#}", table.headings().join(&table.gap()).trim_end()));
     for (index, row) in rows.iter().enumerate() {
         let cells = table.row(index).into_iter().zip(&table.columns).map(|(cell, column)| {
-            let style = Paint(style(emphasis(*column, row)));
+            let style = style(emphasis(*column, row));
             format!("{style}{cell}{style:#}")
         });
         output.line(cells.collect::<Vec<_>>().join(&table.gap()));
@@ -53,6 +53,10 @@ fn print(app: &AppSnapshot, output: &Output) {
         tables::print(output, "Limit usage", usage.table());
     }
     output.line(usage.more());
+    if let Some(costs) = host_costs::table(app) {
+        output.line("");
+        tables::print(output, "Costs to the host", costs);
+    }
     if let Some(calls) = service_calls::table(app) {
         output.line("");
         tables::print(output, "Service calls", calls);
@@ -62,13 +66,8 @@ fn print(app: &AppSnapshot, output: &Output) {
 /// The size, age and load of an app in one line.
 pub(crate) fn overview(app: &AppSnapshot) -> String {
     let instances: usize = app.components.iter().map(|component| component.instances.len()).sum();
-    let state = match &app.starting {
-        None => "up".to_owned(),
-        Some(StartStep::Starting(component)) => format!("starting {}, up", plain(component)),
-        Some(_) => "loading its components, up".to_owned(),
-    };
     format!(
-        "{state} {}, {}, {}, {} in flight, {}",
+        "up {}, {}, {}, {} in flight, {}",
         uptime(app.uptime_ms),
         counted(app.components.len() as u64, "component"),
         counted(instances as u64, "instance"),

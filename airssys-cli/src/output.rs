@@ -1,23 +1,16 @@
-//! The two streams of the program. Nothing else in this crate writes to them.
-//!
-//! All text is escaped on its way, so that no text of a component, a file or a tool controls the
-//! terminal, even if a caller has not made it [plain](crate::plain). Only the sequences of a [`Paint`]
-//! pass. They carry a number that nobody outside of the program knows.
+//! The two streams of the program. Nothing else in this crate prints.
 //!
 //! A write can fail at any time: a disk is full, a pipe is closed. A command does its work all the
 //! same, and the program says at its end that its output is incomplete.
 
-mod paint;
-
 use std::cell::RefCell;
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
-use anstream::{AutoStream, ColorChoice};
+use anstream::adapter::strip_str;
 
 use crate::failure::Failure;
-use crate::plain::plain_json;
-pub(crate) use paint::{Paint, painted};
+use crate::stderr::STDERR;
 
 /// The width of rows that are cut to fit, without a terminal.
 pub(crate) const PIPED_WIDTH: usize = 140;
@@ -49,8 +42,7 @@ impl Output {
     /// Prints a value as JSON.
     pub(crate) fn json(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value);
-        let text = text.map_err(|error| Failure::run("the result cannot be written as JSON", error))?;
-        self.line(plain_json(text));
+        self.line(text.map_err(|error| Failure::run("the result cannot be written as JSON", error))?);
         self.0.borrow_mut().is_document = true;
         Ok(())
     }
@@ -83,49 +75,24 @@ impl Output {
     }
 }
 
-/// Prints a line on the standard error.
+/// Prints a line on the standard error. Waits until it is written, for two seconds at most.
 ///
 /// Most callers drop the error, because the standard output has the result and must not be mixed
 /// with messages.
 pub(crate) fn error_line(text: &impl Display) -> io::Result<()> {
-    write_line(anstream::stderr().lock(), text)
+    STDERR.write(error_bytes(text))
 }
 
-/// Prints lines of the log on the standard error. They have their line ends.
-pub(crate) fn error_lines(lines: &str) -> io::Result<()> {
-    anstream::stderr().lock().write_all(paint::safe(lines).as_bytes())
-}
-
-/// Returns true if the standard output is a terminal.
-pub(crate) fn output_is_terminal() -> bool {
-    io::stdout().is_terminal()
-}
-
-/// Returns true if the standard error is a terminal.
-pub(crate) fn errors_are_terminal() -> bool {
-    io::stderr().is_terminal()
-}
-
-/// The width of the standard error, in columns. Returns `None` if it is not a terminal.
-pub(crate) fn errors_width() -> Option<usize> {
-    let stderr = io::stderr();
-    if !stderr.is_terminal() {
-        return None;
+/// A line for the standard error, without colours unless it shows them.
+pub(crate) fn error_bytes(text: &impl Display) -> Vec<u8> {
+    let line = format!("{text}\n");
+    match anstream::AutoStream::choice(&io::stderr()) {
+        anstream::ColorChoice::Never => strip_str(&line).to_string().into_bytes(),
+        _ => line.into_bytes(),
     }
-    terminal_size::terminal_size_of(stderr).map(|(width, _)| width.0.into())
-}
-
-/// Returns true if the standard output takes colours.
-pub(crate) fn output_is_coloured() -> bool {
-    AutoStream::choice(&io::stdout()) != ColorChoice::Never
-}
-
-/// Returns true if the standard error takes colours.
-pub(crate) fn errors_are_coloured() -> bool {
-    AutoStream::choice(&io::stderr()) != ColorChoice::Never
 }
 
 fn write_line(mut to: impl Write, text: &impl Display) -> io::Result<()> {
-    to.write_all(paint::safe(&format!("{text}\n")).as_bytes())?;
+    to.write_all(format!("{text}\n").as_bytes())?;
     to.flush()
 }

@@ -3,7 +3,7 @@
 mod log;
 mod narrow;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use log::LogFormat;
 use narrow::NarrowTerm;
 
-use crate::output::{self, error_line};
-use crate::plain::plain;
+use crate::output::error_bytes;
+use crate::stderr::STDERR;
 
 /// The log filters, by the number of `-v`.
 ///
@@ -41,7 +41,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn new(verbose: u8) -> Terminal {
-        let progress = match output::errors_are_terminal() {
+        let progress = match io::stderr().is_terminal() {
             true => ProgressBar::with_draw_target(None, target()),
             false => ProgressBar::hidden(),
         };
@@ -58,9 +58,9 @@ impl Terminal {
         };
         tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_ansi(output::errors_are_coloured())
+            .with_ansi(colour())
             .with_writer(LogWriter(progress.clone()))
-            .event_format(LogFormat { short_time: output::errors_are_terminal(), with_target: verbose > 0 })
+            .event_format(LogFormat { short_time: io::stderr().is_terminal(), with_target: verbose > 0 })
             .init();
         if let Some(error) = invalid {
             tracing::warn!("RUST_LOG is ignored because it is invalid: {error}");
@@ -83,14 +83,12 @@ impl Terminal {
             self.progress.reset();
             self.progress.enable_steady_tick(SPIN);
         }
-        let activity: String = activity.into();
-        self.progress.set_message(plain(&activity).into_owned());
+        self.progress.set_message(activity.into());
     }
 
     /// Prints a line above the progress line.
     pub(crate) fn line(&self, text: &str) {
-        // A message that cannot be written changes neither the result nor the exit status.
-        let _ = self.progress.suspend(|| error_line(&text));
+        self.progress.suspend(|| STDERR.add(error_bytes(&text)));
     }
 
     /// Removes the progress line.
@@ -105,7 +103,12 @@ fn target() -> ProgressDrawTarget {
     ProgressDrawTarget::term_like(Box::new(NarrowTerm::stderr()))
 }
 
-/// Writes the log without tearing the progress line.
+fn colour() -> bool {
+    let choice = anstream::AutoStream::choice(&io::stderr());
+    choice != anstream::ColorChoice::Never
+}
+
+/// Writes the log without tearing the progress line. Never waits, because workers log too.
 struct LogWriter(ProgressBar);
 
 struct LogLine {
@@ -132,13 +135,14 @@ impl Write for LogLine {
         if line.is_empty() {
             return Ok(());
         }
-        self.progress.suspend(|| output::error_lines(&String::from_utf8_lossy(&line)))
+        self.progress.suspend(|| STDERR.add(line));
+        Ok(())
     }
 }
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        // An error cannot be reported, because this is the standard error.
+        // It never fails, because a line only enters the queue.
         drop(self.flush());
     }
 }

@@ -62,12 +62,13 @@ fn bounded(limits: &Limits) {
         limits.memory_bytes <= most.memory_bytes
             && limits.table_elements <= most.table_elements
             && limits.execution_time <= most.execution_time
-            && limits.start_timeout <= most.start_timeout
             && limits.message_size_bytes <= most.message_size_bytes
             && limits.concurrent_requests <= most.concurrent_requests
             && limits.subscriptions <= most.subscriptions
             && limits.routes <= most.routes
-            && limits.log_line_bytes <= most.log_line_bytes,
+            && limits.log_line_bytes <= most.log_line_bytes
+            && limits.log_lines_per_second <= most.log_lines_per_second
+            && limits.log_bytes_per_second <= most.log_bytes_per_second,
         "{limits:?}"
     );
 }

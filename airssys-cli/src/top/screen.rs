@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use ratatui::{DefaultTerminal, Frame};
 
-use crate::plain::is_unsafe;
 use crate::signals::Attention;
 
 /// The time that the program has to end in order after a signal.
@@ -22,16 +21,7 @@ impl Screen {
     }
 
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        let plain = |frame: &mut Frame<'_>| {
-            draw(frame);
-            // Names are in the cells, and the terminal gets each cell as it is.
-            for cell in &mut frame.buffer_mut().content {
-                if cell.symbol().contains(is_unsafe) {
-                    cell.set_symbol("\u{fffd}");
-                }
-            }
-        };
-        self.0.draw(plain).map(|_| ())
+        self.0.draw(draw).map(|_| ())
     }
 }
 

@@ -75,23 +75,6 @@ async fn repeated_offences_write_few_lines_to_the_log() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn suppressed_deadlocks_are_counted() {
-    let log = Log::capture();
-    let host = host();
-    host.spawn(alone("loops")).await.unwrap();
-    let (to, command) = ("loops".to_owned(), Box::new(Command::Tally("x".to_owned())));
-    let deadlock = Command::RequestAndStall { to, command, times: 30, timeout_ms: 1 };
-    for _ in 0..10 {
-        host.tell("loops", deadlock.clone()).await;
-        host.drained().await;
-    }
-    host.shutdown(SOON).await;
-    let text = log.text();
-    assert_eq!(text.matches("deadlock, ended by a timeout").count(), 1, "{text}");
-    assert!(text.contains("299 more deadlocks since the last line"), "{text}");
-}
-
 #[tokio::test]
 async fn reasons_of_one_component_leave_those_of_another_apart() {
     let host = host();
