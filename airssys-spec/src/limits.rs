@@ -35,6 +35,10 @@ pub struct Limits {
     pub routes: usize,
     /// The longest line that it logs, in bytes. A longer line is cut.
     pub log_line_bytes: usize,
+    /// Lines that all instances together may log in a second, and at once. More are dropped.
+    pub log_lines_per_second: usize,
+    /// Bytes that all instances together may log in a second, and at once. More are dropped.
+    pub log_bytes_per_second: usize,
     /// Rates at which all instances together may send, request, publish and subscribe.
     pub rates: Rates,
     /// Rates for what goes to single components: one entry for each target.
@@ -97,6 +101,8 @@ impl Limits {
         retained: 64,
         routes: 1024,
         log_line_bytes: 8 * KIB,
+        log_lines_per_second: 1_000,
+        log_bytes_per_second: MIB,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -113,6 +119,8 @@ impl Limits {
         retained: 1024,
         routes: 16_384,
         log_line_bytes: 64 * KIB,
+        log_lines_per_second: 20_000,
+        log_bytes_per_second: 16 * MIB,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -129,6 +137,8 @@ impl Limits {
         retained: 4096,
         routes: 65_536,
         log_line_bytes: 64 * KIB,
+        log_lines_per_second: 1_000_000,
+        log_bytes_per_second: GIB,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };

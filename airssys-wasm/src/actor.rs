@@ -7,6 +7,7 @@ pub(crate) mod native;
 pub(crate) mod recovery;
 mod single;
 pub(crate) mod template;
+mod turn;
 
 use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use self::batch_size::BatchSize;
 use self::health::Health;
 use self::recovery::Recovery;
 use self::template::InstanceTemplate;
+use self::turn::{Turn, requeue};
 use crate::contract::{HealthStatus, cut};
 use crate::guest::context::GuestContext;
 use crate::guest::instance::{GuestFailure, Instance};
@@ -46,6 +48,7 @@ pub struct ComponentActor {
     instance: Option<Instance>,
     last_message: u64,
     batch_size: BatchSize,
+    turn: Turn,
     /// True once the instance has shown its progress within a batch.
     shows_progress: bool,
     /// True if the instance has failed on a message.
@@ -150,6 +153,7 @@ impl ComponentActor {
             instance: None,
             last_message: 0,
             batch_size,
+            turn: Turn::begin(),
             shows_progress: false,
             failed_on_message: false,
         }
@@ -174,7 +178,8 @@ impl ComponentActor {
         let meter = Meter::new(dependencies.limits.execution_time);
         let guest = GuestContext::new(dependencies, incarnation, callbacks, Arc::clone(&meter));
         let line_bytes = dependencies.limits.log_line_bytes;
-        let wasi = Wasi::open(&dependencies.identity.instance, &meter, input.as_ref(), line_bytes).await?;
+        let wasi = Wasi::open(&dependencies.identity.instance, &dependencies.log, input.as_ref(), line_bytes)
+            .await?;
         let services = connections.prepare(&component.services, dependencies).await?;
         let mut instance = Instance::new(component, guest, wasi, services).await?;
         *call = "`initialize`";
@@ -184,6 +189,9 @@ impl ComponentActor {
             return Err(GuestFailure::StartRefused { message: cut(message) }.into());
         }
         self.instance = Some(instance);
+        self.turn = Turn::begin();
+        // A component that fails again and again yields after each start.
+        requeue().await;
         Ok(())
     }
 
@@ -201,8 +209,13 @@ impl ComponentActor {
             // Attempts bound the failures by one message, so they do not count against the instance.
             context.child().excuse_failure();
         }
+        if step.is_err() {
+            // A failure and the next start take long together, so they are not one turn.
+            requeue().await;
+        }
         step?;
         self.stop_if_requested(context.child());
+        self.end_turn().await;
         Ok(())
     }
 
@@ -227,13 +240,14 @@ impl ComponentActor {
             }
             if let Some(envelope) = self.recovery.take_next() {
                 self.handle_single(envelope).await?;
+                self.end_turn().await;
             }
         }
         Ok(())
     }
 
-    /// Delivers callbacks while no message is being handled. After [`CALLBACKS_PER_YIELD`] it signals
-    /// the actor to continue, so that a stop can come first.
+    /// Delivers callbacks while no message is being handled. After [`CALLBACKS_PER_YIELD`], or at the end
+    /// of the turn, it signals the actor to continue, so that a stop can come first.
     async fn deliver_callbacks(&mut self) -> Result<(), GuestFailure> {
         let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
             return Ok(());
@@ -250,6 +264,9 @@ impl ComponentActor {
             }
             instance.guest().callback_trace = None;
             drop(in_flight);
+            if self.turn.is_over(instance.returned()) {
+                break;
+            }
         }
         self.template.instance.myself.signal();
         Ok(())
@@ -278,6 +295,13 @@ impl ComponentActor {
         self.recovery.failed(self.template.instance.endpoint.account.in_flight.begin());
         self.instance = None;
         failure
+    }
+
+    /// Yields if the guest has had its time.
+    async fn end_turn(&mut self) {
+        if let Some(instance) = &self.instance {
+            self.turn.end(instance.returned()).await;
+        }
     }
 
     /// Stops the component if its guest has called `stop-self`.

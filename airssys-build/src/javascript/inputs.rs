@@ -8,6 +8,7 @@ use crate::error::BuildError;
 use crate::files::file_error;
 use crate::inputs::Inputs;
 use crate::javascript::npm::{self, by_text};
+use crate::javascript::project::{LOCK, Project};
 use crate::recipe::Work;
 
 /// The endings that esbuild adds to the path of an import, in its order.
@@ -24,7 +25,12 @@ const SETTINGS: [&str; 3] = ["package.json", "tsconfig.json", "jsconfig.json"];
 ///
 /// These are the files that esbuild read, wherever they are, and the files that it would have preferred to
 /// one of them. Files of the tools and of the SDK belong to the program.
-pub(super) fn inputs(work: &Work, tools: &Path, metafile: &Path) -> Result<Inputs, BuildError> {
+pub(super) fn inputs(
+    work: &Work,
+    project: &Project,
+    tools: &Path,
+    metafile: &Path,
+) -> Result<Inputs, BuildError> {
     let text = std::fs::read(metafile).map_err(file_error(metafile))?;
     let report: Value = serde_json::from_slice(&text).unwrap_or_default();
     let mut inputs = Inputs::new();
@@ -32,8 +38,11 @@ pub(super) fn inputs(work: &Work, tools: &Path, metafile: &Path) -> Result<Input
         inputs.complete = false;
         return Ok(inputs);
     };
-    for name in SETTINGS.iter().chain(&["package-lock.json"]) {
+    for name in SETTINGS.iter().chain(&[LOCK]) {
         inputs.probe(&work.folder.join(name));
+    }
+    if project.has_dependencies {
+        inputs.probe(&project.packages.join(LOCK));
     }
     for (name, details) in files {
         // The path is relative to the folder. An import that a package turns off has a mark before it.
@@ -51,7 +60,7 @@ pub(super) fn inputs(work: &Work, tools: &Path, metafile: &Path) -> Result<Input
         }
     }
     follow_extends(&mut inputs);
-    for archive in npm::archives(&work.folder) {
+    for archive in npm::archives(&project.packages) {
         inputs.probe(&archive);
     }
     Ok(inputs)

@@ -13,10 +13,11 @@ use tempfile::TempPath;
 
 use crate::error::BuildError;
 use crate::event::BuildEvent;
-use crate::files::file_error;
+use crate::files::{file_error, locked};
 use crate::help::JAVASCRIPT as HELP;
+use crate::javascript::project::LOCK;
 use crate::process::{clean, run};
-use crate::record::hash_of;
+use crate::record::{create_build_folder, hash_of};
 
 /// Installs exactly what the lock file says, and runs no scripts of packages. These options come before
 /// every file of settings, also that of npm itself.
@@ -77,12 +78,14 @@ pub(super) fn ci(folder: &Path, tell: &mut dyn FnMut(BuildEvent)) -> Result<Inst
     Ok(if ran.success { Ok(()) } else { Err(ran.output()) })
 }
 
-/// Installs the packages of the component's own lock file, if the file or an archive in it has changed.
+/// Installs the packages of this folder's lock file, if the file or an archive in it has changed.
 pub(super) fn ci_if_changed(
     folder: &Path,
     tell: &mut dyn FnMut(BuildEvent),
 ) -> Result<Installed, BuildError> {
-    let lock = folder.join("package-lock.json");
+    // Other components of a workspace have the same packages.
+    let _one_at_a_time = locked(&create_build_folder(folder)?.join("npm.lock"))?;
+    let lock = folder.join(LOCK);
     let mut wanted = std::fs::read(&lock).map_err(file_error(&lock))?;
     for archive in archives(folder) {
         wanted.extend(hash_of(std::fs::read(&archive).unwrap_or_default()).into_bytes());
@@ -114,7 +117,7 @@ pub(super) fn by_text(path: &Path) -> PathBuf {
 
 /// Returns the packages in archives, such as `file:../left.tgz`, that the folder's lock file names.
 pub(super) fn archives(folder: &Path) -> Vec<PathBuf> {
-    let text = std::fs::read(folder.join("package-lock.json")).unwrap_or_default();
+    let text = std::fs::read(folder.join(LOCK)).unwrap_or_default();
     let lock: Value = serde_json::from_slice(&text).unwrap_or_default();
     let packages = lock.get("packages").and_then(Value::as_object);
     let resolved =

@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// Every limit. A limit is at most [`Limits::HOST_MAX`], so it fits a `usize`.
-pub(super) const ROWS: [Row; 14] = [
+pub(super) const ROWS: [Row; 16] = [
     Row {
         key: "memory",
         unit: Unit::Bytes,
@@ -117,6 +117,24 @@ pub(super) const ROWS: [Row; 14] = [
         set: |limits, amount| limits.log_line_bytes = amount as usize,
     },
     Row {
+        key: "log_lines_per_second",
+        unit: Unit::Count,
+        least: 1,
+        most: None,
+        example: None,
+        get: |limits| limits.log_lines_per_second as u64,
+        set: |limits, amount| limits.log_lines_per_second = amount as usize,
+    },
+    Row {
+        key: "log_bytes_per_second",
+        unit: Unit::Bytes,
+        least: MIN_BYTES,
+        most: None,
+        example: None,
+        get: |limits| limits.log_bytes_per_second as u64,
+        set: |limits, amount| limits.log_bytes_per_second = amount as usize,
+    },
+    Row {
         key: "messages_per_second",
         unit: Unit::Count,
         least: 1,
@@ -155,7 +173,7 @@ pub(super) const ROWS: [Row; 14] = [
 ];
 
 /// The first of the [`ROWS`] that are rates: those that a limit on one target can have too.
-const FIRST_RATE: usize = 10;
+const FIRST_RATE: usize = 12;
 
 /// The most messages a second, or at once.
 const MAX_MESSAGES: u64 = 10_000_000;

@@ -57,6 +57,7 @@ impl ComponentActor {
             if delivered.is_multiple_of(CALLBACKS_PER_YIELD) {
                 tokio::task::yield_now().await;
             }
+            self.turn.end(instance.returned()).await;
         }
         Err(GuestFailure::Abandoned)
     }

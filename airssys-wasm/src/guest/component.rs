@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use wasmtime::Module;
 use wasmtime::component::types::{Component as ComponentType, ComponentFunc, ComponentItem};
-use wasmtime::component::{ComponentExportIndex, InstancePre};
+use wasmtime::component::{ComponentExportIndex, InstancePre, Linker};
 
 use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome};
 use crate::guest::engine::Engine;
 use crate::guest::imports::airssys;
+use crate::guest::parts::{self, Parts};
 use crate::guest::pool::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES, Room};
 use crate::guest::service::AnyService;
 use crate::guest::services::{ServiceConfigs, ServiceError};
@@ -119,9 +121,9 @@ impl Component {
     /// # Errors
     /// [`LoadError`] if the bytes are not a component, or do not fit the contract.
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Component, LoadError> {
-        let compiled = wasmtime::component::Component::new(engine.wasmtime(), wasm)
-            .map_err(|source| refused(wasm, source))?;
-        if let Some(found) = other_contract(engine, &compiled) {
+        let compiled = compile(engine, wasm)?;
+        let Compiled { component, libraries, room } = &compiled;
+        if let Some(found) = other_contract(engine, component) {
             return Err(LoadError::OtherContract { found });
         }
         let imports = imports(engine, &compiled);
@@ -136,12 +138,11 @@ impl Component {
         let may_wait = |import: &Import| engine.services().may_wait(&import.interface, &import.function);
         let entry = if imports.iter().any(may_wait) { Entry::Fiber } else { Entry::Direct };
         let services = services(engine, &imports);
-        let exports = exports(&compiled)?;
-        let pre = engine.linker(entry).instantiate_pre(&compiled).map_err(LoadError::ImportMismatch)?;
+        let exports = exports(component)?;
+        let pre = instantiate_pre(engine.linker(entry), libraries, component);
+        let pre = pre.map_err(LoadError::ImportMismatch)?;
         let ticker = Arc::clone(engine.ticker());
-        let required = compiled.resources_required();
-        let room = required.map(|all| Room { memories: all.num_memories, tables: all.num_tables });
-        Ok(Component { pre, entry, exports, services, ticker, room: room.unwrap_or_default() })
+        Ok(Component { pre, entry, exports, services, ticker, room: *room })
     }
 
     /// Checks that each service that it imports is configured, without a connection.
@@ -163,6 +164,50 @@ impl std::fmt::Debug for Component {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Component").field("entry", &self.entry).finish_non_exhaustive()
     }
+}
+
+/// Compiled code that has not been checked yet.
+struct Compiled {
+    component: wasmtime::component::Component,
+    /// The modules that it imports from this host, by their names.
+    libraries: Vec<(String, Module)>,
+    room: Room,
+}
+
+/// Compiles a component, or takes it from the cache. Its libraries have entries of their own there.
+fn compile(engine: &Engine, wasm: &[u8]) -> Result<Compiled, LoadError> {
+    if let Some(compiled) = parts::divide(wasm).and_then(|parts| compile_parts(engine, parts).ok()) {
+        return Ok(compiled);
+    }
+    // Parts that are not valid come from a whole that is not. Its error has the right offset.
+    let component = wasmtime::component::Component::new(engine.wasmtime(), wasm)
+        .map_err(|source| refused(wasm, source))?;
+    let required = component.resources_required();
+    let room = required.map(|all| Room { memories: all.num_memories, tables: all.num_tables });
+    Ok(Compiled { component, libraries: Vec::new(), room: room.unwrap_or_default() })
+}
+
+fn compile_parts(engine: &Engine, parts: Parts<'_>) -> wasmtime::Result<Compiled> {
+    let engine = engine.wasmtime();
+    let component = wasmtime::component::Component::new(engine, &parts.frame)?;
+    let library = |(name, wasm)| Module::new(engine, wasm).map(|module| (name, module));
+    let libraries = parts.libraries.into_iter().map(library).collect::<wasmtime::Result<_>>()?;
+    Ok(Compiled { component, libraries, room: parts.room })
+}
+
+fn instantiate_pre(
+    linker: &Linker<GuestState>,
+    libraries: &[(String, Module)],
+    component: &wasmtime::component::Component,
+) -> wasmtime::Result<InstancePre<GuestState>> {
+    if libraries.is_empty() {
+        return linker.instantiate_pre(component);
+    }
+    let mut linker = linker.clone();
+    for (name, module) in libraries {
+        linker.root().module(name, module)?;
+    }
+    linker.instantiate_pre(component)
 }
 
 /// Returns the contract that a component was built against, if it differs from this host's.
@@ -199,12 +244,16 @@ impl std::fmt::Display for Import {
 }
 
 /// Returns every imported function. An import that is not an interface has an empty function name.
-fn imports(engine: &Engine, component: &wasmtime::component::Component) -> Vec<Import> {
+/// The component's own libraries are left out.
+fn imports(engine: &Engine, compiled: &Compiled) -> Vec<Import> {
+    let Compiled { component, libraries, .. } = compiled;
     let engine = engine.wasmtime();
     let mut imports = Vec::new();
     for (name, import) in component.component_type().imports(engine) {
         let ComponentItem::ComponentInstance(interface) = import.ty else {
-            imports.push(Import { interface: name.to_owned(), function: String::new() });
+            if !libraries.iter().any(|(library, _)| library == name) {
+                imports.push(Import { interface: name.to_owned(), function: String::new() });
+            }
             continue;
         };
         for (function, item) in interface.exports(engine) {

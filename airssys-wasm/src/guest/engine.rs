@@ -161,13 +161,14 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// The hits and misses of the cache of compiled components.
+/// The hits and misses of the cache of compiled components. A component with libraries, such as one in
+/// Python, counts once for each of them, and once for the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CacheUse {
-    /// The components that were loaded from the cache.
+    /// The components and libraries that were loaded from the cache.
     pub hits: usize,
-    /// The components that had to be compiled.
+    /// The components and libraries that had to be compiled.
     pub misses: usize,
 }
 

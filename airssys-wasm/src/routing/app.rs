@@ -1,5 +1,6 @@
 //! The values that all messages of an app share.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -21,6 +22,8 @@ pub(crate) struct App {
     pub(crate) wait_graph: Arc<WaitGraph>,
     pub(crate) trail: Arc<Trail>,
     pub(crate) warnings: Arc<Warnings>,
+    /// The largest message that a component accepts, in bytes.
+    largest_message: AtomicUsize,
     /// `None` if the app has no state folder.
     state: Option<StateFolder>,
     /// The tracer that begins a span for each handled message. Unset without tracing.
@@ -42,6 +45,16 @@ impl App {
     /// Returns the state folder, or `None` if the app has none.
     pub(crate) fn state(&self) -> Option<&StateFolder> {
         self.state.as_ref()
+    }
+
+    /// Raises the size of the largest message to that of another component.
+    pub(crate) fn accepts_messages_up_to(&self, bytes: usize) {
+        self.largest_message.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the size of the largest message that a component accepts, in bytes.
+    pub(crate) fn largest_message(&self) -> usize {
+        self.largest_message.load(Ordering::Relaxed)
     }
 
     /// Sets the tracer. Only the first call has an effect.

@@ -11,6 +11,8 @@ use crate::support::*;
 
 mod components;
 mod faults;
+mod host_calls;
+mod log;
 mod memory;
 mod messages;
 mod records;

@@ -21,13 +21,18 @@ pub(crate) fn folder(component: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../components").join(component)
 }
 
+/// Returns the folder of the compiled code that all tests share.
+pub(crate) fn cache_dir() -> Option<PathBuf> {
+    Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"))
+}
+
 /// Returns the engine that all tests of this process share.
 pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
-        let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
         let max_instances = 100;
-        Engine::new(EngineConfig { cache_dir, max_instances, ..EngineConfig::default() }).expect("an engine")
+        Engine::new(EngineConfig { cache_dir: cache_dir(), max_instances, ..EngineConfig::default() })
+            .expect("an engine")
     })
 }
 

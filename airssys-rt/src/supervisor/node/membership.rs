@@ -44,8 +44,10 @@ impl SupervisorNode {
             // It has ended already, or the supervisor no longer waits for it.
             None => {
                 let abort = task.abort_handle();
-                state.ended_tasks.extend(Some(task));
+                state.ended_tasks.push(Some(task));
+                let ended = state.ended_tasks.sweep();
                 drop(state);
+                drop(ended);
                 abort.abort();
             }
         }
@@ -59,7 +61,7 @@ impl SupervisorNode {
         delay: Duration,
         started: ReplyTo<()>,
     ) {
-        let tenure = {
+        let (tenure, _ended) = {
             let mut state = lock(&self.state);
             let Some(entry) = state.children.get_mut(key) else {
                 drop(state);
@@ -68,8 +70,8 @@ impl SupervisorNode {
             let tenure = entry.tenure().wrapping_add(1);
             entry.rare_mut().tenure = tenure;
             let old = entry.task.take();
-            state.ended_tasks.extend(old);
-            tenure
+            state.ended_tasks.push(old);
+            (tenure, state.ended_tasks.sweep())
         };
         if let Some(task) = runner.spawn(delay, started) {
             self.attach(key, tenure, task);
@@ -130,12 +132,14 @@ impl SupervisorNode {
         entry.task_state = task_state;
         (entry.doomed, entry.aborting) = (false, false);
         let task = entry.task.take();
-        state.ended_tasks.extend(task);
+        state.ended_tasks.push(task);
+        let ended = state.ended_tasks.sweep();
         state.active -= 1;
         let failure = Some(reason).filter(ExitReason::is_failure).map(Contained::new);
         state.parked.insert(key, ParkedChild { runner, failure });
         let awaited = state.is_awaited(key);
         drop(state);
+        drop(ended);
         if awaited {
             self.changed.notify_one();
         }
@@ -158,7 +162,9 @@ impl SupervisorNode {
         }
         let awaited = state.is_awaited(key);
         let childless = state.children.is_empty();
+        let ended = state.ended_tasks.sweep();
         drop(state);
+        drop(ended);
         if awaited {
             self.changed.notify_one();
         }

@@ -37,12 +37,17 @@ pub(super) enum Phase {
 }
 
 /// How a supervisor ends.
-#[derive(Clone)]
-pub(crate) struct Ending {
-    pub(crate) reason: ExitReason,
+pub(super) struct Ending {
+    pub(super) reason: Contained<ExitReason>,
     /// True if its own supervisor must not restart it.
-    pub(crate) for_good: bool,
-    pub(crate) order: ShutdownOrder,
+    pub(super) for_good: bool,
+    pub(super) order: ShutdownOrder,
+}
+
+impl Ending {
+    pub(super) fn new(reason: ExitReason, for_good: bool, order: ShutdownOrder) -> Self {
+        Self { reason: Contained::new(reason), for_good, order }
+    }
 }
 
 /// The steps of a group restart that are left.
@@ -135,7 +140,7 @@ impl NodeState {
         }
         let new = match &mut self.ending {
             None => {
-                self.gave_up |= matches!(ending.reason, ExitReason::Escalated(_));
+                self.gave_up |= matches!(*ending.reason, ExitReason::Escalated(_));
                 self.ending = Some(ending);
                 true
             }
@@ -159,7 +164,7 @@ impl NodeState {
     pub(super) fn rest(&mut self) -> ExitReason {
         self.phase = Phase::Waiting;
         self.awaits = AwaitedEnds::Each;
-        let reason = self.ending.as_ref().map(|ending| ending.reason.clone());
+        let reason = self.ending.as_ref().map(|ending| (*ending.reason).clone());
         self.ending = self.ending.take().filter(|ending| ending.for_good);
         reason.unwrap_or(ExitReason::Shutdown)
     }
@@ -224,7 +229,10 @@ impl NodeState {
 
     /// Forgets the restarts that count for one child alone.
     pub(super) fn forget_restarts_of(&mut self, key: Key) {
-        self.windows.remove(&key);
+        // Most supervisors count no restarts, and a hash costs more than a look.
+        if !self.windows.is_empty() {
+            self.windows.remove(&key);
+        }
     }
 
     /// Forgets the restarts of one child towards either limit, and begins with its first delay again.
@@ -262,7 +270,7 @@ impl NodeState {
         self.restart_lines.remove(&key);
         self.active -= usize::from(entry.task_state.is_active());
         self.significant -= usize::from(entry.is_significant());
-        self.ended_tasks.extend(entry.task);
+        self.ended_tasks.push(entry.task);
         Some(entry.cell)
     }
 
@@ -350,12 +358,19 @@ pub(super) struct EndedTasks {
 }
 
 impl EndedTasks {
-    pub(super) fn extend(&mut self, task: Option<JoinHandle<()>>) {
+    pub(super) fn push(&mut self, task: Option<JoinHandle<()>>) {
         self.tasks.extend(task);
-        if self.tasks.len() > self.limit {
-            self.tasks.retain(|task| !task.is_finished());
-            self.limit = (2 * self.tasks.len()).max(16);
+    }
+
+    /// Takes out tasks that have ended, now and then. To be dropped outside the lock, because the
+    /// memory of each is freed.
+    pub(super) fn sweep(&mut self) -> Vec<JoinHandle<()>> {
+        if self.tasks.len() <= self.limit {
+            return Vec::new();
         }
+        let ended = self.tasks.extract_if(.., |task| task.is_finished()).collect();
+        self.limit = (2 * self.tasks.len()).max(32);
+        ended
     }
 
     pub(super) fn take(&mut self) -> Vec<JoinHandle<()>> {
