@@ -58,7 +58,7 @@ pub(crate) struct Shared {
     outside: Sender,
     connections: Arc<Connections>,
     components: Mutex<BTreeMap<String, Registered>>,
-    /// The step of the app's start. `None` if it has started, or is no app of a manifest.
+    /// The step of the app's start. `None` if it has started, or has no manifest.
     start_step: Mutex<Option<StartStep>>,
     /// The groups of the app's manifest.
     groups: Mutex<Vec<SupervisorRef>>,
@@ -207,7 +207,7 @@ impl ComponentHost {
         *lock(&self.shared.start_step) = step;
     }
 
-    /// Returns the step of the app's start. Returns `None` if it has started, or is no app of a manifest.
+    /// Returns the step of the app's start. Returns `None` if it has started, or has no manifest.
     pub(crate) fn start_step(&self) -> Option<StartStep> {
         lock(&self.shared.start_step).clone()
     }

@@ -157,8 +157,7 @@ async fn client(stream: UnixStream, host: ComponentHost, progress: Arc<Progress>
 }
 
 /// Reads a request: a line, or the beginning of one that is too long. Returns false if the client does
-/// not begin within `patience`, stalls, or disconnects. A request of a client that disconnects within
-/// it is none.
+/// not begin within `patience`, stalls, or disconnects, also within a request.
 async fn read_request(
     reader: &mut BufReader<OwnedReadHalf>,
     request: &mut Vec<u8>,
