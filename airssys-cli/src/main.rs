@@ -53,6 +53,7 @@ use terminal::Terminal;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    airssys_wasm::compile_worker();
     let signals = Signals::listen();
     let output = Output::default();
     let args = match Args::try_parse() {

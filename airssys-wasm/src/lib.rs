@@ -13,6 +13,7 @@ pub mod otlp;
 
 mod actor;
 mod clients;
+mod compile;
 mod contract;
 mod guest;
 mod host;
@@ -37,6 +38,8 @@ pub use wasmtime;
 
 pub use actor::ComponentActor;
 pub use actor::health::Health;
+pub use compile::bounds::{Bound, BoundExceeded};
+pub use compile::{ChildError, Compiler, compile_worker};
 pub use guest::component::{Component, LoadError};
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use guest::instance::GuestFailure;

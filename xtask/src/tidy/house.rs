@@ -14,6 +14,7 @@ pub(super) const ROOMS: &[Rooms] = &[Rooms {
     rows: &[
         // The floor: the bindings of the contract, the helper for locks, and the places of a server.
         &["contract", "sync", "clients"],
+        &["compile"],
         &["policy"],
         &["observe"],
         &["routing"],
