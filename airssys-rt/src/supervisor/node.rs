@@ -103,7 +103,7 @@ impl SupervisorNode {
             parent: OnceLock::new(),
             own: OnceLock::new(),
             changed: Notify::new(),
-            state: Mutex::new(NodeState::new(false)),
+            state: Mutex::new(NodeState::new(false, Phase::Running)),
         }
     }
 
@@ -124,7 +124,7 @@ impl SupervisorNode {
             parent: OnceLock::new(),
             own: OnceLock::new(),
             changed: Notify::new(),
-            state: Mutex::new(NodeState::new(!spec.dynamic)),
+            state: Mutex::new(NodeState::new(!spec.dynamic, Phase::Waiting)),
         }
     }
 
