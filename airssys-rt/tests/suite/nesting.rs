@@ -342,7 +342,8 @@ async fn child_does_not_start_before_its_prepared_supervisor() {
     for (below, name) in [(&outside, "a"), (&inside, "b")] {
         below.spawn(ChildSpec::new(name), make(name)).await.unwrap();
     }
-    assert_eq!(system.shutdown(SECOND).await.stopped, ["b", "a"]);
+    // The actor `a` has started after the supervisor of `b`.
+    assert_eq!(system.shutdown(SECOND).await.stopped, ["a", "b"]);
 }
 
 #[tokio::test]
