@@ -41,6 +41,8 @@ enum Harm {
     Told(Command),
     /// Orders make several offenders misbehave.
     Several(usize, Command),
+    /// Several offenders fail on one message after the other, and are restarted at once.
+    Storm(usize),
     /// Its code misbehaves on any order.
     Built,
     /// It is not a valid component.
@@ -131,6 +133,10 @@ fn offenders() -> Vec<(&'static str, Harm)> {
         ("table growth", Harm::Built),
         ("flood of logs", Harm::Told(Command::LogForever("x".repeat(100)))),
         ("flood of messages", Harm::Told(Command::FloodForever { to: sink(), command: tally() })),
+        ("eight self-floods of 0 µs", Harm::Several(8, Command::FloodItself(0))),
+        ("eight self-floods of 20 µs", Harm::Several(8, Command::FloodItself(1))),
+        ("eight self-floods of 1 ms", Harm::Several(8, Command::FloodItself(50))),
+        ("eight restart storms", Harm::Storm(8)),
         ("requests held, no return", Harm::Told(hold)),
         ("oversized messages", Harm::Told(bytes(2 << 20))),
         ("malformed messages", Harm::Told(bytes(5))),
@@ -195,8 +201,9 @@ async fn populate(host: &ComponentHost, parts: &Parts) -> Result<airssys_wasm::P
     host.spawn(ComponentSpec { instances: NEIGHBOURS, ..spec("neighbour", &parts.probe) }).await?;
     host.spawn(ComponentSpec { overflow: Overflow::Reject, ..spec("sink", &parts.probe) }).await?;
     host.spawn(spec("raw", &parts.raw)).await?;
-    for number in 1..=4 {
-        host.spawn(spec(&format!("offender-{number}"), &parts.probe)).await?;
+    for number in 1..=8 {
+        let name = format!("offender-{number}");
+        host.spawn(ComponentSpec { overflow: Overflow::Reject, ..spec(&name, &parts.probe) }).await?;
     }
     Ok(host.prepare(spec("silent", &parts.probe))?)
 }
@@ -242,6 +249,10 @@ async fn offend(host: &ComponentHost, parts: &Parts, harm: &Harm, over: &AtomicB
         Harm::Several(count, command) => {
             ((1..=*count).map(|n| format!("offender-{n}")).collect(), told(command)?)
         }
+        Harm::Storm(count) => {
+            let names = (1..=*count).map(|n| format!("offender-{n}")).collect();
+            (names, told(&Command::Panic("drill".to_owned()))?)
+        }
         Harm::Built => (vec!["raw".to_owned()], told(&Command::Notes)?),
         Harm::Malformed => {
             while !over.load(Ordering::Relaxed) {
@@ -253,11 +264,14 @@ async fn offend(host: &ComponentHost, parts: &Parts, harm: &Harm, over: &AtomicB
             return Ok(());
         }
     };
+    let is_storm = matches!(harm, Harm::Storm(_));
     let mut offenders = JoinSet::new();
     for name in names {
         let (host, body) = (host.clone(), body.clone());
         offenders.spawn(async move {
             loop {
+                // A storm has the next message in the mailbox, whenever there is room.
+                while is_storm && host.send(&name, body.clone()).await.is_ok() {}
                 // The request ends in an error, as intended.
                 drop(host.request(&name, body.clone(), LONG).await);
                 tokio::time::sleep(PAUSE).await;

@@ -2,17 +2,17 @@
 
 mod inputs;
 mod npm;
+mod project;
 
 use std::path::Path;
 use std::time::SystemTime;
 
-use serde_json::Value;
-
 use crate::error::BuildError;
 use crate::event::BuildEvent;
-use crate::files::{file_error, write_all};
+use crate::files::write_all;
 use crate::help::JAVASCRIPT as HELP;
 use crate::inputs::Built;
+use crate::javascript::project::Project;
 use crate::language::Language;
 use crate::process::{Ran, clean, passed, run};
 use crate::recipe::{Recipe, Work};
@@ -86,9 +86,9 @@ fn bundle_and_componentize(
     let failed = |output| BuildError::Failed { folder: work.folder.clone(), output };
     if project.has_dependencies {
         tell(BuildEvent::Step("npm installs its packages"));
-        npm::ci_if_changed(&work.folder, tell)?.map_err(failed)?;
+        npm::ci_if_changed(&project.packages, tell)?.map_err(failed)?;
     }
-    let installed = (work.folder.join("node_modules"), SystemTime::now());
+    let installed = (project.packages.join("node_modules"), SystemTime::now());
     tell(BuildEvent::Step("esbuild bundles its sources"));
     let (bundle, metafile) = (work.target.join("bundle.js"), work.target.join("bundle.json"));
     let bundled = esbuild(work, tools, project.main.as_ref(), &bundle, Some(&metafile), tell)?;
@@ -103,7 +103,7 @@ fn bundle_and_componentize(
     let made = run(qjs, "node", HELP, tell)?;
     match made.success {
         true => {
-            let mut inputs = inputs::inputs(work, tools, &metafile)?;
+            let mut inputs = inputs::inputs(work, project, tools, &metafile)?;
             inputs.installed = Some(installed);
             Ok(Built { artifact: work.wasm.clone(), inputs })
         }
@@ -145,34 +145,6 @@ fn verify(work: &Work, tools: &Path) -> Result<(), String> {
     let mut qjs = componentize_qjs(&work.folder, tools);
     qjs.arg("--help");
     passed(run(qjs, "node", HELP, quiet)).map(drop)
-}
-
-/// The entries of a `package.json` that a build needs.
-struct Project {
-    main: String,
-    has_dependencies: bool,
-}
-
-impl Project {
-    fn read(folder: &Path) -> Result<Project, BuildError> {
-        let file = folder.join("package.json");
-        let text = std::fs::read_to_string(&file).map_err(file_error(&file))?;
-        let wrong = |problem: String| BuildError::Project { file: file.clone(), problem };
-        let json: Value =
-            serde_json::from_str(&text).map_err(|error| wrong(format!("is not JSON: {error}")))?;
-        let main = json.get("main").and_then(Value::as_str).unwrap_or("index.js").to_owned();
-        if !folder.join(&main).is_file() {
-            return Err(wrong(format!("names `{main}` as its main file, which does not exist")));
-        }
-        let dependencies = json.get("dependencies").and_then(Value::as_object);
-        let has_dependencies = dependencies.is_some_and(|dependencies| !dependencies.is_empty());
-        if has_dependencies && !folder.join("package-lock.json").is_file() {
-            let problem =
-                "names dependencies, but has no package-lock.json beside it; `npm install` makes it";
-            return Err(wrong(problem.to_owned()));
-        }
-        Ok(Project { main, has_dependencies })
-    }
 }
 
 fn check_node(folder: &Path) -> Result<(), BuildError> {

@@ -27,6 +27,8 @@ pub(crate) enum Column {
     Over,
     Dead,
     Late,
+    Log,
+    HostCalls,
 }
 
 /// The columns of `inspect`, from left to right: totals since the start.
@@ -51,7 +53,7 @@ pub(crate) const TOTALS: [Column; 17] = [
 ];
 
 /// The columns of `top`, from left to right: rates in place of message counts.
-pub(crate) const RATES: [Column; 17] = [
+pub(crate) const RATES: [Column; 19] = [
     Column::Name,
     Column::State,
     Column::Mailbox,
@@ -69,10 +71,14 @@ pub(crate) const RATES: [Column; 17] = [
     Column::Over,
     Column::Dead,
     Column::Late,
+    Column::Log,
+    Column::HostCalls,
 ];
 
 /// The columns that a narrow terminal loses, in this order.
-const DROPPED_FIRST: [Column; 12] = [
+const DROPPED_FIRST: [Column; 14] = [
+    Column::Log,
+    Column::HostCalls,
     Column::HighWater,
     Column::Late,
     Column::Waits,
@@ -130,6 +136,8 @@ impl Column {
             Column::Over => "over",
             Column::Dead => "dead",
             Column::Late => "late",
+            Column::Log => "log",
+            Column::HostCalls => "host",
         }
     }
 
@@ -138,7 +146,7 @@ impl Column {
         match self {
             Column::In | Column::Out => 5,
             Column::P50 | Column::P99 | Column::Waits | Column::Queued => 8,
-            Column::Mailbox | Column::Memory => 7,
+            Column::Mailbox | Column::Memory | Column::Log | Column::HostCalls => 7,
             _ => 0,
         }
     }
@@ -174,6 +182,8 @@ impl Column {
             Column::Over => count(stats.over_quota),
             Column::Dead => count(stats.dead_lettered),
             Column::Late => count(stats.late_replies),
+            Column::Log => stats.log_bytes.map(bytes),
+            Column::HostCalls => stats.host_calls_ns.map(duration),
         };
         text.unwrap_or_else(|| if self.is_text() { String::new() } else { "–".to_owned() })
     }
@@ -290,6 +300,7 @@ pub(crate) fn emphasis(column: Column, row: &Row) -> Emphasis {
         Column::Refused if some(row.stats.refused) => Emphasis::Warning,
         Column::Over if some(row.stats.over_quota) => Emphasis::Warning,
         Column::Late if some(row.stats.late_replies) => Emphasis::Warning,
+        Column::Log if some(row.stats.log_dropped) => Emphasis::Warning,
         Column::Dead if some(row.stats.dead_lettered) => Emphasis::Bad,
         _ => Emphasis::Plain,
     }
@@ -331,8 +342,9 @@ mod tests {
                 assert!(length(&line) <= width, "{width}: {line}");
             }
         }
-        for columns in [&RATES, &TOTALS] {
-            assert_eq!(lines(columns, 140)[0].split_whitespace().count(), 17, "all columns fit");
+        for (columns, width) in [(&RATES[..], 170), (&TOTALS[..], 140)] {
+            let shown = lines(columns, width)[0].split_whitespace().count();
+            assert_eq!(shown, columns.len(), "all columns fit");
         }
         let narrow = &lines(&RATES, 80)[0];
         for title in ["state", "mailbox", "in/s", "out/s", "p99", "memory", "restarts", "denied"] {

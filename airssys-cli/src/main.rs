@@ -14,6 +14,7 @@ mod dead_letters;
 mod explain;
 mod failure;
 mod grants;
+mod host_costs;
 mod inspect;
 mod limit_usage;
 mod new;
@@ -27,6 +28,7 @@ mod run_result;
 mod service_calls;
 mod services;
 mod signals;
+mod stderr;
 mod tables;
 mod telemetry;
 mod terminal;
@@ -43,6 +45,7 @@ use args::{Args, Command};
 use failure::Failure;
 use output::Output;
 use signals::Signals;
+use stderr::STDERR;
 use terminal::Terminal;
 
 /// mimalloc, because message bodies are allocated on one worker and freed on another.
@@ -50,6 +53,7 @@ use terminal::Terminal;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    airssys_wasm::compile_worker();
     let signals = Signals::listen();
     let output = Output::default();
     let args = match Args::try_parse() {
@@ -99,6 +103,8 @@ fn end(result: Result<(), Failure>, output: &Output) -> ExitCode {
     let failures = [result.err(), output.finish().err()];
     failures.iter().flatten().for_each(|failure| output.failure(failure.text()));
     // A service that was stopped as usual has status 0, and its output can still be incomplete.
+    // The last lines of the log.
+    STDERR.flush();
     let mut statuses = failures.iter().flatten().map(Failure::status);
     statuses.find(|status| *status != 0).map_or(ExitCode::SUCCESS, ExitCode::from)
 }

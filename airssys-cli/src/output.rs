@@ -7,7 +7,10 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use anstream::adapter::strip_str;
+
 use crate::failure::Failure;
+use crate::stderr::STDERR;
 
 /// The width of rows that are cut to fit, without a terminal.
 pub(crate) const PIPED_WIDTH: usize = 140;
@@ -72,12 +75,21 @@ impl Output {
     }
 }
 
-/// Prints a line on the standard error.
+/// Prints a line on the standard error. Waits until it is written, for two seconds at most.
 ///
 /// Most callers drop the error, because the standard output has the result and must not be mixed
 /// with messages.
 pub(crate) fn error_line(text: &impl Display) -> io::Result<()> {
-    write_line(anstream::stderr().lock(), text)
+    STDERR.write(error_bytes(text))
+}
+
+/// A line for the standard error, without colours unless it shows them.
+pub(crate) fn error_bytes(text: &impl Display) -> Vec<u8> {
+    let line = format!("{text}\n");
+    match anstream::AutoStream::choice(&io::stderr()) {
+        anstream::ColorChoice::Never => strip_str(&line).to_string().into_bytes(),
+        _ => line.into_bytes(),
+    }
 }
 
 fn write_line(mut to: impl Write, text: &impl Display) -> io::Result<()> {

@@ -15,7 +15,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use log::LogFormat;
 use narrow::NarrowTerm;
 
-use crate::output::error_line;
+use crate::output::error_bytes;
+use crate::stderr::STDERR;
 
 /// The log filters, by the number of `-v`.
 ///
@@ -87,8 +88,7 @@ impl Terminal {
 
     /// Prints a line above the progress line.
     pub(crate) fn line(&self, text: &str) {
-        // A message that cannot be written changes neither the result nor the exit status.
-        let _ = self.progress.suspend(|| error_line(&text));
+        self.progress.suspend(|| STDERR.add(error_bytes(&text)));
     }
 
     /// Removes the progress line.
@@ -108,7 +108,7 @@ fn colour() -> bool {
     choice != anstream::ColorChoice::Never
 }
 
-/// Writes the log without tearing the progress line.
+/// Writes the log without tearing the progress line. Never waits, because workers log too.
 struct LogWriter(ProgressBar);
 
 struct LogLine {
@@ -135,13 +135,14 @@ impl Write for LogLine {
         if line.is_empty() {
             return Ok(());
         }
-        self.progress.suspend(|| io::stderr().write_all(&line))
+        self.progress.suspend(|| STDERR.add(line));
+        Ok(())
     }
 }
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        // An error cannot be reported, because this is the standard error.
+        // It never fails, because a line only enters the queue.
         drop(self.flush());
     }
 }

@@ -58,6 +58,12 @@ pub(crate) struct RowStats {
     pub(crate) dead_lettered: Option<u64>,
     pub(crate) over_quota: Option<u64>,
     pub(crate) late_replies: Option<u64>,
+    /// The bytes of the log that were written.
+    pub(crate) log_bytes: Option<u64>,
+    /// The lines of the log that were dropped.
+    pub(crate) log_dropped: Option<u64>,
+    /// The time of calls of the host.
+    pub(crate) host_calls_ns: Option<u64>,
 }
 
 /// A row and the rows of its children.
@@ -146,6 +152,9 @@ fn component(component: &ComponentSnapshot) -> Node {
         dead_lettered: Some(component.dead_lettered),
         over_quota: Some(component.over_quota_total()),
         late_replies: Some(component.late_replies),
+        log_bytes: Some(component.log.bytes),
+        log_dropped: Some(component.log.dropped_lines),
+        host_calls_ns: Some(component.host_calls_ns),
     };
     let row = row(name, RowKind::Component, worst_state(instances), Some(mailbox), stats);
     Node { row, children: instances.iter().filter(|_| several).map(instance).collect() }

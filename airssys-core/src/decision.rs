@@ -67,6 +67,10 @@ pub struct EndedChild<'a> {
     /// True if this end counts towards the limit. Otherwise the child is restarted at any number of
     /// restarts.
     pub counts: bool,
+    /// True if it was told to restart ([`ExitReason::Restart`]) once it had started: it restarts at once,
+    /// and no limit applies. Told before that, it restarts as after a failure, because an actor that
+    /// tells itself in every start would restart for ever.
+    pub asked: bool,
     /// How it ended.
     pub exit: &'a ExitReason,
     /// The number of its restarts in a row, each before it had lived for the supervisor's
@@ -144,8 +148,8 @@ fn ends_supervisor(config: &SupervisorConfig, child: &EndedChild<'_>) -> bool {
 ///
 /// The window has the restarts that count together, by the supervisor's
 /// [`LimitScope`](crate::LimitScope). It is not changed: the caller calls [`RestartWindow::record`] if
-/// it restarts the child, unless the child was told to restart ([`ExitReason::Restart`]) or the end does
-/// not count ([`EndedChild::counts`]).
+/// it restarts the child, unless the restart was asked for ([`EndedChild::asked`]) or the end does not
+/// count ([`EndedChild::counts`]).
 pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedChild<'_>) -> Decision {
     match (returns(child), child.cause) {
         (false, _) if ends_supervisor(config, child) => return Decision::ShutDown,
@@ -154,7 +158,7 @@ pub fn decide(config: &SupervisorConfig, window: &RestartWindow, child: &EndedCh
         (true, EndCause::GroupRestart) => return Decision::Keep,
         (true, _) => {}
     }
-    if matches!(child.exit, ExitReason::Restart) {
+    if child.asked {
         return Decision::Restart { scope: Scope::One, after: Duration::ZERO };
     }
     let unlimited = config.max_restarts == u32::MAX;

@@ -147,7 +147,6 @@ pub trait Actor: Child {
 /// The context of a hook.
 pub struct ChildContext {
     cell: Arc<dyn Supervised>,
-    incarnation: u64,
 }
 
 impl ChildContext {
@@ -158,7 +157,7 @@ impl ChildContext {
 
     /// The number of incarnations before this one: 0 for the first.
     pub fn incarnation(&self) -> u64 {
-        self.incarnation
+        self.cell.incarnation()
     }
 
     /// The system that the actor runs in. Returns `None` if the last [`ActorSystem`] has been dropped,
@@ -195,14 +194,13 @@ pub struct ActorContext<M> {
 impl<M: Send + 'static> ActorContext<M> {
     /// A context before the first incarnation.
     pub(crate) fn new(cell: Arc<Cell<M>>) -> Self {
-        let child = ChildContext { cell: cell.clone(), incarnation: u64::MAX };
+        let child = ChildContext { cell: cell.clone() };
         Self { child, self_ref: ActorRef::new(cell), timers: Timers::default() }
     }
 
     /// Turns to the next incarnation.
-    pub(crate) fn begin(&mut self) {
-        self.child.incarnation = self.child.incarnation.wrapping_add(1);
-        self.cell().begin(self.incarnation());
+    pub(crate) fn begin(&self) {
+        self.cell().begin_next();
     }
 
     pub(crate) fn cell(&self) -> &Arc<Cell<M>> {
@@ -221,7 +219,7 @@ impl<M: Send + 'static> ActorContext<M> {
 
     /// The number of incarnations before this one: 0 for the first.
     pub fn incarnation(&self) -> u64 {
-        self.child.incarnation()
+        self.cell().incarnation()
     }
 
     /// As [`ChildContext::stop_self`].

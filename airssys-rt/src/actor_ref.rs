@@ -1,10 +1,8 @@
 //! References to actors.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Weak};
-use std::task::Poll;
 use std::time::Duration;
 
 use airssys_core::{ExitReason, Overflow};
@@ -14,7 +12,7 @@ use crate::cell::Cell;
 use crate::errors::{
     BlockingRequestError, BlockingSendError, RequestError, ReserveError, SendError, SendWithError,
 };
-use crate::request::{ReplyTo, slot};
+use crate::request::{ReplyTo, slot_within};
 use crate::stats::ActorStats;
 
 /// A reference to an actor, which sends messages to it.
@@ -176,17 +174,14 @@ impl<M> ActorRef<M> {
         message: impl FnOnce(ReplyTo<R>) -> M,
         timeout: impl Into<Option<Duration>>,
     ) -> Result<R, RequestError<M>> {
-        let timeout = timeout.into();
-        let (reply_to, mut reply) = poll_fn(|task| Poll::Ready(slot(task.waker()))).await;
-        let (message, cell) = (message(reply_to), &self.cell);
+        let cell = &self.cell;
+        let (reply_to, mut reply) = slot_within(timeout.into(), &cell.services().deadlines).await;
+        let message = message(reply_to);
         let full = match cell.send_now(message) {
             Ok(()) => None,
             Err(SendError::Full(message)) if cell.mailbox.overflow() == Overflow::Wait => Some(message),
             Err(refused) => return Err(refused.into()),
         };
-        if let Some(timeout) = timeout {
-            cell.services().deadlines.add(timeout, reply.expires());
-        }
         if let Some(message) = full {
             match reply.while_sending(cell.mailbox.send_waiting(message)).await {
                 Ok(sent) => sent?,
@@ -232,8 +227,12 @@ impl<M> ActorRef<M> {
     ///
     /// This is not a failure: it counts towards no limit, and other children are not restarted with
     /// it. A [temporary](crate::RestartPolicy::Temporary) actor ends for good, because it runs once. A
-    /// quarantined actor is [resumed](Self::resume). Does nothing to an actor that is being restarted
-    /// already, or has not been started.
+    /// quarantined actor is [resumed](Self::resume). Does nothing to an actor that waits for its
+    /// restart, or has not been started.
+    ///
+    /// Called while the incarnation starts, as in [`on_start`](crate::Actor::on_start), it counts and
+    /// delays the next start like a failure: an actor that restarts itself in every start reaches its
+    /// limit.
     pub fn restart(&self) {
         self.cell.restart();
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::errors::{RequestError, SendError};
-use crate::request::{ReplyTo, slot_here};
+use crate::request::{ReplyTo, slot_within};
 use crate::services::Services;
 
 /// Sends a message that carries a [`ReplyTo`] in this way, and waits for the reply.
@@ -17,10 +17,7 @@ where
     R: Send + 'static,
     S: Future<Output = Result<(), SendError<M>>>,
 {
-    let (reply_to, mut reply) = slot_here().await;
-    if let Some(timeout) = timeout {
-        services.deadlines.add(timeout, reply.expires());
-    }
+    let (reply_to, mut reply) = slot_within(timeout, &services.deadlines).await;
     match reply.while_sending(send(message(reply_to))).await {
         Ok(sent) => sent?,
         Err(ended) => return Ok(ended?),

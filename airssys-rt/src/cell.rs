@@ -4,6 +4,7 @@ pub(crate) mod behind;
 pub(crate) mod children;
 mod counters;
 mod exit;
+mod flags;
 pub(crate) mod inbox;
 mod links;
 #[cfg(all(test, shuttle))]
@@ -11,7 +12,7 @@ mod model;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -24,8 +25,9 @@ use tokio::sync::Notify;
 use self::children::ActorChildren;
 pub(crate) use self::counters::Counters;
 use self::exit::{Exit, FullReason};
+use self::flags::{Flag, Flags};
 use crate::causes::Causes;
-use crate::child::{Parent, ParentLink, Registered, Supervised};
+use crate::child::{EndedLife, Parent, ParentLink, Registered, Supervised};
 use crate::errors::{ReserveError, SendError, SendWithError};
 use crate::events::{DeadLetterCause, Event};
 use crate::guard::discard;
@@ -47,13 +49,9 @@ pub(crate) struct Cell<M> {
     pub(crate) counters: Counters,
     incarnations: Incarnations,
     state: AtomicU8,
-    started: AtomicBool,
+    flags: Flags,
     /// The number of ends of incarnations that the supervisor has decided about, modulo 2^32.
     life: AtomicU32,
-    /// True if it has ever been in a group.
-    grouped: AtomicBool,
-    /// True if the failure that ends the incarnation counts towards no limit.
-    excused: AtomicBool,
     exit: Exit,
     rare: OnceBox<Rare>,
     /// Set once it has been started.
@@ -81,10 +79,8 @@ impl<M> Cell<M> {
             counters: Counters::default(),
             incarnations: Incarnations::new(),
             state: AtomicU8::new(ActorState::Starting as u8),
-            started: AtomicBool::new(false),
+            flags: Flags::default(),
             life: AtomicU32::new(0),
-            grouped: AtomicBool::new(false),
-            excused: AtomicBool::new(false),
             exit: Exit::default(),
             rare: OnceBox::new(),
             parent: OnceLock::new(),
@@ -135,13 +131,18 @@ impl<M> Cell<M> {
     }
 
     pub(crate) fn state(&self) -> ActorState {
-        ActorState::from_u8(self.state.load(Ordering::Acquire))
+        // An incarnation that was aborted while it blocks its worker may go on after the end.
+        match self.exit.is_set() {
+            true => ActorState::Stopped,
+            false => ActorState::from_u8(self.state.load(Ordering::Acquire)),
+        }
     }
 
     pub(crate) async fn send(&self, message: M) -> Result<(), SendError<M>> {
         match self.send_now(message) {
             Err(SendError::Full(message)) if self.mailbox.overflow() == Overflow::Wait => {
-                self.mailbox.send_waiting(message).await
+                // On the heap, because a handler that sends has this future in the memory of its actor.
+                Box::pin(self.mailbox.send_waiting(message)).await
             }
             sent => sent,
         }
@@ -276,9 +277,19 @@ impl<M> Cell<M> {
         Some(self.parent.get()?.get()?.0)
     }
 
-    /// Called when a new incarnation is about to begin.
+    /// Begins the next incarnation.
+    pub(crate) fn begin_next(&self) {
+        self.begin(self.incarnations.next());
+    }
+
+    /// The number of the incarnation that runs, or ran last; 0 before the first.
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.incarnations.current()
+    }
+
     pub(crate) fn begin(&self, incarnation: u64) {
         self.incarnations.begin(incarnation);
+        self.flags.take(Flag::RestartedEarly);
         self.mailbox.forget_stop(StopRequest::Restart);
     }
 
@@ -354,9 +365,13 @@ impl<M> Cell<M> {
 
     /// Ends the incarnation, so that the next follows.
     pub(crate) fn restart(&self) {
-        if !self.resume() {
-            self.mailbox.request_stop(StopRequest::Restart);
+        if self.resume() {
+            return;
         }
+        if matches!(self.state(), ActorState::Starting | ActorState::Restarting) {
+            self.flags.set(Flag::RestartedEarly);
+        }
+        self.mailbox.request_stop(StopRequest::Restart);
     }
 
     /// Ends the actor for good, for the holder of a reference.
@@ -414,11 +429,11 @@ impl<M: Send + 'static> Registered for Cell<M> {
     }
 
     fn mark_grouped(&self) {
-        self.grouped.store(true, Ordering::Relaxed);
+        self.flags.set(Flag::Grouped);
     }
 
     fn is_grouped(&self) -> bool {
-        self.grouped.load(Ordering::Relaxed)
+        self.flags.has(Flag::Grouped)
     }
 
     fn close(&self) {
@@ -459,12 +474,12 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         self.state()
     }
 
-    fn excuse_failure(&self) {
-        self.excused.store(true, Ordering::Release);
+    fn incarnation(&self) -> u64 {
+        self.incarnation()
     }
 
-    fn take_excuse(&self) -> bool {
-        self.excused.swap(false, Ordering::AcqRel)
+    fn excuse_failure(&self) {
+        self.flags.set(Flag::Excused);
     }
 
     fn set_parent(&self, parent: ParentLink) {
@@ -483,12 +498,22 @@ impl<M: Send + 'static> Supervised for Cell<M> {
         self.mailbox.terminated()
     }
 
+    fn seems_terminated(&self) -> bool {
+        self.mailbox.seems_terminated()
+    }
+
     fn life(&self) -> u32 {
         self.life.load(Ordering::Relaxed)
     }
 
-    fn end_life(&self) {
+    fn end_life(&self) -> EndedLife {
         self.life.store(self.life.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
+        EndedLife {
+            started: self.started(),
+            terminated: self.seems_terminated(),
+            excused: self.flags.take(Flag::Excused),
+            restarted_early: self.flags.take(Flag::RestartedEarly),
+        }
     }
 
     fn rejoin(&self) {
@@ -497,17 +522,15 @@ impl<M: Send + 'static> Supervised for Cell<M> {
 
     fn enter(&self, state: ActorState) {
         if state == ActorState::Running {
-            self.started.store(true, Ordering::Release);
+            self.flags.set(Flag::Started);
             let incarnation = self.incarnations.current();
             self.services.events.tell(|| Event::Started { actor: self.identity(), incarnation });
         }
-        // An incarnation that was aborted while it blocks its worker may go on after the end.
-        let next = |before| (before != ActorState::Stopped as u8).then_some(state as u8);
-        let _ = self.state.fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        self.state.store(state as u8, Ordering::Release);
     }
 
     fn started(&self) -> bool {
-        self.started.load(Ordering::Acquire)
+        self.flags.has(Flag::Started)
     }
 
     fn restarting(&self, reason: &ExitReason, after: Duration) -> Causes {

@@ -32,7 +32,7 @@ pub(crate) trait Parent: Any + Send + Sync {
     /// Starts a quarantined child again. Returns false if it is not quarantined, or its supervisor is
     /// not running.
     fn resume(&self, key: Key) -> bool;
-    /// Ends a quarantined child that was told to end for good.
+    /// Ends a child that was told to end for good, if it is quarantined, alone or with the supervisor.
     fn dismiss(&self, key: Key);
 }
 
@@ -79,6 +79,18 @@ pub(crate) trait Registered: Any + Send + Sync {
     }
 }
 
+/// The facts about an end that a supervisor decides by, beside its reason.
+pub(crate) struct EndedLife {
+    /// True if an incarnation has ever started.
+    pub(crate) started: bool,
+    /// True if the child was told to end for good.
+    pub(crate) terminated: bool,
+    /// True if the failure counts towards no limit.
+    pub(crate) excused: bool,
+    /// True if a restart was asked for before the incarnation had started.
+    pub(crate) restarted_early: bool,
+}
+
 /// A child of a supervisor, as that supervisor knows it.
 pub(crate) trait Supervised: Registered {
     fn services(&self) -> &Services;
@@ -106,22 +118,29 @@ pub(crate) trait Supervised: Registered {
     fn stop(&self, request: StopRequest);
     /// Returns true if it was told to end for good.
     fn terminated(&self) -> bool;
+    /// As `terminated`, for the moment between two incarnations. It costs less, and may miss an order
+    /// that comes at this moment, which the next incarnation obeys.
+    fn seems_terminated(&self) -> bool {
+        self.terminated()
+    }
     /// The number of its life: an incarnation, with the wait before it. Read and changed under the
     /// supervisor's lock. Others may read it to name the life that they mean.
     fn life(&self) -> u32 {
         0
     }
-    /// Called when the supervisor decides about the end of an incarnation.
-    fn end_life(&self) {}
+    /// Called when the supervisor decides about the end of an incarnation. Once for each, because an
+    /// excuse and an early restart are for one end.
+    fn end_life(&self) -> EndedLife {
+        let (started, terminated) = (self.started(), self.seems_terminated());
+        EndedLife { started, terminated, excused: false, restarted_early: false }
+    }
     /// Withdraws the stop of its group, which has stopped and is about to start again.
     fn rejoin(&self);
     fn enter(&self, state: ActorState);
+    /// The number of the incarnation that runs, or ran last; 0 before the first.
+    fn incarnation(&self) -> u64;
     /// Has the failure that ends the incarnation count towards no limit of its own.
     fn excuse_failure(&self) {}
-    /// Returns true if the failure that ended the incarnation was excused. Called once per end.
-    fn take_excuse(&self) -> bool {
-        false
-    }
     /// Returns true if an incarnation has ever run.
     fn started(&self) -> bool;
     /// Tells watchers and readers of events that an incarnation ended and another will start. Returns
@@ -131,6 +150,8 @@ pub(crate) trait Supervised: Registered {
     fn restart_for(&self, causes: &Causes);
     /// Tells watchers that an incarnation ended, and no other will start unless it is resumed.
     fn quarantined(&self, reason: &ExitReason);
+    /// Ends its children that were told to end for good, once it is quarantined.
+    fn dismiss_members(&self) {}
 
     /// Stops it for good; if it is a supervisor, by this order.
     fn shut_down(&self, _: &ShutdownOrder) {

@@ -66,6 +66,13 @@ impl Incarnations {
         }
     }
 
+    /// The number of the next incarnation, when none is running. One whose end was not recorded counts
+    /// as over.
+    pub(crate) fn next(&self) -> u64 {
+        let (incarnation, stage) = self.load();
+        incarnation + u64::from(stage != Stage::Waiting as u64)
+    }
+
     /// The number of the incarnation that runs, or ran last; 0 before the first.
     pub(crate) fn current(&self) -> u64 {
         let (incarnation, stage) = self.load();

@@ -16,11 +16,11 @@ use std::task::{Context, Poll, Waker};
 use airssys_core::Overflow;
 
 use self::control::Wakers;
-pub(crate) use self::control::{MailboxStats, StopRequest, Urgent};
-use self::inner::Inner;
+pub(crate) use self::control::{Fetched, MailboxStats, StopRequest, Urgent};
+use self::inner::{EndFlags, Inner};
 use crate::errors::{ReserveError, SendError, SendWithError};
 use crate::monitor::Notifications;
-use crate::sync::{AtomicBool, AtomicU64, Mutex, lock};
+use crate::sync::{AtomicBool, AtomicU8, AtomicU64, Mutex, lock};
 
 /// A bounded queue for many senders and one receiver at a time.
 ///
@@ -35,6 +35,8 @@ pub(crate) struct Mailbox<M> {
     urgent: AtomicBool,
     /// True if there are waiters for room.
     waiting: AtomicBool,
+    /// The [`EndFlags`]: changed under the lock, and read without it by look-ups and restarts.
+    end: AtomicU8,
     /// Messages that have been handed out, ever.
     taken: AtomicU64,
     inner: Mutex<Inner<M>>,
@@ -49,6 +51,7 @@ impl<M> Mailbox<M> {
             overflow,
             urgent: AtomicBool::new(false),
             waiting: AtomicBool::new(false),
+            end: AtomicU8::new(0),
             taken: AtomicU64::new(0),
             inner: Mutex::new(Inner::new(capacity)),
         }
@@ -81,12 +84,19 @@ impl<M> Mailbox<M> {
         self.overflow == Overflow::DropOldest
     }
 
+    /// Publishes the flags that are read without the lock.
+    fn note_end(&self, inner: &Inner<M>) {
+        self.end.store(inner.end_flags().0, Ordering::Release);
+    }
+
     /// Changes the waiters for room, and wakes those that are served once the lock is released.
     fn update<R>(&self, change: impl FnOnce(&mut Inner<M>, &mut Wakers) -> R) -> R {
         let mut wakers = Wakers::new();
         let mut inner = lock(&self.inner);
         let result = change(&mut inner, &mut wakers);
         self.waiting.store(inner.has_waiting(), Ordering::Relaxed);
+        // Before the lock is released, so that a sender that has been refused sees it.
+        self.note_end(&inner);
         drop(inner);
         wakers.into_iter().for_each(Waker::wake);
         result
@@ -162,6 +172,16 @@ impl<M> Mailbox<M> {
             inner.set_taken(self.taken.load(Ordering::Acquire));
             inner.serve(wakers);
         });
+    }
+
+    /// As [`serve`](Self::serve), for a receiver whose handler waits: it need not be woken for messages.
+    pub(crate) fn serve_meanwhile(&self) {
+        let receiver = self.update(|inner, wakers| {
+            inner.set_taken(self.taken.load(Ordering::Acquire));
+            inner.serve(wakers);
+            inner.take_receiver()
+        });
+        drop(receiver);
     }
 
     /// Gives free slots to the waiters, unless a slot is known to be free: that one has been
@@ -280,7 +300,12 @@ impl<M> Mailbox<M> {
     fn poll_slot(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<bool> {
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
-            inner.poll_slot(ticket, waker, wakers)
+            let polled = inner.poll_slot(ticket, waker, wakers);
+            if polled.is_pending() {
+                // It may be about to sleep without another look.
+                wakers.extend(inner.take_receiver());
+            }
+            polled
         })
     }
 
@@ -289,8 +314,10 @@ impl<M> Mailbox<M> {
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
             let polled = inner.poll_slot(ticket, waker, wakers);
-            if polled == Poll::Ready(true) {
-                inner.offer(wakers);
+            match polled {
+                Poll::Ready(true) => inner.offer(wakers),
+                Poll::Ready(false) => {}
+                Poll::Pending => wakers.extend(inner.take_receiver()),
             }
             polled.map(|_| ())
         })
@@ -311,29 +338,50 @@ impl<M> Mailbox<M> {
 
     /// Returns true if the actor was told to end for good.
     pub(crate) fn terminated(&self) -> bool {
-        lock(&self.inner).terminated()
+        lock(&self.inner).end_flags().terminated()
+    }
+
+    /// As [`terminated`](Self::terminated), without the lock: misses an order that comes at this moment.
+    pub(crate) fn seems_terminated(&self) -> bool {
+        EndFlags(self.end.load(Ordering::Acquire)).terminated()
     }
 
     fn urge<R>(&self, change: impl FnOnce(&mut Inner<M>) -> R) -> R {
-        self.feed(|inner| {
+        let (result, handler) = self.feed(|inner| {
             let result = change(inner);
             self.urgent.store(true, Ordering::Relaxed);
-            (result, true)
-        })
+            ((result, inner.take_overtaken()), true)
+        });
+        if let Some(handler) = handler {
+            handler.wake();
+        }
+        result
     }
 
-    /// Ready if something overtakes the messages. Registers the receiver's task otherwise.
+    /// Ready if something overtakes the messages. Otherwise registers the task of the handler that
+    /// waits for that.
     pub(crate) fn poll_urgent(&self, task: &mut Context<'_>) -> Poll<()> {
         let mut inner = lock(&self.inner);
         if self.urgent.load(Ordering::Relaxed) {
             return Poll::Ready(());
         }
-        inner.set_receiver(task.waker());
+        inner.set_overtaken(task.waker());
         Poll::Pending
     }
 
+    /// Takes the urgent work with the highest priority, if there still is some.
+    pub(crate) fn take_urgent(&self, incarnation: u64) -> Option<Urgent> {
+        let mut inner = lock(&self.inner);
+        let urgent = inner.take_urgent(incarnation);
+        self.urgent.store(inner.is_urgent(), Ordering::Relaxed);
+        urgent
+    }
+
     pub(crate) fn request_stop(&self, request: StopRequest) {
-        self.urge(|inner| inner.request_stop(request));
+        self.urge(|inner| {
+            inner.request_stop(request);
+            self.note_end(inner);
+        });
     }
 
     /// Takes no more messages. The actor ends for good once it has handled those in the mailbox.
@@ -345,7 +393,10 @@ impl<M> Mailbox<M> {
 
     /// Withdraws a stop like this, or a lesser one, which was meant for the incarnation before.
     pub(crate) fn forget_stop(&self, forgotten: StopRequest) {
-        lock(&self.inner).forget_stop(forgotten);
+        // A request that this misses comes after it.
+        if self.is_urgent() {
+            lock(&self.inner).forget_stop(forgotten);
+        }
     }
 
     /// Ready once a stop like this, or a greater one, is requested; takes nothing. For the time between
@@ -373,8 +424,9 @@ impl<M> Mailbox<M> {
     }
 
     /// Returns true if messages are refused, because the actor has ended for good or is about to.
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        lock(&self.inner).closed()
+        EndFlags(self.end.load(Ordering::Acquire)).closed()
     }
 
     /// Closes for good. Returns the messages left, to be dropped outside the lock.

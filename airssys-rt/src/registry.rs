@@ -56,14 +56,14 @@ impl Registry {
     }
 
     /// Takes the name, if there is one. Returns false if another actor or supervisor has it.
-    pub(crate) fn register(&self, cell: Arc<dyn Registered>) -> bool {
+    pub(crate) fn register<C: Registered>(&self, cell: &Arc<C>) -> bool {
         if cell.name().is_empty() {
             return true;
         }
         match self.actors.entry(cell.name().clone().into()) {
             Entry::Occupied(_) => false,
             Entry::Vacant(entry) => {
-                entry.insert(cell);
+                entry.insert(cell.clone());
                 true
             }
         }
@@ -134,9 +134,35 @@ impl UnstartedChild {
         Arc::ptr_eq(&self.registry, registry)
     }
 
+    /// Keeps the name: a supervisor runs the child now, or a [`Starting`] takes care of it.
+    pub(crate) fn keep(mut self) {
+        self.cell = None;
+    }
+}
+
+/// As [`UnstartedChild`], for the time of a start. Counts no references, because actors are started in
+/// great numbers.
+pub(crate) struct Starting<'a> {
+    registry: &'a Registry,
+    cell: Option<&'a dyn Registered>,
+}
+
+impl<'a> Starting<'a> {
+    pub(crate) fn new(registry: &'a Registry, cell: &'a dyn Registered) -> Self {
+        Self { registry, cell: Some(cell) }
+    }
+
     /// Keeps the name: a supervisor runs the child now.
     pub(crate) fn keep(mut self) {
         self.cell = None;
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        if let Some(cell) = self.cell {
+            self.registry.retire(cell, ExitReason::Shutdown);
+        }
     }
 }
 

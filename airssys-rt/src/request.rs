@@ -3,6 +3,7 @@
 mod deadlines;
 #[cfg(all(test, shuttle))]
 mod model;
+mod spare;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -10,9 +11,10 @@ use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 pub(crate) use self::deadlines::Deadlines;
-use self::deadlines::Expire;
+use self::deadlines::{Entry, Expire};
 use crate::errors::RequestError;
 use crate::sync::{Mutex, lock};
 
@@ -22,18 +24,13 @@ pub struct ReplyTo<R> {
     slot: Option<Arc<Slot<R>>>,
 }
 
-/// The requester's end, which resolves to the reply. The first poll does not look at the slot, because
-/// the waker of the task is in it already.
+/// The requester's end, which resolves to the reply.
 pub(crate) struct Reply<R> {
-    slot: Arc<Slot<R>>,
-    stage: ReplyStage,
-}
-
-#[derive(PartialEq)]
-enum ReplyStage {
-    New,
-    Polled,
-    Over,
+    /// `None` once it is over.
+    slot: Option<Arc<Slot<R>>>,
+    /// True if the waker of the task has just been put into the slot, so that the next poll does not
+    /// look at it.
+    registered: bool,
 }
 
 /// The reason of a missing reply.
@@ -53,39 +50,114 @@ impl<M> From<Unanswered> for RequestError<M> {
 
 struct Slot<R>(Mutex<SlotState<R>>);
 
-enum SlotState<R> {
+struct SlotState<R> {
+    stage: Stage<R>,
+    /// The deadline of the request, if it has one.
+    deadline: Option<Entry>,
+    /// The entry that the clock has of this slot. It may be that of an earlier request.
+    filed: Option<Entry>,
+}
+
+enum Stage<R> {
     Waiting(Waker),
     Replied(R),
     /// The receiver dropped the `ReplyTo`.
     Dropped,
     TimedOut,
+    /// The deadline is not kept any more.
+    Abandoned,
     /// The requester has the reply, or has stopped waiting.
     Done,
 }
 
 /// Makes a slot for the task with this waker, and returns its two ends.
-pub(crate) fn slot<R>(requester: &Waker) -> (ReplyTo<R>, Reply<R>) {
-    let slot = Arc::new(Slot(Mutex::new(SlotState::Waiting(requester.clone()))));
-    (ReplyTo { slot: Some(slot.clone()) }, Reply { slot, stage: ReplyStage::New })
+#[inline]
+pub(crate) fn slot<R: Send + 'static>(requester: &Waker) -> (ReplyTo<R>, Reply<R>) {
+    let slot = Slot::ready();
+    lock(&slot.0).stage = Stage::Waiting(requester.clone());
+    slot.ends()
 }
 
 /// Makes a slot for the task that awaits this.
-pub(crate) async fn slot_here<R>() -> (ReplyTo<R>, Reply<R>) {
+pub(crate) async fn slot_here<R: Send + 'static>() -> (ReplyTo<R>, Reply<R>) {
     poll_fn(|task| Poll::Ready(slot(task.waker()))).await
+}
+
+/// As [`slot_here`], with the time after which the request expires, if it does.
+pub(crate) async fn slot_within<R: Send + 'static>(
+    timeout: Option<Duration>,
+    deadlines: &Deadlines,
+) -> (ReplyTo<R>, Reply<R>) {
+    poll_fn(|task| {
+        let slot = Slot::ready();
+        let deadline = timeout.map(|timeout| deadlines.entry(timeout));
+        if let Some(unfiled) = slot.ask(task.waker().clone(), deadline) {
+            deadlines.add(unfiled, slot.clone());
+        }
+        Poll::Ready(slot.ends())
+    })
+    .await
+}
+
+impl<R: Send + 'static> Slot<R> {
+    /// A slot without a request: one of this thread that was used before, if there is one.
+    #[inline]
+    fn ready() -> Arc<Self> {
+        // The model's locks do not outlive a run.
+        let used = if cfg!(shuttle) { None } else { spare::take() };
+        used.unwrap_or_else(|| {
+            Arc::new(Self(Mutex::new(SlotState { stage: Stage::Done, deadline: None, filed: None })))
+        })
+    }
+
+    /// Keeps the slot for another request, if neither end can use it any more.
+    #[inline]
+    fn spare(self: Arc<Self>) {
+        if !cfg!(shuttle) {
+            drop(spare::put(self));
+        }
+    }
+
+    /// Begins a request. Returns the entry that the clock has to add.
+    #[inline]
+    fn ask(&self, requester: Waker, deadline: Option<Entry>) -> Option<Entry> {
+        let mut state = lock(&self.0);
+        state.stage = Stage::Waiting(requester);
+        state.deadline = deadline;
+        let unfiled = deadline.filter(|deadline| !state.filed.is_some_and(|filed| filed.covers(*deadline)));
+        if unfiled.is_some() {
+            state.filed = unfiled;
+        }
+        unfiled
+    }
+
+    #[inline]
+    fn ends(self: Arc<Self>) -> (ReplyTo<R>, Reply<R>) {
+        (ReplyTo { slot: Some(self.clone()) }, Reply { slot: Some(self), registered: true })
+    }
+}
+
+impl<R> SlotState<R> {
+    /// Sets the result if the requester still waits, and returns its waker. Hands the result back
+    /// otherwise.
+    #[inline]
+    fn resolve(&mut self, result: Stage<R>) -> Result<Waker, Stage<R>> {
+        if !matches!(self.stage, Stage::Waiting(_)) {
+            return Err(result);
+        }
+        match mem::replace(&mut self.stage, result) {
+            Stage::Waiting(requester) => Ok(requester),
+            _ => unreachable!("it waits"),
+        }
+    }
 }
 
 impl<R> Slot<R> {
     /// Sets the result if the requester still waits, and wakes it. Hands the result back otherwise.
-    fn resolve(&self, result: SlotState<R>) -> Result<(), SlotState<R>> {
-        let mut state = lock(&self.0);
-        if !matches!(*state, SlotState::Waiting(_)) {
-            return Err(result);
-        }
-        let before = mem::replace(&mut *state, result);
-        drop(state);
-        if let SlotState::Waiting(requester) = before {
-            requester.wake();
-        }
+    #[inline]
+    fn resolve(&self, result: Stage<R>) -> Result<(), Stage<R>> {
+        let requester = lock(&self.0).resolve(result)?;
+        requester.wake();
         Ok(())
     }
 }
@@ -104,15 +176,15 @@ impl<R> ReplyTo<R> {
     /// Replies. Hands the reply back if the requester has stopped waiting.
     pub fn send(mut self, reply: R) -> Result<(), R> {
         let Some(slot) = self.slot.take() else { return Err(reply) };
-        match slot.resolve(SlotState::Replied(reply)) {
-            Err(SlotState::Replied(reply)) => Err(reply),
+        match slot.resolve(Stage::Replied(reply)) {
+            Err(Stage::Replied(reply)) => Err(reply),
             _ => Ok(()),
         }
     }
 
     /// Returns true if the requester has stopped waiting.
     pub fn is_closed(&self) -> bool {
-        self.slot.as_ref().is_none_or(|slot| !matches!(*lock(&slot.0), SlotState::Waiting(_)))
+        self.slot.as_ref().is_none_or(|slot| !matches!(lock(&slot.0).stage, Stage::Waiting(_)))
     }
 }
 
@@ -120,7 +192,7 @@ impl<R> Drop for ReplyTo<R> {
     fn drop(&mut self) {
         if let Some(slot) = &self.slot {
             // An error means that the requester has stopped waiting.
-            let _ = slot.resolve(SlotState::Dropped);
+            let _ = slot.resolve(Stage::Dropped);
         }
     }
 }
@@ -131,25 +203,33 @@ impl<R> fmt::Debug for ReplyTo<R> {
     }
 }
 
-impl<R> Future for Reply<R> {
+impl<R: Send + 'static> Future for Reply<R> {
     type Output = Result<R, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.stage == ReplyStage::New {
-            self.stage = ReplyStage::Polled;
+        if mem::take(&mut self.registered) {
             return Poll::Pending;
         }
-        let mut state = lock(&self.slot.0);
-        if let SlotState::Waiting(requester) = &mut *state {
+        let Some(slot) = &self.slot else { return Poll::Ready(Err(Unanswered::Dropped)) };
+        let mut state = lock(&slot.0);
+        if let Stage::Waiting(requester) = &mut state.stage {
             requester.clone_from(context.waker());
             return Poll::Pending;
         }
-        let result = mem::replace(&mut *state, SlotState::Done);
+        let result = mem::replace(&mut state.stage, Stage::Done);
         drop(state);
-        self.stage = ReplyStage::Over;
+        let slot = self.slot.take();
         Poll::Ready(match result {
-            SlotState::Replied(reply) => Ok(reply),
-            SlotState::TimedOut => Err(Unanswered::TimedOut),
+            Stage::Replied(reply) => {
+                slot.into_iter().for_each(Slot::spare);
+                Ok(reply)
+            }
+            Stage::Dropped => {
+                slot.into_iter().for_each(Slot::spare);
+                Err(Unanswered::Dropped)
+            }
+            // The `ReplyTo` may still be there.
+            Stage::TimedOut => Err(Unanswered::TimedOut),
             _ => Err(Unanswered::Dropped),
         })
     }
@@ -157,22 +237,46 @@ impl<R> Future for Reply<R> {
 
 impl<R> Drop for Reply<R> {
     fn drop(&mut self) {
-        if self.stage != ReplyStage::Over {
-            let left = mem::replace(&mut *lock(&self.slot.0), SlotState::Done);
+        if let Some(slot) = &self.slot {
+            let left = mem::replace(&mut lock(&slot.0).stage, Stage::Done);
             // A reply that came meanwhile is dropped outside the lock.
             drop(left);
         }
     }
 }
 
+// Each looks and changes under one lock, because the slot may be used for another request at once.
 impl<R: Send> Expire for Slot<R> {
-    fn expire(&self) {
+    fn expire(&self, entry: Entry) -> Option<Entry> {
+        let mut state = lock(&self.0);
+        if state.filed != Some(entry) {
+            return None;
+        }
+        let later = state.deadline.filter(|deadline| deadline.is_after(entry));
+        state.filed = later.filter(|_| matches!(state.stage, Stage::Waiting(_)));
+        if state.filed.is_some() || state.deadline.is_none() {
+            return state.filed;
+        }
+        let requester = state.resolve(Stage::TimedOut);
+        drop(state);
         // An error means that a reply came in time.
-        let _ = self.resolve(SlotState::TimedOut);
+        requester.into_iter().for_each(Waker::wake);
+        None
     }
 
-    fn abandon(&self) {
-        let _ = self.resolve(SlotState::Dropped);
+    fn has(&self, entry: Entry) -> bool {
+        lock(&self.0).filed == Some(entry)
+    }
+
+    fn abandon(&self, entry: Entry) {
+        let mut state = lock(&self.0);
+        if state.filed != Some(entry) {
+            return;
+        }
+        state.filed = None;
+        let requester = state.deadline.and_then(|_| state.resolve(Stage::Abandoned).ok());
+        drop(state);
+        requester.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -180,7 +284,7 @@ impl<R: Send + 'static> Reply<R> {
     /// Makes the next poll look at the slot, because it was made in an earlier poll, perhaps of another
     /// task.
     pub(crate) fn moved(&mut self) {
-        self.stage = ReplyStage::Polled;
+        self.registered = false;
     }
 
     /// Waits until the message is sent, or until the request ends before that.
@@ -197,8 +301,9 @@ impl<R: Send + 'static> Reply<R> {
         .await
     }
 
-    /// The slot, as the clock knows it.
-    pub(crate) fn expires(&self) -> Arc<dyn Expire> {
-        self.slot.clone()
+    /// The slot, for the model's clock.
+    #[cfg(all(test, shuttle))]
+    fn slot(&self) -> Arc<Slot<R>> {
+        self.slot.clone().unwrap()
     }
 }

@@ -4,7 +4,7 @@
 //! tests (built with `--cfg shuttle`) can run them with every order of events.
 
 #[cfg(not(shuttle))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 use std::sync::{LockResult, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{Mutex, MutexGuard};
@@ -13,7 +13,7 @@ use std::time::Duration;
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::Mutex;
 #[cfg(shuttle)]
-pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU64};
+pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU64};
 
 use tokio::time::Instant;
 

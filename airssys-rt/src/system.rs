@@ -305,7 +305,7 @@ impl ActorSystem {
         let mut health = self.shared.health.clone();
         let failed = health.wait_for(|health| matches!(health, Health::Failed(_))).await;
         let failure = match failed.as_deref() {
-            Ok(Health::Failed(failure)) => Some(failure.clone()),
+            Ok(Health::Failed(failure)) => Some((***failure).clone()),
             _ => None,
         };
         drop(failed);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use airssys_core::ExitReason;
@@ -40,6 +40,16 @@ struct Shared<M> {
     streams: Mutex<Streams<M>>,
     /// True if the last message was from a timer, so that streams are polled first.
     ticked: AtomicBool,
+    /// The message that is due, or the reason of a failure to make it.
+    due: Mutex<Option<Result<M, ExitReason>>>,
+}
+
+/// The result of a look at the timers and streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    Message,
+    /// A timer or a stream failed to make its message.
+    Failure,
 }
 
 struct Running<M> {
@@ -112,6 +122,7 @@ impl<M> Timers<M> {
                 running: Mutex::new(Running::default()),
                 streams: Mutex::new(Streams::new()),
                 ticked: AtomicBool::new(false),
+                due: Mutex::new(None),
             })
         })
     }
@@ -127,8 +138,9 @@ impl<M> Timers<M> {
             let next = Running { last: running.last, ..Running::default() };
             std::mem::replace(&mut *running, next).by_time
         };
+        let due = lock(&shared.due).take();
         let streams = lock(&shared.streams).end();
-        timers.into_values().map(discard).fold(Ok(()), Result::and).and(streams)
+        timers.into_values().map(discard).fold(discard(due), Result::and).and(streams)
     }
 
     /// Returns true if a timer or a stream is running.
@@ -136,14 +148,21 @@ impl<M> Timers<M> {
         self.0.get().is_some_and(|shared| shared.any.load(Ordering::Relaxed))
     }
 
-    /// The message of a timer that is due or of a stream, or the reason of a failure to make it.
-    /// Registers the task for the next otherwise.
-    #[inline]
-    pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<Result<M, ExitReason>> {
-        match self.0.get() {
-            Some(shared) if shared.any.load(Ordering::Relaxed) => shared.poll_due(context),
-            _ => Poll::Pending,
-        }
+    /// Ready with a message of a timer that is due or of a stream, or a failure to make it, for
+    /// [`take_due`](Self::take_due). Registers the task for the next otherwise.
+    pub(crate) fn poll_due(&self, context: &mut Context<'_>) -> Poll<Due> {
+        let Some(shared) = self.0.get().filter(|shared| shared.any.load(Ordering::Relaxed)) else {
+            return Poll::Pending;
+        };
+        let made = ready!(shared.poll_due(context));
+        let due = if made.is_ok() { Due::Message } else { Due::Failure };
+        *lock(&shared.due) = Some(made);
+        Poll::Ready(due)
+    }
+
+    /// Takes the message that is due, or the reason of a failure to make it.
+    pub(crate) fn take_due(&self) -> Option<Result<M, ExitReason>> {
+        lock(&self.0.get()?.due).take()
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Limits {
     pub table_elements: usize,
     /// Time on a processor per message, in whole milliseconds. Waiting does not count.
     pub execution_time: Duration,
+    /// Time that a start may take, and a look at its health, waits included; in whole milliseconds.
+    pub start_timeout: Duration,
     /// The largest message that it accepts, and the largest reply that it gets, in bytes.
     pub message_size_bytes: usize,
     /// Requests and waits that it may have in flight.
@@ -33,6 +35,10 @@ pub struct Limits {
     pub routes: usize,
     /// The longest line that it logs, in bytes. A longer line is cut.
     pub log_line_bytes: usize,
+    /// Lines that all instances together may log in a second, and at once. More are dropped.
+    pub log_lines_per_second: usize,
+    /// Bytes that all instances together may log in a second, and at once. More are dropped.
+    pub log_bytes_per_second: usize,
     /// Rates at which all instances together may send, request, publish and subscribe.
     pub rates: Rates,
     /// Rates for what goes to single components: one entry for each target.
@@ -88,12 +94,15 @@ impl Limits {
         memory_bytes: 64 * MIB,
         table_elements: 10_000,
         execution_time: Duration::from_secs(1),
+        start_timeout: Duration::from_secs(60),
         message_size_bytes: MIB,
         concurrent_requests: 64,
         subscriptions: 64,
         retained: 64,
         routes: 1024,
         log_line_bytes: 8 * KIB,
+        log_lines_per_second: 1_000,
+        log_bytes_per_second: MIB,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -103,12 +112,15 @@ impl Limits {
         memory_bytes: 256 * MIB,
         table_elements: 160_000,
         execution_time: Duration::from_secs(10),
+        start_timeout: Duration::from_secs(10 * 60),
         message_size_bytes: 16 * MIB,
         concurrent_requests: 1024,
         subscriptions: 1024,
         retained: 1024,
         routes: 16_384,
         log_line_bytes: 64 * KIB,
+        log_lines_per_second: 20_000,
+        log_bytes_per_second: 16 * MIB,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -118,12 +130,15 @@ impl Limits {
         memory_bytes: GIB,
         table_elements: 1_000_000,
         execution_time: Duration::from_secs(60),
+        start_timeout: Duration::from_secs(24 * 60 * 60),
         message_size_bytes: 64 * MIB,
         concurrent_requests: 4096,
         subscriptions: 4096,
         retained: 4096,
         routes: 65_536,
         log_line_bytes: 64 * KIB,
+        log_lines_per_second: 1_000_000,
+        log_bytes_per_second: GIB,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };

@@ -7,15 +7,17 @@ pub(crate) mod native;
 pub(crate) mod recovery;
 mod single;
 pub(crate) mod template;
+mod turn;
 
 use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext};
 use std::sync::Arc;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use self::batch_size::BatchSize;
 use self::health::Health;
 use self::recovery::Recovery;
 use self::template::InstanceTemplate;
+use self::turn::{Turn, requeue};
 use crate::contract::{HealthStatus, cut};
 use crate::guest::context::GuestContext;
 use crate::guest::instance::{GuestFailure, Instance};
@@ -27,6 +29,9 @@ use crate::sync::lock;
 
 /// The most callbacks that are delivered before the actor yields.
 const CALLBACKS_PER_YIELD: u64 = 32;
+
+/// The call for the health of an instance, in the report of a call that takes too long.
+const HEALTH: &str = "`health`";
 
 /// The most messages that are redelivered before the actor yields.
 const REDELIVERIES_PER_YIELD: u32 = 16;
@@ -43,6 +48,7 @@ pub struct ComponentActor {
     instance: Option<Instance>,
     last_message: u64,
     batch_size: BatchSize,
+    turn: Turn,
     /// True once the instance has shown its progress within a batch.
     shows_progress: bool,
     /// True if the instance has failed on a message.
@@ -89,11 +95,15 @@ impl Actor for ComponentActor {
 impl Child for ComponentActor {
     async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
         let router = Arc::clone(&self.template.instance.router);
-        // A start can wait without end, for the writer of an input pipe for instance.
+        let (limit, mut call) = (self.template.instance.limits.start_timeout, "its instantiation");
+        // A guest can wait for a timer or its input, and a service for its backend.
         let started = tokio::select! {
             biased;
             () = router.app.ending() => Err(GuestFailure::Ended.into()),
-            started = self.start(context.incarnation()) => started,
+            started = timeout(limit, self.start(context.incarnation(), &mut call)) => match started {
+                Ok(started) => started,
+                Err(_) => Err(self.template.timed_out(call).into()),
+            },
         };
         if let (Err(_), Some(callbacks)) = (&started, &self.callbacks) {
             callbacks.close();
@@ -143,13 +153,16 @@ impl ComponentActor {
             instance: None,
             last_message: 0,
             batch_size,
+            turn: Turn::begin(),
             shows_progress: false,
             failed_on_message: false,
         }
     }
 
     /// Instantiates and initializes the component, and checks its health.
-    async fn start(&mut self, incarnation: u64) -> Result<(), BoxError> {
+    ///
+    /// `call` is set to the call that is made, for the report of a start that takes too long.
+    async fn start(&mut self, incarnation: u64, call: &mut &'static str) -> Result<(), BoxError> {
         let InstanceTemplate { component, instance: dependencies, connections, config, input, .. } =
             &*self.template;
         let account = &dependencies.endpoint.account;
@@ -165,14 +178,20 @@ impl ComponentActor {
         let meter = Meter::new(dependencies.limits.execution_time);
         let guest = GuestContext::new(dependencies, incarnation, callbacks, Arc::clone(&meter));
         let line_bytes = dependencies.limits.log_line_bytes;
-        let wasi = Wasi::open(&dependencies.identity.instance, &meter, input.as_ref(), line_bytes).await?;
+        let wasi = Wasi::open(&dependencies.identity.instance, &dependencies.log, input.as_ref(), line_bytes)
+            .await?;
         let services = connections.prepare(&component.services, dependencies).await?;
         let mut instance = Instance::new(component, guest, wasi, services).await?;
+        *call = "`initialize`";
         instance.initialize(config.clone()).await?;
+        *call = HEALTH;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
             return Err(GuestFailure::StartRefused { message: cut(message) }.into());
         }
         self.instance = Some(instance);
+        self.turn = Turn::begin();
+        // A component that fails again and again yields after each start.
+        requeue().await;
         Ok(())
     }
 
@@ -190,8 +209,13 @@ impl ComponentActor {
             // Attempts bound the failures by one message, so they do not count against the instance.
             context.child().excuse_failure();
         }
+        if step.is_err() {
+            // A failure and the next start take long together, so they are not one turn.
+            requeue().await;
+        }
         step?;
         self.stop_if_requested(context.child());
+        self.end_turn().await;
         Ok(())
     }
 
@@ -216,13 +240,14 @@ impl ComponentActor {
             }
             if let Some(envelope) = self.recovery.take_next() {
                 self.handle_single(envelope).await?;
+                self.end_turn().await;
             }
         }
         Ok(())
     }
 
-    /// Delivers callbacks while no message is being handled. After [`CALLBACKS_PER_YIELD`] it signals
-    /// the actor to continue, so that a stop can come first.
+    /// Delivers callbacks while no message is being handled. After [`CALLBACKS_PER_YIELD`], or at the end
+    /// of the turn, it signals the actor to continue, so that a stop can come first.
     async fn deliver_callbacks(&mut self) -> Result<(), GuestFailure> {
         let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
             return Ok(());
@@ -239,6 +264,9 @@ impl ComponentActor {
             }
             instance.guest().callback_trace = None;
             drop(in_flight);
+            if self.turn.is_over(instance.returned()) {
+                break;
+            }
         }
         self.template.instance.myself.signal();
         Ok(())
@@ -249,7 +277,12 @@ impl ComponentActor {
         for request in requests {
             let Some(instance) = self.instance.as_mut() else { return Ok(()) };
             instance.begin_message();
-            let status = instance.health().await.map_err(|failure| self.record_failure(failure))?;
+            let limit = self.template.instance.limits.start_timeout;
+            let status = match timeout(limit, instance.health()).await {
+                Ok(status) => status,
+                Err(_) => Err(self.template.timed_out(HEALTH)),
+            };
+            let status = status.map_err(|failure| self.record_failure(failure))?;
             // Fails if the requester has gone, which needs no answer.
             drop(request.send(Health::from(status)));
         }
@@ -262,6 +295,13 @@ impl ComponentActor {
         self.recovery.failed(self.template.instance.endpoint.account.in_flight.begin());
         self.instance = None;
         failure
+    }
+
+    /// Yields if the guest has had its time.
+    async fn end_turn(&mut self) {
+        if let Some(instance) = &self.instance {
+            self.turn.end(instance.returned()).await;
+        }
     }
 
     /// Stops the component if its guest has called `stop-self`.

@@ -9,6 +9,7 @@ pub(crate) mod engine;
 pub(crate) mod imports;
 pub(crate) mod instance;
 pub(crate) mod meter;
+pub(crate) mod parts;
 pub(crate) mod pool;
 pub(crate) mod progress;
 pub(crate) mod send_clock;

@@ -12,6 +12,8 @@ pub mod metrics;
 pub mod otlp;
 
 mod actor;
+mod clients;
+mod compile;
 mod contract;
 mod guest;
 mod host;
@@ -36,6 +38,8 @@ pub use wasmtime;
 
 pub use actor::ComponentActor;
 pub use actor::health::Health;
+pub use compile::bounds::{Bound, BoundExceeded};
+pub use compile::{ChildError, Compiler, compile_worker};
 pub use guest::component::{Component, LoadError};
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use guest::instance::GuestFailure;
@@ -56,7 +60,9 @@ pub use observe::dead_letters::{
 };
 pub use observe::denials::{Denial, MAX_DENIALS};
 pub use observe::handling_times::{BUCKET_BOUNDS_NS, HandlingStats, TimeBucket, TimeHistogram};
-pub use observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot, ServiceCalls};
+pub use observe::snapshot::{
+    AppSnapshot, ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls, StartStep,
+};
 pub use observe::trace::{
     InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage,
 };

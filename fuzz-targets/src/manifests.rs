@@ -66,7 +66,9 @@ fn bounded(limits: &Limits) {
             && limits.concurrent_requests <= most.concurrent_requests
             && limits.subscriptions <= most.subscriptions
             && limits.routes <= most.routes
-            && limits.log_line_bytes <= most.log_line_bytes,
+            && limits.log_line_bytes <= most.log_line_bytes
+            && limits.log_lines_per_second <= most.log_lines_per_second
+            && limits.log_bytes_per_second <= most.log_bytes_per_second,
         "{limits:?}"
     );
 }

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::BuildError;
-use crate::files::file_error;
+use crate::files::{file_error, read, read_text};
 use crate::inputs::Inputs;
 use crate::javascript::npm::{self, by_text};
+use crate::javascript::project::{LOCK, Project};
 use crate::recipe::Work;
 
 /// The endings that esbuild adds to the path of an import, in its order.
@@ -24,16 +25,24 @@ const SETTINGS: [&str; 3] = ["package.json", "tsconfig.json", "jsconfig.json"];
 ///
 /// These are the files that esbuild read, wherever they are, and the files that it would have preferred to
 /// one of them. Files of the tools and of the SDK belong to the program.
-pub(super) fn inputs(work: &Work, tools: &Path, metafile: &Path) -> Result<Inputs, BuildError> {
-    let text = std::fs::read(metafile).map_err(file_error(metafile))?;
+pub(super) fn inputs(
+    work: &Work,
+    project: &Project,
+    tools: &Path,
+    metafile: &Path,
+) -> Result<Inputs, BuildError> {
+    let text = read(metafile).map_err(file_error(metafile))?;
     let report: Value = serde_json::from_slice(&text).unwrap_or_default();
     let mut inputs = Inputs::new();
     let Some(files) = report.get("inputs").and_then(Value::as_object) else {
         inputs.complete = false;
         return Ok(inputs);
     };
-    for name in SETTINGS.iter().chain(&["package-lock.json"]) {
+    for name in SETTINGS.iter().chain(&[LOCK]) {
         inputs.probe(&work.folder.join(name));
+    }
+    if project.has_dependencies {
+        inputs.probe(&project.packages.join(LOCK));
     }
     for (name, details) in files {
         // The path is relative to the folder. An import that a package turns off has a mark before it.
@@ -51,7 +60,7 @@ pub(super) fn inputs(work: &Work, tools: &Path, metafile: &Path) -> Result<Input
         }
     }
     follow_extends(&mut inputs);
-    for archive in npm::archives(&work.folder) {
+    for archive in npm::archives(&project.packages) {
         inputs.probe(&archive);
     }
     Ok(inputs)
@@ -107,7 +116,7 @@ fn follow_extends(inputs: &mut Inputs) {
         .collect();
     while let Some(config) = configs.pop() {
         let folder = config.parent().unwrap_or(&config).to_owned();
-        for extended in extended(&std::fs::read_to_string(&config).unwrap_or_default()) {
+        for extended in extended(&read_text(&config).unwrap_or_default()) {
             let known = inputs.files.clone();
             probe_import(inputs, &folder, &extended);
             configs.extend(inputs.files.difference(&known).cloned());

@@ -13,7 +13,8 @@ const INTEGER_BYTES = 1024;
 
 const utf8 = {
   encode: new TextEncoder(),
-  decode: new TextDecoder("utf-8", { fatal: true }),
+  // Keeps a mark at the start of a text, as Rust and Python do.
+  decode: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }),
   lossy: new TextDecoder(),
 };
 
@@ -115,6 +116,8 @@ function inOnePiece(body, chunked) {
     const head = new Uint8Array(5);
     head[0] = (kind << 5) | 26;
     new DataView(head.buffer).setUint32(1, chunks.reduce((bytes, chunk) => bytes + chunk.length, 0));
+    // Each chunk of a text is a text. Together they could be valid although none of them is.
+    if (kind === TEXT) chunks.forEach((chunk) => utf8.decode.decode(chunk));
     parts.push(body.subarray(from, start), head, ...chunks);
     from = end;
   }
@@ -140,11 +143,31 @@ const TAGS = {
   3: (decode) => -1n - bytesOf(decode),
 };
 
+/** The first byte of the mark that cborg takes off a text. */
+const MARK = 0xef;
+
+/** Reads the items of a body, and rejects texts that are not UTF-8. cborg replaces what is not. */
+class Items extends cborg.Tokenizer {
+  next() {
+    const start = this.pos();
+    const token = super.next();
+    if (!cborg.Type.equals(token.type, cborg.Type.string)) return token;
+    const length = this.data[start] & 31;
+    const from = start + 1 + (length < 24 ? 0 : 1 << (length - 24));
+    if (this.data[from] === MARK || token.value.includes("\ufffd")) {
+      token.value = utf8.decode.decode(this.data.subarray(from, this.pos()));
+    }
+    return token;
+  }
+}
+
 function readCbor(body) {
   // Few bytes are not nested too deep. Those of chunks and breaks need to be looked at.
   const isPlain = body.length <= CBOR_DEPTH && ![0x5f, 0x7f, BREAK].some((byte) => body.includes(byte));
   const chunked = isPlain ? [] : scanned(body);
-  return cborg.decode(chunked.length ? inOnePiece(body, chunked) : body, { tags: TAGS });
+  const whole = chunked.length ? inOnePiece(body, chunked) : body;
+  const options = { tags: TAGS };
+  return cborg.decode(whole, { ...options, tokenizer: new Items(whole, options) });
 }
 
 /** Lets the encoder of a list or an object count the levels above it. */

@@ -81,7 +81,12 @@ def _read_cbor(body: bytes) -> object:
 
 def _read_json(body: bytes) -> object:
     airssys_nesting.check_json(body)
-    return _json.loads(body)
+    # Given bytes, `loads` would also read UTF-16, UTF-32 and a mark at the start.
+    return _json.loads(body.decode(), parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"JSON has no {name}")
 
 
 _CODECS = {

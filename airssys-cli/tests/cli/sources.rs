@@ -115,6 +115,70 @@ fn sources_in_javascript_are_those_that_the_bundler_read() {
     Built { folder: &folder, name: "code/one" }.is(0, "the folder is moved");
 }
 
+/// npm puts the packages of a workspace, and its lock file, into the folder of the workspace.
+#[test]
+fn components_in_an_npm_workspace_share_its_packages() {
+    let folder = Folder::new();
+    folder.write("shop/package.json", r#"{"name": "shop", "workspaces": ["apps/*", "packages/*"]}"#);
+    folder.write(
+        "shop/packages/left/package.json",
+        r#"{"name": "left", "version": "1.0.0", "main": "left.js"}"#,
+    );
+    folder.write("shop/packages/left/left.js", "export const left = 1;");
+    for name in ["one", "two"] {
+        let app = format!("shop/apps/{name}");
+        airssys(["new", &app, "--lang", "js"]).within(folder.path()).run().exits(0);
+        let package = format!(r#"{{"name": "{name}", "main": "main.js", "dependencies": {{"left": "*"}}}}"#);
+        folder.write(&format!("{app}/package.json"), package);
+        let main = r#"
+            import { component, log } from "airssys";
+            import { left } from "left";
+            export const { lifecycle, handler } = component({
+                initialize(config, context) { context.trySend(context.identity.name, left); },
+                handle(message, context) {
+                    log.info("left is", message.decode());
+                    context.stop();
+                },
+            });"#;
+        folder.write(&format!("{app}/main.js"), main);
+    }
+    let root = folder.path().join("shop").canonicalize().unwrap();
+    let build = |name: &str| airssys(["build", &format!("shop/apps/{name}")]).within(folder.path()).run();
+    let install = format!(
+        "the one of the workspace {0} does not name its folder; run `npm install` in {0}",
+        root.display()
+    );
+    build("one").exits(4).says(&[&install]);
+    let lock = r#"{"name": "shop", "lockfileVersion": 3, "requires": true, "packages": {
+        "": {"name": "shop", "workspaces": ["apps/*", "packages/*"]},
+        "apps/one": {"dependencies": {"left": "*"}},
+        "packages/left": {"version": "1.0.0"},
+        "node_modules/left": {"resolved": "packages/left", "link": true},
+        "node_modules/one": {"resolved": "apps/one", "link": true}TWO
+    }}"#;
+    folder.write("shop/package-lock.json", lock.replace("TWO", ""));
+    build("two").exits(4).says(&[&install]);
+    let two = r#",
+        "apps/two": {"dependencies": {"left": "*"}},
+        "node_modules/two": {"resolved": "apps/two", "link": true}"#;
+    folder.write("shop/package-lock.json", lock.replace("TWO", two));
+    build("two").exits(0);
+    let one = Built::new(&folder, "shop/apps/one");
+    assert!(root.join("node_modules/left").exists() && !root.join("apps/one/node_modules").exists());
+    one.ignores(&["shop/apps/two/main.js", "shop/packages/left/other.js"]);
+    one.notices(&[
+        "shop/apps/one/main.js",
+        "shop/apps/one/package.json",
+        "shop/package.json",
+        "shop/package-lock.json",
+        "shop/packages/left/left.js",
+        "shop/packages/left/package.json",
+        // The component would then have packages of its own.
+        "shop/apps/one/package-lock.json",
+    ]);
+    airssys(["run", "shop/apps/one/app.toml"]).within(folder.path()).run().exits(0).says(&["left is 1"]);
+}
+
 /// As in an image that has none of the tools, where nothing can be written beside the code.
 #[test]
 #[cfg(target_os = "linux")]

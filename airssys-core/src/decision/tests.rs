@@ -58,6 +58,7 @@ fn ended(policy: RestartPolicy, exit: &ExitReason, now: Instant) -> EndedChild<'
         others_significant: 0,
         on_limit: OnLimit::Escalate,
         counts: true,
+        asked: matches!(exit, ExitReason::Restart),
         exit,
         attempt: 0,
         random: 0.0,
@@ -252,5 +253,28 @@ fn end_that_does_not_count_is_within_every_limit() {
         let restart = Decision::Restart { scope: Scope::One, after: SECOND };
         let excused = EndedChild { counts: false, ..child };
         assert_eq!(decide(&config, &RestartWindow::new(), &excused), restart);
+    }
+}
+
+#[test]
+fn restart_that_was_asked_for_before_the_start_counts_like_a_failure() {
+    let config = SupervisorConfig {
+        max_restarts: 1,
+        restart_strategy: RestartStrategy::Fixed { delay: SECOND },
+        ..SupervisorConfig::default()
+    };
+    let now = Instant::now();
+    for (policy, returns) in [(Permanent, true), (Transient, true), (Temporary, false)] {
+        for (on_limit, too_many) in LIMITS {
+            let asked = EndedChild { on_limit, ..ended(policy, &ExitReason::Restart, now) };
+            let early = EndedChild { asked: false, ..asked };
+            let mut window = RestartWindow::new();
+            let or_removed = |decision| if returns { decision } else { Decision::Remove };
+            let delayed = Decision::Restart { scope: Scope::One, after: SECOND };
+            assert_eq!(decide(&config, &window, &early), or_removed(delayed));
+            window.record(0, now, &config);
+            assert_eq!(decide(&config, &window, &early), or_removed(too_many));
+            assert_eq!(decide(&config, &window, &asked), or_removed(AT_ONCE), "it is within every limit");
+        }
     }
 }

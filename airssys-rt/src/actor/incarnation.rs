@@ -13,7 +13,8 @@ use super::{Actor, ActorContext, BoxError};
 use crate::cell::behind::Behind;
 use crate::cell::inbox::Inbox;
 use crate::guard::{Contained, guard, guarded};
-use crate::mailbox::Urgent;
+use crate::mailbox::{Fetched, Urgent};
+use crate::timers::Due;
 
 /// Runs an actor from `pre_start` to `post_stop`.
 ///
@@ -28,8 +29,7 @@ pub(super) fn live<A: Actor, F: Make<A>>(
     async move {
         runner.context.begin();
         let mut actor = match guard(|| runner.make.make()) {
-            Ok(Some(actor)) => Contained::new(actor),
-            Ok(None) => return ExitReason::Shutdown,
+            Ok(actor) => Contained::new(actor),
             Err(reason) => {
                 tell_failed_start(&mut runner.started, &runner.context, &reason);
                 return reason;
@@ -42,35 +42,38 @@ pub(super) fn live<A: Actor, F: Make<A>>(
                     false => return part(actor, runner, not_started.reason),
                 }
             }
-            let mut inbox = Inbox::new(runner.context.cell().clone());
             let mut pace = Pace::begin();
+            // Messages that the incarnation before has left at hand are work of this wake-up.
+            if runner.inbox.is_ready() {
+                pace.resume(runner.inbox.has_one());
+            }
             loop {
-                {
-                    let (step, message, urgent) =
-                        if inbox.is_ready() && !(pace.polls_timers && runner.context.timers.any()) {
-                            message_at_hand(&mut inbox, &mut pace)
-                        } else {
-                            poll_fn(|task| poll_work(&runner.context, &mut inbox, &mut pace, task)).await
+                let step = if runner.inbox.is_ready() && !(pace.polls_timers && runner.context.timers.any()) {
+                    pace.polls_timers = false;
+                    Step::Handle
+                } else {
+                    poll_fn(|task| poll_work(&runner.context, &mut runner.inbox, &mut pace, task)).await
+                };
+                match step {
+                    Step::Handle | Step::Tick => {
+                        let mut behind = Behind::new(&mut runner.inbox, step == Step::Handle, pace.left());
+                        let result = {
+                            let handler = handler(&mut actor, &mut behind, &runner.context);
+                            timed(pin!(handler), &runner.context, &mut pace).await
                         };
-                    match step {
-                        Step::Fetched => continue,
-                        Step::Urgent => {
-                            drop(message);
-                            if let Err(reason) = obey(&mut actor, &runner.context, urgent).await {
-                                break 'messages reason;
-                            }
+                        match count(result, behind) {
+                            Ok(messages) => pace.spend(messages),
+                            Err(reason) => break 'messages reason,
                         }
-                        Step::Handle | Step::Tick => {
-                            drop(urgent);
-                            let mut behind = Behind::new(&mut inbox, step == Step::Handle, pace.left());
-                            let result = {
-                                let handler = handler(&mut actor, message, &mut behind, &runner.context);
-                                timed(pin!(handler), &runner.context, &mut pace).await
-                            };
-                            match count(result, behind) {
-                                Ok(messages) => pace.spend(messages),
-                                Err(reason) => break 'messages reason,
-                            }
+                    }
+                    Step::Urgent => {
+                        if let Err(reason) = obey(&mut actor, &runner.context).await {
+                            break 'messages reason;
+                        }
+                    }
+                    Step::Failed => {
+                        if let Some(Err(reason)) = runner.context.timers.take_due() {
+                            break 'messages reason;
                         }
                     }
                 }
@@ -79,6 +82,8 @@ pub(super) fn live<A: Actor, F: Make<A>>(
                 }
             }
         };
+        // The slot of a message that failed is free, even if the next incarnation starts late.
+        runner.context.cell().mailbox.serve();
         let reason = end(&mut actor, &runner.context, reason).await;
         part(actor, runner, reason)
     }
@@ -96,73 +101,77 @@ fn part<A: Actor, F>(
     reason
 }
 
-/// The kind of an actor's next work.
+/// The kind of an actor's next work. The work itself stays where it is until it is done, because moving
+/// it from one future to the next costs as much as fetching it.
 #[derive(Clone, Copy, PartialEq)]
 enum Step {
     /// Handles a message of the mailbox.
     Handle,
     /// Handles a message of one of the actor's own timers, which is not counted.
     Tick,
+    /// Does what overtakes messages.
     Urgent,
-    /// Looks again: messages have been fetched.
-    Fetched,
-}
-
-/// The next work. Three values rather than an `enum`: each is moved as a whole.
-type Work<M> = (Step, Option<M>, Option<Urgent>);
-
-/// Takes the next message of the batch.
-#[inline]
-fn message_at_hand<M: Send + 'static>(inbox: &mut Inbox<M>, pace: &mut Pace) -> Work<M> {
-    pace.polls_timers = false;
-    match inbox.pop() {
-        Some(message) => (Step::Handle, Some(message), None),
-        None => (Step::Fetched, None, None),
-    }
+    /// One of the actor's own timers failed to make its message.
+    Failed,
 }
 
 /// Waits for work between two wake-ups.
+#[inline]
 fn poll_work<M: Send + 'static>(
     context: &ActorContext<M>,
     inbox: &mut Inbox<M>,
     pace: &mut Pace,
     task: &mut Context<'_>,
-) -> Poll<Work<M>> {
+) -> Poll<Step> {
     pace.pause(&context.cell().counters);
-    let work = ready!(poll_sources(context, inbox, pace.ticked, task));
+    let step = match context.timers.any() {
+        true => ready!(poll_sources(context, inbox, pace, task)),
+        false => ready!(poll_inbox(inbox, pace, task)),
+    };
     pace.polls_timers = false;
-    pace.ticked = matches!(work.0, Step::Tick);
+    pace.ticked = step == Step::Tick;
     pace.resume(inbox.has_one());
-    Poll::Ready(work)
+    Poll::Ready(step)
 }
 
 /// Polls the timers and the mailbox. A timer that is always due takes turns with the mailbox:
 /// `ticked` says that the last message was from a timer.
+#[inline(never)]
 fn poll_sources<M: Send + 'static>(
     context: &ActorContext<M>,
     inbox: &mut Inbox<M>,
-    ticked: bool,
+    pace: &mut Pace,
     task: &mut Context<'_>,
-) -> Poll<Work<M>> {
-    let mut fetch = |task: &mut Context<'_>| {
-        let fetched = inbox.poll_fetch(context.incarnation(), task);
-        fetched.map(|urgent| match urgent {
-            None => (Step::Fetched, None, None),
-            urgent => (Step::Urgent, None, urgent),
-        })
-    };
-    if ticked && let Poll::Ready(work) = fetch(task) {
-        return Poll::Ready(work);
+) -> Poll<Step> {
+    if pace.ticked
+        && let Poll::Ready(step) = poll_inbox(inbox, pace, task)
+    {
+        return Poll::Ready(step);
     }
     match context.timers.poll_due(task) {
-        Poll::Ready(Ok(message)) => {
+        Poll::Ready(Due::Message) => {
             context.cell().count_tick();
-            Poll::Ready((Step::Tick, Some(message), None))
+            Poll::Ready(Step::Tick)
         }
-        Poll::Ready(Err(reason)) => Poll::Ready((Step::Urgent, None, Some(Urgent::Failed(Box::new(reason))))),
-        Poll::Pending if ticked => Poll::Pending,
-        Poll::Pending => fetch(task),
+        Poll::Ready(Due::Failure) => Poll::Ready(Step::Failed),
+        Poll::Pending if pace.ticked => Poll::Pending,
+        Poll::Pending => poll_inbox(inbox, pace, task),
     }
+}
+
+#[inline]
+fn poll_inbox<M: Send + 'static>(
+    inbox: &mut Inbox<M>,
+    pace: &mut Pace,
+    task: &mut Context<'_>,
+) -> Poll<Step> {
+    if std::mem::take(&mut pace.registered) && inbox.is_done() {
+        return Poll::Pending;
+    }
+    inbox.poll_fetch(Some(&mut pace.registered), task).map(|fetched| match fetched {
+        Fetched::Messages => Step::Handle,
+        Fetched::Urgent => Step::Urgent,
+    })
 }
 
 /// Does the urgent work that overtakes messages; gives the reason if that ends the incarnation.
@@ -170,37 +179,41 @@ fn poll_sources<M: Send + 'static>(
 fn obey<A: Actor>(
     actor: &mut Contained<A>,
     context: &ActorContext<A::Message>,
-    urgent: Option<Urgent>,
 ) -> impl Future<Output = Result<(), ExitReason>> + Send {
     async move {
-        match urgent {
+        match context.cell().mailbox.take_urgent(context.incarnation()) {
+            None => Ok(()),
             Some(Urgent::Overdue(down)) => {
                 drop(down);
                 Ok(())
             }
-            None | Some(Urgent::Signal) => result(guarded(|| actor.on_signal(context)).await),
+            Some(Urgent::Signal) => result(guarded(|| actor.on_signal(context)).await),
             // On the heap, because few actors are notified.
             Some(Urgent::Down(down)) => {
                 result(Box::pin(guarded(|| actor.on_down(down.into_inner(), context))).await)
             }
             Some(Urgent::Linked(down)) => Err(ExitReason::Linked(down)),
             Some(Urgent::Stop(request)) => Err(request.reason()),
-            Some(Urgent::Failed(reason)) => Err(*reason),
         }
     }
 }
 
-/// The future of a handler. The message is moved into it as a whole.
+/// The future of a handler. Its message is taken when it is made.
 #[inline]
 fn handler<'a, A: Actor>(
     actor: &'a mut Contained<A>,
-    message: Option<A::Message>,
     behind: &'a mut Behind<'_, A::Message>,
     context: &'a ActorContext<A::Message>,
 ) -> impl Future<Output = Result<Result<(), A::Error>, ExitReason>> {
-    guarded(|| match message {
-        Some(message) => actor.handle_batch(message, behind, context),
-        None => unreachable!("a message comes with its step"),
+    guarded(|| {
+        let message = match behind.first() {
+            Some(message) => message,
+            None => match context.timers.take_due() {
+                Some(Ok(message)) => message,
+                _ => unreachable!("a step comes with its message"),
+            },
+        };
+        actor.handle_batch(message, behind, context)
     })
 }
 
@@ -216,7 +229,7 @@ fn timed<T, M: Send + 'static>(
         let result = handler.as_mut().poll(task);
         if result.is_pending() && !pace.alone {
             pace.alone = true;
-            context.cell().mailbox.serve();
+            context.cell().mailbox.serve_meanwhile();
             pace.time_alone(&context.cell().counters);
         }
         result

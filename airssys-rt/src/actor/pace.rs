@@ -22,10 +22,13 @@ const COOP_BUDGET: u8 = 64;
 const REST: Duration = Duration::from_micros(500);
 
 /// A point in time, in half the memory of an [`Instant`]: nanoseconds, counted from 2^63.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Moment(NonZeroU64);
 
 impl Moment {
+    /// Long before every other.
+    const NEVER: Self = Self(NonZeroU64::MIN);
+
     #[inline]
     fn now() -> Self {
         static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -60,6 +63,8 @@ pub(super) struct Pace {
     /// The start of the wake-up, if it is timed.
     timed_since: Option<Moment>,
     /// The last `yield_now`. `None` on a runtime of one thread, where no other worker can steal.
+    /// [`Moment::NEVER`] until the first, because the kind of the runtime costs as much as a restart
+    /// to look up, and the time too.
     rested: Option<Moment>,
     /// The number of wake-ups that this one stands for.
     weight: u8,
@@ -69,6 +74,8 @@ pub(super) struct Pace {
     spent: u8,
     /// True if the running handler has waited, and is timed on its own.
     pub(super) alone: bool,
+    /// True if the task was registered with its only message, in this poll.
+    pub(super) registered: bool,
     /// True if the last message was from one of the actor's own timers.
     pub(super) ticked: bool,
     /// True if the timers are due to be polled, although there are messages.
@@ -77,14 +84,14 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn begin() -> Self {
-        let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
         Self {
             timed_since: None,
-            rested: matches!(flavor, Ok(RuntimeFlavor::MultiThread)).then(Moment::now),
+            rested: Some(Moment::NEVER),
             weight: 0,
             singles: 0,
             spent: 0,
             alone: false,
+            registered: false,
             ticked: false,
             polls_timers: false,
         }
@@ -114,6 +121,7 @@ impl Pace {
 
     /// Times the handler that waits now on its own.
     pub(super) fn time_alone(&mut self, counters: &Counters) {
+        self.registered = false;
         self.pause(counters);
         self.resume(false);
     }
@@ -140,8 +148,12 @@ impl Pace {
     /// Yields to other tasks, and begins a new budget and a new wake-up.
     pub(super) fn yield_worker(&mut self, counters: &Counters) -> impl Future<Output = ()> + Send {
         self.pause(counters);
+        self.registered = false;
         self.spent = 0;
         let now = Moment::now();
+        if self.rested == Some(Moment::NEVER) && !has_workers() {
+            self.rested = None;
+        }
         let requeues = self.rested.is_some_and(|rested| now.since(rested) < REST);
         if !requeues {
             self.rested = self.rested.map(|_| now);
@@ -155,6 +167,12 @@ impl Pace {
             self.polls_timers = true;
         }
     }
+}
+
+/// Returns true if other workers can steal tasks.
+fn has_workers() -> bool {
+    let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+    matches!(flavor, Ok(RuntimeFlavor::MultiThread))
 }
 
 /// Puts the task at the back of the run queue, where idle workers can steal it.

@@ -23,6 +23,12 @@ impl<'a, M> Behind<'a, M> {
         Self { inbox, left: if counts { left } else { 0 }, taken: 0, counts }
     }
 
+    /// Takes the message that is handled, if it came from the mailbox.
+    #[inline]
+    pub(crate) fn first(&mut self) -> Option<M> {
+        if self.counts { self.inbox.pop() } else { None }
+    }
+
     /// Takes the next message, if there is one and `wanted` returns true for it. Its slot in the
     /// mailbox becomes free.
     #[inline]

@@ -39,7 +39,7 @@ fn urgent(cell: &Arc<Cell<()>>, incarnation: u64) -> Urgent {
     let mut inbox = Inbox::new(cell.clone());
     block_on(async {
         loop {
-            if let Some(urgent) = poll_fn(|task| inbox.poll_fetch(incarnation, task)).await {
+            if let Some(urgent) = poll_fn(|task| inbox.poll_any(incarnation, task)).await {
                 return urgent;
             }
         }
@@ -62,7 +62,7 @@ fn run(cell: &Arc<Cell<()>>, peers: &[Arc<Cell<()>>], starts: &AtomicU64) {
                 Urgent::Overdue(_) => {}
                 Urgent::Signal => break ExitReason::Killed,
                 Urgent::Stop(_) => return,
-                Urgent::Down(_) | Urgent::Failed(_) => panic!("it monitors no actor, and has no timers"),
+                Urgent::Down(_) => panic!("it monitors no actor"),
             }
         };
         restart(cell, &reason);

@@ -42,8 +42,15 @@ pub(crate) enum Urgent {
     /// An incarnation of a monitored actor ended.
     Down(Box<Contained<Down>>),
     Signal,
-    /// One of the actor's own timers failed to make its message.
-    Failed(Box<ExitReason>),
+}
+
+/// The result of a look into the mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fetched {
+    /// The batch has messages.
+    Messages,
+    /// Something overtakes messages.
+    Urgent,
 }
 
 /// The counters of a mailbox.

@@ -32,6 +32,8 @@ pub(super) struct Inner<M> {
 struct Rare {
     waiters: Waiters,
     notifications: Notifications,
+    /// The task of a handler that waits until something overtakes messages.
+    overtaken: Option<Waker>,
     dropped: u64,
     overflowed: u64,
     rejected: u64,
@@ -51,6 +53,24 @@ enum Flag {
     Terminated = 4,
     Signalled = 8,
     ToldFull = 16,
+}
+
+/// The flags that are read without the lock.
+#[derive(Clone, Copy)]
+pub(super) struct EndFlags(pub(super) u8);
+
+impl EndFlags {
+    const ALL: u8 = Flag::Closed as u8 | Flag::Terminated as u8;
+
+    /// Returns true if messages are refused.
+    pub(super) fn closed(self) -> bool {
+        self.0 & Flag::Closed as u8 != 0
+    }
+
+    /// Returns true if the actor was told to end for good.
+    pub(super) fn terminated(self) -> bool {
+        self.0 & Flag::Terminated as u8 != 0
+    }
 }
 
 impl Flags {
@@ -97,6 +117,10 @@ impl<M> Inner<M> {
     #[inline]
     fn rare(&mut self) -> &mut Rare {
         self.rare.get_or_insert_default()
+    }
+
+    pub(super) fn end_flags(&self) -> EndFlags {
+        EndFlags(self.flags.0 & EndFlags::ALL)
     }
 
     pub(super) fn closed(&self) -> bool {
@@ -283,10 +307,6 @@ impl<M> Inner<M> {
         self.serve(wakers);
     }
 
-    pub(super) fn terminated(&self) -> bool {
-        self.flags.has(Flag::Terminated)
-    }
-
     pub(super) fn request_stop(&mut self, request: StopRequest) {
         if request == StopRequest::Shutdown {
             self.flags.put(Flag::Terminated, true);
@@ -333,13 +353,10 @@ impl<M> Inner<M> {
         self.flags.put(Flag::Signalled, true);
     }
 
-    /// Returns true if the actor ends because its mailbox is empty.
-    pub(super) fn has_drained(&mut self) -> bool {
-        let draining = self.flags.has(Flag::Draining);
-        if draining {
-            self.flags.put(Flag::Terminated, true);
-        }
-        draining
+    /// Returns true if messages are refused, and the actor ends once it has handled those that it has.
+    #[inline]
+    pub(super) fn drains(&self) -> bool {
+        self.flags.has(Flag::Draining)
     }
 
     /// Moves messages to the receiver, whose batch is empty: all, or at most `limit`. Returns false if
@@ -387,10 +404,37 @@ impl<M> Inner<M> {
     #[inline]
     pub(super) fn shrink(&mut self, batch: &mut VecDeque<M>) {
         for buffer in [&mut self.queue, batch] {
-            if buffer.capacity() * size_of::<M>() > SPARE_BYTES {
+            if !fits_idle(buffer) {
                 *buffer = VecDeque::new();
             }
         }
+    }
+
+    pub(super) fn set_overtaken(&mut self, waker: &Waker) {
+        match &mut self.rare().overtaken {
+            Some(old) => old.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    pub(super) fn take_overtaken(&mut self) -> Option<Waker> {
+        self.rare.as_mut()?.overtaken.take()
+    }
+
+    /// Registers the receiver when it has fetched its only message, so that it need not look again
+    /// before it sleeps. Returns false if it has to look: to serve waiters, to end, to take more
+    /// messages, or to free memory.
+    #[inline]
+    pub(super) fn set_receiver_early(&mut self, batch: &VecDeque<M>, waker: &Waker) -> bool {
+        let early = batch.len() == 1
+            && self.queue.is_empty()
+            && !self.flags.has(Flag::Closed)
+            && fits_idle(batch)
+            && fits_idle(&self.queue);
+        if early {
+            self.set_receiver(waker);
+        }
+        early
     }
 
     fn close_to_messages(&mut self, wakers: &mut Wakers) {
@@ -413,6 +457,7 @@ impl<M> Inner<M> {
         self.close_to_messages(wakers);
         self.flags.put(Flag::Draining, false);
         self.receiver = None;
+        wakers.extend(self.take_overtaken());
         let left = std::mem::take(&mut self.queue);
         if !left.is_empty() {
             self.rare().dropped += left.len() as u64;
@@ -423,3 +468,9 @@ impl<M> Inner<M> {
 
 /// The most memory that an idle mailbox keeps in each of its two buffers.
 const SPARE_BYTES: usize = 1024;
+
+/// Returns true if an idle mailbox keeps the memory of this buffer.
+#[inline]
+fn fits_idle<M>(buffer: &VecDeque<M>) -> bool {
+    buffer.capacity() * size_of::<M>() <= SPARE_BYTES
+}

@@ -5,14 +5,14 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use airssys_core::Overflow;
 use shuttle::future::block_on;
 use shuttle::thread::{JoinHandle, spawn};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{Mailbox, StopRequest, Urgent};
+use super::{Fetched, Mailbox, StopRequest, Urgent};
 use crate::cell::Cell;
 use crate::cell::inbox::Inbox;
 use crate::errors::{ReserveError, SendError};
@@ -42,10 +42,39 @@ async fn next(inbox: &mut Inbox<Message>) -> Result<Message, Urgent> {
         if let Some(message) = inbox.pop() {
             return Ok(message);
         }
-        if let Some(urgent) = poll_fn(|task| inbox.poll_fetch(0, task)).await {
+        if let Some(urgent) = poll_fn(|task| inbox.poll_any(0, task)).await {
             return Err(urgent);
         }
     }
+}
+
+/// Takes messages as an incarnation does, in one task: a task that was registered with its only message
+/// does not look again. Ends at a stop, or after so many messages, and gives the signals too.
+fn receive_in_one_task(cell: &Arc<Cell<Message>>, count: usize) -> (Vec<Message>, u64) {
+    let mut inbox = Inbox::new(cell.clone());
+    let (mut received, mut signals, mut registered) = (Vec::new(), 0, false);
+    block_on(poll_fn(|task| {
+        while received.len() < count {
+            if inbox.is_ready()
+                && let Some(message) = inbox.pop()
+            {
+                received.push(message);
+                continue;
+            }
+            if std::mem::take(&mut registered) && inbox.is_done() {
+                return Poll::Pending;
+            }
+            if let Fetched::Urgent = ready!(inbox.poll_fetch(Some(&mut registered), task)) {
+                match cell.mailbox.take_urgent(0) {
+                    Some(Urgent::Stop(_)) => break,
+                    Some(Urgent::Signal) => signals += 1,
+                    _ => {}
+                }
+            }
+        }
+        Poll::Ready(())
+    }));
+    (received, signals)
 }
 
 /// Takes this number of messages.
@@ -79,7 +108,7 @@ fn sender(cell: &Arc<Cell<Message>>, sender: u64, count: u64) -> JoinHandle<u64>
     spawn(move || {
         let sent = |number| match block_on(cell.send((sender, number))) {
             Ok(()) => true,
-            Err(SendError::Closed(message) | SendError::Full(message)) => {
+            Err(SendError::Closed(message) | SendError::Full(message) | SendError::Quarantined(message)) => {
                 assert_eq!(message, (sender, number), "another message came back");
                 false
             }
@@ -112,6 +141,47 @@ fn every_message_comes_once_and_in_order() {
             assert_eq!((mailbox.accepted, mailbox.depth), (6, 0));
             assert!(mailbox.high_water <= capacity);
         }
+    });
+}
+
+#[test]
+fn receiver_that_does_not_look_again_misses_no_message() {
+    check(|| {
+        for capacity in [1, 2, 4] {
+            let cell = cell(capacity, Overflow::Wait);
+            let senders = vec![sender(&cell, 0, 3), sender(&cell, 1, 2)];
+            let (received, _) = receive_in_one_task(&cell, 5);
+            in_order(&received);
+            assert_eq!(total(senders), 5);
+        }
+    });
+}
+
+#[test]
+fn receiver_that_does_not_look_again_serves_waiters_for_reserved_room() {
+    check(|| {
+        let cell = cell(2, Overflow::Wait);
+        let own = cell.clone();
+        let receiver = spawn(move || receive_in_one_task(&own, 3));
+        let taken = cell.mailbox.try_reserve().is_ok();
+        let sent = total(vec![sender(&cell, 0, 1), sender(&cell, 1, 1)]);
+        assert!(taken && cell.mailbox.fill((2, 0)).is_ok());
+        assert_eq!((receiver.join().unwrap().0.len(), sent), (3, 2));
+    });
+}
+
+#[test]
+fn receiver_that_does_not_look_again_misses_neither_signal_nor_end() {
+    check(|| {
+        let cell = cell(2, Overflow::Wait);
+        let own = cell.clone();
+        let receiver = spawn(move || receive_in_one_task(&own, usize::MAX));
+        let senders = vec![sender(&cell, 0, 1), sender(&cell, 1, 1)];
+        cell.mailbox.signal();
+        let sent = total(senders);
+        cell.mailbox.drain();
+        let (received, signals) = receiver.join().unwrap();
+        assert_eq!((received.len() as u64, sent, signals), (2, 2, 1));
     });
 }
 
@@ -342,7 +412,7 @@ fn a_receiver_that_ends_loses_nothing() {
                 {
                     let mut inbox = Inbox::new(own.clone());
                     let mut context = Context::from_waker(Waker::noop());
-                    let _ = inbox.poll_fetch(0, &mut context);
+                    let _ = inbox.poll_any(0, &mut context);
                 }
                 receive_all(&own)
             });

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use super::Mailbox;
-use super::control::{StopRequest, Urgent, Wakers};
+use super::control::{Fetched, StopRequest};
 use crate::events::DeadLetterCause;
 use crate::sync::lock;
 
@@ -14,6 +14,12 @@ impl<M> Mailbox<M> {
     #[inline]
     pub(crate) fn is_urgent(&self) -> bool {
         self.urgent.load(Ordering::Relaxed)
+    }
+
+    /// Returns true if there are waiters for room.
+    #[inline]
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// The number of messages that have been handed out, for the receiver: no other task changes it.
@@ -28,63 +34,58 @@ impl<M> Mailbox<M> {
         // A message that was fetched alone has been counted.
         let taken = self.own_taken() + u64::from(!self.fetches_one());
         self.taken.store(taken, Ordering::Release);
-        if self.waiting.load(Ordering::Relaxed) && taken.is_multiple_of(self.step()) {
+        if self.has_waiting() && taken.is_multiple_of(self.step()) {
             self.serve();
         }
     }
 
-    /// Takes what is urgent; gives `None` once there are messages in the batch, which is filled if
-    /// it is empty. Registers the task if there is nothing.
+    /// Ready if something is urgent, or once there are messages in the batch, which is filled if it is
+    /// empty. Registers the task if there is nothing.
+    ///
+    /// If `early` is given, it is set to true if the task has been registered already, with the only
+    /// message: then it has to be polled again only if it is woken.
     #[inline]
     pub(crate) fn poll_fetch(
         &self,
         batch: &mut VecDeque<M>,
-        incarnation: u64,
+        early: Option<&mut bool>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Urgent>> {
-        let mut wakers = Wakers::new();
-        let fetched = self.fetch(batch, incarnation, context, &mut wakers);
-        if !wakers.is_empty() {
-            wakers.into_iter().for_each(Waker::wake);
-        }
-        fetched
-    }
-
-    #[inline]
-    fn fetch(
-        &self,
-        batch: &mut VecDeque<M>,
-        incarnation: u64,
-        context: &mut Context<'_>,
-        wakers: &mut Wakers,
-    ) -> Poll<Option<Urgent>> {
+    ) -> Poll<Fetched> {
         let mut inner = lock(&self.inner);
+        if self.has_waiting() {
+            drop(inner);
+            self.serve();
+            inner = lock(&self.inner);
+        }
         if self.urgent.load(Ordering::Relaxed) {
-            let urgent = inner.take_urgent(incarnation);
-            self.urgent.store(inner.is_urgent(), Ordering::Relaxed);
-            if urgent.is_some() {
-                return Poll::Ready(urgent);
+            if inner.is_urgent() {
+                return Poll::Ready(Fetched::Urgent);
             }
+            self.urgent.store(false, Ordering::Relaxed);
         }
         if !batch.is_empty() {
-            return Poll::Ready(None);
+            return Poll::Ready(Fetched::Messages);
         }
-        let taken = self.own_taken();
-        inner.set_taken(taken);
-        if self.waiting.load(Ordering::Relaxed) {
-            inner.serve(wakers);
-            self.waiting.store(inner.has_waiting(), Ordering::Relaxed);
-        }
+        inner.set_taken(self.own_taken());
         let limit = if self.fetches_one() { 1 } else { usize::MAX };
         if inner.fetch(batch, limit) {
-            if self.fetches_one() {
-                inner.set_taken(taken + 1);
-                self.taken.store(taken + 1, Ordering::Release);
+            if let Some(early) = early
+                && !self.has_waiting()
+            {
+                *early = inner.set_receiver_early(batch, context.waker());
             }
-            return Poll::Ready(None);
+            if self.fetches_one() {
+                let taken = self.own_taken() + 1;
+                inner.set_taken(taken);
+                self.taken.store(taken, Ordering::Release);
+            }
+            return Poll::Ready(Fetched::Messages);
         }
-        if inner.has_drained() {
-            return Poll::Ready(Some(Urgent::Stop(StopRequest::Shutdown)));
+        if inner.drains() {
+            inner.request_stop(StopRequest::Shutdown);
+            self.note_end(&inner);
+            self.urgent.store(true, Ordering::Relaxed);
+            return Poll::Ready(Fetched::Urgent);
         }
         inner.shrink(batch);
         inner.set_receiver(context.waker());

@@ -291,7 +291,7 @@ impl Bench {
     /// Returns false if there is nothing to fetch.
     fn fetch(&mut self) -> Checked<bool> {
         let Some(inbox) = &mut self.inbox else { return Ok(false) };
-        let Some(fetched) = poll_fn(|task| inbox.poll_fetch(0, task)).now_or_never() else {
+        let Some(fetched) = poll_fn(|task| inbox.poll_any(0, task)).now_or_never() else {
             prop_assert!(self.queue.is_empty() && !self.signalled && !self.draining);
             self.idle = true;
             return Ok(false);

@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 use super::*;
 use crate::mailbox::Mailbox;
 
-fn cell(services: &Arc<Services>, id: u64) -> Arc<dyn Registered> {
+fn cell(services: &Arc<Services>, id: u64) -> Arc<Cell<u64>> {
     let mailbox = Mailbox::<u64>::new(1, Overflow::Wait);
     Arc::new(Cell::new(Some(format!("actor-{id}").into()), id, mailbox, services.clone()))
 }
@@ -23,7 +23,7 @@ fn end_of_an_actor_touches_no_other_name() {
     let services = Arc::new(Services::new(runtime.handle().clone()));
     let registry = Arc::new(Registry::new(services.clone()));
     for id in 0..NAMES {
-        assert!(registry.register(cell(&services, id)));
+        assert!(registry.register(&cell(&services, id)));
     }
     let ending = registry.actors.get("actor-500").unwrap().clone();
 

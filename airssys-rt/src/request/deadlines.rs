@@ -2,10 +2,14 @@
 //!
 //! A timer for each request would cost more than the request: registering and removing it takes
 //! two locks, and wakes the timer's thread when it is the earliest. Almost every request is answered
-//! in time. So a deadline is only appended to a list, and the list is swept whenever it has doubled.
+//! in time. So a list has an entry for each slot, and not for each request: a slot that is used again
+//! keeps its entry, unless the new deadline is earlier. When the time of an entry has come, the slot
+//! gives its deadline, and is filed again if that is later.
+//!
+//! The list is swept whenever it has doubled.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,11 +23,44 @@ use crate::sync::lock;
 /// The list is not swept while it is shorter than this.
 const SWEEP_FROM: usize = 64;
 
-/// A request with a deadline. It is over once the list holds the only reference.
+/// The slot of a request with a deadline. It is over once the list holds the only reference.
 pub(crate) trait Expire: Send + Sync {
-    fn expire(&self);
-    /// Called when the deadline will not be kept any more.
-    fn abandon(&self);
+    /// Called when the time of the entry has come. The request expires if its deadline has come too.
+    /// If that is later, returns the new entry, which the caller adds.
+    fn expire(&self, entry: Entry) -> Option<Entry>;
+
+    /// Returns true if this is the slot's entry, and not one that it has left behind.
+    fn has(&self, entry: Entry) -> bool;
+
+    /// Called when the entry is removed, and the deadline will not be kept any more.
+    fn abandon(&self, entry: Entry);
+}
+
+/// An entry of a list of deadlines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The system that has the list.
+    system: u64,
+    /// The millisecond in which the request expires.
+    time: u64,
+}
+
+impl Entry {
+    /// Returns true if the slot with this entry is looked at early enough for the other.
+    #[inline]
+    pub(super) fn covers(self, other: Self) -> bool {
+        self.system == other.system && self.time <= other.time
+    }
+
+    /// Returns true if this expires later than the other.
+    pub(super) fn is_after(self, other: Self) -> bool {
+        self.time > other.time
+    }
+
+    #[cfg(all(test, shuttle))]
+    pub(super) fn at(time: u64) -> Self {
+        Self { system: 0, time }
+    }
 }
 
 /// The number of lists. With several, threads seldom wait for each other.
@@ -39,11 +76,15 @@ thread_local! {
 
 /// The deadlines of the future, to the millisecond.
 pub(crate) struct Deadlines {
+    /// Differs from that of every other system of the process.
+    system: u64,
+    epoch: Instant,
     lists: [Arc<Shared>; LISTS],
     runtime: Handle,
 }
 
 struct Shared {
+    system: u64,
     epoch: Instant,
     list: Mutex<List>,
     sooner: Notify,
@@ -84,23 +125,32 @@ enum Keeper {
 
 impl Deadlines {
     pub(crate) fn new(runtime: Handle) -> Self {
+        static SYSTEMS: AtomicU64 = AtomicU64::new(0);
+        let system = SYSTEMS.fetch_add(1, Ordering::Relaxed);
         let epoch = Instant::now();
-        let shared = |_| Arc::new(Shared { epoch, list: Mutex::default(), sooner: Notify::new() });
-        Self { lists: std::array::from_fn(shared), runtime }
+        let shared = |_| Arc::new(Shared { system, epoch, list: Mutex::default(), sooner: Notify::new() });
+        Self { system, epoch, lists: std::array::from_fn(shared), runtime }
     }
 
-    /// Adds a request that expires after the time, unless it is over before.
-    pub(crate) fn add(&self, after: Duration, expires: Arc<dyn Expire>) {
+    /// The entry of a request that expires after this time.
+    #[inline]
+    pub(super) fn entry(&self, after: Duration) -> Entry {
+        let time = millis_up((Instant::now() - self.epoch).saturating_add(after));
+        Entry { system: self.system, time }
+    }
+
+    /// Adds the entry of a slot.
+    pub(super) fn add(&self, entry: Entry, expires: Arc<dyn Expire>) {
         let shared = LIST.with(|number| &self.lists[*number]);
-        let time = millis_up((Instant::now() - shared.epoch).saturating_add(after));
+        let time = entry.time;
         let mut list = lock(&shared.list);
         if list.stopped {
             drop(list);
-            return expires.abandon();
+            return expires.abandon(entry);
         }
         list.fresh.push((time, expires));
         if list.fresh.len() + list.kept >= list.limit.max(SWEEP_FROM) {
-            list.sweep();
+            list.sweep(self.system);
         }
         if list.next.is_some_and(|next| time >= next) {
             return;
@@ -148,9 +198,40 @@ impl Shared {
             let stopped = List { stopped: true, ..List::default() };
             std::mem::replace(&mut *lock(&self.list), stopped)
         };
-        fresh.iter().for_each(|(_, waits)| waits.abandon());
-        by_time.values().flatten().for_each(|waits| waits.abandon());
+        let abandon = |(time, waits): (u64, &Arc<dyn Expire>)| waits.abandon(self.entry(time));
+        fresh.iter().map(|(time, waits)| (*time, waits)).for_each(abandon);
+        by_time
+            .iter()
+            .flat_map(|(time, waiting)| waiting.iter().map(|waits| (*time, waits)))
+            .for_each(abandon);
         keeper
+    }
+
+    fn entry(&self, time: u64) -> Entry {
+        Entry { system: self.system, time }
+    }
+
+    /// Lets the requests expire whose time has come, and files again those that expire later. Returns
+    /// the time until which the keeper sleeps.
+    fn expire(&self, now: u64) -> Option<u64> {
+        let due = lock(&self.list).take_due(self.system, now);
+        let later = |(time, waiting): (u64, Vec<Arc<dyn Expire>>)| {
+            let entry = self.entry(time);
+            let later = |waits: Arc<dyn Expire>| waits.expire(entry).map(|entry| (entry.time, waits));
+            waiting.into_iter().filter_map(later).collect::<Vec<Deadline>>()
+        };
+        let later: Vec<Deadline> = due.into_iter().flat_map(later).collect();
+        let mut list = lock(&self.list);
+        if list.stopped {
+            drop(list);
+            later.iter().for_each(|(time, waits)| waits.abandon(self.entry(*time)));
+            return None;
+        }
+        list.file(later);
+        if list.next.is_none() {
+            list.keeper = Keeper::None;
+        }
+        list.next
     }
 }
 
@@ -173,11 +254,11 @@ impl Drop for Watch {
 impl List {
     /// Removes requests that are over. The others stay in place, because most of them soon will be
     /// over.
-    fn sweep(&mut self) {
-        self.fresh.retain(|(_, expires)| is_awaited(expires));
+    fn sweep(&mut self, system: u64) {
+        self.fresh.retain(|(time, expires)| is_awaited(Entry { system, time: *time }, expires));
         if self.kept > 0 {
-            self.by_time.retain(|_, expiring| {
-                expiring.retain(is_awaited);
+            self.by_time.retain(|time, expiring| {
+                expiring.retain(|expires| is_awaited(Entry { system, time: *time }, expires));
                 !expiring.is_empty()
             });
             self.kept = self.by_time.values().map(Vec::len).sum();
@@ -185,16 +266,32 @@ impl List {
         self.limit = 2 * (self.fresh.len() + self.kept);
     }
 
-    fn sort_in(&mut self) {
-        for (time, expires) in self.fresh.drain(..).filter(|(_, expires)| is_awaited(expires)) {
-            self.by_time.entry(time).or_default().push(expires);
-            self.kept += 1;
+    fn sort_in(&mut self, system: u64) {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        for (time, expires) in fresh.drain(..) {
+            if is_awaited(Entry { system, time }, &expires) {
+                self.keep(time, expires);
+            }
+        }
+        self.fresh = fresh;
+    }
+
+    fn keep(&mut self, time: u64, expires: Arc<dyn Expire>) {
+        self.by_time.entry(time).or_default().push(expires);
+        self.kept += 1;
+    }
+
+    /// Adds entries that the keeper has taken, with their later times.
+    fn file(&mut self, later: Vec<Deadline>) {
+        for (time, expires) in later {
+            self.next = Some(self.next.map_or(time, |next| next.min(time)));
+            self.keep(time, expires);
         }
     }
 
-    /// Takes the requests that expire in this millisecond.
-    fn take_due(&mut self, now: u64) -> BTreeMap<u64, Vec<Arc<dyn Expire>>> {
-        self.sort_in();
+    /// Takes the entries whose time has come in this millisecond.
+    fn take_due(&mut self, system: u64, now: u64) -> BTreeMap<u64, Vec<Arc<dyn Expire>>> {
+        self.sort_in(system);
         let later = self.by_time.split_off(&now.saturating_add(1));
         let due = std::mem::replace(&mut self.by_time, later);
         self.kept -= due.values().map(Vec::len).sum::<usize>();
@@ -203,8 +300,8 @@ impl List {
     }
 }
 
-fn is_awaited(expires: &Arc<dyn Expire>) -> bool {
-    Arc::strong_count(expires) > 1
+fn is_awaited(entry: Entry, expires: &Arc<dyn Expire>) -> bool {
+    Arc::strong_count(expires) > 1 && expires.has(entry)
 }
 
 /// Rounds up to whole milliseconds, so that a request never expires early.
@@ -218,16 +315,7 @@ async fn keep(mut watch: Watch) {
     let shared = watch.shared.clone();
     loop {
         let now = u64::try_from((Instant::now() - shared.epoch).as_millis()).unwrap_or(u64::MAX);
-        let (due, next) = {
-            let mut list = lock(&shared.list);
-            let due = list.take_due(now);
-            if list.next.is_none() {
-                list.keeper = Keeper::None;
-            }
-            (due, list.next)
-        };
-        due.into_values().flatten().for_each(|expires| expires.expire());
-        let Some(next) = next else {
+        let Some(next) = shared.expire(now) else {
             watch.over = true;
             return;
         };

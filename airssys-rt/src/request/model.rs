@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 use shuttle::future::block_on;
 use shuttle::thread::spawn;
 
-use super::{Reply, ReplyTo, Unanswered, slot};
+use super::deadlines::{Entry, Expire};
+use super::{Reply, ReplyTo, Slot, Unanswered, slot};
 
 const ITERATIONS: usize = 3000;
 
@@ -33,8 +34,15 @@ enum Answers {
     Never,
 }
 
-async fn ends<R>() -> (ReplyTo<R>, Reply<R>) {
-    poll_fn(|task| Poll::Ready(slot(task.waker()))).await
+/// The ends of a request that expires in this millisecond.
+fn slot_until<R: Send + 'static>(requester: &Waker, deadline: u64) -> (ReplyTo<R>, Reply<R>) {
+    let slot = Slot::ready();
+    assert!(slot.ask(requester.clone(), Some(Entry::at(deadline))).is_some());
+    slot.ends()
+}
+
+async fn ends<R: Send + 'static>() -> (ReplyTo<R>, Reply<R>) {
+    poll_fn(|task| Poll::Ready(slot_until(task.waker(), 1))).await
 }
 
 /// Makes a request; the receiver and the clock have threads of their own.
@@ -43,8 +51,8 @@ fn ask(answers: Answers, expires: bool) {
     let (got, handed_back) = block_on(async {
         let (reply_to, reply) = ends::<Answer>().await;
         let clock = expires.then(|| {
-            let slot = reply.expires();
-            spawn(move || slot.expire())
+            let slot = reply.slot();
+            spawn(move || assert_eq!(slot.expire(Entry::at(1)), None))
         });
         let answer = Answer(drops.clone());
         let answering = spawn(move || match answers {
@@ -105,9 +113,9 @@ fn late_reply_is_dropped_once() {
     check(|| {
         for looks in 0..3 {
             let drops = Arc::<AtomicU32>::default();
-            let (reply_to, mut reply) = slot::<Answer>(Waker::noop());
-            let expires = reply.expires();
-            let clock = spawn(move || expires.expire());
+            let (reply_to, mut reply) = slot_until::<Answer>(Waker::noop(), 1);
+            let expires = reply.slot();
+            let clock = spawn(move || expires.expire(Entry::at(1)));
             let answer = Answer(drops.clone());
             let answering = spawn(move || reply_to.send(answer).is_err());
             let mut got = None;
@@ -138,5 +146,36 @@ fn a_request_that_moves_is_woken_where_it_is() {
         let answering = spawn(move || reply_to.send(7).is_ok());
         assert!(matches!(block_on(reply), Ok(7)));
         assert!(answering.join().unwrap());
+    });
+}
+
+/// The clock comes to the entry of an earlier request while the slot is used for the next.
+#[test]
+fn entry_of_an_earlier_request_ends_no_later_one() {
+    check(|| {
+        let (reply_to, mut reply) = slot_until::<u32>(Waker::noop(), 1);
+        let slot = reply.slot();
+        let expires = slot.clone();
+        let clock = spawn(move || expires.expire(Entry::at(1)));
+        let handed_back = reply_to.send(7).is_err();
+        reply.moved();
+        let got = block_on(reply);
+        if handed_back {
+            assert!(matches!(got, Err(Unanswered::TimedOut)));
+            assert_eq!(clock.join().unwrap(), None);
+            return;
+        }
+        assert!(matches!(got, Ok(7)));
+        let unfiled = slot.ask(Waker::noop().clone(), Some(Entry::at(2)));
+        let (reply_to, mut reply) = slot.clone().ends();
+        let later = clock.join().unwrap();
+        // Either the requester or the clock adds the entry.
+        assert_eq!(unfiled.or(later), Some(Entry::at(2)));
+        assert!(unfiled.is_none() || later.is_none());
+        assert!(!reply_to.is_closed());
+        assert_eq!(slot.expire(Entry::at(2)), None);
+        reply.moved();
+        assert!(matches!(block_on(reply), Err(Unanswered::TimedOut)));
+        assert!(reply_to.send(8).is_err());
     });
 }

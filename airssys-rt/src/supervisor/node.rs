@@ -35,7 +35,7 @@ use crate::causes::Causes;
 use crate::cell::children::{ChildrenSupervisor, ParentActor};
 use crate::child::{Key, Parent, ParentLink, Registered, Supervised};
 use crate::events::Event;
-use crate::guard::discard;
+use crate::guard::Contained;
 use crate::mailbox::StopRequest;
 use crate::registry::Registry;
 use crate::services::Services;
@@ -45,12 +45,11 @@ use crate::stats::{ActorState, ActorStats};
 use crate::sync::{later, lock};
 
 /// The health of a system, as its root supervisor sees it.
-#[derive(Debug, Clone)]
 pub(crate) enum Health {
     Sound,
     /// The root is stopping its children, because one ended too often.
     Failing,
-    Failed(SupervisorFailure),
+    Failed(Contained<Arc<SupervisorFailure>>),
 }
 
 pub(crate) struct SupervisorNode {
@@ -58,6 +57,7 @@ pub(crate) struct SupervisorNode {
     id: u64,
     /// The number of supervisors above it.
     depth: usize,
+    made_at: Instant,
     config: SupervisorConfig,
     dynamic: bool,
     /// False if it ends for good when it gives up.
@@ -68,7 +68,7 @@ pub(crate) struct SupervisorNode {
     runtime: Handle,
     /// `Some` for the root only.
     health: Option<watch::Sender<Health>>,
-    exit: watch::Sender<Option<ExitReason>>,
+    exit: watch::Sender<Option<Contained<ExitReason>>>,
     /// Set once it has been started below another.
     parent: OnceLock<ParentLink>,
     /// Itself, as its children know it.
@@ -92,6 +92,7 @@ impl SupervisorNode {
             name,
             id: 0,
             depth: 0,
+            made_at: Instant::now(),
             config,
             dynamic: false,
             escalates: false,
@@ -113,6 +114,7 @@ impl SupervisorNode {
             name: spec.name.clone().unwrap_or_default(),
             id: self.registry.next_id(),
             depth: self.depth + 1,
+            made_at: Instant::now(),
             config: spec.config,
             dynamic: spec.dynamic,
             escalates: spec.escalates,
@@ -160,7 +162,7 @@ impl SupervisorNode {
     }
 
     pub(crate) fn has_given_up(&self) -> bool {
-        let escalated = |reason: &ExitReason| matches!(reason, ExitReason::Escalated(_));
+        let escalated = |reason: &Contained<ExitReason>| matches!(**reason, ExitReason::Escalated(_));
         let gave_up = lock(&self.state).gave_up;
         gave_up || self.exit.borrow().as_ref().is_some_and(escalated)
     }
@@ -169,7 +171,7 @@ impl SupervisorNode {
         let mut exit = self.exit.subscribe();
         let ended = exit.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
         // There is always a reason, because the sender lives in `self`.
-        ended.unwrap_or(ExitReason::Shutdown)
+        ended.map_or(ExitReason::Shutdown, Contained::into_inner)
     }
 
     /// Asks the supervisor to end. Returns false if it has ended, or already has a report to write.
@@ -186,11 +188,11 @@ impl SupervisorNode {
 
     /// Ends the supervisor for good, because its own task failed.
     pub(super) fn fail(&self, reason: ExitReason) {
-        self.end(Ending { reason, for_good: true, order: ShutdownOrder::default() });
+        self.end(Ending::new(reason, true, ShutdownOrder::default()));
     }
 
     pub(crate) fn shut_down_for_good(&self, order: ShutdownOrder) -> bool {
-        let accepted = self.end(Ending { reason: ExitReason::Shutdown, for_good: true, order });
+        let accepted = self.end(Ending::new(ExitReason::Shutdown, true, order));
         if let Some((parent, key)) = self.parent.get().and_then(ParentLink::get) {
             parent.dismiss(key);
         }
@@ -236,24 +238,27 @@ impl SupervisorNode {
     /// Decides, and records the decision in the state. Runs no code of users.
     fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Judgement {
         let Some(entry) = state.children.get(key) else { return Verdict::Gone.into() };
-        entry.cell.end_life();
+        let life = entry.cell.end_life();
         // Children with a shared limit depend on each other, so every failure counts.
-        let counts = !entry.cell.take_excuse() || self.config.limit_scope == LimitScope::Shared;
+        let counts = !life.excused || self.config.limit_scope == LimitScope::Shared;
+        // An actor that has itself restarted in each of its starts would never come to an end.
+        let asked = matches!(reason, ExitReason::Restart) && !life.restarted_early;
         let cause = match state.phase {
             // A failed first start is reported to its starter, and an order to end is final.
-            _ if entry.cell.terminated() || !entry.cell.started() => EndCause::ForGood,
+            _ if life.terminated || !life.started => EndCause::ForGood,
             Phase::Stopping | Phase::Waiting | Phase::Ended if !state.may_revive() => EndCause::ForGood,
             Phase::Stopping | Phase::Waiting | Phase::Ended => EndCause::GroupRestart,
             Phase::RestartingGroup if entry.doomed => EndCause::GroupRestart,
             Phase::RestartingGroup | Phase::Running => EndCause::Own,
         };
-        let now = Instant::now();
+        let now = self.now();
         let mut exceeded = None;
-        let verdict = match self.decide(state, key, cause, counts, reason, now) {
+        let end = End { cause, counts, asked, reason };
+        let verdict = match self.decide(state, key, end, now) {
             Some(Decision::Restart { scope, after }) => {
                 let at = later(now, after);
                 // A restart that was asked for says nothing about the child.
-                if !matches!(reason, ExitReason::Restart) {
+                if !asked && self.times_matter() {
                     state.lengthen_delay(key, at);
                     if counts {
                         state.count_restart(&self.config, key, now);
@@ -265,8 +270,7 @@ impl SupervisorNode {
             Some(Decision::Remove) => state.depart(key),
             Some(Decision::ShutDown) => {
                 let verdict = state.depart(key);
-                let reason = ExitReason::Shutdown;
-                state.end(Ending { reason, for_good: self.is_root(), order: ShutdownOrder::default() });
+                state.end(Ending::new(ExitReason::Shutdown, self.is_root(), ShutdownOrder::default()));
                 verdict
             }
             Some(Decision::GiveUp) => {
@@ -292,16 +296,20 @@ impl SupervisorNode {
         Judgement { verdict, exceeded }
     }
 
+    /// Returns true if the times of restarts matter: for a limit, or for a delay.
+    fn times_matter(&self) -> bool {
+        self.config.max_restarts < u32::MAX || self.config.restart_strategy != RestartStrategy::Immediate
+    }
+
+    /// The time of a decision. Reading the clock is a good part of an immediate restart, so it is not
+    /// read if no time matters.
+    fn now(&self) -> Instant {
+        if self.times_matter() { Instant::now() } else { self.made_at }
+    }
+
     /// The decision about a child; `None` if the child is gone.
-    fn decide(
-        &self,
-        state: &mut NodeState,
-        key: Key,
-        cause: EndCause,
-        counts: bool,
-        exit: &ExitReason,
-        now: Instant,
-    ) -> Option<Decision> {
+    fn decide(&self, state: &mut NodeState, key: Key, end: End<'_>, now: Instant) -> Option<Decision> {
+        let End { cause, counts, asked, reason: exit } = end;
         let within = self.config.within_duration;
         let significant = state.significant;
         let entry = state.children.get_mut(key)?;
@@ -317,6 +325,7 @@ impl SupervisorNode {
             others_significant: significant.saturating_sub(usize::from(entry.is_significant())),
             on_limit: entry.on_limit(),
             counts,
+            asked,
             exit,
             attempt: entry.rare().map_or(0, |rare| rare.attempt),
             random: match self.config.restart_strategy {
@@ -327,6 +336,17 @@ impl SupervisorNode {
         };
         Some(decide(&self.config, state.window(self.config.limit_scope, key), &child))
     }
+}
+
+/// The end of an incarnation, as the supervisor decides about it.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    cause: EndCause,
+    /// True if it counts towards a limit.
+    counts: bool,
+    /// True if it is a restart that was asked for, once the incarnation had started.
+    asked: bool,
+    reason: &'a ExitReason,
 }
 
 /// Plans the restart of a child or of its group.
@@ -390,6 +410,7 @@ impl Registered for SupervisorNode {
     }
 
     fn announce(&self, reason: ExitReason) {
+        let reason = Contained::new(reason);
         self.announce_change();
         // The first reason counts.
         let first = self.exit.send_if_modified(|exit| {
@@ -400,10 +421,10 @@ impl Registered for SupervisorNode {
         if !first {
             return;
         }
-        self.tell(|actor| Event::Stopped { actor, reason: reason.clone() });
+        self.tell(|actor| Event::Stopped { actor, reason: (*reason).clone() });
         if let Some(parent) = self.parent_actor.as_ref().filter(|_| reason.is_failure()) {
             let actor = Identity { name: self.name.clone(), id: self.id };
-            parent.fail(Down::new(actor, reason, false));
+            parent.fail(Down::new(actor, reason.into_inner(), false));
         }
     }
 }
@@ -463,7 +484,7 @@ impl Supervised for SupervisorNode {
 
     fn stop(&self, request: StopRequest) {
         let for_good = request != StopRequest::Group;
-        self.end(Ending { reason: ExitReason::Shutdown, for_good, order: ShutdownOrder::default() });
+        self.end(Ending::new(ExitReason::Shutdown, for_good, ShutdownOrder::default()));
     }
 
     fn terminated(&self) -> bool {
@@ -476,7 +497,7 @@ impl Supervised for SupervisorNode {
             let mut state = lock(&self.state);
             state.ending.take_if(|ending| !ending.for_good)
         };
-        let _ = discard(withdrawn);
+        drop(withdrawn);
     }
 
     fn enter(&self, entered: ActorState) {
@@ -490,6 +511,10 @@ impl Supervised for SupervisorNode {
         // They wait with it, and start again with it.
         members.iter().for_each(|member| member.enter(entered));
         self.announce_change();
+    }
+
+    fn incarnation(&self) -> u64 {
+        lock(&self.state).incarnation
     }
 
     fn started(&self) -> bool {
@@ -507,6 +532,10 @@ impl Supervised for SupervisorNode {
 
     /// Its event has been sent, and a supervisor has no watchers.
     fn quarantined(&self, _: &ExitReason) {}
+
+    fn dismiss_members(&self) {
+        self.dismiss_told();
+    }
 
     fn shut_down(&self, order: &ShutdownOrder) {
         self.shut_down_for_good(order.clone());

@@ -40,7 +40,7 @@ impl PreparedSupervisor {
         }
         let registry = parent.registry();
         let node = Arc::new(parent.below(spec, parent_actor));
-        if !registry.register(node.clone()) {
+        if !registry.register(&node) {
             return Err(PrepareError::NameTaken { name: name() });
         }
         let unstarted = UnstartedChild::new(registry.clone(), node.clone());

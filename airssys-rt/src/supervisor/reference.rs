@@ -24,7 +24,7 @@ use crate::errors::{PrepareError, StartError};
 use crate::mailbox::{Mailbox, StopRequest};
 use crate::monitor::Watcher;
 use crate::prepared::Prepared;
-use crate::registry::UnstartedChild;
+use crate::registry::{Starting, UnstartedChild};
 use crate::request::{Reply, ReplyTo, slot_here};
 use crate::shutdown::ShutdownOrder;
 use crate::snapshot::ChildSummary;
@@ -60,6 +60,13 @@ impl SupervisorRef {
     /// As [`ActorSystem::prepare`](crate::ActorSystem::prepare), for an actor below this
     /// supervisor.
     pub fn prepare<M: Send + 'static>(&self, spec: ChildSpec) -> Result<Prepared<M>, PrepareError> {
+        let cell = self.new_cell(&spec)?;
+        let unstarted = UnstartedChild::new(self.node.registry().clone(), cell.clone());
+        Ok(Prepared { cell, unstarted, spec })
+    }
+
+    /// Registers the name of an actor.
+    fn new_cell<M: Send + 'static>(&self, spec: &ChildSpec) -> Result<Arc<Cell<M>>, PrepareError> {
         let name = self.check_name(&spec.name)?;
         if spec.capacity == 0 {
             return Err(PrepareError::NoCapacity { name: name.to_owned() });
@@ -69,11 +76,24 @@ impl SupervisorRef {
         let mailbox = Mailbox::new(spec.capacity, spec.overflow);
         let (id, services) = (registry.next_id(), registry.services().clone());
         let cell = Arc::new(Cell::new(spec.name.clone(), id, mailbox, services));
-        if !registry.register(cell.clone()) {
+        if !registry.register(&cell) {
             return Err(PrepareError::NameTaken { name: name.to_owned() });
         }
-        let unstarted = UnstartedChild::new(registry.clone(), cell.clone());
-        Ok(Prepared { cell, unstarted, spec })
+        Ok(cell)
+    }
+
+    /// The parts of a prepared actor. The caller ends the actor if it does not start.
+    fn parts<M: Send + 'static>(
+        &self,
+        prepared: Prepared<M>,
+    ) -> Result<(Arc<Cell<M>>, ChildSpec), StartError> {
+        let Prepared { cell, unstarted, spec } = prepared;
+        if !unstarted.is_in(self.node.registry()) {
+            return Err(StartError::OtherSystem { name: cell.name().to_string() });
+        }
+        self.check_significance(cell.name(), spec.significant, spec.restart)?;
+        unstarted.keep();
+        Ok((cell, spec))
     }
 
     /// As [`ActorSystem::start`](crate::ActorSystem::start), below this supervisor. If that is about to
@@ -94,7 +114,8 @@ impl SupervisorRef {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        self.start_made(prepared, make).await
+        let (cell, spec) = self.parts(prepared)?;
+        self.start_made(cell, &spec, make).await
     }
 
     /// As [`ActorSystem::start_once`](crate::ActorSystem::start_once), below this supervisor.
@@ -106,8 +127,9 @@ impl SupervisorRef {
         actor: A,
     ) -> Result<ActorRef<A::Message>, StartError> {
         let Prepared { cell, unstarted, spec } = prepared;
-        let prepared = Prepared { cell, unstarted, spec: spec.restart(RestartPolicy::Temporary) };
-        self.start_made::<A, _>(prepared, Once(Some(actor))).await
+        let spec = spec.restart(RestartPolicy::Temporary);
+        let (cell, spec) = self.parts(Prepared { cell, unstarted, spec })?;
+        self.start_made::<A, _>(cell, &spec, Once::new(actor)).await
     }
 
     /// As [`ActorSystem::start_instant`](crate::ActorSystem::start_instant), below this supervisor.
@@ -122,38 +144,48 @@ impl SupervisorRef {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        self.launch(prepared, make, ReplyTo::to_none(), None).await.map(ActorRef::new)
+        let (cell, spec) = self.parts(prepared)?;
+        self.start_unawaited(cell, &spec, make).await
     }
 
-    /// Gives a prepared actor its task, and waits for its start.
+    /// Gives an actor its task.
+    async fn start_unawaited<A: Actor, F: Make<A>>(
+        &self,
+        cell: Arc<Cell<A::Message>>,
+        spec: &ChildSpec,
+        make: F,
+    ) -> Result<ActorRef<A::Message>, StartError> {
+        self.launch(&cell, spec, make, ReplyTo::to_none(), None).await?;
+        Ok(ActorRef::new(cell))
+    }
+
+    /// Gives an actor its task, and waits for its start.
     async fn start_made<A: Actor, F: Make<A>>(
         &self,
-        prepared: Prepared<A::Message>,
+        cell: Arc<Cell<A::Message>>,
+        spec: &ChildSpec,
         make: F,
     ) -> Result<ActorRef<A::Message>, StartError> {
         let (sender, mut started) = slot_here().await;
-        let cell = self.launch(prepared, make, sender, Some(&mut started)).await?;
+        self.launch(&cell, spec, make, sender, Some(&mut started)).await?;
         match started.await {
             Ok(()) => Ok(ActorRef::new(cell)),
             Err(_) => Err(self.not_started(cell.name(), cell.exit().await)),
         }
     }
 
-    /// Gives a prepared actor its task. Does not wait for its start: `sender` and `started` are the
-    /// two ends of the notification of that.
+    /// Gives an actor its task. Does not wait for its start: `sender` and `started` are the two ends
+    /// of the notification of that.
     async fn launch<A: Actor, F: Make<A>>(
         &self,
-        prepared: Prepared<A::Message>,
+        cell: &Arc<Cell<A::Message>>,
+        spec: &ChildSpec,
         make: F,
         sender: ReplyTo<()>,
         started: Option<&mut Reply<()>>,
-    ) -> Result<Arc<Cell<A::Message>>, StartError> {
-        let Prepared { cell, unstarted, spec } = prepared;
-        let name = &**cell.name();
-        if !unstarted.is_in(self.node.registry()) {
-            return Err(StartError::OtherSystem { name: name.to_owned() });
-        }
-        self.check_significance(name, spec.significant, spec.restart)?;
+    ) -> Result<(), StartError> {
+        // If it is refused, the actor ends here.
+        let starting = Starting::new(self.node.registry(), &**cell);
         let runner = ActorRunner::new(cell.clone(), make, sender);
         let rules = ChildRules {
             policy: spec.restart,
@@ -161,12 +193,11 @@ impl SupervisorRef {
             significant: spec.significant,
             on_limit: spec.on_limit,
         };
-        // If it is refused, the actor ends here.
-        admit(&self.node, cell.clone(), rules, runner, started)
+        admit(&self.node, cell, rules, runner, started)
             .await
             .map_err(|refusal| self.refused(cell.name(), refusal))?;
-        unstarted.keep();
-        Ok(cell)
+        starting.keep();
+        Ok(())
     }
 
     /// As [`ActorSystem::spawn`](crate::ActorSystem::spawn), below this supervisor.
@@ -177,8 +208,8 @@ impl SupervisorRef {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        let prepared = self.prepare(spec)?;
-        self.start(prepared, make).await
+        let cell = self.new_cell(&spec)?;
+        self.start_made(cell, &spec, make).await
     }
 
     /// As [`ActorSystem::spawn_once`](crate::ActorSystem::spawn_once), below this supervisor.
@@ -189,8 +220,9 @@ impl SupervisorRef {
         spec: ChildSpec,
         actor: A,
     ) -> Result<ActorRef<A::Message>, StartError> {
-        let prepared = self.prepare(spec.restart(RestartPolicy::Temporary))?;
-        self.start_once(prepared, actor).await
+        let spec = spec.restart(RestartPolicy::Temporary);
+        let cell = self.new_cell(&spec)?;
+        self.start_made::<A, _>(cell, &spec, Once::new(actor)).await
     }
 
     /// As [`ActorSystem::spawn_instant`](crate::ActorSystem::spawn_instant), below this supervisor.
@@ -205,8 +237,8 @@ impl SupervisorRef {
         A: Actor,
         F: FnMut() -> A + Send + 'static,
     {
-        let prepared = self.prepare(spec)?;
-        self.start_instant(prepared, make).await
+        let cell = self.new_cell(&spec)?;
+        self.start_unawaited(cell, &spec, make).await
     }
 
     /// As [`ActorSystem::supervise`](crate::ActorSystem::supervise), below this supervisor.
@@ -293,7 +325,7 @@ impl SupervisorRef {
         self.check_significance(node.name(), rules.significant, rules.policy)?;
         let (sender, mut started) = slot_here().await;
         let runner = SupervisorRunner::new(node.clone(), sender);
-        admit(&self.node, node.clone(), rules, runner, Some(&mut started))
+        admit(&self.node, &node, rules, runner, Some(&mut started))
             .await
             .map_err(|refusal| self.refused(node.name(), refusal))?;
         unstarted.keep();

@@ -7,7 +7,7 @@ use airssys_core::ExitReason;
 use super::node::{Health, SupervisorNode};
 use super::task::Runnable;
 use crate::child::{Registered, Supervised};
-use crate::guard::{Net, inform};
+use crate::guard::{Contained, Net, inform};
 use crate::request::ReplyTo;
 
 pub(crate) struct SupervisorRunner {
@@ -99,7 +99,7 @@ impl Root {
         let reason = if stopped.is_failure() && !reason.is_failure() { stopped } else { reason };
         node.close();
         if let (ExitReason::Escalated(failure), Some(health)) = (&reason, node.health()) {
-            health.send_replace(Health::Failed((**failure).clone()));
+            health.send_replace(Health::Failed(Contained::new(failure.clone())));
         }
         cut_off.disarm();
         node.announce(reason);

@@ -27,6 +27,9 @@ pub(crate) trait Runnable: Send + 'static {
     /// Runs from one start to its end.
     fn incarnation(&mut self) -> impl Future<Output = ExitReason> + Send;
 
+    /// Called after an incarnation, if the next does not begin at once.
+    fn rest(&mut self) {}
+
     /// Ends what belongs to an incarnation that was aborted.
     fn cut_off(&mut self) {}
 
@@ -49,7 +52,7 @@ impl<R: Runnable> ParkedRunner for Idle<R> {
             return None;
         };
         runner.tell_start(started);
-        Some(spawn(runner, node, key, delay))
+        Some(spawn(runner, &node, key, delay))
     }
 
     fn discard(self: Box<Self>) {
@@ -68,17 +71,18 @@ fn discard<R: Runnable>(runner: R) {
 
 /// Starts a child, and waits before that if the supervisor is about to be restarted. `started` is
 /// notified of the start, if a starter waits for it.
-pub(super) async fn admit<R: Runnable>(
+pub(super) async fn admit<R: Runnable, C: Supervised>(
     node: &Arc<SupervisorNode>,
-    cell: Arc<dyn Supervised>,
+    cell: &Arc<C>,
     rules: ChildRules,
     runner: R,
     started: Option<&mut Reply<()>>,
 ) -> Result<(), Refusal> {
-    let added = match node.add(&cell, rules) {
+    let added = match node.add(cell.clone(), rules) {
         Admission::Added(key) => Ok(key),
         Admission::Refused(refusal) => Err(refusal),
         Admission::Later => {
+            let cell: Arc<dyn Supervised> = cell.clone();
             let added = node.add_later(&cell, rules).await;
             // It was made in an earlier poll.
             started.into_iter().for_each(Reply::moved);
@@ -92,16 +96,17 @@ pub(super) async fn admit<R: Runnable>(
             return Err(refusal);
         }
     };
-    let task = spawn(runner, node.clone(), key, Duration::ZERO);
+    let task = spawn(runner, node, key, Duration::ZERO);
     node.attach(key, 0, task);
     Ok(())
 }
 
 /// Starts the task of a child. Never called under a lock of the supervisor, because a runtime that is
 /// shutting down drops the task at once.
-fn spawn<R: Runnable>(runner: R, node: Arc<SupervisorNode>, key: Key, delay: Duration) -> JoinHandle<()> {
-    let runtime = node.runtime().clone();
-    let task = run(ChildTask { runner: Some(runner), node, key }, delay);
+fn spawn<R: Runnable>(runner: R, node: &Arc<SupervisorNode>, key: Key, delay: Duration) -> JoinHandle<()> {
+    let runtime = node.runtime();
+    let delay = on_heap(delay);
+    let task = run(ChildTask { runner: Some(runner), node: node.clone(), key, delay });
     #[cfg(feature = "testing")]
     if crate::testing::schedule::is_shaken() {
         return runtime.spawn(crate::testing::schedule::shaken(task));
@@ -114,6 +119,13 @@ struct ChildTask<R: Runnable> {
     runner: Option<R>,
     node: Arc<SupervisorNode>,
     key: Key,
+    /// The delay of the next start, if there is one.
+    delay: Option<Box<Duration>>,
+}
+
+/// On the heap, because most starts have no delay.
+fn on_heap(delay: Duration) -> Option<Box<Duration>> {
+    (!delay.is_zero()).then(|| Box::new(delay))
 }
 
 impl<R: Runnable> Drop for ChildTask<R> {
@@ -148,15 +160,13 @@ impl<R: Runnable> Drop for Ended<'_, R> {
 }
 
 /// The future of a child's task. Not an `async fn`, because that would store its arguments twice.
-fn run<R: Runnable>(mut child: ChildTask<R>, delay: Duration) -> impl Future<Output = ()> + Send {
-    // On the heap, because most starts have no delay.
-    let on_heap = |delay: Duration| (!delay.is_zero()).then(|| Box::new(delay));
-    let mut delay = on_heap(delay);
+#[expect(clippy::manual_async_fn, reason = "an `async fn` would take more memory")]
+fn run<R: Runnable>(mut child: ChildTask<R>) -> impl Future<Output = ()> + Send {
     async move {
         loop {
-            let interrupted = match delay.take() {
+            let interrupted = match child.delay.take().map(|delay| *delay) {
                 None => None,
-                Some(delay) => child.wait(*delay).await,
+                Some(delay) => child.wait(delay).await,
             };
             let next = match (interrupted, child.runner.as_mut()) {
                 (Some(request), _) => child.follow_guarded(&request.reason()),
@@ -171,7 +181,7 @@ fn run<R: Runnable>(mut child: ChildTask<R>, delay: Duration) -> impl Future<Out
                 (None, None) => return,
             };
             match next {
-                Some(next) => delay = on_heap(next),
+                Some(next) => child.delay = on_heap(next),
                 None => return,
             }
         }
@@ -226,19 +236,22 @@ impl<R: Runnable> ChildTask<R> {
     ///
     /// Returns the wait before the next incarnation; `None` if the task ends.
     fn follow(&mut self, reason: &ExitReason) -> Option<Duration> {
-        let verdict = match self.runner.as_ref()?.cell().terminated() {
+        let verdict = match self.runner.as_ref()?.cell().seems_terminated() {
             // It was told to end for good, and has no policy any more.
             true => Verdict::End,
             false => self.node.ended(self.key, reason),
         };
+        if !matches!(verdict, Verdict::Restart(Duration::ZERO)) {
+            self.runner.as_mut()?.rest();
+        }
         match verdict {
             Verdict::Restart(delay) => {
-                SupervisorNode::tell_restart(self.runner.as_ref()?.cell(), reason, delay);
+                self.node.tell_restart(self.key, self.runner.as_ref()?.cell(), reason, delay);
                 return Some(delay);
             }
             Verdict::Respawn(delay) => {
                 let runner = self.runner.take()?;
-                SupervisorNode::tell_restart(runner.cell(), reason, delay);
+                self.node.tell_restart(self.key, runner.cell(), reason, delay);
                 self.node.respawn(self.key, self.idle(runner), delay, ReplyTo::to_none());
             }
             Verdict::Park => {

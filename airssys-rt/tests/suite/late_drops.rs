@@ -346,3 +346,32 @@ async fn subscriber_that_panics_stops_no_decision_of_a_supervisor() {
     is_here.await.unwrap();
     assert_eq!(system.shutdown(10 * SECOND).await.late, ["actor"]);
 }
+
+/// The last reference to a supervisor that gave up holds its reason.
+#[tokio::test(start_paused = true)]
+async fn supervisor_that_gave_up_is_dropped_without_a_panic() {
+    let limits = SupervisorConfig { max_restarts: 0, ..config(SupervisionStrategy::OneForOne) };
+    let system = system();
+    let spec = SupervisorSpec::new("group").config(limits).restart(RestartPolicy::Temporary);
+    let group = system.supervise(spec).await.unwrap();
+    let actor = group.spawn(ChildSpec::new("actor"), Subject::default).await.unwrap();
+    fail(&actor, Failure::bomb()).await;
+    assert!(matches!(group.closed().await, ExitReason::Escalated(_)));
+    drop(actor);
+    system.shutdown(SECOND).await;
+    drop(group);
+}
+
+/// The health of a system that failed holds its reason too.
+#[tokio::test(start_paused = true)]
+async fn system_that_failed_is_dropped_without_a_panic() {
+    let limits = SupervisorConfig { max_restarts: 0, ..config(SupervisionStrategy::OneForOne) };
+    let system = ActorSystem::builder("test").supervisor(limits).build();
+    let actor = start(&system, "actor").await;
+    fail(&actor, Failure::bomb()).await;
+    assert!(matches!(system.ended().await, ExitReason::Escalated(_)));
+    drop(system.failed().await);
+    drop(actor);
+    system.shutdown(SECOND).await;
+    drop(system);
+}

@@ -1,5 +1,8 @@
 //! Restart limits: the restarts that count together, and the step after one too many.
 
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use airssys_rt::{
@@ -221,6 +224,91 @@ async fn only_a_restart_of_the_supervisor_starts_a_quarantined_child() {
     assert_eq!(tree::ask(&a).await, 3, "`b` has used up its own limit, and the group was restarted");
     let starts = moves(&log);
     assert_eq!(starts[starts.len() - 2..], ["+a", "+b"]);
+}
+
+/// An actor that has itself restarted in each of its starts.
+struct Restless {
+    starts: Arc<AtomicU64>,
+}
+
+impl Child for Restless {}
+
+impl Actor for Restless {
+    type Message = Infallible;
+    type Error = Infallible;
+
+    async fn on_start(&mut self, context: &ActorContext<Infallible>) -> Result<(), Infallible> {
+        self.starts.fetch_add(1, Ordering::Relaxed);
+        context.self_ref().restart();
+        Ok(())
+    }
+
+    async fn handle_message(
+        &mut self,
+        message: Infallible,
+        _: &ActorContext<Infallible>,
+    ) -> Result<(), Infallible> {
+        match message {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn actor_that_restarts_itself_in_every_start_reaches_its_limit() {
+    for scope in [LimitScope::PerChild, LimitScope::Shared] {
+        let system = ActorSystem::builder("test").supervisor(config(scope, OnLimit::End)).build();
+        let starts = Arc::new(AtomicU64::new(0));
+        let restless = Restless { starts: starts.clone() };
+        let actor = system
+            .spawn(ChildSpec::new("restless"), move || Restless { starts: restless.starts.clone() })
+            .await
+            .unwrap();
+        assert!(matches!(actor.closed().await, ExitReason::Restart));
+        assert_eq!(starts.load(Ordering::Relaxed), 3, "two restarts are allowed");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn early_restarts_are_delayed_like_failures() {
+    let delay = RestartStrategy::Fixed { delay: SECOND };
+    let config =
+        SupervisorConfig { max_restarts: u32::MAX, restart_strategy: delay, ..SupervisorConfig::default() };
+    let system = ActorSystem::builder("test").supervisor(config).build();
+    let starts = Arc::new(AtomicU64::new(0));
+    let counted = starts.clone();
+    let make = move || Restless { starts: counted.clone() };
+    let _actor = system.spawn(ChildSpec::new("restless"), make).await.unwrap();
+    tokio::time::sleep(10 * SECOND + SECOND / 2).await;
+    assert_eq!(starts.load(Ordering::Relaxed), 11, "one in each second");
+}
+
+#[tokio::test(start_paused = true)]
+async fn member_of_a_quarantined_group_ends_as_soon_as_it_is_told_to() {
+    let system = per_child(OnLimit::Quarantine);
+    let log = crate::support::probe::Log::default();
+    let spec = SupervisorSpec::new("group").config(config(LimitScope::PerChild, OnLimit::Escalate));
+    let group = system.supervise(spec).await.unwrap();
+    let inner = group.supervise(SupervisorSpec::new("inner")).await.unwrap();
+    let [stopped, drained, last] = ["stopped", "drained", "last"];
+    let stopped = leaf(&group, &log, stopped).await;
+    let drained = leaf(&inner, &log, drained).await;
+    let last = leaf(&inner, &log, last).await;
+    let failing = leaf(&group, &log, "failing").await;
+    for _ in 0..9 {
+        failing.kill();
+        settle().await;
+    }
+    assert_eq!([&stopped, &drained, &last].map(|actor| actor.stats().state), [ActorState::Quarantined; 3]);
+    stopped.stop();
+    assert!(matches!(stopped.closed().now_or_never(), Some(ExitReason::Shutdown)));
+    drained.drain();
+    assert!(matches!(drained.closed().now_or_never(), Some(ExitReason::Shutdown)));
+    inner.stop();
+    assert!(matches!(last.closed().now_or_never(), Some(ExitReason::Shutdown)));
+    assert!(matches!(inner.closed().now_or_never(), Some(ExitReason::Shutdown)));
+    assert_eq!(group.children().iter().map(|child| &*child.name).collect::<Vec<_>>(), ["failing"]);
+    assert!(group.resume());
+    settle().await;
+    assert_eq!(failing.stats().state, ActorState::Running);
 }
 
 async fn quarantined_group(system: &ActorSystem, log: &crate::support::probe::Log) -> SupervisorRef {

@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// Every limit. A limit is at most [`Limits::HOST_MAX`], so it fits a `usize`.
-pub(super) const ROWS: [Row; 13] = [
+pub(super) const ROWS: [Row; 16] = [
     Row {
         key: "memory",
         unit: Unit::Bytes,
@@ -52,6 +52,15 @@ pub(super) const ROWS: [Row; 13] = [
         example: None,
         get: |limits| limits.execution_time.as_millis() as u64,
         set: |limits, amount| limits.execution_time = Duration::from_millis(amount),
+    },
+    Row {
+        key: "start_timeout",
+        unit: Unit::Time,
+        least: 1,
+        most: None,
+        example: None,
+        get: |limits| limits.start_timeout.as_millis() as u64,
+        set: |limits, amount| limits.start_timeout = Duration::from_millis(amount),
     },
     Row {
         key: "message_size",
@@ -108,6 +117,24 @@ pub(super) const ROWS: [Row; 13] = [
         set: |limits, amount| limits.log_line_bytes = amount as usize,
     },
     Row {
+        key: "log_lines_per_second",
+        unit: Unit::Count,
+        least: 1,
+        most: None,
+        example: None,
+        get: |limits| limits.log_lines_per_second as u64,
+        set: |limits, amount| limits.log_lines_per_second = amount as usize,
+    },
+    Row {
+        key: "log_bytes_per_second",
+        unit: Unit::Bytes,
+        least: MIN_BYTES,
+        most: None,
+        example: None,
+        get: |limits| limits.log_bytes_per_second as u64,
+        set: |limits, amount| limits.log_bytes_per_second = amount as usize,
+    },
+    Row {
         key: "messages_per_second",
         unit: Unit::Count,
         least: 1,
@@ -146,7 +173,7 @@ pub(super) const ROWS: [Row; 13] = [
 ];
 
 /// The first of the [`ROWS`] that are rates: those that a limit on one target can have too.
-const FIRST_RATE: usize = 9;
+const FIRST_RATE: usize = 12;
 
 /// The most messages a second, or at once.
 const MAX_MESSAGES: u64 = 10_000_000;

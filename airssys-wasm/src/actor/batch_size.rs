@@ -5,8 +5,9 @@ use std::time::Duration;
 /// The most messages of a batch.
 pub(crate) use airssys_spec::manifest::MAX_BATCH_SIZE;
 
-/// The intended time of a batch, because a stop and a callback wait for its end.
-const TARGET_TIME: Duration = Duration::from_millis(1);
+/// The intended time of a batch, because a stop, a callback and other components wait for its end. A call
+/// costs less than a hundredth of it.
+const TARGET_TIME: Duration = Duration::from_micros(200);
 
 /// The single messages that are handled after a batch was split, before batches grow again.
 const SINGLES_AFTER_SPLIT: u32 = 16;
@@ -71,7 +72,7 @@ mod tests {
     fn slow_messages_come_in_small_batches() {
         let mut size = BatchSize::up_to(64);
         for _ in 0..10 {
-            size.batch_handled(size.get(), Duration::from_micros(100) * size.get() as u32);
+            size.batch_handled(size.get(), Duration::from_micros(20) * size.get() as u32);
         }
         assert_eq!(size.get(), 10);
         size.batch_handled(10, Duration::from_millis(50));

@@ -3,13 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use airssys_spec::file::{self, MAX_COMPONENT_BYTES};
 use bytes::Bytes;
+use wasmtime::Module;
 use wasmtime::component::types::{Component as ComponentType, ComponentFunc, ComponentItem};
-use wasmtime::component::{ComponentExportIndex, InstancePre};
+use wasmtime::component::{ComponentExportIndex, InstancePre, Linker};
 
+use crate::compile::bounds::{self, BoundExceeded};
+use crate::compile::{ChildError, CompileError};
 use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome};
 use crate::guest::engine::Engine;
 use crate::guest::imports::airssys;
+use crate::guest::parts::{self, Parts};
 use crate::guest::pool::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES, Room};
 use crate::guest::service::AnyService;
 use crate::guest::services::{ServiceConfigs, ServiceError};
@@ -74,6 +79,12 @@ pub enum LoadError {
          {MAX_TABLES} tables in a component, 1 GiB in a memory; compose it of fewer modules"
     )]
     TooLarge(#[source] wasmtime::Error),
+    /// The component exceeds a bound that is checked before it is compiled.
+    #[error("{0}")]
+    BoundExceeded(BoundExceeded),
+    /// The compiler's process has not compiled the component.
+    #[error("cannot be compiled")]
+    Compile(#[source] ChildError),
     /// The component was built against another version of the contract.
     #[error(
         "was built against `{found}`, and this host provides `airssys:component@{VERSION}`; rebuild it with the SDK of this \
@@ -109,7 +120,7 @@ impl Component {
     /// # Errors
     /// [`LoadError`] if the file cannot be read, is not a component, or does not fit the contract.
     pub fn load(engine: &Engine, path: &Path) -> Result<Component, LoadError> {
-        let read = std::fs::read(path);
+        let read = file::read(path, MAX_COMPONENT_BYTES);
         let wasm = read.map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
         Component::new(engine, &wasm)
     }
@@ -119,9 +130,9 @@ impl Component {
     /// # Errors
     /// [`LoadError`] if the bytes are not a component, or do not fit the contract.
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Component, LoadError> {
-        let compiled = wasmtime::component::Component::new(engine.wasmtime(), wasm)
-            .map_err(|source| refused(wasm, source))?;
-        if let Some(found) = other_contract(engine, &compiled) {
+        let compiled = compile(engine, wasm)?;
+        let Compiled { component, libraries, room } = &compiled;
+        if let Some(found) = other_contract(engine, component) {
             return Err(LoadError::OtherContract { found });
         }
         let imports = imports(engine, &compiled);
@@ -136,12 +147,11 @@ impl Component {
         let may_wait = |import: &Import| engine.services().may_wait(&import.interface, &import.function);
         let entry = if imports.iter().any(may_wait) { Entry::Fiber } else { Entry::Direct };
         let services = services(engine, &imports);
-        let exports = exports(&compiled)?;
-        let pre = engine.linker(entry).instantiate_pre(&compiled).map_err(LoadError::ImportMismatch)?;
+        let exports = exports(component)?;
+        let pre = instantiate_pre(engine.linker(entry), libraries, component);
+        let pre = pre.map_err(LoadError::ImportMismatch)?;
         let ticker = Arc::clone(engine.ticker());
-        let required = compiled.resources_required();
-        let room = required.map(|all| Room { memories: all.num_memories, tables: all.num_tables });
-        Ok(Component { pre, entry, exports, services, ticker, room: room.unwrap_or_default() })
+        Ok(Component { pre, entry, exports, services, ticker, room: *room })
     }
 
     /// Checks that each service that it imports is configured, without a connection.
@@ -163,6 +173,54 @@ impl std::fmt::Debug for Component {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Component").field("entry", &self.entry).finish_non_exhaustive()
     }
+}
+
+/// Compiled code that has not been checked yet.
+struct Compiled {
+    component: wasmtime::component::Component,
+    /// The modules that it imports from this host, by their names.
+    libraries: Vec<(String, Module)>,
+    room: Room,
+}
+
+/// Compiles a component, or takes it from the cache. Its libraries have entries of their own there.
+fn compile(engine: &Engine, wasm: &[u8]) -> Result<Compiled, LoadError> {
+    bounds::check(wasm).map_err(LoadError::BoundExceeded)?;
+    match parts::divide(wasm).map(|parts| compile_parts(engine, parts)) {
+        Some(Ok(compiled)) => return Ok(compiled),
+        Some(Err(CompileError::Child(error))) => return Err(LoadError::Compile(error)),
+        // Parts that are not valid come from a whole that is not. Its error has the right offset.
+        Some(Err(CompileError::Refused(_))) | None => {}
+    }
+    let component = engine.code().component(wasm).map_err(|error| match error {
+        CompileError::Refused(source) => refused(wasm, source),
+        CompileError::Child(error) => LoadError::Compile(error),
+    })?;
+    let required = component.resources_required();
+    let room = required.map(|all| Room { memories: all.num_memories, tables: all.num_tables });
+    Ok(Compiled { component, libraries: Vec::new(), room: room.unwrap_or_default() })
+}
+
+fn compile_parts(engine: &Engine, parts: Parts<'_>) -> Result<Compiled, CompileError> {
+    let component = engine.code().component(&parts.frame)?;
+    let library = |(name, wasm)| engine.code().module(wasm).map(|module| (name, module));
+    let libraries = parts.libraries.into_iter().map(library).collect::<Result<_, _>>()?;
+    Ok(Compiled { component, libraries, room: parts.room })
+}
+
+fn instantiate_pre(
+    linker: &Linker<GuestState>,
+    libraries: &[(String, Module)],
+    component: &wasmtime::component::Component,
+) -> wasmtime::Result<InstancePre<GuestState>> {
+    if libraries.is_empty() {
+        return linker.instantiate_pre(component);
+    }
+    let mut linker = linker.clone();
+    for (name, module) in libraries {
+        linker.root().module(name, module)?;
+    }
+    linker.instantiate_pre(component)
 }
 
 /// Returns the contract that a component was built against, if it differs from this host's.
@@ -199,12 +257,16 @@ impl std::fmt::Display for Import {
 }
 
 /// Returns every imported function. An import that is not an interface has an empty function name.
-fn imports(engine: &Engine, component: &wasmtime::component::Component) -> Vec<Import> {
+/// The component's own libraries are left out.
+fn imports(engine: &Engine, compiled: &Compiled) -> Vec<Import> {
+    let Compiled { component, libraries, .. } = compiled;
     let engine = engine.wasmtime();
     let mut imports = Vec::new();
     for (name, import) in component.component_type().imports(engine) {
         let ComponentItem::ComponentInstance(interface) = import.ty else {
-            imports.push(Import { interface: name.to_owned(), function: String::new() });
+            if !libraries.iter().any(|(library, _)| library == name) {
+                imports.push(Import { interface: name.to_owned(), function: String::new() });
+            }
             continue;
         };
         for (function, item) in interface.exports(engine) {

@@ -8,11 +8,12 @@ use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
 use crate::guest::batch::Batch;
-use crate::guest::component_log;
+use crate::guest::component_log::{ComponentLog, mark_cut};
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::meter::Meter;
-use crate::guest::send_clock::SendClock;
+use crate::guest::send_clock::{SendClock, SendSamples};
 use crate::observe::memory::MemoryGauge;
+use crate::observe::stats::ComponentStats;
 use crate::observe::trace::TraceContext;
 use crate::observe::usage::Gauges;
 use crate::routing::callbacks::Callbacks;
@@ -34,6 +35,8 @@ pub(crate) struct InstanceDependencies {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) memory: Arc<MemoryGauge>,
+    /// The log that all instances of the component share.
+    pub(crate) log: Arc<ComponentLog>,
 }
 
 /// The names that a guest has resolved. The index of an entry is its handle.
@@ -51,6 +54,7 @@ pub(crate) struct GuestContext {
     /// The wake-ups deferred until the guest returns. `None` if its calls can be suspended.
     pub(crate) wakeups: Option<DeferredWakeups>,
     pub(crate) send_clock: SendClock,
+    pub(crate) send_samples: SendSamples,
     /// The origin of the message that it sent last.
     origin: Arc<Origin>,
     /// The trace of the callback that the guest handles at present.
@@ -77,11 +81,17 @@ impl GuestContext {
             batch: Batch::default(),
             wakeups: None,
             send_clock: SendClock::default(),
+            send_samples: SendSamples::default(),
             origin: Origin::of(&instance.sender.instance, None),
             callback_trace: None,
             stop_requested: false,
             panic: None,
         }
+    }
+
+    /// Returns the stats of the component.
+    pub(crate) fn stats(&self) -> &ComponentStats {
+        &self.instance.sender.stats
     }
 
     /// Returns the trace of messages that the guest sends now.
@@ -114,6 +124,6 @@ impl GuestContext {
             return text.to_owned();
         }
         let end = text.floor_char_boundary(limit);
-        component_log::mark_cut(&text[..end], text.len() - end, limit)
+        mark_cut(&text[..end], text.len() - end, limit)
     }
 }

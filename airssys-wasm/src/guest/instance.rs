@@ -12,11 +12,15 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome, cut};
 use crate::guest::component::Component;
-use crate::guest::context::GuestContext;
+use crate::guest::context::{GuestContext, InstanceDependencies};
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::meter::{Meter, Moment};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
+
+/// The most bytes that one call of the host may be passed, unless the app has large messages. Copying
+/// that many takes a few milliseconds.
+const MIN_HOSTCALL_BYTES: usize = 16 << 20;
 
 /// A component in its store, with its exported functions.
 pub(crate) struct Instance {
@@ -56,6 +60,19 @@ pub enum GuestFailure {
     OutOfTime {
         /// The limit on its execution time, which does not include waiting.
         limit: Duration,
+    },
+    /// A start, or a look at the guest's health, took too long.
+    #[error(
+        "did not answer in time: {call} took longer than {} ms (start_timeout), and waited for {awaited}",
+        limit.as_millis()
+    )]
+    TimedOut {
+        /// The call that did not return.
+        call: &'static str,
+        /// The limit on the time of the call, waits included.
+        limit: Duration,
+        /// The things that the guest can wait for.
+        awaited: String,
     },
     /// The guest failed after it was refused more memory.
     #[error("failed after it was refused {} ({what})", RefusedGrowth(what, *limit_bytes))]
@@ -121,12 +138,9 @@ impl Instance {
     ) -> Result<Instance, GuestFailure> {
         let meter = Arc::clone(&guest.meter);
         guest.wakeups = (component.entry == Entry::Direct).then(DeferredWakeups::default);
-        let limits = Arc::clone(&guest.instance.limits);
         let mut store = Store::new(component.pre.engine(), GuestState::new(guest, wasi, services));
         store.limiter(|state| &mut state.limiter);
-        // Bounds the host's copies of a call's arguments, because a guest can pass the same bytes in
-        // many list elements. The host copies no more than the guest's own memory could hold.
-        store.set_hostcall_fuel(limits.memory_bytes.max(limits.message_size_bytes.saturating_mul(2)));
+        store.set_hostcall_fuel(hostcall_bytes(store.data()));
         let ticker = &component.ticker;
         arm(&mut store, component.entry, Arc::clone(&meter), Arc::clone(ticker));
         let instantiated = match component.entry {
@@ -274,9 +288,11 @@ impl Instance {
     {
         self.guest().send_clock.expire();
         self.store.set_epoch_deadline(TICKS_PER_CHECK);
+        let bytes = hostcall_bytes(self.store.data());
+        self.store.set_hostcall_fuel(bytes);
         let result = match self.entry {
             Entry::Direct => {
-                self.store.data_mut().checks = 0;
+                self.store.data_mut().kept_worker_since = now;
                 self.component.ticker.wake();
                 let store = &mut self.store;
                 let (result, returned_at) = self.meter.stretch_from(now, || function.call(store, params));
@@ -294,6 +310,17 @@ impl Instance {
         };
         result.map_err(|error| failure(error, &mut self.store, &self.meter))
     }
+}
+
+/// Returns the most bytes that one call of the host may be passed.
+///
+/// It bounds the host's copies of the arguments, because a guest can pass the same bytes in many list
+/// elements, and nothing interrupts a copy. The host copies no more than the guest's own memory could
+/// hold, and no more than the largest message of the app needs.
+fn hostcall_bytes(state: &GuestState) -> usize {
+    let InstanceDependencies { limits, router, .. } = &*state.guest.instance;
+    let own = limits.memory_bytes.max(limits.message_size_bytes.saturating_mul(2));
+    own.min(router.app.largest_message().saturating_mul(2).max(MIN_HOSTCALL_BYTES))
 }
 
 fn typed<P, R>(

@@ -44,6 +44,11 @@ impl Moment {
         Took { total, guest: self.in_guest.saturating_sub(earlier.in_guest).min(total) }
     }
 
+    /// Returns the execution time of all messages before it.
+    pub(crate) fn in_guest(self) -> Duration {
+        self.in_guest
+    }
+
     /// Returns the moment before so much time had passed.
     pub(crate) fn before(self, took: Took) -> Moment {
         let at = self.at.checked_sub(took.total).unwrap_or(self.at);

@@ -1,5 +1,7 @@
 //! A cached clock for the messages that a guest sends.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 /// Sends that share one reading of the clock, because a reading costs a tenth of a send.
@@ -28,5 +30,33 @@ impl SendClock {
         self.sends_left -= 1;
         self.time = Some(time);
         time
+    }
+}
+
+/// One send in this many is timed and stands for all, because reading the clock twice takes half as long
+/// as a send.
+const TIMED_ONE_IN: u32 = 64;
+
+/// Chooses the sends that are timed.
+#[derive(Default)]
+pub(crate) struct SendSamples {
+    sends: u32,
+}
+
+/// A send that is timed.
+pub(crate) struct SendSample(std::time::Instant);
+
+impl SendSamples {
+    /// Counts a send. Returns its sample if it is timed.
+    pub(crate) fn next(&mut self) -> Option<SendSample> {
+        self.sends = self.sends.wrapping_add(1);
+        self.sends.is_multiple_of(TIMED_ONE_IN).then(|| SendSample(std::time::Instant::now()))
+    }
+}
+
+impl SendSample {
+    /// Returns the time of all sends for which this one stands.
+    pub(crate) fn took(self) -> Duration {
+        self.0.elapsed() * TIMED_ONE_IN
     }
 }

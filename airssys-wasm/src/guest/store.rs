@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use airssys_spec::Limits;
 use wasmtime::component::ResourceTable;
@@ -30,7 +30,7 @@ pub enum Entry {
 }
 
 /// The most WASI resources (streams, pollables) that an instance can hold.
-const MAX_RESOURCES: usize = 4_096;
+pub(crate) const MAX_RESOURCES: usize = 4_096;
 
 /// The host's data in an instance's store. Functions of services work on it.
 pub struct GuestState {
@@ -42,8 +42,8 @@ pub struct GuestState {
     pub(crate) limiter: Limiter,
     /// The number at which the guest shows its progress within a batch, if it does.
     pub(crate) progress: Option<Progress>,
-    /// The number of epoch checks in this call.
-    pub(crate) checks: u64,
+    /// The time at which this call began, or last handed over its worker's run queue.
+    pub(crate) kept_worker_since: Instant,
     /// Taken by a directly entered guest at its first epoch check, and given back when it returns.
     pub(crate) hold: Option<Hold>,
 }
@@ -62,15 +62,25 @@ pub(crate) struct AppEnded;
 /// receivers of its messages, and notes its progress within a batch.
 pub(crate) const TICKS_PER_CHECK: u64 = 1;
 
-/// The checks after which a directly entered guest hands over its worker's run queue.
-const CHECKS_PER_HAND_OVER: u64 = 10;
+/// The time after which a directly entered guest hands over its worker's run queue. Counted in time rather
+/// than in checks, because no check interrupts a call of the host.
+const HAND_OVER_AFTER: Duration = Duration::from_millis(10);
 
 impl GuestState {
     pub(crate) fn new(guest: GuestContext, wasi: Wasi, services: Vec<Box<dyn Any + Send>>) -> GuestState {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         let limiter = Limiter::new(&guest);
-        GuestState { guest, wasi, table, services, limiter, progress: None, checks: 0, hold: None }
+        GuestState {
+            guest,
+            wasi,
+            table,
+            services,
+            limiter,
+            progress: None,
+            kept_worker_since: Instant::now(),
+            hold: None,
+        }
     }
 }
 
@@ -84,7 +94,6 @@ pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>
         meter.check(now);
         note_progress(&mut store, &meter, meter.moment(now));
         let state = store.data_mut();
-        state.checks += 1;
         state.guest.send_clock.expire();
         match (meter.left(), entry) {
             _ if state.guest.instance.router.app.has_ended() => Err(wasmtime::Error::from(AppEnded)),
@@ -92,8 +101,9 @@ pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>
             (Some(_), Entry::Direct) => {
                 state.hold.get_or_insert_with(|| ticker.hold());
                 state.guest.wakeups.iter_mut().for_each(DeferredWakeups::wake_elsewhere);
-                if state.checks.is_multiple_of(CHECKS_PER_HAND_OVER) {
+                if now.saturating_duration_since(state.kept_worker_since) >= HAND_OVER_AFTER {
                     meter.pause(hand_over_worker);
+                    state.kept_worker_since = Instant::now();
                 }
                 Ok(UpdateDeadline::Continue(TICKS_PER_CHECK))
             }

@@ -10,15 +10,19 @@ use std::sync::Arc;
 use airssys_spec::Input;
 use wasmtime_wasi::WasiCtx;
 
-use crate::guest::meter::Meter;
+use crate::guest::component_log::ComponentLog;
+pub(super) use stdio::PERMIT;
 use stdio::{LogStream, StdinSource};
+
+/// The most random bytes of one call. That many take some 0.4 ms.
+const MAX_RANDOM_BYTES: u64 = 64 << 10;
 
 /// The WASI context of one incarnation. It is built at the guest's first call, because most guests
 /// never call it.
 pub(crate) struct Wasi {
     context: Option<Box<WasiCtx>>,
     instance: Arc<str>,
-    meter: Arc<Meter>,
+    log: Arc<ComponentLog>,
     stdin: Option<StdinSource>,
     /// The limit on a line of output, in bytes.
     line_bytes: usize,
@@ -28,7 +32,7 @@ impl Wasi {
     /// Opens the granted input.
     pub(crate) async fn open(
         instance: &Arc<str>,
-        meter: &Arc<Meter>,
+        log: &Arc<ComponentLog>,
         input: Option<&Input>,
         line_bytes: usize,
     ) -> std::io::Result<Wasi> {
@@ -36,16 +40,17 @@ impl Wasi {
             Some(input) => Some(StdinSource::open(instance, input).await?),
             None => None,
         };
-        let (instance, meter) = (Arc::clone(instance), Arc::clone(meter));
-        Ok(Wasi { context: None, instance, meter, stdin, line_bytes })
+        let (instance, log) = (Arc::clone(instance), Arc::clone(log));
+        Ok(Wasi { context: None, instance, log, stdin, line_bytes })
     }
 
     pub(crate) fn context(&mut self) -> &mut WasiCtx {
         self.context.get_or_insert_with(|| {
             let log = |level| {
-                LogStream::new(Arc::clone(&self.instance), Arc::clone(&self.meter), level, self.line_bytes)
+                LogStream::new(Arc::clone(&self.instance), Arc::clone(&self.log), level, self.line_bytes)
             };
             let mut wasi = WasiCtx::builder();
+            wasi.max_random_size(MAX_RANDOM_BYTES);
             wasi.stdout(log(tracing::Level::INFO)).stderr(log(tracing::Level::WARN));
             if let Some(stdin) = self.stdin.take() {
                 wasi.stdin(stdin);

@@ -11,6 +11,7 @@ use airssys_spec::pattern::check_component_name;
 use airssys_spec::{Access, Capabilities, HOST_NAME, Limits, Subject};
 
 use crate::actor::template::InstanceTemplate;
+use crate::guest::component_log::ComponentLog;
 use crate::guest::context::InstanceDependencies;
 use crate::host::error::SpawnError;
 use crate::host::{ComponentHost, Registered};
@@ -61,6 +62,7 @@ struct Shares {
     grants: Arc<Grants>,
     quota: Arc<Quota>,
     limits: Arc<Limits>,
+    log: Arc<ComponentLog>,
 }
 
 impl ComponentHost {
@@ -77,10 +79,13 @@ impl ComponentHost {
         let mailboxes = mailboxes(supervisor, spec)?;
         let endpoint = self.endpoint(spec, mailboxes.iter().map(Prepared::actor_ref).collect());
         let (asked, granted) = (spec.asks.clone(), spec.capabilities.clone());
+        let clock = self.shared.router.app.trail.clock();
+        let stats = Arc::clone(&endpoint.account.stats);
         let shares = Shares {
             grants: Arc::new(Grants::new(asked, granted, spec.subscribes.to_vec())),
-            quota: Arc::new(Quota::new(spec.limits, self.shared.router.app.trail.clock())),
+            quota: Arc::new(Quota::new(spec.limits, clock)),
             limits: Arc::new(spec.limits.clone()),
+            log: Arc::new(ComponentLog::new(spec.name, spec.limits, clock, stats)),
         };
         let mut seats = Vec::with_capacity(mailboxes.len());
         for prepared in mailboxes {
@@ -128,6 +133,7 @@ impl ComponentHost {
 
     fn endpoint(&self, spec: &TargetSpec<'_>, members: Vec<ActorRef<Envelope>>) -> Arc<Endpoint> {
         let app = &self.shared.router.app;
+        app.accepts_messages_up_to(spec.limits.message_size_bytes);
         let account = Account {
             name: Arc::from(spec.name),
             members: members.iter().map(ActorRef::handle).collect(),
@@ -173,6 +179,7 @@ impl ComponentHost {
             endpoint: own,
             gauges: Arc::default(),
             memory: Arc::new(MemoryGauge::new(spec.memory_bytes)),
+            log: Arc::clone(&shares.log),
         }
     }
 

@@ -39,7 +39,7 @@ const HANDLING_TIMES: [(&str, &str, OfTimes); 4] = [
     ("airssys_mailbox_wait_duration_seconds", "Time in the mailbox before delivery.", |times| &times.mailbox),
 ];
 
-const COMPONENT_COUNTERS: [(&str, &str, OfComponent); 7] = [
+const COMPONENT_COUNTERS: [(&str, &str, OfComponent); 11] = [
     ("airssys_messages_received_total", "Messages accepted into the component's mailboxes.", |c| c.received),
     ("airssys_messages_handled_total", "Messages whose handler finished.", |c| c.handled),
     ("airssys_messages_retried_total", "Attempts that were followed by another.", |c| c.retried),
@@ -47,6 +47,10 @@ const COMPONENT_COUNTERS: [(&str, &str, OfComponent); 7] = [
     ("airssys_mailbox_full_total", "Times that a sender found a mailbox full.", |c| c.mailbox_full),
     ("airssys_late_replies_total", "Replies that came after their request had ended.", |c| c.late_replies),
     ("airssys_denials_total", "Attempts that the capabilities do not allow.", |c| c.denied),
+    ("airssys_log_lines_total", "Lines that the component logged or printed.", |c| c.log.lines),
+    ("airssys_log_bytes_total", "Bytes of these lines.", |c| c.log.bytes),
+    ("airssys_log_dropped_lines_total", "Lines dropped because of the limits.", |c| c.log.dropped_lines),
+    ("airssys_log_dropped_bytes_total", "Bytes of these lines.", |c| c.log.dropped_bytes),
 ];
 
 const INSTANCE_COUNTERS: [(&str, &str, OfInstance); 1] =
@@ -84,6 +88,7 @@ pub fn text(snapshot: &AppSnapshot) -> String {
             page.sample(name, &[("component", &component.name)], read(component));
         }
     }
+    page.host_calls(snapshot);
     page.refusals(snapshot);
     page.over_quota(snapshot);
     for (name, help, read) in HANDLING_TIMES {
@@ -121,6 +126,14 @@ impl Page {
             self.0.push('}');
         }
         self.line(format_args!(" {value}\n"));
+    }
+
+    fn host_calls(&mut self, snapshot: &AppSnapshot) {
+        let name = "airssys_host_call_seconds_total";
+        self.family(name, "counter", "Time that the component's calls of the host took.");
+        for component in &snapshot.components {
+            self.sample(name, &[("component", &component.name)], component.host_calls_ns as f64 / 1e9);
+        }
     }
 
     fn over_quota(&mut self, snapshot: &AppSnapshot) {

@@ -23,6 +23,9 @@ pub struct AppSnapshot {
     pub taken_at_ms: u64,
     /// The uptime of the app, in milliseconds.
     pub uptime_ms: u64,
+    /// The step of the app's start; `None` if it has started.
+    #[serde(default)]
+    pub starting: Option<StartStep>,
     /// The number of messages, callbacks and restarts in flight.
     pub in_flight: usize,
     /// The number of messages that could not be handled.
@@ -34,6 +37,17 @@ pub struct AppSnapshot {
     pub components: Vec<ComponentSnapshot>,
     /// The root supervisor and its children: the instances of components, and native actors.
     pub tree: SupervisorSnapshot,
+}
+
+/// A step of the start of an app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StartStep {
+    /// The components are built and loaded.
+    Loading,
+    /// This component is started. Those behind it in the order of the start wait.
+    Starting(String),
 }
 
 /// A snapshot of a component: all its instances together, over all incarnations.
@@ -68,6 +82,13 @@ pub struct ComponentSnapshot {
     pub denied: u64,
     /// The times of its handled messages.
     pub handling: HandlingStats,
+    /// Its log: lines that its instances logged or printed.
+    #[serde(default)]
+    pub log: LogStats,
+    /// The time that its calls of the host took, in nanoseconds: sending, publishing, subscribing,
+    /// logging, output and random numbers. It is part of the guest's time. Sends are timed by samples.
+    #[serde(default)]
+    pub host_calls_ns: u64,
     /// Its calls of services, sorted by service and function.
     #[serde(default)]
     pub service_calls: Vec<ServiceCalls>,
@@ -76,6 +97,20 @@ pub struct ComponentSnapshot {
     pub usage: Vec<QuotaUsage>,
     /// Its instances, sorted by number.
     pub instances: Vec<InstanceSnapshot>,
+}
+
+/// The log of a component: all its instances together, over all incarnations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LogStats {
+    /// Lines that were written.
+    pub lines: u64,
+    /// Bytes of the lines that were written.
+    pub bytes: u64,
+    /// Lines that were dropped, because the component logged more than its limits allow.
+    pub dropped_lines: u64,
+    /// Bytes of the lines that were dropped.
+    pub dropped_bytes: u64,
 }
 
 /// The calls of one function of a service by a component.

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use airssys_rt::LogThrottle;
 use airssys_spec::Denied;
 use crossbeam_utils::CachePadded;
 
 use crate::observe::denials::Denials;
 use crate::observe::handling_times::HandlingTimes;
-use crate::observe::log_throttle::LogThrottle;
-use crate::observe::snapshot::{ComponentSnapshot, InstanceSnapshot, ServiceCalls};
+use crate::observe::snapshot::{ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls};
 use crate::observe::usage::QuotaUsage;
 use crate::policy::quota::QuotaLimit;
 use crate::sync::{lock, read, write};
@@ -35,6 +35,17 @@ pub(crate) struct ComponentStats {
     times: Mutex<HandlingTimes>,
     /// Locked for writing only by the first call of a function.
     service_calls: RwLock<BTreeMap<(&'static str, &'static str), ServiceCallCounter>>,
+    log: LogCounters,
+    host_calls_ns: AtomicU64,
+}
+
+/// The counters of a component's log.
+#[derive(Debug, Default)]
+struct LogCounters {
+    lines: AtomicU64,
+    bytes: AtomicU64,
+    dropped_lines: AtomicU64,
+    dropped_bytes: AtomicU64,
 }
 
 /// The calls of one function of a service.
@@ -78,6 +89,8 @@ impl ComponentStats {
             refused: Mutex::default(),
             times: Mutex::default(),
             service_calls: RwLock::default(),
+            log: LogCounters::default(),
+            host_calls_ns: zero(),
         }
     }
 
@@ -163,6 +176,32 @@ impl ComponentStats {
         calls.iter().map(row).collect()
     }
 
+    /// Counts a line of the log.
+    pub(crate) fn logged(&self, bytes: usize) {
+        self.log.lines.fetch_add(1, Ordering::Relaxed);
+        self.log.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts a line of the log that was dropped.
+    pub(crate) fn log_dropped(&self, bytes: usize) {
+        self.log.dropped_lines.fetch_add(1, Ordering::Relaxed);
+        self.log.dropped_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Makes a call of the host, and counts its time.
+    pub(crate) fn host_call<R>(&self, call: impl FnOnce() -> R) -> R {
+        let began = Instant::now();
+        let result = call();
+        self.host_calls_took(began.elapsed());
+        result
+    }
+
+    /// Counts the time of calls of the host.
+    pub(crate) fn host_calls_took(&self, time: Duration) {
+        let time_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.host_calls_ns.fetch_add(time_ns, Ordering::Relaxed);
+    }
+
     pub(crate) fn late_reply(&self) {
         self.late_replies.fetch_add(1, Ordering::Relaxed);
     }
@@ -195,6 +234,13 @@ impl ComponentStats {
             late_replies: load(&self.late_replies),
             denied: load(&self.denied),
             handling: lock(&self.times).stats(),
+            log: LogStats {
+                lines: load(&self.log.lines),
+                bytes: load(&self.log.bytes),
+                dropped_lines: load(&self.log.dropped_lines),
+                dropped_bytes: load(&self.log.dropped_bytes),
+            },
+            host_calls_ns: load(&self.host_calls_ns),
             service_calls: self.service_calls(),
             usage,
             instances,

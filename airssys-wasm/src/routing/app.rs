@@ -1,5 +1,6 @@
 //! The values that all messages of an app share.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use crate::observe::audit::Trail;
 use crate::observe::dead_letters::DeadLetters;
 use crate::observe::in_flight::InFlightCount;
 use crate::observe::trace::MessageTracer;
+use crate::observe::warnings::Warnings;
 use crate::routing::state_folder::StateFolder;
 use crate::routing::wait_graph::WaitGraph;
 
@@ -19,6 +21,9 @@ pub(crate) struct App {
     pub(crate) in_flight: InFlightCount,
     pub(crate) wait_graph: Arc<WaitGraph>,
     pub(crate) trail: Arc<Trail>,
+    pub(crate) warnings: Arc<Warnings>,
+    /// The largest message that a component accepts, in bytes.
+    largest_message: AtomicUsize,
     /// `None` if the app has no state folder.
     state: Option<StateFolder>,
     /// The tracer that begins a span for each handled message. Unset without tracing.
@@ -32,12 +37,24 @@ pub(crate) struct App {
 impl App {
     /// Makes an app that records denials and refusals in `trail`.
     pub(crate) fn new(trail: Arc<Trail>, state: Option<StateFolder>) -> App {
-        App { trail, state, ..App::default() }
+        let warnings = Arc::<Warnings>::default();
+        let wait_graph = Arc::new(WaitGraph::new(Arc::clone(&warnings)));
+        App { trail, state, warnings, wait_graph, ..App::default() }
     }
 
     /// Returns the state folder, or `None` if the app has none.
     pub(crate) fn state(&self) -> Option<&StateFolder> {
         self.state.as_ref()
+    }
+
+    /// Raises the size of the largest message to that of another component.
+    pub(crate) fn accepts_messages_up_to(&self, bytes: usize) {
+        self.largest_message.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the size of the largest message that a component accepts, in bytes.
+    pub(crate) fn largest_message(&self) -> usize {
+        self.largest_message.load(Ordering::Relaxed)
     }
 
     /// Sets the tracer. Only the first call has an effect.

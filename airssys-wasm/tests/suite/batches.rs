@@ -218,7 +218,7 @@ const ALL: &str =
 
 #[tokio::test]
 async fn handwritten_component_gets_batches() {
-    // 8 calls if every batch doubles. A batch that takes longer than 1 ms makes the next ones smaller,
+    // 8 calls if every batch doubles. A batch that takes longer than 0.2 ms makes the next ones smaller,
     // so the fewest calls of a few runs count, as with any measurement beside other work.
     let mut fewest = u64::MAX;
     for _ in 0..5 {

@@ -278,3 +278,36 @@ async fn python_reads_decimals_and_dates() {
         ])
     );
 }
+
+/// Calls can be nested as deep as the page says. Twice as many end the instance, with a reason, and the
+/// next incarnation goes on.
+async fn calls_nest_as_deep_as_the_page_says(name: &str, depth: usize, reason: &str) {
+    let host = alone(name).await;
+    let nested = |times: usize| encoded(Codec::Json, &json!({ "probe": format!("nested {times}") }));
+    let answer = ask(&host, name, Codec::Json, json!({ "probe": format!("nested {depth}") })).await;
+    assert_eq!(answer, depth);
+    let failed = host.request(name, nested(2 * depth), SOON).await.unwrap_err();
+    assert!(failed.to_string().contains("failed"), "{failed}");
+    let reasons = host.reasons();
+    assert!(reasons.len() == 1 && reasons[0].contains(reason), "{reasons:?}");
+    assert_eq!(ask(&host, name, Codec::Json, json!({ "name": "you" })).await["heard"], 1);
+    assert_eq!(host.component_snapshot(name).unwrap().instances[0].restarts, 1);
+}
+
+/// Returns the number in front of a text of the page.
+fn number_before(text: &str) -> usize {
+    let (before, _) = PAGE.split_once(text).expect("the page has the text");
+    before.rsplit(' ').next().and_then(|number| number.replace(',', "").parse().ok()).expect("a number")
+}
+
+#[tokio::test]
+async fn calls_in_javascript_nest_as_deep_as_the_page_says() {
+    let depth = number_before(" calls of JavaScript can be nested");
+    calls_nest_as_deep_as_the_page_says("greet-js", depth, "call stack exhausted").await;
+}
+
+#[tokio::test]
+async fn calls_in_python_nest_as_deep_as_the_page_says() {
+    let depth = number_before(" calls of Python can be nested");
+    calls_nest_as_deep_as_the_page_says("greet-python", depth, "RecursionError").await;
+}

@@ -2,7 +2,9 @@
 
 use airssys_message::{Accepts, Codec};
 use airssys_rt::RestartStrategy;
-use airssys_wasm::{Capabilities, ComponentHost, ComponentSpec, Delivery, Retry};
+use airssys_wasm::{
+    Capabilities, Component, ComponentHost, ComponentSpec, Delivery, Engine, EngineConfig, Retry, builder,
+};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -194,4 +196,29 @@ async fn a_component_in_python_waits_for_room_and_is_tried_again() {
 async fn a_component_in_python_rejects_and_fails_like_any() {
     rejects_what_it_does_not_understand("greet-python").await;
     fails_like_any_component("greet-python").await;
+}
+
+/// The code of the interpreter is in artifacts of their own, which a changed line of Python does not touch.
+#[tokio::test]
+async fn changed_line_of_python_compiles_no_code_anew() {
+    let file = builder::build(&folder("greet-python"), |_| {}).unwrap();
+    Component::load(engine(), &file).unwrap();
+    let wasm = std::fs::read(file).unwrap();
+    let (before, after) = (b", says Python", b", says Pybhon");
+    let mut changed = wasm.clone();
+    // The memory can have copies that Python has freed.
+    let places = wasm.windows(before.len()).enumerate().filter(|(_, bytes)| bytes == before);
+    places.for_each(|(at, _)| changed[at..at + after.len()].copy_from_slice(after));
+    assert_ne!(changed, wasm);
+    // An engine with the same cache, but with counts of its own.
+    let own = EngineConfig { cache_dir: cache_dir(), max_instances: 10, ..EngineConfig::default() };
+    let own = Engine::new(own).unwrap();
+    drop(Component::new(&own, &changed).unwrap());
+    let used = own.cache_use();
+    assert!(used.misses <= 1 && used.hits >= 3, "{used:?}");
+    let host = host();
+    let component = Component::new(engine(), &changed).unwrap();
+    host.spawn(ComponentSpec { component, ..greeter("greet-python") }).await.unwrap();
+    let greeting = ask(&host, "greet-python", Codec::Json, json!({ "name": "you" })).await;
+    assert_eq!(greeting["text"], "hello you, says Pybhon");
 }

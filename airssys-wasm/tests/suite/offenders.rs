@@ -11,8 +11,12 @@ use crate::support::*;
 
 mod components;
 mod faults;
+mod host_calls;
+mod log;
 mod memory;
 mod messages;
+mod records;
+mod starts;
 mod time;
 
 /// The number of requests to the neighbour during each offence.

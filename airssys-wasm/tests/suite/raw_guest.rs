@@ -155,11 +155,18 @@ pub(crate) fn cuts(lengths: &[u32]) -> Component {
 
 /// Makes a component with this code as its handler, which has the table `$hosts`.
 fn calls_hosts(handler: &str) -> Component {
+    calls(handler, HOSTS, 2)
+}
+
+/// Makes a component with this code as its handler. It has the table `$hosts` of so many functions,
+/// which `parts` of the component fill.
+pub(crate) fn calls(handler: &str, parts: &str, functions: u32) -> Component {
+    let table = format!("(table $hosts (export \"hosts\") {functions} funcref)");
     let code = TEMPLATE
         .replace("HANDLER)", &format!("{handler})"))
         .replace("START)", ")")
-        .replace("(table $table 1 funcref)", "(table $hosts (export \"hosts\") 2 funcref)");
-    let code = code.trim_end().strip_suffix(')').expect("the component ends").to_owned() + HOSTS;
+        .replace("(table $table 1 funcref)", &table);
+    let code = code.trim_end().strip_suffix(')').expect("the component ends").to_owned() + parts;
     let bytes = wat::parse_str(code).expect("the code is WebAssembly text");
     Component::new(engine(), &bytes).expect("the component fits the host")
 }

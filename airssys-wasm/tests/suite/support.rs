@@ -9,7 +9,7 @@ use std::time::Duration;
 use airssys_message::Codec;
 use airssys_rt::{ActorSystem, RestartStrategy, SupervisorConfig, TopicPattern};
 use airssys_wasm::{
-    CallError, Capabilities, Component, ComponentHost, ComponentSpec, Engine, EngineConfig, builder,
+    CallError, Capabilities, Compiler, Component, ComponentHost, ComponentSpec, Engine, EngineConfig, builder,
 };
 pub(crate) use test_commands::{Answer, Command};
 
@@ -21,13 +21,19 @@ pub(crate) fn folder(component: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../components").join(component)
 }
 
+/// Returns the folder of the compiled code that all tests share.
+pub(crate) fn cache_dir() -> Option<PathBuf> {
+    Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"))
+}
+
 /// Returns the engine that all tests of this process share.
 pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
-        let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
         let max_instances = 100;
-        Engine::new(EngineConfig { cache_dir, max_instances, ..EngineConfig::default() }).expect("an engine")
+        let (cache_dir, compiler) = (cache_dir(), Compiler::in_process());
+        let config = EngineConfig { cache_dir, compiler, max_instances, ..EngineConfig::default() };
+        Engine::new(config).expect("an engine")
     })
 }
 

@@ -75,6 +75,9 @@ function fail() {
   throw new TypeError("failed on purpose", { cause: new Error("the cause") });
 }
 
+/** Calls itself so many times, each call inside the one before. */
+const nested = (times) => (times <= 1 ? 1 : 1 + nested(times - 1));
+
 /** Answers `decoded` if the body can be read. */
 const decode = () => "decoded";
 
@@ -82,5 +85,6 @@ const answers = { names, random, web, write, decode, fail };
 
 /** Answers a question. `top` has what the top level of the main file has computed. */
 export function answer(question, top) {
-  return answers[question](top);
+  const [, times] = /^nested (\d+)$/.exec(question) ?? [];
+  return times ? nested(Number(times)) : answers[question](top);
 }

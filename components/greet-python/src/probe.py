@@ -51,7 +51,15 @@ def fail() -> None:
         raise TypeError("failed on purpose") from error
 
 
+def nested(times: int) -> int:
+    """Calls itself so many times, each call inside the one before."""
+    return 1 if times <= 1 else 1 + nested(times - 1)
+
+
 def answer(question: str, top: object, message: airssys.Message) -> object:
+    match question.split(" "):
+        case ["nested", times]:
+            return nested(int(times))
     match question:
         case "modules":
             return modules()

@@ -64,6 +64,9 @@ pub enum Command {
     LogForever(String),
     /// Send a command without waiting, without end, and ignore refusals.
     FloodForever { to: String, command: Box<Command> },
+    /// Do this many rounds of work, then send this command to oneself twice, so that the mailbox stays
+    /// full.
+    FloodItself(u32),
     /// Send a command, and never return.
     SendAndSpin { to: String, command: Box<Command> },
     /// Send a request this many times, and then await something that never happens.

@@ -28,6 +28,15 @@ pub(crate) async fn run(command: Command, context: &Context) -> Result<Answer, R
         Command::FloodForever { to, command } => loop {
             drop(context.try_send(&to, &*command));
         },
+        Command::FloodItself(rounds) => {
+            crate::harm::work(rounds);
+            let myself = context.identity().name.clone();
+            for _ in 0..2 {
+                // A full mailbox refuses it, and has enough.
+                drop(context.try_send(&myself, &Command::FloodItself(rounds)));
+            }
+            Ok(Ok(String::new()))
+        }
         Command::SendAndSpin { to, command } => {
             context.send(&to, &*command).await?;
             loop {

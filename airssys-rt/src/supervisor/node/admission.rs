@@ -43,7 +43,7 @@ impl SupervisorNode {
         rules: ChildRules,
     ) -> Result<Key, Refusal> {
         let changes = &self.registry.services().tree_changes;
-        let look = || match self.add(cell, rules) {
+        let look = || match self.add(cell.clone(), rules) {
             Admission::Added(key) => Some(Ok(key)),
             Admission::Refused(refusal) => Some(Err(refusal)),
             Admission::Later => self.obstacle().map(Err),
@@ -54,13 +54,14 @@ impl SupervisorNode {
     /// Adds a child, to be given a task, if an incarnation of the supervisor is running.
     pub(in crate::supervisor) fn add(
         self: &Arc<Self>,
-        cell: &Arc<dyn Supervised>,
+        cell: Arc<dyn Supervised>,
         rules: ChildRules,
     ) -> Admission {
-        if cell.terminated() {
+        if cell.seems_terminated() {
             return Admission::Refused(Refusal::Stopped);
         }
-        let entry = ChildEntry::new(cell.clone(), rules, self.config.on_limit);
+        let entry = ChildEntry::new(cell, rules, self.config.on_limit);
+        let parent = self.as_parent().clone();
         let key = {
             let mut state = lock(&self.state);
             if !matches!(state.phase, Phase::Running | Phase::RestartingGroup) {
@@ -74,9 +75,12 @@ impl SupervisorNode {
             }
             state.active += 1;
             state.significant += usize::from(rules.significant);
-            state.children.push(entry)
+            let key = state.children.push(entry);
+            if let Some(entry) = state.children.get(key) {
+                entry.cell.set_parent(ParentLink { parent, key });
+            }
+            key
         };
-        cell.set_parent(ParentLink { parent: self.as_parent().clone(), key });
         Admission::Added(key)
     }
 

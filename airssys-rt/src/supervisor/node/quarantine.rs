@@ -74,12 +74,12 @@ impl SupervisorNode {
         inform(|| self.tell(|supervisor| Event::Escalated { supervisor, failure: told }));
         // Before the consequences are visible.
         self.health().into_iter().for_each(|health| drop(health.send_replace(Health::Failing)));
-        // Held until the lock is released, because it may be the last of the child's error.
-        let held = Contained::new(ExitReason::Escalated(failure.into_inner()));
+        // The failure is held until the lock is released, because it may be the last of the child's error.
+        let reason = ExitReason::Escalated(Arc::clone(&failure));
+        let ending = Ending::new(reason, !self.escalates, ShutdownOrder::default());
         let mut state = lock(&self.state);
         if state.incarnation == incarnation {
-            let reason = held.clone().into_inner();
-            state.end(Ending { reason, for_good: !self.escalates, order: ShutdownOrder::default() });
+            state.end(ending);
         }
     }
 
@@ -91,10 +91,13 @@ impl SupervisorNode {
         reason: ExitReason,
     ) {
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
-        cell.into_iter().for_each(|cell| inform(|| cell.quarantined(&reason)));
+        cell.iter().for_each(|cell| inform(|| cell.quarantined(&reason)));
         self.keep(key, runner, reason, TaskState::Quarantined);
-        // Holders of a reference that stopped it before saw no quarantine.
+        // Holders of a reference that stopped it, or a member of it, before saw no quarantine.
         self.dismiss_quarantined(key);
+        if let Some(cell) = cell {
+            cell.dismiss_members();
+        }
         // Senders that wait for room in its mailbox may choose another worker.
         self.announce_change();
     }
@@ -128,14 +131,19 @@ impl SupervisorNode {
         true
     }
 
-    /// Ends a quarantined child that was told to end for good.
+    /// Ends a child that was told to end for good, if it is quarantined, alone or with this supervisor.
     pub(super) fn dismiss_quarantined(&self, key: Key) {
         let dismissed = {
             let mut state = lock(&self.state);
+            let quarantined = state.quarantined;
             let told = state
                 .children
                 .get(key)
-                .filter(|entry| entry.task_state == TaskState::Quarantined)
+                .filter(|entry| match entry.task_state {
+                    TaskState::Quarantined => true,
+                    TaskState::Parked => quarantined,
+                    TaskState::Live | TaskState::Leaving => false,
+                })
                 // A closed mailbox is to be drained, and no incarnation will do that.
                 .is_some_and(|entry| entry.cell.terminated() || entry.cell.is_closed());
             match told {
@@ -147,6 +155,18 @@ impl SupervisorNode {
             self.registry.retire(&*cell, ExitReason::Shutdown);
             parked.runner.discard();
             self.announce_change();
+        }
+    }
+
+    /// Ends the children that were told to end for good before this supervisor was quarantined.
+    pub(super) fn dismiss_told(&self) {
+        let children: Vec<_> = {
+            let state = lock(&self.state);
+            state.children.iter().map(|(key, entry)| (key, entry.cell.clone())).collect()
+        };
+        for (key, cell) in children {
+            self.dismiss_quarantined(key);
+            cell.dismiss_members();
         }
     }
 

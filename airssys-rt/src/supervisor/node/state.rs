@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use airssys_core::{
-    ExitReason, Identity, LimitScope, RestartWindow, Scope, SupervisorConfig, SupervisorFailure,
+    ExitReason, Identity, LimitScope, LogThrottle, RestartWindow, Scope, SupervisorConfig, SupervisorFailure,
 };
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -37,12 +37,17 @@ pub(super) enum Phase {
 }
 
 /// How a supervisor ends.
-#[derive(Clone)]
-pub(crate) struct Ending {
-    pub(crate) reason: ExitReason,
+pub(super) struct Ending {
+    pub(super) reason: Contained<ExitReason>,
     /// True if its own supervisor must not restart it.
-    pub(crate) for_good: bool,
-    pub(crate) order: ShutdownOrder,
+    pub(super) for_good: bool,
+    pub(super) order: ShutdownOrder,
+}
+
+impl Ending {
+    pub(super) fn new(reason: ExitReason, for_good: bool, order: ShutdownOrder) -> Self {
+        Self { reason: Contained::new(reason), for_good, order }
+    }
 }
 
 /// The steps of a group restart that are left.
@@ -78,6 +83,8 @@ pub(super) struct NodeState {
     window: RestartWindow,
     /// The recent restarts of each child that has been restarted, if each counts alone.
     windows: HashMap<Key, RestartWindow>,
+    /// The log lines about restarts of each child that has been restarted.
+    restart_lines: HashMap<Key, RestartLines>,
     pub(super) restarts: u64,
     pub(super) plan: RestartPlan,
     /// The child whose start the group restart waits for.
@@ -109,6 +116,7 @@ impl NodeState {
             significant: 0,
             window: RestartWindow::new(),
             windows: HashMap::new(),
+            restart_lines: HashMap::new(),
             restarts: 0,
             plan: RestartPlan::default(),
             starting: None,
@@ -132,7 +140,7 @@ impl NodeState {
         }
         let new = match &mut self.ending {
             None => {
-                self.gave_up |= matches!(ending.reason, ExitReason::Escalated(_));
+                self.gave_up |= matches!(*ending.reason, ExitReason::Escalated(_));
                 self.ending = Some(ending);
                 true
             }
@@ -156,7 +164,7 @@ impl NodeState {
     pub(super) fn rest(&mut self) -> ExitReason {
         self.phase = Phase::Waiting;
         self.awaits = AwaitedEnds::Each;
-        let reason = self.ending.as_ref().map(|ending| ending.reason.clone());
+        let reason = self.ending.as_ref().map(|ending| (*ending.reason).clone());
         self.ending = self.ending.take().filter(|ending| ending.for_good);
         reason.unwrap_or(ExitReason::Shutdown)
     }
@@ -209,9 +217,22 @@ impl NodeState {
         window.record(child, now.into_std(), config);
     }
 
+    /// Returns the number of log lines about restarts of a child that were suppressed since the last
+    /// one. Returns `None` if this one is suppressed.
+    pub(super) fn pass_restart_line(&mut self, key: Key, now: Instant) -> Option<u64> {
+        if self.children.get(key).is_none() {
+            return Some(0);
+        }
+        let lines = self.restart_lines.entry(key).or_insert_with(|| RestartLines::since(now));
+        lines.throttle.pass(now.duration_since(lines.since).as_nanos() as u64)
+    }
+
     /// Forgets the restarts that count for one child alone.
     pub(super) fn forget_restarts_of(&mut self, key: Key) {
-        self.windows.remove(&key);
+        // Most supervisors count no restarts, and a hash costs more than a look.
+        if !self.windows.is_empty() {
+            self.windows.remove(&key);
+        }
     }
 
     /// Forgets the restarts of one child towards either limit, and begins with its first delay again.
@@ -246,9 +267,10 @@ impl NodeState {
     pub(super) fn remove(&mut self, key: Key) -> Option<Arc<dyn Supervised>> {
         let entry = self.children.remove(key)?;
         self.forget_restarts_of(key);
+        self.restart_lines.remove(&key);
         self.active -= usize::from(entry.task_state.is_active());
         self.significant -= usize::from(entry.is_significant());
-        self.ended_tasks.extend(entry.task);
+        self.ended_tasks.push(entry.task);
         Some(entry.cell)
     }
 
@@ -282,6 +304,18 @@ impl NodeState {
         let doomed = self.children.iter().filter(|(_, entry)| entry.doomed);
         let stop = doomed.map(|(key, _)| key).collect();
         self.plan = RestartPlan { stop, start: None, at: self.plan.at.max(Some(at)) };
+    }
+}
+
+/// The throttle of the log lines about restarts of one child.
+struct RestartLines {
+    since: Instant,
+    throttle: LogThrottle,
+}
+
+impl RestartLines {
+    fn since(now: Instant) -> Self {
+        Self { since: now, throttle: LogThrottle::default() }
     }
 }
 
@@ -324,12 +358,19 @@ pub(super) struct EndedTasks {
 }
 
 impl EndedTasks {
-    pub(super) fn extend(&mut self, task: Option<JoinHandle<()>>) {
+    pub(super) fn push(&mut self, task: Option<JoinHandle<()>>) {
         self.tasks.extend(task);
-        if self.tasks.len() > self.limit {
-            self.tasks.retain(|task| !task.is_finished());
-            self.limit = (2 * self.tasks.len()).max(16);
+    }
+
+    /// Takes out tasks that have ended, now and then. To be dropped outside the lock, because the
+    /// memory of each is freed.
+    pub(super) fn sweep(&mut self) -> Vec<JoinHandle<()>> {
+        if self.tasks.len() <= self.limit {
+            return Vec::new();
         }
+        let ended = self.tasks.extract_if(.., |task| task.is_finished()).collect();
+        self.limit = (2 * self.tasks.len()).max(32);
+        ended
     }
 
     pub(super) fn take(&mut self) -> Vec<JoinHandle<()>> {

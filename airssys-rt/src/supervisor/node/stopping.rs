@@ -185,15 +185,25 @@ impl SupervisorNode {
     async fn stop_together(&self, keys: &[Key], mut timer: Pin<&mut Sleep>) -> bool {
         let start = Instant::now();
         lock(&self.state).awaits = AwaitedEnds::Last;
-        self.ask_all(keys, start);
+        let first = self.ask_all(keys, start);
+        if !self.inactive_or(first, timer.as_mut()).await {
+            return false;
+        }
         let mut by_time: Vec<_> = {
             let state = lock(&self.state);
-            let time = |key: &Key| match state.children.get(*key).map(ChildEntry::shutdown) {
-                Some(Shutdown::After(time)) => time,
-                Some(Shutdown::Unbounded) => Duration::MAX,
-                Some(Shutdown::Kill) | None => Duration::ZERO,
+            if state.active == 0 {
+                return true;
+            }
+            let time = |key: &Key| {
+                let entry = state.children.get(*key)?;
+                let time = match entry.shutdown() {
+                    Shutdown::After(time) => time,
+                    Shutdown::Unbounded => Duration::MAX,
+                    Shutdown::Kill => Duration::ZERO,
+                };
+                Some((time, *key))
             };
-            keys.iter().map(|key| (time(key), *key)).collect()
+            keys.iter().filter_map(time).collect()
         };
         by_time.sort_by_key(|(time, _)| *time);
         for alike in by_time.chunk_by(|one, other| one.0 == other.0) {
@@ -236,22 +246,25 @@ impl SupervisorNode {
     }
 
     /// Asks all of them, or aborts those whose time is over. Works in batches, so that children that
-    /// end meanwhile get the lock.
-    fn ask_all(&self, keys: &[Key], since: Instant) {
+    /// end meanwhile get the lock. Returns the time at which the first has to be looked at again.
+    fn ask_all(&self, keys: &[Key], since: Instant) -> Option<Instant> {
         const BATCH: usize = 16;
         let mut stops = Vec::with_capacity(BATCH);
+        let mut first = None;
         for batch in keys.chunks(BATCH) {
             let now = Instant::now();
             {
                 let mut state = lock(&self.state);
                 stops.extend(batch.iter().map(|key| {
                     let mut stop = ChildStop::new(since);
-                    stop.next(&mut state, *key, now);
+                    let again = stop.next(&mut state, *key, now).flatten();
+                    first = first.into_iter().chain(again).min();
                     stop
                 }));
             }
             stops.drain(..).for_each(|mut stop| stop.carry_out(&self.registry));
         }
+        first
     }
 
     /// Stops one child; returns false if the time for stopping one after another has passed.
@@ -395,8 +408,7 @@ impl SupervisorNode {
         let _earlier;
         let aborted: Vec<AbortHandle> = {
             let mut state = lock(&self.state);
-            let reason = ExitReason::Killed;
-            state.end(Ending { reason, for_good: false, order: ShutdownOrder::default() });
+            state.end(Ending::new(ExitReason::Killed, false, ShutdownOrder::default()));
             let order = state.order();
             _earlier = Contained::new(state.rest());
             let keys: Vec<Key> = state.children.keys().collect();

@@ -8,8 +8,14 @@ use crate::guest::context::GuestContext;
 
 impl Host for GuestContext {
     fn log(&mut self, level: Level, message: String) {
-        let line = self.log_line(&message);
-        self.meter.pause(|| component_log::write(&self.instance.identity.instance, level.into(), &line));
+        let level = level.into();
+        if !component_log::enabled(level) {
+            return;
+        }
+        self.stats().host_call(|| {
+            let line = self.log_line(&message);
+            self.instance.log.write(&self.instance.identity.instance, level, &line);
+        });
     }
 
     fn enabled(&mut self, level: Level) -> bool {

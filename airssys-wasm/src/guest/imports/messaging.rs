@@ -49,7 +49,7 @@ impl Host for GuestContext {
     }
 
     fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
-        self.send_one(to, Mode::Send, Bytes::from(body), None)
+        self.send_sampled(to, Mode::Send, Bytes::from(body), None)
     }
 
     fn send_batch(&mut self, to: u32, lengths: Vec<u32>, bodies: Vec<u8>) -> BatchResult {
@@ -64,14 +64,15 @@ impl Host for GuestContext {
             // Copied, because a slice of `bodies` would keep the whole batch in memory.
             Bytes::copy_from_slice(body)
         });
-        self.send_all(to, bodies)
+        let stats = Arc::clone(&self.instance.sender.stats);
+        stats.host_call(|| self.send_all(to, bodies))
     }
 
     fn send_request(&mut self, to: u32, body: Vec<u8>, timeout_ms: u32) -> Result<u64, SendError> {
         let account = Arc::clone(&self.route(to, Purpose::Request)?.endpoint.account);
         let request = self.open(timeout_ms, Some(AwaitedTarget::Component(account)))?;
         let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
-        let sent = self.send_one(to, Mode::Request, Bytes::from(body), Some(reply));
+        let sent = self.send_sampled(to, Mode::Request, Bytes::from(body), Some(reply));
         sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
     }
 
@@ -86,26 +87,15 @@ impl Host for GuestContext {
     fn publish(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
         let trace = self.trace();
         let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
-        self.instance.router.publish(
-            &self.instance.sender,
-            Some(&self.instance.myself),
-            topic,
-            Bytes::from(body),
-            trace,
-        )
+        let InstanceDependencies { router, sender, myself, .. } = &*self.instance;
+        sender.stats.host_call(|| router.publish(sender, Some(myself), topic, Bytes::from(body), trace))
     }
 
     fn publish_retained(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
         let (trace, body) = (self.trace(), Bytes::from(body));
         let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
-        self.instance.router.publish_retained(
-            &self.instance.sender,
-            Some(&self.instance.myself),
-            &self.instance.limits,
-            topic,
-            body,
-            trace,
-        )
+        let InstanceDependencies { router, sender, myself, limits, .. } = &*self.instance;
+        sender.stats.host_call(|| router.publish_retained(sender, Some(myself), limits, topic, body, trace))
     }
 
     fn clear_retained(&mut self, on: u32) -> Result<bool, SendError> {
@@ -132,30 +122,11 @@ impl Host for GuestContext {
     }
 
     fn subscribe(&mut self, pattern: String) -> Result<(), SendError> {
-        let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
-        // The router counts subscriptions, because they outlive the incarnation that made them.
-        let limit = self.instance.limits.subscriptions;
-        let is_new = !self.instance.router.subscriptions(&self.instance.myself).contains(&parsed);
-        if is_new
-            && self.instance.router.subscriptions_held(&self.instance.sender, &self.instance.myself) >= limit
-        {
-            return Err(self.exceeded("subscriptions", limit));
-        }
-        self.instance.router.subscribe_itself(
-            &self.instance.sender,
-            parsed,
-            &self.instance.myself,
-            &self.instance.endpoint,
-        )
+        self.stats().host_call(|| self.subscribe_to(&pattern))
     }
 
     fn unsubscribe(&mut self, pattern: String) -> bool {
-        let Ok(parsed) = pattern.parse() else { return false };
-        let is_suspended = self.instance.sender.grants.forget_suspended(self.instance.myself.id(), &parsed);
-        if let Some(state) = self.instance.router.app.state() {
-            state.unsubscribed(&self.instance.identity.instance, &parsed);
-        }
-        self.instance.router.unsubscribe(&parsed, &self.instance.myself) || is_suspended
+        self.stats().host_call(|| self.unsubscribe_from(&pattern))
     }
 
     fn describe(&mut self, message: u64) -> Option<MessageInfo> {
@@ -179,6 +150,33 @@ impl Host for GuestContext {
 }
 
 impl GuestContext {
+    fn subscribe_to(&self, pattern: &str) -> Result<(), SendError> {
+        let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
+        // The router counts subscriptions, because they outlive the incarnation that made them.
+        let limit = self.instance.limits.subscriptions;
+        let is_new = !self.instance.router.subscriptions(&self.instance.myself).contains(&parsed);
+        if is_new
+            && self.instance.router.subscriptions_held(&self.instance.sender, &self.instance.myself) >= limit
+        {
+            return Err(self.exceeded("subscriptions", limit));
+        }
+        self.instance.router.subscribe_itself(
+            &self.instance.sender,
+            parsed,
+            &self.instance.myself,
+            &self.instance.endpoint,
+        )
+    }
+
+    fn unsubscribe_from(&self, pattern: &str) -> bool {
+        let Ok(parsed) = pattern.parse() else { return false };
+        let is_suspended = self.instance.sender.grants.forget_suspended(self.instance.myself.id(), &parsed);
+        if let Some(state) = self.instance.router.app.state() {
+            state.unsubscribed(&self.instance.identity.instance, &parsed);
+        }
+        self.instance.router.unsubscribe(&parsed, &self.instance.myself) || is_suspended
+    }
+
     /// Returns the route behind a handle. Resolves its name again if the route is stale.
     fn route(&mut self, handle: u32, purpose: Purpose) -> Result<&Route, SendError> {
         current_route(&mut self.routes, &self.instance.router, &self.instance.sender, handle, purpose)
@@ -207,6 +205,20 @@ impl GuestContext {
             sent += 1;
         }
         BatchResult { sent, stopped: None }
+    }
+
+    /// Sends a message, and times it if its turn has come.
+    fn send_sampled(
+        &mut self,
+        to: u32,
+        mode: Mode,
+        body: Bytes,
+        reply: Option<ReplyTo>,
+    ) -> Result<(), SendError> {
+        let Some(sample) = self.send_samples.next() else { return self.send_one(to, mode, body, reply) };
+        let result = self.send_one(to, mode, body, reply);
+        self.stats().host_calls_took(sample.took());
+        result
     }
 
     fn send_one(

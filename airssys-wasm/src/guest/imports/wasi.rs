@@ -2,11 +2,14 @@
 //!
 //! Directly entered components get only the functions that never wait.
 
-use wasmtime::StoreContextMut;
-use wasmtime::component::{HasData, Linker, LinkerInstance, Resource, ResourceTable, ResourceType};
+use std::sync::Arc;
+
+use wasmtime::component::{HasData, Linker, LinkerInstance, Resource, ResourceTable, ResourceType, WasmList};
+use wasmtime::{AsContext, StoreContextMut};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::p2::bindings::io::poll as async_poll;
 use wasmtime_wasi::p2::bindings::sync::io::poll::HostPollable;
 use wasmtime_wasi::p2::bindings::sync::io::streams::{HostOutputStream, StreamError as WitStreamError};
 use wasmtime_wasi::p2::bindings::{cli, clocks, random};
@@ -14,7 +17,8 @@ use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamErro
 use wasmtime_wasi::random::WasiRandom;
 
 use crate::guest::service::{Interface, Service, Waits};
-use crate::guest::store::{Entry, GuestState};
+use crate::guest::store::{Entry, GuestState, MAX_RESOURCES};
+use crate::guest::wasi::PERMIT;
 
 /// The interfaces of WASI, with their functions that never wait.
 ///
@@ -48,6 +52,12 @@ const fn wasi(name: &'static str, waits: Waits) -> Interface {
     Interface { name, version: "0.2.", waits }
 }
 
+/// The most pollables of one call of `poll`: as many as an instance can hold.
+const MAX_POLLABLES: usize = MAX_RESOURCES;
+
+/// The most bytes of one call of `blocking-write-and-flush`, as WASI says.
+const MAX_BLOCKING_WRITE: usize = 4_096;
+
 /// WASI 0.2.
 pub(crate) struct WasiService;
 
@@ -66,13 +76,18 @@ impl Service for WasiService {
         match entry {
             Entry::Direct => add_direct(linker),
             Entry::Fiber => wasmtime_wasi::p2::add_to_linker_async(linker),
-        }
+        }?;
+        linker.allow_shadowing(true);
+        add_bounded(linker, entry)?;
+        linker.allow_shadowing(false);
+        Ok(())
     }
 }
 
 type State = GuestState;
 type Caller<'a> = StoreContextMut<'a, State>;
 type Output = Resource<DynOutputStream>;
+type Pollables = WasmList<Resource<DynPollable>>;
 type Answer<T> = wasmtime::Result<(Result<T, WitStreamError>,)>;
 
 /// Selects the resource table of a store as the data of an interface.
@@ -105,6 +120,70 @@ fn add_direct(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     cli::terminal_stderr::add_to_linker::<State, WasiCli>(linker, State::cli)
 }
 
+/// Replaces functions whose work a guest could make as long as it likes, or whose time counts.
+fn add_bounded(linker: &mut Linker<State>, entry: Entry) -> wasmtime::Result<()> {
+    if entry == Entry::Fiber {
+        linker.instance("wasi:io/poll@0.2.12")?.func_wrap_async(
+            "poll",
+            |mut store: Caller<'_>, (pollables,): (Pollables,)| {
+                Box::new(async move {
+                    let pollables = pollables_of(&mut store, &pollables)?;
+                    Ok((async_poll::Host::poll(store.data_mut().ctx().table, pollables).await?,))
+                })
+            },
+        )?;
+    }
+    linker.instance("wasi:random/random@0.2.12")?.func_wrap(
+        "get-random-bytes",
+        |mut store: Caller<'_>, (count,): (u64,)| {
+            timed(&mut store, |state| random::random::Host::get_random_bytes(state.ctx().ctx.random(), count))
+        },
+    )?;
+    linker.instance("wasi:random/insecure@0.2.12")?.func_wrap(
+        "get-insecure-random-bytes",
+        |mut store: Caller<'_>, (count,): (u64,)| {
+            timed(&mut store, |state| {
+                random::insecure::Host::get_insecure_random_bytes(state.ctx().ctx.random(), count)
+            })
+        },
+    )
+}
+
+/// Makes a call of the host, and counts its time.
+fn timed<R>(
+    store: &mut Caller<'_>,
+    call: impl FnOnce(&mut State) -> wasmtime::Result<R>,
+) -> wasmtime::Result<(R,)> {
+    let state = store.data_mut();
+    let stats = Arc::clone(&state.guest.instance.sender.stats);
+    Ok((stats.host_call(|| call(state))?,))
+}
+
+/// Returns the pollables of a call of `poll`. Traps the guest if there are none or too many.
+fn pollables_of(store: &mut Caller<'_>, list: &Pollables) -> wasmtime::Result<Vec<Resource<DynPollable>>> {
+    match list.len() {
+        0 => wasmtime::bail!("poll was called with no pollables"),
+        count if count > MAX_POLLABLES => {
+            wasmtime::bail!("poll was called with {count} pollables; pass at most {MAX_POLLABLES}")
+        }
+        _ => list.iter(store)?.collect(),
+    }
+}
+
+/// Returns the bytes of a write. Traps the guest if there are more than `most`.
+fn bytes_of(
+    store: &mut Caller<'_>,
+    function: &str,
+    list: &WasmList<u8>,
+    most: usize,
+) -> wasmtime::Result<Vec<u8>> {
+    let count = list.len();
+    if count > most {
+        wasmtime::bail!("{function} was called with {count} bytes; pass at most {most}");
+    }
+    Ok(list.as_le_slice(store.as_context()).to_vec())
+}
+
 /// Adds `wasi:io/poll`. Every pollable is ready, because it belongs to an output stream.
 fn add_poll(mut poll: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     poll.resource("pollable", ResourceType::host::<DynPollable>(), |mut store: Caller<'_>, rep| {
@@ -112,11 +191,8 @@ fn add_poll(mut poll: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     })?;
     poll.func_wrap("[method]pollable.ready", |_: Caller<'_>, (_,): (Resource<DynPollable>,)| Ok((true,)))?;
     poll.func_wrap("[method]pollable.block", |_: Caller<'_>, (_,): (Resource<DynPollable>,)| Ok(()))?;
-    poll.func_wrap("poll", |_: Caller<'_>, (pollables,): (Vec<Resource<DynPollable>>,)| {
-        if pollables.is_empty() {
-            return Err(wasmtime::Error::msg("poll was called with no pollables"));
-        }
-        let count = u32::try_from(pollables.len())?;
+    poll.func_wrap("poll", |mut store: Caller<'_>, (pollables,): (Pollables,)| {
+        let count = u32::try_from(pollables_of(&mut store, &pollables)?.len())?;
         Ok(((0..count).collect::<Vec<u32>>(),))
     })
 }
@@ -144,7 +220,8 @@ fn add_streams(mut streams: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     streams.func_wrap(&name("check-write"), |mut store: Caller<'_>, (output,): (Output,)| {
         answer(store.data_mut().ctx().table.check_write(output))
     })?;
-    streams.func_wrap(&name("write"), |mut store: Caller<'_>, (output, bytes): (Output, Vec<u8>)| {
+    streams.func_wrap(&name("write"), |mut store: Caller<'_>, (output, bytes): (Output, WasmList<u8>)| {
+        let bytes = bytes_of(&mut store, "write", &bytes, PERMIT)?;
         answer(store.data_mut().ctx().table.write(output, bytes))
     })?;
     streams.func_wrap(&name("subscribe"), |mut store: Caller<'_>, (output,): (Output,)| {
@@ -157,7 +234,8 @@ fn add_streams(mut streams: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     }
     streams.func_wrap(
         &name("blocking-write-and-flush"),
-        |mut store: Caller<'_>, (output, bytes): (Output, Vec<u8>)| {
+        |mut store: Caller<'_>, (output, bytes): (Output, WasmList<u8>)| {
+            let bytes = bytes_of(&mut store, "blocking-write-and-flush", &bytes, MAX_BLOCKING_WRITE)?;
             answer(store.data_mut().ctx().table.write(output, bytes))
         },
     )

@@ -11,20 +11,28 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::Level;
 use wasmtime_wasi::cli::{IsTerminal, StdinStream, StdoutStream};
-use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 
-use crate::guest::component_log;
-use crate::guest::meter::Meter;
+use crate::guest::component_log::{ComponentLog, mark_cut};
 use crate::sync::lock;
+
+/// The most bytes of one write, as `check-write` says.
+pub(in crate::guest) const PERMIT: usize = 64 << 10;
 
 /// An opened [`Input`].
 pub(super) enum StdinSource {
-    File(Arc<Mutex<tokio::fs::File>>),
+    File(Arc<Mutex<dyn Source>>),
     Program(tokio::io::Stdin),
 }
 
+/// A file or a pipe to read.
+pub(super) trait Source: AsyncRead + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + Send + Sync + Unpin> Source for T {}
+
 impl StdinSource {
-    /// Opens an input, without blocking the worker.
+    /// Opens an input, without blocking the worker. A pipe is opened at once: its reader waits for the
+    /// writer, and can be given up.
     pub(super) async fn open(instance: &str, input: &Input) -> std::io::Result<StdinSource> {
         match input {
             Input::File(path) => {
@@ -35,6 +43,11 @@ impl StdinSource {
                         "waits until the pipe {} is opened for writing, because it is its input",
                         path.display()
                     );
+                    #[cfg(unix)]
+                    {
+                        let pipe = tokio::net::unix::pipe::OpenOptions::new().open_receiver(path)?;
+                        return Ok(StdinSource::File(Arc::new(Mutex::new(pipe))));
+                    }
                 }
                 let file = tokio::fs::File::open(path).await?;
                 Ok(StdinSource::File(Arc::new(Mutex::new(file))))
@@ -83,7 +96,7 @@ impl StdinStream for StdinSource {
 }
 
 /// A file whose readers share its position.
-struct SharedFile(Arc<Mutex<tokio::fs::File>>);
+struct SharedFile(Arc<Mutex<dyn Source>>);
 
 impl AsyncRead for SharedFile {
     fn poll_read(
@@ -100,34 +113,39 @@ impl AsyncRead for SharedFile {
 #[derive(Clone)]
 pub(super) struct LogStream {
     instance: Arc<str>,
-    meter: Arc<Meter>,
+    log: Arc<ComponentLog>,
     level: Level,
     line: Arc<Mutex<Line>>,
 }
 
 impl LogStream {
     /// A line is cut at `limit` bytes.
-    pub(super) fn new(instance: Arc<str>, meter: Arc<Meter>, level: Level, limit: usize) -> LogStream {
+    pub(super) fn new(instance: Arc<str>, log: Arc<ComponentLog>, level: Level, limit: usize) -> LogStream {
         let line = Line { kept: Vec::new(), dropped: 0, limit };
-        LogStream { instance, meter, level, line: Arc::new(Mutex::new(line)) }
+        LogStream { instance, log, level, line: Arc::new(Mutex::new(line)) }
+    }
+
+    /// Writes output of a guest. Its time counts as the guest's.
+    fn write_timed(&self, bytes: &[u8]) {
+        self.log.stats().host_call(|| self.write_lines(bytes));
     }
 
     fn write_lines(&self, mut bytes: &[u8]) {
         let mut line = lock(&self.line);
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             line.append(&bytes[..end]);
-            self.meter.pause(|| self.log(&line));
+            self.write_line(&line);
             line.clear();
             bytes = &bytes[end + 1..];
         }
         line.append(bytes);
     }
 
-    fn log(&self, line: &Line) {
+    fn write_line(&self, line: &Line) {
         let text = line.text();
         let text = text.trim_end();
         if !text.is_empty() {
-            component_log::write(&self.instance, self.level, text);
+            self.log.write(&self.instance, self.level, text);
         }
     }
 }
@@ -165,7 +183,7 @@ impl Line {
         let missing = self.dropped + (self.kept.len() - end) + (text.len() - shown);
         match missing {
             0 => text,
-            _ => Cow::Owned(component_log::mark_cut(&text[..shown], missing, self.limit)),
+            _ => Cow::Owned(mark_cut(&text[..shown], missing, self.limit)),
         }
     }
 }
@@ -185,7 +203,7 @@ impl Drop for LogStream {
     fn drop(&mut self) {
         // The last clone writes a final line without a line break.
         if Arc::strong_count(&self.line) == 1 {
-            self.log(&lock(&self.line));
+            self.write_line(&lock(&self.line));
         }
     }
 }
@@ -208,7 +226,8 @@ impl StdoutStream for LogStream {
 
 impl AsyncWrite for LogStream {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
-        self.write_lines(bytes);
+        let bytes = &bytes[..bytes.len().min(PERMIT)];
+        self.write_timed(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -223,7 +242,8 @@ impl AsyncWrite for LogStream {
 
 impl OutputStream for LogStream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.write_lines(&bytes);
+        within_permit(bytes.len())?;
+        self.write_timed(&bytes);
         Ok(())
     }
 
@@ -232,7 +252,17 @@ impl OutputStream for LogStream {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(64 << 10)
+        Ok(PERMIT)
+    }
+}
+
+/// Traps a guest that writes more at once than `check-write` permits.
+fn within_permit(bytes: usize) -> StreamResult<()> {
+    match bytes <= PERMIT {
+        true => Ok(()),
+        false => Err(StreamError::trap(&format!(
+            "{bytes} bytes were written at once; check-write permits at most {PERMIT}"
+        ))),
     }
 }
 

@@ -77,3 +77,60 @@ async fn long_running_guests_hand_over_their_worker() {
     let report = host.shutdown(Duration::from_secs(2)).await;
     assert_eq!(report.stopped.len() + report.late.len(), 4, "{report:?}");
 }
+
+/// The number of offenders at once.
+const OFFENDERS: u64 = 8;
+
+/// Spawns offenders without a grant. Returns their names.
+async fn offenders(host: &ComponentHost) -> Vec<String> {
+    let names: Vec<String> = (1..=OFFENDERS).map(|number| format!("offender-{number}")).collect();
+    for name in &names {
+        host.spawn(denied(name)).await.unwrap();
+    }
+    names
+}
+
+/// Lets every other task of this thread run so many times. Returns by how much a count grew.
+async fn growth(rounds: u64, count: impl Fn() -> u64) -> u64 {
+    let before = count();
+    for _ in 0..rounds {
+        tokio::task::yield_now().await;
+    }
+    count() - before
+}
+
+#[tokio::test]
+async fn components_that_flood_themselves_yield_by_time() {
+    let host = host();
+    let names = offenders(&host).await;
+    for name in &names {
+        // Each message is about a millisecond of work, and the mailbox never runs empty.
+        host.tell(name, Command::FloodItself(50)).await;
+    }
+    let handled = || names.iter().map(|name| snapshot(&host, name).handled).sum::<u64>();
+    while handled() < 10 * OFFENDERS {
+        tokio::task::yield_now().await;
+    }
+    let grew = growth(20, handled).await;
+    assert!(
+        (1..=2 * 20 * OFFENDERS).contains(&grew),
+        "{grew} messages in 20 turns of {OFFENDERS} components"
+    );
+}
+
+#[tokio::test]
+async fn components_that_fail_again_and_again_yield_between_restarts() {
+    let host = host();
+    let names = offenders(&host).await;
+    for name in &names {
+        for _ in 0..500 {
+            host.tell(name, Command::Panic("drill".to_owned())).await;
+        }
+    }
+    let restarts = || names.iter().map(|name| snapshot(&host, name).restarts()).sum::<u64>();
+    while restarts() < OFFENDERS {
+        tokio::task::yield_now().await;
+    }
+    let grew = growth(100, restarts).await;
+    assert!((1..=2 * 100 * OFFENDERS).contains(&grew), "{grew} restarts in 100 turns");
+}

@@ -1,0 +1,150 @@
+//! Components that ask the host for more work in one call than a call may take.
+
+use airssys_wasm::{Component, ComponentSpec, Limits};
+
+use super::*;
+use crate::raw_guest::*;
+
+/// The functions of WASI in a table, for [`calls`].
+const WASI: &str = include_str!("wasi.wat");
+
+const FUNCTIONS: u32 = 7;
+
+/// Makes a component that calls functions of WASI. On a fiber it can also call `write-zeroes`, which
+/// direct components do not have.
+fn wasi(handler: &str, on_fiber: bool) -> Component {
+    const METHOD: &str = "[method]output-stream.write-zeroes";
+    let (zeroes, lowered) = match on_fiber {
+        true => (
+            format!(
+                "(export \"{METHOD}\" (func (param \"self\" (borrow $output)) (param \"len\" u64) \
+                 (result $written)))"
+            ),
+            format!("(core func $write-zeroes (canon lower (func $streams \"{METHOD}\") (memory $memory)))"),
+        ),
+        false => {
+            let module = "(core module $none (func (export \"zero\") (param i32 i64 i32)))";
+            let alias = "(alias core export $no \"zero\" (core func $write-zeroes))";
+            (String::new(), format!("{module} (core instance $no (instantiate $none)) {alias}"))
+        }
+    };
+    let component = calls(handler, &WASI.replace("ZEROES", &zeroes).replace("LOWERED", &lowered), FUNCTIONS);
+    assert_eq!(component.runs_on_fiber(), on_fiber);
+    component
+}
+
+/// Calls the function of the table with this number.
+fn call(function: u32, types: &str, arguments: &str) -> String {
+    format!("(call_indirect $hosts {types} {arguments} (i32.const {function}))")
+}
+
+fn get_stdout() -> String {
+    call(0, "(result i32)", "")
+}
+
+/// Writes so many bytes of the memory behind its first page.
+fn write(function: u32, bytes: u32) -> String {
+    let arguments = format!("{} (i32.const 65536) (i32.const {bytes}) (i32.const 400)", get_stdout());
+    call(function, "(param i32 i32 i32 i32)", &arguments)
+}
+
+/// Makes the handler of a component that grows its memory by 800 pages, makes these calls and is done.
+fn handler(calls: &str) -> String {
+    format!("(drop (memory.grow (i32.const 800))) {calls} (i32.const 16)")
+}
+
+/// Lists the same pollable so many times.
+fn poll(pollables: u32) -> String {
+    let stdout = get_stdout();
+    let subscribe = call(3, "(param i32) (result i32)", &stdout);
+    let end = 65_536 + 4 * pollables;
+    format!(
+        "(local $at i32) (local $pollable i32) (local.set $at (i32.const 65536))
+         (local.set $pollable {subscribe})
+         (loop $next
+           (i32.store (local.get $at) (local.get $pollable))
+           (local.set $at (i32.add (local.get $at) (i32.const 4)))
+           (br_if $next (i32.lt_u (local.get $at) (i32.const {end}))))
+         {}",
+        call(4, "(param i32 i32 i32)", &format!("(i32.const 65536) (i32.const {pollables}) (i32.const 400)"))
+    )
+}
+
+fn random(bytes: u32) -> String {
+    call(5, "(param i64 i32)", &format!("(i64.const {bytes}) (i32.const 400)"))
+}
+
+fn write_zeroes(bytes: u64) -> String {
+    call(6, "(param i32 i64 i32)", &format!("{} (i64.const {bytes}) (i32.const 400)", get_stdout()))
+}
+
+/// Lets a component run each handler. Returns the reason of its dead letter, or an empty text.
+async fn run(host: &airssys_wasm::ComponentHost, handlers: &str, on_fiber: bool) -> String {
+    let body = match handlers.starts_with("(local") {
+        // Declarations of locals come first.
+        true => format!("{handlers} (i32.const 16)"),
+        false => handler(handlers),
+    };
+    let limits = Limits { memory_bytes: 64 << 20, ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..ComponentSpec::new("raw", wasi(&body, on_fiber)) }).await.unwrap();
+    let before = host.dead_letters().total();
+    host.tell("raw", *note("x")).await;
+    neighbour_answers(host).await;
+    host.drained().await;
+    let reason = if host.dead_letters().total() == before { String::new() } else { last_reason(host) };
+    assert!(host.retire("raw").await);
+    reason
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn call_that_asks_for_too_much_work_traps() {
+    let (host, _silent) = scene().await;
+    for on_fiber in [false, true] {
+        let zeroes = match on_fiber {
+            true => vec![
+                (write_zeroes(1 << 40), "cannot write more zeroes"),
+                (write_zeroes((64 << 10) + 1), "cannot write more zeroes"),
+            ],
+            false => Vec::new(),
+        };
+        let cases = [
+            (write(1, (64 << 10) + 1), "65537 bytes"),
+            (write(1, 1 << 20), "1048576 bytes"),
+            // The host does not even copy that much.
+            (write(1, 48 << 20), "fuel"),
+            (write(2, 4_097), "blocking-write-and-flush"),
+            (random((64 << 10) + 1), "requested len 65537 exceeds limit 65536"),
+            (random(24 << 20), "exceeds limit 65536"),
+            (
+                poll(4_097).replace(
+                    "(local.set $at (i32.const 65536))",
+                    "(drop (memory.grow (i32.const 800))) (local.set $at (i32.const 65536))",
+                ),
+                "poll was called with 4097 pollables; pass at most 4096",
+            ),
+        ];
+        for (calls, expected) in cases.into_iter().chain(zeroes) {
+            let reason = run(&host, &calls, on_fiber).await;
+            let is_trap = reason.starts_with("failed: trapped: ");
+            assert!(is_trap && reason.contains(expected), "{expected}, on a fiber: {on_fiber}: {reason}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn call_within_its_bound_succeeds_and_its_time_is_counted() {
+    let (host, _silent) = scene().await;
+    for on_fiber in [false, true] {
+        for calls in [write(1, 64 << 10), write(2, 4_096), random(64 << 10)] {
+            assert_eq!(run(&host, &calls, on_fiber).await, "", "{calls}");
+        }
+        let body = handler(&random(64 << 10));
+        host.spawn(ComponentSpec::new("raw", wasi(&body, on_fiber))).await.unwrap();
+        host.tell("raw", *note("x")).await;
+        host.drained().await;
+        let raw = snapshot(&host, "raw");
+        assert!(raw.host_calls_ns > 0, "{raw:?}");
+        assert!(raw.host_calls_ns <= raw.handling.guest.sum_ns, "{raw:?}");
+        assert!(host.retire("raw").await);
+    }
+}
