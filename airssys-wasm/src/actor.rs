@@ -11,7 +11,7 @@ mod turn;
 
 use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext};
 use std::sync::Arc;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use self::batch_size::BatchSize;
 use self::health::Health;
@@ -29,6 +29,9 @@ use crate::sync::lock;
 
 /// The most callbacks that are delivered before the actor yields.
 const CALLBACKS_PER_YIELD: u64 = 32;
+
+/// The call for the health of an instance, in the report of a call that takes too long.
+const HEALTH: &str = "`health`";
 
 /// The most messages that are redelivered before the actor yields.
 const REDELIVERIES_PER_YIELD: u32 = 16;
@@ -92,11 +95,15 @@ impl Actor for ComponentActor {
 impl Child for ComponentActor {
     async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
         let router = Arc::clone(&self.template.instance.router);
-        // A start can wait without end, for the writer of an input pipe for instance.
+        let (limit, mut call) = (self.template.instance.limits.start_timeout, "its instantiation");
+        // A guest can wait for a timer or its input, and a service for its backend.
         let started = tokio::select! {
             biased;
             () = router.app.ending() => Err(GuestFailure::Ended.into()),
-            started = self.start(context.incarnation()) => started,
+            started = timeout(limit, self.start(context.incarnation(), &mut call)) => match started {
+                Ok(started) => started,
+                Err(_) => Err(self.template.timed_out(call).into()),
+            },
         };
         if let (Err(_), Some(callbacks)) = (&started, &self.callbacks) {
             callbacks.close();
@@ -153,7 +160,9 @@ impl ComponentActor {
     }
 
     /// Instantiates and initializes the component, and checks its health.
-    async fn start(&mut self, incarnation: u64) -> Result<(), BoxError> {
+    ///
+    /// `call` is set to the call that is made, for the report of a start that takes too long.
+    async fn start(&mut self, incarnation: u64, call: &mut &'static str) -> Result<(), BoxError> {
         let InstanceTemplate { component, instance: dependencies, connections, config, input, .. } =
             &*self.template;
         let account = &dependencies.endpoint.account;
@@ -173,7 +182,9 @@ impl ComponentActor {
             .await?;
         let services = connections.prepare(&component.services, dependencies).await?;
         let mut instance = Instance::new(component, guest, wasi, services).await?;
+        *call = "`initialize`";
         instance.initialize(config.clone()).await?;
+        *call = HEALTH;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
             return Err(GuestFailure::StartRefused { message: cut(message) }.into());
         }
@@ -266,7 +277,12 @@ impl ComponentActor {
         for request in requests {
             let Some(instance) = self.instance.as_mut() else { return Ok(()) };
             instance.begin_message();
-            let status = instance.health().await.map_err(|failure| self.record_failure(failure))?;
+            let limit = self.template.instance.limits.start_timeout;
+            let status = match timeout(limit, instance.health()).await {
+                Ok(status) => status,
+                Err(_) => Err(self.template.timed_out(HEALTH)),
+            };
+            let status = status.map_err(|failure| self.record_failure(failure))?;
             // Fails if the requester has gone, which needs no answer.
             drop(request.send(Health::from(status)));
         }

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod otlp;
 
 mod actor;
+mod clients;
 mod compile;
 mod contract;
 mod guest;
@@ -59,7 +60,9 @@ pub use observe::dead_letters::{
 };
 pub use observe::denials::{Denial, MAX_DENIALS};
 pub use observe::handling_times::{BUCKET_BOUNDS_NS, HandlingStats, TimeBucket, TimeHistogram};
-pub use observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls};
+pub use observe::snapshot::{
+    AppSnapshot, ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls, StartStep,
+};
 pub use observe::trace::{
     InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage,
 };

@@ -25,6 +25,7 @@ use crate::contract::{BatchEnd, Completion};
 use crate::guest::batch::CurrentMessage;
 use crate::guest::instance::{GuestFailure, Instance};
 use crate::observe::dead_letters::DeadLetterReason;
+use crate::observe::warnings::Warning;
 use crate::routing::envelope::Envelope;
 
 /// The largest message of a batch, in bytes. The bodies of a batch are copied into one buffer. The
@@ -142,12 +143,16 @@ impl ComponentActor {
         let is_open = deferred || matches!(reported, Some(Completion::Retry(_)));
         self.shows_progress = shown == Some(last + 1) || (is_open && shown == Some(last));
         if !self.shows_progress {
-            tracing::warn!(
-                instance = %self.template.instance.identity.instance,
-                "`batch-handler` does not show its progress, so the instance gets messages one at a time; \
-                 write each message's id to the list passed to `progress.show`"
-            );
             instance.disable_batches();
+            let dependencies = &self.template.instance;
+            let instance = &dependencies.identity.instance;
+            if let Some(more) = dependencies.router.app.warnings.pass(instance, Warning::NoProgress) {
+                tracing::warn!(
+                    %instance,
+                    "`batch-handler` does not show its progress, so the instance gets messages one at a time; \
+                     write each message's id to the list passed to `progress.show`{more}"
+                );
+            }
         }
     }
 

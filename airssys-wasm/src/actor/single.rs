@@ -8,6 +8,7 @@ use crate::guest::batch::CurrentMessage;
 use crate::guest::instance::GuestFailure;
 use crate::observe::dead_letters::DeadLetterReason;
 use crate::observe::handling_times::Took;
+use crate::observe::warnings::Warning;
 use crate::routing::envelope::Envelope;
 use crate::routing::spans::{self, Span};
 
@@ -103,12 +104,16 @@ impl ComponentActor {
         match self.template.delivery.next_attempt(envelope.attempts(), fastrand::f64()) {
             Some(backoff) => {
                 spans::postponed(span, &reason);
-                tracing::info!(
-                    instance = %self.template.instance.identity.instance,
-                    sender = %envelope.origin.sender,
-                    attempts = envelope.attempts(),
-                    "a message will be handled again: {reason}"
-                );
+                let dependencies = &self.template.instance;
+                let instance = &dependencies.identity.instance;
+                if let Some(more) = dependencies.router.app.warnings.pass(instance, Warning::Postponed) {
+                    tracing::info!(
+                        %instance,
+                        sender = %envelope.origin.sender,
+                        attempts = envelope.attempts(),
+                        "a message will be handled again: {reason}{more}"
+                    );
+                }
                 self.recovery.keep_first(envelope.postponed(reason), tokio::time::Instant::now() + backoff);
             }
             None => {

@@ -61,6 +61,19 @@ pub enum GuestFailure {
         /// The limit on its execution time, which does not include waiting.
         limit: Duration,
     },
+    /// A start, or a look at the guest's health, took too long.
+    #[error(
+        "did not answer in time: {call} took longer than {} ms (start_timeout), and waited for {awaited}",
+        limit.as_millis()
+    )]
+    TimedOut {
+        /// The call that did not return.
+        call: &'static str,
+        /// The limit on the time of the call, waits included.
+        limit: Duration,
+        /// The things that the guest can wait for.
+        awaited: String,
+    },
     /// The guest failed after it was refused more memory.
     #[error("failed after it was refused {} ({what})", RefusedGrowth(what, *limit_bytes))]
     OutOfMemory {

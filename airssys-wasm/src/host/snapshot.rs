@@ -16,6 +16,7 @@ impl ComponentHost {
             app: self.system().name().to_owned(),
             taken_at_ms: unix_ms(SystemTime::now()),
             uptime_ms: milliseconds(self.uptime()),
+            starting: self.start_step(),
             in_flight: self.in_flight(),
             dead_letters: self.dead_letters().total(),
             audit: self.audit().map(Audit::stats),

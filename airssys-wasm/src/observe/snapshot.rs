@@ -23,6 +23,9 @@ pub struct AppSnapshot {
     pub taken_at_ms: u64,
     /// The uptime of the app, in milliseconds.
     pub uptime_ms: u64,
+    /// The step of the app's start; `None` if it has started.
+    #[serde(default)]
+    pub starting: Option<StartStep>,
     /// The number of messages, callbacks and restarts in flight.
     pub in_flight: usize,
     /// The number of messages that could not be handled.
@@ -34,6 +37,17 @@ pub struct AppSnapshot {
     pub components: Vec<ComponentSnapshot>,
     /// The root supervisor and its children: the instances of components, and native actors.
     pub tree: SupervisorSnapshot,
+}
+
+/// A step of the start of an app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum StartStep {
+    /// The components are built and loaded.
+    Loading,
+    /// This component is started. Those behind it in the order of the start wait.
+    Starting(String),
 }
 
 /// A snapshot of a component: all its instances together, over all incarnations.

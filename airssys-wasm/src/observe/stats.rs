@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
+use airssys_rt::LogThrottle;
 use airssys_spec::Denied;
 use crossbeam_utils::CachePadded;
 
 use crate::observe::denials::Denials;
 use crate::observe::handling_times::HandlingTimes;
-use crate::observe::log_throttle::LogThrottle;
 use crate::observe::snapshot::{ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls};
 use crate::observe::usage::QuotaUsage;
 use crate::policy::quota::QuotaLimit;

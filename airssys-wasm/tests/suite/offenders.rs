@@ -15,6 +15,8 @@ mod host_calls;
 mod log;
 mod memory;
 mod messages;
+mod records;
+mod starts;
 mod time;
 
 /// The number of requests to the neighbour during each offence.
