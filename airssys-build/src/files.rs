@@ -3,7 +3,22 @@
 use std::fs::File;
 use std::path::Path;
 
+use airssys_spec::file;
+
 use crate::error::BuildError;
+
+/// The most bytes of a file that a build reads: 64 MiB.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Reads a file, which must be a regular one of at most 64 MiB.
+pub(crate) fn read(path: impl AsRef<Path>) -> std::io::Result<Vec<u8>> {
+    file::read(path.as_ref(), MAX_BYTES)
+}
+
+/// Reads a file as text, like [`read`].
+pub(crate) fn read_text(path: impl AsRef<Path>) -> std::io::Result<String> {
+    file::read_text(path.as_ref(), MAX_BYTES)
+}
 
 /// Writes files into a folder.
 pub(crate) fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<(), BuildError> {
@@ -17,7 +32,7 @@ pub(crate) fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<(), Bui
 
 /// Locks a file, waiting until no other build holds it. Dropping the returned file unlocks it.
 pub(crate) fn locked(path: &Path) -> Result<File, BuildError> {
-    let file = File::create(path).map_err(file_error(path))?;
+    let file = file::open_private(path).map_err(file_error(path))?;
     file.lock().map_err(file_error(path))?;
     Ok(file)
 }

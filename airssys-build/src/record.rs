@@ -12,11 +12,14 @@ use airssys_spec::manifest::without_dots;
 use serde::{Deserialize, Serialize};
 
 use crate::error::BuildError;
-use crate::files::file_error;
+use crate::files::{file_error, read};
 use crate::inputs::Inputs;
 
 /// The name of the record's file in the folder of a build.
 const FILE: &str = "record.json";
+
+/// The most bytes of a file that is hashed: 1 GiB, because files of compilers are large.
+const MAX_HASHED_BYTES: u64 = 1 << 30;
 
 /// Keeps the folder of a build out of git, also where the component is a member of a workspace.
 const IGNORE: (&str, &str) = (".gitignore", "*\n");
@@ -87,7 +90,7 @@ impl Record {
 
     /// Returns the artifact of the last build in this folder, if building it again would change nothing.
     pub(crate) fn current_artifact(folder: &Path, program: &str) -> Option<PathBuf> {
-        let text = std::fs::read(build_folder(folder).join(FILE)).ok()?;
+        let text = read(build_folder(folder).join(FILE)).ok()?;
         let record: Record = serde_json::from_slice(&text).ok()?;
         record.holds(folder, program).then(|| without_dots(&folder.join(&record.artifact)))
     }
@@ -152,11 +155,9 @@ fn changed_at(path: &Path) -> Option<SystemTime> {
     path.metadata().and_then(|metadata| metadata.modified()).ok()
 }
 
-/// Returns `None` unless the path leads to a regular file that can be read. Nothing else is opened, because
-/// opening a pipe waits for a writer.
+/// Returns `None` unless the path leads to a regular file that can be read.
 fn hash_of_file(path: &Path) -> Option<String> {
-    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
-    is_file.then(|| std::fs::read(path).ok()).flatten().map(hash_of)
+    airssys_spec::file::read(path, MAX_HASHED_BYTES).ok().map(hash_of)
 }
 
 fn hash_of_variable(name: &str) -> Option<String> {

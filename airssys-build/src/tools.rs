@@ -4,6 +4,8 @@ use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
+use airssys_spec::file::{check_trusted, create_folder};
+
 use crate::error::BuildError;
 use crate::event::BuildEvent;
 use crate::files::{file_error, locked, write_all};
@@ -52,6 +54,8 @@ impl Tools<'_> {
         if !complete() {
             self.install_if(|| !complete(), tell)?;
         }
+        // Programs of this folder are run.
+        check_trusted(&self.folder).map_err(file_error(&self.folder))?;
         let in_use = self.in_use();
         let done = work(tell);
         drop(in_use);
@@ -74,7 +78,7 @@ impl Tools<'_> {
             return Ok(false);
         }
         let parent = self.folder.parent().unwrap_or(&self.folder);
-        std::fs::create_dir_all(parent).map_err(file_error(parent))?;
+        create_folder(parent).map_err(file_error(parent))?;
         let _alone = locked(&self.lock())?;
         if !needed() {
             return Ok(false);
@@ -110,4 +114,35 @@ impl Tools<'_> {
 /// Returns the error of tools that cannot be installed.
 pub(crate) fn no_tools(language: Language, folder: &Path, output: String) -> BuildError {
     BuildError::NoTools { language, folder: folder.to_owned(), output }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn tools_that_another_user_can_replace_are_not_run() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("tools/python-1");
+        let recipe = Recipe { pins: &[("pins.txt", "")], sdk: &[], steps: "" };
+        let tools = Tools {
+            language: Language::Python,
+            folder: folder.clone(),
+            recipe: &recipe,
+            install: &|_: Tell<'_>| Ok(()),
+            verify: &|| Ok(()),
+        };
+        assert_eq!(tools.work(&mut |_| {}, |_| Ok(1)).unwrap(), 1);
+        let set = |mode| std::fs::set_permissions(&folder, PermissionsExt::from_mode(mode)).unwrap();
+        set(0o777);
+        let error = tools.work(&mut |_| {}, |_| Ok(1)).unwrap_err();
+        let BuildError::File { path, source } = &error else { panic!("{error:?}") };
+        assert_eq!(*path, folder);
+        assert!(source.to_string().contains("has mode 777"), "{source}");
+        set(0o755);
+        assert_eq!(tools.work(&mut |_| {}, |_| Ok(1)).unwrap(), 1);
+    }
 }

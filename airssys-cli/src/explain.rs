@@ -4,7 +4,7 @@ use std::path::Path;
 
 use airssys_wasm::capability::{AllowedBy, Denied, allowed_by, give_command};
 use airssys_wasm::control::ListDenials;
-use airssys_wasm::manifest::{App, AppComponent, AppManifest};
+use airssys_wasm::manifest::{App, AppComponent, AppManifest, Disk, Files};
 use airssys_wasm::{Capability, Denial, Subject};
 
 use crate::args::Explain;
@@ -131,7 +131,7 @@ impl Explanation {
             Failure::usage(format!("the app has no component `{component}`; it has {}", names.join(", ")))
         })?;
         // The manifest was loaded from this file just before.
-        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let text = Disk.read(file).unwrap_or_default();
         let granted = AppManifest::parse(&text, file).granted(component);
         let subject = Subject::new(component, component);
         let by = |capabilities| {

@@ -17,6 +17,7 @@ mod grants;
 mod host_costs;
 mod inspect;
 mod limit_usage;
+mod memory_costs;
 mod new;
 mod output;
 mod place;
@@ -53,6 +54,7 @@ use terminal::Terminal;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    airssys_wasm::compile_worker();
     let signals = Signals::listen();
     let output = Output::default();
     let args = match Args::try_parse() {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use airssys_wasm::manifest::{Disk, Files};
+
 use crate::failure::Failure;
 
 /// The files that make a folder the project of a component.
@@ -129,7 +131,7 @@ fn kind(path: &Path) -> Kind {
 
 /// Returns true if a file is the manifest of a component by another name.
 fn is_component(file: &Path) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let text = Disk.read(file).unwrap_or_default();
     let has = |header: &str| text.lines().any(|line| line.trim() == header);
     has("[component]") && !has("[app]")
 }

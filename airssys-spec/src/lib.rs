@@ -7,6 +7,7 @@
 mod audit_file;
 pub mod capability;
 mod delivery;
+pub mod file;
 pub mod grant;
 mod input;
 pub mod limits;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::BuildError;
-use crate::files::file_error;
+use crate::files::{file_error, read, read_text};
 use crate::inputs::Inputs;
 use crate::javascript::npm::{self, by_text};
 use crate::javascript::project::{LOCK, Project};
@@ -31,7 +31,7 @@ pub(super) fn inputs(
     tools: &Path,
     metafile: &Path,
 ) -> Result<Inputs, BuildError> {
-    let text = std::fs::read(metafile).map_err(file_error(metafile))?;
+    let text = read(metafile).map_err(file_error(metafile))?;
     let report: Value = serde_json::from_slice(&text).unwrap_or_default();
     let mut inputs = Inputs::new();
     let Some(files) = report.get("inputs").and_then(Value::as_object) else {
@@ -116,7 +116,7 @@ fn follow_extends(inputs: &mut Inputs) {
         .collect();
     while let Some(config) = configs.pop() {
         let folder = config.parent().unwrap_or(&config).to_owned();
-        for extended in extended(&std::fs::read_to_string(&config).unwrap_or_default()) {
+        for extended in extended(&read_text(&config).unwrap_or_default()) {
             let known = inputs.files.clone();
             probe_import(inputs, &folder, &extended);
             configs.extend(inputs.files.difference(&known).cloned());

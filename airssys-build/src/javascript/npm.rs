@@ -13,7 +13,7 @@ use tempfile::TempPath;
 
 use crate::error::BuildError;
 use crate::event::BuildEvent;
-use crate::files::{file_error, locked};
+use crate::files::{file_error, locked, read, read_text};
 use crate::help::JAVASCRIPT as HELP;
 use crate::javascript::project::LOCK;
 use crate::process::{clean, run};
@@ -86,12 +86,12 @@ pub(super) fn ci_if_changed(
     // Other components of a workspace have the same packages.
     let _one_at_a_time = locked(&create_build_folder(folder)?.join("npm.lock"))?;
     let lock = folder.join(LOCK);
-    let mut wanted = std::fs::read(&lock).map_err(file_error(&lock))?;
+    let mut wanted = read(&lock).map_err(file_error(&lock))?;
     for archive in archives(folder) {
-        wanted.extend(hash_of(std::fs::read(&archive).unwrap_or_default()).into_bytes());
+        wanted.extend(hash_of(read(&archive).unwrap_or_default()).into_bytes());
     }
     let installed = folder.join("node_modules/.airssys-lock");
-    if std::fs::read(&installed).is_ok_and(|installed| installed == wanted) {
+    if read(&installed).is_ok_and(|installed| installed == wanted) {
         return Ok(Ok(()));
     }
     if let Err(output) = ci(folder, tell)? {
@@ -117,7 +117,7 @@ pub(super) fn by_text(path: &Path) -> PathBuf {
 
 /// Returns the packages in archives, such as `file:../left.tgz`, that the folder's lock file names.
 pub(super) fn archives(folder: &Path) -> Vec<PathBuf> {
-    let text = std::fs::read(folder.join(LOCK)).unwrap_or_default();
+    let text = read(folder.join(LOCK)).unwrap_or_default();
     let lock: Value = serde_json::from_slice(&text).unwrap_or_default();
     let packages = lock.get("packages").and_then(Value::as_object);
     let resolved =
@@ -162,7 +162,7 @@ fn is_connection(setting: &str) -> bool {
 fn settings(folder: &Path) -> Result<String, BuildError> {
     let mut settings = String::new();
     for source in files_of_user(folder)? {
-        let text = std::fs::read_to_string(source).unwrap_or_default();
+        let text = read_text(source).unwrap_or_default();
         for line in text.lines().filter(|line| is_kept(line)) {
             settings.push_str(line);
             settings.push('\n');

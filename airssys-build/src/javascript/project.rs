@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::BuildError;
-use crate::files::file_error;
+use crate::files::{file_error, read, read_text};
 
 /// The file with the versions of all packages.
 pub(super) const LOCK: &str = "package-lock.json";
@@ -22,7 +22,7 @@ pub(super) struct Project {
 impl Project {
     pub(super) fn read(folder: &Path) -> Result<Project, BuildError> {
         let file = folder.join("package.json");
-        let text = std::fs::read_to_string(&file).map_err(file_error(&file))?;
+        let text = read_text(&file).map_err(file_error(&file))?;
         let wrong = |problem: String| BuildError::Project { file: file.clone(), problem };
         let json: Value =
             serde_json::from_str(&text).map_err(|error| wrong(format!("is not JSON: {error}")))?;
@@ -70,5 +70,5 @@ fn unlocked(folder: &Path) -> String {
 
 /// Returns the content of a file, or null if it does not exist or is not JSON.
 fn json(file: &Path) -> Value {
-    serde_json::from_slice(&std::fs::read(file).unwrap_or_default()).unwrap_or_default()
+    serde_json::from_slice(&read(file).unwrap_or_default()).unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::error::BuildError;
 use crate::event::BuildEvent;
-use crate::files::file_error;
+use crate::files::{file_error, read_text};
 use crate::python::pip::{self, VERSION};
 
 const HEADER: &str = "\
@@ -64,7 +64,7 @@ struct Archive {
 /// [`BuildError::Project`] if the file has a mistake, or asks for another version of Python.
 pub(super) fn read(folder: &Path) -> Result<Vec<String>, BuildError> {
     let file = folder.join("pyproject.toml");
-    let text = std::fs::read_to_string(&file).map_err(file_error(&file))?;
+    let text = read_text(&file).map_err(file_error(&file))?;
     let wrong = |problem: String| BuildError::Project { file: file.clone(), problem };
     let read: PyProject = toml::from_str(&text).map_err(|error| wrong(format!("has a mistake: {error}")))?;
     let Project { dependencies, requires_python } = read.project;
@@ -119,7 +119,7 @@ pub(super) fn lock(
     let lock = folder.join("requirements.txt");
     let wrong = |problem: String| BuildError::Project { file: folder.join("pyproject.toml"), problem };
     if lock.is_file() {
-        let text = std::fs::read_to_string(&lock).map_err(file_error(&lock))?;
+        let text = read_text(&lock).map_err(file_error(&lock))?;
         return match absent(&dependencies, &text) {
             Some(name) => Err(wrong(format!(
                 "names the dependency `{name}`, which requirements.txt lacks; add it there with its version and \

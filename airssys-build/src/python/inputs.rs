@@ -6,7 +6,7 @@ use airssys_spec::manifest::without_dots;
 use serde::Deserialize;
 
 use crate::error::BuildError;
-use crate::files::file_error;
+use crate::files::{file_error, read, read_text};
 use crate::inputs::Inputs;
 use crate::recipe::Work;
 
@@ -32,7 +32,7 @@ struct Imports {
 /// These are the modules and the other files that were read while the component was built, and the files
 /// that Python would have preferred to them. The packages follow from the requirements.
 pub(super) fn inputs(work: &Work, record: &Path) -> Result<Inputs, BuildError> {
-    let text = std::fs::read(record).map_err(file_error(record))?;
+    let text = read(record).map_err(file_error(record))?;
     let mut inputs = Inputs::new();
     for name in PROJECT {
         inputs.probe(&work.folder.join(name));
@@ -65,7 +65,7 @@ fn add_requirements(inputs: &mut Inputs, file: &Path) {
     let mut files = vec![file.to_owned()];
     while let Some(file) = files.pop() {
         let folder = file.parent().unwrap_or(&file);
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let text = read_text(&file).unwrap_or_default();
         for named in text.lines().filter_map(named_file) {
             let path = without_dots(&folder.join(named));
             if !inputs.files.contains(&path) && inputs.probe(&path) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::error::BuildError;
+use crate::files::read_text;
 use crate::help::RUST as HELP;
 use crate::inputs::Inputs;
 use crate::process::{clean, run};
@@ -64,7 +65,7 @@ fn text<'a>(message: &'a Value, key: &str) -> Option<&'a str> {
 
 /// Adds the sources in the artifact's dep-info: a line `ARTIFACT: SOURCE SOURCE…`.
 fn add_sources(inputs: &mut Inputs, artifact: &Path, generated: &[PathBuf]) {
-    let info = std::fs::read_to_string(artifact.with_extension("d")).unwrap_or_default();
+    let info = read_text(artifact.with_extension("d")).unwrap_or_default();
     let sources = sources(&info, artifact);
     inputs.complete &= !sources.is_empty();
     for source in
@@ -91,7 +92,7 @@ fn add_build_scripts(inputs: &mut Inputs, messages: &[Value]) -> Vec<PathBuf> {
     for message in messages.iter().filter(executed) {
         let Some(folder) = text(message, "out_dir").map(PathBuf::from) else { continue };
         let output = folder.parent().map(|parent| parent.join("output"));
-        let output = output.and_then(|output| std::fs::read_to_string(output).ok());
+        let output = output.and_then(|output| read_text(output).ok());
         let watched = watched(&output.unwrap_or_default());
         // A build script that watches nothing in particular runs when any file of its crate changes.
         inputs.complete &= !is_local(message) || watched.any;
@@ -134,7 +135,7 @@ fn add_variables(inputs: &mut Inputs, messages: &[Value], artifact: &Path) {
         let Some(stem) = file.strip_suffix(".d") else { continue };
         let krate = stem.rsplit_once('-').map_or(stem, |(krate, _)| krate);
         if names.iter().any(|name| name == krate) {
-            let info = std::fs::read_to_string(entry.path()).unwrap_or_default();
+            let info = read_text(entry.path()).unwrap_or_default();
             inputs.variables.extend(variables(&info));
         }
     }

@@ -1,5 +1,6 @@
 //! The dependencies of new crates: in a form that can be committed.
 
+use crate::files::read_text;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -106,7 +107,7 @@ impl Dependencies {
 /// Makes git ignore cargo's settings beside this `.gitignore`, and the file itself if it is new.
 fn ignore(file: &Path) -> Result<(), ScaffoldError> {
     const SETTINGS: &str = "/config.toml";
-    let text = match std::fs::read_to_string(file) {
+    let text = match read_text(file) {
         Ok(text) if text.lines().any(|line| line.trim_end() == SETTINGS) => return Ok(()),
         Ok(text) if text.is_empty() || text.ends_with('\n') => format!("{text}{SETTINGS}\n"),
         Ok(text) => format!("{text}\n{SETTINGS}\n"),

@@ -1,5 +1,6 @@
 //! The cargo workspace around a new crate.
 
+use crate::files::read_text;
 use std::path::{Component, Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
@@ -36,7 +37,7 @@ impl Workspace {
     pub(super) fn around(crate_folder: &Path) -> Result<Option<Workspace>, ScaffoldError> {
         for above in crate_folder.ancestors().skip(1) {
             let path = above.join(MANIFEST);
-            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            let Ok(text) = read_text(&path) else { continue };
             let manifest = text.parse::<DocumentMut>().map_err(|error| ScaffoldError::Workspace {
                 manifest: path.clone(),
                 problem: format!("is not TOML: {}", error.message()),

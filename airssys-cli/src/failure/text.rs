@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt::Write;
 use std::io::{self, IsTerminal};
+use std::ops::Range;
 
 use airssys_wasm::manifest::Diagnostics;
 use anstyle::{AnsiColor, Style};
@@ -11,6 +12,9 @@ use miette::{LabeledSpan, MietteDiagnostic, MietteHandlerOpts, NamedSource, Repo
 use crate::failure::Failure;
 use crate::plain::plain_lines;
 use crate::units::counted;
+
+/// The most bytes of a line of a manifest that is shown.
+const MAX_LINE_BYTES: usize = 2_000;
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -56,17 +60,25 @@ fn diagnostics_text(diagnostics: &Diagnostics) -> String {
         let file = diagnostic.file.display().to_string();
         let mut report = MietteDiagnostic::new(diagnostic.message.clone()).with_help(diagnostic.help.clone());
         let report = match (&diagnostic.span, diagnostics.text(&diagnostic.file)) {
-            (Some(span), Some(text)) => {
+            (Some(span), Some(text)) if is_shown(text, span) => {
                 report = report.with_label(LabeledSpan::underline(span.clone()));
                 Report::new(report).with_source_code(NamedSource::new(&file, text.to_owned()))
             }
-            _ => Report::new(report).wrap_err(file),
+            (Some(_), _) => Report::new(report).wrap_err(format!("{file}:{}", diagnostic.line)),
+            (None, _) => Report::new(report).wrap_err(file),
         };
         // Writing to a string cannot fail.
         writeln!(text, "{report:?}").unwrap_or_default();
     }
     let mistakes = counted(diagnostics.iter().count() as u64, "mistake");
     text + &format!("{ERROR}error:{ERROR:#} {mistakes} in the manifests")
+}
+
+/// Returns true if the lines of a mistake, with those around it, are short enough to be shown.
+fn is_shown(text: &str, span: &Range<usize>) -> bool {
+    let line = text.get(..span.start).map_or(0, |before| before.lines().count().saturating_sub(2));
+    let is_short = |line: &str| line.len() <= MAX_LINE_BYTES;
+    span.len() <= MAX_LINE_BYTES && text.lines().skip(line).take(5).all(is_short)
 }
 
 /// Wraps diagnostics at the width of the terminal. Elsewhere their lines are not wrapped.

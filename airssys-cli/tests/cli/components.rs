@@ -106,6 +106,6 @@ fn cache_folder_that_cannot_be_made_is_a_warning_whichever_variable_names_it() {
     let check = || airssys(["check", &probe]).env("AIRSSYS_CACHE_DIR", "");
     for (name, folder) in [("AIRSSYS_CACHE_DIR", "/dev/null/cache"), ("XDG_CACHE_HOME", "/dev/null")] {
         let checked = check().env(name, folder).run().exits(0).prints(&["fits"]);
-        checked.says(&["/dev/null/", "cannot be created, so compiled components are not cached"]);
+        checked.says(&["/dev/null/", "cannot be used, so compiled components are not cached"]);
     }
 }

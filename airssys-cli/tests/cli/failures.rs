@@ -107,6 +107,8 @@ fn code_that_does_not_fit_is_refused_with_the_reason() {
         (FOREIGN.as_bytes(), "imports functions that this host does not provide: acme:shop/stock#count"),
     ] {
         let folder = Folder::new();
+        // Text is translated first; garbage is left as it is.
+        let code = wat::parse_bytes(code).map_or_else(|_| code.to_vec(), |binary| binary.into_owned());
         let wasm = folder.write("odd.wasm", code);
         folder.write("Component.toml", COMPONENT);
         let app = folder.write("app.toml", "[app]\nname = \"odd\"\n\n[[component]]\nsource = \"odd.wasm\"\n");

@@ -11,6 +11,8 @@ mod control;
 mod failures;
 mod giving_up;
 mod groups;
+mod hostile_components;
+mod hostile_files;
 mod idle;
 mod input;
 mod inspect;

@@ -16,9 +16,8 @@ use super::lists::{Lists, component_name, reserved};
 use super::reader::{Located, Setting, Table};
 use super::service::ServiceTable;
 use super::suggest::{self, string};
-use super::syntax::syntax;
 use super::value::{describe, scalar};
-use super::{MAX_INSTANCES, audit, backoff};
+use super::{MAX_INSTANCES, audit, backoff, syntax};
 use crate::capability::Capabilities;
 
 /// The most components that an app may list.
@@ -75,8 +74,7 @@ impl AppManifest {
     /// folder of `file`. [`AppManifest::resolve`] reports the mistakes.
     pub fn parse(text: &str, file: &Path) -> Self {
         let mut app = Self::empty(Document::new(file, text));
-        let (parsed, errors) = DeTable::parse_recoverable(text);
-        if !syntax(&app.document, text, &errors) {
+        if let Some(parsed) = syntax::parse(&app.document, text) {
             app.read(parsed.get_ref());
         }
         app
@@ -270,7 +268,13 @@ fn grants(document: &Document, root: &Table<'_>) -> (Vec<Grants>, bool) {
         Setting::Written(table) => table.value,
     };
     let (mut all, mut complete) = (Vec::new(), true);
-    for (key, value) in table.entries() {
+    let entries = table.entries();
+    if let Some((excess, _)) = entries.get(MAX_COMPONENTS) {
+        let message = format!("[grants] has {} components: {MAX_COMPONENTS} are allowed", entries.len());
+        document.report(Some(excess.span.clone()), message, "remove those that the app lacks".to_owned());
+        return (Vec::new(), false);
+    }
+    for (key, value) in entries {
         if !matches!(value.get_ref(), DeValue::Table(_)) {
             let found = describe(value.get_ref());
             let message = format!("`{}` in [grants] is {found}, not a table", key.value);

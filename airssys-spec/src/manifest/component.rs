@@ -5,7 +5,6 @@ use std::path::Path;
 use airssys_core::{Overflow, TopicPattern};
 use airssys_message::{Accepts, Codec};
 use semver::Version;
-use toml::de::DeTable;
 
 use super::amount::Unit;
 use super::diagnostic::{Document, Fault, verdict};
@@ -13,7 +12,7 @@ use super::limits::Written;
 use super::lists::{Lists, component_name, example_topic, topics};
 use super::reader::{List, Setting, Table};
 use super::suggest::{either, nearest, string};
-use super::syntax::syntax;
+use super::syntax;
 use super::value::scalar;
 use super::{
     ComponentManifest, Diagnostics, Disk, Files, MAX_ATTEMPTS, MAX_BATCH_SIZE, MAX_MAILBOX_CAPACITY, Mailbox,
@@ -77,10 +76,7 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn read(document: &Document, text: &str) -> Self {
-        let (parsed, errors) = DeTable::parse_recoverable(text);
-        if syntax(document, text, &errors) {
-            return Self::default();
-        }
+        let Some(parsed) = syntax::parse(document, text) else { return Self::default() };
         let root = Table::root(document, parsed.get_ref());
         let mut asked = Self { knows_codecs: true, ..Self::default() };
         match root.table("component") {

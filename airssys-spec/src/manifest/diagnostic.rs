@@ -1,6 +1,6 @@
 //! Mistakes in manifests, with their places and remedies.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
@@ -9,6 +9,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{suggest, unreadable};
+
+/// The most mistakes of a file that are described. More are counted, because a file can have one on each
+/// of its lines.
+const MAX_MISTAKES: usize = 100;
+
+/// The most bytes of a message, and of a help. A longer one is cut.
+const MAX_MESSAGE_BYTES: usize = 1 << 10;
+const MAX_HELP_BYTES: usize = 64 << 10;
 
 /// One mistake in a manifest.
 ///
@@ -96,6 +104,8 @@ pub(super) struct Document {
     /// `None` if the file could not be read.
     text: Option<Arc<str>>,
     found: RefCell<Vec<Diagnostic>>,
+    /// The number of mistakes beyond [`MAX_MISTAKES`].
+    more: Cell<usize>,
     /// Names of components that the file knows, for examples.
     names: RefCell<Vec<String>>,
 }
@@ -106,7 +116,13 @@ impl Document {
     }
 
     fn without_text(file: &Path) -> Self {
-        Self { file: file.to_owned(), text: None, found: RefCell::default(), names: RefCell::default() }
+        Self {
+            file: file.to_owned(),
+            text: None,
+            found: RefCell::default(),
+            more: Cell::default(),
+            names: RefCell::default(),
+        }
     }
 
     /// Makes the document of a file that could not be read, for this reason.
@@ -140,6 +156,11 @@ impl Document {
     }
 
     pub(super) fn report(&self, span: Option<Range<usize>>, message: String, help: String) {
+        if self.is_full() {
+            self.count_more();
+            return;
+        }
+        let (message, help) = (cut(message, MAX_MESSAGE_BYTES), cut(help, MAX_HELP_BYTES));
         let (line, column) = span.as_ref().map_or((1, 1), |span| self.place(span.start));
         self.found.borrow_mut().push(Diagnostic {
             file: self.file.clone(),
@@ -149,6 +170,30 @@ impl Document {
             message,
             help,
         });
+    }
+
+    /// Returns true if further mistakes are only counted, so that no message needs to be made.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.borrow().len() >= MAX_MISTAKES
+    }
+
+    /// Counts a mistake that is not described.
+    pub(super) fn count_more(&self) {
+        self.more.set(self.more.get() + 1);
+    }
+
+    /// Returns the line that counts the mistakes beyond those that are described.
+    fn rest(&self) -> Option<Diagnostic> {
+        let (more, (line, column)) = (self.more.get(), self.place(usize::MAX));
+        let plural = if more == 1 { "" } else { "s" };
+        (more > 0).then(|| Diagnostic {
+            file: self.file.clone(),
+            span: None,
+            line,
+            column,
+            message: format!("… and {more} more mistake{plural} in this file"),
+            help: format!("mend the {MAX_MISTAKES} above first"),
+        })
     }
 
     /// Returns a place in the file as `file:line`.
@@ -162,6 +207,14 @@ impl Document {
         let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// Cuts a text that has more bytes than this.
+fn cut(text: String, max_bytes: usize) -> String {
+    match text.len() <= max_bytes {
+        true => text,
+        false => format!("{}…", &text[..text.floor_char_boundary(max_bytes)]),
     }
 }
 
@@ -217,5 +270,6 @@ impl Diagnostics {
             self.texts.insert(document.file.clone(), text.clone());
         }
         self.list.append(&mut found);
+        self.list.extend(document.rest());
     }
 }

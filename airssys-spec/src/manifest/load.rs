@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::unreadable;
+use crate::file::{self, MAX_MANIFEST_BYTES};
 
 /// A set of files that manifests are read from.
 pub trait Files {
@@ -18,6 +19,11 @@ pub trait Files {
 
     /// Returns true if there is a folder with this path.
     fn is_folder(&self, path: &Path) -> bool;
+
+    /// Returns true if there is anything with this path, such as a device.
+    fn exists(&self, path: &Path) -> bool {
+        self.is_file(path) || self.is_folder(path)
+    }
 }
 
 /// The files of the machine.
@@ -26,7 +32,7 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, file: &Path) -> io::Result<String> {
-        unreadable::text(std::fs::read(file)?)
+        unreadable::text(file::read(file, MAX_MANIFEST_BYTES)?)
     }
 
     fn is_file(&self, path: &Path) -> bool {
@@ -35,6 +41,10 @@ impl Files for Disk {
 
     fn is_folder(&self, path: &Path) -> bool {
         path.is_dir()
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.exists()
     }
 }
 

@@ -102,6 +102,10 @@ impl<'a> Table<'a> {
         let known = self.known.borrow();
         for (key, _) in self.entries() {
             if !known.contains(&key.value) {
+                if self.document.is_full() {
+                    self.document.count_more();
+                    continue;
+                }
                 let inside = if self.name.is_empty() { "the file" } else { &self.name };
                 let message = format!("{inside} has no key `{}`", key.value);
                 self.document.report(Some(key.span), message, nearest_or_all(key.value, "key", &known));

@@ -158,8 +158,10 @@ fn find(app: &AppManifest, entry: &Entry, files: &impl Files) -> Option<(Source,
     } else if is_code && files.is_file(&path) {
         (Source::Wasm(path.clone()), path.with_file_name(MANIFEST))
     } else {
-        let found =
-            if files.is_file(&path) { "is neither a folder nor a .wasm file" } else { "does not exist" };
+        let found = match files.is_file(&path) {
+            true => "is neither a folder nor a .wasm file",
+            false => missing(&path, files),
+        };
         let message = format!("`{}` {found}", path.display());
         return report(
             written,
@@ -173,11 +175,16 @@ fn find(app: &AppManifest, entry: &Entry, files: &impl Files) -> Option<(Source,
         Setting::Wrong => return None,
     };
     if !files.is_file(&manifest) {
-        let message = format!("`{}` does not exist", manifest.display());
+        let message = format!("`{}` {}", manifest.display(), missing(&manifest, files));
         let help = format!("write a {MANIFEST} there, or name the file that is one: manifest = \"FILE\"");
         return report(entry.manifest.written().unwrap_or(written), message, help);
     }
     Some((source, manifest))
+}
+
+/// Says why a path is not that of a file.
+fn missing(path: &Path, files: &impl Files) -> &'static str {
+    if files.exists(path) { "is not a regular file" } else { "does not exist" }
 }
 
 fn read(file: &Path, files: &impl Files) -> Read {

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::amount::Unit;
 use super::diagnostic::{Diagnostics, Document, Fault};
 use super::reader::Table;
-use super::syntax::syntax;
+use super::syntax;
 
 /// The table `[service.NAME]` of an `app.toml`, as it is written.
 ///
@@ -48,9 +48,9 @@ impl ServiceTable {
     /// Every place where the file is not TOML.
     pub fn parse(text: &str, file: &Path) -> Result<Vec<ServiceTable>, Diagnostics> {
         let document = Document::new(file, text);
-        let (parsed, errors) = DeTable::parse_recoverable(text);
-        syntax(&document, text, &errors);
-        let tables = ServiceTable::all(&document, &Table::root(&document, parsed.get_ref()));
+        let parsed = syntax::parse(&document, text);
+        let root = parsed.as_ref().map(|parsed| Table::root(&document, parsed.get_ref()));
+        let tables = root.map_or_else(Vec::new, |root| ServiceTable::all(&document, &root));
         document.into_result().map(|()| tables)
     }
 

@@ -2,12 +2,20 @@
 
 use crate::pattern::{HOST_NAME, check_component_name};
 
+/// The most bytes of a word that can be meant as another, because a comparison costs the product of the
+/// lengths.
+const MAX_WORD_BYTES: usize = 256;
+
 /// Returns true if one word is most likely meant by the other.
 ///
 /// Case, hyphens and underscores do not count, and a third of the letters may differ.
 pub(super) fn is_similar(found: &str, known: &str) -> bool {
+    if found.len() > MAX_WORD_BYTES {
+        return false;
+    }
     let (found, known) = (folded(found), folded(known));
-    strsim::damerau_levenshtein(&found, &known) <= (found.len() / 3).max(1)
+    let most = (found.len() / 3).max(1);
+    strsim::damerau_levenshtein(&found, &known) <= most
 }
 
 fn folded(text: &str) -> String {

@@ -1,23 +1,43 @@
 //! Syntax errors of a manifest, and what is written twice.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
+use toml::Spanned;
+use toml::de::DeTable;
+
 use super::diagnostic::Document;
+use crate::file::MAX_MANIFEST_BYTES;
+
+/// Parses a manifest. Returns `None`, with the reasons in the document, if it is too large or not TOML.
+pub(super) fn parse<'text>(document: &Document, text: &'text str) -> Option<Spanned<DeTable<'text>>> {
+    if text.len() as u64 > MAX_MANIFEST_BYTES {
+        let message = format!("the file has {} bytes: {MAX_MANIFEST_BYTES} are allowed", text.len());
+        document.report(None, message, "check the path; a manifest has at most 1 MiB".to_owned());
+        return None;
+    }
+    let (parsed, errors) = DeTable::parse_recoverable(text);
+    (!syntax(document, text, &errors)).then_some(parsed)
+}
 
 /// Reports syntax errors, one per line, because further errors on a line mostly follow from the
 /// first. A table that is written twice is one error, however many of its keys are written twice.
 /// Returns true if there was any.
-pub(super) fn syntax(document: &Document, text: &str, errors: &[toml::de::Error]) -> bool {
-    let mut lines = Vec::new();
+fn syntax(document: &Document, text: &str, errors: &[toml::de::Error]) -> bool {
+    let line_ends: Vec<usize> = text.match_indices('\n').map(|(at, _)| at).collect();
+    let mut lines = HashSet::new();
     // The end of a table that was reported as a duplicate.
     let mut reported = 0;
     for error in errors {
         let span = error.span().unwrap_or_default();
-        let line = line_of(text, span.start);
-        if lines.contains(&line) || (span.start < reported && is_duplicate(error)) {
+        let line = line_ends.partition_point(|end| *end < span.start);
+        if (span.start < reported && is_duplicate(error)) || !lines.insert(line) {
             continue;
         }
-        lines.push(line);
+        if document.is_full() {
+            document.count_more();
+            continue;
+        }
         let (message, help) = match is_duplicate(error) {
             true => {
                 if header(line_at(text, span.start)).is_some() {
@@ -97,9 +117,9 @@ fn line_at(text: &str, offset: usize) -> &str {
 
 /// Returns the offset of the next header after this place, or of the end of the text.
 fn end_of_table(text: &str, offset: usize) -> usize {
-    let mut end = 0;
+    let (mut end, header_line) = (0, line_of(text, offset));
     for (number, line) in text.split_inclusive('\n').enumerate() {
-        if number > line_of(text, offset) && header(line).is_some() {
+        if number > header_line && header(line).is_some() {
             return end;
         }
         end += line.len();

@@ -48,6 +48,8 @@ pub(super) fn explain(error: &Error) -> (String, String) {
     let (message, help) = match error.kind() {
         ErrorKind::InvalidData => (error.to_string(), "save it with the encoding UTF-8"),
         ErrorKind::NotFound => (unreadable, "check the path, or write the file"),
+        ErrorKind::InvalidInput => (unreadable, "give the path of a regular file"),
+        ErrorKind::FileTooLarge => (unreadable, "check the path; a manifest has at most 1 MiB"),
         ErrorKind::IsADirectory => (unreadable, "name the manifest in this folder instead"),
         ErrorKind::PermissionDenied => (unreadable, "check its permissions, and those of its folder"),
         _ => (unreadable, "check the path and the disk"),

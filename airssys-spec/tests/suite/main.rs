@@ -3,6 +3,7 @@
 
 mod golden;
 mod help;
+mod hostile;
 mod parse;
 mod paste;
 mod patterns;

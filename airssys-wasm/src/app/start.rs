@@ -13,11 +13,13 @@ use crate::app::loading;
 use crate::app::running::RunningApp;
 use crate::app::starting::{AppEvent, StartAppError};
 use crate::app::tree::{PreparedTree, StopApp};
+use crate::compile::Compiler;
 use crate::guest::engine::EngineConfig;
 use crate::guest::services::Services;
 use crate::host::spec::STOP_TIMEOUT;
 use crate::host::{ComponentHost, HostOptions};
 use crate::observe::audit::Audit;
+use crate::observe::snapshot::StartStep;
 use crate::observe::trace::MessageTracer;
 
 /// Options for the start of an app.
@@ -26,6 +28,8 @@ pub struct StartOptions {
     /// The folder in which compiled components are kept between runs, or `None` to keep nothing.
     /// Default: that of [`EngineConfig`].
     pub cache_dir: Option<PathBuf>,
+    /// The place where components are compiled. Default: that of [`EngineConfig`].
+    pub compiler: Compiler,
     /// An input in place of the one that the manifest grants.
     pub input: Option<InputOverride>,
     /// The tracer that makes a span for each message that is handled. Default: no spans.
@@ -38,8 +42,9 @@ pub struct StartOptions {
 
 impl Default for StartOptions {
     fn default() -> StartOptions {
-        let EngineConfig { cache_dir, services, .. } = EngineConfig::default();
-        StartOptions { cache_dir, input: None, tracer: None, services, stop_timeout: STOP_TIMEOUT }
+        let EngineConfig { cache_dir, compiler, services, .. } = EngineConfig::default();
+        let stop_timeout = STOP_TIMEOUT;
+        StartOptions { cache_dir, compiler, input: None, tracer: None, services, stop_timeout }
     }
 }
 
@@ -60,6 +65,7 @@ pub struct StartingApp {
     manifest: App,
     host: ComponentHost,
     cache_dir: Option<PathBuf>,
+    compiler: Compiler,
     input: Option<InputOverride>,
     services: Services,
     stop_timeout: Duration,
@@ -71,7 +77,7 @@ impl StartingApp {
     /// # Errors
     /// [`StartAppError`] if the audit, the state folder or the table of a service cannot be used.
     pub fn new(manifest: &App, options: StartOptions) -> Result<StartingApp, StartAppError> {
-        let StartOptions { cache_dir, input, tracer, services, stop_timeout } = options;
+        let StartOptions { cache_dir, compiler, input, tracer, services, stop_timeout } = options;
         let configs = services.configure(&manifest.services)?;
         let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
         let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
@@ -80,7 +86,9 @@ impl StartingApp {
         if let Some(tracer) = tracer {
             host.trace_with(tracer);
         }
-        Ok(StartingApp { manifest: manifest.clone(), host, cache_dir, input, services, stop_timeout })
+        host.set_start_step(Some(StartStep::Loading));
+        let manifest = manifest.clone();
+        Ok(StartingApp { manifest, host, cache_dir, compiler, input, services, stop_timeout })
     }
 
     /// The host of its components. To end a start early, drop the future of [`StartingApp::start`] and
@@ -102,6 +110,7 @@ impl StartingApp {
     /// [`StartAppError`]. Components that had started are stopped again.
     pub async fn start(&self, mut tell: impl FnMut(AppEvent)) -> Result<RunningApp, StartAppError> {
         let started = self.start_all(&mut tell).await;
+        self.host.set_start_step(None);
         if started.is_err() {
             let stopped = self.host.shutdown(Duration::from_secs(5)).await;
             tracing::debug!(?stopped, "stopped the components that had started");
@@ -110,8 +119,13 @@ impl StartingApp {
     }
 
     async fn start_all(&self, tell: &mut impl FnMut(AppEvent)) -> Result<StopApp, StartAppError> {
-        let StartingApp { manifest, host, cache_dir, input, services, stop_timeout } = self;
-        let engine = engine_for(manifest, cache_dir.clone(), services.clone());
+        let StartingApp { manifest, host, cache_dir, compiler, input, services, stop_timeout } = self;
+        let engine = EngineConfig {
+            cache_dir: cache_dir.clone(),
+            compiler: compiler.clone(),
+            services: services.clone(),
+            ..engine_for(manifest)
+        };
         let mut specs = loading::load(engine, manifest.components.clone(), input.clone(), tell).await?;
         for spec in &mut specs {
             spec.stop_timeout = *stop_timeout;
@@ -121,13 +135,14 @@ impl StartingApp {
     }
 }
 
-fn engine_for(manifest: &App, cache_dir: Option<PathBuf>, services: Services) -> EngineConfig {
+/// The size of an engine for this app.
+fn engine_for(manifest: &App) -> EngineConfig {
     let elements = manifest.components.iter().map(|component| component.limits.table_elements);
     EngineConfig {
-        cache_dir,
+        // Set by the options of the start.
+        cache_dir: None,
         // At least the limit of the app, so that the limit refuses larger tables with its own message.
         max_table_elements: elements.fold(Limits::APP_MAX.table_elements, usize::max),
-        services,
         ..EngineConfig::default()
     }
 }

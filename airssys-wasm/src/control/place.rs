@@ -155,8 +155,9 @@ fn claim(path: &Path) -> Result<Claimed, PlaceError> {
     let refused = |source| PlaceError::Refused { path: path.to_owned(), source };
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
-    // A symbolic link from another user is not followed.
-    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
+    // A symbolic link from another user is not followed, and a pipe has no reader to wait for.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    options.custom_flags(flags.bits().cast_signed());
     let lock = options.open(lock_of(path)).map_err(refused)?;
     match lock.try_lock() {
         Ok(()) => {}

@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use airssys_spec::file::{self, MAX_COMPONENT_BYTES};
 use bytes::Bytes;
 use wasmtime::Module;
 use wasmtime::component::types::{Component as ComponentType, ComponentFunc, ComponentItem};
 use wasmtime::component::{ComponentExportIndex, InstancePre, Linker};
 
+use crate::compile::bounds::{self, BoundExceeded};
+use crate::compile::{ChildError, CompileError};
 use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome};
 use crate::guest::engine::Engine;
 use crate::guest::imports::airssys;
@@ -76,6 +79,12 @@ pub enum LoadError {
          {MAX_TABLES} tables in a component, 1 GiB in a memory; compose it of fewer modules"
     )]
     TooLarge(#[source] wasmtime::Error),
+    /// The component exceeds a bound that is checked before it is compiled.
+    #[error("{0}")]
+    BoundExceeded(BoundExceeded),
+    /// The compiler's process has not compiled the component.
+    #[error("cannot be compiled")]
+    Compile(#[source] ChildError),
     /// The component was built against another version of the contract.
     #[error(
         "was built against `{found}`, and this host provides `airssys:component@{VERSION}`; rebuild it with the SDK of this \
@@ -111,7 +120,7 @@ impl Component {
     /// # Errors
     /// [`LoadError`] if the file cannot be read, is not a component, or does not fit the contract.
     pub fn load(engine: &Engine, path: &Path) -> Result<Component, LoadError> {
-        let read = std::fs::read(path);
+        let read = file::read(path, MAX_COMPONENT_BYTES);
         let wasm = read.map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
         Component::new(engine, &wasm)
     }
@@ -176,22 +185,26 @@ struct Compiled {
 
 /// Compiles a component, or takes it from the cache. Its libraries have entries of their own there.
 fn compile(engine: &Engine, wasm: &[u8]) -> Result<Compiled, LoadError> {
-    if let Some(compiled) = parts::divide(wasm).and_then(|parts| compile_parts(engine, parts).ok()) {
-        return Ok(compiled);
+    bounds::check(wasm).map_err(LoadError::BoundExceeded)?;
+    match parts::divide(wasm).map(|parts| compile_parts(engine, parts)) {
+        Some(Ok(compiled)) => return Ok(compiled),
+        Some(Err(CompileError::Child(error))) => return Err(LoadError::Compile(error)),
+        // Parts that are not valid come from a whole that is not. Its error has the right offset.
+        Some(Err(CompileError::Refused(_))) | None => {}
     }
-    // Parts that are not valid come from a whole that is not. Its error has the right offset.
-    let component = wasmtime::component::Component::new(engine.wasmtime(), wasm)
-        .map_err(|source| refused(wasm, source))?;
+    let component = engine.code().component(wasm).map_err(|error| match error {
+        CompileError::Refused(source) => refused(wasm, source),
+        CompileError::Child(error) => LoadError::Compile(error),
+    })?;
     let required = component.resources_required();
     let room = required.map(|all| Room { memories: all.num_memories, tables: all.num_tables });
     Ok(Compiled { component, libraries: Vec::new(), room: room.unwrap_or_default() })
 }
 
-fn compile_parts(engine: &Engine, parts: Parts<'_>) -> wasmtime::Result<Compiled> {
-    let engine = engine.wasmtime();
-    let component = wasmtime::component::Component::new(engine, &parts.frame)?;
-    let library = |(name, wasm)| Module::new(engine, wasm).map(|module| (name, module));
-    let libraries = parts.libraries.into_iter().map(library).collect::<wasmtime::Result<_>>()?;
+fn compile_parts(engine: &Engine, parts: Parts<'_>) -> Result<Compiled, CompileError> {
+    let component = engine.code().component(&parts.frame)?;
+    let library = |(name, wasm)| engine.code().module(wasm).map(|module| (name, module));
+    let libraries = parts.libraries.into_iter().map(library).collect::<Result<_, _>>()?;
     Ok(Compiled { component, libraries, room: parts.room })
 }
 

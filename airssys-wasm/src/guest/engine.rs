@@ -1,12 +1,14 @@
 //! The engine, which compiles components and interrupts their guests.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use airssys_spec::Limits;
 use wasmtime::component::Linker;
-use wasmtime::{Cache, CacheConfig, Config};
 
+use crate::compile::cache::Cache;
+use crate::compile::settings::Settings;
+use crate::compile::{Code, Compiler};
 use crate::guest::meter::EPOCH_TICK;
 use crate::guest::pool::{self, PoolSize, Room};
 use crate::guest::services::Services;
@@ -18,6 +20,8 @@ use crate::guest::ticker::Ticker;
 pub struct EngineConfig {
     /// The folder in which compiled components are cached. `None` turns the cache off.
     pub cache_dir: Option<PathBuf>,
+    /// The place where components are compiled. Default: [`Compiler::this_program`].
+    pub compiler: Compiler,
     /// The most instances that can live at once. Default: 1,000.
     pub max_instances: u32,
     /// The most linear memories of all instances together; at least 100. Composed components have
@@ -37,6 +41,7 @@ impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {
             cache_dir: default_cache_dir(),
+            compiler: Compiler::default(),
             max_instances: 1_000,
             max_memories: None,
             max_tables: None,
@@ -56,7 +61,7 @@ pub enum EngineError {
         /// The folder.
         folder: PathBuf,
         /// The reason.
-        source: wasmtime::Error,
+        source: std::io::Error,
     },
     /// A service cannot have its name.
     #[error("`{name}` cannot name a service; use lower-case words joined by `-` that no other service has")]
@@ -78,6 +83,8 @@ pub struct Engine {
 struct EngineInner {
     wasmtime: wasmtime::Engine,
     cache: Option<Cache>,
+    settings: Settings,
+    compiler: Compiler,
     /// The room of the pool; `None` if instances are allocated one by one.
     room: Option<Room>,
     direct: Linker<GuestState>,
@@ -104,29 +111,36 @@ impl Engine {
         let memories = config.max_memories.unwrap_or(instances);
         let tables = config.max_tables.unwrap_or(instances.saturating_mul(2));
         let size = PoolSize { instances, room: Room { memories, tables }, table_elements };
-        let pooled =
-            pool::pooled(base_config(cache.clone()), size).map(|(engine, room)| (engine, Some(room)));
+        let pooled = pool::pooled(size).map(|(engine, room)| (engine, Settings::Pooled, Some(room)));
         let made = pooled.or_else(|error| {
             tracing::warn!(
                 "the address space for a pool of {instances} instances cannot be reserved, so each is \
                  allocated separately, and guests run more slowly; raise the limit of the address space \
                  (ulimit -v): {error:#}"
             );
-            pool::one_by_one(base_config(cache.clone())).map(|engine| (engine, None))
+            pool::one_by_one().map(|engine| (engine, Settings::OneByOne, None))
         });
-        let (wasmtime, room) = made.map_err(EngineError::Setup)?;
+        let (wasmtime, settings, room) = made.map_err(EngineError::Setup)?;
         let linker = |entry| config.services.linker(&wasmtime, entry).map_err(EngineError::Setup);
         let (direct, fiber) = (linker(Entry::Direct)?, linker(Entry::Fiber)?);
         let ticker =
             Ticker::start(&wasmtime, EPOCH_TICK).map_err(|error| EngineError::Setup(error.into()))?;
-        let services = config.services;
-        Ok(Engine { inner: Arc::new(EngineInner { wasmtime, cache, room, direct, fiber, services, ticker }) })
+        let (services, compiler) = (config.services, config.compiler);
+        let inner =
+            EngineInner { wasmtime, cache, settings, compiler, room, direct, fiber, services, ticker };
+        Ok(Engine { inner: Arc::new(inner) })
     }
 
     /// Returns the hits and misses of the cache of compiled components since the engine was made.
     pub fn cache_use(&self) -> CacheUse {
         let cache = self.inner.cache.as_ref();
-        CacheUse { hits: cache.map_or(0, Cache::cache_hits), misses: cache.map_or(0, Cache::cache_misses) }
+        CacheUse { hits: cache.map_or(0, Cache::hits), misses: cache.map_or(0, Cache::misses) }
+    }
+
+    /// Returns the way to the code of a component and of its libraries.
+    pub(crate) fn code(&self) -> Code<'_> {
+        let EngineInner { wasmtime: engine, cache, settings, compiler, .. } = &*self.inner;
+        Code { engine, settings: *settings, compiler, cache: cache.as_ref() }
     }
 
     /// Returns true if its pool has room for this much at once.
@@ -157,7 +171,7 @@ impl Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("cache", &self.inner.cache.as_ref().map(Cache::directory)).finish()
+        f.debug_struct("Engine").field("cache", &self.inner.cache.as_ref().map(Cache::folder)).finish()
     }
 }
 
@@ -173,36 +187,28 @@ pub struct CacheUse {
 }
 
 /// Returns `$AIRSSYS_CACHE_DIR`, or else `airssys` in the user's cache folder. Returns `None`, with a
-/// warning, if that folder cannot be created.
+/// warning, if that folder cannot be used.
 fn default_cache_dir() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let users = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     let folder = set("AIRSSYS_CACHE_DIR").or_else(|| users().map(|folder| folder.join("airssys")))?;
-    match std::fs::create_dir_all(&folder) {
-        Ok(()) => Some(folder),
+    match Cache::open(&folder) {
+        Ok(_) => Some(folder),
         Err(error) => {
-            let folder = folder.display();
-            tracing::warn!(
-                "{folder} cannot be created, so compiled components are not cached; set \
-                 AIRSSYS_CACHE_DIR to a writable folder: {error}"
-            );
+            // Each configuration asks for the folder.
+            static WARN: Once = Once::new();
+            WARN.call_once(|| {
+                tracing::warn!(
+                    "{} cannot be used, so compiled components are not cached; set AIRSSYS_CACHE_DIR to a \
+                     writable folder of your own: {error}",
+                    folder.display()
+                );
+            });
             None
         }
     }
 }
 
 fn open_cache(folder: PathBuf) -> Result<Cache, EngineError> {
-    let failed = |source| EngineError::Cache { folder: folder.clone(), source };
-    let absolute = std::path::absolute(&folder).map_err(|error| failed(error.into()))?;
-    let mut config = CacheConfig::new();
-    config.with_directory(absolute);
-    Cache::new(config).map_err(failed)
-}
-
-fn base_config(cache: Option<Cache>) -> Config {
-    let mut config = Config::new();
-    config.cache(cache);
-    config.epoch_interruption(true);
-    config.memory_init_cow(true);
-    config
+    Cache::open(&folder).map_err(|source| EngineError::Cache { folder, source })
 }

@@ -1,7 +1,9 @@
 //! The allocation of instances: from a pool of reserved address space, or one by one.
 
 use airssys_spec::Limits;
-use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::compile::settings::Settings;
 
 /// The most core instances of a component. A composed component has one for each of its modules and
 /// shims.
@@ -21,9 +23,6 @@ const RESIDENT_MEMORY_BYTES: usize = 128 << 10;
 
 /// The most bytes of a table that stay resident in the pool after its instance has ended.
 const RESIDENT_TABLE_BYTES: usize = 16 << 10;
-
-/// The address space that is reserved for the growth of a memory outside of the pool, in bytes.
-const GROWTH_BYTES: u64 = 1 << 20;
 
 /// The memories and tables of one or more instances.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,7 +66,8 @@ pub(crate) struct PoolSize {
 
 /// Makes an engine whose instances come from a pool of reserved address space. It holds at least one
 /// component of the largest size.
-pub(crate) fn pooled(mut config: Config, size: PoolSize) -> wasmtime::Result<(wasmtime::Engine, Room)> {
+pub(crate) fn pooled(size: PoolSize) -> wasmtime::Result<(wasmtime::Engine, Room)> {
+    let mut config = Settings::Pooled.config();
     let room = size.room.or(Room { memories: MAX_MEMORIES, tables: MAX_TABLES });
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(size.instances)
@@ -96,16 +96,9 @@ pub(crate) fn pooled(mut config: Config, size: PoolSize) -> wasmtime::Result<(wa
     Ok((wasmtime::Engine::new(&config)?, room))
 }
 
-/// Makes an engine that allocates each instance separately, and reserves hardly more address space than
-/// a memory needs. Its guests check the bounds of each access, because no reserved space catches them.
-pub(crate) fn one_by_one(mut config: Config) -> wasmtime::Result<wasmtime::Engine> {
-    config
-        .allocation_strategy(InstanceAllocationStrategy::OnDemand)
-        .memory_reservation(0)
-        .memory_guard_size(0)
-        .guard_before_linear_memory(false)
-        .memory_reservation_for_growth(GROWTH_BYTES);
-    wasmtime::Engine::new(&config)
+/// Makes an engine that allocates each instance separately. Its guests check the bounds of each access.
+pub(crate) fn one_by_one() -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&Settings::OneByOne.config())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use airssys_rt::TopicPattern;
+use airssys_spec::file;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -21,6 +22,9 @@ use crate::sync::lock;
 const SUBSCRIPTIONS: &str = "subscriptions.json";
 const DEAD_LETTERS: &str = "dead-letters.jsonl";
 const LOCK: &str = "lock";
+
+/// The most bytes of `subscriptions.json`: 256 MiB.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// The version of the format of `subscriptions.json`.
 const VERSION: u32 = 1;
@@ -102,8 +106,8 @@ impl StateFolder {
     /// Creates the folder if it does not exist, locks it, and reads it.
     pub(crate) fn open(path: &Path) -> Result<StateFolder, StateError> {
         let folder = |source| StateError::Folder { path: path.to_owned(), source };
-        fs::create_dir_all(path).map_err(folder)?;
-        let lock_file = File::create(path.join(LOCK)).map_err(folder)?;
+        file::create_folder(path).map_err(folder)?;
+        let lock_file = file::open_private(&path.join(LOCK)).map_err(folder)?;
         match lock_file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StateError::InUse { path: path.to_owned() }),
@@ -198,19 +202,18 @@ impl Drop for StateFolder {
 }
 
 impl Subscriptions {
-    fn read(file: &Path) -> Result<Subscriptions, StateError> {
-        let path = || file.to_owned();
-        let text = match fs::read(file) {
+    fn read(path: &Path) -> Result<Subscriptions, StateError> {
+        let text = match file::read(path, MAX_BYTES) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Ok(Subscriptions { version: VERSION, ..Subscriptions::default() });
             }
-            Err(source) => return Err(StateError::Read { path: path(), source }),
+            Err(source) => return Err(StateError::Read { path: path.to_owned(), source }),
         };
-        let content = |source| StateError::Content { path: path(), source };
+        let content = |source| StateError::Content { path: path.to_owned(), source };
         let read: Subscriptions = serde_json::from_slice(&text).map_err(content)?;
         if read.version != VERSION {
-            return Err(StateError::Version { path: path(), found: read.version });
+            return Err(StateError::Version { path: path.to_owned(), found: read.version });
         }
         for pattern in read.instances.values().flatten() {
             TopicPattern::parse(pattern).map_err(|error| content(serde::de::Error::custom(error)))?;
@@ -219,14 +222,16 @@ impl Subscriptions {
     }
 
     /// Replaces the file by a rename, so that a reader and a crash see the old or the new content.
-    fn write(&self, file: &Path) -> io::Result<()> {
-        let new = file.with_extension("json.new");
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let new = path.with_extension("json.new");
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
-        let mut written = File::create(&new)?;
+        let mut written = file::open_private(&new)?;
+        // A file of an earlier run that was interrupted.
+        written.set_len(0)?;
         written.write_all(&text)?;
         written.sync_all()?;
-        fs::rename(&new, file)
+        fs::rename(&new, path)
     }
 }
 

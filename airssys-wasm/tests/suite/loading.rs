@@ -9,6 +9,11 @@ fn load(bytes: &[u8]) -> LoadError {
     Component::new(engine(), bytes).unwrap_err()
 }
 
+/// Loads a component that is written as text, which is translated first.
+fn load_text(component: impl AsRef<str>) -> LoadError {
+    load(&wat::parse_str(component).unwrap())
+}
+
 fn text(error: &LoadError) -> String {
     error.to_string()
 }
@@ -17,6 +22,7 @@ fn text(error: &LoadError) -> String {
 fn files_that_are_not_components_are_refused_with_their_kind() {
     assert!(text(&load(b"")).contains("does not begin"));
     assert!(text(&load(b"#!/bin/sh\n")).contains("does not begin"));
+    assert!(text(&load(b"(component)")).contains("does not begin"), "text");
     assert!(text(&load(b"\0asm\x01\0\0\0")).contains("core module"));
     let file = builder::build(&folder("test-probe"), |_| {}).unwrap();
     let whole = std::fs::read(&file).unwrap();
@@ -98,7 +104,7 @@ fn loading_a_component_with_flipped_bytes_never_panics() {
 
 #[test]
 fn missing_exports_are_named() {
-    let nothing = load(b"(component)");
+    let nothing = load_text("(component)");
     let LoadError::MissingExports(missing) = &nothing else { panic!("{nothing:?}") };
     assert_eq!(missing.len(), 5);
     assert!(text(&nothing).contains("airssys:component/handler@0.2.0#handle-message"), "{nothing}");
@@ -110,7 +116,7 @@ fn a_component_of_another_contract_is_refused_with_both_versions() {
         r#"(import "airssys:component/clock@0.1.0" (instance (export "now-ms" (func (result u64)))))"#;
     let exports = r#"(instance $handler) (export "airssys:component/handler@0.1.0" (instance $handler))"#;
     for part in [imports, exports] {
-        let error = load(format!("(component {part})").as_bytes());
+        let error = load_text(format!("(component {part})"));
         assert!(
             matches!(&error, LoadError::OtherContract { found } if found == "airssys:component@0.1.0"),
             "{error:?}"
@@ -125,19 +131,19 @@ fn a_component_of_another_contract_is_refused_with_both_versions() {
 
 #[test]
 fn unknown_imports_are_named() {
-    let foreign = br#"(component
+    let foreign = r#"(component
         (import "acme:bank/vault@1.0.0" (instance (export "open" (func))))
         (import "wasi:http/types@0.2.0" (instance (export "f" (func)))))"#;
-    let error = load(foreign);
+    let error = load_text(foreign);
     let LoadError::UnknownImports(unknown) = &error else { panic!("{error:?}") };
     assert_eq!(unknown, &["acme:bank/vault@1.0.0#open", "wasi:http/types@0.2.0#f"]);
 }
 
 #[test]
 fn import_of_another_type_is_refused() {
-    let other = br#"(component
+    let other = r#"(component
         (import "airssys:component/clock@0.2.0" (instance (export "now-ms" (func (result string))))))"#;
-    let error = load(other);
+    let error = load_text(other);
     assert!(matches!(error, LoadError::ImportMismatch(_) | LoadError::MissingExports(_)), "{error:?}");
 }
 
@@ -157,7 +163,7 @@ fn export_of_another_type_is_refused() {
         "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m)) \
          (func $f (canon lift (core func $i \"f\"))) {lifecycle} {handler})"
     );
-    let error = load(other.as_bytes());
+    let error = load_text(other);
     assert!(matches!(error, LoadError::ExportMismatch { .. }), "{error:?}");
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use airssys_message::Codec;
 use airssys_rt::{ActorSystem, RestartStrategy, SupervisorConfig, TopicPattern};
 use airssys_wasm::{
-    CallError, Capabilities, Component, ComponentHost, ComponentSpec, Engine, EngineConfig, builder,
+    CallError, Capabilities, Compiler, Component, ComponentHost, ComponentSpec, Engine, EngineConfig, builder,
 };
 pub(crate) use test_commands::{Answer, Command};
 
@@ -31,8 +31,9 @@ pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         let max_instances = 100;
-        Engine::new(EngineConfig { cache_dir: cache_dir(), max_instances, ..EngineConfig::default() })
-            .expect("an engine")
+        let (cache_dir, compiler) = (cache_dir(), Compiler::in_process());
+        let config = EngineConfig { cache_dir, compiler, max_instances, ..EngineConfig::default() };
+        Engine::new(config).expect("an engine")
     })
 }
 

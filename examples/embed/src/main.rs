@@ -21,6 +21,8 @@ const SOON: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
+    // Compiles a component and exits, if this process was started for that.
+    airssys_wasm::compile_worker();
     let prices = PriceList::from([(("fruit", "apple"), 40), (("tools", "saw"), 1_900)]);
     // The list of services: this line adds the app's own interface.
     let services = Services::default().with(Prices(prices.into()));

@@ -1,7 +1,7 @@
 //! The file of the dead letters that were kept at the ends of runs.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
@@ -71,11 +71,7 @@ fn write_lines(file: &mut File, length: u64, letters: &[DeadLetter]) -> io::Resu
 
 /// Opens the file, which only its owner can read, because it has whole messages.
 fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    let file = airssys_spec::file::append_private(path)?;
     // An earlier version left it open to others.
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;

@@ -1,0 +1,143 @@
+//! Compiling components: bounds before it, a child process for it, and a cache after it.
+//!
+//! Compiled code is machine code that runs in this process. So only [`artifact`] makes code of bytes, and
+//! it gets them from the compiler itself or from an entry of the cache that this user's key has sealed.
+
+pub(crate) mod artifact;
+pub(crate) mod bounds;
+pub(crate) mod cache;
+mod child;
+mod error;
+pub(crate) mod settings;
+mod worker;
+
+use std::path::PathBuf;
+
+use artifact::Artifact;
+use cache::Cache;
+use settings::{Kind, Settings};
+
+pub use error::ChildError;
+pub(crate) use error::CompileError;
+pub use worker::compile_worker;
+
+/// The place where components are compiled.
+///
+/// The compiler needs memory and time that a hostile component can choose. A child process has limits on
+/// both: 2 GiB of memory, 120 s on processors, and 5 min in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiler(Place);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    InProcess,
+    /// As `InProcess`, but nobody has chosen it.
+    Unchosen,
+    Child(PathBuf),
+}
+
+impl Compiler {
+    /// Compiles in this process, without limits on memory and time. This is for components that are
+    /// trusted.
+    pub fn in_process() -> Compiler {
+        Compiler(Place::InProcess)
+    }
+
+    /// Compiles in child processes that run this program. Its `main` must call [`compile_worker`] first.
+    ///
+    /// Falls back to compiling in this process, with a warning, if it has not been called.
+    pub fn this_program() -> Compiler {
+        match worker::this_program() {
+            Some(program) => Compiler(Place::Child(program)),
+            None => Compiler(Place::Unchosen),
+        }
+    }
+
+    /// Compiles in child processes that run another program, whose `main` calls [`compile_worker`] first.
+    /// It must be built with the same version of this crate; the program `airssys` is one.
+    pub fn program(path: impl Into<PathBuf>) -> Compiler {
+        Compiler(Place::Child(path.into()))
+    }
+
+    fn compile(
+        &self,
+        engine: &wasmtime::Engine,
+        settings: Settings,
+        kind: Kind,
+        wasm: &[u8],
+    ) -> Result<Artifact, CompileError> {
+        let in_process = || kind.compile(engine, wasm).map_err(CompileError::Refused);
+        let bytes = match &self.0 {
+            Place::InProcess => in_process()?,
+            Place::Unchosen => {
+                warn_unchosen();
+                in_process()?
+            }
+            Place::Child(program) => child::compile(program, settings, kind, wasm)?,
+        };
+        Ok(Artifact::of_compiler(bytes))
+    }
+}
+
+impl Default for Compiler {
+    /// [`Compiler::this_program`].
+    fn default() -> Compiler {
+        Compiler::this_program()
+    }
+}
+
+/// Warns once that nothing limits the compiler.
+fn warn_unchosen() {
+    static WARN: std::sync::Once = std::sync::Once::new();
+    WARN.call_once(|| {
+        tracing::warn!(
+            "components are compiled in this process, where a hostile one can take all memory; call \
+             airssys_wasm::compile_worker first in main, or choose Compiler::in_process in EngineConfig if \
+             all components are trusted"
+        );
+    });
+}
+
+/// The way from the bytes of WebAssembly to code that an engine can run: from the cache, or else compiled.
+/// The bounds are those of the whole file, and checked before.
+pub(crate) struct Code<'engine> {
+    pub(crate) engine: &'engine wasmtime::Engine,
+    pub(crate) settings: Settings,
+    pub(crate) compiler: &'engine Compiler,
+    pub(crate) cache: Option<&'engine Cache>,
+}
+
+impl Code<'_> {
+    /// Returns the code of a component.
+    pub(crate) fn component(&self, wasm: &[u8]) -> Result<wasmtime::component::Component, CompileError> {
+        self.load(Kind::Component, wasm, Artifact::component)
+    }
+
+    /// Returns the code of a core module.
+    pub(crate) fn module(&self, wasm: &[u8]) -> Result<wasmtime::Module, CompileError> {
+        self.load(Kind::Module, wasm, Artifact::module)
+    }
+
+    fn load<T>(
+        &self,
+        kind: Kind,
+        wasm: &[u8],
+        load: fn(&Artifact, &wasmtime::Engine) -> wasmtime::Result<T>,
+    ) -> Result<T, CompileError> {
+        // Text is WebAssembly too for some builds of the compiler, but the bounds are those of binary files.
+        if !wasm.starts_with(b"\0asm") {
+            return Err(CompileError::Refused(wasmtime::Error::msg(
+                "it is not a binary file of WebAssembly",
+            )));
+        }
+        let entry = self.cache.map(|cache| cache.entry(self.engine, kind, wasm));
+        if let Some(artifact) = entry.as_ref().and_then(|entry| entry.read()) {
+            return load(&artifact, self.engine).map_err(CompileError::Refused);
+        }
+        let artifact = self.compiler.compile(self.engine, self.settings, kind, wasm)?;
+        if let Some(entry) = entry {
+            entry.write(&artifact);
+        }
+        load(&artifact, self.engine).map_err(CompileError::Refused)
+    }
+}

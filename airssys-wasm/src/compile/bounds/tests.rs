@@ -1,0 +1,142 @@
+use super::*;
+
+fn survey(text: &str) -> Result<(), BoundExceeded> {
+    check(&wat::parse_str(text).unwrap())
+}
+
+#[track_caller]
+fn exceeded(text: &str, bound: Bound) {
+    let found = survey(text).unwrap_err();
+    assert_eq!(found.bound, bound, "{found}");
+    assert!(found.found > bound.most());
+}
+
+/// A component with `levels` definitions within each other; each instantiates the next one twice.
+fn doubling(levels: usize) -> String {
+    let inner = "(core module $m) (core instance (instantiate $m))".to_owned();
+    (0..levels).fold(inner, |inner, _| {
+        format!("(component $c {inner}) (instance (instantiate $c)) (instance (instantiate $c))")
+    })
+}
+
+#[test]
+fn instances_are_counted_as_often_as_they_are_laid_out() {
+    assert_eq!(survey(&format!("(component {})", doubling(13))), Ok(()));
+    let bomb = wat::parse_str(format!("(component {})", doubling(30))).unwrap();
+    assert!(bomb.len() < 2_100, "{} bytes", bomb.len());
+    let found = check(&bomb).unwrap_err();
+    assert_eq!(found.bound, Bound::CoreInstances);
+    assert_eq!(found.found, Bound::CoreInstances.most() + 1);
+}
+
+#[test]
+fn doubling_without_core_instances_is_counted_in_items() {
+    let inner = "(component $c)".to_owned();
+    let text = (0..25).fold(inner, |inner, _| {
+        format!("(component $c {inner} (instance (instantiate $c)) (instance (instantiate $c)))")
+    });
+    exceeded(&format!("(component {text} (instance (instantiate $c)))"), Bound::LaidOutItems);
+}
+
+/// Components beside each other, each of which instantiates the one before twice: by a name of the outer
+/// component, or as an argument.
+#[test]
+fn doubling_by_outer_names_arguments_and_exports_is_counted() {
+    let mut outer = "(component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
+    for level in 1..=30 {
+        let before = level - 1;
+        outer += &format!(
+            "(component $c{level} (instance (instantiate $c{before})) (instance (instantiate $c{before})))"
+        );
+    }
+    exceeded(&format!("(component {outer} (instance (instantiate $c30)))"), Bound::CoreInstances);
+
+    let mut args = "(component $c0 (core module $m) (core instance (instantiate $m)))\n".to_owned();
+    args += "(component $twice (import \"x\" (component $x)) \
+             (instance (instantiate $x)) (instance (instantiate $x)))";
+    for level in 1..=30 {
+        let before = level - 1;
+        args += &format!(
+            "(component $c{level} (alias outer 1 $twice (component $t)) (alias outer 1 $c{before} (component $b)) \
+             (instance (instantiate $t (with \"x\" (component $b)))))"
+        );
+    }
+    exceeded(&format!("(component {args} (instance (instantiate $c30)))"), Bound::CoreInstances);
+
+    let mut exports = "(component $c0 (core module $m) (core instance (instantiate $m)))".to_owned();
+    for level in 1..=30 {
+        let before = level - 1;
+        exports += &format!(
+            "(instance $i{level} (export \"c\" (component $c{before})))
+             (alias export $i{level} \"c\" (component $a{level}))
+             (component $c{level} (instance (instantiate $a{level})) (instance (instantiate $a{level})))"
+        );
+    }
+    exceeded(&format!("(component {exports} (instance (instantiate $c30)))"), Bound::CoreInstances);
+}
+
+#[test]
+fn nesting_modules_functions_and_locals_are_bounded() {
+    let nested = |depth: usize| format!("{}{}", "(component ".repeat(depth), ")".repeat(depth));
+    assert_eq!(survey(&nested(32)), Ok(()));
+    exceeded(&nested(33), Bound::Nesting);
+    let modules = |count: usize| format!("(component {})", "(core module)".repeat(count));
+    assert_eq!(survey(&modules(1_000)), Ok(()));
+    exceeded(&modules(1_001), Bound::Modules);
+    let functions = |count: usize| format!("(component (core module {}))", "(func)".repeat(count));
+    assert_eq!(survey(&functions(250_000)), Ok(()));
+    exceeded(&functions(250_001), Bound::Functions);
+    let locals = format!("(func (local {}))", "i32 ".repeat(50_000)).repeat(201);
+    exceeded(&format!("(component (core module {locals}))"), Bound::Locals);
+}
+
+#[test]
+fn function_with_many_locals_and_blocks_is_refused() {
+    let function = |locals: usize, blocks: usize| {
+        let (locals, blocks) = ("i64 ".repeat(locals), "(block)".repeat(blocks));
+        format!("(component (core module (func (local {locals}) {blocks})))")
+    };
+    assert_eq!(survey(&function(1_000, 4_000)), Ok(()));
+    exceeded(&function(2_000, 4_000), Bound::BlockValues);
+    let values = "i64 ".repeat(1_000);
+    let block = "(block (type 0) unreachable) unreachable".repeat(5_001);
+    exceeded(
+        &format!("(component (core module (type (func (result {values}))) (func {block})))"),
+        Bound::BlockValues,
+    );
+    let body = "(i32.add (i32.const 1)".repeat(5) + "(i32.const 1)" + &")".repeat(5) + "drop ";
+    exceeded(&format!("(component (core module (func {})))", body.repeat(140_000)), Bound::BodyBytes);
+}
+
+#[test]
+fn images_of_tables_and_memories_are_counted() {
+    let table = "(core module (table 1000000 funcref) (func $f) (elem (i32.const 999999) func $f))";
+    assert_eq!(survey(&format!("(component {})", table.repeat(4))), Ok(()));
+    exceeded(&format!("(component {})", table.repeat(5)), Bound::TableElements);
+    let memory = "(core module (memory 257) (data (i32.const 0) \"a\") (data (i32.const 0x1000000) \"a\"))";
+    assert_eq!(survey(&format!("(component {})", memory.repeat(32))), Ok(()));
+    exceeded(&format!("(component {})", memory.repeat(33)), Bound::DataBytes);
+}
+
+#[test]
+fn message_has_the_number_the_bound_and_the_remedy() {
+    let exceeded = BoundExceeded { bound: Bound::Modules, found: 1_001 };
+    assert_eq!(
+        exceeded.to_string(),
+        "has 1001 core modules, and this host compiles at most 1000; divide the component into several"
+    );
+}
+
+#[test]
+fn damaged_files_are_left_to_the_compiler() {
+    assert_eq!(check(b""), Ok(()));
+    let whole = wat::parse_str(format!("(component {})", doubling(5))).unwrap();
+    for end in 0..whole.len() {
+        let _ = check(&whole[..end]);
+    }
+    for at in 0..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x41;
+        let _ = check(&damaged);
+    }
+}

@@ -1,0 +1,204 @@
+//! The cache of compiled code: one file for each component and setting of the compiler.
+//!
+//! The folder is this user's alone, and each entry is sealed with a key that is kept in it. An entry whose
+//! seal is broken is never run: its component is compiled again, and the entry is replaced.
+
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use airssys_spec::file;
+use ring::{digest, hmac};
+
+use super::artifact::Artifact;
+use super::settings::Kind;
+
+mod key;
+mod private_file;
+
+/// The folder within the cache folder.
+const FOLDER: &str = "compiled";
+
+/// The end of an entry's name.
+const EXTENSION: &str = "code";
+
+/// The length of a seal, in bytes.
+const SEAL: usize = digest::SHA256_OUTPUT_LEN;
+
+/// The most bytes of an entry: 1 GiB.
+pub(super) const MAX_ENTRY_BYTES: u64 = 1 << 30;
+
+/// The bytes of all entries, from which on the oldest are removed: 2 GiB.
+const MAX_BYTES: u64 = 2 << 30;
+
+/// The age from which on an unfinished file was left by a process that has ended.
+const UNFINISHED: Duration = Duration::from_secs(3_600);
+
+/// An open cache.
+pub(crate) struct Cache {
+    folder: PathBuf,
+    key: hmac::Key,
+    hits: AtomicUsize,
+    misses: AtomicUsize,
+    warned: Once,
+}
+
+impl Cache {
+    /// Opens the cache in this folder, and creates what is missing, for this user only.
+    pub(crate) fn open(cache_dir: &Path) -> io::Result<Cache> {
+        let folder = std::path::absolute(cache_dir)?.join(FOLDER);
+        file::create_private_folder(&folder)?;
+        let key = key::load(&folder)?;
+        let (hits, misses) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Ok(Cache { folder, key, hits, misses, warned: Once::new() })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn hits(&self) -> usize {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn misses(&self) -> usize {
+        self.misses.load(Ordering::Relaxed)
+    }
+
+    /// Returns the entry of a component that is compiled for an engine. Its name is a digest of both.
+    pub(super) fn entry(&self, engine: &wasmtime::Engine, kind: Kind, wasm: &[u8]) -> Entry<'_> {
+        let mut hasher = Digest(digest::Context::new(&digest::SHA256));
+        // The version of wasmtime is among the settings.
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        (env!("CARGO_PKG_VERSION"), kind).hash(&mut hasher);
+        hasher.0.update(wasm);
+        let name: String = hasher.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = self.folder.join(&name).with_extension(EXTENSION);
+        Entry { cache: self, name, path }
+    }
+
+    /// Warns once, because a damaged folder has many damaged entries.
+    fn warn(&self, problem: &str) {
+        self.warned.call_once(|| {
+            tracing::warn!(
+                "compiled components are not taken from {}, and are compiled again: {problem}; remove the \
+                 folder if it cannot be mended",
+                self.folder.display()
+            );
+        });
+    }
+}
+
+/// Feeds a digest with a value.
+struct Digest(digest::Context);
+
+impl Hasher for Digest {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+/// An entry of the cache, which may not exist.
+pub(super) struct Entry<'cache> {
+    cache: &'cache Cache,
+    name: String,
+    path: PathBuf,
+}
+
+impl Entry<'_> {
+    /// Returns the code, if the entry exists and its seal is intact.
+    pub(super) fn read(&self) -> Option<Artifact> {
+        let found = self.unseal();
+        let count = if found.is_some() { &self.cache.hits } else { &self.cache.misses };
+        count.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    fn unseal(&self) -> Option<Artifact> {
+        let mut bytes = match file::read(&self.path, MAX_ENTRY_BYTES + SEAL as u64) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                self.cache.warn(&format!("the entry {} cannot be read: {error}", self.path.display()));
+                return None;
+            }
+        };
+        let sealed = bytes.split_last_chunk::<SEAL>().filter(|(code, seal)| self.is_intact(code, seal));
+        let Some(length) = sealed.map(|(code, _)| code.len()) else {
+            self.cache.warn(&format!("the entry {} was changed", self.path.display()));
+            return None;
+        };
+        bytes.truncate(length);
+        // The entries that were used last are kept longest. That is not worth an error.
+        drop(File::open(&self.path).and_then(|file| file.set_modified(SystemTime::now())));
+        Some(Artifact::unsealed(bytes))
+    }
+
+    /// Writes the code with its seal, in place of what is there. A failure is only logged, because the
+    /// cache saves time and nothing else.
+    pub(super) fn write(&self, artifact: &Artifact) {
+        let (code, temporary) = (artifact.bytes(), self.temporary());
+        let seal = self.seal(code);
+        let written = private_file::write(&temporary, &[code, seal.as_ref()])
+            .and_then(|()| fs::rename(&temporary, &self.path));
+        if let Err(error) = written {
+            drop(fs::remove_file(&temporary));
+            self.cache.warn(&format!("the entry {} cannot be written: {error}", self.path.display()));
+            return;
+        }
+        prune(&self.cache.folder, MAX_BYTES);
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.path.with_extension(format!("{:016x}.new", fastrand::u64(..)))
+    }
+
+    /// Returns the seal of this entry. The name is sealed too, so entries cannot be exchanged.
+    fn seal(&self, code: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.cache.key);
+        context.update(self.name.as_bytes());
+        context.update(code);
+        context.sign()
+    }
+
+    fn is_intact(&self, code: &[u8], seal: &[u8; SEAL]) -> bool {
+        // The time of a comparison tells nothing to others, because only this user can ask for one.
+        self.seal(code).as_ref() == seal
+    }
+}
+
+/// Removes the entries that were used longest ago, while all together have more than this many bytes, and
+/// files that were never finished.
+fn prune(folder: &Path, max_bytes: u64) {
+    let Ok(files) = fs::read_dir(folder) else { return };
+    let mut entries = Vec::new();
+    for found in files.flatten() {
+        let (path, Ok(metadata)) = (found.path(), found.metadata()) else { continue };
+        let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some(EXTENSION) => entries.push((used, metadata.len(), path)),
+            Some("new") if used.elapsed().is_ok_and(|age| age > UNFINISHED) => drop(fs::remove_file(path)),
+            _ => {}
+        }
+    }
+    entries.sort();
+    let mut bytes: u64 = entries.iter().map(|(_, bytes, _)| bytes).sum();
+    for (_, size, path) in entries {
+        if bytes <= max_bytes {
+            return;
+        }
+        drop(fs::remove_file(path));
+        bytes -= size;
+    }
+}
+
+#[cfg(test)]
+mod tests;
