@@ -178,8 +178,8 @@ impl ComponentHost {
     /// Waits until no message, no callback and no restart of a failed component instance is in
     /// flight. Cancel safe.
     ///
-    /// Restarts of native actors do not count, nor do those of neighbours that a group restarts with
-    /// the failed instance.
+    /// Restarts of native actors count as well. Those of neighbours that a group restarts with the failed
+    /// actor do not, nor those after a failure without a message, such as a kill.
     pub async fn drained(&self) {
         self.shared.router.app.in_flight.none().await;
     }
