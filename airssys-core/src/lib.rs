@@ -11,11 +11,13 @@
 //! | [`mailbox`] | the overflow policy of a mailbox |
 //! | [`exit`] | the reasons for which actors and supervisors end |
 //! | [`supervision`] | the configuration of supervisors and their children |
+//! | [`log_throttle`] | the throttle of repeated log lines |
 //! | [`decision`] | the decision about a child that ended |
 #![forbid(unsafe_code)]
 
 pub mod decision;
 pub mod exit;
+pub mod log_throttle;
 pub mod mailbox;
 pub mod pattern;
 pub mod supervision;
@@ -23,6 +25,7 @@ pub mod topic;
 
 pub use decision::{Decision, EndCause, EndedChild, RestartWindow, Scope, decide};
 pub use exit::{Down, ExitReason, Identity, SupervisorFailure};
+pub use log_throttle::LogThrottle;
 pub use mailbox::Overflow;
 pub use pattern::Pattern;
 pub use supervision::{

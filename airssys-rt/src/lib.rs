@@ -200,8 +200,8 @@ mod tree_changes;
 #[doc(inline)]
 pub use airssys_core::{
     AutoShutdown, Decision, Down, EndCause, EndedChild, ExitReason, Identity, InvalidTopic, LimitScope,
-    MAX_TOPIC_BYTES, OnLimit, Overflow, Pattern, RestartPolicy, RestartStrategy, RestartWindow, Scope,
-    Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, Topic, TopicPattern, decide,
+    LogThrottle, MAX_TOPIC_BYTES, OnLimit, Overflow, Pattern, RestartPolicy, RestartStrategy, RestartWindow,
+    Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, Topic, TopicPattern, decide,
 };
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};

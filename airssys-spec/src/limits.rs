@@ -21,6 +21,8 @@ pub struct Limits {
     pub table_elements: usize,
     /// Time on a processor per message, in whole milliseconds. Waiting does not count.
     pub execution_time: Duration,
+    /// Time that a start may take, and a look at its health, waits included; in whole milliseconds.
+    pub start_timeout: Duration,
     /// The largest message that it accepts, and the largest reply that it gets, in bytes.
     pub message_size_bytes: usize,
     /// Requests and waits that it may have in flight.
@@ -92,6 +94,7 @@ impl Limits {
         memory_bytes: 64 * MIB,
         table_elements: 10_000,
         execution_time: Duration::from_secs(1),
+        start_timeout: Duration::from_secs(60),
         message_size_bytes: MIB,
         concurrent_requests: 64,
         subscriptions: 64,
@@ -109,6 +112,7 @@ impl Limits {
         memory_bytes: 256 * MIB,
         table_elements: 160_000,
         execution_time: Duration::from_secs(10),
+        start_timeout: Duration::from_secs(10 * 60),
         message_size_bytes: 16 * MIB,
         concurrent_requests: 1024,
         subscriptions: 1024,
@@ -126,6 +130,7 @@ impl Limits {
         memory_bytes: GIB,
         table_elements: 1_000_000,
         execution_time: Duration::from_secs(60),
+        start_timeout: Duration::from_secs(24 * 60 * 60),
         message_size_bytes: 64 * MIB,
         concurrent_requests: 4096,
         subscriptions: 4096,

@@ -11,14 +11,14 @@ mod turn;
 
 use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext};
 use std::sync::Arc;
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use self::batch_size::BatchSize;
 use self::health::Health;
 use self::recovery::Recovery;
 use self::template::InstanceTemplate;
 use self::turn::{Turn, requeue};
-use crate::contract::{HealthStatus, cut};
+use crate::contract::HealthStatus;
 use crate::guest::context::GuestContext;
 use crate::guest::instance::{GuestFailure, Instance};
 use crate::guest::meter::Meter;
@@ -29,6 +29,9 @@ use crate::sync::lock;
 
 /// The most callbacks that are delivered before the actor yields.
 const CALLBACKS_PER_YIELD: u64 = 32;
+
+/// The call for the health of an instance, in the report of a call that takes too long.
+const HEALTH: &str = "`health`";
 
 /// The most messages that are redelivered before the actor yields.
 const REDELIVERIES_PER_YIELD: u32 = 16;
@@ -66,7 +69,10 @@ impl Actor for ComponentActor {
         envelope: Envelope,
         context: &ActorContext<Envelope>,
     ) -> Result<(), GuestFailure> {
-        let handled = self.handle_single(envelope).await;
+        let handled = match self.template.instance.router.app.has_ended() {
+            true => Err(self.end(envelope)),
+            false => self.handle_single(envelope).await,
+        };
         self.after(handled, context).await
     }
 
@@ -76,7 +82,10 @@ impl Actor for ComponentActor {
         behind: &mut Behind<'_, Envelope>,
         context: &ActorContext<Envelope>,
     ) -> Result<(), GuestFailure> {
-        let handled = self.handle_first(first, behind).await;
+        let handled = match self.template.instance.router.app.has_ended() {
+            true => Err(self.end(first)),
+            false => self.handle_first(first, behind).await,
+        };
         self.after(handled, context).await
     }
 
@@ -92,11 +101,15 @@ impl Actor for ComponentActor {
 impl Child for ComponentActor {
     async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
         let router = Arc::clone(&self.template.instance.router);
-        // A start can wait without end, for the writer of an input pipe for instance.
+        let (limit, mut call) = (self.template.instance.limits.start_timeout, "its instantiation");
+        // A guest can wait for a timer or its input, and a service for its backend.
         let started = tokio::select! {
             biased;
             () = router.app.ending() => Err(GuestFailure::Ended.into()),
-            started = self.start(context.incarnation()) => started,
+            started = timeout(limit, self.start(context.incarnation(), &mut call)) => match started {
+                Ok(started) => started,
+                Err(_) => Err(self.template.timed_out(call).into()),
+            },
         };
         if let (Err(_), Some(callbacks)) = (&started, &self.callbacks) {
             callbacks.close();
@@ -153,7 +166,9 @@ impl ComponentActor {
     }
 
     /// Instantiates and initializes the component, and checks its health.
-    async fn start(&mut self, incarnation: u64) -> Result<(), BoxError> {
+    ///
+    /// `call` is set to the call that is made, for the report of a start that takes too long.
+    async fn start(&mut self, incarnation: u64, call: &mut &'static str) -> Result<(), BoxError> {
         let InstanceTemplate { component, instance: dependencies, connections, config, input, .. } =
             &*self.template;
         let account = &dependencies.endpoint.account;
@@ -173,15 +188,24 @@ impl ComponentActor {
             .await?;
         let services = connections.prepare(&component.services, dependencies).await?;
         let mut instance = Instance::new(component, guest, wasi, services).await?;
+        *call = "`initialize`";
         instance.initialize(config.clone()).await?;
+        *call = HEALTH;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
-            return Err(GuestFailure::StartRefused { message: cut(message) }.into());
+            return Err(GuestFailure::StartRefused { message: message.into() }.into());
         }
         self.instance = Some(instance);
         self.turn = Turn::begin();
         // A component that fails again and again yields after each start.
         requeue().await;
         Ok(())
+    }
+
+    /// Ends the incarnation, because its app has ended. The message that came next is a dead letter, and
+    /// so are those behind it.
+    fn end(&mut self, next: Envelope) -> GuestFailure {
+        drop(next);
+        self.record_failure(GuestFailure::Ended)
     }
 
     /// Completes a step of the message loop. Redeliveries follow a step without a failure.
@@ -266,7 +290,12 @@ impl ComponentActor {
         for request in requests {
             let Some(instance) = self.instance.as_mut() else { return Ok(()) };
             instance.begin_message();
-            let status = instance.health().await.map_err(|failure| self.record_failure(failure))?;
+            let limit = self.template.instance.limits.start_timeout;
+            let status = match timeout(limit, instance.health()).await {
+                Ok(status) => status,
+                Err(_) => Err(self.template.timed_out(HEALTH)),
+            };
+            let status = status.map_err(|failure| self.record_failure(failure))?;
             // Fails if the requester has gone, which needs no answer.
             drop(request.send(Health::from(status)));
         }

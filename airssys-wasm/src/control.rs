@@ -23,4 +23,4 @@ pub use protocol::{
     RequestLine, Resume, Resumed, RetainedCleared, RetainedPage, RetainedWithBody, RetryDeadLetters, Revoke,
     ShowDeadLetter, ShowRetained, Snapshot, VERSION,
 };
-pub use server::{IDLE_TIMEOUT, MAX_CLIENTS, OpenError, Server};
+pub use server::{IDLE_TIMEOUT, MAX_CLIENTS, OpenError, STALL_TIMEOUT, Server};

@@ -28,6 +28,7 @@ use crate::guest::context::InstanceDependencies;
 use crate::guest::services::{Connections, ServiceConfigs, ServiceError};
 use crate::observe::audit::{Audit, Trail};
 use crate::observe::dead_letters::DeadLetters;
+use crate::observe::snapshot::StartStep;
 use crate::observe::stats::ComponentStats;
 use crate::observe::trace::MessageTracer;
 use crate::policy::grants::Grants;
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     outside: Sender,
     connections: Arc<Connections>,
     components: Mutex<BTreeMap<String, Registered>>,
+    /// The step of the app's start. `None` if it has started, or has no manifest.
+    start_step: Mutex<Option<StartStep>>,
     /// The groups of the app's manifest.
     groups: Mutex<Vec<SupervisorRef>>,
     /// Set when the first component or native actor gets its name.
@@ -84,6 +87,9 @@ pub struct HostOptions {
     /// service without one reads an empty table when the first component that imports it starts.
     pub services: ServiceConfigs,
 }
+
+/// The most of a shutdown's time in which aborted actors give their messages back.
+const MOST_FOR_ABORTED: Duration = Duration::from_millis(500);
 
 /// The most of a shutdown's time that is reserved for writing the audit.
 const MOST_FOR_AUDIT: Duration = Duration::from_millis(500);
@@ -136,8 +142,9 @@ impl ComponentHost {
         let (app, router) = (Arc::from(system.name()), Arc::new(Router::new(App::new(trail, state))));
         let (components, began) = (Mutex::default(), OnceLock::new());
         let connections = Arc::new(Connections::new(services));
-        let groups = Mutex::default();
-        let shared = Shared { system, app, router, outside, connections, components, groups, began };
+        let (groups, start_step) = (Mutex::default(), Mutex::default());
+        let shared =
+            Shared { system, app, router, outside, connections, components, start_step, groups, began };
         ComponentHost { shared: Arc::new(shared) }
     }
 
@@ -171,8 +178,8 @@ impl ComponentHost {
     /// Waits until no message, no callback and no restart of a failed component instance is in
     /// flight. Cancel safe.
     ///
-    /// Restarts of native actors do not count, nor do those of neighbours that a group restarts with
-    /// the failed instance.
+    /// Restarts of native actors count as well. Those of neighbours that a group restarts with the failed
+    /// actor do not, nor those after a failure without a message, such as a kill.
     pub async fn drained(&self) {
         self.shared.router.app.in_flight.none().await;
     }
@@ -198,6 +205,16 @@ impl ComponentHost {
         &self.shared.router.app.dead_letters
     }
 
+    /// Sets the step of the app's start, or `None` if that is over.
+    pub(crate) fn set_start_step(&self, step: Option<StartStep>) {
+        *lock(&self.shared.start_step) = step;
+    }
+
+    /// Returns the step of the app's start. Returns `None` if it has started, or has no manifest.
+    pub(crate) fn start_step(&self) -> Option<StartStep> {
+        lock(&self.shared.start_step).clone()
+    }
+
     /// Returns the names of the components and native actors, in order.
     pub fn names(&self) -> Vec<String> {
         self.components().keys().cloned().collect()
@@ -213,7 +230,14 @@ impl ComponentHost {
         // The audit has something to write until all others have ended.
         let for_audit = trail.audit().map_or(Duration::ZERO, |_| MOST_FOR_AUDIT.min(deadline / 20));
         let report = self.shared.system.shutdown(deadline - for_audit).await;
+        if !report.late.is_empty() {
+            // An aborted actor gives its messages back when its task is dropped, which takes a moment.
+            // The state folder and the audit get the rest.
+            let most = MOST_FOR_ABORTED.min(deadline.saturating_sub(began.elapsed()) / 2);
+            drop(tokio::time::timeout(most, self.drained()).await);
+        }
         trail.log_suppressed();
+        self.shared.router.app.warnings.log_suppressed(None);
         self.dead_letters().log_suppressed(None);
         self.close_state(deadline.saturating_sub(began.elapsed())).await;
         if let Some(audit) = trail.audit() {
@@ -276,5 +300,6 @@ impl ComponentHost {
         }
         self.shared.router.remove(name);
         self.shared.router.app.trail.forget(name);
+        self.shared.router.app.warnings.log_suppressed(Some(name));
     }
 }

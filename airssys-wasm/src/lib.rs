@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod otlp;
 
 mod actor;
+mod clients;
 mod compile;
 mod contract;
 mod guest;
@@ -39,6 +40,7 @@ pub use actor::ComponentActor;
 pub use actor::health::Health;
 pub use compile::bounds::{Bound, BoundExceeded};
 pub use compile::{ChildError, Compiler, compile_worker};
+pub use contract::BoundedText;
 pub use guest::component::{Component, LoadError};
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use guest::instance::GuestFailure;
@@ -54,12 +56,15 @@ pub use host::spec::{ComponentSpec, NativeSpec};
 pub use host::{ComponentHost, HostOptions};
 #[doc(inline)]
 pub use observe::audit;
+pub use observe::costs::HostCosts;
 pub use observe::dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES, RetryError,
 };
 pub use observe::denials::{Denial, MAX_DENIALS};
 pub use observe::handling_times::{BUCKET_BOUNDS_NS, HandlingStats, TimeBucket, TimeHistogram};
-pub use observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls};
+pub use observe::snapshot::{
+    AppSnapshot, ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls, StartStep,
+};
 pub use observe::trace::{
     InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage,
 };

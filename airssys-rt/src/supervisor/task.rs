@@ -246,12 +246,12 @@ impl<R: Runnable> ChildTask<R> {
         }
         match verdict {
             Verdict::Restart(delay) => {
-                SupervisorNode::tell_restart(self.runner.as_ref()?.cell(), reason, delay);
+                self.node.tell_restart(self.key, self.runner.as_ref()?.cell(), reason, delay);
                 return Some(delay);
             }
             Verdict::Respawn(delay) => {
                 let runner = self.runner.take()?;
-                SupervisorNode::tell_restart(runner.cell(), reason, delay);
+                self.node.tell_restart(self.key, runner.cell(), reason, delay);
                 self.node.respawn(self.key, self.idle(runner), delay, ReplyTo::to_none());
             }
             Verdict::Park => {

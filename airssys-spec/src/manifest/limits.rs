@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// Every limit. A limit is at most [`Limits::HOST_MAX`], so it fits a `usize`.
-pub(super) const ROWS: [Row; 15] = [
+pub(super) const ROWS: [Row; 16] = [
     Row {
         key: "memory",
         unit: Unit::Bytes,
@@ -52,6 +52,15 @@ pub(super) const ROWS: [Row; 15] = [
         example: None,
         get: |limits| limits.execution_time.as_millis() as u64,
         set: |limits, amount| limits.execution_time = Duration::from_millis(amount),
+    },
+    Row {
+        key: "start_timeout",
+        unit: Unit::Time,
+        least: 1,
+        most: None,
+        example: None,
+        get: |limits| limits.start_timeout.as_millis() as u64,
+        set: |limits, amount| limits.start_timeout = Duration::from_millis(amount),
     },
     Row {
         key: "message_size",
@@ -164,7 +173,7 @@ pub(super) const ROWS: [Row; 15] = [
 ];
 
 /// The first of the [`ROWS`] that are rates: those that a limit on one target can have too.
-const FIRST_RATE: usize = 11;
+const FIRST_RATE: usize = 12;
 
 /// The most messages a second, or at once.
 const MAX_MESSAGES: u64 = 10_000_000;

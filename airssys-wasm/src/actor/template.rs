@@ -11,6 +11,7 @@ use crate::actor::health::Health;
 use crate::guest::batch::CurrentMessage;
 use crate::guest::component::Component;
 use crate::guest::context::InstanceDependencies;
+use crate::guest::instance::GuestFailure;
 use crate::guest::services::Connections;
 use crate::routing::envelope::Envelope;
 use crate::routing::spans;
@@ -31,6 +32,17 @@ pub(crate) struct InstanceTemplate {
 }
 
 impl InstanceTemplate {
+    /// Returns the failure of a call that did not return within the limit on starts.
+    pub(crate) fn timed_out(&self, call: &'static str) -> GuestFailure {
+        let services =
+            self.component.services.iter().map(|service| format!("the service {}", service.name()));
+        let input = self.input.as_ref().map(|_| "its input".to_owned());
+        let mut awaited: Vec<_> = ["a timer".to_owned()].into_iter().chain(input).chain(services).collect();
+        let last = awaited.pop().unwrap_or_default();
+        let awaited = if awaited.is_empty() { last } else { format!("{} or {last}", awaited.join(", ")) };
+        GuestFailure::TimedOut { call, limit: self.instance.limits.start_timeout, awaited }
+    }
+
     /// Assigns the next id to a message and begins its span. Also returns the bytes that the caller
     /// gives back to the component's budget.
     pub(crate) fn deliver(
@@ -47,7 +59,7 @@ impl InstanceTemplate {
             self.instance.endpoint.account.budget.give_back(std::mem::take(&mut held_bytes));
         }
         let span = spans::begin(app.tracer(), &self.instance.identity, &envelope, delivered_at);
-        (CurrentMessage { id: *last_id, envelope, completion: None, span }, held_bytes)
+        (CurrentMessage { id: *last_id, envelope, ending: None, span }, held_bytes)
     }
 }
 

@@ -19,6 +19,7 @@ use crate::guest::services::Services;
 use crate::host::spec::STOP_TIMEOUT;
 use crate::host::{ComponentHost, HostOptions};
 use crate::observe::audit::Audit;
+use crate::observe::snapshot::StartStep;
 use crate::observe::trace::MessageTracer;
 
 /// Options for the start of an app.
@@ -85,6 +86,7 @@ impl StartingApp {
         if let Some(tracer) = tracer {
             host.trace_with(tracer);
         }
+        host.set_start_step(Some(StartStep::Loading));
         let manifest = manifest.clone();
         Ok(StartingApp { manifest, host, cache_dir, compiler, input, services, stop_timeout })
     }
@@ -108,6 +110,7 @@ impl StartingApp {
     /// [`StartAppError`]. Components that had started are stopped again.
     pub async fn start(&self, mut tell: impl FnMut(AppEvent)) -> Result<RunningApp, StartAppError> {
         let started = self.start_all(&mut tell).await;
+        self.host.set_start_step(None);
         if started.is_err() {
             let stopped = self.host.shutdown(Duration::from_secs(5)).await;
             tracing::debug!(?stopped, "stopped the components that had started");

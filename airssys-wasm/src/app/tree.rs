@@ -9,6 +9,7 @@ use crate::app::starting::{AppEvent, StartAppError};
 use crate::host::ComponentHost;
 use crate::host::prepare::PreparedComponent;
 use crate::host::spec::ComponentSpec;
+use crate::observe::snapshot::StartStep;
 
 /// The groups and components of an app in the order of their start. All their mailboxes exist.
 pub(super) struct PreparedTree {
@@ -91,6 +92,7 @@ impl PreparedTree {
                     started.map_err(|source| StartAppError::Group { group: name, source })?;
                 }
                 Step::Component { name, component } => {
+                    host.set_start_step(Some(StartStep::Starting(name.clone())));
                     tell(AppEvent::Starting { component: name });
                     host.start(component).await?;
                 }

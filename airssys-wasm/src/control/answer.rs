@@ -11,13 +11,12 @@ use airssys_spec::{GrantChange, GrantError};
 use super::protocol::{
     About, AboutApp, Answer, Ask, ClearRetained, DeadLetterPage, DenialList, DropDeadLetters, Failed, Give,
     GrantList, Letter, LetterWithBody, Letters, LettersDone, LettersFailed, ListDeadLetters, ListDenials,
-    ListGrants, ListRetained, MAX_SHOWN_BYTES, Request, RequestLine, Resume, Resumed, RetainedCleared,
-    RetainedPage, RetainedWithBody, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
-    VERSION,
+    ListGrants, ListRetained, MAX_SHOWN_BYTES, Request, Resume, Resumed, RetainedCleared, RetainedPage,
+    RetainedWithBody, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
 };
 use crate::host::ComponentHost;
 use crate::observe::dead_letters::{DeadLetter, RetryError};
-use crate::observe::snapshot::AppSnapshot;
+use crate::observe::snapshot::{AppSnapshot, StartStep};
 use crate::observe::unix_time::unix_ms;
 
 /// The most dead letters, or retained messages, in one answer.
@@ -26,12 +25,6 @@ const MAX_LISTED: usize = 1_000;
 /// Dead letters that are retried or deleted before other clients get their turn.
 const LETTERS_AT_ONCE: usize = 64;
 
-/// The version of a request, which is read before the rest.
-#[derive(serde::Deserialize)]
-struct Versioned {
-    version: u32,
-}
-
 /// A request that a host can serve.
 trait Serve: Ask {
     async fn serve(self, host: &ComponentHost) -> Result<Self::Answer, Failed>;
@@ -39,23 +32,10 @@ trait Serve: Ask {
 
 /// Answers a line with any content.
 pub(super) async fn answer_line(host: &ComponentHost, line: &[u8]) -> Answer {
-    match parse(line) {
+    match Request::read(line) {
         Ok(request) => answer_request(host, request).await,
         Err(failed) => Answer::Failed(failed),
     }
-}
-
-fn parse(line: &[u8]) -> Result<Request, Failed> {
-    let malformed = |error| Failed { message: format!("the line is not a request: {error}") };
-    // The version is read first, because a request of another version may have another form.
-    let Versioned { version } = serde_json::from_slice(line).map_err(malformed)?;
-    if version != VERSION {
-        let message =
-            format!("the request has version {version} of the protocol, but this app speaks {VERSION}");
-        return Err(Failed { message });
-    }
-    let line: RequestLine = serde_json::from_slice(line).map_err(malformed)?;
-    Ok(line.request)
 }
 
 async fn answer_request(host: &ComponentHost, request: Request) -> Answer {
@@ -78,7 +58,7 @@ async fn answer_request(host: &ComponentHost, request: Request) -> Answer {
 }
 
 async fn answer<R: Serve>(host: &ComponentHost, request: R) -> Answer {
-    request.serve(host).await.map_or_else(Answer::Failed, Into::into)
+    request.serve(host).await.map_or_else(|failed| Answer::Failed(while_starting(host, failed)), Into::into)
 }
 
 impl Serve for About {
@@ -216,6 +196,16 @@ impl Serve for ClearRetained {
             Err(error) => Err(failed(&error)),
         }
     }
+}
+
+/// The failure of a request, which a later one may not have if the app is still starting.
+fn while_starting(host: &ComponentHost, Failed { message }: Failed) -> Failed {
+    let step = match host.start_step() {
+        None => return Failed { message },
+        Some(StartStep::Loading) => "its components are loaded".to_owned(),
+        Some(StartStep::Starting(component)) => format!("`{component}` is started"),
+    };
+    Failed { message: format!("{message}; the app is still starting: {step}") }
 }
 
 /// The failure for an error, with its cause.

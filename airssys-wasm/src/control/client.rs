@@ -70,7 +70,8 @@ pub enum AskError {
 }
 
 impl AskError {
-    /// Returns true if the app closed the connection, which it does only at its end.
+    /// Returns true if the app closed the connection: at its end, or because the client was quiet and
+    /// another needed its place.
     pub fn app_has_ended(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
         let closed = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof];

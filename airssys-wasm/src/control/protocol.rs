@@ -42,3 +42,28 @@ pub struct AnswerLine {
     /// The answer.
     pub answer: Answer,
 }
+
+/// The version of a request, which is read before the rest.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+impl Request {
+    /// Reads a line with any content.
+    ///
+    /// # Errors
+    /// [`Failed`] with the reason, if the line is not a request in this version of the protocol.
+    pub fn read(line: &[u8]) -> Result<Request, Failed> {
+        let malformed = |error| Failed { message: format!("the line is not a request: {error}") };
+        // The version is read first, because a request of another version may have another form.
+        let Versioned { version } = serde_json::from_slice(line).map_err(malformed)?;
+        if version != VERSION {
+            let message =
+                format!("the request has version {version} of the protocol, but this app speaks {VERSION}");
+            return Err(Failed { message });
+        }
+        let line: RequestLine = serde_json::from_slice(line).map_err(malformed)?;
+        Ok(line.request)
+    }
+}

@@ -4,25 +4,34 @@ use std::fs;
 use std::io;
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::answer::answer_line;
 use super::place::{Claimed, Place, PlaceError, own_uid};
 use super::protocol::{Answer, AnswerLine, Failed, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, VERSION};
+use crate::clients::{Clients, Progress};
 use crate::host::ComponentHost;
 
-/// The most clients at a time. Further clients get an error and are disconnected.
+/// The most clients at a time. A further client takes the place of the quietest one.
 pub const MAX_CLIENTS: usize = 32;
 
-/// The timeout for the next request of a client, and for reading an answer.
+/// The timeout for the next request of a client that has sent one.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The timeout for the first request of a client, for the rest of a request that has begun, and for
+/// reading the next piece of an answer.
+pub const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The piece of an answer that a client has to read within [`STALL_TIMEOUT`], in bytes.
+const PIECE: usize = 64 << 10;
 
 /// The delay after a failed accept, such as when the process has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);
@@ -99,16 +108,13 @@ async fn serve(listener: StdListener, host: ComponentHost, mut stopped: oneshot:
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the control socket cannot be served"),
     };
-    let mut clients = JoinSet::new();
+    let mut clients = Clients::at_most(MAX_CLIENTS);
     loop {
         tokio::select! {
             _ = &mut stopped => return,
-            Some(_ended) = clients.join_next(), if !clients.is_empty() => {}
+            () = clients.ended() => {}
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if clients.len() < MAX_CLIENTS => {
-                    clients.spawn(client(stream, host.clone()));
-                }
-                Ok((stream, _)) => reject(&stream),
+                Ok((stream, _)) => clients.admit(|progress| client(stream, host.clone(), progress)),
                 Err(error) => {
                     tracing::warn!(%error, "a client of the control socket cannot be accepted");
                     sleep(ACCEPT_RETRY).await;
@@ -118,15 +124,8 @@ async fn serve(listener: StdListener, host: ComponentHost, mut stopped: oneshot:
     }
 }
 
-/// Sends the reason to a client that is one too many.
-fn reject(stream: &UnixStream) {
-    let message = format!("{MAX_CLIENTS} clients are connected, which is the most; try again later");
-    // The line fits into the empty buffer of the socket. A client may have disconnected already.
-    drop(stream.try_write(&line(Answer::Failed(Failed { message }))));
-}
-
-/// Serves a client until it disconnects, times out, or sends a line that is too long.
-async fn client(stream: UnixStream, host: ComponentHost) {
+/// Serves a client until it disconnects, stalls, or sends a line that is too long.
+async fn client(stream: UnixStream, host: ComponentHost, progress: Arc<Progress>) {
     match stream.peer_cred() {
         Ok(peer) if peer.uid() == own_uid() => {}
         Ok(peer) => {
@@ -140,25 +139,49 @@ async fn client(stream: UnixStream, host: ComponentHost) {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let mut request = Vec::new();
-    loop {
-        request.clear();
-        let mut bounded = (&mut reader).take(MAX_REQUEST_BYTES as u64);
-        let read = timeout(IDLE_TIMEOUT, bounded.read_until(b'\n', &mut request)).await;
-        // A client that disconnects within a line has sent no request.
-        let Ok(Ok(1..)) = read else { return };
+    let mut patience = STALL_TIMEOUT;
+    while read_request(&mut reader, &mut request, patience).await {
+        progress.has_asked();
         let whole = request.ends_with(b"\n");
         let answer = match whole {
             true => answer_line(&host, &request).await,
-            false if request.len() < MAX_REQUEST_BYTES => return,
             false => Answer::Failed(Failed {
                 message: format!("the request is longer than {MAX_REQUEST_BYTES} bytes"),
             }),
         };
-        let written = timeout(IDLE_TIMEOUT, writer.write_all(&line(answer))).await;
-        if !whole || !matches!(written, Ok(Ok(()))) {
+        if !write_answer(&mut writer, &line(answer), &progress).await || !whole {
             return;
         }
+        patience = IDLE_TIMEOUT;
     }
+}
+
+/// Reads a request: a line, or the beginning of one that is too long. Returns false if the client does
+/// not begin within `patience`, stalls, or disconnects, also within a request.
+async fn read_request(
+    reader: &mut BufReader<OwnedReadHalf>,
+    request: &mut Vec<u8>,
+    patience: Duration,
+) -> bool {
+    request.clear();
+    if !matches!(timeout(patience, reader.fill_buf()).await, Ok(Ok(begun)) if !begun.is_empty()) {
+        return false;
+    }
+    let mut bounded = reader.take(MAX_REQUEST_BYTES as u64);
+    let read = timeout(STALL_TIMEOUT, bounded.read_until(b'\n', request)).await;
+    matches!(read, Ok(Ok(_))) && (request.ends_with(b"\n") || request.len() >= MAX_REQUEST_BYTES)
+}
+
+/// Writes an answer piece by piece. Returns false if the client disconnects, or does not read a piece
+/// in time.
+async fn write_answer(writer: &mut OwnedWriteHalf, answer: &[u8], progress: &Progress) -> bool {
+    for piece in answer.chunks(PIECE) {
+        if !matches!(timeout(STALL_TIMEOUT, writer.write_all(piece)).await, Ok(Ok(()))) {
+            return false;
+        }
+        progress.made();
+    }
+    true
 }
 
 /// Encodes an answer as a line.

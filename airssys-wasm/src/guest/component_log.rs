@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use airssys_rt::LogThrottle;
 use airssys_spec::Limits;
 use tracing::Level;
 
-use crate::observe::log_throttle::LogThrottle;
 use crate::observe::stats::ComponentStats;
 use crate::policy::clock::Clock;
 use crate::policy::rate::{Bucket, Rate};

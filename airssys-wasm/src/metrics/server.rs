@@ -15,17 +15,23 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 use super::text::{CONTENT_TYPE as METRICS_TYPE, text};
+use crate::clients::{Clients, Progress};
 use crate::host::ComponentHost;
 
-/// The most connections at once. Further connections wait.
+/// The most connections at once. A further connection takes the place of the quietest one.
 const MAX_CONNECTIONS: usize = 16;
 
 /// The timeout for the head of a request, and for the next request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest time of a connection. A client that reads slowly has no more for its answer.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The longest head of a request, in bytes.
+const MAX_HEAD_BYTES: usize = 16 << 10;
 
 /// The delay after a failed accept, such as when the process has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -107,20 +113,10 @@ impl Drop for MetricsServer {
 
 /// Accepts connections. Open connections are closed when this future is dropped.
 async fn accept(listener: TcpListener, host: ComponentHost) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections = JoinSet::new();
+    let mut connections = Clients::at_most(MAX_CONNECTIONS);
     loop {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-        while connections.try_join_next().is_some() {}
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let host = host.clone();
-                connections.spawn(async move {
-                    serve(stream, &host).await;
-                    drop(place);
-                });
-            }
+            Ok((stream, _)) => connections.admit(|progress| serve(stream, host.clone(), progress)),
             Err(error) => {
                 tracing::debug!("a connection for metrics was not accepted: {error}");
                 tokio::time::sleep(ACCEPT_RETRY).await;
@@ -129,15 +125,21 @@ async fn accept(listener: TcpListener, host: ComponentHost) {
     }
 }
 
-async fn serve(stream: TcpStream, host: &ComponentHost) {
-    let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(&request, host)) });
-    let served = http1::Builder::new()
+async fn serve(stream: TcpStream, host: ComponentHost, progress: Arc<Progress>) {
+    let service = service_fn(|request| {
+        progress.has_asked();
+        let answer = answer(&request, &host);
+        async move { Ok::<_, Infallible>(answer) }
+    });
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = served {
-        tracing::debug!("a connection for metrics ended: {error}");
+        .max_buf_size(MAX_HEAD_BYTES)
+        .serve_connection(TokioIo::new(stream), service);
+    match tokio::time::timeout(CONNECTION_TIMEOUT, serving).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!("a connection for metrics ended: {error}"),
+        Err(_) => tracing::debug!("a connection for metrics took too long"),
     }
 }
 

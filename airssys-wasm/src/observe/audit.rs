@@ -10,6 +10,7 @@ mod file;
 mod handle;
 mod line;
 mod queue;
+mod shares;
 mod stats;
 #[cfg(test)]
 mod tests;

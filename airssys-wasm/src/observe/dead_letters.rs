@@ -12,15 +12,18 @@ use std::sync::{Arc, Mutex};
 use crate::sync::lock;
 use kept_letters::KeptLetters;
 pub(crate) use kind::headline;
-use kind::{KindCount, KindKey};
+use kind::{KindCount, KindCounts};
 use log::{LetterLog, SuppressedLines};
 
 pub use kept_letters::{MAX_KEPT, MAX_KEPT_BYTES};
 pub use letter::{DeadLetter, DeadLetterReason};
 
-/// The most pairs of receiver and kind of reason that are counted apart. Further kinds are counted as
-/// one.
-const MAX_KINDS: usize = 1_000;
+/// The most kinds of reasons that are counted apart for one receiver. Its further kinds are counted as
+/// one, so that its reasons leave room for those of others.
+const MAX_KINDS: usize = 100;
+
+/// The kind of the reasons beyond [`MAX_KINDS`].
+const OTHER_REASONS: &str = "other reasons";
 
 /// The dead letters of an app.
 ///
@@ -35,7 +38,7 @@ pub struct DeadLetters {
 #[derive(Debug, Default)]
 struct LettersState {
     kept: KeptLetters,
-    counts: BTreeMap<KindKey, KindCount>,
+    counts: BTreeMap<Arc<str>, KindCounts>,
     total: u64,
     log: LetterLog,
 }
@@ -125,6 +128,11 @@ impl DeadLetters {
         lock(&self.state).kept.add(letter);
     }
 
+    /// Returns the bytes of the kept dead letters of a receiver.
+    pub(crate) fn kept_bytes_of(&self, receiver: &str) -> usize {
+        lock(&self.state).kept.bytes_of(receiver)
+    }
+
     /// Returns the number of dead letters, kept or not.
     pub fn total(&self) -> u64 {
         lock(&self.state).total
@@ -133,13 +141,16 @@ impl DeadLetters {
     /// Returns the number of dead letters, kept or not, by receiver and kind of reason: the commonest
     /// first.
     pub fn counts(&self) -> Vec<DeadLetterCount> {
-        let count = |((receiver, kind), count): (&KindKey, &KindCount)| DeadLetterCount {
+        let count = |receiver: &Arc<str>, kind: &String, count: &KindCount| DeadLetterCount {
             receiver: receiver.to_string(),
             kind: if count.differ { kind.clone() } else { headline(&count.first) },
             reason: count.first.clone(),
             count: count.count,
         };
-        let mut counts: Vec<_> = lock(&self.state).counts.iter().map(count).collect();
+        let mut counts = Vec::new();
+        for (receiver, kinds) in &lock(&self.state).counts {
+            counts.extend(kinds.iter().map(|(kind, counted)| count(receiver, kind, counted)));
+        }
         // Those with equal counts stay ordered by receiver and kind.
         counts.sort_by_key(|count| Reverse(count.count));
         counts
@@ -147,17 +158,14 @@ impl DeadLetters {
 }
 
 impl LettersState {
-    fn count(&mut self, receiver: &Arc<str>, kind: String, mut reason: String) {
-        let mut key = (Arc::clone(receiver), kind);
-        if self.counts.len() >= MAX_KINDS && !self.counts.contains_key(&key) {
-            reason = "other reasons".to_owned();
-            key.1.clone_from(&reason);
+    fn count(&mut self, receiver: &Arc<str>, mut kind: String, mut reason: String) {
+        let kinds = self.counts.entry(Arc::clone(receiver)).or_default();
+        if kinds.len() >= MAX_KINDS && !kinds.contains_key(&kind) {
+            reason = OTHER_REASONS.to_owned();
+            kind.clone_from(&reason);
         }
-        let counted = self.counts.entry(key).or_insert_with(|| KindCount {
-            count: 0,
-            first: reason.clone(),
-            differ: false,
-        });
+        let counted =
+            kinds.entry(kind).or_insert_with(|| KindCount { count: 0, first: reason.clone(), differ: false });
         counted.differ |= counted.first != reason;
         counted.count += 1;
         self.total += 1;

@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
+use airssys_rt::LogThrottle;
 use airssys_spec::Denied;
 use crossbeam_utils::CachePadded;
 
+use crate::observe::costs::HostCosts;
 use crate::observe::denials::Denials;
 use crate::observe::handling_times::HandlingTimes;
-use crate::observe::log_throttle::LogThrottle;
 use crate::observe::snapshot::{ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls};
 use crate::observe::usage::QuotaUsage;
 use crate::policy::quota::QuotaLimit;
@@ -242,6 +243,8 @@ impl ComponentStats {
             },
             host_calls_ns: load(&self.host_calls_ns),
             service_calls: self.service_calls(),
+            unfinished: 0,
+            costs: HostCosts::default(),
             usage,
             instances,
         }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use airssys_rt::ActorHandle;
 use dashmap::DashMap;
 
+use crate::observe::warnings::{Warning, Warnings};
 use crate::routing::account::Account;
 
 /// The longest cycle that is searched for, in instances.
@@ -41,14 +42,23 @@ pub(crate) trait WaitNode: Send + Sync {
     fn awaited_targets(&self) -> Vec<AwaitedTarget>;
 }
 
-/// The wait-for graph of an app: the waits of each instance, by its name.
+/// The wait-for graph of an app.
 #[derive(Default)]
-pub(crate) struct WaitGraph(DashMap<String, Weak<dyn WaitNode>>);
+pub(crate) struct WaitGraph {
+    /// The waits of each instance, by its name.
+    nodes: DashMap<String, Weak<dyn WaitNode>>,
+    warnings: Arc<Warnings>,
+}
 
 impl WaitGraph {
+    /// Makes an empty graph whose log lines are throttled by `warnings`.
+    pub(crate) fn new(warnings: Arc<Warnings>) -> WaitGraph {
+        WaitGraph { nodes: DashMap::new(), warnings }
+    }
+
     /// Adds the waits of an incarnation, in place of those of the incarnation before it.
     pub(crate) fn add(&self, instance: &str, node: Weak<dyn WaitNode>) {
-        self.0.insert(instance.to_owned(), node);
+        self.nodes.insert(instance.to_owned(), node);
     }
 
     /// Returns the number of requests and waits of an instance that are in flight.
@@ -57,22 +67,23 @@ impl WaitGraph {
     }
 
     pub(crate) fn remove(&self, instance: &str) {
-        self.0.remove(instance);
+        self.nodes.remove(instance);
     }
 
     /// Returns the number of requests and waits of all instances that are in flight.
     pub(crate) fn total_in_flight(&self) -> usize {
-        self.0.iter().filter_map(|entry| entry.value().upgrade()).map(|node| node.in_flight_count()).sum()
+        self.nodes.iter().filter_map(|entry| entry.value().upgrade()).map(|node| node.in_flight_count()).sum()
     }
 
     /// Logs the deadlock cycle, if an instance whose wait has timed out waits for itself through
-    /// others.
+    /// others. The lines about a component are throttled.
     pub(crate) fn report(&self, instance: &str, awaited: &AwaitedTarget) {
         let Some(cycle) = self.path_back(instance, awaited, &mut HashSet::new(), MAX_CYCLE) else { return };
+        let Some(more) = self.warnings.pass(instance, Warning::Deadlock) else { return };
         // The path is in reverse order.
         let others: String = cycle.iter().rev().map(|name| format!(" waits for `{name}`, which")).collect();
         let others = others.trim_end_matches(", which");
-        tracing::warn!(target: "airssys::deadlock", instance, "deadlock, ended by a timeout: `{instance}`{others}");
+        tracing::warn!(target: "airssys::deadlock", instance, "deadlock, ended by a timeout: `{instance}`{others}{more}");
     }
 
     /// Searches for a path from the awaited target back to the waiting instance `to`, depth first.
@@ -104,6 +115,6 @@ impl WaitGraph {
     }
 
     fn node(&self, instance: &str) -> Option<Arc<dyn WaitNode>> {
-        self.0.get(instance)?.upgrade()
+        self.nodes.get(instance)?.upgrade()
     }
 }

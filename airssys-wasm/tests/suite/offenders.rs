@@ -15,6 +15,9 @@ mod host_calls;
 mod log;
 mod memory;
 mod messages;
+mod records;
+mod shutdown;
+mod starts;
 mod time;
 
 /// The number of requests to the neighbour during each offence.

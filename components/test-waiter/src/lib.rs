@@ -1,5 +1,6 @@
 //! A component with imports that can wait: a clock to sleep by, and its standard input.
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::io::Read;
 use std::time::Duration;
@@ -9,18 +10,48 @@ use test_commands::{Answer, Command};
 
 struct Waiter {
     reports_late: bool,
+    wait: Option<Wait>,
+    /// The number of times that the host has asked for its health.
+    looks: Cell<u32>,
+}
+
+/// A call that never returns, because it waits.
+struct Wait {
+    call: String,
+    /// True if it waits for its input, and not for a timer.
+    for_input: bool,
+}
+
+impl Waiter {
+    /// Waits without end if this is the call that waits.
+    fn wait_in(&self, call: &str) {
+        match &self.wait {
+            Some(wait) if wait.call != call => {}
+            Some(Wait { for_input: true, .. }) => drop(std::io::stdin().read(&mut [0])),
+            Some(_) => std::thread::sleep(Duration::MAX),
+            None => {}
+        }
+    }
 }
 
 impl Component for Waiter {
-    fn initialize(config: &Config, _context: &Context) -> Result<Self, StartError> {
+    fn initialize(config: &Config, context: &Context) -> Result<Self, StartError> {
         if config.get("never-starts").is_some() {
             println!("starting");
             std::thread::sleep(Duration::MAX);
         }
-        Ok(Waiter { reports_late: config.get("reports-late").is_some() })
+        // Incarnations before this one do not wait.
+        let first = config.parse("waits-from")?.unwrap_or(0);
+        let call = config.get("waits-in").filter(|_| context.identity().incarnation >= first);
+        let for_input = config.get("waits-for") == Some("input");
+        let wait = call.map(|call| Wait { call: call.to_owned(), for_input });
+        let reports_late = config.get("reports-late").is_some();
+        let waiter = Waiter { reports_late, wait, looks: Cell::new(0) };
+        waiter.wait_in("initialize");
+        Ok(waiter)
     }
 
-    async fn handle(&mut self, message: Message, _context: &Context) -> Result<Reply, Rejection> {
+    async fn handle(&mut self, message: Message, context: &Context) -> Result<Reply, Rejection> {
         if self.reports_late && message.is_report_request() {
             println!("reporting");
             std::thread::sleep(Duration::from_secs(20));
@@ -34,10 +65,26 @@ impl Component for Waiter {
             Command::Spin => loop {
                 black_box(());
             },
+            Command::Request { to, command, timeout_ms } => {
+                let timeout = Duration::from_millis(timeout_ms);
+                let answered = context.request::<Answer>(&to, &*command).timeout(timeout).await;
+                self.wait_in("callback");
+                answered.unwrap_or_else(|error| Err(error.to_string()))
+            }
             Command::Surroundings => surroundings(),
             other => Err(format!("{other:?} is not for this component")),
         };
         Ok(Reply::cbor(&answer)?)
+    }
+
+    fn health(&self) -> Health {
+        let looks = self.looks.replace(self.looks.get() + 1);
+        self.wait_in(if looks == 0 { "health" } else { "later-health" });
+        Health::Healthy
+    }
+
+    fn shutdown(&mut self) {
+        self.wait_in("shutdown");
     }
 }
 

@@ -12,8 +12,8 @@ pub(super) struct Rooms {
 pub(super) const ROOMS: &[Rooms] = &[Rooms {
     folder: "airssys-wasm",
     rows: &[
-        // The floor: the bindings of the contract, and the helper for locks.
-        &["contract", "sync"],
+        // The floor: the bindings of the contract, the helper for locks, and the places of a server.
+        &["contract", "sync", "clients"],
         &["compile"],
         &["policy"],
         &["observe"],

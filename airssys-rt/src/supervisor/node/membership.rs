@@ -1,10 +1,12 @@
 //! Children that are given a task, parked, started again, removed and aborted.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_core::ExitReason;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::SupervisorNode;
 use super::state::{Judgement, NodeState};
@@ -171,23 +173,31 @@ impl SupervisorNode {
         }
     }
 
-    /// Logs a restart, and tells watchers and readers of events.
-    pub(in crate::supervisor) fn tell_restart(cell: &dyn Supervised, reason: &ExitReason, after: Duration) {
-        inform(|| {
+    /// Logs a restart, and tells watchers and readers of events. The lines about a child are throttled.
+    pub(in crate::supervisor) fn tell_restart(
+        &self,
+        key: Key,
+        cell: &dyn Supervised,
+        reason: &ExitReason,
+        after: Duration,
+    ) {
+        let line = lock(&self.state).pass_restart_line(key, Instant::now());
+        let log = |suppressed| {
             // The label is only made for a reader of the log: a restart costs less than the text.
-            let shown = Shown(reason);
+            let (shown, more) = (Shown(reason), Suppressed(suppressed));
             match reason {
                 ExitReason::Killed => {
-                    tracing::warn!(actor = %cell.label(), ?after, "an actor was killed and is restarted");
+                    tracing::warn!(actor = %cell.label(), ?after, "an actor was killed and is restarted{more}");
                 }
                 reason if reason.is_failure() => {
-                    tracing::warn!(actor = %cell.label(), reason = %shown, ?after, "an actor failed and is restarted");
+                    tracing::warn!(actor = %cell.label(), reason = %shown, ?after, "an actor failed and is restarted{more}");
                 }
                 _ => {
-                    tracing::info!(actor = %cell.label(), reason = %shown, ?after, "an actor ended and is restarted");
+                    tracing::info!(actor = %cell.label(), reason = %shown, ?after, "an actor ended and is restarted{more}");
                 }
             }
-        });
+        };
+        line.into_iter().for_each(|suppressed| inform(|| log(suppressed)));
         inform(|| drop(cell.restarting(reason, after)));
     }
 
@@ -225,7 +235,7 @@ impl SupervisorNode {
         self.announce_change();
         match verdict {
             Verdict::Restart(delay) | Verdict::Respawn(delay) => {
-                Self::tell_restart(&*cell, reason, delay);
+                self.tell_restart(key, &*cell, reason, delay);
                 self.respawn(key, runner, delay, ReplyTo::to_none());
             }
             Verdict::Park => self.park(key, runner, reason.clone()),
@@ -302,5 +312,17 @@ impl NodeState {
         let entry = self.children.get_mut(key).filter(|entry| entry.task_state == TaskState::Live)?;
         entry.aborting = true;
         entry.task.as_ref().map(JoinHandle::abort_handle)
+    }
+}
+
+/// The end of a log line about a restart: the number of restarts without a line.
+struct Suppressed(u64);
+
+impl fmt::Display for Suppressed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            restarts => write!(f, " ({restarts} restarts more since the last line)"),
+        }
     }
 }

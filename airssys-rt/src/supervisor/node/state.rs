@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use airssys_core::{
-    ExitReason, Identity, LimitScope, RestartWindow, Scope, SupervisorConfig, SupervisorFailure,
+    ExitReason, Identity, LimitScope, LogThrottle, RestartWindow, Scope, SupervisorConfig, SupervisorFailure,
 };
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -83,6 +83,8 @@ pub(super) struct NodeState {
     window: RestartWindow,
     /// The recent restarts of each child that has been restarted, if each counts alone.
     windows: HashMap<Key, RestartWindow>,
+    /// The log lines about restarts of each child that has been restarted.
+    restart_lines: HashMap<Key, RestartLines>,
     pub(super) restarts: u64,
     pub(super) plan: RestartPlan,
     /// The child whose start the group restart waits for.
@@ -104,16 +106,17 @@ pub(super) struct NodeState {
 }
 
 impl NodeState {
-    pub(super) fn new(revives: bool) -> Self {
+    pub(super) fn new(revives: bool, phase: Phase) -> Self {
         Self {
             revives,
-            phase: Phase::Running,
+            phase,
             children: Children::new(),
             parked: HashMap::new(),
             active: 0,
             significant: 0,
             window: RestartWindow::new(),
             windows: HashMap::new(),
+            restart_lines: HashMap::new(),
             restarts: 0,
             plan: RestartPlan::default(),
             starting: None,
@@ -214,6 +217,16 @@ impl NodeState {
         window.record(child, now.into_std(), config);
     }
 
+    /// Returns the number of log lines about restarts of a child that were suppressed since the last
+    /// one. Returns `None` if this one is suppressed.
+    pub(super) fn pass_restart_line(&mut self, key: Key, now: Instant) -> Option<u64> {
+        if self.children.get(key).is_none() {
+            return Some(0);
+        }
+        let lines = self.restart_lines.entry(key).or_insert_with(|| RestartLines::since(now));
+        lines.throttle.pass(now.duration_since(lines.since).as_nanos() as u64)
+    }
+
     /// Forgets the restarts that count for one child alone.
     pub(super) fn forget_restarts_of(&mut self, key: Key) {
         // Most supervisors count no restarts, and a hash costs more than a look.
@@ -254,6 +267,7 @@ impl NodeState {
     pub(super) fn remove(&mut self, key: Key) -> Option<Arc<dyn Supervised>> {
         let entry = self.children.remove(key)?;
         self.forget_restarts_of(key);
+        self.restart_lines.remove(&key);
         self.active -= usize::from(entry.task_state.is_active());
         self.significant -= usize::from(entry.is_significant());
         self.ended_tasks.push(entry.task);
@@ -290,6 +304,18 @@ impl NodeState {
         let doomed = self.children.iter().filter(|(_, entry)| entry.doomed);
         let stop = doomed.map(|(key, _)| key).collect();
         self.plan = RestartPlan { stop, start: None, at: self.plan.at.max(Some(at)) };
+    }
+}
+
+/// The throttle of the log lines about restarts of one child.
+struct RestartLines {
+    since: Instant,
+    throttle: LogThrottle,
+}
+
+impl RestartLines {
+    fn since(now: Instant) -> Self {
+        Self { since: now, throttle: LogThrottle::default() }
     }
 }
 

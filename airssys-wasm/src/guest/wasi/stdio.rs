@@ -21,12 +21,18 @@ pub(in crate::guest) const PERMIT: usize = 64 << 10;
 
 /// An opened [`Input`].
 pub(super) enum StdinSource {
-    File(Arc<Mutex<tokio::fs::File>>),
+    File(Arc<Mutex<dyn Source>>),
     Program(tokio::io::Stdin),
 }
 
+/// A file or a pipe to read.
+pub(super) trait Source: AsyncRead + Send + Sync + Unpin {}
+
+impl<T: AsyncRead + Send + Sync + Unpin> Source for T {}
+
 impl StdinSource {
-    /// Opens an input, without blocking the worker.
+    /// Opens an input, without blocking the worker. A pipe is opened at once: its reader waits for the
+    /// writer, and can be given up.
     pub(super) async fn open(instance: &str, input: &Input) -> std::io::Result<StdinSource> {
         match input {
             Input::File(path) => {
@@ -37,6 +43,11 @@ impl StdinSource {
                         "waits until the pipe {} is opened for writing, because it is its input",
                         path.display()
                     );
+                    #[cfg(unix)]
+                    {
+                        let pipe = tokio::net::unix::pipe::OpenOptions::new().open_receiver(path)?;
+                        return Ok(StdinSource::File(Arc::new(Mutex::new(pipe))));
+                    }
                 }
                 let file = tokio::fs::File::open(path).await?;
                 Ok(StdinSource::File(Arc::new(Mutex::new(file))))
@@ -85,7 +96,7 @@ impl StdinStream for StdinSource {
 }
 
 /// A file whose readers share its position.
-struct SharedFile(Arc<Mutex<tokio::fs::File>>);
+struct SharedFile(Arc<Mutex<dyn Source>>);
 
 impl AsyncRead for SharedFile {
     fn poll_read(
@@ -153,7 +164,7 @@ impl Line {
     fn append(&mut self, bytes: &[u8]) {
         let kept = bytes.len().min(self.limit.saturating_sub(self.kept.len()));
         self.kept.extend_from_slice(&bytes[..kept]);
-        self.dropped += bytes.len() - kept;
+        self.dropped = self.dropped.saturating_add(bytes.len() - kept);
     }
 
     fn clear(&mut self) {

@@ -67,7 +67,9 @@ pub(super) fn write(pending: &PendingLine, to: &mut Vec<u8>) {
     let tally = pending.tally;
     let mut line = match &pending.content {
         Content::Event(event) => of_event(event),
-        Content::OtherDenials => Line { event: "other-denials", ..Line::default() },
+        Content::OtherDenials(component) => {
+            Line { event: "other-denials", component: Some(component), ..Line::default() }
+        }
         Content::OtherGrants => Line { event: "other-grants-changed", ..Line::default() },
         Content::OtherCleared => Line { event: "other-retained-cleared", ..Line::default() },
         Content::MessagesDropped => Line { event: "messages-dropped", ..Line::default() },

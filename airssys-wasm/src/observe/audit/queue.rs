@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use airssys_spec::GrantVerb;
 
 use super::event::{AuditEvent, LetterChange};
+use super::shares::Shares;
 use super::stats::AuditStats;
 use crate::sync::{lock, wait};
 
@@ -21,8 +22,11 @@ pub(super) const MAX_MESSAGES: usize = 6_144;
 /// as many kinds.
 pub(super) const MAX_KINDS: usize = 1_024;
 
-/// The interval between lines about exceeded quotas, because a component can exceed one a million
-/// times a second.
+/// The most of these kinds that may be denials of one component.
+pub(super) const MAX_KINDS_OF_ONE: usize = 128;
+
+/// The interval between lines about exceeded quotas and denials beyond a share, because a component can
+/// cause a million of them a second.
 const QUOTAS_EVERY: Duration = Duration::from_secs(1);
 
 /// The number of equal events, with the times of the first and of the last.
@@ -37,8 +41,8 @@ pub(super) struct Tally {
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     Event(AuditEvent),
-    /// Denials beyond the kinds that are counted apart.
-    OtherDenials,
+    /// Denials of a component beyond its share of lines, and beyond the kinds that are counted apart.
+    OtherDenials(Arc<str>),
     /// Changes of grants beyond the kinds that are counted apart.
     OtherGrants,
     /// Cleared retained messages beyond the topics that are counted apart.
@@ -73,6 +77,8 @@ struct QueueState {
     events: VecDeque<PendingLine>,
     /// Events that happened after all `events`, counted by kind.
     counted: BTreeMap<EventKind, PendingLine>,
+    /// The lines about denials that each component has left.
+    shares: Shares,
     /// The time of the last lines about quotas.
     quotas_at: Option<Instant>,
     ended: bool,
@@ -90,7 +96,7 @@ enum EventKind {
     Letter(Arc<str>, bool),
     Cleared(Arc<str>),
     Resumed(Arc<str>),
-    OtherDenials,
+    OtherDenials(Arc<str>),
     OtherGrants,
     OtherCleared,
     MessagesDropped,
@@ -134,7 +140,7 @@ impl Content {
                 EventKind::MessagesDropped
             }
             Content::OtherCleared => EventKind::OtherCleared,
-            Content::OtherDenials => EventKind::OtherDenials,
+            Content::OtherDenials(component) => EventKind::OtherDenials(Arc::clone(component)),
             Content::OtherGrants => EventKind::OtherGrants,
         }
     }
@@ -143,8 +149,9 @@ impl Content {
         matches!(self, Content::Event(AuditEvent::Message { .. }) | Content::MessagesDropped)
     }
 
-    fn is_quota(&self) -> bool {
-        matches!(self, Content::Event(AuditEvent::QuotaExceeded { .. }))
+    /// Returns true if its line can wait for others of its kind.
+    fn can_wait(&self) -> bool {
+        matches!(self, Content::Event(AuditEvent::QuotaExceeded { .. }) | Content::OtherDenials(_))
     }
 }
 
@@ -178,9 +185,10 @@ impl Queue {
         let line = PendingLine { content: Content::Event(event), tally: Tally::once(at) };
         let mut state = lock(&self.state);
         let room = if line.content.is_message() { MAX_MESSAGES } else { MAX_EVENTS };
+        let line = state.within_share(line);
         let wake = match () {
-            // Always counted, because a component exceeds its quota as fast as it can call.
-            () if line.content.is_quota() => state.count(line),
+            // Always counted, because a component exceeds its quota or its share as fast as it can call.
+            () if line.content.can_wait() => state.count(line),
             () if state.ended || state.events.len() >= room => state.count(line),
             () => {
                 state.events.push_back(line);
@@ -217,7 +225,7 @@ impl Queue {
             state = wait(&self.changed, state, timeout);
         }
         let mut lines: Vec<PendingLine> = std::mem::take(&mut state.events).into();
-        // Quotas can wait. All other counted events happened while the queue was full.
+        // Quotas and other denials can wait. All other counted events happened while the queue was full.
         if state.ended || state.delay_of_counted() == Some(Duration::ZERO) {
             state.quotas_at = Some(Instant::now());
             lines.extend(std::mem::take(&mut state.counted).into_values());
@@ -251,6 +259,24 @@ impl Queue {
 }
 
 impl QueueState {
+    /// Returns the line, or only a count if the component has used up its share of lines.
+    fn within_share(&mut self, line: PendingLine) -> PendingLine {
+        let Content::Event(AuditEvent::Denied(denied)) = &line.content else { return line };
+        let component = denied.who.component();
+        if self.shares.take(component) {
+            return line;
+        }
+        PendingLine { content: Content::OtherDenials(Arc::from(component)), tally: line.tally }
+    }
+
+    /// Returns true if a denial of this component needs a kind that is not counted apart any more.
+    fn has_many_denials(&self, component: &str) -> bool {
+        let least = EventKind::Denied(component.to_owned(), "", None);
+        let of_it = |kind: &&EventKind| matches!(kind, EventKind::Denied(of, ..) if of == component);
+        let kinds = self.counted.range(least..).map(|(kind, _)| kind).take_while(of_it);
+        self.counted.len() >= MAX_KINDS || kinds.take(MAX_KINDS_OF_ONE).count() >= MAX_KINDS_OF_ONE
+    }
+
     /// Counts a line by its kind. Returns true if the writer has to be woken.
     fn count(&mut self, mut line: PendingLine) -> bool {
         let is_first = self.counted.is_empty();
@@ -261,8 +287,10 @@ impl QueueState {
         }
         if !self.counted.contains_key(&kind) {
             match kind {
-                EventKind::Denied(..) if self.counted.len() >= MAX_KINDS => {
-                    (kind, line.content) = (EventKind::OtherDenials, Content::OtherDenials);
+                EventKind::Denied(ref component, ..) if self.has_many_denials(component) => {
+                    let component: Arc<str> = Arc::from(component.as_str());
+                    line.content = Content::OtherDenials(Arc::clone(&component));
+                    kind = EventKind::OtherDenials(component);
                 }
                 // Twice the room, so that denials leave room for the operator's actions.
                 EventKind::Grant(..) if self.counted.len() >= 2 * MAX_KINDS => {
@@ -271,7 +299,7 @@ impl QueueState {
                 EventKind::Cleared(..) if self.counted.len() >= 2 * MAX_KINDS => {
                     (kind, line.content) = (EventKind::OtherCleared, Content::OtherCleared);
                 }
-                // The manifests bound the number of quotas.
+                // The manifests bound the number of quotas and components.
                 _ => {}
             }
         }
@@ -287,7 +315,7 @@ impl QueueState {
         if self.counted.is_empty() {
             return None;
         }
-        if self.counted.values().any(|line| !line.content.is_quota()) {
+        if self.counted.values().any(|line| !line.content.can_wait()) {
             return Some(Duration::ZERO);
         }
         let since = self.quotas_at.map_or(QUOTAS_EVERY, |at| at.elapsed());

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use airssys_rt::LogThrottle;
 use airssys_spec::{Capability, Denied, GrantChange, GrantVerb};
 
 use super::event::AuditEvent;
 use super::handle::Audit;
-use crate::observe::log_throttle::LogThrottle;
 use crate::policy::clock::Clock;
 use crate::sync::lock;
 

@@ -1,6 +1,6 @@
 //! The kind of a dead letter: its reason without the parts that differ from message to message.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
 use super::letter::DeadLetterReason;
 
@@ -24,8 +24,8 @@ pub(super) struct KindCount {
     pub(super) differ: bool,
 }
 
-/// A receiver, and the kind of the reasons of its dead letters.
-pub(super) type KindKey = (Arc<str>, String);
+/// The dead letters of a receiver by the kind of their reasons.
+pub(super) type KindCounts = BTreeMap<String, KindCount>;
 
 /// Returns the kind of a reason. Reasons without a text of the guest are kinds by themselves.
 pub(super) fn kind(reason: &DeadLetterReason) -> String {

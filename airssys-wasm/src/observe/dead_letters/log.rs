@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use airssys_rt::LogThrottle;
+
 use super::letter::DeadLetterReason;
-use crate::observe::log_throttle::LogThrottle;
 use crate::policy::clock::Clock;
 
 /// The most pairs of receiver and kind that are throttled apart.
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     fn rejected(text: &str) -> DeadLetterReason {
-        DeadLetterReason::Rejected(text.to_owned())
+        DeadLetterReason::Rejected(text.into())
     }
 
     #[tokio::test(start_paused = true)]

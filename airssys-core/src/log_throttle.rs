@@ -1,11 +1,13 @@
-//! A throttle for repeated log lines.
+//! A throttle for repeated log lines, so that a component which fails often does not flood the log.
 
 /// The interval in which one line passes, in nanoseconds.
 const INTERVAL_NS: u64 = 10_000_000_000;
 
-/// Lets the first line pass at once, then one in each interval, and counts the suppressed ones.
+/// Lets the first line pass at once, then one in each ten seconds, and counts the suppressed ones.
+///
+/// The caller passes the time, in nanoseconds since a fixed moment.
 #[derive(Debug, Default)]
-pub(crate) struct LogThrottle {
+pub struct LogThrottle {
     passed_ns: Option<u64>,
     suppressed: u64,
 }
@@ -13,7 +15,7 @@ pub(crate) struct LogThrottle {
 impl LogThrottle {
     /// Returns the number of lines suppressed since the last one that passed. Returns `None` if this
     /// line is suppressed.
-    pub(crate) fn pass(&mut self, now_ns: u64) -> Option<u64> {
+    pub fn pass(&mut self, now_ns: u64) -> Option<u64> {
         if self.passed_ns.is_some_and(|passed| now_ns.saturating_sub(passed) < INTERVAL_NS) {
             self.suppressed += 1;
             return None;
@@ -23,12 +25,12 @@ impl LogThrottle {
     }
 
     /// Returns the number of lines suppressed since the last one that passed.
-    pub(crate) fn suppressed(&self) -> u64 {
+    pub fn suppressed(&self) -> u64 {
         self.suppressed
     }
 
     /// Returns true if no line is suppressed and the next one may pass.
-    pub(crate) fn is_idle(&self, now_ns: u64) -> bool {
+    pub fn is_idle(&self, now_ns: u64) -> bool {
         self.suppressed == 0
             && self.passed_ns.is_none_or(|passed| now_ns.saturating_sub(passed) >= INTERVAL_NS)
     }
