@@ -7,12 +7,12 @@ use anstyle::{AnsiColor, Style};
 use crate::args::Inspect;
 use crate::columns::{Emphasis, StatsTable, TOTALS, emphasis};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, Paint};
 use crate::plain::plain;
 use crate::units::{bytes, counted, thousands, uptime};
 use crate::{control, host_costs, limit_usage, service_calls, tables, tree};
 
-const TITLE: Style = Style::new().bold();
+const TITLE: Paint = Paint(Style::new().bold());
 
 pub(crate) fn inspect(args: &Inspect, output: &Output) -> Result<(), Failure> {
     let app = ask(&mut control::connect(&args.target)?).map_err(no_snapshot)?;
@@ -42,7 +42,7 @@ fn print(app: &AppSnapshot, output: &Output) {
     output.line(format!("{TITLE}{}{TITLE:#}", table.headings().join(&table.gap()).trim_end()));
     for (index, row) in rows.iter().enumerate() {
         let cells = table.row(index).into_iter().zip(&table.columns).map(|(cell, column)| {
-            let style = style(emphasis(*column, row));
+            let style = Paint(style(emphasis(*column, row)));
             format!("{style}{cell}{style:#}")
         });
         output.line(cells.collect::<Vec<_>>().join(&table.gap()));

@@ -4,7 +4,7 @@ mod model;
 mod screen;
 mod view;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal as _};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::args::Top;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::plain::plain;
 use crate::signals::Signals;
 use crate::units::uptime;
@@ -47,7 +47,7 @@ pub(crate) fn top(args: &Top, output: &Output, signals: &Signals) -> Result<(), 
     if args.target.json {
         return Err(Failure::usage(JsonNotSupported));
     }
-    let streams = [("output", io::stdout().is_terminal()), ("input", io::stdin().is_terminal())];
+    let streams = [("output", output::output_is_terminal()), ("input", io::stdin().is_terminal())];
     if let Some((stream, _)) = streams.into_iter().find(|(_, is_terminal)| !is_terminal) {
         return Err(Failure::usage(NotATerminal { stream }));
     }
@@ -55,7 +55,7 @@ pub(crate) fn top(args: &Top, output: &Output, signals: &Signals) -> Result<(), 
     let poller = Poller::start(client);
     // The first snapshot comes before the screen, so a failure is printed like any other.
     let first = poller.wait()?;
-    let mut model = Model::new(first, Duration::from_millis(args.interval), colour());
+    let mut model = Model::new(first, Duration::from_millis(args.interval), output::output_is_coloured());
     let mut screen = Screen::take().map_err(terminal_failure)?;
     let shown = show(&mut model, &poller, &mut screen, signals);
     drop(screen);
@@ -79,10 +79,6 @@ fn ended(app: &AppSnapshot) -> String {
         plain(&app.app),
         uptime(app.uptime_ms)
     )
-}
-
-fn colour() -> bool {
-    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
 fn terminal_failure(error: io::Error) -> Failure {

@@ -14,6 +14,7 @@ mod groups;
 mod hostile_components;
 mod hostile_files;
 mod idle;
+mod injection;
 mod input;
 mod inspect;
 mod languages;
