@@ -1,7 +1,7 @@
 //! `airssys inspect`: a snapshot of a running app.
 
-use airssys_wasm::AppSnapshot;
 use airssys_wasm::control::{AskError, Client, Snapshot};
+use airssys_wasm::{AppSnapshot, StartStep};
 use anstyle::{AnsiColor, Style};
 
 use crate::args::Inspect;
@@ -66,8 +66,13 @@ fn print(app: &AppSnapshot, output: &Output) {
 /// The size, age and load of an app in one line.
 pub(crate) fn overview(app: &AppSnapshot) -> String {
     let instances: usize = app.components.iter().map(|component| component.instances.len()).sum();
+    let state = match &app.starting {
+        None => "up".to_owned(),
+        Some(StartStep::Starting(component)) => format!("starting {}, up", plain(component)),
+        Some(_) => "loading its components, up".to_owned(),
+    };
     format!(
-        "up {}, {}, {}, {} in flight, {}",
+        "{state} {}, {}, {}, {} in flight, {}",
         uptime(app.uptime_ms),
         counted(app.components.len() as u64, "component"),
         counted(instances as u64, "instance"),

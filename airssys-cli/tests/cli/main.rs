@@ -29,6 +29,7 @@ mod services;
 mod signals;
 mod sources;
 mod stalled;
+mod starting;
 mod stopped;
 mod support;
 mod tools;
