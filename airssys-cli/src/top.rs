@@ -153,7 +153,7 @@ impl Poller {
         poller.ask();
         std::thread::spawn(move || {
             while asked.recv().is_ok() {
-                if snapshots.send(inspect::ask(&mut client)).is_err() {
+                if snapshots.send(ask_again(&mut client)).is_err() {
                     return;
                 }
             }
@@ -173,11 +173,25 @@ impl Poller {
     fn poll(&self) -> Result<Polled, Failure> {
         match self.answers.try_recv() {
             Ok(Ok(app)) => Ok(Polled::Snapshot(Box::new(app))),
-            Ok(Err(error)) if error.app_has_ended() => Ok(Polled::AppEnded),
+            Ok(Err(error)) if error.is_disconnected() => Ok(Polled::AppEnded),
             Ok(Err(error)) => Err(inspect::no_snapshot(error)),
             Err(TryRecvError::Empty) => Ok(Polled::Nothing),
             Err(TryRecvError::Disconnected) => Err(poller_ended()),
         }
+    }
+}
+
+/// Asks for a snapshot. Connects again if the app has given the place of a quiet client to another.
+fn ask_again(client: &mut Client) -> Result<AppSnapshot, AskError> {
+    match inspect::ask(client) {
+        Err(error) if error.is_disconnected() => match Client::connect(client.path()) {
+            Ok(connected) => {
+                *client = connected;
+                inspect::ask(client)
+            }
+            Err(_) => Err(error),
+        },
+        answered => answered,
     }
 }
 
@@ -187,8 +201,10 @@ fn poller_ended() -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
+    use std::io::{BufRead, BufReader, Write};
     use std::os::unix::net::UnixListener;
+
+    use airssys_wasm::control::{Answer, AnswerLine, VERSION};
 
     use super::*;
     use crate::tree::tests::app;
@@ -203,6 +219,7 @@ mod tests {
         // connection.
         let mut question = String::new();
         BufReader::new(listener.accept().unwrap().0).read_line(&mut question).unwrap();
+        drop(listener);
         for _ in 0..2 {
             let polled = loop {
                 match poller.poll().unwrap() {
@@ -214,5 +231,22 @@ mod tests {
             poller.ask();
         }
         assert_eq!(ended(&app()), "shop has ended; the last snapshot was taken 1:02 after its start");
+    }
+
+    #[test]
+    fn poller_connects_again_if_its_place_was_given_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("app.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let poller = Poller::start(Client::connect(&socket).unwrap());
+        let mut question = String::new();
+        BufReader::new(listener.accept().unwrap().0).read_line(&mut question).unwrap();
+        // The first connection is closed without an answer.
+        let mut again = BufReader::new(listener.accept().unwrap().0);
+        question.clear();
+        again.read_line(&mut question).unwrap();
+        let line = AnswerLine { version: VERSION, answer: Answer::Snapshot(Box::new(app())) };
+        writeln!(again.get_mut(), "{}", serde_json::to_string(&line).unwrap()).unwrap();
+        assert_eq!(poller.wait().unwrap(), app());
     }
 }
