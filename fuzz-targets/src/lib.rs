@@ -5,6 +5,7 @@
 //! derived from it.
 
 mod capabilities;
+mod control;
 mod manifests;
 mod messages;
 mod patterns;
@@ -13,17 +14,19 @@ mod patterns;
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("app_manifest", app_manifest),
     ("capabilities", capabilities),
     ("codec_prefix", codec_prefix),
     ("component_manifest", component_manifest),
+    ("control_lines", control_lines),
     ("name_patterns", name_patterns),
     ("sdk_values", sdk_values),
     ("topic_patterns", topic_patterns),
 ];
 
 pub use capabilities::capabilities;
+pub use control::control_lines;
 pub use manifests::{app_manifest, component_manifest};
 pub use messages::{codec_prefix, sdk_values};
 pub use patterns::{name_patterns, topic_patterns};
