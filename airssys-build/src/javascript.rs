@@ -171,8 +171,10 @@ mod tests {
         let tests = work.sdk.join("test");
         std::fs::create_dir(&tests).unwrap();
         std::fs::write(work.sdk.join("package.json"), r#"{"type": "module"}"#).unwrap();
-        let vectors = sources.join("../airssys-message/vectors/nesting.json");
-        std::fs::copy(vectors, tests.join("nesting.json")).unwrap();
+        for vectors in ["nesting.json", "prefixes.json"] {
+            let shared = sources.join("../airssys-message/vectors").join(vectors);
+            std::fs::copy(shared, tests.join(vectors)).unwrap();
+        }
         let tools = tools_folder(Language::JavaScript, &RECIPE).unwrap();
         let ran = with_tools(&work, &tools, &mut |_| {}, |tell| {
             let modules = work.sdk.join("node_modules");

@@ -182,7 +182,7 @@ mod tests {
         let ran = with_tools(python, &tools, quiet, |tell| {
             let mut tests = clean(python, &folder);
             tests.env("PYTHONPATH", tools.join(GUEST_PACKAGES)).env("PYTHONDONTWRITEBYTECODE", "1");
-            tests.env("AIRSSYS_VECTORS", folder.join("../../../airssys-message/vectors/nesting.json"));
+            tests.env("AIRSSYS_VECTORS", folder.join("../../../airssys-message/vectors"));
             tests.args(["-m", "unittest", "test_airssys"]);
             run(tests, python, HELP, tell)
         });

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::output::{Output, Paint};
 use crate::plain::plain;
 use crate::units::{bytes, counted, thousands, uptime};
-use crate::{control, host_costs, limit_usage, service_calls, tables, tree};
+use crate::{control, host_costs, limit_usage, memory_costs, service_calls, tables, tree};
 
 const TITLE: Paint = Paint(Style::new().bold());
 
@@ -53,6 +53,8 @@ fn print(app: &AppSnapshot, output: &Output) {
         tables::print(output, "Limit usage", usage.table());
     }
     output.line(usage.more());
+    output.line("");
+    tables::print(output, "Memory on the host", memory_costs::table(app));
     if let Some(costs) = host_costs::table(app) {
         output.line("");
         tables::print(output, "Costs to the host", costs);

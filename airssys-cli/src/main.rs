@@ -17,6 +17,7 @@ mod grants;
 mod host_costs;
 mod inspect;
 mod limit_usage;
+mod memory_costs;
 mod new;
 mod output;
 mod place;

@@ -31,6 +31,8 @@ struct Totals {
     refused: u64,
     refused_by_reason: BTreeMap<String, u64>,
     dead_lettered: u64,
+    /// Messages that had not ended when the app was ended.
+    unfinished: u64,
     restarts: u64,
     seconds: f64,
 }
@@ -58,6 +60,7 @@ impl RunResult {
             refused: sum(ComponentSnapshot::refused_total),
             refused_by_reason,
             dead_lettered: app.dead_letters().total(),
+            unfinished: sum(|component| component.unfinished),
             restarts: sum(ComponentSnapshot::restarts),
             seconds: took.as_secs_f64(),
         };
@@ -102,8 +105,12 @@ fn with_finite_numbers(report: &Report) -> Report {
 
 impl Totals {
     fn line(&self) -> String {
+        let unfinished = match self.unfinished {
+            0 => String::new(),
+            messages => format!(", {} not finished", thousands(messages)),
+        };
         format!(
-            "{} handled, {} refused, {}, {}, in {}",
+            "{} handled, {} refused, {}{unfinished}, {}, in {}",
             counted(self.handled, "message"),
             thousands(self.refused),
             counted(self.dead_lettered, "dead letter"),
@@ -118,6 +125,24 @@ mod tests {
     use airssys_message::report::Table;
 
     use super::*;
+
+    #[test]
+    fn last_line_counts_messages_that_a_forced_end_left() {
+        let mut totals = Totals {
+            handled: 64,
+            refused: 0,
+            refused_by_reason: BTreeMap::new(),
+            dead_lettered: 1,
+            unfinished: 0,
+            restarts: 0,
+            seconds: 2.0,
+        };
+        let line = "64 messages handled, 0 refused, 1 dead letter, 0 restarts, in 2.00 s";
+        assert_eq!(totals.line(), line);
+        totals.unfinished = 1_961;
+        let left = line.replace("letter,", "letter, 1,961 not finished,");
+        assert_eq!(totals.line(), left);
+    }
 
     #[test]
     fn numbers_that_json_does_not_have_are_texts() {

@@ -52,7 +52,11 @@ impl<'a> Unhandled<'a> {
             reason: format!("dead letter: {}", letter.kind),
             trace: letter.reason.trim_end().contains('\n').then_some(letter.reason.as_str()),
         });
-        let mut rows: Vec<Row<'_>> = refused.chain(over_quota).chain(dead).collect();
+        let unfinished = components.iter().filter(|component| component.unfinished > 0).map(|component| {
+            let reason = "not finished: the app was ended before".to_owned();
+            Row::new(component, component.unfinished, reason)
+        });
+        let mut rows: Vec<Row<'_>> = refused.chain(over_quota).chain(dead).chain(unfinished).collect();
         rows.sort_by_key(|row| std::cmp::Reverse(row.messages));
         Unhandled { rows }
     }

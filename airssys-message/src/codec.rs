@@ -37,6 +37,9 @@ const TABLE: [(Codec, u32, &str); 7] = [
     (Codec::Bincode, 0x30_0002, "bincode"),
 ];
 
+/// The longest prefix: a varint of 32 bits, in bytes.
+const MAX_PREFIX_BYTES: usize = 5;
+
 /// The reason why the beginning of a message is not a codec prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -87,7 +90,7 @@ impl Codec {
         let (code, body) = match message {
             [] => return Err(PrefixError::Empty),
             [code @ 0..0x80, body @ ..] => (u32::from(*code), body),
-            _ => unsigned_varint::decode::u32(message).map_err(|_| PrefixError::Malformed)?,
+            _ => decode_u32(message).ok_or(PrefixError::Malformed)?,
         };
         let codec = TABLE.iter().find(|row| row.1 == code).ok_or(PrefixError::Unknown(code))?.0;
         Ok((codec, body))
@@ -114,6 +117,14 @@ impl Codec {
     fn row(self) -> &'static (Codec, u32, &'static str) {
         &TABLE[self as usize]
     }
+}
+
+/// Splits off an unsigned varint, if it is as short as possible and fits into 32 bits.
+fn decode_u32(message: &[u8]) -> Option<(u32, &[u8])> {
+    // Read as 64 bits, because `decode::u32` drops the highest bits of the fifth byte.
+    let head = message.get(..MAX_PREFIX_BYTES).unwrap_or(message);
+    let (number, rest) = unsigned_varint::decode::u64(head).ok()?;
+    Some((u32::try_from(number).ok()?, &message[head.len() - rest.len()..]))
 }
 
 impl fmt::Display for Codec {
@@ -150,5 +161,46 @@ mod tests {
         assert_eq!(Codec::split(b"\xff\xff"), Err(PrefixError::Malformed));
         assert_eq!(Codec::split(b"\xff\xff\xff\xff\xff\x01"), Err(PrefixError::Malformed));
         assert_eq!(Codec::split(b"{\"a\":1}"), Err(PrefixError::Unknown(0x7b)));
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Vector {
+        message: String,
+        codec: Option<String>,
+        #[serde(default)]
+        body: String,
+    }
+
+    fn bytes(digits: &str) -> Vec<u8> {
+        let pairs = (0..digits.len()).step_by(2);
+        pairs.map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+    }
+
+    #[test]
+    fn prefix_is_read_alike_in_every_language() {
+        let vectors: Vec<Vector> = serde_json::from_str(include_str!("../vectors/prefixes.json")).unwrap();
+        for Vector { message, codec, body } in &vectors {
+            let message = bytes(message);
+            match (Codec::split(&message), codec) {
+                (Ok((read, rest)), Some(codec)) => assert_eq!((read.name(), rest), (&**codec, &*bytes(body))),
+                (Err(_), None) => {}
+                (read, expected) => panic!("{message:02x?}: {read:?} instead of {expected:?}"),
+            }
+        }
+        assert!(vectors.len() > 30);
+    }
+
+    #[test]
+    fn only_the_shortest_varint_that_fits_is_a_prefix() {
+        for first in 0..=u8::MAX {
+            for last in 0..=u8::MAX {
+                for between in 0..10 {
+                    let message = [&[first][..], &vec![0x80; between], &[last]].concat();
+                    if let Ok((codec, body)) = Codec::split(&message) {
+                        assert_eq!(codec.message(body), message);
+                    }
+                }
+            }
+        }
     }
 }

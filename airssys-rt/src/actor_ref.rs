@@ -120,7 +120,7 @@ impl<M> ActorRef<M> {
     /// Reserves room for one message, if there is room now.
     pub fn try_reserve(&self) -> Result<Permit<M>, ReserveError> {
         self.cell.try_reserve()?;
-        Ok(Permit { cell: Some(self.cell.clone()) })
+        Ok(Permit::of_reserved(&self.cell))
     }
 
     /// Reserves room for one message; waits for it if the mailbox's policy is [`Overflow::Wait`], in
@@ -132,7 +132,7 @@ impl<M> ActorRef<M> {
             return self.try_reserve();
         }
         match self.cell.slot().await {
-            true => Ok(Permit { cell: Some(self.cell.clone()) }),
+            true => Ok(Permit::of_reserved(&self.cell)),
             false => Err(ReserveError::Closed),
         }
     }
@@ -366,6 +366,11 @@ pub struct Permit<M> {
 }
 
 impl<M> Permit<M> {
+    /// The permit of room that has been reserved.
+    pub(crate) fn of_reserved(cell: &Arc<Cell<M>>) -> Self {
+        Self { cell: Some(cell.clone()) }
+    }
+
     /// Puts a message into the room; hands it back if the actor has ended for good since.
     pub fn send(mut self, message: M) -> Result<(), M> {
         match self.cell.take() {

@@ -269,6 +269,11 @@ pub enum StartError {
         /// The name of the child.
         name: String,
     },
+    /// The supervisor has been [prepared](crate::PreparedSupervisor), and not started.
+    SupervisorNotStarted {
+        /// The name of the child.
+        name: String,
+    },
     /// The supervisor is about to be restarted, and that waits for the actor that starts the child.
     SupervisorAwaitsCaller {
         /// The name of the child.
@@ -306,6 +311,9 @@ impl fmt::Display for StartError {
             }
             Self::SupervisorQuarantined { name } => {
                 write!(f, "`{name}` cannot start: its supervisor is quarantined; resume that first")
+            }
+            Self::SupervisorNotStarted { name } => {
+                write!(f, "`{name}` cannot start: its supervisor is only prepared; start that first")
             }
             Self::SupervisorAwaitsCaller { name } => write!(
                 f,

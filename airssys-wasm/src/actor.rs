@@ -18,7 +18,7 @@ use self::health::Health;
 use self::recovery::Recovery;
 use self::template::InstanceTemplate;
 use self::turn::{Turn, requeue};
-use crate::contract::{HealthStatus, cut};
+use crate::contract::HealthStatus;
 use crate::guest::context::GuestContext;
 use crate::guest::instance::{GuestFailure, Instance};
 use crate::guest::meter::Meter;
@@ -69,7 +69,10 @@ impl Actor for ComponentActor {
         envelope: Envelope,
         context: &ActorContext<Envelope>,
     ) -> Result<(), GuestFailure> {
-        let handled = self.handle_single(envelope).await;
+        let handled = match self.template.instance.router.app.has_ended() {
+            true => Err(self.end(envelope)),
+            false => self.handle_single(envelope).await,
+        };
         self.after(handled, context).await
     }
 
@@ -79,7 +82,10 @@ impl Actor for ComponentActor {
         behind: &mut Behind<'_, Envelope>,
         context: &ActorContext<Envelope>,
     ) -> Result<(), GuestFailure> {
-        let handled = self.handle_first(first, behind).await;
+        let handled = match self.template.instance.router.app.has_ended() {
+            true => Err(self.end(first)),
+            false => self.handle_first(first, behind).await,
+        };
         self.after(handled, context).await
     }
 
@@ -186,13 +192,20 @@ impl ComponentActor {
         instance.initialize(config.clone()).await?;
         *call = HEALTH;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
-            return Err(GuestFailure::StartRefused { message: cut(message) }.into());
+            return Err(GuestFailure::StartRefused { message: message.into() }.into());
         }
         self.instance = Some(instance);
         self.turn = Turn::begin();
         // A component that fails again and again yields after each start.
         requeue().await;
         Ok(())
+    }
+
+    /// Ends the incarnation, because its app has ended. The message that came next is a dead letter, and
+    /// so are those behind it.
+    fn end(&mut self, next: Envelope) -> GuestFailure {
+        drop(next);
+        self.record_failure(GuestFailure::Ended)
     }
 
     /// Completes a step of the message loop. Redeliveries follow a step without a failure.

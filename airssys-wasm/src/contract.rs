@@ -1,10 +1,16 @@
-//! The host's bindings of `wit/component.wit`.
+//! The host's bindings of `wit/component.wit`, and the forms in which it keeps values of guests.
+
+mod bounded_text;
+mod ending;
 
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "component",
     require_store_data_send: true,
 });
+
+pub use bounded_text::BoundedText;
+pub(crate) use ending::Ending;
 
 pub(crate) use airssys::component::types::{Callback, Completion, RequestError, SendError, SizeLimit};
 pub(crate) use airssys::component::{clock, logging, messaging, system};
@@ -51,16 +57,4 @@ pub(crate) fn request_error_text(error: &RequestError) -> String {
         RequestError::CodecRefused(text) => format!("its reply's codec is refused: {text}"),
         RequestError::Other(text) => text.clone(),
     }
-}
-
-/// The longest reason that is accepted from a guest, in bytes.
-const MAX_REASON_BYTES: usize = 1 << 10;
-
-/// Truncates a guest's text at a character boundary, and marks the cut.
-pub(crate) fn cut(mut text: String) -> String {
-    if text.len() > MAX_REASON_BYTES {
-        text.truncate(text.floor_char_boundary(MAX_REASON_BYTES));
-        text.push('…');
-    }
-    text
 }

@@ -88,6 +88,9 @@ pub struct HostOptions {
     pub services: ServiceConfigs,
 }
 
+/// The most of a shutdown's time in which aborted actors give their messages back.
+const MOST_FOR_ABORTED: Duration = Duration::from_millis(500);
+
 /// The most of a shutdown's time that is reserved for writing the audit.
 const MOST_FOR_AUDIT: Duration = Duration::from_millis(500);
 
@@ -175,8 +178,8 @@ impl ComponentHost {
     /// Waits until no message, no callback and no restart of a failed component instance is in
     /// flight. Cancel safe.
     ///
-    /// Restarts of native actors do not count, nor do those of neighbours that a group restarts with
-    /// the failed instance.
+    /// Restarts of native actors count as well. Those of neighbours that a group restarts with the failed
+    /// actor do not, nor those after a failure without a message, such as a kill.
     pub async fn drained(&self) {
         self.shared.router.app.in_flight.none().await;
     }
@@ -227,6 +230,12 @@ impl ComponentHost {
         // The audit has something to write until all others have ended.
         let for_audit = trail.audit().map_or(Duration::ZERO, |_| MOST_FOR_AUDIT.min(deadline / 20));
         let report = self.shared.system.shutdown(deadline - for_audit).await;
+        if !report.late.is_empty() {
+            // An aborted actor gives its messages back when its task is dropped, which takes a moment.
+            // The state folder and the audit get the rest.
+            let most = MOST_FOR_ABORTED.min(deadline.saturating_sub(began.elapsed()) / 2);
+            drop(tokio::time::timeout(most, self.drained()).await);
+        }
         trail.log_suppressed();
         self.shared.router.app.warnings.log_suppressed(None);
         self.dead_letters().log_suppressed(None);

@@ -40,6 +40,7 @@ pub use actor::ComponentActor;
 pub use actor::health::Health;
 pub use compile::bounds::{Bound, BoundExceeded};
 pub use compile::{ChildError, Compiler, compile_worker};
+pub use contract::BoundedText;
 pub use guest::component::{Component, LoadError};
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use guest::instance::GuestFailure;
@@ -55,6 +56,7 @@ pub use host::spec::{ComponentSpec, NativeSpec};
 pub use host::{ComponentHost, HostOptions};
 #[doc(inline)]
 pub use observe::audit;
+pub use observe::costs::HostCosts;
 pub use observe::dead_letters::{
     DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters, MAX_KEPT, MAX_KEPT_BYTES, RetryError,
 };

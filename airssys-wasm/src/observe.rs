@@ -1,6 +1,7 @@
 //! Observation of an app: the audit, dead letters, stats, snapshots and traces.
 
 pub mod audit;
+pub(crate) mod costs;
 pub(crate) mod dead_letters;
 pub(crate) mod denials;
 pub(crate) mod handling_times;

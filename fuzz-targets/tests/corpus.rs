@@ -138,6 +138,11 @@ fn codec_prefix() {
 }
 
 #[test]
+fn component() {
+    run("component", MADE / 50);
+}
+
+#[test]
 fn component_manifest() {
     run("component_manifest", MADE / 2);
 }

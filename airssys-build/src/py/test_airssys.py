@@ -53,6 +53,12 @@ class BatchResult:
     stopped: object = None
 
 
+def _shared(name: str) -> list[dict]:
+    """Reads test vectors that the SDKs of all languages share."""
+    with open(os.path.join(os.environ["AIRSSYS_VECTORS"], name)) as file:
+        return json_module.load(file)
+
+
 class Host:
     """The fake host: its imports give the answers of a test, in order."""
 
@@ -347,9 +353,7 @@ class Component(unittest.TestCase):
                 airssys.component(made)
 
     def test_nesting_is_read_down_to_the_same_depth_in_every_language(self):
-        with open(os.environ["AIRSSYS_VECTORS"]) as file:
-            vectors = json_module.load(file)
-        for vector in vectors:
+        for vector in _shared("nesting.json"):
             body = bytes.fromhex("".join(digits * times for digits, times in vector["body"]))
             decode = airssys._CODECS[vector["codec"]].decode
             with self.subTest(vector["body"]):
@@ -358,6 +362,15 @@ class Component(unittest.TestCase):
                     self.assertEqual(value, vector.get("value", value))
                 else:
                     self.assertRaises(Exception, decode, body)
+
+    def test_a_prefix_is_read_alike_in_every_language(self):
+        for vector in _shared("prefixes.json"):
+            message = bytes.fromhex(vector["message"])
+            with self.subTest(vector["message"]):
+                if vector.get("codec") in airssys._CODECS:
+                    self.assertEqual(airssys._split(message), (vector["codec"], bytes.fromhex(vector["body"])))
+                else:
+                    self.assertRaises(airssys.Rejection, airssys._split, message)
 
     def test_the_top_level_has_a_log_but_no_host(self):
         airssys._has_started = False

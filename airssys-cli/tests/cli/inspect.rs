@@ -54,6 +54,9 @@ fn inspect_shows_what_the_summary_shows() {
             "quake-feed" => assert_eq!((state.as_str().unwrap(), memory), ("stopped", 0)),
             _ => assert!(state == "running" && memory >= 65_536, "{name}: {}", instances[0]),
         }
+        assert_eq!(count(&shown["costs"], "linear_memory_bytes"), memory);
+        assert!(count(&shown["costs"], "dead_letter_bytes") > 0 || count(shown, "dead_lettered") == 0);
+        assert_eq!((count(shown, "unfinished"), count(summary, "unfinished")), (0, 0));
         // The text shows the same in a row of the tree.
         let restarts = count(&instances[0], "restarts").to_string();
         let words = ended.words();
@@ -84,6 +87,8 @@ fn inspect_shows_what_the_summary_shows() {
     assert!(used.lines().any(|line| line.contains("memory") && line.contains("16.0 MiB")), "{ended}");
     assert!(used.contains(" more limits, each used at most 1 %"), "{ended}");
     assert!(ended.stdout.lines().all(|line| line.chars().count() <= 140), "{ended}");
+    let (_, costs) = used.split_once("\nMemory on the host\n").unwrap_or_else(|| panic!("{ended}"));
+    assert!(costs.lines().any(|line| line.starts_with("quake-stats ")), "{ended}");
     assert!(!used.contains("concurrent_requests"), "an unused limit has no row: {ended}");
     assert_eq!(app["audit"], Value::Null);
 }

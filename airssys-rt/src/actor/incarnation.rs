@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use airssys_core::ExitReason;
 
@@ -124,9 +124,13 @@ fn poll_work<M: Send + 'static>(
     task: &mut Context<'_>,
 ) -> Poll<Step> {
     pace.pause(&context.cell().counters);
-    let step = match context.timers.any() {
-        true => ready!(poll_sources(context, inbox, pace, task)),
-        false => ready!(poll_inbox(inbox, pace, task)),
+    let polled = match context.timers.any() {
+        true => poll_sources(context, inbox, pace, task),
+        false => poll_inbox(inbox, pace, task),
+    };
+    let Poll::Ready(step) = polled else {
+        pace.rest();
+        return Poll::Pending;
     };
     pace.polls_timers = false;
     pace.ticked = step == Step::Tick;

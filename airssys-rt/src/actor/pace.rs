@@ -119,6 +119,15 @@ impl Pace {
         }
     }
 
+    /// Begins a new budget, because the actor waits for work, and other tasks run.
+    ///
+    /// With the rest of an old budget, an actor that is woken for some messages would yield in the
+    /// middle of them. Those that follow the messages on their way would be woken once more.
+    #[inline]
+    pub(super) fn rest(&mut self) {
+        self.spent = 0;
+    }
+
     /// Times the handler that waits now on its own.
     pub(super) fn time_alone(&mut self, counters: &Counters) {
         self.registered = false;

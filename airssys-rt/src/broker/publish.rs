@@ -60,6 +60,63 @@ pub struct Reservation<'s, M, T = ()> {
     pub skipped: SmallVec<[(&'s Subscriber<M, T>, SkipReason); 2]>,
 }
 
+/// Subscribers with room for one message each. Dropped, it gives back the room that was not used.
+///
+/// A [`Permit`] for each would clone a reference.
+struct Room<'s, M, T> {
+    subscribers: SmallVec<[&'s Subscriber<M, T>; 8]>,
+    /// The number of subscribers whose room was used.
+    used: usize,
+    /// The subscribers that do not get the publication, and why.
+    skipped: SmallVec<[(&'s Subscriber<M, T>, SkipReason); 2]>,
+}
+
+impl<'s, M, T> Room<'s, M, T> {
+    /// Reserves room at every subscriber that `accept` returns true for, or returns the first that is
+    /// full and waits for room.
+    fn reserve(
+        subscribers: impl Iterator<Item = &'s Subscriber<M, T>>,
+        accept: impl Fn(&Subscriber<M, T>) -> bool,
+    ) -> Result<Self, &'s Subscriber<M, T>> {
+        let mut room = Self { subscribers: SmallVec::new(), used: 0, skipped: SmallVec::new() };
+        for subscriber in subscribers {
+            if !accept(subscriber) {
+                room.skipped.push((subscriber, SkipReason::Refused));
+                continue;
+            }
+            match subscriber.actor.cell().try_reserve() {
+                Ok(()) => room.subscribers.push(subscriber),
+                Err(ReserveError::Closed) => room.skipped.push((subscriber, SkipReason::Closed)),
+                Err(ReserveError::Full) if subscriber.actor.overflow() == Overflow::Wait => {
+                    return Err(subscriber);
+                }
+                Err(ReserveError::Full) => room.skipped.push((subscriber, SkipReason::Full)),
+            }
+        }
+        Ok(room)
+    }
+
+    /// Takes the next subscriber. Its room is up to the caller.
+    fn next(&mut self) -> Option<&'s Subscriber<M, T>> {
+        let subscriber = *self.subscribers.get(self.used)?;
+        self.used += 1;
+        Some(subscriber)
+    }
+
+    /// Returns true if one subscriber is left.
+    fn is_at_last(&self) -> bool {
+        self.used + 1 == self.subscribers.len()
+    }
+}
+
+impl<M, T> Drop for Room<'_, M, T> {
+    fn drop(&mut self) {
+        while let Some(subscriber) = self.next() {
+            subscriber.actor.cell().mailbox.release();
+        }
+    }
+}
+
 impl<'s, M, T> Reservation<'s, M, T> {
     /// Reserves room at every subscriber that `accept` returns true for, or at no subscriber.
     ///
@@ -71,29 +128,12 @@ impl<'s, M, T> Reservation<'s, M, T> {
         subscribers: &'s [Subscriber<M, T>],
         accept: impl Fn(&Subscriber<M, T>) -> bool,
     ) -> Result<Self, &'s Subscriber<M, T>> {
-        Self::with(subscribers.iter(), accept)
-    }
-
-    fn with(
-        subscribers: impl Iterator<Item = &'s Subscriber<M, T>>,
-        accept: impl Fn(&Subscriber<M, T>) -> bool,
-    ) -> Result<Self, &'s Subscriber<M, T>> {
-        let mut reserved = Reservation { places: SmallVec::new(), skipped: SmallVec::new() };
-        for subscriber in subscribers {
-            if !accept(subscriber) {
-                reserved.skipped.push((subscriber, SkipReason::Refused));
-                continue;
-            }
-            match subscriber.actor.try_reserve() {
-                Ok(permit) => reserved.places.push((subscriber, permit)),
-                Err(ReserveError::Closed) => reserved.skipped.push((subscriber, SkipReason::Closed)),
-                Err(ReserveError::Full) if subscriber.actor.overflow() == Overflow::Wait => {
-                    return Err(subscriber);
-                }
-                Err(ReserveError::Full) => reserved.skipped.push((subscriber, SkipReason::Full)),
-            }
+        let mut room = Room::reserve(subscribers.iter(), accept)?;
+        let mut places = SmallVec::with_capacity(room.subscribers.len());
+        while let Some(subscriber) = room.next() {
+            places.push((subscriber, Permit::of_reserved(subscriber.actor.cell())));
         }
-        Ok(reserved)
+        Ok(Self { places, skipped: std::mem::take(&mut room.skipped) })
     }
 }
 
@@ -207,21 +247,22 @@ fn publish_to<'s, M: Clone + 's, T: 's>(
     message: M,
     accept: impl Fn(&Subscriber<M, T>) -> bool,
 ) -> Result<Published<M>, PublishError<M>> {
-    let reserved = match Reservation::with(subscribers, accept) {
+    let mut room = match Room::reserve(subscribers, accept) {
         Ok(reserved) => reserved,
         Err(full) => return Err(PublishError::Full { message, subscriber: full.actor.clone() }),
     };
     let mut skipped: SmallVec<_> =
-        reserved.skipped.iter().map(|(skipped, reason)| (skipped.actor.clone(), *reason)).collect();
-    let copies = reserved.places.len();
+        room.skipped.iter().map(|(skipped, reason)| (skipped.actor.clone(), *reason)).collect();
     let mut delivered = 0;
     let mut left = Some(message);
-    for (index, (subscriber, permit)) in reserved.places.into_iter().enumerate() {
-        // The last subscriber gets the message itself.
-        let copy = if index + 1 == copies { left.take() } else { left.clone() };
-        match copy.map(|copy| permit.send(copy)) {
-            Some(Ok(())) => delivered += 1,
-            _ => skipped.push((subscriber.actor.clone(), SkipReason::Closed)),
+    for _ in 0..room.subscribers.len() {
+        // The last subscriber gets the message itself. Copied first, because a copy that panics uses no
+        // room.
+        let copy = if room.is_at_last() { left.take() } else { left.clone() };
+        let (Some(subscriber), Some(copy)) = (room.next(), copy) else { break };
+        match subscriber.actor.cell().mailbox.fill(copy) {
+            Ok(()) => delivered += 1,
+            Err(_) => skipped.push((subscriber.actor.clone(), SkipReason::Closed)),
         }
     }
     Ok(Published { delivered, skipped })

@@ -104,7 +104,7 @@ impl SupervisorNode {
             parent: OnceLock::new(),
             own: OnceLock::new(),
             changed: Notify::new(),
-            state: Mutex::new(NodeState::new(false)),
+            state: Mutex::new(NodeState::new(false, Phase::Running)),
         }
     }
 
@@ -126,7 +126,7 @@ impl SupervisorNode {
             parent: OnceLock::new(),
             own: OnceLock::new(),
             changed: Notify::new(),
-            state: Mutex::new(NodeState::new(!spec.dynamic)),
+            state: Mutex::new(NodeState::new(!spec.dynamic, Phase::Waiting)),
         }
     }
 

@@ -16,7 +16,8 @@ use crate::registry::UnstartedChild;
 /// A supervisor that has a name, and has not been started.
 ///
 /// Actors and supervisors can be prepared below it. They can start once it is
-/// [started](crate::SupervisorRef::start_supervisor). Dropped instead, it ends and its name is free again.
+/// [started](crate::SupervisorRef::start_supervisor), and are refused before
+/// ([`SupervisorNotStarted`](crate::StartError::SupervisorNotStarted)). Dropped instead, it ends and its name is free again.
 #[must_use = "dropped, the supervisor ends"]
 pub struct PreparedSupervisor {
     pub(super) node: Arc<SupervisorNode>,

@@ -407,6 +407,7 @@ impl SupervisorRef {
             _ if self.node.registry().is_stopped() => StartError::SystemStopped { name },
             Refusal::Ends => StartError::SupervisorStopped { name },
             Refusal::Quarantined => StartError::SupervisorQuarantined { name },
+            Refusal::Unstarted => StartError::SupervisorNotStarted { name },
             Refusal::AwaitsCaller => StartError::SupervisorAwaitsCaller { name },
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::fmt;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -71,6 +71,8 @@ pub struct Probe<M> {
 }
 
 struct Shared<M> {
+    /// Locked while an expectation looks at messages, so that another does not miss them.
+    looks: Mutex<()>,
     state: Mutex<State<M>>,
     /// Notified when a message has come, or was put back.
     changed: Notify,
@@ -78,6 +80,8 @@ struct Shared<M> {
 
 struct State<M> {
     kept: VecDeque<M>,
+    /// The number of messages that an expectation looks at, and that are not in `kept` meanwhile.
+    looked_at: usize,
     received: usize,
     /// The number of messages for which there was no room.
     lost: usize,
@@ -106,7 +110,7 @@ impl<M> Shared<M> {
         if state.ignored {
             return;
         }
-        match state.kept.len() < KEPT {
+        match state.kept.len() + state.looked_at < KEPT {
             true => state.kept.push_back(message),
             false => state.lost += 1,
         }
@@ -116,11 +120,27 @@ impl<M> Shared<M> {
 
     /// Takes the first message that matches, or returns the reason why there will be none.
     fn take(&self, matches: &mut impl FnMut(&M) -> bool) -> Result<Option<M>, String> {
-        let mut state = lock(&self.state);
-        if let Some(place) = state.kept.iter().position(matches) {
-            return Ok(state.kept.remove(place));
+        let _alone = lock(&self.looks);
+        let mut kept = {
+            let mut state = lock(&self.state);
+            state.looked_at = state.kept.len();
+            std::mem::take(&mut state.kept)
+        };
+        // Not under the lock of the messages, because it is user code, which may ask the probe.
+        let looked = catch_unwind(AssertUnwindSafe(|| kept.iter().position(matches)));
+        let found = looked.as_ref().ok().copied().flatten().and_then(|place| kept.remove(place));
+        let lost = {
+            let mut state = lock(&self.state);
+            state.looked_at = 0;
+            kept.append(&mut state.kept);
+            state.kept = kept;
+            state.lost
+        };
+        if let Err(panic) = looked {
+            resume_unwind(panic);
         }
-        match state.lost {
+        match lost {
+            _ if found.is_some() => Ok(found),
             0 => Ok(None),
             lost => Err(format!("lost {lost} messages, since it keeps {KEPT} at most")),
         }
@@ -158,8 +178,9 @@ impl<M: Send + 'static> Probe<M> {
     ///
     /// Cancel safety: as [`ActorSystem::start`].
     pub async fn spawn_below(supervisor: &SupervisorRef, spec: ChildSpec) -> Result<Self, StartError> {
-        let state = State { kept: VecDeque::new(), received: 0, lost: 0, ignored: false };
-        let shared = Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() });
+        let state = State { kept: VecDeque::new(), looked_at: 0, received: 0, lost: 0, ignored: false };
+        let shared =
+            Arc::new(Shared { looks: Mutex::new(()), state: Mutex::new(state), changed: Notify::new() });
         let keeper = shared.clone();
         let actor = supervisor.spawn(spec, move || Keeper(keeper.clone())).await?;
         Ok(Self { actor, shared })

@@ -1,6 +1,7 @@
 //! Subscriptions, and publications that reach all or none.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use airssys_rt::{
@@ -227,6 +228,34 @@ impl Actor for Collect {
     async fn handle_message(&mut self, event: Event, _: &ActorContext<Event>) -> Result<(), Self::Error> {
         self.0.send(event).map_err(|_| std::fmt::Error)
     }
+}
+
+/// A message whose second copy panics.
+struct Brittle(Arc<AtomicU32>);
+
+impl Clone for Brittle {
+    fn clone(&self) -> Self {
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) == 0, "on purpose");
+        Self(self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn copy_that_panics_keeps_no_room() {
+    let system = ActorSystem::new("test");
+    let broker = MessageBroker::<Brittle>::new();
+    let mut prepared: Vec<Prepared<Brittle>> = Vec::new();
+    for name in ["one", "two", "three"] {
+        let actor = system.prepare(ChildSpec::new(name).capacity(1)).unwrap();
+        broker.subscribe(pattern("orders.*"), actor.actor_ref());
+        prepared.push(actor);
+    }
+    let message = Brittle(Arc::default());
+    let publish = || broker.try_publish(&topic("orders.created"), message);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(publish)).is_err());
+    let has_room = |actor: &Prepared<Brittle>| actor.actor_ref().try_reserve().is_ok();
+    let room: Vec<bool> = prepared.iter().map(has_room).collect();
+    assert_eq!(room, [false, true, true], "the first has its copy");
 }
 
 #[tokio::test(start_paused = true)]

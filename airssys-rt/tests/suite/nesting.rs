@@ -316,6 +316,36 @@ async fn prepared_supervisor_takes_its_place_when_it_starts() {
     assert_eq!(system.shutdown(SECOND).await.stopped, ["last", "inside", "first"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn child_does_not_start_before_its_prepared_supervisor() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    let outer = system.root().prepare_supervisor(SupervisorSpec::new("outer")).unwrap();
+    let inner = outer.supervisor_ref().prepare_supervisor(SupervisorSpec::new("inner")).unwrap();
+    let (outside, inside) = (outer.supervisor_ref(), inner.supervisor_ref());
+    let make = |name: &str| {
+        let (log, name) = (log.clone(), name.to_owned());
+        move || Leaf::new(&log, &name)
+    };
+    for below in [&outside, &inside] {
+        let early = below.spawn(ChildSpec::new("early"), make("early")).await;
+        assert!(matches!(&early, Err(StartError::SupervisorNotStarted { name }) if name == "early"));
+        let text = "`early` cannot start: its supervisor is only prepared; start that first";
+        assert_eq!(early.unwrap_err().to_string(), text);
+    }
+    let early = outside.supervise(SupervisorSpec::new("early")).await;
+    assert!(matches!(early, Err(StartError::SupervisorNotStarted { .. })), "{early:?}");
+    assert!(log.only("early").is_empty(), "no hook was called");
+
+    system.root().start_supervisor(outer).await.unwrap();
+    outside.start_supervisor(inner).await.unwrap();
+    for (below, name) in [(&outside, "a"), (&inside, "b")] {
+        below.spawn(ChildSpec::new(name), make(name)).await.unwrap();
+    }
+    // The actor `a` has started after the supervisor of `b`.
+    assert_eq!(system.shutdown(SECOND).await.stopped, ["a", "b"]);
+}
+
 #[tokio::test]
 async fn dropped_prepared_supervisor_frees_its_name_and_takes_no_children() {
     let system = ActorSystem::new("test");

@@ -196,3 +196,18 @@ async fn a_probe_subscribes_like_any_actor() {
     broker.publish(&Topic::parse("events.user").unwrap(), "hello".to_owned()).await;
     assert_eq!(probe.expect_message().await, "hello");
 }
+
+#[tokio::test(start_paused = true)]
+async fn closure_that_looks_at_messages_may_ask_the_probe() {
+    let system = ActorSystem::new("test");
+    let probe = Probe::<u32>::spawn(&system, "probe").await.unwrap();
+    for number in 1..=3 {
+        probe.actor_ref().send(number).await.unwrap();
+    }
+    let asks = |number: &u32| probe.received() == 3 && *number == 2;
+    assert_eq!(probe.expect_matching(asks).await, 2);
+    // Those that did not match stay, also if the closure panics.
+    let panics = async { probe.expect_matching(|_| panic!("a wrong closure")).await };
+    assert!(AssertUnwindSafe(panics).catch_unwind().await.is_err());
+    assert_eq!([probe.expect_message().await, probe.expect_message().await], [1, 3]);
+}

@@ -118,6 +118,44 @@ async fn late_reply_is_handed_back() {
     assert_eq!(reply.send(7), Err(7));
 }
 
+/// The slot of an answered request is used again, with its entry in the list of deadlines.
+#[tokio::test(start_paused = true)]
+async fn requests_after_an_answered_one_expire_exactly_on_time() {
+    let (_one, first) = start(ChildSpec::new("probe")).await;
+    let (_two, second) = start(ChildSpec::new("probe")).await;
+    let unanswered = |reply: ReplyTo<u64>| {
+        std::mem::forget(reply);
+        Do::Note(1)
+    };
+    for millis in [1000, 10, 5000, 1, 1000, 1000] {
+        let timeout = Duration::from_millis(millis);
+        for actor in [&first, &second] {
+            actor.request(Do::Ask, SECOND).await.unwrap();
+            actor.request(Do::Ask, None).await.unwrap();
+            let before = Instant::now();
+            assert!(matches!(actor.request(unanswered, timeout).await, Err(RequestError::TimedOut)));
+            assert_eq!(before.elapsed(), timeout);
+            actor.request(Do::Ask, 2 * SECOND).await.unwrap();
+        }
+    }
+}
+
+/// A slot that has an entry in the list of deadlines is used again by a request without a deadline.
+#[tokio::test(start_paused = true)]
+async fn request_without_a_deadline_never_expires() {
+    let (system, actor) = start(ChildSpec::new("probe")).await;
+    actor.request(Do::Ask, SECOND).await.unwrap();
+    let mut kept = None;
+    let keep = |reply: ReplyTo<u64>| {
+        kept = Some(reply);
+        Do::Note(1)
+    };
+    let asking = actor.request(keep, None);
+    assert!(tokio::time::timeout(3600 * SECOND, asking).await.is_err());
+    assert!(kept.is_some_and(|reply| reply.is_closed()), "the requester has stopped waiting");
+    system.shutdown(SECOND).await;
+}
+
 /// In any order of the requests, answered or not.
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_requests_each_have_their_own_time() {

@@ -21,7 +21,7 @@ use airssys_rt::Behind;
 use bytes::Bytes;
 
 use super::ComponentActor;
-use crate::contract::{BatchEnd, Completion};
+use crate::contract::{BatchEnd, Ending};
 use crate::guest::batch::CurrentMessage;
 use crate::guest::instance::{GuestFailure, Instance};
 use crate::observe::dead_letters::DeadLetterReason;
@@ -139,8 +139,8 @@ impl ComponentActor {
     fn check_progress(&mut self, last: u64, deferred: bool) {
         let Some(instance) = &mut self.instance else { return };
         let shown = instance.progress();
-        let reported = instance.guest().batch.find(last).and_then(|message| message.completion.as_deref());
-        let is_open = deferred || matches!(reported, Some(Completion::Retry(_)));
+        let reported = instance.guest().batch.find(last).and_then(|message| message.ending.as_deref());
+        let is_open = deferred || matches!(reported, Some(Ending::Retry(_)));
         self.shows_progress = shown == Some(last + 1) || (is_open && shown == Some(last));
         if !self.shows_progress {
             instance.disable_batches();
@@ -186,8 +186,8 @@ impl ComponentActor {
             batch.advance(id, 0, now);
             let took = batch.took(now);
             let Some(mut current) = batch.pop_before(id) else { return };
-            let completion = current.completion.take().map_or(Completion::Done, |reported| *reported);
-            self.finish(current, completion, took);
+            let ending = current.ending.take().map_or(Ending::Done, |reported| *reported);
+            self.finish(current, ending, took);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The health that a component reports.
 
-use crate::contract::{HealthStatus, cut};
+use crate::contract::{BoundedText, HealthStatus};
 
 /// The health that a component reports.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -10,17 +10,17 @@ pub enum Health {
     /// The component works.
     Healthy,
     /// The component works with this restriction.
-    Degraded(String),
+    Degraded(BoundedText),
     /// The component does not work, for this reason.
-    Unhealthy(String),
+    Unhealthy(BoundedText),
 }
 
 impl From<HealthStatus> for Health {
     fn from(status: HealthStatus) -> Health {
         match status {
             HealthStatus::Healthy => Health::Healthy,
-            HealthStatus::Degraded(how) => Health::Degraded(cut(how)),
-            HealthStatus::Unhealthy(why) => Health::Unhealthy(cut(why)),
+            HealthStatus::Degraded(how) => Health::Degraded(how.into()),
+            HealthStatus::Unhealthy(why) => Health::Unhealthy(why.into()),
         }
     }
 }

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use airssys_rt::{Actor, ActorContext, BoxError, Child, ChildContext, Down};
 
+use crate::actor::recovery::Recovery;
 use crate::guest::context::InstanceDependencies;
+use crate::observe::in_flight::InFlight;
 use crate::routing::envelope::Envelope;
 use crate::routing::spans;
 
@@ -13,21 +15,36 @@ use crate::routing::spans;
 pub(crate) struct NativeActor<A> {
     actor: A,
     instance: Arc<InstanceDependencies>,
+    handling: Handling,
+}
+
+/// The handling of a message. Dropped before that has succeeded, its failure is in flight until the next
+/// incarnation has started, so that the app does not drain before.
+struct Handling {
+    recovery: Recovery,
+    in_flight: Option<InFlight>,
+}
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        self.in_flight.take().into_iter().for_each(|failed| self.recovery.failed(failed));
+    }
 }
 
 impl<A> NativeActor<A> {
-    pub(crate) fn new(actor: A, instance: Arc<InstanceDependencies>) -> NativeActor<A> {
-        NativeActor { actor, instance }
+    pub(crate) fn new(actor: A, instance: Arc<InstanceDependencies>, recovery: Recovery) -> NativeActor<A> {
+        NativeActor { actor, instance, handling: Handling { recovery, in_flight: None } }
     }
 
     /// Accounts for a message that the handler gets now.
-    fn deliver(&self, envelope: &mut Envelope) {
+    fn deliver(&mut self, envelope: &mut Envelope) {
         let InstanceDependencies { endpoint, router, identity, .. } = &*self.instance;
         let (account, delivered_at) = (&endpoint.account, Instant::now());
         account.budget.give_back(envelope.delivered());
         account.stats.called();
         let span = spans::begin(router.app.tracer(), identity, envelope, delivered_at);
         envelope.delivered_to_native(delivered_at, span);
+        self.handling.in_flight = Some(account.in_flight.begin());
     }
 }
 
@@ -53,11 +70,10 @@ impl<A: Actor<Message = Envelope>> Actor for NativeActor<A> {
     type Message = Envelope;
     type Error = A::Error;
 
-    fn on_start(
-        &mut self,
-        context: &ActorContext<Envelope>,
-    ) -> impl Future<Output = Result<(), A::Error>> + Send {
-        self.actor.on_start(context)
+    async fn on_start(&mut self, context: &ActorContext<Envelope>) -> Result<(), A::Error> {
+        self.actor.on_start(context).await?;
+        self.handling.recovery.started();
+        Ok(())
     }
 
     fn handle_message(
@@ -66,7 +82,12 @@ impl<A: Actor<Message = Envelope>> Actor for NativeActor<A> {
         context: &ActorContext<Envelope>,
     ) -> impl Future<Output = Result<(), A::Error>> + Send {
         self.deliver(&mut envelope);
-        self.actor.handle_message(envelope, context)
+        let NativeActor { actor, handling, .. } = self;
+        async move {
+            actor.handle_message(envelope, context).await?;
+            handling.in_flight = None;
+            Ok(())
+        }
     }
 
     fn on_down(

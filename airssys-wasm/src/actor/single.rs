@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{CALLBACKS_PER_YIELD, ComponentActor};
-use crate::contract::{Completion, Outcome, cut};
+use crate::contract::{BoundedText, Ending, Outcome};
 use crate::guest::batch::CurrentMessage;
 use crate::guest::instance::GuestFailure;
 use crate::observe::dead_letters::DeadLetterReason;
@@ -27,7 +27,7 @@ impl ComponentActor {
         let began = instance.moment(delivered_at);
         instance.guest().batch.start_single(current, delivered_at, began);
         let (result, deferred) = match instance.handle_message(id, body, delivered_at).await {
-            Ok(Outcome::Completed(completion)) => (Ok(completion), false),
+            Ok(Outcome::Completed(completion)) => (Ok(instance.guest().batch.ending(completion)), false),
             Ok(Outcome::Deferred) => (self.finish_deferred().await, true),
             Err(failure) => (Err(failure), false),
         };
@@ -40,13 +40,13 @@ impl ComponentActor {
     }
 
     /// Delivers callbacks until the guest completes the deferred message.
-    pub(super) async fn finish_deferred(&mut self) -> Result<Completion, GuestFailure> {
+    pub(super) async fn finish_deferred(&mut self) -> Result<Ending, GuestFailure> {
         let (Some(instance), Some(callbacks)) = (self.instance.as_mut(), &self.callbacks) else {
             return Err(GuestFailure::Abandoned);
         };
         for delivered in 1_u64.. {
-            if let Some(completion) = instance.guest().batch.take_completion() {
-                return Ok(completion);
+            if let Some(ending) = instance.guest().batch.take_ending() {
+                return Ok(ending);
             }
             let Some(resolved) = callbacks.next().await else { return Err(GuestFailure::Abandoned) };
             instance.guest().callback_trace = resolved.trace;
@@ -63,16 +63,13 @@ impl ComponentActor {
     }
 
     /// Finishes the single message that the instance handles, with the result of its handler.
-    pub(super) fn finish_single(
-        &mut self,
-        result: Result<Completion, GuestFailure>,
-    ) -> Result<(), GuestFailure> {
+    pub(super) fn finish_single(&mut self, result: Result<Ending, GuestFailure>) -> Result<(), GuestFailure> {
         let Some(instance) = self.instance.as_mut() else { return result.map(drop) };
         let returned = instance.returned();
         let took = instance.guest().batch.took(returned);
         let current = instance.guest().batch.pop();
         match (result, current) {
-            (Ok(completion), Some(current)) => self.finish(current, completion, took),
+            (Ok(ending), Some(current)) => self.finish(current, ending, took),
             (Ok(_), None) => {}
             (Err(failure), current) => return Err(self.fail_on(current, failure)),
         }
@@ -80,12 +77,12 @@ impl ComponentActor {
     }
 
     /// Finishes a message as its handler decided.
-    pub(super) fn finish(&self, current: CurrentMessage, completion: Completion, took: (Instant, Took)) {
-        match completion {
-            Completion::Retry(reason) => {
-                self.postpone(current.envelope, DeadLetterReason::RetryAsked(cut(reason)), current.span)
+    pub(super) fn finish(&self, current: CurrentMessage, ending: Ending, took: (Instant, Took)) {
+        match ending {
+            Ending::Retry(reason) => {
+                self.postpone(current.envelope, DeadLetterReason::RetryAsked(reason), current.span)
             }
-            completion => current.finish(completion, took),
+            ending => current.finish(ending, took),
         }
     }
 
@@ -128,6 +125,6 @@ fn dead_letter_reason(failure: &GuestFailure) -> DeadLetterReason {
     match failure {
         GuestFailure::Abandoned => DeadLetterReason::Abandoned,
         GuestFailure::Ended => DeadLetterReason::Interrupted,
-        other => DeadLetterReason::HandlerFailed(other.to_string()),
+        other => DeadLetterReason::HandlerFailed(BoundedText::of(other)),
     }
 }

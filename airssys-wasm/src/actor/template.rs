@@ -59,7 +59,7 @@ impl InstanceTemplate {
             self.instance.endpoint.account.budget.give_back(std::mem::take(&mut held_bytes));
         }
         let span = spans::begin(app.tracer(), &self.instance.identity, &envelope, delivered_at);
-        (CurrentMessage { id: *last_id, envelope, completion: None, span }, held_bytes)
+        (CurrentMessage { id: *last_id, envelope, ending: None, span }, held_bytes)
     }
 }
 

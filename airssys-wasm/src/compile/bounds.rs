@@ -167,10 +167,14 @@ impl<'wasm> Survey<'wasm> {
         self.locals = self.locals.saturating_add(own);
         Bound::Locals.check(self.locals)?;
         // A block costs at least two bytes, so most functions need not be read.
+        let most_blocks = (range.end - range.start) as u64 / 2;
         let widest = self.module.arities.iter().copied().max().unwrap_or_default();
-        let most = own.saturating_add(widest).saturating_mul((range.end - range.start) as u64 / 2);
-        if most > Bound::BlockValues.most() {
-            Bound::BlockValues.check(block_values(body, own, &self.module.arities)?)?;
+        let most_values = own.saturating_add(widest).saturating_mul(most_blocks);
+        if most_values > Bound::BlockValues.most() || most_blocks > Bound::BlockDepth.most() {
+            let blocks = Blocks::of(body, own, &self.module.arities)?;
+            Bound::BlockValues.check(blocks.values)?;
+            Bound::Blocks.check(blocks.count)?;
+            Bound::BlockDepth.check(blocks.deepest)?;
         }
         Ok(())
     }
@@ -224,29 +228,46 @@ fn arity(ty: &SubType) -> u64 {
     }
 }
 
-/// Returns the number of values that the compiler can have to pass at the places to which a function
-/// branches, and from which it does: each local variable and each value of a block's type.
-fn block_values(body: &FunctionBody<'_>, locals: u64, arities: &[u64]) -> Result<u64, BinaryReaderError> {
-    let mut values = 0_u64;
-    for operator in body.get_operators_reader()? {
-        let own = match operator? {
-            Operator::Block { blockty: BlockType::FuncType(index) }
-            | Operator::Loop { blockty: BlockType::FuncType(index) }
-            | Operator::If { blockty: BlockType::FuncType(index) } => {
-                locals.saturating_add(arities.get(index as usize).copied().unwrap_or_default())
-            }
-            Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::Else
-            | Operator::Br { .. }
-            | Operator::BrIf { .. } => locals,
-            Operator::BrTable { targets } => locals.saturating_mul(u64::from(targets.len())),
-            _ => 0,
-        };
-        values = values.saturating_add(own);
+/// The blocks of a function, and the places from which it branches.
+#[derive(Default)]
+struct Blocks {
+    count: u64,
+    /// The values that the compiler can have to pass there: each local variable, and each value of a
+    /// block's type.
+    values: u64,
+    deepest: u64,
+}
+
+impl Blocks {
+    fn of(body: &FunctionBody<'_>, locals: u64, arities: &[u64]) -> Result<Blocks, BinaryReaderError> {
+        let (mut found, mut depth) = (Blocks::default(), 0_u64);
+        for operator in body.get_operators_reader()? {
+            let (count, values) = match operator? {
+                Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+                    depth += 1;
+                    let arity = match blockty {
+                        BlockType::FuncType(index) => arities.get(index as usize).copied(),
+                        BlockType::Empty | BlockType::Type(_) => None,
+                    };
+                    (1, locals.saturating_add(arity.unwrap_or_default()))
+                }
+                Operator::End => {
+                    depth = depth.saturating_sub(1);
+                    (0, 0)
+                }
+                Operator::Else | Operator::Br { .. } | Operator::BrIf { .. } => (1, locals),
+                Operator::BrTable { targets } => {
+                    let targets = u64::from(targets.len());
+                    (targets, locals.saturating_mul(targets))
+                }
+                _ => (0, 0),
+            };
+            found.count = found.count.saturating_add(count);
+            found.values = found.values.saturating_add(values);
+            found.deepest = found.deepest.max(depth);
+        }
+        Ok(found)
     }
-    Ok(values)
 }
 
 #[cfg(test)]

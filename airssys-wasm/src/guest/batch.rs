@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::contract::Completion;
 use crate::contract::messaging::CompleteError;
+use crate::contract::{Completion, Ending};
 use crate::guest::meter::{Meter, Moment};
 use crate::observe::handling_times::Took;
 use crate::observe::trace::TraceContext;
@@ -18,8 +18,8 @@ const SINGLE_CAPACITY: usize = 4;
 pub(crate) struct CurrentMessage {
     pub(crate) id: u64,
     pub(crate) envelope: Envelope,
-    /// The completion that the guest reported, until the message is finished.
-    pub(crate) completion: Option<Box<Completion>>,
+    /// The end that the guest reported, until the message is finished.
+    pub(crate) ending: Option<Box<Ending>>,
     pub(crate) span: Span,
 }
 
@@ -45,6 +45,8 @@ pub(crate) struct Batch {
     seen: u64,
     /// The id behind the last message.
     end: u64,
+    /// The bytes of replies to messages of the batch that the guest had not come to.
+    early_bytes: usize,
 }
 
 impl CurrentMessage {
@@ -54,9 +56,9 @@ impl CurrentMessage {
     }
 
     /// Ends the message as its handler decided, after it `took` so long from `began` on.
-    pub(crate) fn finish(self, completion: Completion, (began, took): (Instant, Took)) {
-        spans::completed(self.span, &completion);
-        self.envelope.complete(completion, began, took);
+    pub(crate) fn finish(self, ending: Ending, (began, took): (Instant, Took)) {
+        spans::completed(self.span, &ending);
+        self.envelope.complete(ending, began, took);
     }
 }
 
@@ -105,6 +107,7 @@ impl Batch {
             began: None,
             seen,
             end,
+            early_bytes: 0,
         };
     }
 
@@ -142,9 +145,17 @@ impl Batch {
         usize::try_from(id.checked_sub(first)?).ok()
     }
 
-    /// Takes the completion that the guest reported for the first message.
-    pub(crate) fn take_completion(&mut self) -> Option<Completion> {
-        self.messages.front_mut()?.completion.take().map(|completion| *completion)
+    /// Takes the end that the guest reported for the first message.
+    pub(crate) fn take_ending(&mut self) -> Option<Ending> {
+        self.messages.front_mut()?.ending.take().map(|ending| *ending)
+    }
+
+    /// Returns the end that the handler of the first message reported, as the host keeps it.
+    pub(crate) fn ending(&self, completion: Completion) -> Ending {
+        match self.messages.front() {
+            Some(first) => first.envelope.ending(completion),
+            None => Ending::Done,
+        }
     }
 
     /// Takes the first unfinished message.
@@ -214,12 +225,12 @@ impl Batch {
     fn finish_before(&mut self, id: u64) {
         let Some(first) = self.messages.front() else { return };
         let before = usize::try_from(id.saturating_sub(first.id)).unwrap_or(usize::MAX);
-        let finished = self.messages.iter().take(before).take_while(|one| one.completion.is_none()).count();
+        let finished = self.messages.iter().take(before).take_while(|one| one.ending.is_none()).count();
         if finished > 0 {
             first.envelope.count_handled(finished as u64);
         }
         for CurrentMessage { mut envelope, span, .. } in self.messages.drain(..finished) {
-            spans::completed(span, &Completion::Done);
+            spans::completed(span, &Ending::Done);
             envelope.end();
             self.ended.push(envelope);
         }
@@ -227,20 +238,32 @@ impl Batch {
 
     /// Completes a message as the guest reports. In a batch a completion is carried out at once,
     /// except for a retry. That and the completion of a single message wait until the guest returns.
-    pub(crate) fn complete(&mut self, id: u64, how: Completion, meter: &Meter) -> Result<(), CompleteError> {
+    ///
+    /// Replies to messages that the guest has not come to may have `max_early_bytes` together.
+    pub(crate) fn complete(
+        &mut self,
+        id: u64,
+        how: Completion,
+        max_early_bytes: usize,
+        meter: &Meter,
+    ) -> Result<(), CompleteError> {
         let is_postponed = self.last_advance.is_none() || matches!(how, Completion::Retry(_));
-        let open = self.find_mut(id).filter(|message| message.completion.is_none());
+        let open = self.find_mut(id).filter(|message| message.ending.is_none());
         let open = open.ok_or(CompleteError::UnknownMessage)?;
+        let how = open.envelope.ending(how);
         if is_postponed {
-            open.completion = Some(Box::new(how));
+            open.ending = Some(Box::new(how));
             return Ok(());
         }
         self.finish_before(id);
         match (self.messages.pop_front_if(|first| first.id == id), how) {
-            (Some(CurrentMessage { mut envelope, span, .. }), Completion::Reply(body)) => {
+            (
+                Some(CurrentMessage { mut envelope, span, .. }),
+                reply @ (Ending::Reply(_) | Ending::ReplyTooLarge(_)),
+            ) => {
                 spans::replied(span);
                 envelope.count_handled(1);
-                envelope.end_with(body);
+                envelope.end_with(reply.answer());
                 self.ended.push(envelope);
             }
             (Some(message), how) => {
@@ -251,8 +274,18 @@ impl Batch {
                 message.finish(how, took);
             }
             (None, how) => {
+                let reply_bytes = if let Ending::Reply(body) = &how { body.len() } else { 0 };
+                let early_bytes = self.early_bytes.saturating_add(reply_bytes);
+                if early_bytes > max_early_bytes {
+                    let reason = format!(
+                        "replies to later messages of the batch have {early_bytes} bytes, and may have \
+                         {max_early_bytes} (message_size); complete the messages in their order"
+                    );
+                    return Err(CompleteError::Other(reason));
+                }
                 let later = self.find_mut(id).ok_or(CompleteError::UnknownMessage)?;
-                later.completion = Some(Box::new(how));
+                later.ending = Some(Box::new(how));
+                self.early_bytes = early_bytes;
             }
         }
         Ok(())

@@ -7,6 +7,7 @@ use airssys_spec::Limits;
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
+use crate::contract::BoundedText;
 use crate::guest::batch::Batch;
 use crate::guest::component_log::{ComponentLog, mark_cut};
 use crate::guest::deferred_wakeups::DeferredWakeups;
@@ -60,7 +61,7 @@ pub(crate) struct GuestContext {
     /// The trace of the callback that the guest handles at present.
     pub(crate) callback_trace: Option<TraceContext>,
     pub(crate) stop_requested: bool,
-    panic: Option<String>,
+    panic: Option<BoundedText>,
 }
 
 impl GuestContext {
@@ -109,11 +110,11 @@ impl GuestContext {
     }
 
     /// Stores the message of the guest's panic handler. The last one counts.
-    pub(crate) fn set_panic(&mut self, message: String) {
+    pub(crate) fn set_panic(&mut self, message: BoundedText) {
         self.panic = Some(message);
     }
 
-    pub(crate) fn take_panic(&mut self) -> Option<String> {
+    pub(crate) fn take_panic(&mut self) -> Option<BoundedText> {
         self.panic.take()
     }
 

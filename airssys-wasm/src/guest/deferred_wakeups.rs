@@ -39,8 +39,8 @@ impl SentAmount {
     /// Adds a message. Returns true if that makes the amount large.
     fn add(&mut self, bytes: usize) -> bool {
         let was_large = self.is_large();
-        self.messages += 1;
-        self.bytes += bytes;
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
         self.is_large() && !was_large
     }
 

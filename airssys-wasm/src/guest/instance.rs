@@ -10,7 +10,7 @@ use wasmtime::component::{
 };
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome, cut};
+use crate::contract::{BatchEnd, BoundedText, Callback, HealthStatus, Outcome};
 use crate::guest::component::Component;
 use crate::guest::context::{GuestContext, InstanceDependencies};
 use crate::guest::deferred_wakeups::DeferredWakeups;
@@ -47,13 +47,13 @@ pub enum GuestFailure {
     #[error("panicked: {message}")]
     Panicked {
         /// The message that its panic handler reported.
-        message: String,
+        message: BoundedText,
     },
     /// The guest trapped.
     #[error("trapped: {trap}")]
     Trapped {
         /// The kind of trap.
-        trap: String,
+        trap: BoundedText,
     },
     /// The guest exceeded its execution time on one message.
     #[error("ran longer than its limit of {} ms (execution_time)", limit.as_millis())]
@@ -89,7 +89,7 @@ pub enum GuestFailure {
     )]
     NoRoom {
         /// The limit of the pool that is reached.
-        limit: String,
+        limit: BoundedText,
     },
     /// The guest still ran at the end of its app's shutdown.
     #[error("was ended: its app is shutting down")]
@@ -112,7 +112,7 @@ pub enum GuestFailure {
     #[error("refused to start: {message}")]
     StartRefused {
         /// The reason that it gave.
-        message: String,
+        message: BoundedText,
     },
 }
 
@@ -193,7 +193,7 @@ impl Instance {
     pub(crate) async fn initialize(&mut self, config: Vec<(String, String)>) -> Result<(), GuestFailure> {
         let index = self.component.exports.initialize;
         let (answer,): (Result<(), String>,) = self.call_by_index(index, (config,)).await?;
-        answer.map_err(|message| GuestFailure::StartRefused { message: cut(message) })
+        answer.map_err(|message| GuestFailure::StartRefused { message: message.into() })
     }
 
     pub(crate) async fn health(&mut self) -> Result<HealthStatus, GuestFailure> {
@@ -345,7 +345,7 @@ fn failure(error: wasmtime::Error, store: &mut Store<GuestState>, meter: &Meter)
         return GuestFailure::Ended;
     }
     if let Some(message) = state.guest.take_panic() {
-        return GuestFailure::Panicked { message: cut(message) };
+        return GuestFailure::Panicked { message };
     }
     if let Some((what, limit_bytes)) = state.limiter.refused {
         return GuestFailure::OutOfMemory { what, limit_bytes };
@@ -354,10 +354,10 @@ fn failure(error: wasmtime::Error, store: &mut Store<GuestState>, meter: &Meter)
         return GuestFailure::Exited;
     }
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
-        return GuestFailure::NoRoom { limit: full.to_string() };
+        return GuestFailure::NoRoom { limit: BoundedText::of(full) };
     }
     match error.downcast_ref::<Trap>() {
-        Some(trap) => GuestFailure::Trapped { trap: trap.to_string() },
-        None => GuestFailure::Trapped { trap: cut(format!("{error:#}")) },
+        Some(trap) => GuestFailure::Trapped { trap: BoundedText::of(trap) },
+        None => GuestFailure::Trapped { trap: BoundedText::of(&format_args!("{error:#}")) },
     }
 }

@@ -174,13 +174,13 @@ impl ResourceLimiter for Limiter {
         &mut self,
         current: usize,
         desired: usize,
-        _max: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let used = self.used_bytes + desired.saturating_sub(current);
-        if used > self.memory_bytes {
-            self.refused = Some(("memory", self.memory_bytes));
+        let grown = grown(current, desired, maximum);
+        let Some(used) = grown.and_then(|bytes| within(self.memory_bytes, self.used_bytes, bytes)) else {
+            self.refused = grown.map(|_| ("memory", self.memory_bytes)).or(self.refused);
             return Ok(false);
-        }
+        };
         self.used_bytes = used;
         self.memory.set_bytes(used);
         Ok(true)
@@ -191,15 +191,31 @@ impl ResourceLimiter for Limiter {
         &mut self,
         current: usize,
         desired: usize,
-        _max: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let used = self.used_elements + desired.saturating_sub(current);
-        if used > self.table_elements {
-            self.refused = Some(("table_elements", self.table_elements));
+        let grown = grown(current, desired, maximum);
+        let used = grown.and_then(|elements| within(self.table_elements, self.used_elements, elements));
+        let Some(used) = used else {
+            self.refused = grown.map(|_| ("table_elements", self.table_elements)).or(self.refused);
             return Ok(false);
-        }
+        };
         self.used_elements = used;
         self.gauges.table_elements.store(used, Ordering::Relaxed);
         Ok(true)
     }
+}
+
+/// Returns the amount by which a memory or table grows. Returns `None` beyond its own maximum, because
+/// that growth fails. Counting it would count what is not there.
+fn grown(current: usize, desired: usize, maximum: Option<usize>) -> Option<usize> {
+    match maximum {
+        Some(maximum) if desired > maximum => None,
+        _ => Some(desired.saturating_sub(current)),
+    }
+}
+
+/// Returns the amount in use after growth. Returns `None` if it is more than the limit. The guest
+/// chooses `grown`, so that the sum can be larger than any number.
+fn within(limit: usize, used: usize, grown: usize) -> Option<usize> {
+    used.checked_add(grown).filter(|used| *used <= limit)
 }

@@ -7,6 +7,7 @@ use airssys_rt::{Actor, SupervisorRef};
 use bytes::Bytes;
 
 use crate::actor::native::NativeActor;
+use crate::actor::recovery::Recovery;
 use crate::guest::context::InstanceDependencies;
 use crate::host::ComponentHost;
 use crate::host::calls::Calls;
@@ -97,9 +98,10 @@ impl ComponentHost {
         self.register(&spec.name, &target, Vec::new());
         let no_instances = || SpawnError::NoInstances { name: spec.name.clone() };
         let Seat { prepared, instance } = target.seats.into_iter().next().ok_or_else(no_instances)?;
+        let recovery = Recovery::default();
         let make = move || {
             let sender = NativeSender { instance: Arc::clone(&instance), trace: None };
-            NativeActor::new(make(sender), Arc::clone(&instance))
+            NativeActor::new(make(sender), Arc::clone(&instance), recovery.clone())
         };
         supervisor.start(prepared, make).await.map(drop).map_err(|source| {
             self.forget(&spec.name);

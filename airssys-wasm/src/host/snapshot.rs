@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use crate::guest::context::InstanceDependencies;
 use crate::host::{ComponentHost, Registered};
 use crate::observe::audit::Audit;
+use crate::observe::costs::{ELEMENT_BYTES, HostCosts};
 use crate::observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
 use crate::observe::unix_time::{milliseconds, unix_ms};
 use crate::observe::usage;
@@ -43,8 +44,20 @@ impl ComponentHost {
             let retained = (router.retained_by(name), limits.retained);
             usage::of_component(&sender.quota, &endpoint.account.budget, retained)
         });
-        let instances = registered.instances().map(|instance| self.instance_snapshot(instance)).collect();
-        registered.endpoint.account.stats.snapshot(name, shared.unwrap_or_default(), instances)
+        let instances: Vec<_> =
+            registered.instances().map(|instance| self.instance_snapshot(instance)).collect();
+        let account = &registered.endpoint.account;
+        let sum =
+            |count: fn(&InstanceSnapshot) -> u64| instances.iter().map(count).fold(0, u64::saturating_add);
+        let costs = HostCosts {
+            linear_memory_bytes: sum(|instance| instance.memory_bytes),
+            table_bytes: sum(InstanceSnapshot::table_elements).saturating_mul(ELEMENT_BYTES),
+            mailbox_bytes: account.budget.used().0 as u64,
+            retained_bytes: router.retained_bytes_by(name) as u64,
+            dead_letter_bytes: self.dead_letters().kept_bytes_of(name) as u64,
+        };
+        let snapshot = account.stats.snapshot(name, shared.unwrap_or_default(), instances);
+        ComponentSnapshot { costs, unfinished: account.in_flight.messages() as u64, ..snapshot }
     }
 
     fn instance_snapshot(&self, instance: &InstanceDependencies) -> InstanceSnapshot {

@@ -128,6 +128,11 @@ impl DeadLetters {
         lock(&self.state).kept.add(letter);
     }
 
+    /// Returns the bytes of the kept dead letters of a receiver.
+    pub(crate) fn kept_bytes_of(&self, receiver: &str) -> usize {
+        lock(&self.state).kept.bytes_of(receiver)
+    }
+
     /// Returns the number of dead letters, kept or not.
     pub fn total(&self) -> u64 {
         lock(&self.state).total

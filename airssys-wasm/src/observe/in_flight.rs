@@ -35,6 +35,8 @@ pub(crate) struct InFlight {
 #[derive(Debug)]
 struct Part {
     count: CachePadded<AtomicUsize>,
+    /// The callbacks and the failures of instances, which count too and are not messages.
+    guards: AtomicUsize,
     whole: Arc<Shared>,
 }
 
@@ -57,7 +59,8 @@ impl InFlightCount {
     /// Returns a new part of this count.
     pub(crate) fn part(&self) -> InFlightPart {
         let whole = Arc::clone(&self.shared);
-        let part = Arc::new(Part { count: CachePadded::new(AtomicUsize::new(0)), whole });
+        let count = CachePadded::new(AtomicUsize::new(0));
+        let part = Arc::new(Part { count, guards: AtomicUsize::new(0), whole });
         let mut parts = lock(&self.shared.parts);
         if parts.all.len() >= parts.most {
             parts.all.retain(|part| part.strong_count() > 0);
@@ -89,13 +92,14 @@ impl InFlightCount {
 impl InFlightPart {
     /// Adds one, until the returned guard is dropped.
     pub(crate) fn begin(&self) -> InFlight {
+        self.part.guards.fetch_add(1, Ordering::Relaxed);
         self.add();
         InFlight { part: self.clone() }
     }
 
     /// Adds one, until [`end`](InFlightPart::end) removes it.
     pub(crate) fn add(&self) {
-        let Part { count, whole } = &*self.part;
+        let Part { count, whole, .. } = &*self.part;
         let one_more = |count: usize| (count > 0).then_some(count + 1);
         if count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more).is_ok() {
             return;
@@ -112,9 +116,14 @@ impl InFlightPart {
         self.part.count.load(Ordering::Acquire)
     }
 
+    /// Returns the number of messages among them.
+    pub(crate) fn messages(&self) -> usize {
+        self.get().saturating_sub(self.part.guards.load(Ordering::Relaxed))
+    }
+
     /// Removes `number` of them.
     pub(crate) fn end(&self, number: usize) {
-        let Part { count, whole } = &*self.part;
+        let Part { count, whole, .. } = &*self.part;
         if number > 0 && count.fetch_sub(number, Ordering::SeqCst) == number {
             whole.leave();
         }
@@ -132,6 +141,7 @@ impl Shared {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.part.end(1);
+        self.part.part.guards.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -149,7 +159,7 @@ mod tests {
         one.add();
         one.add();
         let guard = other.begin();
-        assert_eq!(whole.get(), 3);
+        assert_eq!((whole.get(), one.messages(), other.messages()), (3, 2, 0));
         one.end(2);
         assert!(whole.none().now_or_never().is_none());
         drop(guard);

@@ -6,9 +6,10 @@ use airssys_rt::{ActorHandle, ActorState, SupervisorSnapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::observe::audit::AuditStats;
+use crate::observe::costs::HostCosts;
 use crate::observe::handling_times::HandlingStats;
 use crate::observe::memory::MemoryGauge;
-use crate::observe::usage::QuotaUsage;
+use crate::observe::usage::{QuotaUsage, TABLE_ELEMENTS};
 
 /// A snapshot of an app, made by [`ComponentHost::snapshot`](crate::ComponentHost::snapshot).
 ///
@@ -78,6 +79,10 @@ pub struct ComponentSnapshot {
     /// Replies that came after its request had ended: by a timeout, a cancellation or its restart.
     #[serde(default)]
     pub late_replies: u64,
+    /// Messages to it that have not ended: in its mailboxes, being handled, or waiting for another
+    /// attempt. After a shutdown, those of actors that were ended and have not given them back.
+    #[serde(default)]
+    pub unfinished: u64,
     /// Attempts that its capabilities do not allow.
     pub denied: u64,
     /// The times of its handled messages.
@@ -92,6 +97,9 @@ pub struct ComponentSnapshot {
     /// Its calls of services, sorted by service and function.
     #[serde(default)]
     pub service_calls: Vec<ServiceCalls>,
+    /// Its costs for the host.
+    #[serde(default)]
+    pub costs: HostCosts,
     /// The usage of the limits that its instances share.
     #[serde(default)]
     pub usage: Vec<QuotaUsage>,
@@ -191,6 +199,11 @@ impl ComponentSnapshot {
 }
 
 impl InstanceSnapshot {
+    /// Returns the number of elements in all its tables together.
+    pub(crate) fn table_elements(&self) -> u64 {
+        self.usage.iter().find(|usage| usage.name == TABLE_ELEMENTS).map_or(0, |usage| usage.used)
+    }
+
     pub(crate) fn new(actor: &ActorHandle, memory: &MemoryGauge, usage: Vec<QuotaUsage>) -> InstanceSnapshot {
         let stats = actor.stats();
         InstanceSnapshot {

@@ -9,6 +9,7 @@ use airssys_rt::LogThrottle;
 use airssys_spec::Denied;
 use crossbeam_utils::CachePadded;
 
+use crate::observe::costs::HostCosts;
 use crate::observe::denials::Denials;
 use crate::observe::handling_times::HandlingTimes;
 use crate::observe::snapshot::{ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls};
@@ -242,6 +243,8 @@ impl ComponentStats {
             },
             host_calls_ns: load(&self.host_calls_ns),
             service_calls: self.service_calls(),
+            unfinished: 0,
+            costs: HostCosts::default(),
             usage,
             instances,
         }

@@ -10,6 +10,9 @@ use crate::observe::memory::MemoryGauge;
 use crate::policy::byte_budget::ByteBudget;
 use crate::policy::quota::Quota;
 
+/// The name of the usage of table elements.
+pub(crate) const TABLE_ELEMENTS: &str = "table_elements";
+
 /// The usage of one limit.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[non_exhaustive]
@@ -58,7 +61,7 @@ pub(crate) fn of_instance(
     let (stats, capacity) = (actor.stats(), actor.capacity());
     vec![
         QuotaUsage::new("memory", memory.used_bytes() as usize, limits.memory_bytes),
-        QuotaUsage::new("table_elements", load(&gauges.table_elements), limits.table_elements),
+        QuotaUsage::new(TABLE_ELEMENTS, load(&gauges.table_elements), limits.table_elements),
         QuotaUsage::new("concurrent_requests", requests, limits.concurrent_requests),
         QuotaUsage::new("subscriptions", subscriptions, limits.subscriptions),
         QuotaUsage::new("routes", load(&gauges.routes), limits.routes),

@@ -148,6 +148,11 @@ impl Callbacks {
         self.ids.of(request)
     }
 
+    /// Returns the size of the largest reply that is accepted, in bytes.
+    pub(crate) fn max_reply_bytes(&self) -> u64 {
+        self.max_reply_bytes
+    }
+
     /// Removes a request that could not be sent. It has no callback.
     pub(crate) fn withdraw(&self, request: u64) {
         lock(&self.state).remove(request);
@@ -161,7 +166,8 @@ impl Callbacks {
     /// Resolves a request with the answer of its target, after checking size and codec. `from` is the
     /// target's name and accepted codecs.
     pub(crate) fn answer(&self, request: u64, from: (&str, Accepts), callback: Callback) {
-        let is_reply = matches!(callback, Callback::Reply(_));
+        let is_reply =
+            matches!(callback, Callback::Reply(_) | Callback::Failed(RequestError::ReplyTooLarge(_)));
         if !self.resolve_if_open(request, self.acceptable(from, callback)) && is_reply {
             self.stats.late_reply();
         }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::contract::{Callback, Completion, RequestError, cut};
+use crate::contract::{Callback, Completion, Ending, RequestError};
 use crate::observe::dead_letters::{DeadLetter, DeadLetterReason};
 use crate::observe::handling_times::{HandlingTimes, Took};
 use crate::observe::trace::{MessageSpan, SpanOutcome, TraceContext};
@@ -192,18 +192,18 @@ impl Envelope {
     }
 
     /// Ends the message as its handler decided, after it `took` so long from `began` on.
-    pub(crate) fn complete(mut self, how: Completion, began: Instant, took: Took) {
+    pub(crate) fn complete(mut self, how: Ending, began: Instant, took: Took) {
         match how {
-            Completion::Done | Completion::Reply(_) => {
+            Ending::Done | Ending::Reply(_) | Ending::ReplyTooLarge(_) => {
                 self.count_handled(1);
                 let mut times = self.times();
                 times.took(1, took);
                 times.waited(std::iter::once(self.waited_before(began)));
                 drop(times);
-                self.end_with(if let Completion::Reply(body) = how { body } else { Vec::new() });
+                self.end_with(how.answer());
             }
-            Completion::Rejected(reason) => self.give_up(DeadLetterReason::Rejected(cut(reason))),
-            Completion::Retry(reason) => self.give_up(DeadLetterReason::RetryAsked(cut(reason))),
+            Ending::Rejected(reason) => self.give_up(DeadLetterReason::Rejected(reason)),
+            Ending::Retry(reason) => self.give_up(DeadLetterReason::RetryAsked(reason)),
         }
     }
 
@@ -219,15 +219,27 @@ impl Envelope {
 
     /// Ends the message, which has been counted as handled.
     pub(crate) fn end(&mut self) {
-        self.end_with(Vec::new());
+        self.end_with(Callback::Reply(Vec::new()));
     }
 
-    /// As [`Envelope::end`], with a reply.
-    pub(crate) fn end_with(&mut self, body: Vec<u8>) {
+    /// As [`Envelope::end`], with an answer to the requester.
+    pub(crate) fn end_with(&mut self, answer: Callback) {
         self.ended = true;
         if self.reply.is_some() {
-            self.answer(Callback::Reply(body));
+            self.answer(answer);
         }
+    }
+
+    /// Returns the end that a handler reported, as the host keeps it.
+    pub(crate) fn ending(&self, completion: Completion) -> Ending {
+        let max_reply_bytes = match &self.reply {
+            Some(ReplyTo::Component { callbacks, .. }) => callbacks.max_reply_bytes(),
+            // The program takes a reply of any size.
+            Some(ReplyTo::Outside(_)) => u64::MAX,
+            // A reply without a requester is dropped now.
+            None => 0,
+        };
+        Ending::of(completion, max_reply_bytes)
     }
 
     /// Ends the message because its handler failed on it, or rejected it.
@@ -235,7 +247,7 @@ impl Envelope {
         self.ended = true;
         let error = match &reason {
             DeadLetterReason::Rejected(reason) | DeadLetterReason::RetryAsked(reason) => {
-                RequestError::Rejected(reason.clone())
+                RequestError::Rejected(reason.to_string())
             }
             _ => RequestError::TargetFailed,
         };
@@ -352,6 +364,7 @@ impl Envelope {
     }
 
     fn end_native(mut self, how: Completion) {
+        let how = self.ending(how);
         let (mut began, mut took) = (Instant::now(), Took::default());
         if let Some(Phase::Native(attempt)) = self.phase.take().map(|phase| *phase) {
             let total = attempt.delivered_at.elapsed();
@@ -359,8 +372,8 @@ impl Envelope {
             (began, took) = (attempt.delivered_at, Took { total, guest: total });
             if let Some(span) = attempt.span {
                 span.end(match &how {
-                    Completion::Reply(_) => SpanOutcome::Replied,
-                    Completion::Rejected(reason) => SpanOutcome::Rejected(reason),
+                    Ending::Reply(_) | Ending::ReplyTooLarge(_) => SpanOutcome::Replied,
+                    Ending::Rejected(reason) => SpanOutcome::Rejected(reason),
                     _ => SpanOutcome::Done,
                 });
             }
@@ -382,7 +395,7 @@ impl Envelope {
                 if let Some(span) = attempt.span {
                     span.end(SpanOutcome::Failed(failure));
                 }
-                (DeadLetterReason::HandlerFailed(failure.to_owned()), RequestError::TargetFailed)
+                (DeadLetterReason::HandlerFailed(failure.into()), RequestError::TargetFailed)
             }
             (None, 0) if self.receiver.evicts() => {
                 let reason = DeadLetterReason::MadeWay;

@@ -211,6 +211,11 @@ impl Router {
         self.retained.lock().topics_of(component)
     }
 
+    /// Returns the bytes of the component's retained messages.
+    pub(crate) fn retained_bytes_by(&self, component: &str) -> usize {
+        self.retained.lock().bytes_of(component)
+    }
+
     /// Returns the first subscriber that a publisher has to wait for: it lacks room for the largest
     /// message that it accepts, and does not drop messages. The publisher itself is left out.
     pub(crate) fn full_subscriber(

@@ -34,7 +34,7 @@ impl Refusal {
     pub(crate) fn into_reason(self) -> DeadLetterReason {
         match self {
             Refusal::TooLarge { size, limit } => DeadLetterReason::TooLarge { size, limit },
-            Refusal::CodecRefused(text) => DeadLetterReason::CodecRefused(text),
+            Refusal::CodecRefused(text) => DeadLetterReason::CodecRefused(text.into()),
             Refusal::TargetStopped => DeadLetterReason::TargetStopped,
             Refusal::MailboxFull => DeadLetterReason::MailboxFull,
         }

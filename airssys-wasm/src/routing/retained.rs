@@ -123,6 +123,11 @@ impl RetainedTable {
         self.totals.get(component).map_or(0, |totals| totals.topics)
     }
 
+    /// Returns the bytes of the component's retained messages.
+    pub(crate) fn bytes_of(&self, component: &str) -> usize {
+        self.totals.get(component).map_or(0, |totals| totals.bytes)
+    }
+
     /// Stores a message, in place of the topic's last one.
     pub(crate) fn insert(&mut self, topic: Topic, entry: RetainedEntry) {
         drop(self.remove(&topic));

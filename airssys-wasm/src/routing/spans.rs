@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use airssys_message::Codec;
 
-use crate::contract::{Completion, cut};
+use crate::contract::Ending;
 use crate::observe::dead_letters::DeadLetterReason;
 use crate::observe::trace::{MessageSpan, MessageTracer, SpanOutcome, TracedMessage};
 use crate::routing::envelope::Envelope;
@@ -38,14 +38,12 @@ pub(crate) fn begin(
 
 /// Ends the span of a message that its handler has completed. For a message that will be handled
 /// again, call [`postponed`].
-pub(crate) fn completed(span: Span, how: &Completion) {
+pub(crate) fn completed(span: Span, how: &Ending) {
     let Some(span) = span else { return };
     match how {
-        Completion::Done => span.end(SpanOutcome::Done),
-        Completion::Reply(_) => replied(Some(span)),
-        Completion::Rejected(reason) | Completion::Retry(reason) => {
-            span.end(SpanOutcome::Rejected(&cut(reason.clone())))
-        }
+        Ending::Done => span.end(SpanOutcome::Done),
+        Ending::Reply(_) | Ending::ReplyTooLarge(_) => replied(Some(span)),
+        Ending::Rejected(reason) | Ending::Retry(reason) => span.end(SpanOutcome::Rejected(reason)),
     }
 }
 

@@ -103,7 +103,7 @@ async fn default_is_one_attempt() {
     host.tell("probe", panic_before(2, "first")).await;
     host.drained().await;
     let letters = host.dead_letters().kept();
-    assert_eq!(letters[0].reason, DeadLetterReason::RetryAsked("busy".to_owned()));
+    assert_eq!(letters[0].reason, DeadLetterReason::RetryAsked("busy".into()));
     assert_eq!(letters.iter().map(|letter| letter.attempts).collect::<Vec<_>>(), [1, 1]);
     assert_eq!(host.component_snapshots()[0].retried, 0);
 }

@@ -41,7 +41,7 @@ async fn operator_can_query_health() {
     host.spawn(degraded).await.unwrap();
     host.spawn(ComponentSpec { instances: 2, ..trusted("pool") }).await.unwrap();
     let slow = host.health("slow").await;
-    assert_eq!(slow, [("slow".to_owned(), Some(Health::Degraded("slow disk".to_owned())))]);
+    assert_eq!(slow, [("slow".to_owned(), Some(Health::Degraded("slow disk".into())))]);
     let healthy = |name: &str| (name.to_owned(), Some(Health::Healthy));
     assert_eq!(host.health("pool").await, [healthy("pool/1"), healthy("pool/2")]);
     assert!(host.health("nobody").await.is_empty());

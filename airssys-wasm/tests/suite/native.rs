@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use airssys_message::{Accepts, Codec};
-use airssys_rt::{Actor, ActorContext, Child, SupervisorSpec};
+use airssys_rt::{
+    Actor, ActorContext, ActorState, Child, RestartPolicy, RestartStrategy, SupervisorConfig, SupervisorSpec,
+};
 use airssys_wasm::{
     CallError, Capabilities, Capability, ComponentHost, ComponentSpec, Envelope, Health, Limits,
     NativeSender, NativeSpec, SpawnError,
@@ -320,4 +322,23 @@ async fn rights_of_a_native_actor_end_with_it() {
         let refused = refused.unwrap_err().to_string();
         assert!(refused.contains("the sender has stopped"), "{refused}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn drained_waits_for_the_restart_of_a_native_actor() {
+    let restart_strategy = RestartStrategy::Fixed { delay: Duration::from_secs(1) };
+    let host = host_with(SupervisorConfig { restart_strategy, ..SupervisorConfig::independent() });
+    host.spawn_native(NativeSpec::new("clerk"), clerk).await.unwrap();
+    let once = NativeSpec { restart: RestartPolicy::Temporary, ..NativeSpec::new("once") };
+    host.spawn_native(once, clerk).await.unwrap();
+    for (failing, restarts) in [(Command::Panic("drill".to_owned()), 1), (Command::Exit, 2)] {
+        host.tell("clerk", failing).await;
+        host.drained().await;
+        assert_eq!(host.actors("clerk")[0].stats().restarts, restarts);
+        assert_eq!(host.actors("clerk")[0].stats().state, ActorState::Running);
+    }
+    // It is not restarted, so nothing is waited for.
+    host.tell("once", Command::Exit).await;
+    host.drained().await;
+    assert_eq!(host.dead_letters().total(), 3);
 }

@@ -16,6 +16,7 @@ mod log;
 mod memory;
 mod messages;
 mod records;
+mod shutdown;
 mod starts;
 mod time;
 

@@ -4,6 +4,8 @@
 ;; The test replaces INITIALIZE and BATCH by code.
 (module
   (import "airssys:component/progress@0.2.0" "show" (func $show (param i32 i32)))
+  (import "airssys:component/messaging@0.2.0" "complete"
+    (func $complete (param i64 i32 i32 i32 i32)))
   (memory (export "memory") 1)
   (global $free (mut i32) (i32.const 1024))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
@@ -22,6 +24,7 @@
   (func (export "airssys:component/batch-handler@0.2.0#handle-batch")
     (param $first i64) (param $lengths i32) (param $count i32) (param $bodies i32) (param $bytes i32)
     (result i32)
+    (local $id i64)
     (i32.store (i32.const 32) (local.get $count))
     BATCH
     (i32.const 32)))

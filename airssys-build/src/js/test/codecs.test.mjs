@@ -5,12 +5,12 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { CBOR_DEPTH, CODECS, encode, JSON_DEPTH, split } from "../codecs.js";
 
-const vectors = JSON.parse(readFileSync(new URL("nesting.json", import.meta.url)));
+const shared = (name) => JSON.parse(readFileSync(new URL(name, import.meta.url)));
 const bytes = (body) => Uint8Array.from(Buffer.from(body.map(([digits, times]) => digits.repeat(times)).join(""), "hex"));
 const cbor = (...body) => CODECS.cbor.decode(Uint8Array.from(body));
 
 test("nesting is read down to the same depth in every language", () => {
-  for (const { codec, body, read, value } of vectors) {
+  for (const { codec, body, read, value } of shared("nesting.json")) {
     const decode = () => CODECS[codec].decode(bytes(body));
     if (!read) assert.throws(decode, Error, JSON.stringify(body));
     else if (value === undefined) decode();
@@ -46,4 +46,12 @@ test("a message is split into its codec and body", () => {
     assert.deepEqual(CODECS[codec].decode(read.body), value);
   }
   assert.equal(split(Uint8Array.of(0x50, 1)), undefined);
+});
+
+test("a prefix is read alike in every language", () => {
+  for (const { message, codec, body } of shared("prefixes.json")) {
+    const read = split(Uint8Array.from(Buffer.from(message, "hex")));
+    if (codec in CODECS) assert.deepEqual(read, { codec, body: Uint8Array.from(Buffer.from(body, "hex")) }, message);
+    else assert.equal(read, undefined, message);
+  }
 });

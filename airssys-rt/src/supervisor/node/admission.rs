@@ -29,6 +29,8 @@ pub(in crate::supervisor) enum Refusal {
     Ends,
     /// The supervisor, or one above it, waits until it is resumed.
     Quarantined,
+    /// The supervisor has been prepared, and not started.
+    Unstarted,
     /// The restart of the supervisor waits for the actor that starts the child.
     AwaitsCaller,
 }
@@ -67,6 +69,7 @@ impl SupervisorNode {
                     Phase::Ended => Admission::Refused(Refusal::Ends),
                     _ if state.ends_for_good() => Admission::Refused(Refusal::Ends),
                     _ if state.quarantined => Admission::Refused(Refusal::Quarantined),
+                    Phase::Waiting if !state.started => Admission::Refused(Refusal::Unstarted),
                     _ => Admission::Later,
                 };
             }

@@ -58,6 +58,8 @@ impl SupervisorNode {
             }
             state.plan = RestartPlan { stop, start: None, at: None };
             state.phase = Phase::RestartingGroup;
+        } else {
+            state.phase = Phase::Running;
         }
     }
 

@@ -106,10 +106,10 @@ pub(super) struct NodeState {
 }
 
 impl NodeState {
-    pub(super) fn new(revives: bool) -> Self {
+    pub(super) fn new(revives: bool, phase: Phase) -> Self {
         Self {
             revives,
-            phase: Phase::Running,
+            phase,
             children: Children::new(),
             parked: HashMap::new(),
             active: 0,

@@ -24,6 +24,10 @@ pub enum Bound {
     Locals,
     /// The local variables of a function, times its blocks and branches, and the values that these pass.
     BlockValues,
+    /// The blocks and branches of a function.
+    Blocks,
+    /// The depth of blocks within each other in a function.
+    BlockDepth,
     /// The elements of tables that have initial elements.
     TableElements,
     /// The memory between the first and the last initial byte of each module, in bytes.
@@ -50,6 +54,8 @@ impl Bound {
             Bound::BodyBytes => 2 << 20,
             Bound::Locals => 10_000_000,
             Bound::BlockValues => 5_000_000,
+            Bound::Blocks => 100_000,
+            Bound::BlockDepth => 20_000,
             Bound::TableElements => 4 << 20,
             Bound::DataBytes => 512 << 20,
             Bound::CoreInstances => 10_000,
@@ -68,6 +74,8 @@ impl Bound {
             Bound::BodyBytes => "bytes in a function",
             Bound::Locals => "local variables",
             Bound::BlockValues => "values in the blocks of a function",
+            Bound::Blocks => "blocks and branches in a function",
+            Bound::BlockDepth => "blocks within each other in a function",
             Bound::TableElements => "elements in tables with initial elements",
             Bound::DataBytes => "bytes of memory between initial data",
             Bound::CoreInstances => "core instances, all instantiations counted",
@@ -98,7 +106,9 @@ impl fmt::Display for BoundExceeded {
         write!(f, "has {found} {name}, and this host compiles at most {most}; ")?;
         f.write_str(match self.bound {
             Bound::Bytes => "remove debug information, or data that it can get as input",
-            Bound::BodyBytes | Bound::BlockValues => "divide the function",
+            Bound::BodyBytes | Bound::BlockValues | Bound::Blocks | Bound::BlockDepth => {
+                "divide the function"
+            }
             Bound::TableElements | Bound::DataBytes => "place the initial data close to each other",
             _ => "divide the component into several",
         })

@@ -109,6 +109,30 @@ fn function_with_many_locals_and_blocks_is_refused() {
 }
 
 #[test]
+fn blocks_of_a_function_are_bounded_in_number_and_depth() {
+    // Written as bytes, because the reader of text has a bound of its own: a block, and its end.
+    let nested = |depth: usize| {
+        let leb = |number: usize| {
+            [number as u8 & 0x7f | 0x80, (number >> 7) as u8 & 0x7f | 0x80, (number >> 14) as u8]
+        };
+        let body = [&[0][..], &[0x02, 0x40].repeat(depth), &vec![0x0b; depth + 1]].concat();
+        let code = [&[1][..], &leb(body.len()), &body].concat();
+        let module =
+            [&b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x0a"[..], &leb(code.len())[..], &code]
+                .concat();
+        let component = [&b"\0asm\x0d\0\x01\0\x01"[..], &leb(module.len())[..], &module].concat();
+        check(&component).map_err(|exceeded| exceeded.bound)
+    };
+    assert_eq!(nested(20_000), Ok(()));
+    assert_eq!(nested(20_001), Err(Bound::BlockDepth));
+    let one_by_one = |count: usize| {
+        format!("(component (core module (func {})))", "(br_if 0 (i32.const 0))".repeat(count))
+    };
+    assert_eq!(survey(&one_by_one(100_000)), Ok(()));
+    exceeded(&one_by_one(100_001), Bound::Blocks);
+}
+
+#[test]
 fn images_of_tables_and_memories_are_counted() {
     let table = "(core module (table 1000000 funcref) (func $f) (elem (i32.const 999999) func $f))";
     assert_eq!(survey(&format!("(component {})", table.repeat(4))), Ok(()));

@@ -145,7 +145,8 @@ impl Host for GuestContext {
     }
 
     fn complete(&mut self, message: u64, how: Completion) -> Result<(), CompleteError> {
-        self.batch.complete(message, how, &self.meter)
+        let max_early_reply_bytes = self.instance.limits.message_size_bytes;
+        self.batch.complete(message, how, max_early_reply_bytes, &self.meter)
     }
 }
 

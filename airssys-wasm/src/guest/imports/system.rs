@@ -20,7 +20,7 @@ impl Host for GuestContext {
 
     fn report_panic(&mut self, message: String) {
         let message = self.log_line(&message);
-        self.set_panic(message);
+        self.set_panic(message.into());
     }
 
     fn usage(&mut self) -> Vec<QuotaUsage> {

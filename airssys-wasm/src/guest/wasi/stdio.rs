@@ -164,7 +164,7 @@ impl Line {
     fn append(&mut self, bytes: &[u8]) {
         let kept = bytes.len().min(self.limit.saturating_sub(self.kept.len()));
         self.kept.extend_from_slice(&bytes[..kept]);
-        self.dropped += bytes.len() - kept;
+        self.dropped = self.dropped.saturating_add(bytes.len() - kept);
     }
 
     fn clear(&mut self) {

@@ -8,7 +8,7 @@ use super::letter::DeadLetter;
 /// The most dead letters that are kept. Older ones are only counted.
 pub const MAX_KEPT: usize = 10_000;
 
-/// The most bytes of message bodies that are kept, for all dead letters together.
+/// The most bytes of message bodies and reasons that are kept, for all dead letters together.
 pub const MAX_KEPT_BYTES: usize = 64 << 20;
 
 /// The dead letters that are kept. When there are too many, the oldest of the receiver with the most
@@ -30,7 +30,7 @@ struct Share {
 impl KeptLetters {
     /// Adds a letter. Removes others if there are too many.
     pub(super) fn add(&mut self, letter: DeadLetter) {
-        let (id, bytes) = (letter.id, letter.message.len());
+        let (id, bytes) = (letter.id, letter.kept_bytes());
         let share = self.shares.entry(Arc::clone(&letter.receiver)).or_default();
         share.ids.insert(id);
         share.bytes += bytes;
@@ -50,15 +50,21 @@ impl KeptLetters {
 
     pub(super) fn take(&mut self, id: u64) -> Option<DeadLetter> {
         let letter = self.by_id.remove(&id)?;
-        self.bytes -= letter.message.len();
+        let bytes = letter.kept_bytes();
+        self.bytes -= bytes;
         if let Some(share) = self.shares.get_mut(&letter.receiver) {
             share.ids.remove(&id);
-            share.bytes -= letter.message.len();
+            share.bytes -= bytes;
             if share.ids.is_empty() {
                 self.shares.remove(&letter.receiver);
             }
         }
         Some(letter)
+    }
+
+    /// Returns the bytes of a receiver's letters.
+    pub(super) fn bytes_of(&self, receiver: &str) -> usize {
+        self.shares.get(receiver).map_or(0, |share| share.bytes)
     }
 
     /// Returns all letters, oldest first.

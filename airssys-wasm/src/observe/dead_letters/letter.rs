@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
+use crate::contract::BoundedText;
 use crate::observe::trace::TraceContext;
 
 /// The reason for which a message was not handled.
@@ -13,13 +14,13 @@ use crate::observe::trace::TraceContext;
 pub enum DeadLetterReason {
     /// The handler rejected it.
     #[error("rejected: {0}")]
-    Rejected(String),
+    Rejected(BoundedText),
     /// The handler asked for another attempt, and none was left.
     #[error("asked for another attempt: {0}")]
-    RetryAsked(String),
+    RetryAsked(BoundedText),
     /// The handler failed: it trapped, or reached a limit.
     #[error("failed: {0}")]
-    HandlerFailed(String),
+    HandlerFailed(BoundedText),
     /// The handler deferred it, and then waited for no event that could still happen.
     #[error("abandoned: the handler deferred the message and waits for nothing")]
     Abandoned,
@@ -38,7 +39,7 @@ pub enum DeadLetterReason {
     MadeWay,
     /// The subscriber does not accept the publication's codec.
     #[error("the subscriber does not accept the codec: {0}")]
-    CodecRefused(String),
+    CodecRefused(BoundedText),
     /// The publication was larger than the subscriber's limit.
     #[error("{size} bytes are more than the subscriber's limit of {limit}")]
     TooLarge {
@@ -73,6 +74,20 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// The time at which it was given up.
     pub at: SystemTime,
+}
+
+impl DeadLetter {
+    /// Returns the bytes that it takes: the message, and the text of the reason.
+    pub(super) fn kept_bytes(&self) -> usize {
+        let text = match &self.reason {
+            DeadLetterReason::Rejected(text)
+            | DeadLetterReason::RetryAsked(text)
+            | DeadLetterReason::HandlerFailed(text)
+            | DeadLetterReason::CodecRefused(text) => text.len(),
+            _ => 0,
+        };
+        self.message.len().saturating_add(text)
+    }
 }
 
 impl DeadLetterReason {

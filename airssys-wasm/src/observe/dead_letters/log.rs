@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     fn rejected(text: &str) -> DeadLetterReason {
-        DeadLetterReason::Rejected(text.to_owned())
+        DeadLetterReason::Rejected(text.into())
     }
 
     #[tokio::test(start_paused = true)]

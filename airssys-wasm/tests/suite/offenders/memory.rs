@@ -1,6 +1,11 @@
 //! Components that want more memory of the host than their limits allow.
 
-use airssys_wasm::{Capabilities, ComponentSpec};
+use std::fs;
+use std::time::Duration;
+
+use airssys_rt::RestartPolicy;
+use airssys_wasm::{Capabilities, Component, ComponentHost, ComponentSpec, Limits, PreparedComponent};
+use futures_util::future::join_all;
 
 use super::*;
 use crate::raw_guest::*;
@@ -17,4 +22,188 @@ async fn batch_larger_than_the_memory_is_refused() {
     assert!(last_reason(&host).starts_with("failed: "), "{:?}", host.reasons());
     assert_eq!((host.dead_letters().total(), snapshot(&host, "raw").restarts()), (1, 1));
     assert_eq!(snapshot(&host, "sink").received, 0);
+}
+
+/// The size of a text with which a guest attacks, in bytes: one that a call may pass to the host.
+const TEXT_BYTES: u32 = 12 << 20;
+
+/// The most that the process may grow by while a guest attacks, in bytes. On top of the guest's memory
+/// of 24 MiB, the host has a copy of one text at a time.
+const MOST_GROWTH: u64 = 128 << 20;
+
+/// The code that makes room for a text from the second page on.
+const MAKE_ROOM: &str = "(if (i32.eq (memory.size) (i32.const 1))
+    (then (drop (memory.grow (i32.const 384)))))";
+
+/// Returns a line of this process's status that is a size, in bytes.
+#[cfg(target_os = "linux")]
+fn status_bytes(key: &str) -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    let kib: u64 = line.trim_matches([':', '\t', ' ', 'k', 'B']).parse().unwrap();
+    kib << 10
+}
+
+/// Checks that the process stays small while a guest attacks.
+#[cfg(target_os = "linux")]
+async fn stays_small<T>(attack: impl Future<Output = T>) -> T {
+    // Resets the peak to the present size.
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = status_bytes("VmRSS");
+    let result = attack.await;
+    let growth = status_bytes("VmHWM").saturating_sub(before);
+    assert!(growth < MOST_GROWTH, "the process grew by {} MiB", growth >> 20);
+    result
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn long_texts_of_a_guest_are_not_kept() {
+    let (host, _silent) = scene().await;
+    // The handler's outcome: completed, rejected or to be retried, and the text.
+    for (how, expected) in [(2, "rejected: "), (3, "asked for another attempt: ")] {
+        let handler = format!(
+            "{MAKE_ROOM}
+             (i32.store8 (i32.const 20) (i32.const {how}))
+             (i32.store (i32.const 24) (i32.const 65536))
+             (i32.store (i32.const 28) (i32.const {TEXT_BYTES}))
+             (i32.const 16)"
+        );
+        host.spawn(ComponentSpec::new("raw", raw_component(&handler))).await.unwrap();
+        let before = host.dead_letters().total();
+        stays_small(async {
+            for _ in 0..30 {
+                host.tell("raw", *note("x")).await;
+                host.drained().await;
+            }
+        })
+        .await;
+        assert_eq!(host.dead_letters().total() - before, 30);
+        let reason = last_reason(&host);
+        assert!(reason.starts_with(expected) && reason.ends_with('…') && reason.len() < 1_100, "{reason}");
+        assert!(host.retire("raw").await);
+    }
+    neighbour_answers(&host).await;
+}
+
+/// Prepares a component that asks for another attempt at the first message of a batch of 16 or more. So
+/// what it reports for the later ones is kept: `how`, with a long text or reply.
+fn completes_later_messages(host: &ComponentHost, how: u32) -> PreparedComponent {
+    let batch = format!(
+        "(if (i32.ge_u (local.get $count) (i32.const 16)) (then
+           {MAKE_ROOM}
+           (call $complete (local.get $first)
+             (i32.const 3) (i32.const 65536) (i32.const 1) (i32.const 48))
+           (local.set $id (i64.add (local.get $first) (i64.extend_i32_u (local.get $count))))
+           (loop $on
+             (local.set $id (i64.sub (local.get $id) (i64.const 1)))
+             (call $complete (local.get $id)
+               (i32.const {how}) (i32.const 65536) (i32.const {TEXT_BYTES}) (i32.const 48))
+             (br_if $on (i64.gt_u (local.get $id) (i64.add (local.get $first) (i64.const 1)))))))
+         (i64.store (i32.const 64) (i64.add (local.get $first) (i64.extend_i32_u (local.get $count))))"
+    );
+    let show = "(call $show (i32.const 64) (i32.const 1))";
+    let component = raw_batch_component(show, &batch).unwrap();
+    let spec = ComponentSpec {
+        capacity: 2_000,
+        restart: RestartPolicy::Temporary,
+        limits: Limits { execution_time: Duration::from_secs(60), ..Limits::default() },
+        ..ComponentSpec::new("raw", component)
+    };
+    host.prepare(spec).unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn completions_of_later_messages_take_little_memory() {
+    let (host, _silent) = scene().await;
+    for (how, least) in [(1, 1), (2, 16), (3, 16)] {
+        let prepared = completes_later_messages(&host, how);
+        let requests = join_all((0..1_000).map(|_| host.try_ask("raw", *note("x"))));
+        let answers = stays_small(async {
+            let (answers, started) = tokio::join!(requests, host.start(prepared));
+            started.unwrap();
+            answers
+        })
+        .await;
+        let refused = answers.iter().filter(|answer| answer.is_err()).count();
+        let raw = snapshot(&host, "raw");
+        assert_eq!((raw.received, raw.restarts()), (1_000, 0));
+        assert_eq!(raw.dead_lettered, refused as u64);
+        // The first message of a batch is refused, and so are all with a text. A reply is dropped, and
+        // its message counts as done.
+        assert!(refused >= least, "{refused}");
+        assert!(answers.iter().flatten().all(|answer| *answer == Ok(String::new())));
+        assert!(host.retire("raw").await);
+    }
+    neighbour_answers(&host).await;
+}
+
+/// Runs a handler that grows memories and tables, then checks that the instance has survived, and
+/// returns its memory in bytes and its table elements, as the operator sees them.
+async fn growth_shown(definitions: &str, handler: &str) -> (u64, u64) {
+    let (host, _silent) = scene().await;
+    let component = Component::new(engine(), &raw_bytes(handler, definitions)).unwrap();
+    host.spawn(ComponentSpec::new("raw", component)).await.unwrap();
+    host.tell("raw", *note("x")).await;
+    host.drained().await;
+    assert_eq!(host.reasons(), [""; 0], "{definitions}");
+    let raw = snapshot(&host, "raw");
+    assert_eq!(raw.costs.linear_memory_bytes, raw.memory_bytes());
+    let usage = raw.instances[0].usage.iter().find(|usage| usage.name == "table_elements");
+    let elements = usage.unwrap().used;
+    assert!(raw.costs.table_bytes >= 8 * elements);
+    (raw.memory_bytes(), elements)
+}
+
+#[tokio::test]
+async fn limit_on_memory_holds_whatever_growth_a_guest_asks_for() {
+    const PAGE: u64 = 65_536;
+    // Each growth fails. If its size was added without a check, the sum would wrap around.
+    for (definition, grow) in [
+        ("(memory $wide i64 1)", "(memory.grow $wide (i64.const 0xffffffffffff))"),
+        ("(memory $wide i64 1)", "(memory.grow $wide (i64.const -1))"),
+        ("(memory $wide i64 1)", "(memory.grow $wide (i64.const 0x7fffffffffff))"),
+        // Beyond its own maximum. It was within the limit, and counted although it failed.
+        ("(memory $wide i64 1 2)", "(memory.grow $wide (i64.const 9))"),
+        ("(memory $wide 1 2)", "(i64.extend_i32_s (memory.grow $wide (i32.const 9)))"),
+    ] {
+        let handler = format!(
+            "(local $left i32)
+             (local.set $left (i32.const 2000))
+             (loop $on
+               (if (i64.ne {grow} (i64.const -1)) (then (unreachable)))
+               (br_if $on (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+             (loop $on (br_if $on (i32.ne (i32.const -1) (memory.grow (i32.const 16)))))
+             (if (i32.ne (memory.size) (i32.const 1009)) (then (unreachable)))
+             (i32.const 16)"
+        );
+        // Each memory has a page at first, and 1024 are allowed.
+        let (memory_bytes, _) = growth_shown(definition, &handler).await;
+        assert_eq!(memory_bytes, 1_010 * PAGE, "{grow}");
+    }
+}
+
+#[tokio::test]
+async fn limit_on_tables_holds_whatever_growth_a_guest_asks_for() {
+    for (definition, grow) in [
+        ("(table $wide i64 1 funcref)", "(table.grow $wide (ref.null func) (i64.const -2))"),
+        ("(table $wide i64 1 funcref)", "(table.grow $wide (ref.null func) (i64.const -1))"),
+        ("(table $wide i64 1 funcref)", "(table.grow $wide (ref.null func) (i64.const -9000))"),
+        ("(table $wide i64 1 2 funcref)", "(table.grow $wide (ref.null func) (i64.const 99))"),
+    ] {
+        let handler = format!(
+            "(local $left i32)
+             (local.set $left (i32.const 2000))
+             (loop $on
+               (if (i64.ne {grow} (i64.const -1)) (then (unreachable)))
+               (br_if $on (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+             (loop $on
+               (br_if $on (i32.ne (i32.const -1) (table.grow $table (ref.null func) (i32.const 100)))))
+             (if (i32.ne (table.size $table) (i32.const 9901)) (then (unreachable)))
+             (i32.const 16)"
+        );
+        let (_, elements) = growth_shown(definition, &handler).await;
+        assert_eq!(elements, 9_902, "{grow}");
+    }
 }
