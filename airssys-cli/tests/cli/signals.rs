@@ -98,7 +98,11 @@ fn a_signal_is_heard_while_the_app_waits_for_its_input_to_be_opened() {
         ];
         let mut running = within(&folder, &args).start();
         running.until_it_says("is opened for writing");
+        running.until_it_says("every component has started");
         running.signal(signal);
+        running.until_it_says("the app is stopping");
+        // The feed handles its input until it ends. For reading and writing, it is opened at once.
+        drop(File::options().read(true).write(true).open(&pipe).unwrap());
         let ended = running.end().exits(code).says(&[&format!("stopped by {name}")]);
         assert!(!ended.stderr.contains("did not stop in time"), "{ended}");
     }
