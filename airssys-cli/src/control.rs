@@ -1,6 +1,6 @@
 //! The control socket: opened by a run, used by the commands for a running app.
 
-use airssys_wasm::app::RunningApp;
+use airssys_wasm::ComponentHost;
 use airssys_wasm::control::{Ask, Client, Place, Server, folder, running};
 
 use crate::args::{Run, Target};
@@ -29,23 +29,22 @@ fn list(running: &[String]) -> String {
 ///
 /// If the default socket cannot be opened, the run continues without one. A socket of `--control`
 /// must open.
-pub(crate) fn open(args: &Run, app: &RunningApp, terminal: &Terminal) -> Result<Option<Server>, Failure> {
+pub(crate) fn open(args: &Run, host: &ComponentHost, terminal: &Terminal) -> Result<Option<Server>, Failure> {
+    let app = host.system().name();
     if args.no_control {
         tracing::info!("the control socket is off because of --no-control");
         return Ok(None);
     }
     let place = match &args.control {
         Some(path) => Place::At(path.clone()),
-        None => Place::App(app.name().to_owned()),
+        None => Place::App(app.to_owned()),
     };
-    match Server::open(app.host().clone(), &place) {
+    match Server::open(host.clone(), &place) {
         Ok(server) => {
             let name = server.path().file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-            if args.control.is_none() && name != app.name() {
-                terminal.line(&format!(
-                    "another run of `{}` is active; reach this one with `--app {name}`",
-                    app.name()
-                ));
+            if args.control.is_none() && name != app {
+                terminal
+                    .line(&format!("another run of `{app}` is active; reach this one with `--app {name}`"));
             }
             Ok(Some(server))
         }

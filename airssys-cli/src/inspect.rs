@@ -1,18 +1,18 @@
 //! `airssys inspect`: a snapshot of a running app.
 
-use airssys_wasm::AppSnapshot;
 use airssys_wasm::control::{AskError, Client, Snapshot};
+use airssys_wasm::{AppSnapshot, StartStep};
 use anstyle::{AnsiColor, Style};
 
 use crate::args::Inspect;
 use crate::columns::{Emphasis, StatsTable, TOTALS, emphasis};
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, Paint};
 use crate::plain::plain;
 use crate::units::{bytes, counted, thousands, uptime};
 use crate::{control, host_costs, limit_usage, memory_costs, service_calls, tables, tree};
 
-const TITLE: Style = Style::new().bold();
+const TITLE: Paint = Paint(Style::new().bold());
 
 pub(crate) fn inspect(args: &Inspect, output: &Output) -> Result<(), Failure> {
     let app = ask(&mut control::connect(&args.target)?).map_err(no_snapshot)?;
@@ -42,7 +42,7 @@ fn print(app: &AppSnapshot, output: &Output) {
     output.line(format!("{TITLE}{}{TITLE:#}", table.headings().join(&table.gap()).trim_end()));
     for (index, row) in rows.iter().enumerate() {
         let cells = table.row(index).into_iter().zip(&table.columns).map(|(cell, column)| {
-            let style = style(emphasis(*column, row));
+            let style = Paint(style(emphasis(*column, row)));
             format!("{style}{cell}{style:#}")
         });
         output.line(cells.collect::<Vec<_>>().join(&table.gap()));
@@ -68,8 +68,13 @@ fn print(app: &AppSnapshot, output: &Output) {
 /// The size, age and load of an app in one line.
 pub(crate) fn overview(app: &AppSnapshot) -> String {
     let instances: usize = app.components.iter().map(|component| component.instances.len()).sum();
+    let state = match &app.starting {
+        None => "up".to_owned(),
+        Some(StartStep::Starting(component)) => format!("starting {}, up", plain(component)),
+        Some(_) => "loading its components, up".to_owned(),
+    };
     format!(
-        "up {}, {}, {}, {} in flight, {}",
+        "{state} {}, {}, {}, {} in flight, {}",
         uptime(app.uptime_ms),
         counted(app.components.len() as u64, "component"),
         counted(instances as u64, "instance"),

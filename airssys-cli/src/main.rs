@@ -29,7 +29,6 @@ mod run_result;
 mod service_calls;
 mod services;
 mod signals;
-mod stderr;
 mod tables;
 mod telemetry;
 mod terminal;
@@ -46,7 +45,6 @@ use args::{Args, Command};
 use failure::Failure;
 use output::Output;
 use signals::Signals;
-use stderr::STDERR;
 use terminal::Terminal;
 
 /// mimalloc, because message bodies are allocated on one worker and freed on another.
@@ -90,7 +88,12 @@ fn run_command(
 
 /// Prints help that was asked for, or a mistake in the command line.
 fn answered(answer: &clap::Error, output: &Output) -> ExitCode {
-    let text = answer.render().ansi().to_string();
+    // The arguments are in the text: the names of files, for example.
+    let is_plain = std::env::args_os().all(|arg| !arg.to_string_lossy().contains(plain::is_unsafe));
+    let text = match is_plain {
+        true => output::painted(&answer.render().ansi().to_string()),
+        false => answer.render().to_string(),
+    };
     if answer.use_stderr() {
         output.failure(text.trim_end());
         return ExitCode::from(u8::try_from(answer.exit_code()).unwrap_or(2));
@@ -103,9 +106,9 @@ fn answered(answer: &clap::Error, output: &Output) -> ExitCode {
 fn end(result: Result<(), Failure>, output: &Output) -> ExitCode {
     let failures = [result.err(), output.finish().err()];
     failures.iter().flatten().for_each(|failure| output.failure(failure.text()));
-    // A service that was stopped as usual has status 0, and its output can still be incomplete.
     // The last lines of the log.
-    STDERR.flush();
+    output::flush_errors();
+    // A service that was stopped as usual has status 0, and its output can still be incomplete.
     let mut statuses = failures.iter().flatten().map(Failure::status);
     statuses.find(|status| *status != 0).map_or(ExitCode::SUCCESS, ExitCode::from)
 }

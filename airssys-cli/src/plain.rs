@@ -1,8 +1,9 @@
-//! Text from components, made safe for a terminal.
+//! Text that is not the program's own, made safe for a terminal and for a reader of JSON.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 
-/// Escapes the control characters of a text.
+/// Escapes the characters that a terminal obeys or hides.
 ///
 /// Logs, reports and errors of a component then neither control the terminal nor fake a line.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
@@ -22,35 +23,81 @@ pub(crate) fn plain_lines(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Escapes these characters in the text of a JSON document, in the notation of JSON.
+///
+/// Outside of its strings, a document has only visible characters and line ends.
+pub(crate) fn plain_json(text: String) -> String {
+    if !text.contains(|character| character != '\n' && is_unsafe(character)) {
+        return text;
+    }
+    let mut safe = String::with_capacity(text.len() + 64);
+    for character in text.chars() {
+        if character == '\n' || !is_unsafe(character) {
+            safe.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            write!(safe, "\\u{unit:04x}").unwrap_or_default();
+        }
+    }
+    safe
+}
+
 fn escaped(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
-    let is_unsafe = |character: char| (character.is_control() && !keep(character)) || is_direction(character);
-    if !text.contains(is_unsafe) {
+    let changes = |character: char| is_unsafe(character) && !keep(character);
+    if !text.contains(changes) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
     for character in text.chars() {
         match character {
             '\t' => safe.push(' '),
-            character if is_unsafe(character) => safe.extend(character.escape_default()),
+            character if changes(character) => safe.extend(character.escape_default()),
             character => safe.push(character),
         }
     }
     Cow::Owned(safe)
 }
 
-/// Returns true if a character changes the direction of text.
-fn is_direction(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Returns true if a terminal obeys a character or shows nothing for it: control characters, those that
+/// change the direction of text or end a line, and those without a width.
+pub(crate) fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A character of each kind that a terminal obeys or hides.
+    const UNSAFE: &str = "\u{7}\u{8}\r\u{b}\u{1b}\u{7f}\u{85}\u{90}\u{9b}\u{9d}\u{ad}\u{61c}\u{200b}\u{200d}\u{200f}\
+                          \u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\u{e0041}";
+
     #[test]
     fn control_characters_are_escaped() {
-        assert_eq!(plain("22km NNE of Hualian, Taiwan – 花蓮"), "22km NNE of Hualian, Taiwan – 花蓮");
+        assert_eq!(plain("22km NNE of Hualian, Taiwan – 花蓮 🦀"), "22km NNE of Hualian, Taiwan – 花蓮 🦀");
         assert_eq!(plain("a\tb\u{1b}[2Jc\r\nd\u{202e}e"), "a b\\u{1b}[2Jc\\r\\nd\\u{202e}e");
+    }
+
+    #[test]
+    fn each_character_that_a_terminal_obeys_or_hides_is_escaped() {
+        for character in UNSAFE.chars() {
+            let text = format!("a{character}b");
+            assert!(plain(&text).is_ascii(), "{character:?}");
+            assert!(plain_lines(&text).is_ascii(), "{character:?}");
+            let json = plain_json(serde_json::to_string(&text).unwrap());
+            assert!(json.is_ascii(), "{json}");
+            assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
     }
 
     #[test]

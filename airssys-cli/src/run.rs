@@ -71,8 +71,14 @@ async fn run_app(
     attention: &Attention,
 ) -> Result<(RunResult, Result<(), Failure>), Failure> {
     let metrics = telemetry::metrics(args, terminal).await?;
-    let starting = StartingApp::new(manifest, options).map_err(start_failure)?;
     let stopped = |signal| stopped_by(signal, manifest);
+    let starting = tokio::select! {
+        starting = prepare(manifest, options) => starting?,
+        signal = attention.received() => return Err(stopped(signal)),
+    };
+    // Both answer from the first moment on, because a start can take long.
+    let _metrics = metrics.map(|listener| listener.serve(starting.host().clone()));
+    let _control = control::open(args, starting.host(), terminal)?;
     let names = manifest.components.iter().map(|component| component.name.clone());
     let mut building = Building::new(terminal, &building::folders(manifest)).with_names(names);
     let app = tokio::select! {
@@ -85,14 +91,7 @@ async fn run_app(
     };
     // Its thread ends, so that an idle app wakes none.
     drop(building);
-    let _metrics = metrics.map(|listener| listener.serve(app.host().clone()));
-    let _control = match control::open(args, &app, terminal) {
-        Ok(server) => server,
-        Err(failure) => {
-            stop(app.host(), args, terminal).await;
-            return Err(failure);
-        }
-    };
+    tracing::info!("every component has started");
     let activity = "running";
     let mut ended = tokio::select! {
         ended = follow(&app, activity, terminal) => ended,
@@ -125,6 +124,16 @@ async fn run_app(
     let mut result = done.unwrap_or_else(|| RunResult::of(&app, took, reporter));
     result.report = report.as_ref().ok().cloned().flatten();
     Ok((result, ended.and(report.map(drop))))
+}
+
+/// Makes the host of an app on a thread that may block, because it opens files of the app.
+async fn prepare(manifest: &App, options: StartOptions) -> Result<StartingApp, Failure> {
+    let manifest = manifest.clone();
+    let prepared = tokio::task::spawn_blocking(move || StartingApp::new(&manifest, options));
+    match prepared.await {
+        Ok(starting) => starting.map_err(start_failure),
+        Err(error) => Err(Failure::run("the app does not start", error)),
+    }
 }
 
 /// The report of an app that is stopped early. Its component may have much to do before.

@@ -5,11 +5,11 @@ use airssys_wasm::ComponentSnapshot;
 use anstyle::Style;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets};
 
-use crate::output::Output;
+use crate::output::{Output, Paint};
 use crate::plain::plain;
 use crate::units::{duration, thousands};
 
-const TITLE: Style = Style::new().bold();
+const TITLE: Paint = Paint(Style::new().bold());
 
 /// Prints a table under its title.
 ///

@@ -3,7 +3,7 @@
 mod log;
 mod narrow;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use log::LogFormat;
 use narrow::NarrowTerm;
 
-use crate::output::error_bytes;
-use crate::stderr::STDERR;
+use crate::output;
+use crate::plain::plain;
 
 /// The log filters, by the number of `-v`.
 ///
@@ -41,7 +41,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn new(verbose: u8) -> Terminal {
-        let progress = match io::stderr().is_terminal() {
+        let progress = match output::errors_are_terminal() {
             true => ProgressBar::with_draw_target(None, target()),
             false => ProgressBar::hidden(),
         };
@@ -58,9 +58,9 @@ impl Terminal {
         };
         tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_ansi(colour())
+            .with_ansi(output::errors_are_coloured())
             .with_writer(LogWriter(progress.clone()))
-            .event_format(LogFormat { short_time: io::stderr().is_terminal(), with_target: verbose > 0 })
+            .event_format(LogFormat { short_time: output::errors_are_terminal(), with_target: verbose > 0 })
             .init();
         if let Some(error) = invalid {
             tracing::warn!("RUST_LOG is ignored because it is invalid: {error}");
@@ -83,12 +83,13 @@ impl Terminal {
             self.progress.reset();
             self.progress.enable_steady_tick(SPIN);
         }
-        self.progress.set_message(activity.into());
+        let activity: String = activity.into();
+        self.progress.set_message(plain(&activity).into_owned());
     }
 
     /// Prints a line above the progress line.
     pub(crate) fn line(&self, text: &str) {
-        self.progress.suspend(|| STDERR.add(error_bytes(&text)));
+        self.progress.suspend(|| output::add_error_line(&text));
     }
 
     /// Removes the progress line.
@@ -101,11 +102,6 @@ impl Terminal {
 
 fn target() -> ProgressDrawTarget {
     ProgressDrawTarget::term_like(Box::new(NarrowTerm::stderr()))
-}
-
-fn colour() -> bool {
-    let choice = anstream::AutoStream::choice(&io::stderr());
-    choice != anstream::ColorChoice::Never
 }
 
 /// Writes the log without tearing the progress line. Never waits, because workers log too.
@@ -135,7 +131,7 @@ impl Write for LogLine {
         if line.is_empty() {
             return Ok(());
         }
-        self.progress.suspend(|| STDERR.add(line));
+        self.progress.suspend(|| output::add_error_lines(&String::from_utf8_lossy(&line)));
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ mod model;
 mod screen;
 mod view;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal as _};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use ratatui::crossterm::event::{self, Event, KeyEventKind};
 
 use crate::args::Top;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::plain::plain;
 use crate::signals::Signals;
 use crate::units::uptime;
@@ -47,7 +47,7 @@ pub(crate) fn top(args: &Top, output: &Output, signals: &Signals) -> Result<(), 
     if args.target.json {
         return Err(Failure::usage(JsonNotSupported));
     }
-    let streams = [("output", io::stdout().is_terminal()), ("input", io::stdin().is_terminal())];
+    let streams = [("output", output::output_is_terminal()), ("input", io::stdin().is_terminal())];
     if let Some((stream, _)) = streams.into_iter().find(|(_, is_terminal)| !is_terminal) {
         return Err(Failure::usage(NotATerminal { stream }));
     }
@@ -55,7 +55,7 @@ pub(crate) fn top(args: &Top, output: &Output, signals: &Signals) -> Result<(), 
     let poller = Poller::start(client);
     // The first snapshot comes before the screen, so a failure is printed like any other.
     let first = poller.wait()?;
-    let mut model = Model::new(first, Duration::from_millis(args.interval), colour());
+    let mut model = Model::new(first, Duration::from_millis(args.interval), output::output_is_coloured());
     let mut screen = Screen::take().map_err(terminal_failure)?;
     let shown = show(&mut model, &poller, &mut screen, signals);
     drop(screen);
@@ -79,10 +79,6 @@ fn ended(app: &AppSnapshot) -> String {
         plain(&app.app),
         uptime(app.uptime_ms)
     )
-}
-
-fn colour() -> bool {
-    anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never
 }
 
 fn terminal_failure(error: io::Error) -> Failure {
@@ -157,7 +153,7 @@ impl Poller {
         poller.ask();
         std::thread::spawn(move || {
             while asked.recv().is_ok() {
-                if snapshots.send(inspect::ask(&mut client)).is_err() {
+                if snapshots.send(ask_again(&mut client)).is_err() {
                     return;
                 }
             }
@@ -177,11 +173,25 @@ impl Poller {
     fn poll(&self) -> Result<Polled, Failure> {
         match self.answers.try_recv() {
             Ok(Ok(app)) => Ok(Polled::Snapshot(Box::new(app))),
-            Ok(Err(error)) if error.app_has_ended() => Ok(Polled::AppEnded),
+            Ok(Err(error)) if error.is_disconnected() => Ok(Polled::AppEnded),
             Ok(Err(error)) => Err(inspect::no_snapshot(error)),
             Err(TryRecvError::Empty) => Ok(Polled::Nothing),
             Err(TryRecvError::Disconnected) => Err(poller_ended()),
         }
+    }
+}
+
+/// Asks for a snapshot. Connects again if the app has given the place of a quiet client to another.
+fn ask_again(client: &mut Client) -> Result<AppSnapshot, AskError> {
+    match inspect::ask(client) {
+        Err(error) if error.is_disconnected() => match Client::connect(client.path()) {
+            Ok(connected) => {
+                *client = connected;
+                inspect::ask(client)
+            }
+            Err(_) => Err(error),
+        },
+        answered => answered,
     }
 }
 
@@ -191,8 +201,10 @@ fn poller_ended() -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
+    use std::io::{BufRead, BufReader, Write};
     use std::os::unix::net::UnixListener;
+
+    use airssys_wasm::control::{Answer, AnswerLine, VERSION};
 
     use super::*;
     use crate::tree::tests::app;
@@ -207,6 +219,7 @@ mod tests {
         // connection.
         let mut question = String::new();
         BufReader::new(listener.accept().unwrap().0).read_line(&mut question).unwrap();
+        drop(listener);
         for _ in 0..2 {
             let polled = loop {
                 match poller.poll().unwrap() {
@@ -218,5 +231,22 @@ mod tests {
             poller.ask();
         }
         assert_eq!(ended(&app()), "shop has ended; the last snapshot was taken 1:02 after its start");
+    }
+
+    #[test]
+    fn poller_connects_again_if_its_place_was_given_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("app.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let poller = Poller::start(Client::connect(&socket).unwrap());
+        let mut question = String::new();
+        BufReader::new(listener.accept().unwrap().0).read_line(&mut question).unwrap();
+        // The first connection is closed without an answer.
+        let mut again = BufReader::new(listener.accept().unwrap().0);
+        question.clear();
+        again.read_line(&mut question).unwrap();
+        let line = AnswerLine { version: VERSION, answer: Answer::Snapshot(Box::new(app())) };
+        writeln!(again.get_mut(), "{}", serde_json::to_string(&line).unwrap()).unwrap();
+        assert_eq!(poller.wait().unwrap(), app());
     }
 }

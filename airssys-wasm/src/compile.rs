@@ -5,6 +5,7 @@
 
 pub(crate) mod artifact;
 pub(crate) mod bounds;
+mod budget;
 pub(crate) mod cache;
 mod child;
 mod error;
@@ -14,6 +15,7 @@ mod worker;
 use std::path::PathBuf;
 
 use artifact::Artifact;
+pub(crate) use budget::Budget;
 use cache::Cache;
 use settings::{Kind, Settings};
 
@@ -23,8 +25,8 @@ pub use worker::compile_worker;
 
 /// The place where components are compiled.
 ///
-/// The compiler needs memory and time that a hostile component can choose. A child process has limits on
-/// both: 2 GiB of memory, 120 s on processors, and 5 min in all.
+/// The compiler needs memory and time that a hostile component can choose. Child processes limit both: 2 GiB
+/// of memory in each, and 120 s on processors and 5 min in all for a component with all its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Compiler(Place);
 
@@ -65,6 +67,7 @@ impl Compiler {
         settings: Settings,
         kind: Kind,
         wasm: &[u8],
+        budget: &Budget,
     ) -> Result<Artifact, CompileError> {
         let in_process = || kind.compile(engine, wasm).map_err(CompileError::Refused);
         let bytes = match &self.0 {
@@ -73,7 +76,7 @@ impl Compiler {
                 warn_unchosen();
                 in_process()?
             }
-            Place::Child(program) => child::compile(program, settings, kind, wasm)?,
+            Place::Child(program) => child::compile(program, settings, kind, wasm, budget)?,
         };
         Ok(Artifact::of_compiler(bytes))
     }
@@ -98,13 +101,15 @@ fn warn_unchosen() {
     });
 }
 
-/// The way from the bytes of WebAssembly to code that an engine can run: from the cache, or else compiled.
-/// The bounds are those of the whole file, and checked before.
+/// The way from the bytes of a component, or of its parts, to code that an engine can run: from the cache, or
+/// else compiled. The bounds are those of the whole file, and checked before.
 pub(crate) struct Code<'engine> {
     pub(crate) engine: &'engine wasmtime::Engine,
     pub(crate) settings: Settings,
     pub(crate) compiler: &'engine Compiler,
     pub(crate) cache: Option<&'engine Cache>,
+    /// The time for the component, with all its parts.
+    pub(crate) budget: Budget,
 }
 
 impl Code<'_> {
@@ -131,13 +136,15 @@ impl Code<'_> {
             )));
         }
         let entry = self.cache.map(|cache| cache.entry(self.engine, kind, wasm));
-        if let Some(artifact) = entry.as_ref().and_then(|entry| entry.read()) {
-            return load(&artifact, self.engine).map_err(CompileError::Refused);
+        let load = |artifact: &Artifact| load(artifact, self.engine);
+        if let Some(code) = entry.as_ref().and_then(|entry| entry.read(load)) {
+            return Ok(code);
         }
-        let artifact = self.compiler.compile(self.engine, self.settings, kind, wasm)?;
+        let artifact = self.compiler.compile(self.engine, self.settings, kind, wasm, &self.budget)?;
+        let code = load(&artifact).map_err(CompileError::Refused)?;
         if let Some(entry) = entry {
             entry.write(&artifact);
         }
-        load(&artifact, self.engine).map_err(CompileError::Refused)
+        Ok(code)
     }
 }

@@ -6,6 +6,7 @@
 
 mod capabilities;
 mod components;
+mod control;
 mod manifests;
 mod messages;
 mod patterns;
@@ -14,12 +15,13 @@ mod patterns;
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("app_manifest", app_manifest),
     ("capabilities", capabilities),
     ("codec_prefix", codec_prefix),
     ("component", component),
     ("component_manifest", component_manifest),
+    ("control_lines", control_lines),
     ("name_patterns", name_patterns),
     ("sdk_values", sdk_values),
     ("topic_patterns", topic_patterns),
@@ -27,6 +29,7 @@ pub const TARGETS: [(&str, Target); 8] = [
 
 pub use capabilities::capabilities;
 pub use components::component;
+pub use control::control_lines;
 pub use manifests::{app_manifest, component_manifest};
 pub use messages::{codec_prefix, sdk_values};
 pub use patterns::{name_patterns, topic_patterns};

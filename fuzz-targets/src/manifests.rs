@@ -62,6 +62,7 @@ fn bounded(limits: &Limits) {
         limits.memory_bytes <= most.memory_bytes
             && limits.table_elements <= most.table_elements
             && limits.execution_time <= most.execution_time
+            && limits.start_timeout <= most.start_timeout
             && limits.message_size_bytes <= most.message_size_bytes
             && limits.concurrent_requests <= most.concurrent_requests
             && limits.subscriptions <= most.subscriptions

@@ -148,6 +148,11 @@ fn component_manifest() {
 }
 
 #[test]
+fn control_lines() {
+    run("control_lines", MADE);
+}
+
+#[test]
 fn name_patterns() {
     run("name_patterns", MADE);
 }

@@ -44,7 +44,7 @@ const fn rule(name: &'static str, check: fn(&Tree) -> Vec<Violation>) -> Rule {
     Rule { name, check }
 }
 
-const RULES: [Rule; 20] = [
+const RULES: [Rule; 21] = [
     rule("length", layout::short_files),
     rule("mod-rs", layout::no_mod_rs),
     rule("wit", layout::wit_in_its_folder),
@@ -58,6 +58,7 @@ const RULES: [Rule; 20] = [
     rule("unfinished", words::nothing_unfinished),
     rule("machine-paths", words::no_machine_paths),
     rule("registries", words::no_registry_hosts),
+    rule("streams", words::streams_have_one_writer),
     rule("unsafe", words::unsafe_names_its_adr),
     rule("english", english::english),
     rule("decisions", adr::records),

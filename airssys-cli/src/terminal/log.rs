@@ -10,6 +10,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::output::Paint;
 use crate::plain::plain_lines;
 
 const DIM: Style = Style::new().dimmed();
@@ -40,7 +41,7 @@ where
         let mut line = Line::default();
         event.record(&mut line);
         let coloured = writer.has_ansi_escapes();
-        let style = |style: Style| if coloured { style } else { Style::new() };
+        let style = |style: Style| Paint(if coloured { style } else { Style::new() });
         let (dim, bold, level) = (style(DIM), style(BOLD), style(level_style(event.metadata().level())));
         write!(writer, "{dim}{}{dim:#} {level}{:>5}{level:#} ", self.time()?, event.metadata().level())?;
         if self.with_target {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use console::Term;
 use indicatif::TermLike;
 
-use crate::stderr::STDERR;
+use crate::output;
 
 /// The standard error, reported as [`ROOM`] columns narrower than it is.
 ///
@@ -83,7 +83,7 @@ impl TermLike for NarrowTerm {
     fn flush(&self) -> io::Result<()> {
         let drawn = std::mem::take(&mut *self.drawn.lock().unwrap_or_else(PoisonError::into_inner));
         if !drawn.is_empty() {
-            STDERR.add(drawn.into_bytes());
+            output::draw(drawn);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ratatui::{DefaultTerminal, Frame};
 
+use crate::plain::is_unsafe;
 use crate::signals::Attention;
 
 /// The time that the program has to end in order after a signal.
@@ -21,7 +22,16 @@ impl Screen {
     }
 
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        self.0.draw(draw).map(|_| ())
+        let plain = |frame: &mut Frame<'_>| {
+            draw(frame);
+            // Names are in the cells, and the terminal gets each cell as it is.
+            for cell in &mut frame.buffer_mut().content {
+                if cell.symbol().contains(is_unsafe) {
+                    cell.set_symbol("\u{fffd}");
+                }
+            }
+        };
+        self.0.draw(plain).map(|_| ())
     }
 }
 

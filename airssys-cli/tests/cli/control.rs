@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::support::*;
 
-const OPEN: &str = "the control socket is open";
+const OPEN: &str = "every component has started";
 
 /// An app of one component that only waits for messages.
 fn idle(folder: &Folder, name: &str) -> String {

@@ -13,7 +13,7 @@ fn inspect_draws_groups_with_strategy_restarts_and_state() {
     let app = folder.write("app.toml", format!("[app]\nname = \"shop\"\n{text}{groups}"));
     let socket = folder.path().join("control.sock").to_str().unwrap().to_owned();
     let mut running = airssys(["run", "-v", &app, "--control", &socket]).start();
-    running.until_it_says("the control socket is open");
+    running.until_it_says("every component has started");
     let inspected = airssys(["inspect", "--control", &socket]).run().exits(0);
     let rows: Vec<&str> = inspected.stdout.lines().skip(3).take(6).collect();
     for (row, start) in rows.iter().zip([

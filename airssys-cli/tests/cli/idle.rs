@@ -34,7 +34,7 @@ fn idle_app_neither_wakes_threads_nor_makes_any() {
         folder.write("app.toml", format!("[app]\nname = \"idle\"\n[[component]]\nsource = {source:?}\n"));
     let sockets = folder.path().to_str().unwrap();
     let mut running = airssys(["run", "-v", &app]).env("XDG_RUNTIME_DIR", sockets).start();
-    running.until_it_says("the control socket is open");
+    running.until_it_says("every component has started");
     let process = running.id();
     // A ticker wakes 1,000 times a second, a spinner 10 times.
     let is_quiet = || {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::support::*;
 
@@ -164,6 +165,32 @@ fn only_the_metrics_are_served() {
     running.interrupt();
     running.end().exits(130);
     assert!(TcpStream::connect(&address).is_err());
+}
+
+#[test]
+fn slow_clients_do_not_block_a_scrape() {
+    let folder = Folder::new();
+    let (running, address) = app_with_metrics(&folder);
+    let slow = |request: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        // A client that has lost its place cannot write.
+        drop(stream.write_all(request.as_bytes()));
+        stream
+    };
+    // Some say nothing, some begin a request, and some never read the answers.
+    let mut clients: Vec<_> = (0..20).map(|_| slow("")).collect();
+    clients.extend((0..20).map(|_| slow("GET /metrics HTTP/1.1\r\nhost: ")));
+    clients.extend((0..20).map(|_| slow(&"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n".repeat(1_000))));
+    let mut scrape = TcpStream::connect(&address).unwrap();
+    // The slow clients would hold it up for longer than that.
+    scrape.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(scrape, "GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").unwrap();
+    let mut page = String::new();
+    scrape.read_to_string(&mut page).unwrap();
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("airssys_"), "{page}");
+    drop(clients);
+    running.interrupt();
+    running.end().exits(130);
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn use_of_a_service_is_revoked_and_given_back_in_a_running_app() {
     let app = cart(&folder, "");
     let socket = folder.path().join("control.sock").to_str().unwrap().to_owned();
     let mut running = airssys(["run", "-v", &app, "--control", &socket]).start();
-    running.until_it_says("the control socket is open");
+    running.until_it_says("every component has started");
     let ask = |args: &[&str]| airssys(args).arg("--control").arg(&socket).run();
     let change = |verb| ask(&["grants", verb, "cart", "use", "wasi/sessions:read"]);
     change("revoke").exits(0).prints(&["cart lost use = [\"wasi/sessions:read\"]"]);

@@ -74,7 +74,7 @@ fn stopped_app_with_work_left_does_not_succeed() {
         let args = ["run", "-v", "examples/quakes/app.toml", "--input", pipe.to_str().unwrap()];
         let mut running = within(&folder, &args).start();
         let input = File::options().write(true).open(&pipe).unwrap();
-        running.until_it_says("the control socket is open");
+        running.until_it_says("every component has started");
         running.signal(signal);
         running.until_it_says("the app is stopping");
         drop(input);
@@ -98,7 +98,11 @@ fn a_signal_is_heard_while_the_app_waits_for_its_input_to_be_opened() {
         ];
         let mut running = within(&folder, &args).start();
         running.until_it_says("is opened for writing");
+        running.until_it_says("every component has started");
         running.signal(signal);
+        running.until_it_says("the app is stopping");
+        // The feed handles its input until it ends. For reading and writing, it is opened at once.
+        drop(File::options().read(true).write(true).open(&pipe).unwrap());
         let ended = running.end().exits(code).says(&[&format!("stopped by {name}")]);
         assert!(!ended.stderr.contains("did not stop in time"), "{ended}");
     }
@@ -153,7 +157,7 @@ fn a_second_signal_ends_the_program_at_once() {
         let args = ["run", "-v", &app, "--stop-timeout", "3600", "--input", pipe.to_str().unwrap()];
         let mut running = within(&folder, &args).start();
         let _input = File::options().write(true).open(&pipe).unwrap();
-        running.until_it_says("the control socket is open");
+        running.until_it_says("every component has started");
         running.signal("INT");
         running.until_it_says("the app is stopping");
         running.signal(signal);
@@ -188,7 +192,7 @@ fn signals_that_were_ignored_at_the_start_do_not_stop_an_app() {
         let mut running = within(&folder, &["run", "-v", &app])
             .wrapped(&["sh", "-c", &format!("trap '' {ignored}; exec \"$@\""), "sh"])
             .start();
-        running.until_it_says("the control socket is open");
+        running.until_it_says("every component has started");
         running.signal(ignored);
         let inspected = within(&folder, &["inspect"]).run().exits(0);
         inspected.prints(&["first"]);
@@ -209,7 +213,7 @@ fn a_signal_stops_an_app_that_is_the_first_process() {
     let folder = Folder::new();
     let app = folder.write("app.toml", format!("[app]\nname = \"first\"\n\n{}", probe("first")));
     let mut running = within(&folder, &["run", "-v", &app]).wrapped(&unshare).start();
-    running.until_it_says("the control socket is open");
+    running.until_it_says("every component has started");
     running.signal_children("TERM");
     running.end().exits(0).says(&["first: bye", "stopped by SIGTERM"]);
 }

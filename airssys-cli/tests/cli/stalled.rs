@@ -33,6 +33,7 @@ fn app_runs_on_and_stops_while_the_reader_of_the_standard_error_stalls() {
         let asked = airssys(["inspect", "--json", "--app", "stalled"]).env("XDG_RUNTIME_DIR", sockets).run();
         let ready = asked.stdout.starts_with('{').then(|| asked.json());
         if let Some(app) = ready
+            && app["starting"].is_null()
             && count(&component(&app, "chatty")["log"], "bytes") > 3 << 20
             && count(component(&app, "quiet"), "handled") == 100
         {

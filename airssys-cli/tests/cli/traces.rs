@@ -1,7 +1,8 @@
 //! Traces to a collector, configured by the standard variables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
@@ -137,4 +138,28 @@ fn a_collector_that_is_away_costs_nothing_but_spans() {
         airssys(["run", "--json", APP]).env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &endpoint).run().exits(0);
     crate::quakes::is_the_week(&ended.json());
     ended.says(&["the last spans may not have reached the collector"]);
+}
+
+#[test]
+fn a_hostile_collector_costs_nothing_but_spans() {
+    // It answers each batch without end, and its texts try to control the terminal.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || endless_answer(stream));
+        }
+    });
+    let ended =
+        airssys(["run", "--json", "-v", APP]).env("OTEL_EXPORTER_OTLP_ENDPOINT", &endpoint).run().exits(0);
+    crate::quakes::is_the_week(&ended.json());
+    assert!(!ended.stderr.contains(['\u{1b}', '\u{9b}', '\u{7}']), "{ended}");
+}
+
+fn endless_answer(mut stream: TcpStream) {
+    let head = "HTTP/1.1 500 \u{9b}31mpwned\r\nx: \u{9b}31m\r\ncontent-length: 99999999999\r\n\r\n";
+    let mut sent = stream.write_all(head.as_bytes());
+    while sent.is_ok() {
+        sent = stream.write_all("\u{1b}]0;pwned\u{7}\u{9b}".repeat(4_096).as_bytes());
+    }
 }

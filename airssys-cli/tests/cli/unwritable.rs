@@ -68,7 +68,7 @@ fn every_command(attempt: &str, prepare: fn(Program) -> Program, check: fn(&Case
         format!("[app]\nname = \"idle\"\n[[component]]\nsource = {:?}\n", path("components/test-probe")),
     );
     let mut idle = airssys(["run", "-v", &app]).env("XDG_RUNTIME_DIR", sockets).start();
-    idle.until_it_says("the control socket is open");
+    idle.until_it_says("every component has started");
     for case in cases(&folder, attempt) {
         let ended = prepare(airssys(&case.args)).env("XDG_RUNTIME_DIR", sockets).run();
         assert!(!ended.stderr.contains("panicked") && !ended.stdout.contains("panicked"), "{ended}");
@@ -140,7 +140,7 @@ fn service_that_was_stopped_says_that_its_output_is_incomplete() {
     let sockets = folder.path().to_str().unwrap();
     for args in [&["run", "-v", &app][..], &["run", "-v", &app, "--json"]] {
         let mut running = airssys(args).env("XDG_RUNTIME_DIR", sockets).output_to(full()).start();
-        running.until_it_says("the control socket is open");
+        running.until_it_says("every component has started");
         running.signal("TERM");
         running.end().exits(1).says(&["stopped by SIGTERM", INCOMPLETE, "No space left on device"]);
     }

@@ -1,7 +1,8 @@
 //! The cache of compiled code: one file for each component and setting of the compiler.
 //!
 //! The folder is this user's alone, and each entry is sealed with a key that is kept in it. An entry whose
-//! seal is broken is never run: its component is compiled again, and the entry is replaced.
+//! seal is broken is never run: its component is compiled again, and the entry is replaced. Code is written
+//! only after it has been loaded.
 
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
@@ -114,9 +115,16 @@ pub(super) struct Entry<'cache> {
 }
 
 impl Entry<'_> {
-    /// Returns the code, if the entry exists and its seal is intact.
-    pub(super) fn read(&self) -> Option<Artifact> {
-        let found = self.unseal();
+    /// Loads the code, if the entry exists and its seal is intact. Removes an entry that does not load.
+    pub(super) fn read<T>(&self, load: impl FnOnce(&Artifact) -> wasmtime::Result<T>) -> Option<T> {
+        let found = self.unseal().and_then(|artifact| match load(&artifact) {
+            Ok(code) => Some(code),
+            Err(error) => {
+                let (path, _) = (self.path.display(), fs::remove_file(&self.path));
+                self.cache.warn(&format!("the entry {path} does not load: {error:#}"));
+                None
+            }
+        });
         let count = if found.is_some() { &self.cache.hits } else { &self.cache.misses };
         count.fetch_add(1, Ordering::Relaxed);
         found

@@ -7,24 +7,19 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::budget::{Budget, CPU_SECONDS, Spent, WALL_TIME};
 use super::cache::MAX_ENTRY_BYTES;
 use super::error::{ChildError, CompileError};
 use super::settings::{Kind, Settings};
-use super::worker::{ARGUMENT, REFUSED, WorkerLimits};
+use super::worker::{ARGUMENT, CPU_TIME, REFUSED, WorkerLimits};
 use crate::sync::lock;
 
 /// The most memory of a child process, in bytes: 2 GiB of address space.
 const MEMORY_BYTES: u64 = 2 << 30;
-
-/// The most time of a child process on all processors together, in seconds.
-const CPU_SECONDS: u64 = 120;
-
-/// The most time from the start of a child process to its end.
-const WALL_TIME: Duration = Duration::from_secs(300);
 
 /// The threads of a child process. More of them need more memory at once.
 const THREADS: &str = "4";
@@ -35,20 +30,24 @@ const MAX_CHILDREN: usize = 2;
 /// The most bytes of an error's text.
 const MAX_TEXT_BYTES: usize = 4 << 10;
 
-/// Compiles a component or a module in a child process. Waits while others compile.
+/// Compiles a component or a module in a child process, within the budget of the component. Waits while
+/// others compile, which the budget does not count.
 pub(super) fn compile(
     program: &Path,
     settings: Settings,
     kind: Kind,
     wasm: &[u8],
+    budget: &Budget,
 ) -> Result<Vec<u8>, CompileError> {
+    let left = budget.left().ok_or_else(time)?;
     let _slot = Slot::take();
     if std::env::args_os().nth(1).is_some_and(|first| first == ARGUMENT) {
         // It would start itself without end.
         return Err(ChildError::NotAWorker { program: program.to_owned() }.into());
     }
-    let limits =
-        WorkerLimits { memory_bytes: MEMORY_BYTES, cpu_seconds: CPU_SECONDS, parent: std::process::id() };
+    // The limit of the system has whole seconds.
+    let cpu_seconds = left.cpu.as_millis().div_ceil(1_000) as u64;
+    let limits = WorkerLimits { memory_bytes: MEMORY_BYTES, cpu_seconds, parent: std::process::id() };
     let start = |source| ChildError::Start { program: program.to_owned(), source };
     let absolute = std::path::absolute(program).map_err(start)?;
     let spawned = Command::new(absolute)
@@ -62,8 +61,10 @@ pub(super) fn compile(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
-    let running = Running { child: spawned.map_err(start)? };
-    let output = running.exchange(wasm).map_err(start)?;
+    let (began, running) = (Instant::now(), Running { child: spawned.map_err(start)? });
+    let output = running.exchange(wasm, left.wall).map_err(start)?;
+    let wall = began.elapsed();
+    budget.spend(Spent { cpu: output.cpu_time().unwrap_or(wall), wall });
     output.code(program)
 }
 
@@ -72,11 +73,18 @@ struct Output {
     status: ExitStatus,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
-    /// True if it took longer than [`WALL_TIME`].
+    /// True if it took longer than it may.
     is_late: bool,
 }
 
 impl Output {
+    /// Returns the time on processors that the process has told.
+    fn cpu_time(&self) -> Option<Duration> {
+        let text = std::str::from_utf8(&self.stderr).ok()?;
+        let told = text.lines().next_back()?.strip_prefix(CPU_TIME)?;
+        told.parse().ok().map(Duration::from_millis)
+    }
+
     fn code(self, program: &Path) -> Result<Vec<u8>, CompileError> {
         let Output { status, stdout, stderr, is_late } = self;
         let max_bytes = MAX_ENTRY_BYTES;
@@ -123,8 +131,8 @@ struct Running {
 }
 
 impl Running {
-    /// Sends the component, and waits for the end, which comes after [`WALL_TIME`] at the latest.
-    fn exchange(mut self, wasm: &[u8]) -> io::Result<Output> {
+    /// Sends the component, and waits for the end, which comes after `timeout` at the latest.
+    fn exchange(mut self, wasm: &[u8], timeout: Duration) -> io::Result<Output> {
         let streams = (self.child.stdin.take(), self.child.stdout.take(), self.child.stderr.take());
         let (Some(mut stdin), Some(stdout), Some(stderr)) = streams else {
             self.end();
@@ -141,7 +149,8 @@ impl Running {
                 drop(stdout.take(MAX_ENTRY_BYTES + 1).read_to_end(&mut bytes));
                 drop(code.send(bytes));
             });
-            let received = coded.recv_timeout(WALL_TIME);
+            // The code can have come while this thread did not run.
+            let received = coded.recv_timeout(timeout).or_else(|_| coded.try_recv());
             let is_late = received.is_err();
             let stdout = received.unwrap_or_default();
             if is_late || stdout.len() as u64 > MAX_ENTRY_BYTES {
@@ -152,24 +161,36 @@ impl Running {
         })
     }
 
-    /// Waits for the end of a process that has closed its output, which it does when it ends.
+    /// Waits for the end of a process that has closed its output, which it does when it ends. Then ends
+    /// those that it has started, because they can hold the standard error open.
     fn wait(&mut self) -> io::Result<ExitStatus> {
         for _ in 0..1_000 {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                return Ok(status);
+            if self.has_ended() {
+                break;
             }
             thread::sleep(Duration::from_millis(1));
         }
+        // Before the process is waited for, because its group's number can belong to others afterwards.
         self.end();
         self.child.wait()
     }
 
+    /// Returns true if the process has ended. It can still be waited for.
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.pid().is_none_or(|pid| !matches!(waitid(WaitId::Pid(pid), options), Ok(None)))
+    }
+
     /// Ends the process, and those that it could have started.
     fn end(&mut self) {
-        if let Some(pid) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
+        if let Some(pid) = self.pid() {
             // The process has ended already if that fails.
             let _ = kill_process_group(pid, Signal::KILL);
         }
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        Pid::from_raw(self.child.id().cast_signed())
     }
 }
 

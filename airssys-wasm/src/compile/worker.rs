@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use airssys_spec::file::MAX_COMPONENT_BYTES;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -41,8 +42,12 @@ pub fn compile_worker() {
         return;
     }
     let status = match work(&arguments[1..]) {
-        Ok(()) => 0,
+        Ok(()) => {
+            report_cpu_time();
+            0
+        }
         Err(Failed::Refused(error)) => {
+            report_cpu_time();
             // The exit status tells of the refusal, too.
             drop(write!(io::stdout(), "{error:#}"));
             REFUSED
@@ -53,6 +58,17 @@ pub fn compile_worker() {
         }
     };
     std::process::exit(status);
+}
+
+/// The beginning of the line of the standard error that tells the time on processors, in milliseconds.
+pub(super) const CPU_TIME: &str = "processor time in ms: ";
+
+/// Tells how much time of the component's budget this process has taken.
+fn report_cpu_time() {
+    let taken = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let taken = Duration::try_from(taken).unwrap_or_default();
+    // The program counts the time on the clock if this line is missing.
+    drop(writeln!(io::stderr(), "{CPU_TIME}{}", taken.as_millis()));
 }
 
 /// Returns this program, if it calls [`compile_worker`].

@@ -72,7 +72,7 @@ pub enum AskError {
 impl AskError {
     /// Returns true if the app closed the connection: at its end, or because the client was quiet and
     /// another needed its place.
-    pub fn app_has_ended(&self) -> bool {
+    pub fn is_disconnected(&self) -> bool {
         use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
         let closed = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof];
         matches!(self, AskError::NoAnswer { source, .. } if closed.contains(&source.kind()))

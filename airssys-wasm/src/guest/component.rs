@@ -10,7 +10,7 @@ use wasmtime::component::types::{Component as ComponentType, ComponentFunc, Comp
 use wasmtime::component::{ComponentExportIndex, InstancePre, Linker};
 
 use crate::compile::bounds::{self, BoundExceeded};
-use crate::compile::{ChildError, CompileError};
+use crate::compile::{ChildError, Code, CompileError};
 use crate::contract::{BatchEnd, Callback, HealthStatus, Outcome};
 use crate::guest::engine::Engine;
 use crate::guest::imports::airssys;
@@ -186,13 +186,14 @@ struct Compiled {
 /// Compiles a component, or takes it from the cache. Its libraries have entries of their own there.
 fn compile(engine: &Engine, wasm: &[u8]) -> Result<Compiled, LoadError> {
     bounds::check(wasm).map_err(LoadError::BoundExceeded)?;
-    match parts::divide(wasm).map(|parts| compile_parts(engine, parts)) {
+    let code = engine.code();
+    match parts::divide(wasm).map(|parts| compile_parts(&code, parts)) {
         Some(Ok(compiled)) => return Ok(compiled),
         Some(Err(CompileError::Child(error))) => return Err(LoadError::Compile(error)),
         // Parts that are not valid come from a whole that is not. Its error has the right offset.
         Some(Err(CompileError::Refused(_))) | None => {}
     }
-    let component = engine.code().component(wasm).map_err(|error| match error {
+    let component = code.component(wasm).map_err(|error| match error {
         CompileError::Refused(source) => refused(wasm, source),
         CompileError::Child(error) => LoadError::Compile(error),
     })?;
@@ -201,9 +202,9 @@ fn compile(engine: &Engine, wasm: &[u8]) -> Result<Compiled, LoadError> {
     Ok(Compiled { component, libraries: Vec::new(), room: room.unwrap_or_default() })
 }
 
-fn compile_parts(engine: &Engine, parts: Parts<'_>) -> Result<Compiled, CompileError> {
-    let component = engine.code().component(&parts.frame)?;
-    let library = |(name, wasm)| engine.code().module(wasm).map(|module| (name, module));
+fn compile_parts(code: &Code<'_>, parts: Parts<'_>) -> Result<Compiled, CompileError> {
+    let component = code.component(&parts.frame)?;
+    let library = |(name, wasm)| code.module(wasm).map(|module| (name, module));
     let libraries = parts.libraries.into_iter().map(library).collect::<Result<_, _>>()?;
     Ok(Compiled { component, libraries, room: parts.room })
 }

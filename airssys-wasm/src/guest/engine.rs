@@ -8,7 +8,7 @@ use wasmtime::component::Linker;
 
 use crate::compile::cache::Cache;
 use crate::compile::settings::Settings;
-use crate::compile::{Code, Compiler};
+use crate::compile::{Budget, Code, Compiler};
 use crate::guest::meter::EPOCH_TICK;
 use crate::guest::pool::{self, PoolSize, Room};
 use crate::guest::services::Services;
@@ -137,10 +137,10 @@ impl Engine {
         CacheUse { hits: cache.map_or(0, Cache::hits), misses: cache.map_or(0, Cache::misses) }
     }
 
-    /// Returns the way to the code of a component and of its libraries.
+    /// Returns the way to the code of one component and of its libraries, which share a budget of time.
     pub(crate) fn code(&self) -> Code<'_> {
         let EngineInner { wasmtime: engine, cache, settings, compiler, .. } = &*self.inner;
-        Code { engine, settings: *settings, compiler, cache: cache.as_ref() }
+        Code { engine, settings: *settings, compiler, cache: cache.as_ref(), budget: Budget::whole() }
     }
 
     /// Returns true if its pool has room for this much at once.

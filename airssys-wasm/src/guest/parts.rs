@@ -12,10 +12,16 @@ use wasm_encoder::{
 };
 use wasmparser::{Chunk, Instance, Parser, Payload};
 
-use crate::guest::pool::{MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES, Room};
+use crate::guest::pool::{MAX_CORE_INSTANCES, MAX_INSTANCE_BYTES, MAX_MEMORIES, MAX_TABLES, Room};
 
 /// The least bytes of code that make a module worth an artifact of its own.
 const MIN_CODE_BYTES: u32 = 64 << 10;
+
+/// The most libraries of a component. Each is compiled by a process of its own.
+const MAX_LIBRARIES: usize = 16;
+
+/// More bytes than the host keeps in an instance for an import, a function, a global or an export.
+const ITEM_BYTES: u64 = 40;
 
 /// The prefix of the names by which a frame imports its libraries.
 const LIBRARY: &str = "airssys-library-";
@@ -57,10 +63,21 @@ pub(crate) fn divide(wasm: &[u8]) -> Option<Parts<'_>> {
 struct Divided<'a> {
     frame: wasm_encoder::Component,
     libraries: Vec<(String, &'a [u8])>,
-    /// The memories and tables that each module defines.
-    modules: Vec<Room>,
+    modules: Vec<Module>,
     room: Room,
+    /// The imports, functions, globals and exports of all instances.
+    items: u64,
     instances: u32,
+}
+
+/// A module of the component.
+struct Module {
+    /// The memories and tables of an instance.
+    room: Room,
+    /// The imports, functions, globals and exports of an instance.
+    items: u64,
+    is_library: bool,
+    is_instantiated: bool,
 }
 
 impl<'a> Divided<'a> {
@@ -78,8 +95,7 @@ impl<'a> Divided<'a> {
                 for instance in instances.clone() {
                     self.instances = self.instances.checked_add(1)?;
                     if let Instance::Instantiate { module_index, .. } = instance.ok()? {
-                        let module = self.modules.get(usize::try_from(module_index).ok()?)?;
-                        self.room = self.room.plus(*module);
+                        self.instantiate(module_index)?;
                     }
                 }
             }
@@ -106,11 +122,26 @@ impl<'a> Divided<'a> {
         Some(())
     }
 
+    /// Counts an instance. Returns `None` for a second one of a library, because the pool does not bound
+    /// the sum of the instances of imported modules.
+    fn instantiate(&mut self, module_index: u32) -> Option<()> {
+        let module = self.modules.get_mut(usize::try_from(module_index).ok()?)?;
+        if module.is_library && module.is_instantiated {
+            return None;
+        }
+        module.is_instantiated = true;
+        self.room = self.room.plus(module.room);
+        self.items = self.items.checked_add(module.items)?;
+        Some(())
+    }
+
     fn add_module(&mut self, module: &'a [u8]) -> Option<()> {
-        let described = module_type::describe(module)?;
-        self.modules.push(described.room);
-        let is_library = described.room == Room::default() && described.code_bytes >= MIN_CODE_BYTES;
-        let Some(module_type) = described.module_type.filter(|_| is_library) else {
+        let module_type::Described { room, items, code_bytes, module_type } = module_type::describe(module)?;
+        let may_be_library = room == Room::default() && code_bytes >= MIN_CODE_BYTES;
+        let module_type = module_type.filter(|_| may_be_library);
+        let is_library = module_type.is_some();
+        self.modules.push(Module { room, items, is_library, is_instantiated: false });
+        let Some(module_type) = module_type else {
             let id = ComponentSectionId::CoreModule.into();
             self.frame.section(&RawSection { id, data: module });
             return Some(());
@@ -129,7 +160,11 @@ impl<'a> Divided<'a> {
     /// The pool checks what the frame has, and not what it imports. So this checks the whole.
     fn finish(self) -> Option<Parts<'a>> {
         let most = Room { memories: MAX_MEMORIES, tables: MAX_TABLES };
-        let fits = most.holds(self.room) && self.instances <= MAX_CORE_INSTANCES;
+        let bytes = self.items.checked_mul(ITEM_BYTES)?;
+        let fits = most.holds(self.room)
+            && self.instances <= MAX_CORE_INSTANCES
+            && self.libraries.len() <= MAX_LIBRARIES
+            && bytes <= MAX_INSTANCE_BYTES as u64;
         let Divided { frame, libraries, room, .. } = self;
         (fits && !libraries.is_empty()).then(|| Parts { frame: frame.finish(), libraries, room })
     }

@@ -16,7 +16,7 @@ pub(crate) const MAX_MEMORIES: u32 = 100;
 pub(crate) const MAX_TABLES: u32 = 1_000;
 
 /// The most bytes of the host's data about an instance, all its core instances together.
-const MAX_INSTANCE_BYTES: usize = 16 << 20;
+pub(crate) const MAX_INSTANCE_BYTES: usize = 16 << 20;
 
 /// The most bytes of a memory that stay resident in the pool after its instance has ended.
 const RESIDENT_MEMORY_BYTES: usize = 128 << 10;

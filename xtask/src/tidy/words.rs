@@ -69,6 +69,19 @@ pub(super) fn no_registry_hosts(tree: &Tree) -> Vec<Violation> {
     })
 }
 
+/// The program writes to its streams in one room, which escapes what a terminal would obey.
+pub(super) fn streams_have_one_writer(tree: &Tree) -> Vec<Violation> {
+    const WRITER: &str = "airssys-cli/src/output";
+    let streams = ["io::stdout", "io::stderr", "anstream::", "Stdout", "Stderr"];
+    let of_program =
+        |(path, _): &(&str, &str)| path.starts_with("airssys-cli/src/") && !path.starts_with(WRITER);
+    find(tree.ending(&[".rs"]).filter(of_program), |line| {
+        let stream = streams.into_iter().find(|stream| line.contains(stream))?;
+        let what = format!("`{stream}` is used beside {WRITER}.rs");
+        Some((what, "print by way of `Output`, `error_line` or `Terminal`, which escape the text".to_owned()))
+    })
+}
+
 /// Every file with unsafe code names the decision that allows it.
 pub(super) fn unsafe_names_its_adr(tree: &Tree) -> Vec<Violation> {
     let without_adr = tree.ending(&[".rs"]).filter(|(_, text)| !lines(text).any(|(_, line)| names_adr(line)));
@@ -185,6 +198,15 @@ mod tests {
         let text = text.join("\n").replace('|', "");
         assert_eq!(found(no_registry_hosts, "a.toml", &text), [1, 2, 3]);
         assert!(found(no_registry_hosts, "components/Cargo.lock", &text).is_empty());
+    }
+
+    #[test]
+    fn second_writer_of_a_stream_is_found() {
+        let text = "let a = io::stdout();\nstd::io::stderr().lock()\nanstream::println!()\nio::stdin()\n";
+        assert_eq!(found(streams_have_one_writer, "airssys-cli/src/top.rs", text), [1, 2, 3]);
+        assert!(found(streams_have_one_writer, "airssys-cli/src/output.rs", text).is_empty());
+        assert!(found(streams_have_one_writer, "airssys-cli/src/output/stderr.rs", text).is_empty());
+        assert!(found(streams_have_one_writer, "xtask/src/main.rs", text).is_empty());
     }
 
     #[test]

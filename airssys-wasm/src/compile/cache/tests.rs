@@ -2,7 +2,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;
 use crate::compile::settings::Settings;
-use crate::compile::{Code, Compiler};
+use crate::compile::{Budget, Code, Compiler};
 
 const WASM: &str = "(component (core module $m (func (export \"f\"))) (core instance (instantiate $m)))";
 const OTHER: &str = "(component (core module $m (func (export \"g\"))) (core instance (instantiate $m)))";
@@ -24,7 +24,8 @@ fn loaded(folder: &Path, text: &str) -> (usize, usize, PathBuf) {
     let (engine, wasm) = (engine(), wat::parse_str(text).unwrap());
     let cache = Cache::open(folder).unwrap();
     let (settings, compiler) = (Settings::Pooled, Compiler::in_process());
-    let code = Code { engine: &engine, settings, compiler: &compiler, cache: Some(&cache) };
+    let code =
+        Code { engine: &engine, settings, compiler: &compiler, cache: Some(&cache), budget: Budget::whole() };
     code.component(&wasm).unwrap();
     (cache.hits(), cache.misses(), cache.entry(&engine, Kind::Component, &wasm).path)
 }
@@ -82,6 +83,33 @@ fn entry_is_read_only_as_it_was_written() {
         // It was replaced.
         assert_eq!(loaded(root.path(), WASM).0, 1);
     }
+}
+
+#[test]
+fn sealed_entry_that_does_not_load_is_compiled_again_and_replaced() {
+    let root = tempfile::tempdir().unwrap();
+    let (_, _, path) = loaded(root.path(), WASM);
+    let cache = Cache::open(root.path()).unwrap();
+    let entry = cache.entry(&engine(), Kind::Component, &wat::parse_str(WASM).unwrap());
+    entry.write(&Artifact::of_compiler(b"not code".to_vec()));
+    assert!(entry.path == path && entry.unseal().is_some(), "the seal is intact");
+    assert_eq!(loaded(root.path(), WASM).0, 0);
+    assert_eq!(loaded(root.path(), WASM).0, 1);
+}
+
+#[test]
+fn output_of_the_compiler_that_does_not_load_is_not_kept() {
+    let root = tempfile::tempdir().unwrap();
+    let (engine, wasm, cache) = (engine(), wat::parse_str(WASM).unwrap(), Cache::open(root.path()).unwrap());
+    let program = root.path().join("compiler");
+    fs::write(&program, "#!/bin/sh\nexec /bin/cat\n").unwrap();
+    set_mode(&program, 0o700);
+    let (settings, compiler) = (Settings::Pooled, Compiler::program(&program));
+    let (cache, budget) = (Some(&cache), Budget::whole());
+    let code = Code { engine: &engine, settings, compiler: &compiler, cache, budget };
+    assert!(code.component(&wasm).is_err());
+    let names = fs::read_dir(root.path().join(FOLDER)).unwrap().map(|file| file.unwrap().file_name());
+    assert_eq!(names.collect::<Vec<_>>(), ["key"]);
 }
 
 #[test]

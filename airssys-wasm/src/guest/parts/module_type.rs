@@ -11,6 +11,8 @@ use crate::guest::pool::Room;
 pub(super) struct Described {
     /// The memories and tables that it defines.
     pub(super) room: Room,
+    /// Its imports, functions, globals and exports, for which an instance has data of the host.
+    pub(super) items: u64,
     /// The size of its code.
     pub(super) code_bytes: u32,
     /// Its type. `None` if it has something that a library of componentize-py has not.
@@ -21,7 +23,7 @@ pub(super) struct Described {
 pub(super) fn describe(module: &[u8]) -> Option<Described> {
     let mut items = Items::default();
     let (mut parser, mut rest) = (Parser::new(0), module);
-    let mut code_bytes = 0;
+    let (mut room, mut count, mut code_bytes) = (Room::default(), 0_u64, 0);
     let mut known = true;
     loop {
         let Ok(Chunk::Parsed { consumed, payload }) = parser.parse(rest, true) else { return None };
@@ -33,11 +35,36 @@ pub(super) fn describe(module: &[u8]) -> Option<Described> {
                 rest = rest.get(usize::try_from(size).ok()?..)?;
             }
             Payload::End(_) => break,
-            payload => known = known && items.add(payload).is_some(),
+            payload => {
+                count = count.checked_add(instance_items(&payload))?;
+                room = room.plus(room_of(&payload));
+                known = known && items.add(payload).is_some();
+            }
         }
     }
-    let room = items.room;
-    Some(Described { room, code_bytes, module_type: known.then(|| items.module_type()).flatten() })
+    let module_type = known.then(|| items.module_type()).flatten();
+    Some(Described { room, items: count, code_bytes, module_type })
+}
+
+/// Returns the number of a section's imports, functions, globals or exports.
+fn instance_items(section: &Payload<'_>) -> u64 {
+    match section {
+        // One entry of this section can stand for several imports.
+        Payload::ImportSection(imports) => imports.clone().into_imports().count() as u64,
+        Payload::FunctionSection(functions) => functions.count().into(),
+        Payload::GlobalSection(globals) => globals.count().into(),
+        Payload::ExportSection(exports) => exports.count().into(),
+        _ => 0,
+    }
+}
+
+/// Returns the memories or tables that a section defines.
+fn room_of(section: &Payload<'_>) -> Room {
+    match section {
+        Payload::TableSection(tables) => Room { memories: 0, tables: tables.count() },
+        Payload::MemorySection(memories) => Room { memories: memories.count(), tables: 0 },
+        _ => Room::default(),
+    }
 }
 
 /// The items of a module in their index spaces, and those that cross its boundary.
@@ -50,7 +77,6 @@ struct Items<'a> {
     tables: Vec<TableType>,
     imports: Vec<wasmparser::Import<'a>>,
     exports: Vec<wasmparser::Export<'a>>,
-    room: Room,
 }
 
 impl<'a> Items<'a> {
@@ -80,13 +106,11 @@ impl<'a> Items<'a> {
                 }
             }
             Payload::TableSection(tables) => {
-                self.room.tables = tables.count();
                 for defined in tables {
                     self.tables.push(table(defined.ok()?.ty)?);
                 }
             }
             Payload::MemorySection(memories) => {
-                self.room.memories = memories.count();
                 for ty in memories {
                     self.memories.push(memory(ty.ok()?)?);
                 }

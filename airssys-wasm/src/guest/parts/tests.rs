@@ -107,6 +107,54 @@ fn component_beyond_the_limits_of_the_pool_is_not_divided() {
     assert!(divide(&wasm).is_none());
 }
 
+/// The compiler bounds the data about each imported module alone, and not their sum.
+#[test]
+fn component_with_much_data_about_its_instances_is_not_divided() {
+    let globals = |count: usize| {
+        let more = "(global i32 (i32.const 0))".repeat(count);
+        wat::parse_str(component(&library(&more, &much_code()))).unwrap()
+    };
+    let most = MAX_INSTANCE_BYTES / ITEM_BYTES as usize;
+    assert!(divide(&globals(most - 100)).is_some());
+    assert!(divide(&globals(most)).is_none());
+    let of_others = |count: usize| {
+        let others = format!("(core module $other {})", "(func)".repeat(1_000))
+            + &"(core instance (instantiate $other))".repeat(count);
+        wat::parse_str(component(&(library("", &much_code()) + &others))).unwrap()
+    };
+    assert!(divide(&of_others(most / 1_000 - 1)).is_some());
+    assert!(divide(&of_others(most / 1_000 + 1)).is_none());
+}
+
+#[test]
+fn component_that_instantiates_a_library_twice_is_not_divided() {
+    let instance = r#"(core instance $library (instantiate $library (with "env" (instance $main))))"#;
+    let once = component(&library("", &much_code()));
+    let twice =
+        once.replace(instance, &(instance.to_owned() + &instance.replace("instance $library", "instance")));
+    assert!(divide(&wat::parse_str(&once).unwrap()).is_some());
+    assert_ne!(once, twice);
+    assert!(divide(&wat::parse_str(twice).unwrap()).is_none());
+}
+
+#[test]
+fn component_with_more_than_sixteen_libraries_is_not_divided() {
+    let with = |count: usize| {
+        let more = format!("(core module (func {}))", much_code()).repeat(count - 1);
+        wat::parse_str(component(&(library("", &much_code()) + &more))).unwrap()
+    };
+    assert_eq!(divide(&with(16)).unwrap().libraries.len(), 16);
+    assert!(divide(&with(17)).is_none());
+}
+
+/// A function of this type has no place in the type of a module, and the memory comes after it.
+#[test]
+fn memories_of_a_module_that_is_not_known_are_counted() {
+    let other = "(core module $other (type (struct)) (memory 1)) (core instance (instantiate $other))";
+    let wasm = wat::parse_str(component(&(library("", &much_code()) + other))).unwrap();
+    assert_eq!(divide(&wasm).unwrap().room, Room { memories: 2, tables: 1 });
+}
+
 #[test]
 fn damaged_component_never_panics() {
     let wasm = divisible();

@@ -75,6 +75,31 @@ async fn repeated_offences_write_few_lines_to_the_log() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn repeated_deadlocks_are_one_line_and_a_count() {
+    let log = Log::capture();
+    let host = host();
+    for name in ["a", "b", "c"] {
+        host.spawn(trusted(name)).await.unwrap();
+    }
+    let ask = |to: &str, command: Command, timeout_ms| Command::Request {
+        to: to.to_owned(),
+        command: Box::new(command),
+        timeout_ms,
+    };
+    // `a` waits for `b`, `b` for `c`, `c` for `a`; `c` gives up first.
+    let echo = Command::Echo("x".to_owned());
+    let ring = ask("b", ask("c", ask("a", echo, 5), 20_000), 20_000);
+    for _ in 0..TIMES {
+        host.ask("a", ring.clone()).await.unwrap_err();
+    }
+    host.shutdown(SOON).await;
+    let text = log.text();
+    assert_eq!(text.matches("deadlock, ended by a timeout").count(), 1, "{text}");
+    let others = format!("{} more deadlocks since the last line", TIMES - 1);
+    assert!(text.contains(&others), "{text}");
+}
+
 #[tokio::test]
 async fn reasons_of_one_component_leave_those_of_another_apart() {
     let host = host();

@@ -15,13 +15,13 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_CHUNK: usize = 16 << 10;
 
 /// The longest wait for a text that the program ends with, or for the last lines of the log.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The standard error of this process.
-pub(crate) static STDERR: LazyLock<Queue> = LazyLock::new(|| Queue::start(io::stderr()));
+pub(super) static STDERR: LazyLock<Queue> = LazyLock::new(|| Queue::start(io::stderr()));
 
 /// The texts that wait to be written.
-pub(crate) struct Queue {
+pub(super) struct Queue {
     shared: Arc<Shared>,
     /// True if the thread could not be started, so that each text is written at once.
     is_direct: bool,
@@ -59,7 +59,7 @@ impl Queue {
     }
 
     /// Adds a text, without waiting. Drops and counts it if the queue is full.
-    pub(crate) fn add(&self, text: Vec<u8>) {
+    pub(super) fn add(&self, text: Vec<u8>) {
         self.shared.add(text);
         self.write_if_direct();
     }
@@ -68,14 +68,14 @@ impl Queue {
     ///
     /// # Errors
     /// The last write failed, the reader is too slow, or the queue is full.
-    pub(crate) fn write(&self, text: Vec<u8>) -> io::Result<()> {
+    pub(super) fn write(&self, text: Vec<u8>) -> io::Result<()> {
         let Some(number) = self.shared.add(text) else { return Err(io::ErrorKind::TimedOut.into()) };
         self.write_if_direct();
         self.shared.wait(number, PATIENCE)
     }
 
     /// Waits until the texts of the queue are written, at most for [`PATIENCE`].
-    pub(crate) fn flush(&self) {
+    pub(super) fn flush(&self) {
         let number = self.shared.lock().added;
         // A text that cannot be written is reported nowhere, because this is the standard error.
         drop(self.shared.wait(number, PATIENCE));
