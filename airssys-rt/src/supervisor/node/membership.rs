@@ -121,14 +121,14 @@ impl SupervisorNode {
         task_state: TaskState,
     ) {
         let mut state = lock(&self.state);
+        // A child that is late is quarantined with its supervisor.
+        let quarantined = state.quarantined || task_state == TaskState::Quarantined;
         let Some(entry) = state.children.get_mut(key) else {
             drop(state);
             return runner.discard();
         };
-        entry.cell.enter(match task_state {
-            TaskState::Quarantined => ActorState::Quarantined,
-            _ => ActorState::Restarting,
-        });
+        entry.cell.enter(if quarantined { ActorState::Quarantined } else { ActorState::Restarting });
+        let cell = entry.cell.clone();
         entry.task_state = task_state;
         (entry.doomed, entry.aborting) = (false, false);
         let task = entry.task.take();
@@ -142,6 +142,13 @@ impl SupervisorNode {
         drop(ended);
         if awaited {
             self.changed.notify_one();
+        }
+        if quarantined {
+            // Holders of a reference that stopped it, or a member of it, before saw no quarantine.
+            self.dismiss_quarantined(key);
+            cell.dismiss_members();
+            // Senders that wait for room in its mailbox may choose another worker.
+            self.announce_change();
         }
     }
 

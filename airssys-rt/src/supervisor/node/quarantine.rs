@@ -93,20 +93,11 @@ impl SupervisorNode {
         let cell = lock(&self.state).children.get(key).map(|entry| entry.cell.clone());
         cell.iter().for_each(|cell| inform(|| cell.quarantined(&reason)));
         self.keep(key, runner, reason, TaskState::Quarantined);
-        // Holders of a reference that stopped it, or a member of it, before saw no quarantine.
-        self.dismiss_quarantined(key);
-        if let Some(cell) = cell {
-            cell.dismiss_members();
-        }
-        // Senders that wait for room in its mailbox may choose another worker.
-        self.announce_change();
     }
 
     /// Returns true if a child is quarantined, alone or with this supervisor.
     pub(super) fn holds_in_quarantine(&self, key: Key) -> bool {
-        let state = lock(&self.state);
-        let child = state.children.get(key);
-        child.is_some_and(|child| state.quarantined || child.task_state == TaskState::Quarantined)
+        lock(&self.state).holds_in_quarantine(key)
     }
 
     /// Starts a quarantined child again. Its earlier restarts do not count any more.
@@ -135,17 +126,12 @@ impl SupervisorNode {
     pub(super) fn dismiss_quarantined(&self, key: Key) {
         let dismissed = {
             let mut state = lock(&self.state);
-            let quarantined = state.quarantined;
-            let told = state
-                .children
-                .get(key)
-                .filter(|entry| match entry.task_state {
-                    TaskState::Quarantined => true,
-                    TaskState::Parked => quarantined,
-                    TaskState::Live | TaskState::Leaving => false,
-                })
+            let told = state.holds_in_quarantine(key)
                 // A closed mailbox is to be drained, and no incarnation will do that.
-                .is_some_and(|entry| entry.cell.terminated() || entry.cell.is_closed());
+                && state
+                    .children
+                    .get(key)
+                    .is_some_and(|entry| entry.cell.terminated() || entry.cell.is_closed());
             match told {
                 true => state.parked.remove(&key).zip(state.remove(key)),
                 false => None,
@@ -173,5 +159,17 @@ impl SupervisorNode {
     /// Has the supervisor above start this one again; returns false if it does not.
     pub(in crate::supervisor) fn resume_self(&self) -> bool {
         self.parent.get().and_then(ParentLink::get).is_some_and(|(parent, key)| parent.resume(key))
+    }
+}
+
+impl NodeState {
+    /// Returns true if a child is quarantined, alone or with its supervisor. A child that has a task
+    /// yet is quarantined once that has ended.
+    fn holds_in_quarantine(&self, key: Key) -> bool {
+        self.children.get(key).is_some_and(|child| match child.task_state {
+            TaskState::Quarantined => true,
+            TaskState::Parked => self.quarantined,
+            TaskState::Live | TaskState::Leaving => false,
+        })
     }
 }

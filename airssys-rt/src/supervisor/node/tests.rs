@@ -1,10 +1,15 @@
 //! Stops between two incarnations of a supervisor, which are only visible from outside with two threads.
 
+use airssys_core::{Overflow, RestartPolicy, Shutdown};
 use futures_util::FutureExt;
 use tokio::sync::watch;
 
 use super::*;
 use crate::ReplyTo;
+use crate::cell::Cell;
+use crate::mailbox::Mailbox;
+use crate::supervisor::entry::ChildRules;
+use crate::supervisor::parked::ParkedRunner;
 
 fn node() -> SupervisorNode {
     let registry = Arc::new(Registry::new(Arc::new(Services::new(Handle::current()))));
@@ -37,4 +42,47 @@ async fn a_stop_of_the_group_counts_until_it_has_stopped() {
     node.rejoin();
     node.begin(3);
     assert!(node.supervise(ReplyTo::to_none()).now_or_never().is_some(), "it ends for good");
+}
+
+struct Idle;
+
+impl ParkedRunner for Idle {
+    fn spawn(self: Box<Self>, _: Duration, _: ReplyTo<()>) -> Option<task::JoinHandle<()>> {
+        None
+    }
+
+    fn discard(self: Box<Self>) {}
+}
+
+/// The child blocks its thread until its supervisor is in quarantine.
+#[tokio::test]
+async fn a_late_child_of_a_quarantined_supervisor_ends_when_it_is_told_to() {
+    for told_before in [true, false] {
+        let node = Arc::new(node());
+        node.begin(0);
+        let services = node.registry().services().clone();
+        let cell = Arc::new(Cell::<()>::new(None, 7, Mailbox::new(1, Overflow::Wait), services));
+        let rules = ChildRules {
+            policy: RestartPolicy::Permanent,
+            shutdown: Shutdown::default(),
+            significant: false,
+            on_limit: None,
+        };
+        let Admission::Added(key) = node.add(cell.clone(), rules) else { panic!("it is running") };
+        cell.enter(ActorState::Running);
+        node.enter(ActorState::Quarantined);
+        assert!(!cell.is_quarantined(), "it has a task");
+        if told_before {
+            cell.stop_for_good();
+            assert!(cell.reason().is_none());
+        }
+        node.park(key, Box::new(Idle), ExitReason::Killed);
+        if !told_before {
+            assert!(cell.is_quarantined());
+            assert_eq!(cell.state(), ActorState::Quarantined);
+            cell.stop_for_good();
+        }
+        assert!(matches!(cell.reason(), Some(ExitReason::Shutdown)));
+        assert!(node.is_childless());
+    }
 }
