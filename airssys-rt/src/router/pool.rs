@@ -153,7 +153,11 @@ impl<M> Pool<M> {
                     self.forget(&worker);
                     again
                 }
-                Err(SendError::Quarantined(again)) => again,
+                Err(SendError::Quarantined(again)) => {
+                    // The choice may see the quarantine a moment later, on another thread.
+                    tokio::task::yield_now().await;
+                    again
+                }
                 sent => return sent,
             };
         }
