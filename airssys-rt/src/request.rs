@@ -73,8 +73,14 @@ enum Stage<R> {
 /// Makes a slot for the task with this waker, and returns its two ends.
 #[inline]
 pub(crate) fn slot<R: Send + 'static>(requester: &Waker) -> (ReplyTo<R>, Reply<R>) {
-    let slot = Slot::ready();
-    lock(&slot.0).stage = Stage::Waiting(requester.clone());
+    slot_in(Slot::ready(), requester)
+}
+
+/// As [`slot()`], with a slot that may have been used before.
+#[inline]
+fn slot_in<R: Send + 'static>(slot: Arc<Slot<R>>, requester: &Waker) -> (ReplyTo<R>, Reply<R>) {
+    // A request without a deadline has no entry for the clock.
+    slot.ask(requester.clone(), None);
     slot.ends()
 }
 

@@ -9,7 +9,7 @@ use shuttle::future::block_on;
 use shuttle::thread::spawn;
 
 use super::deadlines::{Entry, Expire};
-use super::{Reply, ReplyTo, Slot, Unanswered, slot};
+use super::{Reply, ReplyTo, Slot, Unanswered, slot, slot_in};
 
 const ITERATIONS: usize = 3000;
 
@@ -177,5 +177,27 @@ fn entry_of_an_earlier_request_ends_no_later_one() {
         reply.moved();
         assert!(matches!(block_on(reply), Err(Unanswered::TimedOut)));
         assert!(reply_to.send(8).is_err());
+    });
+}
+
+/// The deadline of an earlier request is over while the slot is used for one that has none.
+#[test]
+fn deadline_of_an_earlier_request_ends_no_later_one_without() {
+    check(|| {
+        let (reply_to, mut reply) = slot_until::<u32>(Waker::noop(), 1);
+        let used = reply.slot();
+        assert!(reply_to.send(7).is_ok());
+        reply.moved();
+        assert!(matches!(block_on(reply), Ok(7)));
+        let (reply_to, mut reply) = slot_in(used.clone(), Waker::noop());
+        let clock = spawn(move || {
+            assert_eq!(used.expire(Entry::at(1)), None);
+            used.abandon(Entry::at(1));
+        });
+        let answering = spawn(move || reply_to.send(8).is_ok());
+        reply.moved();
+        assert!(matches!(block_on(reply), Ok(8)));
+        assert!(answering.join().unwrap());
+        clock.join().unwrap();
     });
 }

@@ -1,8 +1,12 @@
 //! Requests: a reply, or the reason of its absence at once.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
-use airssys_rt::{ActorRef, ActorSystem, ChildSpec, Overflow, ReplyTo, RequestError, RestartPolicy};
+use airssys_rt::{
+    Actor, ActorContext, ActorRef, ActorState, ActorSystem, BoxError, Child, ChildContext, ChildSpec,
+    Overflow, ReplyTo, RequestError, RestartPolicy, RestartStrategy, SupervisionStrategy, SupervisorConfig,
+};
 use tokio::time::Instant;
 
 use crate::support::probe::{Do, Log, Probe, hang, hold};
@@ -280,4 +284,73 @@ async fn a_reply_that_is_kept_elsewhere_is_not_waited_for_after_the_shutdown() {
     let (answer, _) = tokio::join!(asked, shut_down);
     assert!(matches!(answer, Ok(Err(RequestError::NoReply))), "{answer:?}");
     assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
+/// An actor that acknowledges, and takes its time to start.
+struct Slow(Duration);
+
+struct Acknowledge(ReplyTo<()>);
+
+impl Child for Slow {
+    async fn pre_start(&mut self, _: &ChildContext) -> Result<(), BoxError> {
+        tokio::time::sleep(self.0).await;
+        Ok(())
+    }
+}
+
+impl Actor for Slow {
+    type Message = Acknowledge;
+    type Error = Infallible;
+
+    async fn handle_message(
+        &mut self,
+        Acknowledge(reply): Acknowledge,
+        _: &ActorContext<Acknowledge>,
+    ) -> Result<(), Infallible> {
+        let _ = reply.send(());
+        Ok(())
+    }
+}
+
+/// The slot of the answered request is used for the signal of a start, which has no deadline.
+#[tokio::test(start_paused = true)]
+async fn deadline_of_an_answered_request_does_not_end_the_wait_for_a_start() {
+    for shuts_down in [false, true] {
+        let first = ActorSystem::new("first");
+        let second = ActorSystem::new("second");
+        let quick = first.spawn(ChildSpec::new("quick"), || Slow(Duration::ZERO)).await.unwrap();
+        quick.request(Acknowledge, SECOND).await.unwrap();
+        let before = Instant::now();
+        let starts = second.spawn(ChildSpec::new("slow"), || Slow(2 * SECOND));
+        let starts = tokio::time::timeout(60 * SECOND, starts);
+        let shut_down = async {
+            tokio::task::yield_now().await;
+            if shuts_down {
+                first.shutdown(SECOND).await;
+            }
+        };
+        let (started, ()) = tokio::join!(starts, shut_down);
+        let slow = started.expect("the start is reported").unwrap();
+        assert_eq!(before.elapsed(), 2 * SECOND, "shuts down: {shuts_down}");
+        slow.request(Acknowledge, SECOND).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn deadline_of_an_answered_request_does_not_hold_up_a_group_restart() {
+    let config = SupervisorConfig {
+        strategy: SupervisionStrategy::OneForAll,
+        restart_strategy: RestartStrategy::Immediate,
+        ..SupervisorConfig::default()
+    };
+    let system = ActorSystem::builder("test").supervisor(config).build();
+    let first = system.spawn(ChildSpec::new("first"), || Slow(2 * SECOND)).await.unwrap();
+    let second = system.spawn(ChildSpec::new("second"), || Slow(Duration::ZERO)).await.unwrap();
+    first.request(Acknowledge, SECOND).await.unwrap();
+    second.kill();
+    // The second starts once the first has started, after two seconds.
+    tokio::time::sleep(SECOND + SECOND / 2).await;
+    assert_eq!([first.stats().state, second.stats().state], [ActorState::Restarting; 2]);
+    tokio::time::sleep(SECOND).await;
+    assert_eq!([first.stats().state, second.stats().state], [ActorState::Running; 2]);
 }
