@@ -89,7 +89,10 @@ impl Queue {
     }
 
     fn write_if_direct(&self) {
-        while self.is_direct {
+        if !self.is_direct {
+            return;
+        }
+        loop {
             // The lock ends here, because counting what was written takes it again.
             let next = self.shared.lock().next();
             let Some((chunk, count)) = next else { return };
