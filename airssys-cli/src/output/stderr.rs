@@ -25,6 +25,8 @@ pub(super) struct Queue {
     shared: Arc<Shared>,
     /// True if the thread could not be started, so that each text is written at once.
     is_direct: bool,
+    /// The longest wait, which is [`PATIENCE`] outside of tests.
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -44,6 +46,9 @@ struct State {
     done: u64,
     /// The number of texts that found no room since the last report.
     dropped: u64,
+    /// The number of texts that wait for room. Lines of the log are dropped meanwhile, because they would
+    /// take the room again and again.
+    waiting: u64,
     /// The kind of the last failure, if the last write failed.
     failed: Option<io::ErrorKind>,
 }
@@ -55,7 +60,7 @@ impl Queue {
         let its = Arc::clone(&shared);
         let started =
             std::thread::Builder::new().name("airssys-stderr".to_owned()).spawn(move || its.run(to));
-        Queue { shared, is_direct: started.is_err() }
+        Queue { shared, is_direct: started.is_err(), patience: PATIENCE }
     }
 
     /// Adds a text, without waiting. Drops and counts it if the queue is full.
@@ -64,29 +69,35 @@ impl Queue {
         self.write_if_direct();
     }
 
-    /// Adds a text and waits until it is written, at most for [`PATIENCE`].
+    /// Adds a text and waits until it is written, at most for [`PATIENCE`]. Waits for room if the queue is
+    /// full, and until it is empty for a text that is larger than the queue.
     ///
     /// # Errors
-    /// The last write failed, the reader is too slow, or the queue is full.
+    /// The last write failed, or the reader is too slow.
     pub(super) fn write(&self, text: Vec<u8>) -> io::Result<()> {
-        let Some(number) = self.shared.add(text) else { return Err(io::ErrorKind::TimedOut.into()) };
+        let deadline = Instant::now() + self.patience;
+        let number = self.shared.add_by(deadline, text)?;
         self.write_if_direct();
-        self.shared.wait(number, PATIENCE)
+        self.shared.wait(number, deadline)
     }
 
     /// Waits until the texts of the queue are written, at most for [`PATIENCE`].
     pub(super) fn flush(&self) {
         let number = self.shared.lock().added;
         // A text that cannot be written is reported nowhere, because this is the standard error.
-        drop(self.shared.wait(number, PATIENCE));
+        drop(self.shared.wait(number, Instant::now() + self.patience));
     }
 
     fn write_if_direct(&self) {
-        if self.is_direct {
-            while let Some((chunk, count)) = self.shared.lock().next() {
-                let result = io::stderr().write_all(&chunk);
-                self.shared.written(chunk.len(), count, result);
-            }
+        if !self.is_direct {
+            return;
+        }
+        loop {
+            // The lock ends here, because counting what was written takes it again.
+            let next = self.shared.lock().next();
+            let Some((chunk, count)) = next else { return };
+            let result = io::stderr().write_all(&chunk);
+            self.shared.written(chunk.len(), count, result);
         }
     }
 }
@@ -96,13 +107,34 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a text. Returns its number, or `None` if the queue is full.
-    fn add(&self, text: Vec<u8>) -> Option<u64> {
+    /// Adds a text, or drops it if the queue is full.
+    fn add(&self, text: Vec<u8>) {
         let mut state = self.lock();
-        if state.bytes + text.len() > MAX_BYTES {
+        if state.waiting > 0 || !state.has_room_for(text.len()) {
             state.dropped += 1;
-            return None;
+            return;
         }
+        self.push(state, text);
+    }
+
+    /// Adds a text as soon as there is room. Returns its number.
+    fn add_by(&self, deadline: Instant, text: Vec<u8>) -> io::Result<u64> {
+        let mut state = self.lock();
+        state.waiting += 1;
+        while !state.has_room_for(text.len()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                state.waiting -= 1;
+                state.dropped += 1;
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.waiting -= 1;
+        Ok(self.push(state, text))
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State>, text: Vec<u8>) -> u64 {
         state.bytes += text.len();
         state.added += 1;
         state.texts.push_back(text);
@@ -112,11 +144,10 @@ impl Shared {
         if is_first {
             self.changed.notify_all();
         }
-        Some(number)
+        number
     }
 
-    fn wait(&self, number: u64, timeout: Duration) -> io::Result<()> {
-        let deadline = Instant::now() + timeout;
+    fn wait(&self, number: u64, deadline: Instant) -> io::Result<()> {
         let mut state = self.lock();
         while state.done < number {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -155,6 +186,11 @@ impl Shared {
 }
 
 impl State {
+    /// Returns true if a text of this length can be added. An empty queue has room for any text.
+    fn has_room_for(&self, bytes: usize) -> bool {
+        self.bytes == 0 || self.bytes.saturating_add(bytes) <= MAX_BYTES
+    }
+
     /// Returns the bytes to write next and the number of their texts. Their bytes still count.
     fn next(&mut self) -> Option<(Vec<u8>, u64)> {
         let mut chunk = self.texts.pop_front()?;
@@ -201,19 +237,22 @@ mod tests {
 
     fn stalled() -> (Queue, Receiver<Vec<u8>>) {
         let (sender, receiver) = sync_channel(0);
-        (Queue::start(Stalled(sender)), receiver)
+        let queue = Queue { patience: Duration::from_secs(3_600), ..Queue::start(Stalled(sender)) };
+        (queue, receiver)
     }
 
     #[test]
     fn full_queue_drops_lines_and_says_how_many_when_the_reader_goes_on() {
-        let (queue, reader) = stalled();
+        let (mut queue, reader) = stalled();
         let line = vec![b'x'; 1 << 10];
         let fits = (MAX_BYTES >> 10) as u64;
         for _ in 0..fits + 7 {
             queue.add(line.clone());
         }
         assert_eq!(queue.shared.lock().dropped, 7);
+        let patience = std::mem::take(&mut queue.patience);
         assert_eq!(queue.write(line).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        queue.patience = patience;
         let mut text = Vec::new();
         while !text.ends_with(b"too slow\n") {
             text.extend(reader.recv().unwrap());
@@ -223,6 +262,35 @@ mod tests {
         assert!(text.ends_with("warning: 8 lines of the log are missing here, because the reader of the standard error was too slow\n"), "{text}");
         queue.flush();
         assert_eq!(queue.shared.lock().bytes, 0);
+    }
+
+    #[test]
+    fn write_waits_for_room_and_takes_a_text_larger_than_the_queue() {
+        let (queue, reader) = stalled();
+        for _ in 0..MAX_BYTES >> 10 {
+            queue.add(vec![b'x'; 1 << 10]);
+        }
+        let large = [vec![b'y'; MAX_BYTES], b"end".to_vec()].concat();
+        std::thread::scope(|scope| {
+            let written = scope.spawn(|| queue.write(large));
+            let mut text = Vec::new();
+            while !text.ends_with(b"end") {
+                text.extend(reader.recv().unwrap());
+            }
+            written.join().unwrap().unwrap();
+            assert_eq!(text.len(), 2 * MAX_BYTES + 3);
+        });
+        assert_eq!(queue.shared.lock().dropped, 0);
+    }
+
+    #[test]
+    fn queue_without_a_thread_writes_each_text_at_once() {
+        let queue = Queue { shared: Arc::default(), is_direct: true, patience: Duration::ZERO };
+        queue.add(b"a line of a test\n".to_vec());
+        assert_eq!(queue.shared.lock().done, 1);
+        queue.write(vec![b'\n'; MAX_BYTES + 1]).unwrap();
+        let state = queue.shared.lock();
+        assert_eq!((state.done, state.bytes, state.dropped), (2, 0, 0));
     }
 
     #[test]

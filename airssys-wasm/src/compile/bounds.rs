@@ -5,8 +5,8 @@
 //! validating it; the compiler does that.
 
 use wasmparser::{
-    BinaryReaderError, BlockType, CompositeInnerType, ConstExpr, DataKind, ElementKind, Encoding,
-    FunctionBody, Operator, Parser, Payload, SubType,
+    BinaryReaderError, BlockType, ComponentInstance, CompositeInnerType, ConstExpr, DataKind, ElementKind,
+    Encoding, FunctionBody, Instance, Operator, Parser, Payload, SubType,
 };
 
 use layout::{Definitions, Layout};
@@ -86,7 +86,10 @@ impl<'wasm> Survey<'wasm> {
             Payload::TypeSection(section) => {
                 self.items(section.count())?;
                 for group in section {
-                    self.module.arities.extend(group?.types().map(arity));
+                    let group = group?;
+                    // The entry counts for the first of its types.
+                    self.items((group.types().len() as u64).saturating_sub(1))?;
+                    self.module.arities.extend(group.types().map(arity));
                 }
             }
             Payload::FunctionSection(section) => {
@@ -199,14 +202,39 @@ impl<'wasm> Survey<'wasm> {
             _ => return Ok(()),
         };
         self.items(count)?;
+        self.instances(&payload)?;
         if let Some(Some(current)) = self.around.last() {
             self.definitions.add(*current, payload, u64::from(count))?;
         }
         Ok(())
     }
 
-    fn items(&mut self, count: u32) -> Result<(), BoundExceeded> {
-        self.items = self.items.saturating_add(u64::from(count));
+    /// Counts the arguments and exports of instances, before they are kept.
+    fn instances(&mut self, payload: &Payload<'wasm>) -> Result<(), Stop> {
+        match payload {
+            Payload::InstanceSection(section) => {
+                for instance in section.clone() {
+                    self.items(match instance? {
+                        Instance::Instantiate { args, .. } => args.len() as u64,
+                        Instance::FromExports(exports) => exports.len() as u64,
+                    })?;
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for instance in section.clone() {
+                    self.items(match instance? {
+                        ComponentInstance::Instantiate { args, .. } => args.len() as u64,
+                        ComponentInstance::FromExports(exports) => exports.len() as u64,
+                    })?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn items(&mut self, count: impl Into<u64>) -> Result<(), BoundExceeded> {
+        self.items = self.items.saturating_add(count.into());
         Bound::Items.check(self.items)
     }
 }

@@ -147,8 +147,8 @@ impl Meter {
         (result, returned)
     }
 
-    /// Runs host code within a stretch without counting its time. For work that can be held up, such
-    /// as writing to the log. A pause within a pause has no effect of its own.
+    /// Runs host code within a stretch without counting its time: a call that a service counts, and handing
+    /// over the worker. A pause within a pause has no effect of its own.
     pub(crate) fn pause<R>(&self, body: impl FnOnce() -> R) -> R {
         if self.is_paused.swap(true, Ordering::Relaxed) {
             return body();

@@ -14,7 +14,8 @@ pub enum Bound {
     Nesting,
     /// The core modules.
     Modules,
-    /// The items of all sections: types, imports, functions, exports, segments and so on.
+    /// The items of all sections: types, imports, functions, exports, segments and so on, and the arguments
+    /// and exports of instances.
     Items,
     /// The functions of all core modules.
     Functions,

@@ -142,6 +142,39 @@ fn images_of_tables_and_memories_are_counted() {
     exceeded(&format!("(component {})", memory.repeat(33)), Bound::DataBytes);
 }
 
+/// Written as bytes, because the text would be very long.
+#[test]
+fn items_within_an_entry_of_a_section_are_counted() {
+    let leb = |number: usize| {
+        [0, 7, 14, 21].map(|shift| (number >> shift) as u8 & 0x7f | if shift < 21 { 0x80 } else { 0 })
+    };
+    // A section with this many entries; each begins so, and has a list of equal items.
+    let section = |id: u8, entries: usize, begin: &[u8], count: usize, item: &[u8]| {
+        let entry = [begin, &leb(count), &item.repeat(count)].concat();
+        let body = [&leb(entries)[..], &entry.repeat(entries)].concat();
+        [&[id][..], &leb(body.len()), &body].concat()
+    };
+    let component = |section: &[u8]| [&b"\0asm\x0d\0\x01\0"[..], section].concat();
+    let module = |section: &[u8]| {
+        let module = [&b"\0asm\x01\0\0\0"[..], section].concat();
+        component(&[&[1][..], &leb(module.len()), &module].concat())
+    };
+    let bound = |wasm: &[u8]| check(wasm).map_err(|exceeded| exceeded.bound);
+    for (kind, id, begin, item) in [
+        ("arguments of core instances", 2, &[0, 0][..], &[0, 0x12, 0][..]),
+        ("exports of core instances", 2, &[1], &[0, 0, 0]),
+        ("arguments of instances", 5, &[0, 0], &[0, 1, 0]),
+        ("exports of instances", 5, &[1], &[0, 0, 1, 0]),
+    ] {
+        let with = |entries| bound(&component(&section(id, entries, begin, 100_000, item)));
+        assert_ne!(with(19), Err(Bound::Items), "{kind}");
+        assert_eq!(with(20), Err(Bound::Items), "{kind}");
+    }
+    let types = |groups, count| bound(&module(&section(1, groups, &[0x4e], count, &[0x60, 0, 0])));
+    assert_eq!(types(2, 1_000_000 - 1), Ok(()));
+    assert_eq!(types(3, 700_000), Err(Bound::Items));
+}
+
 #[test]
 fn message_has_the_number_the_bound_and_the_remedy() {
     let exceeded = BoundExceeded { bound: Bound::Modules, found: 1_001 };
