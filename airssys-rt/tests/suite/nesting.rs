@@ -347,6 +347,20 @@ async fn child_does_not_start_before_its_prepared_supervisor() {
 }
 
 #[tokio::test]
+async fn child_waits_for_a_supervisor_that_is_being_started() {
+    let system = ActorSystem::new("test");
+    let log = Log::default();
+    let prepared = system.root().prepare_supervisor(SupervisorSpec::new("group")).unwrap();
+    let group = prepared.supervisor_ref();
+    let make = move || Leaf::new(&log, "child");
+    let starts = system.root().start_supervisor(prepared);
+    let (started, child) = tokio::join!(starts, group.spawn(ChildSpec::new("child"), make));
+    started.unwrap();
+    child.unwrap();
+    assert_eq!(system.shutdown(SECOND).await.stopped, ["child"]);
+}
+
+#[tokio::test]
 async fn dropped_prepared_supervisor_frees_its_name_and_takes_no_children() {
     let system = ActorSystem::new("test");
     let inner = system.root().prepare_supervisor(SupervisorSpec::new("inner")).unwrap();

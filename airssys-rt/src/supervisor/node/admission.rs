@@ -15,7 +15,7 @@ use crate::sync::lock;
 /// The answer of a supervisor to a new child.
 pub(in crate::supervisor) enum Admission {
     Added(Key),
-    /// The supervisor is about to be restarted.
+    /// The supervisor is about to be started, for the first time or again.
     Later,
     Refused(Refusal),
 }
@@ -69,7 +69,10 @@ impl SupervisorNode {
                     Phase::Ended => Admission::Refused(Refusal::Ends),
                     _ if state.ends_for_good() => Admission::Refused(Refusal::Ends),
                     _ if state.quarantined => Admission::Refused(Refusal::Quarantined),
-                    Phase::Waiting if !state.started => Admission::Refused(Refusal::Unstarted),
+                    // Once it has a place in the tree, it is being started.
+                    Phase::Waiting if !state.started && self.parent.get().is_none() => {
+                        Admission::Refused(Refusal::Unstarted)
+                    }
                     _ => Admission::Later,
                 };
             }
