@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::SupervisorNode;
-use super::state::{Judgement, NodeState};
+use super::state::{Judgement, LineKind, NodeState};
 use crate::child::{Key, Registered, Supervised};
 use crate::guard::{Contained, Shown, guard, inform};
 use crate::request::ReplyTo;
@@ -188,7 +188,16 @@ impl SupervisorNode {
         reason: &ExitReason,
         after: Duration,
     ) {
-        let line = lock(&self.state).pass_restart_line(key, Instant::now());
+        let kind = if reason.is_failure() { LineKind::Failure } else { LineKind::Other };
+        // Without a reader of the log, a restart costs neither the clock nor the lock.
+        let mut read = false;
+        inform(|| {
+            read = match kind {
+                LineKind::Failure => tracing::enabled!(tracing::Level::WARN),
+                LineKind::Other => tracing::enabled!(tracing::Level::INFO),
+            };
+        });
+        let line = if read { lock(&self.state).pass_restart_line(key, kind, Instant::now()) } else { None };
         let log = |suppressed| {
             // The label is only made for a reader of the log: a restart costs less than the text.
             let (shown, more) = (Shown(reason), Suppressed(suppressed));

@@ -84,7 +84,7 @@ pub(super) struct NodeState {
     /// The recent restarts of each child that has been restarted, if each counts alone.
     windows: HashMap<Key, RestartWindow>,
     /// The log lines about restarts of each child that has been restarted.
-    restart_lines: HashMap<Key, RestartLines>,
+    restart_lines: HashMap<(Key, LineKind), RestartLines>,
     pub(super) restarts: u64,
     pub(super) plan: RestartPlan,
     /// The child whose start the group restart waits for.
@@ -219,11 +219,11 @@ impl NodeState {
 
     /// Returns the number of log lines about restarts of a child that were suppressed since the last
     /// one. Returns `None` if this one is suppressed.
-    pub(super) fn pass_restart_line(&mut self, key: Key, now: Instant) -> Option<u64> {
+    pub(super) fn pass_restart_line(&mut self, key: Key, kind: LineKind, now: Instant) -> Option<u64> {
         if self.children.get(key).is_none() {
             return Some(0);
         }
-        let lines = self.restart_lines.entry(key).or_insert_with(|| RestartLines::since(now));
+        let lines = self.restart_lines.entry((key, kind)).or_insert_with(|| RestartLines::since(now));
         lines.throttle.pass(now.duration_since(lines.since).as_nanos() as u64)
     }
 
@@ -267,7 +267,11 @@ impl NodeState {
     pub(super) fn remove(&mut self, key: Key) -> Option<Arc<dyn Supervised>> {
         let entry = self.children.remove(key)?;
         self.forget_restarts_of(key);
-        self.restart_lines.remove(&key);
+        if !self.restart_lines.is_empty() {
+            for kind in [LineKind::Failure, LineKind::Other] {
+                self.restart_lines.remove(&(key, kind));
+            }
+        }
         self.active -= usize::from(entry.task_state.is_active());
         self.significant -= usize::from(entry.is_significant());
         self.ended_tasks.push(entry.task);
@@ -307,7 +311,14 @@ impl NodeState {
     }
 }
 
-/// The throttle of the log lines about restarts of one child.
+/// The kind of a log line about a restart. Restarts that were asked for hide no failure.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum LineKind {
+    Failure,
+    Other,
+}
+
+/// The throttle of the log lines of one kind about restarts of one child.
 struct RestartLines {
     since: Instant,
     throttle: LogThrottle,
