@@ -12,6 +12,7 @@ use airssys_rt::{
 };
 use futures_util::FutureExt;
 
+use crate::support::logs::logs;
 use crate::support::script::{Log, SECOND, Say, run, settle, start};
 use crate::support::tree::{self, leaf, leaf_with, moves};
 
@@ -461,4 +462,22 @@ async fn delay_grows_after_excused_failures_too() {
     }
     let expected: Vec<u128> = (0..20).map(|attempt| (10_u128 << attempt).min(1000)).collect();
     assert_eq!(delays, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn restart_that_was_asked_for_hides_no_failure_in_the_log() {
+    let (_guard, logs) = logs();
+    let system = ActorSystem::new("test");
+    let actor = start(&system, &Log::default(), ChildSpec::new("actor")).await;
+    actor.restart();
+    settle().await;
+    assert_eq!(logs.take(), [""; 0]);
+    for _ in 0..2 {
+        actor.send(Say::Fail).await.unwrap();
+        tokio::time::sleep(SECOND).await;
+    }
+    let lines = logs.take();
+    assert_eq!(lines.len(), 1, "equal lines are throttled: {lines:?}");
+    assert!(lines[0].starts_with("WARN an actor failed and is restarted"), "{lines:?}");
+    assert_eq!(actor.stats().restarts, 3);
 }
