@@ -228,7 +228,8 @@ async fn component_has_the_time_of_its_specification_to_stop() {
 async fn shutdown_meets_its_deadline_while_a_guest_spins() {
     let host = host();
     host.spawn(trusted("good")).await.unwrap();
-    host.spawn(ComponentSpec::new("spins", waiter())).await.unwrap();
+    let limits = Limits { execution_time: Duration::from_secs(600), ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..ComponentSpec::new("spins", waiter()) }).await.unwrap();
     host.tell("spins", Command::Spin).await;
     while host.actors("spins")[0].depth() > 0 {
         tokio::task::yield_now().await;
