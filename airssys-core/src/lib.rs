@@ -25,7 +25,7 @@ pub mod topic;
 
 pub use decision::{Decision, EndCause, EndedChild, RestartWindow, Scope, decide};
 pub use exit::{Down, ExitReason, Identity, SupervisorFailure};
-pub use log_throttle::LogThrottle;
+pub use log_throttle::{LogThrottle, Suppressed};
 pub use mailbox::Overflow;
 pub use pattern::Pattern;
 pub use supervision::{

@@ -1,5 +1,7 @@
 //! A throttle for repeated log lines, so that a component which fails often does not flood the log.
 
+use std::fmt;
+
 /// The interval in which one line passes, in nanoseconds.
 const INTERVAL_NS: u64 = 10_000_000_000;
 
@@ -33,6 +35,19 @@ impl LogThrottle {
     pub fn is_idle(&self, now_ns: u64) -> bool {
         self.suppressed == 0
             && self.passed_ns.is_none_or(|passed| now_ns.saturating_sub(passed) >= INTERVAL_NS)
+    }
+}
+
+/// The number of lines that were suppressed since the last one. It is displayed as the end of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suppressed(pub u64);
+
+impl fmt::Display for Suppressed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            lines => write!(f, " (and {lines} more of this kind since the last line)"),
+        }
     }
 }
 

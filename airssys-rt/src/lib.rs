@@ -201,7 +201,8 @@ mod tree_changes;
 pub use airssys_core::{
     AutoShutdown, Decision, Down, EndCause, EndedChild, ExitReason, Identity, InvalidTopic, LimitScope,
     LogThrottle, MAX_TOPIC_BYTES, OnLimit, Overflow, Pattern, RestartPolicy, RestartStrategy, RestartWindow,
-    Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, Topic, TopicPattern, decide,
+    Scope, Shutdown, SupervisionStrategy, SupervisorConfig, SupervisorFailure, Suppressed, Topic,
+    TopicPattern, decide,
 };
 
 pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};

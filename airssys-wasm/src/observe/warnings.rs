@@ -1,10 +1,9 @@
 //! Throttled log lines about a component that guests can cause as often as they like.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Mutex;
 
-use airssys_rt::LogThrottle;
+use airssys_rt::{LogThrottle, Suppressed};
 
 use crate::policy::clock::Clock;
 use crate::sync::lock;
@@ -26,11 +25,6 @@ pub(crate) struct Warnings {
     clock: Clock,
     throttles: Mutex<HashMap<(String, Warning), LogThrottle>>,
 }
-
-/// The number of lines of one kind that were suppressed since the last one. It is displayed as the
-/// end of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Suppressed(u64);
 
 impl Warnings {
     /// Returns the end of the line to log about a component, or one of its instances. Returns `None` if
@@ -62,15 +56,6 @@ impl Warnings {
                     tracing::info!(component, "{count} more messages to be handled again since the last line")
                 }
             }
-        }
-    }
-}
-
-impl fmt::Display for Suppressed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => Ok(()),
-            lines => write!(f, " (and {lines} more of this kind since the last line)"),
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Children that are given a task, parked, started again, removed and aborted.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use airssys_core::ExitReason;
+use airssys_core::{ExitReason, Suppressed};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -328,17 +327,5 @@ impl NodeState {
         let entry = self.children.get_mut(key).filter(|entry| entry.task_state == TaskState::Live)?;
         entry.aborting = true;
         entry.task.as_ref().map(JoinHandle::abort_handle)
-    }
-}
-
-/// The end of a log line about a restart: the number of restarts without a line.
-struct Suppressed(u64);
-
-impl fmt::Display for Suppressed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            0 => Ok(()),
-            restarts => write!(f, " ({restarts} restarts more since the last line)"),
-        }
     }
 }
