@@ -13,6 +13,7 @@ use std::time::Duration;
 use airssys_core::Down;
 use futures_util::Stream;
 
+pub use self::pace::requeue;
 use crate::actor_ref::ActorRef;
 use crate::cell::Cell;
 use crate::cell::behind::Behind;

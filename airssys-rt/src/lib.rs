@@ -205,7 +205,7 @@ pub use airssys_core::{
     TopicPattern, decide,
 };
 
-pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext};
+pub use actor::{Actor, ActorContext, BoxError, Child, ChildContext, requeue};
 pub use actor_handle::ActorHandle;
 pub use actor_ref::{ActorRef, Permit, WeakActorRef};
 pub use broker::publish::{PublishError, Published, Reservation, SkipReason};

@@ -9,7 +9,7 @@ mod single;
 pub(crate) mod template;
 mod turn;
 
-use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext};
+use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext, requeue};
 use std::sync::Arc;
 use tokio::time::{sleep_until, timeout};
 
@@ -17,7 +17,7 @@ use self::batch_size::BatchSize;
 use self::health::Health;
 use self::recovery::Recovery;
 use self::template::InstanceTemplate;
-use self::turn::{Turn, requeue};
+use self::turn::Turn;
 use crate::contract::HealthStatus;
 use crate::guest::context::GuestContext;
 use crate::guest::instance::{GuestFailure, Instance};

@@ -184,8 +184,10 @@ fn has_workers() -> bool {
     matches!(flavor, Ok(RuntimeFlavor::MultiThread))
 }
 
-/// Puts the task at the back of the run queue, where idle workers can steal it.
-fn requeue() -> impl Future<Output = ()> + Send {
+/// Puts the task at the back of the run queue, where idle workers can steal it. Other than
+/// [`tokio::task::yield_now`], it does not poll timers and I/O first, so a task that calls it again and
+/// again lets them run late. Cancel safe.
+pub fn requeue() -> impl Future<Output = ()> + Send {
     let mut requeued = false;
     poll_fn(move |task| {
         if std::mem::replace(&mut requeued, true) {

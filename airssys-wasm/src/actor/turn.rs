@@ -4,9 +4,9 @@
 //! guest can take long for each, and has new ones at once if it sends to itself. So an instance also
 //! yields when its guest has run for a [`TURN`].
 
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::{Duration, Instant};
+
+use airssys_rt::requeue;
 
 use crate::guest::meter::Moment;
 
@@ -52,18 +52,6 @@ impl Turn {
             }
         }
     }
-}
-
-/// Puts the task at the back of the run queue.
-pub(crate) fn requeue() -> impl Future<Output = ()> + Send {
-    let mut requeued = false;
-    poll_fn(move |task| {
-        if std::mem::replace(&mut requeued, true) {
-            return Poll::Ready(());
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
 }
 
 #[cfg(test)]
