@@ -78,7 +78,8 @@ fn sample() -> impl Strategy<Value = Sample> {
     let simple = (".{0,300}", any::<u64>(), -1e300..1e300, -1e30_f32..1e30, any::<i16>(), any::<char>());
     let wide = (any::<u64>(), any::<i64>());
     let map = btree_map(any::<i32>(), any::<Option<bool>>(), 0..5);
-    let more = btree_map("m[a-zäöü]{1,8}", loose(), 0..4);
+    // No field begins with `x`: a flattened key that is also a field's name would be written twice.
+    let more = btree_map("x[a-zäöü]{1,8}", loose(), 0..4);
     (simple, vec(kind(), 0..5), map, wide, more).prop_map(|(simple, kinds, map, wide, more)| {
         let (text, number, float, short, size, letter) = simple;
         let wide = (wide.0.into(), wide.1.into());
