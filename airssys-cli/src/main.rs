@@ -26,6 +26,7 @@ mod resume;
 mod retained;
 mod run;
 mod run_result;
+mod runtime;
 mod service_calls;
 mod services;
 mod signals;
