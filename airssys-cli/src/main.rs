@@ -21,7 +21,6 @@ mod memory_costs;
 mod new;
 mod output;
 mod place;
-mod plain;
 mod resume;
 mod retained;
 mod run;
@@ -39,6 +38,7 @@ mod units;
 
 use std::process::ExitCode;
 
+use airssys_wasm::plain;
 use clap::Parser;
 
 use args::{Args, Command};
