@@ -1,14 +1,17 @@
 //! The signals that end the program: Ctrl-C, SIGTERM and SIGHUP.
 //!
-//! A signal ends the program at once, with the status 128 + its number. Only while a command attends to
-//! signals ([`Signals::attend`]), the first one is left to it, to stop an app in order. A thread of its
-//! own hears them, because the other threads can be stuck: in a build, a compiler, or a full pipe.
+//! A signal ends the program at once, with the status 128 + its number. Only the lines that wait for the
+//! standard error are written before, within a bound. Only while a command attends to signals
+//! ([`Signals::attend`]), the first one is left to it, to stop an app in order. A thread of its own hears
+//! them, because the other threads can be stuck: in a build, a compiler, or a full pipe.
 
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
 
 use tokio::sync::watch;
+
+use crate::output;
 
 /// A signal that ends the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +128,8 @@ fn hear(heard: Arc<watch::Sender<Heard>>) -> io::Result<()> {
             loop {
                 let signal = listener.next().await;
                 if !note(&heard, signal) {
-                    // Prints nothing, because another thread may hold the stream for ever.
+                    // Prints nothing to the standard output, because another thread may hold it for ever.
+                    output::flush_errors();
                     std::process::exit(signal.status().into());
                 }
             }
