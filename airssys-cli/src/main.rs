@@ -53,7 +53,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     airssys_wasm::compile_worker();
-    let signals = Signals::listen();
+    let signals = Signals::listen(output::flush_errors);
     let output = Output::default();
     let args = match Args::try_parse() {
         Ok(args) => args,
