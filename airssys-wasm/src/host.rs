@@ -241,7 +241,10 @@ impl ComponentHost {
             drop(tokio::time::timeout(most, self.drained()).await);
         }
         trail.log_suppressed();
-        self.shared.router.app.warnings.log_suppressed(None);
+        let components = self.components().clone();
+        for (name, registered) in &components {
+            registered.endpoint.account.stats.warnings().log_suppressed(name);
+        }
         self.dead_letters().log_suppressed(None);
         self.close_state(deadline.saturating_sub(began.elapsed())).await;
         if let Some(audit) = trail.audit() {
@@ -282,14 +285,16 @@ impl ComponentHost {
     /// Stops a component or a native actor in order, waits until its instances have ended, and frees
     /// its name. Its entries in the state folder are removed. Returns false if the name is unknown.
     pub async fn retire(&self, name: &str) -> bool {
-        let actors = self.actors(name);
+        let Some(Registered { endpoint, .. }) = self.components().get(name).cloned() else { return false };
+        let actors = &endpoint.members;
         self.forget(name);
-        for actor in &actors {
+        for actor in actors {
             actor.closed().await;
             // Its last handler may have subscribed meanwhile.
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.app.state().into_iter().for_each(|state| state.forget(actor.name()));
         }
+        endpoint.account.stats.warnings().log_suppressed(name);
         self.dead_letters().log_suppressed(Some(name));
         !actors.is_empty()
     }
@@ -304,6 +309,5 @@ impl ComponentHost {
         }
         self.shared.router.remove(name);
         self.shared.router.app.trail.forget(name);
-        self.shared.router.app.warnings.log_suppressed(Some(name));
     }
 }

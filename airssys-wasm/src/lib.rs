@@ -34,7 +34,7 @@ pub use airssys_spec::{
     InvalidUse, Limits, NamePattern, Retry, Subject, UsePattern, decide,
 };
 #[doc(inline)]
-pub use airssys_spec::{capability, limits, manifest, pattern};
+pub use airssys_spec::{capability, limits, manifest, pattern, plain};
 pub use wasmtime;
 
 pub use actor::ComponentActor;

@@ -142,8 +142,7 @@ impl waiting::test::door::door::Host for ServiceCall<'_, SlowDoor> {
 
 fn engine_with(services: Services) -> Engine {
     let max_instances = 20;
-    Engine::new(EngineConfig { services, max_instances, cache_dir: None, ..EngineConfig::default() })
-        .expect("an engine")
+    Engine::new(EngineConfig { services, max_instances, cache_dir: None, ..in_process() }).expect("an engine")
 }
 
 fn guest_bytes() -> Vec<u8> {
@@ -395,7 +394,7 @@ async fn a_function_that_waits_runs_on_a_fiber_and_costs_no_execution_time() {
 #[test]
 fn two_services_cannot_have_one_name() {
     let services = services().with(Door { reachable: true });
-    let error = Engine::new(EngineConfig { services, cache_dir: None, ..EngineConfig::default() });
+    let error = Engine::new(EngineConfig { services, cache_dir: None, ..in_process() });
     let error = error.unwrap_err().to_string();
     assert_eq!(
         error,
