@@ -25,6 +25,7 @@ mod resume;
 mod retained;
 mod run;
 mod run_result;
+mod runtime;
 mod service_calls;
 mod services;
 mod signals;
