@@ -51,8 +51,7 @@ pub(crate) struct Cache {
 impl Cache {
     /// Opens the cache in this folder, and creates what is missing, for this user only.
     pub(crate) fn open(cache_dir: &Path) -> io::Result<Cache> {
-        let folder = std::path::absolute(cache_dir)?.join(FOLDER);
-        file::create_private_folder(&folder)?;
+        let folder = file::create_private_folder(&cache_dir.join(FOLDER))?;
         let key = key::load(&folder)?;
         let (hits, misses) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Ok(Cache { folder, key, hits, misses, warned: Once::new() })

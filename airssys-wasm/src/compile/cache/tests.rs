@@ -153,6 +153,23 @@ fn key_that_others_could_read_is_replaced_and_its_entries_are_compiled_again() {
 const BYTES: usize = 32;
 
 #[test]
+fn link_that_is_swapped_after_the_check_leads_to_no_other_cache() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().canonicalize().unwrap().join(name);
+    for name in ["own", "other"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    symlink(at("own"), at("link")).unwrap();
+    let cache = Cache::open(&at("link")).unwrap();
+    fs::remove_file(at("link")).unwrap();
+    symlink(at("other"), at("link")).unwrap();
+    let entry = cache.entry(&engine(), Kind::Component, &wat::parse_str(WASM).unwrap());
+    entry.write(&Artifact::of_compiler(b"code".to_vec()));
+    assert!(entry.path.starts_with(at("own/compiled")) && entry.path.exists(), "{}", entry.path.display());
+    assert!(!at("other/compiled").exists());
+}
+
+#[test]
 fn oldest_entries_are_removed_from_a_full_cache() {
     let root = tempfile::tempdir().unwrap();
     let entry = |name: &str, age: u64| {
