@@ -128,15 +128,20 @@ impl Component {
     pub fn load(engine: &Engine, path: &Path) -> Result<Component, LoadError> {
         let read = file::read(path, MAX_COMPONENT_BYTES);
         let wasm = read.map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
-        Component::new(engine, &wasm)
+        Component::of_source(engine, &wasm, path)
     }
 
-    /// Loads a component from the bytes of a `.wasm` file, like [`Component::load`].
+    /// Loads a component from the bytes of a `.wasm` file, like [`Component::load`]. All such components of an
+    /// app have one component's share of the cache.
     ///
     /// # Errors
     /// [`LoadError`] if the bytes are not a component, or do not fit the contract.
     pub fn new(engine: &Engine, wasm: &[u8]) -> Result<Component, LoadError> {
-        let compiled = compile(engine, wasm)?;
+        Component::of_source(engine, wasm, Path::new(""))
+    }
+
+    fn of_source(engine: &Engine, wasm: &[u8], source: &Path) -> Result<Component, LoadError> {
+        let compiled = compile(engine, wasm, source)?;
         let Compiled { component, libraries, room } = &compiled;
         if let Some(found) = other_contract(engine, component) {
             return Err(LoadError::OtherContract { found });
@@ -190,9 +195,9 @@ struct Compiled {
 }
 
 /// Compiles a component, or takes it from the cache. Its libraries have entries of their own there.
-fn compile(engine: &Engine, wasm: &[u8]) -> Result<Compiled, LoadError> {
+fn compile(engine: &Engine, wasm: &[u8], source: &Path) -> Result<Compiled, LoadError> {
     bounds::check(wasm).map_err(LoadError::BoundExceeded)?;
-    let code = engine.code();
+    let code = engine.code(source);
     match parts::divide(wasm).map(|parts| compile_parts(&code, parts)) {
         Some(Ok(compiled)) => return Ok(compiled),
         Some(Err(CompileError::Child(error))) => return Err(LoadError::Compile(error)),
