@@ -14,6 +14,7 @@ mod attacks;
 mod components;
 mod faults;
 mod host_calls;
+mod languages;
 mod log;
 mod memory;
 mod messages;
