@@ -202,6 +202,7 @@ fn component_or_app_that_fills_the_cache_pushes_out_its_own_entries() {
     let others: Vec<_> = (2..7).map(|number| write_entry(&other, "a.wasm", number, 900 - number)).collect();
     let left = |paths: &[PathBuf]| paths.iter().filter(|path| path.exists()).count();
     assert_eq!((left(&neighbours), left(&others)), (2, 3), "a component has 300 bytes");
+    assert_eq!(left(&others[2..]), 3, "those that were used last are kept");
     // The hostile component is compiled again and again, and each of its files is another one.
     let hostile: Vec<_> = (100..130).map(|number| write_entry(&shop, "hostile.wasm", number, 0)).collect();
     assert_eq!((left(&neighbours), left(&others), left(&hostile)), (2, 3, 3));
