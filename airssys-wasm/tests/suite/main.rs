@@ -24,6 +24,8 @@ mod lifecycle;
 mod limits;
 mod loading;
 mod messaging;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod native;
 mod neighbours;
 mod offenders;
