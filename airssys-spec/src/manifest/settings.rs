@@ -129,10 +129,11 @@ fn fetch(document: &Document, reference: &Reference, files: &impl Files) -> Resu
 fn mending(key: &str, value: &DeValue<'_>) -> String {
     match (text_of(value), value) {
         (Some(text), _) => format!("write it as a string: `{key} = {}`", string(&text)),
-        (None, DeValue::Table(_)) => format!(
-            "write each of its keys as a setting, with a name of its own; a table is only `{{ env = \
-             \"VARIABLE\" }}` or `{{ file = \"PATH\" }}`"
-        ),
+        (None, DeValue::Table(_)) => {
+            "write each of its keys as a setting, with a name of its own; a table is \
+                                      only `{ env = \"VARIABLE\" }` or `{ file = \"PATH\" }`"
+                .to_owned()
+        }
         (None, _) => "write each of its items as a setting, with a name of its own".to_owned(),
     }
 }
