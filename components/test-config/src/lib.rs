@@ -9,7 +9,15 @@ use self::wasi::logging::logging::{Level, log};
 
 mod bindings {
     wit_bindgen::generate!({
-        path: ["../../services/config/wit", "../../services/logging/wit", "wit"],
+        inline: "
+            package test:config;
+
+            world guest {
+                include airssys:config/imports;
+                include wasi:logging/imports@0.1.0-draft;
+            }
+        ",
+        path: ["../../services/config/wit", "../../services/logging/wit"],
         world: "test:config/guest",
         generate_all,
     });
