@@ -169,8 +169,7 @@ impl ComponentActor {
     ///
     /// `call` is set to the call that is made, for the report of a start that takes too long.
     async fn start(&mut self, incarnation: u64, call: &mut &'static str) -> Result<(), BoxError> {
-        let InstanceTemplate { component, instance: dependencies, connections, config, input, .. } =
-            &*self.template;
+        let InstanceTemplate { component, instance: dependencies, connections, input, .. } = &*self.template;
         let account = &dependencies.endpoint.account;
         let callbacks = Callbacks::new(
             dependencies.myself.handle(),
@@ -189,7 +188,7 @@ impl ComponentActor {
         let services = connections.prepare(&component.services, dependencies).await?;
         let mut instance = Instance::new(component, guest, wasi, services).await?;
         *call = "`initialize`";
-        instance.initialize(config.clone()).await?;
+        instance.initialize(&dependencies.settings).await?;
         *call = HEALTH;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
             return Err(GuestFailure::StartRefused { message: message.into() }.into());

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use airssys_spec::manifest::SettingValue;
 use bytes::Bytes;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Instance as WasmInstance, Lift, Lower, TypedFunc,
@@ -12,7 +13,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use crate::contract::{BatchEnd, BoundedText, Callback, HealthStatus, Outcome};
 use crate::guest::component::Component;
-use crate::guest::context::{GuestContext, InstanceDependencies};
+use crate::guest::context::{GuestContext, InstanceDependencies, Settings};
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::meter::{Meter, Moment};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
@@ -190,8 +191,10 @@ impl Instance {
         drop(state.guest.take_panic());
     }
 
-    pub(crate) async fn initialize(&mut self, config: Vec<(String, String)>) -> Result<(), GuestFailure> {
+    pub(crate) async fn initialize(&mut self, settings: &Settings) -> Result<(), GuestFailure> {
         let index = self.component.exports.initialize;
+        let own = |(key, value): &(String, SettingValue)| (key.clone(), value.as_str().to_owned());
+        let config: Vec<(String, String)> = settings.iter().map(own).collect();
         let (answer,): (Result<(), String>,) = self.call_by_index(index, (config,)).await?;
         answer.map_err(|message| GuestFailure::StartRefused { message: message.into() })
     }

@@ -112,7 +112,6 @@ impl ComponentHost {
             component: spec.component.clone(),
             instance: Arc::clone(instance),
             connections: Arc::clone(&self.shared.connections),
-            config: spec.config.clone(),
             input: spec.input.clone(),
             delivery: spec.delivery,
             batch_size: spec.batch_size,
@@ -137,5 +136,6 @@ fn target_spec(spec: &ComponentSpec) -> TargetSpec<'_> {
         stop_timeout: spec.stop_timeout,
         instances: spec.instances,
         reads_input: spec.input.is_some(),
+        settings: &spec.config,
     }
 }
