@@ -227,8 +227,8 @@ mod tests {
 
     #[test]
     fn group_that_another_user_is_in_is_not_trusted() {
-        let users = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/home/ann:/bin/sh\n\
-                     bob:x:1001:100::/home/bob:/bin/sh\nann2:x:1000:1000::/:/bin/sh\nbroken\n";
+        let users = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/users/ann:/bin/sh\n\
+                     bob:x:1001:100::/users/bob:/bin/sh\nann2:x:1000:1000::/:/bin/sh\nbroken\n";
         let groups = "root:x:0:\nann:x:1000:\nusers:x:100:\ntwo:x:50:ann,bob\n\
                       own:x:60:ann,root\nempty:x:70:\nbroken\n";
         let is_of_ann = |group| is_group_of(1_000, group, users, groups);

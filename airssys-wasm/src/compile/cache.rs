@@ -23,16 +23,10 @@ mod key;
 mod private_file;
 mod shares;
 
-use shares::{BOUNDS, Bounds, OWNER, Owner};
+use shares::{BOUNDS, Bounds, EXTENSION, OWNER, Owner, SEAL};
 
 /// The folder within the cache folder.
 const FOLDER: &str = "compiled";
-
-/// The end of an entry's name. Another form of entries has another one.
-const EXTENSION: &str = "native";
-
-/// The length of a seal, in bytes.
-const SEAL: usize = digest::SHA256_OUTPUT_LEN;
 
 /// The most bytes of an entry: 1 GiB.
 pub(super) const MAX_ENTRY_BYTES: u64 = 1 << 30;

@@ -9,7 +9,13 @@ use std::time::{Duration, SystemTime};
 
 use ring::digest;
 
-use super::{EXTENSION, SEAL, key};
+use super::key;
+
+/// The end of an entry's name. Another form of entries has another one.
+pub(super) const EXTENSION: &str = "native";
+
+/// The length of a seal, in bytes.
+pub(super) const SEAL: usize = digest::SHA256_OUTPUT_LEN;
 
 /// The age from which on a file that is not an entry was left by a process that has ended, or by another
 /// version.
