@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{CALLBACKS_PER_YIELD, ComponentActor};
 use crate::contract::{BoundedText, Ending, Outcome};
 use crate::guest::batch::CurrentMessage;
-use crate::guest::instance::GuestFailure;
+use crate::guest::failure::GuestFailure;
 use crate::observe::dead_letters::DeadLetterReason;
 use crate::observe::handling_times::Took;
 use crate::observe::warnings::Warning;
@@ -99,7 +99,8 @@ impl ComponentActor {
     /// Keeps a message for another attempt if one is left. Gives it up otherwise.
     pub(super) fn postpone(&self, envelope: Envelope, reason: DeadLetterReason, span: Span) {
         match self.template.delivery.next_attempt(envelope.attempts(), fastrand::f64()) {
-            Some(backoff) => {
+            // A call's service decides whether the call is made again.
+            Some(backoff) if !envelope.is_call() => {
                 spans::postponed(span, &reason);
                 let dependencies = &self.template.instance;
                 let instance = &dependencies.identity.instance;
@@ -113,7 +114,7 @@ impl ComponentActor {
                 }
                 self.recovery.keep_first(envelope.postponed(reason), tokio::time::Instant::now() + backoff);
             }
-            None => {
+            _ => {
                 spans::given_up(span, &reason);
                 envelope.give_up(reason);
             }
@@ -121,7 +122,7 @@ impl ComponentActor {
     }
 }
 
-fn dead_letter_reason(failure: &GuestFailure) -> DeadLetterReason {
+pub(super) fn dead_letter_reason(failure: &GuestFailure) -> DeadLetterReason {
     match failure {
         GuestFailure::Abandoned => DeadLetterReason::Abandoned,
         GuestFailure::Ended => DeadLetterReason::Interrupted,

@@ -12,6 +12,7 @@ mod control;
 mod dead_letters;
 mod delivery;
 mod embedding;
+mod entries;
 mod failures;
 mod grants;
 mod graphs;
