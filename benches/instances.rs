@@ -10,6 +10,7 @@ use airssys_benches::floor;
 use airssys_benches::{
     Bed, LONG, answering, bench_on, built, criterion, figures, must, order, reading, spec, workers,
 };
+use airssys_wasm::Compiler;
 use airssys_wasm::app::{self, RunningApp, StartOptions};
 use airssys_wasm::manifest::AppManifest;
 use bytes::Bytes;
@@ -232,6 +233,7 @@ fn start_and_stop(manifest: &str, cache: &str) {
 
 async fn start(manifest: &str, cache: &str) -> RunningApp {
     let manifest = must(AppManifest::load(manifest.as_ref()));
-    let options = StartOptions { cache_dir: Some(cache.into()), ..StartOptions::default() };
+    let (cache_dir, compiler) = (Some(cache.into()), Compiler::in_process());
+    let options = StartOptions { cache_dir, compiler, ..StartOptions::default() };
     must(app::start(&manifest, options, |_| {}).await)
 }

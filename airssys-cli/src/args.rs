@@ -29,6 +29,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 Environment:
   RUST_LOG            log filter, such as `airssys=debug`; overrides -v
   AIRSSYS_CACHE_DIR   folder of the compiled components
+  AIRSSYS_RUNTIME     file with the configuration of backends; overrides --config FILE
   AIRSSYS_TOOLS_DIR   folder of the tools for JavaScript and Python
   XDG_RUNTIME_DIR     folder of the control sockets of running apps
   NO_COLOR            never colour the output
@@ -69,6 +70,9 @@ pub(crate) struct Run {
     #[arg(default_value = ".")]
     pub(crate) app: PathBuf,
 
+    #[command(flatten)]
+    pub(crate) config: Config,
+
     /// Read this file instead of the input that the manifest grants; `-` is the standard input.
     ///
     /// If several components read an input, NAME=FILE is the file for the component NAME.
@@ -104,6 +108,18 @@ pub(crate) struct Run {
     /// Open no control socket, which rules out all commands for a running app.
     #[arg(long)]
     pub(crate) no_control: bool,
+}
+
+/// The runtime configuration: which backend serves which label.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Config {
+    /// Configure backends and labels, by a file or by a line such as `keyvalue.sessions = "main"`.
+    ///
+    /// Can be given several times; the last one prevails. A line prevails over the file that AIRSSYS_RUNTIME
+    /// names, and that over a file given here. Below them are runtime.toml beside app.toml, and
+    /// airssys/runtime.toml in XDG_CONFIG_HOME.
+    #[arg(long, value_name = "FILE|KEY=VALUE")]
+    pub(crate) config: Vec<String>,
 }
 
 /// Print a snapshot of a running app.
@@ -155,6 +171,13 @@ pub(crate) struct Check {
     /// An app's manifest or folder, the folder of one component, or a .wasm file.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) config: Config,
+
+    /// Connect every backend of an app, and print the product that answers and its version.
+    #[arg(long)]
+    pub(crate) connect: bool,
 }
 
 /// Create a component or an app that builds and runs as it is.

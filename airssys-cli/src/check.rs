@@ -1,18 +1,20 @@
 //! `airssys check`: manifests, and whether components fit the host.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use airssys_wasm::app;
 use airssys_wasm::manifest::ComponentManifest;
-use airssys_wasm::{Component, Engine, EngineConfig, LoadError, ServiceConfigs, builder};
+use airssys_wasm::{
+    BackendSet, Component, Engine, EngineConfig, LoadError, OpenError, ServiceConfigs, builder,
+};
 
 use crate::args::Check;
 use crate::building::{self, Building};
-use crate::failure::Failure;
+use crate::failure::{Failure, with_causes};
 use crate::output::Output;
 use crate::place::{self, Place};
 use crate::run;
-use crate::services::{load_configured, services};
+use crate::services::{Loaded, load_configured, services};
 use crate::terminal::Terminal;
 
 pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Result<(), Failure> {
@@ -20,7 +22,7 @@ pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Resul
     let engine = EngineConfig { services: services(), max_instances: 1, ..EngineConfig::default() };
     let engine = Engine::new(engine);
     let engine = engine.map_err(|error| Failure::run("components cannot be checked", error))?;
-    let (components, configs) = components(&args.path, terminal)?;
+    let (components, configured) = components(args, terminal)?;
     let names = components.iter().map(|(name, _)| name.clone());
     let mut building = Building::new(terminal, &[]).with_names(names);
     for (name, file) in &components {
@@ -29,7 +31,7 @@ pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Resul
         building.loaded(name);
         let component = loaded.map_err(|error| misfit(name, error))?;
         terminal.finish();
-        if let Some(configs) = &configs {
+        if let Some((configs, _)) = &configured {
             let configured = component.check_services(configs);
             configured.map_err(|error| Failure::misfit(format!("`{name}` does not fit the app"), error))?;
         }
@@ -39,7 +41,29 @@ pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Resul
         };
         output.line(format!("{name}: fits; runs {how}"));
     }
-    Ok(())
+    match configured {
+        Some((_, backends)) if args.connect => connect(&backends, output),
+        _ => Ok(()),
+    }
+}
+
+/// Asks every backend for its product and version.
+fn connect(backends: &BackendSet, output: &Output) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
+    let mut failed: Option<OpenError> = None;
+    for report in runtime.block_on(backends.check()) {
+        let (name, kind) = (report.name, report.kind);
+        match report.answer {
+            Ok(product) => output.line(format!("backend {name} ({kind}): {product}")),
+            Err(error) => {
+                output.line(format!("backend {name} ({kind}): {}", with_causes(&error)));
+                failed = failed.or(Some(error));
+            }
+        }
+    }
+    runtime.shutdown_background();
+    failed.map_or(Ok(()), |error| Err(Failure::run("a backend does not answer", error)))
 }
 
 fn misfit(name: &str, error: LoadError) -> Failure {
@@ -52,10 +76,18 @@ fn misfit(name: &str, error: LoadError) -> Failure {
 /// The names and `.wasm` files of the components to check.
 type Files = Vec<(String, PathBuf)>;
 
-/// The components to check, and the configurations of an app's services. Folders are built first.
-fn components(path: &Path, terminal: &Terminal) -> Result<(Files, Option<ServiceConfigs>), Failure> {
-    let (app, configs) = match place::app_or_component(path)? {
-        Place::App(manifest) => load_configured(&manifest)?,
+/// The configurations of an app's services and of its backends.
+type Configured = (ServiceConfigs, BackendSet);
+
+/// The components to check, and the configurations of an app. Folders are built first.
+fn components(args: &Check, terminal: &Terminal) -> Result<(Files, Option<Configured>), Failure> {
+    let Loaded { app, configs, backends, .. } = match place::app_or_component(&args.path)? {
+        Place::App(manifest) => load_configured(&manifest, &args.config)?,
+        Place::Component(_) | Place::Wasm(_) if args.connect || !args.config.config.is_empty() => {
+            return Err(Failure::usage(
+                "--connect and --config are for an app; give its app.toml or its folder",
+            ));
+        }
         Place::Component(folder) => {
             let manifest = ComponentManifest::load(&folder.join("Component.toml"))?;
             let mut building = Building::new(terminal, std::slice::from_ref(&folder));
@@ -71,5 +103,5 @@ fn components(path: &Path, terminal: &Terminal) -> Result<(Files, Option<Service
         Ok((component.name.clone(), file))
     };
     let files = app.components.iter().map(locate).collect::<Result<_, Failure>>()?;
-    Ok((files, Some(configs)))
+    Ok((files, Some((configs, backends))))
 }

@@ -21,11 +21,11 @@ mod memory_costs;
 mod new;
 mod output;
 mod place;
-mod plain;
 mod resume;
 mod retained;
 mod run;
 mod run_result;
+mod runtime;
 mod service_calls;
 mod services;
 mod signals;
@@ -39,6 +39,7 @@ mod units;
 
 use std::process::ExitCode;
 
+use airssys_wasm::plain;
 use clap::Parser;
 
 use args::{Args, Command};
@@ -53,7 +54,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     airssys_wasm::compile_worker();
-    let signals = Signals::listen();
+    let signals = Signals::listen(output::flush_errors);
     let output = Output::default();
     let args = match Args::try_parse() {
         Ok(args) => args,

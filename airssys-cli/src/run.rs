@@ -15,7 +15,7 @@ use crate::failure::{Failure, with_causes};
 use crate::output::Output;
 use crate::place;
 use crate::run_result::RunResult;
-use crate::services::{load_app, services};
+use crate::services::{Loaded, backends, load_configured, services};
 use crate::signals::{Attention, EndSignal, Signals};
 use crate::telemetry;
 use crate::terminal::Terminal;
@@ -30,7 +30,8 @@ pub(crate) fn run(
     output: &Output,
     signals: &Signals,
 ) -> Result<(), Failure> {
-    let manifest = load_app(&place::app(&args.app)?)?;
+    let Loaded { app: manifest, runtime: config, .. } =
+        load_configured(&place::app(&args.app)?, &args.config)?;
     let input = args.input.as_deref().map(|text| InputOverride::parse(text, &manifest));
     let input = input.transpose().map_err(Failure::usage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -45,6 +46,8 @@ pub(crate) fn run(
         input,
         tracer,
         services: services(),
+        backends: backends(),
+        runtime: config,
         stop_timeout: own_stop_timeout(args),
         ..StartOptions::default()
     };
@@ -77,7 +80,7 @@ async fn run_app(
         signal = attention.received() => return Err(stopped(signal)),
     };
     // Both answer from the first moment on, because a start can take long.
-    let _metrics = metrics.map(|listener| listener.serve(starting.host().clone()));
+    let _metrics = telemetry::serve(metrics, starting.host())?;
     let _control = control::open(args, starting.host(), terminal)?;
     let names = manifest.components.iter().map(|component| component.name.clone());
     let mut building = Building::new(terminal, &building::folders(manifest)).with_names(names);

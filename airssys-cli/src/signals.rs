@@ -1,8 +1,9 @@
 //! The signals that end the program: Ctrl-C, SIGTERM and SIGHUP.
 //!
-//! A signal ends the program at once, with the status 128 + its number. Only while a command attends to
-//! signals ([`Signals::attend`]), the first one is left to it, to stop an app in order. A thread of its
-//! own hears them, because the other threads can be stuck: in a build, a compiler, or a full pipe.
+//! A signal ends the program at once, with the status 128 + its number. Only the lines that wait for the
+//! standard error are written before, within a bound ([`Signals::listen`]). Only while a command attends to signals
+//! ([`Signals::attend`]), the first one is left to it, to stop an app in order. A thread of its own hears
+//! them, because the other threads can be stuck: in a build, a compiler, or a full pipe.
 
 use std::future::pending;
 use std::io;
@@ -53,9 +54,11 @@ pub(crate) struct Signals {
 
 impl Signals {
     /// Listens until the program ends. Called first of all, so that no signal is missed.
-    pub(crate) fn listen() -> Signals {
+    ///
+    /// A signal that ends the program calls `flush` before. It must return within a bound.
+    pub(crate) fn listen(flush: fn()) -> Signals {
         let heard = Arc::new(watch::Sender::default());
-        let failure = hear(Arc::clone(&heard)).err();
+        let failure = hear(Arc::clone(&heard), flush).err();
         Signals { heard, failure }
     }
 
@@ -114,7 +117,7 @@ impl Drop for Attention {
 }
 
 /// Starts the thread that hears signals. They are heard from the return of this function on.
-fn hear(heard: Arc<watch::Sender<Heard>>) -> io::Result<()> {
+fn hear(heard: Arc<watch::Sender<Heard>>, flush: fn()) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let mut listener = {
         let _entered = runtime.enter();
@@ -125,7 +128,8 @@ fn hear(heard: Arc<watch::Sender<Heard>>) -> io::Result<()> {
             loop {
                 let signal = listener.next().await;
                 if !note(&heard, signal) {
-                    // Prints nothing, because another thread may hold the stream for ever.
+                    // Prints nothing to the standard output, because another thread may hold it for ever.
+                    flush();
                     std::process::exit(signal.status().into());
                 }
             }

@@ -13,6 +13,7 @@ mod input;
 pub mod limits;
 pub mod manifest;
 pub mod pattern;
+pub mod plain;
 mod rate;
 mod use_pattern;
 

@@ -39,6 +39,8 @@ pub struct Limits {
     pub log_lines_per_second: usize,
     /// Bytes that all instances together may log in a second, and at once. More are dropped.
     pub log_bytes_per_second: usize,
+    /// Calls of services that all instances together may make in a second, and at once. More are refused.
+    pub service_calls_per_second: usize,
     /// Rates at which all instances together may send, request, publish and subscribe.
     pub rates: Rates,
     /// Rates for what goes to single components: one entry for each target.
@@ -103,6 +105,7 @@ impl Limits {
         log_line_bytes: 8 * KIB,
         log_lines_per_second: 1_000,
         log_bytes_per_second: MIB,
+        service_calls_per_second: 100_000,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -121,6 +124,7 @@ impl Limits {
         log_line_bytes: 64 * KIB,
         log_lines_per_second: 20_000,
         log_bytes_per_second: 16 * MIB,
+        service_calls_per_second: 1_000_000,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -139,6 +143,7 @@ impl Limits {
         log_line_bytes: 64 * KIB,
         log_lines_per_second: 1_000_000,
         log_bytes_per_second: GIB,
+        service_calls_per_second: 10_000_000,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };

@@ -10,6 +10,7 @@ mod app;
 mod audit;
 mod backoff;
 mod component;
+mod config_table;
 mod diagnostic;
 mod group;
 mod limits;
@@ -17,11 +18,14 @@ mod lists;
 mod load;
 mod reader;
 mod resolve;
+mod runtime;
+mod secret;
 mod service;
 mod suggest;
 mod syntax;
 mod unreadable;
 mod value;
+mod variables;
 
 use std::path::PathBuf;
 
@@ -30,10 +34,14 @@ use airssys_message::Accepts;
 use semver::Version;
 
 pub use self::app::AppManifest;
+pub use self::config_table::ConfigTable;
 pub use self::diagnostic::{Diagnostic, Diagnostics};
 pub use self::group::{ComponentGivesUp, Group, GroupMember, OnGiveUp};
 pub use self::load::{Disk, Files, without_dots};
-pub use self::service::{ConfigTable, ServiceTable};
+pub use self::runtime::{BackendTable, LabelTable, Runtime, RuntimeSource};
+pub use self::secret::Secret;
+pub use self::service::ServiceTable;
+pub use self::variables::Variables;
 use crate::audit_file::AuditFile;
 use crate::capability::Capabilities;
 use crate::delivery::Delivery;

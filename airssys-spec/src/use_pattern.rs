@@ -101,6 +101,12 @@ impl UsePattern {
         verbs && self.segments().covers(&other.segments())
     }
 
+    /// Returns true if one use is contained in both patterns.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let verbs = self.verb().is_none() || other.verb().is_none() || self.verb() == other.verb();
+        verbs && self.segments().overlaps(&other.segments())
+    }
+
     fn segments(&self) -> Segments<'_> {
         Segments::new(&self.text[..self.path], '/', true)
     }
@@ -123,8 +129,7 @@ impl Pattern for UsePattern {
     }
 
     fn overlaps(&self, other: &Self) -> bool {
-        let verbs = self.verb().is_none() || other.verb().is_none() || self.verb() == other.verb();
-        verbs && self.segments().overlaps(&other.segments())
+        UsePattern::overlaps(self, other)
     }
 }
 

@@ -10,5 +10,5 @@ mod tree;
 pub use input::{InputError, InputOverride};
 pub use loading::locate;
 pub use running::{Ended, RunError, RunningApp};
-pub use start::{StartOptions, StartingApp, start};
+pub use start::{StartOptions, StartingApp, configure_backends, start};
 pub use starting::{AppEvent, StartAppError};

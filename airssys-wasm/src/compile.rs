@@ -28,13 +28,12 @@ pub use worker::compile_worker;
 /// The compiler needs memory and time that a hostile component can choose. Child processes limit both: 2 GiB
 /// of memory in each, and 120 s on processors and 5 min in all for a component with all its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Compiler(Place);
+pub struct Compiler(Option<Place>);
 
+/// The place of a [`Compiler`], if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     InProcess,
-    /// As `InProcess`, but nobody has chosen it.
-    Unchosen,
     Child(PathBuf),
 }
 
@@ -42,25 +41,31 @@ impl Compiler {
     /// Compiles in this process, without limits on memory and time. This is for components that are
     /// trusted.
     pub fn in_process() -> Compiler {
-        Compiler(Place::InProcess)
+        Compiler(Some(Place::InProcess))
     }
 
     /// Compiles in child processes that run this program. Its `main` must call [`compile_worker`] first.
     ///
-    /// Falls back to compiling in this process, with a warning, if it has not been called.
+    /// [`Engine::new`](crate::Engine::new) fails if it has not been called. Tests have no `main` of their
+    /// own, so they choose [`Compiler::in_process`] or [`Compiler::program`].
     pub fn this_program() -> Compiler {
-        match worker::this_program() {
-            Some(program) => Compiler(Place::Child(program)),
-            None => Compiler(Place::Unchosen),
-        }
+        Compiler(worker::this_program().map(Place::Child))
     }
 
     /// Compiles in child processes that run another program, whose `main` calls [`compile_worker`] first.
     /// It must be built with the same version of this crate; the program `airssys` is one.
     pub fn program(path: impl Into<PathBuf>) -> Compiler {
-        Compiler(Place::Child(path.into()))
+        Compiler(Some(Place::Child(path.into())))
     }
 
+    /// Returns the place. Returns `None` if this program was to be started and does not call
+    /// [`compile_worker`].
+    pub(crate) fn place(self) -> Option<Place> {
+        self.0
+    }
+}
+
+impl Place {
     fn compile(
         &self,
         engine: &wasmtime::Engine,
@@ -69,13 +74,8 @@ impl Compiler {
         wasm: &[u8],
         budget: &Budget,
     ) -> Result<Artifact, CompileError> {
-        let in_process = || kind.compile(engine, wasm).map_err(CompileError::Refused);
-        let bytes = match &self.0 {
-            Place::InProcess => in_process()?,
-            Place::Unchosen => {
-                warn_unchosen();
-                in_process()?
-            }
+        let bytes = match self {
+            Place::InProcess => kind.compile(engine, wasm).map_err(CompileError::Refused)?,
             Place::Child(program) => child::compile(program, settings, kind, wasm, budget)?,
         };
         Ok(Artifact::of_compiler(bytes))
@@ -89,24 +89,12 @@ impl Default for Compiler {
     }
 }
 
-/// Warns once that nothing limits the compiler.
-fn warn_unchosen() {
-    static WARN: std::sync::Once = std::sync::Once::new();
-    WARN.call_once(|| {
-        tracing::warn!(
-            "components are compiled in this process, where a hostile one can take all memory; call \
-             airssys_wasm::compile_worker first in main, or choose Compiler::in_process in EngineConfig if \
-             all components are trusted"
-        );
-    });
-}
-
 /// The way from the bytes of a component, or of its parts, to code that an engine can run: from the cache, or
 /// else compiled. The bounds are those of the whole file, and checked before.
 pub(crate) struct Code<'engine> {
     pub(crate) engine: &'engine wasmtime::Engine,
     pub(crate) settings: Settings,
-    pub(crate) compiler: &'engine Compiler,
+    pub(crate) place: &'engine Place,
     pub(crate) cache: Option<&'engine Cache>,
     /// The time for the component, with all its parts.
     pub(crate) budget: Budget,
@@ -140,8 +128,8 @@ impl Code<'_> {
         if let Some(code) = entry.as_ref().and_then(|entry| entry.read(load)) {
             return Ok(code);
         }
-        let artifact = self.compiler.compile(self.engine, self.settings, kind, wasm, &self.budget)?;
-        let code = load(&artifact).map_err(CompileError::Refused)?;
+        let artifact = self.place.compile(self.engine, self.settings, kind, wasm, &self.budget)?;
+        let code = load(&artifact).map_err(CompileError::Unloadable)?;
         if let Some(entry) = entry {
             entry.write(&artifact);
         }

@@ -24,6 +24,7 @@ use airssys_rt::{ActorRef, ActorSystem, ShutdownReport, SupervisorRef};
 use airssys_spec::{Capabilities, HOST_NAME, Limits, Subject};
 
 use crate::actor::template::InstanceTemplate;
+use crate::backend::set::BackendSet;
 use crate::guest::component::Component;
 use crate::guest::context::InstanceDependencies;
 use crate::guest::services::{Connections, ServiceConfigs, ServiceError};
@@ -87,6 +88,8 @@ pub struct HostOptions {
     /// The configurations of services, by [`Services::configure`](crate::Services::configure). A
     /// service without one reads an empty table when the first component that imports it starts.
     pub services: ServiceConfigs,
+    /// The backends that serve the labels of services, by [`Backends::configure`](crate::Backends::configure).
+    pub backends: BackendSet,
 }
 
 /// The most of a shutdown's time in which aborted actors give their messages back.
@@ -111,7 +114,7 @@ impl Shared {
 impl ComponentHost {
     /// Makes a host that runs components in this actor system.
     pub fn new(system: ActorSystem) -> ComponentHost {
-        ComponentHost::with_router(system, Trail::default(), None, ServiceConfigs::default())
+        ComponentHost::with_router(system, Trail::default(), None, Connections::default())
     }
 
     /// As [`ComponentHost::new`], with options. Blocks on the disk if there is a state folder.
@@ -121,14 +124,15 @@ impl ComponentHost {
     /// written by a host.
     pub fn with_options(system: ActorSystem, options: HostOptions) -> Result<ComponentHost, StateError> {
         let state = options.state.as_deref().map(StateFolder::open).transpose()?;
-        Ok(ComponentHost::with_router(system, Trail::new(options.audit), state, options.services))
+        let connections = Connections::new(options.services, options.backends);
+        Ok(ComponentHost::with_router(system, Trail::new(options.audit), state, connections))
     }
 
     fn with_router(
         system: ActorSystem,
         trail: Trail,
         state: Option<StateFolder>,
-        services: ServiceConfigs,
+        connections: Connections,
     ) -> ComponentHost {
         let (trail, name): (Arc<Trail>, Arc<str>) = (Arc::new(trail), Arc::from(HOST_NAME));
         let outside = Sender {
@@ -142,7 +146,7 @@ impl ComponentHost {
         };
         let (app, router) = (Arc::from(system.name()), Arc::new(Router::new(App::new(trail, state))));
         let (components, began) = (Mutex::default(), OnceLock::new());
-        let connections = Arc::new(Connections::new(services));
+        let connections = Arc::new(connections);
         let (groups, start_step) = (Mutex::default(), Mutex::default());
         let shared =
             Shared { system, app, router, outside, connections, components, start_step, groups, began };
@@ -238,7 +242,10 @@ impl ComponentHost {
             drop(tokio::time::timeout(most, self.drained()).await);
         }
         trail.log_suppressed();
-        self.shared.router.app.warnings.log_suppressed(None);
+        let components = self.components().clone();
+        for (name, registered) in &components {
+            registered.endpoint.account.stats.warnings().log_suppressed(name);
+        }
         self.dead_letters().log_suppressed(None);
         self.close_state(deadline.saturating_sub(began.elapsed())).await;
         if let Some(audit) = trail.audit() {
@@ -279,14 +286,16 @@ impl ComponentHost {
     /// Stops a component or a native actor in order, waits until its instances have ended, and frees
     /// its name. Its entries in the state folder are removed. Returns false if the name is unknown.
     pub async fn retire(&self, name: &str) -> bool {
-        let actors = self.actors(name);
+        let Some(Registered { endpoint, .. }) = self.components().get(name).cloned() else { return false };
+        let actors = &endpoint.members;
         self.forget(name);
-        for actor in &actors {
+        for actor in actors {
             actor.closed().await;
             // Its last handler may have subscribed meanwhile.
             self.shared.router.unsubscribe_all(actor);
             self.shared.router.app.state().into_iter().for_each(|state| state.forget(actor.name()));
         }
+        endpoint.account.stats.warnings().log_suppressed(name);
         self.dead_letters().log_suppressed(Some(name));
         !actors.is_empty()
     }
@@ -301,6 +310,5 @@ impl ComponentHost {
         }
         self.shared.router.remove(name);
         self.shared.router.app.trail.forget(name);
-        self.shared.router.app.warnings.log_suppressed(Some(name));
     }
 }

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod otlp;
 
 mod actor;
+mod backend;
 mod clients;
 mod compile;
 mod contract;
@@ -33,11 +34,14 @@ pub use airssys_spec::{
     InvalidUse, Limits, NamePattern, Retry, Subject, UsePattern, decide,
 };
 #[doc(inline)]
-pub use airssys_spec::{capability, limits, manifest, pattern};
+pub use airssys_spec::{capability, limits, manifest, pattern, plain};
 pub use wasmtime;
 
 pub use actor::ComponentActor;
 pub use actor::health::Health;
+pub use backend::list::Backends;
+pub use backend::product::{Backend, Labels, Serves};
+pub use backend::set::{BackendReport, BackendSet, OpenError};
 pub use compile::bounds::{Bound, BoundExceeded};
 pub use compile::{ChildError, Compiler, compile_worker};
 pub use contract::BoundedText;
@@ -48,7 +52,9 @@ pub use guest::entry_call::{
 };
 pub use guest::failure::GuestFailure;
 pub use guest::load_error::LoadError;
-pub use guest::service::{HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits};
+pub use guest::service::{
+    CallsExceeded, HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits,
+};
 pub use guest::services::{ServiceConfigs, ServiceError, Services};
 pub use guest::store::{Entry, GuestState};
 pub use host::entrance::Entrance;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use airssys_message::Codec;
-use airssys_wasm::{Component, Engine, EngineConfig, Limits, builder};
+use airssys_wasm::{Compiler, Component, Engine, EngineConfig, Limits, builder};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion};
 use test_commands::Command;
@@ -68,7 +68,10 @@ pub fn component(engine: &Engine, name: &str) -> Result<Component, Failure> {
 pub fn engine(max_instances: u32) -> Result<Engine, Failure> {
     // The same limit as in an app.
     let max_table_elements = Limits::APP_MAX.table_elements;
-    Ok(Engine::new(EngineConfig { max_instances, max_table_elements, ..EngineConfig::default() })?)
+    // Benches have no `main` of their own, and their components are ours.
+    let compiler = Compiler::in_process();
+    let config = EngineConfig { max_instances, max_table_elements, compiler, ..EngineConfig::default() };
+    Ok(Engine::new(config)?)
 }
 
 /// Makes a runtime with `count` workers.

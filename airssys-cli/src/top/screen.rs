@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ratatui::{DefaultTerminal, Frame};
 
+use crate::output;
 use crate::plain::is_unsafe;
 use crate::signals::Attention;
 
@@ -56,6 +57,7 @@ impl SignalSeen {
             // The main thread may be stuck: reading keys from a closed terminal never returns.
             std::thread::sleep(GRACE);
             ratatui::restore();
+            output::flush_errors();
             std::process::exit(0);
         });
         Ok(SignalSeen(seen))

@@ -237,7 +237,7 @@ impl Drop for Running {
 
 /// The program after its end.
 pub(crate) struct Ended {
-    status: ExitStatus,
+    pub(crate) status: ExitStatus,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }

@@ -108,6 +108,8 @@ pub(super) struct Document {
     more: Cell<usize>,
     /// Names of components that the file knows, for examples.
     names: RefCell<Vec<String>>,
+    /// The places of secrets, which are masked in the text that is kept.
+    hidden: RefCell<Vec<Range<usize>>>,
 }
 
 impl Document {
@@ -122,6 +124,7 @@ impl Document {
             found: RefCell::default(),
             more: Cell::default(),
             names: RefCell::default(),
+            hidden: RefCell::default(),
         }
     }
 
@@ -218,6 +221,21 @@ fn cut(text: String, max_bytes: usize) -> String {
     }
 }
 
+/// Replaces every character of the secrets in a text, so that every place keeps its line and column.
+pub(super) fn masked(text: &Arc<str>, secrets: &[Range<usize>]) -> Arc<str> {
+    if secrets.is_empty() {
+        return Arc::clone(text);
+    }
+    let mask = |(at, byte): (usize, u8)| match byte {
+        b'\n' | b'\r' => byte,
+        _ if secrets.iter().any(|secret| secret.contains(&at)) => b'*',
+        _ => byte,
+    };
+    let bytes = text.bytes().enumerate().map(mask).collect();
+    // The mask is ASCII and covers whole characters, so the text stays valid.
+    String::from_utf8(bytes).unwrap_or_default().into()
+}
+
 /// Returns an error with all mistakes in the documents, if there are any.
 pub(super) fn verdict<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Result<(), Diagnostics> {
     let mut all = Diagnostics { list: Vec::new(), texts: BTreeMap::new() };
@@ -228,9 +246,19 @@ pub(super) fn verdict<'a>(documents: impl IntoIterator<Item = &'a Document>) -> 
 }
 
 impl Document {
+    /// Masks a secret in the text that is kept for showing the places of mistakes.
+    pub(super) fn hide(&self, secret: Range<usize>) {
+        self.hidden.borrow_mut().push(secret);
+    }
+
     /// Returns the text of the file; empty if it could not be read.
     pub(super) fn text(&self) -> Arc<str> {
         self.text.clone().unwrap_or_default()
+    }
+
+    /// Returns the places of the secrets in the text.
+    pub(super) fn hidden(&self) -> Vec<Range<usize>> {
+        self.hidden.borrow().clone()
     }
 
     /// Returns an error if anything was found in this document.
@@ -263,11 +291,44 @@ impl Diagnostics {
         self.texts.append(&mut others.texts);
     }
 
+    /// Moves the places in a text that was joined from files to those files. Each part is the offset at
+    /// which the text of a file begins, in ascending order, with the file and its text.
+    pub(super) fn split(self, parts: &[(usize, &Path, Arc<str>)]) -> Diagnostics {
+        let mut split = Diagnostics { list: Vec::new(), texts: BTreeMap::new() };
+        for mut diagnostic in self.list {
+            let start = diagnostic.span.as_ref().map_or(0, |span| span.start);
+            let Some((offset, file, text)) = parts.iter().rev().find(|(offset, ..)| *offset <= start) else {
+                split.list.push(diagnostic);
+                continue;
+            };
+            diagnostic.file = file.to_path_buf();
+            diagnostic.span = diagnostic.span.map(|span| span.start - offset..span.end - offset);
+            (diagnostic.line, diagnostic.column) = diagnostic.span.as_ref().map_or((1, 1), |span| {
+                let place = Document::new(file, text);
+                place.place(span.start)
+            });
+            split.texts.insert(diagnostic.file.clone(), Arc::clone(text));
+            split.list.push(diagnostic);
+        }
+        split
+    }
+
+    /// Returns the diagnostics without the texts of their files.
+    pub(super) fn without_texts(self) -> Diagnostics {
+        Diagnostics { texts: BTreeMap::new(), ..self }
+    }
+
+    /// Returns the places of the diagnostics.
+    pub(super) fn spans(&self) -> impl Iterator<Item = &Range<usize>> {
+        self.list.iter().filter_map(|diagnostic| diagnostic.span.as_ref())
+    }
+
     fn take(&mut self, document: &Document) {
         let mut found = document.found.borrow().clone();
         found.sort_by_key(|diagnostic| diagnostic.span.as_ref().map_or(0, |span| span.start));
         if let (false, Some(text)) = (found.is_empty(), &document.text) {
-            self.texts.insert(document.file.clone(), text.clone());
+            let text = masked(text, &document.hidden.borrow());
+            self.texts.insert(document.file.clone(), text);
         }
         self.list.append(&mut found);
         self.list.extend(document.rest());

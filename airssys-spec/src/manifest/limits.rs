@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// Every limit. A limit is at most [`Limits::HOST_MAX`], so it fits a `usize`.
-pub(super) const ROWS: [Row; 16] = [
+pub(super) const ROWS: [Row; 17] = [
     Row {
         key: "memory",
         unit: Unit::Bytes,
@@ -135,6 +135,15 @@ pub(super) const ROWS: [Row; 16] = [
         set: |limits, amount| limits.log_bytes_per_second = amount as usize,
     },
     Row {
+        key: "service_calls_per_second",
+        unit: Unit::Count,
+        least: 1,
+        most: None,
+        example: None,
+        get: |limits| limits.service_calls_per_second as u64,
+        set: |limits, amount| limits.service_calls_per_second = amount as usize,
+    },
+    Row {
         key: "messages_per_second",
         unit: Unit::Count,
         least: 1,
@@ -173,7 +182,7 @@ pub(super) const ROWS: [Row; 16] = [
 ];
 
 /// The first of the [`ROWS`] that are rates: those that a limit on one target can have too.
-const FIRST_RATE: usize = 12;
+const FIRST_RATE: usize = 13;
 
 /// The most messages a second, or at once.
 const MAX_MESSAGES: u64 = 10_000_000;

@@ -1,16 +1,16 @@
 //! The `[service.NAME]` tables of `app.toml`, which services of the host read.
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::amount::Unit;
-use super::diagnostic::{Diagnostics, Document, Fault};
+use super::config_table::{ConfigTable, Surroundings};
+use super::diagnostic::{Diagnostics, Document};
 use super::reader::Table;
 use super::syntax;
+use super::variables::Variables;
 
 /// The table `[service.NAME]` of an `app.toml`, as it is written.
 ///
@@ -102,9 +102,12 @@ impl ServiceTable {
             Some(DeValue::Table(entries)) => entries,
             _ => &nothing,
         };
-        let table = ConfigTable(Table::named(&document, name, self.span.clone(), entries));
+        let variables = Variables::of_process();
+        let surroundings = Surroundings { files: vec![(0, &self.file)], variables: &variables };
+        let table = Table::named(&document, name, self.span.clone(), entries);
+        let table = ConfigTable { table, surroundings: &surroundings };
         let value = read(&table);
-        table.0.finish();
+        table.table.finish();
         document.into_result().map(|()| value)
     }
 
@@ -113,99 +116,6 @@ impl ServiceTable {
         let document = Document::new(&self.file, &self.text);
         document.report(self.span.clone(), message.into(), help.into());
         document.into_diagnostics()
-    }
-}
-
-/// A table of a service's configuration, read key by key. Mistakes are collected; reading goes on.
-///
-/// `example` is the value that a report suggests, as it would be written.
-pub struct ConfigTable<'a>(Table<'a>);
-
-impl<'a> ConfigTable<'a> {
-    /// Returns a string, or `None` if the key is absent or wrong.
-    pub fn text(&self, key: &'static str, example: &str) -> Option<&'a str> {
-        self.0.text(key, example).written()?;
-        match self.0.value(key)?.get_ref() {
-            DeValue::String(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// As [`ConfigTable::text`]; an absent key is reported.
-    pub fn required_text(&self, key: &'static str, example: &str) -> Option<&'a str> {
-        if self.0.value(key).is_none() {
-            self.0.missing(key, example);
-        }
-        self.text(key, example)
-    }
-
-    /// Returns a string that stands for something else, or `None` if the key is absent or wrong.
-    ///
-    /// `parse` returns the message and the help of a report.
-    pub fn parsed<T>(
-        &self,
-        key: &'static str,
-        example: &str,
-        parse: impl Fn(&str) -> Result<T, (String, String)>,
-    ) -> Option<T> {
-        let fault = |(message, help)| Fault { message, help };
-        self.0.parsed(key, example, |text| parse(text).map_err(fault)).into_value()
-    }
-
-    /// Returns a boolean, or `None` if the key is absent or wrong.
-    pub fn boolean(&self, key: &'static str) -> Option<bool> {
-        self.0.boolean(key).into_value()
-    }
-
-    /// Returns a number within a range, or `None` if the key is absent or wrong.
-    pub fn count(&self, key: &'static str, range: RangeInclusive<u64>, example: u64) -> Option<u64> {
-        self.0.amount(key, Unit::Count, range, example).into_value()
-    }
-
-    /// Returns a size in bytes, written with a unit, or `None` if the key is absent or wrong.
-    pub fn bytes(&self, key: &'static str, range: RangeInclusive<u64>, example: u64) -> Option<u64> {
-        self.0.amount(key, Unit::Bytes, range, example).into_value()
-    }
-
-    /// Returns a time in whole milliseconds, written with a unit, or `None` if the key is absent or
-    /// wrong.
-    pub fn time(
-        &self,
-        key: &'static str,
-        range_ms: RangeInclusive<u64>,
-        example_ms: u64,
-    ) -> Option<Duration> {
-        self.0.amount(key, Unit::Time, range_ms, example_ms).into_value().map(Duration::from_millis)
-    }
-
-    /// Returns a table within this one, or `None` if the key is absent or wrong.
-    pub fn table<T>(&self, key: &'static str, read: impl FnOnce(&ConfigTable<'_>) -> T) -> Option<T> {
-        let table = ConfigTable(self.0.table(key).into_value()?);
-        let value = read(&table);
-        table.0.finish();
-        Some(value)
-    }
-
-    /// Reads every table within this one, with its key, in the order of the file. For tables whose
-    /// keys are names that the app chooses.
-    pub fn each_table<T>(&self, mut read: impl FnMut(&'a str, &ConfigTable<'_>) -> T) -> Vec<T> {
-        let mut values = Vec::new();
-        for (key, value) in self.0.entries() {
-            let name = format!("[{}.{}]", self.0.name().trim_matches(['[', ']']), key.value);
-            if let Some(table) = self.0.as_table(key.value, name, value).into_value() {
-                let table = ConfigTable(table);
-                values.push(read(key.value, &table));
-                table.0.finish();
-            }
-        }
-        self.0.allow_all();
-        values
-    }
-
-    /// Reports a mistake in the value of a key, or in the table if the key is absent.
-    pub fn report(&self, key: &'static str, message: impl Into<String>, help: impl Into<String>) {
-        let span = self.0.value(key).map(|value| value.span()).or(self.0.span());
-        self.0.document.report(span, message.into(), help.into());
     }
 }
 

@@ -7,3 +7,4 @@ mod hostile;
 mod parse;
 mod paste;
 mod patterns;
+mod runtime;

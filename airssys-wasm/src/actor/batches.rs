@@ -147,7 +147,7 @@ impl ComponentActor {
             instance.disable_batches();
             let dependencies = &self.template.instance;
             let instance = &dependencies.identity.instance;
-            if let Some(more) = dependencies.router.app.warnings.pass(instance, Warning::NoProgress) {
+            if let Some(more) = dependencies.endpoint.account.stats.warnings().pass(Warning::NoProgress) {
                 tracing::warn!(
                     %instance,
                     "`batch-handler` does not show its progress, so the instance gets messages one at a time; \

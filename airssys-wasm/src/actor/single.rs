@@ -104,7 +104,7 @@ impl ComponentActor {
                 spans::postponed(span, &reason);
                 let dependencies = &self.template.instance;
                 let instance = &dependencies.identity.instance;
-                if let Some(more) = dependencies.router.app.warnings.pass(instance, Warning::Postponed) {
+                if let Some(more) = dependencies.endpoint.account.stats.warnings().pass(Warning::Postponed) {
                     tracing::info!(
                         %instance,
                         sender = %envelope.origin.sender,

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use airssys_rt::ActorSystem;
 use airssys_spec::Limits;
-use airssys_spec::manifest::App;
+use airssys_spec::manifest::{App, Diagnostics, Runtime};
 
 use crate::app::input::InputOverride;
 use crate::app::loading;
 use crate::app::running::RunningApp;
 use crate::app::starting::{AppEvent, StartAppError};
 use crate::app::tree::{PreparedTree, StopApp};
+use crate::backend::list::Backends;
+use crate::backend::set::BackendSet;
 use crate::compile::Compiler;
 use crate::guest::engine::EngineConfig;
 use crate::guest::services::Services;
@@ -36,6 +38,11 @@ pub struct StartOptions {
     pub tracer: Option<Arc<dyn MessageTracer>>,
     /// The services whose interfaces components can import. Default: the contract and WASI.
     pub services: Services,
+    /// The products that can serve the labels of services. Default: none.
+    pub backends: Backends,
+    /// The configuration of backends and labels. Default: empty, so that each service has its embedded
+    /// default.
+    pub runtime: Runtime,
     /// The time that each component has to stop. Default: that of [`ComponentSpec`](crate::ComponentSpec::stop_timeout).
     pub stop_timeout: Duration,
 }
@@ -44,7 +51,9 @@ impl Default for StartOptions {
     fn default() -> StartOptions {
         let EngineConfig { cache_dir, compiler, services, .. } = EngineConfig::default();
         let stop_timeout = STOP_TIMEOUT;
-        StartOptions { cache_dir, compiler, input: None, tracer: None, services, stop_timeout }
+        let (backends, runtime) = (Backends::default(), Runtime::default());
+        let (input, tracer) = (None, None);
+        StartOptions { cache_dir, compiler, input, tracer, services, backends, runtime, stop_timeout }
     }
 }
 
@@ -77,11 +86,13 @@ impl StartingApp {
     /// # Errors
     /// [`StartAppError`] if the audit, the state folder or the table of a service cannot be used.
     pub fn new(manifest: &App, options: StartOptions) -> Result<StartingApp, StartAppError> {
-        let StartOptions { cache_dir, compiler, input, tracer, services, stop_timeout } = options;
+        let StartOptions { cache_dir, compiler, input, tracer, services, backends, runtime, stop_timeout } =
+            options;
         let configs = services.configure(&manifest.services)?;
+        let backends = configure_backends(manifest, &services, &backends, &runtime)?;
         let system = ActorSystem::builder(manifest.name.as_str()).supervisor(manifest.supervisor).build();
         let audit = manifest.audit.clone().map(Audit::to_file).transpose()?;
-        let options = HostOptions { audit, state: manifest.state.clone(), services: configs };
+        let options = HostOptions { audit, state: manifest.state.clone(), services: configs, backends };
         let host = ComponentHost::with_options(system, options)?;
         if let Some(tracer) = tracer {
             host.trace_with(tracer);
@@ -133,6 +144,20 @@ impl StartingApp {
         }
         PreparedTree::new(host, manifest, specs)?.start(host, tell).await
     }
+}
+
+/// Configures the backends and labels of an app, without connecting.
+///
+/// # Errors
+/// Every mistake in the runtime configuration, a label that no component of the app may use included.
+pub fn configure_backends(
+    app: &App,
+    services: &Services,
+    backends: &Backends,
+    runtime: &Runtime,
+) -> Result<BackendSet, Diagnostics> {
+    let used: Vec<_> = app.components.iter().map(|component| &component.capabilities).collect();
+    backends.configure(runtime, &services.labels(), Some(&used))
 }
 
 /// The size of an engine for this app.

@@ -10,6 +10,8 @@ use std::time::Duration;
 pub(crate) enum CompileError {
     /// The compiler refuses it.
     Refused(wasmtime::Error),
+    /// The output of the compiler cannot be loaded.
+    Unloadable(wasmtime::Error),
     /// The child process has not compiled it.
     Child(ChildError),
 }

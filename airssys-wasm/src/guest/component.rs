@@ -119,10 +119,14 @@ fn compile(engine: &Engine, wasm: &[u8]) -> Result<Compiled, LoadError> {
         Some(Ok(compiled)) => return Ok(compiled),
         Some(Err(CompileError::Child(error))) => return Err(LoadError::Compile(error)),
         // Parts that are not valid come from a whole that is not. Its error has the right offset.
-        Some(Err(CompileError::Refused(_))) | None => {}
+        Some(Err(CompileError::Refused(_) | CompileError::Unloadable(_))) | None => {}
     }
     let component = code.component(wasm).map_err(|error| match error {
-        CompileError::Refused(source) => refused(wasm, source),
+        CompileError::Refused(source) if !is_of_limits(&source) => {
+            LoadError::Invalid { hint: hint(wasm), source }
+        }
+        CompileError::Unloadable(source) if !is_of_limits(&source) => LoadError::Code(source),
+        CompileError::Refused(source) | CompileError::Unloadable(source) => LoadError::TooLarge(source),
         CompileError::Child(error) => LoadError::Compile(error),
     })?;
     let required = component.resources_required();
@@ -211,13 +215,10 @@ fn imports(engine: &Engine, compiled: &Compiled) -> Vec<Import> {
 /// than the parser of WebAssembly accepts.
 const OF_LIMITS: [&str; 2] = ["pooling allocator", "exceeds limit of"];
 
-/// Converts an error of the compiler.
-fn refused(wasm: &[u8], source: wasmtime::Error) -> LoadError {
-    let text = format!("{source:#}");
-    match OF_LIMITS.iter().any(|words| text.contains(words)) {
-        true => LoadError::TooLarge(source),
-        false => LoadError::Invalid { hint: hint(wasm), source },
-    }
+/// Returns true for an error of a component that is larger than this host allows.
+fn is_of_limits(error: &wasmtime::Error) -> bool {
+    let text = format!("{error:#}");
+    OF_LIMITS.iter().any(|words| text.contains(words))
 }
 
 fn hint(wasm: &[u8]) -> &'static str {

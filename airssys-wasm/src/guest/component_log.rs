@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use airssys_rt::LogThrottle;
 use airssys_spec::Limits;
+use airssys_spec::plain::plain_lines;
 use tracing::Level;
 
 use crate::observe::stats::ComponentStats;
@@ -57,18 +58,21 @@ impl ComponentLog {
 
     /// Writes a line of an instance, or drops it if the component logs too much. Ignores a line whose
     /// level is not enabled.
+    ///
+    /// The program escapes a line where it writes it. So the bytes of the escaped line count.
     pub(crate) fn write(&self, instance: &str, level: Level, line: &str) {
         if !enabled(level) {
             return;
         }
         let now_ns = self.clock.now_ns();
-        match self.admit(line.len() as u64, now_ns) {
+        let bytes = plain_lines(line).len();
+        match self.admit(bytes as u64, now_ns) {
             Ok(()) => {
-                self.stats.logged(line.len());
+                self.stats.logged(bytes);
                 emit(instance, level, line);
             }
             Err(limit) => {
-                self.stats.log_dropped(line.len());
+                self.stats.log_dropped(bytes);
                 let due = lock(&self.dropped).pass(now_ns);
                 due.into_iter().for_each(|suppressed| self.report(limit, suppressed));
             }

@@ -8,7 +8,7 @@ use wasmtime::component::Linker;
 
 use crate::compile::cache::Cache;
 use crate::compile::settings::Settings;
-use crate::compile::{Budget, Code, Compiler};
+use crate::compile::{Budget, Code, Compiler, Place};
 use crate::guest::meter::EPOCH_TICK;
 use crate::guest::pool::{self, PoolSize, Room};
 use crate::guest::services::Services;
@@ -20,7 +20,8 @@ use crate::guest::ticker::Ticker;
 pub struct EngineConfig {
     /// The folder in which compiled components are cached. `None` turns the cache off.
     pub cache_dir: Option<PathBuf>,
-    /// The place where components are compiled. Default: [`Compiler::this_program`].
+    /// The place where components are compiled. Default: [`Compiler::this_program`], which needs the call
+    /// of [`compile_worker`](crate::compile_worker) in `main`.
     pub compiler: Compiler,
     /// The most instances that can live at once. Default: 1,000.
     pub max_instances: u32,
@@ -63,6 +64,14 @@ pub enum EngineError {
         /// The reason.
         source: std::io::Error,
     },
+    /// Components were to be compiled by this program, and it does not call
+    /// [`compile_worker`](crate::compile_worker).
+    #[error(
+        "this program does not call `airssys_wasm::compile_worker`, so it cannot start itself to compile \
+         components; call it first in `main`, or set `compiler` to `Compiler::in_process()` if all components \
+         are trusted"
+    )]
+    NoCompiler,
     /// A service cannot have its name.
     #[error("`{name}` cannot name a service; use lower-case words joined by `-` that no other service has")]
     ServiceName {
@@ -84,7 +93,7 @@ struct EngineInner {
     wasmtime: wasmtime::Engine,
     cache: Option<Cache>,
     settings: Settings,
-    compiler: Compiler,
+    place: Place,
     /// The room of the pool; `None` if instances are allocated one by one.
     room: Option<Room>,
     direct: Linker<GuestState>,
@@ -101,11 +110,13 @@ impl Engine {
     /// much, each instance is allocated separately, which is logged, and guests run more slowly.
     ///
     /// # Errors
-    /// [`EngineError`] if the cache folder cannot be created, or the engine cannot be set up.
+    /// [`EngineError`] if there is no place to compile, the cache folder cannot be created, or the engine
+    /// cannot be set up.
     pub fn new(config: EngineConfig) -> Result<Engine, EngineError> {
         if let Some(name) = config.services.invalid_name() {
             return Err(EngineError::ServiceName { name });
         }
+        let place = config.compiler.place().ok_or(EngineError::NoCompiler)?;
         let cache = config.cache_dir.map(open_cache).transpose()?;
         let (instances, table_elements) = (config.max_instances, config.max_table_elements);
         let memories = config.max_memories.unwrap_or(instances);
@@ -125,9 +136,8 @@ impl Engine {
         let (direct, fiber) = (linker(Entry::Direct)?, linker(Entry::Fiber)?);
         let ticker =
             Ticker::start(&wasmtime, EPOCH_TICK).map_err(|error| EngineError::Setup(error.into()))?;
-        let (services, compiler) = (config.services, config.compiler);
-        let inner =
-            EngineInner { wasmtime, cache, settings, compiler, room, direct, fiber, services, ticker };
+        let services = config.services;
+        let inner = EngineInner { wasmtime, cache, settings, place, room, direct, fiber, services, ticker };
         Ok(Engine { inner: Arc::new(inner) })
     }
 
@@ -139,8 +149,8 @@ impl Engine {
 
     /// Returns the way to the code of one component and of its libraries, which share a budget of time.
     pub(crate) fn code(&self) -> Code<'_> {
-        let EngineInner { wasmtime: engine, cache, settings, compiler, .. } = &*self.inner;
-        Code { engine, settings: *settings, compiler, cache: cache.as_ref(), budget: Budget::whole() }
+        let EngineInner { wasmtime: engine, cache, settings, place, .. } = &*self.inner;
+        Code { engine, settings: *settings, place, cache: cache.as_ref(), budget: Budget::whole() }
     }
 
     /// Returns true if its pool has room for this much at once.

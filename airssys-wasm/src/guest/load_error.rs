@@ -39,6 +39,12 @@ pub enum LoadError {
     /// The compiler's process has not compiled the component.
     #[error("cannot be compiled")]
     Compile(#[source] ChildError),
+    /// The compiler's output cannot be loaded. The component may be valid.
+    #[error(
+        "was compiled, but the output cannot be loaded; the program that compiles must be built with the \
+         same version of airssys-wasm"
+    )]
+    Code(#[source] wasmtime::Error),
     /// The component was built against another version of the contract.
     #[error(
         "was built against `{found}`, and this host provides `airssys:component@{VERSION}`; rebuild it with the SDK of this \

@@ -9,9 +9,11 @@ use std::time::Instant;
 
 use airssys_rt::BoxError;
 use airssys_spec::manifest::{Diagnostics, ServiceTable};
-use airssys_spec::{Access, Capabilities, Denied, InvalidUse, UsePattern};
+use airssys_spec::{Access, Capabilities, Denied, InvalidUse, Limits, UsePattern};
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
+use crate::backend::product::Labels;
+use crate::backend::set::BackendSet;
 use crate::guest::context::{GuestContext, InstanceDependencies};
 use crate::guest::entry_call::ExportedInterface;
 use crate::guest::interface_name;
@@ -57,6 +59,13 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// The linker's, such as a name that is defined twice.
     fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()>;
+
+    /// Returns the trait behind its labels, if backends serve them. By default it has no labels.
+    ///
+    /// [`ServiceInstance::backends`] opens a label.
+    fn labels(&self) -> Option<Labels> {
+        None
+    }
 
     /// Reads its table, without I/O. By default the table has no keys.
     ///
@@ -142,27 +151,40 @@ impl Interface {
 }
 
 /// The instance for which a service prepares data.
-pub struct ServiceInstance<'a>(pub(crate) &'a InstanceDependencies);
+pub struct ServiceInstance<'a> {
+    pub(crate) dependencies: &'a InstanceDependencies,
+    pub(crate) backends: &'a BackendSet,
+}
 
 impl ServiceInstance<'_> {
     /// Returns the app's name.
     pub fn app(&self) -> &str {
-        &self.0.identity.app
+        &self.dependencies.identity.app
     }
 
     /// Returns the component's name in the app.
     pub fn component(&self) -> &str {
-        self.0.sender.subject.component()
+        self.dependencies.sender.subject.component()
     }
 
     /// Returns the instance's name.
     pub fn instance(&self) -> &str {
-        &self.0.identity.instance
+        &self.dependencies.identity.instance
     }
 
     /// Returns the rights that the component asks for: the most that it may ever use.
     pub fn asks(&self) -> &Capabilities {
-        self.0.sender.grants.asked()
+        self.dependencies.sender.grants.asked()
+    }
+
+    /// Returns the limits that are in force for the instance.
+    pub fn limits(&self) -> &Limits {
+        &self.dependencies.limits
+    }
+
+    /// Returns the backends that serve the labels of the host's services.
+    pub fn backends(&self) -> &BackendSet {
+        self.backends
     }
 }
 
@@ -183,6 +205,14 @@ pub enum UseError {
     /// The instance has no right to this use.
     #[error(transparent)]
     Denied(#[from] Denied),
+}
+
+/// A component has called services more often than `service_calls_per_second` allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {most} calls of services in a second")]
+pub struct CallsExceeded {
+    /// The limit, in calls a second.
+    pub most: u64,
 }
 
 impl<'a, S: Service> ServiceCall<'a, S> {
@@ -235,6 +265,34 @@ impl<'a, S: Service> ServiceCall<'a, S> {
         self.guest.instance.sender.allows(&Access::Use { right })
     }
 
+    /// Decides whether the instance has one of these rights now. Only a denial of all of them is counted
+    /// and audited, as that of the first.
+    ///
+    /// # Errors
+    /// [`Denied`] about the first right, with the manifest lines that would allow it.
+    pub fn allows_any(&self, rights: [&UsePattern; 2]) -> Result<(), Denied> {
+        let sender = &self.guest.instance.sender;
+        let decide = |right| sender.grants.decide(&sender.subject, &Access::Use { right });
+        match decide(rights[1]) {
+            Ok(()) => Ok(()),
+            Err(_) => self.allows(rights[0]),
+        }
+    }
+
+    /// Counts a call against the component's limit `service_calls_per_second`. A refusal is counted and
+    /// audited.
+    ///
+    /// # Errors
+    /// [`CallsExceeded`] if all instances of the component together have used up the limit.
+    pub fn admit(&self) -> Result<(), CallsExceeded> {
+        let sender = &self.guest.instance.sender;
+        sender.quota.take_service_call().map_err(|exceeded| {
+            let most = exceeded.most;
+            sender.exceeded(exceeded);
+            CallsExceeded { most }
+        })
+    }
+
     /// Runs a call, and counts it under the function's name with its time and its outcome. The time
     /// is the host's: it does not count for the guest's limit.
     pub fn count<T, E>(
@@ -284,6 +342,7 @@ pub(crate) trait AnyService: Send + Sync {
     fn name(&self) -> &'static str;
     fn interfaces(&self) -> &[Interface];
     fn exports(&self) -> &[ExportedInterface];
+    fn labels(&self) -> Option<Labels>;
     fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()>;
     fn configure(&self, table: &ServiceTable) -> Result<AnyConfig, Diagnostics>;
     fn connect<'a>(
@@ -329,6 +388,10 @@ impl<S: Service> AnyService for Erased<S> {
 
     fn exports(&self) -> &[ExportedInterface] {
         &self.exports
+    }
+
+    fn labels(&self) -> Option<Labels> {
+        self.service.labels()
     }
 
     fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()> {

@@ -1,7 +1,7 @@
 //! The list of services: linkers, the interfaces that the host provides, and connections.
 
 use std::any::Any;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 use wasmtime::component::Linker;
 
+use crate::backend::product::Labels;
+use crate::backend::set::BackendSet;
 use crate::guest::context::InstanceDependencies;
 use crate::guest::entry_call::ExportedInterface;
 use crate::guest::imports::airssys::AirssysService;
@@ -51,6 +53,11 @@ impl Services {
     /// Returns the names of the services, in the order in which they were added.
     pub fn names(&self) -> Vec<&'static str> {
         self.0.iter().map(|service| service.name()).collect()
+    }
+
+    /// Returns the services that have labels, by name.
+    pub fn labels(&self) -> BTreeMap<&'static str, Labels> {
+        self.0.iter().filter_map(|service| Some((service.name(), service.labels()?))).collect()
     }
 
     /// Returns the first service whose name is not a name, or belongs to another service too.
@@ -164,6 +171,7 @@ type Connection = Arc<OnceCell<Arc<dyn Any + Send + Sync>>>;
 #[derive(Default)]
 pub(crate) struct Connections {
     configs: ServiceConfigs,
+    backends: BackendSet,
     made: Mutex<HashMap<&'static str, Connection>>,
 }
 
@@ -200,8 +208,8 @@ pub enum ServiceError {
 }
 
 impl Connections {
-    pub(crate) fn new(configs: ServiceConfigs) -> Connections {
-        Connections { configs, made: Mutex::default() }
+    pub(crate) fn new(configs: ServiceConfigs, backends: BackendSet) -> Connections {
+        Connections { configs, backends, made: Mutex::default() }
     }
 
     /// Connects a service, unless it is connected.
@@ -230,14 +238,15 @@ impl Connections {
     pub(crate) async fn prepare(
         &self,
         services: &[Arc<dyn AnyService>],
-        instance: &InstanceDependencies,
+        dependencies: &InstanceDependencies,
     ) -> Result<Vec<AnyData>, ServiceError> {
+        let instance = ServiceInstance { dependencies, backends: &self.backends };
         let mut prepared = Vec::with_capacity(services.len());
         for service in services {
             let (name, connection) = (service.name(), self.connect(&**service).await?);
-            let data = service.prepare(&*connection, &ServiceInstance(instance));
+            let data = service.prepare(&*connection, &instance);
             let data = data.map_err(|source| {
-                let instance = instance.identity.instance.to_string();
+                let instance = instance.instance().to_owned();
                 ServiceError::Prepare { service: name, instance, source }
             })?;
             prepared.push(data);

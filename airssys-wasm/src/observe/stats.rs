@@ -14,6 +14,7 @@ use crate::observe::denials::Denials;
 use crate::observe::handling_times::HandlingTimes;
 use crate::observe::snapshot::{ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls};
 use crate::observe::usage::QuotaUsage;
+use crate::observe::warnings::Warnings;
 use crate::policy::quota::QuotaLimit;
 use crate::sync::{lock, read, write};
 
@@ -38,6 +39,7 @@ pub(crate) struct ComponentStats {
     service_calls: RwLock<BTreeMap<(&'static str, &'static str), ServiceCallCounter>>,
     log: LogCounters,
     host_calls_ns: AtomicU64,
+    warnings: Warnings,
 }
 
 /// The counters of a component's log.
@@ -92,6 +94,7 @@ impl ComponentStats {
             service_calls: RwLock::default(),
             log: LogCounters::default(),
             host_calls_ns: zero(),
+            warnings: Warnings::default(),
         }
     }
 
@@ -134,6 +137,11 @@ impl ComponentStats {
     /// Returns the latest denials.
     pub(crate) fn denials(&self) -> &Denials {
         &self.denials
+    }
+
+    /// Returns the throttles of log lines about the component.
+    pub(crate) fn warnings(&self) -> &Warnings {
+        &self.warnings
     }
 
     /// Counts that a limit was reached. Returns the number of suppressed log lines if one is due.

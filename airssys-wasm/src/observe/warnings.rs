@@ -1,6 +1,5 @@
 //! Throttled log lines about a component that guests can cause as often as they like.
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 
 use airssys_rt::{LogThrottle, Suppressed};
@@ -9,7 +8,7 @@ use crate::policy::clock::Clock;
 use crate::sync::lock;
 
 /// A kind of log line about a component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Warning {
     /// Its requests waited for themselves, and timed out.
     Deadlock,
@@ -19,32 +18,28 @@ pub(crate) enum Warning {
     Postponed,
 }
 
-/// The throttles of an app, one for each component and kind of line.
+/// The throttles of one component's lines. All its instances share them, and no other component does.
 #[derive(Debug, Default)]
 pub(crate) struct Warnings {
     clock: Clock,
-    throttles: Mutex<HashMap<(String, Warning), LogThrottle>>,
+    deadlock: Mutex<LogThrottle>,
+    no_progress: Mutex<LogThrottle>,
+    postponed: Mutex<LogThrottle>,
 }
 
 impl Warnings {
-    /// Returns the end of the line to log about a component, or one of its instances. Returns `None` if
-    /// the line is suppressed.
-    pub(crate) fn pass(&self, instance: &str, warning: Warning) -> Option<Suppressed> {
-        let component = instance.split('/').next().unwrap_or(instance);
+    /// Returns the end of the line to log. Returns `None` if the line is suppressed.
+    pub(crate) fn pass(&self, warning: Warning) -> Option<Suppressed> {
         let now = self.clock.now_ns();
-        lock(&self.throttles).entry((component.to_owned(), warning)).or_default().pass(now).map(Suppressed)
+        lock(self.throttle(warning)).pass(now).map(Suppressed)
     }
 
-    /// Logs and forgets the numbers of suppressed lines about a component, or about all.
-    pub(crate) fn log_suppressed(&self, component: Option<&str>) {
-        let mut throttles = lock(&self.throttles);
-        let taken = throttles.extract_if(|(of, _), _| component.is_none_or(|wanted| of == wanted));
-        let mut taken: Vec<_> = taken.filter(|(_, throttle)| throttle.suppressed() > 0).collect();
-        drop(throttles);
-        taken.sort_by(|(one, _), (other, _)| one.cmp(other));
-        for ((component, warning), throttle) in taken {
-            let count = throttle.suppressed();
+    /// Logs and forgets the numbers of suppressed lines.
+    pub(crate) fn log_suppressed(&self, component: &str) {
+        for warning in [Warning::Deadlock, Warning::NoProgress, Warning::Postponed] {
+            let count = std::mem::take(&mut *lock(self.throttle(warning))).suppressed();
             match warning {
+                _ if count == 0 => {}
                 Warning::Deadlock => tracing::warn!(
                     target: "airssys::deadlock", component, "{count} more deadlocks since the last line"
                 ),
@@ -58,6 +53,14 @@ impl Warnings {
             }
         }
     }
+
+    fn throttle(&self, warning: Warning) -> &Mutex<LogThrottle> {
+        match warning {
+            Warning::Deadlock => &self.deadlock,
+            Warning::NoProgress => &self.no_progress,
+            Warning::Postponed => &self.postponed,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -65,22 +68,29 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::observe::stats::ComponentStats;
 
     #[tokio::test(start_paused = true)]
     async fn lines_are_throttled_for_each_component_and_kind() {
-        let warnings = Warnings::default();
+        let (a, b) = (Warnings::default(), Warnings::default());
         let first = Some(Suppressed(0));
-        assert_eq!(warnings.pass("a/1", Warning::Deadlock), first);
-        assert_eq!(warnings.pass("b", Warning::Deadlock), first);
-        assert_eq!(warnings.pass("a", Warning::NoProgress), first);
-        // The instances of a component share its lines.
-        assert!((0..9).all(|number| warnings.pass(&format!("a/{number}"), Warning::Deadlock).is_none()));
+        assert_eq!(a.pass(Warning::Deadlock), first);
+        assert_eq!(b.pass(Warning::Deadlock), first);
+        assert_eq!(a.pass(Warning::NoProgress), first);
+        assert!((0..9).all(|_| a.pass(Warning::Deadlock).is_none()));
         tokio::time::advance(Duration::from_secs(10)).await;
-        let next = warnings.pass("a/2", Warning::Deadlock).unwrap();
+        assert_eq!(b.pass(Warning::Deadlock), first);
+        let next = a.pass(Warning::Deadlock).unwrap();
         assert_eq!(next.to_string(), " (and 9 more of this kind since the last line)");
-        warnings.log_suppressed(Some("a"));
-        assert_eq!(lock(&warnings.throttles).len(), 1);
-        warnings.log_suppressed(None);
-        assert!(lock(&warnings.throttles).is_empty());
+        assert!(a.pass(Warning::Deadlock).is_none());
+        a.log_suppressed("a");
+        assert_eq!(a.throttle(Warning::Deadlock).lock().unwrap().suppressed(), 0);
+    }
+
+    #[test]
+    fn component_that_warns_holds_no_lock_that_another_needs() {
+        let (busy, other) = (ComponentStats::new(), ComponentStats::new());
+        let _held = busy.warnings().throttle(Warning::Postponed).lock().unwrap();
+        assert_eq!(other.warnings().pass(Warning::Postponed), Some(Suppressed(0)));
     }
 }

@@ -8,7 +8,7 @@ use airssys_spec::limits::Rates;
 use tokio::time::Instant;
 
 use crate::policy::clock::Clock;
-use crate::policy::rate::{Bucket, Taken};
+use crate::policy::rate::{Bucket, Rate, Taken};
 
 /// The rate limits of a component, shared by all incarnations of its instances.
 pub(crate) struct Quota {
@@ -17,6 +17,8 @@ pub(crate) struct Quota {
     total: Option<Buckets>,
     /// The limits on the messages to single targets.
     per_target: Vec<Arc<Buckets>>,
+    /// The limit on calls of services.
+    service_calls: Bucket,
 }
 
 /// The token buckets of one set of rate limits.
@@ -49,7 +51,9 @@ impl Quota {
             Buckets::new(Some(Arc::from(limit.target.as_str())), &limit.rates).map(Arc::new)
         });
         let (per_target, total) = (per_target.collect(), Buckets::new(None, &limits.rates));
-        Quota { clock, total, per_target }
+        let calls = limits.service_calls_per_second as u64;
+        let service_calls = Bucket::new(Rate { per_second: calls, burst: calls });
+        Quota { clock, total, per_target, service_calls }
     }
 
     /// Returns the per-target limits on messages to a component or one of its instances.
@@ -81,6 +85,17 @@ impl Quota {
                 total.put_back(taken);
             }
         })
+    }
+
+    /// Takes the token of one call of a service.
+    pub(crate) fn take_service_call(&self) -> Result<(), Exceeded> {
+        match self.service_calls.take(1, self.clock.now_ns()) {
+            Some(_taken) => Ok(()),
+            None => {
+                let limit = QuotaLimit { key: "service_calls_per_second", target: None };
+                Err(Exceeded { limit, most: self.service_calls.rate().per_second })
+            }
+        }
     }
 
     /// Returns the name, the used part and the size of each bucket's burst.

@@ -10,7 +10,6 @@ use crate::observe::audit::Trail;
 use crate::observe::dead_letters::DeadLetters;
 use crate::observe::in_flight::InFlightCount;
 use crate::observe::trace::MessageTracer;
-use crate::observe::warnings::Warnings;
 use crate::routing::state_folder::StateFolder;
 use crate::routing::wait_graph::WaitGraph;
 
@@ -21,7 +20,6 @@ pub(crate) struct App {
     pub(crate) in_flight: InFlightCount,
     pub(crate) wait_graph: Arc<WaitGraph>,
     pub(crate) trail: Arc<Trail>,
-    pub(crate) warnings: Arc<Warnings>,
     /// The largest message that a component accepts, in bytes.
     largest_message: AtomicUsize,
     /// `None` if the app has no state folder.
@@ -37,9 +35,7 @@ pub(crate) struct App {
 impl App {
     /// Makes an app that records denials and refusals in `trail`.
     pub(crate) fn new(trail: Arc<Trail>, state: Option<StateFolder>) -> App {
-        let warnings = Arc::<Warnings>::default();
-        let wait_graph = Arc::new(WaitGraph::new(Arc::clone(&warnings)));
-        App { trail, state, warnings, wait_graph, ..App::default() }
+        App { trail, state, ..App::default() }
     }
 
     /// Returns the state folder, or `None` if the app has none.

@@ -41,7 +41,7 @@ pub(crate) struct Callbacks {
     ids: RequestIds,
     max_open: usize,
     in_flight: InFlightPart,
-    /// The stats that count late replies.
+    /// The stats of the component.
     stats: Arc<ComponentStats>,
     wait_graph: Arc<WaitGraph>,
     state: Mutex<CallbackState>,
@@ -274,7 +274,7 @@ impl Callbacks {
             let awaited = open.and_then(|open| open.awaited.clone());
             drop(state);
             if let Some(awaited) = awaited {
-                self.wait_graph.report(self.actor.name(), &awaited);
+                self.wait_graph.report(self.actor.name(), &awaited, self.stats.warnings());
             }
             self.resolve_if_open(request, Callback::Failed(RequestError::TimedOut));
         }

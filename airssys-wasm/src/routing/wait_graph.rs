@@ -47,15 +47,9 @@ pub(crate) trait WaitNode: Send + Sync {
 pub(crate) struct WaitGraph {
     /// The waits of each instance, by its name.
     nodes: DashMap<String, Weak<dyn WaitNode>>,
-    warnings: Arc<Warnings>,
 }
 
 impl WaitGraph {
-    /// Makes an empty graph whose log lines are throttled by `warnings`.
-    pub(crate) fn new(warnings: Arc<Warnings>) -> WaitGraph {
-        WaitGraph { nodes: DashMap::new(), warnings }
-    }
-
     /// Adds the waits of an incarnation, in place of those of the incarnation before it.
     pub(crate) fn add(&self, instance: &str, node: Weak<dyn WaitNode>) {
         self.nodes.insert(instance.to_owned(), node);
@@ -76,10 +70,10 @@ impl WaitGraph {
     }
 
     /// Logs the deadlock cycle, if an instance whose wait has timed out waits for itself through
-    /// others. The lines about a component are throttled.
-    pub(crate) fn report(&self, instance: &str, awaited: &AwaitedTarget) {
+    /// others. The lines are throttled by those of its component.
+    pub(crate) fn report(&self, instance: &str, awaited: &AwaitedTarget, warnings: &Warnings) {
         let Some(cycle) = self.path_back(instance, awaited, &mut HashSet::new(), MAX_CYCLE) else { return };
-        let Some(more) = self.warnings.pass(instance, Warning::Deadlock) else { return };
+        let Some(more) = warnings.pass(Warning::Deadlock) else { return };
         // The path is in reverse order.
         let others: String = cycle.iter().rev().map(|name| format!(" waits for `{name}`, which")).collect();
         let others = others.trim_end_matches(", which");

@@ -6,7 +6,7 @@ use std::path::Path;
 use airssys_rt::{ActorState, ChildSnapshot, SupervisorSnapshot};
 use airssys_wasm::app::{self, AppEvent, Ended, RunError, RunningApp, StartOptions};
 use airssys_wasm::manifest::AppManifest;
-use airssys_wasm::{ComponentHost, ResumeError, builder};
+use airssys_wasm::{Compiler, ComponentHost, ResumeError, builder};
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -49,16 +49,16 @@ async fn start_with(component: &str, text: &str) -> TestApp {
         AppManifest::load(&folder.path().join("app.toml")).unwrap_or_else(|error| panic!("{error}"));
     let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
     let (mut started, mut loading, mut loaded) = (Vec::new(), Vec::new(), 0);
-    let app =
-        app::start(&manifest, StartOptions { cache_dir, ..StartOptions::default() }, |event| match event {
-            AppEvent::Loading { component } => loading.push(component),
-            AppEvent::Loaded { component } => {
-                assert!(loading.contains(&component), "{component} was not being loaded");
-                loaded += 1;
-            }
-            AppEvent::Starting { component } => started.push(component),
-            _ => {}
-        });
+    let options = StartOptions { cache_dir, compiler: Compiler::in_process(), ..StartOptions::default() };
+    let app = app::start(&manifest, options, |event| match event {
+        AppEvent::Loading { component } => loading.push(component),
+        AppEvent::Loaded { component } => {
+            assert!(loading.contains(&component), "{component} was not being loaded");
+            loaded += 1;
+        }
+        AppEvent::Starting { component } => started.push(component),
+        _ => {}
+    });
     let app = app.await.expect("the app starts");
     loading.sort();
     let mut names = started.clone();

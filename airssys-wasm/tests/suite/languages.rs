@@ -211,7 +211,7 @@ async fn changed_line_of_python_compiles_no_code_anew() {
     places.for_each(|(at, _)| changed[at..at + after.len()].copy_from_slice(after));
     assert_ne!(changed, wasm);
     // An engine with the same cache, but with counts of its own.
-    let own = EngineConfig { cache_dir: cache_dir(), max_instances: 10, ..EngineConfig::default() };
+    let own = EngineConfig { cache_dir: cache_dir(), max_instances: 10, ..in_process() };
     let own = Engine::new(own).unwrap();
     drop(Component::new(&own, &changed).unwrap());
     let used = own.cache_use();

@@ -1,6 +1,14 @@
 //! Loading of components, and reasons for refusing them.
 
-use airssys_wasm::{Component, ComponentSpec, Engine, EngineConfig, LoadError, SpawnError, builder};
+use std::error::Error;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use airssys_wasm::app::{self, StartOptions};
+use airssys_wasm::manifest::AppManifest;
+use airssys_wasm::{
+    Compiler, Component, ComponentSpec, Engine, EngineConfig, EngineError, LoadError, SpawnError, builder,
+};
 
 use crate::raw_guest::{WELL_BEHAVED, raw_bytes_with};
 use crate::support::*;
@@ -79,7 +87,7 @@ fn component_beyond_a_limit_of_the_host_is_refused_with_the_limit() {
 
 #[tokio::test]
 async fn full_pool_names_its_limit_when_an_instance_starts() {
-    let engine = Engine::new(EngineConfig { max_instances: 1, ..EngineConfig::default() }).unwrap();
+    let engine = Engine::new(EngineConfig { max_instances: 1, ..in_process() }).unwrap();
     let code = Component::new(&engine, &composed("", 0)).unwrap();
     let host = host();
     host.spawn(ComponentSpec::new("first", code.clone())).await.unwrap();
@@ -167,14 +175,51 @@ fn export_of_another_type_is_refused() {
     assert!(matches!(error, LoadError::ExportMismatch { .. }), "{error:?}");
 }
 
+/// The tests have no `main` that could call `compile_worker`.
+#[tokio::test]
+async fn program_that_cannot_compile_in_children_chooses_to_compile_in_its_process() {
+    let error = Engine::new(EngineConfig { cache_dir: None, ..EngineConfig::default() }).unwrap_err();
+    assert!(matches!(error, EngineError::NoCompiler));
+    let remedy = "does not call `airssys_wasm::compile_worker`, so it cannot start itself to compile components; \
+                  call it first in `main`, or set `compiler` to `Compiler::in_process()`";
+    assert!(error.to_string().contains(remedy), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.toml");
+    fs::write(&file, "[app]\nname = \"a\"\n[[component]]\nsource = \"a.wasm\"\nmanifest = \"a.toml\"\n")
+        .unwrap();
+    fs::write(folder.path().join("a.toml"), "[component]\nname = \"a\"\nversion = \"0.1.0\"\n").unwrap();
+    fs::write(folder.path().join("a.wasm"), raw_bytes_with(WELL_BEHAVED, "")).unwrap();
+    let manifest = AppManifest::load(&file).unwrap();
+    let error = app::start(&manifest, StartOptions::default(), |_| {}).await.err().unwrap();
+    let mut cause: &dyn Error = &error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    assert!(cause.to_string().contains(remedy), "{error:?}");
+}
+
+#[test]
+fn output_of_the_compiler_that_does_not_load_is_said_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("compiler");
+    fs::write(&program, "#!/bin/sh\nexec /bin/cat\n").unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    let compiler = Compiler::program(&program);
+    let engine = Engine::new(EngineConfig { compiler, cache_dir: None, ..EngineConfig::default() }).unwrap();
+    let error = Component::new(&engine, &raw_bytes_with(WELL_BEHAVED, "")).unwrap_err();
+    assert!(matches!(error, LoadError::Code(_)), "{error:?}");
+    let said = error.to_string();
+    assert!(said.starts_with("was compiled, but the output cannot be loaded"), "{said}");
+    assert!(error.source().is_some_and(|reason| !reason.to_string().is_empty()), "{error:?}");
+}
+
 #[test]
 fn a_component_is_compiled_once() {
     let folder_ = tempfile::tempdir().unwrap();
     let file = builder::build(&folder("test-waiter"), |_| {}).unwrap();
     let use_of_cache = || {
         let cache_dir = Some(folder_.path().to_owned());
-        let engine =
-            Engine::new(EngineConfig { cache_dir, max_instances: 10, ..EngineConfig::default() }).unwrap();
+        let engine = Engine::new(EngineConfig { cache_dir, max_instances: 10, ..in_process() }).unwrap();
         Component::load(&engine, &file).unwrap();
         let cache = engine.cache_use();
         (cache.hits > 0, cache.misses > 0)

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod audit;
+mod backends;
 mod backpressure;
 mod batches;
 mod capabilities;
@@ -24,6 +25,8 @@ mod lifecycle;
 mod limits;
 mod loading;
 mod messaging;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod native;
 mod neighbours;
 mod offenders;

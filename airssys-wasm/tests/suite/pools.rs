@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use airssys_wasm::Compiler;
 use airssys_wasm::app::{self, StartOptions};
 use airssys_wasm::manifest::AppManifest;
 use tempfile::TempDir;
@@ -30,7 +31,8 @@ async fn app_reserves_the_memories_and_tables_that_its_components_have() {
     fs::write(folder.path().join("app.toml"), app).unwrap();
     let manifest = AppManifest::load(&folder.path().join("app.toml")).unwrap();
     let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
-    let options = StartOptions { cache_dir, ..StartOptions::default() };
+    let compiler = Compiler::in_process();
+    let options = StartOptions { cache_dir, compiler, ..StartOptions::default() };
     let app = app::start(&manifest, options, |_| {}).await.expect("the app starts");
     for number in 1..=INSTANCES {
         app.host().send(&format!("composed/{number}"), message(&note("x"))).await.unwrap();

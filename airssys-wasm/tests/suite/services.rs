@@ -89,6 +89,7 @@ impl Service for Door {
 impl test::door::door::Host for ServiceCall<'_, Door> {
     fn open(&mut self, room: String) -> Result<u32, String> {
         self.count("open", |call| {
+            call.admit().map_err(|error| error.to_string())?;
             call.may_use(&room, "open").map_err(|error| match error {
                 UseError::Denied(_) => "access-denied".to_owned(),
                 _ => "not a room".to_owned(),
@@ -141,8 +142,7 @@ impl waiting::test::door::door::Host for ServiceCall<'_, SlowDoor> {
 
 fn engine_with(services: Services) -> Engine {
     let max_instances = 20;
-    Engine::new(EngineConfig { services, max_instances, cache_dir: None, ..EngineConfig::default() })
-        .expect("an engine")
+    Engine::new(EngineConfig { services, max_instances, cache_dir: None, ..in_process() }).expect("an engine")
 }
 
 fn guest_bytes() -> Vec<u8> {
@@ -228,6 +228,19 @@ async fn instances_and_incarnations_have_data_of_their_own() {
     assert_eq!(open(&host, "guest/2", "study").await, Ok(1));
     let empty = open(&host, "guest/1", "study").await.unwrap_err();
     assert!(empty.contains("no key is left"), "{empty}");
+}
+
+#[tokio::test]
+async fn calls_of_services_beyond_the_limit_of_a_component_are_refused_and_counted() {
+    let host = host();
+    let limits = Limits { service_calls_per_second: 1, ..Limits::default() };
+    host.spawn(ComponentSpec { instances: 2, limits, ..guest(&engine_with(services())) }).await.unwrap();
+    assert_eq!(open(&host, "guest/1", "study").await, Ok(1));
+    // Both instances share the limit.
+    let refused = open(&host, "guest/2", "study").await.unwrap_err();
+    assert!(refused.contains("more than 1 calls of services in a second"), "{refused}");
+    let calls = &host.snapshot().components[0].service_calls[0];
+    assert_eq!((calls.calls, calls.errors), (2, 1));
 }
 
 #[test]
@@ -381,7 +394,7 @@ async fn a_function_that_waits_runs_on_a_fiber_and_costs_no_execution_time() {
 #[test]
 fn two_services_cannot_have_one_name() {
     let services = services().with(Door { reachable: true });
-    let error = Engine::new(EngineConfig { services, cache_dir: None, ..EngineConfig::default() });
+    let error = Engine::new(EngineConfig { services, cache_dir: None, ..in_process() });
     let error = error.unwrap_err().to_string();
     assert_eq!(
         error,

@@ -26,13 +26,16 @@ pub(crate) fn cache_dir() -> Option<PathBuf> {
     Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"))
 }
 
+/// Returns the configuration of an engine that compiles in the process of the tests.
+pub(crate) fn in_process() -> EngineConfig {
+    EngineConfig { compiler: Compiler::in_process(), ..EngineConfig::default() }
+}
+
 /// Returns the engine that all tests of this process share.
 pub(crate) fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
-        let max_instances = 100;
-        let (cache_dir, compiler) = (cache_dir(), Compiler::in_process());
-        let config = EngineConfig { cache_dir, compiler, max_instances, ..EngineConfig::default() };
+        let config = EngineConfig { cache_dir: cache_dir(), max_instances: 100, ..in_process() };
         Engine::new(config).expect("an engine")
     })
 }

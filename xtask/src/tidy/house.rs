@@ -14,7 +14,7 @@ pub(super) const ROOMS: &[Rooms] = &[Rooms {
     rows: &[
         // The floor: the bindings of the contract, the helper for locks, and the places of a server.
         &["contract", "sync", "clients"],
-        &["compile"],
+        &["compile", "backend"],
         &["policy"],
         &["observe"],
         &["routing"],

@@ -2,7 +2,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::*;
 use crate::compile::settings::Settings;
-use crate::compile::{Budget, Code, Compiler};
+use crate::compile::{Budget, Code, Place};
 
 const WASM: &str = "(component (core module $m (func (export \"f\"))) (core instance (instantiate $m)))";
 const OTHER: &str = "(component (core module $m (func (export \"g\"))) (core instance (instantiate $m)))";
@@ -23,9 +23,8 @@ fn set_mode(path: &Path, mode: u32) {
 fn loaded(folder: &Path, text: &str) -> (usize, usize, PathBuf) {
     let (engine, wasm) = (engine(), wat::parse_str(text).unwrap());
     let cache = Cache::open(folder).unwrap();
-    let (settings, compiler) = (Settings::Pooled, Compiler::in_process());
-    let code =
-        Code { engine: &engine, settings, compiler: &compiler, cache: Some(&cache), budget: Budget::whole() };
+    let (settings, place) = (Settings::Pooled, &Place::InProcess);
+    let code = Code { engine: &engine, settings, place, cache: Some(&cache), budget: Budget::whole() };
     code.component(&wasm).unwrap();
     (cache.hits(), cache.misses(), cache.entry(&engine, Kind::Component, &wasm).path)
 }
@@ -104,9 +103,9 @@ fn output_of_the_compiler_that_does_not_load_is_not_kept() {
     let program = root.path().join("compiler");
     fs::write(&program, "#!/bin/sh\nexec /bin/cat\n").unwrap();
     set_mode(&program, 0o700);
-    let (settings, compiler) = (Settings::Pooled, Compiler::program(&program));
+    let (settings, place) = (Settings::Pooled, &Place::Child(program));
     let (cache, budget) = (Some(&cache), Budget::whole());
-    let code = Code { engine: &engine, settings, compiler: &compiler, cache, budget };
+    let code = Code { engine: &engine, settings, place, cache, budget };
     assert!(code.component(&wasm).is_err());
     let names = fs::read_dir(root.path().join(FOLDER)).unwrap().map(|file| file.unwrap().file_name());
     assert_eq!(names.collect::<Vec<_>>(), ["key"]);

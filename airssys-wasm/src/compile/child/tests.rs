@@ -19,7 +19,7 @@ fn failed(script: &str) -> String {
     match ended(script) {
         Err(CompileError::Child(error)) => error.to_string(),
         Err(CompileError::Refused(error)) => format!("refused: {error}"),
-        Ok(code) => panic!("{code:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -49,3 +49,16 @@ async fn printed_lines_share_the_rate_of_logged_ones() {
     assert!(text.contains("logs more than log_bytes_per_second allows (1024)"), "{text}");
     assert!(!text.contains("yyy"), "{text}");
 }
+
+#[tokio::test]
+async fn bytes_are_counted_as_they_are_written_with_their_escapes() {
+    let host = host();
+    let limits = Limits { log_bytes_per_second: 4_096, ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..trusted("chatty") }).await.unwrap();
+    let _log = Log::capture();
+    // Three lines of 300 bytes, which are written as `\u{1b}` each: 1,800 bytes a line.
+    host.ask("chatty", Command::Say("\u{1b}".repeat(300))).await.unwrap();
+    let stats = snapshot(&host, "chatty").log;
+    assert_eq!((stats.lines, stats.dropped_lines), (2, 1), "{stats:?}");
+    assert!(stats.bytes >= 2 * 1_800 && stats.dropped_bytes >= 1_800, "{stats:?}");
+}

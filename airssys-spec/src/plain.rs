@@ -6,12 +6,12 @@ use std::fmt::Write;
 /// Escapes the characters that a terminal obeys or hides.
 ///
 /// Logs, reports and errors of a component then neither control the terminal nor fake a line.
-pub(crate) fn plain(text: &str) -> Cow<'_, str> {
+pub fn plain(text: &str) -> Cow<'_, str> {
     escaped(text, |_| false)
 }
 
 /// Like [`plain`], but keeps line ends and indents all lines but the first.
-pub(crate) fn plain_lines(text: &str) -> Cow<'_, str> {
+pub fn plain_lines(text: &str) -> Cow<'_, str> {
     match escaped(text, |character| character == '\n') {
         text if text.contains('\n') => {
             let indent = |line: &str| if line.is_empty() { String::new() } else { format!("    {line}") };
@@ -26,7 +26,7 @@ pub(crate) fn plain_lines(text: &str) -> Cow<'_, str> {
 /// Escapes these characters in the text of a JSON document, in the notation of JSON.
 ///
 /// Outside of its strings, a document has only visible characters and line ends.
-pub(crate) fn plain_json(text: String) -> String {
+pub fn plain_json(text: String) -> String {
     if !text.contains(|character| character != '\n' && is_unsafe(character)) {
         return text;
     }
@@ -62,7 +62,7 @@ fn escaped(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
 
 /// Returns true if a terminal obeys a character or shows nothing for it: control characters, those that
 /// change the direction of text or end a line, and those without a width.
-pub(crate) fn is_unsafe(character: char) -> bool {
+pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -1,0 +1,103 @@
+//! Products, and the traits of services that they implement.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use airssys_rt::BoxError;
+use airssys_spec::manifest::{BackendTable, Diagnostics, LabelTable};
+
+/// A product that can serve labels of services.
+///
+/// One implementation has one type name, which `type = "…"` in a table `[backend.NAME]` says. The
+/// host makes one client per table, when the first label on it is opened, and shares it between all
+/// labels of all services on that table.
+pub trait Backend: Send + Sync + 'static {
+    /// The name of the type, such as `redis`.
+    const TYPE: &'static str;
+
+    /// The checked configuration.
+    type Config: Send + Sync + 'static;
+    /// The connection or pool of one table.
+    type Client: Send + Sync + 'static;
+
+    /// Reads a table, without I/O except for secrets.
+    ///
+    /// # Errors
+    /// Every mistake in the table.
+    fn configure(&self, table: &BackendTable) -> Result<Self::Config, Diagnostics>;
+
+    /// Connects. Called again, after a delay that grows, if it fails. Dropped after 5 s.
+    fn connect(&self, config: &Self::Config) -> impl Future<Output = Result<Self::Client, BoxError>> + Send;
+
+    /// Returns the product and its version, as it answers now.
+    fn describe(&self, client: &Self::Client) -> impl Future<Output = Result<String, BoxError>> + Send;
+
+    /// Lists the traits of services that it implements: one call of [`Serves::label`] for each.
+    fn serves(&self, serves: &mut Serves<Self>)
+    where
+        Self: Sized;
+}
+
+/// The trait behind the labels of a service, and the type of its embedded default.
+#[derive(Clone, Copy, Debug)]
+pub struct Labels {
+    pub(crate) of: TypeId,
+    pub(crate) default_type: &'static str,
+}
+
+impl Labels {
+    /// Makes the labels of a service that opens them as `T`, such as `dyn Store`. A label without an
+    /// entry in the runtime configuration is on a backend of the type `default_type`.
+    pub fn of<T: ?Sized + 'static>(default_type: &'static str) -> Labels {
+        Labels { of: TypeId::of::<T>(), default_type }
+    }
+}
+
+pub(crate) type AnyOptions = Arc<dyn Any + Send + Sync>;
+pub(crate) type AnyClient = Arc<dyn Any + Send + Sync>;
+/// A `Box<Arc<T>>`, where `T` is the trait of the service.
+pub(crate) type AnyLabel = Box<dyn Any + Send + Sync>;
+
+type Read = Box<dyn Fn(&LabelTable) -> Result<AnyOptions, Diagnostics> + Send + Sync>;
+type Make =
+    Box<dyn Fn(AnyClient, &(dyn Any + Send + Sync), &str) -> Result<AnyLabel, BoxError> + Send + Sync>;
+
+/// The functions of one trait.
+pub(crate) struct Served {
+    pub(crate) read: Read,
+    pub(crate) make: Make,
+}
+
+/// The traits of services that a product implements.
+pub struct Serves<B: Backend> {
+    traits: HashMap<TypeId, Served>,
+    product: PhantomData<fn() -> B>,
+}
+
+impl<B: Backend> Serves<B> {
+    pub(crate) fn of(backend: &B) -> HashMap<TypeId, Served> {
+        let mut serves = Serves { traits: HashMap::new(), product: PhantomData };
+        backend.serves(&mut serves);
+        serves.traits
+    }
+
+    /// Adds a trait. `read` reads the options of a label, without I/O. `make` makes the label of that
+    /// name, without waiting; it is called once per label.
+    pub fn label<T: ?Sized + Send + Sync + 'static, O: Send + Sync + 'static>(
+        &mut self,
+        read: impl Fn(&LabelTable) -> Result<O, Diagnostics> + Send + Sync + 'static,
+        make: impl Fn(Arc<B::Client>, &O, &str) -> Arc<T> + Send + Sync + 'static,
+    ) {
+        let read: Read = Box::new(move |table| Ok(Arc::new(read(table)?)));
+        let make: Make = Box::new(move |client, options, label| {
+            let client = client.downcast().map_err(|_| "the client is another product's")?;
+            let options = options.downcast_ref().ok_or("the options are another product's")?;
+            let made: AnyLabel = Box::new(make(client, options, label));
+            Ok(made)
+        });
+        self.traits.insert(TypeId::of::<T>(), Served { read, make });
+    }
+}
