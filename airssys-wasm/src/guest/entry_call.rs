@@ -165,7 +165,7 @@ impl EntryGuest<'_> {
 pub(crate) struct QueuedEntry(Box<dyn EntryCall>);
 
 impl QueuedEntry {
-    pub(crate) fn new(call: impl EntryCall) -> Box<dyn QueuedCall> {
+    pub(crate) fn of(call: impl EntryCall) -> Box<dyn QueuedCall> {
         Box::new(QueuedEntry(Box::new(call)))
     }
 

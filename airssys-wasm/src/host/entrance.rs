@@ -47,7 +47,7 @@ impl Entrance {
     /// [`CallRefused`] if there is no room, or the component has ended. The call is dropped then, without
     /// [`EntryCall::ended`].
     pub fn call(&self, call: impl EntryCall, trace: Option<TraceContext>) -> Result<(), CallRefused> {
-        put_call(&self.endpoint, Origin::of(&self.service, trace), QueuedEntry::new(call))
+        put_call(&self.endpoint, Origin::of(&self.service, trace), QueuedEntry::of(call))
     }
 }
 
