@@ -8,7 +8,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::single::dead_letter_reason;
 use super::template::InstanceTemplate;
 use crate::contract::{BoundedText, Ending};
 use crate::guest::batch::CurrentMessage;
@@ -90,7 +89,7 @@ async fn run(
 }
 
 fn give_up(current: CurrentMessage, call: Box<dyn EntryCall>, failure: &GuestFailure) {
-    let reason = dead_letter_reason(failure);
+    let reason = failure.dead_letter_reason();
     spans::given_up(current.span, &reason);
     current.envelope.give_up(reason);
     call.ended(EntryEnd::Failed(failure));

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::{CALLBACKS_PER_YIELD, ComponentActor};
-use crate::contract::{BoundedText, Ending, Outcome};
+use crate::contract::{Ending, Outcome};
 use crate::guest::batch::CurrentMessage;
 use crate::guest::failure::GuestFailure;
 use crate::observe::dead_letters::DeadLetterReason;
@@ -91,7 +91,7 @@ impl ComponentActor {
         let failure = self.record_failure(failure);
         if let Some(CurrentMessage { envelope, span, .. }) = current {
             self.failed_on_message = true;
-            self.postpone(envelope, dead_letter_reason(&failure), span);
+            self.postpone(envelope, failure.dead_letter_reason(), span);
         }
         failure
     }
@@ -119,13 +119,5 @@ impl ComponentActor {
                 envelope.give_up(reason);
             }
         }
-    }
-}
-
-pub(super) fn dead_letter_reason(failure: &GuestFailure) -> DeadLetterReason {
-    match failure {
-        GuestFailure::Abandoned => DeadLetterReason::Abandoned,
-        GuestFailure::Ended => DeadLetterReason::Interrupted,
-        other => DeadLetterReason::HandlerFailed(BoundedText::of(other)),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::contract::BoundedText;
+use crate::observe::dead_letters::DeadLetterReason;
 
 /// The failure of an instance. A failed instance is never called again.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -85,6 +86,17 @@ pub enum GuestFailure {
         /// The reason that it gave.
         message: BoundedText,
     },
+}
+
+impl GuestFailure {
+    /// Returns the reason of the dead letter of the message that the instance failed on.
+    pub(crate) fn dead_letter_reason(&self) -> DeadLetterReason {
+        match self {
+            GuestFailure::Abandoned => DeadLetterReason::Abandoned,
+            GuestFailure::Ended => DeadLetterReason::Interrupted,
+            other => DeadLetterReason::HandlerFailed(BoundedText::of(other)),
+        }
+    }
 }
 
 /// The growth that a limit refused: the key of the limit, and its value.

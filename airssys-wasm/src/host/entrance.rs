@@ -8,7 +8,8 @@ use crate::host::ComponentHost;
 use crate::observe::trace::TraceContext;
 use crate::routing::draft::Origin;
 use crate::routing::endpoint::Endpoint;
-use crate::routing::queued_call::{CallRefused, put_call};
+use crate::routing::put_call::put_call;
+use crate::routing::queued_call::CallRefused;
 
 /// A function of a component that a service enters, found once. Cheap to clone.
 #[derive(Clone)]

@@ -42,6 +42,9 @@ impl Service for Bell {
     }
 }
 
+/// A ring with its number of rings so far, or the text of its failure.
+type RingEnd = (u32, Result<u32, String>);
+
 /// One ring. Its end is the number of rings, or the text of its failure.
 struct Ring {
     point: EntryPoint,
@@ -49,7 +52,7 @@ struct Ring {
     /// Held until this is released, inside the instance.
     held: Option<oneshot::Receiver<()>>,
     rung: Option<u32>,
-    end: mpsc::UnboundedSender<(u32, Result<u32, String>)>,
+    end: mpsc::UnboundedSender<RingEnd>,
 }
 
 impl EntryCall for Ring {
@@ -88,10 +91,7 @@ impl EntryCall for Ring {
 /// Rings of one component, whose ends come in their order.
 struct Rings<'a> {
     host: &'a ComponentHost,
-    ends: (
-        mpsc::UnboundedSender<(u32, Result<u32, String>)>,
-        mpsc::UnboundedReceiver<(u32, Result<u32, String>)>,
-    ),
+    ends: (mpsc::UnboundedSender<RingEnd>, mpsc::UnboundedReceiver<RingEnd>),
 }
 
 impl Rings<'_> {
@@ -109,7 +109,7 @@ impl Rings<'_> {
         self.ring_held(number, None)
     }
 
-    async fn end(&mut self) -> (u32, Result<u32, String>) {
+    async fn end(&mut self) -> RingEnd {
         tokio::time::timeout(SOON, self.ends.1.recv()).await.expect("in time").expect("an end")
     }
 }
