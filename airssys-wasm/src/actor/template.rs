@@ -26,7 +26,6 @@ pub(crate) struct InstanceTemplate {
     pub(crate) component: Component,
     pub(crate) instance: Arc<InstanceDependencies>,
     pub(crate) connections: Arc<Connections>,
-    pub(crate) config: Vec<(String, String)>,
     pub(crate) input: Option<Input>,
     pub(crate) delivery: Delivery,
     /// The most messages of a batch.

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
+use airssys_spec::manifest::SettingValue;
 use bytes::Bytes;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Instance as WasmInstance, Lift, Lower, TypedFunc,
@@ -12,7 +13,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use crate::contract::{BatchEnd, BoundedText, Callback, Completion, HealthStatus, Outcome};
 use crate::guest::component::Component;
-use crate::guest::context::{GuestContext, InstanceDependencies};
+use crate::guest::context::{GuestContext, InstanceDependencies, Settings};
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::entry_call::{EntryCall, EntryGuest, EntryTimedOut, TypedEntry};
 use crate::guest::failure::GuestFailure;
@@ -112,8 +113,10 @@ impl Instance {
         drop(state.guest.take_panic());
     }
 
-    pub(crate) async fn initialize(&mut self, config: Vec<(String, String)>) -> Result<(), GuestFailure> {
+    pub(crate) async fn initialize(&mut self, settings: &Settings) -> Result<(), GuestFailure> {
         let Some(index) = self.component.exports.contract.map(|own| own.initialize) else { return Ok(()) };
+        let own = |(key, value): &(String, SettingValue)| (key.clone(), value.as_str().to_owned());
+        let config: Vec<(String, String)> = settings.iter().map(own).collect();
         let (answer,): (Result<(), String>,) = self.call_by_index(index, (config,)).await?;
         answer.map_err(|message| GuestFailure::StartRefused { message: message.into() })
     }

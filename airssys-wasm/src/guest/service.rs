@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use airssys_rt::BoxError;
-use airssys_spec::manifest::{Diagnostics, ServiceTable};
+use airssys_spec::manifest::{Diagnostics, ServiceTable, SettingValue};
 use airssys_spec::{Access, Capabilities, Denied, InvalidUse, Limits, UsePattern};
+use tracing::Level;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use crate::backend::product::Labels;
 use crate::backend::set::BackendSet;
+use crate::guest::component_log;
 use crate::guest::context::{GuestContext, InstanceDependencies};
 use crate::guest::entry_call::ExportedInterface;
 use crate::guest::interface_name;
@@ -182,6 +184,11 @@ impl ServiceInstance<'_> {
         &self.dependencies.limits
     }
 
+    /// Returns the component's settings, in the order of `app.toml`. They may be secrets.
+    pub fn settings(&self) -> &Arc<[(String, SettingValue)]> {
+        &self.dependencies.settings
+    }
+
     /// Returns the backends that serve the labels of the host's services.
     pub fn backends(&self) -> &BackendSet {
         self.backends
@@ -291,6 +298,18 @@ impl<'a, S: Service> ServiceCall<'a, S> {
             sender.exceeded(exceeded);
             CallsExceeded { most }
         })
+    }
+
+    /// Writes a line to the component's log, under the instance's name. A line beyond the component's
+    /// limits on its log is cut or dropped, and counted.
+    pub fn write_log(&self, level: Level, line: &str) {
+        if !component_log::enabled(level) {
+            return;
+        }
+        self.guest.stats().host_call(|| {
+            let line = self.guest.log_line(line);
+            self.guest.instance.log.write(&self.guest.instance.identity.instance, level, &line);
+        });
     }
 
     /// Runs a call, and counts it under the function's name with its time and its outcome. The time

@@ -190,5 +190,6 @@ fn target_spec(spec: &NativeSpec) -> TargetSpec<'_> {
         instances: 1,
         reads_input: false,
         takes_messages: true,
+        settings: &[],
     }
 }

@@ -115,7 +115,6 @@ impl ComponentHost {
             component: spec.component.clone(),
             instance: Arc::clone(instance),
             connections: Arc::clone(&self.shared.connections),
-            config: spec.config.clone(),
             input: spec.input.clone(),
             delivery: spec.delivery,
             batch_size: spec.batch_size,
@@ -142,5 +141,6 @@ fn target_spec(spec: &ComponentSpec) -> TargetSpec<'_> {
         instances: spec.instances,
         reads_input: spec.input.is_some(),
         takes_messages: spec.component.takes_messages(),
+        settings: &spec.config,
     }
 }

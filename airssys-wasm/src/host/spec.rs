@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use airssys_message::{Accepts, Codec};
 use airssys_rt::{OnLimit, Overflow, RestartPolicy, TopicPattern};
-use airssys_spec::manifest::{AppComponent, ComponentGivesUp};
+use airssys_spec::manifest::{AppComponent, ComponentGivesUp, SettingValue};
 use airssys_spec::{Capabilities, Delivery, Input, Limits};
 
 use crate::actor::batch_size::MAX_BATCH_SIZE;
@@ -59,8 +59,8 @@ pub struct ComponentSpec {
     pub per_request: Option<usize>,
     /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
     pub instances: usize,
-    /// Settings that `initialize` gets.
-    pub config: Vec<(String, String)>,
+    /// Settings that `initialize` gets, and services that read them. Default: none.
+    pub config: Vec<(String, SettingValue)>,
     /// Its standard input. Default: an empty one.
     pub input: Option<Input>,
 }

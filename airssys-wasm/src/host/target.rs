@@ -12,7 +12,7 @@ use airssys_spec::{Access, Capabilities, HOST_NAME, Limits, Subject};
 
 use crate::actor::template::InstanceTemplate;
 use crate::guest::component_log::ComponentLog;
-use crate::guest::context::InstanceDependencies;
+use crate::guest::context::{InstanceDependencies, Settings};
 use crate::host::error::SpawnError;
 use crate::host::{ComponentHost, Registered};
 use crate::observe::memory::MemoryGauge;
@@ -44,6 +44,7 @@ pub(super) struct TargetSpec<'a> {
     pub(super) instances: usize,
     pub(super) reads_input: bool,
     pub(super) takes_messages: bool,
+    pub(super) settings: &'a Settings,
 }
 
 /// A target whose mailboxes and subscriptions exist, and that has no name yet.
@@ -64,6 +65,7 @@ struct Shares {
     quota: Arc<Quota>,
     limits: Arc<Limits>,
     log: Arc<ComponentLog>,
+    settings: Arc<Settings>,
 }
 
 impl ComponentHost {
@@ -87,6 +89,7 @@ impl ComponentHost {
             quota: Arc::new(Quota::new(spec.limits, clock)),
             limits: Arc::new(spec.limits.clone()),
             log: Arc::new(ComponentLog::new(spec.name, spec.limits, clock, stats)),
+            settings: Arc::from(spec.settings),
         };
         let mut seats = Vec::with_capacity(mailboxes.len());
         for prepared in mailboxes {
@@ -184,6 +187,7 @@ impl ComponentHost {
             gauges: Arc::default(),
             memory: Arc::new(MemoryGauge::new(spec.memory_bytes)),
             log: Arc::clone(&shares.log),
+            settings: Arc::clone(&shares.settings),
         }
     }
 
