@@ -114,5 +114,3 @@ impl Backend for Sqlite {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -24,7 +24,7 @@ pub struct Dialect {
     /// Statements that no component may run.
     pub refused: &'static [&'static str],
     /// Settings that must not leak from one component to the next.
-    pub leaks: &'static [Leak],
+    pub leaks: Vec<Leak>,
 }
 
 /// A setting of a session.
@@ -76,7 +76,7 @@ impl Dialect {
                 "CREATE VIRTUAL TABLE pages USING sqlite_dbpage",
                 "SELECT 1; SELECT 2",
             ],
-            leaks: &[Leak { set: "SAVEPOINT leaked", probe: "SELECT 1" }],
+            leaks: vec![Leak { set: "SAVEPOINT leaked", probe: "SELECT 1" }],
         }
     }
 }

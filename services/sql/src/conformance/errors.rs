@@ -49,7 +49,8 @@ pub(super) async fn text_for_a_number_is_a_wrong_type(subject: &Subject) {
     let text = format!("CREATE TABLE typed (n {number}) {}", subject.dialect.strict);
     subject.execute(&text, &[]).await.unwrap();
     for value in [Value::Text("twelve".to_owned()), Value::Bytes(vec![1]), Value::Float64(0.5)] {
-        let failure = subject.execute("INSERT INTO typed VALUES ($1)", &[value.clone()]).await.unwrap_err();
+        let value = [value];
+        let failure = subject.execute("INSERT INTO typed VALUES ($1)", &value).await.unwrap_err();
         assert_eq!(failure.case, "wrong-type", "{value:?}: {failure:?}");
         assert!(!failure.text.is_empty());
     }

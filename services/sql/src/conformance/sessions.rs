@@ -23,7 +23,7 @@ pub(super) async fn statements_about_sessions_and_files_are_refused(subject: &Su
 }
 
 pub(super) async fn settings_do_not_leak_to_the_next_component(subject: &Subject) {
-    for leak in subject.dialect.leaks {
+    for leak in &subject.dialect.leaks {
         let probe = async |instance| subject.call_writer(Writes(instance), query(leak.probe)).await;
         let before = done(probe(2).await);
         // Each connection of a pool has been used after this.
