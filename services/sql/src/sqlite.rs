@@ -3,6 +3,7 @@
 mod authorizer;
 mod connection;
 mod errors;
+mod folder;
 mod label;
 mod pool;
 mod session;
@@ -15,8 +16,8 @@ use std::time::Duration;
 use airssys_rt::BoxError;
 use airssys_wasm::manifest::{BackendTable, Diagnostics};
 use airssys_wasm::{Backend, Serves};
-use tempfile::TempDir;
 
+use self::folder::{Options, SqliteFolder};
 use self::label::SqliteDatabase;
 use crate::database::Database;
 
@@ -47,22 +48,6 @@ pub struct SqliteConfig {
     options: Options,
 }
 
-/// The options of the labels.
-#[derive(Clone, Copy, Debug)]
-struct Options {
-    connections: usize,
-    timeout: Duration,
-    bytes: u64,
-}
-
-/// The folder of the labels.
-pub struct SqliteFolder {
-    path: PathBuf,
-    options: Options,
-    /// The folder, if it ends with this value.
-    _temporary: Option<TempDir>,
-}
-
 impl Backend for Sqlite {
     const TYPE: &'static str = Sqlite::TYPE;
 
@@ -89,14 +74,12 @@ impl Backend for Sqlite {
         let made = tokio::task::spawn_blocking(move || match folder {
             Some(path) => {
                 std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-                Ok(SqliteFolder { path, options, _temporary: None })
+                Ok(SqliteFolder::new(path, options))
             }
             None => {
-                let folder = tempfile::tempdir()?;
-                let path = folder.path().to_owned();
-                let shown = path.display();
-                tracing::warn!(folder = %shown, "databases are lost at the end, because the app has no folder for data");
-                Ok(SqliteFolder { path, options, _temporary: Some(folder) })
+                let folder = SqliteFolder::temporary(options)?;
+                tracing::warn!(folder = %folder.path.display(), "databases are lost at the end, because the app has no folder for data");
+                Ok(folder)
             }
         });
         made.await?
@@ -113,4 +96,3 @@ impl Backend for Sqlite {
         );
     }
 }
-

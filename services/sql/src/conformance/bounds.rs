@@ -1,7 +1,7 @@
 //! Bounds of the calls of a component.
 
 use super::subject::{LABEL, Subject, case, done};
-use super::{Call, On, Value};
+use test_sql_calls::{Answer, Call, On, Value};
 
 pub(super) async fn statements_and_parameters_are_bounded(subject: &Subject) {
     let long = format!("SELECT {}", "1 + ".repeat(100_000));
@@ -20,9 +20,9 @@ pub(super) async fn open_handles_are_bounded(subject: &Subject) {
     let failure = loop {
         assert!(handles.len() < 100, "100 results are open");
         match subject.call(open()).await {
-            Ok(super::Answer::Handle(rows)) => {
+            Ok(Answer::Handle(rows)) => {
                 // Read to its end, a result needs no connection.
-                while let super::Answer::Rows(page) = done(subject.call(Call::Next { rows, most: 9 }).await)
+                while let Answer::Rows(page) = done(subject.call(Call::Next { rows, most: 9 }).await)
                     && !page.rows.is_empty()
                 {}
                 handles.push(rows);

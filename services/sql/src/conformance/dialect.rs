@@ -1,6 +1,6 @@
 //! The differences between products that scenarios have to know.
 
-use super::Value;
+use test_sql_calls::Value;
 
 /// The differences of one product.
 #[derive(Clone, Debug)]

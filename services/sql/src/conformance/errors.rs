@@ -1,7 +1,7 @@
 //! Errors, each with its case.
 
 use super::subject::{LABEL, Subject, case};
-use super::{Call, On, Value};
+use test_sql_calls::{Call, On, Value};
 
 pub(super) async fn constraints_are_named(subject: &Subject) {
     subject.execute("DROP TABLE IF EXISTS constrained_child", &[]).await.unwrap();

@@ -1,7 +1,7 @@
 //! Prepared statements.
 
 use super::subject::{LABEL, Subject, case, done};
-use super::{Answer, Call, On, Value};
+use test_sql_calls::{Answer, Call, On, Value};
 
 async fn prepare(subject: &Subject, text: &str) -> (u32, u32, Vec<String>) {
     let call = Call::Prepare { label: LABEL.to_owned(), text: text.to_owned() };

@@ -1,7 +1,7 @@
 //! The results of statements.
 
 use super::subject::{LABEL, Subject, case, done};
-use super::{Answer, Call, On, Value};
+use test_sql_calls::{Answer, Call, On, Value};
 
 /// Numbers from 1 to a last one.
 fn numbers(last: u32) -> String {

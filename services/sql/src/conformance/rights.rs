@@ -1,7 +1,7 @@
 //! Rights: the database enforces them, and they are decided at every call.
 
 use super::subject::{LABEL, OTHER, Subject, case, done};
-use super::{Answer, Call, On, Value};
+use test_sql_calls::{Answer, Call, On, Value};
 
 /// Statements that write, each of its kind.
 const WRITES: [&str; 7] = [

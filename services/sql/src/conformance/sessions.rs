@@ -1,7 +1,7 @@
 //! The session of a connection, which belongs to the host.
 
 use super::subject::{LABEL, Subject, Writes, done};
-use super::{Answer, Call, On};
+use test_sql_calls::{Answer, Call, On};
 
 fn query(text: &str) -> Call {
     Call::Query { on: On::Label(LABEL.to_owned()), text: text.to_owned(), parameters: Vec::new(), page: 10 }

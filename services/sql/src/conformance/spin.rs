@@ -1,7 +1,7 @@
 //! Components of Spin.
 
 use super::subject::{LABEL, OTHER, Subject, case, done};
-use super::{Answer, Call, Rows, Value};
+use test_sql_calls::{Answer, Call, Rows, Value};
 
 async fn spin(subject: &Subject, text: &str, parameters: &[Value]) -> Rows {
     let (label, text, parameters) = (LABEL.to_owned(), text.to_owned(), parameters.to_vec());

@@ -11,7 +11,7 @@ use airssys_wasm::{
 };
 use test_sql_calls::{Answer, Call, Failure, On, Outcome, Rows, Value};
 
-use super::Dialect;
+use super::dialect::Dialect;
 use crate::Sql;
 
 /// The time after which a call counts as stuck.

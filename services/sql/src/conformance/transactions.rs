@@ -1,7 +1,7 @@
 //! Transactions: their ends, and their failures.
 
 use super::subject::{LABEL, Subject, Writes, case, done};
-use super::{Answer, Call, On, Value};
+use test_sql_calls::{Answer, Call, On, Value};
 
 const COUNT: &str = "SELECT count(*) FROM kept";
 

@@ -1,7 +1,7 @@
 //! Values on their way to a database and back.
 
-use super::Value;
 use super::subject::Subject;
+use test_sql_calls::Value;
 
 fn every_value() -> [Value; 14] {
     [

@@ -10,9 +10,9 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::database::{Access, MAX_ROW_BYTES};
-use crate::sqlite::Options;
 use crate::sqlite::authorizer::Decisions;
 use crate::sqlite::errors::error;
+use crate::sqlite::folder::Options;
 use crate::values::Error;
 
 /// The bytes of a page of a file.

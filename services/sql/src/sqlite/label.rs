@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use crate::database::{Access, Changed, Database, Description, Rows, Statement, Transaction};
-use crate::sqlite::SqliteFolder;
+use crate::sqlite::folder::SqliteFolder;
 use crate::sqlite::pool::{Pool, User, ask};
 use crate::sqlite::session::Command;
 use crate::values::{Column, Error, Row};

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::database::Access;
-use crate::sqlite::Options;
 use crate::sqlite::authorizer::Decisions;
 use crate::sqlite::connection::{self, Watch};
+use crate::sqlite::folder::Options;
 use crate::sqlite::session::{Command, Reply, Session};
 use crate::values::Error;
 
