@@ -180,7 +180,7 @@ impl ComponentActor {
             Arc::clone(&dependencies.router.app.wait_graph),
         );
         self.callbacks = Some(Arc::clone(&callbacks));
-        let meter = Meter::new(dependencies.limits.execution_time);
+        let meter = Meter::new(dependencies.limits.execution_time, Arc::clone(&dependencies.long_stretches));
         let guest = GuestContext::new(dependencies, incarnation, callbacks, Arc::clone(&meter));
         let line_bytes = dependencies.limits.log_line_bytes;
         let wasi = Wasi::open(&dependencies.identity.instance, &dependencies.log, input.as_ref(), line_bytes)
