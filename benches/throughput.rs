@@ -80,7 +80,7 @@ fn bouncers() -> (Bed, Vec<String>) {
     let mut all = Vec::new();
     for pair in 0..BOUNCING {
         for (own, other) in [("left", "right"), ("right", "left")] {
-            let config = vec![("peer".to_owned(), format!("{other}-{pair}"))];
+            let config = vec![("peer".to_owned(), format!("{other}-{pair}").into())];
             let name = format!("{own}-{pair}");
             bed.add(ComponentSpec { config, ..spec(&name, &bed.code) });
             all.push(name);

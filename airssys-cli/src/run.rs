@@ -80,7 +80,7 @@ async fn run_app(
         signal = attention.received() => return Err(stopped(signal)),
     };
     // Both answer from the first moment on, because a start can take long.
-    let _metrics = metrics.map(|listener| listener.serve(starting.host().clone()));
+    let _metrics = telemetry::serve(metrics, starting.host())?;
     let _control = control::open(args, starting.host(), terminal)?;
     let names = manifest.components.iter().map(|component| component.name.clone());
     let mut building = Building::new(terminal, &building::folders(manifest)).with_names(names);

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 
+use airssys_config::Config;
+use airssys_logging::Logging;
 use airssys_wasm::app::configure_backends;
 use airssys_wasm::manifest::{App, AppManifest, Diagnostics, Runtime, ServiceTable};
 use airssys_wasm::{BackendSet, Backends, ServiceConfigs, Services};
 
-use crate::args::Config;
+use crate::args;
 use crate::runtime;
 
 /// Returns the services whose interfaces components can import. Add a service here, with one line.
 pub(crate) fn services() -> Services {
-    let services = Services::default();
+    let services = Services::default().with(Config).with(Logging);
     #[cfg(feature = "keyvalue")]
     let services = services.with(airssys_keyvalue::KeyValue);
     services
@@ -33,23 +35,29 @@ pub(crate) struct Loaded {
     pub(crate) backends: BackendSet,
 }
 
-/// Loads an app, and has the services read their `[service.NAME]` tables.
+/// Loads an app that is not to run, and has the services read their `[service.NAME]` tables. Its
+/// components have no settings.
 ///
 /// All mistakes are reported together, those in the tables of services included.
 pub(crate) fn load_app(file: &Path) -> Result<App, Diagnostics> {
-    load_manifests(file).map(|(app, _)| app)
+    let services = services();
+    let configure = |tables: &[ServiceTable]| services.configure(tables);
+    AppManifest::load_to_build(file, &services.names(), configure).map(|(app, _)| app)
 }
 
-/// As [`load_app`], with the configurations of the services and of the backends.
-pub(crate) fn load_configured(file: &Path, config: &Config) -> Result<Loaded, Diagnostics> {
-    let manifests = load_manifests(file);
+/// Loads an app that is to run or to be checked, with its settings and the configurations of the services
+/// and of the backends.
+pub(crate) fn load_configured(file: &Path, config: &args::Config) -> Result<Loaded, Diagnostics> {
+    let services = services();
+    let configure = |tables: &[ServiceTable]| services.configure(tables);
+    let manifests = AppManifest::load_configured(file, &services.names(), configure);
     let app = manifests.as_ref().ok().map(|(app, _)| app);
     let runtime = runtime::load(config, file, app);
     let configured = runtime.and_then(|runtime| {
-        let (services, backends) = (services(), backends());
+        let backends = backends();
         let set = match app {
             Some(app) => configure_backends(app, &services, &backends, &runtime),
-            // The rights of its components are not known.
+            // The rights of its components are not services.
             None => backends.configure(&runtime, &services.labels(), None),
         };
         set.map(|set| (runtime, set))
@@ -62,10 +70,4 @@ pub(crate) fn load_configured(file: &Path, config: &Config) -> Result<Loaded, Di
             Err(found)
         }
     }
-}
-
-fn load_manifests(file: &Path) -> Result<(App, ServiceConfigs), Diagnostics> {
-    let services = services();
-    let configure = |tables: &[ServiceTable]| services.configure(tables);
-    AppManifest::load_configured(file, &services.names(), configure)
 }

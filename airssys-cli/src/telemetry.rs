@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use airssys_wasm::ComponentHost;
 use airssys_wasm::manifest::App;
-use airssys_wasm::metrics::{MetricsError, MetricsListener};
+use airssys_wasm::metrics::{MetricsError, MetricsListener, MetricsServer};
 use airssys_wasm::otlp::Otlp;
 
 use crate::args::Run;
@@ -38,6 +39,14 @@ pub(crate) async fn metrics(args: &Run, terminal: &Terminal) -> Result<Option<Me
     let listener = MetricsListener::bind(address, args.metrics_anywhere).await.map_err(failure)?;
     terminal.line(&format!("metrics at {}", url(listener.address())));
     Ok(Some(listener))
+}
+
+/// Serves the metrics, if their port is open, until the result is dropped.
+pub(crate) fn serve(
+    listener: Option<MetricsListener>,
+    host: &ComponentHost,
+) -> Result<Option<MetricsServer>, Failure> {
+    listener.map(|listener| listener.serve(host.clone())).transpose().map_err(failure)
 }
 
 fn failure(error: MetricsError) -> Failure {

@@ -173,13 +173,10 @@ impl ChildContext {
         self.cell.stop(StopRequest::Own);
     }
 
-    /// Has the failure that ends this incarnation count towards no restart limit of the actor's own. For
-    /// a failure that cannot repeat without end, such as one on a message with a limited number of
-    /// attempts. The delay of the restart grows as after any other failure. Call it before the hook or
-    /// handler returns the failure.
-    ///
-    /// Does nothing if the supervisor counts the restarts of all its children together
-    /// ([`LimitScope::Shared`](crate::LimitScope::Shared)).
+    /// Has the failure that ends this incarnation count towards no restart limit: neither one of the
+    /// actor's own nor one that it shares with others ([`LimitScope`](crate::LimitScope)). For a failure that
+    /// cannot repeat without end, such as one on a message with a limited number of attempts. The delay of
+    /// the restart grows as after any other failure. Call it before the hook or handler returns the failure.
     pub fn excuse_failure(&self) {
         self.cell.excuse_failure();
     }

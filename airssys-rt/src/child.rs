@@ -139,7 +139,7 @@ pub(crate) trait Supervised: Registered {
     fn enter(&self, state: ActorState);
     /// The number of the incarnation that runs, or ran last; 0 before the first.
     fn incarnation(&self) -> u64;
-    /// Has the failure that ends the incarnation count towards no limit of its own.
+    /// Has the failure that ends the incarnation count towards no limit.
     fn excuse_failure(&self) {}
     /// Returns true if an incarnation has ever run.
     fn started(&self) -> bool;

@@ -21,6 +21,7 @@ mod resolve;
 mod runtime;
 mod secret;
 mod service;
+mod settings;
 mod suggest;
 mod syntax;
 mod unreadable;
@@ -41,6 +42,7 @@ pub use self::load::{Disk, Files, without_dots};
 pub use self::runtime::{BackendTable, LabelTable, Runtime, RuntimeSource};
 pub use self::secret::Secret;
 pub use self::service::ServiceTable;
+pub use self::settings::SettingValue;
 pub use self::variables::Variables;
 use crate::audit_file::AuditFile;
 use crate::capability::Capabilities;
@@ -175,7 +177,7 @@ pub struct AppComponent {
     /// Its standard input, if it asks for one.
     pub input: Option<Input>,
     /// The settings for its initialisation, in the order of the file.
-    pub config: Vec<(String, String)>,
+    pub config: Vec<(String, SettingValue)>,
 }
 
 impl AppComponent {

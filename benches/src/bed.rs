@@ -64,7 +64,7 @@ pub fn spec(name: impl Into<String>, code: &Component) -> ComponentSpec {
 
 /// As [`spec`], for an instance that answers each reading with itself.
 pub fn answering(name: impl Into<String>, code: &Component) -> ComponentSpec {
-    ComponentSpec { config: vec![("answers".to_owned(), "yes".to_owned())], ..spec(name, code) }
+    ComponentSpec { config: vec![("answers".to_owned(), "yes".into())], ..spec(name, code) }
 }
 
 /// Encodes an order as a message.

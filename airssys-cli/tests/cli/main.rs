@@ -27,6 +27,7 @@ mod patterns;
 mod quakes;
 mod retry;
 mod services;
+mod settings;
 mod signals;
 mod sources;
 mod stalled;

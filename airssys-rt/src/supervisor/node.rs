@@ -19,8 +19,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use airssys_core::{
-    Decision, Down, EndCause, EndedChild, ExitReason, Identity, LimitScope, RestartStrategy, Scope,
-    SupervisorConfig, SupervisorFailure, decide,
+    Decision, Down, EndCause, EndedChild, ExitReason, Identity, RestartStrategy, Scope, SupervisorConfig,
+    SupervisorFailure, decide,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -239,8 +239,7 @@ impl SupervisorNode {
     fn judge(&self, state: &mut NodeState, key: Key, reason: &ExitReason) -> Judgement {
         let Some(entry) = state.children.get(key) else { return Verdict::Gone.into() };
         let life = entry.cell.end_life();
-        // Children with a shared limit depend on each other, so every failure counts.
-        let counts = !life.excused || self.config.limit_scope == LimitScope::Shared;
+        let counts = !life.excused;
         // An actor that has itself restarted in each of its starts would never come to an end.
         let asked = matches!(reason, ExitReason::Restart) && !life.restarted_early;
         let cause = match state.phase {

@@ -417,26 +417,19 @@ impl Actor for Failing {
 }
 
 #[tokio::test(start_paused = true)]
-async fn excused_failures_count_towards_no_limit_of_the_childs_own() {
-    let system = per_child(OnLimit::End);
-    let failing = system.spawn(ChildSpec::new("failing"), || Failing).await.unwrap();
-    for excused in [false, true, true, true, false, true] {
-        failing.send(excused).await.unwrap();
-        settle().await;
-        assert_eq!(failing.stats().state, ActorState::Running);
+async fn excused_failures_count_towards_no_limit() {
+    for scope in [LimitScope::PerChild, LimitScope::Shared] {
+        let system = ActorSystem::builder("test").supervisor(config(scope, OnLimit::End)).build();
+        let failing = system.spawn(ChildSpec::new("failing"), || Failing).await.unwrap();
+        for excused in [false, true, true, true, false, true] {
+            failing.send(excused).await.unwrap();
+            settle().await;
+            assert_eq!(failing.stats().state, ActorState::Running);
+        }
+        assert_eq!(failing.stats().restarts, 6);
+        failing.send(false).await.unwrap();
+        assert!(matches!(failing.closed().await, ExitReason::Error(_)), "two others count");
     }
-    assert_eq!(failing.stats().restarts, 6);
-    failing.send(false).await.unwrap();
-    assert!(matches!(failing.closed().await, ExitReason::Error(_)), "two others count");
-    // Children that belong together keep the limit that they share.
-    let shared = config(LimitScope::Shared, OnLimit::End);
-    let system = ActorSystem::builder("shared").supervisor(shared).build();
-    let failing = system.spawn(ChildSpec::new("failing"), || Failing).await.unwrap();
-    for _ in 0..3 {
-        failing.send(true).await.unwrap();
-        settle().await;
-    }
-    assert!(matches!(failing.closed().await, ExitReason::Error(_)));
 }
 
 #[tokio::test(start_paused = true)]

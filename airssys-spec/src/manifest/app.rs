@@ -15,6 +15,7 @@ use super::limits::Written;
 use super::lists::{Lists, component_name, reserved};
 use super::reader::{Located, Setting, Table};
 use super::service::ServiceTable;
+use super::settings;
 use super::suggest::{self, string};
 use super::value::{describe, scalar};
 use super::{MAX_INSTANCES, audit, backoff, syntax};
@@ -54,7 +55,7 @@ pub(super) struct Entry {
     pub(super) restart: Setting<RestartPolicy>,
     pub(super) on_give_up: Setting<ComponentGivesUp>,
     pub(super) capacity: Option<usize>,
-    pub(super) config: Vec<(String, String)>,
+    pub(super) config: Vec<settings::Written>,
     /// The place of the table.
     pub(super) span: Range<usize>,
 }
@@ -201,7 +202,7 @@ fn entry(table: Table<'_>, index: usize) -> Entry {
         restart: restart(&table),
         on_give_up: on_give_up(&table),
         capacity: capacity(&table, "mailbox"),
-        config: config(&table),
+        config: settings::read(&table),
         span: table.span().unwrap_or_default(),
     };
     reserved(table.document, "component", "write", entry.name.written());
@@ -221,44 +222,6 @@ fn restart(table: &Table<'_>) -> Setting<RestartPolicy> {
 fn on_give_up(table: &Table<'_>) -> Setting<ComponentGivesUp> {
     let words = [("quarantine", ComponentGivesUp::Quarantine), ("stop-app", ComponentGivesUp::StopApp)];
     table.choice("on_give_up", &words)
-}
-
-/// Returns the settings of a component as text.
-fn config(table: &Table<'_>) -> Vec<(String, String)> {
-    let Some(settings) = table.table("config").into_value() else { return Vec::new() };
-    let mut config = Vec::new();
-    for (key, value) in settings.entries() {
-        match setting(value) {
-            Some(text) => config.push((key.value.to_owned(), text)),
-            None => {
-                let help = match text_of(value.get_ref()) {
-                    Some(text) => format!("write it as a string: `{} = {}`", key.value, string(&text)),
-                    None => "write each of its keys as a setting, with a name of its own".to_owned(),
-                };
-                settings.wrong_kind(key.value, value, "a setting", help);
-            }
-        }
-    }
-    config
-}
-
-/// Returns a value as one text; that of a list has commas between the items.
-fn text_of(value: &DeValue<'_>) -> Option<String> {
-    let DeValue::Array(items) = value else { return scalar(value) };
-    let texts = items.iter().map(|item| text_of(item.get_ref()));
-    texts.collect::<Option<Vec<_>>>().map(|texts| texts.join(","))
-}
-
-fn setting(value: &Spanned<DeValue<'_>>) -> Option<String> {
-    match value.get_ref() {
-        DeValue::String(text) => Some(text.to_string()),
-        DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).ok().map(|number| number.to_string())
-        }
-        DeValue::Float(number) => Some(number.as_str().to_owned()),
-        DeValue::Boolean(boolean) => Some(boolean.to_string()),
-        _ => None,
-    }
 }
 
 fn grants(document: &Document, root: &Table<'_>) -> (Vec<Grants>, bool) {

@@ -74,7 +74,7 @@ impl<'a> ConfigTable<'a> {
     /// Reports show neither the secret nor the line that it is written in.
     pub fn secret(&self, key: &'static str, example: &str) -> Option<Secret> {
         let value = self.table.value(key)?;
-        if !secret::is_reference(value.get_ref()) {
+        if secret::reference(value.get_ref()).is_none() {
             self.table.document.hide(value.span());
         }
         let path = |span: &Range<usize>, written: &str| self.surroundings.path(span, written);

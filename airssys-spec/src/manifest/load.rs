@@ -4,9 +4,10 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::unreadable;
+use super::variables::Variables;
 use crate::file::{self, MAX_MANIFEST_BYTES};
 
-/// A set of files that manifests are read from.
+/// A set of files that manifests are read from, with the environment that they may name.
 pub trait Files {
     /// Returns the text of a file.
     ///
@@ -24,9 +25,16 @@ pub trait Files {
     fn exists(&self, path: &Path) -> bool {
         self.is_file(path) || self.is_folder(path)
     }
+
+    /// Returns the value of an environment variable, or `None` if it is absent or empty. By default all
+    /// are absent.
+    fn variable(&self, name: &str) -> Option<String> {
+        let _ = name;
+        None
+    }
 }
 
-/// The files of the machine.
+/// The files and the environment of the machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;
 
@@ -45,6 +53,10 @@ impl Files for Disk {
 
     fn exists(&self, path: &Path) -> bool {
         path.exists()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        Variables::of_process().get(name)
     }
 }
 

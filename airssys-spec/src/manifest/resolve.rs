@@ -15,6 +15,7 @@ use super::lists::reserved;
 use super::load::{Disk, Files, join};
 use super::reader::{Located, Setting};
 use super::service::ServiceTable;
+use super::settings::{self, SettingValue};
 use super::{App, AppComponent, Diagnostics, Input, Mailbox, Source};
 use crate::limits::Limits;
 
@@ -32,8 +33,18 @@ struct Member<'a> {
     source: Source,
     manifest_file: PathBuf,
     read: &'a Read,
+    /// The values of its settings. Empty if the app is not to run.
+    settings: Vec<(String, SettingValue)>,
     /// Its name in the app, with its place in `app.toml`. `None` if the name is wrong.
     name: Option<Located<String>>,
+}
+
+/// The use of a resolved app.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Run,
+    /// Variables and files that settings name need not exist.
+    Build,
 }
 
 /// The app, and all its components whose files were found.
@@ -67,12 +78,34 @@ impl AppManifest {
         services: &[&str],
         configure: impl FnOnce(&[ServiceTable]) -> Result<T, Diagnostics>,
     ) -> Result<(App, T), Diagnostics> {
+        Self::load_for(Purpose::Run, file, services, configure)
+    }
+
+    /// As [`AppManifest::load_configured`], for a program that builds or explains the app: variables and
+    /// files that settings name need not exist, and the components have no settings.
+    ///
+    /// # Errors
+    /// As [`AppManifest::load_configured`].
+    pub fn load_to_build<T>(
+        file: &Path,
+        services: &[&str],
+        configure: impl FnOnce(&[ServiceTable]) -> Result<T, Diagnostics>,
+    ) -> Result<(App, T), Diagnostics> {
+        Self::load_for(Purpose::Build, file, services, configure)
+    }
+
+    fn load_for<T>(
+        purpose: Purpose,
+        file: &Path,
+        services: &[&str],
+        configure: impl FnOnce(&[ServiceTable]) -> Result<T, Diagnostics>,
+    ) -> Result<(App, T), Diagnostics> {
         let app = match Disk.read(file) {
             Ok(text) => Self::parse(&text, file),
             Err(error) => Self::empty(Document::unreadable(file, &error)),
         };
         let configured = configure(&app.services);
-        match (resolve(&app, &Disk, Some(services)), configured) {
+        match (resolve(&app, &Disk, Some(services), purpose), configured) {
             (Ok(app), Ok(configured)) => Ok((app, configured)),
             (Ok(_), Err(found)) | (Err(found), Ok(_)) => Err(found),
             // The tables of services are in app.toml, which comes first.
@@ -99,11 +132,16 @@ impl AppManifest {
     /// # Errors
     /// All mistakes in this file, in theirs, or between them.
     pub fn resolve(self, files: &impl Files) -> Result<App, Diagnostics> {
-        resolve(&self, files, None)
+        resolve(&self, files, None, Purpose::Run)
     }
 }
 
-fn resolve(app: &AppManifest, files: &impl Files, services: Option<&[&str]>) -> Result<App, Diagnostics> {
+fn resolve(
+    app: &AppManifest,
+    files: &impl Files,
+    services: Option<&[&str]>,
+    purpose: Purpose,
+) -> Result<App, Diagnostics> {
     let found: Vec<_> = app.components.iter().map(|entry| find(app, entry, files)).collect();
     let mut manifests: BTreeMap<&Path, Read> = BTreeMap::new();
     for (_, file) in found.iter().flatten() {
@@ -112,7 +150,18 @@ fn resolve(app: &AppManifest, files: &impl Files, services: Option<&[&str]>) -> 
     let members = app.components.iter().zip(&found).filter_map(|(entry, found)| {
         let (source, file) = found.clone()?;
         let read = manifests.get(file.as_path())?;
-        Some(Member { entry, source, name: name(app, entry, &read.asked), manifest_file: file, read })
+        let settings = match purpose {
+            Purpose::Run => settings::resolve(&app.document, &entry.config, files),
+            Purpose::Build => Vec::new(),
+        };
+        Some(Member {
+            entry,
+            source,
+            name: name(app, entry, &read.asked),
+            manifest_file: file,
+            read,
+            settings,
+        })
     });
     let team = Team { app, members: members.collect(), limits: app.limits.over(Limits::APP_MAX), services };
     team.check();
@@ -262,7 +311,7 @@ impl<'a> Team<'a> {
             limits: self.limits(member),
             capabilities: manifest.capabilities.clone(),
             input: granted.filter(|_| manifest.capabilities.input).map(|input| self.input(&input.value)),
-            config: entry.config.clone(),
+            config: member.settings.clone(),
             name,
             manifest,
         }

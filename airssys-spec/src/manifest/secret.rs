@@ -54,32 +54,60 @@ pub(super) fn read(
     variables: &Variables,
     path: impl Fn(&Range<usize>, &str) -> PathBuf,
 ) -> Result<Secret, Fault> {
-    match value.get_ref() {
-        DeValue::String(text) => Ok(Secret::new(&**text)),
-        DeValue::Table(table) => match entry(table) {
-            Some(("env", name, _)) => variables.get(name).map(Secret::new).ok_or_else(|| Fault {
-                message: format!("names the environment variable `{name}`, which is not set"),
-                help: format!("set `{name}`, or write `KEY = {{ file = \"/run/secrets/NAME\" }}`"),
-            }),
-            Some(("file", written, span)) => {
-                let file = path(&span, written);
-                of_file(&file).map_err(|error| Fault {
-                    message: format!("names the file {}, which cannot be read: {error}", file.display()),
-                    help: "write the secret into that file, in one line, or write `KEY = { env = \"VARIABLE\" }`"
-                        .to_owned(),
-                })
-            }
-            _ => Err(forms("is a table of another form")),
-        },
-        other => Err(forms(&format!("is {}, not a secret", describe(other)))),
+    if let DeValue::String(text) = value.get_ref() {
+        return Ok(Secret::new(&**text));
+    }
+    match reference(value.get_ref()) {
+        Some((Reference::Variable(name), _)) => {
+            variables.get(&name).map(Secret::new).ok_or_else(|| missing_variable(&name))
+        }
+        Some((Reference::File(written), span)) => {
+            let file = path(&span, &written);
+            let text = file::read_text(&file, MAX_SECRET_BYTES).map_err(|error| unreadable(&file, &error))?;
+            Ok(Secret::new(without_line_end(&text)))
+        }
+        None => Err(forms(&match value.get_ref() {
+            DeValue::Table(_) => "is a table of another form".to_owned(),
+            other => format!("is {}, not a secret", describe(other)),
+        })),
     }
 }
 
-/// Returns true if a value only names a secret, so that it can be shown.
-pub(super) fn is_reference(value: &DeValue<'_>) -> bool {
-    match value {
-        DeValue::Table(table) => matches!(entry(table), Some(("env" | "file", ..))),
-        _ => false,
+/// The place of a value outside its manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reference {
+    /// `{ env = "VARIABLE" }`
+    Variable(String),
+    /// `{ file = "PATH" }`
+    File(String),
+}
+
+/// Returns the place that a value names, with the span of its text. Returns `None` if the value is not
+/// of that form.
+pub(super) fn reference(value: &DeValue<'_>) -> Option<(Reference, Range<usize>)> {
+    let DeValue::Table(table) = value else { return None };
+    let (key, text, span) = entry(table)?;
+    match key {
+        "env" => Some((Reference::Variable(text.to_owned()), span)),
+        "file" => Some((Reference::File(text.to_owned()), span)),
+        _ => None,
+    }
+}
+
+/// Reports an absent variable. In the help, `KEY` stands for the key.
+pub(super) fn missing_variable(name: &str) -> Fault {
+    Fault {
+        message: format!("names the environment variable `{name}`, which is not set"),
+        help: format!("set `{name}`, or write `KEY = {{ file = \"/run/secrets/NAME\" }}`"),
+    }
+}
+
+/// Reports a file that cannot be read. In the help, `KEY` stands for the key.
+pub(super) fn unreadable(file: &Path, error: &io::Error) -> Fault {
+    Fault {
+        message: format!("names the file {}, which cannot be read: {error}", file.display()),
+        help: "write the value into that file, in one line, or write `KEY = { env = \"VARIABLE\" }`"
+            .to_owned(),
     }
 }
 
@@ -98,9 +126,8 @@ fn entry<'a>(table: &'a DeTable<'_>) -> Option<(&'a str, &'a str, Range<usize>)>
     }
 }
 
-/// Returns the content of a file without the end of its last line.
-fn of_file(file: &Path) -> io::Result<Secret> {
-    let text = file::read_text(file, MAX_SECRET_BYTES)?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(Secret::new(line.strip_suffix('\r').unwrap_or(line)))
+/// Returns a text without the end of its last line.
+pub(super) fn without_line_end(text: &str) -> &str {
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    line.strip_suffix('\r').unwrap_or(line)
 }

@@ -133,6 +133,7 @@ impl StartingApp {
         let StartingApp { manifest, host, cache_dir, compiler, input, services, stop_timeout } = self;
         let engine = EngineConfig {
             cache_dir: cache_dir.clone(),
+            cache_app: manifest.file.to_string_lossy().into_owned(),
             compiler: compiler.clone(),
             services: services.clone(),
             ..engine_for(manifest)

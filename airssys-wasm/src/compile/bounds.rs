@@ -1,20 +1,27 @@
 //! Bounds of a component, checked before it is compiled.
 //!
-//! A small file can ask for much work: by components that instantiate each other, or by tables and
-//! memories whose images are far larger than their segments. One pass over the file counts both, without
-//! validating it; the compiler does that.
+//! A small file can ask for much work: by components that instantiate each other, by types that name each
+//! other, or by tables and memories whose images are far larger than their segments. One pass over the file
+//! counts all of them, without validating it; the compiler does that.
+
+use std::collections::HashMap;
 
 use wasmparser::{
-    BinaryReaderError, BlockType, ComponentInstance, CompositeInnerType, ConstExpr, DataKind, ElementKind,
-    Encoding, FunctionBody, Instance, Operator, Parser, Payload, SubType,
+    BinaryReaderError, ComponentInstance, ConstExpr, DataKind, ElementKind, Encoding, FunctionBody, Instance,
+    Operator, Parser, Payload,
 };
 
+use blocks::Signatures;
 use layout::{Definitions, Layout};
+use types::Types;
 
+use bound::Stop;
 pub use bound::{Bound, BoundExceeded};
 
+mod blocks;
 mod bound;
 mod layout;
+mod types;
 
 /// Checks all bounds. A file that cannot be parsed passes, because the compiler says what is wrong with it.
 pub(crate) fn check(wasm: &[u8]) -> Result<(), BoundExceeded> {
@@ -22,26 +29,6 @@ pub(crate) fn check(wasm: &[u8]) -> Result<(), BoundExceeded> {
     match Survey::default().read(wasm) {
         Err(Stop::Bound(exceeded)) => Err(exceeded),
         Err(Stop::Invalid) | Ok(()) => Ok(()),
-    }
-}
-
-/// The reasons for which counting ends.
-#[derive(Debug)]
-enum Stop {
-    Bound(BoundExceeded),
-    /// The file is damaged.
-    Invalid,
-}
-
-impl From<BoundExceeded> for Stop {
-    fn from(exceeded: BoundExceeded) -> Stop {
-        Stop::Bound(exceeded)
-    }
-}
-
-impl From<BinaryReaderError> for Stop {
-    fn from(_: BinaryReaderError) -> Stop {
-        Stop::Invalid
     }
 }
 
@@ -55,6 +42,7 @@ struct Survey<'wasm> {
     table_elements: u64,
     data_bytes: u64,
     definitions: Definitions<'wasm>,
+    types: Types<'wasm>,
     /// The modules and components around the current place; the index of a component's definition.
     around: Vec<Option<usize>>,
     module: Module,
@@ -64,22 +52,21 @@ struct Survey<'wasm> {
 #[derive(Default)]
 struct Module {
     table_minimums: u64,
-    /// The number of parameters and results of each type of function.
-    arities: Vec<u64>,
-    /// The range of its initial data.
-    data: Option<(u64, u64)>,
+    signatures: Signatures,
+    /// The range of the initial data of each memory.
+    data: HashMap<u32, (u64, u64)>,
 }
 
 impl<'wasm> Survey<'wasm> {
     fn read(mut self, wasm: &'wasm [u8]) -> Result<(), Stop> {
         for payload in Parser::new(0).parse_all(wasm) {
-            self.payload(payload?)?;
+            self.payload(payload?, wasm)?;
         }
         Layout::check(&self.definitions)?;
         Ok(())
     }
 
-    fn payload(&mut self, payload: Payload<'wasm>) -> Result<(), Stop> {
+    fn payload(&mut self, payload: Payload<'wasm>, wasm: &'wasm [u8]) -> Result<(), Stop> {
         match payload {
             Payload::Version { encoding, .. } => self.begin(encoding)?,
             Payload::End(_) => self.end()?,
@@ -89,13 +76,22 @@ impl<'wasm> Survey<'wasm> {
                     let group = group?;
                     // The entry counts for the first of its types.
                     self.items((group.types().len() as u64).saturating_sub(1))?;
-                    self.module.arities.extend(group.types().map(arity));
+                    group.types().for_each(|ty| self.module.signatures.add_type(ty));
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    self.module.signatures.add_import(import?.ty);
+                    self.items(1_u64)?;
                 }
             }
             Payload::FunctionSection(section) => {
                 self.functions += u64::from(section.count());
                 Bound::Functions.check(self.functions)?;
                 self.items(section.count())?;
+                for ty in section {
+                    self.module.signatures.add_function(ty?);
+                }
             }
             Payload::TableSection(section) => {
                 self.items(section.count())?;
@@ -120,24 +116,27 @@ impl<'wasm> Survey<'wasm> {
                 self.items(section.count())?;
                 for data in section {
                     let data = data?;
-                    if let DataKind::Active { offset_expr, .. } = data.kind
+                    if let DataKind::Active { memory_index, offset_expr } = data.kind
                         && let Some(start) = offset(&offset_expr)?
                     {
                         let end = start.saturating_add(data.data.len() as u64);
-                        let (first, last) = self.module.data.unwrap_or((start, end));
-                        self.module.data = Some((first.min(start), last.max(end)));
+                        let range = self.module.data.entry(memory_index).or_insert((start, end));
+                        *range = (range.0.min(start), range.1.max(end));
                     }
                 }
             }
             Payload::CodeSectionEntry(body) => self.body(&body)?,
-            other => self.section(other)?,
+            other => self.section(other, wasm)?,
         }
         Ok(())
     }
 
     fn begin(&mut self, encoding: Encoding) -> Result<(), Stop> {
         let nested = match encoding {
-            Encoding::Component => Some(self.definitions.begin(self.around.last().copied().flatten())),
+            Encoding::Component => {
+                self.types.begin();
+                Some(self.definitions.begin(self.around.last().copied().flatten()))
+            }
             Encoding::Module => {
                 self.modules += 1;
                 Bound::Modules.check(self.modules)?;
@@ -150,13 +149,15 @@ impl<'wasm> Survey<'wasm> {
     }
 
     fn end(&mut self) -> Result<(), Stop> {
-        if let Some((first, last)) = self.module.data.take() {
+        for (_, (first, last)) in self.module.data.drain() {
             // The compiler makes an image of larger ranges only if most of it is data of the file.
             const ALWAYS_DENSE: u64 = 16 << 20;
             self.data_bytes = self.data_bytes.saturating_add((last - first).min(ALWAYS_DENSE));
             Bound::DataBytes.check(self.data_bytes)?;
         }
-        self.around.pop();
+        if let Some(Some(_)) = self.around.pop() {
+            self.types.end();
+        }
         Ok(())
     }
 
@@ -169,23 +170,12 @@ impl<'wasm> Survey<'wasm> {
         }
         self.locals = self.locals.saturating_add(own);
         Bound::Locals.check(self.locals)?;
-        // A block costs at least two bytes, so most functions need not be read.
-        let most_blocks = (range.end - range.start) as u64 / 2;
-        let widest = self.module.arities.iter().copied().max().unwrap_or_default();
-        let most_values = own.saturating_add(widest).saturating_mul(most_blocks);
-        if most_values > Bound::BlockValues.most() || most_blocks > Bound::BlockDepth.most() {
-            let blocks = Blocks::of(body, own, &self.module.arities)?;
-            Bound::BlockValues.check(blocks.values)?;
-            Bound::Blocks.check(blocks.count)?;
-            Bound::BlockDepth.check(blocks.deepest)?;
-        }
-        Ok(())
+        self.module.signatures.check(body, own)
     }
 
     /// Counts the items of the other sections, and takes the definitions of components from them.
-    fn section(&mut self, payload: Payload<'wasm>) -> Result<(), Stop> {
+    fn section(&mut self, payload: Payload<'wasm>, wasm: &'wasm [u8]) -> Result<(), Stop> {
         let count = match &payload {
-            Payload::ImportSection(section) => section.count(),
             Payload::MemorySection(section) => section.count(),
             Payload::TagSection(section) => section.count(),
             Payload::GlobalSection(section) => section.count(),
@@ -204,6 +194,7 @@ impl<'wasm> Survey<'wasm> {
         self.items(count)?;
         self.instances(&payload)?;
         if let Some(Some(current)) = self.around.last() {
+            self.types.add(&payload, wasm)?;
             self.definitions.add(*current, payload, u64::from(count))?;
         }
         Ok(())
@@ -246,56 +237,6 @@ fn offset(expression: &ConstExpr<'_>) -> Result<Option<u64>, BinaryReaderError> 
         Operator::I64Const { value } => Some(value.cast_unsigned()),
         _ => None,
     })
-}
-
-/// Returns the number of parameters and results of a function's type.
-fn arity(ty: &SubType) -> u64 {
-    match &ty.composite_type.inner {
-        CompositeInnerType::Func(ty) => (ty.params().len() + ty.results().len()) as u64,
-        _ => 0,
-    }
-}
-
-/// The blocks of a function, and the places from which it branches.
-#[derive(Default)]
-struct Blocks {
-    count: u64,
-    /// The values that the compiler can have to pass there: each local variable, and each value of a
-    /// block's type.
-    values: u64,
-    deepest: u64,
-}
-
-impl Blocks {
-    fn of(body: &FunctionBody<'_>, locals: u64, arities: &[u64]) -> Result<Blocks, BinaryReaderError> {
-        let (mut found, mut depth) = (Blocks::default(), 0_u64);
-        for operator in body.get_operators_reader()? {
-            let (count, values) = match operator? {
-                Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
-                    depth += 1;
-                    let arity = match blockty {
-                        BlockType::FuncType(index) => arities.get(index as usize).copied(),
-                        BlockType::Empty | BlockType::Type(_) => None,
-                    };
-                    (1, locals.saturating_add(arity.unwrap_or_default()))
-                }
-                Operator::End => {
-                    depth = depth.saturating_sub(1);
-                    (0, 0)
-                }
-                Operator::Else | Operator::Br { .. } | Operator::BrIf { .. } => (1, locals),
-                Operator::BrTable { targets } => {
-                    let targets = u64::from(targets.len());
-                    (targets, locals.saturating_mul(targets))
-                }
-                _ => (0, 0),
-            };
-            found.count = found.count.saturating_add(count);
-            found.values = found.values.saturating_add(values);
-            found.deepest = found.deepest.max(depth);
-        }
-        Ok(found)
-    }
 }
 
 #[cfg(test)]

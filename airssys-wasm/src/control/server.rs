@@ -5,22 +5,22 @@ use std::io;
 use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use super::answer::answer_line;
 use super::place::{Claimed, Place, PlaceError, own_uid};
 use super::protocol::{Answer, AnswerLine, Failed, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, VERSION};
-use crate::clients::{Clients, Progress};
+use crate::clients::{Clients, Progress, ServerThread, Watched};
 use crate::host::ComponentHost;
 
-/// The most clients at a time. A further client takes the place of the quietest one.
+/// The most clients that have sent a request. A further one takes the place of one that takes no bytes of
+/// its answer, or else of the quietest one. Clients that have not sent one have 64 places of their own, each
+/// for 250 ms at least.
 pub const MAX_CLIENTS: usize = 32;
 
 /// The timeout for the next request of a client that has sent one.
@@ -43,9 +43,8 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Server {
     path: PathBuf,
-    /// Dropping it ends the thread.
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Ended first.
+    _thread: ServerThread,
     /// Released last, after the socket is removed.
     _claimed: std::fs::File,
 }
@@ -69,19 +68,14 @@ impl Server {
     /// [`OpenError`] if the place is not trusted, is taken, or the operating system refuses.
     pub fn open(host: ComponentHost, place: &Place) -> Result<Server, OpenError> {
         let Claimed { path, listener, lock } = place.claim()?;
-        let (stop, stopped) = oneshot::channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let started = runtime.and_then(|runtime| {
-            let serve = move || runtime.block_on(serve(listener, host, stopped));
-            std::thread::Builder::new().name("airssys-control".to_owned()).spawn(serve)
-        });
+        let started = ServerThread::start("airssys-control", || serve(listener, host));
         let thread = started.map_err(|error| {
             // The socket is removed, because no thread would answer on it.
             drop(fs::remove_file(&path));
             OpenError::Thread(error)
         })?;
         tracing::info!(path = %path.display(), "the control socket is open");
-        Ok(Server { path, stop: Some(stop), thread: Some(thread), _claimed: lock })
+        Ok(Server { path, _thread: thread, _claimed: lock })
     }
 
     /// Returns the path of the socket.
@@ -95,30 +89,23 @@ impl Drop for Server {
         if let Err(error) = fs::remove_file(&self.path) {
             tracing::debug!(%error, path = %self.path.display(), "the control socket was gone already");
         }
-        drop(self.stop.take());
-        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the thread of the control socket panicked");
-        }
     }
 }
 
-/// Serves until it is stopped, or its handle is dropped.
-async fn serve(listener: StdListener, host: ComponentHost, mut stopped: oneshot::Receiver<()>) {
+/// Serves until its thread is ended.
+async fn serve(listener: StdListener, host: ComponentHost) {
     let listener = match UnixListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "the control socket cannot be served"),
     };
     let mut clients = Clients::at_most(MAX_CLIENTS);
     loop {
-        tokio::select! {
-            _ = &mut stopped => return,
-            () = clients.ended() => {}
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => clients.admit(|progress| client(stream, host.clone(), progress)),
-                Err(error) => {
-                    tracing::warn!(%error, "a client of the control socket cannot be accepted");
-                    sleep(ACCEPT_RETRY).await;
-                }
+        clients.room().await;
+        match listener.accept().await {
+            Ok((stream, _)) => clients.admit(|progress| client(stream, host.clone(), progress)),
+            Err(error) => {
+                tracing::warn!(%error, "a client of the control socket cannot be accepted");
+                sleep(ACCEPT_RETRY).await;
             }
         }
     }
@@ -136,7 +123,8 @@ async fn client(stream: UnixStream, host: ComponentHost, progress: Arc<Progress>
             return tracing::warn!(%error, "the user of a client of the control socket is unknown");
         }
     }
-    let (reader, mut writer) = stream.into_split();
+    let (reader, writer) = stream.into_split();
+    let mut writer = Watched::new(writer, Arc::clone(&progress));
     let mut reader = BufReader::new(reader);
     let mut request = Vec::new();
     let mut patience = STALL_TIMEOUT;
@@ -149,7 +137,7 @@ async fn client(stream: UnixStream, host: ComponentHost, progress: Arc<Progress>
                 message: format!("the request is longer than {MAX_REQUEST_BYTES} bytes"),
             }),
         };
-        if !write_answer(&mut writer, &line(answer), &progress).await || !whole {
+        if !write_answer(&mut writer, &line(answer)).await || !whole {
             return;
         }
         patience = IDLE_TIMEOUT;
@@ -174,12 +162,11 @@ async fn read_request(
 
 /// Writes an answer piece by piece. Returns false if the client disconnects, or does not read a piece
 /// in time.
-async fn write_answer(writer: &mut OwnedWriteHalf, answer: &[u8], progress: &Progress) -> bool {
+async fn write_answer(writer: &mut (impl AsyncWrite + Unpin), answer: &[u8]) -> bool {
     for piece in answer.chunks(PIECE) {
         if !matches!(timeout(STALL_TIMEOUT, writer.write_all(piece)).await, Ok(Ok(()))) {
             return false;
         }
-        progress.made();
     }
     true
 }

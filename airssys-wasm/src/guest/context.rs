@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use airssys_rt::ActorRef;
 use airssys_spec::Limits;
+use airssys_spec::manifest::SettingValue;
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
@@ -26,6 +27,9 @@ use crate::routing::router::{Route, Router};
 use crate::routing::sender::Sender;
 use crate::routing::topic_route::TopicRoute;
 
+/// The settings of a component, with their keys.
+pub(crate) type Settings = [(String, SettingValue)];
+
 /// The dependencies of an instance, shared by all its incarnations.
 pub(crate) struct InstanceDependencies {
     pub(crate) identity: Identity,
@@ -38,6 +42,7 @@ pub(crate) struct InstanceDependencies {
     pub(crate) memory: Arc<MemoryGauge>,
     /// The log that all instances of the component share.
     pub(crate) log: Arc<ComponentLog>,
+    pub(crate) settings: Arc<Settings>,
 }
 
 /// The names that a guest has resolved. The index of an entry is its handle.

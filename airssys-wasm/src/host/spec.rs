@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use airssys_message::{Accepts, Codec};
 use airssys_rt::{OnLimit, Overflow, RestartPolicy, TopicPattern};
-use airssys_spec::manifest::{AppComponent, ComponentGivesUp};
+use airssys_spec::manifest::{AppComponent, ComponentGivesUp, SettingValue};
 use airssys_spec::{Capabilities, Delivery, Input, Limits};
 
 use crate::actor::batch_size::MAX_BATCH_SIZE;
@@ -54,10 +54,13 @@ pub struct ComponentSpec {
     /// The time that an instance has to stop: with the app, alone, or with its group. It is ended after
     /// that. Default: 5 s.
     pub stop_timeout: Duration,
+    /// The most instances at once, if each call from a service gets an instance of its own. The component
+    /// must not export the contract then. Default: `None`, instances live on.
+    pub per_request: Option<usize>,
     /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
     pub instances: usize,
-    /// Settings that `initialize` gets.
-    pub config: Vec<(String, String)>,
+    /// Settings that `initialize` gets, and services that read them. Default: none.
+    pub config: Vec<(String, SettingValue)>,
     /// Its standard input. Default: an empty one.
     pub input: Option<Input>,
 }
@@ -120,6 +123,7 @@ impl ComponentSpec {
             restart: RestartPolicy::Permanent,
             on_limit: None,
             stop_timeout: STOP_TIMEOUT,
+            per_request: None,
             instances: 1,
             config: Vec::new(),
             input: None,

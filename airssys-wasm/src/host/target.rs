@@ -12,7 +12,7 @@ use airssys_spec::{Access, Capabilities, HOST_NAME, Limits, Subject};
 
 use crate::actor::template::InstanceTemplate;
 use crate::guest::component_log::ComponentLog;
-use crate::guest::context::InstanceDependencies;
+use crate::guest::context::{InstanceDependencies, Settings};
 use crate::host::error::SpawnError;
 use crate::host::{ComponentHost, Registered};
 use crate::observe::memory::MemoryGauge;
@@ -43,6 +43,8 @@ pub(super) struct TargetSpec<'a> {
     pub(super) stop_timeout: Duration,
     pub(super) instances: usize,
     pub(super) reads_input: bool,
+    pub(super) takes_messages: bool,
+    pub(super) settings: &'a Settings,
 }
 
 /// A target whose mailboxes and subscriptions exist, and that has no name yet.
@@ -63,6 +65,7 @@ struct Shares {
     quota: Arc<Quota>,
     limits: Arc<Limits>,
     log: Arc<ComponentLog>,
+    settings: Arc<Settings>,
 }
 
 impl ComponentHost {
@@ -86,6 +89,7 @@ impl ComponentHost {
             quota: Arc::new(Quota::new(spec.limits, clock)),
             limits: Arc::new(spec.limits.clone()),
             log: Arc::new(ComponentLog::new(spec.name, spec.limits, clock, stats)),
+            settings: Arc::from(spec.settings),
         };
         let mut seats = Vec::with_capacity(mailboxes.len());
         for prepared in mailboxes {
@@ -138,7 +142,10 @@ impl ComponentHost {
             name: Arc::from(spec.name),
             members: members.iter().map(ActorRef::handle).collect(),
             accepts: spec.accepts,
-            max_message_bytes: spec.limits.message_size_bytes as u64,
+            max_message_bytes: match spec.takes_messages {
+                true => spec.limits.message_size_bytes as u64,
+                false => 0,
+            },
             budget: ByteBudget::new(spec.limits.memory_bytes, spec.limits.message_size_bytes),
             overflow: spec.overflow,
             stats: Arc::new(ComponentStats::new()),
@@ -180,6 +187,7 @@ impl ComponentHost {
             gauges: Arc::default(),
             memory: Arc::new(MemoryGauge::new(spec.memory_bytes)),
             log: Arc::clone(&shares.log),
+            settings: Arc::clone(&shares.settings),
         }
     }
 

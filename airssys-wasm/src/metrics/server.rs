@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -15,13 +15,13 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
 
 use super::text::{CONTENT_TYPE as METRICS_TYPE, text};
-use crate::clients::{Clients, Progress};
+use crate::clients::{Clients, Progress, ServerThread, Watched};
 use crate::host::ComponentHost;
+use crate::sync::lock;
 
-/// The most connections at once. A further connection takes the place of the quietest one.
+/// The most connections that have sent a request. A further one takes the place of the quietest one.
 const MAX_CONNECTIONS: usize = 16;
 
 /// The timeout for the head of a request, and for the next request.
@@ -32,6 +32,9 @@ const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD_BYTES: usize = 16 << 10;
+
+/// The time for which scrapes share a page.
+const PAGE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The delay after a failed accept, such as when the process has no file descriptor left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -54,6 +57,9 @@ pub enum MetricsError {
         /// The cause.
         source: io::Error,
     },
+    /// Its thread cannot be started.
+    #[error("the thread of the metrics cannot be started")]
+    Thread(#[source] io::Error),
 }
 
 /// A port for metrics. Clients can connect, and get an answer when the app is served.
@@ -64,9 +70,12 @@ pub struct MetricsListener {
 }
 
 /// A server of an app's metrics at `GET /metrics`, until it is stopped or dropped.
+///
+/// It has a thread of its own, so that it answers while components hold every worker, and a scrape takes no
+/// worker from them. A page is made at most twice a second, and shared by the scrapes of that time.
 #[derive(Debug)]
 pub struct MetricsServer {
-    task: JoinHandle<()>,
+    thread: ServerThread,
 }
 
 impl MetricsListener {
@@ -91,32 +100,65 @@ impl MetricsListener {
     }
 
     /// Serves the metrics of this app from now on.
-    pub fn serve(self, host: ComponentHost) -> MetricsServer {
-        MetricsServer { task: tokio::spawn(accept(self.listener, host)) }
+    ///
+    /// # Errors
+    /// [`MetricsError::Thread`] if the system starts no thread for it.
+    pub fn serve(self, host: ComponentHost) -> Result<MetricsServer, MetricsError> {
+        let started = self.listener.into_std().and_then(|listener| {
+            ServerThread::start("airssys-metrics", || accept(listener, Pages::of(host)))
+        });
+        Ok(MetricsServer { thread: started.map_err(MetricsError::Thread)? })
     }
 }
 
 impl MetricsServer {
     /// Closes all connections, and waits until the port is free.
-    pub async fn stop(mut self) {
-        self.task.abort();
-        // The task was cancelled, so it returns an error.
-        drop((&mut self.task).await);
+    pub async fn stop(self) {
+        // The thread may be making a page, for which no worker waits.
+        let stopped = tokio::task::spawn_blocking(move || drop(self.thread)).await;
+        if let Err(error) = stopped {
+            tracing::error!(%error, "the server of the metrics did not stop in order");
+        }
     }
 }
 
-impl Drop for MetricsServer {
-    fn drop(&mut self) {
-        self.task.abort();
+/// The pages of an app's metrics.
+struct Pages {
+    host: ComponentHost,
+    /// The last page, and the time at which it was made.
+    last: Mutex<Option<(Instant, Bytes)>>,
+}
+
+impl Pages {
+    fn of(host: ComponentHost) -> Arc<Pages> {
+        Arc::new(Pages { host, last: Mutex::default() })
+    }
+
+    /// Returns the page for a scrape at this time. Makes one if the last is too old.
+    fn at(&self, now: Instant) -> Bytes {
+        let mut last = lock(&self.last);
+        match &*last {
+            Some((made, page)) if now.saturating_duration_since(*made) < PAGE_INTERVAL => page.clone(),
+            _ => {
+                let page = Bytes::from(text(&self.host.snapshot()));
+                *last = Some((now, page.clone()));
+                page
+            }
+        }
     }
 }
 
 /// Accepts connections. Open connections are closed when this future is dropped.
-async fn accept(listener: TcpListener, host: ComponentHost) {
+async fn accept(listener: StdListener, pages: Arc<Pages>) {
+    let listener = match TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "the metrics cannot be served"),
+    };
     let mut connections = Clients::at_most(MAX_CONNECTIONS);
     loop {
+        connections.room().await;
         match listener.accept().await {
-            Ok((stream, _)) => connections.admit(|progress| serve(stream, host.clone(), progress)),
+            Ok((stream, _)) => connections.admit(|progress| serve(stream, Arc::clone(&pages), progress)),
             Err(error) => {
                 tracing::debug!("a connection for metrics was not accepted: {error}");
                 tokio::time::sleep(ACCEPT_RETRY).await;
@@ -125,10 +167,11 @@ async fn accept(listener: TcpListener, host: ComponentHost) {
     }
 }
 
-async fn serve(stream: TcpStream, host: ComponentHost, progress: Arc<Progress>) {
+async fn serve(stream: TcpStream, pages: Arc<Pages>, progress: Arc<Progress>) {
+    let stream = Watched::new(stream, Arc::clone(&progress));
     let service = service_fn(|request| {
         progress.has_asked();
-        let answer = answer(&request, &host);
+        let answer = answer(&request, &pages);
         async move { Ok::<_, Infallible>(answer) }
     });
     let serving = http1::Builder::new()
@@ -143,25 +186,45 @@ async fn serve(stream: TcpStream, host: ComponentHost, progress: Arc<Progress>) 
     }
 }
 
-fn answer(request: &Request<Incoming>, host: &ComponentHost) -> Response<Full<Bytes>> {
+fn answer(request: &Request<Incoming>, pages: &Pages) -> Response<Full<Bytes>> {
     match (request.uri().path(), request.method()) {
         ("/metrics", &Method::GET | &Method::HEAD) => {
-            page(StatusCode::OK, METRICS_TYPE, text(&host.snapshot()))
+            page(StatusCode::OK, METRICS_TYPE, pages.at(Instant::now()))
         }
         ("/metrics", _) => {
-            let mut refused = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, "use GET\n".to_owned());
+            let mut refused = page(StatusCode::METHOD_NOT_ALLOWED, PLAIN, Bytes::from_static(b"use GET\n"));
             refused.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             refused
         }
-        _ => page(StatusCode::NOT_FOUND, PLAIN, "the metrics are at /metrics\n".to_owned()),
+        _ => page(StatusCode::NOT_FOUND, PLAIN, Bytes::from_static(b"the metrics are at /metrics\n")),
     }
 }
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-fn page(status: StatusCode, kind: &'static str, text: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(text)));
+fn page(status: StatusCode, kind: &'static str, text: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use airssys_rt::ActorSystem;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn scrapes_of_one_interval_share_a_page() {
+        let pages = Pages::of(ComponentHost::new(ActorSystem::new("test")));
+        let now = Instant::now();
+        let first = pages.at(now);
+        for _ in 0..1_000 {
+            assert_eq!(pages.at(now + PAGE_INTERVAL - Duration::from_nanos(1)).as_ptr(), first.as_ptr());
+        }
+        let next = pages.at(now + PAGE_INTERVAL);
+        assert_ne!(next.as_ptr(), first.as_ptr(), "the page is made anew");
+        assert_eq!(pages.at(now + PAGE_INTERVAL).as_ptr(), next.as_ptr());
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The size of an instance's linear memory, set by its store and read by snapshots.
+/// The size of an instance's linear memory, kept by its stores and read by snapshots. An instance that
+/// serves each call in a store of its own has several.
 #[derive(Debug)]
 pub(crate) struct MemoryGauge {
     used_bytes: AtomicUsize,
@@ -14,8 +15,14 @@ impl MemoryGauge {
         MemoryGauge { used_bytes: AtomicUsize::new(0), limit_bytes }
     }
 
-    pub(crate) fn set_bytes(&self, bytes: usize) {
-        self.used_bytes.store(bytes, Ordering::Relaxed);
+    /// Adds the growth of a store.
+    pub(crate) fn grown(&self, bytes: usize) {
+        self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Takes off the memory of a store that is dropped.
+    pub(crate) fn dropped(&self, bytes: usize) {
+        self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Returns the size of the memory, in bytes; 0 while the instance is down.

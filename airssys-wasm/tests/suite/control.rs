@@ -2,11 +2,12 @@
 //!
 //! These tests block the only thread of their host. The socket is served by a thread of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use airssys_wasm::control::{
     About, Answer, AnswerLine, AskError, ClearRetained, Client, DropDeadLetters, Failed, Give, Letters,
@@ -155,6 +156,31 @@ async fn the_quietest_client_is_disconnected_when_there_are_too_many() {
     clients[1].read_to_end(&mut rest).unwrap();
     assert_eq!(rest, b"", "the second was quiet for the longest time");
     assert!(matches!(exchange(&mut clients[0], ABOUT), Some(Answer::About(_))));
+}
+
+#[tokio::test]
+async fn operator_is_answered_while_another_client_connects_in_a_loop() {
+    let socket = open(&host());
+    let ended = AtomicBool::new(false);
+    let answers = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut held = VecDeque::new();
+            while !ended.load(Ordering::Relaxed) {
+                held.extend(UnixStream::connect(&socket.path));
+                // More than there are places.
+                if held.len() > 200 {
+                    held.pop_front();
+                }
+            }
+        });
+        let ask = || Client::connect(&socket.path).unwrap().ask(About {});
+        let answers: Vec<_> = (0..20).map(|_| ask()).collect();
+        ended.store(true, Ordering::Relaxed);
+        answers
+    });
+    for answer in answers {
+        assert_eq!(answer.unwrap().app, "test");
+    }
 }
 
 #[tokio::test]

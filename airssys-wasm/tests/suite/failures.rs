@@ -62,13 +62,17 @@ async fn component_that_fails_too_often_is_not_restarted() {
     });
     host.spawn(trusted("probe")).await.unwrap();
     for _ in 0..3 {
-        host.tell("probe", Command::Panic("again".to_owned())).await;
+        fail_on_a_message(&host).await;
     }
+    for _ in 0..2 {
+        fail_outside_of_messages(&host).await;
+    }
+    host.actors("probe")[0].kill();
     let failure = host.system().failed().await;
     assert_eq!((failure.child.as_str(), failure.restarts), ("probe", 2));
     host.drained().await;
     assert!(host.actors("probe")[0].is_closed());
-    assert_eq!(host.dead_letters().total(), 3);
+    assert_eq!(host.dead_letters().total(), 3, "those that failed on a message");
 }
 
 /// A host that quarantines an instance after this many restarts.
@@ -173,7 +177,10 @@ async fn drained_waits_for_pending_restarts() {
     host.drained().await;
     assert!(!host.system().is_failing());
 
-    host.tell("probe", Command::Panic("second".to_owned())).await;
+    fail_outside_of_messages(&host).await;
+    assert!(!host.system().is_failing(), "one restart is allowed beside that for a message");
+    host.actors("probe")[0].kill();
+    host.actors("probe")[0].closed().await;
     host.drained().await;
     assert!(host.system().is_failing());
 }

@@ -78,13 +78,22 @@ impl TestApp {
         incarnations
     }
 
-    async fn crash(&self, name: &str) {
-        self.app.host().tell(name, Command::Panic("drill".to_owned())).await;
+    /// Fails a component outside of its messages.
+    fn crash(&self, name: &str) {
+        self.app.host().actors(name).remove(0).kill();
     }
 
     /// Crashes a component, and waits until it has been restarted.
     async fn crash_and_wait(&self, name: &str) {
-        self.crash(name).await;
+        let actor = self.app.host().actors(name).remove(0);
+        let before = actor.stats().restarts;
+        self.crash(name);
+        let restarted = async {
+            while actor.stats().restarts == before {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(SOON, restarted).await.expect("it is restarted");
         self.incarnations(&[name]).await;
     }
 
@@ -173,7 +182,7 @@ async fn failure_escalates_until_the_root_quarantines_the_group() {
     assert_eq!(test.incarnations(&["a", "x", "outside"]).await, ["1", "1", "0"]);
     let host = test.app.host();
     assert!(matches!(host.resume("outer"), Err(ResumeError::NotQuarantined { .. })));
-    test.crash("x").await;
+    test.crash("x");
     while host.quarantined().is_empty() {
         tokio::task::yield_now().await;
     }
@@ -200,6 +209,25 @@ async fn failure_escalates_until_the_root_quarantines_the_group() {
 }
 
 #[tokio::test]
+async fn failures_on_messages_do_not_count_in_a_group() {
+    for (strategy, neighbour) in [("one-for-one", "0"), ("one-for-all", "3")] {
+        let keys = format!("strategy = {strategy:?}\nmax_restarts = 0");
+        let text = "[supervisor]\nmax_restarts = 0\n".to_owned() + &entries(&["a", "x"]);
+        let test = start(&(text + &group("team", &["a", "x"], &keys))).await;
+        for _ in 0..3 {
+            test.app.host().tell("x", Command::Panic("poison".to_owned())).await;
+            test.incarnations(&["x"]).await;
+        }
+        assert_eq!(test.incarnations(&["a", "x"]).await, [neighbour, "3"], "{strategy}");
+        test.crash("x");
+        while test.app.host().quarantined().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(test.app.host().quarantined(), ["team"], "another failure counts");
+    }
+}
+
+#[tokio::test]
 async fn group_that_is_left_stopped_leaves_its_neighbours_alone() {
     let text = "[supervisor]\nmax_restarts = 0\n".to_owned()
         + &entries(&["a", "x", "y", "outside"])
@@ -207,7 +235,7 @@ async fn group_that_is_left_stopped_leaves_its_neighbours_alone() {
         + &group("inner", &["x", "y"], "max_restarts = 1\non_give_up = \"leave-stopped\"");
     let test = start(&text).await;
     test.crash_and_wait("x").await;
-    test.crash("x").await;
+    test.crash("x");
     test.has_stopped("x").await;
     test.has_stopped("y").await;
     assert_eq!(test.incarnations(&["a", "outside"]).await, ["0", "0"]);
@@ -223,7 +251,7 @@ async fn group_that_stops_the_app_fails_the_run_with_its_name() {
         + &group("outer", &["a", "inner"], "")
         + &group("inner", &["x"], "max_restarts = 0\non_give_up = \"stop-app\"");
     let test = start(&text).await;
-    test.crash("x").await;
+    test.crash("x");
     let error = test.failure().await;
     let RunError::GroupGaveUp { group, failure } = &error else { panic!("{error:?}") };
     assert_eq!((group.as_str(), failure.restarts), ("inner", 0));
@@ -239,7 +267,7 @@ async fn end_of_the_until_component_does_not_hide_that_its_group_gave_up() {
             + &entry("x", "")
             + &group("team", &["feed", "x"], "max_restarts = 0\non_give_up = \"stop-app\"");
         let test = start(&text).await;
-        test.crash(failing).await;
+        test.crash(failing);
         let error = test.failure().await;
         assert!(matches!(&error, RunError::GroupGaveUp { group, .. } if group == "team"), "{error:?}");
     }
@@ -255,7 +283,7 @@ async fn run_fails_when_the_group_of_its_until_component_gives_up_below_the_root
             + &entry("x", "")
             + &groups;
         let test = start(&text).await;
-        test.crash("feed").await;
+        test.crash("feed");
         let error = test.failure().await;
         assert!(
             matches!(&error, RunError::UntilFailed { component, .. } if component == "feed"),
@@ -299,6 +327,9 @@ async fn messages_survive_the_restart_of_their_group() {
         // The first crash restarts the members, the second one the group with its members.
         + &group("inner", &["a", "b"], "strategy = \"one-for-all\"\nmax_restarts = 1");
     let test = start(&text).await;
+    // A poison message restarts the members too, and counts towards no limit.
+    test.app.host().tell("a", Command::Panic("poison".to_owned())).await;
+    test.incarnations(&["a"]).await;
     for number in 0..MESSAGES {
         if number % (MESSAGES / 2) == MESSAGES / 4 {
             test.crash_and_wait("a").await;
@@ -306,7 +337,7 @@ async fn messages_survive_the_restart_of_their_group() {
         test.app.host().tell("b", Command::Work(50)).await;
     }
     test.app.host().drained().await;
-    assert_eq!(test.incarnations(&["a", "b"]).await, ["2", "2"]);
+    assert_eq!(test.incarnations(&["a", "b"]).await, ["3", "3"]);
     let counts: Vec<_> = test
         .app
         .component_snapshots()
@@ -314,7 +345,7 @@ async fn messages_survive_the_restart_of_their_group() {
         .map(|component| (component.name, component.handled, component.dead_lettered))
         .collect();
     // The requests for incarnations are counted too.
-    assert_eq!(counts, [("a".to_owned(), 3, 2), ("b".to_owned(), MESSAGES + 1, 0)]);
+    assert_eq!(counts, [("a".to_owned(), 4, 1), ("b".to_owned(), MESSAGES + 1, 0)]);
 }
 
 #[tokio::test]

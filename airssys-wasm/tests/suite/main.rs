@@ -13,6 +13,7 @@ mod control;
 mod dead_letters;
 mod delivery;
 mod embedding;
+mod entries;
 mod failures;
 mod grants;
 mod graphs;
@@ -24,6 +25,8 @@ mod lifecycle;
 mod limits;
 mod loading;
 mod messaging;
+#[cfg(feature = "metrics")]
+mod metrics;
 mod native;
 mod neighbours;
 mod offenders;

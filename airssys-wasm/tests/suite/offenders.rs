@@ -1,6 +1,7 @@
 //! Components that do harm: each offence ends in a typed error or a restart, and neighbours go on.
 //!
-//! One file holds each kind of harm. An attack on a file, a socket or a signal is a test of airssys-cli.
+//! One file holds each kind of harm. The folder `wat` holds attacks in WebAssembly text, one in each file.
+//! An attack on a file, a socket or a signal is a test of airssys-cli.
 
 use std::time::Duration;
 
@@ -9,9 +10,11 @@ use airssys_wasm::{ComponentHost, ComponentSnapshot, ComponentSpec, Limits, Prep
 
 use crate::support::*;
 
+mod attacks;
 mod components;
 mod faults;
 mod host_calls;
+mod languages;
 mod log;
 mod memory;
 mod messages;

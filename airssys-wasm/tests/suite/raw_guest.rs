@@ -65,15 +65,22 @@ pub(crate) fn raw_component(handler: &str) -> Component {
 /// Makes a component that gets messages in batches, with this code for `initialize` and each batch.
 pub(crate) fn raw_batch_component(initialize: &str, batch: &str) -> Result<Component, LoadError> {
     let code = BATCH_TEMPLATE.replace("INITIALIZE", initialize).replace("BATCH\n", &format!("{batch}\n"));
-    let mut module = wat::parse_str(code).expect("the code is WebAssembly text");
+    let bytes = encoded(&code, "component-with-batches").expect("the module fits its world");
+    Component::new(engine(), &bytes)
+}
+
+/// Returns the bytes of a component around a core module, which fits a world of the contract.
+pub(crate) fn encoded(module: &str, world: &str) -> Result<Vec<u8>, String> {
+    let mut module = wat::parse_str(module).map_err(|error| error.to_string())?;
     let mut resolve = Resolve::default();
     let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     let (package, _) = resolve.push_path(contract).expect("the contract");
-    let world = resolve.select_world(&[package], Some("component-with-batches")).expect("its world");
+    let world = resolve.select_world(&[package], Some(world)).expect("its world");
+    let shown = |error| format!("{error:#}");
     wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
-        .expect("a module of its own");
-    let mut encoder = ComponentEncoder::default().validate(true).module(&module).expect("it fits the world");
-    Component::new(engine(), &encoder.encode().expect("a component"))
+        .map_err(shown)?;
+    let mut encoder = ComponentEncoder::default().validate(true).module(&module).map_err(shown)?;
+    encoder.encode().map_err(shown)
 }
 
 /// The address at which the memory begins that a component adds to its first page.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use airssys_message::Codec;
 use airssys_rt::{ActorSystem, RestartStrategy, SupervisorConfig, TopicPattern};
+use airssys_wasm::manifest::SettingValue;
 use airssys_wasm::{
     CallError, Capabilities, Compiler, Component, ComponentHost, ComponentSpec, Engine, EngineConfig, builder,
 };
@@ -88,8 +89,8 @@ pub(crate) fn pattern(text: &str) -> TopicPattern {
 }
 
 /// Returns an entry of a component's `config`.
-pub(crate) fn setting(key: &str, value: &str) -> (String, String) {
-    (key.to_owned(), value.to_owned())
+pub(crate) fn setting(key: &str, value: &str) -> (String, SettingValue) {
+    (key.to_owned(), value.into())
 }
 
 /// Encodes a command as a message in CBOR.

@@ -157,7 +157,7 @@ fn texts(value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
     match value.get_ref() {
         DeValue::String(_) => found.push(value.span()),
         DeValue::Array(_) => found.push(value.span()),
-        table if secret::is_reference(table) => {}
+        table if secret::reference(table).is_some() => {}
         DeValue::Table(table) => {
             let entries = table.iter().filter(|(key, _)| AsRef::<str>::as_ref(key.get_ref()) != "type");
             entries.for_each(|(_, value)| texts(value, found));

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use airssys_spec::file::MAX_COMPONENT_BYTES;
+use wasmparser::BinaryReaderError;
 
 /// A bound of components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +24,8 @@ pub enum Bound {
     BodyBytes,
     /// The local variables of all functions.
     Locals,
-    /// The local variables of a function, times its blocks and branches, and the values that these pass.
+    /// The local variables of a function, times its blocks and branches, and the values that these and its
+    /// calls pass.
     BlockValues,
     /// The blocks and branches of a function.
     Blocks,
@@ -31,8 +33,13 @@ pub enum Bound {
     BlockDepth,
     /// The elements of tables that have initial elements.
     TableElements,
-    /// The memory between the first and the last initial byte of each module, in bytes.
+    /// The memory between the first and the last initial byte of each memory of each module, in bytes.
     DataBytes,
+    /// The parts of types: their fields, cases, parameters, imports and exports. Those of an import, an
+    /// export or an instance are counted at each of them.
+    TypeParts,
+    /// The depth of types within the types of components and instances.
+    TypeDepth,
     /// The instances of core modules, counted each time that a component around them is instantiated.
     CoreInstances,
     /// The items of components, counted each time that a component is instantiated.
@@ -59,6 +66,8 @@ impl Bound {
             Bound::BlockDepth => 20_000,
             Bound::TableElements => 4 << 20,
             Bound::DataBytes => 512 << 20,
+            Bound::TypeParts => 250_000,
+            Bound::TypeDepth => 100,
             Bound::CoreInstances => 10_000,
             Bound::LaidOutItems => 500_000,
             Bound::InstantiationDepth => 100,
@@ -74,11 +83,13 @@ impl Bound {
             Bound::Functions => "functions",
             Bound::BodyBytes => "bytes in a function",
             Bound::Locals => "local variables",
-            Bound::BlockValues => "values in the blocks of a function",
+            Bound::BlockValues => "values in the blocks and calls of a function",
             Bound::Blocks => "blocks and branches in a function",
             Bound::BlockDepth => "blocks within each other in a function",
             Bound::TableElements => "elements in tables with initial elements",
             Bound::DataBytes => "bytes of memory between initial data",
+            Bound::TypeParts => "parts of types, all uses counted",
+            Bound::TypeDepth => "types within each other",
             Bound::CoreInstances => "core instances, all instantiations counted",
             Bound::LaidOutItems => "items, all instantiations counted",
             Bound::InstantiationDepth => "components that instantiate each other",
@@ -111,7 +122,28 @@ impl fmt::Display for BoundExceeded {
                 "divide the function"
             }
             Bound::TableElements | Bound::DataBytes => "place the initial data close to each other",
+            Bound::TypeParts | Bound::TypeDepth => "use fewer and simpler types in its imports and exports",
             _ => "divide the component into several",
         })
+    }
+}
+
+/// The reasons for which counting ends.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Bound(BoundExceeded),
+    /// The file is damaged.
+    Invalid,
+}
+
+impl From<BoundExceeded> for Stop {
+    fn from(exceeded: BoundExceeded) -> Stop {
+        Stop::Bound(exceeded)
+    }
+}
+
+impl From<BinaryReaderError> for Stop {
+    fn from(_: BinaryReaderError) -> Stop {
+        Stop::Invalid
     }
 }

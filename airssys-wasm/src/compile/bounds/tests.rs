@@ -140,6 +140,17 @@ fn images_of_tables_and_memories_are_counted() {
     let memory = "(core module (memory 257) (data (i32.const 0) \"a\") (data (i32.const 0x1000000) \"a\"))";
     assert_eq!(survey(&format!("(component {})", memory.repeat(32))), Ok(()));
     exceeded(&format!("(component {})", memory.repeat(33)), Bound::DataBytes);
+    let memories = |count: usize| {
+        let each = |number: usize| {
+            format!(
+                "(memory $m{number} 257) (data (memory $m{number}) (i32.const 0) \"a\") \
+                 (data (memory $m{number}) (i32.const 0x1000000) \"a\")"
+            )
+        };
+        format!("(component (core module {}))", (0..count).map(each).collect::<String>())
+    };
+    assert_eq!(survey(&memories(32)), Ok(()));
+    exceeded(&memories(33), Bound::DataBytes);
 }
 
 /// Written as bytes, because the text would be very long.
@@ -195,5 +206,132 @@ fn damaged_files_are_left_to_the_compiler() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x41;
         let _ = check(&damaged);
+    }
+}
+
+/// Types of instances, each of which has two instances of the type before it.
+fn doubling_types(levels: usize, first: &str) -> String {
+    let begin = format!("(type $t0 (instance {first}))");
+    (1..=levels).fold(begin, |types, level| {
+        let before = level - 1;
+        format!(
+            "{types} (type $t{level} (instance (alias outer 1 $t{before} (type $t)) \
+             (export \"a\" (instance (type $t))) (export \"b\" (instance (type $t)))))"
+        )
+    })
+}
+
+const RESOURCE: &str = "(export \"r\" (type (sub resource)))";
+
+#[test]
+fn types_that_double_are_counted_at_each_use() {
+    let imported = |levels| {
+        let types = doubling_types(levels, RESOURCE);
+        format!("(component {types} (import \"i\" (instance (type $t{levels}))))")
+    };
+    assert_eq!(survey(&imported(12)), Ok(()));
+    exceeded(&imported(16), Bound::TypeParts);
+    assert!(wat::parse_str(imported(16)).unwrap().len() < 500);
+    // As exports of the component, of the type of a component, and of an instance.
+    let types = doubling_types(10, RESOURCE);
+    let many = |each: &str, count: usize| {
+        let all: String = (0..count).map(|number| each.replace('#', &number.to_string())).collect();
+        format!("(component {types} (import \"i\" (instance $i (type $t10))) {all})")
+    };
+    for each in [
+        "(import \"i#\" (instance (type $t10)))",
+        "(export \"e#\" (instance $i))",
+        "(type (component (alias outer 1 $t10 (type $t)) (import \"i\" (instance (type $t)))))",
+        "(type (component (alias outer 1 $t10 (type $t)) (export \"i\" (instance (type $t)))))",
+        "(instance (export \"e\" (instance $i)))",
+        "(alias export $i \"a\" (instance $a#)) (import \"j#\" (instance $b# (type $t10))) \
+         (instance (export \"e\" (instance $b#)))",
+        "(component (alias outer 1 $t10 (type $t)) (import \"i\" (instance (type $t))))",
+    ] {
+        assert_eq!(survey(&many(each, 1)), Ok(()), "{each}");
+        exceeded(&many(each, 200), Bound::TypeParts);
+    }
+    let instantiated = |count: usize| {
+        let once = "(instance (instantiate $c (with \"i\" (instance $i))))".repeat(count);
+        let component = "(component $c (alias outer 1 $t10 (type $t)) (import \"i\" (instance $j (type $t))) \
+                         (export \"o\" (instance $j)))";
+        format!("(component {types} (import \"i\" (instance $i (type $t10))) {component} {once})")
+    };
+    assert_eq!(survey(&instantiated(1)), Ok(()));
+    exceeded(&instantiated(100), Bound::TypeParts);
+    // A type that comes as the export of an instance.
+    let exported = format!(
+        "(component {types} \
+         (type $n (instance (alias outer 1 $t10 (type $t)) (export \"n\" (instance (type $t))))) \
+         (import \"i\" (instance $i (type $n))) (alias export $i \"n\" (instance $n)) {})",
+        "(instance (export \"e\" (instance $n)))".repeat(200)
+    );
+    exceeded(&exported, Bound::TypeParts);
+}
+
+#[test]
+fn types_of_values_are_counted_once_because_the_compiler_has_them_once() {
+    let types = (1..20).fold("(type $t0 (tuple u8))".to_owned(), |types, level| {
+        let before = level - 1;
+        format!("{types} (type $t{level} (tuple $t{before} $t{before}))")
+    });
+    assert_eq!(survey(&format!("(component {types} (import \"f\" (func (param \"a\" $t19))))")), Ok(()));
+    let fields = |count: usize| {
+        let record: String = (0..500).map(|number| format!("(field \"f{number}\" u8)")).collect();
+        format!("(component {})", format!("(type (record {record}))").repeat(count))
+    };
+    assert_eq!(survey(&fields(499)), Ok(()));
+    exceeded(&fields(500), Bound::TypeParts);
+    let core = |count: usize| {
+        let exports: String = (0..500).map(|number| format!("(export \"e{number}\" (func))")).collect();
+        format!("(component {})", format!("(core type (module {exports}))").repeat(count))
+    };
+    assert_eq!(survey(&core(200)), Ok(()));
+    exceeded(&core(500), Bound::TypeParts);
+}
+
+/// Written as bytes, because the reader of text has a bound of its own. The compiler's reader has none.
+#[test]
+fn types_within_types_are_bounded_in_depth() {
+    let nested = |depth: usize| {
+        // The type of an instance with one declaration, a type.
+        let ty = [&[0x42, 1, 1].repeat(depth)[..], &[0x7f]].concat();
+        let size = [0, 7, 14, 21]
+            .map(|shift| ((ty.len() + 1) >> shift) as u8 & 0x7f | if shift < 21 { 0x80 } else { 0 });
+        let component = [&b"\0asm\x0d\0\x01\0\x07"[..], &size[..], &[1], &ty[..]].concat();
+        check(&component).map_err(|exceeded| exceeded.bound)
+    };
+    assert_eq!(nested(99), Ok(()));
+    assert_eq!(nested(100), Err(Bound::TypeDepth));
+    assert_eq!(nested(1_000_000), Err(Bound::TypeDepth));
+}
+
+#[test]
+fn values_that_branches_and_calls_pass_are_counted() {
+    let values = "i64 ".repeat(1_000);
+    let function = |body: &str, count: usize| {
+        format!(
+            "(component (core module (type (func (result {values}))) (type (func (param {values}))) \
+             (import \"\" \"s\" (func $s (type 0))) (import \"\" \"t\" (func $t (type 1))) \
+             (table 1 funcref) (func (type 0) (block (type 0) (call $s) {} unreachable))))",
+            body.repeat(count)
+        )
+    };
+    for (body, values) in [
+        ("(br_if 0 (i32.const 0))", 1_000),
+        ("(br_if 1 (i32.const 0))", 1_000),
+        ("(br_table 0 1 0 0 (i32.const 0))", 4_000),
+        ("(br 0)", 1_000),
+        ("(return)", 1_000),
+        ("(call $s)", 1_000),
+        ("(call $t)", 1_000),
+        ("(return_call $s)", 1_000),
+        ("(call_indirect (type 0) (i32.const 0))", 1_000),
+        ("(if (type 0) (i32.const 0) (then unreachable) (else unreachable))", 2_000),
+        ("(loop (type 1) (br 0))", 2_000),
+    ] {
+        let most = 5_000_000 / values - 3;
+        assert_eq!(survey(&function(body, most)), Ok(()), "{body}");
+        exceeded(&function(body, most + 3), Bound::BlockValues);
     }
 }

@@ -1,0 +1,11 @@
+;; Shows a place of its progress beyond its memory.
+;;
+;; expect: start trapped: 
+(module
+  (import "airssys:component/progress@0.2.0" "show" (func $show (param i32 i32)))
+  (func (export "airssys:component/lifecycle@0.2.0#initialize") (param i32 i32) (result i32)
+    (call $show (i32.const -8) (i32.const 1))
+    (i32.const 16))
+  (func (export "airssys:component/batch-handler@0.2.0#handle-batch")
+    (param $first i64) (param $lengths i32) (param $count i32) (param $bodies i32) (param $bytes i32) (result i32)
+    (i32.const 16)))

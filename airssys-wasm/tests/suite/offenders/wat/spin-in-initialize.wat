@@ -1,0 +1,6 @@
+;; Never returns from `initialize`.
+;;
+;; expect: start ran longer than its limit of 100 ms (execution_time)
+(module
+  (func (export "airssys:component/lifecycle@0.2.0#initialize") (param i32 i32) (result i32)
+    (loop $on (br $on)) (unreachable)))

@@ -1,0 +1,4 @@
+;; Traps while it is instantiated.
+;;
+;; expect: start wasm `unreachable`
+(module (func $trap (unreachable)) (start $trap))
