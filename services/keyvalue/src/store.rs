@@ -64,7 +64,7 @@ pub trait Store: Send + Sync {
     /// write comes between the check and the write.
     async fn set(&self, key: &str, value: Vec<u8>, options: &SetOptions) -> Result<String, StoreError>;
 
-    /// Deletes keys. Absent keys are no error.
+    /// Deletes keys. Absent keys are skipped.
     async fn delete_many(&self, keys: &[String]) -> Result<(), StoreError>;
 
     /// Adds to the decimal number in a value in one step, and returns the sum. An absent key counts as
