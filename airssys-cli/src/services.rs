@@ -4,7 +4,6 @@ use std::path::Path;
 
 use airssys_config::Config;
 use airssys_logging::Logging;
-use airssys_sql::{Sql, Sqlite};
 use airssys_wasm::app::configure_backends;
 use airssys_wasm::manifest::{App, AppManifest, Diagnostics, Runtime, ServiceTable};
 use airssys_wasm::{BackendSet, Backends, ServiceConfigs, Services};
@@ -14,12 +13,22 @@ use crate::runtime;
 
 /// Returns the services whose interfaces components can import. Add a service here, with one line.
 pub(crate) fn services() -> Services {
-    Services::default().with(Config).with(Logging).with(Sql)
+    let services = Services::default().with(Config).with(Logging);
+    #[cfg(feature = "keyvalue")]
+    let services = services.with(airssys_keyvalue::KeyValue);
+    #[cfg(feature = "sql")]
+    let services = services.with(airssys_sql::Sql);
+    services
 }
 
 /// Returns the products that can serve labels. Add a product here, with one line.
 pub(crate) fn backends() -> Backends {
-    Backends::default().with(Sqlite)
+    let backends = Backends::default();
+    #[cfg(feature = "keyvalue")]
+    let backends = backends.with(airssys_keyvalue::File).with(airssys_keyvalue::Memory);
+    #[cfg(feature = "sql")]
+    let backends = backends.with(airssys_sql::Sqlite);
+    backends
 }
 
 /// An app with the configurations of the program's services and backends.

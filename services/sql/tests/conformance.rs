@@ -1,4 +1,5 @@
 //! SQLite passes every scenario.
+#![allow(clippy::unwrap_used)]
 
 use airssys_sql::Sqlite;
 use airssys_sql::conformance::{self, Dialect, Subject, Value};
