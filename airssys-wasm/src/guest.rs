@@ -8,6 +8,7 @@ pub(crate) mod deferred_wakeups;
 pub(crate) mod engine;
 pub(crate) mod imports;
 pub(crate) mod instance;
+pub(crate) mod located;
 pub(crate) mod meter;
 pub(crate) mod parts;
 pub(crate) mod pool;

@@ -163,7 +163,7 @@ impl Limiter {
 impl Drop for Limiter {
     /// Resets the gauges, because the store's memories and tables are dropped with it.
     fn drop(&mut self) {
-        self.memory.set_bytes(0);
+        self.memory.clear();
         self.gauges.table_elements.store(0, Ordering::Relaxed);
     }
 }
