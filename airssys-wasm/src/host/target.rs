@@ -43,6 +43,7 @@ pub(super) struct TargetSpec<'a> {
     pub(super) stop_timeout: Duration,
     pub(super) instances: usize,
     pub(super) reads_input: bool,
+    pub(super) takes_messages: bool,
     pub(super) settings: &'a Settings,
 }
 
@@ -141,7 +142,10 @@ impl ComponentHost {
             name: Arc::from(spec.name),
             members: members.iter().map(ActorRef::handle).collect(),
             accepts: spec.accepts,
-            max_message_bytes: spec.limits.message_size_bytes as u64,
+            max_message_bytes: match spec.takes_messages {
+                true => spec.limits.message_size_bytes as u64,
+                false => 0,
+            },
             budget: ByteBudget::new(spec.limits.memory_bytes, spec.limits.message_size_bytes),
             overflow: spec.overflow,
             stats: Arc::new(ComponentStats::new()),
