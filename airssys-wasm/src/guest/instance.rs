@@ -21,6 +21,7 @@ use crate::guest::located::Located;
 use crate::guest::meter::{Meter, Moment};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
+use crate::guest::worker::hand_over_worker;
 
 /// The most bytes that one call of the host may be passed, unless the app has large messages. Copying
 /// that many takes a few milliseconds.
@@ -245,6 +246,13 @@ impl Instance {
         self.store.set_epoch_deadline(TICKS_PER_CHECK);
         let bytes = hostcall_bytes(self.store.data());
         self.store.set_hostcall_fuel(bytes);
+        let now = match self.meter.begin_call() {
+            true => {
+                hand_over_worker();
+                Instant::now()
+            }
+            false => now,
+        };
         let result = match self.entry {
             Entry::Direct => {
                 self.store.data_mut().kept_worker_since = now;
@@ -263,7 +271,10 @@ impl Instance {
                 result
             }
         };
-        result.map_err(|error| failure(error, &mut self.store, &self.meter))
+        match result {
+            Ok(_) if self.meter.has_overrun() => Err(GuestFailure::OutOfTime { limit: self.meter.limit() }),
+            result => result.map_err(|error| failure(error, &mut self.store, &self.meter)),
+        }
     }
 }
 

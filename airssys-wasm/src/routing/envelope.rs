@@ -13,7 +13,7 @@ use crate::contract::{Callback, Completion, Ending, RequestError};
 use crate::observe::dead_letters::{DeadLetter, DeadLetterReason};
 use crate::observe::handling_times::{HandlingTimes, Took};
 use crate::observe::trace::{MessageSpan, SpanOutcome, TraceContext};
-use crate::policy::byte_budget::HeldBytes;
+use crate::policy::byte_budget::{HeldBytes, message_cost};
 use crate::routing::account::Account;
 use crate::routing::callbacks::Callbacks;
 use crate::routing::draft::{Draft, Origin};
@@ -162,7 +162,7 @@ impl Envelope {
         self.attempts += 1;
         self.phase = None;
         match std::mem::take(&mut self.waits) {
-            true => self.body.len(),
+            true => message_cost(self.body.len()),
             false => 0,
         }
     }
@@ -448,7 +448,7 @@ impl Drop for Envelope {
             self.abandon();
         }
         if self.waits {
-            self.receiver.budget.give_back(self.body.len());
+            self.receiver.budget.give_back(message_cost(self.body.len()));
         }
         // Last, because the requester has to be told before the app counts as drained.
         self.receiver.in_flight.end(usize::from(self.is_in_flight));
