@@ -1,4 +1,4 @@
-//! The bindings of the interfaces, made from their WIT.
+//! The bindings of the functions, made from their WIT.
 
 /// The bindings of `airssys:sql`.
 pub(crate) mod sql {
@@ -9,6 +9,7 @@ pub(crate) mod sql {
         imports: { default: async },
         additional_derives: [PartialEq],
         with: {
+            "airssys:sql/types": crate::types::generated::airssys::sql::types,
             "airssys:sql/database.database": crate::handles::DatabaseHandle,
             "airssys:sql/database.statement": crate::handles::StatementHandle,
             "airssys:sql/database.transaction": crate::handles::TransactionHandle,

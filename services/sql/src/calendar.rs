@@ -1,6 +1,6 @@
 //! Days of the Gregorian calendar as numbers.
 
-use crate::bindings::sql::airssys::sql::types::{Date, Time, Timestamp};
+use crate::types::{Date, Time, Timestamp};
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 

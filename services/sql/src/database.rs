@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::values::{Column, Error, Row, Value};
 
-/// What a call may do with a database. The database itself enforces it.
+/// The access of a call to a database, which the database itself enforces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Only read. A statement that writes fails with [`Error::AccessDenied`].

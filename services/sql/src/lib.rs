@@ -15,6 +15,7 @@ mod host;
 mod service;
 mod spin;
 mod sqlite;
+mod types;
 mod values;
 
 pub use database::{

@@ -1,7 +1,7 @@
 //! The values that cross between components and databases, and their texts.
 
-pub use crate::bindings::sql::airssys::sql::types::{Column, Date, Error, Row, Time, Timestamp, Value};
 use crate::calendar;
+pub use crate::types::{Column, Date, Error, Row, Time, Timestamp, Value};
 
 /// Checks the form of a parameter, so that no backend gets a value that it cannot send.
 ///
