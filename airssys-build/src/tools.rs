@@ -37,7 +37,15 @@ pub(crate) fn tools_folder(language: Language, recipe: &Recipe) -> Result<PathBu
     let mut hasher = DefaultHasher::new();
     recipe.pins.hash(&mut hasher);
     let name = format!("{}-{:016x}", language.to_string().to_lowercase(), hasher.finish());
-    std::path::absolute(tools.join(&name)).map_err(file_error(&tools))
+    folder_in(&tools, &name)
+}
+
+/// Returns a folder in that of all tools, by a path that no other user can make lead elsewhere.
+fn folder_in(tools: &Path, name: &str) -> Result<PathBuf, BuildError> {
+    create_folder(tools)
+        .and_then(|()| check_trusted(tools))
+        .map(|tools| tools.join(name))
+        .map_err(file_error(tools))
 }
 
 impl Tools<'_> {
@@ -119,9 +127,21 @@ pub(crate) fn no_tools(language: Language, folder: &Path, output: String) -> Bui
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+
+    #[test]
+    fn tools_are_run_where_they_were_checked() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().canonicalize().unwrap().join(name);
+        std::fs::create_dir(at("own")).unwrap();
+        symlink(at("own"), at("link")).unwrap();
+        let folder = folder_in(&at("link/tools"), "python-1").unwrap();
+        std::fs::remove_file(at("link")).unwrap();
+        symlink("/nowhere", at("link")).unwrap();
+        assert_eq!(folder, at("own/tools/python-1"));
+    }
 
     #[test]
     fn tools_that_another_user_can_replace_are_not_run() {

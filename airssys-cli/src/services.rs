@@ -13,12 +13,18 @@ use crate::runtime;
 
 /// Returns the services whose interfaces components can import. Add a service here, with one line.
 pub(crate) fn services() -> Services {
-    Services::default().with(Config).with(Logging)
+    let services = Services::default().with(Config).with(Logging);
+    #[cfg(feature = "keyvalue")]
+    let services = services.with(airssys_keyvalue::KeyValue);
+    services
 }
 
 /// Returns the products that can serve labels. Add a product here, with one line.
 pub(crate) fn backends() -> Backends {
-    Backends::default()
+    let backends = Backends::default();
+    #[cfg(feature = "keyvalue")]
+    let backends = backends.with(airssys_keyvalue::File).with(airssys_keyvalue::Memory);
+    backends
 }
 
 /// An app with the configurations of the program's services and backends.

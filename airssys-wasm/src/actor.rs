@@ -2,8 +2,10 @@
 
 pub(crate) mod batch_size;
 mod batches;
+mod calls;
 pub(crate) mod health;
 pub(crate) mod native;
+mod per_request;
 pub(crate) mod recovery;
 mod single;
 pub(crate) mod template;
@@ -15,14 +17,13 @@ use tokio::time::{sleep_until, timeout};
 
 use self::batch_size::BatchSize;
 use self::health::Health;
+use self::per_request::PerRequest;
 use self::recovery::Recovery;
 use self::template::InstanceTemplate;
 use self::turn::Turn;
 use crate::contract::HealthStatus;
-use crate::guest::context::GuestContext;
-use crate::guest::instance::{GuestFailure, Instance};
-use crate::guest::meter::Meter;
-use crate::guest::wasi::Wasi;
+use crate::guest::failure::GuestFailure;
+use crate::guest::instance::Instance;
 use crate::routing::callbacks::{Callbacks, ResolvedCallback};
 use crate::routing::envelope::Envelope;
 use crate::sync::lock;
@@ -53,6 +54,8 @@ pub struct ComponentActor {
     shows_progress: bool,
     /// True if the instance has failed on a message.
     failed_on_message: bool,
+    /// The calls that run, each in an instance of its own. `None` if one instance lives on.
+    per_request: Option<PerRequest>,
 }
 
 /// The message loop. The actor runtime calls one of these functions at a time: a handler for
@@ -71,7 +74,7 @@ impl Actor for ComponentActor {
     ) -> Result<(), GuestFailure> {
         let handled = match self.template.instance.router.app.has_ended() {
             true => Err(self.end(envelope)),
-            false => self.handle_single(envelope).await,
+            false => self.handle_entry(envelope).await,
         };
         self.after(handled, context).await
     }
@@ -84,6 +87,7 @@ impl Actor for ComponentActor {
     ) -> Result<(), GuestFailure> {
         let handled = match self.template.instance.router.app.has_ended() {
             true => Err(self.end(first)),
+            false if first.is_call() => self.handle_call(first).await,
             false => self.handle_first(first, behind).await,
         };
         self.after(handled, context).await
@@ -128,6 +132,9 @@ impl Child for ComponentActor {
     }
 
     async fn pre_stop(&mut self, _context: &ChildContext) -> Result<(), BoxError> {
+        if let Some(calls) = &mut self.per_request {
+            calls.finished().await;
+        }
         let Some(instance) = self.instance.as_mut() else { return Ok(()) };
         instance.begin_message();
         Ok(instance.shutdown().await?)
@@ -152,6 +159,7 @@ impl Drop for ComponentActor {
 impl ComponentActor {
     pub(crate) fn new(template: Arc<InstanceTemplate>, recovery: Recovery) -> ComponentActor {
         let batch_size = BatchSize::up_to(template.batch_size);
+        let per_request = template.per_request.map(PerRequest::new);
         ComponentActor {
             template,
             recovery,
@@ -162,6 +170,7 @@ impl ComponentActor {
             turn: Turn::begin(),
             shows_progress: false,
             failed_on_message: false,
+            per_request,
         }
     }
 
@@ -169,35 +178,28 @@ impl ComponentActor {
     ///
     /// `call` is set to the call that is made, for the report of a start that takes too long.
     async fn start(&mut self, incarnation: u64, call: &mut &'static str) -> Result<(), BoxError> {
-        let InstanceTemplate { component, instance: dependencies, connections, input, .. } = &*self.template;
-        let account = &dependencies.endpoint.account;
-        let callbacks = Callbacks::new(
-            dependencies.myself.handle(),
-            account.accepts,
-            &dependencies.limits,
-            account.in_flight.clone(),
-            Arc::clone(&account.stats),
-            Arc::clone(&dependencies.router.app.wait_graph),
-        );
-        self.callbacks = Some(Arc::clone(&callbacks));
-        let meter = Meter::new(dependencies.limits.execution_time);
-        let guest = GuestContext::new(dependencies, incarnation, callbacks, Arc::clone(&meter));
-        let line_bytes = dependencies.limits.log_line_bytes;
-        let wasi = Wasi::open(&dependencies.identity.instance, &dependencies.log, input.as_ref(), line_bytes)
-            .await?;
-        let services = connections.prepare(&component.services, dependencies).await?;
-        let mut instance = Instance::new(component, guest, wasi, services).await?;
+        let (mut instance, callbacks) = self.template.instantiate(incarnation).await?;
+        self.callbacks = Some(callbacks);
         *call = "`initialize`";
-        instance.initialize(&dependencies.settings).await?;
+        instance.initialize(&self.template.instance.settings).await?;
         *call = HEALTH;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
             return Err(GuestFailure::StartRefused { message: message.into() }.into());
         }
-        self.instance = Some(instance);
+        // An instance for each call is made when the call comes. This one has shown that it can be made.
+        self.instance = self.per_request.is_none().then_some(instance);
         self.turn = Turn::begin();
         // A component that fails again and again yields after each start.
         requeue().await;
         Ok(())
+    }
+
+    /// Handles a message, or enters the guest with a call.
+    async fn handle_entry(&mut self, envelope: Envelope) -> Result<(), GuestFailure> {
+        match envelope.is_call() {
+            true => self.handle_call(envelope).await,
+            false => self.handle_single(envelope).await,
+        }
     }
 
     /// Ends the incarnation, because its app has ended. The message that came next is a dead letter, and
@@ -251,7 +253,7 @@ impl ComponentActor {
                 () = wait_until(due) => {}
             }
             if let Some(envelope) = self.recovery.take_next() {
-                self.handle_single(envelope).await?;
+                self.handle_entry(envelope).await?;
                 self.end_turn().await;
             }
         }

@@ -12,7 +12,7 @@ mod error;
 pub(crate) mod settings;
 mod worker;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use artifact::Artifact;
 pub(crate) use budget::Budget;
@@ -96,6 +96,8 @@ pub(crate) struct Code<'engine> {
     pub(crate) settings: Settings,
     pub(crate) place: &'engine Place,
     pub(crate) cache: Option<&'engine Cache>,
+    /// The file of the component, in whose share of the cache its code is kept.
+    pub(crate) source: &'engine Path,
     /// The time for the component, with all its parts.
     pub(crate) budget: Budget,
 }
@@ -123,7 +125,7 @@ impl Code<'_> {
                 "it is not a binary file of WebAssembly",
             )));
         }
-        let entry = self.cache.map(|cache| cache.entry(self.engine, kind, wasm));
+        let entry = self.cache.map(|cache| cache.entry(self.engine, kind, wasm, self.source));
         let load = |artifact: &Artifact| load(artifact, self.engine);
         if let Some(code) = entry.as_ref().and_then(|entry| entry.read(load)) {
             return Ok(code);

@@ -1,6 +1,7 @@
 //! Components and native actors in one actor system.
 
 mod calls;
+pub(crate) mod entrance;
 pub(crate) mod error;
 mod grants;
 mod health;

@@ -45,14 +45,19 @@ pub use backend::set::{BackendReport, BackendSet, OpenError};
 pub use compile::bounds::{Bound, BoundExceeded};
 pub use compile::{ChildError, Compiler, compile_worker};
 pub use contract::BoundedText;
-pub use guest::component::{Component, LoadError};
+pub use guest::component::Component;
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};
-pub use guest::instance::GuestFailure;
+pub use guest::entry_call::{
+    EntryCall, EntryEnd, EntryGuest, EntryPoint, EntryTimedOut, ExportedFunction, ExportedInterface,
+};
+pub use guest::failure::GuestFailure;
+pub use guest::load_error::LoadError;
 pub use guest::service::{
     CallsExceeded, HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits,
 };
 pub use guest::services::{ServiceConfigs, ServiceError, Services};
 pub use guest::store::{Entry, GuestState};
+pub use host::entrance::Entrance;
 pub use host::error::{CallError, SpawnError};
 pub use host::in_trace::InTrace;
 pub use host::native::NativeSender;
@@ -79,5 +84,6 @@ pub use policy::grants::{CapabilityGrants, ComponentGrants, GrantOrigin, Granted
 #[doc(inline)]
 pub use policy::rate;
 pub use routing::envelope::Envelope;
+pub use routing::queued_call::CallRefused;
 pub use routing::retained::RetainedMessage;
 pub use routing::state_folder::StateError;

@@ -8,6 +8,8 @@ pub(crate) mod endpoint;
 pub(crate) mod envelope;
 pub(crate) mod identity;
 pub(crate) mod publish;
+pub(crate) mod put_call;
+pub(crate) mod queued_call;
 pub(crate) mod refusal;
 pub(crate) mod request_ids;
 mod reservation;

@@ -49,32 +49,41 @@ pub fn create_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Creates a folder, which only this user can use. One that exists gets the mode 700.
+/// Creates a folder, which only this user can use. One that exists gets the mode 700. Returns the path that
+/// was checked, without links: no other user can make it lead elsewhere.
 ///
 /// # Errors
 /// An [`io::Error`] with a [`FolderFault`] if another user owns the folder, or if the folders above it are
 /// not [trusted](check_trusted). Otherwise the error of the system.
-pub fn create_private_folder(folder: &Path) -> io::Result<()> {
-    create_folder(folder)?;
+#[must_use = "another user can have replaced a link in the path that was given"]
+pub fn create_private_folder(folder: &Path) -> io::Result<PathBuf> {
+    let folder = std::path::absolute(folder)?;
+    let (Some(above), Some(name)) = (folder.parent(), folder.file_name()) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path does not end with a name"));
+    };
+    create_folder(above)?;
+    let folder = check_trusted(above)?.join(name);
+    create_folder(&folder)?;
     #[cfg(unix)]
-    unix::make_private(folder)?;
-    Ok(())
+    unix::make_private(&folder)?;
+    Ok(folder)
 }
 
-/// Checks that no other user, except root, can replace what is in a folder.
+/// Checks that no other user, except root, can replace what is in a folder. Returns the path that was checked,
+/// without links.
 ///
 /// This user or root must own the folder and each one above it, and others must not have the permission to
-/// write there. The group of this user may have it, and so may all in a folder with the sticky bit, such as
-/// `/tmp`, because only owners can replace files there.
+/// write there. A group may have it if `/etc/group` and `/etc/passwd` list it without another user. All may
+/// have it in a folder with the sticky bit, such as `/tmp`, because only owners can replace files there.
 ///
 /// # Errors
 /// An [`io::Error`] with a [`FolderFault`] if that does not hold. Otherwise the error of the system.
-pub fn check_trusted(folder: &Path) -> io::Result<()> {
+#[must_use = "another user can have replaced a link in the path that was given"]
+pub fn check_trusted(folder: &Path) -> io::Result<PathBuf> {
+    let folder = folder.canonicalize()?;
     #[cfg(unix)]
-    unix::check_trusted(folder)?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
+    unix::check_trusted(&folder)?;
+    Ok(folder)
 }
 
 /// Opens a regular file for reading and writing; creates it with mode 600 if it does not exist. Its content
@@ -113,11 +122,15 @@ mod unix {
 
     use super::FolderFault;
 
+    /// The most bytes of a list of users or groups.
+    const MAX_LIST_BYTES: u64 = 16 << 20;
+
     const GROUP_WRITES: u32 = 0o020;
     const ALL_WRITE: u32 = 0o002;
     const STICKY: u32 = 0o1000;
     const ROOT: u32 = 0;
 
+    /// The folders above it are trusted, so that no other user can replace it.
     pub(super) fn make_private(folder: &Path) -> io::Result<()> {
         // The link itself is checked, because its owner can change its target.
         let found = folder.symlink_metadata()?;
@@ -131,26 +144,71 @@ mod unix {
         if found.mode() & 0o777 != 0o700 {
             std::fs::set_permissions(folder, Permissions::from_mode(0o700))?;
         }
-        check_trusted(folder)
+        Ok(())
     }
 
+    /// Checks a path without links. From the root on, each folder is checked in one that is trusted.
     pub(super) fn check_trusted(folder: &Path) -> io::Result<()> {
-        let real = folder.canonicalize()?;
-        real.ancestors().try_for_each(|folder| check(folder, &folder.metadata()?))
+        let folders: Vec<_> = folder.ancestors().collect();
+        folders.into_iter().rev().try_for_each(|folder| check(folder, &folder.symlink_metadata()?))
     }
 
     fn check(folder: &Path, found: &Metadata) -> io::Result<()> {
+        if !found.is_dir() {
+            return fault(FolderFault::NotAFolder { folder: folder.to_owned() });
+        }
         let (owner, mode, own) = (found.uid(), found.mode() & 0o7777, own_uid());
         if owner != own && owner != ROOT {
             return fault(FolderFault::Foreign { folder: folder.to_owned(), owner, own });
         }
+        if mode & STICKY != 0 {
+            return Ok(());
+        }
         // Many systems give each user a group of one, and let it write.
-        let own_group = rustix::process::getegid().as_raw();
-        let group_writes = mode & GROUP_WRITES != 0 && found.gid() != own_group && found.gid() != ROOT;
-        if (mode & ALL_WRITE != 0 || group_writes) && mode & STICKY == 0 {
+        if mode & ALL_WRITE != 0 || (mode & GROUP_WRITES != 0 && !is_own_group(found.gid())) {
             return fault(FolderFault::Open { folder: folder.to_owned(), mode });
         }
         Ok(())
+    }
+
+    /// Returns true if the lists of this machine show no other user in a group. A group that they do not have,
+    /// such as one of a directory service, can have others.
+    fn is_own_group(group: u32) -> bool {
+        let list = |path: &str| crate::file::read(Path::new(path), MAX_LIST_BYTES);
+        let (Ok(users), Ok(groups)) = (list("/etc/passwd"), list("/etc/group")) else { return false };
+        is_group_of(own_uid(), group, &String::from_utf8_lossy(&users), &String::from_utf8_lossy(&groups))
+    }
+
+    /// Returns true if a group is listed, and has no other user than this one and root.
+    pub(super) fn is_group_of(user: u32, group: u32, users: &str, groups: &str) -> bool {
+        let number = |field: Option<&str>| field?.parse::<u32>().ok();
+        // NAME:PASSWORD:USER:GROUP:…
+        let user_of =
+            |line: &str| Some((line.split(':').next()?.to_owned(), number(line.split(':').nth(2))?));
+        let is_allowed = |id: u32| id == user || id == ROOT;
+        let allowed: Vec<String> = users
+            .lines()
+            .filter_map(user_of)
+            .filter(|(_, id)| is_allowed(*id))
+            .map(|(name, _)| name)
+            .collect();
+        let has_it = |line: &&str| number(line.split(':').nth(3)) == Some(group);
+        let is_anothers = |line: &str| !user_of(line).is_some_and(|(_, id)| is_allowed(id));
+        if users.lines().filter(has_it).any(is_anothers) {
+            return false;
+        }
+        // NAME:PASSWORD:GROUP:MEMBER,MEMBER…
+        let mut listed =
+            groups.lines().filter(|line| number(line.split(':').nth(2)) == Some(group)).peekable();
+        let members = |line: &str| line.split(':').nth(3).unwrap_or_default().to_owned();
+        listed.peek().is_some()
+            && listed.all(|line| {
+                let members = members(line);
+                members
+                    .split(',')
+                    .map(str::trim)
+                    .all(|name| name.is_empty() || allowed.iter().any(|own| own == name))
+            })
     }
 
     fn own_uid() -> u32 {
@@ -159,5 +217,28 @@ mod unix {
 
     fn fault(fault: FolderFault) -> io::Result<()> {
         Err(io::Error::new(io::ErrorKind::PermissionDenied, fault))
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::unix::is_group_of;
+
+    #[test]
+    fn group_that_another_user_is_in_is_not_trusted() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/users/ann:/bin/sh\n\
+                     bob:x:1001:100::/users/bob:/bin/sh\nann2:x:1000:1000::/:/bin/sh\nbroken\n";
+        let groups = "root:x:0:\nann:x:1000:\nusers:x:100:\ntwo:x:50:ann,bob\n\
+                      own:x:60:ann,root\nempty:x:70:\nbroken\n";
+        let is_of_ann = |group| is_group_of(1_000, group, users, groups);
+        for (group, is_own) in [(1_000, true), (60, true), (70, true), (0, true)] {
+            assert_eq!(is_of_ann(group), is_own, "{group}");
+        }
+        // The primary group of another, a group with another as a member, and one that is not listed.
+        for group in [100, 50, 4_242] {
+            assert!(!is_of_ann(group), "{group}");
+        }
+        assert!(!is_group_of(1_001, 1_000, users, groups), "the group is Ann's");
     }
 }

@@ -76,7 +76,35 @@ fn private_folder_has_mode_700_and_trusted_folders_above_it() {
     assert_eq!(mode(&file), 0o600);
 }
 
-fn folder_fault(result: io::Result<()>) -> FolderFault {
+#[test]
+fn path_that_was_checked_has_no_link_that_could_be_swapped() {
+    let root = tempfile::tempdir().unwrap();
+    let real = root.path().canonicalize().unwrap();
+    let (link, own, other) = (real.join("link"), real.join("own"), real.join("other"));
+    std::fs::create_dir_all(own.join("a/b")).unwrap();
+    std::fs::create_dir_all(other.join("a/b")).unwrap();
+    symlink(&own, &link).unwrap();
+    let made = create_private_folder(&link.join("a/b/private")).unwrap();
+    let trusted = check_trusted(&link.join("a")).unwrap();
+    std::fs::remove_file(&link).unwrap();
+    symlink(&other, &link).unwrap();
+    assert_eq!((made, trusted), (own.join("a/b/private"), own.join("a")));
+    assert!(!other.join("a/b/private").exists());
+    // A path without a name cannot be made private.
+    assert!(create_private_folder(Path::new("/")).is_err());
+}
+
+#[test]
+fn folder_in_one_that_others_can_replace_is_not_made() {
+    let root = tempfile::tempdir().unwrap();
+    let open = root.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, PermissionsExt::from_mode(0o777)).unwrap();
+    assert!(matches!(folder_fault(create_private_folder(&open.join("own"))), FolderFault::Open { .. }));
+    assert!(!open.join("own").exists());
+}
+
+fn folder_fault(result: io::Result<impl std::fmt::Debug>) -> FolderFault {
     let error = result.unwrap_err();
     error.get_ref().and_then(|inner| inner.downcast_ref::<FolderFault>()).unwrap().clone()
 }

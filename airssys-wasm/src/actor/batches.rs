@@ -23,7 +23,8 @@ use bytes::Bytes;
 use super::ComponentActor;
 use crate::contract::{BatchEnd, Ending};
 use crate::guest::batch::CurrentMessage;
-use crate::guest::instance::{GuestFailure, Instance};
+use crate::guest::failure::GuestFailure;
+use crate::guest::instance::Instance;
 use crate::observe::dead_letters::DeadLetterReason;
 use crate::observe::warnings::Warning;
 use crate::routing::envelope::Envelope;
@@ -243,5 +244,5 @@ impl ComponentActor {
 fn fits(next: &Envelope, first: &Envelope, bytes: usize) -> bool {
     let size = next.body.len();
     let same_trace = Arc::ptr_eq(&next.origin, &first.origin) || next.origin.trace == first.origin.trace;
-    size <= MAX_MESSAGE_BYTES && bytes + size <= MAX_BATCH_BYTES && same_trace
+    size <= MAX_MESSAGE_BYTES && bytes + size <= MAX_BATCH_BYTES && same_trace && !next.is_call()
 }

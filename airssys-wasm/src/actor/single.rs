@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::{CALLBACKS_PER_YIELD, ComponentActor};
-use crate::contract::{BoundedText, Ending, Outcome};
+use crate::contract::{Ending, Outcome};
 use crate::guest::batch::CurrentMessage;
-use crate::guest::instance::GuestFailure;
+use crate::guest::failure::GuestFailure;
 use crate::observe::dead_letters::DeadLetterReason;
 use crate::observe::handling_times::Took;
 use crate::observe::warnings::Warning;
@@ -91,7 +91,7 @@ impl ComponentActor {
         let failure = self.record_failure(failure);
         if let Some(CurrentMessage { envelope, span, .. }) = current {
             self.failed_on_message = true;
-            self.postpone(envelope, dead_letter_reason(&failure), span);
+            self.postpone(envelope, failure.dead_letter_reason(), span);
         }
         failure
     }
@@ -99,7 +99,8 @@ impl ComponentActor {
     /// Keeps a message for another attempt if one is left. Gives it up otherwise.
     pub(super) fn postpone(&self, envelope: Envelope, reason: DeadLetterReason, span: Span) {
         match self.template.delivery.next_attempt(envelope.attempts(), fastrand::f64()) {
-            Some(backoff) => {
+            // A call's service decides whether the call is made again.
+            Some(backoff) if !envelope.is_call() => {
                 spans::postponed(span, &reason);
                 let dependencies = &self.template.instance;
                 let instance = &dependencies.identity.instance;
@@ -113,18 +114,10 @@ impl ComponentActor {
                 }
                 self.recovery.keep_first(envelope.postponed(reason), tokio::time::Instant::now() + backoff);
             }
-            None => {
+            _ => {
                 spans::given_up(span, &reason);
                 envelope.give_up(reason);
             }
         }
-    }
-}
-
-fn dead_letter_reason(failure: &GuestFailure) -> DeadLetterReason {
-    match failure {
-        GuestFailure::Abandoned => DeadLetterReason::Abandoned,
-        GuestFailure::Ended => DeadLetterReason::Interrupted,
-        other => DeadLetterReason::HandlerFailed(BoundedText::of(other)),
     }
 }

@@ -3,16 +3,20 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use airssys_rt::ActorRef;
+use airssys_rt::{ActorRef, BoxError};
 use airssys_spec::{Delivery, Input};
 use tokio::sync::oneshot;
 
 use crate::actor::health::Health;
 use crate::guest::batch::CurrentMessage;
 use crate::guest::component::Component;
-use crate::guest::context::InstanceDependencies;
-use crate::guest::instance::GuestFailure;
+use crate::guest::context::{GuestContext, InstanceDependencies};
+use crate::guest::failure::GuestFailure;
+use crate::guest::instance::Instance;
+use crate::guest::meter::Meter;
 use crate::guest::services::Connections;
+use crate::guest::wasi::Wasi;
+use crate::routing::callbacks::Callbacks;
 use crate::routing::envelope::Envelope;
 use crate::routing::spans;
 use crate::sync::lock;
@@ -26,11 +30,37 @@ pub(crate) struct InstanceTemplate {
     pub(crate) delivery: Delivery,
     /// The most messages of a batch.
     pub(crate) batch_size: usize,
+    /// The most instances at once, if each call from a service gets an instance of its own.
+    pub(crate) per_request: Option<usize>,
     /// The health requests that the instance has not answered yet.
     pub(crate) health_requests: Mutex<Vec<oneshot::Sender<Health>>>,
 }
 
 impl InstanceTemplate {
+    /// Makes an instance, without a call of its exports. Also returns the callbacks of its requests.
+    pub(crate) async fn instantiate(&self, incarnation: u64) -> Result<(Instance, Arc<Callbacks>), BoxError> {
+        let InstanceTemplate { component, instance: dependencies, connections, input, .. } = self;
+        let account = &dependencies.endpoint.account;
+        let callbacks = Callbacks::new(
+            dependencies.myself.handle(),
+            account.accepts,
+            &dependencies.limits,
+            account.in_flight.clone(),
+            Arc::clone(&account.stats),
+            Arc::clone(&dependencies.router.app.wait_graph),
+        );
+        let opened = OpenCallbacks(Some(Arc::clone(&callbacks)));
+        let meter = Meter::new(dependencies.limits.execution_time, Arc::clone(&dependencies.long_stretches));
+        let guest = GuestContext::new(dependencies, incarnation, Arc::clone(&callbacks), Arc::clone(&meter));
+        let line_bytes = dependencies.limits.log_line_bytes;
+        let wasi = Wasi::open(&dependencies.identity.instance, &dependencies.log, input.as_ref(), line_bytes)
+            .await?;
+        let services = connections.prepare(&component.services, dependencies).await?;
+        let instance = Instance::new(component, guest, wasi, services).await?;
+        opened.keep();
+        Ok((instance, callbacks))
+    }
+
     /// Returns the failure of a call that did not return within the limit on starts.
     pub(crate) fn timed_out(&self, call: &'static str) -> GuestFailure {
         let services =
@@ -59,6 +89,23 @@ impl InstanceTemplate {
         }
         let span = spans::begin(app.tracer(), &self.instance.identity, &envelope, delivered_at);
         (CurrentMessage { id: *last_id, envelope, ending: None, span }, held_bytes)
+    }
+}
+
+/// The callbacks of an instance that is being made. Dropped before they are kept, they are closed.
+struct OpenCallbacks(Option<Arc<Callbacks>>);
+
+impl OpenCallbacks {
+    fn keep(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for OpenCallbacks {
+    fn drop(&mut self) {
+        if let Some(callbacks) = &self.0 {
+            callbacks.close();
+        }
     }
 }
 

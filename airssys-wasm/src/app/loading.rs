@@ -10,8 +10,9 @@ use tokio::sync::mpsc::unbounded_channel;
 
 use crate::app::input::InputOverride;
 use crate::app::starting::{AppEvent, StartAppError};
-use crate::guest::component::{Component, LoadError};
+use crate::guest::component::Component;
 use crate::guest::engine::{Engine, EngineConfig};
+use crate::guest::load_error::LoadError;
 use crate::guest::pool::Room;
 use crate::host::spec::ComponentSpec;
 

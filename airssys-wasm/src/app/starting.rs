@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use airssys_build::{BuildError, BuildEvent};
 use airssys_spec::manifest::Diagnostics;
 
-use crate::guest::component::LoadError;
 use crate::guest::engine::EngineError;
+use crate::guest::load_error::LoadError;
 use crate::guest::services::ServiceError;
 use crate::host::error::SpawnError;
 use crate::observe::audit::AuditError;

@@ -2,7 +2,8 @@
 //!
 //! The folder is this user's alone, and each entry is sealed with a key that is kept in it. An entry whose
 //! seal is broken is never run: its component is compiled again, and the entry is replaced. Code is written
-//! only after it has been loaded.
+//! only after it has been loaded. All entries together have a bound, and each app and each component file has
+//! a share of it, so that one cannot push out the entries of all others.
 
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
@@ -10,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use airssys_spec::file;
 use ring::{digest, hmac};
@@ -20,28 +21,22 @@ use super::settings::Kind;
 
 mod key;
 mod private_file;
+mod shares;
+
+use shares::{BOUNDS, Bounds, EXTENSION, OWNER, Owner, SEAL};
 
 /// The folder within the cache folder.
 const FOLDER: &str = "compiled";
 
-/// The end of an entry's name.
-const EXTENSION: &str = "code";
-
-/// The length of a seal, in bytes.
-const SEAL: usize = digest::SHA256_OUTPUT_LEN;
-
 /// The most bytes of an entry: 1 GiB.
 pub(super) const MAX_ENTRY_BYTES: u64 = 1 << 30;
-
-/// The bytes of all entries, from which on the oldest are removed: 2 GiB.
-const MAX_BYTES: u64 = 2 << 30;
-
-/// The age from which on an unfinished file was left by a process that has ended.
-const UNFINISHED: Duration = Duration::from_secs(3_600);
 
 /// An open cache.
 pub(crate) struct Cache {
     folder: PathBuf,
+    /// The app in whose share its entries are written.
+    app: String,
+    bounds: Bounds,
     key: hmac::Key,
     hits: AtomicUsize,
     misses: AtomicUsize,
@@ -49,13 +44,13 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// Opens the cache in this folder, and creates what is missing, for this user only.
-    pub(crate) fn open(cache_dir: &Path) -> io::Result<Cache> {
-        let folder = std::path::absolute(cache_dir)?.join(FOLDER);
-        file::create_private_folder(&folder)?;
+    /// Opens the cache in this folder, and creates what is missing, for this user only. Its entries are
+    /// written in the share of `app`, and read from those of all apps.
+    pub(crate) fn open(cache_dir: &Path, app: &str) -> io::Result<Cache> {
+        let folder = file::create_private_folder(&cache_dir.join(FOLDER))?;
         let key = key::load(&folder)?;
         let (hits, misses) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Ok(Cache { folder, key, hits, misses, warned: Once::new() })
+        Ok(Cache { folder, app: app.to_owned(), bounds: BOUNDS, key, hits, misses, warned: Once::new() })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -70,8 +65,15 @@ impl Cache {
         self.misses.load(Ordering::Relaxed)
     }
 
-    /// Returns the entry of a component that is compiled for an engine. Its name is a digest of both.
-    pub(super) fn entry(&self, engine: &wasmtime::Engine, kind: Kind, wasm: &[u8]) -> Entry<'_> {
+    /// Returns the entry of a component that is compiled for an engine. Its name is a digest of both. If it is
+    /// written, it counts in the share of the file `source`.
+    pub(super) fn entry(
+        &self,
+        engine: &wasmtime::Engine,
+        kind: Kind,
+        wasm: &[u8],
+        source: &Path,
+    ) -> Entry<'_> {
         let mut hasher = Digest(digest::Context::new(&digest::SHA256));
         // The version of wasmtime is among the settings.
         engine.precompile_compatibility_hash().hash(&mut hasher);
@@ -79,7 +81,7 @@ impl Cache {
         hasher.0.update(wasm);
         let name: String = hasher.0.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
         let path = self.folder.join(&name).with_extension(EXTENSION);
-        Entry { cache: self, name, path }
+        Entry { cache: self, name, path, owner: Owner::new(&self.app, source) }
     }
 
     /// Warns once, because a damaged folder has many damaged entries.
@@ -112,6 +114,7 @@ pub(super) struct Entry<'cache> {
     cache: &'cache Cache,
     name: String,
     path: PathBuf,
+    owner: Owner,
 }
 
 impl Entry<'_> {
@@ -131,7 +134,7 @@ impl Entry<'_> {
     }
 
     fn unseal(&self) -> Option<Artifact> {
-        let mut bytes = match file::read(&self.path, MAX_ENTRY_BYTES + SEAL as u64) {
+        let mut bytes = match file::read(&self.path, MAX_ENTRY_BYTES + (OWNER + SEAL) as u64) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
@@ -139,8 +142,9 @@ impl Entry<'_> {
                 return None;
             }
         };
-        let sealed = bytes.split_last_chunk::<SEAL>().filter(|(code, seal)| self.is_intact(code, seal));
-        let Some(length) = sealed.map(|(code, _)| code.len()) else {
+        let sealed = bytes.split_last_chunk::<SEAL>();
+        let intact = sealed.filter(|(content, seal)| self.seal(&[content]).as_ref() == *seal);
+        let Some(length) = intact.and_then(|(content, _)| content.len().checked_sub(OWNER)) else {
             self.cache.warn(&format!("the entry {} was changed", self.path.display()));
             return None;
         };
@@ -153,58 +157,37 @@ impl Entry<'_> {
     /// Writes the code with its seal, in place of what is there. A failure is only logged, because the
     /// cache saves time and nothing else.
     pub(super) fn write(&self, artifact: &Artifact) {
-        let (code, temporary) = (artifact.bytes(), self.temporary());
-        let seal = self.seal(code);
-        let written = private_file::write(&temporary, &[code, seal.as_ref()])
+        let (code, owner, temporary) = (artifact.bytes(), self.owner.bytes(), self.temporary());
+        let (bytes, most) = ((code.len() + OWNER + SEAL) as u64, self.cache.bounds.component);
+        if bytes > most {
+            tracing::warn!(
+                "the compiled code of a component has {bytes} bytes, and {most} bytes is its share of the \
+                 cache, so it is compiled again at each start; divide the component"
+            );
+            return;
+        }
+        let seal = self.seal(&[code, &owner]);
+        let written = private_file::write(&temporary, &[code, &owner, seal.as_ref()])
             .and_then(|()| fs::rename(&temporary, &self.path));
         if let Err(error) = written {
             drop(fs::remove_file(&temporary));
             self.cache.warn(&format!("the entry {} cannot be written: {error}", self.path.display()));
             return;
         }
-        prune(&self.cache.folder, MAX_BYTES);
+        shares::prune(&self.cache.folder, &self.cache.bounds);
     }
 
     fn temporary(&self) -> PathBuf {
         self.path.with_extension(format!("{:016x}.new", fastrand::u64(..)))
     }
 
-    /// Returns the seal of this entry. The name is sealed too, so entries cannot be exchanged.
-    fn seal(&self, code: &[u8]) -> hmac::Tag {
+    /// Returns the seal of this entry. The name is sealed too, so entries cannot be exchanged. The time of a
+    /// comparison tells nothing to others, because only this user can ask for one.
+    fn seal(&self, content: &[&[u8]]) -> hmac::Tag {
         let mut context = hmac::Context::with_key(&self.cache.key);
         context.update(self.name.as_bytes());
-        context.update(code);
+        content.iter().for_each(|part| context.update(part));
         context.sign()
-    }
-
-    fn is_intact(&self, code: &[u8], seal: &[u8; SEAL]) -> bool {
-        // The time of a comparison tells nothing to others, because only this user can ask for one.
-        self.seal(code).as_ref() == seal
-    }
-}
-
-/// Removes the entries that were used longest ago, while all together have more than this many bytes, and
-/// files that were never finished.
-fn prune(folder: &Path, max_bytes: u64) {
-    let Ok(files) = fs::read_dir(folder) else { return };
-    let mut entries = Vec::new();
-    for found in files.flatten() {
-        let (path, Ok(metadata)) = (found.path(), found.metadata()) else { continue };
-        let used = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some(EXTENSION) => entries.push((used, metadata.len(), path)),
-            Some("new") if used.elapsed().is_ok_and(|age| age > UNFINISHED) => drop(fs::remove_file(path)),
-            _ => {}
-        }
-    }
-    entries.sort();
-    let mut bytes: u64 = entries.iter().map(|(_, bytes, _)| bytes).sum();
-    for (_, size, path) in entries {
-        if bytes <= max_bytes {
-            return;
-        }
-        drop(fs::remove_file(path));
-        bytes -= size;
     }
 }
 

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt,
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
+use airssys_spec::file::check_trusted;
 use airssys_spec::pattern::{InvalidName, check_component_name};
 
 /// The most runs of one app that have a control socket at a time.
@@ -128,8 +129,7 @@ impl Place {
             Place::App(name) => {
                 check_component_name(name)
                     .map_err(|source| PlaceError::Name { name: name.clone(), source })?;
-                let folder = folder();
-                make(&folder)?;
+                let folder = make(&folder())?;
                 let mut taken = None;
                 for number in 1..=MAX_RUNS {
                     match claim(&folder.join(file_name(name, number))) {
@@ -185,8 +185,8 @@ fn lock_of(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Creates the folder if it is missing, and checks that it is trusted.
-fn make(folder: &Path) -> Result<(), FolderError> {
+/// Creates the folder if it is missing, and checks that it is trusted. Returns the path that was checked.
+fn make(folder: &Path) -> Result<PathBuf, FolderError> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
             Err(FolderError::Unusable { folder: folder.to_owned(), source: error })
@@ -195,8 +195,14 @@ fn make(folder: &Path) -> Result<(), FolderError> {
     }
 }
 
-/// Checks that only this user can have put a file there.
-fn check(folder: &Path) -> Result<(), FolderError> {
+/// Checks that only this user can have put a file there. Returns the path that was checked: no other user can
+/// make it lead elsewhere.
+fn check(folder: &Path) -> Result<PathBuf, FolderError> {
+    let unusable = |source| FolderError::Unusable { folder: folder.to_owned(), source };
+    let folder = &match (folder.parent(), folder.file_name()) {
+        (Some(above), Some(name)) => check_trusted(above).map_err(unusable)?.join(name),
+        _ => folder.to_owned(),
+    };
     let owned = || folder.to_owned();
     // The link itself is checked, because its owner can change its target.
     let found =
@@ -206,7 +212,7 @@ fn check(folder: &Path) -> Result<(), FolderError> {
         found if !found.is_dir() => Err(FolderError::NotAFolder { folder: owned() }),
         found if found.uid() != own => Err(FolderError::Foreign { folder: owned(), owner: found.uid(), own }),
         _ if mode & 0o077 != 0 => Err(FolderError::TooOpen { folder: owned(), mode }),
-        _ => Ok(()),
+        _ => Ok(owned()),
     }
 }
 
@@ -226,14 +232,13 @@ pub struct RunningApp {
 /// # Errors
 /// [`FolderError`] if the folder exists and is not trusted, or cannot be read.
 pub fn running() -> Result<Vec<RunningApp>, FolderError> {
-    let folder = folder();
-    let unusable = |source| FolderError::Unusable { folder: folder.clone(), source };
-    match check(&folder) {
+    let folder = match check(&folder()) {
         Err(FolderError::Unusable { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             return Ok(Vec::new());
         }
         checked => checked?,
-    }
+    };
+    let unusable = |source| FolderError::Unusable { folder: folder.clone(), source };
     let mut found = Vec::new();
     for entry in fs::read_dir(&folder).map_err(unusable)? {
         let path = entry.map_err(unusable)?.path();
@@ -277,6 +282,18 @@ mod tests {
         make(&folder).unwrap();
         assert_eq!(fs::metadata(&folder).unwrap().mode() & 0o777, 0o700);
         make(&folder).unwrap();
+    }
+
+    #[test]
+    fn folder_is_used_by_the_path_that_was_checked() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().canonicalize().unwrap().join(name);
+        fs::create_dir(at("own")).unwrap();
+        std::os::unix::fs::symlink(at("own"), at("link")).unwrap();
+        assert_eq!(make(&at("link/airssys")).unwrap(), at("own/airssys"));
+        fs::set_permissions(at("own"), fs::Permissions::from_mode(0o777)).unwrap();
+        let refused = make(&at("link/airssys")).unwrap_err();
+        assert!(matches!(refused, FolderError::Unusable { .. }), "{refused}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::contract::BoundedText;
 use crate::guest::batch::Batch;
 use crate::guest::component_log::{ComponentLog, mark_cut};
 use crate::guest::deferred_wakeups::DeferredWakeups;
+use crate::guest::long_stretches::LongStretches;
 use crate::guest::meter::Meter;
 use crate::guest::send_clock::{CallSamples, SendClock};
 use crate::observe::memory::MemoryGauge;
@@ -44,6 +45,8 @@ pub(crate) struct InstanceDependencies {
     /// The log that all instances of the component share.
     pub(crate) log: Arc<ComponentLog>,
     pub(crate) settings: Arc<Settings>,
+    /// Those of all instances of the component.
+    pub(crate) long_stretches: Arc<LongStretches>,
 }
 
 /// The names that a guest has resolved. The index of an entry is its handle.

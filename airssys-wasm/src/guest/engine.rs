@@ -1,6 +1,6 @@
 //! The engine, which compiles components and interrupts their guests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Once};
 
 use airssys_spec::Limits;
@@ -20,6 +20,9 @@ use crate::guest::ticker::Ticker;
 pub struct EngineConfig {
     /// The folder in which compiled components are cached. `None` turns the cache off.
     pub cache_dir: Option<PathBuf>,
+    /// The app in whose share of the cache compiled components are kept: at most 1 GiB of 2 GiB, and 256 MiB
+    /// for each component. Engines of the same app have a share together. Default: empty.
+    pub cache_app: String,
     /// The place where components are compiled. Default: [`Compiler::this_program`], which needs the call
     /// of [`compile_worker`](crate::compile_worker) in `main`.
     pub compiler: Compiler,
@@ -42,6 +45,7 @@ impl Default for EngineConfig {
     fn default() -> EngineConfig {
         EngineConfig {
             cache_dir: default_cache_dir(),
+            cache_app: String::new(),
             compiler: Compiler::default(),
             max_instances: 1_000,
             max_memories: None,
@@ -117,7 +121,7 @@ impl Engine {
             return Err(EngineError::ServiceName { name });
         }
         let place = config.compiler.place().ok_or(EngineError::NoCompiler)?;
-        let cache = config.cache_dir.map(open_cache).transpose()?;
+        let cache = config.cache_dir.map(|folder| open_cache(folder, &config.cache_app)).transpose()?;
         let (instances, table_elements) = (config.max_instances, config.max_table_elements);
         let memories = config.max_memories.unwrap_or(instances);
         let tables = config.max_tables.unwrap_or(instances.saturating_mul(2));
@@ -148,9 +152,10 @@ impl Engine {
     }
 
     /// Returns the way to the code of one component and of its libraries, which share a budget of time.
-    pub(crate) fn code(&self) -> Code<'_> {
+    pub(crate) fn code<'a>(&'a self, source: &'a Path) -> Code<'a> {
         let EngineInner { wasmtime: engine, cache, settings, place, .. } = &*self.inner;
-        Code { engine, settings: *settings, place, cache: cache.as_ref(), budget: Budget::whole() }
+        let (cache, budget) = (cache.as_ref(), Budget::whole());
+        Code { engine, settings: *settings, place, cache, source, budget }
     }
 
     /// Returns true if its pool has room for this much at once.
@@ -202,7 +207,7 @@ fn default_cache_dir() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|dir| !dir.is_empty()).map(PathBuf::from);
     let users = || set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
     let folder = set("AIRSSYS_CACHE_DIR").or_else(|| users().map(|folder| folder.join("airssys")))?;
-    match Cache::open(&folder) {
+    match Cache::open(&folder, "") {
         Ok(_) => Some(folder),
         Err(error) => {
             // Each configuration asks for the folder.
@@ -219,6 +224,6 @@ fn default_cache_dir() -> Option<PathBuf> {
     }
 }
 
-fn open_cache(folder: PathBuf) -> Result<Cache, EngineError> {
-    Cache::open(&folder).map_err(|source| EngineError::Cache { folder, source })
+fn open_cache(folder: PathBuf, app: &str) -> Result<Cache, EngineError> {
+    Cache::open(&folder, app).map_err(|source| EngineError::Cache { folder, source })
 }

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use airssys_spec::manifest::SettingValue;
 use bytes::Bytes;
@@ -11,13 +11,17 @@ use wasmtime::component::{
 };
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
-use crate::contract::{BatchEnd, BoundedText, Callback, HealthStatus, Outcome};
+use crate::contract::{BatchEnd, BoundedText, Callback, Completion, HealthStatus, Outcome};
 use crate::guest::component::Component;
 use crate::guest::context::{GuestContext, InstanceDependencies, Settings};
 use crate::guest::deferred_wakeups::DeferredWakeups;
+use crate::guest::entry_call::{EntryCall, EntryGuest, EntryTimedOut, TypedEntry};
+use crate::guest::failure::GuestFailure;
+use crate::guest::located::Located;
 use crate::guest::meter::{Meter, Moment};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
+use crate::guest::worker::hand_over_worker;
 
 /// The most bytes that one call of the host may be passed, unless the app has large messages. Copying
 /// that many takes a few milliseconds.
@@ -28,10 +32,14 @@ pub(crate) struct Instance {
     store: Store<GuestState>,
     entry: Entry,
     meter: Arc<Meter>,
-    handle_message: TypedFunc<(u64, Bytes), (Outcome,)>,
-    handle_callback: TypedFunc<(u64, Callback), ()>,
+    /// `None` if the component does not export the contract.
+    handle_message: Option<TypedFunc<(u64, Bytes), (Outcome,)>>,
+    /// `None` if the component does not export the contract.
+    handle_callback: Option<TypedFunc<(u64, Callback), ()>>,
     /// `None` if it gets messages one at a time.
     handle_messages: Option<HandleMessages>,
+    /// The functions that services enter.
+    entries: Vec<TypedEntry>,
     component: Component,
     instance: WasmInstance,
     /// The time at which the last call returned.
@@ -39,95 +47,6 @@ pub(crate) struct Instance {
 }
 
 type HandleMessages = TypedFunc<(u64, Vec<u32>, Bytes), (BatchEnd,)>;
-
-/// The failure of an instance. A failed instance is never called again.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GuestFailure {
-    /// The guest panicked.
-    #[error("panicked: {message}")]
-    Panicked {
-        /// The message that its panic handler reported.
-        message: BoundedText,
-    },
-    /// The guest trapped.
-    #[error("trapped: {trap}")]
-    Trapped {
-        /// The kind of trap.
-        trap: BoundedText,
-    },
-    /// The guest exceeded its execution time on one message.
-    #[error("ran longer than its limit of {} ms (execution_time)", limit.as_millis())]
-    OutOfTime {
-        /// The limit on its execution time, which does not include waiting.
-        limit: Duration,
-    },
-    /// A start, or a look at the guest's health, took too long.
-    #[error(
-        "did not answer in time: {call} took longer than {} ms (start_timeout), and waited for {awaited}",
-        limit.as_millis()
-    )]
-    TimedOut {
-        /// The call that did not return.
-        call: &'static str,
-        /// The limit on the time of the call, waits included.
-        limit: Duration,
-        /// The things that the guest can wait for.
-        awaited: String,
-    },
-    /// The guest failed after it was refused more memory.
-    #[error("failed after it was refused {} ({what})", RefusedGrowth(what, *limit_bytes))]
-    OutOfMemory {
-        /// The key of the limit in the manifest.
-        what: &'static str,
-        /// The limit, in bytes or in table elements.
-        limit_bytes: usize,
-    },
-    /// The engine's pool has no room for another instance.
-    #[error(
-        "has no room in the engine's pool: {limit}; raise max_instances, max_memories or max_tables of \
-         EngineConfig"
-    )]
-    NoRoom {
-        /// The limit of the pool that is reached.
-        limit: BoundedText,
-    },
-    /// The guest still ran at the end of its app's shutdown.
-    #[error("was ended: its app is shutting down")]
-    Ended,
-    /// The guest reported an impossible number of begun messages of a batch.
-    #[error("said that it had begun {begun} of {messages} messages")]
-    FalseBatch {
-        /// The reported number.
-        begun: u32,
-        /// The number of messages of the batch.
-        messages: u32,
-    },
-    /// The guest ended itself through WASI.
-    #[error("called exit")]
-    Exited,
-    /// The guest deferred a message without an open request that could resume it.
-    #[error("deferred a message and waits for nothing")]
-    Abandoned,
-    /// The guest refused to start.
-    #[error("refused to start: {message}")]
-    StartRefused {
-        /// The reason that it gave.
-        message: BoundedText,
-    },
-}
-
-/// The growth that a limit refused: the key of the limit, and its value.
-struct RefusedGrowth<'a>(&'a str, usize);
-
-impl std::fmt::Display for RefusedGrowth<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            RefusedGrowth("memory", bytes) => write!(f, "memory beyond its limit of {bytes} bytes"),
-            RefusedGrowth(_, elements) => write!(f, "table elements beyond its limit of {elements}"),
-        }
-    }
-}
 
 impl Instance {
     /// Instantiates the component in a new store. Runs none of its handlers.
@@ -153,15 +72,19 @@ impl Instance {
         };
         store.data_mut().hold = None;
         let instance = instantiated.map_err(|error| failure(error, &mut store, &meter))?;
-        let exports = component.exports;
+        let exports = Arc::clone(&component.exports);
         let mut typed = || {
-            let message = typed(&instance, &mut store, exports.handle_message)?;
-            let callback = typed(&instance, &mut store, exports.handle_callback)?;
-            let batch =
-                exports.handle_messages.map(|index| typed(&instance, &mut store, index)).transpose()?;
-            Ok((message, callback, batch))
+            let contract = exports.contract.as_ref();
+            let message = contract.map(|own| typed(&instance, &mut store, own.handle_message)).transpose()?;
+            let callback =
+                contract.map(|own| typed(&instance, &mut store, own.handle_callback)).transpose()?;
+            let batch = contract.and_then(|own| own.handle_messages);
+            let batch = batch.map(|index| typed(&instance, &mut store, index)).transpose()?;
+            let entries = exports.entries.iter();
+            let entries = entries.map(|entry| entry.function.resolve(&instance, &mut store, entry.index));
+            Ok((message, callback, batch, entries.collect::<wasmtime::Result<Vec<_>>>()?))
         };
-        let (handle_message, handle_callback, handle_messages) =
+        let (handle_message, handle_callback, handle_messages, entries) =
             typed().map_err(|error| failure(error, &mut store, &meter))?;
         let (entry, component) = (component.entry, component.clone());
         Ok(Instance {
@@ -171,6 +94,7 @@ impl Instance {
             handle_message,
             handle_callback,
             handle_messages,
+            entries,
             component,
             instance,
             returned_at: Instant::now(),
@@ -192,21 +116,47 @@ impl Instance {
     }
 
     pub(crate) async fn initialize(&mut self, settings: &Settings) -> Result<(), GuestFailure> {
-        let index = self.component.exports.initialize;
+        let Some(index) = self.component.exports.contract.map(|own| own.initialize) else { return Ok(()) };
         let own = |(key, value): &(String, SettingValue)| (key.clone(), value.as_str().to_owned());
         let config: Vec<(String, String)> = settings.iter().map(own).collect();
-        let (answer,): (Result<(), String>,) = self.call_by_index(index, (config,)).await?;
+        let (answer,): (Result<(), String>,) = match self.memory_stays() {
+            true => {
+                let memory = Arc::clone(&self.guest().instance.memory);
+                self.call_by_index(index, (Located { value: config, memory },)).await?
+            }
+            false => self.call_by_index(index, (config,)).await?,
+        };
         answer.map_err(|message| GuestFailure::StartRefused { message: message.into() })
     }
 
+    /// Returns true if the instance's memory stays at its address when it grows: in the engine's pool.
+    fn memory_stays(&self) -> bool {
+        self.component.pre.engine().pooling_allocator_metrics().is_some()
+    }
+
     pub(crate) async fn health(&mut self) -> Result<HealthStatus, GuestFailure> {
-        let index = self.component.exports.health;
+        let Some(index) = self.component.exports.contract.map(|own| own.health) else {
+            return Ok(HealthStatus::Healthy);
+        };
         let (status,) = self.call_by_index(index, ()).await?;
         Ok(status)
     }
 
     pub(crate) async fn shutdown(&mut self) -> Result<(), GuestFailure> {
-        self.call_by_index(self.component.exports.shutdown, ()).await
+        let Some(index) = self.component.exports.contract.map(|own| own.shutdown) else { return Ok(()) };
+        self.call_by_index(index, ()).await
+    }
+
+    /// Enters the guest with a call from a service.
+    pub(crate) async fn enter(&mut self, call: &mut dyn EntryCall) -> Result<(), GuestFailure> {
+        self.guest().send_clock.expire();
+        self.store.set_epoch_deadline(TICKS_PER_CHECK);
+        let bytes = hostcall_bytes(self.store.data());
+        self.store.set_hostcall_fuel(bytes);
+        let running = call.run(EntryGuest { store: &mut self.store, entries: &self.entries });
+        let result = self.component.ticker.held(self.meter.metered(running)).await;
+        self.returned_at = Instant::now();
+        result.map_err(|error| failure(error, &mut self.store, &self.meter))
     }
 
     /// Calls the handler of a message at `now`.
@@ -216,7 +166,8 @@ impl Instance {
         body: Bytes,
         now: Instant,
     ) -> Result<Outcome, GuestFailure> {
-        let (outcome,) = self.call(self.handle_message, (id, body), now).await?;
+        let Some(function) = self.handle_message else { return Ok(takes_no_messages()) };
+        let (outcome,) = self.call(function, (id, body), now).await?;
         Ok(outcome)
     }
 
@@ -266,7 +217,9 @@ impl Instance {
         request: u64,
         callback: Callback,
     ) -> Result<(), GuestFailure> {
-        self.call(self.handle_callback, (request, callback), Instant::now()).await
+        // A component without the contract asked for a reply that it cannot take.
+        let Some(function) = self.handle_callback else { return Ok(()) };
+        self.call(function, (request, callback), Instant::now()).await
     }
 
     async fn call_by_index<P, R>(&mut self, index: ComponentExportIndex, params: P) -> Result<R, GuestFailure>
@@ -293,6 +246,13 @@ impl Instance {
         self.store.set_epoch_deadline(TICKS_PER_CHECK);
         let bytes = hostcall_bytes(self.store.data());
         self.store.set_hostcall_fuel(bytes);
+        let now = match self.meter.begin_call() {
+            true => {
+                hand_over_worker();
+                Instant::now()
+            }
+            false => now,
+        };
         let result = match self.entry {
             Entry::Direct => {
                 self.store.data_mut().kept_worker_since = now;
@@ -311,8 +271,17 @@ impl Instance {
                 result
             }
         };
-        result.map_err(|error| failure(error, &mut self.store, &self.meter))
+        match result {
+            Ok(_) if self.meter.has_overrun() => Err(GuestFailure::OutOfTime { limit: self.meter.limit() }),
+            result => result.map_err(|error| failure(error, &mut self.store, &self.meter)),
+        }
     }
+}
+
+/// Returns the end of a message to a component without the contract. Senders are refused before, so a
+/// message comes here only if it was accepted in another way.
+fn takes_no_messages() -> Outcome {
+    Outcome::Completed(Completion::Rejected("the component exports no message handler".to_owned()))
 }
 
 /// Returns the most bytes that one call of the host may be passed.
@@ -346,6 +315,9 @@ fn failure(error: wasmtime::Error, store: &mut Store<GuestState>, meter: &Meter)
     }
     if error.is::<AppEnded>() {
         return GuestFailure::Ended;
+    }
+    if let Some(EntryTimedOut { limit }) = error.downcast_ref::<EntryTimedOut>() {
+        return GuestFailure::EntryTimedOut { limit: *limit };
     }
     if let Some(message) = state.guest.take_panic() {
         return GuestFailure::Panicked { message };

@@ -17,7 +17,10 @@ use crate::backend::product::Labels;
 use crate::backend::set::BackendSet;
 use crate::guest::component_log;
 use crate::guest::context::{GuestContext, InstanceDependencies};
+use crate::guest::entry_call::ExportedInterface;
+use crate::guest::interface_name;
 use crate::guest::store::{Entry, GuestState};
+use crate::observe::trace::TraceContext;
 
 /// A service of the host: interfaces that components can import, in three phases.
 ///
@@ -45,6 +48,12 @@ pub trait Service: Send + Sync + 'static {
 
     /// Returns the interfaces that it provides.
     fn interfaces(&self) -> Vec<Interface>;
+
+    /// Returns the interfaces that components can export for it, besides the contract or in its place. By
+    /// default there are none.
+    fn exports(&self) -> Vec<ExportedInterface> {
+        Vec::new()
+    }
 
     /// Adds its functions to a linker. The linker of [`Entry::Direct`] gets only functions that
     /// never wait.
@@ -131,16 +140,7 @@ pub enum Waits {
 impl Interface {
     /// Returns true if this is the interface of an import such as `wasi:io/streams@0.2.6`.
     pub(crate) fn is(&self, import: &str) -> bool {
-        let (name, version) = import.split_once('@').unwrap_or((import, ""));
-        let named = match self.name.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == self.name,
-        };
-        let versioned = match self.version.ends_with('.') {
-            true => version.starts_with(self.version),
-            false => version == self.version,
-        };
-        named && versioned
+        interface_name::matches(self.name, self.version, import)
     }
 
     fn may_wait(&self, function: &str) -> bool {
@@ -230,6 +230,17 @@ impl<'a, S: Service> ServiceCall<'a, S> {
     pub fn data(&mut self) -> wasmtime::Result<&mut S::Data> {
         let found = self.data.as_deref_mut();
         found.ok_or_else(|| wasmtime::format_err!("the service `{}` has no data here", S::NAME))
+    }
+
+    /// Returns the data that [`Service::prepare`] made, and the resources of the instance. The data are
+    /// `None` if the component imports nothing of this service.
+    pub fn into_parts(self) -> (Option<&'a mut S::Data>, &'a mut ResourceTable) {
+        (self.data, self.table)
+    }
+
+    /// Returns the place in a trace to which the work belongs that the instance causes now.
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.guest.trace()
     }
 
     /// Returns the resources of the instance.
@@ -349,6 +360,7 @@ pub(crate) type AnyData = Box<dyn Any + Send>;
 pub(crate) trait AnyService: Send + Sync {
     fn name(&self) -> &'static str;
     fn interfaces(&self) -> &[Interface];
+    fn exports(&self) -> &[ExportedInterface];
     fn labels(&self) -> Option<Labels>;
     fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()>;
     fn configure(&self, table: &ServiceTable) -> Result<AnyConfig, Diagnostics>;
@@ -381,6 +393,7 @@ pub(crate) trait AnyService: Send + Sync {
 pub(crate) struct Erased<S> {
     pub(crate) service: S,
     pub(crate) interfaces: Vec<Interface>,
+    pub(crate) exports: Vec<ExportedInterface>,
 }
 
 impl<S: Service> AnyService for Erased<S> {
@@ -390,6 +403,10 @@ impl<S: Service> AnyService for Erased<S> {
 
     fn interfaces(&self) -> &[Interface] {
         &self.interfaces
+    }
+
+    fn exports(&self) -> &[ExportedInterface] {
+        &self.exports
     }
 
     fn labels(&self) -> Option<Labels> {

@@ -15,6 +15,7 @@ use wasmtime::component::Linker;
 use crate::backend::product::Labels;
 use crate::backend::set::BackendSet;
 use crate::guest::context::InstanceDependencies;
+use crate::guest::entry_call::ExportedInterface;
 use crate::guest::imports::airssys::AirssysService;
 use crate::guest::imports::wasi::WasiService;
 use crate::guest::service::{AnyData, AnyService, Erased, Service, ServiceInstance};
@@ -44,8 +45,8 @@ impl Services {
     /// Adds a service.
     #[must_use]
     pub fn with(mut self, service: impl Service) -> Services {
-        let interfaces = service.interfaces();
-        self.0.push(Arc::new(Erased { service, interfaces }));
+        let (interfaces, exports) = (service.interfaces(), service.exports());
+        self.0.push(Arc::new(Erased { service, interfaces, exports }));
         self
     }
 
@@ -114,6 +115,14 @@ impl Services {
     /// Returns the service that provides an interface.
     pub(crate) fn of(&self, interface: &str) -> Option<&Arc<dyn AnyService>> {
         self.0.iter().find(|service| service.interface(interface).is_some())
+    }
+
+    /// Returns the service that enters an exported interface, with the interface.
+    pub(crate) fn accepting(&self, export: &str) -> Option<(&'static str, &ExportedInterface)> {
+        self.0.iter().find_map(|service| {
+            let accepted = service.exports().iter().find(|accepted| accepted.is(export))?;
+            Some((service.name(), accepted))
+        })
     }
 
     /// Makes the linker of all components that are entered in this way.

@@ -148,6 +148,7 @@ pub(crate) struct Limiter {
 impl Limiter {
     fn new(guest: &GuestContext) -> Limiter {
         let limits: &Limits = &guest.instance.limits;
+        guest.instance.memory.store_begun();
         Limiter {
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,
@@ -161,10 +162,10 @@ impl Limiter {
 }
 
 impl Drop for Limiter {
-    /// Resets the gauges, because the store's memories and tables are dropped with it.
+    /// Takes this store's memories and tables off the gauges, because they are dropped with it.
     fn drop(&mut self) {
-        self.memory.set_bytes(0);
-        self.gauges.table_elements.store(0, Ordering::Relaxed);
+        self.memory.dropped(self.used_bytes);
+        self.gauges.table_elements.fetch_sub(self.used_elements, Ordering::Relaxed);
     }
 }
 
@@ -181,8 +182,8 @@ impl ResourceLimiter for Limiter {
             self.refused = grown.map(|_| ("memory", self.memory_bytes)).or(self.refused);
             return Ok(false);
         };
+        self.memory.grown(used - self.used_bytes);
         self.used_bytes = used;
-        self.memory.set_bytes(used);
         Ok(true)
     }
 
@@ -199,8 +200,8 @@ impl ResourceLimiter for Limiter {
             self.refused = grown.map(|_| ("table_elements", self.table_elements)).or(self.refused);
             return Ok(false);
         };
+        self.gauges.table_elements.fetch_add(used - self.used_elements, Ordering::Relaxed);
         self.used_elements = used;
-        self.gauges.table_elements.store(used, Ordering::Relaxed);
         Ok(true)
     }
 }

@@ -12,6 +12,15 @@ use crate::contract::{self, RequestError, SendError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpawnError {
+    /// Each call would get an instance of its own, and the component takes messages.
+    #[error(
+        "`{name}` cannot have an instance for each request, because it exports airssys:component/handler; \
+         write a number of instances"
+    )]
+    PerRequest {
+        /// The name.
+        name: String,
+    },
     /// Its name breaks a rule.
     #[error("a component cannot be named `{name}`")]
     InvalidName {

@@ -192,6 +192,7 @@ fn target_spec(spec: &NativeSpec) -> TargetSpec<'_> {
         stop_timeout: STOP_TIMEOUT,
         instances: 1,
         reads_input: false,
+        takes_messages: true,
         settings: &[],
     }
 }

@@ -70,6 +70,14 @@ impl ComponentHost {
     /// letter is kept.
     pub fn retry_dead_letter(&self, id: u64) -> Result<(), RetryError> {
         let letter = self.dead_letters().discard(id).ok_or(RetryError::Unknown { id })?;
+        // A message has a codec prefix at least.
+        if letter.message.is_empty() {
+            let receiver = letter.receiver.to_string();
+            let reason =
+                format!("it was a call of the service `{}`, whose caller has been told", letter.sender);
+            self.dead_letters().put_back(letter);
+            return Err(RetryError::Refused { id, receiver, reason, no_room: false });
+        }
         match self.shared.router.send_again(&self.shared.outside, &letter) {
             Ok(()) => {
                 tracing::info!(id, receiver = %letter.receiver, "a dead letter was handed to its receiver again");

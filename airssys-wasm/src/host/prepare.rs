@@ -80,6 +80,9 @@ impl ComponentHost {
         supervisor: &SupervisorRef,
         spec: ComponentSpec,
     ) -> Result<PreparedComponent, SpawnError> {
+        if spec.per_request.is_some() && spec.component.takes_messages() {
+            return Err(SpawnError::PerRequest { name: spec.name });
+        }
         let target = self.target(supervisor, &target_spec(&spec))?;
         let template = |seat: &Seat| Arc::new(self.template(&spec, &seat.instance));
         let templates: Vec<_> = target.seats.iter().map(template).collect();
@@ -115,6 +118,7 @@ impl ComponentHost {
             input: spec.input.clone(),
             delivery: spec.delivery,
             batch_size: spec.batch_size,
+            per_request: spec.per_request,
             health_requests: Mutex::default(),
         }
     }
@@ -136,6 +140,7 @@ fn target_spec(spec: &ComponentSpec) -> TargetSpec<'_> {
         stop_timeout: spec.stop_timeout,
         instances: spec.instances,
         reads_input: spec.input.is_some(),
+        takes_messages: spec.component.takes_messages(),
         settings: &spec.config,
     }
 }

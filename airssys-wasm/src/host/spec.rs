@@ -54,6 +54,9 @@ pub struct ComponentSpec {
     /// The time that an instance has to stop: with the app, alone, or with its group. It is ended after
     /// that. Default: 5 s.
     pub stop_timeout: Duration,
+    /// The most instances at once, if each call from a service gets an instance of its own. The component
+    /// must not export the contract then. Default: `None`, instances live on.
+    pub per_request: Option<usize>,
     /// How many instances run. With more than one, they are named `name/1`, `name/2`, … Default: 1.
     pub instances: usize,
     /// Settings that `initialize` gets, and services that read them. Default: none.
@@ -120,6 +123,7 @@ impl ComponentSpec {
             restart: RestartPolicy::Permanent,
             on_limit: None,
             stop_timeout: STOP_TIMEOUT,
+            per_request: None,
             instances: 1,
             config: Vec::new(),
             input: None,

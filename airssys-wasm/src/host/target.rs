@@ -13,6 +13,7 @@ use airssys_spec::{Access, Capabilities, HOST_NAME, Limits, Subject};
 use crate::actor::template::InstanceTemplate;
 use crate::guest::component_log::ComponentLog;
 use crate::guest::context::{InstanceDependencies, Settings};
+use crate::guest::long_stretches::LongStretches;
 use crate::host::error::SpawnError;
 use crate::host::{ComponentHost, Registered};
 use crate::observe::memory::MemoryGauge;
@@ -43,6 +44,7 @@ pub(super) struct TargetSpec<'a> {
     pub(super) stop_timeout: Duration,
     pub(super) instances: usize,
     pub(super) reads_input: bool,
+    pub(super) takes_messages: bool,
     pub(super) settings: &'a Settings,
 }
 
@@ -65,6 +67,7 @@ struct Shares {
     limits: Arc<Limits>,
     log: Arc<ComponentLog>,
     settings: Arc<Settings>,
+    long_stretches: Arc<LongStretches>,
 }
 
 impl ComponentHost {
@@ -89,6 +92,7 @@ impl ComponentHost {
             limits: Arc::new(spec.limits.clone()),
             log: Arc::new(ComponentLog::new(spec.name, spec.limits, clock, stats)),
             settings: Arc::from(spec.settings),
+            long_stretches: Arc::default(),
         };
         let mut seats = Vec::with_capacity(mailboxes.len());
         for prepared in mailboxes {
@@ -141,7 +145,10 @@ impl ComponentHost {
             name: Arc::from(spec.name),
             members: members.iter().map(ActorRef::handle).collect(),
             accepts: spec.accepts,
-            max_message_bytes: spec.limits.message_size_bytes as u64,
+            max_message_bytes: match spec.takes_messages {
+                true => spec.limits.message_size_bytes as u64,
+                false => 0,
+            },
             budget: ByteBudget::new(spec.limits.memory_bytes, spec.limits.message_size_bytes),
             overflow: spec.overflow,
             stats: Arc::new(ComponentStats::new()),
@@ -184,6 +191,7 @@ impl ComponentHost {
             memory: Arc::new(MemoryGauge::new(spec.memory_bytes)),
             log: Arc::clone(&shares.log),
             settings: Arc::clone(&shares.settings),
+            long_stretches: Arc::clone(&shares.long_stretches),
         }
     }
 

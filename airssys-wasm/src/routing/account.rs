@@ -23,7 +23,7 @@ pub(crate) struct Account {
     pub(crate) members: Vec<ActorHandle>,
     /// The codecs that it accepts, and the one that it prefers.
     pub(crate) accepts: Accepts,
-    /// The largest message that it accepts, in bytes.
+    /// The largest message that it accepts, in bytes; 0 if it takes no messages.
     pub(crate) max_message_bytes: u64,
     /// The bytes that may wait in its mailboxes.
     pub(crate) budget: Arc<ByteBudget>,
@@ -39,6 +39,12 @@ impl Account {
     pub(crate) fn accepts_message(&self, message: &[u8], from: &Sender) -> Result<(), Refusal> {
         let size = message.len() as u64;
         if size > self.max_message_bytes {
+            if self.max_message_bytes == 0 {
+                return Err(Refusal::NoHandler(format!(
+                    "`{}` takes no messages: it does not export airssys:component/handler",
+                    self.name
+                )));
+            }
             return Err(Refusal::TooLarge { size, limit: self.max_message_bytes });
         }
         match Codec::split(message) {

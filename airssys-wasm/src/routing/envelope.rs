@@ -13,10 +13,11 @@ use crate::contract::{Callback, Completion, Ending, RequestError, SizeLimit};
 use crate::observe::dead_letters::{DeadLetter, DeadLetterReason};
 use crate::observe::handling_times::{HandlingTimes, Took};
 use crate::observe::trace::{MessageSpan, SpanOutcome, TraceContext};
-use crate::policy::byte_budget::HeldBytes;
+use crate::policy::byte_budget::{HeldBytes, message_cost};
 use crate::routing::account::Account;
 use crate::routing::callbacks::Callbacks;
 use crate::routing::draft::{Draft, Origin};
+use crate::routing::queued_call::QueuedCall;
 
 /// A message that was accepted for a receiver and has not ended.
 ///
@@ -75,6 +76,8 @@ pub struct Envelope {
     ended: bool,
     /// True while it counts as in flight.
     is_in_flight: bool,
+    /// True if it is a call from a service, also while the call is entered.
+    is_call: bool,
 }
 
 /// The phases of a message that few messages reach.
@@ -97,6 +100,8 @@ pub(crate) enum ReplyTo {
     Component { callbacks: Arc<Callbacks>, request: u64 },
     /// A request from outside the app.
     Outside(Box<Waiter>),
+    /// A call from a service, which is told how it ends.
+    Call(Box<dyn QueuedCall>),
 }
 
 /// A requester outside the app, or a native actor.
@@ -114,10 +119,11 @@ impl ReplyTo {
         (ReplyTo::Outside(Box::new(Waiter { id: Uuid::new_v4(), max_reply_bytes, reply })), waiter)
     }
 
-    fn id(&self) -> Uuid {
+    fn id(&self) -> Option<Uuid> {
         match self {
-            ReplyTo::Component { callbacks, request } => callbacks.id(*request),
-            ReplyTo::Outside(waiter) => waiter.id,
+            ReplyTo::Component { callbacks, request } => Some(callbacks.id(*request)),
+            ReplyTo::Outside(waiter) => Some(waiter.id),
+            ReplyTo::Call(_) => None,
         }
     }
 }
@@ -131,6 +137,7 @@ impl Envelope {
         reply: Option<ReplyTo>,
         accepted_at: Instant,
     ) -> Envelope {
+        let is_call = matches!(reply, Some(ReplyTo::Call(_)));
         receiver.stats.received();
         receiver.in_flight.add();
         held.keep();
@@ -146,6 +153,7 @@ impl Envelope {
             waits: true,
             ended: false,
             is_in_flight: true,
+            is_call,
         }
     }
 
@@ -156,7 +164,7 @@ impl Envelope {
         self.attempts += 1;
         self.phase = None;
         match std::mem::take(&mut self.waits) {
-            true => self.body.len(),
+            true => message_cost(self.body.len()),
             false => 0,
         }
     }
@@ -185,7 +193,23 @@ impl Envelope {
 
     /// Returns the id of the request, or `None` if nobody waits for a reply.
     pub(crate) fn request_id(&self) -> Option<Uuid> {
-        self.reply.as_ref().map(ReplyTo::id)
+        self.reply.as_ref().and_then(ReplyTo::id)
+    }
+
+    /// Returns true if it is a call from a service, and not a message.
+    pub(crate) fn is_call(&self) -> bool {
+        self.is_call
+    }
+
+    /// Takes the call, to be entered. From here on, the taker tells it how it ends.
+    pub(crate) fn take_call(&mut self) -> Option<Box<dyn QueuedCall>> {
+        match self.reply.take() {
+            Some(ReplyTo::Call(call)) => Some(call),
+            other => {
+                self.reply = other;
+                None
+            }
+        }
     }
 
     /// Returns the time that it spent in the mailbox before its delivery.
@@ -237,8 +261,8 @@ impl Envelope {
         let max_reply_bytes = match &self.reply {
             Some(ReplyTo::Component { callbacks, .. }) => callbacks.max_reply_bytes(),
             Some(ReplyTo::Outside(waiter)) => waiter.max_reply_bytes,
-            // A reply without a requester is dropped now.
-            None => 0,
+            // A reply without a requester is dropped now. A call has its own way back.
+            Some(ReplyTo::Call(_)) | None => 0,
         };
         Ending::of(completion, max_reply_bytes)
     }
@@ -252,6 +276,14 @@ impl Envelope {
             }
             _ => RequestError::TargetFailed,
         };
+        self.fail(reason, error);
+    }
+
+    /// Puts the message into the dead letters, and tells its requester or its caller.
+    fn fail(&mut self, reason: DeadLetterReason, error: RequestError) {
+        if let Some(call) = self.take_call() {
+            call.not_entered(&reason);
+        }
         self.dead_letter(reason);
         self.answer(Callback::Failed(error));
     }
@@ -301,7 +333,8 @@ impl Envelope {
                 drop(waiter.reply.send(reply))
             }
             (Some(ReplyTo::Outside(waiter)), Callback::Failed(error)) => drop(waiter.reply.send(Err(error))),
-            (Some(ReplyTo::Outside(_)), Callback::Ready) | (None, _) => {}
+            // A call has been told before.
+            (Some(ReplyTo::Outside(_)), Callback::Ready) | (Some(ReplyTo::Call(_)) | None, _) => {}
         }
     }
 }
@@ -411,8 +444,7 @@ impl Envelope {
             (None, 0) => (DeadLetterReason::TargetStopped, RequestError::TargetStopped),
             (None, _) => (DeadLetterReason::Interrupted, RequestError::TargetFailed),
         };
-        self.dead_letter(reason);
-        self.answer(Callback::Failed(error));
+        self.fail(reason, error);
     }
 }
 
@@ -422,9 +454,20 @@ impl Drop for Envelope {
             self.abandon();
         }
         if self.waits {
-            self.receiver.budget.give_back(self.body.len());
+            self.receiver.budget.give_back(message_cost(self.body.len()));
         }
         // Last, because the requester has to be told before the app counts as drained.
         self.receiver.in_flight.end(usize::from(self.is_in_flight));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_from_services_take_no_room_from_messages() {
+        assert_eq!(size_of::<Envelope>(), 112);
+        assert_eq!(size_of::<ReplyTo>(), size_of::<Option<ReplyTo>>());
     }
 }

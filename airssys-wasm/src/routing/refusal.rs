@@ -13,6 +13,8 @@ pub(crate) enum Refusal {
     TooLarge { size: u64, limit: u64 },
     /// The receiver does not accept the codec.
     CodecRefused(String),
+    /// The receiver exports no handler of messages.
+    NoHandler(String),
     /// The receiver has ended.
     TargetStopped,
     /// The mailbox has no room. Counted separately, because the sender can retry.
@@ -25,6 +27,7 @@ impl Refusal {
         match self {
             Refusal::TooLarge { size, limit } => SendError::MessageTooLarge(SizeLimit { size, limit }),
             Refusal::CodecRefused(text) => SendError::CodecRefused(text),
+            Refusal::NoHandler(text) => SendError::Other(text),
             Refusal::TargetStopped => SendError::TargetStopped,
             Refusal::MailboxFull => SendError::MailboxFull,
         }
@@ -35,6 +38,7 @@ impl Refusal {
         match self {
             Refusal::TooLarge { size, limit } => DeadLetterReason::TooLarge { size, limit },
             Refusal::CodecRefused(text) => DeadLetterReason::CodecRefused(text.into()),
+            Refusal::NoHandler(text) => DeadLetterReason::Rejected(text.into()),
             Refusal::TargetStopped => DeadLetterReason::TargetStopped,
             Refusal::MailboxFull => DeadLetterReason::MailboxFull,
         }
@@ -45,6 +49,7 @@ impl Refusal {
         match self {
             Refusal::TooLarge { .. } => "message-too-large",
             Refusal::CodecRefused(_) => "codec-refused",
+            Refusal::NoHandler(_) => "no-handler",
             Refusal::TargetStopped => "target-stopped",
             Refusal::MailboxFull => "mailbox-full",
         }

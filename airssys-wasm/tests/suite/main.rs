@@ -13,6 +13,7 @@ mod control;
 mod dead_letters;
 mod delivery;
 mod embedding;
+mod entries;
 mod failures;
 mod grants;
 mod graphs;

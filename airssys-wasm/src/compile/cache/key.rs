@@ -11,7 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::private_file;
 
-const FILE: &str = "key";
+pub(super) const FILE: &str = "key";
 const BYTES: usize = 32;
 
 /// Reads the key, or makes one. A key that others could have read or written is replaced, so that the
