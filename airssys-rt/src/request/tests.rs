@@ -1,4 +1,3 @@
-use std::sync::Mutex;
 use std::task::Wake;
 
 use super::*;
@@ -12,7 +11,7 @@ impl Wake for Looks {
 
 impl Drop for Looks {
     fn drop(&mut self) {
-        if let Some(reply) = &*self.0.lock().unwrap() {
+        if let Some(reply) = &*lock(&self.0) {
             assert!(!reply.is_closed());
         }
     }
@@ -24,7 +23,7 @@ fn waker_of_a_requester_may_use_its_request_when_it_is_replaced() {
     let waker = || Waker::from(Arc::new(Looks(shared.clone())));
     let first = waker();
     let (reply_to, reply) = slot::<u32>(&first);
-    *shared.lock().unwrap() = Some(reply_to);
+    *lock(&shared) = Some(reply_to);
     drop(first);
     let mut reply = pin!(reply);
     for _ in 0..3 {
@@ -34,7 +33,7 @@ fn waker_of_a_requester_may_use_its_request_when_it_is_replaced() {
         // The requester can be polled by another task, whose waker takes the place of the first.
         assert!(reply.as_mut().poll(&mut context).is_pending());
     }
-    let reply_to = shared.lock().unwrap().take().unwrap();
+    let reply_to = lock(&shared).take().unwrap();
     assert_eq!(reply_to.send(7), Ok(()));
     let polled = reply.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert!(matches!(polled, Poll::Ready(Ok(7))));
