@@ -214,3 +214,47 @@ fn label_of_a_source_that_apps_share_may_be_unused() {
     let set = Backends::default().with(wood).configure(&runtime, &services.labels(), Some(&[&rights]));
     assert!(set.is_ok(), "{set:?}");
 }
+
+/// A product for the labels of both services under the type of [`Wood`].
+struct Other;
+
+impl Cellar for Other {}
+
+impl Backend for Other {
+    const TYPE: &'static str = Wood::TYPE;
+
+    type Config = ();
+    type Client = ();
+
+    fn configure(&self, table: &BackendTable) -> Result<(), Diagnostics> {
+        table.read(|table| drop(table.text("kind", "\"oak\"")))
+    }
+
+    async fn connect(&self, (): &()) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn describe(&self, (): &()) -> Result<String, BoxError> {
+        Ok("other".to_owned())
+    }
+
+    fn serves(&self, serves: &mut Serves<Other>) {
+        serves.label::<dyn Cellar, _>(|label| label.read(|_| ()), |_, (), _| Arc::new(Other));
+    }
+}
+
+#[tokio::test]
+async fn products_of_one_type_serve_different_services() {
+    let backends = Backends::default().with(Wood::default()).with(Other).with(Other);
+    assert_eq!(backends.types(), [Wood::TYPE]);
+    let text = "[backend.main]\ntype = \"wood\"\n[shelves]\na = \"main\"\n[cellars]\nb = \"main\"\n";
+    let sources = vec![RuntimeSource::new("runtime.toml", text)];
+    let runtime = Runtime::parse(sources, Variables::default(), None).unwrap();
+    let services = Services::default().with(Shelves).with(Cellars).labels();
+    let set = backends.configure(&runtime, &services, None).unwrap();
+    assert!(set.open::<dyn Shelf>("shelves", "a").await.is_ok());
+    assert!(set.open::<dyn Cellar>("cellars", "b").await.is_ok());
+    let reports = set.check().await;
+    let main: Vec<_> = reports.iter().filter(|report| report.name == "main").collect();
+    assert_eq!(main.len(), 2, "{reports:?}");
+}
