@@ -28,6 +28,8 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_keyvalue::File).with(airssys_keyvalue::Memory);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
+    #[cfg(feature = "postgres")]
+    let backends = backends.with(airssys_postgres::Postgres);
     backends
 }
 
