@@ -26,6 +26,8 @@ pub(crate) fn backends() -> Backends {
     let backends = Backends::default();
     #[cfg(feature = "keyvalue")]
     let backends = backends.with(airssys_keyvalue::File).with(airssys_keyvalue::Memory);
+    #[cfg(feature = "redis")]
+    let backends = backends.with(airssys_redis::Redis);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
     #[cfg(feature = "postgres")]
