@@ -74,7 +74,7 @@ async fn killed_server_fails_the_call_and_loses_nothing_acknowledged() {
         // Without a server, calls fail at once and the component lives.
         assert_eq!(case(&subject.execute("INSERT INTO kept VALUES (102)", &[]).await), "unavailable");
         server.restart().await;
-        // What was acknowledged is there. The statement in flight was not run again.
+        // The acknowledged rows are there. The statement in flight was not run again.
         assert_eq!(count(&subject).await, round + 1);
     }
 }
