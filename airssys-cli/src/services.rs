@@ -14,6 +14,8 @@ use crate::runtime;
 /// Returns the services whose interfaces components can import. Add a service here, with one line.
 pub(crate) fn services() -> Services {
     let services = Services::default().with(Config).with(Logging);
+    #[cfg(feature = "blobstore")]
+    let services = services.with(airssys_blobstore::Blobstore);
     #[cfg(feature = "keyvalue")]
     let services = services.with(airssys_keyvalue::KeyValue);
     #[cfg(feature = "sql")]
@@ -24,10 +26,16 @@ pub(crate) fn services() -> Services {
 /// Returns the products that can serve labels. Add a product here, with one line.
 pub(crate) fn backends() -> Backends {
     let backends = Backends::default();
+    #[cfg(feature = "blobstore")]
+    let backends = backends.with(airssys_blobstore::Folder).with(airssys_blobstore::Memory);
     #[cfg(feature = "keyvalue")]
     let backends = backends.with(airssys_keyvalue::File).with(airssys_keyvalue::Memory);
+    #[cfg(feature = "redis")]
+    let backends = backends.with(airssys_redis::Redis);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
+    #[cfg(feature = "postgres")]
+    let backends = backends.with(airssys_postgres::Postgres);
     backends
 }
 
