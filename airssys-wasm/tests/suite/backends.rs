@@ -227,7 +227,9 @@ impl Backend for Other {
     type Client = ();
 
     fn configure(&self, table: &BackendTable) -> Result<(), Diagnostics> {
-        table.read(|table| drop(table.text("kind", "\"oak\"")))
+        table.read(|table| {
+            table.text("kind", "\"oak\"");
+        })
     }
 
     async fn connect(&self, (): &()) -> Result<(), BoxError> {
