@@ -72,6 +72,12 @@ impl Blobs {
         self.on(container, |container| container.get_data(name, start, end))
     }
 
+    fn container_info(&self, name: &str) -> Result<Answer, String> {
+        let info = self.on(name, Container::info)?;
+        let (name, container) = (String::new(), info.name);
+        Ok(Answer::Info { name, container, size: 0, created: info.created_at })
+    }
+
     fn call(&mut self, call: Call) -> Result<Answer, String> {
         match call {
             Call::Create(name) => {
@@ -88,11 +94,7 @@ impl Blobs {
             }
             Call::Remove(name) => blobstore::delete_container(&name).map(|()| Answer::Done),
             Call::ContainerExists(name) => blobstore::container_exists(&name).map(Answer::Flag),
-            Call::ContainerInfo(name) => {
-                let info = self.on(&name, Container::info)?;
-                let (name, container) = (String::new(), info.name);
-                Ok(Answer::Info { name, container, size: 0, created: info.created_at })
-            }
+            Call::ContainerInfo(name) => self.container_info(&name),
             Call::Put { container, name, value, order } => {
                 self.on(&container, |container| put(container, &name, &value, order))
             }

@@ -174,10 +174,11 @@ fn visit_parts(folder: &Path, before: &[u8], visit: &mut dyn FnMut(String, Metad
         let Some(found) = found(&entry.path())? else { continue };
         if found.is_dir() && goes_on && name.len() <= crate::MAX_NAME_BYTES {
             visit_parts(&entry.path(), &name, visit)?;
-        } else if found.is_file() && !goes_on {
-            if let Ok(name) = String::from_utf8(name) {
-                visit(name, found);
-            }
+        } else if found.is_file()
+            && !goes_on
+            && let Ok(name) = String::from_utf8(name)
+        {
+            visit(name, found);
         }
     }
     Ok(())
