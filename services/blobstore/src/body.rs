@@ -15,8 +15,8 @@ use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamRe
 use crate::bounds::{CHUNK_BYTES, MAX_UNNAMED_BYTES};
 use crate::calls::within;
 use crate::container::{ObjectReader, ObjectWriter};
+use crate::data::Place;
 use crate::error::BlobError;
-use crate::service::Place;
 
 type Step<T> = Pin<Box<dyn Future<Output = Result<T, BlobError>> + Send>>;
 

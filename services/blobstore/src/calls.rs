@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use airssys_wasm::wasmtime::component::Resource;
 use airssys_wasm::{LabelAccess, LabelRights, OpenError, Service, ServiceCall, wasmtime};
 
+use crate::blobstore::Blobstore;
 use crate::container::Container;
 use crate::error::BlobError;
-use crate::service::Blobstore;
 
 pub(crate) type Call<'a> = ServiceCall<'a, Blobstore>;
 

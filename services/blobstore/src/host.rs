@@ -8,12 +8,12 @@ use airssys_wasm::wasmtime::component::{Linker, Resource};
 use airssys_wasm::{GuestState, HasService, LabelAccess, wasmtime};
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
+use crate::blobstore::Blobstore;
 use crate::body::{Body, ReadStream, WriteStream};
 use crate::bounds::{check_name, check_names, invalid};
 use crate::calls::{self, Answer, Call, OpenContainer, admit, counted};
 use crate::container::Container;
 use crate::error::BlobError;
-use crate::service::Blobstore;
 use crate::values::{IncomingValue, ObjectNames, OutgoingValue};
 
 use self::wasi::blobstore::container::{ContainerMetadata, ObjectMetadata};

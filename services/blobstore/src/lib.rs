@@ -14,20 +14,22 @@
 //!
 //! Each function needs a right: `blob/CONTAINER:read`, `blob/CONTAINER:write`, or both for a move.
 
+mod blobstore;
 mod body;
 mod bounds;
 mod calls;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod container;
+mod data;
 mod embedded;
 mod error;
 mod host;
 mod service;
 mod values;
 
+pub use blobstore::Blobstore;
 pub use bounds::{CHUNK_BYTES, MAX_NAME_BYTES, MAX_PAGE_NAMES, MAX_SYNC_BYTES};
 pub use container::{Container, Object, ObjectInfo, ObjectReader, ObjectWriter, Page};
 pub use embedded::{Folder, Memory};
 pub use error::BlobError;
-pub use service::Blobstore;

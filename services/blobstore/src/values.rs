@@ -6,8 +6,8 @@ use crate::body::Body;
 use crate::bounds::{CHUNK_BYTES, MAX_PAGE_NAMES, MAX_SYNC_BYTES};
 use crate::calls::OpenContainer;
 use crate::container::Object;
+use crate::data::Place;
 use crate::error::BlobError;
-use crate::service::Place;
 
 /// A value that a guest writes.
 #[expect(unreachable_pub, reason = "the bindings re-export it")]
