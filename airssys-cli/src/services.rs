@@ -14,12 +14,24 @@ use crate::runtime;
 
 /// Returns the services whose interfaces components can import. Add a service here, with one line.
 pub(crate) fn services() -> Services {
-    Services::default().with(Config).with(Http).with(Logging)
+    let services = Services::default().with(Config).with(Http).with(Logging);
+    #[cfg(feature = "keyvalue")]
+    let services = services.with(airssys_keyvalue::KeyValue);
+    #[cfg(feature = "sql")]
+    let services = services.with(airssys_sql::Sql);
+    services
 }
 
 /// Returns the products that can serve labels. Add a product here, with one line.
 pub(crate) fn backends() -> Backends {
-    Backends::default()
+    let backends = Backends::default();
+    #[cfg(feature = "keyvalue")]
+    let backends = backends.with(airssys_keyvalue::File).with(airssys_keyvalue::Memory);
+    #[cfg(feature = "redis")]
+    let backends = backends.with(airssys_redis::Redis);
+    #[cfg(feature = "sql")]
+    let backends = backends.with(airssys_sql::Sqlite);
+    backends
 }
 
 /// An app with the configurations of the program's services and backends.

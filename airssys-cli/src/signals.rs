@@ -164,6 +164,9 @@ impl Listener {
 
         // Read before the first handler is set, because a handler replaces the ignoring.
         let ignored = ignored_signals();
+        // A file over the process's limit on its size is then a failed write, like a full disk. The signal
+        // would end the program. The handler stays after its stream.
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         let unless_ignored = |kind: SignalKind| -> io::Result<Option<Signal>> {
             // Signal 1 is the lowest bit.
             let is_ignored = ignored >> (kind.as_raw_value() - 1) & 1 == 1;

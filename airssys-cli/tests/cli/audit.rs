@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::quakes::is_the_week;
 use crate::support::*;
 
 #[test]
@@ -31,4 +32,21 @@ fn missing_audit_folder_is_reported_before_anything_runs() {
         "did you mean `keep`?",
         "error: 2 mistakes in the manifests",
     ]);
+}
+
+#[cfg(unix)]
+#[test]
+fn audit_over_the_limit_on_file_sizes_is_a_full_disk_and_ends_nothing() {
+    let folder = Folder::new();
+    let app = folder
+        .quakes(&[("[supervisor]", "[audit]\nfile = \"audit.jsonl\"\nmessages = true\n\n[supervisor]")]);
+    airssys(["build", &app]).run().exits(0);
+    // In blocks of 512 bytes.
+    let limited = ["sh", "-c", "ulimit -f 256 && exec \"$0\" \"$@\""];
+    let ended = airssys(["run", &app, "--json"]).wrapped(&limited).run().exits(0);
+    is_the_week(&ended.json());
+    // Whole lines alone stay in the file.
+    let length = std::fs::metadata(folder.path().join("audit.jsonl")).unwrap().len();
+    assert!((255 * 512..=256 * 512).contains(&length), "{length}");
+    ended.says(&["audit.jsonl"]);
 }

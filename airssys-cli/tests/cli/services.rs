@@ -21,10 +21,10 @@ fn cart(folder: &Folder, more: &str) -> String {
 #[test]
 fn table_of_an_unknown_service_is_reported_with_all_other_mistakes() {
     let folder = Folder::new();
-    let app = cart(&folder, "\n[service.keyvalue]\nbackend = \"memory\"\n\n[grants.card]\nsend = []\n");
+    let app = cart(&folder, "\n[service.mail]\nbackend = \"memory\"\n\n[grants.card]\nsend = []\n");
     for command in ["check", "run"] {
         airssys([command, &app]).run().exits(3).says(&[
-            "this program has no service `keyvalue`",
+            "this program has no service `mail`",
             "app.toml:11:1",
             "the services are",
             "[grants.card] is for a component that the app does not have",
@@ -35,7 +35,7 @@ fn table_of_an_unknown_service_is_reported_with_all_other_mistakes() {
     airssys(["explain", &app, "cart", "use", "wasi/sessions:read"])
         .run()
         .exits(3)
-        .says(&["this program has no service `keyvalue`"]);
+        .says(&["this program has no service `mail`"]);
 }
 
 #[test]
@@ -89,4 +89,87 @@ fn use_of_a_service_is_revoked_and_given_back_in_a_running_app() {
         .says(&["does not ask for use = [\"wasi/carts:read\"]"]);
     running.interrupt();
     running.end().exits(130);
+}
+
+#[test]
+fn every_mistake_in_the_runtime_configuration_is_reported_with_its_place() {
+    let folder = Folder::new();
+    let app = cart(&folder, "");
+    folder.write(
+        "runtime.toml",
+        "[backend.main]\ntype = \"memory\"\nsize = 1\n\n[keyvalue]\nsessions = \"main\"\nusers = \"mian\"\n",
+    );
+    let secret = folder.write("secret.toml", "[backend.other]\ntype = \"oracle\"\npassword = \"hunter2\"\n");
+    for command in ["check", "run"] {
+        let ran = airssys([command, &app, "--config", "mail.orders = \"main\"", "--config", &secret]).run();
+        let ran = ran.exits(3).says(&[
+            "this program has no service `mail` with labels",
+            "this program has no backend of the type `oracle`",
+            "secret.toml:2:8",
+            "[backend.main] has no key `size`",
+            "runtime.toml:3:1",
+            "no component may use `keyvalue/sessions`",
+            "there is no [backend.mian]",
+            "runtime.toml:7:9",
+        ]);
+        assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    }
+    airssys(["check", &path("components/test-probe"), "--connect"]).run().exits(2).says(&["are for an app"]);
+}
+
+#[test]
+fn check_connects_every_backend_and_prints_its_product() {
+    let folder = Folder::new();
+    let app = cart(&folder, "");
+    folder.write("runtime.toml", "[backend.cache]\ntype = \"memory\"\n");
+    airssys(["check", &app, "--connect"])
+        .run()
+        .exits(0)
+        .prints(&["backend cache (memory): in memory", "backend redb (redb): redb 4"]);
+    assert!(folder.path().join(".airssys/keyvalue.redb").is_file());
+    folder.write("file", "");
+    airssys([
+        "check",
+        &app,
+        "--connect",
+        "--config",
+        "backend.redb = { type = \"redb\", path = \"file/x\" }",
+    ])
+    .within(folder.path())
+    .run()
+    .exits(1)
+    .prints(&["backend redb (redb): the backend `redb` is unavailable"])
+    .says(&["a backend does not answer"]);
+}
+
+#[test]
+fn sources_of_the_runtime_configuration_prevail_in_their_order() {
+    let folder = Folder::new();
+    let app = cart(&folder, "");
+    let kind = |name: &str| format!("[backend.main]\ntype = \"{name}\"\n");
+    // Each source names a type of its own that does not exist, so that the report names the source.
+    let check = |options: &[&str], variable: Option<&str>| {
+        let mut program = airssys(["check", &app]);
+        program = options.iter().fold(program, |program, option| program.arg(option));
+        program = program.env("XDG_CONFIG_HOME", folder.path().to_str().unwrap());
+        if let Some(variable) = variable {
+            program = program.env("AIRSSYS_RUNTIME", variable);
+        }
+        program.run()
+    };
+    std::fs::create_dir(folder.path().join("airssys")).unwrap();
+    folder.write("airssys/runtime.toml", kind("user"));
+    check(&[], None).exits(3).says(&["no backend of the type `user`"]);
+    folder.write("runtime.toml", kind("project"));
+    check(&[], None).exits(3).says(&["no backend of the type `project`"]);
+    let file = folder.write("option.toml", kind("file"));
+    check(&["--config", &file], None).exits(3).says(&["no backend of the type `file`"]);
+    let variable = folder.write("variable.toml", kind("variable"));
+    check(&["--config", &file], Some(&variable)).exits(3).says(&["no backend of the type `variable`"]);
+    let line = "backend.main.type = \"line\"";
+    let options = ["--config", line, "--config", &file];
+    check(&options, Some(&variable)).exits(3).says(&["no backend of the type `line`", "--config"]);
+    let options = ["--config", line, "--config", "backend.main.type = \"last\""];
+    check(&options, None).exits(3).says(&["no backend of the type `last`"]);
+    check(&["--config", "/none.toml"], None).exits(3).says(&["/none.toml", "cannot be read"]);
 }

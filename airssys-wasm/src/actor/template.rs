@@ -50,7 +50,7 @@ impl InstanceTemplate {
             Arc::clone(&dependencies.router.app.wait_graph),
         );
         let opened = OpenCallbacks(Some(Arc::clone(&callbacks)));
-        let meter = Meter::new(dependencies.limits.execution_time);
+        let meter = Meter::new(dependencies.limits.execution_time, Arc::clone(&dependencies.long_stretches));
         let guest = GuestContext::new(dependencies, incarnation, Arc::clone(&callbacks), Arc::clone(&meter));
         let line_bytes = dependencies.limits.log_line_bytes;
         let wasi = Wasi::open(&dependencies.identity.instance, &dependencies.log, input.as_ref(), line_bytes)

@@ -56,6 +56,8 @@ impl Turn {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use crate::guest::meter::Meter;
 
     use super::*;
@@ -73,7 +75,7 @@ mod tests {
 
     #[tokio::test]
     async fn turn_ends_by_time_in_the_guest_and_lets_another_task_run() {
-        let meter = Meter::new(Duration::from_secs(1));
+        let meter = Meter::new(Duration::from_secs(1), Arc::default());
         let mut turn = Turn::begin();
         assert!(!turn.is_over(meter.moment(Instant::now())));
         let other = tokio::spawn(async {});

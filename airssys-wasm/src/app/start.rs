@@ -133,7 +133,7 @@ impl StartingApp {
         let StartingApp { manifest, host, cache_dir, compiler, input, services, stop_timeout } = self;
         let engine = EngineConfig {
             cache_dir: cache_dir.clone(),
-            cache_app: manifest.file.to_string_lossy().into_owned(),
+            cache_app: app_id(manifest),
             compiler: compiler.clone(),
             services: services.clone(),
             ..engine_for(manifest)
@@ -159,6 +159,12 @@ pub fn configure_backends(
 ) -> Result<BackendSet, Diagnostics> {
     let used: Vec<_> = app.components.iter().map(|component| &component.capabilities).collect();
     backends.configure(runtime, &services.labels(), Some(&used))
+}
+
+/// The name of the app's share of the cache: its file, because several apps can have one name.
+fn app_id(manifest: &App) -> String {
+    let file = std::path::absolute(&manifest.file).unwrap_or_else(|_| manifest.file.clone());
+    file.to_string_lossy().into_owned()
 }
 
 /// The size of an engine for this app.

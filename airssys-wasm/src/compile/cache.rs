@@ -160,9 +160,11 @@ impl Entry<'_> {
         let (code, owner, temporary) = (artifact.bytes(), self.owner.bytes(), self.temporary());
         let (bytes, most) = ((code.len() + OWNER + SEAL) as u64, self.cache.bounds.component);
         if bytes > most {
-            let problem =
-                format!("a component has {bytes} bytes of code, and {most} is the most that is kept");
-            return self.cache.warn(&problem);
+            tracing::warn!(
+                "the compiled code of a component has {bytes} bytes, and {most} bytes is its share of the \
+                 cache, so it is compiled again at each start; divide the component"
+            );
+            return;
         }
         let seal = self.seal(&[code, &owner]);
         let written = private_file::write(&temporary, &[code, &owner, seal.as_ref()])

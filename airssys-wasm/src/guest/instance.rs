@@ -17,9 +17,11 @@ use crate::guest::context::{GuestContext, InstanceDependencies, Settings};
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::entry_call::{EntryCall, EntryGuest, EntryTimedOut, TypedEntry};
 use crate::guest::failure::GuestFailure;
+use crate::guest::located::Located;
 use crate::guest::meter::{Meter, Moment};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
+use crate::guest::worker::hand_over_worker;
 
 /// The most bytes that one call of the host may be passed, unless the app has large messages. Copying
 /// that many takes a few milliseconds.
@@ -117,8 +119,19 @@ impl Instance {
         let Some(index) = self.component.exports.contract.map(|own| own.initialize) else { return Ok(()) };
         let own = |(key, value): &(String, SettingValue)| (key.clone(), value.as_str().to_owned());
         let config: Vec<(String, String)> = settings.iter().map(own).collect();
-        let (answer,): (Result<(), String>,) = self.call_by_index(index, (config,)).await?;
+        let (answer,): (Result<(), String>,) = match self.memory_stays() {
+            true => {
+                let memory = Arc::clone(&self.guest().instance.memory);
+                self.call_by_index(index, (Located { value: config, memory },)).await?
+            }
+            false => self.call_by_index(index, (config,)).await?,
+        };
         answer.map_err(|message| GuestFailure::StartRefused { message: message.into() })
+    }
+
+    /// Returns true if the instance's memory stays at its address when it grows: in the engine's pool.
+    fn memory_stays(&self) -> bool {
+        self.component.pre.engine().pooling_allocator_metrics().is_some()
     }
 
     pub(crate) async fn health(&mut self) -> Result<HealthStatus, GuestFailure> {
@@ -233,6 +246,13 @@ impl Instance {
         self.store.set_epoch_deadline(TICKS_PER_CHECK);
         let bytes = hostcall_bytes(self.store.data());
         self.store.set_hostcall_fuel(bytes);
+        let now = match self.meter.begin_call() {
+            true => {
+                hand_over_worker();
+                Instant::now()
+            }
+            false => now,
+        };
         let result = match self.entry {
             Entry::Direct => {
                 self.store.data_mut().kept_worker_since = now;
@@ -251,7 +271,10 @@ impl Instance {
                 result
             }
         };
-        result.map_err(|error| failure(error, &mut self.store, &self.meter))
+        match result {
+            Ok(_) if self.meter.has_overrun() => Err(GuestFailure::OutOfTime { limit: self.meter.limit() }),
+            result => result.map_err(|error| failure(error, &mut self.store, &self.meter)),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::guest::long_stretches::{LONG, LongStretches};
 use crate::observe::handling_times::Took;
 
 /// The interval of the epoch, at which a running guest can be interrupted. Limits on execution time
@@ -73,10 +74,13 @@ pub(crate) struct Meter {
     /// True once the present message has run for so long that its processor time is read.
     is_exact: AtomicBool,
     is_paused: AtomicBool,
+    /// True if the present call had a stretch on its processor that was long without a check.
+    was_long: AtomicBool,
+    long_stretches: Arc<LongStretches>,
 }
 
 impl Meter {
-    pub(crate) fn new(limit: Duration) -> Arc<Meter> {
+    pub(crate) fn new(limit: Duration, long_stretches: Arc<LongStretches>) -> Arc<Meter> {
         let zero = || AtomicU64::new(0);
         Arc::new(Meter {
             created: Instant::now(),
@@ -87,6 +91,8 @@ impl Meter {
             processor_ns: AtomicU64::new(UNKNOWN),
             is_exact: AtomicBool::new(false),
             is_paused: AtomicBool::new(false),
+            was_long: AtomicBool::new(false),
+            long_stretches,
         })
     }
 
@@ -99,6 +105,21 @@ impl Meter {
     /// Begins a new message at an epoch check. It gets the whole limit.
     pub(crate) fn restart(&self) {
         self.began_ns.store(self.total_ns.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Begins a call. Returns true if it has to hand over its worker first.
+    pub(crate) fn begin_call(&self) -> bool {
+        let watch = self.long_stretches.watch();
+        if watch.is_exact {
+            self.is_exact.store(true, Ordering::Relaxed);
+            self.was_long.store(false, Ordering::Relaxed);
+        }
+        watch.hands_over
+    }
+
+    /// Returns true if the call that has returned had used up the limit where nothing could interrupt it.
+    pub(crate) fn has_overrun(&self) -> bool {
+        self.was_long.load(Ordering::Relaxed) && self.left().is_none()
     }
 
     /// Returns the limit on the execution time of a message.
@@ -181,12 +202,20 @@ impl Meter {
             // The message was interrupted, or is in a long call of the host.
             if ran > most {
                 self.is_exact.store(true, Ordering::Relaxed);
+                if ran > nanoseconds(LONG) {
+                    self.long_stretches.suspect();
+                }
             }
             ran.min(most)
         } else {
             let processor = processor_ns();
             self.processor_ns.store(processor, Ordering::Relaxed);
-            processor.saturating_sub(began)
+            let ran = processor.saturating_sub(began);
+            if ran > nanoseconds(LONG) {
+                self.was_long.store(true, Ordering::Relaxed);
+                self.long_stretches.found();
+            }
+            ran
         };
         self.counted_ns.store(now_ns, Ordering::Relaxed);
         self.total_ns.store(self.total_ns.load(Ordering::Relaxed) + ran, Ordering::Relaxed);
@@ -245,7 +274,7 @@ mod tests {
 
     #[test]
     fn time_without_a_processor_counts_up_to_the_first_check_at_most() {
-        let meter = Meter::new(LIMIT);
+        let meter = Meter::new(LIMIT, Arc::default());
         meter.stretch(|| sleep(2 * LIMIT));
         assert_eq!(total(&meter), UNCHECKED);
         meter.stretch(|| sleep(2 * LIMIT));
@@ -261,7 +290,7 @@ mod tests {
     #[test]
     fn interruption_before_the_first_check_never_uses_up_a_short_limit() {
         for limit in [1, 2, 3].map(Duration::from_millis) {
-            let meter = Meter::new(limit);
+            let meter = Meter::new(limit, Arc::default());
             meter.stretch(|| {
                 sleep(Duration::from_millis(50));
                 meter.check(Instant::now());
@@ -272,7 +301,7 @@ mod tests {
 
     #[test]
     fn time_on_a_processor_is_used_up_in_one_stretch_or_in_many() {
-        let meter = Meter::new(LIMIT);
+        let meter = Meter::new(LIMIT, Arc::default());
         meter.stretch(|| {
             meter.check(Instant::now());
             work(LIMIT);
@@ -288,7 +317,7 @@ mod tests {
 
     #[test]
     fn pause_counts_for_nothing_before_and_after_a_check() {
-        let meter = Meter::new(LIMIT);
+        let meter = Meter::new(LIMIT, Arc::default());
         meter.stretch(|| {
             for _ in 0..2 {
                 let before = total(&meter);
@@ -302,7 +331,7 @@ mod tests {
 
     #[test]
     fn moments_tell_time_in_the_guest_from_waits() {
-        let meter = Meter::new(LIMIT);
+        let meter = Meter::new(LIMIT, Arc::default());
         let began = meter.moment(Instant::now());
         let (_, returned) = meter.stretch_from(began.at, || {});
         let took = meter.moment(returned).since(began);
@@ -316,7 +345,7 @@ mod tests {
 
     #[test]
     fn message_that_begins_at_a_check_gets_the_whole_limit() {
-        let meter = Meter::new(LIMIT);
+        let meter = Meter::new(LIMIT, Arc::default());
         meter.stretch(|| {
             meter.check(Instant::now());
             work(LIMIT);

@@ -13,6 +13,7 @@ use airssys_spec::{Access, Capabilities, HOST_NAME, Limits, Subject};
 use crate::actor::template::InstanceTemplate;
 use crate::guest::component_log::ComponentLog;
 use crate::guest::context::{InstanceDependencies, Settings};
+use crate::guest::long_stretches::LongStretches;
 use crate::host::error::SpawnError;
 use crate::host::{ComponentHost, Registered};
 use crate::observe::memory::MemoryGauge;
@@ -66,6 +67,7 @@ struct Shares {
     limits: Arc<Limits>,
     log: Arc<ComponentLog>,
     settings: Arc<Settings>,
+    long_stretches: Arc<LongStretches>,
 }
 
 impl ComponentHost {
@@ -90,6 +92,7 @@ impl ComponentHost {
             limits: Arc::new(spec.limits.clone()),
             log: Arc::new(ComponentLog::new(spec.name, spec.limits, clock, stats)),
             settings: Arc::from(spec.settings),
+            long_stretches: Arc::default(),
         };
         let mut seats = Vec::with_capacity(mailboxes.len());
         for prepared in mailboxes {
@@ -188,6 +191,7 @@ impl ComponentHost {
             memory: Arc::new(MemoryGauge::new(spec.memory_bytes)),
             log: Arc::clone(&shares.log),
             settings: Arc::clone(&shares.settings),
+            long_stretches: Arc::clone(&shares.long_stretches),
         }
     }
 

@@ -53,6 +53,8 @@ impl Owner {
             context.finish().as_ref().first_chunk().copied().unwrap_or_default()
         };
         let app = tag(&[app.as_bytes()]);
+        // A relative path means another file in another folder. The empty path stands for none.
+        let component = std::path::absolute(component).unwrap_or_default();
         Owner { app, component: tag(&[&app, component.as_os_str().as_encoded_bytes()]) }
     }
 

@@ -229,6 +229,16 @@ fn entry_of_another_app_is_read_and_stays_in_the_share_of_its_writer() {
 }
 
 #[test]
+fn owner_of_an_entry_is_the_file_and_not_the_way_to_it() {
+    let here = std::env::current_dir().unwrap();
+    let owner = |app, file: &Path| Owner::new(app, file);
+    assert_eq!(owner("shop", Path::new("a.wasm")), owner("shop", &here.join("a.wasm")));
+    assert_ne!(owner("shop", Path::new("a.wasm")), owner("shop", Path::new("b.wasm")));
+    assert_ne!(owner("shop", Path::new("a.wasm")), owner("other", Path::new("a.wasm")));
+    assert_eq!(owner("shop", Path::new("")), owner("shop", Path::new("")));
+}
+
+#[test]
 fn code_that_is_larger_than_its_share_is_not_kept() {
     let root = tempfile::tempdir().unwrap();
     let cache = cache_with(root.path(), "", Bounds { all: 1_000, app: 500, component: 99 });

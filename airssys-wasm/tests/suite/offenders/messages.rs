@@ -2,6 +2,8 @@
 
 use airssys_wasm::{ComponentSpec, Limits};
 
+use futures_util::FutureExt;
+
 use super::*;
 use crate::raw_guest::*;
 
@@ -41,4 +43,20 @@ async fn oversized_and_malformed_messages_do_not_harm_their_receiver() {
     assert_eq!((neighbour.refused["message-too-large"], neighbour.refused["codec-refused"]), (5, 5));
     assert_eq!(neighbour.restarts(), 0);
     assert!(host.reasons().iter().all(|reason| reason.starts_with("rejected: ")), "{:?}", host.reasons());
+}
+
+#[tokio::test]
+async fn tiny_messages_take_their_envelopes_from_the_budget_of_the_mailbox() {
+    let host = host();
+    let limits = Limits { memory_bytes: 4 << 20, ..Limits::default() };
+    let prepared = host.prepare(ComponentSpec { limits, capacity: 1_000_000, ..denied("raw") }).unwrap();
+    let tiny = airssys_message::Codec::Cbor.message(b"x");
+    let mut waiting = 0;
+    while let Some(sent) = host.send("raw", tiny.clone()).now_or_never() {
+        sent.unwrap();
+        waiting += 1;
+    }
+    // A waiting message takes 225 bytes of the host at least.
+    assert!((10_000..(4 << 20) / 225).contains(&waiting), "{waiting}");
+    drop(prepared);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use airssys_rt::Overflow;
-use airssys_wasm::{Capabilities, Component, ComponentHost, ComponentSpec, Limits};
+use airssys_wasm::{Capabilities, Component, ComponentHost, ComponentSnapshot, ComponentSpec, Limits};
 
 use super::*;
 use crate::raw_guest::*;
@@ -133,4 +133,48 @@ async fn components_that_fail_again_and_again_yield_between_restarts() {
     }
     let grew = growth(100, restarts).await;
     assert!((1..=2 * 100 * OFFENDERS).contains(&grew), "{grew} restarts in 100 turns");
+}
+
+/// A component whose handler fills its memory in one stretch of so many instructions, between which
+/// nothing is checked.
+fn fills(times: usize) -> ComponentSpec {
+    let fill = "(memory.fill (i32.const 0) (i32.const 0) (i32.const 0x6400000)) ".repeat(times);
+    let handler = format!("(drop (memory.grow (i32.const 1600))) {fill} {WELL_BEHAVED}");
+    let limits =
+        Limits { execution_time: Duration::from_millis(1), memory_bytes: 128 << 20, ..Limits::default() };
+    ComponentSpec { limits, ..ComponentSpec::new("raw", raw_component(&handler)) }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_of_an_instruction_that_nothing_interrupts_counts() {
+    let host = host();
+    host.spawn(fills(4)).await.unwrap();
+    // The first one is seen at its return only; those after it are measured exactly.
+    for _ in 0..3 {
+        host.tell("raw", *note("x")).await;
+    }
+    host.drained().await;
+    let letters = host.dead_letters().kept();
+    let letter = letters.iter().find(|letter| &*letter.receiver == "raw").expect("a message failed");
+    let expected = "failed: ran longer than its limit of 1 ms (execution_time)";
+    assert_eq!(letter.reason.to_string(), expected);
+    assert!(snapshot(&host, "raw").handled < 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn neighbour_is_served_within_an_instruction_that_nothing_interrupts() {
+    let (host, _silent) = scene().await;
+    host.spawn(fills(100)).await.unwrap();
+    // After two long stretches, the component is known for them.
+    for _ in 0..2 {
+        host.tell("raw", *note("x")).await;
+    }
+    host.drained().await;
+    let before = snapshot(&host, "raw");
+    host.tell("raw", *note("x")).await;
+    neighbour_answers(&host).await;
+    let after = snapshot(&host, "raw");
+    let ended = |component: &ComponentSnapshot| component.handled + component.dead_lettered;
+    assert_eq!(ended(&after), ended(&before), "the neighbour was served only after the instruction");
+    host.drained().await;
 }

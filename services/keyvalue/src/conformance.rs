@@ -1,0 +1,33 @@
+//! The scenarios that every backend has to pass.
+//!
+//! They go through a component, `components/test-keyvalue`, so that they test the interfaces too.
+//! A failure is a panic that names the scenario.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "the scenarios are tests")]
+
+mod expiry;
+mod keys;
+mod rights;
+mod subject;
+mod values;
+
+pub use subject::Subject;
+pub use test_keyvalue_calls::{Answer, Api, Call, When};
+
+/// Runs every scenario, one after the other, each on labels of its own.
+pub async fn run_all(subject: &Subject) {
+    values::any_bytes_are_kept_under_any_key(subject).await;
+    values::increment_of_a_missing_key_counts_from_zero(subject).await;
+    values::increment_of_another_value_changes_nothing(subject).await;
+    values::concurrent_increments_are_all_counted(subject).await;
+    values::swap_fails_if_the_value_has_changed_and_gives_the_present_one(subject).await;
+    values::condition_of_a_write_holds_for_one_of_many_writers(subject).await;
+    keys::get_many_keeps_order_and_holes(subject).await;
+    keys::set_many_and_delete_many_change_all_keys(subject).await;
+    keys::list_follows_its_cursor_to_every_key_of_a_prefix(subject).await;
+    keys::labels_are_apart(subject).await;
+    keys::arguments_beyond_their_bounds_are_refused(subject).await;
+    expiry::expired_key_is_absent_everywhere(subject).await;
+    expiry::value_without_a_time_to_live_never_expires(subject).await;
+    rights::each_call_needs_its_right(subject).await;
+    rights::revoked_right_counts_at_the_next_call(subject).await;
+}

@@ -1,0 +1,182 @@
+//! `wasi:keyvalue@0.2.0-draft`, with cursors in numbers.
+
+use std::sync::Arc;
+
+use airssys_wasm::wasmtime::component::{Linker, Resource};
+use airssys_wasm::{GuestState, HasService, wasmtime};
+
+use crate::bounds::{MAX_PAGE_KEYS, check_entries, check_key, check_keys, check_value, invalid};
+use crate::bucket::Bucket;
+use crate::calls::{self, Call, CallError, Right};
+use crate::keyvalue::KeyValue;
+use crate::store::{Page, SetOptions, Store};
+
+use self::wasi::keyvalue::store::{Error, KeyResponse};
+use self::wasi::keyvalue::{atomics, batch, store};
+
+airssys_wasm::wasmtime::component::bindgen!({
+    path: "wit/draft",
+    world: "imports",
+    imports: { default: async | trappable },
+    with: {
+        "wasi:keyvalue/store.bucket": crate::bucket::Bucket,
+    },
+    wasmtime_crate: airssys_wasm::wasmtime,
+});
+
+pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    store::add_to_linker::<_, HasService<KeyValue>>(linker, GuestState::service::<KeyValue>)?;
+    atomics::add_to_linker::<_, HasService<KeyValue>>(linker, GuestState::service::<KeyValue>)?;
+    batch::add_to_linker::<_, HasService<KeyValue>>(linker, GuestState::service::<KeyValue>)
+}
+
+impl store::Host for Call<'_> {
+    async fn open(&mut self, identifier: String) -> wasmtime::Result<Result<Resource<Bucket>, Error>> {
+        calls::open(self, identifier).await
+    }
+}
+
+impl store::HostBucket for Call<'_> {
+    async fn get(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+        let get = |store: Arc<dyn Store>| async move {
+            check_key(&key)?;
+            store.value(&key).await
+        };
+        calls::run(self, "get", &bucket, Right::Read, get).await
+    }
+
+    async fn set(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let set = |store: Arc<dyn Store>| async move {
+            check_key(&key)?;
+            check_value(&value)?;
+            store.set(&key, value, &SetOptions::default()).await.map(drop)
+        };
+        calls::run(self, "set", &bucket, Right::Write, set).await
+    }
+
+    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<(), Error>> {
+        let delete = |store: Arc<dyn Store>| async move {
+            check_key(&key)?;
+            store.delete_many(&[key]).await
+        };
+        calls::run(self, "delete", &bucket, Right::Write, delete).await
+    }
+
+    async fn exists(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<bool, Error>> {
+        let exists = |store: Arc<dyn Store>| async move {
+            check_key(&key)?;
+            store.exists(&key).await
+        };
+        calls::run(self, "exists", &bucket, Right::Read, exists).await
+    }
+
+    async fn list_keys(
+        &mut self,
+        bucket: Resource<Bucket>,
+        cursor: Option<u64>,
+    ) -> wasmtime::Result<Result<KeyResponse, Error>> {
+        // The published cursor is a number, and that of a store is a text.
+        let text = match cursor {
+            Some(number) => match self.table().get(&bucket)?.cursor(number) {
+                Some(text) => Some(text),
+                None => return Ok(Err(CallError::from(invalid("the cursor is unknown")).into())),
+            },
+            None => None,
+        };
+        let list =
+            |store: Arc<dyn Store>| async move { store.list("", text.as_deref(), MAX_PAGE_KEYS).await };
+        let page: Result<Page, Error> = calls::run(self, "list-keys", &bucket, Right::Read, list).await?;
+        let Page { keys, cursor } = match page {
+            Ok(page) => page,
+            Err(error) => return Ok(Err(error)),
+        };
+        let cursor = match cursor {
+            Some(text) => Some(self.table().get_mut(&bucket)?.number(text)),
+            None => None,
+        };
+        Ok(Ok(KeyResponse { keys, cursor }))
+    }
+
+    async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.table().delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl batch::Host for Call<'_> {
+    async fn get_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<Vec<Option<(String, Vec<u8>)>>, Error>> {
+        let get = |store: Arc<dyn Store>| async move {
+            check_keys(keys.iter())?;
+            let values = store.get_many(&keys).await?;
+            Ok(keys.into_iter().zip(values).map(|(key, value)| Some((key, value?))).collect())
+        };
+        calls::run(self, "get-many", &bucket, Right::Read, get).await
+    }
+
+    async fn set_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        entries: Vec<(String, Vec<u8>)>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let set = |store: Arc<dyn Store>| async move {
+            check_entries(&entries)?;
+            store.set_many(entries, None).await
+        };
+        calls::run(self, "set-many", &bucket, Right::Write, set).await
+    }
+
+    async fn delete_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let delete = |store: Arc<dyn Store>| async move {
+            check_keys(keys.iter())?;
+            store.delete_many(&keys).await
+        };
+        calls::run(self, "delete-many", &bucket, Right::Write, delete).await
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Error {
+        match error {
+            CallError::NoSuchStore => Error::NoSuchStore,
+            CallError::AccessDenied => Error::AccessDenied,
+            CallError::Store(error) => Error::Other(error.to_string()),
+        }
+    }
+}
+
+impl atomics::Host for Call<'_> {
+    async fn increment(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        delta: u64,
+    ) -> wasmtime::Result<Result<u64, Error>> {
+        let increment = |store: Arc<dyn Store>| async move {
+            check_key(&key)?;
+            let sum = store.increment(&key, calls::signed(delta)?).await?;
+            u64::try_from(sum).map_err(|_| invalid(format!("the sum is {sum}, which is below 0")))
+        };
+        calls::run(self, "increment", &bucket, Right::Both, increment).await
+    }
+}

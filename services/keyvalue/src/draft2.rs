@@ -1,0 +1,210 @@
+//! `wasi:keyvalue@0.2.0-draft2`, with compare-and-swap.
+
+use std::sync::Arc;
+
+use airssys_wasm::wasmtime::component::{Linker, Resource};
+use airssys_wasm::{GuestState, HasService, wasmtime};
+
+use crate::bounds::{MAX_PAGE_KEYS, check_entries, check_key, check_keys, check_value};
+use crate::bucket::{Bucket, Cas};
+use crate::calls::{self, Call, CallError, Right};
+use crate::error::StoreError;
+use crate::keyvalue::KeyValue;
+use crate::store::{Page, SetOptions, Store};
+
+use self::wasi::keyvalue::atomics::CasError;
+use self::wasi::keyvalue::store::{Error, KeyResponse};
+use self::wasi::keyvalue::{atomics, batch, store};
+
+airssys_wasm::wasmtime::component::bindgen!({
+    path: "wit/draft2",
+    world: "imports",
+    imports: { default: async | trappable },
+    with: {
+        "wasi:keyvalue/store.bucket": crate::bucket::Bucket,
+        "wasi:keyvalue/atomics.cas": crate::bucket::Cas,
+    },
+    wasmtime_crate: airssys_wasm::wasmtime,
+});
+
+pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
+    store::add_to_linker::<_, HasService<KeyValue>>(linker, GuestState::service::<KeyValue>)?;
+    atomics::add_to_linker::<_, HasService<KeyValue>>(linker, GuestState::service::<KeyValue>)?;
+    batch::add_to_linker::<_, HasService<KeyValue>>(linker, GuestState::service::<KeyValue>)
+}
+
+impl store::Host for Call<'_> {
+    async fn open(&mut self, identifier: String) -> wasmtime::Result<Result<Resource<Bucket>, Error>> {
+        calls::open(self, identifier).await
+    }
+}
+
+impl store::HostBucket for Call<'_> {
+    async fn get(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+        let get = |store: Arc<dyn Store>| async move {
+            check_key(&key)?;
+            store.value(&key).await
+        };
+        calls::run(self, "get", &bucket, Right::Read, get).await
+    }
+
+    async fn set(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        value: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let set = |store: Arc<dyn Store>| async move {
+            check_key(&key)?;
+            check_value(&value)?;
+            store.set(&key, value, &SetOptions::default()).await.map(drop)
+        };
+        calls::run(self, "set", &bucket, Right::Write, set).await
+    }
+
+    async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<(), Error>> {
+        let delete = |store: Arc<dyn Store>| async move {
+            check_key(&key)?;
+            store.delete_many(&[key]).await
+        };
+        calls::run(self, "delete", &bucket, Right::Write, delete).await
+    }
+
+    async fn exists(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<bool, Error>> {
+        let exists = |store: Arc<dyn Store>| async move {
+            check_key(&key)?;
+            store.exists(&key).await
+        };
+        calls::run(self, "exists", &bucket, Right::Read, exists).await
+    }
+
+    async fn list_keys(
+        &mut self,
+        bucket: Resource<Bucket>,
+        cursor: Option<String>,
+    ) -> wasmtime::Result<Result<KeyResponse, Error>> {
+        let list = |store: Arc<dyn Store>| async move {
+            let Page { keys, cursor } = store.list("", cursor.as_deref(), MAX_PAGE_KEYS).await?;
+            Ok(KeyResponse { keys, cursor })
+        };
+        calls::run(self, "list-keys", &bucket, Right::Read, list).await
+    }
+
+    async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
+        self.table().delete(bucket)?;
+        Ok(())
+    }
+}
+
+impl batch::Host for Call<'_> {
+    async fn get_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<Vec<Option<(String, Vec<u8>)>>, Error>> {
+        let get = |store: Arc<dyn Store>| async move {
+            check_keys(keys.iter())?;
+            let values = store.get_many(&keys).await?;
+            Ok(keys.into_iter().zip(values).map(|(key, value)| Some((key, value?))).collect())
+        };
+        calls::run(self, "get-many", &bucket, Right::Read, get).await
+    }
+
+    async fn set_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        entries: Vec<(String, Vec<u8>)>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let set = |store: Arc<dyn Store>| async move {
+            check_entries(&entries)?;
+            store.set_many(entries, None).await
+        };
+        calls::run(self, "set-many", &bucket, Right::Write, set).await
+    }
+
+    async fn delete_many(
+        &mut self,
+        bucket: Resource<Bucket>,
+        keys: Vec<String>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let delete = |store: Arc<dyn Store>| async move {
+            check_keys(keys.iter())?;
+            store.delete_many(&keys).await
+        };
+        calls::run(self, "delete-many", &bucket, Right::Write, delete).await
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Error {
+        match error {
+            CallError::NoSuchStore => Error::NoSuchStore,
+            CallError::AccessDenied => Error::AccessDenied,
+            CallError::Store(error) => Error::Other(error.to_string()),
+        }
+    }
+}
+
+impl atomics::Host for Call<'_> {
+    async fn increment(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+        delta: i64,
+    ) -> wasmtime::Result<Result<i64, Error>> {
+        let increment = |store: Arc<dyn Store>| async move {
+            check_key(&key)?;
+            store.increment(&key, delta).await
+        };
+        calls::run(self, "increment", &bucket, Right::Both, increment).await
+    }
+
+    async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> wasmtime::Result<Result<(), CasError>> {
+        let mut cas = self.table().delete(cas)?;
+        match calls::swap(self, &cas, value).await {
+            Ok(()) => Ok(Ok(())),
+            Err(CallError::Store(StoreError::PreconditionFailed)) => {
+                // The handle that comes back expects the present value.
+                if let Err(error) = calls::read_cas(self, &mut cas, "cas.current").await {
+                    return Ok(Err(CasError::StoreError(error.into())));
+                }
+                Ok(Err(CasError::CasFailed(self.table().push(cas)?)))
+            }
+            Err(error) => Ok(Err(CasError::StoreError(error.into()))),
+        }
+    }
+}
+
+impl atomics::HostCas for Call<'_> {
+    async fn new(
+        &mut self,
+        bucket: Resource<Bucket>,
+        key: String,
+    ) -> wasmtime::Result<Result<Resource<Cas>, Error>> {
+        match calls::new_cas(self, &bucket, key).await? {
+            Ok(cas) => Ok(Ok(self.table().push(cas)?)),
+            Err(error) => Ok(Err(error.into())),
+        }
+    }
+
+    async fn current(&mut self, handle: Resource<Cas>) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
+        let Cas { bucket, key, version } = self.table().get(&handle)?;
+        let mut cas = Cas { bucket: bucket.clone(), key: key.clone(), version: version.clone() };
+        let read = calls::read_cas(self, &mut cas, "cas.current").await;
+        self.table().get_mut(&handle)?.version = cas.version;
+        Ok(read.map_err(Error::from))
+    }
+
+    async fn drop(&mut self, cas: Resource<Cas>) -> wasmtime::Result<()> {
+        self.table().delete(cas)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,236 @@
+//! The items in a file, written by a thread that commits all waiting writes together.
+
+mod tables;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use airssys_rt::BoxError;
+use airssys_spec::file;
+use async_trait::async_trait;
+use redb::backends::FileBackend;
+use redb::{Builder, Database, ReadableDatabase};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::embedded::options::Quota;
+use crate::embedded::rules::{Item, Write, Written};
+use crate::embedded::shared::Engine;
+use crate::error::StoreError;
+use crate::store::Page;
+use tables::{Reader, Writer};
+
+/// The most writes of one commit.
+const MAX_COMMIT: usize = 512;
+
+/// The most calls that wait for a thread. Further callers wait for a place.
+const MAX_WAITING: usize = 1_024;
+
+/// The bytes of the file that are kept in memory.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// A write, and the way back to its caller.
+struct WriteJob {
+    label: Arc<str>,
+    quota: Quota,
+    write: Write,
+    reply: oneshot::Sender<Result<Written, StoreError>>,
+}
+
+type ReadJob = Box<dyn FnOnce(&Shared) + Send>;
+
+/// A file with its two threads. The last user of it waits for the write in progress.
+pub(super) struct FileEngine {
+    writes: Option<mpsc::Sender<WriteJob>>,
+    reads: Option<mpsc::Sender<ReadJob>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// The open database, which both threads use.
+struct Shared {
+    path: PathBuf,
+    /// `None` after an error of the disk: the next call opens it again.
+    database: RwLock<Option<Database>>,
+}
+
+impl Shared {
+    /// Works on the database. An error of the disk closes it, because redb refuses all further calls.
+    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let done = match &*database {
+            Some(database) => work(database),
+            None => {
+                drop(database);
+                return self.reopen().and_then(|()| {
+                    let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+                    database.as_ref().map_or(Err(StoreError::Unavailable), |database| {
+                        work(database).map_err(|error| self.failed(&error))
+                    })
+                });
+            }
+        };
+        drop(database);
+        done.map_err(|error| {
+            let failure = self.failed(&error);
+            *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+            failure
+        })
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if database.is_none() {
+            let opened = open(&self.path).map_err(|error| {
+                tracing::warn!(target: "airssys::keyvalue", path = %self.path.display(), "cannot be opened: {error}");
+                StoreError::Unavailable
+            })?;
+            *database = Some(opened);
+        }
+        Ok(())
+    }
+
+    fn failed(&self, error: &redb::Error) -> StoreError {
+        tracing::warn!(target: "airssys::keyvalue", path = %self.path.display(), "the disk failed: {error}");
+        StoreError::Unavailable
+    }
+}
+
+/// Opens the file, which only this user may read, and makes its tables.
+fn open(path: &Path) -> Result<Database, BoxError> {
+    if let Some(folder) = path.parent() {
+        file::create_folder(folder)?;
+    }
+    let file = FileBackend::new(file::open_private(path)?)?;
+    let database = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(file)?;
+    tables::create(&database)?;
+    Ok(database)
+}
+
+impl FileEngine {
+    /// Opens a file on its thread.
+    pub(super) async fn open(path: PathBuf) -> Result<FileEngine, BoxError> {
+        let (opened, is_open) = oneshot::channel();
+        let (writes, jobs) = mpsc::channel(MAX_WAITING);
+        let writer = thread("airssys-keyvalue", move || {
+            let shared =
+                open(&path).map(|database| Arc::new(Shared { path, database: RwLock::new(Some(database)) }));
+            let shared = match shared {
+                Ok(shared) => shared,
+                Err(error) => {
+                    // Without a receiver, the caller has given up.
+                    opened.send(Err(error)).unwrap_or_default();
+                    return;
+                }
+            };
+            opened.send(Ok(Arc::clone(&shared))).unwrap_or_default();
+            write_all(&shared, jobs);
+        })?;
+        let shared = is_open.await.map_err(|_| "its thread has ended")??;
+        let (reads, mut jobs) = mpsc::channel::<ReadJob>(MAX_WAITING);
+        let reader = thread("airssys-keyvalue-read", move || {
+            while let Some(job) = jobs.blocking_recv() {
+                job(&shared);
+            }
+        })?;
+        Ok(FileEngine { writes: Some(writes), reads: Some(reads), threads: vec![writer, reader] })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reader<'_>) -> Result<Result<T, StoreError>, redb::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job: ReadJob = Box::new(move |shared| {
+            let found = shared.with(|database| {
+                let transaction = database.begin_read()?;
+                work(&Reader::new(&transaction)?)
+            });
+            // A caller that has given up needs no answer.
+            reply.send(found.and_then(|found| found)).unwrap_or_default();
+        });
+        let reads = self.reads.as_ref().ok_or(StoreError::Unavailable)?;
+        reads.send(job).await.map_err(|_| StoreError::Unavailable)?;
+        answer.await.map_err(|_| StoreError::Unavailable)?
+    }
+}
+
+impl Drop for FileEngine {
+    fn drop(&mut self) {
+        (self.writes, self.reads) = (None, None);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!(target: "airssys::keyvalue", "a thread of the store has panicked");
+            }
+        }
+    }
+}
+
+fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, BoxError> {
+    Ok(std::thread::Builder::new().name(name.to_owned()).spawn(work)?)
+}
+
+/// Takes all writes that wait, up to a bound, commits them together, and answers each.
+fn write_all(shared: &Shared, mut jobs: mpsc::Receiver<WriteJob>) {
+    while let Some(first) = jobs.blocking_recv() {
+        let (mut replies, mut writes) = (Vec::new(), Vec::new());
+        let mut next = Some(first);
+        while let Some(WriteJob { label, quota, write, reply }) = next {
+            replies.push(reply);
+            writes.push((label, quota, write));
+            next = if writes.len() < MAX_COMMIT { jobs.try_recv().ok() } else { None };
+        }
+        let results = shared.with(|database| {
+            let transaction = database.begin_write()?;
+            let results = {
+                let mut writer = Writer::new(&transaction)?;
+                let results: Vec<_> = writes
+                    .into_iter()
+                    .map(|(label, quota, write)| writer.apply(&label, &quota, write))
+                    .collect();
+                writer.finish()?;
+                results
+            };
+            transaction.commit()?;
+            Ok(results)
+        });
+        match results {
+            Ok(results) => {
+                for (reply, result) in replies.into_iter().zip(results) {
+                    reply.send(result).unwrap_or(());
+                }
+            }
+            Err(error) => {
+                for reply in replies {
+                    reply.send(Err(error.clone())).unwrap_or(());
+                }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Engine for FileEngine {
+    async fn write(&self, label: &Arc<str>, quota: Quota, write: Write) -> Result<Written, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = WriteJob { label: Arc::clone(label), quota, write, reply };
+        let writes = self.writes.as_ref().ok_or(StoreError::Unavailable)?;
+        writes.send(job).await.map_err(|_| StoreError::Unavailable)?;
+        answer.await.map_err(|_| StoreError::Unavailable)?
+    }
+
+    async fn items(&self, label: &Arc<str>, keys: Vec<String>) -> Result<Vec<Option<Item>>, StoreError> {
+        let label = Arc::clone(label);
+        self.read(move |reader| reader.items(&label, &keys)).await
+    }
+
+    async fn keys(
+        &self,
+        label: &Arc<str>,
+        prefix: String,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let label = Arc::clone(label);
+        self.read(move |reader| reader.keys(&label, &prefix, after.as_deref(), limit).map(Ok)).await
+    }
+}
