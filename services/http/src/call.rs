@@ -35,6 +35,25 @@ pub(crate) struct RequestCall {
     pub(crate) client_timeout: Duration,
     /// Set when the request's body turns out to be too large.
     pub(crate) too_large: Arc<AtomicBool>,
+    /// Set when the call ends before the guest has returned.
+    pub(crate) cut: Arc<AtomicBool>,
+}
+
+/// Sets a mark when it is dropped, unless it is disarmed before.
+struct CutGuard(Option<Arc<AtomicBool>>);
+
+impl CutGuard {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CutGuard {
+    fn drop(&mut self) {
+        if let Some(cut) = &self.0 {
+            cut.store(true, Ordering::Release);
+        }
+    }
 }
 
 impl RequestCall {
@@ -54,8 +73,9 @@ impl RequestCall {
     fn begin_response(&mut self, head: Head) -> oneshot::Receiver<()> {
         let (open, ended) = oneshot::channel();
         let timeout = self.client_timeout.max(self.request_timeout);
+        let cut = Arc::clone(&self.cut);
         self.answer(match head {
-            Ok(response) => Ok(response.map(|body| ResponseBody::of_component(body, timeout, open))),
+            Ok(response) => Ok(response.map(|body| ResponseBody::of_component(body, timeout, open, cut))),
             Err(error) => Err(NoAnswer::of_error(&error)),
         });
         ended
@@ -65,6 +85,8 @@ impl RequestCall {
         let limit = self.request_timeout;
         let has_gone = self.answer.as_ref().is_none_or(oneshot::Sender::is_closed);
         let Some(request) = self.request.take().filter(|_| !has_gone) else { return Ok(()) };
+        // Dropped before the store, whose streams end then as if the body were complete.
+        let cut = CutGuard(Some(Arc::clone(&self.cut)));
         let handle = guest.function::<HandleParams, ()>(self.point)?;
         let (sender, mut head) = oneshot::channel();
         let params = {
@@ -83,6 +105,7 @@ impl RequestCall {
                 if let Ok(head) = head.try_recv() {
                     self.begin_response(head);
                 }
+                cut.disarm();
                 return Ok(());
             }
             () = sleep_until(self.deadline) => return Err(EntryTimedOut { limit }.into()),
@@ -97,9 +120,11 @@ impl RequestCall {
             sleep(limit).await;
         };
         tokio::select! {
-            handled = handled => handled,
-            () = given_up => Err(EntryTimedOut { limit }.into()),
+            handled = handled => handled?,
+            () = given_up => return Err(EntryTimedOut { limit }.into()),
         }
+        cut.disarm();
+        Ok(())
     }
 }
 

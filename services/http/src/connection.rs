@@ -109,6 +109,7 @@ async fn answer(
     let call = RequestCall {
         point: entrance.point(),
         too_large: request.body().too_large(),
+        cut: Arc::default(),
         request: Some(request),
         answer: Some(sender),
         deadline,
