@@ -83,6 +83,8 @@ pub(crate) struct ResponseBody {
     body: HyperOutgoingBody,
     idle: Option<Idle>,
     sent_bytes: u64,
+    /// Set if the component's call has failed before its end, which cuts the body.
+    cut: Arc<AtomicBool>,
     /// Tells, by being dropped, that the body has been sent or given up.
     _open: Option<oneshot::Sender<()>>,
     /// Called with the bytes that were sent, when the body is dropped.
@@ -92,16 +94,25 @@ pub(crate) struct ResponseBody {
 impl ResponseBody {
     /// Makes the body of an answer of the host.
     pub(crate) fn of_host(body: HyperOutgoingBody) -> ResponseBody {
-        ResponseBody { body, idle: None, sent_bytes: 0, _open: None, on_end: None }
+        ResponseBody { body, idle: None, sent_bytes: 0, cut: Arc::default(), _open: None, on_end: None }
     }
 
-    /// Makes the body of a component's response. `open` is dropped with it.
+    /// Makes the body of a component's response. `open` is dropped with it, and `cut` tells that its end
+    /// is a failure.
     pub(crate) fn of_component(
         body: HyperOutgoingBody,
         timeout: Duration,
         open: oneshot::Sender<()>,
+        cut: Arc<AtomicBool>,
     ) -> ResponseBody {
-        ResponseBody { body, idle: Some(Idle::new(timeout)), sent_bytes: 0, _open: Some(open), on_end: None }
+        ResponseBody {
+            body,
+            idle: Some(Idle::new(timeout)),
+            sent_bytes: 0,
+            cut,
+            _open: Some(open),
+            on_end: None,
+        }
     }
 
     /// Calls `on_end` with the bytes that were sent, when the body is dropped.
@@ -126,6 +137,9 @@ impl Body for ResponseBody {
         };
         if let Some(idle) = &mut this.idle {
             idle.stop();
+        }
+        if frame.is_none() && this.cut.load(Ordering::Acquire) {
+            return Poll::Ready(Some(Err(std::io::Error::other("the component failed on the request"))));
         }
         Poll::Ready(frame.map(|frame| {
             let frame = frame.map_err(|error| std::io::Error::other(format!("{error:?}")))?;
