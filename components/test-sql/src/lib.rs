@@ -83,6 +83,23 @@ impl TestSql {
         self.transactions.remove(&handle).ok_or_else(|| missing("transaction"))
     }
 
+    fn execute_times(&mut self, label: &str, text: &str, times: u32) -> Outcome {
+        let mut changed = 0;
+        for count in 0..times {
+            let count = [SqlValue::Int64(i64::from(count))];
+            changed += self.database(label)?.execute(text, &count).map_err(failure)?;
+        }
+        Ok(Answer::Changed(changed))
+    }
+
+    fn prepare(&mut self, label: &str, text: &str) -> Outcome {
+        let statement = self.database(label)?.prepare(text).map_err(failure)?;
+        let (handle, parameters) = (self.handle(), statement.parameters());
+        let columns = statement.columns().into_iter().map(|column| column.name).collect();
+        self.statements.insert(handle, statement);
+        Ok(Answer::Prepared { handle, parameters, columns })
+    }
+
     fn call(&mut self, call: Call) -> Outcome {
         Ok(match call {
             Call::Open(label) => {
@@ -116,21 +133,8 @@ impl TestSql {
             Call::Execute { on, text, parameters } => {
                 Answer::Changed(self.execute(on, &text, &to_sql(parameters))?)
             }
-            Call::ExecuteTimes { label, text, times } => {
-                let mut changed = 0;
-                for count in 0..times {
-                    let count = [SqlValue::Int64(i64::from(count))];
-                    changed += self.database(&label)?.execute(&text, &count).map_err(failure)?;
-                }
-                Answer::Changed(changed)
-            }
-            Call::Prepare { label, text } => {
-                let statement = self.database(&label)?.prepare(&text).map_err(failure)?;
-                let (handle, parameters) = (self.handle(), statement.parameters());
-                let columns = statement.columns().into_iter().map(|column| column.name).collect();
-                self.statements.insert(handle, statement);
-                Answer::Prepared { handle, parameters, columns }
-            }
+            Call::ExecuteTimes { label, text, times } => self.execute_times(&label, &text, times)?,
+            Call::Prepare { label, text } => self.prepare(&label, &text)?,
             Call::Begin(label) => {
                 let transaction = self.database(&label)?.begin().map_err(failure)?;
                 let handle = self.handle();

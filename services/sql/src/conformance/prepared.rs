@@ -24,6 +24,10 @@ pub(super) async fn prepared_statement_runs_many_times(subject: &Subject) {
     let found = subject.query_on(On::Prepared(select, None), "", &[Value::Int64(7)]).await.unwrap();
     assert_eq!(found.rows, [[Value::Int64(7), Value::Int64(49)]]);
     let transaction = subject.begin().await;
+    let (again, parameters, _) = prepare(subject, "INSERT INTO prepared (id) VALUES ($1)").await;
+    assert_eq!(parameters, 1);
+    let within = subject.execute_on(On::Prepared(again, Some(transaction)), "", &[Value::Int64(30)]).await;
+    assert_eq!(within, Ok(1));
     let row = [Value::Int64(20), Value::Null];
     let within = Some(transaction);
     assert_eq!(subject.execute_on(On::Prepared(insert, within), "", &row).await, Ok(1));
@@ -35,6 +39,17 @@ pub(super) async fn prepared_statement_runs_many_times(subject: &Subject) {
     subject.execute("ALTER TABLE prepared ADD COLUMN m BIGINT", &[]).await.unwrap();
     let found = subject.query_on(On::Prepared(select, None), "", &[Value::Int64(7)]).await.unwrap();
     assert_eq!(found.rows, [[Value::Int64(7), Value::Int64(49)]]);
-    let wrong = Call::Prepare { label: LABEL.to_owned(), text: "SELEKT 1".to_owned() };
-    assert_eq!(case(subject.call(wrong).await), "query-failed");
+    let prepare = |text: &str| Call::Prepare { label: LABEL.to_owned(), text: text.to_owned() };
+    assert_eq!(case(subject.call(prepare("SELEKT 1")).await), "query-failed");
+    let write = "INSERT INTO prepared (id) VALUES (50)";
+    match subject.call_in("reader", prepare(write)).await {
+        // A product may refuse a statement that writes only when it runs.
+        Ok(Answer::Prepared { handle, .. }) => {
+            let (on, text) = (On::Prepared(handle, None), String::new());
+            let call = Call::Execute { on, text, parameters: Vec::new() };
+            assert_eq!(case(subject.call_in("reader", call).await), "access-denied");
+        }
+        outcome => assert_eq!(case(outcome), "access-denied"),
+    }
+    assert_eq!(subject.number("SELECT count(*) FROM prepared").await, 20);
 }

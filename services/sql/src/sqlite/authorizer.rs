@@ -45,6 +45,8 @@ pub(super) enum Refusal {
 pub(super) struct Decisions {
     /// True while the host runs a statement of its own.
     own: Arc<AtomicBool>,
+    /// True while a statement is compiled that does not run.
+    describes: Arc<AtomicBool>,
     refusal: Arc<Mutex<Option<Refusal>>>,
 }
 
@@ -59,7 +61,8 @@ impl Decisions {
             if decisions.own.load(Ordering::Relaxed) {
                 return Authorization::Allow;
             }
-            match decide(access, &context.action) {
+            let describes = decisions.describes.load(Ordering::Relaxed);
+            match decide(if describes { Access::Write } else { access }, &context.action) {
                 Ok(()) => Authorization::Allow,
                 Err(refusal) => {
                     *decisions.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(refusal);
@@ -74,6 +77,14 @@ impl Decisions {
         self.own.store(true, Ordering::Relaxed);
         let result = run();
         self.own.store(false, Ordering::Relaxed);
+        result
+    }
+
+    /// Compiles a statement that writes and does not run, also on a connection that only reads.
+    pub(super) fn describe<T>(&self, compile: impl FnOnce() -> T) -> T {
+        self.describes.store(true, Ordering::Relaxed);
+        let result = compile();
+        self.describes.store(false, Ordering::Relaxed);
         result
     }
 

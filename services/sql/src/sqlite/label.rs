@@ -71,8 +71,9 @@ impl Database for SqliteDatabase {
     }
 
     async fn prepare(&self, access: Access, text: Arc<str>) -> Result<Description, Error> {
-        let user = self.user(access).await?;
-        user.ask(|reply| Command::Describe(text, reply)).await
+        // The connection that writes may be in use, by a transaction of the same component too.
+        let user = self.user(Access::Read).await?;
+        user.ask(|reply| Command::Describe(text, access, reply)).await
     }
 
     async fn begin(&self, access: Access) -> Result<Box<dyn Transaction>, Error> {

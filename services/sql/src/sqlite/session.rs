@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 use rusqlite::{CachedStatement, Connection};
 use tokio::sync::oneshot;
 
-use crate::database::{Changed, Description, Page, Statement};
+use crate::database::{Access, Changed, Description, Page, Statement};
 use crate::sqlite::authorizer::Decisions;
 use crate::sqlite::errors::error;
 use crate::sqlite::values::{self, Declared};
@@ -25,7 +25,7 @@ pub(super) enum Command {
     Begin(Reply<()>),
     Execute(Statement, Reply<u64>),
     Change(Statement, Reply<Changed>),
-    Describe(Arc<str>, Reply<Description>),
+    Describe(Arc<str>, Access, Reply<Description>),
     Query(Statement, Reply<(u64, Vec<Column>)>),
     Page { cursor: u64, most: usize, reply: Reply<PageRead> },
     Close(u64),
@@ -163,7 +163,7 @@ impl Session<'_> {
                 Command::Begin(reply) => drop(reply.send(self.own(self.begin))),
                 Command::Execute(statement, reply) => drop(reply.send(self.execute(&statement))),
                 Command::Change(statement, reply) => drop(reply.send(self.change(&statement))),
-                Command::Describe(text, reply) => drop(reply.send(self.describe(&text))),
+                Command::Describe(text, access, reply) => drop(reply.send(self.describe(&text, access))),
                 Command::Query(statement, reply) => {
                     if let Some(ended) = self.query(&statement, reply, cursors) {
                         return ended;
@@ -223,8 +223,15 @@ impl Session<'_> {
         Ok((columns, page.into_rows()))
     }
 
-    fn describe(&self, text: &str) -> Result<Description, Error> {
-        let prepared = self.prepare(text)?;
+    fn describe(&self, text: &str, access: Access) -> Result<Description, Error> {
+        let _of_an_earlier_statement = self.decisions.take_refusal();
+        // Not kept: it was compiled with the rights of another connection.
+        let compile = || self.connection.prepare(text);
+        let prepared = match access {
+            Access::Read => compile(),
+            Access::Write => self.decisions.describe(compile),
+        };
+        let prepared = prepared.map_err(|found| self.error(found))?;
         let parameters = u32::try_from(values::parameters(&prepared)).unwrap_or(u32::MAX);
         Ok(Description { parameters, columns: values::columns(&prepared).0 })
     }
