@@ -9,10 +9,12 @@ mod answer;
 mod body;
 mod call;
 mod connection;
+mod error;
 mod routes;
 mod server;
 mod service;
 mod slow_client;
 
-pub use server::{HttpServer, ServeError};
+pub use error::ServeError;
+pub use server::HttpServer;
 pub use service::Http;

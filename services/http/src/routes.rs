@@ -5,7 +5,7 @@ use airssys_wasm::{ComponentHost, Entrance};
 use hyper::Method;
 
 use crate::answer::NoAnswer;
-use crate::server::ServeError;
+use crate::error::ServeError;
 use crate::service::{HANDLE, HANDLER, Http};
 
 /// The routes of a listener, in the order in which they are tried.

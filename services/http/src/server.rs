@@ -12,35 +12,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::connection::{Site, serve};
+use crate::error::ServeError;
 use crate::routes::Routes;
 
 /// The pause after an accept that failed, because the reason (no file descriptors) lasts.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Reasons for which an app's HTTP is not served.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// An address cannot be listened on.
-    #[error(
-        "{address} cannot be listened on; end the program that uses the port, or change `listen` in [[http]]"
-    )]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The reason.
-        source: io::Error,
-    },
-    /// The component of a route does not answer requests.
-    #[error(
-        "`{component}` has a route in [[http]] and does not export wasi:http/incoming-handler 0.2; export \
-         it, or remove the route"
-    )]
-    NoHandler {
-        /// The component.
-        component: String,
-    },
-}
 
 /// The listeners of an app: first bound, then served, then drained. Dropped, they are closed, and their
 /// connections with them.
