@@ -12,6 +12,7 @@ use crate::args::Run;
 use crate::building::{self, Building};
 use crate::control;
 use crate::failure::{Failure, with_causes};
+use crate::http;
 use crate::output::Output;
 use crate::place;
 use crate::run_result::RunResult;
@@ -74,6 +75,7 @@ async fn run_app(
     attention: &Attention,
 ) -> Result<(RunResult, Result<(), Failure>), Failure> {
     let metrics = telemetry::metrics(args, terminal).await?;
+    let mut http = http::bind(manifest, terminal).await?;
     let stopped = |signal| stopped_by(signal, manifest);
     let starting = tokio::select! {
         starting = prepare(manifest, options) => starting?,
@@ -94,6 +96,10 @@ async fn run_app(
     };
     // Its thread ends, so that an idle app wakes none.
     drop(building);
+    if let Err(failure) = http::serve(&mut http, app.host()) {
+        stop(app.host(), args, terminal).await;
+        return Err(failure);
+    }
     tracing::info!("every component has started");
     let activity = "running";
     let mut ended = tokio::select! {
@@ -102,6 +108,7 @@ async fn run_app(
     };
     let took = app.uptime();
     terminal.finish();
+    http::drain(&mut http, own_stop_timeout(args), terminal).await;
     // The counters are read before the report is requested, because that request must not count.
     let done = ended.is_ok().then(|| RunResult::of(&app, took, None));
     let reporter = manifest.report.as_deref().and_then(|name| app.host().component_snapshot(name));

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use airssys_config::Config;
+use airssys_http::Http;
 use airssys_logging::Logging;
 use airssys_wasm::app::configure_backends;
 use airssys_wasm::manifest::{App, AppManifest, Diagnostics, Runtime, ServiceTable};
@@ -13,7 +14,7 @@ use crate::runtime;
 
 /// Returns the services whose interfaces components can import. Add a service here, with one line.
 pub(crate) fn services() -> Services {
-    let services = Services::default().with(Config).with(Logging);
+    let services = Services::default().with(Config).with(Http).with(Logging);
     #[cfg(feature = "keyvalue")]
     let services = services.with(airssys_keyvalue::KeyValue);
     #[cfg(feature = "sql")]

@@ -99,6 +99,9 @@ impl Backend for Wood {
     }
 
     async fn describe(&self, kind: &String) -> Result<String, BoxError> {
+        if kind == "stone" {
+            std::future::pending::<()>().await;
+        }
         Ok(format!("{kind} 1.0"))
     }
 
@@ -176,6 +179,14 @@ async fn check_asks_every_backend_for_its_version() {
         .collect();
     let refused = "the backend `a` is unavailable: the wood is wet".to_owned();
     assert_eq!(reports, [("a", "wood", Err(refused)), ("b", "wood", Ok(&"pine 1.0".to_owned()))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn check_ends_although_a_product_does_not_answer() {
+    let text = "[backend.a]\ntype = \"wood\"\nkind = \"stone\"\n[shelves]\n\"*\" = \"a\"";
+    let reports = configure(&Wood::default(), text, None).unwrap().check().await;
+    let answer = reports[0].answer.as_ref().unwrap_err().to_string();
+    assert_eq!(answer, "the backend `a` is unavailable: it did not answer within 5 s");
 }
 
 #[test]
