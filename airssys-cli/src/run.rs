@@ -38,6 +38,8 @@ pub(crate) fn run(
         .enable_all()
         // While components keep a worker busy, timers and input are looked at every so many polls.
         .event_interval(4)
+        // A guest that runs long keeps a thread, also while it waits for its turn.
+        .max_blocking_threads(blocking_threads(&manifest))
         .build();
     let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
     let otlp = telemetry::spans(&manifest);
@@ -63,6 +65,11 @@ pub(crate) fn run(
     let ended = ended.and_then(|()| last.map_or(Ok(()), |signal| Err(stopped_by(signal, &manifest))));
     let printed = result.print(args.json, output);
     ended.and(printed)
+}
+
+/// Returns the most threads beside the workers: one for each instance, and tokio's usual number for files.
+fn blocking_threads(manifest: &App) -> usize {
+    manifest.components.iter().map(|component| component.instances).fold(512, usize::saturating_add)
 }
 
 /// Runs an app until it has stopped. Returns its result, and the failure that ended it.
