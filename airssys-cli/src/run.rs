@@ -94,9 +94,10 @@ async fn run_app(
     let app = tokio::select! {
         started = starting.start(|event| show_start(terminal, &mut building, &event)) => started.map_err(start_failure)?,
         signal = attention.received() => {
-            let stopped = stopped(signal);
+            let (stopped, took) = (stopped(signal), starting.host().uptime());
             stop(starting.host(), args, terminal).await;
-            return Err(stopped);
+            // Those that had started may have handled messages.
+            return Ok((RunResult::of(starting.host(), took, None), Err(stopped)));
         }
     };
     // Its thread ends, so that an idle app wakes none.
@@ -110,7 +111,7 @@ async fn run_app(
     let took = app.uptime();
     terminal.finish();
     // The counters are read before the report is requested, because that request must not count.
-    let done = ended.is_ok().then(|| RunResult::of(&app, took, None));
+    let done = ended.is_ok().then(|| RunResult::of(app.host(), took, None));
     let reporter = manifest.report.as_deref().and_then(|name| app.host().component_snapshot(name));
     let mut requested = std::pin::pin!(app.report());
     let in_time = if ended.is_err() {
@@ -131,7 +132,7 @@ async fn run_app(
     let reporter = reporter.filter(|_| report.as_ref().is_ok_and(Option::is_some));
     stop(app.host(), args, terminal).await;
     // Unless all work was done, the counters are final only now, because the shutdown ends queued messages.
-    let mut result = done.unwrap_or_else(|| RunResult::of(&app, took, reporter));
+    let mut result = done.unwrap_or_else(|| RunResult::of(app.host(), took, reporter));
     result.report = report.as_ref().ok().cloned().flatten();
     Ok((result, ended.and(report.map(drop))))
 }
