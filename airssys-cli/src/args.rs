@@ -124,7 +124,9 @@ pub(crate) struct Config {
 
 /// Print a snapshot of a running app.
 ///
-/// Shows its supervision tree with the state and the stats of each component, and its used limits.
+/// Shows its supervision tree with the state and the stats of each component, its used limits, and its
+/// costs to the host: memory, log, and time in calls of the host. Resident memory is the part for which
+/// the machine has given pages, as Linux counts them in /proc/self/pagemap.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Inspect {
     #[command(flatten)]

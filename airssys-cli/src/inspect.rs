@@ -15,7 +15,7 @@ use crate::{control, host_costs, limit_usage, memory_costs, service_calls, table
 const TITLE: Paint = Paint(Style::new().bold());
 
 pub(crate) fn inspect(args: &Inspect, output: &Output) -> Result<(), Failure> {
-    let app = ask(&mut control::connect(&args.target)?).map_err(no_snapshot)?;
+    let app = control::connect(&args.target)?.ask(Snapshot { resident: true }).map_err(no_snapshot)?;
     if args.target.json {
         return output.json(&app);
     }
@@ -23,9 +23,9 @@ pub(crate) fn inspect(args: &Inspect, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks an app for its snapshot.
+/// Asks an app for its snapshot, without the resident memory.
 pub(crate) fn ask(client: &mut Client) -> Result<AppSnapshot, AskError> {
-    client.ask(Snapshot {}).map(|app| *app)
+    client.ask(Snapshot::default()).map(|app| *app)
 }
 
 pub(crate) fn no_snapshot(error: AskError) -> Failure {

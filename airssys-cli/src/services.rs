@@ -16,6 +16,8 @@ pub(crate) fn services() -> Services {
     let services = Services::default().with(Config).with(Logging);
     #[cfg(feature = "keyvalue")]
     let services = services.with(airssys_keyvalue::KeyValue);
+    #[cfg(feature = "sql")]
+    let services = services.with(airssys_sql::Sql);
     services
 }
 
@@ -24,6 +26,12 @@ pub(crate) fn backends() -> Backends {
     let backends = Backends::default();
     #[cfg(feature = "keyvalue")]
     let backends = backends.with(airssys_keyvalue::File).with(airssys_keyvalue::Memory);
+    #[cfg(feature = "redis")]
+    let backends = backends.with(airssys_redis::Redis);
+    #[cfg(feature = "sql")]
+    let backends = backends.with(airssys_sql::Sqlite);
+    #[cfg(feature = "postgres")]
+    let backends = backends.with(airssys_postgres::Postgres);
     backends
 }
 

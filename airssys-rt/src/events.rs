@@ -1,6 +1,7 @@
 //! The stream of events of a system.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,6 +19,9 @@ use crate::sync::lock;
 
 /// The number of events that a stream keeps for a slow reader.
 const KEPT_EVENTS: usize = 1024;
+
+/// The share of one actor. Beyond it, its events make room for those of others.
+const SHARE: usize = KEPT_EVENTS / 8;
 
 /// Something that happened in a system.
 #[derive(Debug, Clone)]
@@ -117,8 +121,8 @@ impl EventStream {
     /// Cancel safety: nothing is lost if this is dropped.
     ///
     /// # Errors
-    /// More than 1,024 events were waiting, and the oldest were dropped. The next call goes on after
-    /// them.
+    /// More than 1,024 events were waiting, and some were dropped: the oldest of the actor with the most, or
+    /// the oldest of all if every actor had at most 128. The next call goes on with those that are left.
     pub async fn next(&mut self) -> Result<Option<Event>, MissedEvents> {
         poll_fn(|task| {
             // A reader that always finds an event yields to other tasks as well.
@@ -141,7 +145,7 @@ impl EventStream {
             if count > 0 {
                 return Poll::Ready(Err(MissedEvents { count }));
             }
-            match queue.events.pop_front() {
+            match queue.take(0) {
                 Some(event) => return Poll::Ready(Ok(Some(event.into_inner()))),
                 None if *ended => return Poll::Ready(Ok(None)),
                 None => queue.waker.replace(waker),
@@ -198,9 +202,58 @@ struct Readers {
 struct Queue {
     /// The task that drops an event copes with a panic in that.
     events: VecDeque<Contained<Event>>,
-    /// The number of older events that have been dropped since the last that was read.
+    /// The number of events of each actor, by its id.
+    counts: HashMap<u64, usize>,
+    /// The number of events that have been dropped since the last that was read.
     missed: u64,
     waker: Option<Waker>,
+}
+
+impl Queue {
+    fn add(&mut self, event: Contained<Event>) {
+        *self.counts.entry(event.actor().id).or_default() += 1;
+        self.events.push_back(event);
+    }
+
+    fn take(&mut self, place: usize) -> Option<Contained<Event>> {
+        let event = self.events.remove(place)?;
+        if let Entry::Occupied(mut count) = self.counts.entry(event.actor().id) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        Some(event)
+    }
+
+    /// Takes out the event that makes room: the oldest of the actor with the most events, or the oldest of
+    /// all if none has more than its share.
+    fn evict(&mut self) -> Option<Contained<Event>> {
+        self.missed += 1;
+        let most = self.counts.iter().max_by_key(|(_, count)| **count);
+        let place = match most {
+            Some((actor, count)) if *count > SHARE => {
+                self.events.iter().position(|event| event.actor().id == *actor)
+            }
+            _ => None,
+        };
+        self.take(place.unwrap_or_default())
+    }
+}
+
+impl Event {
+    /// Returns the actor or supervisor that it is about.
+    fn actor(&self) -> &Identity {
+        match self {
+            Event::Started { actor, .. }
+            | Event::Restarting { actor, .. }
+            | Event::Stopped { actor, .. }
+            | Event::Escalated { supervisor: actor, .. }
+            | Event::GaveUp { actor, .. }
+            | Event::DeadLetter { actor, .. }
+            | Event::MailboxFull { actor, .. } => actor,
+        }
+    }
 }
 
 impl Events {
@@ -222,10 +275,9 @@ impl Events {
         self.update(|readers, dropped| {
             for queue in readers.queues.values_mut().filter(|_| !readers.ended) {
                 if queue.events.len() == KEPT_EVENTS {
-                    queue.missed += 1;
-                    dropped.extend(queue.events.pop_front());
+                    dropped.extend(queue.evict());
                 }
-                queue.events.push_back(event.clone());
+                queue.add(event.clone());
             }
         });
     }

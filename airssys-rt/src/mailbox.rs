@@ -298,9 +298,11 @@ impl<M> Mailbox<M> {
     }
 
     fn poll_slot(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<bool> {
+        // A waker is user code when it is copied or dropped, so neither happens under the lock.
+        let mut waker = Some(waker.clone());
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
-            let polled = inner.poll_slot(ticket, waker, wakers);
+            let polled = inner.poll_slot(ticket, &mut waker, wakers);
             if polled.is_pending() {
                 // It may be about to sleep without another look.
                 wakers.extend(inner.take_receiver());
@@ -311,9 +313,10 @@ impl<M> Mailbox<M> {
 
     /// Polls a waiter that only wants to know of the room: its slot stays free.
     fn poll_offer(&self, ticket: &mut Option<u64>, waker: &Waker) -> Poll<()> {
+        let mut waker = Some(waker.clone());
         self.update(|inner, wakers| {
             inner.set_taken(self.taken.load(Ordering::Acquire));
-            let polled = inner.poll_slot(ticket, waker, wakers);
+            let polled = inner.poll_slot(ticket, &mut waker, wakers);
             match polled {
                 Poll::Ready(true) => inner.offer(wakers),
                 Poll::Ready(false) => {}

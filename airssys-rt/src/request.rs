@@ -4,6 +4,8 @@ mod deadlines;
 #[cfg(all(test, shuttle))]
 mod model;
 mod spare;
+#[cfg(all(test, not(shuttle)))]
+mod tests;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -218,9 +220,20 @@ impl<R: Send + 'static> Future for Reply<R> {
         }
         let Some(slot) = &self.slot else { return Poll::Ready(Err(Unanswered::Dropped)) };
         let mut state = lock(&slot.0);
-        if let Stage::Waiting(requester) = &mut state.stage {
-            requester.clone_from(context.waker());
-            return Poll::Pending;
+        if let Stage::Waiting(requester) = &state.stage {
+            if requester.will_wake(context.waker()) {
+                return Poll::Pending;
+            }
+            drop(state);
+            // A waker is user code when it is copied or dropped, so neither happens under the lock.
+            let waker = context.waker().clone();
+            state = lock(&slot.0);
+            if let Stage::Waiting(requester) = &mut state.stage {
+                let replaced = mem::replace(requester, waker);
+                drop(state);
+                drop(replaced);
+                return Poll::Pending;
+            }
         }
         let result = mem::replace(&mut state.stage, Stage::Done);
         drop(state);

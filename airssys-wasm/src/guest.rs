@@ -14,6 +14,7 @@ pub(crate) mod imports;
 pub(crate) mod instance;
 pub(crate) mod interface_name;
 pub(crate) mod load_error;
+pub(crate) mod located;
 pub(crate) mod long_stretches;
 pub(crate) mod meter;
 pub(crate) mod parts;

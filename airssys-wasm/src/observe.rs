@@ -7,6 +7,7 @@ pub(crate) mod denials;
 pub(crate) mod handling_times;
 pub(crate) mod in_flight;
 pub(crate) mod memory;
+pub(crate) mod resident;
 pub(crate) mod snapshot;
 pub(crate) mod stats;
 pub(crate) mod trace;

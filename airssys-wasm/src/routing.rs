@@ -7,7 +7,7 @@ pub(crate) mod draft;
 pub(crate) mod endpoint;
 pub(crate) mod envelope;
 pub(crate) mod identity;
-mod publish;
+pub(crate) mod publish;
 pub(crate) mod put_call;
 pub(crate) mod queued_call;
 pub(crate) mod refusal;

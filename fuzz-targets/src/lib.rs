@@ -10,12 +10,13 @@ mod control;
 mod manifests;
 mod messages;
 mod patterns;
+mod texts;
 
 /// A function that checks a property of an input.
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("app_manifest", app_manifest),
     ("capabilities", capabilities),
     ("codec_prefix", codec_prefix),
@@ -23,16 +24,20 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("component_manifest", component_manifest),
     ("control_lines", control_lines),
     ("name_patterns", name_patterns),
+    ("runtime_file", runtime_file),
     ("sdk_values", sdk_values),
+    ("shown_texts", shown_texts),
     ("topic_patterns", topic_patterns),
+    ("traceparent", traceparent),
 ];
 
 pub use capabilities::capabilities;
 pub use components::component;
 pub use control::control_lines;
-pub use manifests::{app_manifest, component_manifest};
+pub use manifests::{app_manifest, component_manifest, runtime_file};
 pub use messages::{codec_prefix, sdk_values};
 pub use patterns::{name_patterns, topic_patterns};
+pub use texts::{shown_texts, traceparent};
 
 /// Returns the lines of a text input.
 fn lines<const N: usize>(data: &[u8]) -> Option<[&str; N]> {

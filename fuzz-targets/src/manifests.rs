@@ -6,6 +6,7 @@ use std::path::Path;
 use airssys_spec::Limits;
 use airssys_spec::manifest::{
     AppManifest, ComponentManifest, Diagnostics, Files, MAX_ATTEMPTS, MAX_INSTANCES, MAX_MAILBOX_CAPACITY,
+    Runtime, RuntimeSource, Variables,
 };
 use airssys_spec::pattern::check_component_name;
 use airssys_spec::{Capabilities, Delivery};
@@ -42,6 +43,43 @@ pub fn app_manifest(data: &[u8]) {
     }
 }
 
+/// The value of the only variable that a runtime file of this target can name.
+const SECRET: &str = "open-sesame-7";
+
+/// Input: one or more runtime files, the one that prevails first. No report contains a secret.
+pub fn runtime_file(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let files = text.split(SEPARATOR).enumerate();
+    let sources = files.map(|(number, text)| RuntimeSource::new(format!("{number}.toml"), text)).collect();
+    let variables = Variables::from_fn(|name| (name == "SECRET").then(|| SECRET.to_owned()));
+    let runtime = match Runtime::parse(sources, variables, None) {
+        Ok(runtime) => runtime,
+        Err(diagnostics) => return without_secret(text, &diagnostics),
+    };
+    for backend in runtime.backends() {
+        assert!(check_component_name(backend.name()).is_ok() && !backend.kind().is_empty(), "{backend:?}");
+        let read = backend.read(|table| {
+            (table.secret("url", "\"redis://localhost\""), table.count("size", 0..=9, 1), table.boolean("on"))
+        });
+        if let Err(diagnostics) = read {
+            without_secret(text, &diagnostics);
+        }
+    }
+    for label in runtime.labels() {
+        assert!(!label.label().is_empty(), "{label:?}");
+        if let Err(diagnostics) = label.read(|table| table.count("bytes", 0..=9, 1)) {
+            without_secret(text, &diagnostics);
+        }
+    }
+}
+
+/// Checks that the diagnostics are complete, and do not tell the value of a variable.
+fn without_secret(text: &str, diagnostics: &Diagnostics) {
+    placed_where_texts_are(diagnostics);
+    // The file itself may contain the value.
+    assert!(text.contains(SECRET) || !diagnostics.to_string().contains(SECRET), "{diagnostics}");
+}
+
 fn valid(manifest: &ComponentManifest) {
     assert!(check_component_name(&manifest.name).is_ok());
     assert!(manifest.accepts.contains(manifest.accepts.prefers()));
@@ -66,6 +104,7 @@ fn bounded(limits: &Limits) {
             && limits.message_size_bytes <= most.message_size_bytes
             && limits.concurrent_requests <= most.concurrent_requests
             && limits.subscriptions <= most.subscriptions
+            && limits.retained <= most.retained
             && limits.routes <= most.routes
             && limits.log_line_bytes <= most.log_line_bytes
             && limits.log_lines_per_second <= most.log_lines_per_second
@@ -86,16 +125,26 @@ fn covered(asked: &Capabilities, in_force: &Capabilities) -> bool {
         && names(&asked.request, &in_force.request)
         && topics(&asked.publish, &in_force.publish)
         && topics(&asked.subscribe, &in_force.subscribe)
+        && in_force.uses.iter().all(|right| asked.uses.iter().any(|asked| asked.covers(right)))
         && (asked.input || !in_force.input)
 }
 
 /// Checks that every diagnostic has a place in a text, a message, and help.
 fn explained(diagnostics: &Diagnostics) {
+    let placed = diagnostics.iter().filter(|diagnostic| diagnostic.span.is_some());
+    for diagnostic in placed {
+        assert!(diagnostics.text(&diagnostic.file).is_some(), "{diagnostic}");
+    }
+    placed_where_texts_are(diagnostics);
+}
+
+/// Checks the same. The text of a file that may be a secret is not kept.
+fn placed_where_texts_are(diagnostics: &Diagnostics) {
     assert!(diagnostics.iter().next().is_some());
     for diagnostic in diagnostics {
         assert!(!diagnostic.message.is_empty() && !diagnostic.help.is_empty(), "{diagnostic}");
-        if let Some(span) = &diagnostic.span {
-            let text = diagnostics.text(&diagnostic.file).unwrap_or_default();
+        let text = diagnostics.text(&diagnostic.file);
+        if let (Some(span), Some(text)) = (&diagnostic.span, text) {
             assert!(text.get(span.clone()).is_some(), "{diagnostic}");
             assert_eq!(text[..span.start].matches('\n').count() + 1, diagnostic.line, "{diagnostic}");
         }

@@ -158,11 +158,26 @@ fn name_patterns() {
 }
 
 #[test]
+fn runtime_file() {
+    run("runtime_file", MADE / 4);
+}
+
+#[test]
 fn sdk_values() {
     run("sdk_values", MADE / 2);
 }
 
 #[test]
+fn shown_texts() {
+    run("shown_texts", MADE);
+}
+
+#[test]
 fn topic_patterns() {
     run("topic_patterns", MADE);
+}
+
+#[test]
+fn traceparent() {
+    run("traceparent", MADE);
 }

@@ -176,6 +176,19 @@ mod tests {
         assert!(own_tests(Path::new("."), &Guests::default(), &[]).is_empty());
     }
 
+    /// Guests choose numbers that these crates add up.
+    #[test]
+    fn arithmetic_is_checked_in_tests_and_in_the_program() {
+        let wraps = std::panic::catch_unwind(|| std::hint::black_box(u8::MAX) + std::hint::black_box(1));
+        assert!(wraps.is_err(), "tests do not check sums");
+        let manifest = include_str!("../../Cargo.toml");
+        assert!(!manifest.contains("overflow-checks = false"));
+        for name in ["core", "message", "spec", "wasm", "cli"] {
+            let profile = format!("[profile.release.package.airssys-{name}]\noverflow-checks = true\n");
+            assert!(manifest.contains(&profile), "{name}");
+        }
+    }
+
     #[test]
     fn a_filter_that_matches_nothing_is_an_error() {
         let error = matched(&["one".to_owned(), "two".to_owned()], &Tally::default()).unwrap_err();

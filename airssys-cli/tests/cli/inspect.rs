@@ -55,6 +55,10 @@ fn inspect_shows_what_the_summary_shows() {
             _ => assert!(state == "running" && memory >= 65_536, "{name}: {}", instances[0]),
         }
         assert_eq!(count(&shown["costs"], "linear_memory_bytes"), memory);
+        if cfg!(target_os = "linux") {
+            let resident = count(&shown["costs"], "resident_bytes");
+            assert!(resident <= memory && (resident > 0) == (memory > 0), "{name}: {resident} of {memory}");
+        }
         assert!(count(&shown["costs"], "dead_letter_bytes") > 0 || count(shown, "dead_lettered") == 0);
         assert_eq!((count(shown, "unfinished"), count(summary, "unfinished")), (0, 0));
         // The text shows the same in a row of the tree.

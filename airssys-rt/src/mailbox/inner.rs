@@ -244,11 +244,12 @@ impl<M> Inner<M> {
     }
 
     /// Polls the waiter with this ticket, or a new one. Ready with true once a slot is reserved for it,
-    /// with false if the mailbox has closed.
+    /// with false if the mailbox has closed. Takes the waker of a waiter that goes on waiting, and leaves the
+    /// one before it.
     pub(super) fn poll_slot(
         &mut self,
         ticket: &mut Option<u64>,
-        waker: &Waker,
+        waker: &mut Option<Waker>,
         wakers: &mut Wakers,
     ) -> Poll<bool> {
         if self.flags.has(Flag::Closed) {
@@ -276,7 +277,9 @@ impl<M> Inner<M> {
             }
         };
         *ticket = Some(mine);
-        waiters.waiting.entry(mine).and_modify(|old| old.clone_from(waker)).or_insert_with(|| waker.clone());
+        if let Some(given) = waker.take() {
+            *waker = waiters.waiting.insert(mine, given);
+        }
         Poll::Pending
     }
 

@@ -93,7 +93,7 @@ impl<M> Mailbox<M> {
     }
 
     /// Takes back the messages that were not handed out. If they are lost, they stay in the batch,
-    /// and the cause is returned.
+    /// and the cause is returned. Forgets the task of the receiver, which may have ended.
     pub(crate) fn put_back(&self, batch: &mut VecDeque<M>) -> Option<DeadLetterCause> {
         let mut inner = lock(&self.inner);
         if self.fetches_one() {
@@ -101,6 +101,10 @@ impl<M> Mailbox<M> {
             inner.set_taken(taken);
             self.taken.store(taken, Ordering::Release);
         }
-        inner.put_back(batch)
+        let (receiver, lost) = (inner.take_receiver(), inner.put_back(batch));
+        drop(inner);
+        // It is user code when it is dropped, so that happens outside the lock.
+        drop(receiver);
+        lost
     }
 }

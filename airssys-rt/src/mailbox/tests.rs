@@ -452,3 +452,29 @@ proptest! {
         bench.finish()?;
     }
 }
+
+/// Looks at the mailbox when it is dropped.
+struct Looks(Arc<Mailbox<u32>>, Arc<AtomicBool>);
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        self.1.store(true, Ordering::Relaxed);
+        assert_eq!(self.0.stats().depth, 0);
+    }
+}
+
+#[test]
+fn mailbox_keeps_no_waker_of_a_receiver_that_has_ended() {
+    let (mailbox, dropped) = (Arc::new(Mailbox::new(4, Overflow::Wait)), Arc::<AtomicBool>::default());
+    let waker = Waker::from(Arc::new(Looks(mailbox.clone(), dropped.clone())));
+    let mut batch = VecDeque::new();
+    assert!(mailbox.poll_fetch(&mut batch, None, &mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    assert!(!dropped.load(Ordering::Relaxed), "the receiver waits");
+    assert_eq!(mailbox.put_back(&mut batch), None);
+    assert!(dropped.load(Ordering::Relaxed));
+}

@@ -157,6 +157,31 @@ async fn missed_events_are_counted() {
     assert_eq!(told(&mut events), ["a ActorEnded: 1 of Say", "a shut down"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn events_of_one_actor_do_not_push_out_those_of_others() {
+    let system = ActorSystem::new("test");
+    settle().await;
+    let mut events = system.events();
+    let prepare = |name: &str| {
+        let spec = ChildSpec::new(name).capacity(1).overflow(Overflow::DropNewest);
+        system.prepare::<Say>(spec).unwrap()
+    };
+    let (quiet, loud) = (prepare("quiet"), prepare("loud"));
+    for number in 0..3 {
+        quiet.actor_ref().try_send(Say::Note(number)).unwrap();
+    }
+    for number in 0..5_000 {
+        loud.actor_ref().try_send(Say::Note(number)).unwrap();
+    }
+    assert!(events.next().await.is_err(), "some were dropped");
+    let mut of_quiet = 0;
+    for _ in 0..1024 {
+        let event = events.next().await.unwrap().unwrap();
+        of_quiet += usize::from(format!("{event:?}").contains("quiet"));
+    }
+    assert_eq!(of_quiet, 3, "a full mailbox and two dead letters");
+}
+
 /// The stream ends although there are references to actors.
 #[tokio::test(start_paused = true)]
 async fn a_stream_ends_with_its_system() {

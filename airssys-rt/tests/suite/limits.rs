@@ -473,4 +473,14 @@ async fn restart_that_was_asked_for_hides_no_failure_in_the_log() {
     assert_eq!(lines.len(), 1, "equal lines are throttled: {lines:?}");
     assert!(lines[0].starts_with("WARN an actor failed and is restarted"), "{lines:?}");
     assert_eq!(actor.stats().restarts, 3);
+    // The end of the child tells what its next line would have told.
+    actor.stop();
+    actor.closed().await;
+    settle().await;
+    let lines = logs.take();
+    let told = "an actor ended, which failed and was restarted more often since its last line";
+    assert!(
+        lines.iter().any(|line| line.starts_with(&format!("WARN {told}")) && line.contains('1')),
+        "{lines:?}"
+    );
 }

@@ -74,7 +74,10 @@ impl Serve for About {
 
 impl Serve for Snapshot {
     async fn serve(self, host: &ComponentHost) -> Result<Box<AppSnapshot>, Failed> {
-        Ok(Box::new(host.snapshot()))
+        Ok(Box::new(match self.resident {
+            true => host.snapshot_with_resident_memory(),
+            false => host.snapshot(),
+        }))
     }
 }
 

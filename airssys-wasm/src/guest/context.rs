@@ -1,6 +1,7 @@
 //! The context of one incarnation of an instance, on which its imports work.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use airssys_rt::ActorRef;
 use airssys_spec::Limits;
@@ -15,7 +16,7 @@ use crate::guest::counted_routes::CountedRoutes;
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::long_stretches::LongStretches;
 use crate::guest::meter::Meter;
-use crate::guest::send_clock::{SendClock, SendSamples};
+use crate::guest::send_clock::{CallSamples, SendClock};
 use crate::observe::memory::MemoryGauge;
 use crate::observe::stats::ComponentStats;
 use crate::observe::trace::TraceContext;
@@ -65,7 +66,7 @@ pub(crate) struct GuestContext {
     /// The wake-ups deferred until the guest returns. `None` if its calls can be suspended.
     pub(crate) wakeups: Option<DeferredWakeups>,
     pub(crate) send_clock: SendClock,
-    pub(crate) send_samples: SendSamples,
+    pub(crate) call_samples: CallSamples,
     /// The origin of the message that it sent last.
     origin: Arc<Origin>,
     /// The trace of the callback that the guest handles at present.
@@ -92,7 +93,7 @@ impl GuestContext {
             batch: Batch::default(),
             wakeups: None,
             send_clock: SendClock::default(),
-            send_samples: SendSamples::default(),
+            call_samples: CallSamples::default(),
             origin: Origin::of(&instance.sender.instance, None),
             callback_trace: None,
             stop_requested: false,
@@ -103,6 +104,23 @@ impl GuestContext {
     /// Returns the stats of the component.
     pub(crate) fn stats(&self) -> &ComponentStats {
         &self.instance.sender.stats
+    }
+
+    /// Makes a call of the host, and counts its time.
+    pub(crate) fn timed<R>(&mut self, call: impl FnOnce(&mut GuestContext) -> R) -> R {
+        let began = Instant::now();
+        let result = call(self);
+        self.stats().host_calls_took(began.elapsed());
+        result
+    }
+
+    /// Makes a short call of the host. Some are timed, and stand for the others.
+    #[inline]
+    pub(crate) fn sampled<R>(&mut self, call: impl FnOnce(&mut GuestContext) -> R) -> R {
+        let Some(sample) = self.call_samples.next() else { return call(self) };
+        let result = call(self);
+        self.stats().host_calls_took(sample.took());
+        result
     }
 
     /// Returns the trace of messages that the guest sends now.

@@ -17,6 +17,7 @@ use crate::guest::context::{GuestContext, InstanceDependencies, Settings};
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::entry_call::{EntryCall, EntryGuest, EntryTimedOut, TypedEntry};
 use crate::guest::failure::GuestFailure;
+use crate::guest::located::Located;
 use crate::guest::meter::{Meter, Moment};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
@@ -118,8 +119,19 @@ impl Instance {
         let Some(index) = self.component.exports.contract.map(|own| own.initialize) else { return Ok(()) };
         let own = |(key, value): &(String, SettingValue)| (key.clone(), value.as_str().to_owned());
         let config: Vec<(String, String)> = settings.iter().map(own).collect();
-        let (answer,): (Result<(), String>,) = self.call_by_index(index, (config,)).await?;
+        let (answer,): (Result<(), String>,) = match self.memory_stays() {
+            true => {
+                let memory = Arc::clone(&self.guest().instance.memory);
+                self.call_by_index(index, (Located { value: config, memory },)).await?
+            }
+            false => self.call_by_index(index, (config,)).await?,
+        };
         answer.map_err(|message| GuestFailure::StartRefused { message: message.into() })
+    }
+
+    /// Returns true if the instance's memory stays at its address when it grows: in the engine's pool.
+    fn memory_stays(&self) -> bool {
+        self.component.pre.engine().pooling_allocator_metrics().is_some()
     }
 
     pub(crate) async fn health(&mut self) -> Result<HealthStatus, GuestFailure> {

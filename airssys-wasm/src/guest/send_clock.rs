@@ -33,29 +33,42 @@ impl SendClock {
     }
 }
 
-/// One send in this many is timed and stands for all, because reading the clock twice takes half as long
-/// as a send.
+/// One call in this many is timed and stands for all, because reading the clock twice takes half as long as
+/// a send.
 const TIMED_ONE_IN: u32 = 64;
 
-/// Chooses the sends that are timed.
-#[derive(Default)]
-pub(crate) struct SendSamples {
-    sends: u32,
+/// Chooses the calls that are timed: at random, so that a guest cannot hide long calls between them.
+pub(crate) struct CallSamples {
+    calls_left: u32,
 }
 
-/// A send that is timed.
-pub(crate) struct SendSample(std::time::Instant);
+/// A call that is timed.
+pub(crate) struct CallSample(std::time::Instant);
 
-impl SendSamples {
-    /// Counts a send. Returns its sample if it is timed.
-    pub(crate) fn next(&mut self) -> Option<SendSample> {
-        self.sends = self.sends.wrapping_add(1);
-        self.sends.is_multiple_of(TIMED_ONE_IN).then(|| SendSample(std::time::Instant::now()))
+impl Default for CallSamples {
+    fn default() -> CallSamples {
+        CallSamples { calls_left: interval() }
     }
 }
 
-impl SendSample {
-    /// Returns the time of all sends for which this one stands.
+impl CallSamples {
+    /// Counts a call. Returns its sample if it is timed.
+    pub(crate) fn next(&mut self) -> Option<CallSample> {
+        self.calls_left -= 1;
+        (self.calls_left == 0).then(|| {
+            self.calls_left = interval();
+            CallSample(std::time::Instant::now())
+        })
+    }
+}
+
+/// Returns the number of calls up to the next one that is timed: [`TIMED_ONE_IN`] on average.
+fn interval() -> u32 {
+    fastrand::u32(1..2 * TIMED_ONE_IN)
+}
+
+impl CallSample {
+    /// Returns the time of all calls for which this one stands.
     pub(crate) fn took(self) -> Duration {
         self.0.elapsed() * TIMED_ONE_IN
     }

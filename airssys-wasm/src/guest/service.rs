@@ -272,6 +272,12 @@ impl<'a, S: Service> ServiceCall<'a, S> {
         self.guest.instance.sender.allows(&Access::Use { right })
     }
 
+    /// Returns true if the instance has a right now. Neither counts nor audits a denial.
+    pub fn has(&self, right: &UsePattern) -> bool {
+        let sender = &self.guest.instance.sender;
+        sender.grants.decide(&sender.subject, &Access::Use { right }).is_ok()
+    }
+
     /// Decides whether the instance has one of these rights now. Only a denial of all of them is counted
     /// and audited, as that of the first.
     ///

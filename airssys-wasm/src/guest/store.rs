@@ -158,6 +158,7 @@ pub(crate) struct Limiter {
 impl Limiter {
     fn new(guest: &GuestContext) -> Limiter {
         let limits: &Limits = &guest.instance.limits;
+        guest.instance.memory.store_begun();
         Limiter {
             memory_bytes: limits.memory_bytes,
             table_elements: limits.table_elements,

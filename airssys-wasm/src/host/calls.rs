@@ -12,6 +12,7 @@ use crate::host::error::CallError;
 use crate::observe::trace::TraceContext;
 use crate::routing::draft::{Draft, Origin};
 use crate::routing::envelope::{Envelope, ReplyTo};
+use crate::routing::publish::Publisher;
 use crate::routing::router::{Mode, PendingWakeup, Router};
 use crate::routing::sender::Sender;
 use crate::routing::topic_route::TopicRoute;
@@ -23,6 +24,8 @@ pub(super) struct Calls<'a> {
     /// The actor that sends; `None` from outside.
     pub(super) myself: Option<&'a ActorRef<Envelope>>,
     pub(super) trace: Option<TraceContext>,
+    /// The largest reply that the sender takes, in bytes.
+    pub(super) max_reply_bytes: usize,
 }
 
 impl Calls<'_> {
@@ -40,7 +43,7 @@ impl Calls<'_> {
         let mut answer = None;
         let answered = async {
             let make = || {
-                let (reply, waiter) = ReplyTo::outside();
+                let (reply, waiter) = ReplyTo::outside(self.max_reply_bytes as u64);
                 answer = Some(waiter);
                 Some(reply)
             };
@@ -57,8 +60,7 @@ impl Calls<'_> {
     }
 
     pub(super) fn publish(&self, topic: &str, message: Bytes) -> Result<u32, CallError> {
-        let Calls { router, from, myself, trace } = *self;
-        self.on_topic(topic, |route| router.publish(from, myself, route, message, trace))
+        self.on_topic(topic, |route| self.publisher().publish(route, message))
     }
 
     pub(super) fn publish_retained(
@@ -67,8 +69,13 @@ impl Calls<'_> {
         topic: &str,
         message: Bytes,
     ) -> Result<u32, CallError> {
-        let Calls { router, from, myself, trace } = *self;
-        self.on_topic(topic, |route| router.publish_retained(from, myself, limits, route, message, trace))
+        self.on_topic(topic, |route| self.publisher().publish_retained(limits, route, message))
+    }
+
+    /// Code of the host has all time.
+    fn publisher(&self) -> Publisher<'_> {
+        let Calls { router, from, myself, trace, .. } = *self;
+        Publisher { router, from, myself, trace, is_over: &|| false }
     }
 
     pub(super) fn clear_retained(&self, topic: &str) -> Result<bool, CallError> {
@@ -119,3 +126,6 @@ impl Calls<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -134,12 +134,14 @@ impl NativeSender {
         self.calls().send(target, message.into()).await
     }
 
-    /// Sends a request and waits for its reply: codec prefix and body, or nothing.
+    /// Sends a request and waits for its reply: codec prefix and body, or nothing. The reply may have as many
+    /// bytes as the largest message that the actor accepts.
     ///
     /// Cancel safe: if dropped, the reply is dropped.
     ///
     /// # Errors
-    /// [`CallError`] if it was denied, not taken, rejected, or not answered within `timeout`.
+    /// [`CallError`] if it was denied, not taken, rejected, not answered within `timeout`, or answered with a
+    /// larger reply.
     pub async fn request(
         &self,
         target: &str,
@@ -168,8 +170,9 @@ impl NativeSender {
     }
 
     fn calls(&self) -> Calls<'_> {
-        let InstanceDependencies { router, sender, myself, .. } = &*self.instance;
-        Calls { router, from: sender, myself: Some(myself), trace: self.trace }
+        let InstanceDependencies { router, sender, myself, limits, .. } = &*self.instance;
+        let max_reply_bytes = limits.message_size_bytes;
+        Calls { router, from: sender, myself: Some(myself), trace: self.trace, max_reply_bytes }
     }
 }
 

@@ -21,12 +21,14 @@ impl ComponentHost {
         self.calls(None).send(target, message.into()).await
     }
 
-    /// Sends a request from outside and waits for its reply: codec prefix and body, or nothing.
+    /// Sends a request from outside and waits for its reply: codec prefix and body, or nothing. The reply may
+    /// have as many bytes as the largest message that a component of the app accepts.
     ///
     /// Cancel safe: if dropped, the reply is dropped.
     ///
     /// # Errors
-    /// [`CallError`] if it was not taken, rejected, or not answered within `timeout`.
+    /// [`CallError`] if it was not taken, rejected, not answered within `timeout`, or answered with a larger
+    /// reply.
     pub async fn request(
         &self,
         target: &str,
@@ -65,6 +67,7 @@ impl ComponentHost {
 
     /// Returns the messages from outside, in a place of a trace.
     pub(super) fn calls(&self, trace: Option<TraceContext>) -> Calls<'_> {
-        Calls { router: &self.shared.router, from: &self.shared.outside, myself: None, trace }
+        let (router, from) = (&*self.shared.router, &self.shared.outside);
+        Calls { router, from, myself: None, trace, max_reply_bytes: router.app.largest_message() }
     }
 }

@@ -8,13 +8,16 @@ pub(crate) const ELEMENT_BYTES: u64 = 16;
 /// The costs of a component for its host: all its instances together.
 ///
 /// Memory is what the host holds at present. It is counted in full, also where the operating system has
-/// given no page for it yet.
+/// given no page for it yet. Only `resident_bytes` is measured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct HostCosts {
     /// The linear memories of its instances, in bytes.
     pub linear_memory_bytes: u64,
+    /// The part of these memories that is resident, in bytes: pages that the operating system has given, and
+    /// that no other instance shares. `None` unless the snapshot was asked to measure it.
+    pub resident_bytes: Option<u64>,
     /// The tables of its instances, in bytes.
     pub table_bytes: u64,
     /// The messages that wait in its mailboxes, in bytes.
@@ -34,6 +37,7 @@ impl HostCosts {
     pub fn memory_bytes(&self) -> u64 {
         let HostCosts {
             linear_memory_bytes,
+            resident_bytes: _,
             table_bytes,
             mailbox_bytes,
             retained_bytes,

@@ -90,8 +90,8 @@ pub struct ComponentSnapshot {
     /// Its log: lines that its instances logged or printed.
     #[serde(default)]
     pub log: LogStats,
-    /// The time that its calls of the host took, in nanoseconds: sending, publishing, subscribing,
-    /// logging, output and random numbers. It is part of the guest's time. Sends are timed by samples.
+    /// The time that its calls of the host took, in nanoseconds, without waits. It is part of the guest's
+    /// time. Short calls are timed by samples.
     #[serde(default)]
     pub host_calls_ns: u64,
     /// Its calls of services, sorted by service and function.

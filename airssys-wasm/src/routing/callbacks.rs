@@ -289,10 +289,10 @@ impl WaitNode for Callbacks {
     }
 
     /// Returns the targets of open requests while a deferred handler waits for a callback.
-    fn awaited_targets(&self) -> Vec<AwaitedTarget> {
+    fn awaited_targets(&self, most: usize) -> Vec<AwaitedTarget> {
         let state = lock(&self.state);
         let open = state.open.values().filter(|_| state.awaited);
-        open.filter_map(|open| open.awaited.clone()).collect()
+        open.filter_map(|open| open.awaited.clone()).take(most).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::contract::{Callback, Completion, Ending, RequestError};
+use crate::contract::{Callback, Completion, Ending, RequestError, SizeLimit};
 use crate::observe::dead_letters::{DeadLetter, DeadLetterReason};
 use crate::observe::handling_times::{HandlingTimes, Took};
 use crate::observe::trace::{MessageSpan, SpanOutcome, TraceContext};
@@ -107,14 +107,16 @@ pub(crate) enum ReplyTo {
 /// A requester outside the app, or a native actor.
 pub(crate) struct Waiter {
     id: Uuid,
+    /// The largest reply that it takes, in bytes.
+    max_reply_bytes: u64,
     reply: oneshot::Sender<Result<Bytes, RequestError>>,
 }
 
 impl ReplyTo {
-    /// Makes the two sides of a reply to a request from outside.
-    pub(crate) fn outside() -> (ReplyTo, oneshot::Receiver<Result<Bytes, RequestError>>) {
+    /// Makes the two sides of a reply of at most this many bytes to a request from outside.
+    pub(crate) fn outside(max_reply_bytes: u64) -> (ReplyTo, oneshot::Receiver<Result<Bytes, RequestError>>) {
         let (reply, waiter) = oneshot::channel();
-        (ReplyTo::Outside(Box::new(Waiter { id: Uuid::new_v4(), reply })), waiter)
+        (ReplyTo::Outside(Box::new(Waiter { id: Uuid::new_v4(), max_reply_bytes, reply })), waiter)
     }
 
     fn id(&self) -> Option<Uuid> {
@@ -258,8 +260,7 @@ impl Envelope {
     pub(crate) fn ending(&self, completion: Completion) -> Ending {
         let max_reply_bytes = match &self.reply {
             Some(ReplyTo::Component { callbacks, .. }) => callbacks.max_reply_bytes(),
-            // The program takes a reply of any size.
-            Some(ReplyTo::Outside(_)) => u64::MAX,
+            Some(ReplyTo::Outside(waiter)) => waiter.max_reply_bytes,
             // A reply without a requester is dropped now. A call has its own way back.
             Some(ReplyTo::Call(_)) | None => 0,
         };
@@ -324,7 +325,12 @@ impl Envelope {
                 callbacks.answer(request, from, callback)
             }
             (Some(ReplyTo::Outside(waiter)), Callback::Reply(body)) => {
-                drop(waiter.reply.send(Ok(Bytes::from(body))))
+                let (size, limit) = (body.len() as u64, waiter.max_reply_bytes);
+                let reply = match size > limit {
+                    true => Err(RequestError::ReplyTooLarge(SizeLimit { size, limit })),
+                    false => Ok(Bytes::from(body)),
+                };
+                drop(waiter.reply.send(reply))
             }
             (Some(ReplyTo::Outside(waiter)), Callback::Failed(error)) => drop(waiter.reply.send(Err(error))),
             // A call has been told before.

@@ -1,5 +1,6 @@
 //! Publications on topics, and retained messages.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
@@ -56,63 +57,76 @@ impl PublishOutcome {
     }
 }
 
+/// The number of subscribers between two checks of the publisher's time.
+const SUBSCRIBERS_PER_TIME_CHECK: usize = 64;
+
+/// A publisher, in one place of a trace.
+pub(crate) struct Publisher<'a> {
+    pub(crate) router: &'a Router,
+    pub(crate) from: &'a Sender,
+    /// The actor that publishes; `None` from outside.
+    pub(crate) myself: Option<&'a ActorRef<Envelope>>,
+    pub(crate) trace: Option<TraceContext>,
+    /// Returns true if its time is used up. The publication then reaches no subscriber.
+    pub(crate) is_over: &'a dyn Fn() -> bool,
+}
+
+/// The error of a call whose guest has no time left.
+pub(crate) fn out_of_time() -> SendError {
+    SendError::Other("the execution time of the message being handled is used up".to_owned())
+}
+
 /// Publishing. The steps of a publication, in this order:
 ///
 /// 1. The right to publish is checked, if the route's decision is stale.
 /// 2. The codec prefix is checked, and the route's list of subscribers is rebuilt if it is stale.
 /// 3. Room is reserved at the subscribers that do not evict. A full one that makes publishers wait
-///    refuses the whole publication.
+///    refuses the whole publication, and so does the end of the publisher's time.
 /// 4. The quota is taken, once however many subscribers there are. It comes late, because a
 ///    refused publication costs nothing.
 /// 5. Room is reserved at subscribers that evict their oldest message. It comes after the quota,
 ///    because an evicted message cannot be put back.
 /// 6. The copies are sent, and the publication is recorded if the audit records messages.
 /// 7. Undelivered copies become dead letters, after any lock is released.
-impl Router {
+impl Publisher<'_> {
     /// Puts a message into the mailbox of every subscriber. Subscribers that make publishers wait get
     /// it all, or none does.
     ///
     /// A publisher that is a subscriber without room cannot wait for itself. Its own copy goes to the
     /// dead letters.
-    pub(crate) fn publish(
-        &self,
-        from: &Sender,
-        myself: Option<&ActorRef<Envelope>>,
-        route: &mut TopicRoute,
-        body: Bytes,
-        trace: Option<TraceContext>,
-    ) -> Result<u32, SendError> {
-        self.may_publish(from, route)?;
-        let draft = Draft { body, origin: route.origin(from, trace) };
-        self.fan_out(from, myself, route, draft).into_result(from)
+    pub(crate) fn publish(&self, route: &mut TopicRoute, body: Bytes) -> Result<u32, SendError> {
+        self.router.may_publish(self.from, route)?;
+        let draft = Draft { body, origin: route.origin(self.from, self.trace) };
+        self.fan_out(route, draft).into_result(self.from)
     }
 
     /// Publishes on a topic that the sender may publish on. Logs nothing, because a lock may be held.
-    fn fan_out(
-        &self,
-        from: &Sender,
-        myself: Option<&ActorRef<Envelope>>,
-        route: &mut TopicRoute,
-        draft: Draft,
-    ) -> PublishOutcome {
+    fn fan_out(&self, route: &mut TopicRoute, draft: Draft) -> PublishOutcome {
         if let Err(error) = Codec::split(&draft.body) {
             return PublishOutcome::Refused(SendError::CodecRefused(error.to_string()));
         }
-        let audience = route.take_audience(&self.broker);
-        let outcome = self.send_copies(from, myself, &audience, draft);
+        let audience = route.take_audience(&self.router.broker);
+        let outcome = self.send_copies(&audience, draft);
         route.audience = Some(audience);
         outcome
     }
 
-    fn send_copies(
-        &self,
-        from: &Sender,
-        myself: Option<&ActorRef<Envelope>>,
-        audience: &Audience,
-        draft: Draft,
-    ) -> PublishOutcome {
+    fn send_copies(&self, audience: &Audience, draft: Draft) -> PublishOutcome {
+        let Publisher { router, from, myself, is_over, .. } = *self;
         let Audience { evicting, others, .. } = audience;
-        let mut reserved = match ReservedPlaces::reserve(from, others, &draft.body, myself) {
+        // Nothing can be taken back later, so time is checked while room is reserved.
+        let (looked_at, late) =
+            (Cell::new(0_usize), Cell::new(evicting.len() > SUBSCRIBERS_PER_TIME_CHECK && is_over()));
+        let is_late = || {
+            looked_at.set(looked_at.get() + 1);
+            late.set(late.get() || looked_at.get().is_multiple_of(SUBSCRIBERS_PER_TIME_CHECK) && is_over());
+            late.get()
+        };
+        let reserved = ReservedPlaces::reserve(from, others, &draft.body, myself, &is_late);
+        if late.get() {
+            return PublishOutcome::Refused(out_of_time());
+        }
+        let mut reserved = match reserved {
             Ok(reserved) => reserved,
             Err(full) => return PublishOutcome::Refused(full.tag.account.refuse(Refusal::MailboxFull)),
         };
@@ -124,7 +138,7 @@ impl Router {
         let mut undelivered = Undelivered::default();
         for (subscriber, reason) in reserved.skipped {
             match reason {
-                SkipReason::Closed => drop(self.broker.unsubscribe_all(subscriber.actor.id())),
+                SkipReason::Closed => drop(router.broker.unsubscribe_all(subscriber.actor.id())),
                 _ => undelivered.add_skipped(&subscriber.tag, &draft, from),
             }
         }
@@ -135,7 +149,7 @@ impl Router {
             undelivered.add_closed(permit.send(envelope).err());
         }
         if let Some(topic) = &draft.origin.topic {
-            self.record(MessageKind::Publish, from, &draft.body, None, Some((topic, delivered)));
+            router.record(MessageKind::Publish, from, &draft.body, None, Some((topic, delivered)));
         }
         PublishOutcome::Published(delivered, undelivered)
     }
@@ -143,20 +157,18 @@ impl Router {
     /// Publishes a message, and retains it for later subscribers.
     pub(crate) fn publish_retained(
         &self,
-        from: &Sender,
-        myself: Option<&ActorRef<Envelope>>,
         limits: &Limits,
         route: &mut TopicRoute,
         body: Bytes,
-        trace: Option<TraceContext>,
     ) -> Result<u32, SendError> {
+        let Publisher { router, from, trace, .. } = *self;
         // The right is checked before locking, because a change of grants takes this lock while it
         // holds its own.
-        self.may_publish(from, route)?;
+        router.may_publish(from, route)?;
         let draft = Draft { body, origin: route.origin(from, trace) };
-        let mut retained = self.retained.lock();
+        let mut retained = router.retained.lock();
         let outcome = match retained.has_room(from, limits, &route.topic, draft.body.len()) {
-            Ok(()) => self.fan_out(from, myself, route, draft.clone()),
+            Ok(()) => self.fan_out(route, draft.clone()),
             Err(exceeded) => PublishOutcome::OverQuota(exceeded),
         };
         if let PublishOutcome::Published(..) = outcome {
@@ -170,7 +182,9 @@ impl Router {
         drop(retained);
         outcome.into_result(from)
     }
+}
 
+impl Router {
     /// Removes the retained message of a topic. Returns true if there was one.
     pub(crate) fn clear_retained(&self, from: &Sender, route: &mut TopicRoute) -> Result<bool, SendError> {
         self.may_publish(from, route)?;

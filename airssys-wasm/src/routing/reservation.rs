@@ -24,15 +24,17 @@ impl<'s> ReservedPlaces<'s> {
     /// Reserves room at all subscribers that accept the publication. Returns the first subscriber
     /// that makes publishers wait and has no room.
     ///
-    /// A publisher cannot wait for its own mailbox. If that is full, the publisher is skipped.
+    /// A publisher cannot wait for its own mailbox. If that is full, the publisher is skipped. Once `is_late`
+    /// returns true, nothing more is reserved.
     pub(super) fn reserve(
         from: &Sender,
         subscribers: &'s [Subscribed],
         body: &[u8],
         myself: Option<&ActorRef<Envelope>>,
+        is_late: &dyn Fn() -> bool,
     ) -> Result<ReservedPlaces<'s>, &'s Subscribed> {
         let is_own = |s: &Subscribed| myself.is_some_and(|myself| myself.id() == s.actor.id());
-        let accepts = |s: &Subscribed| s.tag.account.accepts_message(body, from).is_ok();
+        let accepts = |s: &Subscribed| !is_late() && s.tag.account.accepts_message(body, from).is_ok();
         let reserved = match Reservation::new(subscribers, accepts) {
             Err(full) if is_own(full) => Reservation::new(subscribers, |s| accepts(s) && !is_own(s))?,
             reserved => reserved?,

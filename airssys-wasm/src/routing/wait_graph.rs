@@ -12,8 +12,8 @@ use crate::routing::account::Account;
 /// The longest cycle that is searched for, in instances.
 const MAX_CYCLE: usize = 32;
 
-/// The most waiting instances that one search visits.
-const MAX_VISITED: usize = 1_000;
+/// The most waits that one search follows. A search that has found no cycle by then ends without one.
+const MAX_STEPS: usize = 1_000;
 
 /// The receiver that can end a wait.
 #[derive(Clone)]
@@ -38,8 +38,9 @@ pub(crate) trait WaitNode: Send + Sync {
     /// Returns the number of requests and waits that are open, or resolved and not delivered.
     fn in_flight_count(&self) -> usize;
 
-    /// Returns the targets that can end the waits. Empty unless a handler is blocked on them.
-    fn awaited_targets(&self) -> Vec<AwaitedTarget>;
+    /// Returns the targets that can end the waits, `most` of them at most. Empty unless a handler is blocked
+    /// on them.
+    fn awaited_targets(&self, most: usize) -> Vec<AwaitedTarget>;
 }
 
 /// The wait-for graph of an app.
@@ -72,7 +73,8 @@ impl WaitGraph {
     /// Logs the deadlock cycle, if an instance whose wait has timed out waits for itself through
     /// others. The lines are throttled by those of its component.
     pub(crate) fn report(&self, instance: &str, awaited: &AwaitedTarget, warnings: &Warnings) {
-        let Some(cycle) = self.path_back(instance, awaited, &mut HashSet::new(), MAX_CYCLE) else { return };
+        let mut search = Search { to: instance, visited: HashSet::new(), steps_left: MAX_STEPS };
+        let Some(cycle) = self.path_back(&mut search, awaited, MAX_CYCLE) else { return };
         let Some(more) = warnings.pass(Warning::Deadlock) else { return };
         // The path is in reverse order.
         let others: String = cycle.iter().rev().map(|name| format!(" waits for `{name}`, which")).collect();
@@ -80,26 +82,31 @@ impl WaitGraph {
         tracing::warn!(target: "airssys::deadlock", instance, "deadlock, ended by a timeout: `{instance}`{others}{more}");
     }
 
-    /// Searches for a path from the awaited target back to the waiting instance `to`, depth first.
-    /// Returns the path in reverse order.
+    /// Searches for a path from the awaited target back to the waiting instance, depth first. Returns the
+    /// path in reverse order.
     fn path_back(
         &self,
-        to: &str,
+        search: &mut Search<'_>,
         awaited: &AwaitedTarget,
-        visited: &mut HashSet<String>,
         depth_left: usize,
     ) -> Option<Vec<String>> {
         for member in awaited.members() {
+            // Each instance that is looked at counts, because many can wait for the same ones.
+            search.steps_left = search.steps_left.checked_sub(1)?;
             let name = member.name();
-            if name == to {
+            if name == search.to {
                 return Some(vec![name.to_owned()]);
             }
-            let next = self.node(name).map(|node| node.awaited_targets()).unwrap_or_default();
-            let is_dead_end = next.is_empty() || depth_left == 0 || visited.len() >= MAX_VISITED;
-            if is_dead_end || !visited.insert(name.to_owned()) {
+            if depth_left == 0 || search.visited.contains(name) {
                 continue;
             }
-            let path = next.iter().find_map(|awaited| self.path_back(to, awaited, visited, depth_left - 1));
+            let next = self.node(name).map(|node| node.awaited_targets(search.steps_left));
+            let next = next.unwrap_or_default();
+            if next.is_empty() {
+                continue;
+            }
+            search.visited.insert(name.to_owned());
+            let path = next.iter().find_map(|awaited| self.path_back(search, awaited, depth_left - 1));
             if let Some(mut path) = path {
                 path.push(name.to_owned());
                 return Some(path);
@@ -112,3 +119,14 @@ impl WaitGraph {
         self.nodes.get(instance)?.upgrade()
     }
 }
+
+/// A search for a path back to a waiting instance.
+struct Search<'a> {
+    to: &'a str,
+    /// The waiting instances that it has followed.
+    visited: HashSet<String>,
+    steps_left: usize,
+}
+
+#[cfg(test)]
+mod tests;

@@ -311,9 +311,10 @@ async fn letters_to_a_receiver_that_is_held_back_wait_even_if_it_has_room() {
 #[test]
 fn requests_keep_their_form_on_the_wire() {
     let (component, pattern) = ("a".to_owned(), "b".to_owned());
-    let requests: [(Request, serde_json::Value); 6] = [
+    let requests: [(Request, serde_json::Value); 7] = [
         (About {}.into(), serde_json::json!({"type": "about"})),
-        (Snapshot {}.into(), serde_json::json!({"type": "snapshot"})),
+        (Snapshot::default().into(), serde_json::json!({"type": "snapshot"})),
+        (Snapshot { resident: true }.into(), serde_json::json!({"type": "snapshot", "resident": true})),
         (ListGrants { component: None }.into(), serde_json::json!({"type": "grants", "component": null})),
         (
             Give { component, capability: Capability::Send, pattern }.into(),

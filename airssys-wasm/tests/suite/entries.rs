@@ -126,7 +126,7 @@ async fn until(is_so: impl Fn() -> bool) {
 
 fn bell_engine() -> Engine {
     let services = Services::default().with(Bell);
-    let config = EngineConfig { services, max_instances: 20, cache_dir: None, ..EngineConfig::default() };
+    let config = EngineConfig { services, max_instances: 20, cache_dir: None, ..in_process() };
     Engine::new(config).expect("an engine")
 }
 

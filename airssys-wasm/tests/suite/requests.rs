@@ -130,6 +130,20 @@ async fn requests_in_flight_are_limited() {
 }
 
 #[tokio::test]
+async fn reply_to_a_request_from_outside_is_at_most_the_largest_message_of_the_app() {
+    let host = host();
+    host.spawn(trusted("asked")).await.unwrap();
+    let most = Limits::default().message_size_bytes;
+    assert_eq!(host.ask("asked", Command::Large(most - 100)).await.map(|text| text.len()), Ok(most - 100));
+    let large = host.request("asked", message(&Command::Large(most)), SOON).await.unwrap_err().to_string();
+    assert!(large.contains("bytes is more than the limit of 1048576"), "{large}");
+    assert_eq!(host.ask("asked", Command::Echo("x".to_owned())).await, Ok("x".to_owned()));
+    let limits = Limits { message_size_bytes: 2 * most, ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..trusted("large") }).await.unwrap();
+    assert!(host.ask("asked", Command::Large(most)).await.is_ok(), "the app accepts larger messages now");
+}
+
+#[tokio::test]
 async fn reply_must_fit_the_requester() {
     let host = host();
     let limits = Limits { message_size_bytes: 1_000, ..Limits::default() };

@@ -4,6 +4,7 @@ use airssys_rt::ActorState;
 use airssys_wasm::limits::Rates;
 use airssys_wasm::{AppSnapshot, ChildSnapshot, ComponentSnapshot, ComponentSpec, HandlingStats, Limits};
 
+use crate::raw_guest::raw_component;
 use crate::support::*;
 
 const MIB: u64 = 1 << 20;
@@ -32,6 +33,30 @@ async fn memory_grows_with_the_instance_and_is_zero_after_its_end() {
     let app = host.snapshot();
     let probe = &component(&app, "probe").instances[0];
     assert_eq!((probe.state, probe.memory_bytes), (ActorState::Stopped, 0));
+}
+
+/// Memory that a guest has, and did not write, costs the host nothing.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn resident_memory_is_what_the_guest_has_written() {
+    let host = host();
+    // Has 33 MiB, and writes 4 of them.
+    let writes = "(drop (memory.grow (i32.const 512)))
+        (memory.fill (i32.const 65536) (i32.const 1) (i32.const 0x400000))
+        (i32.const 16)";
+    host.spawn(ComponentSpec::new("raw", raw_component(writes))).await.unwrap();
+    let resident = || component(&host.snapshot_with_resident_memory(), "raw").costs.resident_bytes.unwrap();
+    let before = resident();
+    assert!(before < MIB, "{before}");
+    host.tell("raw", *note("x")).await;
+    host.drained().await;
+    let after = resident();
+    assert!((4 * MIB..5 * MIB).contains(&after), "{after}");
+    let app = host.snapshot();
+    let costs = component(&app, "raw").costs;
+    // It is measured only if it is asked for.
+    assert_eq!((costs.linear_memory_bytes, costs.resident_bytes), (513 * 65_536, None));
+    assert!(host.retire("raw").await);
 }
 
 #[tokio::test]

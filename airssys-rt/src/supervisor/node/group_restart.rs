@@ -194,6 +194,7 @@ impl SupervisorNode {
             }
         };
         let Some((parked, cell)) = dismissed else { return false };
+        self.tell_removed();
         self.registry().retire(&*cell, ExitReason::Shutdown);
         parked.runner.discard();
         self.announce_change();

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::SupervisorNode;
-use super::state::{Judgement, LineKind, NodeState};
+use super::state::{Judgement, LineKind, NodeState, SuppressedLines};
 use crate::child::{Key, Registered, Supervised};
 use crate::guard::{Contained, Shown, guard, inform};
 use crate::request::ReplyTo;
@@ -168,15 +168,22 @@ impl SupervisorNode {
         }
         let awaited = state.is_awaited(key);
         let childless = state.children.is_empty();
-        let ended = state.ended_tasks.sweep();
+        let (ended, suppressed) = (state.ended_tasks.sweep(), state.take_suppressed());
         drop(state);
         drop(ended);
+        tell_suppressed(suppressed);
         if awaited {
             self.changed.notify_one();
         }
         if childless {
             self.announce_change();
         }
+    }
+
+    /// Tells the suppressed log lines of children that have been removed. The caller holds no lock.
+    pub(super) fn tell_removed(&self) {
+        let suppressed = lock(&self.state).take_suppressed();
+        tell_suppressed(suppressed);
     }
 
     /// Logs a restart, and tells watchers and readers of events. The lines about a child are throttled.
@@ -327,5 +334,19 @@ impl NodeState {
         let entry = self.children.get_mut(key).filter(|entry| entry.task_state == TaskState::Live)?;
         entry.aborting = true;
         entry.task.as_ref().map(JoinHandle::abort_handle)
+    }
+}
+
+/// Logs how many lines about the restarts of children that have ended were suppressed.
+pub(super) fn tell_suppressed(children: Vec<SuppressedLines>) {
+    for SuppressedLines { cell, kind, lines } in children {
+        inform(|| match kind {
+            LineKind::Failure => tracing::warn!(
+                actor = %cell.label(), lines, "an actor ended, which failed and was restarted more often since its last line"
+            ),
+            LineKind::Other => tracing::info!(
+                actor = %cell.label(), lines, "an actor ended, which was restarted more often since its last line"
+            ),
+        });
     }
 }

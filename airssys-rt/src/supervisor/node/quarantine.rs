@@ -138,6 +138,7 @@ impl SupervisorNode {
             }
         };
         if let Some((parked, cell)) = dismissed {
+            self.tell_removed();
             self.registry.retire(&*cell, ExitReason::Shutdown);
             parked.runner.discard();
             self.announce_change();

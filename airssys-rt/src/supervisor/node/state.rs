@@ -85,6 +85,8 @@ pub(super) struct NodeState {
     windows: HashMap<Key, RestartWindow>,
     /// The log lines about restarts of each child that has been restarted.
     restart_lines: HashMap<(Key, LineKind), RestartLines>,
+    /// The suppressed lines of children that have been removed, until they are told.
+    suppressed: Vec<SuppressedLines>,
     pub(super) restarts: u64,
     pub(super) plan: RestartPlan,
     /// The child whose start the group restart waits for.
@@ -117,6 +119,7 @@ impl NodeState {
             window: RestartWindow::new(),
             windows: HashMap::new(),
             restart_lines: HashMap::new(),
+            suppressed: Vec::new(),
             restarts: 0,
             plan: RestartPlan::default(),
             starting: None,
@@ -227,6 +230,11 @@ impl NodeState {
         lines.throttle.pass(now.duration_since(lines.since).as_nanos() as u64)
     }
 
+    /// Takes the suppressed lines of children that have been removed, to be told once the lock is released.
+    pub(super) fn take_suppressed(&mut self) -> Vec<SuppressedLines> {
+        std::mem::take(&mut self.suppressed)
+    }
+
     /// Forgets the restarts that count for one child alone.
     pub(super) fn forget_restarts_of(&mut self, key: Key) {
         // Most supervisors count no restarts, and a hash costs more than a look.
@@ -269,7 +277,11 @@ impl NodeState {
         self.forget_restarts_of(key);
         if !self.restart_lines.is_empty() {
             for kind in [LineKind::Failure, LineKind::Other] {
-                self.restart_lines.remove(&(key, kind));
+                let removed = self.restart_lines.remove(&(key, kind));
+                let lines = removed.map_or(0, |lines| lines.throttle.suppressed());
+                if lines > 0 {
+                    self.suppressed.push(SuppressedLines { cell: entry.cell.clone(), kind, lines });
+                }
             }
         }
         self.active -= usize::from(entry.task_state.is_active());
@@ -316,6 +328,13 @@ impl NodeState {
 pub(super) enum LineKind {
     Failure,
     Other,
+}
+
+/// The log lines about restarts of a child that were suppressed when it ended for good.
+pub(super) struct SuppressedLines {
+    pub(super) cell: Arc<dyn Supervised>,
+    pub(super) kind: LineKind,
+    pub(super) lines: u64,
 }
 
 /// The throttle of the log lines of one kind about restarts of one child.

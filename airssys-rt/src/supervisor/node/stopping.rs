@@ -344,10 +344,12 @@ impl SupervisorNode {
             if leaves {
                 // Its own task ends it in a moment.
                 report_stopped(&order, &*cell);
-                return;
+                drop(state);
+                return self.tell_removed();
             }
             (abort, cell)
         };
+        self.tell_removed();
         abort.into_iter().for_each(|task| task.abort());
         self.registry.retire(&*cell, ExitReason::Killed);
     }
@@ -364,6 +366,7 @@ impl SupervisorNode {
             let Some(cell) = state.remove(key) else { return };
             (parked, cell, if late { ShutdownOrder::default() } else { state.order() })
         };
+        self.tell_removed();
         self.end_idle(parked, &cell, &order);
     }
 
@@ -445,7 +448,10 @@ impl SupervisorNode {
                 }
             };
             match parked {
-                Some((parked, cell)) => self.end_idle(parked, &cell, &order),
+                Some((parked, cell)) => {
+                    self.tell_removed();
+                    self.end_idle(parked, &cell, &order);
+                }
                 None => self.abandon(key),
             }
         }

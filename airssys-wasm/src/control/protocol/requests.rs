@@ -46,7 +46,11 @@ pub struct About {}
 
 /// Takes a snapshot of the app.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {}
+pub struct Snapshot {
+    /// True if the snapshot is to have the resident memory of each component, which takes longer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub resident: bool,
+}
 
 /// Lists the grants of components.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,10 +11,10 @@ static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Host for GuestContext {
     fn now_ms(&mut self) -> u64 {
-        unix_ms(SystemTime::now())
+        self.sampled(|_| unix_ms(SystemTime::now()))
     }
 
     fn monotonic_ns(&mut self) -> u64 {
-        u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        self.sampled(|_| u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX))
     }
 }

@@ -19,7 +19,7 @@ impl Host for GuestContext {
     }
 
     fn enabled(&mut self, level: Level) -> bool {
-        component_log::enabled(level.into())
+        self.sampled(|_| component_log::enabled(level.into()))
     }
 }
 

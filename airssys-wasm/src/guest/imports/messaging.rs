@@ -10,12 +10,15 @@ use bytes::Bytes;
 use crate::contract::messaging::{BatchResult, CompleteError, Host, MessageInfo};
 use crate::contract::{Callback, Completion, RequestError, SendError};
 use crate::guest::context::{GuestContext, Handles, InstanceDependencies};
+use crate::guest::meter::Meter;
 use crate::policy::byte_budget::ByteBudget;
 use crate::policy::quota::Exceeded;
 use crate::routing::draft::Draft;
 use crate::routing::envelope::{Envelope, ReplyTo};
+use crate::routing::publish::{Publisher, out_of_time};
 use crate::routing::router::{Mode, Purpose, Route, Router};
 use crate::routing::sender::Sender;
+use crate::routing::topic_route::TopicRoute;
 use crate::routing::wait_graph::AwaitedTarget;
 
 /// The number of messages of a batch between two checks of the guest's execution time.
@@ -23,32 +26,15 @@ const MESSAGES_PER_TIME_CHECK: usize = 64;
 
 impl Host for GuestContext {
     fn resolve(&mut self, name: String) -> Result<u32, SendError> {
-        if let Some(known) = self.routes.get_index_of(&*name) {
-            let handle = handle(known);
-            return self.route(handle, Purpose::Any).map(|_| handle);
-        }
-        check_instance_name(&name).map_err(|error| SendError::InvalidName(error.to_string()))?;
-        self.room_for_route()?;
-        let route = self.instance.router.resolve(&self.instance.sender, &name, Purpose::Any)?;
-        self.count_route(&name)?;
-        let (index, _) = self.routes.insert_full(Arc::from(name), route);
-        Ok(handle(index))
+        self.timed(|guest| guest.resolve_target(&name))
     }
 
     fn resolve_topic(&mut self, name: String) -> Result<u32, SendError> {
-        if let Some((known, _, route)) = self.topics.get_full_mut(&*name) {
-            return self.instance.router.may_publish(&self.instance.sender, route).map(|()| handle(known));
-        }
-        let topic: Topic = name.parse().map_err(invalid_name)?;
-        self.room_for_route()?;
-        let route = self.instance.router.resolve_topic(&self.instance.sender, topic)?;
-        self.count_route(&name)?;
-        let (index, _) = self.topics.insert_full(Arc::from(name), route);
-        Ok(handle(index))
+        self.timed(|guest| guest.resolve_topic_named(&name))
     }
 
     fn send_message(&mut self, to: u32, body: Vec<u8>) -> Result<(), SendError> {
-        self.send_sampled(to, Mode::Send, Bytes::from(body), None)
+        self.sampled(|guest| guest.send_one(to, Mode::Send, Bytes::from(body), None))
     }
 
     fn send_batch(&mut self, to: u32, lengths: Vec<u32>, bodies: Vec<u8>) -> BatchResult {
@@ -68,62 +54,51 @@ impl Host for GuestContext {
     }
 
     fn send_request(&mut self, to: u32, body: Vec<u8>, timeout_ms: u32) -> Result<u64, SendError> {
-        let account = Arc::clone(&self.route(to, Purpose::Request)?.endpoint.account);
-        let request = self.open(timeout_ms, Some(AwaitedTarget::Component(account)))?;
-        let reply = ReplyTo::Component { callbacks: Arc::clone(&self.callbacks), request };
-        let sent = self.send_sampled(to, Mode::Request, Bytes::from(body), Some(reply));
-        sent.inspect_err(|_| self.callbacks.withdraw(request)).map(|()| request)
+        self.sampled(|guest| {
+            let account = Arc::clone(&guest.route(to, Purpose::Request)?.endpoint.account);
+            let request = guest.open(timeout_ms, Some(AwaitedTarget::Component(account)))?;
+            let reply = ReplyTo::Component { callbacks: Arc::clone(&guest.callbacks), request };
+            let sent = guest.send_one(to, Mode::Request, Bytes::from(body), Some(reply));
+            sent.inspect_err(|_| guest.callbacks.withdraw(request)).map(|()| request)
+        })
     }
 
     fn request_uuid(&mut self, request: u64) -> String {
-        self.callbacks.id(request).to_string()
+        self.sampled(|guest| guest.callbacks.id(request).to_string())
     }
 
     fn cancel_request(&mut self, request: u64) -> bool {
-        self.callbacks.cancel(request)
+        self.timed(|guest| guest.callbacks.cancel(request))
     }
 
     fn publish(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
-        let trace = self.trace();
-        let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
-        let InstanceDependencies { router, sender, myself, .. } = &*self.instance;
-        let published =
-            sender.stats.host_call(|| router.publish(sender, Some(myself), topic, Bytes::from(body), trace));
-        self.counted_routes.count_subscribers(topic);
-        published
+        self.timed(|guest| {
+            guest.publish_on(on, |publisher, topic| publisher.publish(topic, Bytes::from(body)))
+        })
     }
 
     fn publish_retained(&mut self, on: u32, body: Vec<u8>) -> Result<u32, SendError> {
-        let (trace, body) = (self.trace(), Bytes::from(body));
-        let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
-        let InstanceDependencies { router, sender, myself, limits, .. } = &*self.instance;
-        let publish = || router.publish_retained(sender, Some(myself), limits, topic, body, trace);
-        let published = sender.stats.host_call(publish);
-        self.counted_routes.count_subscribers(topic);
-        published
+        let limits = Arc::clone(&self.instance.limits);
+        self.timed(|guest| {
+            guest.publish_on(on, |publisher, topic| {
+                publisher.publish_retained(&limits, topic, Bytes::from(body))
+            })
+        })
     }
 
     fn clear_retained(&mut self, on: u32) -> Result<bool, SendError> {
-        let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
-        self.instance.router.clear_retained(&self.instance.sender, topic)
+        self.timed(|guest| {
+            let (_, topic) = guest.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
+            guest.instance.router.clear_retained(&guest.instance.sender, topic)
+        })
     }
 
     fn await_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
-        let route = self.route(to, Purpose::Any)?;
-        let endpoint = Arc::clone(&route.endpoint);
-        let request = self.open(timeout_ms, Some(AwaitedTarget::Component(Arc::clone(&endpoint.account))))?;
-        self.wait_for(request, Some((endpoint.least_loaded().clone(), Arc::clone(&endpoint.account.budget))));
-        Ok(request)
+        self.timed(|guest| guest.wait_for_room(to, timeout_ms))
     }
 
     fn await_topic_room(&mut self, on: u32, timeout_ms: u32) -> Result<u64, SendError> {
-        let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
-        let full =
-            self.instance.router.full_subscriber(&self.instance.sender, topic, &self.instance.myself)?;
-        let awaited = full.as_ref().map(|(mailbox, _)| AwaitedTarget::Instance(mailbox.handle()));
-        let request = self.open(timeout_ms, awaited)?;
-        self.wait_for(request, full);
-        Ok(request)
+        self.timed(|guest| guest.wait_for_topic_room(on, timeout_ms))
     }
 
     fn subscribe(&mut self, pattern: String) -> Result<(), SendError> {
@@ -135,6 +110,60 @@ impl Host for GuestContext {
     }
 
     fn describe(&mut self, message: u64) -> Option<MessageInfo> {
+        self.sampled(|guest| guest.description(message))
+    }
+
+    fn complete(&mut self, message: u64, how: Completion) -> Result<(), CompleteError> {
+        let max_early_reply_bytes = self.instance.limits.message_size_bytes;
+        self.sampled(|guest| guest.batch.complete(message, how, max_early_reply_bytes, &guest.meter))
+    }
+}
+
+impl GuestContext {
+    fn resolve_target(&mut self, name: &str) -> Result<u32, SendError> {
+        if let Some(known) = self.routes.get_index_of(name) {
+            let handle = handle(known);
+            return self.route(handle, Purpose::Any).map(|_| handle);
+        }
+        check_instance_name(name).map_err(|error| SendError::InvalidName(error.to_string()))?;
+        self.room_for_route()?;
+        let route = self.instance.router.resolve(&self.instance.sender, name, Purpose::Any)?;
+        self.count_route(name)?;
+        let (index, _) = self.routes.insert_full(Arc::from(name), route);
+        Ok(handle(index))
+    }
+
+    fn resolve_topic_named(&mut self, name: &str) -> Result<u32, SendError> {
+        if let Some((known, _, route)) = self.topics.get_full_mut(name) {
+            return self.instance.router.may_publish(&self.instance.sender, route).map(|()| handle(known));
+        }
+        let topic: Topic = name.parse().map_err(invalid_name)?;
+        self.room_for_route()?;
+        let route = self.instance.router.resolve_topic(&self.instance.sender, topic)?;
+        self.count_route(name)?;
+        let (index, _) = self.topics.insert_full(Arc::from(name), route);
+        Ok(handle(index))
+    }
+
+    fn wait_for_room(&mut self, to: u32, timeout_ms: u32) -> Result<u64, SendError> {
+        let route = self.route(to, Purpose::Any)?;
+        let endpoint = Arc::clone(&route.endpoint);
+        let request = self.open(timeout_ms, Some(AwaitedTarget::Component(Arc::clone(&endpoint.account))))?;
+        self.wait_for(request, Some((endpoint.least_loaded().clone(), Arc::clone(&endpoint.account.budget))));
+        Ok(request)
+    }
+
+    fn wait_for_topic_room(&mut self, on: u32, timeout_ms: u32) -> Result<u64, SendError> {
+        let (_, topic) = self.topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
+        let full =
+            self.instance.router.full_subscriber(&self.instance.sender, topic, &self.instance.myself)?;
+        let awaited = full.as_ref().map(|(mailbox, _)| AwaitedTarget::Instance(mailbox.handle()));
+        let request = self.open(timeout_ms, awaited)?;
+        self.wait_for(request, full);
+        Ok(request)
+    }
+
+    fn description(&self, message: u64) -> Option<MessageInfo> {
         let current = self.batch.find(message)?;
         let envelope = &current.envelope;
         Some(MessageInfo {
@@ -149,13 +178,22 @@ impl Host for GuestContext {
         })
     }
 
-    fn complete(&mut self, message: u64, how: Completion) -> Result<(), CompleteError> {
-        let max_early_reply_bytes = self.instance.limits.message_size_bytes;
-        self.batch.complete(message, how, max_early_reply_bytes, &self.meter)
+    fn publish_on(
+        &mut self,
+        on: u32,
+        publish: impl FnOnce(&Publisher<'_>, &mut TopicRoute) -> Result<u32, SendError>,
+    ) -> Result<u32, SendError> {
+        let trace = self.trace();
+        let GuestContext { topics, instance, meter, counted_routes, .. } = self;
+        let (_, topic) = topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
+        let InstanceDependencies { router, sender: from, myself, .. } = &**instance;
+        let is_over = || is_over(meter, router);
+        let publisher = Publisher { router, from, myself: Some(myself), trace, is_over: &is_over };
+        let published = publish(&publisher, topic);
+        counted_routes.count_subscribers(topic);
+        published
     }
-}
 
-impl GuestContext {
     fn subscribe_to(&self, pattern: &str) -> Result<(), SendError> {
         let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
         let InstanceDependencies { router, sender, myself, endpoint, limits, .. } = &*self.instance;
@@ -190,14 +228,9 @@ impl GuestContext {
         }
         let mut sent = 0;
         for (number, body) in bodies.enumerate() {
-            // Checked here, because the epoch does not interrupt a host call.
-            let is_over = || {
-                self.meter.check(Instant::now());
-                self.meter.left().is_none() || self.instance.router.app.has_ended()
-            };
-            if number > 0 && number.is_multiple_of(MESSAGES_PER_TIME_CHECK) && is_over() {
-                let reason = "the execution time of the message being handled is used up";
-                return stopped(sent, SendError::Other(reason.to_owned()));
+            let is_time_to_check = number > 0 && number.is_multiple_of(MESSAGES_PER_TIME_CHECK);
+            if is_time_to_check && is_over(&self.meter, &self.instance.router) {
+                return stopped(sent, out_of_time());
             }
             if let Err(error) = self.send_one(to, Mode::Send, body, None) {
                 return stopped(sent, error);
@@ -205,20 +238,6 @@ impl GuestContext {
             sent += 1;
         }
         BatchResult { sent, stopped: None }
-    }
-
-    /// Sends a message, and times it if its turn has come.
-    fn send_sampled(
-        &mut self,
-        to: u32,
-        mode: Mode,
-        body: Bytes,
-        reply: Option<ReplyTo>,
-    ) -> Result<(), SendError> {
-        let Some(sample) = self.send_samples.next() else { return self.send_one(to, mode, body, reply) };
-        let result = self.send_one(to, mode, body, reply);
-        self.stats().host_calls_took(sample.took());
-        result
     }
 
     fn send_one(
@@ -309,4 +328,11 @@ fn handle(index: usize) -> u32 {
 
 fn invalid_name(error: airssys_rt::InvalidTopic) -> SendError {
     SendError::InvalidName(error.to_string())
+}
+
+/// Returns true if the guest's time is used up. Checked by long calls, because the epoch does not interrupt a
+/// host call.
+fn is_over(meter: &Meter, router: &Router) -> bool {
+    meter.check(Instant::now());
+    meter.left().is_none() || router.app.has_ended()
 }

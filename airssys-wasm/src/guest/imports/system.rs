@@ -7,11 +7,11 @@ use crate::routing::wait_graph::WaitNode;
 
 impl Host for GuestContext {
     fn self_id(&mut self) -> Identity {
-        Identity {
-            app: self.instance.identity.app.to_string(),
-            name: self.instance.identity.instance.to_string(),
-            incarnation: self.incarnation,
-        }
+        self.sampled(|guest| Identity {
+            app: guest.instance.identity.app.to_string(),
+            name: guest.instance.identity.instance.to_string(),
+            incarnation: guest.incarnation,
+        })
     }
 
     fn stop_self(&mut self) {
@@ -19,11 +19,19 @@ impl Host for GuestContext {
     }
 
     fn report_panic(&mut self, message: String) {
-        let message = self.log_line(&message);
-        self.set_panic(message.into());
+        self.timed(|guest| {
+            let message = guest.log_line(&message);
+            guest.set_panic(message.into());
+        });
     }
 
     fn usage(&mut self) -> Vec<QuotaUsage> {
+        self.timed(|guest| guest.used())
+    }
+}
+
+impl GuestContext {
+    fn used(&self) -> Vec<QuotaUsage> {
         let requests = self.callbacks.in_flight_count();
         let subscriptions =
             self.instance.router.subscriptions_held(&self.instance.sender, &self.instance.myself);

@@ -2,6 +2,8 @@
 //!
 //! Directly entered components get only the functions that never wait.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 
 use wasmtime::component::{HasData, Linker, LinkerInstance, Resource, ResourceTable, ResourceType, WasmList};
@@ -127,12 +129,23 @@ fn add_bounded(linker: &mut Linker<State>, entry: Entry) -> wasmtime::Result<()>
             "poll",
             |mut store: Caller<'_>, (pollables,): (Pollables,)| {
                 Box::new(async move {
-                    let pollables = pollables_of(&mut store, &pollables)?;
-                    Ok((async_poll::Host::poll(store.data_mut().ctx().table, pollables).await?,))
+                    let stats = Arc::clone(&store.data().guest.instance.sender.stats);
+                    let pollables = stats.host_call(|| pollables_of(&mut store, &pollables))?;
+                    let mut ready = pin!(async_poll::Host::poll(store.data_mut().ctx().table, pollables));
+                    // Its waits are not time of the host.
+                    Ok((poll_fn(|task| stats.host_call(|| ready.as_mut().poll(task))).await?,))
                 })
             },
         )?;
     }
+    let mut clock = linker.instance("wasi:clocks/wall-clock@0.2.12")?;
+    clock.func_wrap("now", |mut store: Caller<'_>, (): ()| {
+        sampled(&mut store, |state| clocks::wall_clock::Host::now(&mut state.clocks()))
+    })?;
+    let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.12")?;
+    clock.func_wrap("now", |mut store: Caller<'_>, (): ()| {
+        sampled(&mut store, |state| clocks::monotonic_clock::Host::now(&mut state.clocks()))
+    })?;
     linker.instance("wasi:random/random@0.2.12")?.func_wrap(
         "get-random-bytes",
         |mut store: Caller<'_>, (count,): (u64,)| {
@@ -157,6 +170,20 @@ fn timed<R>(
     let state = store.data_mut();
     let stats = Arc::clone(&state.guest.instance.sender.stats);
     Ok((stats.host_call(|| call(state))?,))
+}
+
+/// Makes a short call of the host. Some are timed, and stand for the others.
+fn sampled<R>(
+    store: &mut Caller<'_>,
+    call: impl FnOnce(&mut State) -> wasmtime::Result<R>,
+) -> wasmtime::Result<(R,)> {
+    let state = store.data_mut();
+    let sample = state.guest.call_samples.next();
+    let result = call(state)?;
+    if let Some(sample) = sample {
+        state.guest.stats().host_calls_took(sample.took());
+    }
+    Ok((result,))
 }
 
 /// Returns the pollables of a call of `poll`. Traps the guest if there are none or too many.
@@ -192,8 +219,11 @@ fn add_poll(mut poll: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     poll.func_wrap("[method]pollable.ready", |_: Caller<'_>, (_,): (Resource<DynPollable>,)| Ok((true,)))?;
     poll.func_wrap("[method]pollable.block", |_: Caller<'_>, (_,): (Resource<DynPollable>,)| Ok(()))?;
     poll.func_wrap("poll", |mut store: Caller<'_>, (pollables,): (Pollables,)| {
-        let count = u32::try_from(pollables_of(&mut store, &pollables)?.len())?;
-        Ok(((0..count).collect::<Vec<u32>>(),))
+        let stats = Arc::clone(&store.data().guest.instance.sender.stats);
+        stats.host_call(|| {
+            let count = u32::try_from(pollables_of(&mut store, &pollables)?.len())?;
+            Ok(((0..count).collect::<Vec<u32>>(),))
+        })
     })
 }
 
@@ -218,7 +248,8 @@ fn add_streams(mut streams: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     )?;
     let name = |function: &str| format!("[method]output-stream.{function}");
     streams.func_wrap(&name("check-write"), |mut store: Caller<'_>, (output,): (Output,)| {
-        answer(store.data_mut().ctx().table.check_write(output))
+        let (checked,) = sampled(&mut store, |state| Ok(state.ctx().table.check_write(output)))?;
+        answer(checked)
     })?;
     streams.func_wrap(&name("write"), |mut store: Caller<'_>, (output, bytes): (Output, WasmList<u8>)| {
         let bytes = bytes_of(&mut store, "write", &bytes, PERMIT)?;

@@ -148,3 +148,93 @@ async fn call_within_its_bound_succeeds_and_its_time_is_counted() {
         assert!(host.retire("raw").await);
     }
 }
+
+/// Makes a component that calls a function of the contract many times for each message.
+fn contract(interface: &str, function: &str, parameters: &str, call: &str) -> Component {
+    let handler = "airssys:component/handler@0.2.0";
+    let lifecycle = "airssys:component/lifecycle@0.2.0";
+    let module = format!(
+        "(module
+           (import \"airssys:component/{interface}@0.2.0\" \"{function}\" (func $call {parameters}))
+           (memory (export \"memory\") 1)
+           (func (export \"cabi_realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+           (func (export \"{lifecycle}#initialize\") (param i32 i32) (result i32) (i32.const 16))
+           (func (export \"{lifecycle}#health\") (result i32) (i32.const 16))
+           (func (export \"{lifecycle}#shutdown\"))
+           (func (export \"{handler}#handle-callback\") (param i64 i32 i32 i64 i64))
+           (func (export \"{handler}#handle-message\") (param $message i64) (param i32 i32) (result i32)
+             (local $left i32)
+             (local.set $left (i32.const 1000))
+             (loop $again
+               {call}
+               (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+               (br_if $again (local.get $left)))
+             (i32.const 16)))"
+    );
+    let bytes = encoded(&module, "component").expect("the module fits its world");
+    Component::new(engine(), &bytes).expect("the component fits the host")
+}
+
+#[tokio::test]
+async fn time_of_every_function_of_the_contract_is_counted() {
+    let host = host();
+    for (number, (interface, function, parameters, call)) in [
+        (
+            "messaging",
+            "resolve",
+            "(param i32 i32 i32)",
+            "(call $call (i32.const 16) (i32.const 4) (i32.const 400))",
+        ),
+        (
+            "messaging",
+            "resolve-topic",
+            "(param i32 i32 i32)",
+            "(call $call (i32.const 16) (i32.const 4) (i32.const 400))",
+        ),
+        (
+            "messaging",
+            "send-message",
+            "(param i32 i32 i32 i32)",
+            "(call $call (i32.const 9) (i32.const 16) (i32.const 4) (i32.const 400))",
+        ),
+        ("messaging", "request-uuid", "(param i64 i32)", "(call $call (i64.const 9) (i32.const 400))"),
+        ("messaging", "cancel-request", "(param i64) (result i32)", "(drop (call $call (i64.const 9)))"),
+        ("messaging", "clear-retained", "(param i32 i32)", "(call $call (i32.const 9) (i32.const 400))"),
+        (
+            "messaging",
+            "await-room",
+            "(param i32 i32 i32)",
+            "(call $call (i32.const 9) (i32.const 9) (i32.const 400))",
+        ),
+        (
+            "messaging",
+            "await-topic-room",
+            "(param i32 i32 i32)",
+            "(call $call (i32.const 9) (i32.const 9) (i32.const 400))",
+        ),
+        ("messaging", "describe", "(param i64 i32)", "(call $call (local.get $message) (i32.const 400))"),
+        (
+            "messaging",
+            "complete",
+            "(param i64 i32 i32 i32 i32)",
+            "(call $call (i64.const 999) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 400))",
+        ),
+        ("system", "self-id", "(param i32)", "(call $call (i32.const 400))"),
+        ("system", "usage", "(param i32)", "(call $call (i32.const 400))"),
+        ("system", "report-panic", "(param i32 i32)", "(call $call (i32.const 16) (i32.const 4))"),
+        ("logging", "enabled", "(param i32) (result i32)", "(drop (call $call (i32.const 0)))"),
+        ("clock", "now-ms", "(result i64)", "(drop (call $call))"),
+        ("clock", "monotonic-ns", "(result i64)", "(drop (call $call))"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("raw{number}");
+        let component = contract(interface, function, parameters, call);
+        host.spawn(ComponentSpec::new(&name, component)).await.unwrap();
+        host.tell(&name, *note("x")).await;
+        host.drained().await;
+        let raw = snapshot(&host, &name);
+        assert!(raw.handled == 1 && raw.host_calls_ns > 0, "{function}: {raw:?}");
+    }
+}

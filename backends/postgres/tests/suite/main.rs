@@ -1,0 +1,6 @@
+//! PostgreSQL, against a real server that the tests start.
+#![allow(clippy::expect_used, clippy::unwrap_used)]
+
+mod conformance;
+mod faults;
+mod server;

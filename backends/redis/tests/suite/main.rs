@@ -1,0 +1,7 @@
+//! Redis and Valkey behind a component: the scenarios, and faults of real servers.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod faults;
+mod proxy;
+mod scenarios;
+mod server;

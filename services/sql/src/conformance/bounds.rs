@@ -1,0 +1,40 @@
+//! Bounds of the calls of a component.
+
+use super::subject::{LABEL, Subject, case, done};
+use test_sql_calls::{Answer, Call, On, Value};
+
+pub(super) async fn statements_and_parameters_are_bounded(subject: &Subject) {
+    let long = format!("SELECT {}", "1 + ".repeat(100_000));
+    assert_eq!(case(subject.query(&long, &[]).await), "limit-exceeded");
+    assert_eq!(case(subject.query("SELECT 1", &vec![Value::Null; 1_001]).await), "limit-exceeded");
+    let large = Value::Bytes(vec![0; (4 << 20) + 1]);
+    assert_eq!(case(subject.query("SELECT $1", &[large]).await), "limit-exceeded");
+}
+
+pub(super) async fn open_handles_are_bounded(subject: &Subject) {
+    // Alone, so that other scenarios do not wait for connections.
+    let text = "SELECT CAST(1 AS BIGINT) AS one".to_owned();
+    let open =
+        || Call::OpenRows { on: On::Label(LABEL.to_owned()), text: text.clone(), parameters: Vec::new() };
+    let mut handles = Vec::new();
+    let failure = loop {
+        assert!(handles.len() < 100, "100 results are open");
+        match subject.call(open()).await {
+            Ok(Answer::Handle(rows)) => {
+                // Read to its end, a result needs no connection.
+                while let Answer::Rows(page) = done(subject.call(Call::Next { rows, most: 9 }).await)
+                    && !page.rows.is_empty()
+                {}
+                handles.push(rows);
+            }
+            Ok(answer) => panic!("{answer:?}"),
+            Err(failure) => break failure,
+        }
+    };
+    assert_eq!((handles.len(), failure.case.as_str()), (16, "limit-exceeded"), "{failure:?}");
+    for rows in handles {
+        done(subject.call(Call::DropRows(rows)).await);
+    }
+    let rows = subject.handle(open()).await;
+    done(subject.call(Call::DropRows(rows)).await);
+}

@@ -1,0 +1,203 @@
+//! The connections of one file, each on a thread of its own.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use crate::database::Access;
+use crate::sqlite::authorizer::Decisions;
+use crate::sqlite::connection::{self, Watch};
+use crate::sqlite::folder::Options;
+use crate::sqlite::session::{Command, Reply, Session};
+use crate::values::Error;
+
+/// The time after which a thread without work ends.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The connections of one file with one access.
+pub(super) struct Pool {
+    file: PathBuf,
+    access: Access,
+    options: Options,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Worker>>,
+    sessions: AtomicU64,
+}
+
+/// A thread with a connection.
+struct Worker {
+    jobs: Sender<Job>,
+    watch: Arc<Watch>,
+}
+
+/// The work of one user of a connection.
+struct Job {
+    session: u64,
+    commands: Receiver<Command>,
+    /// The thread that does the job goes back to its pool afterwards, and then the permit.
+    worker: Worker,
+    permit: OwnedSemaphorePermit,
+}
+
+/// One user of a connection. Dropped, its statement is cancelled and its transaction rolled back.
+pub(super) struct User {
+    session: u64,
+    commands: Sender<Command>,
+    watch: Arc<Watch>,
+}
+
+impl Pool {
+    pub(super) fn new(file: PathBuf, access: Access, options: Options) -> Arc<Pool> {
+        // SQLite has one writer at a time. It is waited for here, where a wait can be cancelled.
+        let most = match access {
+            Access::Write => 1,
+            Access::Read => options.connections,
+        };
+        let (permits, idle) = (Arc::new(Semaphore::new(most)), Mutex::default());
+        Arc::new(Pool { file, access, options, permits, idle, sessions: AtomicU64::new(1) })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a connection. Cancel safe.
+    pub(super) async fn user(self: &Arc<Pool>) -> Result<User, Error> {
+        let closed = |_| Error::Other("the database is closed".to_owned());
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?;
+        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let (commands, received) = mpsc::channel();
+        let worker = match self.alive() {
+            Some(worker) => worker,
+            None => self.start().await?,
+        };
+        let (jobs, watch) = (worker.jobs.clone(), Arc::clone(&worker.watch));
+        let job = Job { session, commands: received, worker, permit };
+        jobs.send(job).map_err(|_| Error::Unavailable("the thread of the database has ended".to_owned()))?;
+        Ok(User { session, commands, watch })
+    }
+
+    /// Takes a thread that waits for work.
+    fn alive(&self) -> Option<Worker> {
+        self.idle().pop()
+    }
+
+    /// Starts a thread, and waits until it has opened the file.
+    async fn start(self: &Arc<Pool>) -> Result<Worker, Error> {
+        let (jobs, received) = mpsc::channel();
+        let (opened, open) = oneshot::channel();
+        let (watch, pool) = (Arc::<Watch>::default(), Arc::downgrade(self));
+        let thread = Thread {
+            file: self.file.clone(),
+            access: self.access,
+            options: self.options,
+            watch: Arc::clone(&watch),
+            pool,
+        };
+        let spawned = std::thread::Builder::new()
+            .name("airssys-sqlite".to_owned())
+            .spawn(move || thread.run(opened, &received));
+        spawned.map_err(|error| Error::Unavailable(format!("no thread can be started: {error}")))?;
+        let ended = || Err(Error::Unavailable("the thread of the database has ended".to_owned()));
+        open.await.unwrap_or_else(|_| ended())?;
+        Ok(Worker { jobs, watch })
+    }
+}
+
+/// The thread of a connection.
+struct Thread {
+    file: PathBuf,
+    access: Access,
+    options: Options,
+    watch: Arc<Watch>,
+    pool: Weak<Pool>,
+}
+
+impl Thread {
+    fn run(self, opened: Reply<()>, jobs: &Receiver<Job>) {
+        let decisions = Decisions::default();
+        // No session runs yet: the progress handler must not take that for a cancelled one.
+        self.watch.begin(u64::MAX);
+        let connection =
+            match connection::open(&self.file, self.access, &self.options, &self.watch, &decisions) {
+                Ok(connection) => connection,
+                Err(error) => return drop(opened.send(Err(error))),
+            };
+        if opened.send(Ok(())).is_err() {
+            return;
+        }
+        let begin = match self.access {
+            Access::Write => "BEGIN IMMEDIATE",
+            Access::Read => "BEGIN",
+        };
+        while let Some(Job { session, commands, worker, permit }) = self.next(jobs) {
+            self.watch.begin(session);
+            let session =
+                Session { connection: &connection, decisions: &decisions, commands: &commands, begin };
+            session.run();
+            self.watch.begin(u64::MAX);
+            if let Some(pool) = self.pool.upgrade() {
+                pool.idle().push(worker);
+            }
+            drop(permit);
+        }
+    }
+
+    /// Waits for work. Returns `None` if the pool is gone, or if there is none for a time.
+    fn next(&self, jobs: &Receiver<Job>) -> Option<Job> {
+        match jobs.recv_timeout(IDLE) {
+            Ok(job) => Some(job),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                // Whatever is taken from the list under its lock has work that arrives in a moment.
+                let pool = self.pool.upgrade()?;
+                let mut idle = pool.idle();
+                let own = idle.iter().position(|worker| Arc::ptr_eq(&worker.watch, &self.watch));
+                match own {
+                    Some(own) => {
+                        drop(idle.swap_remove(own));
+                        None
+                    }
+                    None => {
+                        drop(idle);
+                        jobs.recv().ok()
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl User {
+    /// Gives a command, and waits for its reply.
+    pub(super) async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
+        ask(&self.commands, command).await
+    }
+
+    pub(super) fn commands(&self) -> &Sender<Command> {
+        &self.commands
+    }
+}
+
+/// Gives a command to a session, and waits for its reply.
+pub(super) async fn ask<T>(
+    commands: &Sender<Command>,
+    command: impl FnOnce(Reply<T>) -> Command,
+) -> Result<T, Error> {
+    let ended = || Error::TransactionFailed("the transaction has ended".to_owned());
+    let (reply, result) = oneshot::channel();
+    commands.send(command(reply)).map_err(|_| ended())?;
+    result.await.unwrap_or_else(|_| Err(ended()))
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        // A result may have a sender too, so that the end of the channel does not tell.
+        let _session_has_ended = self.commands.send(Command::End);
+        self.watch.cancel(self.session);
+    }
+}
