@@ -15,6 +15,7 @@ mod explain;
 mod failure;
 mod grants;
 mod host_costs;
+mod http;
 mod inspect;
 mod limit_usage;
 mod memory_costs;

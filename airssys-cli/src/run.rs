@@ -12,6 +12,7 @@ use crate::args::Run;
 use crate::building::{self, Building};
 use crate::control;
 use crate::failure::{Failure, with_causes};
+use crate::http;
 use crate::output::Output;
 use crate::place;
 use crate::run_result::RunResult;
@@ -81,6 +82,7 @@ async fn run_app(
     attention: &Attention,
 ) -> Result<(RunResult, Result<(), Failure>), Failure> {
     let metrics = telemetry::metrics(args, terminal).await?;
+    let mut http = http::bind(manifest, terminal).await?;
     let stopped = |signal| stopped_by(signal, manifest);
     let starting = tokio::select! {
         starting = prepare(manifest, options) => starting?,
@@ -102,6 +104,10 @@ async fn run_app(
     };
     // Its thread ends, so that an idle app wakes none.
     drop(building);
+    if let Err(failure) = http::serve(&mut http, app.host()) {
+        stop(app.host(), args, terminal).await;
+        return Err(failure);
+    }
     tracing::info!("every component has started");
     let activity = "running";
     let mut ended = tokio::select! {
@@ -110,6 +116,7 @@ async fn run_app(
     };
     let took = app.uptime();
     terminal.finish();
+    http::drain(&mut http, own_stop_timeout(args), terminal).await;
     // The counters are read before the report is requested, because that request must not count.
     let done = ended.is_ok().then(|| RunResult::of(app.host(), took, None));
     let reporter = manifest.report.as_deref().and_then(|name| app.host().component_snapshot(name));

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use airssys_config::Config;
+use airssys_http::Http;
 use airssys_logging::Logging;
 use airssys_wasm::app::configure_backends;
 use airssys_wasm::manifest::{App, AppManifest, Diagnostics, Runtime, ServiceTable};
@@ -13,7 +14,9 @@ use crate::runtime;
 
 /// Returns the services whose interfaces components can import. Add a service here, with one line.
 pub(crate) fn services() -> Services {
-    let services = Services::default().with(Config).with(Logging);
+    let services = Services::default().with(Config).with(Http).with(Logging);
+    #[cfg(feature = "blobstore")]
+    let services = services.with(airssys_blobstore::Blobstore);
     #[cfg(feature = "keyvalue")]
     let services = services.with(airssys_keyvalue::KeyValue);
     #[cfg(feature = "sql")]
@@ -24,6 +27,8 @@ pub(crate) fn services() -> Services {
 /// Returns the products that can serve labels. Add a product here, with one line.
 pub(crate) fn backends() -> Backends {
     let backends = Backends::default();
+    #[cfg(feature = "blobstore")]
+    let backends = backends.with(airssys_blobstore::Folder).with(airssys_blobstore::Memory);
     #[cfg(feature = "keyvalue")]
     let backends = backends.with(airssys_keyvalue::File).with(airssys_keyvalue::Memory);
     #[cfg(feature = "redis")]

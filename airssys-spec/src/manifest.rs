@@ -13,6 +13,7 @@ mod component;
 mod config_table;
 mod diagnostic;
 mod group;
+mod http;
 mod limits;
 mod lists;
 mod load;
@@ -38,6 +39,7 @@ pub use self::app::AppManifest;
 pub use self::config_table::ConfigTable;
 pub use self::diagnostic::{Diagnostic, Diagnostics};
 pub use self::group::{ComponentGivesUp, Group, GroupMember, OnGiveUp};
+pub use self::http::{HttpLimits, HttpListener, HttpRoute, PathPattern};
 pub use self::load::{Disk, Files, without_dots};
 pub use self::runtime::{BackendTable, LabelTable, Runtime, RuntimeSource};
 pub use self::secret::Secret;
@@ -127,6 +129,8 @@ pub struct App {
     pub services: Vec<ServiceTable>,
     /// The file of its audit, or `None` if no audit is written.
     pub audit: Option<AuditFile>,
+    /// The addresses on which it answers HTTP requests.
+    pub http: Vec<HttpListener>,
     /// The components in the order of the file: at least one. Their names differ.
     pub components: Vec<AppComponent>,
     /// The groups: each is before the groups in it.
@@ -162,6 +166,9 @@ pub struct AppComponent {
     pub manifest: ComponentManifest,
     /// The number of instances, from 1 to [`MAX_INSTANCES`].
     pub instances: usize,
+    /// The most instances at once, if each call from a service gets an instance of its own
+    /// (`instances = "per-request"`). `instances` is 1 then.
+    pub per_request: Option<usize>,
     /// The restart policy of its instances.
     pub restart: RestartPolicy,
     /// The consequence of an instance that gives up. `None` if the manifest does not say: then it is
@@ -181,6 +188,12 @@ pub struct AppComponent {
 }
 
 impl AppComponent {
+    /// Returns the most stores that it has at once. With an instance for each request, one more is made at
+    /// the start.
+    pub fn max_stores(&self) -> usize {
+        self.per_request.map_or(self.instances, |most| most.saturating_add(1))
+    }
+
     /// Returns the names of its instances. A single instance has the component's name; several have
     /// that name followed by `/1`, `/2` and so on.
     pub fn instance_names(&self) -> impl Iterator<Item = String> + '_ {

@@ -13,6 +13,7 @@ pub(crate) mod failure;
 pub(crate) mod imports;
 pub(crate) mod instance;
 pub(crate) mod interface_name;
+pub(crate) mod label_rights;
 pub(crate) mod load_error;
 pub(crate) mod located;
 pub(crate) mod long_stretches;

@@ -51,6 +51,7 @@ pub use guest::entry_call::{
     EntryCall, EntryEnd, EntryGuest, EntryPoint, EntryTimedOut, ExportedFunction, ExportedInterface,
 };
 pub use guest::failure::GuestFailure;
+pub use guest::label_rights::{LabelAccess, LabelRights};
 pub use guest::load_error::LoadError;
 pub use guest::service::{
     CallsExceeded, HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits,

@@ -11,6 +11,7 @@ use super::amount::Unit;
 use super::component::capacity;
 use super::diagnostic::{Document, Fault};
 use super::group::{self, ComponentGivesUp, WrittenGroup};
+use super::http::{self, WrittenListener};
 use super::limits::Written;
 use super::lists::{Lists, component_name, reserved};
 use super::reader::{Located, Setting, Table};
@@ -23,6 +24,12 @@ use crate::capability::Capabilities;
 
 /// The most components that an app may list.
 const MAX_COMPONENTS: usize = 1024;
+
+/// The value of `instances` that gives each request an instance of its own.
+const PER_REQUEST: &str = "per-request";
+
+/// The most instances at once of a component with an instance for each request, by default.
+const CONCURRENCY: u64 = 32;
 
 /// An `app.toml`, before it is checked against the manifests of its components.
 #[derive(Debug)]
@@ -43,6 +50,7 @@ pub struct AppManifest {
     /// True if `grants` has everything that is written as a grant.
     pub(super) has_all_grants: bool,
     pub(super) services: Vec<ServiceTable>,
+    pub(super) http: Vec<WrittenListener>,
 }
 
 /// A `[[component]]`.
@@ -52,6 +60,8 @@ pub(super) struct Entry {
     pub(super) name: Setting<String>,
     pub(super) manifest: Setting<String>,
     pub(super) instances: Setting<u64>,
+    /// The most instances at once, with `instances = "per-request"`.
+    pub(super) per_request: Option<usize>,
     pub(super) restart: Setting<RestartPolicy>,
     pub(super) on_give_up: Setting<ComponentGivesUp>,
     pub(super) capacity: Option<usize>,
@@ -110,6 +120,7 @@ impl AppManifest {
             grants: Vec::new(),
             has_all_grants: false,
             services: Vec::new(),
+            http: Vec::new(),
         }
     }
 
@@ -142,6 +153,7 @@ impl AppManifest {
         self.groups = group::groups(document, &root);
         (self.grants, self.has_all_grants) = grants(document, &root);
         self.services = ServiceTable::all(document, &root);
+        self.http = http::listeners(document, &root);
         root.finish();
     }
 }
@@ -194,11 +206,13 @@ fn components(document: &Document, root: &Table<'_>) -> (Vec<Entry>, bool) {
 
 fn entry(table: Table<'_>, index: usize) -> Entry {
     let name = string(&table.document.name_of_app(index));
+    let (instances, per_request) = instances(&table);
     let entry = Entry {
         source: table.required("source", &name, |text| Ok(text.to_owned())),
         name: table.parsed("name", &name, component_name),
         manifest: table.text("manifest", "\"Component.toml\""),
-        instances: table.amount("instances", Unit::Count, 1..=MAX_INSTANCES as u64, 1),
+        instances,
+        per_request,
         restart: restart(&table),
         on_give_up: on_give_up(&table),
         capacity: capacity(&table, "mailbox"),
@@ -208,6 +222,25 @@ fn entry(table: Table<'_>, index: usize) -> Entry {
     reserved(table.document, "component", "write", entry.name.written());
     table.finish();
     entry
+}
+
+/// Returns the number of instances, and the most at once if each request gets one.
+fn instances(table: &Table<'_>) -> (Setting<u64>, Option<usize>) {
+    let is_per_request = table.value("instances").is_some_and(
+        |value| matches!(value.get_ref(), DeValue::String(text) if text.as_ref() == PER_REQUEST),
+    );
+    let concurrency = table.amount("concurrency", Unit::Count, 1..=MAX_INSTANCES as u64, CONCURRENCY);
+    if is_per_request {
+        let most = concurrency.into_value().unwrap_or(CONCURRENCY) as usize;
+        return (Setting::Absent, Some(most));
+    }
+    if let Some(concurrency) = concurrency.written() {
+        let message =
+            "`concurrency` is the most instances at once, with an instance for each request".to_owned();
+        let help = format!("add `instances = \"{PER_REQUEST}\"`, or remove it");
+        table.document.report(Some(concurrency.span.clone()), message, help);
+    }
+    (table.amount("instances", Unit::Count, 1..=MAX_INSTANCES as u64, 1), None)
 }
 
 fn restart(table: &Table<'_>) -> Setting<RestartPolicy> {

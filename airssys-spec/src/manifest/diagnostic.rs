@@ -226,12 +226,11 @@ pub(super) fn masked(text: &Arc<str>, secrets: &[Range<usize>]) -> Arc<str> {
     if secrets.is_empty() {
         return Arc::clone(text);
     }
-    let mask = |(at, byte): (usize, u8)| match byte {
-        b'\n' | b'\r' => byte,
-        _ if secrets.iter().any(|secret| secret.contains(&at)) => b'*',
-        _ => byte,
-    };
-    let bytes = text.bytes().enumerate().map(mask).collect();
+    let mut bytes = text.as_bytes().to_vec();
+    for secret in secrets {
+        let hidden = bytes.get_mut(secret.clone()).unwrap_or_default();
+        hidden.iter_mut().filter(|byte| !matches!(**byte, b'\n' | b'\r')).for_each(|byte| *byte = b'*');
+    }
     // The mask is ASCII and covers whole characters, so the text stays valid.
     String::from_utf8(bytes).unwrap_or_default().into()
 }

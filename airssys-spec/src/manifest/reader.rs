@@ -165,7 +165,8 @@ impl<'a> Table<'a> {
 
     /// Returns the tables that are written as `[[key]]`, and whether these are all.
     pub(super) fn tables(&self, key: &'static str) -> (Vec<Table<'a>>, bool) {
-        let name = format!("[[{key}]]");
+        let path = if self.name.is_empty() { key.to_owned() } else { self.path_of(key) };
+        let name = format!("[[{path}]]");
         match self.setting(key) {
             Setting::Absent => (Vec::new(), true),
             Setting::Wrong => (Vec::new(), false),

@@ -186,6 +186,7 @@ fn resolve(
         state: app.state.as_ref().map(|folder| join(&app.document.file, folder)),
         supervisor: app.supervisor,
         services: app.services.clone(),
+        http: app.http.iter().map(|written| written.listener.clone()).collect(),
         audit: app.audit.as_ref().map(|audit| audit.file(&app.document.file)),
         components: team.members.iter().map(|member| team.component(member)).collect(),
         groups: team.groups(&members),
@@ -302,6 +303,7 @@ impl<'a> Team<'a> {
             source: member.source.clone(),
             manifest_file: member.manifest_file.clone(),
             instances: entry.instances.or(1).unwrap_or(1) as usize,
+            per_request: entry.per_request,
             restart: entry.restart.clone().into_value().unwrap_or_default(),
             on_give_up: entry.on_give_up.clone().into_value(),
             mailbox: Mailbox {

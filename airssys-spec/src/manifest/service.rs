@@ -1,5 +1,6 @@
 //! The `[service.NAME]` tables of `app.toml`, which services of the host read.
 
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,13 +17,22 @@ use super::variables::Variables;
 ///
 /// The service that has the name reads it with [`ServiceTable::read`]. An app without the table has
 /// an empty one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServiceTable {
     name: String,
     file: PathBuf,
     /// The text of the whole file, to which spans refer.
     text: Arc<str>,
     span: Option<Range<usize>>,
+}
+
+impl fmt::Debug for ServiceTable {
+    /// Hides the text of the file, because it may have secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ServiceTable { name, file, span, .. } = self;
+        let mut shown = f.debug_struct("ServiceTable");
+        shown.field("name", name).field("file", file).field("span", span).finish_non_exhaustive()
+    }
 }
 
 impl ServiceTable {

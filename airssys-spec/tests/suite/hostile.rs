@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use airssys_spec::manifest::{AppManifest, ComponentManifest, Diagnostics, Disk, ServiceTable};
+use airssys_spec::manifest::{
+    AppManifest, ComponentManifest, Diagnostics, Disk, Runtime, RuntimeSource, ServiceTable, Variables,
+};
 
 /// The largest manifest.
 const MAX: usize = 1 << 20;
@@ -14,7 +16,9 @@ fn mistakes(text: &str) -> Vec<Diagnostics> {
     let app = AppManifest::parse(text, file).resolve(&Disk).map(drop);
     let component = ComponentManifest::parse(text, file).map(drop);
     let services = ServiceTable::parse(text, file).map(drop);
-    [app, component, services].into_iter().filter_map(Result::err).collect()
+    let sources = vec![RuntimeSource::new(file, text)];
+    let runtime = Runtime::parse(sources, Variables::default(), None).map(drop);
+    [app, component, services, runtime].into_iter().filter_map(Result::err).collect()
 }
 
 fn component(text: &str) -> Diagnostics {
@@ -68,7 +72,7 @@ fn manifest_has_at_most_one_mebibyte() {
     assert!(ComponentManifest::parse(&text, Path::new("Component.toml")).is_ok());
     let text = text + "#";
     let found = mistakes(&text);
-    assert_eq!(found.len(), 3);
+    assert_eq!(found.len(), 4);
     for found in found.iter().flatten() {
         assert_eq!(found.message, "the file has 1048577 bytes: 1048576 are allowed");
     }

@@ -141,6 +141,8 @@ fn reports_never_contain_a_secret() {
         assert_eq!(text[..span.start].matches('\n').count() + 1, diagnostic.line, "{diagnostic}");
     }
 
+    assert!(!format!("{runtime:?} {:?}", runtime.backends()).contains("hunter"));
+
     // A text that is not TOML is not kept at all.
     let found = parse(&[("runtime.toml", "url = \"redis://:hunter2@host")]).unwrap_err();
     assert!(found.text(Path::new("runtime.toml")).is_none() && !found.to_string().contains("hunter2"));

@@ -59,7 +59,7 @@ fn load_blocking(
 ) -> Result<Vec<ComponentSpec>, StartAppError> {
     let located = components.iter().map(|component| locate(component, &mut |event| tell(event)));
     let paths = located.collect::<Result<Vec<_>, _>>()?;
-    let instances: usize = components.iter().map(|component| component.instances).sum();
+    let instances: usize = components.iter().map(|component| component.max_stores()).sum();
     config.max_instances = count(instances).saturating_add(SPARE_INSTANCES);
     let engine = Engine::new(config.clone())?;
     let mut loaded = load_files(&engine, components, &paths, tell);
@@ -87,7 +87,7 @@ fn load_blocking(
 fn room_for(components: &[AppComponent], loaded: &[Result<Component, LoadError>]) -> Room {
     let with_code = components.iter().zip(loaded);
     let sizes =
-        with_code.filter_map(|(component, code)| Some((component.instances, code.as_ref().ok()?.room)));
+        with_code.filter_map(|(component, code)| Some((component.max_stores(), code.as_ref().ok()?.room)));
     let (all, largest) = sizes.fold(<(Room, Room)>::default(), |(all, largest), (instances, room)| {
         (all.plus(room.times(count(instances))), largest.or(room))
     });

@@ -24,18 +24,30 @@ impl std::fmt::Debug for Backends {
 }
 
 impl Backends {
-    /// Adds a product. It replaces an earlier one of the same type.
+    /// Adds a product. It replaces an earlier one of the same type that serves one of the same traits.
+    ///
+    /// Products of one type serve different services under one name, such as `memory`. Each of them
+    /// reads the tables of that type, so they have the same keys.
     #[must_use]
     pub fn with(mut self, backend: impl Backend) -> Backends {
         let backend: Arc<dyn AnyBackend> = Arc::new(Erased::new(backend));
-        self.0.retain(|known| known.kind() != backend.kind());
+        let serves_the_same = |known: &Arc<dyn AnyBackend>| {
+            known.served().is_empty() || known.served().keys().any(|of| backend.served().contains_key(of))
+        };
+        self.0.retain(|known| known.kind() != backend.kind() || !serves_the_same(known));
         self.0.push(backend);
         self
     }
 
     /// Returns the types of the products, in the order in which they were added.
     pub fn types(&self) -> Vec<&'static str> {
-        self.0.iter().map(|backend| backend.kind()).collect()
+        let mut types = Vec::new();
+        for backend in &self.0 {
+            if !types.contains(&backend.kind()) {
+                types.push(backend.kind());
+            }
+        }
+        types
     }
 
     /// Configures the backends and the labels of a runtime configuration, without connecting.
@@ -63,19 +75,38 @@ impl Backends {
         for (service, of) in services {
             let all = ((*service).to_owned(), "*".to_owned());
             // A service whose embedded default this program lacks is missed when a label is opened.
-            if !labels.contains_key(&all) && self.of_type(of.default_type).is_some() {
+            if !labels.contains_key(&all) && self.has_type(of.default_type) {
                 let entry = runtime.implied_label(service, "*", LOCAL);
                 labels.extend(build.label(&entry).map(|label| (all, label)));
             }
         }
         match build.found {
             Some(found) => Err(found),
-            None => Ok(BackendSet::new(build.backends.into_values().flatten().collect(), labels)),
+            None => {
+                let mut backends = Vec::new();
+                for products in build.backends.into_values().flatten() {
+                    let is_used = |product: &Arc<ConfiguredBackend>| {
+                        labels.values().any(|label| Arc::ptr_eq(&label.backend, product))
+                    };
+                    let used: Vec<_> = products.iter().filter(|product| is_used(product)).cloned().collect();
+                    // A table without a label is there for `check --connect`.
+                    backends.extend(if used.is_empty() {
+                        products.into_iter().take(1).collect()
+                    } else {
+                        used
+                    });
+                }
+                Ok(BackendSet::new(backends, labels))
+            }
         }
     }
 
-    fn of_type(&self, kind: &str) -> Option<&Arc<dyn AnyBackend>> {
-        self.0.iter().find(|backend| backend.kind() == kind)
+    fn of_type(&self, kind: &str) -> impl Iterator<Item = &Arc<dyn AnyBackend>> {
+        self.0.iter().filter(move |backend| backend.kind() == kind)
+    }
+
+    fn has_type(&self, kind: &str) -> bool {
+        self.of_type(kind).next().is_some()
     }
 }
 
@@ -85,8 +116,8 @@ struct Build<'a> {
     runtime: &'a Runtime,
     services: &'a BTreeMap<&'static str, Labels>,
     used: Option<&'a [&'a Capabilities]>,
-    /// Each backend by its name; `None` if its table is wrong.
-    backends: BTreeMap<String, Option<Arc<ConfiguredBackend>>>,
+    /// The products of each backend's type by its name; `None` if its table is wrong.
+    backends: BTreeMap<String, Option<Vec<Arc<ConfiguredBackend>>>>,
     found: Option<Diagnostics>,
 }
 
@@ -101,31 +132,36 @@ impl Build<'_> {
     }
 
     fn backend(&mut self, table: &BackendTable) {
-        let configured = match self.list.of_type(table.kind()) {
-            Some(backend) => {
-                let config = backend.configure(table);
-                let backend = Arc::clone(backend);
-                self.report(config)
-                    .map(|config| Arc::new(ConfiguredBackend::new(table.name().to_owned(), backend, config)))
+        let products: Vec<_> = self.list.of_type(table.kind()).map(Arc::clone).collect();
+        if products.is_empty() {
+            let types = self.list.types().join(", ");
+            let message = format!("this program has no backend of the type `{}`", table.kind());
+            self.report::<()>(Err(table.fault(message, format!("the types are {types}"))));
+        }
+        let mut configured = (!products.is_empty()).then(Vec::new);
+        for product in products {
+            let config = product.configure(table);
+            let backend = |config| Arc::new(ConfiguredBackend::new(table.name().to_owned(), product, config));
+            // Other products of the type find the same mistakes.
+            let Some(backend) = self.report(config).map(backend) else {
+                configured = None;
+                break;
+            };
+            if let Some(configured) = &mut configured {
+                configured.push(backend);
             }
-            None => {
-                let types = self.list.types().join(", ");
-                let message = format!("this program has no backend of the type `{}`", table.kind());
-                self.report::<()>(Err(table.fault(message, format!("the types are {types}"))));
-                None
-            }
-        };
+        }
         self.backends.insert(table.name().to_owned(), configured);
     }
 
-    /// Returns the backend of a name: that of its table, or else that of a type without a table.
-    fn named(&mut self, entry: &LabelTable, labels: &Labels) -> Option<Arc<ConfiguredBackend>> {
+    /// Returns the products of a name: those of its table, or else those of a type without a table.
+    fn named(&mut self, entry: &LabelTable, labels: &Labels) -> Option<Vec<Arc<ConfiguredBackend>>> {
         let name = entry.backend();
         if !self.backends.contains_key(name) {
             let kind = if name == LOCAL { labels.default_type } else { name };
             // One backend serves all labels that name it as `local` or by its type.
             if !self.backends.contains_key(kind) {
-                if self.list.of_type(kind).is_none() {
+                if !self.list.has_type(kind) {
                     let names: Vec<_> = self.runtime.backends().iter().map(BackendTable::name).collect();
                     let names = [names, self.list.types()].concat().join(", ");
                     let message = format!("there is no [backend.{name}]");
@@ -153,7 +189,9 @@ impl Build<'_> {
             return None;
         };
         self.check_use(entry);
-        let backend = self.named(entry, labels)?;
+        let products = self.named(entry, labels)?;
+        let serves = |backend: &&Arc<ConfiguredBackend>| backend.product.served().contains_key(&labels.of);
+        let backend = products.iter().find(serves).or(products.first())?;
         let Some(served) = backend.product.served().get(&labels.of) else {
             let kind = backend.product.kind();
             let of = |backend: &&Arc<dyn AnyBackend>| backend.served().contains_key(&labels.of);
@@ -164,7 +202,7 @@ impl Build<'_> {
             return None;
         };
         let options = self.report((served.read)(entry))?;
-        Some(ConfiguredLabel { of: labels.of, backend, options })
+        Some(ConfiguredLabel { of: labels.of, backend: Arc::clone(backend), options })
     }
 
     /// Reports a label that no component may use, unless other apps read the same source.

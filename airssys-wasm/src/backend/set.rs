@@ -3,8 +3,10 @@
 use std::any::{Any, TypeId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use airssys_rt::BoxError;
+use tokio::time::timeout;
 
 use crate::backend::connection::Connection;
 use crate::backend::erased::{AnyBackend, AnyConfig};
@@ -13,6 +15,9 @@ use crate::sync::lock;
 
 /// The most labels of a backend that are kept open. Others are made again for each caller.
 const MAX_LABELS: usize = 4_096;
+
+/// The time that a product has to say its version.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A backend with its configuration and its connection.
 pub(super) struct ConfiguredBackend {
@@ -152,8 +157,10 @@ impl BackendSet {
         for backend in &self.0.backends {
             let answer = match backend.client().await {
                 Ok(client) => {
-                    let answer = backend.product.describe(&*client).await;
-                    answer.map_err(|source| OpenError::Unavailable {
+                    let answer = timeout(DESCRIBE_TIMEOUT, backend.product.describe(&*client)).await;
+                    let late =
+                        || Err(format!("it did not answer within {} s", DESCRIBE_TIMEOUT.as_secs()).into());
+                    answer.unwrap_or_else(|_| late()).map_err(|source| OpenError::Unavailable {
                         backend: backend.name.clone(),
                         source: Arc::new(source),
                     })

@@ -148,6 +148,7 @@ impl ComponentSpec {
                 ComponentGivesUp::StopApp => OnLimit::End,
             }),
             instances: component.instances,
+            per_request: component.per_request,
             config: component.config.clone(),
             input: component.input.clone(),
             ..ComponentSpec::new(component.name.clone(), code)

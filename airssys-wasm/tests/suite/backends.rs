@@ -99,6 +99,9 @@ impl Backend for Wood {
     }
 
     async fn describe(&self, kind: &String) -> Result<String, BoxError> {
+        if kind == "stone" {
+            std::future::pending::<()>().await;
+        }
         Ok(format!("{kind} 1.0"))
     }
 
@@ -178,6 +181,14 @@ async fn check_asks_every_backend_for_its_version() {
     assert_eq!(reports, [("a", "wood", Err(refused)), ("b", "wood", Ok(&"pine 1.0".to_owned()))]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn check_ends_although_a_product_does_not_answer() {
+    let text = "[backend.a]\ntype = \"wood\"\nkind = \"stone\"\n[shelves]\n\"*\" = \"a\"";
+    let reports = configure(&Wood::default(), text, None).unwrap().check().await;
+    let answer = reports[0].answer.as_ref().unwrap_err().to_string();
+    assert_eq!(answer, "the backend `a` is unavailable: it did not answer within 5 s");
+}
+
 #[test]
 fn every_mistake_between_backends_labels_and_services_is_reported_before_anything_connects() {
     let wood = Wood::default();
@@ -213,4 +224,50 @@ fn label_of_a_source_that_apps_share_may_be_unused() {
     let services = Services::default().with(Shelves);
     let set = Backends::default().with(wood).configure(&runtime, &services.labels(), Some(&[&rights]));
     assert!(set.is_ok(), "{set:?}");
+}
+
+/// A product for the labels of both services under the type of [`Wood`].
+struct Other;
+
+impl Cellar for Other {}
+
+impl Backend for Other {
+    const TYPE: &'static str = Wood::TYPE;
+
+    type Config = ();
+    type Client = ();
+
+    fn configure(&self, table: &BackendTable) -> Result<(), Diagnostics> {
+        table.read(|table| {
+            table.text("kind", "\"oak\"");
+        })
+    }
+
+    async fn connect(&self, (): &()) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    async fn describe(&self, (): &()) -> Result<String, BoxError> {
+        Ok("other".to_owned())
+    }
+
+    fn serves(&self, serves: &mut Serves<Other>) {
+        serves.label::<dyn Cellar, _>(|label| label.read(|_| ()), |_, (), _| Arc::new(Other));
+    }
+}
+
+#[tokio::test]
+async fn products_of_one_type_serve_different_services() {
+    let backends = Backends::default().with(Wood::default()).with(Other).with(Other);
+    assert_eq!(backends.types(), [Wood::TYPE]);
+    let text = "[backend.main]\ntype = \"wood\"\n[shelves]\na = \"main\"\n[cellars]\nb = \"main\"\n";
+    let sources = vec![RuntimeSource::new("runtime.toml", text)];
+    let runtime = Runtime::parse(sources, Variables::default(), None).unwrap();
+    let services = Services::default().with(Shelves).with(Cellars).labels();
+    let set = backends.configure(&runtime, &services, None).unwrap();
+    assert!(set.open::<dyn Shelf>("shelves", "a").await.is_ok());
+    assert!(set.open::<dyn Cellar>("cellars", "b").await.is_ok());
+    let reports = set.check().await;
+    let main: Vec<_> = reports.iter().filter(|report| report.name == "main").collect();
+    assert_eq!(main.len(), 2, "{reports:?}");
 }

@@ -30,7 +30,13 @@ pub(super) const ROOMS: &[Rooms] = &[Rooms {
 /// depends only on crates of its own row and of the rows before it.
 pub(super) const CRATES: &[&[&str]] = &[
     // The last has the calls of a component that the scenarios of services share with it.
-    &["airssys-core", "airssys-message", "components/test-keyvalue-calls", "components/test-sql-calls"],
+    &[
+        "airssys-core",
+        "airssys-message",
+        "components/test-blobstore-calls",
+        "components/test-keyvalue-calls",
+        "components/test-sql-calls",
+    ],
     &["airssys-rt"],
     &["airssys-spec"],
     &["airssys-build"],

@@ -21,6 +21,7 @@ impl Team<'_> {
             self.check_input(member);
         }
         self.check_limits();
+        self.check_routes();
     }
 
     /// Reports an input of several instances, because each would read the whole input.
@@ -32,6 +33,19 @@ impl Team<'_> {
             let message = format!("`{name}` reads an input, but has {} instances", instances.value);
             let help = "write `instances = 1`: each of several would read all of it".to_owned();
             self.app.document.report(Some(instances.span.clone()), message, help);
+        }
+    }
+
+    /// Reports routes to components that the app does not have.
+    fn check_routes(&self) {
+        let components = self.app.http.iter().flat_map(|listener| &listener.components);
+        for component in components.filter(|_| self.is_complete()) {
+            if self.member(&component.value).is_none() {
+                let message =
+                    format!("a route names `{}`, and the app has no such component", component.value);
+                let help = nearest_or_all(&component.value, "component", &self.names());
+                self.app.document.report(Some(component.span.clone()), message, help);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! The sources of a runtime configuration as one text, and their tables as one table.
 
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use crate::manifest::variables::Variables;
 pub(super) const BACKEND: &str = "backend";
 
 /// The sources of a runtime configuration, the one that prevails first.
-#[derive(Debug)]
 pub(super) struct Merged {
     sources: Vec<RuntimeSource>,
     /// The offset at which each source begins in the joined text.
@@ -26,6 +26,13 @@ pub(super) struct Merged {
     text: String,
     variables: Variables,
     pub(super) data: Option<PathBuf>,
+}
+
+impl fmt::Debug for Merged {
+    /// Hides the texts, because they may have secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.sources).finish()
+    }
 }
 
 impl Merged {

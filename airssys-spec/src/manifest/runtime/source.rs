@@ -1,5 +1,6 @@
 //! The sources of a runtime configuration.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,11 +13,18 @@ use crate::manifest::unreadable;
 const MAX_SOURCE_BYTES: u64 = 256 << 10;
 
 /// A file, or a line of a command line, with a part of the runtime configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RuntimeSource {
     pub(super) file: PathBuf,
     pub(super) text: Arc<str>,
     pub(super) is_shared: bool,
+}
+
+impl fmt::Debug for RuntimeSource {
+    /// Hides the text, because it may have secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuntimeSource").field("file", &self.file).finish_non_exhaustive()
+    }
 }
 
 impl RuntimeSource {

@@ -140,7 +140,9 @@ async fn completions_of_later_messages_take_little_memory() {
             answers
         })
         .await;
-        let refused = answers.iter().filter(|answer| answer.is_err()).count();
+        let errors = answers.iter().filter_map(|answer| answer.as_ref().err().map(ToString::to_string));
+        // A long reply is too large for a requester from outside, and its message counts as done.
+        let refused = errors.filter(|error| !error.contains("is more than the limit")).count();
         let raw = snapshot(&host, "raw");
         assert_eq!((raw.received, raw.restarts()), (1_000, 0));
         assert_eq!(raw.dead_lettered, refused as u64);

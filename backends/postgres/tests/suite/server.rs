@@ -21,6 +21,7 @@ pub(crate) struct Server {
     folder: TempDir,
     port: u16,
     postmaster: Child,
+    settings: Vec<String>,
 }
 
 /// Returns the folder of the server's programs.
@@ -50,6 +51,14 @@ fn command(program: &Path) -> Command {
 impl Server {
     /// Starts a server with an empty database, and waits until it answers.
     pub(crate) async fn start() -> Server {
+        Server::start_with(|_, _| Vec::new()).await
+    }
+
+    /// As [`Server::start`], with settings that a function makes, which also writes their files into the
+    /// server's folder. It gets commands that run as the server's user.
+    pub(crate) async fn start_with(
+        settings: impl FnOnce(&Path, &dyn Fn(&Path) -> Command) -> Vec<String>,
+    ) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
         if rustix::process::getuid().is_root() {
             let owned = Command::new("chown").arg(USER).arg(folder.path()).status();
@@ -61,15 +70,16 @@ impl Server {
         assert!(initdb.status().expect("initdb runs").success(), "initdb fails");
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
         let port = port.expect("a free port").port();
-        let postmaster = spawn(&folder, port);
-        let mut server = Server { folder, port, postmaster };
+        let settings = settings(folder.path(), &command);
+        let postmaster = spawn(&folder, port, &settings);
+        let mut server = Server { folder, port, postmaster, settings };
         server.wait().await;
         server
     }
 
     /// Starts it again after [`Server::kill`].
     pub(crate) async fn restart(&mut self) {
-        self.postmaster = spawn(&self.folder, self.port);
+        self.postmaster = spawn(&self.folder, self.port, &self.settings);
         self.wait().await;
     }
 
@@ -79,10 +89,18 @@ impl Server {
             assert!(began.elapsed() < STUCK, "the server does not answer");
             // The processes of a killed server need a moment to end.
             if self.postmaster.try_wait().expect("its status").is_some() {
-                self.postmaster = spawn(&self.folder, self.port);
+                self.postmaster = spawn(&self.folder, self.port, &self.settings);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -146,11 +164,12 @@ fn runs(process: Pid) -> bool {
     state.is_some_and(|state| state != 'Z')
 }
 
-fn spawn(folder: &TempDir, port: u16) -> Child {
+fn spawn(folder: &TempDir, port: u16, settings: &[String]) -> Child {
     let data = folder.path().join("db");
     let mut postgres = command(&programs().join("postgres"));
     postgres.current_dir(folder.path()).arg("-D").arg(data).arg("-k").arg(folder.path());
     postgres.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-c", "fsync=off"]);
+    postgres.args(settings.iter().flat_map(|setting| ["-c", setting]));
     postgres.spawn().expect("the server starts")
 }
 
