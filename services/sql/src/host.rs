@@ -13,7 +13,7 @@ use crate::handles::{
     DatabaseHandle, Failure, OpenTransaction, Opened, ReadRows, Rights, RowsHandle, StatementHandle,
     TransactionHandle,
 };
-use crate::held::Held;
+use crate::held::{Held, Place};
 use crate::service::{self, Call, access, admit, data, denied_by_database, require};
 use crate::values::{self, Column, Error, Row, Value};
 
@@ -137,9 +137,9 @@ fn rows(
     rows: Box<dyn Rows>,
     rights: &Arc<Rights>,
     timeout: Duration,
-    failure: Failure,
+    (failure, place): (Failure, Place),
 ) -> Result<Resource<RowsHandle>, Error> {
-    let (rights, columns, place) = (Arc::clone(rights), rows.columns().to_vec(), data(call)?.open.take()?);
+    let (rights, columns) = (Arc::clone(rights), rows.columns().to_vec());
     let held = Arc::new(Held::new(rows, MAX_OPEN_TIME));
     table(call, RowsHandle { rights, columns, timeout, held, failure, _place: place })
 }
@@ -151,16 +151,18 @@ async fn query_rows(
     open: Option<&OpenTransaction>,
     statement: Statement,
 ) -> Result<Resource<RowsHandle>, Error> {
+    // Taken first, because a statement may change rows and return them.
+    let place = data(call)?.open.take()?;
     match (opened, open) {
         (_, Some(open)) => {
             let mut found = None;
             within(call, open, Within::Query(statement, &mut found)).await?;
             let found = found.ok_or_else(|| Error::Other("the query returned nothing".to_owned()))?;
-            rows(call, found, &open.rights, open.timeout, open.failure.clone())
+            rows(call, found, &open.rights, open.timeout, (open.failure.clone(), place))
         }
         (Some(opened), None) => {
             let found = query(call, opened, statement).await?;
-            rows(call, found, &opened.rights, opened.database.timeout(), Failure::default())
+            rows(call, found, &opened.rights, opened.database.timeout(), (Failure::default(), place))
         }
         (None, None) => Err(Error::Other("the query has no database".to_owned())),
     }

@@ -86,8 +86,15 @@ pub(crate) async fn open(call: &mut Call<'_>, label: &str) -> Result<Opened, Err
     match backends.open::<dyn Database>("sql", label).await {
         Ok(database) => Ok(Opened { rights: rights.into(), database }),
         Err(OpenError::NoBackend { .. }) => Err(Error::NotFound),
-        Err(error @ OpenError::Unavailable { .. }) => Err(Error::Unavailable(error.to_string())),
-        Err(error) => Err(Error::Other(error.to_string())),
+        // The reasons are the operator's: they name servers, users and folders.
+        Err(error @ OpenError::Unavailable { .. }) => {
+            tracing::debug!(label, error = &error as &dyn std::error::Error, "a database is not available");
+            Err(Error::Unavailable("the database cannot be reached".to_owned()))
+        }
+        Err(error) => {
+            tracing::warn!(label, error = &error as &dyn std::error::Error, "a database cannot be opened");
+            Err(Error::Other("the database cannot be opened".to_owned()))
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use airssys_wasm::wasmtime::component::Resource;
 use crate::bindings::spin::fermyon::spin::sqlite::{
     Error as SpinError, Host, HostConnection, QueryResult, RowResult, Value as SpinValue,
 };
-use crate::database::{MAX_PAGE_ROWS, VALUE_BYTES};
+use crate::database::{MAX_PAGE_ROWS, Rows, VALUE_BYTES};
 use crate::handles::DatabaseHandle;
 use crate::host::{counted, get, in_time, query, statement, table};
 use crate::service::{self, Call, admit, data};
@@ -72,11 +72,17 @@ async fn execute(
 ) -> Result<QueryResult, Error> {
     let opened = get(call, connection)?.opened.clone();
     let statement = statement(text.into(), parameters.into_iter().map(of_spin).collect())?;
+    let timeout = opened.database.timeout();
     let mut found = query(call, &opened, statement).await?;
+    in_time(timeout, all_rows(&mut *found)).await
+}
+
+/// Reads all rows of a result, within a bound on their bytes.
+async fn all_rows(found: &mut dyn Rows) -> Result<QueryResult, Error> {
     let columns = found.columns().iter().map(|column| column.name.clone()).collect();
     let (mut rows, mut bytes) = (Vec::new(), 0);
     loop {
-        let page = in_time(opened.database.timeout(), found.next(MAX_PAGE_ROWS)).await?;
+        let page = found.next(MAX_PAGE_ROWS).await?;
         if page.is_empty() {
             return Ok(QueryResult { columns, rows });
         }

@@ -4,6 +4,7 @@ mod authorizer;
 mod connection;
 mod errors;
 mod folder;
+mod functions;
 mod label;
 mod pool;
 mod session;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_rt::BoxError;
+use airssys_spec::file::create_private_folder;
 use airssys_wasm::manifest::{BackendTable, Diagnostics};
 use airssys_wasm::{Backend, Serves};
 
@@ -73,7 +75,8 @@ impl Backend for Sqlite {
         let SqliteConfig { folder, options } = config.clone();
         let made = tokio::task::spawn_blocking(move || match folder {
             Some(path) => {
-                std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let path =
+                    create_private_folder(&path).map_err(|error| format!("{}: {error}", path.display()))?;
                 Ok(SqliteFolder::new(path, options))
             }
             None => {

@@ -13,6 +13,7 @@ use crate::database::{Access, MAX_ROW_BYTES};
 use crate::sqlite::authorizer::Decisions;
 use crate::sqlite::errors::error;
 use crate::sqlite::folder::Options;
+use crate::sqlite::functions;
 use crate::values::Error;
 
 /// The bytes of a page of a file.
@@ -27,14 +28,19 @@ const CACHED_STATEMENTS: usize = 64;
 /// The time that a statement waits for a lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
-const LIMITS: [(Limit, i32); 8] = [
+/// The most bytes of SQLite's memory in this process, for all labels together. Temporary tables and
+/// sorting have their data there, too.
+const HEAP_BYTES: i64 = 512 << 20;
+
+const LIMITS: [(Limit, i32); 9] = [
     (Limit::SQLITE_LIMIT_LENGTH, MAX_ROW_BYTES as i32),
     (Limit::SQLITE_LIMIT_SQL_LENGTH, 1 << 20),
+    (Limit::SQLITE_LIMIT_COLUMN, 200),
     (Limit::SQLITE_LIMIT_ATTACHED, 0),
     (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, 1_000),
     (Limit::SQLITE_LIMIT_EXPR_DEPTH, 200),
     (Limit::SQLITE_LIMIT_TRIGGER_DEPTH, 100),
-    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1_000),
+    (Limit::SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 200),
     (Limit::SQLITE_LIMIT_WORKER_THREADS, 0),
 ];
 
@@ -84,6 +90,9 @@ fn configured(
     };
     let mut connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "hard_heap_limit", HEAP_BYTES)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    functions::replace(&connection)?;
     connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     if access == Access::Write {
         connection.pragma_update(None, "journal_mode", "wal")?;

@@ -36,7 +36,11 @@ fn of_code(failure: ffi::Error, message: String) -> Error {
             Error::Timeout
         }
         ErrorCode::DiskFull => Error::DatabaseFull,
-        ErrorCode::TooBig | ErrorCode::OutOfMemory => Error::LimitExceeded(message),
+        ErrorCode::TooBig => Error::LimitExceeded(message),
+        // SQLite has rolled the transaction back, so it must not go on.
+        ErrorCode::OutOfMemory => Error::QueryFailed(
+            "it needs more memory than SQLite has; select fewer or smaller values".to_owned(),
+        ),
         ErrorCode::CannotOpen | ErrorCode::SystemIoFailure => Error::Unavailable(message),
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Error::Other(message),
         _ => Error::QueryFailed(message),

@@ -208,7 +208,7 @@ impl Session<'_> {
     fn change(&self, statement: &Statement) -> Result<Changed, Error> {
         self.own(self.begin)?;
         let mut prepared = self.bound(statement)?;
-        let (columns, declared) = values::columns(&prepared);
+        let (columns, declared) = values::columns(&prepared)?;
         let (mut rows, mut page) = (prepared.raw_query(), Page::new(usize::MAX));
         while let Some(row) = rows.next().map_err(|found| self.error(found))? {
             if page.is_full() {
@@ -233,7 +233,7 @@ impl Session<'_> {
         };
         let prepared = prepared.map_err(|found| self.error(found))?;
         let parameters = u32::try_from(values::parameters(&prepared)).unwrap_or(u32::MAX);
-        Ok(Description { parameters, columns: values::columns(&prepared).0 })
+        Ok(Description { parameters, columns: values::columns(&prepared)?.0 })
     }
 
     /// Runs a query, and the commands that follow until its rows are closed. Returns the end of the
@@ -257,7 +257,13 @@ impl Session<'_> {
                 return None;
             }
         };
-        let (columns, declared) = values::columns(&prepared);
+        let (columns, declared) = match values::columns(&prepared) {
+            Ok(columns) => columns,
+            Err(found) => {
+                drop(reply.send(Err(found)));
+                return None;
+            }
+        };
         let mut rows = prepared.raw_query();
         let first = match rows.next() {
             Ok(Some(row)) => values::row(row, &declared).map(Some),

@@ -38,16 +38,29 @@ impl Declared {
     }
 }
 
+/// The most bytes of the names and declared types of all columns of a statement.
+const MAX_NAME_BYTES: usize = 64 << 10;
+
 /// Returns the columns of a statement, and their declared types.
-pub(super) fn columns(statement: &Statement<'_>) -> (Vec<Column>, Vec<Declared>) {
-    let columns = statement.columns();
-    columns
+///
+/// # Errors
+/// [`Error::LimitExceeded`] if their names are too long.
+pub(super) fn columns(statement: &Statement<'_>) -> Result<(Vec<Column>, Vec<Declared>), Error> {
+    let bytes: usize =
+        statement.columns().map(|column| column.name().len() + column.decl_type().map_or(0, str::len)).sum();
+    if bytes > MAX_NAME_BYTES {
+        let text =
+            format!("the names of the columns have more than {MAX_NAME_BYTES} bytes; name them with AS");
+        return Err(Error::LimitExceeded(text));
+    }
+    Ok(statement
+        .columns()
         .map(|column| {
             let database_type = column.decl_type().unwrap_or_default().to_owned();
             let declared = Declared::of(&database_type);
             (Column { name: column.name().to_owned(), database_type }, declared)
         })
-        .unzip()
+        .unzip())
 }
 
 /// Copies a row, if it is not too large. Returns its bytes too.
@@ -148,4 +161,24 @@ pub(super) fn bind(statement: &mut Statement<'_>, values: &[Value]) -> Result<()
         bound.map_err(|error| Error::WrongType(error.to_string()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn names_of_columns_are_bounded_before_they_are_copied() {
+        let connection = Connection::open_in_memory().unwrap();
+        let of = |names: usize| {
+            let column = format!("1 AS \"{}\"", "n".repeat(1 << 10));
+            let statement =
+                connection.prepare(&format!("SELECT {}", vec![column; names].join(", "))).unwrap();
+            columns(&statement).map(|(columns, _)| columns.len())
+        };
+        assert_eq!(of(64), Ok(64));
+        assert!(matches!(of(65), Err(Error::LimitExceeded(_))));
+    }
 }
