@@ -9,8 +9,18 @@ use crate::units::bytes;
 
 /// A row for each component, with its memory by kind.
 pub(crate) fn table(app: &AppSnapshot) -> Table {
-    const COLUMNS: [&str; 8] =
-        ["component", "memory", "resident", "tables", "mailbox", "retained", "dead letters", "together"];
+    const COLUMNS: [&str; 10] = [
+        "component",
+        "memory",
+        "resident",
+        "tables",
+        "mailbox",
+        "retained",
+        "routes",
+        "subscriptions",
+        "dead letters",
+        "together",
+    ];
     let mut table = tables::empty(COLUMNS);
     for component in &app.components {
         let costs: &HostCosts = &component.costs;
@@ -19,6 +29,8 @@ pub(crate) fn table(app: &AppSnapshot) -> Table {
             costs.table_bytes,
             costs.mailbox_bytes,
             costs.retained_bytes,
+            costs.route_bytes,
+            costs.subscription_bytes,
             costs.dead_letter_bytes,
             costs.memory_bytes(),
         ];
@@ -40,12 +52,14 @@ mod tests {
         let mut app = app();
         let costs = serde_json::json!({
             "linear_memory_bytes": 1_114_112, "resident_bytes": 401_408, "table_bytes": 160, "mailbox_bytes": 2_048,
-            "retained_bytes": 100, "dead_letter_bytes": 5
+            "retained_bytes": 100, "route_bytes": 3_072, "subscription_bytes": 4_096, "dead_letter_bytes": 5
         });
         app.components[0].costs = serde_json::from_value(costs).expect("costs");
         let table = table(&app).trim_fmt();
         let row = table.lines().find(|line| line.contains("1.1 MiB")).expect("a row");
-        assert!(row.contains(" 392 KiB ") && row.contains(" 2 KiB "), "{table}");
+        for bytes in [" 392 KiB ", " 2 KiB ", " 3 KiB ", " 4 KiB "] {
+            assert!(row.contains(bytes), "{table}");
+        }
         // Another component was not measured.
         assert_eq!(table.matches('–').count(), app.components.len() - 1, "{table}");
     }

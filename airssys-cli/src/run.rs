@@ -39,6 +39,8 @@ pub(crate) fn run(
         .enable_all()
         // While components keep a worker busy, timers and input are looked at every so many polls.
         .event_interval(4)
+        // A guest that runs long keeps a thread, also while it waits for its turn.
+        .max_blocking_threads(blocking_threads(&manifest))
         .build();
     let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
     let otlp = telemetry::spans(&manifest);
@@ -66,6 +68,11 @@ pub(crate) fn run(
     ended.and(printed)
 }
 
+/// Returns the most threads beside the workers: one for each instance, and tokio's usual number for files.
+fn blocking_threads(manifest: &App) -> usize {
+    manifest.components.iter().map(|component| component.instances).fold(512, usize::saturating_add)
+}
+
 /// Runs an app until it has stopped. Returns its result, and the failure that ended it.
 async fn run_app(
     args: &Run,
@@ -89,9 +96,10 @@ async fn run_app(
     let app = tokio::select! {
         started = starting.start(|event| show_start(terminal, &mut building, &event)) => started.map_err(start_failure)?,
         signal = attention.received() => {
-            let stopped = stopped(signal);
+            let (stopped, took) = (stopped(signal), starting.host().uptime());
             stop(starting.host(), args, terminal).await;
-            return Err(stopped);
+            // Those that had started may have handled messages.
+            return Ok((RunResult::of(starting.host(), took, None), Err(stopped)));
         }
     };
     // Its thread ends, so that an idle app wakes none.
@@ -110,7 +118,7 @@ async fn run_app(
     terminal.finish();
     http::drain(&mut http, own_stop_timeout(args), terminal).await;
     // The counters are read before the report is requested, because that request must not count.
-    let done = ended.is_ok().then(|| RunResult::of(&app, took, None));
+    let done = ended.is_ok().then(|| RunResult::of(app.host(), took, None));
     let reporter = manifest.report.as_deref().and_then(|name| app.host().component_snapshot(name));
     let mut requested = std::pin::pin!(app.report());
     let in_time = if ended.is_err() {
@@ -131,7 +139,7 @@ async fn run_app(
     let reporter = reporter.filter(|_| report.as_ref().is_ok_and(Option::is_some));
     stop(app.host(), args, terminal).await;
     // Unless all work was done, the counters are final only now, because the shutdown ends queued messages.
-    let mut result = done.unwrap_or_else(|| RunResult::of(&app, took, reporter));
+    let mut result = done.unwrap_or_else(|| RunResult::of(app.host(), took, reporter));
     result.report = report.as_ref().ok().cloned().flatten();
     Ok((result, ended.and(report.map(drop))))
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use airssys_message::report::{Cell, Report};
-use airssys_wasm::app::RunningApp;
-use airssys_wasm::{ComponentSnapshot, DeadLetterCount};
+use airssys_wasm::{ComponentHost, ComponentSnapshot, DeadLetterCount};
 
 use crate::failure::Failure;
 use crate::output::Output;
@@ -42,7 +41,7 @@ impl RunResult {
     ///
     /// `reporter` is the component that was asked for a report, as it was before. It is taken as it was
     /// if it got no other message since, because the request for a report must not count.
-    pub(crate) fn of(app: &RunningApp, took: Duration, reporter: Option<ComponentSnapshot>) -> RunResult {
+    pub(crate) fn of(app: &ComponentHost, took: Duration, reporter: Option<ComponentSnapshot>) -> RunResult {
         let mut components = app.component_snapshots();
         if let Some(before) = reporter {
             let now = components.iter_mut().find(|component| component.name == before.name);
@@ -65,7 +64,7 @@ impl RunResult {
             seconds: took.as_secs_f64(),
         };
         let dead_letters = app.dead_letters().counts();
-        RunResult { app: app.name().to_owned(), report: None, components, dead_letters, summary }
+        RunResult { app: app.system().name().to_owned(), report: None, components, dead_letters, summary }
     }
 
     pub(crate) fn print(self, json: bool, output: &Output) -> Result<(), Failure> {

@@ -87,6 +87,18 @@ impl Clients {
         }
     }
 
+    /// Frees file descriptors, because the process has none left: ends each newcomer that has had its
+    /// [`GRACE`]. Without a newcomer, it ends the client that would give up its place next. Returns when
+    /// they have ended. Cancel safe.
+    pub(crate) async fn give_way(&mut self) {
+        for task in self.places.give_way() {
+            task.abort();
+            while !task.is_finished() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
     /// Starts the task that serves a client. Ends that of the oldest newcomer if there is no
     /// [room](Clients::room).
     pub(crate) fn admit<F>(&mut self, serve: impl FnOnce(Arc<Progress>) -> F)
@@ -122,6 +134,20 @@ impl Places {
         let mut newcomers = open.iter().filter(|client| client.progress.is_newcomer());
         let oldest = newcomers.next()?.progress.came + GRACE;
         (newcomers.count() + 1 >= MAX_NEWCOMERS && oldest > Instant::now()).then_some(oldest)
+    }
+
+    /// Returns the tasks of the clients that give way for lack of file descriptors.
+    fn give_way(&self) -> Vec<AbortHandle> {
+        let (open, now) = (self.open(), Instant::now());
+        let (newcomers, speakers): (Vec<_>, Vec<_>) =
+            open.iter().partition(|client| client.progress.is_newcomer());
+        if newcomers.is_empty() {
+            let now_ns = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let quietest = speakers.into_iter().min_by_key(|client| client.progress.rank(now_ns));
+            return quietest.into_iter().map(|client| client.task.clone()).collect();
+        }
+        let had_grace = newcomers.into_iter().filter(|client| client.progress.came + GRACE <= now);
+        had_grace.map(|client| client.task.clone()).collect()
     }
 
     /// Gives a client that has sent its first request a place among those that have sent one.

@@ -4,6 +4,7 @@ pub(crate) mod batch;
 pub(crate) mod component;
 pub(crate) mod component_log;
 pub(crate) mod context;
+pub(crate) mod counted_routes;
 pub(crate) mod deferred_wakeups;
 pub(crate) mod engine;
 pub(crate) mod entry_call;

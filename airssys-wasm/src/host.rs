@@ -98,6 +98,25 @@ const MOST_FOR_ABORTED: Duration = Duration::from_millis(500);
 /// The most of a shutdown's time that is reserved for writing the audit.
 const MOST_FOR_AUDIT: Duration = Duration::from_millis(500);
 
+/// The time for which a shutdown waits for an audit that writes nothing, because its disk is stuck or
+/// another program keeps its lock.
+const MOST_FOR_STUCK_AUDIT: Duration = Duration::from_secs(1);
+
+/// Ends the audit. Returns false if it writes nothing for [`MOST_FOR_STUCK_AUDIT`], or is not done within
+/// the given time.
+async fn end_audit(audit: &Audit, within: Duration) -> bool {
+    let began = Instant::now();
+    loop {
+        let (lines, left) = (audit.stats().lines, within.saturating_sub(began.elapsed()));
+        if audit.end(left.min(MOST_FOR_STUCK_AUDIT)).await {
+            return true;
+        }
+        if began.elapsed() >= within || audit.stats().lines == lines {
+            return false;
+        }
+    }
+}
+
 impl Registered {
     /// Returns the dependencies of each instance.
     fn instances(&self) -> impl Iterator<Item = &InstanceDependencies> {
@@ -250,7 +269,7 @@ impl ComponentHost {
         self.close_state(deadline.saturating_sub(began.elapsed())).await;
         if let Some(audit) = trail.audit() {
             let left = deadline.saturating_sub(began.elapsed());
-            if !audit.end(left).await {
+            if !end_audit(audit, left).await {
                 let waiting = audit.stats().waiting;
                 tracing::error!(target: "airssys::audit", "the audit did not end in time: {waiting} are not written");
             }

@@ -105,7 +105,24 @@ fn a_signal_is_heard_while_the_app_waits_for_its_input_to_be_opened() {
         drop(File::options().read(true).write(true).open(&pipe).unwrap());
         let ended = running.end().exits(code).says(&[&format!("stopped by {name}")]);
         assert!(!ended.stderr.contains("did not stop in time"), "{ended}");
+        ended.prints(&["Components", "first"]);
     }
+}
+
+#[test]
+fn json_of_a_run_that_is_stopped_while_it_starts_has_the_components_that_had_started() {
+    let folder = Folder::new();
+    let waiter = format!(
+        "[[component]]\nsource = {:?}\nname = \"slow\"\nconfig = {{ never-starts = true }}\n",
+        path("components/test-waiter")
+    );
+    let app = folder.write("app.toml", format!("[app]\nname = \"slow\"\n\n{}{waiter}", probe("first")));
+    let mut running = within(&folder, &["run", &app, "--json"]).start();
+    running.until_it_says("slow: starting");
+    running.signal("INT");
+    let ended = running.end();
+    let document: serde_json::Value = serde_json::from_str(&ended.stdout).expect("a JSON document");
+    assert_eq!(document["components"][0]["name"], "first", "{document}");
 }
 
 #[test]

@@ -110,11 +110,23 @@ pub(super) struct Document {
     names: RefCell<Vec<String>>,
     /// The places of secrets, which are masked in the text that is kept.
     hidden: RefCell<Vec<Range<usize>>>,
+    /// True if any value may be a secret that stands in the wrong place.
+    is_secret: bool,
 }
 
 impl Document {
     pub(super) fn new(file: &Path, text: &str) -> Self {
         Self { text: Some(text.into()), ..Self::without_text(file) }
+    }
+
+    /// As [`Document::new`], for a file in which any value may be a secret. Reports name the kinds of
+    /// wrong values, not the values.
+    pub(super) fn of_secrets(file: &Path, text: &str) -> Self {
+        Self { is_secret: true, ..Self::new(file, text) }
+    }
+
+    pub(super) fn is_secret(&self) -> bool {
+        self.is_secret
     }
 
     fn without_text(file: &Path) -> Self {
@@ -125,6 +137,7 @@ impl Document {
             more: Cell::default(),
             names: RefCell::default(),
             hidden: RefCell::default(),
+            is_secret: false,
         }
     }
 

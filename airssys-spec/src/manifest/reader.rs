@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::amount::Unit;
 use super::diagnostic::{Document, Fault};
 use super::suggest::{either, is_similar, nearest, nearest_or_all, string};
-use super::value::{describe, scalar};
+use super::value::{describe, kind, scalar};
 
 pub(super) use super::value::{List, Located, Setting};
 
@@ -129,8 +129,20 @@ impl<'a> Table<'a> {
     /// Reports a value of the wrong kind.
     pub(super) fn wrong_kind(&self, key: &str, found: &Spanned<DeValue<'_>>, expected: &str, help: String) {
         let inside = if self.name.is_empty() { String::new() } else { format!(" in {}", self.name) };
-        let message = format!("`{key}`{inside} is {}, not {expected}", describe(found.get_ref()));
+        let is = match self.document.is_secret() {
+            true => {
+                self.document.hide(found.span());
+                kind(found.get_ref()).to_owned()
+            }
+            false => describe(found.get_ref()),
+        };
+        let message = format!("`{key}`{inside} is {is}, not {expected}");
         self.document.report(Some(found.span()), message, help);
+    }
+
+    /// Returns the text of a value for a help. Returns `None` if the document may have secrets.
+    fn scalar(&self, value: &DeValue<'_>) -> Option<String> {
+        scalar(value).filter(|_| !self.document.is_secret())
     }
 
     /// Returns a table within this one.
@@ -209,7 +221,7 @@ impl<'a> Table<'a> {
                 }
             },
             other => {
-                let written = scalar(other).filter(|text| parse(text).is_ok());
+                let written = self.scalar(other).filter(|text| parse(text).is_ok());
                 let written = written.map_or_else(|| example.to_owned(), |text| string(&text));
                 self.wrong_kind(key, found, "a string", format!("write `{key} = {written}`"));
                 Setting::Wrong
@@ -336,7 +348,7 @@ impl<'a> Table<'a> {
         let mut list = List { span: Some(value.span()), ..List::default() };
         // A value of another kind, as an entry if it parses as one.
         let as_entry = |value: &DeValue<'_>| {
-            let text = scalar(value).filter(|text| parse(text).is_ok());
+            let text = self.scalar(value).filter(|text| parse(text).is_ok());
             text.map_or_else(|| example.to_owned(), |text| string(&text))
         };
         let DeValue::Array(array) = value.get_ref() else {

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::Fault;
-use super::value::describe;
+use super::value::kind;
 use super::variables::Variables;
 use crate::file;
 
@@ -68,7 +68,7 @@ pub(super) fn read(
         }
         None => Err(forms(&match value.get_ref() {
             DeValue::Table(_) => "is a table of another form".to_owned(),
-            other => format!("is {}, not a secret", describe(other)),
+            other => format!("is {}, not a secret", kind(other)),
         })),
     }
 }

@@ -129,6 +129,19 @@ pub(super) fn describe(value: &DeValue<'_>) -> String {
     }
 }
 
+/// Names the kind of a value, without the value, which may be a secret.
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "an integer",
+        DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
 /// Returns the text of a value, also of one that is alone in a list. Returns `None` for other lists
 /// and for tables.
 pub(super) fn scalar(value: &DeValue<'_>) -> Option<String> {

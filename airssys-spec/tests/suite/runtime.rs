@@ -53,7 +53,7 @@ fn every_mistake_is_reported_at_its_place_in_its_source() {
     assert_eq!(
         found,
         [
-            "--config:1:21: `sessions` in [keyvalue] is the integer 7, not the name of a backend",
+            "--config:1:21: `sessions` in [keyvalue] is an integer, not the name of a backend",
             "runtime.toml:1:1: [backend.main] has no `type`",
             "runtime.toml:3:10: `Main` cannot name a backend: `Main` has 'M' at byte 0: only a-z, 0-9 and `-` are allowed",
             "runtime.toml:6:1: `the label` in [keyvalue] cannot be a label",
@@ -63,7 +63,7 @@ fn every_mistake_is_reported_at_its_place_in_its_source() {
     let found = mistakes(&[("a.toml", "x = 1"), ("b.toml", "[backend.main]\n[backend.main]\n")]);
     assert!(found[0].starts_with("b.toml:2:"), "{found:?}");
     let found = mistakes(&[("a.toml", "keyvalue = 1\n")]);
-    assert_eq!(found, ["a.toml:1:12: `keyvalue` is the integer 1, not a table"]);
+    assert_eq!(found, ["a.toml:1:12: `keyvalue` is an integer, not a table"]);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn missing_secret_is_a_mistake_with_its_place() {
         ("{ file = \"/none\" }", "names the file /none, which cannot be read: No such file"),
         ("{ file = \"/dev/zero\" }", "names the file /dev/zero, which cannot be read: it is a device"),
         ("{ env = \"A\", file = \"B\" }", "is a table of another form"),
-        ("7", "is the integer 7, not a secret"),
+        ("7", "is an integer, not a secret"),
     ] {
         let text = format!("[backend.main]\ntype = \"redis\"\nurl = {written}\n");
         let found = url(&parse(&[("runtime.toml", &text)]).unwrap()).unwrap_err().to_string();
@@ -121,20 +121,21 @@ fn missing_secret_is_a_mistake_with_its_place() {
 
 #[test]
 fn reports_never_contain_a_secret() {
-    let text = "[backend.main]\ntype = \"redis\"\npasswrd = \"hunter2\"\nurl = \"redis://:hunter2@host\"\nsize = \"hunter3\"\n";
+    let text = "[backend.main]\ntype = \"redis\"\npasswrd = \"hunter2\"\nurl = \"redis://:hunter2@host\"\nsize = \"hunter3\"\nretries = 77\n";
     let runtime = parse(&[("runtime.toml", text)]).unwrap();
     let found = runtime.backends()[0]
         .read(|table| {
             table.secret("url", "\"redis://localhost\"");
             table.report("url", "`url` is not a URL of Redis", "write one");
-            table.count("size", 0..=9, 1)
+            (table.count("size", 0..=9, 1), table.count("retries", 0..=9, 1))
         })
         .unwrap_err();
-    assert_eq!(found.iter().count(), 3, "{found}");
+    assert_eq!(found.iter().count(), 4, "{found}");
     let kept = found.text(Path::new("runtime.toml")).unwrap();
     assert!(!found.to_string().contains("hunter2") && !kept.contains("hunter2"), "{kept}");
-    // The value that a report is about is shown, and every place stays where it is.
-    assert!(kept.contains("hunter3") && kept.contains("type = \"redis\""), "{kept}");
+    // A value of the right kind that a report is about is shown, and every place stays where it is.
+    assert!(!found.to_string().contains("hunter3") && !kept.contains("hunter3"), "{kept}");
+    assert!(kept.contains("retries = 77") && kept.contains("type = \"redis\""), "{kept}");
     assert_eq!(kept.len(), text.len());
     for diagnostic in &found {
         let span = diagnostic.span.clone().unwrap();
@@ -143,9 +144,47 @@ fn reports_never_contain_a_secret() {
 
     assert!(!format!("{runtime:?} {:?}", runtime.backends()).contains("hunter"));
 
+    let labels = runtime.implied_label("keyvalue", "*", "main");
+    assert!(!format!("{labels:?} {:?}", RuntimeSource::new("a.toml", text)).contains("hunter"));
+
     // A text that is not TOML is not kept at all.
     let found = parse(&[("runtime.toml", "url = \"redis://:hunter2@host")]).unwrap_err();
     assert!(found.text(Path::new("runtime.toml")).is_none() && !found.to_string().contains("hunter2"));
+}
+
+#[test]
+fn secret_in_the_wrong_place_is_not_shown() {
+    for text in [
+        "[backend]\nmain = \"redis://:hunter2@host\"\n",
+        "[backend.main]\ntype = \"redis://:hunter2@host\"\n",
+        "[backend.main]\ntype = [\"redis://:hunter2@host\"]\n",
+        "[backend.\"redis://:hunter2@host\"]\ntype = \"redis\"\n",
+        "[keyvalue]\nsessions = \"redis://:hunter2@host\"\n",
+        "[keyvalue]\nsessions = [\"redis://:hunter2@host\"]\n",
+        "[keyvalue]\nsessions = { backend = \"redis://:hunter2@host\" }\n",
+        "[keyvalue]\n\"redis://:hunter2@host\" = \"main\"\n",
+        "[keyvalue]\nsessions = { password = \"hunter2\" }\n",
+        "url = \"redis://:hunter2@host\"\n",
+    ] {
+        let found = parse(&[("runtime.toml", text)]).unwrap_err();
+        let kept = found.text(Path::new("runtime.toml")).unwrap();
+        assert!(!found.to_string().contains("hunter2") && !kept.contains("hunter2"), "{found}\n{kept}");
+        assert_eq!(kept.len(), text.len());
+    }
+    // Neither is a number, nor a value that another source overrides.
+    let text = "[backend.main]\ntype = \"redis\"\nurl = 12345678\npassword = \"hunter2\"\nlimit = 9\n";
+    for url_of_line in ["backend.main.password = \"hunter2\"", "backend.main.url = \"redis://:hunter2@host\""]
+    {
+        let runtime = parse(&[("--config", url_of_line), ("runtime.toml", text)]).unwrap();
+        let backend = &runtime.backends()[0];
+        let read = backend.read(|table| (table.secret("url", "\"x\""), table.secret("password", "\"x\"")));
+        for found in [read.unwrap_err(), backend.fault("a mistake", "mend it")] {
+            let kept = found.text(Path::new("runtime.toml")).unwrap();
+            for secret in ["hunter2", "12345678"] {
+                assert!(!found.to_string().contains(secret) && !kept.contains(secret), "{found}\n{kept}");
+            }
+        }
+    }
 }
 
 #[test]

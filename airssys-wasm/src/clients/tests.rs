@@ -119,6 +119,22 @@ async fn speaker_that_takes_no_bytes_is_the_first_to_give_up_its_place() {
     assert_eq!(*lock(&gone), [2]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn silent_clients_give_way_before_those_that_have_asked_when_descriptors_are_short() {
+    let (mut clients, gone) = (Clients::at_most(2), Gone::default());
+    let speaker = admit(&mut clients, 1, &gone).await;
+    speaker.has_asked();
+    admit(&mut clients, 2, &gone).await;
+    admit(&mut clients, 3, &gone).await;
+    clients.give_way().await;
+    assert_eq!(*lock(&gone), [0; 0], "newcomers have their time to speak");
+    advance(GRACE).await;
+    clients.give_way().await;
+    assert_eq!(*lock(&gone), [2, 3]);
+    clients.give_way().await;
+    assert_eq!(*lock(&gone), [2, 3, 1]);
+}
+
 /// A future that is polled now and then, and is not complete.
 struct Polled<F>(Pin<Box<F>>);
 

@@ -105,6 +105,7 @@ async fn serve(listener: StdListener, host: ComponentHost) {
             Ok((stream, _)) => clients.admit(|progress| client(stream, host.clone(), progress)),
             Err(error) => {
                 tracing::warn!(%error, "a client of the control socket cannot be accepted");
+                clients.give_way().await;
                 sleep(ACCEPT_RETRY).await;
             }
         }

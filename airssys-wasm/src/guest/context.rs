@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use crate::contract::BoundedText;
 use crate::guest::batch::Batch;
 use crate::guest::component_log::{ComponentLog, mark_cut};
+use crate::guest::counted_routes::CountedRoutes;
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::long_stretches::LongStretches;
 use crate::guest::meter::Meter;
@@ -59,6 +60,7 @@ pub(crate) struct GuestContext {
     pub(crate) callbacks: Arc<Callbacks>,
     pub(crate) routes: Handles<Route>,
     pub(crate) topics: Handles<TopicRoute>,
+    pub(crate) counted_routes: CountedRoutes,
     pub(crate) meter: Arc<Meter>,
     pub(crate) batch: Batch,
     /// The wake-ups deferred until the guest returns. `None` if its calls can be suspended.
@@ -80,13 +82,13 @@ impl GuestContext {
         callbacks: Arc<Callbacks>,
         meter: Arc<Meter>,
     ) -> GuestContext {
-        instance.gauges.reset();
         GuestContext {
             instance: Arc::clone(instance),
             incarnation,
             callbacks,
             routes: Handles::default(),
             topics: Handles::default(),
+            counted_routes: CountedRoutes::new(Arc::clone(&instance.gauges), &instance.limits),
             meter,
             batch: Batch::default(),
             wakeups: None,

@@ -21,7 +21,7 @@ use crate::guest::located::Located;
 use crate::guest::meter::{Meter, Moment};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
-use crate::guest::worker::hand_over_worker;
+use crate::guest::worker::{LongRun, hand_over_worker};
 
 /// The most bytes that one call of the host may be passed, unless the app has large messages. Copying
 /// that many takes a few milliseconds.
@@ -242,17 +242,22 @@ impl Instance {
         P: ComponentNamedList + Lower + Send + Sync + 'static,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
+        let watch = self.meter.begin_call();
+        let mut now = now;
+        if self.entry == Entry::Direct && (watch.awaits_permit || watch.hands_over) {
+            // Waits here, because a guest that waits later keeps a thread meanwhile.
+            let router = Arc::clone(&self.guest().instance.router);
+            self.store.data_mut().long_run = Some(LongRun::permit(&router.app).await);
+            now = Instant::now();
+        }
         self.guest().send_clock.expire();
         self.store.set_epoch_deadline(TICKS_PER_CHECK);
         let bytes = hostcall_bytes(self.store.data());
         self.store.set_hostcall_fuel(bytes);
-        let now = match self.meter.begin_call() {
-            true => {
-                hand_over_worker();
-                Instant::now()
-            }
-            false => now,
-        };
+        if watch.hands_over {
+            hand_over_worker();
+            now = Instant::now();
+        }
         let result = match self.entry {
             Entry::Direct => {
                 self.store.data_mut().kept_worker_since = now;
@@ -261,6 +266,7 @@ impl Instance {
                 let (result, returned_at) = self.meter.stretch_from(now, || function.call(store, params));
                 self.returned_at = returned_at;
                 self.store.data_mut().hold = None;
+                self.store.data_mut().long_run = None;
                 self.guest().wakeups.iter_mut().for_each(DeferredWakeups::guest_returned);
                 result
             }

@@ -20,6 +20,8 @@ pub(crate) struct LongStretches {
     exact: AtomicU32,
     /// The calls that still hand over their worker.
     handed_over: AtomicU32,
+    /// The calls that wait for a permit to run long before they begin: one for each call that ran long.
+    awaiting_permit: AtomicU32,
 }
 
 /// The measures for one call.
@@ -27,6 +29,7 @@ pub(crate) struct LongStretches {
 pub(crate) struct Watch {
     pub(crate) is_exact: bool,
     pub(crate) hands_over: bool,
+    pub(crate) awaits_permit: bool,
 }
 
 impl LongStretches {
@@ -41,9 +44,18 @@ impl LongStretches {
         self.handed_over.store(WATCHED_CALLS, Ordering::Relaxed);
     }
 
+    /// Notes a call that ran long and could be interrupted. The next one probably does, too.
+    pub(crate) fn ran_long(&self) {
+        self.awaiting_permit.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Returns the measures for the next call.
     pub(crate) fn watch(&self) -> Watch {
-        Watch { is_exact: count_down(&self.exact), hands_over: count_down(&self.handed_over) }
+        Watch {
+            is_exact: count_down(&self.exact),
+            hands_over: count_down(&self.handed_over),
+            awaits_permit: count_down(&self.awaiting_permit),
+        }
     }
 }
 
@@ -63,11 +75,20 @@ mod tests {
         let stretches = LongStretches::default();
         assert_eq!(stretches.watch(), Watch::default());
         stretches.suspect();
-        assert_eq!(stretches.watch(), Watch { is_exact: true, hands_over: false });
+        assert_eq!(stretches.watch(), Watch { is_exact: true, ..Watch::default() });
         stretches.found();
         for _ in 0..WATCHED_CALLS {
-            assert_eq!(stretches.watch(), Watch { is_exact: true, hands_over: true });
+            assert_eq!(stretches.watch(), Watch { is_exact: true, hands_over: true, ..Watch::default() });
         }
         assert_eq!(stretches.watch(), Watch::default());
+    }
+
+    #[test]
+    fn one_call_waits_for_a_permit_after_each_that_ran_long() {
+        let stretches = LongStretches::default();
+        stretches.ran_long();
+        stretches.ran_long();
+        let waiting = (0..4).filter(|_| stretches.watch().awaits_permit).count();
+        assert_eq!(waiting, 2);
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::guest::long_stretches::{LONG, LongStretches};
+use crate::guest::long_stretches::{LONG, LongStretches, Watch};
 use crate::observe::handling_times::Took;
 
 /// The interval of the epoch, at which a running guest can be interrupted. Limits on execution time
@@ -107,14 +107,19 @@ impl Meter {
         self.began_ns.store(self.total_ns.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// Begins a call. Returns true if it has to hand over its worker first.
-    pub(crate) fn begin_call(&self) -> bool {
+    /// Notes that the present call runs long, and has handed over its worker for the first time.
+    pub(crate) fn ran_long(&self) {
+        self.long_stretches.ran_long();
+    }
+
+    /// Begins a call. Returns the measures for it.
+    pub(crate) fn begin_call(&self) -> Watch {
         let watch = self.long_stretches.watch();
         if watch.is_exact {
             self.is_exact.store(true, Ordering::Relaxed);
             self.was_long.store(false, Ordering::Relaxed);
         }
-        watch.hands_over
+        watch
     }
 
     /// Returns true if the call that has returned had used up the limit where nothing could interrupt it.

@@ -16,7 +16,7 @@ use crate::guest::meter::{Meter, Moment};
 use crate::guest::progress::Progress;
 use crate::guest::ticker::{Hold, Ticker};
 use crate::guest::wasi::Wasi;
-use crate::guest::worker::hand_over_worker;
+use crate::guest::worker::LongRun;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::usage::Gauges;
 
@@ -46,6 +46,8 @@ pub struct GuestState {
     pub(crate) kept_worker_since: Instant,
     /// Taken by a directly entered guest at its first epoch check, and given back when it returns.
     pub(crate) hold: Option<Hold>,
+    /// Taken by a directly entered guest when it hands over its worker, and given back when it returns.
+    pub(crate) long_run: Option<LongRun>,
 }
 
 /// Raised in a guest that has used up its execution time.
@@ -80,6 +82,7 @@ impl GuestState {
             progress: None,
             kept_worker_since: Instant::now(),
             hold: None,
+            long_run: None,
         }
     }
 }
@@ -102,8 +105,15 @@ pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>
                 state.hold.get_or_insert_with(|| ticker.hold());
                 state.guest.wakeups.iter_mut().for_each(DeferredWakeups::wake_elsewhere);
                 if now.saturating_duration_since(state.kept_worker_since) >= HAND_OVER_AFTER {
-                    meter.pause(hand_over_worker);
+                    let (before, app) = (state.long_run.take(), &state.guest.instance.router.app);
+                    if before.is_none() {
+                        meter.ran_long();
+                    }
+                    state.long_run = meter.pause(|| LongRun::hand_over(before, app));
                     state.kept_worker_since = Instant::now();
+                    if app.has_ended() {
+                        return Err(wasmtime::Error::from(AppEnded));
+                    }
                 }
                 Ok(UpdateDeadline::Continue(TICKS_PER_CHECK))
             }

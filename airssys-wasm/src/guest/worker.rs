@@ -1,11 +1,59 @@
 //! The worker thread under a guest that runs long.
 
+use std::num::NonZero;
+use std::sync::LazyLock;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::routing::app::App;
 
 /// The time that a guest waits until another thread has taken its worker's run queue.
 const HAND_OVER: Duration = Duration::from_micros(200);
+
+/// The guests of this process that may run long at one time, for each processor.
+const LONG_RUNS_PER_PROCESSOR: usize = 4;
+
+/// The permits of guests that run long. A guest has a thread of its own from then on, and each running
+/// thread takes its share of the processors from the workers. The semaphore is fair, so each guest comes
+/// to run again.
+static LONG_RUNS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    Semaphore::new(processors * LONG_RUNS_PER_PROCESSOR)
+});
+
+/// A permit to run long. Dropping it lets another guest run.
+pub(crate) struct LongRun {
+    _permit: Option<SemaphorePermit<'static>>,
+}
+
+impl LongRun {
+    /// Waits for a permit, or until the app has ended. Cancel safe.
+    pub(crate) async fn permit(app: &App) -> LongRun {
+        let permit = tokio::select! {
+            biased;
+            permit = LONG_RUNS.acquire() => permit.ok(),
+            () = app.ended() => None,
+        };
+        LongRun { _permit: permit }
+    }
+
+    /// Hands over the worker, and then waits until the guest may run on: it gives up its permit for the
+    /// guests that wait, and gets the next one that is free. Returns `None` if nothing was handed over.
+    pub(crate) fn hand_over(before: Option<LongRun>, app: &App) -> Option<LongRun> {
+        let runtime = Handle::try_current().ok()?;
+        if runtime.runtime_flavor() != RuntimeFlavor::MultiThread {
+            return before;
+        }
+        tokio::task::block_in_place(|| {
+            drop(before);
+            std::thread::sleep(HAND_OVER);
+            Some(runtime.block_on(LongRun::permit(app)))
+        })
+    }
+}
 
 /// Hands the worker's run queue to another thread, while the guest keeps this thread.
 ///

@@ -54,6 +54,19 @@ pub enum SpawnError {
         /// The denial.
         source: Box<Denied>,
     },
+    /// The subscriptions of its manifest take more of the host's memory than they may.
+    #[error(
+        "the entries of `subscribes` of `{name}` take {used} bytes of the host, and at most {most} are \
+         allowed; write fewer or shorter ones, or raise `memory` under [limits]"
+    )]
+    SubscriptionBytes {
+        /// The component.
+        name: String,
+        /// The bytes that they take.
+        used: usize,
+        /// The bytes that they may take.
+        most: usize,
+    },
     /// A component needs at least one instance.
     #[error("`{name}` has no instances; it needs at least 1")]
     NoInstances {

@@ -11,6 +11,7 @@ use crate::observe::resident::Residence;
 use crate::observe::snapshot::{AppSnapshot, ComponentSnapshot, InstanceSnapshot};
 use crate::observe::unix_time::{milliseconds, unix_ms};
 use crate::observe::usage;
+use crate::policy::name_bytes::{ROUTE_BYTES, SUBSCRIPTION_BYTES};
 
 impl ComponentHost {
     /// Returns a snapshot of the app: its supervision tree, and its components with their stats.
@@ -90,6 +91,8 @@ impl ComponentHost {
             table_bytes: sum(InstanceSnapshot::table_elements).saturating_mul(ELEMENT_BYTES),
             mailbox_bytes: account.budget.used().0 as u64,
             retained_bytes: router.retained_bytes_by(name) as u64,
+            route_bytes: sum(|instance| instance.used(ROUTE_BYTES)),
+            subscription_bytes: sum(|instance| instance.used(SUBSCRIPTION_BYTES)),
             dead_letter_bytes: self.dead_letters().kept_bytes_of(name) as u64,
         };
         let snapshot = account.stats.snapshot(name, shared.unwrap_or_default(), instances);

@@ -20,6 +20,7 @@ use crate::observe::memory::MemoryGauge;
 use crate::observe::stats::ComponentStats;
 use crate::policy::byte_budget::ByteBudget;
 use crate::policy::grants::Grants;
+use crate::policy::name_bytes::most_bytes;
 use crate::policy::quota::Quota;
 use crate::routing::account::Account;
 use crate::routing::endpoint::Endpoint;
@@ -205,17 +206,27 @@ impl ComponentHost {
         for pattern in spec.subscribes {
             router.subscribe(sender, pattern.clone(), myself, endpoint).map_err(denied)?;
         }
-        self.restore(sender, spec.limits.subscriptions, myself, endpoint);
+        let (used, most) = (router.subscriptions_held(sender, myself).bytes, most_bytes(spec.limits));
+        if used > most {
+            return Err(SpawnError::SubscriptionBytes { name: spec.name.to_owned(), used, most });
+        }
+        self.restore(sender, spec.limits, myself, endpoint);
         Ok(())
     }
 
     /// Subscribes an instance to what it had subscribed to by itself in earlier runs, as far as it
     /// still may; forgets the rest.
-    fn restore(&self, sender: &Sender, limit: usize, actor: &ActorRef<Envelope>, endpoint: &Arc<Endpoint>) {
+    fn restore(
+        &self,
+        sender: &Sender,
+        limits: &Limits,
+        actor: &ActorRef<Envelope>,
+        endpoint: &Arc<Endpoint>,
+    ) {
         let router = &self.shared.router;
         let Some(state) = router.app.state() else { return };
         for pattern in state.subscriptions(&sender.instance) {
-            let has_room = router.subscriptions(actor).len() < limit;
+            let has_room = router.has_room_for_subscription(sender, &pattern, actor, limits).is_ok();
             // Decided without a record, because the instance has not tried anything yet.
             let access = Access::Subscribe { pattern: &pattern };
             let may = has_room && sender.grants.decide(&sender.subject, &access).is_ok();

@@ -161,6 +161,7 @@ async fn accept(listener: StdListener, pages: Arc<Pages>) {
             Ok((stream, _)) => connections.admit(|progress| serve(stream, Arc::clone(&pages), progress)),
             Err(error) => {
                 tracing::debug!("a connection for metrics was not accepted: {error}");
+                connections.give_way().await;
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }

@@ -24,6 +24,10 @@ pub struct HostCosts {
     pub mailbox_bytes: u64,
     /// The messages that it retains on topics, in bytes.
     pub retained_bytes: u64,
+    /// The routes that its instances have resolved, in bytes.
+    pub route_bytes: u64,
+    /// The subscriptions of its instances, in bytes.
+    pub subscription_bytes: u64,
     /// The kept dead letters of messages to it, with their reasons, in bytes.
     pub dead_letter_bytes: u64,
 }
@@ -31,9 +35,25 @@ pub struct HostCosts {
 impl HostCosts {
     /// Returns the memory of all kinds together, in bytes.
     pub fn memory_bytes(&self) -> u64 {
-        let HostCosts { linear_memory_bytes, table_bytes, mailbox_bytes, .. } = *self;
-        [linear_memory_bytes, table_bytes, mailbox_bytes, self.retained_bytes, self.dead_letter_bytes]
-            .into_iter()
-            .fold(0, u64::saturating_add)
+        let HostCosts {
+            linear_memory_bytes,
+            resident_bytes: _,
+            table_bytes,
+            mailbox_bytes,
+            retained_bytes,
+            route_bytes,
+            subscription_bytes,
+            dead_letter_bytes,
+        } = *self;
+        let kinds = [
+            linear_memory_bytes,
+            table_bytes,
+            mailbox_bytes,
+            retained_bytes,
+            route_bytes,
+            subscription_bytes,
+            dead_letter_bytes,
+        ];
+        kinds.into_iter().fold(0, u64::saturating_add)
     }
 }

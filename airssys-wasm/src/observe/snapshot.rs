@@ -201,7 +201,12 @@ impl ComponentSnapshot {
 impl InstanceSnapshot {
     /// Returns the number of elements in all its tables together.
     pub(crate) fn table_elements(&self) -> u64 {
-        self.usage.iter().find(|usage| usage.name == TABLE_ELEMENTS).map_or(0, |usage| usage.used)
+        self.used(TABLE_ELEMENTS)
+    }
+
+    /// Returns the amount in use of one of its limits.
+    pub(crate) fn used(&self, limit: &str) -> u64 {
+        self.usage.iter().find(|usage| usage.name == limit).map_or(0, |usage| usage.used)
     }
 
     pub(crate) fn new(actor: &ActorHandle, memory: &MemoryGauge, usage: Vec<QuotaUsage>) -> InstanceSnapshot {

@@ -8,6 +8,7 @@ use airssys_spec::Limits;
 
 use crate::observe::memory::MemoryGauge;
 use crate::policy::byte_budget::ByteBudget;
+use crate::policy::name_bytes::{ROUTE_BYTES, SUBSCRIPTION_BYTES, most_bytes};
 use crate::policy::quota::Quota;
 
 /// The name of the usage of table elements.
@@ -26,18 +27,22 @@ pub struct QuotaUsage {
     pub limit: u64,
 }
 
-/// Amounts in use by an incarnation, read by the guest and by the operator.
+/// Amounts in use by an instance, read by the guest and by the operator. Each store takes its own off when
+/// it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
     pub(crate) table_elements: AtomicUsize,
     pub(crate) routes: AtomicUsize,
+    /// The bytes of the host that the routes take.
+    pub(crate) route_bytes: AtomicUsize,
 }
 
-impl Gauges {
-    /// Sets the gauge of routes to 0, for a new incarnation. Each store takes its tables off by itself.
-    pub(crate) fn reset(&self) {
-        self.routes.store(0, Ordering::Relaxed);
-    }
+/// The subscriptions of an instance that count against its limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SubscriptionsHeld {
+    pub(crate) count: usize,
+    /// The bytes of the host that they take.
+    pub(crate) bytes: usize,
 }
 
 impl QuotaUsage {
@@ -53,16 +58,18 @@ pub(crate) fn of_instance(
     memory: &MemoryGauge,
     actor: &ActorHandle,
     requests: usize,
-    subscriptions: usize,
+    subscriptions: SubscriptionsHeld,
 ) -> Vec<QuotaUsage> {
     let load = |gauge: &AtomicUsize| gauge.load(Ordering::Relaxed);
-    let (stats, capacity) = (actor.stats(), actor.capacity());
+    let (stats, capacity, most_bytes) = (actor.stats(), actor.capacity(), most_bytes(limits));
     vec![
         QuotaUsage::new("memory", memory.used_bytes() as usize, limits.memory_bytes),
         QuotaUsage::new(TABLE_ELEMENTS, load(&gauges.table_elements), limits.table_elements),
         QuotaUsage::new("concurrent_requests", requests, limits.concurrent_requests),
-        QuotaUsage::new("subscriptions", subscriptions, limits.subscriptions),
+        QuotaUsage::new("subscriptions", subscriptions.count, limits.subscriptions),
+        QuotaUsage::new(SUBSCRIPTION_BYTES, subscriptions.bytes, most_bytes),
         QuotaUsage::new("routes", load(&gauges.routes), limits.routes),
+        QuotaUsage::new(ROUTE_BYTES, load(&gauges.route_bytes), most_bytes),
         QuotaUsage::new("mailbox", stats.depth, capacity),
         QuotaUsage::new("mailbox_high_water", stats.high_water, capacity),
     ]

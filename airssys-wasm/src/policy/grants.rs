@@ -157,9 +157,11 @@ impl Grants {
         Ok(subscribe())
     }
 
-    /// Returns the number of a subscriber's subscriptions that are restored when allowed again.
-    pub(crate) fn suspended(&self, subscriber: u64) -> usize {
-        read(&self.state).suspended.iter().filter(|(id, _)| *id == subscriber).count()
+    /// Returns a subscriber's subscriptions that are restored when allowed again.
+    pub(crate) fn suspended(&self, subscriber: u64) -> Vec<TopicPattern> {
+        let state = read(&self.state);
+        let own = state.suspended.iter().filter(|(id, _)| *id == subscriber);
+        own.map(|(_, pattern)| pattern.clone()).collect()
     }
 
     /// Removes a suspended subscription, so that it is not restored. Returns false if it does not exist.

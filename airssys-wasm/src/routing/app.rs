@@ -78,6 +78,14 @@ impl App {
         }
     }
 
+    /// Waits until the time to interrupt guests has passed. Cancel safe.
+    pub(crate) async fn ended(&self) {
+        self.ending().await;
+        if let Some(time) = self.end_at.get() {
+            tokio::time::sleep_until((*time).into()).await;
+        }
+    }
+
     /// Returns true if the time to interrupt guests has passed.
     pub(crate) fn has_ended(&self) -> bool {
         self.end_at.get().is_some_and(|time| Instant::now() >= *time)

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use airssys_rt::{ActorRef, TopicPattern};
-use airssys_spec::Denied;
+use airssys_spec::{Denied, Limits};
 use tokio::time::Instant;
 
 use crate::contract::SendError;
 use crate::observe::audit::MessageKind;
+use crate::observe::usage::SubscriptionsHeld;
+use crate::policy::name_bytes::{SUBSCRIPTION_BYTES, most_bytes, subscription_cost};
 use crate::policy::quota::Exceeded;
 use crate::routing::endpoint::Endpoint;
 use crate::routing::envelope::Envelope;
@@ -132,10 +134,35 @@ impl Router {
         self.broker.subscriptions(subscriber.id())
     }
 
-    /// Returns the number of subscriptions that count against an instance's limit: the active ones,
-    /// and the suspended ones that are restored when allowed again.
-    pub(crate) fn subscriptions_held(&self, from: &Sender, subscriber: &ActorRef<Envelope>) -> usize {
-        self.subscriptions(subscriber).len() + from.grants.suspended(subscriber.id())
+    /// Returns the subscriptions that count against an instance's limits: the active ones, and the
+    /// suspended ones that are restored when allowed again.
+    pub(crate) fn subscriptions_held(
+        &self,
+        from: &Sender,
+        subscriber: &ActorRef<Envelope>,
+    ) -> SubscriptionsHeld {
+        let (active, suspended) = (self.subscriptions(subscriber), from.grants.suspended(subscriber.id()));
+        let patterns = active.iter().chain(&suspended);
+        let bytes = patterns.map(subscription_cost).sum();
+        SubscriptionsHeld { count: active.len() + suspended.len(), bytes }
+    }
+
+    /// Checks the limits of an instance for one subscription more, which it does not have yet.
+    pub(crate) fn has_room_for_subscription(
+        &self,
+        from: &Sender,
+        pattern: &TopicPattern,
+        subscriber: &ActorRef<Envelope>,
+        limits: &Limits,
+    ) -> Result<(), Exceeded> {
+        let held = self.subscriptions_held(from, subscriber);
+        if held.count >= limits.subscriptions {
+            return Err(Exceeded::of("subscriptions", limits.subscriptions));
+        }
+        match held.bytes + subscription_cost(pattern) > most_bytes(limits) {
+            true => Err(Exceeded::of(SUBSCRIPTION_BYTES, most_bytes(limits))),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn unsubscribe(&self, pattern: &TopicPattern, subscriber: &ActorRef<Envelope>) -> bool {

@@ -25,6 +25,8 @@ pub(crate) struct TopicRoute {
     origin: Option<Arc<Origin>>,
     /// The subscribers of the last publication.
     pub(super) audience: Option<Audience>,
+    /// The bytes of the cached subscribers that are counted for its owner.
+    pub(crate) counted_bytes: usize,
 }
 
 /// The subscribers of a topic. Valid until a subscription changes.
@@ -38,7 +40,7 @@ pub(super) struct Audience {
 impl TopicRoute {
     /// Makes a route whose decision was made in `generation`.
     pub(super) fn new(topic: Topic, generation: u64) -> TopicRoute {
-        TopicRoute { topic, generation, origin: None, audience: None }
+        TopicRoute { topic, generation, origin: None, audience: None, counted_bytes: 0 }
     }
 
     /// Takes the cached subscriber list, rebuilding it if subscriptions changed. The caller stores it
@@ -54,6 +56,17 @@ impl TopicRoute {
                 Audience { generation, evicting, others }
             }
         }
+    }
+
+    /// Returns the most bytes that the cached subscribers take. The lists can be twice as large as filled.
+    pub(crate) fn subscriber_bytes(&self) -> usize {
+        let count = |audience: &Audience| audience.evicting.len() + audience.others.len();
+        self.audience.as_ref().map_or(0, count) * 2 * size_of::<Subscribed>()
+    }
+
+    /// Drops the cached subscribers. The next publication looks them up again.
+    pub(crate) fn forget_subscribers(&mut self) {
+        self.audience = None;
     }
 
     /// Returns the origin of the next publication. Reuses the last one if the trace is the same.

@@ -179,6 +179,23 @@ async fn blocked_writer_delays_neither_the_app_nor_its_shutdown() {
     assert!(log.text().contains("the audit did not end in time: 100 are not written"), "{}", log.text());
 }
 
+/// The deadline is so far away that the test would not end if the shutdown used it up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lock_of_another_program_on_the_audit_delays_no_shutdown() {
+    let log = Log::capture();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let other = std::fs::File::create(&path).unwrap();
+    other.lock().unwrap();
+    let file = AuditFile { path, max_size_bytes: 1 << 20, keep: 1, messages: false };
+    let host = with_audit(Audit::to_file(file).unwrap());
+    host.spawn(trusted("target")).await.unwrap();
+    host.spawn(denied("subject")).await.unwrap();
+    host.ask("subject", try_send("target", 1)).await.unwrap_err();
+    host.shutdown(Duration::from_secs(3_600)).await;
+    assert!(log.text().contains("the audit did not end in time: 1 are not written"), "{}", log.text());
+}
+
 #[tokio::test(start_paused = true)]
 async fn equal_denials_are_logged_once_per_interval() {
     let log = Log::capture();

@@ -19,6 +19,9 @@ pub const MAX_BATCH_BYTES: usize = 16 << 20;
 /// The most keys of a page.
 pub const MAX_PAGE_KEYS: usize = 1_000;
 
+/// The most bytes of a cursor and of a version that a guest gives.
+pub(crate) const MAX_CURSOR_BYTES: usize = 4 << 10;
+
 /// The longest time to live: ten years of 365 days.
 pub const MAX_TTL: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
@@ -48,6 +51,22 @@ pub(crate) fn check_key(key: &str) -> Result<(), StoreError> {
     match key.len() {
         1..=MAX_KEY_BYTES => Ok(()),
         found => Err(invalid(format!("the key has {found} bytes: 1 to {MAX_KEY_BYTES} are allowed"))),
+    }
+}
+
+/// Checks the arguments of a list, before they are handed to a store.
+pub(crate) fn check_list(prefix: &str, cursor: Option<&str>) -> Result<(), StoreError> {
+    match prefix.len() {
+        0..=MAX_KEY_BYTES => check_short("the cursor", cursor.unwrap_or_default()),
+        found => Err(invalid(format!("the prefix has {found} bytes: {MAX_KEY_BYTES} are allowed"))),
+    }
+}
+
+/// Checks a cursor or a version, before it is handed to a store.
+pub(crate) fn check_short(of: &str, text: &str) -> Result<(), StoreError> {
+    match text.len() {
+        0..=MAX_CURSOR_BYTES => Ok(()),
+        found => Err(invalid(format!("{of} has {found} bytes: {MAX_CURSOR_BYTES} are allowed"))),
     }
 }
 

@@ -7,8 +7,9 @@ use airssys_wasm::UsePattern;
 
 use crate::store::Store;
 
-/// The most cursors in numbers that a bucket remembers; the oldest is forgotten.
-const MAX_CURSORS: usize = 64;
+/// The most cursors in numbers that a bucket remembers; the oldest is forgotten. A guest can hold
+/// thousands of buckets, and a cursor can be as long as a key.
+const MAX_CURSORS: usize = 8;
 
 /// A label that an instance has opened, with the rights to ask for at each call.
 #[expect(unreachable_pub, reason = "the bindings re-export it")]
@@ -27,6 +28,9 @@ impl Bucket {
 
     /// Returns a number that stands for a cursor.
     pub(crate) fn number(&mut self, cursor: String) -> u64 {
+        if let Some((number, _)) = self.cursors.iter().find(|(_, known)| *known == cursor) {
+            return *number;
+        }
         self.last_cursor += 1;
         self.cursors.truncate(MAX_CURSORS - 1);
         self.cursors.push_front((self.last_cursor, cursor));

@@ -17,6 +17,7 @@ pub use test_keyvalue_calls::{Answer, Api, Call, When};
 pub async fn run_all(subject: &Subject) {
     values::any_bytes_are_kept_under_any_key(subject).await;
     values::increment_of_a_missing_key_counts_from_zero(subject).await;
+    values::increment_that_an_interface_cannot_answer_has_no_effect(subject).await;
     values::increment_of_another_value_changes_nothing(subject).await;
     values::concurrent_increments_are_all_counted(subject).await;
     values::swap_fails_if_the_value_has_changed_and_gives_the_present_one(subject).await;

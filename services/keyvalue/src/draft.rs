@@ -174,8 +174,14 @@ impl atomics::Host for Call<'_> {
     ) -> wasmtime::Result<Result<u64, Error>> {
         let increment = |store: Arc<dyn Store>| async move {
             check_key(&key)?;
-            let sum = store.increment(&key, calls::signed(delta)?).await?;
-            u64::try_from(sum).map_err(|_| invalid(format!("the sum is {sum}, which is below 0")))
+            let delta = calls::signed(delta)?;
+            let sum = store.increment(&key, delta).await?;
+            let Ok(unsigned) = u64::try_from(sum) else {
+                // This interface has no number for the sum, so the value gets back what was added.
+                store.increment(&key, -delta).await?;
+                return Err(invalid(format!("the sum is {sum}, which is below 0")));
+            };
+            Ok(unsigned)
         };
         calls::run(self, "increment", &bucket, Right::Both, increment).await
     }

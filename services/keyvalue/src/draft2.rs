@@ -5,7 +5,7 @@ use std::sync::Arc;
 use airssys_wasm::wasmtime::component::{Linker, Resource};
 use airssys_wasm::{GuestState, HasService, wasmtime};
 
-use crate::bounds::{MAX_PAGE_KEYS, check_entries, check_key, check_keys, check_value};
+use crate::bounds::{MAX_PAGE_KEYS, check_entries, check_key, check_keys, check_list, check_value};
 use crate::bucket::{Bucket, Cas};
 use crate::calls::{self, Call, CallError, Right};
 use crate::error::StoreError;
@@ -92,6 +92,7 @@ impl store::HostBucket for Call<'_> {
         cursor: Option<String>,
     ) -> wasmtime::Result<Result<KeyResponse, Error>> {
         let list = |store: Arc<dyn Store>| async move {
+            check_list("", cursor.as_deref())?;
             let Page { keys, cursor } = store.list("", cursor.as_deref(), MAX_PAGE_KEYS).await?;
             Ok(KeyResponse { keys, cursor })
         };

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use airssys_wasm::wasmtime::component::{Linker, Resource};
 use airssys_wasm::{GuestState, HasService, wasmtime};
 
-use crate::bounds::{MAX_PAGE_KEYS, check_entries, check_key, check_keys, check_value, ttl};
+use crate::bounds::{
+    MAX_PAGE_KEYS, check_entries, check_key, check_keys, check_list, check_short, check_value, ttl,
+};
 use crate::bucket::Bucket;
 use crate::calls::{self, Call, CallError, Right};
 use crate::error::StoreError;
@@ -60,7 +62,10 @@ impl guest::HostBucket for Call<'_> {
             let condition = match options.condition {
                 Condition::Always => store::Condition::Always,
                 Condition::Absent => store::Condition::Absent,
-                Condition::Version(version) => store::Condition::Version(version),
+                Condition::Version(version) => {
+                    check_short("the version", &version)?;
+                    store::Condition::Version(version)
+                }
             };
             let options = SetOptions { ttl: ttl(options.ttl_ms)?, condition };
             store.set(&key, value, &options).await
@@ -109,6 +114,7 @@ impl guest::HostBucket for Call<'_> {
         limit: u32,
     ) -> wasmtime::Result<Result<Page, Error>> {
         let list = |store: Arc<dyn Store>| async move {
+            check_list(&prefix, cursor.as_deref())?;
             let limit = usize::try_from(limit).unwrap_or(MAX_PAGE_KEYS).clamp(1, MAX_PAGE_KEYS);
             let store::Page { keys, cursor } = store.list(&prefix, cursor.as_deref(), limit).await?;
             Ok(Page { keys, cursor })

@@ -105,3 +105,34 @@ async fn full_label_refuses_writes_and_expired_values_make_room() {
         assert!(matches!(set("other", "b", 10_000, None).await, Answer::Version(_)), "{kind}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_backends_without_a_path_have_a_file_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[backend.one]\ntype = \"redb\"\n[backend.two]\ntype = \"redb\"\n\n\
+                [keyvalue]\na = \"one\"\nb = \"two\"\n";
+    let subject = Subject::new(backends(), text, Some(folder.path().to_owned())).await;
+    for label in ["a", "b", "other"] {
+        subject.set(Api::Own, label, "key", label.as_bytes()).await;
+        assert_eq!(subject.get(Api::Own, label, "key").await.as_deref(), Some(label.as_bytes()));
+    }
+    for file in ["keyvalue-one.redb", "keyvalue-two.redb", "keyvalue.redb"] {
+        assert!(folder.path().join(file).is_file(), "{file}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn arguments_of_a_list_and_of_a_condition_are_bounded() {
+    let subject = Subject::new(backends(), "[keyvalue]\n\"*\" = \"memory\"\n", None).await;
+    let long = || "x".repeat(5_000);
+    let list = |prefix: String, cursor| Call::List { prefix, cursor, limit: 1 };
+    let set = Call::Set { key: "a".to_owned(), value: vec![], ttl_ms: None, when: When::Version(long()) };
+    for (call, text) in [
+        (list(long(), None), "the prefix has 5000 bytes: 1024 are allowed"),
+        (list(String::new(), Some(long())), "the cursor has 5000 bytes: 4096 are allowed"),
+        (set, "the version has 5000 bytes: 4096 are allowed"),
+    ] {
+        let refused = Answer::Error { name: "invalid-argument".to_owned(), text: text.to_owned() };
+        assert_eq!(subject.call(Api::Own, "label", call).await, refused);
+    }
+}

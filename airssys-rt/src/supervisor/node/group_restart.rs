@@ -70,7 +70,7 @@ impl SupervisorNode {
         loop {
             let step = self.next_step();
             match step {
-                Step::End => return,
+                Step::End => return self.overtaken(started),
                 Step::Wait => {
                     if !std::mem::replace(&mut told, true) {
                         let incarnation = {
@@ -91,6 +91,21 @@ impl SupervisorNode {
                 Step::Stop(key) => self.stop_member(key).await,
                 Step::Start(key) => self.start_member(key).await,
             }
+        }
+    }
+
+    /// Reports the first start of a supervisor that was stopped with its group before its task began. It has
+    /// no children that could have failed, and is started again with its group.
+    fn overtaken(&self, mut started: ReplyTo<()>) {
+        let will_return = {
+            let mut state = lock(&self.state);
+            let will_return = !state.ends_for_good();
+            state.started |= will_return;
+            will_return
+        };
+        if will_return {
+            // An error means that its starter no longer waits.
+            let _ = started.take().send(());
         }
     }
 

@@ -44,6 +44,20 @@ async fn a_stop_of_the_group_counts_until_it_has_stopped() {
     assert!(node.supervise(ReplyTo::to_none()).now_or_never().is_some(), "it ends for good");
 }
 
+/// Its parent's group restarts between its admission and the first step of its task.
+#[tokio::test]
+async fn first_start_that_the_restart_of_the_group_overtakes_has_not_failed() {
+    for (request, is_started) in [(StopRequest::Group, true), (StopRequest::Shutdown, false)] {
+        let node = Arc::new(node());
+        node.stop(request);
+        let (sender, started) = crate::request::slot_here().await;
+        node.begin(0);
+        assert!(node.supervise(sender).now_or_never().is_some(), "it ends");
+        node.finish();
+        assert_eq!((started.await.is_ok(), node.end_life().started), (is_started, is_started));
+    }
+}
+
 struct Idle;
 
 impl ParkedRunner for Idle {

@@ -14,6 +14,7 @@ use crate::manifest::diagnostic::{Diagnostics, Document, masked};
 use crate::manifest::secret;
 use crate::manifest::syntax;
 use crate::manifest::variables::Variables;
+use crate::pattern::check_component_name;
 
 /// The key of the tables of backends.
 pub(super) const BACKEND: &str = "backend";
@@ -85,7 +86,7 @@ impl Merged {
 
     /// Returns the document of the joined text.
     pub(super) fn document(&self) -> Document {
-        Document::new(Path::new(""), &self.text)
+        Document::of_secrets(Path::new(""), &self.text)
     }
 
     pub(super) fn surroundings(&self) -> Surroundings<'_> {
@@ -95,14 +96,20 @@ impl Merged {
 
     /// Returns the mistakes in the joined text with their places in the sources.
     ///
-    /// Masks the values of backends, except those that a report points at and that are not secrets,
-    /// because a report shows the lines around a mistake too.
+    /// Masks all values, except names of backends and types, and those that a report points at and that
+    /// are not secrets. A report shows the lines around a mistake too. Values that another source
+    /// overrides are masked as well.
     pub(super) fn verdict(&self, document: Document) -> Result<(), Diagnostics> {
         let hidden = document.hidden();
         let Err(found) = document.into_result() else { return Ok(()) };
         let mut masks = Vec::new();
-        if let Some(backends) = self.tables().get(BACKEND) {
-            texts(backends, &mut masks);
+        for (source, start) in self.sources.iter().zip(&self.starts) {
+            let (parsed, _) = DeTable::parse_recoverable(&source.text);
+            let first = masks.len();
+            parsed.get_ref().iter().for_each(|(key, value)| {
+                texts(AsRef::<str>::as_ref(key.get_ref()), value, 0, &mut masks);
+            });
+            masks.iter_mut().skip(first).for_each(|mask| *mask = shift(mask.clone(), *start));
         }
         masks.retain(|mask| !found.spans().any(|span| span == mask));
         masks.extend(hidden);
@@ -158,17 +165,18 @@ fn add<'a>(
     }
 }
 
-/// Collects the places of all strings in a value, except the types of backends and the names of
+/// Collects the places of all values, except the names of backends and types, and the names of
 /// variables and files.
-fn texts(value: &Spanned<DeValue<'_>>, found: &mut Vec<Range<usize>>) {
+fn texts(key: &str, value: &Spanned<DeValue<'_>>, depth: usize, found: &mut Vec<Range<usize>>) {
     match value.get_ref() {
-        DeValue::String(_) => found.push(value.span()),
-        DeValue::Array(_) => found.push(value.span()),
+        DeValue::Boolean(_) => {}
+        // A label's backend is on the second level.
+        DeValue::String(text)
+            if (depth == 1 || matches!(key, "type" | "backend")) && check_component_name(text).is_ok() => {}
         table if secret::reference(table).is_some() => {}
-        DeValue::Table(table) => {
-            let entries = table.iter().filter(|(key, _)| AsRef::<str>::as_ref(key.get_ref()) != "type");
-            entries.for_each(|(_, value)| texts(value, found));
-        }
-        _ => {}
+        DeValue::Table(table) => table.iter().for_each(|(key, value)| {
+            texts(AsRef::<str>::as_ref(key.get_ref()), value, depth + 1, found);
+        }),
+        _ => found.push(value.span()),
     }
 }

@@ -9,8 +9,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::merged::{BACKEND, Merged};
 use crate::manifest::config_table::ConfigTable;
-use crate::manifest::diagnostic::{Diagnostics, Document};
+use crate::manifest::diagnostic::{Diagnostics, Document, Fault};
 use crate::manifest::reader::Table;
+use crate::manifest::value::Setting;
 use crate::pattern::check_component_name;
 use crate::use_pattern::UsePattern;
 
@@ -222,12 +223,18 @@ fn read_backends(merged: &Arc<Merged>, table: &Table<'_>) -> Vec<BackendTable> {
     for (key, value) in table.entries() {
         let path = format!("[{BACKEND}.{}]", key.value);
         if let Err(reason) = check_component_name(key.value) {
-            let message = format!("`{}` cannot name a backend: {reason}", key.value);
+            let message = match is_shown(key.value) {
+                true => format!("`{}` cannot name a backend: {reason}", key.value),
+                false => {
+                    table.document.hide(key.span.clone());
+                    format!("a key of [{BACKEND}] cannot name a backend: only a-z, 0-9 and `-` are allowed")
+                }
+            };
             table.document.report(Some(key.span), message, "write a name such as `main`".to_owned());
             continue;
         }
         let Some(backend) = table.as_table(key.value, path, value).into_value() else { continue };
-        let kind = backend.required("type", "\"memory\"", |text| Ok(text.to_owned()));
+        let kind = backend_name(&backend, "type", "a type");
         let Some(kind) = kind.written() else { continue };
         backends.push(BackendTable {
             merged: Arc::clone(merged),
@@ -238,6 +245,26 @@ fn read_backends(merged: &Arc<Merged>, table: &Table<'_>) -> Vec<BackendTable> {
         });
     }
     backends
+}
+
+/// Reads a required name. A text that is not a name may be a secret, so the report does not show it.
+fn backend_name(table: &Table<'_>, key: &'static str, of: &str) -> Setting<String> {
+    let name = table.required(key, "\"memory\"", |text| match check_component_name(text) {
+        Ok(()) => Ok(text.to_owned()),
+        Err(_) => Err(Fault {
+            message: format!("the string cannot name {of}: only a-z, 0-9 and `-` are allowed"),
+            help: format!("write `{key} = \"memory\"`, or another name"),
+        }),
+    });
+    if let (true, Some(value)) = (name.is_wrong(), table.value(key)) {
+        table.document.hide(value.span());
+    }
+    name
+}
+
+/// Returns true if a wrong key is shown in a report. Others look like a URL or a secret.
+fn is_shown(key: &str) -> bool {
+    key.chars().all(|character| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_' | '.'))
 }
 
 fn read_labels(
@@ -251,18 +278,32 @@ fn read_labels(
         let label = key.value;
         let is_label = label == ALL || UsePattern::exact(&format!("any/{label}:read")).is_ok();
         if !is_label {
-            let message = format!("`{label}` in [{service}] cannot be a label");
+            let message = match is_shown(label) {
+                true => format!("`{label}` in [{service}] cannot be a label"),
+                false => {
+                    table.document.hide(key.span.clone());
+                    format!("a key of [{service}] cannot be a label")
+                }
+            };
             let help = "write lower-case words joined by `-`, or `\"*\"` for every other label";
             table.document.report(Some(key.span), message, help.to_owned());
             continue;
         }
         let help = format!("write `{label} = \"memory\"`, or `{label} = {{ backend = \"memory\" }}`");
         let backend = match value.get_ref() {
-            DeValue::String(text) => Some((text.to_string(), value.span())),
+            DeValue::String(text) if check_component_name(text).is_ok() => {
+                Some((text.to_string(), value.span()))
+            }
+            DeValue::String(_) => {
+                table.document.hide(value.span());
+                let message = format!("`{label}` in [{service}] is a string that cannot name a backend");
+                table.document.report(Some(value.span()), message, help);
+                None
+            }
             DeValue::Table(entries) => {
                 let label =
                     Table::named(table.document, format!("[{service}.{label}]"), Some(value.span()), entries);
-                let backend = label.required("backend", "\"memory\"", |text| Ok(text.to_owned()));
+                let backend = backend_name(&label, "backend", "a backend");
                 backend.written().map(|backend| (backend.value.clone(), backend.span.clone()))
             }
             _ => {

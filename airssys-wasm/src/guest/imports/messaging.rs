@@ -1,7 +1,6 @@
 //! `airssys:component/messaging`. No function blocks.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use airssys_rt::{ActorRef, Topic, TopicPattern};
@@ -129,8 +128,8 @@ impl GuestContext {
         check_instance_name(name).map_err(|error| SendError::InvalidName(error.to_string()))?;
         self.room_for_route()?;
         let route = self.instance.router.resolve(&self.instance.sender, name, Purpose::Any)?;
+        self.count_route(name)?;
         let (index, _) = self.routes.insert_full(Arc::from(name), route);
-        self.count_routes();
         Ok(handle(index))
     }
 
@@ -141,8 +140,8 @@ impl GuestContext {
         let topic: Topic = name.parse().map_err(invalid_name)?;
         self.room_for_route()?;
         let route = self.instance.router.resolve_topic(&self.instance.sender, topic)?;
+        self.count_route(name)?;
         let (index, _) = self.topics.insert_full(Arc::from(name), route);
-        self.count_routes();
         Ok(handle(index))
     }
 
@@ -185,29 +184,26 @@ impl GuestContext {
         publish: impl FnOnce(&Publisher<'_>, &mut TopicRoute) -> Result<u32, SendError>,
     ) -> Result<u32, SendError> {
         let trace = self.trace();
-        let GuestContext { topics, instance, meter, .. } = self;
+        let GuestContext { topics, instance, meter, counted_routes, .. } = self;
         let (_, topic) = topics.get_index_mut(on as usize).ok_or(SendError::UnknownHandle)?;
         let InstanceDependencies { router, sender: from, myself, .. } = &**instance;
         let is_over = || is_over(meter, router);
-        publish(&Publisher { router, from, myself: Some(myself), trace, is_over: &is_over }, topic)
+        let publisher = Publisher { router, from, myself: Some(myself), trace, is_over: &is_over };
+        let published = publish(&publisher, topic);
+        counted_routes.count_subscribers(topic);
+        published
     }
 
     fn subscribe_to(&self, pattern: &str) -> Result<(), SendError> {
         let parsed: TopicPattern = pattern.parse().map_err(invalid_name)?;
+        let InstanceDependencies { router, sender, myself, endpoint, limits, .. } = &*self.instance;
         // The router counts subscriptions, because they outlive the incarnation that made them.
-        let limit = self.instance.limits.subscriptions;
-        let is_new = !self.instance.router.subscriptions(&self.instance.myself).contains(&parsed);
-        if is_new
-            && self.instance.router.subscriptions_held(&self.instance.sender, &self.instance.myself) >= limit
-        {
-            return Err(self.exceeded("subscriptions", limit));
+        if !router.subscriptions(myself).contains(&parsed) {
+            router
+                .has_room_for_subscription(sender, &parsed, myself, limits)
+                .map_err(|exceeded| sender.exceeded(exceeded))?;
         }
-        self.instance.router.subscribe_itself(
-            &self.instance.sender,
-            parsed,
-            &self.instance.myself,
-            &self.instance.endpoint,
-        )
+        router.subscribe_itself(sender, parsed, myself, endpoint)
     }
 
     fn unsubscribe_from(&self, pattern: &str) -> bool {
@@ -275,8 +271,10 @@ impl GuestContext {
         }
     }
 
-    fn count_routes(&self) {
-        self.instance.gauges.routes.store(self.routes.len() + self.topics.len(), Ordering::Relaxed);
+    /// Counts a new route. Returns the refusal if its bytes are more than the limit allows.
+    fn count_route(&mut self, name: &str) -> Result<(), SendError> {
+        let counted = self.counted_routes.add(name.len());
+        counted.map_err(|exceeded| self.instance.sender.exceeded(exceeded))
     }
 
     /// Records that a limit of this instance was reached, and returns the error.

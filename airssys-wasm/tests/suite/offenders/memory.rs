@@ -3,8 +3,10 @@
 use std::fs;
 use std::time::Duration;
 
-use airssys_rt::RestartPolicy;
-use airssys_wasm::{Capabilities, Component, ComponentHost, ComponentSpec, Limits, PreparedComponent};
+use airssys_rt::{ActorSystem, RestartPolicy};
+use airssys_wasm::{
+    Capabilities, Component, ComponentHost, ComponentSpec, HostOptions, Limits, PreparedComponent,
+};
 use futures_util::future::join_all;
 
 use super::*;
@@ -220,4 +222,169 @@ async fn limit_on_tables_holds_whatever_growth_a_guest_asks_for() {
         let (_, elements) = growth_shown(definition, &handler).await;
         assert_eq!(elements, 9_902, "{grow}");
     }
+}
+
+/// The memory limit of a component that makes many names, in bytes. A quarter of it is for its routes, and
+/// a quarter for its subscriptions.
+const SMALL: usize = 8 << 20;
+
+/// Spawns a probe with few bytes of memory, and as many routes and subscriptions as a host allows.
+async fn spawn_small(host: &ComponentHost, name: &str) {
+    let limits = Limits { memory_bytes: SMALL, routes: 65_536, subscriptions: 4_096, ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..trusted(name) }).await.unwrap();
+}
+
+/// Repeats a command until it is refused. Returns the refusal.
+async fn until_refused(host: &ComponentHost, name: &str, command: impl Fn(usize) -> Command) -> String {
+    for number in 0..65_536 {
+        if let Err(refusal) = host.ask(name, command(number)).await {
+            return refusal;
+        }
+    }
+    panic!("`{name}` was never refused");
+}
+
+fn usage(host: &ComponentHost, component: &str, limit: &str) -> (u64, u64) {
+    let instance = snapshot(host, component).instances.remove(0);
+    let usage = instance.usage.into_iter().find(|usage| usage.name == limit).unwrap();
+    (usage.used, usage.limit)
+}
+
+fn publish_on(topic: String) -> Command {
+    Command::Publish { topic, command: Box::new(Command::Spin) }
+}
+
+/// Returns a text of this many segments in which only the first is the same for all numbers.
+fn deep(number: usize, segments: usize) -> String {
+    let segment = |at: usize| if at == 0 { "deep".to_owned() } else { format!("{number:x}") };
+    (0..segments).map(segment).collect::<Vec<_>>().join(".")
+}
+
+#[tokio::test]
+async fn bytes_of_routes_are_bounded_and_a_restart_frees_them() {
+    let host = host();
+    spawn_small(&host, "raw").await;
+    let long = |number: usize| publish_on(format!("{}.{number}", "x".repeat(240)));
+    let refusal = until_refused(&host, "raw", long).await;
+    assert!(refusal.contains("route_bytes: at most 2097152"), "{refusal}");
+    let (used, limit) = usage(&host, "raw", "route_bytes");
+    let count = usage(&host, "raw", "routes").0;
+    assert_eq!(limit, 2 << 20);
+    assert!(used <= limit && limit - used < 2_048 && used > 3 * 240 * count, "{used} for {count}");
+    assert_eq!(snapshot(&host, "raw").costs.route_bytes, used);
+    assert_eq!(snapshot(&host, "raw").over_quota["route_bytes"], 1);
+    // A known route costs nothing more.
+    host.ask("raw", long(0)).await.unwrap();
+    host.tell("raw", Command::Panic("restart".to_owned())).await;
+    host.ask("raw", long(0)).await.unwrap();
+    assert_eq!(usage(&host, "raw", "routes").0, 1);
+    assert!((3 * 240..2_048).contains(&usage(&host, "raw", "route_bytes").0));
+}
+
+#[tokio::test]
+async fn subscribers_that_a_route_keeps_count_and_are_given_up_without_room() {
+    let host = host();
+    spawn_small(&host, "raw").await;
+    host.spawn(ComponentSpec { instances: 40, ..trusted("crowd") }).await.unwrap();
+    let publish = |topic: &str| {
+        let command = Box::new(Command::Note(String::new()));
+        Command::Publish { topic: topic.to_owned(), command }
+    };
+    for topic in ["kept", "given-up"] {
+        assert_eq!(host.ask("raw", publish(topic)).await.unwrap(), "0");
+    }
+    for number in 1..=40 {
+        host.ask(&format!("crowd/{number}"), Command::Subscribe("*".to_owned())).await.unwrap();
+    }
+    let before = usage(&host, "raw", "route_bytes").0;
+    assert_eq!(host.ask("raw", publish("kept")).await.unwrap(), "40");
+    let after = usage(&host, "raw", "route_bytes").0;
+    assert!(after >= before + 40 * 16, "{before} {after}");
+    for number in 1..=40 {
+        host.ask(&format!("crowd/{number}"), Command::Unsubscribe("*".to_owned())).await.unwrap();
+    }
+    until_refused(&host, "raw", |number| publish_on(format!("{}-{number}", "x".repeat(240)))).await;
+    for number in 1..=40 {
+        host.ask(&format!("crowd/{number}"), Command::Subscribe("*".to_owned())).await.unwrap();
+    }
+    let before = usage(&host, "raw", "route_bytes").0;
+    for _ in 0..2 {
+        assert_eq!(host.ask("raw", publish("given-up")).await.unwrap(), "40", "it still reaches all");
+    }
+    assert_eq!(usage(&host, "raw", "route_bytes").0, before);
+}
+
+#[tokio::test]
+async fn bytes_of_subscriptions_are_bounded_across_restarts_of_the_component_and_of_the_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = || HostOptions { state: Some(folder.path().to_owned()), ..HostOptions::default() };
+    let host = ComponentHost::with_options(ActorSystem::new("test"), options()).unwrap();
+    spawn_small(&host, "raw").await;
+    let subscribe = |number| Command::Subscribe(deep(number, 60));
+    let refusal = until_refused(&host, "raw", subscribe).await;
+    assert!(refusal.contains("subscription_bytes: at most 2097152"), "{refusal}");
+    let (used, limit) = usage(&host, "raw", "subscription_bytes");
+    let count = usage(&host, "raw", "subscriptions").0;
+    assert!(used <= limit && count < 60, "{used} for {count}");
+    assert_eq!(snapshot(&host, "raw").costs.subscription_bytes, used);
+    host.tell("raw", Command::Panic("restart".to_owned())).await;
+    host.ask("raw", subscribe(200)).await.unwrap_err();
+    host.ask("raw", Command::Unsubscribe(deep(0, 60))).await.unwrap();
+    host.ask("raw", subscribe(0)).await.unwrap();
+    host.shutdown(SOON).await;
+    drop(host);
+
+    // The next run allows half as much, so only so many are restored.
+    let host = ComponentHost::with_options(ActorSystem::new("test"), options()).unwrap();
+    let limits = Limits { memory_bytes: SMALL / 2, subscriptions: 4_096, ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..trusted("raw") }).await.unwrap();
+    let (used, limit) = usage(&host, "raw", "subscription_bytes");
+    assert!(used <= limit && limit == 1 << 20, "{used}");
+    assert!((1..count).contains(&usage(&host, "raw", "subscriptions").0));
+    host.shutdown(SOON).await;
+}
+
+#[tokio::test]
+async fn subscriptions_of_a_manifest_beyond_their_bytes_are_refused() {
+    let host = host();
+    let subscribes = (0..20).map(|number| pattern(&deep(number, 60))).collect();
+    let limits = Limits { memory_bytes: 64 << 10, subscriptions: 4_096, ..Limits::default() };
+    let error = host.prepare(ComponentSpec { limits, subscribes, ..trusted("raw") }).map(drop).unwrap_err();
+    assert!(error.to_string().contains("write fewer or shorter ones, or raise `memory`"), "{error}");
+    assert!(host.actors("raw").is_empty());
+}
+
+/// The process grows by little more than what is counted, whatever the form of the names is.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn routes_and_subscriptions_cost_no_more_than_is_counted() {
+    /// Growth that is not of the names: buffers, the memory of guests, and the counters.
+    const REST: u64 = 12 << 20;
+    let host = host();
+    let names: Vec<_> = (0..6).map(|number| format!("raw-{number}")).collect();
+    for name in &names {
+        spawn_small(&host, name).await;
+        host.notes(name).await;
+    }
+    let attack = async {
+        for (offset, name) in names.iter().enumerate() {
+            let number = |number: usize| 100_000 * offset + number;
+            until_refused(&host, name, |at| publish_on(format!("{}.{}", "x".repeat(200), number(at)))).await;
+            match offset % 2 {
+                0 => until_refused(&host, name, |at| Command::Subscribe(deep(number(at), 30))).await,
+                _ => {
+                    let flat = |at| Command::Subscribe(format!("{:0>240}", number(at)));
+                    until_refused(&host, name, flat).await
+                }
+            };
+        }
+    };
+    let ((), growth) = growth_of_process(attack).await;
+    let counted: u64 = names
+        .iter()
+        .map(|name| snapshot(&host, name).costs)
+        .map(|costs| costs.route_bytes + costs.subscription_bytes)
+        .sum();
+    assert!(counted > 20 << 20, "{counted}");
+    assert!(growth < counted + REST, "{growth} bytes, of which {counted} are counted");
 }

@@ -78,6 +78,49 @@ async fn long_running_guests_hand_over_their_worker() {
     assert_eq!(report.stopped.len() + report.late.len(), 4, "{report:?}");
 }
 
+/// Returns the number of this process's threads that run or could run.
+#[cfg(target_os = "linux")]
+fn runnable_threads() -> usize {
+    let is_runnable = |stat: String| stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" R"));
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    // A thread that has ended meanwhile has no file.
+    let stats = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("stat")).ok());
+    stats.filter(|stat| is_runnable(stat.clone())).count()
+}
+
+/// More guests spin than may run long at one time. The others wait, and all end with their app.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn few_of_many_guests_that_spin_run_at_one_time() {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    // The engine of the tests has room for 100 instances.
+    let (at_once, spinners) = (4 * processors, (8 * processors + 20).min(90));
+    let host = host();
+    host.spawn(trusted("neighbour")).await.unwrap();
+    let limits = Limits { execution_time: Duration::from_secs(600), ..Limits::default() };
+    host.spawn(ComponentSpec { instances: spinners, limits, ..trusted("spinner") }).await.unwrap();
+    for number in 1..=spinners {
+        host.tell(&format!("spinner/{number}"), Command::Spin).await;
+    }
+    // Each has begun, and so handed its worker over.
+    let waiting = || snapshot(&host, "spinner").depth();
+    while waiting() > 0 {
+        neighbour_answers(&host).await;
+    }
+    for _ in 0..20 {
+        neighbour_answers(&host).await;
+        // The workers, this thread, the ticker, and guests before their first 10 ms.
+        let (runnable, most) = (runnable_threads(), at_once + 8);
+        assert!(runnable <= most, "{runnable} threads of {spinners} guests could run, and {most} may");
+    }
+    let report = host.shutdown(Duration::from_secs(2)).await;
+    assert_eq!(report.stopped.len() + report.late.len(), spinners + 1, "{report:?}");
+    // Those that waited for their turn have ended, too.
+    while host.in_flight() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The number of offenders at once.
 const OFFENDERS: u64 = 8;
 

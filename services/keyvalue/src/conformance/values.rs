@@ -59,6 +59,14 @@ pub(super) async fn increment_of_a_missing_key_counts_from_zero(subject: &Subjec
     }
 }
 
+pub(super) async fn increment_that_an_interface_cannot_answer_has_no_effect(subject: &Subject) {
+    subject.set(Api::Own, "numbers", "negative", b"-10").await;
+    let add = |delta| Call::Increment { key: "negative".to_owned(), delta };
+    assert_eq!(name(&subject.call(Api::Draft, "numbers", add(3)).await), "other");
+    assert_eq!(subject.get(Api::Own, "numbers", "negative").await.as_deref(), Some(&b"-10"[..]));
+    assert_eq!(subject.call(Api::Draft, "numbers", add(12)).await, Answer::Number(2));
+}
+
 pub(super) async fn increment_of_another_value_changes_nothing(subject: &Subject) {
     for value in ["word", "", "1.5", "9223372036854775807", " 1", "+1", "01", "-0", "99999999999999999999"] {
         subject.set(Api::Own, "numbers", "odd", value.as_bytes()).await;

@@ -2,8 +2,10 @@
 
 mod tables;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use airssys_rt::BoxError;
@@ -11,7 +13,7 @@ use airssys_spec::file;
 use async_trait::async_trait;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::embedded::options::Quota;
 use crate::embedded::rules::{Item, Write, Written};
@@ -26,6 +28,12 @@ const MAX_COMMIT: usize = 512;
 /// The most calls that wait for a thread. Further callers wait for a place.
 const MAX_WAITING: usize = 1_024;
 
+/// The kibibytes of keys and values that wait for a commit. Further callers wait for room: 64 MiB.
+const MAX_WAITING_KIB: u32 = 64 << 10;
+
+/// The threads that read. A long list leaves the others to further callers.
+const READERS: usize = 4;
+
 /// The bytes of the file that are kept in memory.
 const CACHE_BYTES: usize = 32 << 20;
 
@@ -35,62 +43,67 @@ struct WriteJob {
     quota: Quota,
     write: Write,
     reply: oneshot::Sender<Result<Written, StoreError>>,
+    /// The room of the write among those that wait.
+    room: OwnedSemaphorePermit,
 }
 
 type ReadJob = Box<dyn FnOnce(&Shared) + Send>;
 
-/// A file with its two threads. The last user of it waits for the write in progress.
+/// A file with its threads. The last user of it waits for the write in progress.
 pub(super) struct FileEngine {
     writes: Option<mpsc::Sender<WriteJob>>,
     reads: Option<mpsc::Sender<ReadJob>>,
+    room: Arc<Semaphore>,
     threads: Vec<JoinHandle<()>>,
 }
 
-/// The open database, which both threads use.
+/// The open database, which all threads use.
 struct Shared {
     path: PathBuf,
     /// `None` after an error of the disk: the next call opens it again.
     database: RwLock<Option<Database>>,
+    /// True after a failure was logged, until a call succeeds.
+    has_failed: AtomicBool,
 }
 
 impl Shared {
-    /// Works on the database. An error of the disk closes it, because redb refuses all further calls.
+    /// Works on the database. An error of the disk closes it, because redb refuses all further calls,
+    /// and the next call opens it again.
     fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, redb::Error>) -> Result<T, StoreError> {
+        self.reopen()?;
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let done = match &*database {
-            Some(database) => work(database),
-            None => {
-                drop(database);
-                return self.reopen().and_then(|()| {
-                    let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-                    database.as_ref().map_or(Err(StoreError::Unavailable), |database| {
-                        work(database).map_err(|error| self.failed(&error))
-                    })
-                });
-            }
-        };
+        let done = database.as_ref().map(work).ok_or(StoreError::Unavailable)?;
         drop(database);
-        done.map_err(|error| {
-            let failure = self.failed(&error);
-            *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
-            failure
-        })
+        match done {
+            Ok(done) => {
+                self.has_failed.store(false, Ordering::Relaxed);
+                Ok(done)
+            }
+            Err(error) => {
+                *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
+                Err(self.failed(&error))
+            }
+        }
     }
 
     fn reopen(&self) -> Result<(), StoreError> {
+        if self.database.read().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Ok(());
+        }
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         if database.is_none() {
-            let opened = open(&self.path).map_err(|error| {
-                tracing::warn!(target: "airssys::keyvalue", path = %self.path.display(), "cannot be opened: {error}");
-                StoreError::Unavailable
-            })?;
+            let opened = open(&self.path).map_err(|error| self.failed(&*error))?;
             *database = Some(opened);
         }
         Ok(())
     }
 
-    fn failed(&self, error: &redb::Error) -> StoreError {
-        tracing::warn!(target: "airssys::keyvalue", path = %self.path.display(), "the disk failed: {error}");
+    /// Logs the first of several failures, because a guest can cause one with each call.
+    fn failed(&self, error: &dyn fmt::Display) -> StoreError {
+        if !self.has_failed.swap(true, Ordering::Relaxed) {
+            let path = self.path.display();
+            tracing::warn!(target: "airssys::keyvalue", %path, "the file cannot be used, and is tried again at the next call: {error}");
+        }
         StoreError::Unavailable
     }
 }
@@ -112,8 +125,10 @@ impl FileEngine {
         let (opened, is_open) = oneshot::channel();
         let (writes, jobs) = mpsc::channel(MAX_WAITING);
         let writer = thread("airssys-keyvalue", move || {
-            let shared =
-                open(&path).map(|database| Arc::new(Shared { path, database: RwLock::new(Some(database)) }));
+            let shared = open(&path).map(|database| {
+                let (database, has_failed) = (RwLock::new(Some(database)), AtomicBool::new(false));
+                Arc::new(Shared { path, database, has_failed })
+            });
             let shared = match shared {
                 Ok(shared) => shared,
                 Err(error) => {
@@ -126,13 +141,20 @@ impl FileEngine {
             write_all(&shared, jobs);
         })?;
         let shared = is_open.await.map_err(|_| "its thread has ended")??;
-        let (reads, mut jobs) = mpsc::channel::<ReadJob>(MAX_WAITING);
-        let reader = thread("airssys-keyvalue-read", move || {
-            while let Some(job) = jobs.blocking_recv() {
-                job(&shared);
-            }
-        })?;
-        Ok(FileEngine { writes: Some(writes), reads: Some(reads), threads: vec![writer, reader] })
+        let (reads, jobs) = mpsc::channel::<ReadJob>(MAX_WAITING);
+        let (jobs, mut threads) = (Arc::new(Mutex::new(jobs)), vec![writer]);
+        for _ in 0..READERS {
+            let (shared, jobs) = (Arc::clone(&shared), Arc::clone(&jobs));
+            threads.push(thread("airssys-keyvalue-read", move || {
+                // One thread waits for a job, and the others wait for their turn.
+                let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
+                while let Some(job) = next() {
+                    job(&shared);
+                }
+            })?);
+        }
+        let room = Arc::new(Semaphore::new(MAX_WAITING_KIB as usize));
+        Ok(FileEngine { writes: Some(writes), reads: Some(reads), room, threads })
     }
 
     async fn read<T: Send + 'static>(
@@ -141,6 +163,10 @@ impl FileEngine {
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job: ReadJob = Box::new(move |shared| {
+            // A caller that has given up while the job waited costs no further work.
+            if reply.is_closed() {
+                return;
+            }
             let found = shared.with(|database| {
                 let transaction = database.begin_read()?;
                 work(&Reader::new(&transaction)?)
@@ -172,12 +198,19 @@ fn thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle
 /// Takes all writes that wait, up to a bound, commits them together, and answers each.
 fn write_all(shared: &Shared, mut jobs: mpsc::Receiver<WriteJob>) {
     while let Some(first) = jobs.blocking_recv() {
-        let (mut replies, mut writes) = (Vec::new(), Vec::new());
+        let (mut replies, mut writes, mut rooms) = (Vec::new(), Vec::new(), Vec::new());
         let mut next = Some(first);
-        while let Some(WriteJob { label, quota, write, reply }) = next {
-            replies.push(reply);
-            writes.push((label, quota, write));
+        while let Some(WriteJob { label, quota, write, reply, room }) = next {
+            // A caller that has given up while the write waited costs no further work.
+            if !reply.is_closed() {
+                replies.push(reply);
+                writes.push((label, quota, write));
+                rooms.push(room);
+            }
             next = if writes.len() < MAX_COMMIT { jobs.try_recv().ok() } else { None };
+        }
+        if writes.is_empty() {
+            continue;
         }
         let results = shared.with(|database| {
             let transaction = database.begin_write()?;
@@ -193,6 +226,7 @@ fn write_all(shared: &Shared, mut jobs: mpsc::Receiver<WriteJob>) {
             transaction.commit()?;
             Ok(results)
         });
+        drop(rooms);
         match results {
             Ok(results) => {
                 for (reply, result) in replies.into_iter().zip(results) {
@@ -212,7 +246,10 @@ fn write_all(shared: &Shared, mut jobs: mpsc::Receiver<WriteJob>) {
 impl Engine for FileEngine {
     async fn write(&self, label: &Arc<str>, quota: Quota, write: Write) -> Result<Written, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job = WriteJob { label: Arc::clone(label), quota, write, reply };
+        let kib = u32::try_from(write.bytes() / 1024 + 1).unwrap_or(u32::MAX).min(MAX_WAITING_KIB);
+        let room = Arc::clone(&self.room).acquire_many_owned(kib).await;
+        let room = room.map_err(|_| StoreError::Unavailable)?;
+        let job = WriteJob { label: Arc::clone(label), quota, write, reply, room };
         let writes = self.writes.as_ref().ok_or(StoreError::Unavailable)?;
         writes.send(job).await.map_err(|_| StoreError::Unavailable)?;
         answer.await.map_err(|_| StoreError::Unavailable)?

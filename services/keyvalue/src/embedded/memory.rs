@@ -42,7 +42,7 @@ impl Tables {
     fn take(&mut self, label: &Arc<str>, key: &str) {
         let Some(of_label) = self.labels.get_mut(label) else { return };
         let Some(old) = of_label.items.remove(key) else { return };
-        let size = rules::size(key, &old.value);
+        let size = rules::size(key, old.value.len());
         of_label.bytes -= size;
         self.total_bytes -= size;
         if of_label.items.is_empty() {
@@ -59,9 +59,14 @@ impl Items for LabelItems<'_> {
         Ok(self.tables.labels.get(self.label).and_then(|label| label.items.get(key)).cloned())
     }
 
+    fn size(&self, key: &str) -> Result<Option<u64>, StoreError> {
+        let item = self.tables.labels.get(self.label).and_then(|label| label.items.get(key));
+        Ok(item.map(|item| rules::size(key, item.value.len())))
+    }
+
     fn put(&mut self, key: &str, item: Item) -> Result<(), StoreError> {
         self.tables.take(self.label, key);
-        let size = rules::size(key, &item.value);
+        let size = rules::size(key, item.value.len());
         if let Some(expires) = item.expires_ms {
             self.tables.expiries.insert((expires, Arc::clone(self.label), key.to_owned()));
         }

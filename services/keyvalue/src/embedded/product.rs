@@ -20,8 +20,13 @@ const MEMORY_BYTES: u64 = 256 << 20;
 /// The most bytes in a file, unless the table says otherwise: 4 GiB.
 const FILE_BYTES: u64 = 4 << 30;
 
-/// The name of the file in the folder for data.
-const FILE_NAME: &str = "keyvalue.redb";
+/// Returns the name of a backend's file in the folder for data. Two hosts or backends cannot use one file.
+fn file_name(backend: &str) -> String {
+    match backend {
+        File::TYPE => "keyvalue.redb".to_owned(),
+        named => format!("keyvalue-{named}.redb"),
+    }
+}
 
 /// The time that a call may take, unless the table says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -97,7 +102,7 @@ impl Backend for File {
     type Client = Client;
 
     fn configure(&self, table: &BackendTable) -> Result<FileConfig, Diagnostics> {
-        let default = table.data().map(|folder| folder.join(FILE_NAME));
+        let default = table.data().map(|folder| folder.join(file_name(table.name())));
         table.read(|table| FileConfig {
             path: table.path("path", "\"keyvalue.redb\"").or(default),
             max_bytes: options::total_bytes(table, FILE_BYTES),

@@ -25,8 +25,13 @@ pub(super) struct Item {
 
 impl Item {
     pub(super) fn is_live(&self, now_ms: u64) -> bool {
-        self.expires_ms.is_none_or(|expires| now_ms < expires)
+        is_live(self.expires_ms, now_ms)
     }
+}
+
+/// Returns true if the time of expiry has not come.
+pub(super) fn is_live(expires_ms: Option<u64>, now_ms: u64) -> bool {
+    expires_ms.is_none_or(|expires| now_ms < expires)
 }
 
 /// The keys and bytes of one label, and those of all.
@@ -41,6 +46,8 @@ pub(super) struct Usage {
 pub(super) trait Items {
     /// Returns an item, also one that has expired.
     fn get(&self, key: &str) -> Result<Option<Item>, StoreError>;
+    /// Returns the bytes that an item counts, also one that has expired.
+    fn size(&self, key: &str) -> Result<Option<u64>, StoreError>;
     fn put(&mut self, key: &str, item: Item) -> Result<(), StoreError>;
     fn remove(&mut self, key: &str) -> Result<(), StoreError>;
     fn usage(&self) -> Result<Usage, StoreError>;
@@ -59,6 +66,20 @@ pub(super) enum Write {
     Increment { key: String, delta: i64 },
 }
 
+impl Write {
+    /// Returns the bytes of keys and values.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Write::Set { key, value, .. } => key.len() + value.len(),
+            Write::SetMany { entries, .. } => {
+                entries.iter().map(|(key, value)| key.len() + value.len()).sum()
+            }
+            Write::DeleteMany { keys } => keys.iter().map(String::len).sum(),
+            Write::Increment { key, .. } => key.len(),
+        }
+    }
+}
+
 /// The result of a write.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Written {
@@ -74,8 +95,8 @@ pub(super) fn now_ms() -> u64 {
 }
 
 /// Returns the bytes that an item counts.
-pub(super) fn size(key: &str, value: &[u8]) -> u64 {
-    (key.len() + value.len()) as u64 + ITEM_BYTES
+pub(super) fn size(key: &str, value_bytes: usize) -> u64 {
+    (key.len() + value_bytes) as u64 + ITEM_BYTES
 }
 
 /// Does a write. On an error that is not the table's, nothing has changed.
@@ -185,11 +206,11 @@ fn exceeded(
 ) -> Result<Option<String>, StoreError> {
     let (mut usage, mut freed) = (items.usage()?, 0);
     for (key, length) in entries {
-        let added = key.len() as u64 + *length as u64 + ITEM_BYTES;
+        let added = size(key, *length);
         usage.label_bytes += added;
         usage.total_bytes += added;
-        match items.get(key)? {
-            Some(old) => freed += size(key, &old.value),
+        match items.size(key)? {
+            Some(old) => freed += old,
             None => usage.label_keys += 1,
         }
     }

@@ -14,7 +14,7 @@ use crate::store::{Entry, Page, SetOptions, Store};
 /// A table of items of all labels.
 #[async_trait]
 pub(super) trait Engine: Send + Sync {
-    /// Does a write to a label. Not cancel safe: a write that was handed over is done.
+    /// Does a write to a label. Not cancel safe: a write that was handed over may be done.
     async fn write(&self, label: &Arc<str>, quota: Quota, write: Write) -> Result<Written, StoreError>;
 
     /// Returns the items of keys that have not expired.

@@ -1,7 +1,8 @@
 //! The tables of the file.
 
 use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction,
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition,
+    TableError, WriteTransaction,
 };
 
 use crate::bounds::WithinBatch;
@@ -32,8 +33,15 @@ const TOTAL: &str = "";
 /// The bytes before the value: its version and its expiry, or 0 if it does not expire.
 const HEAD: usize = 16;
 
-/// Makes the tables, so that readers find them.
+/// Makes the tables, if there are none, so that readers find them. A full disk has no room for a commit,
+/// and a file with tables is read without one.
 pub(super) fn create(database: &Database) -> Result<(), redb::Error> {
+    let transaction = database.begin_read()?;
+    match transaction.open_table(META) {
+        Ok(_) => return Ok(()),
+        Err(TableError::TableDoesNotExist(_)) => drop(transaction),
+        Err(error) => return Err(error.into()),
+    }
     let transaction = database.begin_write()?;
     drop((transaction.open_table(ITEMS)?, transaction.open_table(EXPIRIES)?));
     drop((transaction.open_table(USAGE)?, transaction.open_table(META)?));
@@ -56,14 +64,23 @@ fn encode(item: &Item) -> Vec<u8> {
     [head, item.value.clone()].concat()
 }
 
-fn decode(bytes: &[u8]) -> Option<Item> {
+/// An item without a copy of its value.
+struct Head {
+    version: u64,
+    expires_ms: Option<u64>,
+    value_bytes: usize,
+}
+
+fn head(bytes: &[u8]) -> Option<Head> {
     let number = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
     let expires_ms = number(8)?;
-    Some(Item {
-        version: number(0)?,
-        expires_ms: (expires_ms > 0).then_some(expires_ms),
-        value: bytes.get(HEAD..)?.to_vec(),
-    })
+    let value_bytes = bytes.len().checked_sub(HEAD)?;
+    Some(Head { version: number(0)?, expires_ms: (expires_ms > 0).then_some(expires_ms), value_bytes })
+}
+
+fn decode(bytes: &[u8]) -> Option<Item> {
+    let Head { version, expires_ms, .. } = head(bytes)?;
+    Some(Item { version, expires_ms, value: bytes.get(HEAD..)?.to_vec() })
 }
 
 /// Reads at one moment.
@@ -116,7 +133,7 @@ impl<'a> Reader<'a> {
         let live = within.map(|item| {
             let (path, bytes) = item?;
             let key = parts(path.value()).map(|(_, key)| key.to_owned()).unwrap_or_default();
-            let is_live = decode(bytes.value()).is_some_and(|item| item.is_live(now_ms));
+            let is_live = head(bytes.value()).is_some_and(|head| rules::is_live(head.expires_ms, now_ms));
             Ok((key, is_live))
         });
         shared::page(live, limit)
@@ -178,14 +195,14 @@ impl<'t> Writer<'t> {
     }
 
     fn take(&mut self, path: &[u8]) -> Result<(), StoreError> {
-        let removed = self.items.remove(path).map(|old| old.and_then(|old| decode(old.value())));
+        let removed = self.items.remove(path).map(|old| old.and_then(|old| head(old.value())));
         let Some(old) = self.checked(removed)? else { return Ok(()) };
         if let Some(expires) = old.expires_ms {
             let removed = self.expiries.remove((expires, path)).map(drop);
             self.checked(removed)?;
         }
         let Some((label, key)) = parts(path) else { return Ok(()) };
-        let size = rules::size(key, &old.value);
+        let size = rules::size(key, old.value_bytes);
         self.count(label, |keys, bytes| (keys.saturating_sub(1), bytes.saturating_sub(size)))
     }
 }
@@ -212,10 +229,16 @@ impl Items for LabelWriter<'_, '_> {
         self.writer.checked(found)
     }
 
+    fn size(&self, key: &str) -> Result<Option<u64>, StoreError> {
+        let found = self.writer.items.get(&*path(self.label, key));
+        let found = found.map(|item| item.and_then(|bytes| head(bytes.value())));
+        Ok(self.writer.checked(found)?.map(|head| rules::size(key, head.value_bytes)))
+    }
+
     fn put(&mut self, key: &str, item: Item) -> Result<(), StoreError> {
         let path = path(self.label, key);
         self.writer.take(&path)?;
-        let size = rules::size(key, &item.value);
+        let size = rules::size(key, item.value.len());
         let stored = self.writer.items.insert(&*path, &*encode(&item)).map(drop);
         self.writer.checked(stored)?;
         if let Some(expires) = item.expires_ms {
