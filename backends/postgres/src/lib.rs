@@ -9,6 +9,7 @@ mod options;
 mod pool;
 mod session;
 mod values;
+mod words;
 
 use std::sync::Arc;
 

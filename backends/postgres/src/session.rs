@@ -11,6 +11,7 @@ use tokio_postgres::{IsolationLevel, Portal, Transaction};
 use crate::client::{PostgresClient, Statements};
 use crate::errors::error;
 use crate::values::{self, Parameter};
+use crate::words::steers_transaction;
 
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
@@ -22,6 +23,8 @@ const CHUNK: i32 = 32;
 
 /// The statement after which the host knows whether its transaction goes on: the time at which it began.
 const BEGAN: &str = "SELECT pg_catalog.transaction_timestamp()";
+
+const STEERS: &str = "a statement cannot begin or end a transaction; call `begin`";
 
 /// A step of a session.
 pub(crate) enum Command {
@@ -97,9 +100,13 @@ pub(crate) async fn run(
                 None
             }
             Command::Commit(reply) => {
-                let Session { transaction, cursors, .. } = session;
-                drop(cursors);
-                let end = async { transaction.commit().await.map_err(error) };
+                let end = async {
+                    // A server answers `COMMIT` of a transaction that it has aborted without an error.
+                    session.check().await?;
+                    let Session { transaction, cursors, .. } = session;
+                    drop(cursors);
+                    transaction.commit().await.map_err(error)
+                };
                 return answer(reply, end).await.unwrap_or(Ended::Idle);
             }
             Command::Rollback(reply) => {
@@ -143,13 +150,15 @@ impl<'c> Session<'c> {
             false => {
                 // Whatever follows must not run outside of a transaction with the right access.
                 self.began = Value::Null;
-                let text = "a statement cannot begin or end a transaction; call `begin`";
-                Err(Error::QueryFailed(text.to_owned()))
+                Err(Error::QueryFailed(STEERS.to_owned()))
             }
         }
     }
 
     async fn prepared(&mut self, text: &str) -> Result<tokio_postgres::Statement, Error> {
+        if steers_transaction(text) {
+            return Err(Error::QueryFailed(STEERS.to_owned()));
+        }
         if text != BEGAN && self.began == Value::Null {
             return Err(Error::TransactionFailed("a statement has ended the transaction".to_owned()));
         }
@@ -245,13 +254,14 @@ impl<'c> Session<'c> {
         Ok((page.into_rows(), more))
     }
 
-    /// Returns the error of a statement. One that was compiled for an earlier form of a table is forgotten.
+    /// Returns the error of a statement. Those compiled for an earlier form of a table are forgotten.
     fn failed(&mut self, found: tokio_postgres::Error) -> Error {
-        let found = error(found);
-        if crate::errors::is_stale(&found) {
+        // A message may be in another language, so the code decides.
+        let code = found.code().map_or("", |code| code.code());
+        if code == "0A000" || code.starts_with("42") {
             self.statements.clear();
         }
-        found
+        error(found)
     }
 }
 

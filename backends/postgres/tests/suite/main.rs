@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
 mod conformance;
+mod ends;
 mod faults;
 mod server;
 mod tls;
