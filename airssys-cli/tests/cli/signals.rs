@@ -105,7 +105,7 @@ fn a_signal_is_heard_while_the_app_waits_for_its_input_to_be_opened() {
         drop(File::options().read(true).write(true).open(&pipe).unwrap());
         let ended = running.end().exits(code).says(&[&format!("stopped by {name}")]);
         assert!(!ended.stderr.contains("did not stop in time"), "{ended}");
-        ended.prints(&["Components", "first"]);
+        ended.prints(&["Components", "quake-feed"]);
     }
 }
 

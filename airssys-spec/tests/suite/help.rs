@@ -9,7 +9,7 @@ use crate::golden::cases;
 use crate::paste::{Pasted, alternatives};
 
 /// The beginnings of helps that have nothing to paste.
-const WORDS: [&str; 21] = [
+const WORDS: [&str; 23] = [
     "the keys are ",
     "the components are ",
     "the possible members are ",
@@ -31,6 +31,8 @@ const WORDS: [&str; 21] = [
     "remove it from one of the two groups",
     "save it with the encoding UTF-8",
     "the only key is ",
+    "remove one of the two, or give it another path",
+    "write the routes of both below one [[htt",
 ];
 
 /// The number of diagnostics that say the same as this one.

@@ -4,7 +4,7 @@ use airssys_rt::{ActorState, Overflow, RestartPolicy, RestartStrategy};
 use airssys_wasm::limits::Rates;
 use airssys_wasm::{
     Capabilities, Capability, ComponentHost, ComponentSnapshot, ComponentSpec, DeadLetter, DeadLetterReason,
-    Delivery, GrantVerb, Limits, NamePattern, Retry,
+    Delivery, GrantVerb, HostCosts, Limits, NamePattern, Retry,
 };
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -316,6 +316,7 @@ fn others(host: &ComponentHost, but: &str) -> Vec<ComponentSnapshot> {
         other.refused.clear();
         other.mailbox_full = 0;
         other.usage.clear();
+        other.costs = HostCosts::default();
         for instance in &mut other.instances {
             // An instance that was ended with an empty mailbox is restarted later by its supervisor.
             (instance.restarts, instance.state, instance.memory_bytes) = (0, ActorState::Running, 0);
