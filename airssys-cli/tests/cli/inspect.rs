@@ -82,7 +82,7 @@ fn inspect_shows_what_the_summary_shows() {
     let limits = stats["instances"][0]["usage"].as_array().unwrap();
     let subscriptions = limits.iter().find(|limit| limit["name"] == "subscriptions").unwrap();
     assert_eq!((subscriptions["used"].as_u64(), subscriptions["limit"].as_u64()), (Some(1), Some(64)));
-    let (used, _) = used.split_once("\nMemory on the host\n").unwrap_or_else(|| panic!("{ended}"));
+    let (used, costs) = used.split_once("\nMemory on the host\n").unwrap_or_else(|| panic!("{ended}"));
     assert!(!used.contains("subscriptions"), "{ended}");
     let shares = used
         .lines()
@@ -92,7 +92,6 @@ fn inspect_shows_what_the_summary_shows() {
     assert!(used.lines().any(|line| line.contains("memory") && line.contains("16.0 MiB")), "{ended}");
     assert!(used.contains(" more limits, each used at most 1 %"), "{ended}");
     assert!(ended.stdout.lines().all(|line| line.chars().count() <= 140), "{ended}");
-    let (_, costs) = used.split_once("\nMemory on the host\n").unwrap_or_else(|| panic!("{ended}"));
     assert!(costs.lines().any(|line| line.starts_with("quake-stats ")), "{ended}");
     assert!(!used.contains("concurrent_requests"), "an unused limit has no row: {ended}");
     assert_eq!(app["audit"], Value::Null);
