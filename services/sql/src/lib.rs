@@ -2,7 +2,7 @@
 //! SQLite as the embedded default. Components of Spin use the same databases by their own interface.
 //!
 //! [`Sql`] is the service and [`Sqlite`] the embedded backend. A backend implements [`Database`] and
-//! passes the scenarios of [`conformance`].
+//! passes the scenarios of `conformance`.
 
 mod bindings;
 mod calendar;
