@@ -18,6 +18,7 @@ use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::entry_call::{EntryCall, EntryGuest, EntryTimedOut, TypedEntry};
 use crate::guest::failure::GuestFailure;
 use crate::guest::located::Located;
+use crate::guest::long_stretches::Watch;
 use crate::guest::meter::{Meter, Moment};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
@@ -147,16 +148,35 @@ impl Instance {
         self.call_by_index(index, ()).await
     }
 
-    /// Enters the guest with a call from a service.
+    /// Enters the guest with a call from a service, on a fiber.
     pub(crate) async fn enter(&mut self, call: &mut dyn EntryCall) -> Result<(), GuestFailure> {
+        let watch = self.meter.begin_call();
+        self.begin_entry(watch);
+        let running = call.run(EntryGuest { store: &mut self.store, entries: &self.entries });
+        let result = self.component.ticker.held(self.meter.metered(running)).await;
+        self.returned_at = Instant::now();
+        self.end_entry(result)
+    }
+
+    /// Prepares the store and the worker for an entry into the guest. Returns true if the worker was
+    /// handed over, which takes time.
+    fn begin_entry(&mut self, watch: Watch) -> bool {
         self.guest().send_clock.expire();
         self.store.set_epoch_deadline(TICKS_PER_CHECK);
         let bytes = hostcall_bytes(self.store.data());
         self.store.set_hostcall_fuel(bytes);
-        let running = call.run(EntryGuest { store: &mut self.store, entries: &self.entries });
-        let result = self.component.ticker.held(self.meter.metered(running)).await;
-        self.returned_at = Instant::now();
-        result.map_err(|error| failure(error, &mut self.store, &self.meter))
+        if watch.hands_over {
+            hand_over_worker();
+        }
+        watch.hands_over
+    }
+
+    /// Returns the result of an entry. One that overran the limit where nothing could interrupt it failed.
+    fn end_entry<R>(&mut self, result: wasmtime::Result<R>) -> Result<R, GuestFailure> {
+        match result {
+            Ok(_) if self.meter.has_overrun() => Err(GuestFailure::OutOfTime { limit: self.meter.limit() }),
+            result => result.map_err(|error| failure(error, &mut self.store, &self.meter)),
+        }
     }
 
     /// Calls the handler of a message at `now`.
@@ -250,12 +270,7 @@ impl Instance {
             self.store.data_mut().long_run = Some(LongRun::permit(&router.app).await);
             now = Instant::now();
         }
-        self.guest().send_clock.expire();
-        self.store.set_epoch_deadline(TICKS_PER_CHECK);
-        let bytes = hostcall_bytes(self.store.data());
-        self.store.set_hostcall_fuel(bytes);
-        if watch.hands_over {
-            hand_over_worker();
+        if self.begin_entry(watch) {
             now = Instant::now();
         }
         let result = match self.entry {
@@ -277,10 +292,7 @@ impl Instance {
                 result
             }
         };
-        match result {
-            Ok(_) if self.meter.has_overrun() => Err(GuestFailure::OutOfTime { limit: self.meter.limit() }),
-            result => result.map_err(|error| failure(error, &mut self.store, &self.meter)),
-        }
+        self.end_entry(result)
     }
 }
 

@@ -209,6 +209,22 @@ async fn call_that_exceeds_the_execution_time_fails_as_out_of_time() {
     assert_eq!(rings.end().await, (1, Ok(1)));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn time_of_a_call_that_nothing_interrupts_counts() {
+    let host = host();
+    let limits =
+        Limits { execution_time: Duration::from_millis(1), memory_bytes: 128 << 20, ..Limits::default() };
+    host.spawn(ComponentSpec { limits, ..bell_spec() }).await.unwrap();
+    let mut rings = Rings::of(&host);
+    // The first one is seen at its return only; those after it are measured exactly.
+    let mut failed = false;
+    for _ in 0..3 {
+        rings.ring(15).unwrap();
+        failed |= rings.end().await == (15, Err("out of time".to_owned()));
+    }
+    assert!(failed);
+}
+
 #[tokio::test(start_paused = true)]
 async fn call_that_its_service_gives_up_ends_the_instance() {
     let host = host();

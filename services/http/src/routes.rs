@@ -44,6 +44,7 @@ impl Routes {
             return Ok(entrance);
         }
         let mut methods: Vec<_> = here().filter_map(|(route, _)| route.method.as_deref()).collect();
+        methods.sort_unstable();
         methods.dedup();
         match methods.is_empty() {
             true => Err(NoAnswer::NotFound),

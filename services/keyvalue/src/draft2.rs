@@ -5,12 +5,13 @@ use std::sync::Arc;
 use airssys_wasm::wasmtime::component::{Linker, Resource};
 use airssys_wasm::{GuestState, HasService, wasmtime};
 
-use crate::bounds::{MAX_PAGE_KEYS, check_entries, check_key, check_keys, check_list, check_value};
+use crate::bounds::{MAX_PAGE_KEYS, check_list};
 use crate::bucket::{Bucket, Cas};
 use crate::calls::{self, Call, CallError, Right};
 use crate::error::StoreError;
+use crate::functions;
 use crate::keyvalue::KeyValue;
-use crate::store::{Page, SetOptions, Store};
+use crate::store::{Page, Store};
 
 use self::wasi::keyvalue::atomics::CasError;
 use self::wasi::keyvalue::store::{Error, KeyResponse};
@@ -45,11 +46,7 @@ impl store::HostBucket for Call<'_> {
         bucket: Resource<Bucket>,
         key: String,
     ) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        let get = |store: Arc<dyn Store>| async move {
-            check_key(&key)?;
-            store.value(&key).await
-        };
-        calls::run(self, "get", &bucket, Right::Read, get).await
+        functions::get(self, &bucket, key).await
     }
 
     async fn set(
@@ -58,20 +55,11 @@ impl store::HostBucket for Call<'_> {
         key: String,
         value: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let set = |store: Arc<dyn Store>| async move {
-            check_key(&key)?;
-            check_value(&value)?;
-            store.set(&key, value, &SetOptions::default()).await.map(drop)
-        };
-        calls::run(self, "set", &bucket, Right::Write, set).await
+        functions::set(self, &bucket, key, value).await
     }
 
     async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<(), Error>> {
-        let delete = |store: Arc<dyn Store>| async move {
-            check_key(&key)?;
-            store.delete_many(&[key]).await
-        };
-        calls::run(self, "delete", &bucket, Right::Write, delete).await
+        functions::delete(self, &bucket, key).await
     }
 
     async fn exists(
@@ -79,11 +67,7 @@ impl store::HostBucket for Call<'_> {
         bucket: Resource<Bucket>,
         key: String,
     ) -> wasmtime::Result<Result<bool, Error>> {
-        let exists = |store: Arc<dyn Store>| async move {
-            check_key(&key)?;
-            store.exists(&key).await
-        };
-        calls::run(self, "exists", &bucket, Right::Read, exists).await
+        functions::exists(self, &bucket, key).await
     }
 
     async fn list_keys(
@@ -100,8 +84,7 @@ impl store::HostBucket for Call<'_> {
     }
 
     async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
-        self.table().delete(bucket)?;
-        Ok(())
+        functions::close(self, bucket)
     }
 }
 
@@ -111,12 +94,7 @@ impl batch::Host for Call<'_> {
         bucket: Resource<Bucket>,
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<Vec<Option<(String, Vec<u8>)>>, Error>> {
-        let get = |store: Arc<dyn Store>| async move {
-            check_keys(keys.iter())?;
-            let values = store.get_many(&keys).await?;
-            Ok(keys.into_iter().zip(values).map(|(key, value)| Some((key, value?))).collect())
-        };
-        calls::run(self, "get-many", &bucket, Right::Read, get).await
+        functions::get_pairs(self, &bucket, keys).await
     }
 
     async fn set_many(
@@ -124,11 +102,7 @@ impl batch::Host for Call<'_> {
         bucket: Resource<Bucket>,
         entries: Vec<(String, Vec<u8>)>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let set = |store: Arc<dyn Store>| async move {
-            check_entries(&entries)?;
-            store.set_many(entries, None).await
-        };
-        calls::run(self, "set-many", &bucket, Right::Write, set).await
+        functions::set_many(self, &bucket, entries, Ok(None)).await
     }
 
     async fn delete_many(
@@ -136,11 +110,7 @@ impl batch::Host for Call<'_> {
         bucket: Resource<Bucket>,
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let delete = |store: Arc<dyn Store>| async move {
-            check_keys(keys.iter())?;
-            store.delete_many(&keys).await
-        };
-        calls::run(self, "delete-many", &bucket, Right::Write, delete).await
+        functions::delete_many(self, &bucket, keys).await
     }
 }
 
@@ -161,11 +131,7 @@ impl atomics::Host for Call<'_> {
         key: String,
         delta: i64,
     ) -> wasmtime::Result<Result<i64, Error>> {
-        let increment = |store: Arc<dyn Store>| async move {
-            check_key(&key)?;
-            store.increment(&key, delta).await
-        };
-        calls::run(self, "increment", &bucket, Right::Both, increment).await
+        functions::increment(self, &bucket, key, delta).await
     }
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> wasmtime::Result<Result<(), CasError>> {

@@ -23,6 +23,7 @@ mod draft;
 mod draft2;
 mod embedded;
 mod error;
+mod functions;
 mod keyvalue;
 mod own;
 mod service;

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use airssys_wasm::wasmtime::component::{Linker, Resource};
 use airssys_wasm::{GuestState, HasService, wasmtime};
 
-use crate::bounds::{
-    MAX_PAGE_KEYS, check_entries, check_key, check_keys, check_list, check_short, check_value, ttl,
-};
+use crate::bounds::{MAX_PAGE_KEYS, check_key, check_keys, check_list, check_short, check_value, ttl};
 use crate::bucket::Bucket;
 use crate::calls::{self, Call, CallError, Right};
 use crate::error::StoreError;
+use crate::functions;
 use crate::keyvalue::KeyValue;
 use crate::store::{self, SetOptions, Store};
 
@@ -74,11 +73,7 @@ impl guest::HostBucket for Call<'_> {
     }
 
     async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<(), Error>> {
-        let delete = |store: Arc<dyn Store>| async move {
-            check_key(&key)?;
-            store.delete_many(&[key]).await
-        };
-        calls::run(self, "delete", &bucket, Right::Write, delete).await
+        functions::delete(self, &bucket, key).await
     }
 
     async fn exists(
@@ -86,11 +81,7 @@ impl guest::HostBucket for Call<'_> {
         bucket: Resource<Bucket>,
         key: String,
     ) -> wasmtime::Result<Result<bool, Error>> {
-        let exists = |store: Arc<dyn Store>| async move {
-            check_key(&key)?;
-            store.exists(&key).await
-        };
-        calls::run(self, "exists", &bucket, Right::Read, exists).await
+        functions::exists(self, &bucket, key).await
     }
 
     async fn increment(
@@ -99,11 +90,7 @@ impl guest::HostBucket for Call<'_> {
         key: String,
         delta: i64,
     ) -> wasmtime::Result<Result<i64, Error>> {
-        let increment = |store: Arc<dyn Store>| async move {
-            check_key(&key)?;
-            store.increment(&key, delta).await
-        };
-        calls::run(self, "increment", &bucket, Right::Both, increment).await
+        functions::increment(self, &bucket, key, delta).await
     }
 
     async fn list_keys(
@@ -140,11 +127,7 @@ impl guest::HostBucket for Call<'_> {
         entries: Vec<(String, Vec<u8>)>,
         ttl_ms: Option<u64>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let set = |store: Arc<dyn Store>| async move {
-            check_entries(&entries)?;
-            store.set_many(entries, ttl(ttl_ms)?).await
-        };
-        calls::run(self, "set-many", &bucket, Right::Write, set).await
+        functions::set_many(self, &bucket, entries, ttl(ttl_ms)).await
     }
 
     async fn delete_many(
@@ -152,16 +135,11 @@ impl guest::HostBucket for Call<'_> {
         bucket: Resource<Bucket>,
         keys: Vec<String>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        let delete = |store: Arc<dyn Store>| async move {
-            check_keys(keys.iter())?;
-            store.delete_many(&keys).await
-        };
-        calls::run(self, "delete-many", &bucket, Right::Write, delete).await
+        functions::delete_many(self, &bucket, keys).await
     }
 
     async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
-        self.table().delete(bucket)?;
-        Ok(())
+        functions::close(self, bucket)
     }
 }
 
