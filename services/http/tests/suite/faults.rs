@@ -1,7 +1,5 @@
 //! Components that fail, and clients that break rules or take their time.
 
-use std::time::Duration;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{SOON, response, served};
@@ -144,11 +142,9 @@ async fn client_that_goes_away_costs_nothing_but_its_request() {
         let mut stream = served.connect().await;
         stream.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     }
-    let waited = tokio::time::Instant::now();
-    assert_eq!(served.get("/count").await.status, 200);
-    // Those that had gone were not run: 20 would take 6 s.
-    let ran = served.get("/count").await;
-    assert_eq!(ran.status, 200);
-    assert!(waited.elapsed() < Duration::from_secs(60));
+    // The instance counts the requests that it was entered with. The first had begun, and the host sees
+    // the end of the others while it runs.
+    let entered: u32 = served.get("/count").await.text().parse().unwrap();
+    assert!((1..=10).contains(&entered), "{entered} of 21 requests were run");
     assert_eq!(served.app.dead_letters().total(), 0);
 }
