@@ -41,6 +41,10 @@ pub struct Limits {
     pub log_bytes_per_second: usize,
     /// Calls of services that all instances together may make in a second, and at once. More are refused.
     pub service_calls_per_second: usize,
+    /// HTTP requests that all instances together may send in a second, and at once. More are refused.
+    pub outgoing_requests_per_second: usize,
+    /// Bytes of the bodies of those requests and of their responses in a second, and at once. More wait.
+    pub outgoing_bytes_per_second: usize,
     /// Rates at which all instances together may send, request, publish and subscribe.
     pub rates: Rates,
     /// Rates for what goes to single components: one entry for each target.
@@ -106,6 +110,8 @@ impl Limits {
         log_lines_per_second: 1_000,
         log_bytes_per_second: MIB,
         service_calls_per_second: 100_000,
+        outgoing_requests_per_second: 1_000,
+        outgoing_bytes_per_second: 64 * MIB,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -125,6 +131,8 @@ impl Limits {
         log_lines_per_second: 20_000,
         log_bytes_per_second: 16 * MIB,
         service_calls_per_second: 1_000_000,
+        outgoing_requests_per_second: 100_000,
+        outgoing_bytes_per_second: GIB,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -144,6 +152,8 @@ impl Limits {
         log_lines_per_second: 1_000_000,
         log_bytes_per_second: GIB,
         service_calls_per_second: 10_000_000,
+        outgoing_requests_per_second: 1_000_000,
+        outgoing_bytes_per_second: GIB,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
