@@ -1,6 +1,7 @@
 //! Guests: the engine, components, and instances with their stores and imports.
 
 pub(crate) mod batch;
+pub(crate) mod caller;
 pub(crate) mod component;
 pub(crate) mod component_log;
 pub(crate) mod context;

@@ -15,6 +15,7 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use crate::backend::product::Labels;
 use crate::backend::set::BackendSet;
+use crate::guest::caller::Caller;
 use crate::guest::component_log;
 use crate::guest::context::{GuestContext, InstanceDependencies};
 use crate::guest::entry_call::ExportedInterface;
@@ -159,6 +160,11 @@ pub struct ServiceInstance<'a> {
 }
 
 impl ServiceInstance<'_> {
+    /// Returns the instance, for work of the service `S` on its behalf after a call has returned.
+    pub fn caller<S: Service>(&self) -> Caller {
+        Caller::new(S::NAME, self.dependencies)
+    }
+
     /// Returns the app's name.
     pub fn app(&self) -> &str {
         &self.dependencies.identity.app
