@@ -1,4 +1,4 @@
-//! The service `wasi:http`: components answer HTTP requests.
+//! The service `wasi:http`: components answer HTTP requests, and send some.
 //!
 //! [`Http`] is the service, for the list of an engine's services. A component that exports
 //! `wasi:http/incoming-handler` of any version 0.2 then loads, whether or not it knows airssys.
@@ -10,11 +10,13 @@ mod body;
 mod call;
 mod connection;
 mod error;
+mod outgoing;
 mod routes;
 mod server;
 mod service;
 mod slow_client;
 
 pub use error::ServeError;
+pub use outgoing::Resolve;
 pub use server::HttpServer;
-pub use service::Http;
+pub use service::{Http, HttpOptions};

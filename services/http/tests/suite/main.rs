@@ -4,4 +4,5 @@
 
 mod faults;
 mod incoming;
+mod outgoing;
 mod support;
