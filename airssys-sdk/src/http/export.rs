@@ -36,8 +36,8 @@ impl<C: HttpComponent> Guest for Export<C, true> {
 /// Adds the length of the body, if it is known and the response may have one.
 fn with_length(mut response: Response) -> Response {
     let status = response.status();
-    let has_body = !status.is_informational()
-        && ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
+    let has_body =
+        !status.is_informational() && ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status);
     if let Some(length) = response.body().content_length().filter(|_| has_body) {
         response.headers_mut().entry(CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
@@ -54,9 +54,9 @@ macro_rules! http_component {
             #[allow(dead_code, reason = "exported by its symbols, which only a component has")]
             type Exported = $crate::__private::Export<$component, true>;
             #[cfg(target_family = "wasm")]
-            $crate::__private::export_component!(Exported with_types_in $crate::__private::bindings);
+    $crate::__private::export_component!(Exported with_types_in $crate::__private::bindings);
             #[cfg(target_family = "wasm")]
-            $crate::__private::wasip2::http::proxy::export!(Exported with_types_in $crate::__private::wasip2);
+    $crate::__private::wasip2::http::proxy::export!(Exported with_types_in $crate::__private::wasip2);
             #[cfg(not(target_family = "wasm"))]
             const _: fn() -> Result<(), ::std::string::String> =
                 || <Exported as $crate::__private::Lifecycle>::initialize(::std::vec::Vec::new());

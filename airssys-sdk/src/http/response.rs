@@ -31,12 +31,18 @@ pub fn text(text: impl Into<String>) -> Response {
 /// ```
 /// # use airssys_sdk::http::{self, HttpError, Response};
 /// # use airssys_sdk::Context;
+/// use futures_util::StreamExt;
 /// use futures_util::stream;
 ///
 /// fn counts(context: &Context) -> Response {
 ///     let context = context.clone();
-///     let lines = stream::iter(1..=3).map(|count| Ok::<_, HttpError>(format!("{count}\n")));
-///     # use futures_util::StreamExt;
+///     let lines = stream::iter(["apples", "pears"]).then(move |kind| {
+///         let context = context.clone();
+///         async move {
+///             let count: u64 = context.request("stock", kind).await?;
+///             Ok(format!("{kind}: {count}\n"))
+///         }
+///     });
 ///     Response::new(http::streamed(lines))
 /// }
 /// ```

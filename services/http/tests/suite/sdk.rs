@@ -24,7 +24,8 @@ async fn served(limits: &str) -> Served {
 
 async fn post(served: &Served, path: &str, body: &str) -> Response {
     let length = body.len();
-    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\nconnection: close\r\n");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\nconnection: close\r\n");
     served.raw(format!("{head}\r\n{body}").as_bytes()).await
 }
 
