@@ -49,8 +49,7 @@
 //! airssys_sdk::http_component!(Orders);
 //! ```
 //!
-//! Requests, responses and bodies are those of the crates [`http`](https://docs.rs/http) and
-//! [wstd](https://docs.rs/wstd). Both handlers may await what wstd offers, beside the futures of
+//! Requests, responses and bodies are those of the crates `http` and `wstd`. Both handlers may await what wstd offers, beside the futures of
 //! [`Context`]: parts of a body, timers, and requests of [`Client`]. A [streamed](streamed()) body is sent
 //! part by part. The instance gets its next request when that body has been sent.
 //!

@@ -1,4 +1,4 @@
-//! What handlers ask of a request.
+//! Methods of requests for handlers.
 
 use std::future::Future;
 
