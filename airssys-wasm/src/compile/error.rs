@@ -43,7 +43,7 @@ pub enum ChildError {
     /// The system allows no more threads or processes.
     #[error("the compiler's process cannot start: {text}")]
     NoThreads {
-        /// What it needs, and how to allow it.
+        /// The threads that it needs, and the way to allow them.
         text: String,
     },
     /// The compiler has taken all memory that it may.

@@ -132,7 +132,7 @@ impl SupervisorNode {
             if announced == Some(quarantined) {
                 break (state, cell, quarantined);
             }
-            // A child that is a supervisor locks its own state, and tells its members. So that happens
+            // A child that is a supervisor locks its own state, and tells its members. That happens
             // without the lock, and before the runner is there for others to start it again.
             drop(state);
             cell.enter(if quarantined { ActorState::Quarantined } else { ActorState::Restarting });
