@@ -110,7 +110,7 @@ impl Service for Http {
 
     fn prepare(&self, clients: &Clients, instance: &ServiceInstance<'_>) -> Result<HttpData, BoxError> {
         let outgoing = Outgoing::new(clients.of(instance.component()), instance.caller::<Http>());
-        Ok(HttpData { context: WasiHttpCtx::default(), outgoing })
+        Ok(HttpData { context: context(), outgoing })
     }
 }
 
@@ -120,18 +120,36 @@ pub struct HttpData {
     outgoing: Outgoing,
 }
 
+/// The most bytes of headers that a guest makes for one message, as the host keeps them.
+const MAX_FIELD_BYTES: usize = 32 << 10;
+
+/// The most resources of an instance that makes headers, bodies and streams: each can have the bytes above,
+/// so all together take 16 MiB.
+const MAX_RESOURCES: usize = 512;
+
+/// Returns the context of an instance.
+fn context() -> WasiHttpCtx {
+    let mut context = WasiHttpCtx::new();
+    context.set_field_size_limit(MAX_FIELD_BYTES);
+    context
+}
+
 /// Returns the view of an instance on which the functions work.
 pub(crate) fn view(state: &mut GuestState) -> WasiHttpCtxView<'_> {
     let call = state.service::<Http>();
     let trace = call.trace();
-    match call.into_parts() {
-        (Some(HttpData { context, outgoing }), table) => {
+    let (data, table) = call.into_parts();
+    // Before the first of them is made.
+    table.set_max_capacity(MAX_RESOURCES);
+    match data {
+        Some(HttpData { context, outgoing }) => {
             outgoing.trace = trace;
             WasiHttpCtxView { hooks: outgoing, table, ctx: context }
         }
         // An instance has data if it imports an interface, and only those functions come here.
-        (None, table) => {
-            WasiHttpCtxView { hooks: Box::leak(Box::new(NoRequests)), table, ctx: Box::leak(Box::default()) }
+        None => {
+            let (hooks, ctx) = (Box::leak(Box::new(NoRequests)), Box::leak(Box::new(context())));
+            WasiHttpCtxView { hooks, table, ctx }
         }
     }
 }

@@ -1,8 +1,9 @@
-//! HTTP through the whole host: a real guest, which knows nothing of airssys, and clients on raw sockets.
+//! HTTP through the whole host: real guests, with the SDK and without, and clients on raw sockets.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod faults;
 mod incoming;
 mod outgoing;
+mod sdk;
 mod support;

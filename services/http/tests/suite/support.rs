@@ -35,8 +35,10 @@ pub(crate) async fn served_with(
     http: &str,
     tracer: Option<Arc<dyn MessageTracer>>,
 ) -> Served {
+    let folder = tempfile::tempdir().expect("a folder");
     let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../components/test-http");
     let component_toml = format!("[component]\nname = \"web\"\nversion = \"0.1.0\"\n[limits]\n{limits}");
+    std::fs::write(folder.path().join("Component.toml"), component_toml).expect("a manifest");
     let app_toml = format!(
         "[app]\nname = \"site\"\n[[component]]\nsource = {:?}\nmanifest = \"Component.toml\"\n{component}\n\
          [[http]]\nlisten = \"127.0.0.1:0\"\n{http}\n\
@@ -45,18 +47,31 @@ pub(crate) async fn served_with(
          [[http.route]]\npath = \"/{{name}}\"\ncomponent = \"web\"\n",
         guest.display().to_string()
     );
-    start(&component_toml, &app_toml, Http::default(), tracer).await
+    serve(folder, &app_toml, tracer).await
 }
 
 /// Starts an app of these manifests, with its first listener.
-pub(crate) async fn start(
-    component_toml: &str,
+pub(crate) async fn start(component_toml: &str, app_toml: &str, http: Http) -> Served {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("Component.toml"), component_toml).expect("a manifest");
+    serve_with(folder, app_toml, http, None).await
+}
+
+/// Starts an app whose manifest listens on one address.
+pub(crate) async fn serve(
+    folder: tempfile::TempDir,
+    app_toml: &str,
+    tracer: Option<Arc<dyn MessageTracer>>,
+) -> Served {
+    serve_with(folder, app_toml, Http::default(), tracer).await
+}
+
+async fn serve_with(
+    folder: tempfile::TempDir,
     app_toml: &str,
     http: Http,
     tracer: Option<Arc<dyn MessageTracer>>,
 ) -> Served {
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("Component.toml"), component_toml).expect("a manifest");
     let file = folder.path().join("app.toml");
     std::fs::write(&file, app_toml).expect("a manifest");
     let manifest = AppManifest::load(&file).expect("the app is right");

@@ -105,7 +105,7 @@ impl Site {
              [[http.route]]\npath = \"/{{name}}\"\ncomponent = \"web\"\n"
         );
         let service = Http::new(HttpOptions::default().resolver(names));
-        support::start(&component_toml, &app_toml, service, None).await
+        support::start(&component_toml, &app_toml, service).await
     }
 }
 
