@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::header::{HOST, HeaderValue};
-use hyper::{Request, Response, Uri, Version};
+use hyper::{HeaderMap, Request, Response, Uri, Version};
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -85,11 +85,20 @@ pub(super) async fn run(
             _ => return Err(failed),
         };
     };
+    // hyper bounds its buffer, into which more fits than the limit.
+    if section_bytes(response.headers()) > header_bytes {
+        return Err(Error::HttpResponseHeaderSectionSize(u32::try_from(header_bytes).ok()));
+    }
     let pool = Arc::clone(&client.pool);
     let lease = Lease { pool, connection, _places: [entered, running] };
     let (head, body) = response.into_parts();
     let body = IncomingBody::new(body, caller.clone(), timeouts.between_bytes, lease);
     Ok(Response::from_parts(head, body.boxed_unsync()))
+}
+
+/// Returns the bytes of headers as HTTP/1.1 sends them.
+fn section_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum()
 }
 
 async fn send(connection: &mut Connection, request: Request<OutgoingBody>) -> Sent {
