@@ -1,9 +1,11 @@
 //! The connection of a table, which all its labels share.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use airssys_rt::BoxError;
+use airssys_wasm::FailureLog;
 use async_nats::client::Request;
 use async_nats::{Client, ConnectOptions, Event, HeaderMap, Message};
 use bytes::Bytes;
@@ -37,6 +39,7 @@ pub struct Connection {
     pub(crate) replicas: usize,
     pub(crate) holds: Holds,
     next_name: AtomicU64,
+    pub(crate) failures: Arc<FailureLog>,
 }
 
 /// The state of the connection.
@@ -58,6 +61,8 @@ pub(crate) enum Effect {
 impl Connection {
     pub(crate) async fn open(options: &Options) -> Result<Connection, BoxError> {
         let (sender, link) = watch::channel(Link::default());
+        let failures = Arc::new(FailureLog::new(options.name.clone()));
+        let observed = Arc::clone(&failures);
         let wants_tls = options.ca.is_some();
         let connect = match &options.login {
             Login::Url => ConnectOptions::new(),
@@ -78,7 +83,7 @@ impl Connection {
             .ping_interval(PING_INTERVAL)
             .reconnect_delay_callback(delay)
             .event_callback(move |event| {
-                observe(&sender, &event);
+                observe(&sender, &observed, &event);
                 std::future::ready(())
             })
             .connect(&options.servers[..])
@@ -90,6 +95,7 @@ impl Connection {
             replicas: options.replicas,
             holds: Holds::default(),
             next_name: AtomicU64::new(0),
+            failures,
         })
     }
 
@@ -115,10 +121,17 @@ impl Connection {
             let request = if headers.is_empty() { request } else { request.headers(headers.clone()) };
             async { Ok(self.client.send_request(subject.to_owned(), request).await?) }
         };
-        match self.unless_lost(send()).await {
+        let answer = match self.unless_lost(send()).await {
             Err(Failure::Unavailable) if effect == Effect::Repeatable => self.unless_lost(send()).await,
             answer => answer,
+        };
+        match &answer {
+            Ok(_) => self.failures.works(),
+            Err(failure @ (Failure::Timeout | Failure::Unavailable)) => self.failures.failed(failure),
+            // The caller finds out why.
+            Err(_) => {}
         }
+        answer
     }
 
     /// Does work on the connection. It ends as unavailable when the connection is lost, because no answer
@@ -147,13 +160,13 @@ fn delay(attempts: usize) -> Duration {
     whole.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
-fn observe(link: &watch::Sender<Link>, event: &Event) {
+fn observe(link: &watch::Sender<Link>, failures: &FailureLog, event: &Event) {
     match event {
         Event::Connected => {
             link.send_modify(|link| link.is_lost = false);
         }
         Event::Disconnected => {
-            tracing::warn!(target: "airssys::nats", "the connection is lost");
+            failures.failed(&Failure::Unavailable);
             link.send_modify(|link| *link = Link { losses: link.losses + 1, is_lost: true });
         }
         // A guest can cause these, and each failed attempt to connect does.

@@ -5,24 +5,33 @@ use airssys_keyvalue::StoreError;
 use async_nats::jetstream::ErrorCode;
 use async_nats::{RequestError, RequestErrorKind, jetstream};
 
-/// Reasons for which a call of the server fails.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Reasons for which a call of the server fails. The texts are for the log.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Failure {
+    #[error("the server does not answer in time")]
     Timeout,
     /// The server cannot be reached, the connection was lost, or JetStream does not answer.
+    #[error("the connection is lost")]
     Unavailable,
     /// No server listens on the subject: the stream or JetStream is absent.
+    #[error("JetStream does not answer; is it switched on?")]
     NoResponders,
+    #[error("the stream does not exist")]
     NoStream,
     /// Another write came before.
+    #[error("another write came before")]
     Conflict,
     /// The message is larger than the server or the stream allows.
+    #[error("the message is too large")]
     TooLarge,
     /// The stream, the account or the disk is full.
+    #[error("the stream or the server is full")]
     Full,
     /// The stream is another program's, and has settings that break a promise.
+    #[error("a stream cannot be used: {0}")]
     Unfit(&'static str),
     /// The server answered with this code of JetStream, or with nothing that can be read (0).
+    #[error("the server answered with the code {0}")]
     Refused(u64),
 }
 

@@ -19,7 +19,7 @@ const MAX_BUCKET: usize = 128;
 /// The way in which the host says who it is.
 #[derive(Clone)]
 pub(crate) enum Login {
-    /// None, or that of the URL.
+    /// That of the URL, if it has one.
     Url,
     User(String, Secret),
     Token(Secret),
@@ -30,6 +30,8 @@ pub(crate) enum Login {
 
 /// The options of a table.
 pub struct Options {
+    /// The name of the table, for the log.
+    pub(crate) name: String,
     pub(crate) servers: Vec<ServerAddr>,
     pub(crate) login: Login,
     pub(crate) ca: Option<Vec<CertificateDer<'static>>>,
@@ -39,6 +41,7 @@ pub struct Options {
 
 /// Reads a table. The variables of the environment are the defaults.
 pub(crate) fn of_backend(table: &BackendTable) -> Result<Options, Diagnostics> {
+    let name = table.name().to_owned();
     let read = table.read(|table| {
         let servers = servers(table);
         let login = login(table);
@@ -46,7 +49,7 @@ pub(crate) fn of_backend(table: &BackendTable) -> Result<Options, Diagnostics> {
         let replicas = table.count("replicas", 1..=5, 1).unwrap_or(1);
         let timeout = table.time("timeout", 10..=600_000, 5_000).unwrap_or(Duration::from_secs(5));
         let replicas = usize::try_from(replicas).unwrap_or(1);
-        servers.map(|servers| Options { servers, login, ca, replicas, timeout })
+        servers.map(|servers| Options { name, servers, login, ca, replicas, timeout })
     })?;
     read.ok_or_else(|| table.fault("the table has no server", format!("write `url = \"{EXAMPLE}\"`")))
 }

@@ -243,7 +243,7 @@ impl Store for NatsStore {
             Condition::Always => self.put(key, value, expires_ms, None).await,
             Condition::Absent => self.create(key, value, expires_ms).await,
             Condition::Version(version) => {
-                // The mark of a deletion has a sequence too, which is no version.
+                // The mark of a deletion has a sequence too, which must not count as a version.
                 let last = self.last(key).await?;
                 let sequence = last.live().map(|message| message.sequence);
                 match sequence.filter(|sequence| sequence.to_string() == *version) {

@@ -84,8 +84,10 @@ impl Stream {
         let subject = format!("{API}.{function}.{}", self.name);
         let payload = Bytes::copy_from_slice(payload);
         let answer = match self.connection.ask(effect, &subject, HeaderMap::new(), payload).await {
-            // JetStream itself does not answer.
-            Err(Failure::NoResponders) => return Err(Failure::Unavailable),
+            Err(failure @ Failure::NoResponders) => {
+                self.connection.failures.failed(&failure);
+                return Err(Failure::Unavailable);
+            }
             answer => answer?,
         };
         self.checked(parsed(&answer.payload))
@@ -114,9 +116,9 @@ impl Stream {
 
     fn fits(&self, config: &Config) -> Result<Traits, Failure> {
         if !config.max_age.is_zero() {
-            let reason = "it deletes its values after some time";
-            tracing::warn!(target: "airssys::nats", stream = self.name, "the stream cannot be used: {reason}");
-            return Err(Failure::Unfit(reason));
+            let failure = Failure::Unfit("it deletes its values after some time");
+            self.connection.failures.failed(&format_args!("{}: {failure}", self.name));
+            return Err(failure);
         }
         let traits = Traits {
             is_direct: config.allow_direct && config.num_replicas <= 1,

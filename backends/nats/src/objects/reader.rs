@@ -6,12 +6,12 @@ use airssys_blobstore::{BlobError, CHUNK_BYTES, ObjectReader};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::NatsContainer;
 use super::meta::Meta;
+use super::store::ObjectStore;
 
 /// A reader, which keeps the parts of its object from being deleted by this host.
 pub(super) struct Reader {
-    container: NatsContainer,
+    store: ObjectStore,
     parts: String,
     /// The sequence from which the next part is found.
     from: u64,
@@ -23,13 +23,13 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(container: NatsContainer, meta: &Meta, range: &RangeInclusive<u64>) -> Reader {
+    pub(super) fn new(store: ObjectStore, meta: &Meta, range: &RangeInclusive<u64>) -> Reader {
         let end = range.end().saturating_add(1).min(meta.size);
         let start = (*range.start()).min(end);
         let (from, skip) = meta.place(start);
-        let parts = container.parts(&meta.nuid);
-        container.0.stream.connection.holds.hold(&parts);
-        Reader { container, parts, from, skip, left: end - start, part: Bytes::new() }
+        let parts = store.parts(&meta.nuid);
+        store.stream().connection.holds.hold(&parts);
+        Reader { store, parts, from, skip, left: end - start, part: Bytes::new() }
     }
 
     pub(super) fn left(&self) -> u64 {
@@ -47,7 +47,7 @@ impl ObjectReader for Reader {
                 self.left -= bytes.len() as u64;
                 return Ok(Some(bytes));
             }
-            let next = self.container.0.stream.next(&self.parts, self.from).await?;
+            let next = self.store.stream().next(&self.parts, self.from).await?;
             let gone = || BlobError::Other("the object was deleted while it was read".to_owned());
             let message = next.ok_or_else(gone)?;
             self.from = message.sequence.saturating_add(1);
@@ -62,10 +62,10 @@ impl ObjectReader for Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let deletes = self.container.0.stream.connection.holds.release(&self.parts);
+        let deletes = self.store.stream().connection.holds.release(&self.parts);
         // Without the runtime, the program ends.
         if deletes && tokio::runtime::Handle::try_current().is_ok() {
-            drop(self.container.purge(std::mem::take(&mut self.parts)));
+            drop(self.store.purge(std::mem::take(&mut self.parts)));
         }
     }
 }

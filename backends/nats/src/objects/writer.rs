@@ -5,14 +5,14 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use ring::digest::{Context, SHA256};
 
-use super::NatsContainer;
 use super::meta::{Index, Meta, Options, PART_BYTES, digest};
+use super::store::ObjectStore;
 use crate::errors::Failure;
 use crate::stream::Publish;
 
 /// A writer. Dropped before `finish`, it deletes its parts.
 pub(super) struct Writer {
-    container: NatsContainer,
+    store: ObjectStore,
     name: String,
     nuid: String,
     /// The bytes of the next part.
@@ -26,10 +26,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(container: NatsContainer, name: &str) -> Writer {
-        let nuid = container.0.stream.connection.unique_name();
+    pub(super) fn new(store: ObjectStore, name: &str) -> Writer {
+        let nuid = store.stream().connection.unique_name();
         Writer {
-            container,
+            store,
             name: name.to_owned(),
             nuid,
             tail: BytesMut::new(),
@@ -45,10 +45,10 @@ impl Writer {
         let part = self.tail.split_to(PART_BYTES.min(self.tail.len())).freeze();
         self.digest.update(&part);
         self.size += part.len() as u64;
-        let subject = self.container.parts(&self.nuid);
+        let subject = self.store.parts(&self.nuid);
         // Counted before, because a part whose answer is lost may be there.
         self.parts += 1;
-        let sequence = self.container.0.stream.publish(&subject, Publish::default(), part).await?;
+        let sequence = self.store.stream().publish(&subject, Publish::default(), part).await?;
         self.index.add(self.parts - 1, sequence);
         Ok(())
     }
@@ -56,7 +56,7 @@ impl Writer {
     /// Returns true if the first part is still there.
     async fn is_whole(&self) -> Result<bool, Failure> {
         let Some(first) = self.index.first() else { return Ok(true) };
-        let found = self.container.0.stream.next(&self.container.parts(&self.nuid), first).await?;
+        let found = self.store.stream().next(&self.store.parts(&self.nuid), first).await?;
         Ok(found.is_some_and(|found| found.sequence == first))
     }
 }
@@ -78,7 +78,7 @@ impl ObjectWriter for Writer {
         let options = Options { max_chunk_size: Some(PART_BYTES as u64), ..Options::default() };
         let mut meta = Meta {
             name: self.name.clone(),
-            bucket: self.container.0.bucket.clone(),
+            bucket: self.store.bucket().to_owned(),
             nuid: self.nuid.clone(),
             size: self.size,
             chunks: self.parts,
@@ -88,13 +88,13 @@ impl ObjectWriter for Writer {
         };
         meta.set_index(&self.index);
         self.is_finished = true;
-        let old = self.container.replace(&meta, None).await?;
+        let old = self.store.replace(&meta, None).await?;
         if let Some(old) = old {
-            self.container.delete_parts(&old.meta.nuid).await;
+            self.store.delete_parts(&old.meta.nuid).await;
         }
         // `clear` may have deleted the parts before the object came into its place. Then it is cleared too.
         if !self.is_whole().await? {
-            self.container.delete_one(&self.name).await?;
+            self.store.delete_one(&self.name).await?;
         }
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         // Without the runtime, the program ends.
         if !self.is_finished && self.parts > 0 && tokio::runtime::Handle::try_current().is_ok() {
-            drop(self.container.purge(self.container.parts(&self.nuid)));
+            drop(self.store.purge(self.store.parts(&self.nuid)));
         }
     }
 }
