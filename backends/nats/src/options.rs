@@ -85,13 +85,13 @@ fn login(table: &ConfigTable<'_>) -> Login {
         (None, None, Some(token), ..) => Login::Token(token),
         (None, None, None, Some(jwt), Some(seed)) => {
             let text = credentials(jwt.reveal(), seed.reveal());
-            if async_nats::ConnectOptions::with_credentials(&text).is_err() {
-                let message = "`seed`, or the variable `NATS_SEED`, is not the seed of a user";
-                table.report("seed", message, "write the seed that belongs to `jwt`; it begins with `SU`");
-            }
+            check_seed(table, &text);
             Login::Credentials(Secret::new(text))
         }
-        (None, None, None, None, Some(seed)) => Login::Seed(seed),
+        (None, None, None, None, Some(seed)) => {
+            check_seed(table, &credentials("none.none.none", seed.reveal()));
+            Login::Seed(seed)
+        }
         (None, None, None, None, None) => Login::Url,
         (None, None, None, Some(_), None) => {
             table.report("jwt", "`jwt` needs a `seed`", "write `seed = { env = \"NATS_SEED\" }`");
@@ -113,6 +113,14 @@ fn login(table: &ConfigTable<'_>) -> Login {
             table.report("token", "`token` and `user` exclude each other", "remove one of them");
             Login::Url
         }
+    }
+}
+
+/// Reports credentials whose seed is wrong.
+fn check_seed(table: &ConfigTable<'_>, credentials: &str) {
+    if async_nats::ConnectOptions::with_credentials(credentials).is_err() {
+        let message = "`seed`, or the variable `NATS_SEED`, is not the seed of a user";
+        table.report("seed", message, "write the whole seed, which begins with `SU`");
     }
 }
 

@@ -130,7 +130,7 @@ async fn server_that_hangs_stalls_only_its_callers_and_only_until_their_deadline
 async fn write_whose_connection_is_cut_is_not_sent_again_and_a_read_is() {
     let server = start().await;
     let proxy = Proxy::start(server.port()).await;
-    let subject = subject(proxy.port, "").await;
+    let subject = subject(proxy.port(), "").await;
     until_it_answers(&subject, "any").await;
     let set = |when| Call::Set { key: "once".to_owned(), value: b"1".to_vec(), ttl_ms: None, when };
     let entries = vec![("many".to_owned(), b"1".to_vec())];

@@ -24,7 +24,7 @@ async fn opens(options: &str) -> Result<(), String> {
 }
 
 async fn server(config: &str) -> Server<NatsServer> {
-    Server::start(NatsServer { config: config.to_owned() }).await
+    Server::start(NatsServer { config: config.to_owned(), ..NatsServer::default() }).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

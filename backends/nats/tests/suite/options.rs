@@ -28,6 +28,7 @@ fn mistakes_are_reported_without_secrets() {
         ("token = \"hunter2\"\nuser = \"me\"\npassword = \"hunter2\"", "exclude each other"),
         ("jwt = \"hunter2\"", "`jwt` needs a `seed`"),
         ("jwt = \"eyJ.eyJ.hunter2\"\nseed = \"hunter2\"", "is not the seed of a user"),
+        ("seed = \"hunter2\"", "is not the seed of a user"),
         ("ca = \"no-such-file.pem\"", "cannot be read"),
         ("ca = \"Cargo.toml\"", "has no certificate in PEM"),
         ("replicas = 7", "replicas"),

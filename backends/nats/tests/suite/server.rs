@@ -12,12 +12,16 @@ use airssys_wasm::Backends;
 pub(crate) struct NatsServer {
     /// More lines of its configuration.
     pub(crate) config: String,
+    pub(crate) without_jetstream: bool,
 }
 
 impl Program for NatsServer {
     fn prepare(&self, place: &Place) {
         let store = place.folder().join("store");
-        let jetstream = format!("jetstream {{ store_dir: {store:?}, sync_interval: always }}\n");
+        let mut jetstream = format!("jetstream {{ store_dir: {store:?}, sync_interval: always }}\n");
+        if self.without_jetstream {
+            jetstream.clear();
+        }
         fs::write(place.folder().join("nats.conf"), format!("{jetstream}{}", self.config)).unwrap();
     }
 
