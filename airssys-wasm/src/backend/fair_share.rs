@@ -10,8 +10,8 @@ use crate::sync::lock;
 /// The connections of a pool, as far as components hold them.
 ///
 /// A component that holds some gets another one only while it holds fewer than are free. So one component
-/// holds half of them at most, and leaves some to those that hold none. Of ten connections, one component
-/// gets five, the next three, and two more get one each.
+/// holds half of them at most, and leaves some to those that hold none. One component gets five of ten
+/// connections, the next three, and two more get one each.
 #[derive(Debug)]
 pub struct FairShare {
     held: Arc<Held>,

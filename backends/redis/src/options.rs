@@ -47,7 +47,7 @@ pub(crate) fn of_backend(table: &BackendTable) -> Result<Options, Diagnostics> {
         if ca.is_some() && server.as_ref().is_some_and(is_plain) {
             table.report(
                 "ca",
-                "`ca` is for a connection by TLS, and the `url` is none",
+                "`ca` is for a connection by TLS, and the `url` begins with `redis:`",
                 "write `rediss://` in the `url`",
             );
         }
