@@ -308,7 +308,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.redb");
         let label: Arc<str> = Arc::from("label");
-        let engine = FileEngine::open(path.clone()).await.unwrap();
+        let engine = FileEngine::open(path.clone(), FailureLog::new("redb")).await.unwrap();
         for number in 0..50 {
             engine.write(&label, QUOTA, set(&number.to_string())).await.unwrap();
         }
@@ -322,7 +322,9 @@ mod tests {
                     bytes[at] = numbers.below(256) as u8;
                 }
                 std::fs::write(&path, bytes).unwrap();
-                let Ok(engine) = FileEngine::open(path.clone()).await else { continue };
+                let Ok(engine) = FileEngine::open(path.clone(), FailureLog::new("redb")).await else {
+                    continue;
+                };
                 let written = engine.write(&label, QUOTA, set("another")).await;
                 let read = engine.items(&label, vec!["1".to_owned()]).await;
                 let listed = engine.keys(&label, String::new(), None, 100).await;
