@@ -80,6 +80,7 @@ impl Backends {
                 labels.extend(build.label(&entry).map(|label| (all, label)));
             }
         }
+        build.check_together(&labels);
         match build.found {
             Some(found) => Err(found),
             None => {
@@ -203,6 +204,34 @@ impl Build<'_> {
         };
         let options = self.report((served.read)(entry))?;
         Some(ConfiguredLabel { of: labels.of, backend: Arc::clone(backend), options })
+    }
+
+    /// Checks the labels of each table together, as their product does.
+    fn check_together(&mut self, labels: &BTreeMap<(String, String), ConfiguredLabel>) {
+        let mut seen: Vec<&ConfiguredLabel> = Vec::new();
+        for label in labels.values() {
+            let is_same = |other: &ConfiguredLabel| {
+                other.of == label.of && Arc::ptr_eq(&other.backend, &label.backend)
+            };
+            if seen.iter().any(|other| is_same(other)) {
+                continue;
+            }
+            seen.push(label);
+            let of_table = labels.iter().filter(|(_, other)| is_same(other));
+            let entries: Vec<_> = of_table
+                .map(|((service, name), other)| {
+                    let mut written = self.runtime.labels().iter();
+                    let entry = written.find(|entry| entry.service() == service && entry.label() == name);
+                    let implied = || self.runtime.implied_label(service, name, LOCAL);
+                    (entry.cloned().unwrap_or_else(implied), &other.options)
+                })
+                .collect();
+            let entries: Vec<_> = entries.iter().map(|(entry, options)| (entry, *options)).collect();
+            let served = label.backend.product.served().get(&label.of);
+            if let Some(check) = served.and_then(|served| served.check.as_ref()) {
+                self.report(check(&*label.backend.config, &entries));
+            }
+        }
     }
 
     /// Reports a label that no component may use, unless other apps read the same source.

@@ -65,10 +65,15 @@ type Read = Box<dyn Fn(&LabelTable) -> Result<AnyOptions, Diagnostics> + Send + 
 type Make =
     Box<dyn Fn(AnyClient, &(dyn Any + Send + Sync), &str) -> Result<AnyLabel, BoxError> + Send + Sync>;
 
+type Check = Box<
+    dyn Fn(&(dyn Any + Send + Sync), &[(&LabelTable, &AnyOptions)]) -> Result<(), Diagnostics> + Send + Sync,
+>;
+
 /// The functions of one trait.
 pub(crate) struct Served {
     pub(crate) read: Read,
     pub(crate) make: Make,
+    pub(crate) check: Option<Check>,
 }
 
 /// The traits of services that a product implements.
@@ -98,6 +103,24 @@ impl<B: Backend> Serves<B> {
             let made: AnyLabel = Box::new(make(client, options, label));
             Ok(made)
         });
-        self.traits.insert(TypeId::of::<T>(), Served { read, make });
+        self.traits.insert(TypeId::of::<T>(), Served { read, make, check: None });
+    }
+
+    /// Adds a check of all labels on one table together, for a trait that was added with the options `O`.
+    /// It reports labels that would share their data, without I/O.
+    pub fn check_labels<T: ?Sized + 'static, O: Send + Sync + 'static>(
+        &mut self,
+        check: impl Fn(&B::Config, &[(&LabelTable, &O)]) -> Result<(), Diagnostics> + Send + Sync + 'static,
+    ) {
+        let check: Check = Box::new(move |config, labels| {
+            let labels: Vec<_> = labels
+                .iter()
+                .filter_map(|(label, options)| Some((*label, options.downcast_ref::<O>()?)))
+                .collect();
+            config.downcast_ref().map_or(Ok(()), |config| check(config, &labels))
+        });
+        if let Some(served) = self.traits.get_mut(&TypeId::of::<T>()) {
+            served.check = Some(check);
+        }
     }
 }

@@ -23,7 +23,7 @@ const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct ConfiguredBackend {
     name: String,
     pub(super) product: Arc<dyn AnyBackend>,
-    config: AnyConfig,
+    pub(super) config: AnyConfig,
     connection: Connection<AnyClient>,
     /// The labels that were made, by trait and name.
     made: Mutex<HashMap<(TypeId, String), AnyLabel>>,

@@ -20,8 +20,9 @@ use airssys_wasm::manifest::{BackendTable, Diagnostics};
 use airssys_wasm::{Backend, Serves};
 
 use self::folder::{Options, SqliteFolder};
-use self::label::SqliteDatabase;
+use self::label::SqliteSessions;
 use crate::database::Database;
+use crate::session::SessionDatabase;
 
 const DEFAULT_TIMEOUT_MS: u64 = 5_000;
 const DEFAULT_CONNECTIONS: u64 = 4;
@@ -95,7 +96,7 @@ impl Backend for Sqlite {
     fn serves(&self, serves: &mut Serves<Sqlite>) {
         serves.label::<dyn Database, ()>(
             |label| label.read(|_| ()),
-            |client, (), label| Arc::new(SqliteDatabase::new(client, label)),
+            |client, (), label| Arc::new(SessionDatabase::new(SqliteSessions::new(client, label))),
         );
     }
 }

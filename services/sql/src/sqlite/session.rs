@@ -1,38 +1,19 @@
 //! The work on one connection for one user, on the thread of the connection.
 
-use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::cell::RefCell;
 
 use rusqlite::{CachedStatement, Connection};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::database::{Access, Changed, Description, Page, Statement};
+use crate::session::{Command, PageRead, Reply};
 use crate::sqlite::authorizer::Decisions;
 use crate::sqlite::errors::error;
 use crate::sqlite::values::{self, Declared};
 use crate::values::{Column, Error, Row};
 
-pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
-
-/// The rows of a page, and true if more may follow.
-pub(super) type PageRead = (Vec<Row>, bool);
-
 /// The most results that are open in one session. Each has a place on the thread's stack.
 const MAX_CURSORS: u64 = 64;
-
-/// A step of a session.
-pub(super) enum Command {
-    Begin(Reply<()>),
-    Execute(Statement, Reply<u64>),
-    Change(Statement, Reply<Changed>),
-    Describe(Arc<str>, Access, Reply<Description>),
-    Query(Statement, Reply<(u64, Vec<Column>)>),
-    Page { cursor: u64, most: usize, reply: Reply<PageRead> },
-    Close(u64),
-    Commit(Reply<()>),
-    Rollback(Reply<()>),
-    End,
-}
 
 /// The end of a session, or of one of its results.
 enum Ended {
@@ -121,17 +102,18 @@ impl Cursors for Cursor<'_, '_> {
 pub(super) struct Session<'c> {
     pub(super) connection: &'c Connection,
     pub(super) decisions: &'c Decisions,
-    pub(super) commands: &'c Receiver<Command>,
-    /// The statement that begins a transaction.
-    pub(super) begin: &'static str,
+    pub(super) commands: RefCell<UnboundedReceiver<Command>>,
+    pub(super) access: Access,
+    /// True if the host began a transaction.
+    pub(super) in_transaction: bool,
 }
 
 impl Session<'_> {
-    /// Does what the commands say, until the session ends. Leaves no transaction open.
-    pub(super) fn run(&self) {
-        let ended = self.serve(&mut Bottom);
+    /// Does what the commands say, until the session ends, unless its begin failed. Leaves no transaction open.
+    pub(super) fn run(&self, begun: bool) {
+        let ended = if begun { self.serve(&mut Bottom) } else { Ended::Dropped };
         let (result, reply) = match ended {
-            Ended::Commit(reply) => (self.own("COMMIT"), Some(reply)),
+            Ended::Commit(reply) => (self.commit(), Some(reply)),
             Ended::Rollback(reply) => (self.rollback(), Some(reply)),
             Ended::Dropped | Ended::Closed => (Ok(()), None),
         };
@@ -152,15 +134,27 @@ impl Session<'_> {
         self.decisions.as_host(run).map_err(|found| self.error(found))
     }
 
+    /// Begins a transaction. One that may write waits for others that do.
+    pub(super) fn begin(&self) -> Result<(), Error> {
+        self.own(match self.access {
+            Access::Write => "BEGIN IMMEDIATE",
+            Access::Read => "BEGIN",
+        })
+    }
+
+    /// Commits the transaction. A statement outside of one is committed when it has run.
+    fn commit(&self) -> Result<(), Error> {
+        if self.in_transaction { self.own("COMMIT") } else { Ok(()) }
+    }
+
     fn rollback(&self) -> Result<(), Error> {
         if self.connection.is_autocommit() { Ok(()) } else { self.own("ROLLBACK") }
     }
 
     fn serve(&self, cursors: &mut dyn Cursors) -> Ended {
         // An error of `send` means that the caller was dropped, and the session soon is.
-        while let Ok(command) = self.commands.recv() {
+        while let Some(command) = self.next() {
             match command {
-                Command::Begin(reply) => drop(reply.send(self.own(self.begin))),
                 Command::Execute(statement, reply) => drop(reply.send(self.execute(&statement))),
                 Command::Change(statement, reply) => drop(reply.send(self.change(&statement))),
                 Command::Describe(text, access, reply) => drop(reply.send(self.describe(&text, access))),
@@ -182,6 +176,11 @@ impl Session<'_> {
             }
         }
         Ended::Dropped
+    }
+
+    /// Waits for a command. Returns `None` if the user has gone.
+    fn next(&self) -> Option<Command> {
+        self.commands.borrow_mut().blocking_recv()
     }
 
     fn prepare(&self, text: &str) -> Result<CachedStatement<'_>, Error> {
@@ -206,7 +205,7 @@ impl Session<'_> {
     }
 
     fn change(&self, statement: &Statement) -> Result<Changed, Error> {
-        self.own(self.begin)?;
+        self.begin()?;
         let mut prepared = self.bound(statement)?;
         let (columns, declared) = values::columns(&prepared)?;
         let (mut rows, mut page) = (prepared.raw_query(), Page::new(usize::MAX));
