@@ -210,9 +210,8 @@ impl Build<'_> {
     fn check_together(&mut self, labels: &BTreeMap<(String, String), ConfiguredLabel>) {
         let mut seen: Vec<&ConfiguredLabel> = Vec::new();
         for label in labels.values() {
-            let is_same = |other: &ConfiguredLabel| {
-                other.of == label.of && Arc::ptr_eq(&other.backend, &label.backend)
-            };
+            let is_same =
+                |other: &ConfiguredLabel| other.of == label.of && Arc::ptr_eq(&other.backend, &label.backend);
             if seen.iter().any(|other| is_same(other)) {
                 continue;
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_rt::BoxError;
+use airssys_sql::session::{Command, Ended, Purpose, Reply, Sessions, User, ended};
 use airssys_sql::{CloseIdle, Connections, Error};
-use airssys_sql::session::{Command, Purpose, Reply, Sessions, User, ended};
 use async_trait::async_trait;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, Pool, RecycleError, RecycleResult};
@@ -15,7 +15,7 @@ use crate::client::PostgresClient;
 use crate::connector::Connector;
 use crate::errors::{error, is_stale, of_pool};
 use crate::options::PostgresConfig;
-use crate::session::{self, Ended};
+use crate::session;
 
 /// The time that a connection has to become clean. It is closed after that.
 const CLEAN_TIME: Duration = Duration::from_secs(2);
@@ -78,8 +78,7 @@ impl PostgresPool {
         config: &PostgresConfig,
     ) -> Result<Arc<PostgresPool>, BoxError> {
         let (connector, timeout) = (Arc::new(connector), config.timeout);
-        let manager =
-            Manager { connector: Arc::clone(&connector), connections: Arc::clone(&connections) };
+        let manager = Manager { connector: Arc::clone(&connector), connections: Arc::clone(&connections) };
         let pool = Pool::builder(manager).max_size(config.pool_size).runtime(Runtime::Tokio1);
         let pool = pool.wait_timeout(Some(timeout)).create_timeout(Some(timeout)).build()?;
         let pool = Arc::new(PostgresPool { pool, connector, connections });

@@ -1,9 +1,8 @@
 //! The work on one connection for one user: a task with one transaction.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::Future;
 
-use airssys_sql::session::{Command, PageRead, Reply};
+use airssys_sql::session::{Command, Ended, PageRead, Reply, answer};
 use airssys_sql::{Access, Changed, Column, Description, Error, PAGE_BYTES, Page, Statement, Value};
 use tokio::sync::mpsc;
 use tokio_postgres::{IsolationLevel, Portal, Transaction};
@@ -23,15 +22,6 @@ const MAX_HELD_BYTES: usize = 8 << 20;
 const BEGAN: &str = "SELECT pg_catalog.transaction_timestamp()";
 
 const STEERS: &str = "a statement cannot begin or end a transaction; call `begin`";
-
-/// The end of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// No statement runs. `ROLLBACK` was sent if a transaction was open.
-    Idle,
-    /// `ROLLBACK` was sent behind a statement that may still run.
-    Running,
-}
 
 /// The rows of a result that are not read yet.
 struct Cursor {
@@ -58,15 +48,6 @@ struct Session<'c> {
     was_kept: bool,
     cursors: HashMap<u64, Cursor>,
     last: u64,
-}
-
-/// Waits for the result of some work, and sends it. Returns the end of the session if the user has gone.
-async fn answer<T>(mut reply: Reply<T>, work: impl Future<Output = Result<T, Error>>) -> Option<Ended> {
-    tokio::select! {
-        biased;
-        result = work => reply.send(result).is_err().then_some(Ended::Idle),
-        () = reply.closed() => Some(Ended::Running),
-    }
 }
 
 /// Begins a transaction, says so, and does what the commands say until it ends.

@@ -7,7 +7,7 @@ const MAX_NAME_BYTES: usize = 63;
 
 /// A name on a server, in which `*` stands for the name of the label.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamePattern(String);
+struct NamePattern(String);
 
 impl NamePattern {
     fn parse(text: &str) -> Result<NamePattern, &'static str> {
@@ -153,7 +153,8 @@ pub fn check_apart(
             continue;
         }
         for (other, others) in &labels[..at] {
-            let (one, two) = ((label.label(), &patterns), (other.label(), &others.patterns(product)));
+            let others = others.patterns(product);
+            let (one, two) = ((label.label(), &*patterns), (other.label(), &*others));
             if let Some((one, two)) = shared(one, two, &listed) {
                 report(label, format!("the labels `{one}` and `{two}` would share their data"));
             }
@@ -163,9 +164,9 @@ pub fn check_apart(
 }
 
 /// Returns two labels of these entries that have the same names.
-fn shared<'l>(
-    one: (&'l str, &[NamePattern]),
-    two: (&'l str, &[NamePattern]),
+fn shared(
+    one: (&str, &[NamePattern]),
+    two: (&str, &[NamePattern]),
     listed: &[&str],
 ) -> Option<(String, String)> {
     let (all, (label, patterns)) = match (one.0, two.0) {
@@ -185,7 +186,8 @@ fn shared<'l>(
             false if pattern.0 == name => {}
             false => return None,
             true => {
-                let other = pattern.label(&name).filter(|other| !other.is_empty() && !listed.contains(other))?;
+                let other =
+                    pattern.label(&name).filter(|other| !other.is_empty() && !listed.contains(other))?;
                 if unlisted.as_deref().is_some_and(|unlisted| unlisted != other) {
                     return None;
                 }
@@ -204,7 +206,7 @@ mod tests {
 
     fn check(by_database: bool, entries: &str) -> Result<(), String> {
         let text = format!("[backend.main]\ntype = \"server\"\n\n[sql]\n{entries}\n");
-        let sources = vec![RuntimeSource::new("runtime.toml", &text)];
+        let sources = vec![RuntimeSource::new("runtime.toml", text)];
         let runtime = Runtime::parse(sources, Variables::default(), None).unwrap();
         let options: Vec<_> =
             runtime.labels().iter().map(|label| LabelOptions::read(label, true).unwrap()).collect();
@@ -235,7 +237,11 @@ mod tests {
             (true, "orders = 'main'\nother = { backend = 'main', database = 'db' }", "`other`"),
             (true, "orders = 'main'\nother = { backend = 'main', schema = 'other' }", "`other`"),
             (true, "'*' = { backend = 'main', database = '*' }\norders = 'main'", "`db`"),
-            (true, "'*' = { backend = 'main', database = 'x*' }\na = { backend = 'main', database = 'xy' }", "`y`"),
+            (
+                true,
+                "'*' = { backend = 'main', database = 'x*' }\na = { backend = 'main', database = 'xy' }",
+                "`y`",
+            ),
             (false, "orders = 'main'\nother = { backend = 'main', database = 'other' }", "`other`"),
             (false, "'*' = { backend = 'main', database = '*' }", "labels of `\"*\"`"),
         ] {

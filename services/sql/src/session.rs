@@ -3,6 +3,7 @@
 //! A product implements [`Sessions`]. It hands out connections, and serves the [`Command`]s of their users
 //! on tasks or threads of its own. [`SessionDatabase`] makes a [`Database`] of it.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,6 +121,24 @@ async fn ask<T>(
     let (reply, result) = oneshot::channel();
     commands.send(command(reply)).map_err(|_| ended())?;
     result.await.unwrap_or_else(|_| Err(ended()))
+}
+
+/// The end of a session on a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// No statement runs.
+    Idle,
+    /// A statement may still run.
+    Running,
+}
+
+/// Waits for the result of some work, and sends it. Returns the end of the session if the user has gone.
+pub async fn answer<T>(mut reply: Reply<T>, work: impl Future<Output = Result<T, Error>>) -> Option<Ended> {
+    tokio::select! {
+        biased;
+        result = work => reply.send(result).is_err().then_some(Ended::Idle),
+        () = reply.closed() => Some(Ended::Running),
+    }
 }
 
 /// The connections of a label.

@@ -13,7 +13,7 @@ pub(super) async fn statements_and_parameters_are_bounded(subject: &Subject) {
 
 pub(super) async fn open_handles_are_bounded(subject: &Subject) {
     // Alone, so that other scenarios do not wait for connections.
-    let text = "SELECT CAST(1 AS BIGINT) AS one".to_owned();
+    let text = "SELECT 1 AS one".to_owned();
     let open =
         || Call::OpenRows { on: On::Label(LABEL.to_owned()), text: text.clone(), parameters: Vec::new() };
     let mut handles = Vec::new();

@@ -38,7 +38,10 @@ impl SqliteSessions {
     }
 
     async fn write(&self, in_transaction: bool) -> Result<User, Error> {
-        self.writer.user(in_transaction, || drop(self.made.send_replace(true))).await
+        let is_open = || {
+            self.made.send_replace(true);
+        };
+        self.writer.user(in_transaction, is_open).await
     }
 
     async fn read(&self, in_transaction: bool) -> Result<User, Error> {

@@ -147,6 +147,8 @@ impl Thread {
                 decisions: &decisions,
                 commands: RefCell::new(commands),
                 access: self.access,
+                file: &self.file,
+                max_log_bytes: self.options.bytes,
                 in_transaction: begin.is_some(),
             };
             let begun = begin.is_none_or(|begin| {

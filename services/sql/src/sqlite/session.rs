@@ -1,6 +1,7 @@
 //! The work on one connection for one user, on the thread of the connection.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use rusqlite::{CachedStatement, Connection};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -9,6 +10,7 @@ use crate::database::{Access, Changed, Description, Page, Statement};
 use crate::session::{Command, PageRead, Reply};
 use crate::sqlite::authorizer::Decisions;
 use crate::sqlite::errors::error;
+use crate::sqlite::folder::log_bytes;
 use crate::sqlite::values::{self, Declared};
 use crate::values::{Column, Error, Row};
 
@@ -104,6 +106,9 @@ pub(super) struct Session<'c> {
     pub(super) decisions: &'c Decisions,
     pub(super) commands: RefCell<UnboundedReceiver<Command>>,
     pub(super) access: Access,
+    pub(super) file: &'c Path,
+    /// The most bytes of the log beside the file, before a change.
+    pub(super) max_log_bytes: u64,
     /// True if the host began a transaction.
     pub(super) in_transaction: bool,
 }
@@ -134,8 +139,20 @@ impl Session<'_> {
         self.decisions.as_host(run).map_err(|found| self.error(found))
     }
 
+    /// Refuses a change while the log beside the file is too large. Readers that began long ago keep it.
+    fn check_log(&self) -> Result<(), Error> {
+        if self.access == Access::Read || log_bytes(self.file) <= self.max_log_bytes {
+            return Ok(());
+        }
+        // Its result says whether all changes are in the file. The size tells as well.
+        let checkpoint = || self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _may_be_busy = self.decisions.as_host(checkpoint);
+        if log_bytes(self.file) <= self.max_log_bytes { Ok(()) } else { Err(Error::DatabaseFull) }
+    }
+
     /// Begins a transaction. One that may write waits for others that do.
     pub(super) fn begin(&self) -> Result<(), Error> {
+        self.check_log()?;
         self.own(match self.access {
             Access::Write => "BEGIN IMMEDIATE",
             Access::Read => "BEGIN",
@@ -195,6 +212,9 @@ impl Session<'_> {
     }
 
     fn execute(&self, statement: &Statement) -> Result<u64, Error> {
+        if !self.in_transaction {
+            self.check_log()?;
+        }
         let mut prepared = self.bound(statement)?;
         let before = self.connection.total_changes();
         let mut rows = prepared.raw_query();
