@@ -41,6 +41,7 @@ pub use actor::ComponentActor;
 pub use actor::health::Health;
 pub use backend::backoff::Backoff;
 pub use backend::failure_log::FailureLog;
+pub use backend::fair_share::{ConnectionPermit, FairShare};
 pub use backend::list::Backends;
 pub use backend::product::{Backend, Labels, Serves};
 pub use backend::set::{BackendReport, BackendSet, OpenError};

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use airssys_rt::BoxError;
 use airssys_sql::session::SessionDatabase;
 use airssys_sql::{Database, LabelOptions};
-use airssys_wasm::manifest::{BackendTable, Diagnostics};
+use airssys_wasm::manifest::{BackendTable, Diagnostics, LabelTable};
 use airssys_wasm::{Backend, Serves};
 
 pub use self::options::MysqlConfig;
@@ -56,10 +56,10 @@ impl Backend for Mysql {
     }
 
     fn serves(&self, serves: &mut Serves<Mysql>) {
-        serves.label::<dyn Database, LabelOptions>(
-            |label| LabelOptions::read(label, false),
-            |client, options, label| Arc::new(SessionDatabase::new(client.label(options, label))),
-        );
-        serves.check_labels::<dyn Database, LabelOptions>(options::check_labels);
+        let make = |client: Arc<MysqlServer>, options: &LabelOptions, label: &str| -> Arc<dyn Database> {
+            Arc::new(SessionDatabase::new(client.label(options, label)))
+        };
+        let read = |label: &LabelTable| LabelOptions::read(label, false);
+        serves.label_apart::<dyn Database, _>(read, options::check_labels, make);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use airssys_rt::BoxError;
 use airssys_sql::session::{Command, Ended, Purpose, Reply, Sessions, User, ended};
 use airssys_sql::{CloseIdle, Connections, Error};
+use airssys_wasm::FairShare;
 use async_trait::async_trait;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, Pool, RecycleError, RecycleResult};
@@ -98,12 +99,17 @@ impl MysqlPool {
 pub(crate) struct MysqlSessions {
     /// `None` if the label has no place on the server.
     pool: Option<Arc<MysqlPool>>,
+    connections: Arc<Connections>,
     timeout: Duration,
 }
 
 impl MysqlSessions {
-    pub(crate) fn new(pool: Option<Arc<MysqlPool>>, timeout: Duration) -> MysqlSessions {
-        MysqlSessions { pool, timeout }
+    pub(crate) fn new(
+        pool: Option<Arc<MysqlPool>>,
+        connections: Arc<Connections>,
+        timeout: Duration,
+    ) -> MysqlSessions {
+        MysqlSessions { pool, connections, timeout }
     }
 }
 
@@ -111,6 +117,10 @@ impl MysqlSessions {
 impl Sessions for MysqlSessions {
     fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    fn shares(&self) -> &FairShare {
+        self.connections.shares()
     }
 
     async fn session(&self, purpose: Purpose) -> Result<User, Error> {

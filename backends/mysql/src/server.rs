@@ -75,7 +75,7 @@ impl MysqlServer {
         if let Err(error) = &pool {
             tracing::warn!(backend = self.config.name, label, error, "a database cannot be opened");
         }
-        MysqlSessions::new(pool.ok(), self.config.timeout)
+        MysqlSessions::new(pool.ok(), Arc::clone(&self.connections), self.config.timeout)
     }
 
     /// Connects with the address of the table, and returns the version of the server.

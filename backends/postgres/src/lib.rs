@@ -16,7 +16,7 @@ use std::sync::Arc;
 use airssys_rt::BoxError;
 use airssys_sql::session::SessionDatabase;
 use airssys_sql::{Database, LabelOptions};
-use airssys_wasm::manifest::{BackendTable, Diagnostics};
+use airssys_wasm::manifest::{BackendTable, Diagnostics, LabelTable};
 use airssys_wasm::{Backend, Serves};
 
 pub use self::options::PostgresConfig;
@@ -57,10 +57,10 @@ impl Backend for Postgres {
     }
 
     fn serves(&self, serves: &mut Serves<Postgres>) {
-        serves.label::<dyn Database, LabelOptions>(
-            |label| LabelOptions::read(label, true),
-            |client, options, label| Arc::new(SessionDatabase::new(client.label(options, label))),
-        );
-        serves.check_labels::<dyn Database, LabelOptions>(options::check_labels);
+        let make = |client: Arc<PostgresServer>, options: &LabelOptions, label: &str| -> Arc<dyn Database> {
+            Arc::new(SessionDatabase::new(client.label(options, label)))
+        };
+        let read = |label: &LabelTable| LabelOptions::read(label, true);
+        serves.label_apart::<dyn Database, _>(read, options::check_labels, make);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use airssys_rt::BoxError;
 use airssys_sql::session::{Command, Ended, Purpose, Reply, Sessions, User, ended};
 use airssys_sql::{CloseIdle, Connections, Error};
+use airssys_wasm::FairShare;
 use async_trait::async_trait;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, Pool, RecycleError, RecycleResult};
@@ -102,12 +103,17 @@ impl PostgresPool {
 pub(crate) struct PostgresSessions {
     /// `None` if the label has no place on the server.
     pool: Option<Arc<PostgresPool>>,
+    connections: Arc<Connections>,
     timeout: Duration,
 }
 
 impl PostgresSessions {
-    pub(crate) fn new(pool: Option<Arc<PostgresPool>>, timeout: Duration) -> PostgresSessions {
-        PostgresSessions { pool, timeout }
+    pub(crate) fn new(
+        pool: Option<Arc<PostgresPool>>,
+        connections: Arc<Connections>,
+        timeout: Duration,
+    ) -> PostgresSessions {
+        PostgresSessions { pool, connections, timeout }
     }
 }
 
@@ -115,6 +121,10 @@ impl PostgresSessions {
 impl Sessions for PostgresSessions {
     fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    fn shares(&self) -> &FairShare {
+        self.connections.shares()
     }
 
     async fn session(&self, purpose: Purpose) -> Result<User, Error> {

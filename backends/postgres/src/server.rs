@@ -53,7 +53,7 @@ impl PostgresServer {
         if let Err(error) = &pool {
             tracing::warn!(backend = self.config.name, label, error, "a database cannot be opened");
         }
-        PostgresSessions::new(pool.ok(), self.config.timeout)
+        PostgresSessions::new(pool.ok(), Arc::clone(&self.connections), self.config.timeout)
     }
 
     /// Connects with the address of the table, and returns the version of the server.

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use airssys_wasm::FairShare;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::values::Error;
@@ -19,6 +20,7 @@ pub struct Connections {
     /// The number of pools that wait for a connection of another one.
     waiting: AtomicUsize,
     pools: Mutex<Vec<Weak<dyn CloseIdle>>>,
+    shares: FairShare,
 }
 
 /// Counts a pool as waiting, until it is dropped.
@@ -34,7 +36,13 @@ impl Connections {
     /// Makes the bound of a table.
     pub fn new(most: usize) -> Connections {
         let permits = Arc::new(Semaphore::new(most));
-        Connections { permits, waiting: AtomicUsize::new(0), pools: Mutex::default() }
+        let shares = FairShare::new(most);
+        Connections { permits, waiting: AtomicUsize::new(0), pools: Mutex::default(), shares }
+    }
+
+    /// Returns the shares of components.
+    pub fn shares(&self) -> &FairShare {
+        &self.shares
     }
 
     fn pools(&self) -> MutexGuard<'_, Vec<Weak<dyn CloseIdle>>> {

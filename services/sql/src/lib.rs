@@ -16,6 +16,7 @@ mod held;
 mod host;
 mod service;
 pub mod session;
+mod shared;
 mod spin;
 mod sqlite;
 mod types;

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airssys_wasm::FairShare;
 use async_trait::async_trait;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
@@ -147,6 +148,9 @@ pub trait Sessions: Send + Sync + 'static {
     /// Returns the time that one call has, the wait for a connection included.
     fn timeout(&self) -> Duration;
 
+    /// Returns the shares of the connections, as [`Database::shares`].
+    fn shares(&self) -> &FairShare;
+
     /// Waits for a connection, and begins a session on it. Cancel safe.
     async fn session(&self, purpose: Purpose) -> Result<User, Error>;
 
@@ -203,6 +207,10 @@ macro_rules! unless_stale {
 impl<S: Sessions> Database for SessionDatabase<S> {
     fn timeout(&self) -> Duration {
         self.0.timeout()
+    }
+
+    fn shares(&self) -> &FairShare {
+        self.0.shares()
     }
 
     async fn query(&self, statement: Statement) -> Result<Box<dyn Rows>, Error> {
@@ -277,6 +285,10 @@ impl Rows for SessionRows {
             self.user = None;
         }
         Ok(rows)
+    }
+
+    fn holds_connection(&self) -> bool {
+        self.user.is_some()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod tables;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -80,7 +81,7 @@ impl Shared {
             Err(error) => {
                 *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
                 self.log.failed(&error);
-                Err(StoreError::Unavailable)
+                Err(if is_full(&error) { full() } else { StoreError::Unavailable })
             }
         }
     }
@@ -96,6 +97,16 @@ impl Shared {
         }
         Ok(())
     }
+}
+
+fn full() -> StoreError {
+    StoreError::QuotaExceeded("the disk is full".to_owned())
+}
+
+/// Returns true if the disk, a quota of the user or a limit of the process has no room for the file.
+fn is_full(error: &redb::Error) -> bool {
+    let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+    matches!(error, redb::Error::Io(error) if kinds.contains(&error.kind()))
 }
 
 /// Opens the file, which only this user may read, and makes its tables.

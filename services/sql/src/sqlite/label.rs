@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use airssys_wasm::FairShare;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
@@ -19,6 +20,7 @@ pub(super) struct SqliteSessions {
     /// True when the file exists, which connections that read need.
     made: watch::Sender<bool>,
     timeout: Duration,
+    shares: FairShare,
     /// The folder lives as long as its labels.
     _folder: Arc<SqliteFolder>,
 }
@@ -33,6 +35,8 @@ impl SqliteSessions {
             readers: Pool::new(file, Access::Read, options),
             made: watch::channel(false).0,
             timeout: options.timeout,
+            // Those that read, and the one that writes.
+            shares: FairShare::new(options.connections + 1),
             _folder: folder,
         }
     }
@@ -61,6 +65,10 @@ impl SqliteSessions {
 impl Sessions for SqliteSessions {
     fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    fn shares(&self) -> &FairShare {
+        &self.shares
     }
 
     async fn session(&self, purpose: Purpose) -> Result<User, Error> {
