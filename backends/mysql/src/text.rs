@@ -84,7 +84,7 @@ pub(crate) fn parse(text: &str) -> Result<Parsed<'_>, Error> {
                 at = after_line(bytes, at);
             }
             b'/' if next == Some(b'*') => {
-                if matches!(bytes.get(at + 2), Some(b'!' | b'M')) {
+                if text[at + 2..].starts_with('!') || text[at + 2..].starts_with("M!") {
                     return Err(refused("comments that run, such as `/*! … */`, are refused"));
                 }
                 at = text[at + 2..].find("*/").map_or(bytes.len(), |end| at + 2 + end + 2);

@@ -29,7 +29,10 @@ pub(crate) fn tables(parsed: &Parsed<'_>) -> Vec<String> {
         let begins = ["FROM", "JOIN", "INTO", "UPDATE"].iter().any(|word| tokens[at].is(word));
         at += 1;
         // `INSERT t`, `REPLACE t` and `DELETE t` name the table at once, which is rare.
-        while begins {
+        if !begins {
+            continue;
+        }
+        loop {
             while tokens.get(at).is_some_and(|token| {
                 ["IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED"].iter().any(|word| token.is(word))
             }) {
