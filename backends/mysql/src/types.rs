@@ -26,15 +26,18 @@ pub(crate) fn tables(parsed: &Parsed<'_>) -> Vec<String> {
     let (tokens, mut found) = (&parsed.tokens, Vec::new());
     let mut at = 0;
     while at < tokens.len() {
-        let begins = ["FROM", "JOIN", "INTO", "UPDATE"].iter().any(|word| tokens[at].is(word));
+        let mut begins = ["FROM", "JOIN", "INTO", "UPDATE"].iter().any(|word| tokens[at].is(word));
+        // `INSERT t` and `REPLACE t` name the table at once.
+        begins |= at == 0 && (tokens[at].is("INSERT") || tokens[at].is("REPLACE"));
         at += 1;
-        // `INSERT t`, `REPLACE t` and `DELETE t` name the table at once, which is rare.
         if !begins {
             continue;
         }
         loop {
             while tokens.get(at).is_some_and(|token| {
-                ["IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED"].iter().any(|word| token.is(word))
+                ["IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "INTO"]
+                    .iter()
+                    .any(|word| token.is(word))
             }) {
                 at += 1;
             }
@@ -248,6 +251,7 @@ mod tests {
         let found = |text| tables(&parse(text).unwrap());
         assert_eq!(found("SELECT 1 FROM a x, `b``c` JOIN d.e ON 1 = 1"), ["`a`", "`b``c`", "`d`.`e`"]);
         assert_eq!(found("INSERT IGNORE INTO t (a) VALUES ($1)"), ["`t`"]);
+        assert_eq!(found("REPLACE t SELECT * FROM u"), ["`t`", "`u`"]);
         assert_eq!(found("UPDATE LOW_PRIORITY t SET a = 1"), ["`t`"]);
     }
 }
