@@ -251,32 +251,3 @@ mod tests {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn threads_of_many_labels_end_soon_after_their_work() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options { connections: 1, timeout: Duration::from_secs(5), bytes: 1 << 20 };
-        let mut pools = Vec::new();
-        for label in 0..MANY + 40 {
-            let pool = Pool::new(folder.path().join(format!("{label}.db")), Access::Write, options);
-            drop(pool.user().await.unwrap());
-            pools.push(pool);
-        }
-        for _ in 0..300 {
-            if THREADS.load(Ordering::Relaxed) <= MANY {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        let left = THREADS.load(Ordering::Relaxed);
-        assert!(left <= MANY, "{left} threads wait for work");
-        // A label whose thread has ended gets another.
-        for pool in &pools {
-            drop(pool.user().await.unwrap());
-        }
-    }
-}
