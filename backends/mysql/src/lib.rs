@@ -29,7 +29,7 @@ pub use self::server::MysqlServer;
 /// | `pool_size` | the most connections, of all labels together | 10 |
 /// | `timeout` | the time of a call, the wait for a connection included | 5 s |
 /// | `ca` | a file with certificates in PEM that the server's is signed by | those of the system |
-/// | `tls` | whether connections are encrypted | true for another machine |
+/// | `tls` | encrypt connections, and check the server's certificate | true for another machine |
 /// | `allow_privileged_role` | accept a user with rights on the server, such as `FILE` | `false` |
 ///
 /// A label has the keys `database`, `user` and `password`, which replace those of the address. Labels on one

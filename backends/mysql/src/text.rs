@@ -1,4 +1,4 @@
-//! The texts of statements: their words, their parameters, and what they do.
+//! The texts of statements: their words, their parameters, and their effects.
 
 use airssys_sql::{Access, Error};
 
@@ -47,7 +47,7 @@ pub(crate) struct Parsed<'t> {
     pub(crate) parameters: usize,
 }
 
-/// What a statement does.
+/// The effect of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
     Read,
@@ -154,7 +154,7 @@ fn after_line(bytes: &[u8], from: usize) -> usize {
 }
 
 impl Parsed<'_> {
-    /// Returns what the statement does. Statements about sessions, and those that are unknown, are refused.
+    /// Returns the effect of the statement. Statements about sessions, and those that are unknown, are refused.
     fn class(&self) -> Result<Class, Error> {
         let mut words = self.tokens.iter().skip_while(|token| **token == Token::Sign('('));
         let first = words.next();
@@ -190,7 +190,7 @@ impl Parsed<'_> {
         {
             Ok(Class::Savepoint)
         } else {
-            Err(refused("the statement is none of those that components may run, or unknown"))
+            Err(refused("components cannot run a statement of this kind"))
         }
     }
 
