@@ -203,7 +203,7 @@ impl Session<'_> {
 
     async fn describe(&mut self, text: &str, access: Access) -> Result<Description, Error> {
         let parsed = parse(text)?;
-        // Whether it may run in a transaction is decided when it runs.
+        // A call decides later whether it may run in a transaction.
         if let Err(refused) = parsed.check(access, true) {
             parsed.check(access, false).map_err(|_| refused)?;
         }
