@@ -35,8 +35,6 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_redis::Redis);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
-    #[cfg(feature = "mysql")]
-    let backends = backends.with(airssys_mysql::Mysql);
     #[cfg(feature = "postgres")]
     let backends = backends.with(airssys_postgres::Postgres);
     backends
