@@ -49,7 +49,7 @@ impl PostgresServer {
     /// Returns the connections of a label.
     pub(crate) fn label(&self, options: &LabelOptions, label: &str) -> PostgresSessions {
         let made = of_label(&self.config.postgres, options, label);
-        let pool = made.and_then(|postgres| Ok(self.pool(postgres)?));
+        let pool = made.and_then(|postgres| self.pool(postgres));
         if let Err(error) = &pool {
             tracing::warn!(backend = self.config.name, label, error, "a database cannot be opened");
         }
