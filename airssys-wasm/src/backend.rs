@@ -4,6 +4,7 @@ pub(crate) mod backoff;
 mod connection;
 mod erased;
 pub(crate) mod failure_log;
+pub(crate) mod fair_share;
 pub(crate) mod list;
 pub(crate) mod product;
 pub(crate) mod set;

@@ -107,7 +107,7 @@ impl Default for Index {
 impl Index {
     /// Adds the sequence of the part with this number. Parts come in their order.
     pub(super) fn add(&mut self, part: u64, sequence: u64) {
-        if part % self.stride != 0 {
+        if !part.is_multiple_of(self.stride) {
             return;
         }
         if self.places.len() == MAX_PLACES {
@@ -118,7 +118,7 @@ impl Index {
             });
             self.stride *= 2;
         }
-        if part % self.stride == 0 {
+        if part.is_multiple_of(self.stride) {
             self.places.push(sequence);
         }
     }
