@@ -1,13 +1,13 @@
 //! The keys of names: any name has one, and keys have the order of names, so that lists follow it.
 //!
-//! Letters except `z`, digits, `-`, `.` and `/` stand for themselves. Every other byte is a sign with two
-//! digits, and signs sort with the bytes that they stand for: `!` before `-`, `=` between digits and
-//! capitals, `_` between capitals and small letters, and `z` from `z` on. At the beginning of a part between
-//! slashes, `.` is `.0` and `/` is `.1`, because keys have neither empty parts nor `..`. A name that ends
-//! with a slash gets a `!`.
+//! Letters except `z`, digits and `-` stand for themselves. A dot is `.d`, and a slash is `.s`. Every other
+//! byte is a sign with two digits, and signs sort with the bytes that they stand for: `!` before `-`, `=`
+//! between digits and capitals, `_` between capitals and small letters, and `z` from `z` on.
 //!
-//! A key has 1,024 bytes at most. So of a name beyond 256 bytes, the key has the beginning and a digest,
-//! and the whole name is in the metadata of the object.
+//! A key has no slash of its name, because some products list folder by folder, which is another order. It is
+//! cut into parts that file systems take; a part that goes on ends with `+`. A key has 1,024 bytes at most.
+//! So of a name beyond 256 bytes, the key has the beginning and a digest, and the whole name is in the
+//! metadata of the object.
 
 use std::fmt::Write;
 
@@ -17,6 +17,12 @@ use ring::digest::{SHA256, digest};
 
 /// The most bytes of a name that is written whole.
 const WHOLE_BYTES: usize = 256;
+
+/// The characters of a part that goes on. Products take 255, and a digest has 66.
+const PART: usize = 180;
+
+/// The end of a part that goes on.
+const GOES_ON: &str = "+/";
 
 /// The sign of a name that is not written whole. It sorts before every longer name with this beginning.
 const CUT: &str = "!-";
@@ -32,25 +38,53 @@ pub(crate) enum Decoded {
     Cut(Vec<u8>),
 }
 
-fn write_byte(key: &mut String, byte: u8) {
-    let begins_part = key.is_empty() || key.ends_with('/');
-    let sign = match byte {
-        b'.' if begins_part => return key.push_str(".0"),
-        b'/' if begins_part => return key.push_str(".1"),
-        b'-' | b'.' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'y' => return key.push(char::from(byte)),
-        ..=b'-' => '!',
-        ..=b'@' => '=',
-        ..=b'`' => '_',
-        _ => 'z',
-    };
-    // Writing to a string cannot fail.
-    write!(key, "{sign}{byte:02X}").unwrap_or_default();
+/// Returns the text of bytes, in parts.
+fn written(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for byte in bytes {
+        let sign = match byte {
+            b'.' => ".d",
+            b'/' => ".s",
+            b'-' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'y' => {
+                text.push(char::from(*byte));
+                continue;
+            }
+            ..=b'-' => "!",
+            ..=b'@' => "=",
+            ..=b'`' => "_",
+            _ => "z",
+        };
+        text.push_str(sign);
+        if !matches!(byte, b'.' | b'/') {
+            // Writing to a string cannot fail.
+            write!(text, "{byte:02X}").unwrap_or_default();
+        }
+    }
+    // The text is ASCII, so it can be cut anywhere.
+    let parts: Vec<_> =
+        (0..text.len()).step_by(PART).map(|at| &text[at..text.len().min(at + PART)]).collect();
+    parts.join(GOES_ON)
 }
 
-fn bytes(name: &[u8]) -> String {
-    let mut key = String::with_capacity(name.len());
-    name.iter().for_each(|byte| write_byte(&mut key, *byte));
-    key
+/// Returns the bytes that a text was made of.
+fn unwritten(text: &str) -> Option<Vec<u8>> {
+    let text = text.replace(GOES_ON, "");
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.bytes());
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'.' => match rest.next()? {
+                b'd' => bytes.push(b'.'),
+                b's' => bytes.push(b'/'),
+                _ => return None,
+            },
+            b'!' | b'=' | b'_' | b'z' => {
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                bytes.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
+            }
+            byte => bytes.push(byte),
+        }
+    }
+    Some(bytes)
 }
 
 /// Returns true if the metadata has to say the name.
@@ -58,10 +92,9 @@ pub(crate) fn is_cut(name: &str) -> bool {
     name.len() > WHOLE_BYTES
 }
 
-/// Returns the beginning of the keys of names with the beginning of this one, up to the longest that is
-/// written whole.
+/// Returns the text of the beginning of a name, up to the longest that is written whole.
 fn beginning(name: &str) -> String {
-    bytes(&name.as_bytes()[..name.len().min(WHOLE_BYTES)])
+    written(&name.as_bytes()[..name.len().min(WHOLE_BYTES)])
 }
 
 /// Returns the key of a name below the prefix of its container.
@@ -73,8 +106,6 @@ pub(crate) fn encode(name: &str) -> String {
             // Writing to a string cannot fail.
             write!(key, "{byte:02x}").unwrap_or_default();
         }
-    } else if key.ends_with('/') {
-        key.push('!');
     }
     key
 }
@@ -89,35 +120,13 @@ pub(crate) fn after(name: &str) -> String {
     }
 }
 
-/// Returns the bytes that a text was made of.
-fn unwritten(text: &str) -> Option<Vec<u8>> {
-    let (mut name, mut rest, mut begins_part) = (Vec::with_capacity(text.len()), text.bytes(), true);
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'.' if begins_part => match rest.next()? {
-                b'0' => name.push(b'.'),
-                b'1' => name.push(b'/'),
-                _ => return None,
-            },
-            b'!' | b'=' | b'_' | b'z' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                name.push(u8::try_from(digit()? * 16 + digit()?).ok()?);
-            }
-            byte => name.push(byte),
-        }
-        begins_part = byte == b'/';
-    }
-    Some(name)
-}
-
 /// Returns the name of a key, or `None` if no name has it: another program has written it.
 pub(crate) fn decode(key: &str) -> Option<Decoded> {
     if let Some((beginning, _)) = key.split_once(CUT) {
-        let name = unwritten(beginning).filter(|name| name.len() == WHOLE_BYTES)?;
-        return (bytes(&name) == beginning).then_some(Decoded::Cut(name));
+        let bytes = unwritten(beginning).filter(|bytes| bytes.len() == WHOLE_BYTES)?;
+        return (written(&bytes) == beginning).then_some(Decoded::Cut(bytes));
     }
-    let text = key.strip_suffix("/!").map_or(key, |text| &key[..=text.len()]);
-    let name = String::from_utf8(unwritten(text)?).ok().filter(|name| !name.is_empty())?;
+    let name = String::from_utf8(unwritten(key)?).ok().filter(|name| !name.is_empty())?;
     (encode(&name) == key).then_some(Decoded::Name(name))
 }
 
@@ -149,6 +158,7 @@ mod tests {
         }
         let long = "ü/".repeat(85);
         names.extend(["", "x", "y", "!", "/"].map(|end| format!("{long}{end}")));
+        names.extend([180, 181, 255].map(|length| "n".repeat(length)));
         names.extend([long.repeat(4), "n".repeat(256), "n".repeat(257), "n".repeat(1_024)]);
         names.retain(|name| !name.is_empty());
         names.sort();
@@ -162,9 +172,9 @@ mod tests {
         for name in names() {
             let key = encode(&name);
             assert!(key.len() <= 860, "{name:?}: {key}");
-            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-./!=_".contains(&byte);
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-./!=_+".contains(&byte);
             assert!(key.bytes().all(allowed), "{name:?}: {key}");
-            let is_part = |part: &str| !part.is_empty() && part != "." && part != "..";
+            let is_part = |part: &str| (1..=250).contains(&part.len()) && part != "." && part != "..";
             assert!(key.split('/').all(is_part), "{name:?}: {key}");
             match decode(&key) {
                 Some(Decoded::Name(found)) => assert_eq!(found, name, "{key}"),
@@ -176,11 +186,13 @@ mod tests {
             }
             assert!(seen.insert(key), "{name:?}");
         }
-        for key in ["", MARK, "!", "!2", "!zz", "a/!/!", "z61", "!2d", "a//b", "..", "a_b", ".2", "n!-0"] {
+        for key in
+            ["", MARK, "!", "!2", "!zz", "a/b", "a+/b", "z61", "!2d", "a//b", "..", "a_b", ".2", "a.", "n!-0"]
+        {
             assert_eq!(decode(key), None, "{key}");
         }
         assert_eq!(from_metadata(&encode("a"), &to_metadata("b")), None);
-        assert_eq!(encode("invoices/2026/a-1.pdf"), "invoices/2026/a-1.pdf");
+        assert_eq!(encode("invoices/2026/a-1.pdf"), "invoices.s2026.sa-1.dpdf");
     }
 
     #[test]
@@ -194,11 +206,12 @@ mod tests {
     #[test]
     fn list_goes_on_with_every_name_that_follows() {
         let names = names();
+        let keys: Vec<_> = names.iter().map(|name| encode(name)).collect();
         for (at, name) in names.iter().enumerate() {
-            for (place, other) in names.iter().enumerate() {
-                // A name that was passed may come again; one that follows may not be left out.
-                let comes = encode(other) > after(name);
-                assert!(comes || place <= at, "{name:?} {other:?}");
+            let after = after(name);
+            // A name that was passed may come again; one that follows may not be left out.
+            for (place, key) in keys.iter().enumerate().skip(at + 1) {
+                assert!(*key > after, "{name:?} {:?}", names[place]);
             }
         }
     }

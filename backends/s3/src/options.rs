@@ -10,7 +10,7 @@ const REGION: &str = "us-east-1";
 /// The most bytes of a file with certificates: 1 MiB.
 const MAX_CA_BYTES: u64 = 1 << 20;
 
-/// The most bytes of a prefix. A key has 1,024, of which a name takes up to 834.
+/// The most bytes of a prefix. A key has 1,024, of which a name takes up to 842.
 const MAX_PREFIX_BYTES: usize = 80;
 
 /// The options of a table.

@@ -25,7 +25,7 @@ async fn names_beyond_a_key_are_listed_in_order_and_in_pages() {
     names.sort();
     for page in [1, 3, 100] {
         let list = Call::List { container: "long".to_owned(), page, skip: 0 };
-        let pages = names.len().div_ceil(page as usize) as u64;
+        let pages = names.len().div_ceil(page as usize) as u32;
         let expected = Answer::Names { names: names.clone(), pages, skipped: 0 };
         assert_eq!(subject.call(list).await, expected, "{page}");
     }
