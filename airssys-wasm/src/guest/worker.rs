@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::guest::background::runtime_of_worker;
 use crate::routing::app::App;
 
 /// The time that a guest waits until another thread has taken its worker's run queue.
@@ -73,7 +74,7 @@ pub(crate) fn hand_over_worker() {
 /// steals it. Spawning a task moves the slot's task into the run queue, and wakes an idle worker if
 /// there was one. The second task finds the first in the slot, so that a worker is woken in any case.
 pub(crate) fn offer_run_queue() {
-    if let Ok(runtime) = Handle::try_current()
+    if let Some(runtime) = runtime_of_worker()
         && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
     {
         for _ in 0..2 {
