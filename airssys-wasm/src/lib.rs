@@ -43,7 +43,7 @@ pub use backend::list::Backends;
 pub use backend::product::{Backend, Labels, Serves};
 pub use backend::set::{BackendReport, BackendSet, OpenError};
 pub use compile::bounds::{Bound, BoundExceeded};
-pub use compile::{ChildError, Compiler, compile_worker};
+pub use compile::{ChildError, Compiler, TooFewThreads, compile_worker, ensure_threads};
 pub use contract::BoundedText;
 pub use guest::component::Component;
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};

@@ -1,6 +1,7 @@
 //! The data of an instance.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use airssys_wasm::BackendSet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -12,6 +13,8 @@ use crate::error::BlobError;
 pub struct BlobData {
     pub(crate) backends: BackendSet,
     open: Arc<Semaphore>,
+    /// The bytes of its values whose objects are not named yet.
+    pub(crate) unnamed_bytes: Arc<AtomicUsize>,
 }
 
 /// A place among the values that an instance has open.
@@ -19,7 +22,7 @@ pub(crate) type Place = OwnedSemaphorePermit;
 
 impl BlobData {
     pub(crate) fn new(backends: BackendSet) -> BlobData {
-        BlobData { backends, open: Arc::new(Semaphore::new(MAX_OPEN)) }
+        BlobData { backends, open: Arc::new(Semaphore::new(MAX_OPEN)), unnamed_bytes: Arc::default() }
     }
 
     /// Takes a place for a value that is to be opened.
