@@ -12,7 +12,9 @@ use std::cell::Cell;
 use std::num::NonZero;
 use std::panic::catch_unwind;
 use std::sync::LazyLock;
-use std::thread::{Builder, available_parallelism};
+#[cfg(target_os = "linux")]
+use std::thread::Builder;
+use std::thread::available_parallelism;
 use std::time::Instant;
 
 use airssys_rt::relocate;
@@ -72,6 +74,7 @@ pub(crate) fn runtime_of_worker() -> Option<Handle> {
 }
 
 /// The priority of these threads: their niceness.
+#[cfg(target_os = "linux")]
 #[derive(Clone, Copy)]
 struct Priority(i32);
 
@@ -98,7 +101,11 @@ impl Priority {
     }
 }
 
-/// Elsewhere the call would change the priority of the whole process.
+/// Elsewhere there is no such priority, because the call would change that of the whole process.
+#[cfg(not(target_os = "linux"))]
+#[derive(Clone, Copy)]
+enum Priority {}
+
 #[cfg(not(target_os = "linux"))]
 impl Priority {
     fn lower() -> Option<Priority> {
@@ -106,6 +113,6 @@ impl Priority {
     }
 
     fn set(self) -> bool {
-        self.0 == 0
+        match self {}
     }
 }
