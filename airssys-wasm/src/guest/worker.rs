@@ -48,12 +48,20 @@ impl LongRun {
         if runtime.runtime_flavor() != RuntimeFlavor::MultiThread {
             return before;
         }
-        tokio::task::block_in_place(|| {
+        block_in_place(|| {
             drop(before);
             std::thread::sleep(HAND_OVER);
             Some(runtime.block_on(LongRun::permit(app)))
         })
     }
+}
+
+/// Blocks this thread, while another one takes its run queue. tokio starts that thread in the present runtime,
+/// which has to be the worker's own.
+fn block_in_place<R>(body: impl FnOnce() -> R) -> R {
+    let runtime = runtime_of_worker();
+    let _entered = runtime.as_ref().map(Handle::enter);
+    tokio::task::block_in_place(body)
 }
 
 /// Hands the worker's run queue to another thread, while the guest keeps this thread.
@@ -64,7 +72,7 @@ impl LongRun {
 pub(crate) fn hand_over_worker() {
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     if matches!(flavor, Ok(RuntimeFlavor::MultiThread)) {
-        tokio::task::block_in_place(|| std::thread::sleep(HAND_OVER));
+        block_in_place(|| std::thread::sleep(HAND_OVER));
     }
 }
 
