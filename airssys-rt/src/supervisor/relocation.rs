@@ -40,6 +40,9 @@ enum Phase {
 /// The actor notices nothing. [`Handle::current`], and so its timers, sockets and tasks, are those of the
 /// runtime of its system. If that runtime ends, the actor is dropped there, too.
 ///
+/// Two things differ there. tokio's `block_in_place` starts the thread that takes over in the present runtime,
+/// so an actor enters `runtime` around it. Threads that the actor starts begin with the priority of its thread.
+///
 /// Called by an actor that is not [movable](crate::ChildSpec::movable), or outside an actor, it has no effect.
 pub fn relocate(runtime: &Handle, until: Instant) {
     if PHASE.get() != Phase::Fixed {
