@@ -124,13 +124,13 @@ async fn body_that_does_not_come_in_time_costs_the_component_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn client_that_goes_away_within_its_body_costs_the_component_nothing() {
+async fn client_that_goes_away_before_its_response_costs_the_component_nothing() {
     let served = served("", "", "").await;
-    for path in ["/length", "/echo"] {
+    for round in 1..=5 {
         let mut stream = served.connect().await;
-        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc");
-        stream.write_all(head.as_bytes()).await.unwrap();
-        while served.app.host().component_snapshot("web").unwrap().received == 0 {
+        let head = b"POST /length HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc";
+        stream.write_all(head).await.unwrap();
+        while served.app.host().component_snapshot("web").unwrap().received < round {
             tokio::task::yield_now().await;
         }
         drop(stream);
