@@ -69,8 +69,8 @@ impl Files {
     }
 }
 
-/// Returns the path below the folder that a request names. Returns `None` if a part of it is hidden, or is no
-/// name of a file.
+/// Returns the path below the folder that a request names. Returns `None` if a part of it is hidden, or is not
+/// the name of a file.
 fn relative(rest: &str) -> Option<PathBuf> {
     let mut path = PathBuf::new();
     for part in rest.trim_end_matches('/').split('/').filter(|_| !rest.trim_matches('/').is_empty()) {
