@@ -109,7 +109,7 @@ impl Container for S3Container {
     async fn delete(&self, names: &[String]) -> Result<(), BlobError> {
         self.prefix.check().await?;
         let paths =
-            names.iter().map(|name| Ok(self.prefix.object(name)?)).collect::<Result<Vec<_>, BlobError>>()?;
+            names.iter().map(|name| self.prefix.object(name)).collect::<Result<Vec<_>, BlobError>>()?;
         let paths = futures_util::stream::iter(paths.into_iter().map(Ok)).boxed();
         let mut deleted = self.bucket.writes.delete_stream(paths);
         while let Some(done) = deleted.next().await {
