@@ -45,6 +45,12 @@ pub struct Limits {
     pub outgoing_requests_per_second: usize,
     /// Bytes of the bodies of those requests and of their responses in a second, and at once. More wait.
     pub outgoing_bytes_per_second: usize,
+    /// Connections of one pool, such as those to a database, that all instances together may hold.
+    pub connections: usize,
+    /// Keys or objects in a label after a write of the component.
+    pub stored_keys: u64,
+    /// Bytes in a label after a write of the component, keys included.
+    pub stored_bytes: u64,
     /// Rates at which all instances together may send, request, publish and subscribe.
     pub rates: Rates,
     /// Rates for what goes to single components: one entry for each target.
@@ -112,6 +118,9 @@ impl Limits {
         service_calls_per_second: 100_000,
         outgoing_requests_per_second: 1_000,
         outgoing_bytes_per_second: 64 * MIB,
+        connections: 16,
+        stored_keys: 1_000_000,
+        stored_bytes: 16 << 30,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -133,6 +142,9 @@ impl Limits {
         service_calls_per_second: 1_000_000,
         outgoing_requests_per_second: 100_000,
         outgoing_bytes_per_second: GIB,
+        connections: 128,
+        stored_keys: 100_000_000,
+        stored_bytes: 256 << 30,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -154,6 +166,9 @@ impl Limits {
         service_calls_per_second: 10_000_000,
         outgoing_requests_per_second: 1_000_000,
         outgoing_bytes_per_second: GIB,
+        connections: 1_000,
+        stored_keys: 1_000_000_000,
+        stored_bytes: 1024 << 30,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };

@@ -1,5 +1,6 @@
 //! Guests: the engine, components, and instances with their stores and imports.
 
+pub(crate) mod background;
 pub(crate) mod batch;
 pub(crate) mod caller;
 pub(crate) mod component;
@@ -15,6 +16,7 @@ pub(crate) mod imports;
 pub(crate) mod instance;
 pub(crate) mod interface_name;
 pub(crate) mod label_rights;
+pub(crate) mod labels;
 pub(crate) mod load_error;
 pub(crate) mod located;
 pub(crate) mod long_stretches;

@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// Every limit. A limit is at most [`Limits::HOST_MAX`], so it fits a `usize`.
-pub(super) const ROWS: [Row; 19] = [
+pub(super) const ROWS: [Row; 22] = [
     Row {
         key: "memory",
         unit: Unit::Bytes,
@@ -144,6 +144,33 @@ pub(super) const ROWS: [Row; 19] = [
         set: |limits, amount| limits.service_calls_per_second = amount as usize,
     },
     Row {
+        key: "connections",
+        unit: Unit::Count,
+        least: 1,
+        most: None,
+        example: None,
+        get: |limits| limits.connections as u64,
+        set: |limits, amount| limits.connections = amount as usize,
+    },
+    Row {
+        key: "stored_keys",
+        unit: Unit::Count,
+        least: 0,
+        most: None,
+        example: None,
+        get: |limits| limits.stored_keys,
+        set: |limits, amount| limits.stored_keys = amount,
+    },
+    Row {
+        key: "stored_bytes",
+        unit: Unit::Bytes,
+        least: 0,
+        most: None,
+        example: None,
+        get: |limits| limits.stored_bytes,
+        set: |limits, amount| limits.stored_bytes = amount,
+    },
+    Row {
         key: "outgoing_requests_per_second",
         unit: Unit::Count,
         least: 1,
@@ -200,7 +227,7 @@ pub(super) const ROWS: [Row; 19] = [
 ];
 
 /// The first of the [`ROWS`] that are rates: those that a limit on one target can have too.
-const FIRST_RATE: usize = 15;
+const FIRST_RATE: usize = 18;
 
 /// The most messages a second, or at once.
 const MAX_MESSAGES: u64 = 10_000_000;

@@ -6,33 +6,36 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airssys_rt::BoxError;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::backend::connection::Connection;
 use crate::backend::erased::{AnyBackend, AnyConfig};
+use crate::backend::failure_log::FailureLog;
 use crate::backend::product::{AnyClient, AnyLabel, AnyOptions};
 use crate::sync::lock;
 
 /// The most labels of a backend that are kept open. Others are made again for each caller.
 const MAX_LABELS: usize = 4_096;
 
-/// The time that a product has to say its version.
-const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time that a product has to connect and to say its version for a check.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A backend with its configuration and its connection.
 pub(super) struct ConfiguredBackend {
     name: String,
     pub(super) product: Arc<dyn AnyBackend>,
-    config: AnyConfig,
+    pub(super) config: AnyConfig,
     connection: Connection<AnyClient>,
+    log: FailureLog,
     /// The labels that were made, by trait and name.
     made: Mutex<HashMap<(TypeId, String), AnyLabel>>,
 }
 
 impl ConfiguredBackend {
     pub(super) fn new(name: String, product: Arc<dyn AnyBackend>, config: AnyConfig) -> ConfiguredBackend {
-        let (connection, made) = (Connection::default(), Mutex::default());
-        ConfiguredBackend { name, product, config, connection, made }
+        let (connection, made, log) = (Connection::default(), Mutex::default(), FailureLog::new(&*name));
+        ConfiguredBackend { name, product, config, connection, log, made }
     }
 
     async fn client(&self) -> Result<AnyClient, OpenError> {
@@ -46,6 +49,34 @@ pub(super) struct ConfiguredLabel {
     pub(super) of: TypeId,
     pub(super) backend: Arc<ConfiguredBackend>,
     pub(super) options: AnyOptions,
+}
+
+impl ConfiguredLabel {
+    async fn open<T: ?Sized + Send + Sync + 'static>(
+        &self,
+        label: &str,
+        none: &impl Fn() -> OpenError,
+    ) -> Result<Arc<T>, OpenError> {
+        let backend = &self.backend;
+        let client = backend.client().await?;
+        let key = (self.of, label.to_owned());
+        let mut made = lock(&backend.made);
+        if let Some(label) = made.get(&key).and_then(downcast) {
+            return Ok(label);
+        }
+        let served = backend.product.served().get(&self.of).ok_or_else(none)?;
+        let refused = |source: BoxError| {
+            let (backend, source) = (backend.name.clone(), Arc::new(source));
+            OpenError::Refused { backend, source }
+        };
+        let value = (served.make)(client, &*self.options, label).map_err(refused)?;
+        let label = downcast(&value).ok_or_else(none)?;
+        // A component that may open any label cannot fill the host's memory with names.
+        if made.len() < MAX_LABELS {
+            made.insert(key, value);
+        }
+        Ok(label)
+    }
 }
 
 /// Reasons for which a label is not opened.
@@ -120,8 +151,8 @@ impl BackendSet {
     /// `T` is the trait that the service opens its labels as. All callers share one value per label.
     ///
     /// # Errors
-    /// [`OpenError`]. After a failure to connect, the next attempt is made after a delay that grows
-    /// from 0.1 s to 30 s; calls before it fail at once.
+    /// [`OpenError`], whose reason also goes to the log when it changes. After a failure to connect, the
+    /// next attempt is made after a delay that grows from 0.1 s to 30 s; calls before it fail at once.
     pub async fn open<T: ?Sized + Send + Sync + 'static>(
         &self,
         service: &str,
@@ -130,46 +161,32 @@ impl BackendSet {
         let none = || OpenError::NoBackend { service: service.to_owned(), label: label.to_owned() };
         let found = |name: &str| self.0.labels.get(&(service.to_owned(), name.to_owned()));
         let configured = found(label).or_else(|| found("*")).ok_or_else(none)?;
-        let backend = &configured.backend;
-        let client = backend.client().await?;
-        let key = (configured.of, label.to_owned());
-        let mut made = lock(&backend.made);
-        if let Some(label) = made.get(&key).and_then(downcast) {
-            return Ok(label);
-        }
-        let served = backend.product.served().get(&configured.of).ok_or_else(none)?;
-        let refused = |source: BoxError| {
-            let (backend, source) = (backend.name.clone(), Arc::new(source));
-            OpenError::Refused { backend, source }
-        };
-        let value = (served.make)(client, &*configured.options, label).map_err(refused)?;
-        let label = downcast(&value).ok_or_else(none)?;
-        // A component that may open any label cannot fill the host's memory with names.
-        if made.len() < MAX_LABELS {
-            made.insert(key, value);
-        }
-        Ok(label)
+        let log = &configured.backend.log;
+        configured.open(label, &none).await.inspect(|_| log.works()).inspect_err(|error| match error {
+            OpenError::NoBackend { .. } => {}
+            OpenError::Unavailable { source, .. } | OpenError::Refused { source, .. } => log.failed(source),
+        })
     }
 
-    /// Asks every backend for its product and version, connecting where needed. In the order of names.
+    /// Asks the backends for their products and versions, all at once: those of labels that a component may
+    /// use, and those of tables without a label. In the order of names.
     pub async fn check(&self) -> Vec<BackendReport> {
-        let mut reports = Vec::with_capacity(self.0.backends.len());
-        for backend in &self.0.backends {
-            let answer = match backend.client().await {
-                Ok(client) => {
-                    let answer = timeout(DESCRIBE_TIMEOUT, backend.product.describe(&*client)).await;
-                    let late =
-                        || Err(format!("it did not answer within {} s", DESCRIBE_TIMEOUT.as_secs()).into());
-                    answer.unwrap_or_else(|_| late()).map_err(|source| OpenError::Unavailable {
-                        backend: backend.name.clone(),
-                        source: Arc::new(source),
-                    })
-                }
-                Err(error) => Err(error),
-            };
-            reports.push(BackendReport { name: backend.name.clone(), kind: backend.product.kind(), answer });
+        let mut checks = JoinSet::new();
+        for (place, backend) in self.0.backends.iter().cloned().enumerate() {
+            checks.spawn(async move {
+                let answer = timeout(CHECK_TIMEOUT, backend.product.check(&*backend.config)).await;
+                let late = || Err(format!("it did not answer within {} s", CHECK_TIMEOUT.as_secs()).into());
+                let answer = answer.unwrap_or_else(|_| late()).map_err(|source| OpenError::Unavailable {
+                    backend: backend.name.clone(),
+                    source: Arc::new(source),
+                });
+                (place, BackendReport { name: backend.name.clone(), kind: backend.product.kind(), answer })
+            });
         }
-        reports
+        // A product that panics has no report, and ends the check.
+        let mut reports = checks.join_all().await;
+        reports.sort_by_key(|(place, _)| *place);
+        reports.into_iter().map(|(_, report)| report).collect()
     }
 }
 

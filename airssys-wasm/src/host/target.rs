@@ -192,6 +192,7 @@ impl ComponentHost {
             memory: Arc::new(MemoryGauge::new(spec.memory_bytes)),
             log: Arc::clone(&shares.log),
             settings: Arc::clone(&shares.settings),
+            backends: self.shared.connections.backends().clone(),
             long_stretches: Arc::clone(&shares.long_stretches),
         }
     }
@@ -255,7 +256,8 @@ fn mailboxes(
             .restart(spec.restart)
             .shutdown(spec.stop_timeout)
             .capacity(spec.capacity)
-            .overflow(spec.overflow);
+            .overflow(spec.overflow)
+            .movable(true);
         let child = match spec.on_limit {
             Some(step) => child.on_limit(step),
             None => child,

@@ -1,6 +1,7 @@
 //! The traits that a backend implements.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -87,12 +88,24 @@ pub trait Container: Send + Sync {
     /// Deletes objects. Absent ones are skipped.
     async fn delete(&self, names: &[String]) -> Result<(), BlobError>;
 
-    /// Gives an object another name, in place of an object that has it. Returns false if the object does
-    /// not exist. The two names differ.
-    async fn rename(&self, from: &str, to: &str) -> Result<bool, BlobError>;
+    /// Gives an object another name in one step, in place of an object that has it. Returns false if the
+    /// object does not exist. The two names differ.
+    ///
+    /// Returns `None` if the backend has no such step, as it does by default. Then the service copies the
+    /// object chunk by chunk, and deletes it.
+    async fn rename(&self, _from: &str, _to: &str) -> Result<Option<bool>, BlobError> {
+        Ok(None)
+    }
 
     /// Returns up to `limit` names after this one.
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page, BlobError>;
+
+    /// Returns the container with bounds on its objects and its bytes, for the writes of one component. A
+    /// write beyond them is [`BlobError::QuotaExceeded`]. By default `None`: the backend cannot count them.
+    fn limited(&self, objects: u64, bytes: u64) -> Option<Arc<dyn Container>> {
+        let _ = (objects, bytes);
+        None
+    }
 
     /// Returns the time that a call may take. Reading or writing a chunk is one call.
     fn timeout(&self) -> Duration {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use airssys_wasm::BackendSet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::bounds::MAX_OPEN;
@@ -11,7 +10,6 @@ use crate::error::BlobError;
 
 /// The data of an instance.
 pub struct BlobData {
-    pub(crate) backends: BackendSet,
     open: Arc<Semaphore>,
     /// The bytes of its values whose objects are not named yet.
     pub(crate) unnamed_bytes: Arc<AtomicUsize>,
@@ -20,11 +18,13 @@ pub struct BlobData {
 /// A place among the values that an instance has open.
 pub(crate) type Place = OwnedSemaphorePermit;
 
-impl BlobData {
-    pub(crate) fn new(backends: BackendSet) -> BlobData {
-        BlobData { backends, open: Arc::new(Semaphore::new(MAX_OPEN)), unnamed_bytes: Arc::default() }
+impl Default for BlobData {
+    fn default() -> BlobData {
+        BlobData { open: Arc::new(Semaphore::new(MAX_OPEN)), unnamed_bytes: Arc::default() }
     }
+}
 
+impl BlobData {
     /// Takes a place for a value that is to be opened.
     pub(crate) fn place(&self) -> Result<Place, BlobError> {
         let full = |_| BlobError::QuotaExceeded(format!("the instance has {MAX_OPEN} values and lists open"));

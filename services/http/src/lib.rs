@@ -5,16 +5,19 @@
 //! [`HttpServer`] listens on the addresses of an app's `[[http]]`, and puts each request into the mailbox
 //! of its component.
 
+mod activity;
 mod answer;
 mod body;
 mod call;
 mod connection;
 mod error;
+mod files;
 mod outgoing;
 mod routes;
 mod server;
 mod service;
 mod slow_client;
+mod tls;
 
 pub use error::ServeError;
 pub use outgoing::Resolve;

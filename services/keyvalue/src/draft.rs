@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use airssys_wasm::wasmtime::component::{Linker, Resource};
-use airssys_wasm::{GuestState, HasService, wasmtime};
+use airssys_wasm::{GuestState, HasService, LabelAccess, wasmtime};
 
 use crate::bounds::{MAX_PAGE_KEYS, check_key, invalid};
 use crate::bucket::Bucket;
-use crate::calls::{self, Call, CallError, Right};
+use crate::calls::{self, Call, CallError};
 use crate::functions;
 use crate::keyvalue::KeyValue;
 use crate::store::{Page, Store};
@@ -73,8 +73,9 @@ impl store::HostBucket for Call<'_> {
         cursor: Option<u64>,
     ) -> wasmtime::Result<Result<KeyResponse, Error>> {
         // The published cursor is a number, and that of a store is a text.
+        let label = self.table().get(&bucket)?.label.clone();
         let text = match cursor {
-            Some(number) => match self.table().get(&bucket)?.cursor(number) {
+            Some(number) => match self.data()?.text(label.name(), number) {
                 Some(text) => Some(text),
                 None => return Ok(Err(CallError::from(invalid("the cursor is unknown")).into())),
             },
@@ -82,13 +83,14 @@ impl store::HostBucket for Call<'_> {
         };
         let list =
             |store: Arc<dyn Store>| async move { store.list("", text.as_deref(), MAX_PAGE_KEYS).await };
-        let page: Result<Page, Error> = calls::run(self, "list-keys", &bucket, Right::Read, list).await?;
+        let page: Result<Page, Error> =
+            calls::run(self, "list-keys", &bucket, LabelAccess::Read, list).await?;
         let Page { keys, cursor } = match page {
             Ok(page) => page,
             Err(error) => return Ok(Err(error)),
         };
         let cursor = match cursor {
-            Some(text) => Some(self.table().get_mut(&bucket)?.number(text)),
+            Some(text) => Some(self.data()?.number(label.name(), text)),
             None => None,
         };
         Ok(Ok(KeyResponse { keys, cursor }))
@@ -153,6 +155,6 @@ impl atomics::Host for Call<'_> {
             };
             Ok(unsigned)
         };
-        calls::run(self, "increment", &bucket, Right::Both, increment).await
+        calls::run(self, "increment", &bucket, LabelAccess::Both, increment).await
     }
 }

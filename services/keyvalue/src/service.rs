@@ -2,10 +2,9 @@
 
 use airssys_rt::BoxError;
 use airssys_wasm::wasmtime::component::Linker;
-use airssys_wasm::{
-    BackendSet, Entry, GuestState, Interface, Labels, Service, ServiceInstance, Waits, wasmtime,
-};
+use airssys_wasm::{Entry, GuestState, Interface, Labels, Service, ServiceInstance, Waits, wasmtime};
 
+use crate::cursors::Cursors;
 use crate::keyvalue::{KeyValue, RIGHTS};
 use crate::store::Store;
 use crate::{draft, draft2, own};
@@ -15,7 +14,7 @@ impl Service for KeyValue {
 
     type Config = ();
     type Connection = ();
-    type Data = BackendSet;
+    type Data = Cursors;
 
     fn interfaces(&self) -> Vec<Interface> {
         let waits = Waits::Always;
@@ -46,7 +45,7 @@ impl Service for KeyValue {
         }
     }
 
-    fn prepare(&self, (): &(), instance: &ServiceInstance<'_>) -> Result<BackendSet, BoxError> {
-        Ok(instance.backends().clone())
+    fn prepare(&self, (): &(), _: &ServiceInstance<'_>) -> Result<Cursors, BoxError> {
+        Ok(Cursors::default())
     }
 }

@@ -3,38 +3,19 @@
 // The generated bindings export them again.
 #![allow(unreachable_pub)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use airssys_wasm::UsePattern;
+use airssys_wasm::OpenLabel;
 use async_trait::async_trait;
 
 use crate::database::{Access, Changed, Database, Description, Page, Rows, Transaction, VALUE_BYTES};
 use crate::held::{Held, Place};
 use crate::values::{self, Column, Error, Row};
 
-/// The rights on a label.
-#[derive(Debug)]
-pub(crate) struct Rights {
-    pub(crate) read: UsePattern,
-    pub(crate) write: UsePattern,
-}
-
-impl Rights {
-    /// Returns the rights on a label, or `None` if the label is not a name.
-    pub(crate) fn on(label: &str) -> Option<Rights> {
-        let right = |verb| UsePattern::exact(&format!("sql/{label}:{verb}")).ok();
-        Some(Rights { read: right("read")?, write: right("write")? })
-    }
-}
-
 /// A database with the rights on its label.
-#[derive(Clone)]
-pub(crate) struct Opened {
-    pub(crate) rights: Arc<Rights>,
-    pub(crate) database: Arc<dyn Database>,
-}
+pub(crate) type Opened = OpenLabel<dyn Database>;
 
 /// An open database.
 pub struct DatabaseHandle {
@@ -59,7 +40,7 @@ pub struct TransactionHandle {
 /// The parts of a transaction that a call needs.
 #[derive(Clone)]
 pub(crate) struct OpenTransaction {
-    pub(crate) rights: Arc<Rights>,
+    pub(crate) opened: Opened,
     pub(crate) access: Access,
     pub(crate) timeout: Duration,
     pub(crate) held: Arc<Held<dyn Transaction>>,
@@ -89,12 +70,14 @@ impl Failure {
 
 /// The rows of a result.
 pub struct RowsHandle {
-    pub(crate) rights: Arc<Rights>,
+    pub(crate) opened: Opened,
     pub(crate) columns: Vec<Column>,
     pub(crate) timeout: Duration,
     pub(crate) held: Arc<Held<dyn Rows>>,
     /// That of its transaction.
     pub(crate) failure: Failure,
+    /// Its transaction, whose handle alone keeps it open.
+    pub(crate) transaction: Option<Weak<Held<dyn Transaction>>>,
     pub(crate) _place: Place,
 }
 
@@ -124,5 +107,9 @@ impl Rows for ReadRows {
             page.push(row, bytes)?;
         }
         Ok(page.into_rows())
+    }
+
+    fn holds_connection(&self) -> bool {
+        false
     }
 }

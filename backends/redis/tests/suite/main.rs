@@ -2,6 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod faults;
-mod proxy;
 mod scenarios;
 mod server;
+mod tls;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_rt::BoxError;
+use airssys_spec::file;
 use airssys_wasm::manifest::{BackendTable, ConfigTable, Diagnostics, LabelTable};
-use airssys_wasm::{Backend, Serves};
+use airssys_wasm::{Backend, FailureLog, Serves};
 
 use crate::container::Container;
 use crate::embedded::folder::{FolderContainer, FolderEngine};
@@ -29,8 +30,17 @@ const MOST_OBJECTS: u64 = 1_000_000_000;
 const LEAST_BYTES: u64 = 4 << 10;
 const MOST_BYTES: u64 = 1 << 50;
 
-/// The name of the folder in the folder for data.
-const FOLDER_NAME: &str = "blobs";
+/// Returns the name of a backend's folder in the folder for data. Two hosts or backends cannot use one folder.
+fn folder_name(backend: &str) -> String {
+    match backend {
+        Folder::TYPE => "blobs".to_owned(),
+        named => format!("blobs-{named}"),
+    }
+}
+
+/// The products.
+const PRODUCT: &str = "a folder";
+const IN_MEMORY: &str = "in memory";
 
 /// The time that a call may take, unless the table says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,8 +64,8 @@ impl Client {
 
     fn product(&self) -> String {
         match &self.engine {
-            Engine::Memory(_) => "in memory".to_owned(),
-            Engine::Folder(_) => "a folder".to_owned(),
+            Engine::Memory(_) => IN_MEMORY.to_owned(),
+            Engine::Folder(_) => PRODUCT.to_owned(),
         }
     }
 }
@@ -133,6 +143,8 @@ pub struct Folder;
 
 /// The options of a folder.
 pub struct FolderConfig {
+    /// The name of the table.
+    name: String,
     path: Option<PathBuf>,
     max_bytes: u64,
     timeout: Duration,
@@ -145,8 +157,10 @@ impl Backend for Folder {
     type Client = Client;
 
     fn configure(&self, table: &BackendTable) -> Result<FolderConfig, Diagnostics> {
-        let default = table.data().map(|folder| folder.join(FOLDER_NAME));
+        let default = table.data().map(|folder| folder.join(folder_name(table.name())));
+        let name = table.name().to_owned();
         table.read(|table| FolderConfig {
+            name,
             path: table.path("path", "\"blobs\"").or(default),
             max_bytes: total_bytes(table, FOLDER_BYTES),
             timeout: timeout(table),
@@ -154,7 +168,7 @@ impl Backend for Folder {
     }
 
     async fn connect(&self, config: &FolderConfig) -> Result<Client, BoxError> {
-        let FolderConfig { path, max_bytes, timeout } = config;
+        let FolderConfig { name, path, max_bytes, timeout } = config;
         let Some(path) = path else {
             tracing::warn!(
                 target: "airssys::blob",
@@ -163,8 +177,22 @@ impl Backend for Folder {
             );
             return Ok(Client::in_memory((*max_bytes).min(MEMORY_BYTES), *timeout));
         };
-        let engine = Engine::Folder(Arc::new(FolderEngine::open(path.clone()).await?));
+        let engine =
+            Engine::Folder(Arc::new(FolderEngine::open(path.clone(), FailureLog::new(&**name)).await?));
         Ok(Client { engine, max_bytes: *max_bytes, timeout: *timeout })
+    }
+
+    /// Leaves the folder alone, because a host that runs has locked it.
+    async fn check(&self, config: &FolderConfig) -> Result<String, BoxError> {
+        let Some(path) = config.path.clone() else { return Ok(IN_MEMORY.to_owned()) };
+        match tokio::task::spawn_blocking(move || file::check_folder(&path)).await?? {
+            true => Ok(PRODUCT.to_owned()),
+            false => Ok(format!("{PRODUCT}, which is new")),
+        }
+    }
+
+    fn exclusive_path(&self, config: &FolderConfig) -> Option<PathBuf> {
+        config.path.clone()
     }
 
     async fn describe(&self, client: &Client) -> Result<String, BoxError> {

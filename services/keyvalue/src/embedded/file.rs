@@ -2,15 +2,15 @@
 
 mod tables;
 
-use std::fmt;
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use airssys_rt::BoxError;
 use airssys_spec::file;
+use airssys_wasm::FailureLog;
 use async_trait::async_trait;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase};
@@ -63,8 +63,7 @@ struct Shared {
     path: PathBuf,
     /// `None` after an error of the disk: the next call opens it again.
     database: RwLock<Option<Database>>,
-    /// True after a failure was logged, until a call succeeds.
-    has_failed: AtomicBool,
+    log: FailureLog,
 }
 
 impl Shared {
@@ -77,12 +76,13 @@ impl Shared {
         drop(database);
         match done {
             Ok(done) => {
-                self.has_failed.store(false, Ordering::Relaxed);
+                self.log.works();
                 Ok(done)
             }
             Err(error) => {
                 *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
-                Err(self.failed(&error))
+                self.log.failed(&error);
+                Err(if is_full(&error) { full() } else { StoreError::Unavailable })
             }
         }
     }
@@ -93,20 +93,21 @@ impl Shared {
         }
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         if database.is_none() {
-            let opened = open(&self.path).map_err(|error| self.failed(&*error))?;
-            *database = Some(opened);
+            let opened = open(&self.path).inspect_err(|error| self.log.failed(error));
+            *database = Some(opened.map_err(|_| StoreError::Unavailable)?);
         }
         Ok(())
     }
+}
 
-    /// Logs the first of several failures, because a guest can cause one with each call.
-    fn failed(&self, error: &dyn fmt::Display) -> StoreError {
-        if !self.has_failed.swap(true, Ordering::Relaxed) {
-            let path = self.path.display();
-            tracing::warn!(target: "airssys::keyvalue", %path, "the file cannot be used, and is tried again at the next call: {error}");
-        }
-        StoreError::Unavailable
-    }
+fn full() -> StoreError {
+    StoreError::QuotaExceeded("the disk is full".to_owned())
+}
+
+/// Returns true if the disk, a quota of the user or a limit of the process has no room for the file.
+fn is_full(error: &redb::Error) -> bool {
+    let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+    matches!(error, redb::Error::Io(error) if kinds.contains(&error.kind()))
 }
 
 /// Opens the file, which only this user may read, and makes its tables.
@@ -130,14 +131,12 @@ fn unless_damaged<T>(work: impl FnOnce() -> T) -> Result<T, BoxError> {
 
 impl FileEngine {
     /// Opens a file on its thread.
-    pub(super) async fn open(path: PathBuf) -> Result<FileEngine, BoxError> {
+    pub(super) async fn open(path: PathBuf, log: FailureLog) -> Result<FileEngine, BoxError> {
         let (opened, is_open) = oneshot::channel();
         let (writes, jobs) = mpsc::channel(MAX_WAITING);
         let writer = thread("airssys-keyvalue", move || {
-            let shared = open(&path).map(|database| {
-                let (database, has_failed) = (RwLock::new(Some(database)), AtomicBool::new(false));
-                Arc::new(Shared { path, database, has_failed })
-            });
+            let shared = open(&path)
+                .map(|database| Arc::new(Shared { path, database: RwLock::new(Some(database)), log }));
             let shared = match shared {
                 Ok(shared) => shared,
                 Err(error) => {
@@ -309,7 +308,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.redb");
         let label: Arc<str> = Arc::from("label");
-        let engine = FileEngine::open(path.clone()).await.unwrap();
+        let engine = FileEngine::open(path.clone(), FailureLog::new("redb")).await.unwrap();
         for number in 0..50 {
             engine.write(&label, QUOTA, set(&number.to_string())).await.unwrap();
         }
@@ -323,7 +322,9 @@ mod tests {
                     bytes[at] = numbers.below(256) as u8;
                 }
                 std::fs::write(&path, bytes).unwrap();
-                let Ok(engine) = FileEngine::open(path.clone()).await else { continue };
+                let Ok(engine) = FileEngine::open(path.clone(), FailureLog::new("redb")).await else {
+                    continue;
+                };
                 let written = engine.write(&label, QUOTA, set("another")).await;
                 let read = engine.items(&label, vec!["1".to_owned()]).await;
                 let listed = engine.keys(&label, String::new(), None, 100).await;
