@@ -13,10 +13,10 @@ async fn answering(answer: impl Into<Vec<u8>>) -> Server {
         let answer = answer.clone();
         async move {
             let mut head = [0; 4_096];
-            stream.read(&mut head).await.ok();
+            drop(stream.read(&mut head).await);
             stream.write_all(&answer).await.ok();
             stream.shutdown().await.ok();
-            stream.read(&mut head).await.ok();
+            drop(stream.read(&mut head).await);
         }
     })
     .await
