@@ -265,8 +265,8 @@ mod tests {
     }
 
     /// Returns a source of these signals, behind which none comes.
-    fn source(signals: &[EndSignal]) -> impl AsyncFnMut() -> EndSignal + use<> {
-        let mut signals = signals.to_vec().into_iter();
+    fn source(signals: Vec<EndSignal>) -> impl AsyncFnMut() -> EndSignal {
+        let mut signals = signals.into_iter();
         async move || match signals.next() {
             Some(signal) => signal,
             None => pending().await,
@@ -278,7 +278,7 @@ mod tests {
         let (heard, signals) = heard();
         let _attention = signals.attend(LIMIT);
         let began = tokio::time::Instant::now();
-        assert_eq!(ending(&heard, source(&[EndSignal::Terminate])).await, EndSignal::Terminate);
+        assert_eq!(ending(&heard, source(vec![EndSignal::Terminate])).await, EndSignal::Terminate);
         assert_eq!(began.elapsed(), LIMIT);
     }
 
@@ -286,7 +286,7 @@ mod tests {
     async fn second_signal_ends_the_program_at_once_and_a_command_that_has_ended_is_left_alone() {
         let (heard, signals) = heard();
         let attention = signals.attend(LIMIT);
-        let twice = source(&[EndSignal::Terminate, EndSignal::Interrupt]);
+        let twice = source(vec![EndSignal::Terminate, EndSignal::Interrupt]);
         assert_eq!(ending(&heard, twice).await, EndSignal::Interrupt);
         drop(attention);
         let (heard, signals) = super::tests::heard();
@@ -297,7 +297,7 @@ mod tests {
             pending::<()>().await;
         };
         let ended = async {
-            tokio::select! { signal = ending(&heard, source(&[EndSignal::HangUp])) => Some(signal), () = ends => None }
+            tokio::select! { signal = ending(&heard, source(vec![EndSignal::HangUp])) => Some(signal), () = ends => None }
         };
         assert!(
             tokio::time::timeout(LIMIT * 9, ended).await.is_err(),
