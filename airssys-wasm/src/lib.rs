@@ -48,7 +48,7 @@ pub use backend::set::{BackendReport, BackendSet, OpenError};
 pub use compile::bounds::{Bound, BoundExceeded};
 pub use compile::{ChildError, Compiler, TooFewThreads, compile_worker, ensure_threads};
 pub use contract::BoundedText;
-pub use guest::caller::{BytesWait, Caller};
+pub use guest::caller::{BytesWait, Caller, CallsExceeded};
 pub use guest::component::Component;
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use guest::entry_call::{
@@ -58,9 +58,7 @@ pub use guest::failure::GuestFailure;
 pub use guest::label_rights::{LabelAccess, LabelRights};
 pub use guest::labels::{LabelError, OpenLabel, in_time};
 pub use guest::load_error::LoadError;
-pub use guest::service::{
-    CallsExceeded, HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits,
-};
+pub use guest::service::{HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits};
 pub use guest::services::{ServiceConfigs, ServiceError, Services};
 pub use guest::store::{Entry, GuestState};
 pub use host::entrance::Entrance;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use airssys_spec::{Access, Denied, Origin};
 
 use crate::guest::context::InstanceDependencies;
-use crate::guest::service::CallsExceeded;
 use crate::observe::trace::{MessageSpan, TraceContext, TracedRequest};
 use crate::policy::quota::Exceeded;
 use crate::routing::router::Router;
@@ -20,6 +19,14 @@ pub struct Caller {
     sender: Sender,
     app: Arc<str>,
     router: Arc<Router>,
+}
+
+/// A component has called services more often than `service_calls_per_second` allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {most} calls of services in a second")]
+pub struct CallsExceeded {
+    /// The limit, in calls a second.
+    pub most: u64,
 }
 
 /// A limit on bytes was reached.

@@ -15,7 +15,7 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use crate::backend::product::Labels;
 use crate::backend::set::BackendSet;
-use crate::guest::caller::Caller;
+use crate::guest::caller::{Caller, CallsExceeded};
 use crate::guest::component_log;
 use crate::guest::context::{GuestContext, InstanceDependencies};
 use crate::guest::entry_call::ExportedInterface;
@@ -212,14 +212,6 @@ pub enum UseError {
     /// The instance has no right to this use.
     #[error(transparent)]
     Denied(#[from] Denied),
-}
-
-/// A component has called services more often than `service_calls_per_second` allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than {most} calls of services in a second")]
-pub struct CallsExceeded {
-    /// The limit, in calls a second.
-    pub most: u64,
 }
 
 impl<'a, S: Service> ServiceCall<'a, S> {

@@ -23,14 +23,15 @@ use clients::Client;
 use source::Source;
 
 mod address;
-mod body;
 mod clients;
 mod config;
 mod connect;
 mod exchange;
 mod fault;
 mod pool;
+mod request_body;
 mod resolver;
+mod response_body;
 mod source;
 mod throttle;
 mod tls;

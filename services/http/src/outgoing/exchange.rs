@@ -12,12 +12,13 @@ use hyper::{HeaderMap, Request, Response, Uri, Version};
 use tokio::sync::OwnedSemaphorePermit;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::body::{IncomingBody, Lease, OutgoingBody};
 use super::clients::Client;
 use super::config::Timeouts;
 use super::connect::connect;
 use super::fault;
 use super::pool::{Connection, Sender};
+use super::request_body::OutgoingBody;
+use super::response_body::{IncomingBody, Lease};
 use super::source::Source;
 use super::throttle::Progress;
 

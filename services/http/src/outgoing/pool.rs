@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use wasmtime_wasi_http::Error;
 
-use super::body::OutgoingBody;
+use super::request_body::OutgoingBody;
 
 /// The time that a connection has to finish its last exchange, when the next request is to use it.
 const FINISH_TIME: Duration = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Bodies of outgoing requests and of their responses.
+//! Bodies of responses.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,58 +14,8 @@ use wasmtime_wasi_http::Error;
 
 use super::fault;
 use super::pool::{Connection, Pool};
-use super::source::Source;
-use super::throttle::{Progress, Throttle};
+use super::throttle::Throttle;
 use crate::body::Idle;
-
-/// The body of a request: at most at the component's rate.
-pub(crate) struct OutgoingBody {
-    source: Source,
-    throttle: Throttle,
-    progress: Progress,
-    /// A part that has come and not passed.
-    held: Option<Frame<Bytes>>,
-}
-
-impl OutgoingBody {
-    pub(super) fn new(source: Source, caller: Caller, progress: Progress) -> OutgoingBody {
-        OutgoingBody { source, throttle: Throttle::new(caller), progress, held: None }
-    }
-}
-
-impl Body for OutgoingBody {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let this = &mut *self;
-        if this.held.is_none() {
-            match ready!(this.source.poll_frame(context)) {
-                Some(Ok(frame)) => {
-                    this.throttle.add(frame.data_ref().map_or(0, Bytes::len));
-                    this.held = Some(frame);
-                }
-                end => return Poll::Ready(end),
-            }
-        }
-        let progress = &this.progress;
-        ready!(this.throttle.poll(context, |wait| progress.made_in(wait)));
-        progress.made_in(Duration::ZERO);
-        Poll::Ready(this.held.take().map(Ok))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.held.is_none() && self.source.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        // Before the first part, nothing is held.
-        if self.held.is_none() { self.source.size_hint() } else { SizeHint::default() }
-    }
-}
 
 /// The body of a response. It holds the place of its request, and the connection, until it has ended.
 pub(super) struct IncomingBody {
