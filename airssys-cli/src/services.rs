@@ -35,6 +35,8 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_redis::Redis);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
+    #[cfg(feature = "mysql")]
+    let backends = backends.with(airssys_mysql::Mysql);
     #[cfg(feature = "postgres")]
     let backends = backends.with(airssys_postgres::Postgres);
     backends
