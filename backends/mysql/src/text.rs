@@ -195,6 +195,9 @@ impl Parsed<'_> {
     }
 
     /// Checks that a statement may run with this access, in a transaction of the component or outside of one.
+    ///
+    /// MariaDB defines tables in a transaction that only reads, because it ends that first. So the words
+    /// decide, and the transaction is the second guard for changes of rows.
     pub(crate) fn check(&self, access: Access, in_transaction: bool) -> Result<(), Error> {
         match (self.class()?, access) {
             (Class::Read, _) => Ok(()),

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use airssys_conformance::{Place, Program, Signal, find_program, hand_over, run_as};
+use airssys_conformance::{Certificate, Place, Program, Signal, find_program, hand_over, run_as};
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
 
@@ -14,10 +14,16 @@ const INSTALL: &str = "run `apt-get install mariadb-server`";
 pub(crate) type Server = airssys_conformance::Server<MariaDb>;
 
 /// A server with a database and a user for each label.
-pub(crate) struct MariaDb;
+pub(crate) struct MariaDb {
+    /// True if it can encrypt connections.
+    pub(crate) tls: bool,
+}
 
 impl Program for MariaDb {
     fn prepare(&self, place: &Place) {
+        for name in ["server", "other"] {
+            Certificate::make(place.folder(), name, "localhost");
+        }
         hand_over(place.folder(), USER);
         let mut install = Command::new(find_program("mariadb-install-db", &["/usr/bin"], INSTALL));
         run_as(&mut install, USER);
@@ -36,6 +42,10 @@ impl Program for MariaDb {
         mariadbd.args([format!("--datadir={folder}/db"), format!("--socket={folder}/s")]);
         mariadbd.args(["--bind-address=127.0.0.1".to_owned(), format!("--port={}", place.port())]);
         mariadbd.args(["--skip-name-resolve", "--innodb-buffer-pool-size=64M"]);
+        if self.tls {
+            mariadbd
+                .args([format!("--ssl-cert={folder}/server.pem"), format!("--ssl-key={folder}/server.key")]);
+        }
         mariadbd
     }
 
@@ -50,7 +60,11 @@ impl Program for MariaDb {
 
 /// Starts a server, and waits until it answers.
 pub(crate) async fn start() -> Server {
-    let server = Server::start(MariaDb).await;
+    start_with(MariaDb { tls: false }).await
+}
+
+pub(crate) async fn start_with(program: MariaDb) -> Server {
+    let server = Server::start(program).await;
     let mut client = client(server.port()).await.expect("the server answers");
     for label in ["orders", "other"] {
         for text in [
