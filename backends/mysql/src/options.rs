@@ -1,5 +1,6 @@
 //! The options of a `[backend.NAME]` table.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,7 +64,8 @@ pub(crate) fn read(table: &BackendTable) -> Result<MysqlConfig, Diagnostics> {
 
 /// Returns true if the server is on this machine.
 fn is_near(mysql: &Opts) -> bool {
-    mysql.addr_is_loopback() || mysql.ip_or_hostname() == "localhost"
+    let host = mysql.ip_or_hostname().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn ca(table: &ConfigTable<'_>) -> Option<Vec<u8>> {
@@ -112,4 +114,22 @@ pub(crate) fn check_labels(
         (config.mysql.db_name().unwrap_or_default(), config.mysql.user().unwrap_or_default());
     // A user reaches every database that it has rights on.
     check_apart(Separation { database, user, by_database: false }, labels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_machine_is_reached_with_tls() {
+        for (url, near) in [
+            ("mysql://me@localhost/db", true),
+            ("mysql://me@127.0.0.1:3307/db", true),
+            ("mysql://me@[::1]/db", true),
+            ("mysql://me@db.example.com/db", false),
+            ("mysql://me@10.0.0.1/db", false),
+        ] {
+            assert_eq!(is_near(&Opts::from_url(url).unwrap()), near, "{url}");
+        }
+    }
 }
