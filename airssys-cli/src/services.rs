@@ -35,6 +35,8 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_nats::Nats);
     #[cfg(feature = "redis")]
     let backends = backends.with(airssys_redis::Redis);
+    #[cfg(feature = "s3")]
+    let backends = backends.with(airssys_s3::S3);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
     #[cfg(feature = "mysql")]
