@@ -183,7 +183,8 @@ pub(crate) fn check(value: &Value, column: &Column) -> Result<(), Error> {
             | T::MYSQL_TYPE_JSON
     );
     // The digits of microseconds that the column keeps.
-    let keeps = |micros: u32| micros % 10_u32.pow(6_u32.saturating_sub(u32::from(column.decimals()))) == 0;
+    let keeps =
+        |micros: u32| micros.is_multiple_of(10_u32.pow(6_u32.saturating_sub(u32::from(column.decimals()))));
     let fits = match value {
         Value::Null => true,
         Value::Boolean(_) => ty == T::MYSQL_TYPE_TINY,
