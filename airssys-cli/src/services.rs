@@ -39,6 +39,8 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_s3::S3);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
+    #[cfg(feature = "mysql")]
+    let backends = backends.with(airssys_mysql::Mysql);
     #[cfg(feature = "postgres")]
     let backends = backends.with(airssys_postgres::Postgres);
     backends
