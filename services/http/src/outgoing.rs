@@ -61,7 +61,9 @@ impl Outgoing {
         let access = Access::HttpOutgoing { origin: &origin };
         self.caller.allows(&access).map_err(|_| Error::HttpRequestDenied)?;
         let place = self.client.enter().ok_or(Error::ConnectionLimitReached)?;
-        self.caller.admit_request().map_err(|exceeded| Error::InternalError(Some(exceeded.to_string())))?;
+        self.caller.admit_request().map_err(|exceeded| {
+            Error::InternalError(Some(format!("more than {} requests in a second", exceeded.most)))
+        })?;
         Ok(Admitted { origin, place })
     }
 
