@@ -15,6 +15,7 @@ mod giving_up;
 mod groups;
 mod hostile_components;
 mod hostile_files;
+mod http;
 mod idle;
 mod injection;
 mod input;

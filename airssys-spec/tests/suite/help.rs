@@ -9,7 +9,7 @@ use crate::golden::cases;
 use crate::paste::{Pasted, alternatives};
 
 /// The beginnings of helps that have nothing to paste.
-const WORDS: [&str; 23] = [
+const WORDS: [&str; 24] = [
     "the keys are ",
     "the components are ",
     "the possible members are ",
@@ -31,7 +31,8 @@ const WORDS: [&str; 23] = [
     "remove it from one of the two groups",
     "save it with the encoding UTF-8",
     "the only key is ",
-    "remove one of the two, or give it another path",
+    "remove one of the two, or ",
+    "write it into a file that only you can read",
     "write the routes of both below one [[htt",
 ];
 
