@@ -19,6 +19,8 @@ pub(crate) fn services() -> Services {
     let services = services.with(airssys_blobstore::Blobstore);
     #[cfg(feature = "keyvalue")]
     let services = services.with(airssys_keyvalue::KeyValue);
+    #[cfg(feature = "secrets")]
+    let services = services.with(airssys_secrets::Secrets);
     #[cfg(feature = "sql")]
     let services = services.with(airssys_sql::Sql);
     services
@@ -33,6 +35,8 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_keyvalue::File).with(airssys_keyvalue::Memory);
     #[cfg(feature = "redis")]
     let backends = backends.with(airssys_redis::Redis);
+    #[cfg(feature = "secrets")]
+    let backends = backends.with(airssys_secrets::EncryptedFile);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
     #[cfg(feature = "postgres")]

@@ -26,6 +26,7 @@ mod output;
 mod patterns;
 mod quakes;
 mod retry;
+mod secrets;
 mod services;
 mod settings;
 mod signals;

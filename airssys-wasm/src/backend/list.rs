@@ -75,9 +75,10 @@ impl Backends {
         for (service, of) in services {
             let all = ((*service).to_owned(), "*".to_owned());
             // A service whose embedded default this program lacks is missed when a label is opened.
-            if !labels.contains_key(&all) && self.has_type(of.default_type) {
+            let is_absent = !labels.contains_key(&all) && self.has_type(of.default_type);
+            if is_absent && build.may_use(service) {
                 let entry = runtime.implied_label(service, "*", LOCAL);
-                labels.extend(build.label(&entry).map(|label| (all, label)));
+                labels.extend(build.implied(&entry).map(|label| (all, label)));
             }
         }
         match build.found {
@@ -203,6 +204,23 @@ impl Build<'_> {
         };
         let options = self.report((served.read)(entry))?;
         Some(ConfiguredLabel { of: labels.of, backend: Arc::clone(backend), options })
+    }
+
+    /// Returns true if a component may use a label of the service, or if that is unknown.
+    fn may_use(&self, service: &str) -> bool {
+        let Ok(all) = UsePattern::parse(service) else { return true };
+        self.used.is_none_or(|used| used.iter().any(|rights| rights.uses.iter().any(|use_| use_.overlaps(&all))))
+    }
+
+    /// Configures a label for which nothing is written. Its mistakes, such as an absent key, are reported
+    /// only if a component may use it.
+    fn implied(&mut self, entry: &LabelTable) -> Option<ConfiguredLabel> {
+        let found = self.found.clone();
+        let label = self.label(entry);
+        if self.used.is_none() {
+            self.found = found;
+        }
+        label
     }
 
     /// Reports a label that no component may use, unless other apps read the same source.

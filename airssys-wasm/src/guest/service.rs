@@ -20,6 +20,7 @@ use crate::guest::context::{GuestContext, InstanceDependencies};
 use crate::guest::entry_call::ExportedInterface;
 use crate::guest::interface_name;
 use crate::guest::store::{Entry, GuestState};
+use crate::observe::audit::AuditEvent;
 use crate::observe::trace::TraceContext;
 
 /// A service of the host: interfaces that components can import, in three phases.
@@ -315,6 +316,24 @@ impl<'a, S: Service> ServiceCall<'a, S> {
         self.guest.stats().host_call(|| {
             let line = self.guest.log_line(line);
             self.guest.instance.log.write(&self.guest.instance.identity.instance, level, &line);
+        });
+    }
+
+    /// Records in the audit that the instance used a label, or an item of it, as it was allowed to. For
+    /// services whose every use matters, such as that of secrets. Never waits.
+    pub fn audit(&self, function: &'static str, label: &str, item: Option<&str>, succeeded: bool) {
+        let sender = &self.guest.instance.sender;
+        if sender.trail.audit().is_none() {
+            return;
+        }
+        sender.trail.record(AuditEvent::ServiceUsed {
+            service: S::NAME,
+            component: Arc::from(sender.subject.component()),
+            instance: Arc::from(self.instance()),
+            label: Arc::from(label),
+            function,
+            item: item.map(Arc::from),
+            succeeded,
         });
     }
 
