@@ -39,6 +39,8 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_secrets::EncryptedFile);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
+    #[cfg(feature = "vault")]
+    let backends = backends.with(airssys_vault::Vault);
     #[cfg(feature = "postgres")]
     let backends = backends.with(airssys_postgres::Postgres);
     backends
