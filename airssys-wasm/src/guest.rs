@@ -14,6 +14,7 @@ pub(crate) mod imports;
 pub(crate) mod instance;
 pub(crate) mod interface_name;
 pub(crate) mod label_rights;
+pub(crate) mod labels;
 pub(crate) mod load_error;
 pub(crate) mod located;
 pub(crate) mod long_stretches;

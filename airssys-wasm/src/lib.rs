@@ -39,6 +39,8 @@ pub use wasmtime;
 
 pub use actor::ComponentActor;
 pub use actor::health::Health;
+pub use backend::backoff::Backoff;
+pub use backend::failure_log::FailureLog;
 pub use backend::list::Backends;
 pub use backend::product::{Backend, Labels, Serves};
 pub use backend::set::{BackendReport, BackendSet, OpenError};
@@ -52,6 +54,7 @@ pub use guest::entry_call::{
 };
 pub use guest::failure::GuestFailure;
 pub use guest::label_rights::{LabelAccess, LabelRights};
+pub use guest::labels::{LabelError, OpenLabel, in_time};
 pub use guest::load_error::LoadError;
 pub use guest::service::{
     CallsExceeded, HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits,

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use airssys_rt::BoxError;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
+
+use crate::backend::backoff::Backoff;
 
 /// The time that a product has to connect, because a caller waits for it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,20 +23,14 @@ const MAX_DELAY: Duration = Duration::from_secs(30);
 /// attempt.
 pub(super) struct Connection<C> {
     made: OnceLock<C>,
-    attempts: Mutex<Attempts>,
-}
-
-/// The attempts that have failed since the last success.
-#[derive(Default)]
-struct Attempts {
-    failures: u32,
-    next: Option<Instant>,
-    last: Option<Arc<BoxError>>,
+    /// The attempts since the last success.
+    attempts: Mutex<Backoff<Arc<BoxError>>>,
 }
 
 impl<C> Default for Connection<C> {
     fn default() -> Connection<C> {
-        Connection { made: OnceLock::new(), attempts: Mutex::default() }
+        let backoff = Backoff::new(FIRST_DELAY, MAX_DELAY);
+        Connection { made: OnceLock::new(), attempts: Mutex::new(backoff) }
     }
 }
 
@@ -52,9 +48,7 @@ impl<C: Clone> Connection<C> {
         if let Some(made) = self.made.get() {
             return Ok(made.clone());
         }
-        if let (Some(next), Some(last)) = (attempts.next, &attempts.last)
-            && Instant::now() < next
-        {
+        if let Some(last) = attempts.last() {
             return Err(Arc::clone(last));
         }
         let late = || format!("it did not answer within {} s", CONNECT_TIMEOUT.as_secs()).into();
@@ -62,20 +56,11 @@ impl<C: Clone> Connection<C> {
             Ok(made) => Ok(self.made.get_or_init(|| made).clone()),
             Err(error) => {
                 let error = Arc::new(error);
-                attempts.next = Some(Instant::now() + delay(attempts.failures));
-                attempts.failures = attempts.failures.saturating_add(1);
-                attempts.last = Some(Arc::clone(&error));
+                attempts.failed(Arc::clone(&error));
                 Err(error)
             }
         }
     }
-}
-
-/// Returns the delay after this many earlier failures: between half and all of a time that doubles, so
-/// that many hosts do not try at once.
-fn delay(failures: u32) -> Duration {
-    let whole = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(failures)).min(MAX_DELAY);
-    whole.mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
 #[cfg(test)]
@@ -109,13 +94,5 @@ mod tests {
         let connection = Connection::<u32>::default();
         let found = connection.get(std::future::pending).await.unwrap_err();
         assert_eq!(found.to_string(), "it did not answer within 5 s");
-    }
-
-    #[test]
-    fn delay_grows_to_its_bound() {
-        for failures in 0..100 {
-            let whole = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(failures)).min(MAX_DELAY);
-            assert!((whole / 2..=whole).contains(&delay(failures)), "{failures}");
-        }
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::backend::connection::Connection;
 use crate::backend::erased::{AnyBackend, AnyConfig};
+use crate::backend::failure_log::FailureLog;
 use crate::backend::product::{AnyClient, AnyLabel, AnyOptions};
 use crate::sync::lock;
 
@@ -25,14 +26,15 @@ pub(super) struct ConfiguredBackend {
     pub(super) product: Arc<dyn AnyBackend>,
     config: AnyConfig,
     connection: Connection<AnyClient>,
+    log: FailureLog,
     /// The labels that were made, by trait and name.
     made: Mutex<HashMap<(TypeId, String), AnyLabel>>,
 }
 
 impl ConfiguredBackend {
     pub(super) fn new(name: String, product: Arc<dyn AnyBackend>, config: AnyConfig) -> ConfiguredBackend {
-        let (connection, made) = (Connection::default(), Mutex::default());
-        ConfiguredBackend { name, product, config, connection, made }
+        let (connection, made, log) = (Connection::default(), Mutex::default(), FailureLog::new(&*name));
+        ConfiguredBackend { name, product, config, connection, log, made }
     }
 
     async fn client(&self) -> Result<AnyClient, OpenError> {
@@ -46,6 +48,34 @@ pub(super) struct ConfiguredLabel {
     pub(super) of: TypeId,
     pub(super) backend: Arc<ConfiguredBackend>,
     pub(super) options: AnyOptions,
+}
+
+impl ConfiguredLabel {
+    async fn open<T: ?Sized + Send + Sync + 'static>(
+        &self,
+        label: &str,
+        none: &impl Fn() -> OpenError,
+    ) -> Result<Arc<T>, OpenError> {
+        let backend = &self.backend;
+        let client = backend.client().await?;
+        let key = (self.of, label.to_owned());
+        let mut made = lock(&backend.made);
+        if let Some(label) = made.get(&key).and_then(downcast) {
+            return Ok(label);
+        }
+        let served = backend.product.served().get(&self.of).ok_or_else(none)?;
+        let refused = |source: BoxError| {
+            let (backend, source) = (backend.name.clone(), Arc::new(source));
+            OpenError::Refused { backend, source }
+        };
+        let value = (served.make)(client, &*self.options, label).map_err(refused)?;
+        let label = downcast(&value).ok_or_else(none)?;
+        // A component that may open any label cannot fill the host's memory with names.
+        if made.len() < MAX_LABELS {
+            made.insert(key, value);
+        }
+        Ok(label)
+    }
 }
 
 /// Reasons for which a label is not opened.
@@ -120,8 +150,8 @@ impl BackendSet {
     /// `T` is the trait that the service opens its labels as. All callers share one value per label.
     ///
     /// # Errors
-    /// [`OpenError`]. After a failure to connect, the next attempt is made after a delay that grows
-    /// from 0.1 s to 30 s; calls before it fail at once.
+    /// [`OpenError`], whose reason also goes to the log when it changes. After a failure to connect, the
+    /// next attempt is made after a delay that grows from 0.1 s to 30 s; calls before it fail at once.
     pub async fn open<T: ?Sized + Send + Sync + 'static>(
         &self,
         service: &str,
@@ -130,25 +160,11 @@ impl BackendSet {
         let none = || OpenError::NoBackend { service: service.to_owned(), label: label.to_owned() };
         let found = |name: &str| self.0.labels.get(&(service.to_owned(), name.to_owned()));
         let configured = found(label).or_else(|| found("*")).ok_or_else(none)?;
-        let backend = &configured.backend;
-        let client = backend.client().await?;
-        let key = (configured.of, label.to_owned());
-        let mut made = lock(&backend.made);
-        if let Some(label) = made.get(&key).and_then(downcast) {
-            return Ok(label);
-        }
-        let served = backend.product.served().get(&configured.of).ok_or_else(none)?;
-        let refused = |source: BoxError| {
-            let (backend, source) = (backend.name.clone(), Arc::new(source));
-            OpenError::Refused { backend, source }
-        };
-        let value = (served.make)(client, &*configured.options, label).map_err(refused)?;
-        let label = downcast(&value).ok_or_else(none)?;
-        // A component that may open any label cannot fill the host's memory with names.
-        if made.len() < MAX_LABELS {
-            made.insert(key, value);
-        }
-        Ok(label)
+        let log = &configured.backend.log;
+        configured.open(label, &none).await.inspect(|_| log.works()).inspect_err(|error| match error {
+            OpenError::NoBackend { .. } => {}
+            OpenError::Unavailable { source, .. } | OpenError::Refused { source, .. } => log.failed(source),
+        })
     }
 
     /// Asks every backend for its product and version, connecting where needed. In the order of names.

@@ -9,6 +9,7 @@ use airssys_spec::manifest::SettingValue;
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
+use crate::backend::set::BackendSet;
 use crate::contract::BoundedText;
 use crate::guest::batch::Batch;
 use crate::guest::component_log::{ComponentLog, mark_cut};
@@ -46,6 +47,8 @@ pub(crate) struct InstanceDependencies {
     /// The log that all instances of the component share.
     pub(crate) log: Arc<ComponentLog>,
     pub(crate) settings: Arc<Settings>,
+    /// The backends that serve the labels of the host's services.
+    pub(crate) backends: BackendSet,
     /// Those of all instances of the component.
     pub(crate) long_stretches: Arc<LongStretches>,
 }

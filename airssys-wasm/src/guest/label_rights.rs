@@ -46,4 +46,15 @@ impl<S: Service> ServiceCall<'_, S> {
             LabelAccess::Both => self.allows(&rights.read).and_then(|()| self.allows(&rights.write)),
         }
     }
+
+    /// Returns true if the instance has rights on a label now. Neither counts nor audits a denial.
+    pub fn has_label(&self, rights: &LabelRights, access: LabelAccess) -> bool {
+        let (read, write) = (|| self.has(&rights.read), || self.has(&rights.write));
+        match access {
+            LabelAccess::Any => read() || write(),
+            LabelAccess::Read => read(),
+            LabelAccess::Write => write(),
+            LabelAccess::Both => read() && write(),
+        }
+    }
 }

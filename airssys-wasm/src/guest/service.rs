@@ -65,7 +65,7 @@ pub trait Service: Send + Sync + 'static {
 
     /// Returns the trait behind its labels, if backends serve them. By default it has no labels.
     ///
-    /// [`ServiceInstance::backends`] opens a label.
+    /// [`ServiceCall::open_label`] opens one.
     fn labels(&self) -> Option<Labels> {
         None
     }
@@ -156,7 +156,6 @@ impl Interface {
 /// The instance for which a service prepares data.
 pub struct ServiceInstance<'a> {
     pub(crate) dependencies: &'a InstanceDependencies,
-    pub(crate) backends: &'a BackendSet,
 }
 
 impl ServiceInstance<'_> {
@@ -188,11 +187,6 @@ impl ServiceInstance<'_> {
     /// Returns the component's settings, in the order of `app.toml`. They may be secrets.
     pub fn settings(&self) -> &Arc<[(String, SettingValue)]> {
         &self.dependencies.settings
-    }
-
-    /// Returns the backends that serve the labels of the host's services.
-    pub fn backends(&self) -> &BackendSet {
-        self.backends
     }
 }
 
@@ -252,6 +246,16 @@ impl<'a, S: Service> ServiceCall<'a, S> {
     /// Returns the instance's name.
     pub fn instance(&self) -> &str {
         &self.guest.instance.identity.instance
+    }
+
+    /// Returns the name of the instance's component.
+    pub fn component(&self) -> &str {
+        self.guest.instance.sender.subject.component()
+    }
+
+    /// Returns the backends that serve the labels of the host's services.
+    pub fn backends(&self) -> &BackendSet {
+        &self.guest.instance.backends
     }
 
     /// Decides whether the instance may use a resource of this service now: whether it has the

@@ -212,6 +212,11 @@ impl Connections {
         Connections { configs, backends, made: Mutex::default() }
     }
 
+    /// Returns the backends that serve the labels of the services.
+    pub(crate) fn backends(&self) -> &BackendSet {
+        &self.backends
+    }
+
     /// Connects a service, unless it is connected.
     pub(crate) async fn connect(
         &self,
@@ -240,7 +245,7 @@ impl Connections {
         services: &[Arc<dyn AnyService>],
         dependencies: &InstanceDependencies,
     ) -> Result<Vec<AnyData>, ServiceError> {
-        let instance = ServiceInstance { dependencies, backends: &self.backends };
+        let instance = ServiceInstance { dependencies };
         let mut prepared = Vec::with_capacity(services.len());
         for service in services {
             let (name, connection) = (service.name(), self.connect(&**service).await?);

@@ -192,6 +192,7 @@ impl ComponentHost {
             memory: Arc::new(MemoryGauge::new(spec.memory_bytes)),
             log: Arc::clone(&shares.log),
             settings: Arc::clone(&shares.settings),
+            backends: self.shared.connections.backends().clone(),
             long_stretches: Arc::clone(&shares.long_stretches),
         }
     }

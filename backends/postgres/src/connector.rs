@@ -3,19 +3,19 @@
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use airssys_rt::BoxError;
 use airssys_sql::Error;
+use airssys_wasm::{Backoff, FailureLog};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, Client, Config, NoTls};
@@ -81,29 +81,24 @@ impl AsyncWrite for Metered {
     }
 }
 
-/// The failures since the last success.
-#[derive(Default)]
-struct Failures {
-    count: u32,
-    next: Option<Instant>,
-    last: Option<Error>,
-}
-
 /// Makes connections.
 pub(crate) struct Connector {
     config: Config,
     tls: Option<MakeRustlsConnect>,
-    failures: Mutex<Failures>,
+    /// The attempts since the last success.
+    attempts: Mutex<Backoff<Error>>,
+    log: FailureLog,
 }
 
 impl Connector {
     /// Makes the connector of a configuration. Reads certificates, so it blocks.
-    pub(crate) fn new(config: Config, ca: Option<&Path>) -> Result<Connector, BoxError> {
+    pub(crate) fn new(name: &str, config: Config, ca: Option<&Path>) -> Result<Connector, BoxError> {
         let tls = match config.get_ssl_mode() {
             SslMode::Disable => None,
             _ => Some(tls(ca)?),
         };
-        Ok(Connector { config, tls, failures: Mutex::default() })
+        let attempts = Mutex::new(Backoff::new(FIRST_DELAY, MAX_DELAY));
+        Ok(Connector { config, tls, attempts, log: FailureLog::new(name) })
     }
 
     /// Opens a stream to the first host that answers, and returns its name too.
@@ -131,27 +126,25 @@ impl Connector {
 
     /// Makes a connection, unless the last attempt failed a short time ago. Returns the task that serves it.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), Error> {
-        if let Some(last) = self.too_early() {
-            return Err(last);
+        if let Some(last) = self.attempts().last() {
+            return Err(last.clone());
         }
         let made = self.attempt().await;
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         match &made {
-            Ok(_) => *failures = Failures::default(),
+            Ok(_) => {
+                self.attempts().succeeded();
+                self.log.works();
+            }
             Err(error) => {
-                let whole = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(failures.count)).min(MAX_DELAY);
-                // Many hosts do not try at once.
-                failures.next = Some(Instant::now() + whole.mul_f64(0.5 + fastrand::f64() / 2.0));
-                failures.count = failures.count.saturating_add(1);
-                failures.last = Some(error.clone());
+                self.attempts().failed(error.clone());
+                self.log.failed(error);
             }
         }
         made
     }
 
-    fn too_early(&self) -> Option<Error> {
-        let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.next.filter(|next| Instant::now() < *next).and(failures.last.clone())
+    fn attempts(&self) -> MutexGuard<'_, Backoff<Error>> {
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn attempt(&self) -> Result<(Client, JoinHandle<()>), Error> {

@@ -15,6 +15,8 @@ const DEFAULT_TIMEOUT_MS: u64 = 5_000;
 /// The checked table of a backend. Its `Debug` form has no secrets.
 #[derive(Clone)]
 pub struct PostgresConfig {
+    /// The name of the table.
+    pub(crate) name: String,
     pub(crate) postgres: Config,
     pub(crate) pool_size: usize,
     pub(crate) timeout: Duration,
@@ -29,6 +31,7 @@ impl std::fmt::Debug for PostgresConfig {
 }
 
 pub(crate) fn read(table: &BackendTable) -> Result<PostgresConfig, Diagnostics> {
+    let name = table.name().to_owned();
     let read = table.read(|table| {
         let postgres = url(table);
         let pool_size = table.count("pool_size", 1..=1_000, DEFAULT_POOL_SIZE);
@@ -36,6 +39,7 @@ pub(crate) fn read(table: &BackendTable) -> Result<PostgresConfig, Diagnostics> 
             table.default_count("pool_size", "POSTGRES_POOL_SIZE", 1..=1_000, DEFAULT_POOL_SIZE);
         let timeout = table.time("timeout", 1..=600_000, DEFAULT_TIMEOUT_MS);
         postgres.map(|postgres| PostgresConfig {
+            name,
             postgres,
             pool_size: pool_size.or(by_variable).unwrap_or(DEFAULT_POOL_SIZE) as usize,
             timeout: timeout.unwrap_or(Duration::from_millis(DEFAULT_TIMEOUT_MS)),

@@ -61,8 +61,8 @@ pub struct PostgresPool {
 
 impl PostgresPool {
     pub(crate) async fn connect(config: &PostgresConfig) -> Result<PostgresPool, BoxError> {
-        let PostgresConfig { postgres, pool_size, timeout, ca } = config.clone();
-        let made = tokio::task::spawn_blocking(move || Connector::new(postgres, ca.as_deref()));
+        let PostgresConfig { name, postgres, pool_size, timeout, ca } = config.clone();
+        let made = tokio::task::spawn_blocking(move || Connector::new(&name, postgres, ca.as_deref()));
         let connector = Arc::new(made.await??);
         let pool = Pool::builder(Manager(Arc::clone(&connector))).max_size(pool_size);
         let pool = pool.runtime(Runtime::Tokio1).wait_timeout(Some(timeout)).create_timeout(Some(timeout));

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use airssys_keyvalue::StoreError;
+use airssys_wasm::FailureLog;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisError, RedisResult};
 
@@ -23,6 +24,7 @@ pub struct Connection {
     /// The connection, and the time at which it replaced one that was stuck.
     manager: Mutex<(ConnectionManager, Option<Instant>)>,
     pub(crate) timeout: Duration,
+    log: FailureLog,
 }
 
 /// The effect of a call, which decides whether it may be sent again.
@@ -43,7 +45,8 @@ impl Connection {
             .set_response_timeout(Some(options.timeout));
         let manager = client.get_connection_manager_with_config(config.clone()).await?;
         let manager = Mutex::new((manager, None));
-        Ok(Connection { client, config, manager, timeout: options.timeout })
+        let log = FailureLog::new(&*options.name);
+        Ok(Connection { client, config, manager, timeout: options.timeout, log })
     }
 
     fn manager(&self) -> ConnectionManager {
@@ -57,20 +60,20 @@ impl Connection {
         effect: Effect,
         send: impl Fn(ConnectionManager) -> F,
     ) -> Result<T, StoreError> {
-        match send(self.manager()).await {
-            Ok(value) => Ok(value),
+        let sent = match send(self.manager()).await {
             Err(error) if error.is_connection_refusal() || (effect == Effect::Reads && is_lost(&error)) => {
-                send(self.manager()).await.map_err(|error| self.failed(&error))
+                send(self.manager()).await
             }
-            Err(error) => Err(self.failed(&error)),
-        }
+            sent => sent,
+        };
+        sent.inspect(|_| self.log.works()).map_err(|error| self.failed(&error))
     }
 
     fn failed(&self, error: &RedisError) -> StoreError {
         if is_stuck(error) {
             self.renew();
         }
-        translate(error)
+        translate(error, &self.log)
     }
 
     /// Replaces a connection that the library would not make again.
@@ -81,7 +84,7 @@ impl Connection {
         }
         match ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone()) {
             Ok(renewed) => *manager = (renewed, Some(Instant::now())),
-            Err(error) => tracing::warn!(target: "airssys::redis", "the connection is not renewed: {error}"),
+            Err(error) => self.log.failed(&error),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The errors of the client library as those of stores.
 
 use airssys_keyvalue::StoreError;
+use airssys_wasm::FailureLog;
 use redis::{ErrorKind, RedisError};
 
 /// The code with which a script refuses to read a value or a batch that is too large.
 pub(crate) const LARGE: &str = "AIRSSYSLARGE";
 
 /// Translates an error. Texts of the server go to the log only, because they may have keys and addresses.
-pub(crate) fn translate(error: &RedisError) -> StoreError {
+pub(crate) fn translate(error: &RedisError, log: &FailureLog) -> StoreError {
     if error.is_timeout() {
         return StoreError::Timeout;
     }
@@ -24,7 +25,7 @@ pub(crate) fn translate(error: &RedisError) -> StoreError {
     if detail.contains("overflow") {
         return invalid("the sum does not fit 64 bits");
     }
-    tracing::warn!(target: "airssys::redis", "{error}");
+    log.failed(error);
     match error.kind() {
         ErrorKind::Server(_) | ErrorKind::Extension if !is_absent(error) => {
             let code = error.code().unwrap_or("an error");

@@ -9,6 +9,8 @@ const URL: &str = "redis://localhost:6379";
 
 /// The options of a table.
 pub struct Options {
+    /// The name of the table.
+    pub(crate) name: String,
     pub(crate) server: ConnectionInfo,
     pub(crate) timeout: Duration,
     pub(crate) max_retries: usize,
@@ -17,6 +19,7 @@ pub struct Options {
 
 /// Reads a table. The variables of the environment are the defaults.
 pub(crate) fn of_backend(table: &BackendTable) -> Result<Options, Diagnostics> {
+    let name = table.name().to_owned();
     let read = table.read(|table| {
         let url = table.secret("url", "\"redis://localhost:6379\"");
         let url = url.or_else(|| table.default_variable("url", "REDIS_URL").map(Secret::new));
@@ -52,6 +55,7 @@ pub(crate) fn of_backend(table: &BackendTable) -> Result<Options, Diagnostics> {
         });
         let timeout = table.time("timeout", 10..=600_000, 5_000).unwrap_or(Duration::from_secs(5));
         server.map(|server| Options {
+            name,
             server,
             timeout,
             max_retries: retries.and_then(|retries| usize::try_from(retries).ok()).unwrap_or(3),

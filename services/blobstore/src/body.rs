@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use airssys_wasm::wasmtime;
+use airssys_wasm::{in_time, wasmtime};
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
 
 use crate::bounds::{CHUNK_BYTES, MAX_UNNAMED_BYTES};
-use crate::calls::within;
 use crate::container::{ObjectReader, ObjectWriter};
 use crate::data::Place;
 use crate::error::BlobError;
@@ -51,7 +50,7 @@ impl ReadStream {
                 Reading::Idle(mut reader) => {
                     let limit = self.timeout;
                     Reading::Busy(Box::pin(async move {
-                        let chunk = within(limit, reader.read()).await?;
+                        let chunk = in_time(limit, reader.read()).await?;
                         Ok(chunk.map(|chunk| (chunk, reader)))
                     }))
                 }
@@ -147,7 +146,7 @@ impl Body {
             (std::mem::replace(&mut outgoing.state, Writing::Unnamed), outgoing.timeout)
         };
         match state {
-            Writing::Idle(writer) => within(limit, writer.finish()).await,
+            Writing::Idle(writer) => in_time(limit, writer.finish()).await,
             Writing::Failed(error) => Err(error),
             Writing::Unnamed | Writing::Busy(_) => {
                 Err(BlobError::InvalidArgument("`write-data` was not called with the value".to_owned()))
@@ -165,7 +164,7 @@ impl Outgoing {
                     let bytes = self.pending.split_to(CHUNK_BYTES.min(self.pending.len())).freeze();
                     let limit = self.timeout;
                     Writing::Busy(Box::pin(async move {
-                        within(limit, writer.write(bytes)).await?;
+                        in_time(limit, writer.write(bytes)).await?;
                         Ok(writer)
                     }))
                 }

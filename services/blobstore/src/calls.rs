@@ -1,10 +1,10 @@
 //! The steps that all functions share: rights, rates, deadlines, counters.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use airssys_wasm::wasmtime::component::Resource;
-use airssys_wasm::{LabelAccess, LabelRights, OpenError, Service, ServiceCall, wasmtime};
+use airssys_wasm::{LabelAccess, LabelError, OpenLabel, ServiceCall, in_time, wasmtime};
 
 use crate::blobstore::Blobstore;
 use crate::container::Container;
@@ -15,34 +15,35 @@ pub(crate) type Call<'a> = ServiceCall<'a, Blobstore>;
 /// The answer of a function: the outer error traps the guest.
 pub(crate) type Answer<T> = wasmtime::Result<Result<T, String>>;
 
-/// The time in which a label is opened. The connection has 5 s, and one that others make is waited for.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(11);
-
 /// A container that an instance has opened, with the rights to ask for at each call.
 #[derive(Clone)]
 #[expect(unreachable_pub, reason = "the bindings re-export it")]
-pub struct OpenContainer {
-    pub(crate) name: Arc<str>,
-    pub(crate) container: Arc<dyn Container>,
-    rights: LabelRights,
-}
+pub struct OpenContainer(pub(crate) OpenLabel<dyn Container>);
 
 impl OpenContainer {
+    pub(crate) fn container(&self) -> &dyn Container {
+        &**self.0.get()
+    }
+
     /// Runs a call with the container's deadline.
     pub(crate) async fn within<T>(
         &self,
         work: impl Future<Output = Result<T, BlobError>>,
     ) -> Result<T, BlobError> {
-        within(self.container.timeout(), work).await
+        in_time(self.container().timeout(), work).await
     }
 }
 
-/// Runs a call with a deadline.
-pub(crate) async fn within<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, BlobError>>,
-) -> Result<T, BlobError> {
-    tokio::time::timeout(limit, work).await.unwrap_or(Err(BlobError::Timeout))
+impl From<LabelError> for BlobError {
+    fn from(error: LabelError) -> BlobError {
+        match error {
+            LabelError::AccessDenied => BlobError::AccessDenied,
+            LabelError::NoBackend => BlobError::NoSuchContainer,
+            LabelError::CallsExceeded(exceeded) => BlobError::QuotaExceeded(exceeded.to_string()),
+            LabelError::Timeout => BlobError::Timeout,
+            _ => BlobError::Unavailable,
+        }
+    }
 }
 
 /// Counts a call, and turns its error into the text of the interface.
@@ -62,17 +63,12 @@ pub(crate) fn admit(
     container: &OpenContainer,
     access: LabelAccess,
 ) -> Result<(), BlobError> {
-    rate(call)?;
-    allow(call, &container.rights, access)
+    Ok(call.admit_label(&container.0, access)?)
 }
 
 /// Counts a call against the component's rate.
 pub(crate) fn rate(call: &Call<'_>) -> Result<(), BlobError> {
-    call.admit().map_err(|exceeded| BlobError::QuotaExceeded(exceeded.to_string()))
-}
-
-fn allow(call: &Call<'_>, rights: &LabelRights, access: LabelAccess) -> Result<(), BlobError> {
-    call.allows_label(rights, access).map_err(|_| BlobError::AccessDenied)
+    call.admit().map_err(|exceeded| LabelError::from(exceeded).into())
 }
 
 /// Opens the container of a label. One on which the instance has no right is denied, whether or not it
@@ -82,19 +78,7 @@ pub(crate) async fn open(
     name: &str,
     access: LabelAccess,
 ) -> Result<OpenContainer, BlobError> {
-    let rights = LabelRights::on::<Blobstore>(name).ok_or(BlobError::AccessDenied)?;
-    allow(call, &rights, access)?;
-    let backends = call.data().map_err(|error| BlobError::Other(error.to_string()))?.backends.clone();
-    let opening = backends.open::<dyn Container>(Blobstore::NAME, name);
-    match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
-        Ok(Ok(container)) => Ok(OpenContainer { name: name.into(), container, rights }),
-        Ok(Err(OpenError::NoBackend { .. })) => Err(BlobError::NoSuchContainer),
-        Ok(Err(error)) => {
-            tracing::warn!(target: "airssys::blob", instance = call.instance(), container = name, "{error}");
-            Err(BlobError::Unavailable)
-        }
-        Err(_) => Err(BlobError::Timeout),
-    }
+    Ok(OpenContainer(call.find_label(name, access).await?))
 }
 
 /// Runs a function on an open container.
@@ -108,11 +92,8 @@ pub(crate) async fn run<T, F>(
 where
     F: Future<Output = Result<T, BlobError>> + Send,
 {
-    let began = Instant::now();
-    let container = call.table().get(container)?.clone();
-    let done = match admit(call, &container, access) {
-        Ok(()) => container.within(work(Arc::clone(&container.container))).await,
-        Err(error) => Err(error),
-    };
-    Ok(counted(call, function, began, done))
+    let opened = call.table().get(container)?.0.clone();
+    let (time, work) = (opened.get().timeout(), work(Arc::clone(opened.get())));
+    let done = call.on_label(function, &opened, access, time, work).await;
+    Ok(done.map_err(|error: BlobError| error.to_string()))
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use airssys_wasm::BackendSet;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::bounds::MAX_OPEN;
@@ -10,18 +9,19 @@ use crate::error::BlobError;
 
 /// The data of an instance.
 pub struct BlobData {
-    pub(crate) backends: BackendSet,
     open: Arc<Semaphore>,
 }
 
 /// A place among the values that an instance has open.
 pub(crate) type Place = OwnedSemaphorePermit;
 
-impl BlobData {
-    pub(crate) fn new(backends: BackendSet) -> BlobData {
-        BlobData { backends, open: Arc::new(Semaphore::new(MAX_OPEN)) }
+impl Default for BlobData {
+    fn default() -> BlobData {
+        BlobData { open: Arc::new(Semaphore::new(MAX_OPEN)) }
     }
+}
 
+impl BlobData {
     /// Takes a place for a value that is to be opened.
     pub(crate) fn place(&self) -> Result<Place, BlobError> {
         let full = |_| BlobError::QuotaExceeded(format!("the instance has {MAX_OPEN} values and lists open"));

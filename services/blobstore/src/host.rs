@@ -61,7 +61,7 @@ async fn with_container<T>(
 impl blobstore::Host for Call<'_> {
     async fn create_container(&mut self, name: String) -> Answer<Resource<OpenContainer>> {
         let create = async |opened: &OpenContainer| {
-            opened.within(opened.container.create()).await?;
+            opened.within(opened.container().create()).await?;
             Ok(opened.clone())
         };
         let opened = with_container(self, "create-container", &name, LabelAccess::Write, create).await;
@@ -70,7 +70,7 @@ impl blobstore::Host for Call<'_> {
 
     async fn get_container(&mut self, name: String) -> Answer<Resource<OpenContainer>> {
         let get = async |opened: &OpenContainer| {
-            let created = opened.within(opened.container.created()).await?;
+            let created = opened.within(opened.container().created()).await?;
             created.map(|_| opened.clone()).ok_or(BlobError::NoSuchContainer)
         };
         let opened = with_container(self, "get-container", &name, LabelAccess::Any, get).await;
@@ -78,13 +78,13 @@ impl blobstore::Host for Call<'_> {
     }
 
     async fn delete_container(&mut self, name: String) -> Answer<()> {
-        let delete = async |opened: &OpenContainer| opened.within(opened.container.remove()).await;
+        let delete = async |opened: &OpenContainer| opened.within(opened.container().remove()).await;
         Ok(with_container(self, "delete-container", &name, LabelAccess::Write, delete).await)
     }
 
     async fn container_exists(&mut self, name: String) -> Answer<bool> {
         let exists =
-            async |opened: &OpenContainer| Ok(opened.within(opened.container.created()).await?.is_some());
+            async |opened: &OpenContainer| Ok(opened.within(opened.container().created()).await?.is_some());
         Ok(with_container(self, "container-exists", &name, LabelAccess::Any, exists).await)
     }
 
@@ -131,9 +131,9 @@ async fn copy(
     on_source: LabelAccess,
 ) -> Result<OpenContainer, BlobError> {
     let (from, to) = open_both(call, src, dest, on_source).await?;
-    let read = from.within(from.container.read(&src.object, 0..=u64::MAX)).await?;
+    let read = from.within(from.container().read(&src.object, 0..=u64::MAX)).await?;
     let mut object = read.ok_or(BlobError::NoSuchObject)?;
-    let mut writer = to.within(to.container.write(&dest.object)).await?;
+    let mut writer = to.within(to.container().write(&dest.object)).await?;
     while let Some(bytes) = from.within(object.reader.read()).await? {
         to.within(writer.write(bytes)).await?;
     }
@@ -144,12 +144,12 @@ async fn copy(
 async fn move_object(call: &mut Call<'_>, src: &ObjectId, dest: &ObjectId) -> Result<(), BlobError> {
     if src.container != dest.container {
         let from = copy(call, src, dest, LabelAccess::Both).await?;
-        return from.within(from.container.delete(std::slice::from_ref(&src.object))).await;
+        return from.within(from.container().delete(std::slice::from_ref(&src.object))).await;
     }
     let (from, _) = open_both(call, src, dest, LabelAccess::Both).await?;
     let exists = match src.object == dest.object {
-        true => from.within(from.container.info(&src.object)).await?.is_some(),
-        false => from.within(from.container.rename(&src.object, &dest.object)).await?,
+        true => from.within(from.container().info(&src.object)).await?.is_some(),
+        false => from.within(from.container().rename(&src.object, &dest.object)).await?,
     };
     if exists { Ok(()) } else { Err(BlobError::NoSuchObject) }
 }
@@ -158,11 +158,11 @@ impl container::Host for Call<'_> {}
 
 impl container::HostContainer for Call<'_> {
     async fn name(&mut self, container: Resource<OpenContainer>) -> Answer<String> {
-        Ok(Ok(self.table().get(&container)?.name.to_string()))
+        Ok(Ok(self.table().get(&container)?.0.name().to_owned()))
     }
 
     async fn info(&mut self, container: Resource<OpenContainer>) -> Answer<ContainerMetadata> {
-        let name = self.table().get(&container)?.name.to_string();
+        let name = self.table().get(&container)?.0.name().to_owned();
         let info = |container: Arc<dyn Container>| async move {
             let created_at = container.created().await?.ok_or(BlobError::NoSuchContainer)?;
             Ok(ContainerMetadata { name, created_at })
@@ -262,7 +262,7 @@ impl container::HostContainer for Call<'_> {
         container: Resource<OpenContainer>,
         name: String,
     ) -> Answer<ObjectMetadata> {
-        let of = self.table().get(&container)?.name.to_string();
+        let of = self.table().get(&container)?.0.name().to_owned();
         let info = |container: Arc<dyn Container>| async move {
             check_name(&name)?;
             let info = container.info(&name).await?.ok_or(BlobError::NoSuchObject)?;
@@ -382,7 +382,7 @@ impl types::HostIncomingValue for Call<'_> {
         let began = Instant::now();
         let IncomingValue { object, container, place } = self.table().delete(value)?;
         let stream = admit(self, &container, LabelAccess::Read).map(|()| {
-            let stream = ReadStream::new(object.reader, container.container.timeout(), place);
+            let stream = ReadStream::new(object.reader, container.container().timeout(), place);
             Box::new(stream) as DynInputStream
         });
         let stream = counted(self, "incoming-value-consume-async", began, stream);

@@ -32,7 +32,7 @@ impl Service for Blobstore {
         }
     }
 
-    fn prepare(&self, (): &(), instance: &ServiceInstance<'_>) -> Result<BlobData, BoxError> {
-        Ok(BlobData::new(instance.backends().clone()))
+    fn prepare(&self, (): &(), _: &ServiceInstance<'_>) -> Result<BlobData, BoxError> {
+        Ok(BlobData::default())
     }
 }

@@ -1,9 +1,8 @@
 //! An open label, as a guest holds it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use airssys_wasm::UsePattern;
+use airssys_wasm::OpenLabel;
 
 use crate::store::Store;
 
@@ -11,19 +10,17 @@ use crate::store::Store;
 /// thousands of buckets, and a cursor can be as long as a key.
 const MAX_CURSORS: usize = 8;
 
-/// A label that an instance has opened, with the rights to ask for at each call.
+/// A label that an instance has opened, with the cursors that stand for numbers.
 #[expect(unreachable_pub, reason = "the bindings re-export it")]
 pub struct Bucket {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) read: UsePattern,
-    pub(crate) write: UsePattern,
+    pub(crate) label: OpenLabel<dyn Store>,
     cursors: VecDeque<(u64, String)>,
     last_cursor: u64,
 }
 
 impl Bucket {
-    pub(crate) fn new(store: Arc<dyn Store>, read: UsePattern, write: UsePattern) -> Bucket {
-        Bucket { store, read, write, cursors: VecDeque::new(), last_cursor: 0 }
+    pub(crate) fn new(label: OpenLabel<dyn Store>) -> Bucket {
+        Bucket { label, cursors: VecDeque::new(), last_cursor: 0 }
     }
 
     /// Returns a number that stands for a cursor.
@@ -47,23 +44,8 @@ impl Bucket {
 /// hold thousands of handles.
 #[expect(unreachable_pub, reason = "the bindings re-export it")]
 pub struct Cas {
-    pub(crate) bucket: BucketHandle,
+    pub(crate) label: OpenLabel<dyn Store>,
     pub(crate) key: String,
     /// `None` if the key was absent.
     pub(crate) version: Option<String>,
-}
-
-/// The parts of a bucket that a call needs.
-#[derive(Clone)]
-pub(crate) struct BucketHandle {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) read: UsePattern,
-    pub(crate) write: UsePattern,
-}
-
-impl Bucket {
-    pub(crate) fn handle(&self) -> BucketHandle {
-        let Bucket { store, read, write, .. } = self;
-        BucketHandle { store: Arc::clone(store), read: read.clone(), write: write.clone() }
-    }
 }

@@ -1,15 +1,14 @@
-//! The calls that all interfaces share: rights, rates, deadlines, counters.
+//! The calls that all interfaces share.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use airssys_wasm::wasmtime::component::Resource;
-use airssys_wasm::{OpenError, ServiceCall, UsePattern, wasmtime};
+use airssys_wasm::{LabelAccess, LabelError, OpenLabel, ServiceCall, wasmtime};
 
 use crate::bounds::{check_key, check_value, invalid};
-use crate::bucket::{Bucket, BucketHandle, Cas};
+use crate::bucket::{Bucket, Cas};
 use crate::error::StoreError;
-use crate::keyvalue::{KeyValue, RIGHTS};
+use crate::keyvalue::KeyValue;
 use crate::store::{Condition, SetOptions, Store};
 
 pub(crate) type Call<'a> = ServiceCall<'a, KeyValue>;
@@ -25,58 +24,27 @@ pub(crate) enum CallError {
     Store(#[from] StoreError),
 }
 
-/// The right that a function needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Right {
-    Read,
-    Write,
-    /// `increment` tells the value and changes it.
-    Both,
+impl From<LabelError> for CallError {
+    fn from(error: LabelError) -> CallError {
+        match error {
+            LabelError::AccessDenied => CallError::AccessDenied,
+            LabelError::NoBackend => CallError::NoSuchStore,
+            LabelError::CallsExceeded(exceeded) => StoreError::QuotaExceeded(exceeded.to_string()).into(),
+            LabelError::Timeout => StoreError::Timeout.into(),
+            _ => StoreError::Unavailable.into(),
+        }
+    }
 }
 
-/// The time in which a label is opened. The connection has 5 s, and one that others make is waited for.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(11);
-
-/// Opens a label. A label on which the instance has no right is denied, whether or not it exists.
+/// Opens a label.
 pub(crate) async fn open<E: From<CallError>>(
     call: &mut Call<'_>,
     label: String,
 ) -> wasmtime::Result<Result<Resource<Bucket>, E>> {
-    let began = Instant::now();
-    let opened = open_bucket(call, &label).await?;
-    call.record("open", began, opened.is_ok());
-    match opened {
-        Ok(bucket) => Ok(Ok(call.table().push(bucket)?)),
-        Err(error) => Ok(Err(error.into())),
+    match call.open_label(&label).await {
+        Ok(label) => Ok(Ok(call.table().push(Bucket::new(label))?)),
+        Err(error) => Ok(Err(CallError::from(error).into())),
     }
-}
-
-async fn open_bucket(call: &mut Call<'_>, label: &str) -> wasmtime::Result<Result<Bucket, CallError>> {
-    let right = |verb: &str| UsePattern::exact(&format!("{}/{label}:{verb}", RIGHTS));
-    let (Ok(read), Ok(write)) = (right("read"), right("write")) else {
-        return Ok(Err(CallError::AccessDenied));
-    };
-    if let Err(error) = admit(call) {
-        return Ok(Err(error));
-    }
-    if call.allows_any([&read, &write]).is_err() {
-        return Ok(Err(CallError::AccessDenied));
-    }
-    let backends = call.data()?.clone();
-    let opening = backends.open::<dyn Store>(RIGHTS, label);
-    Ok(match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
-        Ok(Ok(store)) => Ok(Bucket::new(store, read, write)),
-        Ok(Err(OpenError::NoBackend { .. })) => Err(CallError::NoSuchStore),
-        Ok(Err(error)) => {
-            tracing::warn!(target: "airssys::keyvalue", instance = call.instance(), label, "{error}");
-            Err(StoreError::Unavailable.into())
-        }
-        Err(_) => Err(StoreError::Timeout.into()),
-    })
-}
-
-fn admit(call: &Call<'_>) -> Result<(), CallError> {
-    call.admit().map_err(|exceeded| StoreError::QuotaExceeded(exceeded.to_string()).into())
 }
 
 /// Runs a function on an open bucket.
@@ -84,50 +52,31 @@ pub(crate) async fn run<T, E, F>(
     call: &mut Call<'_>,
     function: &'static str,
     bucket: &Resource<Bucket>,
-    right: Right,
+    access: LabelAccess,
     work: impl FnOnce(Arc<dyn Store>) -> F,
 ) -> wasmtime::Result<Result<T, E>>
 where
     E: From<CallError>,
     F: Future<Output = Result<T, StoreError>> + Send,
 {
-    let bucket = call.table().get(bucket)?.handle();
-    Ok(on_bucket(call, function, &bucket, right, work).await.map_err(E::from))
+    let label = call.table().get(bucket)?.label.clone();
+    Ok(on_label(call, function, &label, access, work).await.map_err(E::from))
 }
 
-/// As [`run`], for a bucket that is at hand.
-pub(crate) async fn on_bucket<T, F>(
+/// As [`run`], for a label that is at hand.
+async fn on_label<T, F>(
     call: &mut Call<'_>,
     function: &'static str,
-    bucket: &BucketHandle,
-    right: Right,
+    label: &OpenLabel<dyn Store>,
+    access: LabelAccess,
     work: impl FnOnce(Arc<dyn Store>) -> F,
 ) -> Result<T, CallError>
 where
     F: Future<Output = Result<T, StoreError>> + Send,
 {
-    let began = Instant::now();
-    let done = match allowed(call, bucket, right) {
-        Ok(()) => {
-            let limit = bucket.store.timeout();
-            let done = tokio::time::timeout(limit, work(Arc::clone(&bucket.store))).await;
-            done.unwrap_or(Err(StoreError::Timeout)).map_err(CallError::from)
-        }
-        Err(error) => Err(error),
-    };
-    call.record(function, began, done.is_ok());
-    done
-}
-
-/// Decides about the right now, so that a revocation counts at the next call.
-fn allowed(call: &Call<'_>, bucket: &BucketHandle, right: Right) -> Result<(), CallError> {
-    admit(call)?;
-    let (read, write) = (right != Right::Write, right != Right::Read);
-    let decide = |needed: bool, right| match needed && call.allows(right).is_err() {
-        true => Err(CallError::AccessDenied),
-        false => Ok(()),
-    };
-    decide(read, &bucket.read).and_then(|()| decide(write, &bucket.write))
+    let store = label.get();
+    let (time, work) = (store.timeout(), work(Arc::clone(store)));
+    call.on_label(function, label, access, time, async { Ok(work.await?) }).await
 }
 
 /// Reads a key for a handle.
@@ -136,8 +85,8 @@ pub(crate) async fn new_cas(
     bucket: &Resource<Bucket>,
     key: String,
 ) -> wasmtime::Result<Result<Cas, CallError>> {
-    let bucket = call.table().get(bucket)?.handle();
-    let mut cas = Cas { bucket, key, version: None };
+    let label = call.table().get(bucket)?.label.clone();
+    let mut cas = Cas { label, key, version: None };
     Ok(read_cas(call, &mut cas, "cas.new").await.map(|_| cas))
 }
 
@@ -152,7 +101,7 @@ pub(crate) async fn read_cas(
         check_key(&key)?;
         store.get(&key).await
     };
-    let entry = on_bucket(call, function, &cas.bucket, Right::Read, |store| read(store, key)).await?;
+    let entry = on_label(call, function, &cas.label, LabelAccess::Read, |store| read(store, key)).await?;
     cas.version = entry.as_ref().map(|entry| entry.version.clone());
     Ok(entry.map(|entry| entry.value))
 }
@@ -165,7 +114,7 @@ pub(crate) async fn swap(call: &mut Call<'_>, cas: &Cas, value: Vec<u8>) -> Resu
         check_value(&value)?;
         store.set(&key, value, &options).await
     };
-    on_bucket(call, "swap", &cas.bucket, Right::Write, set).await.map(drop)
+    on_label(call, "swap", &cas.label, LabelAccess::Write, set).await.map(drop)
 }
 
 /// Returns the number of an increment in which the published version differs from a store's.

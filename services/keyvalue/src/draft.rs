@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use airssys_wasm::wasmtime::component::{Linker, Resource};
-use airssys_wasm::{GuestState, HasService, wasmtime};
+use airssys_wasm::{GuestState, HasService, LabelAccess, wasmtime};
 
 use crate::bounds::{MAX_PAGE_KEYS, check_key, invalid};
 use crate::bucket::Bucket;
-use crate::calls::{self, Call, CallError, Right};
+use crate::calls::{self, Call, CallError};
 use crate::functions;
 use crate::keyvalue::KeyValue;
 use crate::store::{Page, Store};
@@ -82,7 +82,8 @@ impl store::HostBucket for Call<'_> {
         };
         let list =
             |store: Arc<dyn Store>| async move { store.list("", text.as_deref(), MAX_PAGE_KEYS).await };
-        let page: Result<Page, Error> = calls::run(self, "list-keys", &bucket, Right::Read, list).await?;
+        let page: Result<Page, Error> =
+            calls::run(self, "list-keys", &bucket, LabelAccess::Read, list).await?;
         let Page { keys, cursor } = match page {
             Ok(page) => page,
             Err(error) => return Ok(Err(error)),
@@ -153,6 +154,6 @@ impl atomics::Host for Call<'_> {
             };
             Ok(unsigned)
         };
-        calls::run(self, "increment", &bucket, Right::Both, increment).await
+        calls::run(self, "increment", &bucket, LabelAccess::Both, increment).await
     }
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use airssys_wasm::wasmtime::component::{Linker, Resource};
-use airssys_wasm::{GuestState, HasService, wasmtime};
+use airssys_wasm::{GuestState, HasService, LabelAccess, wasmtime};
 
 use crate::bounds::{MAX_PAGE_KEYS, check_list};
 use crate::bucket::{Bucket, Cas};
-use crate::calls::{self, Call, CallError, Right};
+use crate::calls::{self, Call, CallError};
 use crate::error::StoreError;
 use crate::functions;
 use crate::keyvalue::KeyValue;
@@ -80,7 +80,7 @@ impl store::HostBucket for Call<'_> {
             let Page { keys, cursor } = store.list("", cursor.as_deref(), MAX_PAGE_KEYS).await?;
             Ok(KeyResponse { keys, cursor })
         };
-        calls::run(self, "list-keys", &bucket, Right::Read, list).await
+        calls::run(self, "list-keys", &bucket, LabelAccess::Read, list).await
     }
 
     async fn drop(&mut self, bucket: Resource<Bucket>) -> wasmtime::Result<()> {
@@ -163,8 +163,8 @@ impl atomics::HostCas for Call<'_> {
     }
 
     async fn current(&mut self, handle: Resource<Cas>) -> wasmtime::Result<Result<Option<Vec<u8>>, Error>> {
-        let Cas { bucket, key, version } = self.table().get(&handle)?;
-        let mut cas = Cas { bucket: bucket.clone(), key: key.clone(), version: version.clone() };
+        let Cas { label, key, version } = self.table().get(&handle)?;
+        let mut cas = Cas { label: label.clone(), key: key.clone(), version: version.clone() };
         let read = calls::read_cas(self, &mut cas, "cas.current").await;
         self.table().get_mut(&handle)?.version = cas.version;
         Ok(read.map_err(Error::from))

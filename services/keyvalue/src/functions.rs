@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use airssys_wasm::wasmtime;
 use airssys_wasm::wasmtime::component::Resource;
+use airssys_wasm::{LabelAccess, wasmtime};
 
 use crate::bounds::{check_entries, check_key, check_keys, check_value};
 use crate::bucket::Bucket;
-use crate::calls::{Call, CallError, Right, run};
+use crate::calls::{Call, CallError, run};
 use crate::error::StoreError;
 use crate::store::{SetOptions, Store};
 
@@ -27,7 +27,7 @@ pub(crate) async fn get<E: From<CallError>>(
         check_key(&key)?;
         store.value(&key).await
     };
-    run(call, "get", bucket, Right::Read, get).await
+    run(call, "get", bucket, LabelAccess::Read, get).await
 }
 
 pub(crate) async fn set<E: From<CallError>>(
@@ -41,7 +41,7 @@ pub(crate) async fn set<E: From<CallError>>(
         check_value(&value)?;
         store.set(&key, value, &SetOptions::default()).await.map(drop)
     };
-    run(call, "set", bucket, Right::Write, set).await
+    run(call, "set", bucket, LabelAccess::Write, set).await
 }
 
 pub(crate) async fn delete<E: From<CallError>>(
@@ -53,7 +53,7 @@ pub(crate) async fn delete<E: From<CallError>>(
         check_key(&key)?;
         store.delete_many(&[key]).await
     };
-    run(call, "delete", bucket, Right::Write, delete).await
+    run(call, "delete", bucket, LabelAccess::Write, delete).await
 }
 
 pub(crate) async fn exists<E: From<CallError>>(
@@ -65,7 +65,7 @@ pub(crate) async fn exists<E: From<CallError>>(
         check_key(&key)?;
         store.exists(&key).await
     };
-    run(call, "exists", bucket, Right::Read, exists).await
+    run(call, "exists", bucket, LabelAccess::Read, exists).await
 }
 
 pub(crate) async fn increment<E: From<CallError>>(
@@ -78,7 +78,7 @@ pub(crate) async fn increment<E: From<CallError>>(
         check_key(&key)?;
         store.increment(&key, delta).await
     };
-    run(call, "increment", bucket, Right::Both, increment).await
+    run(call, "increment", bucket, LabelAccess::Both, increment).await
 }
 
 /// Gets values with their keys, in the order of the keys.
@@ -92,7 +92,7 @@ pub(crate) async fn get_pairs<E: From<CallError>>(
         let values = store.get_many(&keys).await?;
         Ok(keys.into_iter().zip(values).map(|(key, value)| Some((key, value?))).collect())
     };
-    run(call, "get-many", bucket, Right::Read, get).await
+    run(call, "get-many", bucket, LabelAccess::Read, get).await
 }
 
 /// Sets values. `ttl` checks and returns their time to live.
@@ -106,7 +106,7 @@ pub(crate) async fn set_many<E: From<CallError>>(
         check_entries(&entries)?;
         store.set_many(entries, ttl?).await
     };
-    run(call, "set-many", bucket, Right::Write, set).await
+    run(call, "set-many", bucket, LabelAccess::Write, set).await
 }
 
 pub(crate) async fn delete_many<E: From<CallError>>(
@@ -118,7 +118,7 @@ pub(crate) async fn delete_many<E: From<CallError>>(
         check_keys(keys.iter())?;
         store.delete_many(&keys).await
     };
-    run(call, "delete-many", bucket, Right::Write, delete).await
+    run(call, "delete-many", bucket, LabelAccess::Write, delete).await
 }
 
 /// Drops the handle of a bucket.

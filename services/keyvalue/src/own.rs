@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use airssys_wasm::wasmtime::component::{Linker, Resource};
-use airssys_wasm::{GuestState, HasService, wasmtime};
+use airssys_wasm::{GuestState, HasService, LabelAccess, wasmtime};
 
 use crate::bounds::{MAX_PAGE_KEYS, check_key, check_keys, check_list, check_short, check_value, ttl};
 use crate::bucket::Bucket;
-use crate::calls::{self, Call, CallError, Right};
+use crate::calls::{self, Call, CallError};
 use crate::error::StoreError;
 use crate::functions;
 use crate::keyvalue::KeyValue;
@@ -45,7 +45,7 @@ impl guest::HostBucket for Call<'_> {
             let entry = store.get(&key).await?;
             Ok(entry.map(|store::Entry { value, version }| Entry { value, version }))
         };
-        calls::run(self, "get", &bucket, Right::Read, get).await
+        calls::run(self, "get", &bucket, LabelAccess::Read, get).await
     }
 
     async fn set(
@@ -69,7 +69,7 @@ impl guest::HostBucket for Call<'_> {
             let options = SetOptions { ttl: ttl(options.ttl_ms)?, condition };
             store.set(&key, value, &options).await
         };
-        calls::run(self, "set", &bucket, Right::Write, set).await
+        calls::run(self, "set", &bucket, LabelAccess::Write, set).await
     }
 
     async fn delete(&mut self, bucket: Resource<Bucket>, key: String) -> wasmtime::Result<Result<(), Error>> {
@@ -106,7 +106,7 @@ impl guest::HostBucket for Call<'_> {
             let store::Page { keys, cursor } = store.list(&prefix, cursor.as_deref(), limit).await?;
             Ok(Page { keys, cursor })
         };
-        calls::run(self, "list-keys", &bucket, Right::Read, list).await
+        calls::run(self, "list-keys", &bucket, LabelAccess::Read, list).await
     }
 
     async fn get_many(
@@ -118,7 +118,7 @@ impl guest::HostBucket for Call<'_> {
             check_keys(keys.iter())?;
             store.get_many(&keys).await
         };
-        calls::run(self, "get-many", &bucket, Right::Read, get).await
+        calls::run(self, "get-many", &bucket, LabelAccess::Read, get).await
     }
 
     async fn set_many(

@@ -1,10 +1,7 @@
 //! The service: its interfaces, and the data of an instance.
 
-use airssys_rt::BoxError;
 use airssys_wasm::wasmtime::component::Linker;
-use airssys_wasm::{
-    BackendSet, Entry, GuestState, Interface, Labels, Service, ServiceInstance, Waits, wasmtime,
-};
+use airssys_wasm::{Entry, GuestState, Interface, Labels, Service, Waits, wasmtime};
 
 use crate::keyvalue::{KeyValue, RIGHTS};
 use crate::store::Store;
@@ -15,7 +12,7 @@ impl Service for KeyValue {
 
     type Config = ();
     type Connection = ();
-    type Data = BackendSet;
+    type Data = ();
 
     fn interfaces(&self) -> Vec<Interface> {
         let waits = Waits::Always;
@@ -44,9 +41,5 @@ impl Service for KeyValue {
                 own::link(linker)
             }
         }
-    }
-
-    fn prepare(&self, (): &(), instance: &ServiceInstance<'_>) -> Result<BackendSet, BoxError> {
-        Ok(instance.backends().clone())
     }
 }

@@ -7,34 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use airssys_wasm::UsePattern;
+use airssys_wasm::OpenLabel;
 use async_trait::async_trait;
 
 use crate::database::{Access, Changed, Database, Description, Page, Rows, Transaction, VALUE_BYTES};
 use crate::held::{Held, Place};
 use crate::values::{self, Column, Error, Row};
 
-/// The rights on a label.
-#[derive(Debug)]
-pub(crate) struct Rights {
-    pub(crate) read: UsePattern,
-    pub(crate) write: UsePattern,
-}
-
-impl Rights {
-    /// Returns the rights on a label, or `None` if the label is not a name.
-    pub(crate) fn on(label: &str) -> Option<Rights> {
-        let right = |verb| UsePattern::exact(&format!("sql/{label}:{verb}")).ok();
-        Some(Rights { read: right("read")?, write: right("write")? })
-    }
-}
-
 /// A database with the rights on its label.
-#[derive(Clone)]
-pub(crate) struct Opened {
-    pub(crate) rights: Arc<Rights>,
-    pub(crate) database: Arc<dyn Database>,
-}
+pub(crate) type Opened = OpenLabel<dyn Database>;
 
 /// An open database.
 pub struct DatabaseHandle {
@@ -59,7 +40,7 @@ pub struct TransactionHandle {
 /// The parts of a transaction that a call needs.
 #[derive(Clone)]
 pub(crate) struct OpenTransaction {
-    pub(crate) rights: Arc<Rights>,
+    pub(crate) opened: Opened,
     pub(crate) access: Access,
     pub(crate) timeout: Duration,
     pub(crate) held: Arc<Held<dyn Transaction>>,
@@ -89,7 +70,7 @@ impl Failure {
 
 /// The rows of a result.
 pub struct RowsHandle {
-    pub(crate) rights: Arc<Rights>,
+    pub(crate) opened: Opened,
     pub(crate) columns: Vec<Column>,
     pub(crate) timeout: Duration,
     pub(crate) held: Arc<Held<dyn Rows>>,

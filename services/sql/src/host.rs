@@ -1,16 +1,15 @@
 //! The functions of `airssys:sql/database`.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use airssys_wasm::wasmtime;
 use airssys_wasm::wasmtime::component::Resource;
+use airssys_wasm::{in_time, wasmtime};
 
 use crate::bindings::sql::airssys::sql::database as wit;
 use crate::database::{Access, Rows, Statement};
 use crate::handles::{
-    DatabaseHandle, Failure, OpenTransaction, Opened, ReadRows, Rights, RowsHandle, StatementHandle,
+    DatabaseHandle, Failure, OpenTransaction, Opened, ReadRows, RowsHandle, StatementHandle,
     TransactionHandle,
 };
 use crate::held::{Held, Place};
@@ -51,21 +50,13 @@ pub(crate) fn statement(text: Arc<str>, parameters: Vec<Value>) -> Result<Statem
     Ok(Statement { text, parameters })
 }
 
-/// Waits for a call of a backend, for its time at most. The call is dropped after that.
-pub(crate) async fn in_time<T>(
-    time: Duration,
-    call: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    tokio::time::timeout(time, call).await.unwrap_or(Err(Error::Timeout))
-}
-
 /// Runs a statement outside of a transaction, as one that reads first, and returns its rows.
 pub(crate) async fn query(
     call: &mut Call<'_>,
     opened: &Opened,
     statement: Statement,
 ) -> Result<Box<dyn Rows>, Error> {
-    let (access, database) = (access(call, &opened.rights)?, &opened.database);
+    let (access, database) = (access(call, opened)?, opened.get());
     let found = in_time(database.timeout(), async {
         match (database.query(statement.clone()).await, access) {
             // The database says that the statement writes.
@@ -77,13 +68,13 @@ pub(crate) async fn query(
         }
     });
     let found = found.await;
-    found.inspect_err(|error| denied_by_database(call, &opened.rights, error))
+    found.inspect_err(|error| denied_by_database(call, opened, error))
 }
 
 async fn execute(call: &mut Call<'_>, opened: &Opened, statement: Statement) -> Result<u64, Error> {
-    let (access, database) = (access(call, &opened.rights)?, &opened.database);
+    let (access, database) = (access(call, opened)?, opened.get());
     let changed = in_time(database.timeout(), database.execute(access, statement)).await;
-    changed.inspect_err(|error| denied_by_database(call, &opened.rights, error))
+    changed.inspect_err(|error| denied_by_database(call, opened, error))
 }
 
 /// A call within a transaction.
@@ -94,7 +85,7 @@ enum Within<'a> {
 
 /// Runs a call within a transaction. After a call that did not end, the transaction is dropped.
 async fn within(call: &mut Call<'_>, open: &OpenTransaction, step: Within<'_>) -> Result<(), Error> {
-    require(call, &open.rights, open.access)?;
+    require(call, &open.opened, open.access)?;
     open.failure.check()?;
     let mut held = open.held.lock().await;
     let Some(mut transaction) = held.take() else { return Err(over()) };
@@ -114,7 +105,7 @@ async fn within(call: &mut Call<'_>, open: &OpenTransaction, step: Within<'_>) -
     drop(held);
     result.inspect_err(|error| {
         open.failure.after(error);
-        denied_by_database(call, &open.rights, error);
+        denied_by_database(call, &open.opened, error);
     })
 }
 
@@ -135,13 +126,13 @@ pub(crate) fn get<'a, T: 'static>(call: &'a mut Call<'_>, handle: &Resource<T>) 
 fn rows(
     call: &mut Call<'_>,
     rows: Box<dyn Rows>,
-    rights: &Arc<Rights>,
+    opened: &Opened,
     timeout: Duration,
     (failure, place): (Failure, Place),
 ) -> Result<Resource<RowsHandle>, Error> {
-    let (rights, columns) = (Arc::clone(rights), rows.columns().to_vec());
+    let (opened, columns) = (opened.clone(), rows.columns().to_vec());
     let held = Arc::new(Held::new(rows, MAX_OPEN_TIME));
-    table(call, RowsHandle { rights, columns, timeout, held, failure, _place: place })
+    table(call, RowsHandle { opened, columns, timeout, held, failure, _place: place })
 }
 
 /// Runs a query, within a transaction if there is one, and makes the handle of its rows.
@@ -158,11 +149,11 @@ async fn query_rows(
             let mut found = None;
             within(call, open, Within::Query(statement, &mut found)).await?;
             let found = found.ok_or_else(|| Error::Other("the query returned nothing".to_owned()))?;
-            rows(call, found, &open.rights, open.timeout, (open.failure.clone(), place))
+            rows(call, found, &open.opened, open.timeout, (open.failure.clone(), place))
         }
         (Some(opened), None) => {
             let found = query(call, opened, statement).await?;
-            rows(call, found, &opened.rights, opened.database.timeout(), (Failure::default(), place))
+            rows(call, found, opened, opened.get().timeout(), (Failure::default(), place))
         }
         (None, None) => Err(Error::Other("the query has no database".to_owned())),
     }
@@ -230,12 +221,11 @@ impl wit::HostDatabase for Call<'_> {
     ) -> Result<Resource<StatementHandle>, Error> {
         counted!(self, "prepare", async {
             let opened = get(self, &database)?.opened.clone();
-            let (access, text) = (access(self, &opened.rights)?, statement(text.into(), Vec::new())?.text);
+            let (access, text) = (access(self, &opened)?, statement(text.into(), Vec::new())?.text);
             let place = data(self)?.handles.take()?;
-            let described = opened.database.prepare(access, Arc::clone(&text));
-            let description = in_time(opened.database.timeout(), described).await;
-            let description =
-                description.inspect_err(|error| denied_by_database(self, &opened.rights, error))?;
+            let described = opened.get().prepare(access, Arc::clone(&text));
+            let description = in_time(opened.get().timeout(), described).await;
+            let description = description.inspect_err(|error| denied_by_database(self, &opened, error))?;
             table(self, StatementHandle { opened, text, description, _place: place })
         })
     }
@@ -245,12 +235,12 @@ impl wit::HostDatabase for Call<'_> {
         database: Resource<DatabaseHandle>,
     ) -> Result<Resource<TransactionHandle>, Error> {
         counted!(self, "begin", async {
-            let Opened { rights, database } = get(self, &database)?.opened.clone();
-            let (access, timeout) = (access(self, &rights)?, database.timeout());
+            let opened = get(self, &database)?.opened.clone();
+            let (access, timeout) = (access(self, &opened)?, opened.get().timeout());
             let place = data(self)?.open.take()?;
-            let transaction = in_time(timeout, database.begin(access)).await?;
+            let transaction = in_time(timeout, opened.get().begin(access)).await?;
             let held = Arc::new(Held::new(transaction, MAX_OPEN_TIME));
-            let transaction = OpenTransaction { rights, access, timeout, held, failure: Failure::default() };
+            let transaction = OpenTransaction { opened, access, timeout, held, failure: Failure::default() };
             table(self, TransactionHandle { transaction, _place: place })
         })
     }
@@ -279,7 +269,8 @@ impl wit::HostStatement for Call<'_> {
         counted!(self, "query", async {
             let found = get(self, &prepared)?;
             let (opened, text) = (found.opened.clone(), Arc::clone(&found.text));
-            let open = within.map(|within| Ok(get(self, &within)?.transaction.clone())).transpose()?;
+            let open =
+                within.map(|within| Ok::<_, Error>(get(self, &within)?.transaction.clone())).transpose()?;
             query_rows(self, Some(&opened), open.as_ref(), statement(text, parameters)?).await
         })
     }
@@ -336,7 +327,7 @@ impl wit::HostTransaction for Call<'_> {
     async fn commit(&mut self, transaction: Resource<TransactionHandle>) -> Result<(), Error> {
         counted!(self, "commit", async {
             let open = taken(self, transaction)?;
-            require(self, &open.rights, open.access)?;
+            require(self, &open.opened, open.access)?;
             open.failure.check()?;
             let transaction = open.held.lock().await.take().ok_or_else(over)?;
             in_time(open.timeout, transaction.commit()).await
@@ -365,9 +356,9 @@ impl wit::HostRows for Call<'_> {
     async fn next(&mut self, rows: Resource<RowsHandle>, most: u32) -> Result<Vec<Row>, Error> {
         counted!(self, "next", async {
             let found = get(self, &rows)?;
-            let (rights, held) = (Arc::clone(&found.rights), Arc::clone(&found.held));
+            let (opened, held) = (found.opened.clone(), Arc::clone(&found.held));
             let (timeout, failure) = (found.timeout, found.failure.clone());
-            require(self, &rights, Access::Read)?;
+            require(self, &opened, Access::Read)?;
             failure.check()?;
             let mut guard = held.lock().await;
             let Some(mut rows) = guard.take() else { return Err(over()) };

@@ -3,13 +3,13 @@
 use airssys_rt::BoxError;
 use airssys_wasm::wasmtime::component::Linker;
 use airssys_wasm::{
-    BackendSet, Entry, GuestState, HasService, Interface, Labels, OpenError, Service, ServiceCall,
+    Entry, GuestState, HasService, Interface, LabelAccess, LabelError, Labels, Service, ServiceCall,
     ServiceInstance, Waits, wasmtime,
 };
 
 use crate::bindings::{spin, sql};
 use crate::database::{Access, Database};
-use crate::handles::{Opened, Rights};
+use crate::handles::Opened;
 use crate::held::Counter;
 use crate::sqlite::Sqlite;
 use crate::values::Error;
@@ -26,7 +26,6 @@ pub struct Sql;
 
 /// The data of an instance.
 pub struct SqlData {
-    backends: BackendSet,
     pub(crate) handles: Counter,
     pub(crate) open: Counter,
 }
@@ -58,10 +57,10 @@ impl Service for Sql {
         }
     }
 
-    fn prepare(&self, (): &(), instance: &ServiceInstance<'_>) -> Result<SqlData, BoxError> {
+    fn prepare(&self, (): &(), _: &ServiceInstance<'_>) -> Result<SqlData, BoxError> {
         let handles = Counter::new(MAX_HANDLES, "databases and statements");
         let open = Counter::new(MAX_OPEN, "transactions and results");
-        Ok(SqlData { backends: instance.backends().clone(), handles, open })
+        Ok(SqlData { handles, open })
     }
 }
 
@@ -75,49 +74,46 @@ pub(crate) fn data<'a>(call: &'a mut Call<'_>) -> Result<&'a mut SqlData, Error>
 
 /// Counts the call against the component's rate.
 pub(crate) fn admit(call: &Call<'_>) -> Result<(), Error> {
-    call.admit().map_err(|exceeded| Error::LimitExceeded(exceeded.to_string()))
+    call.admit().map_err(|exceeded| LabelError::from(exceeded).into())
+}
+
+impl From<LabelError> for Error {
+    fn from(error: LabelError) -> Error {
+        match error {
+            LabelError::AccessDenied => Error::AccessDenied,
+            LabelError::NoBackend => Error::NotFound,
+            LabelError::CallsExceeded(exceeded) => Error::LimitExceeded(exceeded.to_string()),
+            LabelError::Timeout => Error::Timeout,
+            _ => Error::Unavailable("the database cannot be reached".to_owned()),
+        }
+    }
 }
 
 /// Opens the database of a label, if the component has a right on it.
 pub(crate) async fn open(call: &mut Call<'_>, label: &str) -> Result<Opened, Error> {
-    let rights = Rights::on(label).ok_or(Error::AccessDenied)?;
-    access(call, &rights)?;
-    let backends = data(call)?.backends.clone();
-    match backends.open::<dyn Database>("sql", label).await {
-        Ok(database) => Ok(Opened { rights: rights.into(), database }),
-        Err(OpenError::NoBackend { .. }) => Err(Error::NotFound),
-        // The reasons are the operator's: they name servers, users and folders.
-        Err(error @ OpenError::Unavailable { .. }) => {
-            tracing::debug!(label, error = &error as &dyn std::error::Error, "a database is not available");
-            Err(Error::Unavailable("the database cannot be reached".to_owned()))
-        }
-        Err(error) => {
-            tracing::warn!(label, error = &error as &dyn std::error::Error, "a database cannot be opened");
-            Err(Error::Other("the database cannot be opened".to_owned()))
-        }
-    }
+    Ok(call.find_label(label, LabelAccess::Any).await?)
 }
 
 /// Decides about a call: the most that the component may do with the label now.
-pub(crate) fn access(call: &Call<'_>, rights: &Rights) -> Result<Access, Error> {
-    match call.has(&rights.write) {
+pub(crate) fn access(call: &Call<'_>, opened: &Opened) -> Result<Access, Error> {
+    match call.has_access(opened, LabelAccess::Write) {
         true => Ok(Access::Write),
-        false => call.allows(&rights.read).map(|()| Access::Read).map_err(|_| Error::AccessDenied),
+        false => Ok(call.allow(opened, LabelAccess::Read).map(|()| Access::Read)?),
     }
 }
 
 /// Decides about a call that needs this access.
-pub(crate) fn require(call: &Call<'_>, rights: &Rights, access: Access) -> Result<(), Error> {
+pub(crate) fn require(call: &Call<'_>, opened: &Opened, access: Access) -> Result<(), Error> {
     match access {
-        Access::Write => call.allows(&rights.write).map_err(|_| Error::AccessDenied),
-        Access::Read => self::access(call, rights).map(|_| ()),
+        Access::Write => Ok(call.allow(opened, LabelAccess::Write)?),
+        Access::Read => self::access(call, opened).map(|_| ()),
     }
 }
 
 /// Counts and audits a denial by the database: the component lacks the right to write.
-pub(crate) fn denied_by_database(call: &Call<'_>, rights: &Rights, error: &Error) {
+pub(crate) fn denied_by_database(call: &Call<'_>, opened: &Opened, error: &Error) {
     if matches!(error, Error::AccessDenied) {
         // The right may have been granted meanwhile. The statement has failed all the same.
-        let _denied = call.allows(&rights.write);
+        let _denied = call.allow(opened, LabelAccess::Write);
     }
 }

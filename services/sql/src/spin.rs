@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use airssys_wasm::wasmtime;
 use airssys_wasm::wasmtime::component::Resource;
+use airssys_wasm::{in_time, wasmtime};
 
 use crate::bindings::spin::fermyon::spin::sqlite::{
     Error as SpinError, Host, HostConnection, QueryResult, RowResult, Value as SpinValue,
 };
 use crate::database::{MAX_PAGE_ROWS, Rows, VALUE_BYTES};
 use crate::handles::DatabaseHandle;
-use crate::host::{counted, get, in_time, query, statement, table};
+use crate::host::{counted, get, query, statement, table};
 use crate::service::{self, Call, admit, data};
 use crate::values::{self, Error, Value};
 
@@ -72,7 +72,7 @@ async fn execute(
 ) -> Result<QueryResult, Error> {
     let opened = get(call, connection)?.opened.clone();
     let statement = statement(text.into(), parameters.into_iter().map(of_spin).collect())?;
-    let timeout = opened.database.timeout();
+    let timeout = opened.get().timeout();
     let mut found = query(call, &opened, statement).await?;
     in_time(timeout, all_rows(&mut *found)).await
 }

@@ -4,7 +4,7 @@ use airssys_postgres::Postgres;
 use airssys_sql::conformance::{self, Dialect, Leak, Subject};
 use airssys_wasm::Backends;
 
-use crate::server::Server;
+use crate::server::{Server, start, url};
 
 pub(crate) fn dialect() -> Dialect {
     let leak = |set, probe| Leak { set, probe };
@@ -60,13 +60,13 @@ pub(crate) fn dialect() -> Dialect {
 pub(crate) async fn subject(server: &Server, options: &str) -> Subject {
     let runtime = format!(
         "[backend.main]\ntype = \"postgres\"\nurl = \"{}\"\n{options}\n\n[sql]\n\"*\" = \"main\"\n",
-        server.url()
+        url(server.port())
     );
     Subject::new(Backends::default().with(Postgres), &runtime, None, dialect()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_passes_every_scenario_of_databases() {
-    let server = Server::start().await;
+    let server = start().await;
     conformance::run(subject(&server, "pool_size = 3\ntimeout = \"5s\"").await).await;
 }

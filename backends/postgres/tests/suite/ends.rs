@@ -3,7 +3,7 @@
 use airssys_sql::conformance::{Call, Failure, LABEL, On};
 
 use crate::conformance::subject;
-use crate::server::Server;
+use crate::server::start;
 
 const COUNT: &str = "SELECT count(*) FROM kept";
 
@@ -13,7 +13,7 @@ fn case(outcome: Result<impl std::fmt::Debug, Failure>) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn commit_of_a_transaction_that_the_server_aborted_fails() {
-    let server = Server::start().await;
+    let server = start().await;
     let subject = subject(&server, "pool_size = 3\ntimeout = \"30s\"").await;
     subject.execute("CREATE TABLE kept (note TEXT)", &[]).await.unwrap();
     subject.execute("CREATE INDEX notes ON kept (note)", &[]).await.unwrap();
@@ -31,7 +31,7 @@ async fn commit_of_a_transaction_that_the_server_aborted_fails() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn statement_that_ends_a_transaction_is_refused_and_commits_nothing() {
-    let server = Server::start().await;
+    let server = start().await;
     let subject = subject(&server, "pool_size = 3\ntimeout = \"30s\"").await;
     subject.execute("CREATE TABLE kept (id BIGINT PRIMARY KEY)", &[]).await.unwrap();
     for end in ["COMMIT", ";-- a\n/* b /* c */ */ commit AND CHAIN", "END", "PREPARE TRANSACTION 'a'"] {

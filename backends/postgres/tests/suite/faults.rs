@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use airssys_sql::conformance::{Answer, Call, Failure, LABEL, On, Subject, Value, Writes};
 
 use crate::conformance::subject;
-use crate::server::Server;
+use crate::server::{Server, client, start};
 
 /// The time after which a component counts as not recovering.
 const STUCK: Duration = Duration::from_secs(120);
@@ -39,7 +39,7 @@ async fn count(subject: &Subject) -> i64 {
 
 /// Waits until a statement with this text runs on the server.
 async fn runs(server: &Server, text: &str) {
-    let client = server.client().await.expect("the server answers");
+    let client = client(server.port()).await.expect("the server answers");
     let query = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = $1";
     let began = Instant::now();
     loop {
@@ -54,7 +54,7 @@ async fn runs(server: &Server, text: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_server_fails_the_call_and_loses_nothing_acknowledged() {
-    let mut server = Server::start().await;
+    let mut server = start().await;
     let subject = subject(&server, "pool_size = 3\ntimeout = \"30s\"").await;
     subject.execute("CREATE TABLE kept (id BIGINT PRIMARY KEY)", &[]).await.unwrap();
     for round in 0..2_i64 {
@@ -81,7 +81,7 @@ async fn killed_server_fails_the_call_and_loses_nothing_acknowledged() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn frozen_server_times_out_and_cut_connections_are_replaced() {
-    let server = Server::start().await;
+    let server = start().await;
     let subject = subject(&server, "pool_size = 2\ntimeout = \"3s\"").await;
     subject.execute("CREATE TABLE kept (id BIGINT PRIMARY KEY)", &[]).await.unwrap();
 
@@ -99,7 +99,7 @@ async fn frozen_server_times_out_and_cut_connections_are_replaced() {
     let slow = "INSERT INTO kept SELECT 3 FROM pg_sleep(2)";
     let (outcome, ()) = tokio::join!(subject.call(execute(slow)), async {
         runs(&server, slow).await;
-        let client = server.client().await.expect("the server answers");
+        let client = client(server.port()).await.expect("the server answers");
         let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
         client.query(cut, &[]).await.expect("the connections are cut");
@@ -110,12 +110,12 @@ async fn frozen_server_times_out_and_cut_connections_are_replaced() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pool_is_bounded_and_its_waiters_have_a_deadline() {
-    let server = Server::start().await;
+    let server = start().await;
     let subject = subject(&server, "pool_size = 2\ntimeout = \"2s\"").await;
     let transactions = [subject.begin().await, subject.begin().await];
     let waiter = subject.call_writer(Writes(2), execute("SELECT 1")).await;
     assert_eq!(case(&waiter), "timeout", "{waiter:?}");
-    let client = server.client().await.expect("the server answers");
+    let client = client(server.port()).await.expect("the server answers");
     let of_pool = "SELECT count(*) FROM pg_stat_activity \
                    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
     let row = client.query_one(of_pool, &[]).await.expect("the server answers");
@@ -129,7 +129,7 @@ async fn pool_is_bounded_and_its_waiters_have_a_deadline() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn table_that_changes_does_not_fail_statements_outside_of_transactions() {
-    let server = Server::start().await;
+    let server = start().await;
     let subject = subject(&server, "pool_size = 1").await;
     subject.execute("CREATE TABLE kept (id BIGINT PRIMARY KEY)", &[]).await.unwrap();
     let columns = async || subject.query("SELECT * FROM kept", &[]).await.unwrap().columns.len();

@@ -8,7 +8,7 @@ use airssys_sql::conformance::{Subject, Value};
 use airssys_wasm::Backends;
 
 use crate::conformance::dialect;
-use crate::server::Server;
+use crate::server::{start, start_with};
 
 /// Makes a certificate for `localhost` and its key, in files of these names.
 fn certificate(folder: &Path, command: &dyn Fn(&Path) -> Command, name: &str) {
@@ -35,7 +35,7 @@ async fn connects(url: &str, ca: &Path) -> Result<bool, String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connection_is_encrypted_and_the_certificate_is_checked() {
-    let server = Server::start_with(|folder, command| {
+    let server = start_with(|folder, command| {
         certificate(folder, command, "server");
         certificate(folder, command, "other");
         let file = |name: &str| folder.join(name).display().to_string();
@@ -43,7 +43,7 @@ async fn connection_is_encrypted_and_the_certificate_is_checked() {
         vec!["ssl=on".to_owned(), format!("ssl_cert_file={certificate}"), format!("ssl_key_file={key}")]
     })
     .await;
-    let (port, folder) = (server.port(), server.folder());
+    let (port, folder) = (server.port(), server.place().folder());
     let url = |host: &str| format!("postgres://postgres@{host}:{port}/postgres?sslmode=require");
     let unavailable = || Err("unavailable".to_owned());
     assert_eq!(connects(&url("localhost"), &folder.join("server.pem")).await, Ok(true));
@@ -51,7 +51,7 @@ async fn connection_is_encrypted_and_the_certificate_is_checked() {
     assert_eq!(connects(&url("localhost"), &folder.join("other.pem")).await, unavailable());
     assert_eq!(connects(&url("127.0.0.1"), &folder.join("server.pem")).await, unavailable());
 
-    let plain = Server::start().await;
+    let plain = start().await;
     let url = format!("postgres://postgres@localhost:{}/postgres?sslmode=require", plain.port());
     assert_eq!(connects(&url, &folder.join("server.pem")).await, unavailable());
 }

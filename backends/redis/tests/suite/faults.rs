@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use airssys_conformance::{Proxy, Server};
 use airssys_keyvalue::conformance::{Answer, Api, Call, Subject, When};
 
-use crate::proxy::Proxy;
-use crate::server::{Product, Server, backends, runtime};
+use crate::server::{Product, backends, redis, runtime, send};
 
 fn error(name: &str) -> Answer {
     Answer::Error { name: name.to_owned(), text: String::new() }
@@ -32,7 +32,7 @@ async fn until_it_answers(subject: &Subject, label: &str) {
 async fn crash_of_a_server_loses_no_acknowledged_write_and_repeats_none() {
     for product in [Product::Redis, Product::Valkey] {
         let mut server = Server::start(product).await;
-        let subject = Arc::new(Subject::new(backends(), &runtime(server.port, ""), None).await);
+        let subject = Arc::new(Subject::new(backends(), &runtime(server.port(), ""), None).await);
         let (done, doubtful) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(0)));
         let ended = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> = (1..=4)
@@ -77,9 +77,9 @@ async fn crash_of_a_server_loses_no_acknowledged_write_and_repeats_none() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn server_that_is_absent_makes_its_labels_unavailable_and_no_others() {
-    let mut server = Server::start(Product::Redis).await;
+    let mut server = redis().await;
     server.kill();
-    let subject = Subject::new(backends(), &runtime(server.port, ""), None).await;
+    let subject = Subject::new(backends(), &runtime(server.port(), ""), None).await;
     for api in [Api::Draft, Api::Draft2] {
         let text = "unavailable".to_owned();
         let absent = Answer::Error { name: "other".to_owned(), text };
@@ -103,11 +103,11 @@ async fn server_that_is_absent_makes_its_labels_unavailable_and_no_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn server_that_hangs_stalls_only_its_callers_and_only_until_their_deadline() {
-    let server = Server::start(Product::Redis).await;
-    let text = runtime(server.port, "timeout = \"300 ms\"");
+    let server = redis().await;
+    let text = runtime(server.port(), "timeout = \"300 ms\"");
     let subject = Arc::new(Subject::new(backends(), &text, None).await);
     until_it_answers(&subject, "any").await;
-    server.pause(true);
+    server.freeze(true);
     let hanging = {
         let subject = Arc::clone(&subject);
         tokio::spawn(async move { subject.call_in("all/2", Api::Own, "any", Call::Open).await })
@@ -121,7 +121,7 @@ async fn server_that_hangs_stalls_only_its_callers_and_only_until_their_deadline
     {
         assert_eq!(subject.call(Api::Own, "any", call.clone()).await, error("timeout"), "{call:?}");
     }
-    server.pause(false);
+    server.freeze(false);
     until_it_answers(&subject, "any").await;
     // The increment reached the server, and was done once.
     let value = subject.get(Api::Own, "any", "key").await;
@@ -130,9 +130,9 @@ async fn server_that_hangs_stalls_only_its_callers_and_only_until_their_deadline
 
 #[tokio::test(flavor = "multi_thread")]
 async fn write_whose_connection_is_cut_is_not_sent_again_and_a_read_is() {
-    let server = Server::start(Product::Redis).await;
-    let proxy = Proxy::start(server.port).await;
-    let subject = Subject::new(backends(), &runtime(proxy.port, ""), None).await;
+    let server = redis().await;
+    let proxy = Proxy::start(server.port()).await;
+    let subject = Subject::new(backends(), &runtime(proxy.port(), ""), None).await;
     until_it_answers(&subject, "any").await;
     let set = |when| Call::Set { key: "once".to_owned(), value: b"1".to_vec(), ttl_ms: None, when };
     let entries = vec![("many".to_owned(), b"1".to_vec())];
@@ -167,17 +167,18 @@ async fn write_whose_connection_is_cut_is_not_sent_again_and_a_read_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connection_that_was_refused_a_login_is_made_again() {
-    let server = Server::start(Product::Redis).await;
+    let server = redis().await;
     let subject =
-        Subject::new(backends(), &runtime(server.port, "password = \"secret\"\nmax_retries = 0"), None).await;
+        Subject::new(backends(), &runtime(server.port(), "password = \"secret\"\nmax_retries = 0"), None)
+            .await;
     // A server without a password refuses one.
     assert_eq!(subject.call(Api::Own, "any", Call::Open).await, error("unavailable"));
-    server.send("CONFIG SET requirepass secret\r\n").await.unwrap();
+    send(server.port(), "CONFIG SET requirepass secret\r\n").await.unwrap();
     until_it_answers(&subject, "any").await;
     // The password changes while the connection is lost.
     let change = "AUTH secret\r\nCONFIG SET requirepass other\r\n";
-    server.send(change).await.unwrap();
-    server.send("AUTH other\r\nCLIENT KILL TYPE normal SKIPME yes\r\n").await.unwrap();
+    send(server.port(), change).await.unwrap();
+    send(server.port(), "AUTH other\r\nCLIENT KILL TYPE normal SKIPME yes\r\n").await.unwrap();
     loop {
         let answer = subject.call(Api::Own, "any", increment("key")).await;
         if answer == error("unavailable") {
@@ -186,6 +187,6 @@ async fn connection_that_was_refused_a_login_is_made_again() {
         // Until the pipelined commands have reached the server.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    server.send("AUTH other\r\nCONFIG SET requirepass secret\r\n").await.unwrap();
+    send(server.port(), "AUTH other\r\nCONFIG SET requirepass secret\r\n").await.unwrap();
     until_it_answers(&subject, "any").await;
 }

@@ -2,6 +2,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod faults;
-mod proxy;
 mod scenarios;
 mod server;

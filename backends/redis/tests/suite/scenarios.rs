@@ -1,35 +1,36 @@
 //! The scenarios of the key-value service, and keys that other programs write.
 
+use airssys_conformance::Server;
 use airssys_keyvalue::conformance::{Answer, Api, Call, Subject, run_all};
 use airssys_wasm::manifest::{Runtime, RuntimeSource, Variables};
 
-use crate::server::{Product, Server, backends, runtime};
+use crate::server::{Product, backends, redis, runtime, send};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_passes_every_scenario() {
-    let server = Server::start(Product::Redis).await;
-    run_all(&Subject::new(backends(), &runtime(server.port, ""), None).await).await;
+    let server = redis().await;
+    run_all(&Subject::new(backends(), &runtime(server.port(), ""), None).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn valkey_passes_every_scenario() {
     let server = Server::start(Product::Valkey).await;
-    run_all(&Subject::new(backends(), &runtime(server.port, ""), None).await).await;
+    run_all(&Subject::new(backends(), &runtime(server.port(), ""), None).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_of_other_programs_are_read_within_bounds() {
-    let server = Server::start(Product::Redis).await;
+    let server = redis().await;
     let text = format!(
         "[backend.main]\ntype = \"redis\"\nurl = \"redis://127.0.0.1:{}\"\n\n[keyvalue]\n\
          \"*\" = {{ backend = \"main\", prefix = \"\" }}\n",
-        server.port
+        server.port()
     );
     let subject = Subject::new(backends(), &text, None).await;
-    server.send("SET theirs 1\r\n").await.unwrap();
-    server.send("RPUSH list 1\r\n").await.unwrap();
+    send(server.port(), "SET theirs 1\r\n").await.unwrap();
+    send(server.port(), "RPUSH list 1\r\n").await.unwrap();
     // 9 MiB, which is more than a value may have.
-    server.send("SETRANGE large 9437183 x\r\n").await.unwrap();
+    send(server.port(), "SETRANGE large 9437183 x\r\n").await.unwrap();
     assert_eq!(subject.get(Api::Draft, "any", "theirs").await.as_deref(), Some(&b"1"[..]));
     let error = |text: &str| Answer::Error { name: "invalid-argument".to_owned(), text: text.to_owned() };
     for (key, text) in [
@@ -51,20 +52,22 @@ async fn keys_of_other_programs_are_read_within_bounds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_labels_of_a_component_are_on_two_servers() {
-    let (redis, valkey) = tokio::join!(Server::start(Product::Redis), Server::start(Product::Valkey));
+    let (redis, valkey) = tokio::join!(redis(), Server::start(Product::Valkey));
     let text = format!(
         "[backend.one]\ntype = \"redis\"\nurl = \"redis://127.0.0.1:{}\"\n\n\
          [backend.other]\ntype = \"redis\"\nurl = \"redis://127.0.0.1:{}/3\"\n\n\
          [keyvalue]\nsessions = \"one\"\ncache = {{ backend = \"other\", prefix = \"c/\" }}\n\"*\" = \"memory\"\n",
-        redis.port, valkey.port
+        redis.port(),
+        valkey.port()
     );
     let subject = Subject::new(backends(), &text, None).await;
     for label in ["sessions", "cache", "other"] {
         subject.set(Api::Draft2, label, "key", label.as_bytes()).await;
     }
-    assert!(redis.send("GET sessions:key\r\n").await.unwrap().contains("sessions"));
-    assert!(valkey.send("SELECT 3\r\nGET c/key\r\n").await.is_some());
-    let found = valkey.send("EVAL \"redis.call('SELECT',3) return redis.call('GET','c/key')\" 0\r\n").await;
+    assert!(send(redis.port(), "GET sessions:key\r\n").await.unwrap().contains("sessions"));
+    assert!(send(valkey.port(), "SELECT 3\r\nGET c/key\r\n").await.is_some());
+    let found =
+        send(valkey.port(), "EVAL \"redis.call('SELECT',3) return redis.call('GET','c/key')\" 0\r\n").await;
     assert!(found.unwrap().contains("cache"));
     assert_eq!(subject.get(Api::Draft2, "other", "key").await.as_deref(), Some(&b"other"[..]));
 

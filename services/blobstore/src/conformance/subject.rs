@@ -1,70 +1,37 @@
 //! A host with the component, on the backends under test.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use airssys_rt::ActorSystem;
-use airssys_wasm::manifest::{Runtime, RuntimeSource, Variables};
-use airssys_wasm::{
-    Backends, Capabilities, Capability, Codec, Compiler, Component, ComponentHost, ComponentSpec, Engine,
-    EngineConfig, HostOptions, Limits, Services, builder,
-};
+use airssys_conformance::{Role, TestComponent, TestHost, limits};
+use airssys_wasm::{Backends, ComponentHost, Services};
 use test_blobstore_calls::{Answer, Call, Order};
 
 use crate::Blobstore;
-
-/// The time after which a call counts as stuck.
-const STUCK: Duration = Duration::from_secs(120);
 
 /// The component whose right to write to `revoked` is taken and given.
 pub(super) const REVOCABLE: &str = "revocable";
 
 /// A host with the component `test-blobstore`, on the backends under test.
 pub struct Subject {
-    host: ComponentHost,
+    host: TestHost,
 }
 
 impl Subject {
     /// Starts the component on the backends of a runtime configuration. `data` is the folder for data.
     pub async fn new(backends: Backends, runtime: &str, data: Option<PathBuf>) -> Subject {
-        let services = Services::default().with(Blobstore);
-        let sources = vec![RuntimeSource::new("runtime.toml", runtime)];
-        let runtime = Runtime::parse(sources, Variables::default(), data).expect("a runtime configuration");
-        let set = backends.configure(&runtime, &services.labels(), None).expect("the backends are right");
-        let options = HostOptions { backends: set, ..HostOptions::default() };
-        let host = ComponentHost::with_options(ActorSystem::new("conformance"), options).expect("a host");
-
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../components/test-blobstore");
-        let file = builder::build(&folder, |_| {}).expect("the component builds");
-        let config = EngineConfig {
-            services,
-            compiler: Compiler::in_process(),
-            cache_dir: std::env::var_os("CARGO_TARGET_TMPDIR")
-                .map(|folder| PathBuf::from(folder).join("components")),
-            max_instances: 8,
-            ..EngineConfig::default()
+        let role = |name, uses| Role { name, instances: 1, uses };
+        let component = TestComponent {
+            folder: "test-blobstore",
+            services: Services::default().with(Blobstore),
+            limits: limits(),
+            roles: &[
+                role("all", &["blob"]),
+                role("reader", &["blob/shared:read"]),
+                role("writer", &["blob/shared:write"]),
+                role(REVOCABLE, &["blob/revoked:read", "blob/revoked:write"]),
+            ],
         };
-        let engine = Engine::new(config).expect("an engine");
-        let component = Component::load(&engine, &file).expect("the component fits");
-        let limits = Limits {
-            memory_bytes: 128 << 20,
-            message_size_bytes: 16 << 20,
-            execution_time: Duration::from_secs(30),
-            ..Limits::default()
-        };
-        let right = |text: &str| text.parse().expect("a right");
-        for (name, uses) in [
-            ("all", vec![right("blob")]),
-            ("reader", vec![right("blob/shared:read")]),
-            ("writer", vec![right("blob/shared:write")]),
-            (REVOCABLE, vec![right("blob/revoked:read"), right("blob/revoked:write")]),
-        ] {
-            let capabilities = Capabilities { uses, ..Capabilities::default() };
-            let spec = ComponentSpec::new(name, component.clone());
-            let spec = ComponentSpec { capabilities, limits: limits.clone(), ..spec };
-            host.spawn(spec).await.expect("the component starts");
-        }
-        Subject { host }
+        Subject { host: TestHost::start(component, backends, runtime, data).await }
     }
 
     /// Calls a function in the component that may use everything.
@@ -74,12 +41,7 @@ impl Subject {
 
     /// Calls a function in a component.
     pub async fn call_in(&self, component: &str, call: Call) -> Answer {
-        let mut message = Vec::new();
-        Codec::Cbor.write_prefix(&mut message);
-        ciborium::into_writer(&call, &mut message).expect("a call can be encoded");
-        let reply = self.host.request(component, message, STUCK).await;
-        let reply = reply.unwrap_or_else(|error| panic!("{call:?}: {error}"));
-        ciborium::from_reader(&reply[1..]).expect("an answer")
+        self.host.call(component, &call).await
     }
 
     /// Calls a function that has no result.
@@ -114,16 +76,12 @@ impl Subject {
 
     /// Gives or takes a right of [`REVOCABLE`].
     pub(super) fn change(&self, gives: bool, right: &str) {
-        let changed = match gives {
-            true => self.host.grant(REVOCABLE, Capability::Use, right).map(drop),
-            false => self.host.revoke(REVOCABLE, Capability::Use, right).map(drop),
-        };
-        changed.expect("the right is one that it asks for");
+        self.host.change_right(REVOCABLE, gives, right);
     }
 
     /// Returns the host, for checks of its counters.
     pub fn host(&self) -> &ComponentHost {
-        &self.host
+        self.host.host()
     }
 }
 

@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use airssys_spec::file;
+use airssys_wasm::FailureLog;
 use tokio::sync::Semaphore;
 
 use crate::embedded::usage::{Usage, weight};
@@ -63,11 +64,12 @@ pub(super) struct FolderEngine {
     changes: Mutex<()>,
     working: Arc<Semaphore>,
     next_temporary: AtomicU64,
+    log: FailureLog,
 }
 
 impl FolderEngine {
     /// Opens the folder, deletes what a crash has left, and counts the objects.
-    pub(super) async fn open(root: PathBuf) -> io::Result<FolderEngine> {
+    pub(super) async fn open(root: PathBuf, log: FailureLog) -> io::Result<FolderEngine> {
         let open = move || {
             file::create_folder(&root)?;
             let root = root.canonicalize()?;
@@ -100,7 +102,8 @@ impl FolderEngine {
             }
             let working = Arc::new(Semaphore::new(MAX_WORKING));
             let next_temporary = AtomicU64::new(0);
-            Ok(FolderEngine { root, _lock: lock, usage, changes: Mutex::default(), working, next_temporary })
+            let changes = Mutex::default();
+            Ok(FolderEngine { root, _lock: lock, usage, changes, working, next_temporary, log })
         };
         tokio::task::spawn_blocking(open).await.map_err(io::Error::other)?
     }
@@ -118,14 +121,16 @@ impl FolderEngine {
             done
         });
         match done.await.map_err(|_| BlobError::Unavailable)? {
-            Ok(done) => Ok(done),
+            Ok(done) => {
+                self.log.works();
+                Ok(done)
+            }
             Err(Failure::Blob(error)) => Err(error),
             Err(Failure::Disk(error)) if error.kind() == io::ErrorKind::StorageFull => {
                 Err(BlobError::QuotaExceeded("the disk is full".to_owned()))
             }
             Err(Failure::Disk(error)) => {
-                let folder = self.root.display();
-                tracing::warn!(target: "airssys::blob", folder = %folder, "the disk failed: {error}");
+                self.log.failed(&error);
                 Err(BlobError::Unavailable)
             }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use airssys_rt::BoxError;
 use airssys_wasm::manifest::{BackendTable, ConfigTable, Diagnostics, LabelTable};
-use airssys_wasm::{Backend, Serves};
+use airssys_wasm::{Backend, FailureLog, Serves};
 
 use crate::container::Container;
 use crate::embedded::folder::{FolderContainer, FolderEngine};
@@ -133,6 +133,8 @@ pub struct Folder;
 
 /// The options of a folder.
 pub struct FolderConfig {
+    /// The name of the table.
+    name: String,
     path: Option<PathBuf>,
     max_bytes: u64,
     timeout: Duration,
@@ -146,7 +148,9 @@ impl Backend for Folder {
 
     fn configure(&self, table: &BackendTable) -> Result<FolderConfig, Diagnostics> {
         let default = table.data().map(|folder| folder.join(FOLDER_NAME));
+        let name = table.name().to_owned();
         table.read(|table| FolderConfig {
+            name,
             path: table.path("path", "\"blobs\"").or(default),
             max_bytes: total_bytes(table, FOLDER_BYTES),
             timeout: timeout(table),
@@ -154,7 +158,7 @@ impl Backend for Folder {
     }
 
     async fn connect(&self, config: &FolderConfig) -> Result<Client, BoxError> {
-        let FolderConfig { path, max_bytes, timeout } = config;
+        let FolderConfig { name, path, max_bytes, timeout } = config;
         let Some(path) = path else {
             tracing::warn!(
                 target: "airssys::blob",
@@ -163,7 +167,8 @@ impl Backend for Folder {
             );
             return Ok(Client::in_memory((*max_bytes).min(MEMORY_BYTES), *timeout));
         };
-        let engine = Engine::Folder(Arc::new(FolderEngine::open(path.clone()).await?));
+        let engine =
+            Engine::Folder(Arc::new(FolderEngine::open(path.clone(), FailureLog::new(&**name)).await?));
         Ok(Client { engine, max_bytes: *max_bytes, timeout: *timeout })
     }
 

@@ -1,20 +1,12 @@
 //! A host with the component, on the backends under test.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use airssys_rt::ActorSystem;
-use airssys_wasm::manifest::{Runtime, RuntimeSource, Variables};
-use airssys_wasm::{
-    Backends, Capabilities, Capability, Codec, Compiler, Component, ComponentHost, ComponentSpec, Engine,
-    EngineConfig, HostOptions, Limits, Services, builder,
-};
+use airssys_conformance::{Role, TestComponent, TestHost, limits};
+use airssys_wasm::{Backends, ComponentHost, Services};
 use test_keyvalue_calls::{Answer, Api, Call, Request, When};
 
 use crate::KeyValue;
-
-/// The time after which a call counts as stuck.
-const STUCK: Duration = Duration::from_secs(120);
 
 /// The number of instances of the component.
 pub(super) const INSTANCES: usize = 4;
@@ -24,45 +16,28 @@ pub(super) const REVOCABLE: &str = "revocable";
 
 /// A host with the component `test-keyvalue`, on the backends under test.
 pub struct Subject {
-    host: ComponentHost,
+    host: TestHost,
 }
 
 impl Subject {
     /// Starts the component on the backends of a runtime configuration. `data` is the folder for data.
     pub async fn new(backends: Backends, runtime: &str, data: Option<PathBuf>) -> Subject {
-        let services = Services::default().with(KeyValue);
-        let sources = vec![RuntimeSource::new("runtime.toml", runtime)];
-        let runtime = Runtime::parse(sources, Variables::default(), data).expect("a runtime configuration");
-        let set = backends.configure(&runtime, &services.labels(), None).expect("the backends are right");
-        let options = HostOptions { backends: set, ..HostOptions::default() };
-        let host = ComponentHost::with_options(ActorSystem::new("conformance"), options).expect("a host");
-
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../components/test-keyvalue");
-        let file = builder::build(&folder, |_| {}).expect("the component builds");
-        let config = EngineConfig {
-            services,
-            compiler: Compiler::in_process(),
-            cache_dir: std::env::var_os("CARGO_TARGET_TMPDIR")
-                .map(|folder| PathBuf::from(folder).join("components")),
-            max_instances: 2 * INSTANCES as u32,
-            ..EngineConfig::default()
+        let component = TestComponent {
+            folder: "test-keyvalue",
+            services: Services::default().with(KeyValue),
+            limits: limits(),
+            roles: &[
+                Role { name: "all", instances: INSTANCES, uses: &["keyvalue"] },
+                Role { name: "reader", instances: 1, uses: &["keyvalue/shared:read"] },
+                Role { name: "writer", instances: 1, uses: &["keyvalue/shared:write"] },
+                Role {
+                    name: REVOCABLE,
+                    instances: 1,
+                    uses: &["keyvalue/revoked:read", "keyvalue/revoked:write"],
+                },
+            ],
         };
-        let engine = Engine::new(config).expect("an engine");
-        let component = Component::load(&engine, &file).expect("the component fits");
-        let limits = Limits { memory_bytes: 128 << 20, message_size_bytes: 16 << 20, ..Limits::default() };
-        let right = |text: &str| text.parse().expect("a right");
-        for (name, instances, uses) in [
-            ("all", INSTANCES, vec![right("keyvalue")]),
-            ("reader", 1, vec![right("keyvalue/shared:read")]),
-            ("writer", 1, vec![right("keyvalue/shared:write")]),
-            (REVOCABLE, 1, vec![right("keyvalue/revoked:read"), right("keyvalue/revoked:write")]),
-        ] {
-            let capabilities = Capabilities { uses, ..Capabilities::default() };
-            let spec = ComponentSpec::new(name, component.clone());
-            let spec = ComponentSpec { capabilities, instances, limits: limits.clone(), ..spec };
-            host.spawn(spec).await.expect("the component starts");
-        }
-        Subject { host }
+        Subject { host: TestHost::start(component, backends, runtime, data).await }
     }
 
     /// Calls a function in the first instance that may use everything.
@@ -72,27 +47,17 @@ impl Subject {
 
     /// Calls a function in an instance.
     pub async fn call_in(&self, instance: &str, api: Api, label: &str, call: Call) -> Answer {
-        let mut message = Vec::new();
-        Codec::Cbor.write_prefix(&mut message);
-        let request = Request { api, label: label.to_owned(), call: call.clone() };
-        ciborium::into_writer(&request, &mut message).expect("a request can be encoded");
-        let reply = self.host.request(instance, message, STUCK).await;
-        let reply = reply.unwrap_or_else(|error| panic!("{api:?} {call:?}: {error}"));
-        ciborium::from_reader(&reply[1..]).expect("an answer")
+        self.host.call(instance, &Request { api, label: label.to_owned(), call }).await
     }
 
     /// Gives or takes a right of [`REVOCABLE`].
     pub(super) fn change(&self, gives: bool, right: &str) {
-        let changed = match gives {
-            true => self.host.grant(REVOCABLE, Capability::Use, right).map(drop),
-            false => self.host.revoke(REVOCABLE, Capability::Use, right).map(drop),
-        };
-        changed.expect("the right is one that it asks for");
+        self.host.change_right(REVOCABLE, gives, right);
     }
 
     /// Returns the host, for checks of its counters.
     pub fn host(&self) -> &ComponentHost {
-        &self.host
+        self.host.host()
     }
 
     /// Sets a value without conditions.

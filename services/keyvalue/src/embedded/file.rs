@@ -2,14 +2,13 @@
 
 mod tables;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use airssys_rt::BoxError;
 use airssys_spec::file;
+use airssys_wasm::FailureLog;
 use async_trait::async_trait;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase};
@@ -62,8 +61,7 @@ struct Shared {
     path: PathBuf,
     /// `None` after an error of the disk: the next call opens it again.
     database: RwLock<Option<Database>>,
-    /// True after a failure was logged, until a call succeeds.
-    has_failed: AtomicBool,
+    log: FailureLog,
 }
 
 impl Shared {
@@ -76,12 +74,13 @@ impl Shared {
         drop(database);
         match done {
             Ok(done) => {
-                self.has_failed.store(false, Ordering::Relaxed);
+                self.log.works();
                 Ok(done)
             }
             Err(error) => {
                 *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
-                Err(self.failed(&error))
+                self.log.failed(&error);
+                Err(StoreError::Unavailable)
             }
         }
     }
@@ -92,19 +91,10 @@ impl Shared {
         }
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         if database.is_none() {
-            let opened = open(&self.path).map_err(|error| self.failed(&*error))?;
-            *database = Some(opened);
+            let opened = open(&self.path).inspect_err(|error| self.log.failed(error));
+            *database = Some(opened.map_err(|_| StoreError::Unavailable)?);
         }
         Ok(())
-    }
-
-    /// Logs the first of several failures, because a guest can cause one with each call.
-    fn failed(&self, error: &dyn fmt::Display) -> StoreError {
-        if !self.has_failed.swap(true, Ordering::Relaxed) {
-            let path = self.path.display();
-            tracing::warn!(target: "airssys::keyvalue", %path, "the file cannot be used, and is tried again at the next call: {error}");
-        }
-        StoreError::Unavailable
     }
 }
 
@@ -121,14 +111,12 @@ fn open(path: &Path) -> Result<Database, BoxError> {
 
 impl FileEngine {
     /// Opens a file on its thread.
-    pub(super) async fn open(path: PathBuf) -> Result<FileEngine, BoxError> {
+    pub(super) async fn open(path: PathBuf, log: FailureLog) -> Result<FileEngine, BoxError> {
         let (opened, is_open) = oneshot::channel();
         let (writes, jobs) = mpsc::channel(MAX_WAITING);
         let writer = thread("airssys-keyvalue", move || {
-            let shared = open(&path).map(|database| {
-                let (database, has_failed) = (RwLock::new(Some(database)), AtomicBool::new(false));
-                Arc::new(Shared { path, database, has_failed })
-            });
+            let shared = open(&path)
+                .map(|database| Arc::new(Shared { path, database: RwLock::new(Some(database)), log }));
             let shared = match shared {
                 Ok(shared) => shared,
                 Err(error) => {

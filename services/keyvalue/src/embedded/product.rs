@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use airssys_rt::BoxError;
 use airssys_wasm::manifest::{BackendTable, ConfigTable, Diagnostics};
-use airssys_wasm::{Backend, Serves};
+use airssys_wasm::{Backend, FailureLog, Serves};
 
 use crate::embedded::file::FileEngine;
 use crate::embedded::memory::MemoryEngine;
@@ -90,6 +90,8 @@ pub struct File;
 
 /// The options of a file.
 pub struct FileConfig {
+    /// The name of the table.
+    name: String,
     path: Option<PathBuf>,
     max_bytes: u64,
     timeout: Duration,
@@ -103,7 +105,9 @@ impl Backend for File {
 
     fn configure(&self, table: &BackendTable) -> Result<FileConfig, Diagnostics> {
         let default = table.data().map(|folder| folder.join(file_name(table.name())));
+        let name = table.name().to_owned();
         table.read(|table| FileConfig {
+            name,
             path: table.path("path", "\"keyvalue.redb\"").or(default),
             max_bytes: options::total_bytes(table, FILE_BYTES),
             timeout: timeout(table),
@@ -111,7 +115,7 @@ impl Backend for File {
     }
 
     async fn connect(&self, config: &FileConfig) -> Result<Client, BoxError> {
-        let FileConfig { path, max_bytes, timeout } = config;
+        let FileConfig { name, path, max_bytes, timeout } = config;
         let Some(path) = path else {
             tracing::warn!(
                 target: "airssys::keyvalue",
@@ -120,7 +124,7 @@ impl Backend for File {
             );
             return Ok(in_memory(*max_bytes, *timeout));
         };
-        let engine = FileEngine::open(path.clone()).await?;
+        let engine = FileEngine::open(path.clone(), FailureLog::new(&**name)).await?;
         Ok(Client { engine: Arc::new(engine), product: "redb 4", max_bytes: *max_bytes, timeout: *timeout })
     }
 

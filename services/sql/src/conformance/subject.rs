@@ -1,21 +1,13 @@
 //! A host with the component, on the backend under test.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
-use airssys_rt::{ActorSystem, RestartStrategy, SupervisorConfig};
-use airssys_wasm::manifest::{Runtime, RuntimeSource, Variables};
-use airssys_wasm::{
-    Backends, CallError, Capabilities, Capability, Codec, Compiler, Component, ComponentHost, ComponentSpec,
-    Engine, EngineConfig, HostOptions, Limits, Services, builder,
-};
+use airssys_conformance::{Role, TestComponent, TestHost, limits};
+use airssys_wasm::{Backends, CallError, ComponentHost, Services};
 use test_sql_calls::{Answer, Call, Failure, On, Outcome, Rows, Value};
 
 use super::dialect::Dialect;
 use crate::Sql;
-
-/// The time after which a call counts as stuck.
-const STUCK: Duration = Duration::from_secs(120);
 
 /// The instances of the component that may write.
 const INSTANCES: usize = 4;
@@ -32,7 +24,7 @@ pub struct Writes(pub usize);
 
 /// A host with the component `test-sql`, on the backend under test.
 pub struct Subject {
-    host: ComponentHost,
+    host: TestHost,
     pub(super) dialect: Dialect,
 }
 
@@ -51,64 +43,32 @@ pub(super) fn case<T: std::fmt::Debug>(outcome: Result<T, Failure>) -> String {
 impl Subject {
     /// Starts the component on the backends of a runtime configuration. `data` is the folder for data.
     pub async fn new(backends: Backends, runtime: &str, data: Option<PathBuf>, dialect: Dialect) -> Subject {
-        let services = Services::default().with(Sql);
-        let sources = vec![RuntimeSource::new("runtime.toml", runtime)];
-        let runtime = Runtime::parse(sources, Variables::default(), data).expect("a runtime configuration");
-        let set = backends.configure(&runtime, &services.labels(), None).expect("the backends are right");
-        let options = HostOptions { backends: set, ..HostOptions::default() };
-        let supervisor = SupervisorConfig {
-            max_restarts: 1_000,
-            within_duration: Duration::from_secs(1),
-            restart_strategy: RestartStrategy::Immediate,
-            ..SupervisorConfig::default()
+        let component = TestComponent {
+            folder: "test-sql",
+            services: Services::default().with(Sql),
+            limits: limits(),
+            roles: &[
+                Role { name: "writer", instances: INSTANCES, uses: &["sql/orders", "sql/other"] },
+                Role { name: "reader", instances: 1, uses: &["sql/orders:read"] },
+                Role { name: "stranger", instances: 1, uses: &[] },
+            ],
         };
-        let system = ActorSystem::builder("conformance").supervisor(supervisor).build();
-        let host = ComponentHost::with_options(system, options).expect("a host");
-
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../components/test-sql");
-        let file = builder::build(&folder, |_| {}).expect("the component builds");
-        let config = EngineConfig {
-            services,
-            compiler: Compiler::in_process(),
-            cache_dir: option_env!("CARGO_TARGET_TMPDIR").map(|folder| Path::new(folder).join("components")),
-            max_instances: 4 * INSTANCES as u32,
-            ..EngineConfig::default()
-        };
-        let engine = Engine::new(config).expect("an engine");
-        let component = Component::load(&engine, &file).expect("the component fits");
-        let limits = Limits { memory_bytes: 128 << 20, message_size_bytes: 32 << 20, ..Limits::default() };
-        for (name, instances, uses) in [
-            ("writer", INSTANCES, vec!["sql/orders", "sql/other"]),
-            ("reader", 1, vec!["sql/orders:read"]),
-            ("stranger", 1, vec![]),
-        ] {
-            let uses = uses.into_iter().map(|right| right.parse().expect("a right")).collect();
-            let capabilities = Capabilities { uses, ..Capabilities::default() };
-            let spec = ComponentSpec::new(name, component.clone());
-            let spec = ComponentSpec { capabilities, instances, limits: limits.clone(), ..spec };
-            host.spawn(spec).await.expect("the component starts");
-        }
-        Subject { host, dialect }
+        Subject { host: TestHost::start(component, backends, runtime, data).await, dialect }
     }
 
     /// Returns the host, for checks of its records.
     pub fn host(&self) -> &ComponentHost {
-        &self.host
+        self.host.host()
     }
 
     /// Makes a call in an instance; an error of the instance is returned.
     pub async fn try_call(&self, instance: &str, call: &Call) -> Result<Outcome, CallError> {
-        let mut message = Vec::new();
-        Codec::Cbor.write_prefix(&mut message);
-        ciborium::into_writer(call, &mut message).expect("a call can be encoded");
-        let reply = self.host.request(instance, message, STUCK).await?;
-        Ok(ciborium::from_reader(&reply[1..]).expect("an outcome"))
+        self.host.try_call(instance, call).await
     }
 
     /// Makes a call in an instance.
     pub async fn call_in(&self, instance: &str, call: Call) -> Outcome {
-        let outcome = self.try_call(instance, &call).await;
-        outcome.unwrap_or_else(|error| panic!("{call:?}: {error}"))
+        self.host.call(instance, &call).await
     }
 
     /// Makes a call in the first instance that may write.
@@ -194,10 +154,6 @@ impl Subject {
 
     /// Gives or takes a right of the component `writer`.
     pub(super) fn change_right(&self, gives: bool, right: &str) {
-        let changed = match gives {
-            true => self.host.grant("writer", Capability::Use, right).map(drop),
-            false => self.host.revoke("writer", Capability::Use, right).map(drop),
-        };
-        changed.expect("the right is one that it asks for");
+        self.host.change_right("writer", gives, right);
     }
 }

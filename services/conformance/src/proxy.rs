@@ -7,14 +7,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// A proxy to a server on the loopback address.
-pub(crate) struct Proxy {
-    pub(crate) port: u16,
+pub struct Proxy {
+    port: u16,
     /// The number of answers that are withheld, each with the end of its connection.
     cuts: Arc<AtomicU32>,
 }
 
 impl Proxy {
-    pub(crate) async fn start(to: u16) -> Proxy {
+    /// Starts it, to the server on this port.
+    pub async fn start(to: u16) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (port, cuts) = (listener.local_addr().unwrap().port(), Arc::new(AtomicU32::new(0)));
         let proxy = Proxy { port, cuts: Arc::clone(&cuts) };
@@ -26,13 +27,18 @@ impl Proxy {
         proxy
     }
 
+    /// Returns its port, to which clients connect.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Withholds the answers to the next commands: the server does them, and the connection ends.
-    pub(crate) fn cut(&self, answers: u32) {
+    pub fn cut(&self, answers: u32) {
         self.cuts.store(answers, Ordering::SeqCst);
     }
 
     /// Returns the number of answers that are still to be withheld.
-    pub(crate) fn left(&self) -> u32 {
+    pub fn left(&self) -> u32 {
         self.cuts.load(Ordering::SeqCst)
     }
 }
