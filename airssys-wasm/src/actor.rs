@@ -181,7 +181,7 @@ impl ComponentActor {
         let (mut instance, callbacks) = self.template.instantiate(incarnation).await?;
         self.callbacks = Some(callbacks);
         *call = "`initialize`";
-        instance.initialize(&self.template.instance.settings).await?;
+        instance.initialize(&self.template.instance.settings.get()).await?;
         *call = HEALTH;
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
             return Err(GuestFailure::StartRefused { message: message.into() }.into());

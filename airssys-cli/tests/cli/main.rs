@@ -25,6 +25,7 @@ mod new;
 mod output;
 mod patterns;
 mod quakes;
+mod reload;
 mod retry;
 mod secrets;
 mod services;

@@ -67,7 +67,10 @@ fn value_of_a_secret_is_in_no_log_audit_report_snapshot_or_file() {
 
     let mut found = vec![("the output".to_owned(), shown.into_bytes())];
     files(folder.path(), &mut found);
-    assert!(found.iter().any(|(name, _)| name.ends_with("state/secrets-sealed.sealed")), "the file of secrets");
+    assert!(
+        found.iter().any(|(name, _)| name.ends_with("state/secrets-sealed.sealed")),
+        "the file of secrets"
+    );
     for (name, bytes) in &found {
         for text in [VALUE, KEY] {
             let is_shown = bytes.windows(text.len()).any(|window| window == text.as_bytes());
@@ -80,7 +83,10 @@ fn value_of_a_secret_is_in_no_log_audit_report_snapshot_or_file() {
     let uses: Vec<_> = lines.iter().filter(|line| line["event"] == "used").collect();
     let of = |line: &Value| (line["function"].clone(), line["succeeded"].clone());
     let expected = [("set", true), ("get", true), ("set", false)];
-    assert_eq!(uses.iter().map(|line| of(line)).collect::<Vec<_>>(), expected.map(|(f, s)| (f.into(), s.into())));
+    assert_eq!(
+        uses.iter().map(|line| of(line)).collect::<Vec<_>>(),
+        expected.map(|(f, s)| (f.into(), s.into()))
+    );
     for line in uses {
         let named = (&line["component"], &line["object"], &line["item"]);
         assert_eq!(named, (&"keeper".into(), &"secrets/payments".into(), &"token".into()));
@@ -93,10 +99,10 @@ fn app_with_secrets_and_no_key_is_refused_before_anything_starts() {
     let folder = Folder::new();
     let app = app(&folder, "secrets/payments");
     for command in ["check", "run"] {
-        airssys([command, &app]).run().exits(3).says(&[
-            "the encrypted file of secrets has no key",
-            "set the variable `AIRSSYS_SECRETS_KEY`",
-        ]);
+        airssys([command, &app])
+            .run()
+            .exits(3)
+            .says(&["the encrypted file of secrets has no key", "set the variable `AIRSSYS_SECRETS_KEY`"]);
     }
     airssys(["check", &app]).env("AIRSSYS_SECRETS_KEY", KEY).run().exits(0);
     assert!(!folder.path().join("state").exists());

@@ -141,10 +141,9 @@ impl Build<'_> {
         }
         let mut configured = (!products.is_empty()).then(Vec::new);
         for product in products {
-            let config = product.configure(table);
-            let backend = |config| Arc::new(ConfiguredBackend::new(table.name().to_owned(), product, config));
+            let backend = ConfiguredBackend::read(product, table);
             // Other products of the type find the same mistakes.
-            let Some(backend) = self.report(config).map(backend) else {
+            let Some(backend) = self.report(backend).map(Arc::new) else {
                 configured = None;
                 break;
             };
@@ -209,7 +208,8 @@ impl Build<'_> {
     /// Returns true if a component may use a label of the service, or if that is unknown.
     fn may_use(&self, service: &str) -> bool {
         let Ok(all) = UsePattern::parse(service) else { return true };
-        self.used.is_none_or(|used| used.iter().any(|rights| rights.uses.iter().any(|use_| use_.overlaps(&all))))
+        self.used
+            .is_none_or(|used| used.iter().any(|rights| rights.uses.iter().any(|use_| use_.overlaps(&all))))
     }
 
     /// Configures a label for which nothing is written. Its mistakes, such as an absent key, are reported

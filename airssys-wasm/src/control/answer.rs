@@ -11,8 +11,8 @@ use airssys_spec::{GrantChange, GrantError};
 use super::protocol::{
     About, AboutApp, Answer, Ask, ClearRetained, DeadLetterPage, DenialList, DropDeadLetters, Failed, Give,
     GrantList, Letter, LetterWithBody, Letters, LettersDone, LettersFailed, ListDeadLetters, ListDenials,
-    ListGrants, ListRetained, MAX_SHOWN_BYTES, Reload, Request, Resume, Resumed, RetainedCleared, RetainedPage,
-    RetainedWithBody, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
+    ListGrants, ListRetained, MAX_SHOWN_BYTES, Reload, Request, Resume, Resumed, RetainedCleared,
+    RetainedPage, RetainedWithBody, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
 };
 use crate::host::ComponentHost;
 use crate::host::reload::Reloaded;

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::backend::current::Current;
 use crate::backend::set::OpenError;
 use crate::guest::label_rights::{LabelAccess, LabelRights};
 use crate::guest::service::{CallsExceeded, Service, ServiceCall};
@@ -13,7 +14,7 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(11);
 
 /// A label that an instance has opened, with the rights to ask for at each call. Cheap to clone.
 pub struct OpenLabel<T: ?Sized> {
-    label: Arc<T>,
+    label: Arc<Current<T>>,
     name: Arc<str>,
     rights: LabelRights,
 }
@@ -26,9 +27,10 @@ impl<T: ?Sized> Clone for OpenLabel<T> {
 }
 
 impl<T: ?Sized> OpenLabel<T> {
-    /// Returns the label, as its backend made it.
-    pub fn get(&self) -> &Arc<T> {
-        &self.label
+    /// Returns the label, as its backend makes it at present. A reload of secrets can replace it, so ask for
+    /// it at each call.
+    pub fn get(&self) -> Arc<T> {
+        self.label.get()
     }
 
     /// Returns the label's name.
@@ -103,7 +105,7 @@ impl<S: Service> ServiceCall<'_, S> {
         self.allows_label(&rights, access).map_err(|_| LabelError::AccessDenied)?;
         let backends = self.backends().clone();
         let opened = async {
-            match backends.open::<T>(S::NAME, label).await {
+            match backends.open_current::<T>(S::NAME, label).await {
                 Ok(opened) => Ok(OpenLabel { label: opened, name: label.into(), rights }),
                 Err(OpenError::NoBackend { .. }) => Err(LabelError::NoBackend),
                 Err(OpenError::Unavailable { .. } | OpenError::Refused { .. }) => {

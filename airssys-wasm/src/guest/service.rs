@@ -184,9 +184,9 @@ impl ServiceInstance<'_> {
         &self.dependencies.limits
     }
 
-    /// Returns the component's settings, in the order of `app.toml`. They may be secrets.
-    pub fn settings(&self) -> &Arc<[(String, SettingValue)]> {
-        &self.dependencies.settings
+    /// Returns the component's settings at present, in the order of `app.toml`. They may be secrets.
+    pub fn settings(&self) -> Arc<[(String, SettingValue)]> {
+        self.dependencies.settings.get()
     }
 }
 
@@ -246,6 +246,11 @@ impl<'a, S: Service> ServiceCall<'a, S> {
     /// Returns the instance's name.
     pub fn instance(&self) -> &str {
         &self.guest.instance.identity.instance
+    }
+
+    /// Returns the component's settings at present, in the order of `app.toml`. They may be secrets.
+    pub fn settings(&self) -> Arc<[(String, SettingValue)]> {
+        self.guest.instance.settings.get()
     }
 
     /// Returns the name of the instance's component.

@@ -98,7 +98,9 @@ impl Client {
                 }
                 self.log.failed(&error);
                 Err(match error {
-                    RequestError::Status(status) => SecretError::Other(format!("the server answered {status}")),
+                    RequestError::Status(status) => {
+                        SecretError::Other(format!("the server answered {status}"))
+                    }
                     RequestError::TooLarge => {
                         SecretError::InvalidArgument("the answer is larger than a call may return".to_owned())
                     }

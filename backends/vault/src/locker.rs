@@ -22,13 +22,12 @@ pub(crate) struct VaultLocker {
 }
 
 /// A secret on the server. Text is kept as such, so that the products' own clients show and write it.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Serialize, Deserialize)]
 struct Stored {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     value: Option<String>,
     /// Other bytes, in base64.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     base64: Option<String>,
 }
 
@@ -130,7 +129,8 @@ impl Locker for VaultLocker {
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page, SecretError> {
         let path = format!("{}/metadata/{}/", self.client.mount, self.path);
         let list = Method::from_bytes(b"LIST").map_err(|error| SecretError::Other(error.to_string()))?;
-        let listed: Option<Listed> = self.client.send(list, &path, None).await?.json().map_err(|_| unknown())?;
+        let listed: Option<Listed> =
+            self.client.send(list, &path, None).await?.json().map_err(|_| unknown())?;
         // Folders, and names that only other programs choose, are not secrets of the locker.
         let keys = listed.map(|listed| listed.data.keys).unwrap_or_default();
         let mut ids: Vec<String> = keys.iter().filter_map(|key| decode(key)).collect();

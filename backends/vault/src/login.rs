@@ -35,7 +35,7 @@ struct LoggedIn {
 
 #[derive(Deserialize)]
 struct Auth {
-    client_token: Zeroizing<String>,
+    client_token: String,
 }
 
 fn header(token: &str) -> Result<HeaderValue, RequestError> {
@@ -60,7 +60,11 @@ impl Session {
     }
 
     /// Returns another token than one that the server refuses, or `None` if the operator gave it.
-    pub(crate) async fn after(&self, refused: &Token, server: &Server) -> Result<Option<Token>, RequestError> {
+    pub(crate) async fn after(
+        &self,
+        refused: &Token,
+        server: &Server,
+    ) -> Result<Option<Token>, RequestError> {
         if let Login::Token(_) = self.login {
             return Ok(None);
         }
@@ -86,7 +90,7 @@ impl Session {
                     answer => answer?,
                 };
                 let logged_in: LoggedIn = answer.json()?.ok_or(RequestError::Forbidden)?;
-                header(&logged_in.auth.client_token)
+                header(&Zeroizing::new(logged_in.auth.client_token))
             }
         }
     }

@@ -36,7 +36,8 @@ mod tests {
     #[test]
     fn every_name_is_one_part_of_a_path_and_comes_back() {
         let every: String = (0..=0x2ff).filter_map(char::from_u32).collect();
-        for name in ["a", "A", "a.b", ".", "..", "...", "a/b", "../x", "a=2fb", "=", "%2f", "日", "", &every] {
+        for name in ["a", "A", "a.b", ".", "..", "...", "a/b", "../x", "a=2fb", "=", "%2f", "日", "", &every]
+        {
             let text = encode(name);
             let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte);
             assert!(text.bytes().all(is_part) && text != "." && text != "..", "{text}");

@@ -36,7 +36,11 @@ pub(crate) fn of_backend(table: &BackendTable) -> Result<Options, Diagnostics> {
         let namespace = table.text("namespace", "\"team\"").map(str::to_owned);
         let namespace = namespace.or_else(|| table.default_variable("namespace", "VAULT_NAMESPACE"));
         if namespace.as_deref().is_some_and(|namespace| !is_header(namespace)) {
-            table.report("namespace", "the `namespace` has characters that a header cannot have", "remove them");
+            table.report(
+                "namespace",
+                "the `namespace` has characters that a header cannot have",
+                "remove them",
+            );
         }
         let ca = table.path("ca", "\"ca.pem\"");
         let ca = ca.or_else(|| table.default_variable("ca", "VAULT_CACERT").map(PathBuf::from));
@@ -58,7 +62,8 @@ fn url(table: &ConfigTable<'_>) -> Option<Url> {
         matches!(url.scheme(), "http" | "https") && url.has_host() && is_plain
     });
     if url.is_none() {
-        let message = "the `url` of Vault, or the variable `VAULT_ADDR`, is not an address of HTTP without a login";
+        let message =
+            "the `url` of Vault, or the variable `VAULT_ADDR`, is not an address of HTTP without a login";
         table.report("url", message, "write one such as `url = \"https://vault.example.com:8200\"`");
     }
     url
@@ -86,7 +91,11 @@ fn login(table: &ConfigTable<'_>) -> Option<Login> {
             let token = token.or_else(by_variable).filter(|token| {
                 let is_header = is_header(token.reveal());
                 if !is_header {
-                    table.report("token", "the `token` is empty or has several lines", "write it in one line");
+                    table.report(
+                        "token",
+                        "the `token` is empty or has several lines",
+                        "write it in one line",
+                    );
                 }
                 is_header
             });
@@ -110,7 +119,8 @@ fn path(table: &ConfigTable<'_>, key: &'static str, default: &'static str) -> St
         match text.split('/').all(is_part) {
             true => Ok(text.to_owned()),
             false => {
-                let message = format!("`{key}` has parts with other characters than letters, digits, `-`, `_` and `.`");
+                let message =
+                    format!("`{key}` has parts with other characters than letters, digits, `-`, `_` and `.`");
                 Err((message, format!("write `{key} = {example}`, or a path such as `\"{default}/more\"`")))
             }
         }

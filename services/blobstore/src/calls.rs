@@ -21,8 +21,8 @@ pub(crate) type Answer<T> = wasmtime::Result<Result<T, String>>;
 pub struct OpenContainer(pub(crate) OpenLabel<dyn Container>);
 
 impl OpenContainer {
-    pub(crate) fn container(&self) -> &dyn Container {
-        &**self.0.get()
+    pub(crate) fn container(&self) -> Arc<dyn Container> {
+        self.0.get()
     }
 
     /// Runs a call with the container's deadline.
@@ -93,7 +93,8 @@ where
     F: Future<Output = Result<T, BlobError>> + Send,
 {
     let opened = call.table().get(container)?.0.clone();
-    let (time, work) = (opened.get().timeout(), work(Arc::clone(opened.get())));
+    let container = opened.get();
+    let (time, work) = (container.timeout(), work(container));
     let done = call.on_label(function, &opened, access, time, work).await;
     Ok(done.map_err(|error: BlobError| error.to_string()))
 }

@@ -75,7 +75,7 @@ where
     F: Future<Output = Result<T, StoreError>> + Send,
 {
     let store = label.get();
-    let (time, work) = (store.timeout(), work(Arc::clone(store)));
+    let (time, work) = (store.timeout(), work(store));
     call.on_label(function, label, access, time, async { Ok(work.await?) }).await
 }
 

@@ -1,18 +1,15 @@
-//! `airssys:secrets`: rights, bounds, deadlines, counters and the audit.
+//! `airssys:secrets`: bounds, and the audit of each use.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use airssys_wasm::wasmtime::component::{Linker, Resource};
-use airssys_wasm::{
-    GuestState, HasService, LabelAccess, LabelRights, OpenError, ServiceCall, wasmtime,
-};
+use airssys_wasm::{GuestState, HasService, LabelAccess, LabelError, OpenLabel, ServiceCall, wasmtime};
 use zeroize::Zeroizing;
 
 use crate::bounds::{MAX_PAGE_IDS, check_cursor, check_id, check_value};
 use crate::error::SecretError;
 use crate::locker::{self, Locker};
-use crate::secrets::{RIGHTS, Secrets};
+use crate::secrets::Secrets;
 
 use self::airssys::secrets::vault;
 use self::vault::{Error, Page};
@@ -28,46 +25,13 @@ airssys_wasm::wasmtime::component::bindgen!({
 type Call<'a> = ServiceCall<'a, Secrets>;
 type Answer<T> = wasmtime::Result<Result<T, Error>>;
 
-/// The time in which a locker is opened. The connection has 5 s, and one that others make is waited for.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(11);
-
 pub(crate) fn link(linker: &mut Linker<GuestState>) -> wasmtime::Result<()> {
     vault::add_to_linker::<_, HasService<Secrets>>(linker, GuestState::service::<Secrets>)
 }
 
-/// A locker that an instance has opened, with the rights to ask for at each call.
-#[derive(Clone)]
+/// A locker that an instance has opened.
 #[expect(unreachable_pub, reason = "the bindings re-export it")]
-pub struct OpenLocker {
-    name: Arc<str>,
-    locker: Arc<dyn Locker>,
-    rights: LabelRights,
-}
-
-/// Counts a call against the component's rate, and decides about its right now.
-fn admit(call: &Call<'_>, rights: &LabelRights, access: LabelAccess) -> Result<(), Error> {
-    call.admit().map_err(|exceeded| Error::QuotaExceeded(exceeded.to_string()))?;
-    call.allows_label(rights, access).map_err(|_| Error::AccessDenied)
-}
-
-/// Opens a locker. One on which the instance has no right is denied, whether or not it exists.
-async fn open(call: &mut Call<'_>, name: &str) -> wasmtime::Result<Result<OpenLocker, Error>> {
-    let Some(rights) = LabelRights::on::<Secrets>(name) else { return Ok(Err(Error::AccessDenied)) };
-    if let Err(error) = admit(call, &rights, LabelAccess::Any) {
-        return Ok(Err(error));
-    }
-    let backends = call.data()?.clone();
-    let opening = backends.open::<dyn Locker>(RIGHTS, name);
-    Ok(match tokio::time::timeout(OPEN_TIMEOUT, opening).await {
-        Ok(Ok(locker)) => Ok(OpenLocker { name: name.into(), locker, rights }),
-        Ok(Err(OpenError::NoBackend { .. })) => Err(Error::NoSuchStore),
-        Ok(Err(error)) => {
-            tracing::warn!(target: "airssys::secrets", instance = call.instance(), locker = name, "{error}");
-            Err(Error::Unavailable)
-        }
-        Err(_) => Err(Error::Timeout),
-    })
-}
+pub struct OpenLocker(OpenLabel<dyn Locker>);
 
 /// A function of the interface, about one secret or all of a locker.
 struct Function<'a> {
@@ -87,30 +51,30 @@ impl Function<'_> {
     where
         F: Future<Output = Result<T, SecretError>> + Send,
     {
-        let began = Instant::now();
-        let OpenLocker { name, locker, rights } = call.table().get(locker)?.clone();
-        let done = match admit(call, &rights, self.access).and_then(|()| Ok(self.id.map_or(Ok(()), check_id)?)) {
-            Ok(()) => {
-                let done = tokio::time::timeout(locker.timeout(), work(Arc::clone(&locker))).await;
-                let done = done.unwrap_or(Err(SecretError::Timeout));
-                call.audit(self.name, &name, self.id, done.is_ok());
-                done.map_err(Error::from)
-            }
-            Err(error) => Err(error),
+        let opened = call.table().get(locker)?.0.clone();
+        let locker = opened.get();
+        let (time, work) = (locker.timeout(), work(locker));
+        let (id, mut is_allowed) = (self.id, false);
+        let work = async {
+            // A function that is not allowed does not begin.
+            is_allowed = true;
+            id.map_or(Ok(()), check_id)?;
+            Ok(work.await?)
         };
-        call.record(self.name, began, done.is_ok());
+        let done: Result<T, Error> = call.on_label(self.name, &opened, self.access, time, work).await;
+        if is_allowed {
+            let item = id.filter(|id| check_id(id).is_ok());
+            call.audit(self.name, opened.name(), item, done.is_ok());
+        }
         Ok(done)
     }
 }
 
 impl vault::Host for Call<'_> {
     async fn open(&mut self, locker_id: String) -> Answer<Resource<OpenLocker>> {
-        let began = Instant::now();
-        let opened = open(self, &locker_id).await?;
-        self.record("open", began, opened.is_ok());
-        match opened {
-            Ok(locker) => Ok(Ok(self.table().push(locker)?)),
-            Err(error) => Ok(Err(error)),
+        match self.open_label(&locker_id).await {
+            Ok(locker) => Ok(Ok(self.table().push(OpenLocker(locker))?)),
+            Err(error) => Ok(Err(error.into())),
         }
     }
 }
@@ -179,6 +143,18 @@ impl From<SecretError> for Error {
             SecretError::Unavailable => Error::Unavailable,
             SecretError::QuotaExceeded(text) => Error::QuotaExceeded(text),
             SecretError::Other(text) => Error::Other(text),
+        }
+    }
+}
+
+impl From<LabelError> for Error {
+    fn from(error: LabelError) -> Error {
+        match error {
+            LabelError::AccessDenied => Error::AccessDenied,
+            LabelError::NoBackend => Error::NoSuchStore,
+            LabelError::CallsExceeded(exceeded) => Error::QuotaExceeded(exceeded.to_string()),
+            LabelError::Timeout => Error::Timeout,
+            _ => Error::Unavailable,
         }
     }
 }

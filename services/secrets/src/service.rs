@@ -1,10 +1,7 @@
-//! The service: its interface, and the data of an instance.
+//! The service: its interface.
 
-use airssys_rt::BoxError;
 use airssys_wasm::wasmtime::component::Linker;
-use airssys_wasm::{
-    BackendSet, Entry, GuestState, Interface, Labels, Service, ServiceInstance, Waits, wasmtime,
-};
+use airssys_wasm::{Entry, GuestState, Interface, Labels, Service, Waits, wasmtime};
 
 use crate::host;
 use crate::locker::Locker;
@@ -15,7 +12,7 @@ impl Service for Secrets {
 
     type Config = ();
     type Connection = ();
-    type Data = BackendSet;
+    type Data = ();
 
     fn interfaces(&self) -> Vec<Interface> {
         vec![Interface { name: "airssys:secrets/vault", version: "0.1.0", waits: Waits::Always }]
@@ -30,9 +27,5 @@ impl Service for Secrets {
             Entry::Direct => Ok(()),
             Entry::Fiber => host::link(linker),
         }
-    }
-
-    fn prepare(&self, (): &(), instance: &ServiceInstance<'_>) -> Result<BackendSet, BoxError> {
-        Ok(instance.backends().clone())
     }
 }

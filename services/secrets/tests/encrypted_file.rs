@@ -195,7 +195,10 @@ fn missing_or_short_key_is_reported_before_anything_starts() {
     configured("", Some(KEY), Some("secrets")).unwrap();
 
     let found = configured("", Some("hunter2"), Some("secrets")).unwrap_err().to_string();
-    assert!(found.contains("the variable `AIRSSYS_SECRETS_KEY` has 7 bytes: a key has at least 16"), "{found}");
+    assert!(
+        found.contains("the variable `AIRSSYS_SECRETS_KEY` has 7 bytes: a key has at least 16"),
+        "{found}"
+    );
     let table = "[backend.a]\ntype = \"encrypted-file\"\n";
     let found = configured(&format!("{table}key = \"hunter2\"\n"), None, None).unwrap_err();
     let text = found.text(Path::new("runtime.toml")).unwrap_or_default();

@@ -58,6 +58,11 @@ pub enum AuditEvent {
         /// The instance or the group that starts again.
         name: Arc<str>,
     },
+    /// The operator reloaded secrets, and one has changed.
+    Reloaded {
+        /// The setting or the backend.
+        name: Arc<str>,
+    },
     /// A component was allowed to use an item of a service that records its uses, such as a secret. The
     /// item's value is not in it.
     ServiceUsed {

@@ -143,6 +143,7 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
             }),
             ..Line::default()
         },
+        AuditEvent::Reloaded { name } => Line { event: "reloaded", name: Some(name), ..Line::default() },
         AuditEvent::Resumed { name } => Line { event: "resumed", name: Some(name), ..Line::default() },
         AuditEvent::ServiceUsed { service, component, instance, label, function, item, succeeded } => Line {
             event: "used",

@@ -100,6 +100,7 @@ enum EventKind {
     Letter(Arc<str>, bool),
     Cleared(Arc<str>),
     Resumed(Arc<str>),
+    Reloaded(Arc<str>),
     OtherDenials(Arc<str>),
     OtherUses(Arc<str>),
     OtherGrants,
@@ -140,6 +141,7 @@ impl Content {
             Content::Event(AuditEvent::RetainedCleared { topic, .. }) => {
                 EventKind::Cleared(Arc::clone(topic))
             }
+            Content::Event(AuditEvent::Reloaded { name }) => EventKind::Reloaded(Arc::clone(name)),
             Content::Event(AuditEvent::Resumed { name }) => EventKind::Resumed(Arc::clone(name)),
             Content::Event(AuditEvent::Message { .. }) | Content::MessagesDropped => {
                 EventKind::MessagesDropped

@@ -18,13 +18,16 @@ fn configured(text: &str, variables: &'static [(&'static str, &'static str)]) ->
 
 #[test]
 fn variables_of_the_products_are_defaults() {
-    configured("", &[("VAULT_ADDR", "https://vault.example.com:8200/under"), ("VAULT_TOKEN", "hvs.a")]).unwrap();
+    configured("", &[("VAULT_ADDR", "https://vault.example.com:8200/under"), ("VAULT_TOKEN", "hvs.a")])
+        .unwrap();
     let found = configured("", &[("VAULT_ADDR", "vault"), ("VAULT_TOKEN", "hvs.a")]).unwrap_err().to_string();
     assert!(found.contains("or the variable `VAULT_ADDR`, is not an address of HTTP"), "{found}");
     let found = configured("", &[]).unwrap_err().to_string();
     assert!(found.contains("the table has no login"), "{found}");
-    configured("token = \"hvs.a\"\nmount = \"kv/team\"\nprefix = \"a.b/c\"\nnamespace = \"team/one\"\n", &[]).unwrap();
-    configured("role_id = \"a\"\nsecret_id = \"b\"\nrole_mount = \"roles\"\n", &[("VAULT_TOKEN", "hvs.a")]).unwrap();
+    configured("token = \"hvs.a\"\nmount = \"kv/team\"\nprefix = \"a.b/c\"\nnamespace = \"team/one\"\n", &[])
+        .unwrap();
+    configured("role_id = \"a\"\nsecret_id = \"b\"\nrole_mount = \"roles\"\n", &[("VAULT_TOKEN", "hvs.a")])
+        .unwrap();
 }
 
 #[test]

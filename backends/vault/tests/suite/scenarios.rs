@@ -25,16 +25,15 @@ async fn openbao_passes_every_scenario() {
 async fn role_logs_in_again_when_its_token_is_used_up() {
     let server = start().await;
     ask(&server, "POST", "sys/auth/approle", json!({ "type": "approle" })).await;
-    let rule = "path \"secret/*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }";
+    let rule =
+        "path \"secret/*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }";
     ask(&server, "PUT", "sys/policies/acl/airssys", json!({ "policy": rule })).await;
     let role = json!({ "token_policies": ["airssys"], "token_num_uses": 3 });
     ask(&server, "POST", "auth/approle/role/airssys", role).await;
     let role_id = ask(&server, "GET", "auth/approle/role/airssys/role-id", Value::Null).await;
     let secret_id = ask(&server, "POST", "auth/approle/role/airssys/secret-id", json!({})).await;
-    let options = format!(
-        "role_id = {}\nsecret_id = {}",
-        role_id["data"]["role_id"], secret_id["data"]["secret_id"]
-    );
+    let options =
+        format!("role_id = {}\nsecret_id = {}", role_id["data"]["role_id"], secret_id["data"]["secret_id"]);
     let subject = Subject::new(backends(), &runtime(server.port(), &options), None).await;
     for number in 0..10_u8 {
         subject.set("payments", "token", &[number]).await;
@@ -64,11 +63,14 @@ async fn secrets_of_other_programs_are_read_and_written_as_text() {
         root(&server)
     );
     let subject = Subject::new(backends(), &text, None).await;
-    ask(&server, "POST", "secret/data/team/bank/db.password", json!({ "data": { "value": "hunter2" } })).await;
+    ask(&server, "POST", "secret/data/team/bank/db.password", json!({ "data": { "value": "hunter2" } }))
+        .await;
     ask(&server, "POST", "secret/data/team/bank/form", json!({ "data": { "password": "hunter2" } })).await;
     ask(&server, "POST", "secret/data/team/bank/inner/deep", json!({ "data": { "value": "1" } })).await;
     assert_eq!(subject.get("theirs", "db.password").await, Answer::Value(Some(b"hunter2".to_vec())));
-    let Answer::Error { name, text } = subject.get("theirs", "form").await else { panic!("an error is expected") };
+    let Answer::Error { name, text } = subject.get("theirs", "form").await else {
+        panic!("an error is expected")
+    };
     assert_eq!(name, "other");
     assert!(text.contains("by another program") && !text.contains("hunter2"), "{text}");
     let listed = subject.call("theirs", Call::List { cursor: None, limit: 10 }).await;
@@ -82,7 +84,8 @@ async fn secrets_of_other_programs_are_read_and_written_as_text() {
     assert_eq!(subject.call("theirs", Call::Exists("mine".to_owned())).await, Answer::Flag(false));
 
     // An engine that does not exist is a mistake, not an empty locker.
-    for call in [Call::Get("a".to_owned()), Call::Set("a".to_owned(), vec![1]), Call::Delete("a".to_owned())] {
+    for call in [Call::Get("a".to_owned()), Call::Set("a".to_owned(), vec![1]), Call::Delete("a".to_owned())]
+    {
         let answer = subject.call("none", call.clone()).await;
         assert!(matches!(answer, Answer::Error { .. }), "{call:?}: {answer:?}");
     }

