@@ -6,6 +6,7 @@ use airssys_wasm::app;
 use airssys_wasm::manifest::ComponentManifest;
 use airssys_wasm::{
     BackendSet, Component, Engine, EngineConfig, LoadError, OpenError, ServiceConfigs, builder,
+    ensure_threads,
 };
 
 use crate::args::Check;
@@ -49,6 +50,8 @@ pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Resul
 
 /// Asks every backend for its product and version.
 fn connect(backends: &BackendSet, output: &Output) -> Result<(), Failure> {
+    // The runtime panics without its threads: the worker, and those that look up names.
+    ensure_threads(2).map_err(|error| Failure::run("the backends cannot be asked", error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
     let mut failed: Option<OpenError> = None;

@@ -1,12 +1,13 @@
 //! `airssys run`: starts an app, follows it to its end, and prints the result.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use airssys_message::report::Report;
 use airssys_wasm::app::{self, AppEvent, Ended, InputOverride, RunningApp, StartOptions, StartingApp};
 use airssys_wasm::manifest::App;
 use airssys_wasm::otlp::Otlp;
-use airssys_wasm::{CallError, ComponentHost};
+use airssys_wasm::{CallError, ComponentHost, ensure_threads};
 
 use crate::args::Run;
 use crate::building::{self, Building};
@@ -25,6 +26,10 @@ use crate::units::thousands;
 /// The interval between two updates of the progress line.
 const PROGRESS: Duration = Duration::from_millis(200);
 
+/// The threads of an app beside its workers: for its clocks, its files, its control socket and metrics, and
+/// for the process that compiles.
+const OTHER_THREADS: usize = 12;
+
 pub(crate) fn run(
     args: &Run,
     terminal: &Terminal,
@@ -35,6 +40,9 @@ pub(crate) fn run(
         load_configured(&place::app(&args.app)?, &args.config)?;
     let input = args.input.as_deref().map(|text| InputOverride::parse(text, &manifest));
     let input = input.transpose().map_err(Failure::usage)?;
+    // The runtime panics without its threads.
+    let threads = ensure_threads(workers().saturating_add(OTHER_THREADS));
+    threads.map_err(|error| Failure::run("the app cannot run", error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // While components keep a worker busy, timers and input are looked at every so many polls.
@@ -66,6 +74,12 @@ pub(crate) fn run(
     let ended = ended.and_then(|()| last.map_or(Ok(()), |signal| Err(stopped_by(signal, &manifest))));
     let printed = result.print(args.json, output);
     ended.and(printed)
+}
+
+/// Returns the number of workers that the runtime starts.
+fn workers() -> usize {
+    let chosen = std::env::var("TOKIO_WORKER_THREADS").ok().and_then(|text| text.parse().ok());
+    chosen.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get))
 }
 
 /// Returns the most threads beside the workers: one for each instance, and tokio's usual number for files.

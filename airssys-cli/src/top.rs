@@ -52,7 +52,7 @@ pub(crate) fn top(args: &Top, output: &Output, signals: &Signals) -> Result<(), 
         return Err(Failure::usage(NotATerminal { stream }));
     }
     let client = control::connect(&args.target)?;
-    let poller = Poller::start(client);
+    let poller = Poller::start(client).map_err(|error| Failure::run("`top` cannot ask the app", error))?;
     // The first snapshot comes before the screen, so a failure is printed like any other.
     let first = poller.wait()?;
     let mut model = Model::new(first, Duration::from_millis(args.interval), output::output_is_coloured());
@@ -146,19 +146,19 @@ enum Polled {
 
 impl Poller {
     /// Starts the thread and asks for the first snapshot.
-    fn start(mut client: Client) -> Poller {
+    fn start(mut client: Client) -> io::Result<Poller> {
         let (questions, asked) = channel();
         let (snapshots, answers) = channel();
         let poller = Poller { questions, answers };
         poller.ask();
-        std::thread::spawn(move || {
+        std::thread::Builder::new().name("airssys-poller".to_owned()).spawn(move || {
             while asked.recv().is_ok() {
                 if snapshots.send(ask_again(&mut client)).is_err() {
                     return;
                 }
             }
-        });
-        poller
+        })?;
+        Ok(poller)
     }
 
     fn ask(&self) {
@@ -214,7 +214,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("app.sock");
         let listener = UnixListener::bind(&socket).unwrap();
-        let poller = Poller::start(Client::connect(&socket).unwrap());
+        let poller = Poller::start(Client::connect(&socket).unwrap()).unwrap();
         // The app reads the question, and ends instead of an answer. The next question meets a closed
         // connection.
         let mut question = String::new();
@@ -238,7 +238,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("app.sock");
         let listener = UnixListener::bind(&socket).unwrap();
-        let poller = Poller::start(Client::connect(&socket).unwrap());
+        let poller = Poller::start(Client::connect(&socket).unwrap()).unwrap();
         let mut question = String::new();
         BufReader::new(listener.accept().unwrap().0).read_line(&mut question).unwrap();
         // The first connection is closed without an answer.

@@ -327,11 +327,11 @@ impl<M> Mailbox<M> {
     }
 
     fn give_up(&self, ticket: u64) {
-        self.update(|inner, wakers| {
-            if !inner.closed() {
-                inner.give_up(ticket, wakers);
-            }
+        let removed = self.update(|inner, wakers| match inner.closed() {
+            true => None,
+            false => inner.give_up(ticket, wakers),
         });
+        drop(removed);
     }
 
     /// Returns true once each time that the mailbox becomes full.
@@ -364,11 +364,15 @@ impl<M> Mailbox<M> {
     /// Ready if something overtakes the messages. Otherwise registers the task of the handler that
     /// waits for that.
     pub(crate) fn poll_urgent(&self, task: &mut Context<'_>) -> Poll<()> {
+        // The waker can be a user's, so it is copied and dropped outside the lock.
+        let waker = task.waker().clone();
         let mut inner = lock(&self.inner);
         if self.urgent.load(Ordering::Relaxed) {
             return Poll::Ready(());
         }
-        inner.set_overtaken(task.waker());
+        let before = inner.set_overtaken(waker);
+        drop(inner);
+        drop(before);
         Poll::Pending
     }
 

@@ -11,3 +11,17 @@ wit_bindgen::generate!({
     export_macro_name: "export_component",
     runtime_path: "::airssys_sdk::__private::runtime",
 });
+
+/// The callbacks of a component that waits within calls.
+#[cfg(feature = "http")]
+pub mod waiting {
+    wit_bindgen::generate!({
+        path: "../wit",
+        world: "callbacks-only",
+        runtime_path: "::airssys_sdk::__private::runtime",
+        with: {
+            "airssys:component/types@0.2.0": crate::bindings::airssys::component::types,
+            "wasi:io/poll@0.2.12": ::wasip2::io::poll,
+        },
+    });
+}

@@ -7,6 +7,8 @@ mod slots;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::rc::Rc;
+#[cfg(feature = "http")]
+use std::task::Waker;
 use std::time::{Duration, SystemTime};
 
 use airssys_message::Codec;
@@ -311,6 +313,18 @@ impl Context {
     /// Delivers the callback of a request or a wait, and wakes its future.
     pub(crate) fn deliver(&self, request: RequestId, what: Callback) {
         self.inner.slots.deliver(request, what);
+    }
+
+    /// Returns true if a future waits for a callback.
+    #[cfg(feature = "http")]
+    pub(crate) fn awaits_callbacks(&self) -> bool {
+        self.inner.slots.has_open()
+    }
+
+    /// Wakes this task when a request is made.
+    #[cfg(feature = "http")]
+    pub(crate) fn on_request(&self, waker: &Waker) {
+        self.inner.slots.on_open(waker);
     }
 
     fn message(&self, value: impl Encode) -> Result<Vec<u8>, EncodeError> {

@@ -376,7 +376,7 @@ text!(StartError from ConfigError, SendError, SendBatchError, SubscribeError);
 text!(Rejection from DecodeError, EncodeError, SendError, SendBatchError, SubscribeError, RequestError);
 
 /// An error and its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

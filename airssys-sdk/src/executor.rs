@@ -1,5 +1,7 @@
 //! Runs one handler at a time, over as many calls from the host as the handler needs.
 
+#[cfg(feature = "http")]
+use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -16,7 +18,7 @@ use crate::message::{Bytes, Message};
 use crate::progress;
 
 /// A component instance and the handler it is in.
-struct Executor<C, M, F> {
+struct Executor<C, M, F, const WAITS: bool> {
     context: Context,
     /// `None` while a handler has it.
     component: Option<Box<C>>,
@@ -37,10 +39,17 @@ pub(crate) trait Running {
     fn handle_callback(&mut self, request: RequestId, what: Callback);
     fn health(&self) -> Health;
     fn shutdown(&mut self);
+    /// Gives the component away until [`Running::take_back`].
+    #[cfg(feature = "http")]
+    fn lend(&mut self) -> Option<(Box<dyn Any>, Context)>;
+    #[cfg(feature = "http")]
+    fn take_back(&mut self, component: Box<dyn Any>);
 }
 
-/// Makes an instance of a component.
-pub(crate) fn initialize<C: Component>(config: &Config) -> Result<impl Running + use<C>, StartError> {
+/// Makes an instance of a component. With `WAITS`, its handlers wait within calls, not between them.
+pub(crate) fn initialize<C: Component, const WAITS: bool>(
+    config: &Config,
+) -> Result<impl Running + use<C, WAITS>, StartError> {
     let context = Context::new(C::PREFERS);
     let component = Box::new(C::initialize(config, &context)?);
     let its_own = context.clone();
@@ -58,10 +67,10 @@ pub(crate) fn initialize<C: Component>(config: &Config) -> Result<impl Running +
     let woken = Arc::new(Woken(AtomicBool::new(false)));
     let waker = Waker::from(Arc::clone(&woken));
     let (component, handler) = (Some(component), Box::pin(None));
-    Ok(Executor { context, component, make, handler, deferred: None, woken, waker })
+    Ok(Executor::<_, _, _, WAITS> { context, component, make, handler, deferred: None, woken, waker })
 }
 
-impl<C, M, F> Executor<C, M, F>
+impl<C, M, F, const WAITS: bool> Executor<C, M, F, WAITS>
 where
     C: Component,
     M: Fn(Box<C>, Message) -> F,
@@ -70,6 +79,10 @@ where
     /// Polls the handler until it has ended, or until it waits without having woken itself.
     #[inline]
     fn run(&mut self) -> Poll<()> {
+        #[cfg(feature = "http")]
+        if WAITS {
+            return self.run_to_the_end();
+        }
         let mut task = TaskContext::from_waker(&self.waker);
         loop {
             self.woken.clear();
@@ -84,6 +97,16 @@ where
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Runs the handler until it has ended.
+    #[cfg(feature = "http")]
+    fn run_to_the_end(&mut self) -> Poll<()> {
+        let Some(handler) = self.handler.as_mut().as_pin_mut() else { return Poll::Pending };
+        let component = crate::http::wait::until_ended(&self.context, handler);
+        self.handler.set(None);
+        self.component = Some(component);
+        Poll::Ready(())
     }
 
     /// Handles a message. A completion other than `done` is left in the context.
@@ -142,7 +165,7 @@ fn complete(id: MessageId, how: &Completion) {
     }
 }
 
-impl<C, M, F> Running for Executor<C, M, F>
+impl<C, M, F, const WAITS: bool> Running for Executor<C, M, F, WAITS>
 where
     C: Component,
     M: Fn(Box<C>, Message) -> F,
@@ -183,6 +206,16 @@ where
         if let Some(component) = &mut self.component {
             component.shutdown();
         }
+    }
+
+    #[cfg(feature = "http")]
+    fn lend(&mut self) -> Option<(Box<dyn Any>, Context)> {
+        Some((self.component.take()?, self.context.clone()))
+    }
+
+    #[cfg(feature = "http")]
+    fn take_back(&mut self, component: Box<dyn Any>) {
+        self.component = component.downcast().ok();
     }
 }
 

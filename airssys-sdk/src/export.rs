@@ -8,6 +8,8 @@ use crate::bindings::exports::airssys::component::batch_handler;
 use crate::bindings::exports::airssys::component::handler::{self, Outcome};
 use crate::bindings::exports::airssys::component::lifecycle::{self, HealthStatus};
 use crate::component::{Component, Health};
+#[cfg(feature = "http")]
+use crate::context::Context;
 use crate::executor::{self, Running};
 use crate::host::{BatchEnd, Callback, Completion, MessageId, RequestId, messaging, system};
 use crate::{logger, progress};
@@ -16,17 +18,18 @@ thread_local! {
     static INSTANCE: RefCell<Option<Box<dyn Running>>> = const { RefCell::new(None) };
 }
 
-/// Exports `C`. For `component!` only.
+/// Exports `C`. For `component!` and `http_component!` only. With `WAITS`, its handlers wait within
+/// calls.
 #[derive(Debug)]
-pub struct Export<C>(PhantomData<C>);
+pub struct Export<C, const WAITS: bool = false>(PhantomData<C>);
 
-impl<C: Component> lifecycle::Guest for Export<C> {
+impl<C: Component, const WAITS: bool> lifecycle::Guest for Export<C, WAITS> {
     fn initialize(config: Vec<(String, String)>) -> Result<(), String> {
         std::panic::set_hook(Box::new(report_panic));
         logger::install();
         progress::show();
         let config = config.into_iter().collect();
-        let instance = executor::initialize::<C>(&config).map_err(|error| error.into_text())?;
+        let instance = executor::initialize::<C, WAITS>(&config).map_err(|error| error.into_text())?;
         INSTANCE.set(Some(Box::new(instance)));
         Ok(())
     }
@@ -45,7 +48,7 @@ impl<C: Component> lifecycle::Guest for Export<C> {
     }
 }
 
-impl<C: Component> batch_handler::Guest for Export<C> {
+impl<C: Component, const WAITS: bool> batch_handler::Guest for Export<C, WAITS> {
     fn handle_batch(first: MessageId, lengths: Vec<u32>, bodies: Vec<u8>) -> BatchEnd {
         let end = with_instance(|instance| instance.handle_batch(first, &lengths, bodies));
         end.unwrap_or_else(|| {
@@ -57,7 +60,7 @@ impl<C: Component> batch_handler::Guest for Export<C> {
     }
 }
 
-impl<C: Component> handler::Guest for Export<C> {
+impl<C: Component, const WAITS: bool> handler::Guest for Export<C, WAITS> {
     fn handle_message(message: MessageId, body: Vec<u8>) -> Outcome {
         with_instance(|instance| instance.handle_message(message, body))
             .unwrap_or_else(|| Outcome::Completed(Completion::Rejected(NOT_INITIALIZED.to_owned())))
@@ -72,6 +75,19 @@ const NOT_INITIALIZED: &str = "the component is not initialized";
 
 fn with_instance<R>(call: impl FnOnce(&mut dyn Running) -> R) -> Option<R> {
     INSTANCE.with_borrow_mut(|instance| instance.as_mut().map(|instance| call(&mut **instance)))
+}
+
+/// Takes the component for a call that is not a message. Returns `None` before the start.
+#[cfg(feature = "http")]
+pub(crate) fn lend<C: Component>() -> Option<(Box<C>, Context)> {
+    let (component, context) = with_instance(|instance| instance.lend())??;
+    Some((component.downcast().ok()?, context))
+}
+
+/// Puts the component back.
+#[cfg(feature = "http")]
+pub(crate) fn take_back<C: Component>(component: Box<C>) {
+    with_instance(|instance| instance.take_back(component));
 }
 
 /// Reports a panic to the host, before the trap that follows.

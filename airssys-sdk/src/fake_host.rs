@@ -151,6 +151,20 @@ pub(crate) mod messaging {
     }
 }
 
+#[cfg(feature = "http")]
+pub(crate) mod callbacks {
+    use crate::host::{Callback, RequestId};
+
+    /// Nothing waits in the tests of this crate.
+    pub(crate) fn subscribe() -> wasip2::io::poll::Pollable {
+        panic!("a wait within a call")
+    }
+
+    pub(crate) fn next() -> Option<(RequestId, Callback)> {
+        None
+    }
+}
+
 pub(crate) mod progress {
     pub(crate) fn show(place: &[u64]) {
         super::note(format!("show {place:?}"));

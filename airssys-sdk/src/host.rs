@@ -2,6 +2,10 @@
 
 #[cfg(not(test))]
 pub(crate) use crate::bindings::airssys::component::{clock, logging, messaging, progress, system};
+#[cfg(all(feature = "http", not(test)))]
+pub(crate) use crate::bindings::waiting::airssys::component::callbacks;
+#[cfg(all(feature = "http", test))]
+pub(crate) use crate::fake_host::callbacks;
 #[cfg(test)]
 pub(crate) use crate::fake_host::{clock, logging, messaging, progress, system};
 

@@ -65,6 +65,8 @@ mod export;
 #[cfg(test)]
 mod fake_host;
 mod host;
+#[cfg(feature = "http")]
+pub mod http;
 mod logger;
 mod message;
 mod progress;
@@ -113,5 +115,7 @@ pub mod __private {
     pub use crate::bindings::exports::airssys::component::lifecycle::Guest as Lifecycle;
     pub use crate::codec::check_prefers;
     pub use crate::export::Export;
+    #[cfg(feature = "http")]
+    pub use wasip2::{self, exports::http::incoming_handler::Guest as IncomingHandler};
     pub use wit_bindgen::rt as runtime;
 }

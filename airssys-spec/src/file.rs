@@ -56,6 +56,52 @@ pub fn read_text(path: &Path, max_bytes: u64) -> io::Result<String> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
+/// Checks that a regular file can be used, or made with the folders above it, without doing so. Returns
+/// true if it exists.
+///
+/// # Errors
+/// The system's, about the file or the nearest folder above it that exists.
+pub fn check_file(path: &Path) -> io::Result<bool> {
+    check_place(path, check_regular)
+}
+
+/// As [`check_file`], for a folder.
+///
+/// # Errors
+/// As [`check_file`].
+pub fn check_folder(path: &Path) -> io::Result<bool> {
+    check_place(path, |found| match found.is_dir() {
+        true => Ok(()),
+        false => Err(io::ErrorKind::NotADirectory.into()),
+    })
+}
+
+fn check_place(path: &Path, check: impl FnOnce(&Metadata) -> io::Result<()>) -> io::Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(found) => check(&found).and_then(|()| check_access(path)).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let path = std::path::absolute(path)?;
+            let above = path.ancestors().skip(1).find(|folder| folder.exists());
+            above.map_or(Err(error), check_access).map(|()| false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Fails if this process may not read and write a file or a folder.
+fn check_access(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{Access, access};
+        access(path, Access::READ_OK | Access::WRITE_OK)?;
+    }
+    #[cfg(not(unix))]
+    if std::fs::metadata(path)?.permissions().readonly() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(())
+}
+
 /// Opens a regular file with these options. The opened file is checked, not only its path, because the
 /// path can lead elsewhere by then. The path is checked before, because opening a device can act on it.
 fn open_regular(path: &Path, options: &mut OpenOptions) -> io::Result<(File, u64)> {

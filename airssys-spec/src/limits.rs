@@ -41,6 +41,12 @@ pub struct Limits {
     pub log_bytes_per_second: usize,
     /// Calls of services that all instances together may make in a second, and at once. More are refused.
     pub service_calls_per_second: usize,
+    /// Connections of one pool, such as those to a database, that all instances together may hold.
+    pub connections: usize,
+    /// Keys or objects in a label after a write of the component.
+    pub stored_keys: u64,
+    /// Bytes in a label after a write of the component, keys included.
+    pub stored_bytes: u64,
     /// Rates at which all instances together may send, request, publish and subscribe.
     pub rates: Rates,
     /// Rates for what goes to single components: one entry for each target.
@@ -106,6 +112,9 @@ impl Limits {
         log_lines_per_second: 1_000,
         log_bytes_per_second: MIB,
         service_calls_per_second: 100_000,
+        connections: 16,
+        stored_keys: 1_000_000,
+        stored_bytes: 16 << 30,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -125,6 +134,9 @@ impl Limits {
         log_lines_per_second: 20_000,
         log_bytes_per_second: 16 * MIB,
         service_calls_per_second: 1_000_000,
+        connections: 128,
+        stored_keys: 100_000_000,
+        stored_bytes: 256 << 30,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };
@@ -144,6 +156,9 @@ impl Limits {
         log_lines_per_second: 1_000_000,
         log_bytes_per_second: GIB,
         service_calls_per_second: 10_000_000,
+        connections: 1_000,
+        stored_keys: 1_000_000_000,
+        stored_bytes: 1024 << 30,
         rates: Rates::UNLIMITED,
         per_target: Vec::new(),
     };

@@ -3,6 +3,11 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use icu_properties::props::{
+    BinaryProperty, DefaultIgnorableCodePoint, EnumeratedProperty, GeneralCategory, GeneralCategoryGroup,
+    PrependedConcatenationMark,
+};
+
 /// Escapes the characters that a terminal obeys or hides.
 ///
 /// Logs, reports and errors of a component then neither control the terminal nor fake a line.
@@ -62,16 +67,21 @@ fn escaped(text: &str, keep: fn(char) -> bool) -> Cow<'_, str> {
 
 /// Returns true if a terminal obeys a character or shows nothing for it: control characters, those that
 /// change the direction of text or end a line, and those without a width.
+///
+/// Unicode's properties decide, so that characters of new scripts are covered. Selectors of the look of the
+/// character before them, as in many emoji, pass.
 pub fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-                | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-                | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
+    let format = GeneralCategoryGroup::Control
+        .union(GeneralCategoryGroup::Format)
+        .union(GeneralCategoryGroup::LineSeparator)
+        .union(GeneralCategoryGroup::ParagraphSeparator);
+    let is_format = format.contains(GeneralCategory::for_char(character));
+    // Number signs of Arabic and their like are format characters with a shape.
+    (is_format && !PrependedConcatenationMark::for_char(character))
+        || (DefaultIgnorableCodePoint::for_char(character) && !matches!(character, '\u{fe00}'..='\u{fe0f}'))
 }
 
 #[cfg(test)]
@@ -80,7 +90,9 @@ mod tests {
 
     /// A character of each kind that a terminal obeys or hides.
     const UNSAFE: &str = "\u{7}\u{8}\r\u{b}\u{1b}\u{7f}\u{85}\u{90}\u{9b}\u{9d}\u{ad}\u{61c}\u{200b}\u{200d}\u{200f}\
-                          \u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\u{e0041}";
+                          \u{2028}\u{2029}\u{202a}\u{202e}\u{2060}\u{2066}\u{2069}\u{feff}\u{e0041}\
+                          \u{34f}\u{115f}\u{1160}\u{17b4}\u{180b}\u{180f}\u{206f}\u{3164}\u{ffa0}\u{fff0}\
+                          \u{fffb}\u{13430}\u{1343f}\u{1bca0}\u{1d173}\u{1d17a}\u{e0000}\u{e0fff}";
 
     #[test]
     fn control_characters_are_escaped() {
@@ -97,6 +109,15 @@ mod tests {
             let json = plain_json(serde_json::to_string(&text).unwrap());
             assert!(json.is_ascii(), "{json}");
             assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn visible_characters_of_every_script_pass() {
+        for text in
+            ["❤\u{fe0f} 🦀 e\u{301}", "مرحبا \u{600}١ \u{6dd}", "עברית", "नमस्ते", "\u{13000}", "\u{e000}"]
+        {
+            assert_eq!(plain(text), text);
         }
     }
 

@@ -19,17 +19,21 @@ use self::batch_size::BatchSize;
 use self::health::Health;
 use self::per_request::PerRequest;
 use self::recovery::Recovery;
-use self::template::InstanceTemplate;
+use self::template::{INSTANTIATION, InstanceTemplate};
 use self::turn::Turn;
 use crate::contract::HealthStatus;
 use crate::guest::failure::GuestFailure;
 use crate::guest::instance::Instance;
+use crate::guest::start_deadline::StartDeadline;
 use crate::routing::callbacks::{Callbacks, ResolvedCallback};
 use crate::routing::envelope::Envelope;
 use crate::sync::lock;
 
 /// The most callbacks that are delivered before the actor yields.
 const CALLBACKS_PER_YIELD: u64 = 32;
+
+/// The first call of an instance, in the report of a start that takes too long.
+const INITIALIZE: &str = "`initialize`";
 
 /// The call for the health of an instance, in the report of a call that takes too long.
 const HEALTH: &str = "`health`";
@@ -105,7 +109,7 @@ impl Actor for ComponentActor {
 impl Child for ComponentActor {
     async fn pre_start(&mut self, context: &ChildContext) -> Result<(), BoxError> {
         let router = Arc::clone(&self.template.instance.router);
-        let (limit, mut call) = (self.template.instance.limits.start_timeout, "its instantiation");
+        let (limit, mut call) = (self.template.start_timeout(), INSTANTIATION);
         // A guest can wait for a timer or its input, and a service for its backend.
         let started = tokio::select! {
             biased;
@@ -180,12 +184,17 @@ impl ComponentActor {
     async fn start(&mut self, incarnation: u64, call: &mut &'static str) -> Result<(), BoxError> {
         let (mut instance, callbacks) = self.template.instantiate(incarnation).await?;
         self.callbacks = Some(callbacks);
-        *call = "`initialize`";
+        let mut next = |instance: &mut Instance, name| {
+            *call = name;
+            instance.guest().start_deadline.iter_mut().for_each(|deadline| deadline.call = name);
+        };
+        next(&mut instance, INITIALIZE);
         instance.initialize(&self.template.instance.settings.get()).await?;
-        *call = HEALTH;
+        next(&mut instance, HEALTH);
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
             return Err(GuestFailure::StartRefused { message: message.into() }.into());
         }
+        instance.guest().start_deadline = None;
         // An instance for each call is made when the call comes. This one has shown that it can be made.
         self.instance = self.per_request.is_none().then_some(instance);
         self.turn = Turn::begin();
@@ -292,11 +301,15 @@ impl ComponentActor {
             let Some(instance) = self.instance.as_mut() else { return Ok(()) };
             instance.begin_message();
             let limit = self.template.instance.limits.start_timeout;
-            let status = match timeout(limit, instance.health()).await {
+            instance.guest().start_deadline = Some(StartDeadline::within(limit, HEALTH));
+            let status = match timeout(self.template.start_timeout(), instance.health()).await {
                 Ok(status) => status,
                 Err(_) => Err(self.template.timed_out(HEALTH)),
             };
             let status = status.map_err(|failure| self.record_failure(failure))?;
+            if let Some(instance) = &mut self.instance {
+                instance.guest().start_deadline = None;
+            }
             // Fails if the requester has gone, which needs no answer.
             drop(request.send(Health::from(status)));
         }

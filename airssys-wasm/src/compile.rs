@@ -10,6 +10,7 @@ pub(crate) mod cache;
 mod child;
 mod error;
 pub(crate) mod settings;
+mod threads;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use settings::{Kind, Settings};
 
 pub use error::ChildError;
 pub(crate) use error::CompileError;
+pub use threads::{TooFewThreads, ensure_threads};
 pub use worker::compile_worker;
 
 /// The place where components are compiled.

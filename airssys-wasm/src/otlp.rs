@@ -4,6 +4,7 @@
 //! queue, and a separate thread sends them. A slow or absent collector costs spans, but does not slow
 //! the app.
 
+mod shares;
 mod span;
 
 use std::env;
@@ -17,6 +18,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider};
 
 use crate::observe::trace::MessageTracer;
+use shares::{CountingExporter, SharedQueue, Shares};
 use span::OtlpTracer;
 
 /// The queue size in spans, unless `OTEL_BSP_MAX_QUEUE_SIZE` is set. A burst of messages makes more
@@ -28,6 +30,7 @@ const QUEUE: usize = 32_768;
 pub struct Otlp {
     provider: SdkTracerProvider,
     tracer: Arc<OtlpTracer>,
+    shares: Arc<Shares>,
 }
 
 /// The spans cannot be exported, although an endpoint is set.
@@ -78,17 +81,17 @@ impl Otlp {
         drop(rustls::crypto::ring::default_provider().install_default());
         let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build();
         let exporter = exporter.map_err(|error| OtlpError::Exporter(error.into()))?;
-        let mut batches = BatchConfigBuilder::default();
-        if variable("OTEL_BSP_MAX_QUEUE_SIZE").is_none() {
-            batches = batches.with_max_queue_size(QUEUE);
-        }
-        let processor = BatchSpanProcessor::builder(exporter).with_batch_config(batches.build()).build();
+        let size = variable("OTEL_BSP_MAX_QUEUE_SIZE").and_then(|size| size.parse().ok()).unwrap_or(QUEUE);
+        let batches = BatchConfigBuilder::default().with_max_queue_size(size).build();
+        let shares = Shares::new(size);
+        let exporter = CountingExporter { exporter, shares: Arc::clone(&shares) };
+        let queue = BatchSpanProcessor::builder(exporter).with_batch_config(batches).build();
         let provider = SdkTracerProvider::builder()
             .with_resource(resource(service))
-            .with_span_processor(processor)
+            .with_span_processor(SharedQueue { queue, shares: Arc::clone(&shares) })
             .build();
         let tracer = Arc::new(OtlpTracer::new(provider.tracer("airssys")));
-        Ok(Some(Otlp { provider, tracer }))
+        Ok(Some(Otlp { provider, tracer, shares }))
     }
 
     /// Returns the tracer that makes the spans, for [`StartOptions`](crate::app::StartOptions) or
@@ -102,7 +105,12 @@ impl Otlp {
     /// # Errors
     /// [`NotFlushed`] if the collector did not accept all of them in time.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), NotFlushed> {
-        self.provider.shutdown_with_timeout(timeout).map_err(|error| NotFlushed(error.into()))
+        let flushed = self.provider.shutdown_with_timeout(timeout);
+        let dropped = self.shares.dropped();
+        if dropped > 0 {
+            tracing::warn!("{dropped} spans were dropped, because the collector took them too slowly");
+        }
+        flushed.map_err(|error| NotFlushed(error.into()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The texts of failures.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write;
 use std::ops::Range;
@@ -15,6 +16,9 @@ use crate::units::counted;
 
 /// The most bytes of a line of a manifest that is shown.
 const MAX_LINE_BYTES: usize = 2_000;
+
+/// The most bytes of a line of an error that is shown. Names of components and files can be much longer.
+const MAX_ERROR_LINE_BYTES: usize = 4 << 10;
 
 const ERROR: Paint = Paint(AnsiColor::Red.on_default().bold());
 
@@ -43,13 +47,25 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
 
 /// An error, with a line for each of its causes.
 fn error_text(error: &dyn Error) -> String {
-    let mut text = format!("{ERROR}error:{ERROR:#} {}", plain_lines(&error.to_string()));
+    let mut text = format!("{ERROR}error:{ERROR:#} {}", plain_lines(&cut(&error.to_string())));
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}\n  because {}", plain_lines(&cause.to_string()));
+        text = format!("{text}\n  because {}", plain_lines(&cut(&cause.to_string())));
         source = cause.source();
     }
     text
+}
+
+/// Cuts the long lines of a text, and says how much is missing.
+fn cut(text: &str) -> Cow<'_, str> {
+    if text.lines().all(|line| line.len() <= MAX_ERROR_LINE_BYTES) {
+        return Cow::Borrowed(text);
+    }
+    let cut = text.lines().map(|line| match line.floor_char_boundary(MAX_ERROR_LINE_BYTES) {
+        end if end < line.len() => Cow::Owned(format!("{}… ({} bytes more)", &line[..end], line.len() - end)),
+        _ => Cow::Borrowed(line),
+    });
+    Cow::Owned(cut.collect::<Vec<_>>().join("\n"))
 }
 
 /// Every mistake in the manifests with its lines.
@@ -135,6 +151,17 @@ fn plain_source(text: &str, span: Range<usize>) -> (String, Range<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_of_an_error_are_cut_and_its_other_lines_are_whole() {
+        let name = "é".repeat(50_000);
+        let cause = std::io::Error::other(format!("{name}\nis unknown"));
+        let text = error_text(&Failure::misfit(format!("`{name}` does not fit"), cause));
+        assert!(text.len() < 3 * MAX_ERROR_LINE_BYTES, "{}", text.len());
+        assert_eq!(text.matches("… (").count(), 2, "{text}");
+        assert!(text.ends_with("\n    is unknown"), "{text}");
+        assert_eq!(cut("short\n\nlines\n"), "short\n\nlines\n");
+    }
 
     #[test]
     fn span_of_a_source_with_escaped_characters_covers_the_same_text() {

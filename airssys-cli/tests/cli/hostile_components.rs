@@ -117,3 +117,15 @@ fn compiler_that_needs_too_much_is_ended_and_said() {
         &["compiling took more than 2048 MiB of memory"],
     );
 }
+
+/// Each name is as long as the format allows.
+#[test]
+fn error_about_a_component_with_long_names_is_short() {
+    let name = "a".repeat(90_000);
+    let imports: String = (0..200).map(|number| format!("(import \"{name}{number}\" (func))")).collect();
+    let folder = Folder::new();
+    let file = folder.write("a.wasm", wat::parse_str(format!("(component {imports})")).unwrap());
+    let ended = airssys(["check", &file]).with_address_space(ADDRESS_SPACE).run().exits(3);
+    let ended = ended.says(&["imports functions that this host does not provide: aaa", "…, and 184 more"]);
+    assert!(ended.stderr.len() < 6_000, "{}", ended.stderr.len());
+}

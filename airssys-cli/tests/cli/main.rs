@@ -36,6 +36,7 @@ mod stalled;
 mod starting;
 mod stopped;
 mod support;
+mod threads;
 mod tools;
 mod traces;
 mod unwritable;

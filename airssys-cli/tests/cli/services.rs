@@ -118,15 +118,23 @@ fn every_mistake_in_the_runtime_configuration_is_reported_with_its_place() {
 }
 
 #[test]
-fn check_connects_every_backend_and_prints_its_product() {
+fn check_asks_the_backends_that_components_may_use_and_makes_no_files() {
     let folder = Folder::new();
     let app = cart(&folder, "");
     folder.write("runtime.toml", "[backend.cache]\ntype = \"memory\"\n");
-    airssys(["check", &app, "--connect"])
-        .run()
-        .exits(0)
-        .prints(&["backend cache (memory): in memory", "backend redb (redb): redb 4"]);
-    assert!(folder.path().join(".airssys/keyvalue.redb").is_file());
+    let check = airssys(["check", &app, "--connect"]).run().exits(0);
+    let check = check.prints(&["backend cache (memory): in memory"]);
+    // Without a right, no label reaches the embedded defaults.
+    assert!(!check.stdout.contains("redb"), "{}", check.stdout);
+
+    for file in ["cart.toml", "app.toml"] {
+        let text = std::fs::read_to_string(folder.path().join(file)).unwrap();
+        folder.write(file, text.replace("\"wasi/sessions", "\"keyvalue/sessions:read\", \"wasi/sessions"));
+    }
+    let check = airssys(["check", &app, "--connect"]).run().exits(0);
+    let check = check.prints(&["backend cache (memory): in memory", "backend redb (redb): redb 4"]);
+    assert!(!check.stdout.contains("folder"), "{}", check.stdout);
+    assert!(!folder.path().join(".airssys").exists(), "a check makes no files");
     folder.write("file", "");
     airssys([
         "check",
@@ -140,6 +148,22 @@ fn check_connects_every_backend_and_prints_its_product() {
     .exits(1)
     .prints(&["backend redb (redb): the backend `redb` is unavailable"])
     .says(&["a backend does not answer"]);
+}
+
+#[test]
+fn backends_on_one_file_are_a_mistake() {
+    let folder = Folder::new();
+    let app = cart(&folder, "");
+    folder.write(
+        "runtime.toml",
+        "[backend.one]\ntype = \"redb\"\npath = \"data\"\n\n[backend.two]\ntype = \"redb\"\npath = \"./x/../data\"\n",
+    );
+    airssys(["check", &app]).run().exits(3).says(&[
+        "the backend `two` uses ",
+        "data, as `one` does",
+        "runtime.toml:6:8",
+        "give each of them a path of its own",
+    ]);
 }
 
 #[test]

@@ -91,8 +91,9 @@ impl Flags {
 /// The waiters for a slot, and those that have one and have not been polled since.
 #[derive(Default)]
 struct Waiters {
-    /// Ordered by ticket: the first has waited longest.
-    waiting: BTreeMap<u64, Waker>,
+    /// Ordered by ticket: the first has waited longest. `None` for a waiter that was woken by an offer, and
+    /// has not been polled since.
+    waiting: BTreeMap<u64, Option<Waker>>,
     /// Waiters for which a slot is reserved and that have not been polled since.
     granted: BTreeSet<u64>,
     next_ticket: u64,
@@ -239,7 +240,7 @@ impl<M> Inner<M> {
             free -= 1;
             self.reserved += 1;
             waiters.granted.insert(ticket);
-            wakers.push(waker);
+            wakers.extend(waker);
         }
     }
 
@@ -278,7 +279,7 @@ impl<M> Inner<M> {
         };
         *ticket = Some(mine);
         if let Some(given) = waker.take() {
-            *waker = waiters.waiting.insert(mine, given);
+            *waker = waiters.waiting.insert(mine, Some(given)).flatten();
         }
         Poll::Pending
     }
@@ -290,24 +291,29 @@ impl<M> Inner<M> {
     /// the next waiter is only woken, and takes the slot if it is still free then.
     pub(super) fn offer(&mut self, wakers: &mut Wakers) {
         self.reserved -= 1;
-        if let Some(rare) = &self.rare
-            && let Some((_, next)) = rare.waiters.waiting.first_key_value()
+        if let Some(rare) = &mut self.rare
+            && let Some(mut next) = rare.waiters.waiting.first_entry()
         {
-            wakers.push(next.clone());
+            // Taken, because a copy is user code. The waiter leaves another when it is polled.
+            wakers.extend(next.get_mut().take());
         }
     }
 
-    /// Removes a waiter that is dropped before it is served, or before it was polled since.
-    pub(super) fn give_up(&mut self, ticket: u64, wakers: &mut Wakers) {
+    /// Removes a waiter that is dropped before it is served, or before it was polled since. Returns its
+    /// waker, to be dropped outside the lock.
+    #[must_use]
+    pub(super) fn give_up(&mut self, ticket: u64, wakers: &mut Wakers) -> Option<Waker> {
+        let mut removed = None;
         if let Some(Rare { waiters, .. }) = self.rare.as_deref_mut() {
             if waiters.granted.remove(&ticket) {
                 self.reserved -= 1;
             } else {
-                waiters.waiting.remove(&ticket);
+                removed = waiters.waiting.remove(&ticket).flatten();
             }
         }
         // It may be the waiter that an `offer` woke.
         self.serve(wakers);
+        removed
     }
 
     pub(super) fn request_stop(&mut self, request: StopRequest) {
@@ -395,6 +401,7 @@ impl<M> Inner<M> {
         None
     }
 
+    /// Registers the task of the receiver: the actor's own, so this runs no code of users.
     #[inline]
     pub(super) fn set_receiver(&mut self, waker: &Waker) {
         match &mut self.receiver {
@@ -413,11 +420,10 @@ impl<M> Inner<M> {
         }
     }
 
-    pub(super) fn set_overtaken(&mut self, waker: &Waker) {
-        match &mut self.rare().overtaken {
-            Some(old) => old.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+    /// Returns the waker before, to be dropped outside the lock.
+    #[must_use]
+    pub(super) fn set_overtaken(&mut self, waker: Waker) -> Option<Waker> {
+        self.rare().overtaken.replace(waker)
     }
 
     pub(super) fn take_overtaken(&mut self) -> Option<Waker> {
@@ -445,7 +451,7 @@ impl<M> Inner<M> {
         if let Some(rare) = &mut self.rare {
             let waiters = std::mem::take(&mut rare.waiters);
             self.reserved -= waiters.granted.len() as u32;
-            wakers.extend(waiters.waiting.into_values());
+            wakers.extend(waiters.waiting.into_values().flatten());
         }
     }
 

@@ -468,6 +468,31 @@ impl Drop for Looks {
 }
 
 #[test]
+fn waker_of_a_waiter_that_gives_up_is_dropped_outside_the_lock() {
+    let (mailbox, dropped) = (Arc::new(Mailbox::new(1, Overflow::Wait)), Arc::<AtomicBool>::default());
+    let reserved = mailbox.try_reserve().unwrap();
+    assert!(reserved.is_none());
+    let waker = Waker::from(Arc::new(Looks(mailbox.clone(), dropped.clone())));
+    let mut room = Box::pin(mailbox.room());
+    assert!(room.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    assert!(!dropped.load(Ordering::Relaxed), "the waiter waits");
+    drop(room);
+    assert!(dropped.load(Ordering::Relaxed));
+}
+
+#[test]
+fn waker_of_a_handler_that_waits_again_is_dropped_outside_the_lock() {
+    let (mailbox, dropped) = (Arc::new(Mailbox::new(1, Overflow::Wait)), Arc::<AtomicBool>::default());
+    let waker = Waker::from(Arc::new(Looks(mailbox.clone(), dropped.clone())));
+    assert!(mailbox.poll_urgent(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    assert!(!dropped.load(Ordering::Relaxed), "the handler waits");
+    assert!(mailbox.poll_urgent(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(dropped.load(Ordering::Relaxed));
+}
+
+#[test]
 fn mailbox_keeps_no_waker_of_a_receiver_that_has_ended() {
     let (mailbox, dropped) = (Arc::new(Mailbox::new(4, Overflow::Wait)), Arc::<AtomicBool>::default());
     let waker = Waker::from(Arc::new(Looks(mailbox.clone(), dropped.clone())));

@@ -13,6 +13,9 @@ use crate::host::{self, Callback, RequestId};
 #[derive(Default)]
 pub(super) struct Slots {
     slots: RefCell<VecDeque<(RequestId, Slot)>>,
+    /// Woken when a slot is opened.
+    #[cfg(feature = "http")]
+    opened: RefCell<Option<Waker>>,
 }
 
 enum Slot {
@@ -33,7 +36,23 @@ impl Slots {
         }
     }
 
+    /// Returns true if a slot waits for its callback.
+    #[cfg(feature = "http")]
+    pub(super) fn has_open(&self) -> bool {
+        self.slots.borrow().iter().any(|(_, slot)| matches!(slot, Slot::Open(_)))
+    }
+
+    /// Wakes this task when a slot is opened, once.
+    #[cfg(feature = "http")]
+    pub(super) fn on_open(&self, waker: &Waker) {
+        self.opened.replace(Some(waker.clone()));
+    }
+
     fn open(&self, request: RequestId, waker: Waker) {
+        #[cfg(feature = "http")]
+        if let Some(opened) = self.opened.take() {
+            opened.wake();
+        }
         let mut slots = self.slots.borrow_mut();
         let slot = (request, Slot::Open(waker));
         match slots.back() {

@@ -77,7 +77,7 @@ impl Component for Script {
 }
 
 fn start() -> impl Running {
-    initialize::<Script>(&Config::default()).unwrap()
+    initialize::<Script, false>(&Config::default()).unwrap()
 }
 
 fn text(script: &str) -> Vec<u8> {

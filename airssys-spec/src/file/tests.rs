@@ -108,3 +108,18 @@ fn folder_fault(result: io::Result<impl std::fmt::Debug>) -> FolderFault {
     let error = result.unwrap_err();
     error.get_ref().and_then(|inner| inner.downcast_ref::<FolderFault>()).unwrap().clone()
 }
+
+#[test]
+fn place_of_a_file_is_checked_without_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("file"), "text").unwrap();
+    assert!(check_file(&at("file")).unwrap());
+    assert!(check_folder(folder.path()).unwrap());
+    assert!(!check_file(&at("a/b/new")).unwrap());
+    assert!(!check_folder(&at("a/b/new")).unwrap());
+    assert!(!at("a").exists());
+    check_file(folder.path()).unwrap_err();
+    check_folder(&at("file")).unwrap_err();
+    check_file(&at("file/below")).unwrap_err();
+}

@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// Every limit. A limit is at most [`Limits::HOST_MAX`], so it fits a `usize`.
-pub(super) const ROWS: [Row; 17] = [
+pub(super) const ROWS: [Row; 20] = [
     Row {
         key: "memory",
         unit: Unit::Bytes,
@@ -144,6 +144,33 @@ pub(super) const ROWS: [Row; 17] = [
         set: |limits, amount| limits.service_calls_per_second = amount as usize,
     },
     Row {
+        key: "connections",
+        unit: Unit::Count,
+        least: 1,
+        most: None,
+        example: None,
+        get: |limits| limits.connections as u64,
+        set: |limits, amount| limits.connections = amount as usize,
+    },
+    Row {
+        key: "stored_keys",
+        unit: Unit::Count,
+        least: 0,
+        most: None,
+        example: None,
+        get: |limits| limits.stored_keys,
+        set: |limits, amount| limits.stored_keys = amount,
+    },
+    Row {
+        key: "stored_bytes",
+        unit: Unit::Bytes,
+        least: 0,
+        most: None,
+        example: None,
+        get: |limits| limits.stored_bytes,
+        set: |limits, amount| limits.stored_bytes = amount,
+    },
+    Row {
         key: "messages_per_second",
         unit: Unit::Count,
         least: 1,
@@ -182,7 +209,7 @@ pub(super) const ROWS: [Row; 17] = [
 ];
 
 /// The first of the [`ROWS`] that are rates: those that a limit on one target can have too.
-const FIRST_RATE: usize = 13;
+const FIRST_RATE: usize = 16;
 
 /// The most messages a second, or at once.
 const MAX_MESSAGES: u64 = 10_000_000;

@@ -204,8 +204,7 @@ impl ComponentActor {
     fn fail_in_batch(&mut self, first: u64, failure: GuestFailure) -> GuestFailure {
         self.batch_size.batch_split();
         let Some(instance) = &mut self.instance else { return failure };
-        // A lower number than `first` is left over from an earlier batch.
-        let failed = instance.progress().unwrap_or(first).max(first);
+        let failed = instance.reached().unwrap_or(first);
         self.finish_before(failed);
         let Some(instance) = &mut self.instance else { return failure };
         let batch = &mut instance.guest().batch;
@@ -221,7 +220,7 @@ impl ComponentActor {
     pub(super) fn recover_interrupted(&mut self) {
         let Some(instance) = &mut self.instance else { return };
         let is_batch = instance.guest().batch.is_batch();
-        let interrupted = instance.progress().filter(|_| is_batch);
+        let interrupted = if is_batch { instance.reached() } else { None };
         if let Some(interrupted) = interrupted {
             self.finish_before(interrupted);
         }

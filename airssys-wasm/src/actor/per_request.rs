@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::template::InstanceTemplate;
+use super::template::{INSTANTIATION, InstanceTemplate};
 use crate::contract::{BoundedText, Ending};
 use crate::guest::batch::CurrentMessage;
 use crate::guest::entry_call::{EntryCall, EntryEnd, QueuedEntry};
@@ -58,15 +58,15 @@ async fn run(
     delivered_at: Instant,
     _place: OwnedSemaphorePermit,
 ) {
-    let limit = template.instance.limits.start_timeout;
-    let made = match timeout(limit, template.instantiate(current.id)).await {
+    let made = match timeout(template.start_timeout(), template.instantiate(current.id)).await {
         Ok(made) => made.map_err(failure_of_start),
-        Err(_) => Err(template.timed_out("its instantiation")),
+        Err(_) => Err(template.timed_out(INSTANTIATION)),
     };
     let (mut instance, callbacks) = match made {
         Ok(made) => made,
         Err(failure) => return give_up(current, call, &failure),
     };
+    instance.guest().start_deadline = None;
     instance.begin_message();
     let began = instance.moment(delivered_at);
     instance.guest().batch.start_single(current, delivered_at, began);

@@ -1,7 +1,7 @@
 //! The template from which the incarnations of an instance are made.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use airssys_rt::{ActorRef, BoxError};
 use airssys_spec::{Delivery, Input};
@@ -15,11 +15,15 @@ use crate::guest::failure::GuestFailure;
 use crate::guest::instance::Instance;
 use crate::guest::meter::Meter;
 use crate::guest::services::Connections;
+use crate::guest::start_deadline::{GRACE, StartDeadline};
 use crate::guest::wasi::Wasi;
 use crate::routing::callbacks::Callbacks;
 use crate::routing::envelope::Envelope;
 use crate::routing::spans;
 use crate::sync::lock;
+
+/// The making of an instance, in the report of a start that takes too long.
+pub(crate) const INSTANTIATION: &str = "its instantiation";
 
 /// The template from which the incarnations of an instance are made.
 pub(crate) struct InstanceTemplate {
@@ -38,7 +42,10 @@ pub(crate) struct InstanceTemplate {
 
 impl InstanceTemplate {
     /// Makes an instance, without a call of its exports. Also returns the callbacks of its requests.
+    ///
+    /// The time of its start begins. The caller ends that time once the instance has started.
     pub(crate) async fn instantiate(&self, incarnation: u64) -> Result<(Instance, Arc<Callbacks>), BoxError> {
+        let deadline = StartDeadline::within(self.instance.limits.start_timeout, INSTANTIATION);
         let InstanceTemplate { component, instance: dependencies, connections, input, .. } = self;
         let account = &dependencies.endpoint.account;
         let callbacks = Callbacks::new(
@@ -51,7 +58,9 @@ impl InstanceTemplate {
         );
         let opened = OpenCallbacks(Some(Arc::clone(&callbacks)));
         let meter = Meter::new(dependencies.limits.execution_time, Arc::clone(&dependencies.long_stretches));
-        let guest = GuestContext::new(dependencies, incarnation, Arc::clone(&callbacks), Arc::clone(&meter));
+        let mut guest =
+            GuestContext::new(dependencies, incarnation, Arc::clone(&callbacks), Arc::clone(&meter));
+        guest.start_deadline = Some(deadline);
         let line_bytes = dependencies.limits.log_line_bytes;
         let wasi = Wasi::open(&dependencies.identity.instance, &dependencies.log, input.as_ref(), line_bytes)
             .await?;
@@ -59,6 +68,11 @@ impl InstanceTemplate {
         let instance = Instance::new(component, guest, wasi, services).await?;
         opened.keep();
         Ok((instance, callbacks))
+    }
+
+    /// Returns the limit on the time of a guest that waits. A guest that runs meets its own limit before.
+    pub(crate) fn start_timeout(&self) -> Duration {
+        self.instance.limits.start_timeout.saturating_add(GRACE)
     }
 
     /// Returns the failure of a call that did not return within the limit on starts.

@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use airssys_spec::manifest::{BackendTable, Diagnostics};
 use crate::backend::product::{AnyClient, Backend, Served, Serves};
 
 type Connected<'a> = Pin<Box<dyn Future<Output = Result<AnyClient, BoxError>> + Send + 'a>>;
-type Described<'a> = Pin<Box<dyn Future<Output = Result<String, BoxError>> + Send + 'a>>;
+type Checked<'a> = Pin<Box<dyn Future<Output = Result<String, BoxError>> + Send + 'a>>;
 pub(super) type AnyConfig = Arc<dyn Any + Send + Sync>;
 
 /// A [`Backend`] whose types are erased.
@@ -21,7 +22,8 @@ pub(super) trait AnyBackend: Send + Sync {
     fn served(&self) -> &HashMap<TypeId, Served>;
     fn configure(&self, table: &BackendTable) -> Result<AnyConfig, Diagnostics>;
     fn connect<'a>(&'a self, config: &'a (dyn Any + Send + Sync)) -> Connected<'a>;
-    fn describe<'a>(&'a self, client: &'a (dyn Any + Send + Sync)) -> Described<'a>;
+    fn check<'a>(&'a self, config: &'a (dyn Any + Send + Sync)) -> Checked<'a>;
+    fn exclusive_path(&self, config: &(dyn Any + Send + Sync)) -> Option<PathBuf>;
 }
 
 pub(super) struct Erased<B> {
@@ -56,10 +58,14 @@ impl<B: Backend> AnyBackend for Erased<B> {
         })
     }
 
-    fn describe<'a>(&'a self, client: &'a (dyn Any + Send + Sync)) -> Described<'a> {
+    fn check<'a>(&'a self, config: &'a (dyn Any + Send + Sync)) -> Checked<'a> {
         Box::pin(async move {
-            let client = client.downcast_ref().ok_or("the client is another product's")?;
-            self.backend.describe(client).await
+            let config = config.downcast_ref().ok_or("the configuration is another product's")?;
+            self.backend.check(config).await
         })
+    }
+
+    fn exclusive_path(&self, config: &(dyn Any + Send + Sync)) -> Option<PathBuf> {
+        self.backend.exclusive_path(config.downcast_ref()?)
     }
 }

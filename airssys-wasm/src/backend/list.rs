@@ -1,6 +1,7 @@
 //! The list of a program's backends, and the configuration of an app's backends and labels.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use airssys_spec::manifest::{BackendTable, Diagnostics, LabelTable, Runtime};
@@ -62,42 +63,30 @@ impl Backends {
         services: &BTreeMap<&'static str, Labels>,
         used: Option<&[&Capabilities]>,
     ) -> Result<BackendSet, Diagnostics> {
-        let mut build = Build { list: self, runtime, services, used, backends: BTreeMap::new(), found: None };
+        let mut build = Build::new(self, runtime, services, used);
         for table in runtime.backends() {
             build.backend(table);
         }
-        let mut labels = BTreeMap::new();
+        let mut labels = Vec::new();
         for entry in runtime.labels() {
-            if let Some(label) = build.label(entry) {
-                labels.insert((entry.service().to_owned(), entry.label().to_owned()), label);
-            }
+            labels.extend(build.label(entry).map(|label| (entry.clone(), label)));
         }
         for (service, of) in services {
-            let all = ((*service).to_owned(), "*".to_owned());
+            let has_all = |(entry, _): &(LabelTable, _)| entry.service() == *service && entry.is_for_all();
             // A service whose embedded default this program lacks is missed when a label is opened.
-            let is_absent = !labels.contains_key(&all) && self.has_type(of.default_type);
-            if is_absent && build.may_use(service) {
+            if !labels.iter().any(has_all) && self.has_type(of.default_type) && build.may_use(service) {
                 let entry = runtime.implied_label(service, "*", LOCAL);
-                labels.extend(build.implied(&entry).map(|label| (all, label)));
+                labels.extend(build.implied(&entry).map(|label| (entry, label)));
             }
         }
-        match build.found {
+        build.check_apart(&labels);
+        match build.found.take() {
             Some(found) => Err(found),
             None => {
-                let mut backends = Vec::new();
-                for products in build.backends.into_values().flatten() {
-                    let is_used = |product: &Arc<ConfiguredBackend>| {
-                        labels.values().any(|label| Arc::ptr_eq(&label.backend, product))
-                    };
-                    let used: Vec<_> = products.iter().filter(|product| is_used(product)).cloned().collect();
-                    // A table without a label is there for `check --connect`.
-                    backends.extend(if used.is_empty() {
-                        products.into_iter().take(1).collect()
-                    } else {
-                        used
-                    });
-                }
-                Ok(BackendSet::new(backends, labels))
+                let backends = build.asked(&labels);
+                let key = |entry: &LabelTable| (entry.service().to_owned(), entry.label().to_owned());
+                let labels = labels.into_iter().map(|(entry, label)| (key(&entry), label));
+                Ok(BackendSet::new(backends, labels.collect()))
             }
         }
     }
@@ -119,10 +108,22 @@ struct Build<'a> {
     used: Option<&'a [&'a Capabilities]>,
     /// The products of each backend's type by its name; `None` if its table is wrong.
     backends: BTreeMap<String, Option<Vec<Arc<ConfiguredBackend>>>>,
+    /// The backends that use a file or a folder.
+    paths: BTreeMap<PathBuf, String>,
     found: Option<Diagnostics>,
 }
 
-impl Build<'_> {
+impl<'a> Build<'a> {
+    fn new(
+        list: &'a Backends,
+        runtime: &'a Runtime,
+        services: &'a BTreeMap<&'static str, Labels>,
+        used: Option<&'a [&'a Capabilities]>,
+    ) -> Build<'a> {
+        let (backends, paths) = (BTreeMap::new(), BTreeMap::new());
+        Build { list, runtime, services, used, backends, paths, found: None }
+    }
+
     fn report<T>(&mut self, result: Result<T, Diagnostics>) -> Option<T> {
         match (result, &mut self.found) {
             (Ok(value), _) => return Some(value),
@@ -147,11 +148,83 @@ impl Build<'_> {
                 configured = None;
                 break;
             };
+            self.check_path(table, &backend);
             if let Some(configured) = &mut configured {
                 configured.push(backend);
             }
         }
         self.backends.insert(table.name().to_owned(), configured);
+    }
+
+    /// Reports a file or a folder that another backend uses.
+    fn check_path(&mut self, table: &BackendTable, backend: &ConfiguredBackend) {
+        let Some(path) = backend.exclusive_path() else { return };
+        let path = std::path::absolute(&path).unwrap_or(path);
+        match self.paths.get(&path) {
+            Some(other) if other != table.name() => {
+                let message =
+                    format!("the backend `{}` uses {}, as `{other}` does", table.name(), path.display());
+                self.report::<()>(Err(table.fault(message, "give each of them a path of its own")));
+            }
+            _ => drop(self.paths.insert(path, table.name().to_owned())),
+        }
+    }
+
+    /// Reports labels on one backend that share their data.
+    fn check_apart(&mut self, labels: &[(LabelTable, ConfiguredLabel)]) {
+        let on_the_same = |one: &ConfiguredLabel, other: &ConfiguredLabel| {
+            one.of == other.of && Arc::ptr_eq(&one.backend, &other.backend)
+        };
+        for (first, (_, label)) in labels.iter().enumerate() {
+            let is_first = !labels[..first].iter().any(|(_, other)| on_the_same(label, other));
+            let apart =
+                label.backend.product.served().get(&label.of).and_then(|served| served.apart.as_ref());
+            if let Some(apart) = apart.filter(|_| is_first) {
+                let same = labels.iter().filter(|(_, other)| on_the_same(label, other));
+                let same: Vec<_> = same.map(|(entry, label)| (entry, &label.options)).collect();
+                self.report(apart(&same));
+            }
+        }
+    }
+
+    /// Returns the backends that a check asks: those of labels that a component may use, and those of tables
+    /// without a label.
+    fn asked(&self, labels: &[(LabelTable, ConfiguredLabel)]) -> Vec<Arc<ConfiguredBackend>> {
+        let mut asked = Vec::new();
+        for products in self.backends.values().flatten() {
+            let on = |product: &Arc<ConfiguredBackend>, label: &ConfiguredLabel| {
+                Arc::ptr_eq(&label.backend, product)
+            };
+            let has_label = |product| labels.iter().any(|(_, label)| on(product, label));
+            let is_used = |product: &&Arc<ConfiguredBackend>| {
+                labels.iter().any(|(entry, label)| on(product, label) && self.is_used(entry, labels))
+            };
+            match products.iter().any(has_label) {
+                true => asked.extend(products.iter().filter(is_used).cloned()),
+                false => asked.extend(products.first().cloned()),
+            }
+        }
+        asked
+    }
+
+    /// Returns true if a component may use a label of this entry.
+    fn is_used(&self, entry: &LabelTable, labels: &[(LabelTable, ConfiguredLabel)]) -> bool {
+        let Some(used) = self.used else { return true };
+        let service = entry.service();
+        let named = labels.iter().filter(|(other, _)| other.service() == service && !other.is_for_all());
+        let named =
+            named.filter_map(|(other, _)| UsePattern::parse(&format!("{service}/{}", other.label())).ok());
+        let named: Vec<_> = named.collect();
+        let path = match entry.is_for_all() {
+            true => service.to_owned(),
+            false => format!("{service}/{}", entry.label()),
+        };
+        let Ok(meant) = UsePattern::parse(&path) else { return true };
+        // A right to one label with an entry of its own says nothing about all others.
+        let is_meant = |right: &UsePattern| {
+            right.overlaps(&meant) && !(entry.is_for_all() && named.iter().any(|label| label.covers(right)))
+        };
+        used.iter().any(|rights| rights.uses.iter().any(is_meant))
     }
 
     /// Returns the products of a name: those of its table, or else those of a type without a table.

@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use airssys_rt::BoxError;
@@ -37,6 +38,23 @@ pub trait Backend: Send + Sync + 'static {
     /// Returns the product and its version, as it answers now.
     fn describe(&self, client: &Self::Client) -> impl Future<Output = Result<String, BoxError>> + Send;
 
+    /// Returns the product and its version for a check, beside hosts that may be running. By default it
+    /// connects and asks. A product whose files only one host uses looks at them instead. Dropped after
+    /// 10 s.
+    fn check(&self, config: &Self::Config) -> impl Future<Output = Result<String, BoxError>> + Send {
+        async {
+            let client = self.connect(config).await?;
+            self.describe(&client).await
+        }
+    }
+
+    /// Returns the file or the folder of a configuration that no other backend may use. By default there is
+    /// none.
+    fn exclusive_path(&self, config: &Self::Config) -> Option<PathBuf> {
+        let _ = config;
+        None
+    }
+
     /// Lists the traits of services that it implements: one call of [`Serves::label`] for each.
     fn serves(&self, serves: &mut Serves<Self>)
     where
@@ -65,12 +83,16 @@ type Read = Box<dyn Fn(&LabelTable) -> Result<AnyOptions, Diagnostics> + Send + 
 type Make =
     Box<dyn Fn(AnyClient, &(dyn Any + Send + Sync), &str) -> Result<AnyLabel, BoxError> + Send + Sync>;
 
+type Apart = Box<dyn Fn(&[(&LabelTable, &AnyOptions)]) -> Result<(), Diagnostics> + Send + Sync>;
+
 /// The functions of one trait.
 pub(crate) struct Served {
     pub(crate) read: Read,
     pub(crate) make: Make,
     /// Puts a label that was made anew in the place of an old one.
     pub(crate) renew: fn(&AnyLabel, &AnyLabel),
+    /// `None` if labels of a backend are always apart.
+    pub(crate) apart: Option<Apart>,
 }
 
 /// The traits of services that a product implements.
@@ -100,6 +122,24 @@ impl<B: Backend> Serves<B> {
             let made: AnyLabel = Arc::new(Current::new(make(client, options, label)));
             Ok(made)
         });
-        self.traits.insert(TypeId::of::<T>(), Served { read, make, renew: current::renew::<T> });
+        self.traits.insert(TypeId::of::<T>(), Served { read, make, renew: current::renew::<T>, apart: None });
+    }
+
+    /// As [`Serves::label`], for a product whose options decide whether labels are apart. `apart` gets all
+    /// labels on one backend, `*` among them, and reports those that share their data.
+    pub fn label_apart<T: ?Sized + Send + Sync + 'static, O: Send + Sync + 'static>(
+        &mut self,
+        read: impl Fn(&LabelTable) -> Result<O, Diagnostics> + Send + Sync + 'static,
+        apart: impl Fn(&[(&LabelTable, &O)]) -> Result<(), Diagnostics> + Send + Sync + 'static,
+        make: impl Fn(Arc<B::Client>, &O, &str) -> Arc<T> + Send + Sync + 'static,
+    ) {
+        self.label(read, make);
+        if let Some(served) = self.traits.get_mut(&TypeId::of::<T>()) {
+            served.apart = Some(Box::new(move |labels| {
+                let labels =
+                    labels.iter().filter_map(|(label, options)| Some((*label, options.downcast_ref()?)));
+                apart(&labels.collect::<Vec<_>>())
+            }));
+        }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use airssys_rt::BoxError;
 use airssys_spec::manifest::{BackendTable, Diagnostics, Secret};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::backend::connection::Connection;
@@ -20,8 +22,8 @@ use crate::sync::{lock, read, write};
 /// old connection over a reload.
 const MAX_LABELS: usize = 4_096;
 
-/// The time that a product has to say its version.
-const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time that a product has to connect and to say its version for a check.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A backend with its configuration and its connection.
 pub(super) struct ConfiguredBackend {
@@ -64,8 +66,9 @@ impl ConfiguredBackend {
         Arc::clone(&read(&self.configuration))
     }
 
-    async fn client(&self) -> Result<AnyClient, OpenError> {
-        self.client_of(&self.configuration()).await
+    /// Returns the file or the folder that no other backend may use.
+    pub(super) fn exclusive_path(&self) -> Option<PathBuf> {
+        self.product.exclusive_path(&*self.configuration().config)
     }
 
     async fn client_of(&self, configuration: &Configuration) -> Result<AnyClient, OpenError> {
@@ -292,25 +295,26 @@ impl BackendSet {
         found
     }
 
-    /// Asks every backend for its product and version, connecting where needed. In the order of names.
+    /// Asks the backends for their products and versions, all at once: those of labels that a component may
+    /// use, and those of tables without a label. In the order of names.
     pub async fn check(&self) -> Vec<BackendReport> {
-        let mut reports = Vec::with_capacity(self.0.backends.len());
-        for backend in &self.0.backends {
-            let answer = match backend.client().await {
-                Ok(client) => {
-                    let answer = timeout(DESCRIBE_TIMEOUT, backend.product.describe(&*client)).await;
-                    let late =
-                        || Err(format!("it did not answer within {} s", DESCRIBE_TIMEOUT.as_secs()).into());
-                    answer.unwrap_or_else(|_| late()).map_err(|source| OpenError::Unavailable {
-                        backend: backend.name.clone(),
-                        source: Arc::new(source),
-                    })
-                }
-                Err(error) => Err(error),
-            };
-            reports.push(BackendReport { name: backend.name.clone(), kind: backend.product.kind(), answer });
+        let mut checks = JoinSet::new();
+        for (place, backend) in self.0.backends.iter().cloned().enumerate() {
+            checks.spawn(async move {
+                let configuration = backend.configuration();
+                let answer = timeout(CHECK_TIMEOUT, backend.product.check(&*configuration.config)).await;
+                let late = || Err(format!("it did not answer within {} s", CHECK_TIMEOUT.as_secs()).into());
+                let answer = answer.unwrap_or_else(|_| late()).map_err(|source| OpenError::Unavailable {
+                    backend: backend.name.clone(),
+                    source: Arc::new(source),
+                });
+                (place, BackendReport { name: backend.name.clone(), kind: backend.product.kind(), answer })
+            });
         }
-        reports
+        // A product that panics has no report, and ends the check.
+        let mut reports = checks.join_all().await;
+        reports.sort_by_key(|(place, _)| *place);
+        reports.into_iter().map(|(_, report)| report).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -15,14 +15,11 @@ use super::budget::{Budget, CPU_SECONDS, Spent, WALL_TIME};
 use super::cache::MAX_ENTRY_BYTES;
 use super::error::{ChildError, CompileError};
 use super::settings::{Kind, Settings};
-use super::worker::{ARGUMENT, CPU_TIME, REFUSED, WorkerLimits};
+use super::worker::{ARGUMENT, CPU_TIME, NO_THREADS, REFUSED, THREADS, WorkerLimits};
 use crate::sync::lock;
 
 /// The most memory of a child process, in bytes: 2 GiB of address space.
 const MEMORY_BYTES: u64 = 2 << 30;
-
-/// The threads of a child process. More of them need more memory at once.
-const THREADS: &str = "4";
 
 /// The most child processes at once, because each can take its memory.
 const MAX_CHILDREN: usize = 2;
@@ -53,7 +50,7 @@ pub(super) fn compile(
     let spawned = Command::new(absolute)
         .args(limits.arguments(settings, kind))
         .env_clear()
-        .env("RAYON_NUM_THREADS", THREADS)
+        .env("RAYON_NUM_THREADS", THREADS.to_string())
         .current_dir("/")
         // Ctrl-C is for the program, whose end ends its children.
         .process_group(0)
@@ -103,6 +100,7 @@ impl Output {
         match status.signal() {
             _ if is_late => Err(time().into()),
             Some(signal) if signal == Signal::XCPU.as_raw() => Err(time().into()),
+            _ if status.code() == Some(NO_THREADS) => Err(ChildError::NoThreads { text }.into()),
             _ if is_out_of_memory => Err(ChildError::Memory { memory_bytes: MEMORY_BYTES }.into()),
             _ if is_refusal => Err(CompileError::Refused(wasmtime::Error::msg(text))),
             _ if text.is_empty() => {
@@ -139,16 +137,27 @@ impl Running {
             return Err(io::Error::other("its streams are missing"));
         };
         thread::scope(|scope| {
-            // The write fails if the process ends before it has read everything, which its status tells.
-            scope.spawn(move || drop(stdin.write_all(wasm)));
-            let said = scope.spawn(move || read_and_drain(stderr, MAX_TEXT_BYTES as u64));
             let (code, coded) = channel();
-            scope.spawn(move || {
+            let write = move || drop(stdin.write_all(wasm));
+            let read = move || {
                 let mut bytes = Vec::new();
                 // After an error the code is too short, which its loading finds.
                 drop(stdout.take(MAX_ENTRY_BYTES + 1).read_to_end(&mut bytes));
                 drop(code.send(bytes));
-            });
+            };
+            // The write fails if the process ends before it has read everything, which its status tells.
+            let started = spawn(scope, write)
+                .and_then(|_| spawn(scope, read))
+                .and_then(|_| spawn(scope, move || read_and_drain(stderr, MAX_TEXT_BYTES as u64)));
+            let said = match started {
+                Ok(said) => said,
+                Err(refused) => {
+                    // The threads that have started end with its streams.
+                    self.end();
+                    self.child.wait()?;
+                    return Err(refused);
+                }
+            };
             // The code can have come while this thread did not run.
             let received = coded.recv_timeout(timeout).or_else(|_| coded.try_recv());
             let is_late = received.is_err();
@@ -192,6 +201,14 @@ impl Running {
     fn pid(&self) -> Option<Pid> {
         Pid::from_raw(self.child.id().cast_signed())
     }
+}
+
+/// Starts a thread, if the system allows it.
+fn spawn<'scope, R: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> R + Send + 'scope,
+) -> io::Result<ScopedJoinHandle<'scope, R>> {
+    thread::Builder::new().spawn_scoped(scope, work)
 }
 
 /// Reads the first bytes of a stream, and drops the rest.

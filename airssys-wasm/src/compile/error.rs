@@ -40,6 +40,12 @@ pub enum ChildError {
         /// The program.
         program: PathBuf,
     },
+    /// The system allows no more threads or processes.
+    #[error("the compiler's process cannot start: {text}")]
+    NoThreads {
+        /// The threads that it needs, and the way to allow them.
+        text: String,
+    },
     /// The compiler has taken all memory that it may.
     #[error("compiling took more than {} MiB of memory; divide its largest functions", memory_bytes >> 20)]
     Memory {

@@ -12,6 +12,7 @@ use airssys_spec::file::MAX_COMPONENT_BYTES;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::settings::{Kind, Settings};
+use super::threads::{TooFewThreads, ensure_threads};
 
 /// The first argument of a program that is started to compile.
 pub(super) const ARGUMENT: &str = "airssys-compile-worker";
@@ -21,6 +22,12 @@ pub(super) const REFUSED: i32 = 3;
 
 /// The exit status if the limits cannot be set or the streams fail.
 const UNUSABLE: i32 = 4;
+
+/// The exit status if the system refuses threads to the compiler.
+pub(super) const NO_THREADS: i32 = 5;
+
+/// The threads of the compiler. More of them need more memory at once.
+pub(super) const THREADS: usize = 4;
 
 /// True if this program calls [`compile_worker`], and so can be started to compile.
 static IS_WORKER: AtomicBool = AtomicBool::new(false);
@@ -51,6 +58,10 @@ pub fn compile_worker() {
             // The exit status tells of the refusal, too.
             drop(write!(io::stdout(), "{error:#}"));
             REFUSED
+        }
+        Err(Failed::NoThreads(error)) => {
+            drop(write!(io::stderr(), "{error}"));
+            NO_THREADS
         }
         Err(Failed::Unusable(error)) => {
             drop(write!(io::stderr(), "{error}"));
@@ -156,6 +167,7 @@ fn end_with_parent(_parent: u32) -> io::Result<()> {
 
 enum Failed {
     Refused(wasmtime::Error),
+    NoThreads(TooFewThreads),
     Unusable(io::Error),
 }
 
@@ -169,6 +181,8 @@ fn work(arguments: &[OsString]) -> Result<(), Failed> {
     let parsed = WorkerLimits::parse(arguments);
     let (settings, kind, limits) =
         parsed.ok_or_else(|| io::Error::other("this command is for the program itself"))?;
+    // Before its memory is limited, so that the reason of a refusal is known.
+    ensure_threads(THREADS).map_err(Failed::NoThreads)?;
     limits.set()?;
     let mut wasm = Vec::new();
     io::stdin().lock().take(MAX_COMPONENT_BYTES).read_to_end(&mut wasm)?;

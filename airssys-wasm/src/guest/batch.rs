@@ -174,6 +174,12 @@ impl Batch {
         unstarted.collect()
     }
 
+    /// Returns the message that the guest has reached, by the id that it shows: one of the batch, or the id
+    /// behind the last one. A false id counts for nothing, so the message that it was last seen at counts.
+    pub(crate) fn reached(&self, shown: u64) -> u64 {
+        if (self.seen..=self.end).contains(&shown) { shown } else { self.seen }
+    }
+
     /// Takes the first message, if its id is below `id`.
     pub(crate) fn pop_before(&mut self, id: u64) -> Option<CurrentMessage> {
         self.messages.pop_front_if(|first| first.id < id)
@@ -182,7 +188,7 @@ impl Batch {
     /// Records that the guest has reached message `id`. Returns true if that is further than before.
     /// It does so at most once per message, whatever numbers the guest shows.
     pub(crate) fn is_new_progress(&mut self, id: u64) -> bool {
-        let is_new = self.last_advance.is_some() && (self.seen + 1..=self.end).contains(&id);
+        let is_new = self.last_advance.is_some() && id > self.seen && self.reached(id) == id;
         if is_new {
             self.seen = id;
         }

@@ -18,6 +18,7 @@ use crate::guest::long_stretches::LongStretches;
 use crate::guest::meter::Meter;
 use crate::guest::send_clock::{CallSamples, SendClock};
 use crate::guest::settings::LiveSettings;
+use crate::guest::start_deadline::StartDeadline;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::stats::ComponentStats;
 use crate::observe::trace::TraceContext;
@@ -72,6 +73,8 @@ pub(crate) struct GuestContext {
     /// The trace of the callback that the guest handles at present.
     pub(crate) callback_trace: Option<TraceContext>,
     pub(crate) stop_requested: bool,
+    /// The deadline of the present calls. `None` if they only have their execution time.
+    pub(crate) start_deadline: Option<StartDeadline>,
     panic: Option<BoundedText>,
 }
 
@@ -97,6 +100,7 @@ impl GuestContext {
             origin: Origin::of(&instance.sender.instance, None),
             callback_trace: None,
             stop_requested: false,
+            start_deadline: None,
             panic: None,
         }
     }
@@ -121,6 +125,11 @@ impl GuestContext {
         let result = call(self);
         self.stats().host_calls_took(sample.took());
         result
+    }
+
+    /// Returns the deadline of the present call, if it has passed.
+    pub(crate) fn passed_deadline(&self, now: Instant) -> Option<StartDeadline> {
+        self.start_deadline.filter(|deadline| deadline.has_passed(now))
     }
 
     /// Returns the trace of messages that the guest sends now.

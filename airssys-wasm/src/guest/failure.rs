@@ -40,6 +40,14 @@ pub enum GuestFailure {
         /// The things that the guest can wait for.
         awaited: String,
     },
+    /// A start, or a look at the guest's health, still ran when its time was over.
+    #[error("did not answer in time: {call} took longer than {} ms (start_timeout), and still ran", limit.as_millis())]
+    StillRan {
+        /// The call that did not return.
+        call: &'static str,
+        /// The limit on the time of the start, waits included.
+        limit: Duration,
+    },
     /// The guest failed after it was refused more memory.
     #[error("failed after it was refused {} ({what})", RefusedGrowth(what, *limit_bytes))]
     OutOfMemory {

@@ -21,6 +21,7 @@ use crate::guest::located::Located;
 use crate::guest::long_stretches::Watch;
 use crate::guest::meter::{Meter, Moment};
 use crate::guest::settings::Settings;
+use crate::guest::start_deadline::{StartDeadline, StillRunning};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;
 use crate::guest::worker::{LongRun, hand_over_worker};
@@ -212,7 +213,14 @@ impl Instance {
         self.handle_messages = None;
     }
 
-    /// Returns the id of the message of a batch that the guest shows it handles.
+    /// Returns the id of the message of the present batch that the guest has reached. A batch ends when its
+    /// last message is taken, so this is asked before.
+    pub(crate) fn reached(&mut self) -> Option<u64> {
+        let shown = self.progress()?;
+        Some(self.guest().batch.reached(shown))
+    }
+
+    /// Returns the id that the guest shows, which can be any number.
     pub(crate) fn progress(&self) -> Option<u64> {
         Some(self.store.data().progress.as_ref()?.read((&self.store).into()))
     }
@@ -331,6 +339,9 @@ fn failure(error: wasmtime::Error, store: &mut Store<GuestState>, meter: &Meter)
     let state = store.data_mut();
     if error.is::<OutOfTime>() {
         return GuestFailure::OutOfTime { limit: meter.limit() };
+    }
+    if let Some(StillRunning(StartDeadline { call, limit, .. })) = error.downcast_ref() {
+        return GuestFailure::StillRan { call, limit: *limit };
     }
     if error.is::<AppEnded>() {
         return GuestFailure::Ended;

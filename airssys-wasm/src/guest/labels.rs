@@ -33,6 +33,12 @@ impl<T: ?Sized> OpenLabel<T> {
         self.label.get()
     }
 
+    /// Puts another form of the label in its place, such as one with the limits of the component.
+    pub fn map<U: ?Sized>(self, form: impl FnOnce(Arc<T>) -> Arc<U>) -> OpenLabel<U> {
+        let OpenLabel { label, name, rights } = self;
+        OpenLabel { label: form(label), name, rights }
+    }
+
     /// Returns the label's name.
     pub fn name(&self) -> &str {
         &self.name

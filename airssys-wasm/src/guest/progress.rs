@@ -5,8 +5,8 @@ use wasmtime::component::WasmList;
 
 /// The number in the guest's memory at which it shows its progress. The host reads it at any time.
 ///
-/// The guest can write any number. A false one harms only itself: another of its own messages counts
-/// as the failed one.
+/// The guest can write any number. One that is not in the batch counts for nothing. A false one within it
+/// harms only the guest: another of its own messages counts as the failed one.
 pub(crate) struct Progress(pub(crate) WasmList<u64>);
 
 impl Progress {

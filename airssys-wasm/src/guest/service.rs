@@ -258,6 +258,11 @@ impl<'a, S: Service> ServiceCall<'a, S> {
         self.guest.instance.sender.subject.component()
     }
 
+    /// Returns the limits that are in force for the instance.
+    pub fn limits(&self) -> &Limits {
+        &self.guest.instance.limits
+    }
+
     /// Returns the backends that serve the labels of the host's services.
     pub fn backends(&self) -> &BackendSet {
         &self.guest.instance.backends

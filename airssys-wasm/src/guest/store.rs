@@ -14,6 +14,7 @@ use crate::guest::context::GuestContext;
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::meter::{Meter, Moment};
 use crate::guest::progress::Progress;
+use crate::guest::start_deadline::StillRunning;
 use crate::guest::ticker::{Hold, Ticker};
 use crate::guest::wasi::Wasi;
 use crate::guest::worker::LongRun;
@@ -98,10 +99,12 @@ pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>
         note_progress(&mut store, &meter, meter.moment(now));
         let state = store.data_mut();
         state.guest.send_clock.expire();
-        match (meter.left(), entry) {
+        let passed = state.guest.passed_deadline(now);
+        match (meter.left(), passed, entry) {
             _ if state.guest.instance.router.app.has_ended() => Err(wasmtime::Error::from(AppEnded)),
-            (None, _) => Err(wasmtime::Error::from(OutOfTime)),
-            (Some(_), Entry::Direct) => {
+            (None, _, _) => Err(wasmtime::Error::from(OutOfTime)),
+            (Some(_), Some(deadline), _) => Err(wasmtime::Error::from(StillRunning(deadline))),
+            (Some(_), None, Entry::Direct) => {
                 state.hold.get_or_insert_with(|| ticker.hold());
                 state.guest.wakeups.iter_mut().for_each(DeferredWakeups::wake_elsewhere);
                 if now.saturating_duration_since(state.kept_worker_since) >= HAND_OVER_AFTER {
@@ -117,7 +120,7 @@ pub(crate) fn arm(store: &mut Store<GuestState>, entry: Entry, meter: Arc<Meter>
                 }
                 Ok(UpdateDeadline::Continue(TICKS_PER_CHECK))
             }
-            (Some(_), Entry::Fiber) => Ok(UpdateDeadline::Yield(TICKS_PER_CHECK)),
+            (Some(_), None, Entry::Fiber) => Ok(UpdateDeadline::Yield(TICKS_PER_CHECK)),
         }
     });
 }
@@ -131,6 +134,7 @@ fn note_progress(store: &mut StoreContextMut<'_, GuestState>, meter: &Meter, now
     let progress = store.data().progress.as_ref();
     let Some(id) = progress.map(|progress| progress.read(store.as_context())) else { return };
     let state = store.data_mut();
+    let id = state.guest.batch.reached(id);
     state.guest.batch.advance(id, 1, now);
     if state.guest.batch.is_new_progress(id) {
         meter.restart();

@@ -12,7 +12,7 @@ use wasmtime_wasi::WasiCtx;
 
 use crate::guest::component_log::ComponentLog;
 pub(super) use stdio::PERMIT;
-use stdio::{LogStream, StdinSource};
+use stdio::{LogStream, Stdin};
 
 /// The most random bytes of one call. That many take some 0.4 ms.
 const MAX_RANDOM_BYTES: u64 = 64 << 10;
@@ -23,7 +23,7 @@ pub(crate) struct Wasi {
     context: Option<Box<WasiCtx>>,
     instance: Arc<str>,
     log: Arc<ComponentLog>,
-    stdin: Option<StdinSource>,
+    stdin: Option<Stdin>,
     /// The limit on a line of output, in bytes.
     line_bytes: usize,
 }
@@ -37,7 +37,7 @@ impl Wasi {
         line_bytes: usize,
     ) -> std::io::Result<Wasi> {
         let stdin = match input {
-            Some(input) => Some(StdinSource::open(instance, input).await?),
+            Some(input) => Some(Stdin::open(instance, input, log).await?),
             None => None,
         };
         let (instance, log) = (Arc::clone(instance), Arc::clone(log));

@@ -9,6 +9,9 @@ use opentelemetry_sdk::trace::{SdkTracer, Span};
 
 use crate::observe::trace::{MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage};
 
+/// The attribute with the component whose message a span belongs to.
+pub(super) const RECEIVER: &str = "airssys.receiver";
+
 #[derive(Debug)]
 pub(super) struct OtlpTracer(SdkTracer);
 
@@ -58,7 +61,7 @@ fn attributes(message: &TracedMessage<'_>, destination: &str) -> Vec<KeyValue> {
         KeyValue::new("messaging.message.envelope.size", i64::try_from(message.bytes).unwrap_or(i64::MAX)),
         KeyValue::new("airssys.app", owned(message.app)),
         KeyValue::new("airssys.sender", owned(message.sender)),
-        KeyValue::new("airssys.receiver", owned(message.component)),
+        KeyValue::new(RECEIVER, owned(message.component)),
         KeyValue::new("airssys.attempt", i64::from(message.attempt)),
         KeyValue::new("airssys.wants_reply", message.wants_reply),
         KeyValue::new("airssys.waited_seconds", message.waited.as_secs_f64()),

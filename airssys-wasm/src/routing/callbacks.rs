@@ -45,7 +45,7 @@ pub(crate) struct Callbacks {
     stats: Arc<ComponentStats>,
     wait_graph: Arc<WaitGraph>,
     state: Mutex<CallbackState>,
-    /// Wakes [`Callbacks::next`] when a callback is ready.
+    /// Wakes [`Callbacks::next`] and [`Callbacks::arrived`] when a callback is ready.
     resolved: Notify,
     /// Wakes the timer when a deadline is added that is earlier than the one it waits for.
     earlier: Notify,
@@ -58,7 +58,8 @@ struct CallbackState {
     /// The deadlines of open requests, and of resolved ones that are not cleaned up yet.
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
     ready: VecDeque<ResolvedCallback>,
-    /// True while a deferred handler waits in [`Callbacks::next`]. The actor needs no signal then.
+    /// True while a handler waits in [`Callbacks::next`] or [`Callbacks::arrived`]. The actor needs no
+    /// signal then.
     awaited: bool,
     closed: bool,
     tasks: JoinSet<()>,
@@ -219,6 +220,33 @@ impl Callbacks {
         }
     }
 
+    /// Waits until a callback can be taken. Does not end if none comes. Cancel safe.
+    pub(crate) async fn arrived(&self) {
+        loop {
+            {
+                let mut state = lock(&self.state);
+                state.awaited = state.ready.is_empty();
+                if !state.awaited {
+                    return;
+                }
+            }
+            let mut waits = Waits { callbacks: self, goes_on: true };
+            self.resolved.notified().await;
+            waits.goes_on = false;
+        }
+    }
+
+    /// Leaves the callbacks to the actor, because nothing waits for them any more.
+    fn leave_to_actor(&self) {
+        let mut state = lock(&self.state);
+        state.awaited = false;
+        let is_ready = !state.ready.is_empty();
+        drop(state);
+        if is_ready {
+            self.actor.signal();
+        }
+    }
+
     /// Closes all requests. No callback is delivered after that.
     pub(crate) fn close(&self) {
         let mut state = lock(&self.state);
@@ -277,6 +305,20 @@ impl Callbacks {
                 self.wait_graph.report(self.actor.name(), &awaited, self.stats.warnings());
             }
             self.resolve_if_open(request, Callback::Failed(RequestError::TimedOut));
+        }
+    }
+}
+
+/// A wait in [`Callbacks::arrived`], which can be dropped.
+struct Waits<'a> {
+    callbacks: &'a Callbacks,
+    goes_on: bool,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        if self.goes_on {
+            self.callbacks.leave_to_actor();
         }
     }
 }

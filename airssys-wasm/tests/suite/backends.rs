@@ -186,7 +186,34 @@ async fn check_ends_although_a_product_does_not_answer() {
     let text = "[backend.a]\ntype = \"wood\"\nkind = \"stone\"\n[shelves]\n\"*\" = \"a\"";
     let reports = configure(&Wood::default(), text, None).unwrap().check().await;
     let answer = reports[0].answer.as_ref().unwrap_err().to_string();
-    assert_eq!(answer, "the backend `a` is unavailable: it did not answer within 5 s");
+    assert_eq!(answer, "the backend `a` is unavailable: it did not answer within 10 s");
+}
+
+#[tokio::test]
+async fn check_asks_only_backends_of_labels_that_a_component_may_use() {
+    let text = "[backend.a]\ntype = \"wood\"\n[backend.b]\ntype = \"wood\"\n[backend.c]\ntype = \"wood\"\n\
+                [shelves]\nbooks = \"a\"\n\"*\" = \"b\"\n";
+    let asked = async |right: &str| {
+        let uses = vec!["shelves/books:read".parse().unwrap(), right.parse().unwrap()];
+        let rights = Capabilities { uses, ..Capabilities::default() };
+        let set = configure(&Wood::default(), text, Some(&[&rights])).unwrap();
+        set.check().await.into_iter().map(|report| report.name).collect::<Vec<_>>()
+    };
+    // A table without a label is there to be asked.
+    assert_eq!(asked("shelves/books:write").await, ["a", "c"]);
+    assert_eq!(asked("cellars/wine:read").await, ["a", "c"]);
+    for right in ["shelves/cups:read", "shelves/*:read", "shelves"] {
+        assert_eq!(asked(right).await, ["a", "b", "c"], "{right}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_run_at_once() {
+    let table = |name: &str| format!("[backend.{name}]\ntype = \"wood\"\nkind = \"stone\"\n");
+    let text = ["a", "b", "c"].map(table).concat();
+    let began = tokio::time::Instant::now();
+    assert_eq!(configure(&Wood::default(), &text, None).unwrap().check().await.len(), 4);
+    assert_eq!(began.elapsed(), std::time::Duration::from_secs(10));
 }
 
 #[test]

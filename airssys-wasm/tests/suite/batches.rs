@@ -293,14 +293,30 @@ async fn wrong_count_of_begun_messages_is_a_failure() {
 }
 
 #[tokio::test]
-async fn progress_beyond_a_batch_does_not_count_for_the_next() {
-    // It shows a message number far ahead, and traps on every batch of several messages.
+async fn progress_beyond_a_batch_counts_for_nothing() {
+    // It shows a false number, and traps on every batch: at once, or after a few epoch checks.
+    let work = "(local.set $id (i64.const 20000000)) (loop $on
+        (local.set $id (i64.sub (local.get $id) (i64.const 1)))
+        (br_if $on (i64.gt_s (local.get $id) (i64.const 0))))";
+    for (shown, work) in [("1000000", ""), ("-1", ""), ("-1", work), ("0", "")] {
+        let batch = format!("(i64.store (i32.const 64) (i64.const {shown})) {work} (unreachable)");
+        let host = tell_raw(SHOW, &batch).await;
+        let snapshot = host.component_snapshots().remove(0);
+        assert_eq!(snapshot.handled, 0, "{shown}: it failed on each message");
+        assert_eq!(host.reasons().len() as u64, snapshot.dead_lettered);
+        assert!(snapshot.restarts() > 0 && snapshot.dead_lettered > 0, "{shown}: {snapshot:?}");
+    }
+}
+
+#[tokio::test]
+async fn progress_beyond_a_batch_of_several_messages_fails_the_first_of_them() {
     let batch = "(if (i32.gt_u (local.get $count) (i32.const 1)) (then
         (i64.store (i32.const 64) (i64.const 1000000)) (unreachable)))";
     let host = tell_raw(SHOW, &format!("{ALL} {batch}")).await;
     let snapshot = host.component_snapshots().remove(0);
-    assert_eq!(snapshot.handled, WARM_UP as u64, "it said that it had finished what it got");
-    assert!(snapshot.restarts() > 0);
+    assert!(snapshot.restarts() > 0 && snapshot.dead_lettered > 0, "{snapshot:?}");
+    assert_eq!(snapshot.handled + snapshot.dead_lettered, WARM_UP as u64);
+    assert_eq!(host.reasons().len() as u64, snapshot.dead_lettered);
 }
 
 #[tokio::test]

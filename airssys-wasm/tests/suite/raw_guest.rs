@@ -57,6 +57,16 @@ pub(crate) fn raw_bytes_with(handler: &str, parts: &str) -> Vec<u8> {
     wat::parse_str(code + parts + ")").expect("the code is WebAssembly text")
 }
 
+/// Makes a component with this code in its answer about its health.
+pub(crate) fn raw_component_with_health(code: &str) -> Component {
+    let health = "#health\") (result i32) ";
+    assert!(TEMPLATE.contains(health));
+    let text = TEMPLATE.replace(health, &format!("{health} {code} "));
+    let text = text.replace("HANDLER)", &format!("{WELL_BEHAVED})")).replace("START)", ")");
+    let bytes = wat::parse_str(text).expect("the code is WebAssembly text");
+    Component::new(engine(), &bytes).expect("the component fits the host")
+}
+
 /// Makes a component with this code as its handler.
 pub(crate) fn raw_component(handler: &str) -> Component {
     Component::new(engine(), &raw_bytes(handler, "")).expect("the component fits the host")

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_sql::{Access, Changed, Column, Database, Description, Error, Row, Rows, Statement, Transaction};
+use airssys_wasm::FairShare;
 use async_trait::async_trait;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -55,6 +56,10 @@ macro_rules! unless_stale {
 impl Database for PostgresDatabase {
     fn timeout(&self) -> Duration {
         self.0.timeout
+    }
+
+    fn shares(&self) -> &FairShare {
+        &self.0.shares
     }
 
     async fn query(&self, statement: Statement) -> Result<Box<dyn Rows>, Error> {
@@ -131,6 +136,10 @@ impl Rows for PostgresRows {
             self.user = None;
         }
         Ok(rows)
+    }
+
+    fn holds_connection(&self) -> bool {
+        self.user.is_some()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use airssys_rt::BoxError;
 use airssys_sql::{Access, Error};
+use airssys_wasm::FairShare;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, Pool, RecycleError, RecycleResult};
 use tokio::sync::{mpsc, oneshot};
@@ -57,6 +58,7 @@ pub struct PostgresPool {
     pool: Pool<Manager>,
     connector: Arc<Connector>,
     pub(crate) timeout: Duration,
+    pub(crate) shares: FairShare,
 }
 
 impl PostgresPool {
@@ -66,7 +68,8 @@ impl PostgresPool {
         let connector = Arc::new(made.await??);
         let pool = Pool::builder(Manager(Arc::clone(&connector))).max_size(pool_size);
         let pool = pool.runtime(Runtime::Tokio1).wait_timeout(Some(timeout)).create_timeout(Some(timeout));
-        let pool = PostgresPool { pool: pool.build()?, connector, timeout };
+        let pool =
+            PostgresPool { pool: pool.build()?, connector, timeout, shares: FairShare::new(pool_size) };
         drop(pool.pool.get().await.map_err(of_pool)?);
         Ok(pool)
     }
@@ -79,12 +82,21 @@ impl PostgresPool {
 
     /// Waits for a connection, and begins a transaction on it. Cancel safe.
     pub(crate) async fn user(&self, access: Access) -> Result<User, Error> {
-        let client = self.pool.get().await.map_err(of_pool)?;
+        let client = self.pool.get().await.map_err(|error| without_names(of_pool(error)))?;
         let (begun, begins) = oneshot::channel();
         let (commands, received) = mpsc::unbounded_channel();
         tokio::spawn(serve(client, Arc::clone(&self.connector), access, begun, received));
         begins.await.unwrap_or_else(|_| Err(ended()))?;
         Ok(User { commands })
+    }
+}
+
+/// Returns the error of a connection as a component sees it. The server's text, which names users and
+/// addresses, is in the log.
+fn without_names(error: Error) -> Error {
+    match error {
+        Error::Timeout => Error::Timeout,
+        _ => Error::Unavailable("the database cannot be reached".to_owned()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use airssys_keyvalue::StoreError;
 use airssys_wasm::FailureLog;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, RedisError, RedisResult};
+use redis::{Client, RedisError, RedisResult, TlsCertificates};
 
 use crate::errors::{is_stuck, translate};
 use crate::options::Options;
@@ -36,7 +36,13 @@ pub(crate) enum Effect {
 
 impl Connection {
     pub(crate) async fn open(options: &Options) -> RedisResult<Connection> {
-        let client = Client::open(options.server.clone())?;
+        let client = match &options.ca {
+            None => Client::open(options.server.clone())?,
+            Some(ca) => {
+                let certificates = TlsCertificates { client_tls: None, root_cert: Some(ca.clone()) };
+                Client::build_with_tls(options.server.clone(), certificates)?
+            }
+        };
         let config = ConnectionManagerConfig::new()
             .set_min_delay(MIN_DELAY)
             .set_max_delay(options.max_delay)

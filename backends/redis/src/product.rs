@@ -45,8 +45,9 @@ impl Backend for Redis {
     }
 
     fn serves(&self, serves: &mut Serves<Redis>) {
-        serves.label::<dyn Store, _>(options::of_label, |connection, options: &LabelOptions, label| {
+        let make = |connection, options: &LabelOptions, label: &str| -> Arc<dyn Store> {
             Arc::new(RedisStore::new(connection, options.prefix(label)))
-        });
+        };
+        serves.label_apart::<dyn Store, _>(options::of_label, options::check_apart, make);
     }
 }

@@ -131,12 +131,15 @@ fn path(table: &ConfigTable<'_>, key: &'static str, default: &'static str) -> St
 /// The options of a label.
 pub(crate) struct LabelOptions {
     prefix: Option<String>,
+    /// True if they are those of every label without an entry.
+    is_for_all: bool,
 }
 
 pub(crate) fn of_label(label: &LabelTable) -> Result<LabelOptions, Diagnostics> {
     label.read(|table| {
         let is_written = table.text("prefix", "\"team/payments\"").is_some();
-        LabelOptions { prefix: is_written.then(|| path(table, "prefix", "payments")) }
+        let prefix = is_written.then(|| path(table, "prefix", "payments"));
+        LabelOptions { prefix, is_for_all: label.is_for_all() }
     })
 }
 
@@ -144,7 +147,8 @@ impl LabelOptions {
     /// Returns the path of a label's secrets within the engine.
     pub(crate) fn path(&self, of_backend: &str, label: &str) -> String {
         match &self.prefix {
-            Some(prefix) => prefix.clone(),
+            Some(prefix) if !self.is_for_all => prefix.clone(),
+            Some(prefix) => format!("{prefix}/{label}"),
             None => format!("{of_backend}/{label}"),
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::{StreamExt, stream};
+use wasip2::http::types::Fields;
 use wstd::http::body::Bytes;
 use wstd::http::{Body, Error, Request, Response, StatusCode};
 use wstd::time::Duration;
@@ -55,6 +56,7 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
             });
             Ok(Response::new(Body::from_stream(first.chain(trap))))
         }
+        "/fields" => Ok(text(fields(request.uri().query().unwrap_or_default()))),
         "/outgoing" => {
             let target = request.uri().query().unwrap_or_default();
             let outgoing = Request::get(format!("http://{target}/")).body(Body::empty())?;
@@ -67,6 +69,22 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
             Ok(response)
         }
     }
+}
+
+/// Makes so many lists of headers, each with a header of so many bytes: `COUNTxBYTES`.
+fn fields(wanted: &str) -> String {
+    let (count, bytes) = wanted.split_once('x').unwrap_or_default();
+    let (count, bytes): (usize, usize) = (count.parse().unwrap_or(0), bytes.parse().unwrap_or(0));
+    let value = vec![b'v'; bytes];
+    let mut kept = Vec::new();
+    for _ in 0..count {
+        let list = Fields::new();
+        if list.append("x-note", &value).is_err() {
+            return "refused".to_owned();
+        }
+        kept.push(list);
+    }
+    format!("{} lists", kept.len())
 }
 
 fn text(text: String) -> Response<Body> {

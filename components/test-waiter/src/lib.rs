@@ -15,20 +15,31 @@ struct Waiter {
     looks: Cell<u32>,
 }
 
-/// A call that never returns, because it waits.
+/// A call that never returns.
 struct Wait {
     call: String,
-    /// True if it waits for its input, and not for a timer.
-    for_input: bool,
+    reason: Reason,
+}
+
+/// The reason for which a call does not return.
+#[derive(Clone, Copy)]
+enum Reason {
+    Timer,
+    Input,
+    /// It runs.
+    Work,
 }
 
 impl Waiter {
-    /// Waits without end if this is the call that waits.
+    /// Waits or works without end if this is the call that waits.
     fn wait_in(&self, call: &str) {
         match &self.wait {
             Some(wait) if wait.call != call => {}
-            Some(Wait { for_input: true, .. }) => drop(std::io::stdin().read(&mut [0])),
-            Some(_) => std::thread::sleep(Duration::MAX),
+            Some(Wait { reason: Reason::Input, .. }) => drop(std::io::stdin().read(&mut [0])),
+            Some(Wait { reason: Reason::Timer, .. }) => std::thread::sleep(Duration::MAX),
+            Some(Wait { reason: Reason::Work, .. }) => loop {
+                black_box(());
+            },
             None => {}
         }
     }
@@ -43,8 +54,12 @@ impl Component for Waiter {
         // Incarnations before this one do not wait.
         let first = config.parse("waits-from")?.unwrap_or(0);
         let call = config.get("waits-in").filter(|_| context.identity().incarnation >= first);
-        let for_input = config.get("waits-for") == Some("input");
-        let wait = call.map(|call| Wait { call: call.to_owned(), for_input });
+        let reason = match config.get("waits-for") {
+            Some("input") => Reason::Input,
+            Some("work") => Reason::Work,
+            _ => Reason::Timer,
+        };
+        let wait = call.map(|call| Wait { call: call.to_owned(), reason });
         let reports_late = config.get("reports-late").is_some();
         let waiter = Waiter { reports_late, wait, looks: Cell::new(0) };
         waiter.wait_in("initialize");

@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -101,6 +102,8 @@ pub(crate) struct Body(Arc<Mutex<Outgoing>>);
 struct Outgoing {
     /// Bytes that are not written yet.
     pending: BytesMut,
+    /// Those among them that were written before the object was named, until all are on their way.
+    unnamed: UnnamedBytes,
     state: Writing,
     /// The guest waits until nothing is pending.
     flushes: bool,
@@ -116,10 +119,40 @@ enum Writing {
     Failed(BlobError),
 }
 
+/// The bytes of a value without a name, counted among those of its instance until it is dropped.
+struct UnnamedBytes {
+    own: usize,
+    of_instance: Arc<AtomicUsize>,
+}
+
+impl UnnamedBytes {
+    fn add(&mut self, bytes: usize) {
+        self.own += bytes;
+        self.of_instance.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Counts them no longer.
+    fn clear(&mut self) {
+        self.of_instance.fetch_sub(std::mem::take(&mut self.own), Ordering::Relaxed);
+    }
+
+    fn exceed(&self, most: usize) -> bool {
+        self.of_instance.load(Ordering::Relaxed) > most
+    }
+}
+
+impl Drop for UnnamedBytes {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 impl Body {
-    pub(crate) fn new() -> Body {
-        let (pending, state) = (BytesMut::new(), Writing::Unnamed);
-        Body(Arc::new(Mutex::new(Outgoing { pending, state, flushes: false, timeout: Duration::ZERO })))
+    /// Makes the body of a value. All values of an instance share the count of bytes without a name.
+    pub(crate) fn new(of_instance: &Arc<AtomicUsize>) -> Body {
+        let unnamed = UnnamedBytes { own: 0, of_instance: Arc::clone(of_instance) };
+        let (pending, state, timeout) = (BytesMut::new(), Writing::Unnamed, Duration::ZERO);
+        Body(Arc::new(Mutex::new(Outgoing { pending, unnamed, state, flushes: false, timeout })))
     }
 
     fn lock(&self) -> MutexGuard<'_, Outgoing> {
@@ -162,6 +195,9 @@ impl Outgoing {
             self.state = match std::mem::replace(&mut self.state, Writing::Unnamed) {
                 Writing::Idle(mut writer) if !self.pending.is_empty() => {
                     let bytes = self.pending.split_to(CHUNK_BYTES.min(self.pending.len())).freeze();
+                    if self.pending.is_empty() {
+                        self.unnamed.clear();
+                    }
                     let limit = self.timeout;
                     Writing::Busy(Box::pin(async move {
                         in_time(limit, writer.write(bytes)).await?;
@@ -172,6 +208,7 @@ impl Outgoing {
                     Poll::Ready(Ok(writer)) => Writing::Idle(writer),
                     Poll::Ready(Err(error)) => {
                         self.pending = BytesMut::new();
+                        self.unnamed.clear();
                         Writing::Failed(error)
                     }
                     Poll::Pending => {
@@ -191,9 +228,11 @@ impl Outgoing {
     fn room(&self) -> StreamResult<usize> {
         let most = match &self.state {
             Writing::Failed(error) => return Err(failed(error)),
-            Writing::Unnamed if self.pending.len() > MAX_UNNAMED_BYTES => {
-                let message =
-                    format!("call `write-data` before more than {MAX_UNNAMED_BYTES} bytes are written");
+            Writing::Unnamed if self.unnamed.exceed(MAX_UNNAMED_BYTES) => {
+                let message = format!(
+                    "call `write-data` before more than {MAX_UNNAMED_BYTES} bytes are written, to all values \
+                     of the instance together"
+                );
                 return Err(failed(&BlobError::InvalidArgument(message)));
             }
             Writing::Unnamed => CHUNK_BYTES,
@@ -228,6 +267,9 @@ impl OutputStream for WriteStream {
         if bytes.len() > outgoing.room()? {
             return Err(StreamError::trap("the stream has no room for so many bytes"));
         }
+        if matches!(outgoing.state, Writing::Unnamed) {
+            outgoing.unnamed.add(bytes.len());
+        }
         outgoing.pending.extend_from_slice(&bytes);
         Ok(())
     }
@@ -241,5 +283,32 @@ impl OutputStream for WriteStream {
 
     fn check_write(&mut self) -> StreamResult<usize> {
         self.0.lock().room()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes chunks until the stream refuses one. Returns the bytes.
+    fn fill(stream: &mut WriteStream) -> usize {
+        let mut written = 0;
+        while let Ok(room) = stream.check_write() {
+            stream.write(Bytes::from(vec![1; room])).unwrap();
+            written += room;
+        }
+        written
+    }
+
+    #[test]
+    fn values_of_an_instance_without_a_name_share_their_bytes() {
+        let of_instance = Arc::<AtomicUsize>::default();
+        let mut streams: Vec<_> = (0..64).map(|_| WriteStream(Body::new(&of_instance))).collect();
+        let written: usize = streams.iter_mut().map(fill).sum();
+        assert!((MAX_UNNAMED_BYTES..=MAX_UNNAMED_BYTES + CHUNK_BYTES).contains(&written), "{written}");
+        drop(streams);
+        assert_eq!(of_instance.load(Ordering::Relaxed), 0, "dropped values count no longer");
+        let mut next = WriteStream(Body::new(&of_instance));
+        assert_eq!(fill(&mut next), written);
     }
 }

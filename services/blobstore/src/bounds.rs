@@ -14,7 +14,8 @@ pub const CHUNK_BYTES: usize = 64 << 10;
 /// The most bytes that a value is consumed with at once: 16 MiB. Larger ones are streamed.
 pub const MAX_SYNC_BYTES: u64 = 16 << 20;
 
-/// The most bytes of a value whose object is not named yet: 1 MiB, and the chunk that exceeds it.
+/// The most bytes of the values of an instance whose objects are not named yet, together: 1 MiB, and the
+/// chunk that exceeds it.
 pub(crate) const MAX_UNNAMED_BYTES: usize = 1 << 20;
 
 /// The most values and lists that an instance has open. A value can hold a file.

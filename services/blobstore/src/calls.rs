@@ -78,7 +78,9 @@ pub(crate) async fn open(
     name: &str,
     access: LabelAccess,
 ) -> Result<OpenContainer, BlobError> {
-    Ok(OpenContainer(call.find_label(name, access).await?))
+    let label = call.find_label::<dyn Container>(name, access).await?;
+    let (objects, bytes) = (call.limits().stored_keys, call.limits().stored_bytes);
+    Ok(OpenContainer(label.map(|container| container.limited(objects, bytes).unwrap_or(container))))
 }
 
 /// Runs a function on an open container.

@@ -1,6 +1,7 @@
 //! The traits that a backend implements.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -93,6 +94,13 @@ pub trait Container: Send + Sync {
 
     /// Returns up to `limit` names after this one.
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page, BlobError>;
+
+    /// Returns the container with bounds on its objects and its bytes, for the writes of one component. A
+    /// write beyond them is [`BlobError::QuotaExceeded`]. By default `None`: the backend cannot count them.
+    fn limited(&self, objects: u64, bytes: u64) -> Option<Arc<dyn Container>> {
+        let _ = (objects, bytes);
+        None
+    }
 
     /// Returns the time that a call may take. Reading or writing a chunk is one call.
     fn timeout(&self) -> Duration {

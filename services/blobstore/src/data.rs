@@ -1,6 +1,7 @@
 //! The data of an instance.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -10,6 +11,8 @@ use crate::error::BlobError;
 /// The data of an instance.
 pub struct BlobData {
     open: Arc<Semaphore>,
+    /// The bytes of its values whose objects are not named yet.
+    pub(crate) unnamed_bytes: Arc<AtomicUsize>,
 }
 
 /// A place among the values that an instance has open.
@@ -17,7 +20,7 @@ pub(crate) type Place = OwnedSemaphorePermit;
 
 impl Default for BlobData {
     fn default() -> BlobData {
-        BlobData { open: Arc::new(Semaphore::new(MAX_OPEN)) }
+        BlobData { open: Arc::new(Semaphore::new(MAX_OPEN)), unnamed_bytes: Arc::default() }
     }
 }
 

@@ -327,8 +327,10 @@ impl types::Host for Call<'_> {}
 impl types::HostOutgoingValue for Call<'_> {
     async fn new_outgoing_value(&mut self) -> wasmtime::Result<Resource<OutgoingValue>> {
         // The interface has no error here.
-        let place = self.data()?.place().map_err(|error| wasmtime::Error::msg(error.to_string()))?;
-        let value = OutgoingValue { body: Body::new(), is_taken: false, container: None, _place: place };
+        let data = self.data()?;
+        let place = data.place().map_err(|error| wasmtime::Error::msg(error.to_string()))?;
+        let body = Body::new(&data.unnamed_bytes);
+        let value = OutgoingValue { body, is_taken: false, container: None, _place: place };
         Ok(self.table().push(value)?)
     }
 

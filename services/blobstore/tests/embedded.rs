@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use airssys_blobstore::conformance::{Answer, Call, Subject, run_all};
 use airssys_blobstore::{Folder, Memory};
-use airssys_wasm::Backends;
+use airssys_conformance::limits;
+use airssys_wasm::{Backends, Limits};
 
 fn backends() -> Backends {
     Backends::default().with(Folder).with(Memory)
@@ -152,4 +153,28 @@ async fn links_and_other_files_in_the_folder_are_no_objects() {
     let found: Vec<_> = fs::read_dir(&outside).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(found, ["secret"]);
     assert_eq!(fs::read(outside.join("secret")).unwrap(), b"secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_a_component_bound_what_a_container_keeps() {
+    let folder = tempfile::tempdir().unwrap();
+    for kind in ["memory", "folder"] {
+        let (runtime, data) = (format!("[blob]\n\"*\" = \"{kind}\"\n"), Some(folder.path().to_owned()));
+        let limits = Limits { stored_keys: 1, stored_bytes: 100_000, ..limits() };
+        let subject = Subject::with_limits(backends(), &runtime, data, limits).await;
+        let put = |container: &str, name: &str, size| {
+            let (container, name) = (container.to_owned(), name.to_owned());
+            subject.call(Call::PutLarge { container, name, size, finishes: true })
+        };
+        for container in ["objects", "bytes"] {
+            subject.create(container).await;
+        }
+        subject.put("objects", "a", b"1").await;
+        let full = error("quota exceeded: the container has too many objects: 1 are allowed");
+        assert_eq!(put("objects", "b", 1).await, full, "{kind}");
+        let full = error("quota exceeded: the container has too many bytes: 100000 are allowed");
+        assert_eq!(put("bytes", "a", 200_000).await, full, "{kind}");
+        assert!(subject.names("bytes").await.is_empty(), "{kind}");
+        subject.host().shutdown(Duration::from_secs(10)).await;
+    }
 }

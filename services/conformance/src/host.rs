@@ -52,7 +52,12 @@ pub fn limits() -> Limits {
 /// A host with the components of a [`TestComponent`]. A component that traps is started again at once.
 pub struct TestHost {
     host: ComponentHost,
+    component: Component,
+    limits: Limits,
 }
+
+/// The most instances that [`TestHost::spawn`] starts beside those of the roles.
+const MORE_INSTANCES: usize = 100;
 
 impl TestHost {
     /// Starts the components on the backends of a runtime configuration. `data` is the folder for data.
@@ -84,19 +89,25 @@ impl TestHost {
             compiler: Compiler::in_process(),
             cache_dir: cache(),
             // An incarnation that follows a trap may start before the memory of the last one is free.
-            max_instances: u32::try_from(2 * instances).expect("a small number"),
+            max_instances: u32::try_from(2 * instances + MORE_INSTANCES).expect("a small number"),
             ..EngineConfig::default()
         };
         let engine = Engine::new(config).expect("an engine");
         let component = Component::load(&engine, &file).expect("the component fits");
-        for Role { name, instances, uses } in roles.iter().copied() {
-            let uses = uses.iter().map(|right| right.parse().expect("a right")).collect();
-            let capabilities = Capabilities { uses, ..Capabilities::default() };
-            let spec = ComponentSpec::new(name, component.clone());
-            let spec = ComponentSpec { capabilities, instances, limits: limits.clone(), ..spec };
-            host.spawn(spec).await.expect("the component starts");
+        let host = TestHost { host, component, limits };
+        for role in roles {
+            host.spawn(*role).await;
         }
-        TestHost { host }
+        host
+    }
+
+    /// Starts the component under another name.
+    pub async fn spawn(&self, Role { name, instances, uses }: Role<'_>) {
+        let uses = uses.iter().map(|right| right.parse().expect("a right")).collect();
+        let capabilities = Capabilities { uses, ..Capabilities::default() };
+        let spec = ComponentSpec::new(name, self.component.clone());
+        let spec = ComponentSpec { capabilities, instances, limits: self.limits.clone(), ..spec };
+        self.host.spawn(spec).await.expect("the component starts");
     }
 
     /// Returns the host, for checks of its records.

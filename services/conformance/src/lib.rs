@@ -7,6 +7,7 @@
 //! A mistake is a panic that says what is missing or wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the harness is a part of tests")]
 
+mod certificate;
 mod host;
 mod process;
 mod program;
@@ -15,6 +16,7 @@ mod scenarios;
 mod server;
 mod user;
 
+pub use certificate::Certificate;
 pub use host::{Role, STUCK, TestComponent, TestHost, limits};
 pub use program::find_program;
 pub use proxy::Proxy;

@@ -64,15 +64,31 @@ impl Service for Http {
 }
 
 /// The data of one incarnation of an instance.
-#[derive(Default)]
 pub struct HttpData {
     context: WasiHttpCtx,
     outgoing: Outgoing,
 }
 
+/// The most bytes of headers that a guest makes for one message, as the host keeps them.
+const MAX_FIELD_BYTES: usize = 32 << 10;
+
+/// The most resources of an instance that makes headers, bodies and streams: each can have the bytes above,
+/// so all together take 16 MiB.
+const MAX_RESOURCES: usize = 512;
+
+impl Default for HttpData {
+    fn default() -> HttpData {
+        let mut context = WasiHttpCtx::new();
+        context.set_field_size_limit(MAX_FIELD_BYTES);
+        HttpData { context, outgoing: Outgoing }
+    }
+}
+
 /// Returns the view of an instance on which the functions work.
 pub(crate) fn view(state: &mut GuestState) -> WasiHttpCtxView<'_> {
     let (data, table) = state.service::<Http>().into_parts();
+    // Before the first of them is made.
+    table.set_max_capacity(MAX_RESOURCES);
     // An instance has data if it imports an interface, and only those functions come here.
     let data = data.unwrap_or_else(|| Box::leak(Box::default()));
     WasiHttpCtxView { hooks: &mut data.outgoing, table, ctx: &mut data.context }

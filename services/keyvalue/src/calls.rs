@@ -41,8 +41,12 @@ pub(crate) async fn open<E: From<CallError>>(
     call: &mut Call<'_>,
     label: String,
 ) -> wasmtime::Result<Result<Resource<Bucket>, E>> {
-    match call.open_label(&label).await {
-        Ok(label) => Ok(Ok(call.table().push(Bucket::new(label))?)),
+    match call.open_label::<dyn Store>(&label).await {
+        Ok(label) => {
+            let (keys, bytes) = (call.limits().stored_keys, call.limits().stored_bytes);
+            let label = label.map(|store| store.limited(keys, bytes).unwrap_or(store));
+            Ok(Ok(call.table().push(Bucket { label })?))
+        }
         Err(error) => Ok(Err(CallError::from(error).into())),
     }
 }

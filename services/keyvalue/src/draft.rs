@@ -73,8 +73,9 @@ impl store::HostBucket for Call<'_> {
         cursor: Option<u64>,
     ) -> wasmtime::Result<Result<KeyResponse, Error>> {
         // The published cursor is a number, and that of a store is a text.
+        let label = self.table().get(&bucket)?.label.clone();
         let text = match cursor {
-            Some(number) => match self.table().get(&bucket)?.cursor(number) {
+            Some(number) => match self.data()?.text(label.name(), number) {
                 Some(text) => Some(text),
                 None => return Ok(Err(CallError::from(invalid("the cursor is unknown")).into())),
             },
@@ -89,7 +90,7 @@ impl store::HostBucket for Call<'_> {
             Err(error) => return Ok(Err(error)),
         };
         let cursor = match cursor {
-            Some(text) => Some(self.table().get_mut(&bucket)?.number(text)),
+            Some(text) => Some(self.data()?.number(label.name(), text)),
             None => None,
         };
         Ok(Ok(KeyResponse { keys, cursor }))

@@ -19,6 +19,7 @@ mod bucket;
 mod calls;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod cursors;
 mod draft;
 mod draft2;
 mod embedded;

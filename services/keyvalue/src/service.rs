@@ -1,8 +1,10 @@
 //! The service: its interfaces, and the data of an instance.
 
+use airssys_rt::BoxError;
 use airssys_wasm::wasmtime::component::Linker;
-use airssys_wasm::{Entry, GuestState, Interface, Labels, Service, Waits, wasmtime};
+use airssys_wasm::{Entry, GuestState, Interface, Labels, Service, ServiceInstance, Waits, wasmtime};
 
+use crate::cursors::Cursors;
 use crate::keyvalue::{KeyValue, RIGHTS};
 use crate::store::Store;
 use crate::{draft, draft2, own};
@@ -12,7 +14,7 @@ impl Service for KeyValue {
 
     type Config = ();
     type Connection = ();
-    type Data = ();
+    type Data = Cursors;
 
     fn interfaces(&self) -> Vec<Interface> {
         let waits = Waits::Always;
@@ -41,5 +43,9 @@ impl Service for KeyValue {
                 own::link(linker)
             }
         }
+    }
+
+    fn prepare(&self, (): &(), _: &ServiceInstance<'_>) -> Result<Cursors, BoxError> {
+        Ok(Cursors::default())
     }
 }

@@ -1,5 +1,6 @@
 //! The trait that a backend implements.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -108,6 +109,13 @@ pub trait Store: Send + Sync {
             self.set(&key, value, &options).await?;
         }
         Ok(())
+    }
+
+    /// Returns the label with bounds on its keys and its bytes, for the writes of one component. A write
+    /// beyond them is [`StoreError::QuotaExceeded`]. By default `None`: the backend cannot count them.
+    fn limited(&self, keys: u64, bytes: u64) -> Option<Arc<dyn Store>> {
+        let _ = (keys, bytes);
+        None
     }
 
     /// Returns the time that a call may take.

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;
+use std::time::Duration;
 
+use airssys_conformance::limits;
 use airssys_keyvalue::conformance::{Answer, Api, Call, Subject, When, run_all};
 use airssys_keyvalue::{File, Memory};
-use airssys_wasm::Backends;
+use airssys_wasm::{Backends, Limits};
 
 fn backends() -> Backends {
     Backends::default().with(File).with(Memory)
@@ -51,7 +53,7 @@ async fn values_in_a_file_outlive_the_host() {
     let locked = on_file(folder.path()).await;
     let refused = locked.call(Api::Own, "label", Call::Open).await;
     assert_eq!(refused, Answer::Error { name: "unavailable".to_owned(), text: String::new() });
-    subject.host().shutdown(std::time::Duration::from_secs(10)).await;
+    subject.host().shutdown(Duration::from_secs(10)).await;
     drop((subject, locked));
 
     let subject = on_file(folder.path()).await;
@@ -135,4 +137,38 @@ async fn arguments_of_a_list_and_of_a_condition_are_bounded() {
         let refused = Answer::Error { name: "invalid-argument".to_owned(), text: text.to_owned() };
         assert_eq!(subject.call(Api::Own, "label", call).await, refused);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_a_component_bound_its_calls_and_what_a_label_keeps() {
+    let folder = tempfile::tempdir().unwrap();
+    for kind in ["memory", "redb"] {
+        let (runtime, data) = (format!("[keyvalue]\n\"*\" = \"{kind}\"\n"), Some(folder.path().to_owned()));
+        let limits = Limits { stored_keys: 2, stored_bytes: 4_096, ..limits() };
+        let subject = Subject::with_limits(backends(), &runtime, data, limits).await;
+        let set = |label: &'static str, key: &str, size: usize| {
+            let (key, value) = (key.to_owned(), vec![0; size]);
+            subject.call(Api::Own, label, Call::Set { key, value, ttl_ms: None, when: When::Always })
+        };
+        let full = |text: &str| Answer::Error { name: "quota-exceeded".to_owned(), text: text.to_owned() };
+        for key in ["a", "b"] {
+            assert!(matches!(set("keys", key, 1).await, Answer::Version(_)), "{kind}");
+        }
+        let refused = full("the label has too many keys: 2 are allowed");
+        assert_eq!(set("keys", "c", 1).await, refused, "{kind}");
+        for api in Api::ALL {
+            let increment = Call::Increment { key: "d".to_owned(), delta: 1 };
+            let refused = subject.call(api, "keys", increment).await;
+            assert!(format!("{refused:?}").contains("too many keys: 2"), "{kind} {api:?}: {refused:?}");
+        }
+        let refused = full("the label has too many bytes: 4096 are allowed");
+        assert_eq!(set("bytes", "a", 5_000).await, refused, "{kind}");
+        subject.host().shutdown(Duration::from_secs(10)).await;
+    }
+    let limits = Limits { service_calls_per_second: 3, ..limits() };
+    let subject = Subject::with_limits(backends(), "[keyvalue]\n\"*\" = \"memory\"\n", None, limits).await;
+    let count = Call::Count { key: "a".to_owned(), times: 1_000 };
+    let text = "more than 3 calls of services in a second".to_owned();
+    let refused = Answer::Error { name: "quota-exceeded".to_owned(), text };
+    assert_eq!(subject.call(Api::Own, "label", count).await, refused);
 }

@@ -54,6 +54,7 @@ pub async fn run(subject: Subject) {
         prepared::prepared_statement_runs_many_times,
         bounds::statements_and_parameters_are_bounded,
         bounds::open_handles_are_bounded,
+        bounds::one_component_leaves_connections_to_others,
         spin::component_of_spin_uses_the_same_database,
     ];
     airssys_conformance::run(&subject, &scenarios).await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use airssys_wasm::FairShare;
 use async_trait::async_trait;
 
 use crate::values::{Column, Error, Row, Value};
@@ -45,6 +46,9 @@ pub type Changed = (Vec<Column>, Vec<Row>);
 pub trait Database: Send + Sync + 'static {
     /// Returns the time that one call has, the wait for a connection included.
     fn timeout(&self) -> Duration;
+
+    /// Returns the shares of the connections, of which each call, each transaction and each result takes one.
+    fn shares(&self) -> &FairShare;
 
     /// Runs a statement that reads, and returns its rows. One that writes fails with
     /// [`Error::AccessDenied`].
@@ -90,6 +94,9 @@ pub trait Rows: Send {
 
     /// Returns the next rows, at most `most` of them, bounded by a [`Page`]. Returns no row after the last.
     async fn next(&mut self, most: usize) -> Result<Vec<Row>, Error>;
+
+    /// Returns true as long as the rows use a connection of their own. After the last row, they use none.
+    fn holds_connection(&self) -> bool;
 }
 
 /// The most rows of a page.

@@ -106,4 +106,8 @@ impl Rows for ReadRows {
         }
         Ok(page.into_rows())
     }
+
+    fn holds_connection(&self) -> bool {
+        false
+    }
 }

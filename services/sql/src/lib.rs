@@ -13,6 +13,7 @@ mod handles;
 mod held;
 mod host;
 mod service;
+mod shared;
 mod spin;
 mod sqlite;
 mod types;

@@ -1,5 +1,7 @@
 //! The service: its interfaces, its rights, and the data of an instance.
 
+use std::sync::Arc;
+
 use airssys_rt::BoxError;
 use airssys_wasm::wasmtime::component::Linker;
 use airssys_wasm::{
@@ -11,6 +13,7 @@ use crate::bindings::{spin, sql};
 use crate::database::{Access, Database};
 use crate::handles::Opened;
 use crate::held::Counter;
+use crate::shared::SharedDatabase;
 use crate::sqlite::Sqlite;
 use crate::values::Error;
 
@@ -91,7 +94,9 @@ impl From<LabelError> for Error {
 
 /// Opens the database of a label, if the component has a right on it.
 pub(crate) async fn open(call: &mut Call<'_>, label: &str) -> Result<Opened, Error> {
-    Ok(call.find_label(label, LabelAccess::Any).await?)
+    let opened = call.find_label(label, LabelAccess::Any).await?;
+    let (component, most) = (call.component().into(), call.limits().connections);
+    Ok(opened.map(|database| Arc::new(SharedDatabase { database, component, most }) as Arc<dyn Database>))
 }
 
 /// Decides about a call: the most that the component may do with the label now.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_rt::BoxError;
-use airssys_spec::file::create_private_folder;
+use airssys_spec::file::{check_folder, create_private_folder};
 use airssys_wasm::manifest::{BackendTable, Diagnostics};
 use airssys_wasm::{Backend, Serves};
 
@@ -57,7 +57,11 @@ impl Backend for Sqlite {
     type Client = SqliteFolder;
 
     fn configure(&self, table: &BackendTable) -> Result<SqliteConfig, Diagnostics> {
-        let data = table.data().map(|data| data.join("sql"));
+        let name = match table.name() {
+            Sqlite::TYPE => "sql".to_owned(),
+            named => format!("sql-{named}"),
+        };
+        let data = table.data().map(|data| data.join(name));
         table.read(|table| {
             let connections = table.count("connections", 1..=64, DEFAULT_CONNECTIONS);
             let timeout = table.time("timeout", 1..=600_000, DEFAULT_TIMEOUT_MS);
@@ -86,6 +90,23 @@ impl Backend for Sqlite {
             }
         });
         made.await?
+    }
+
+    /// Makes no files.
+    async fn check(&self, config: &SqliteConfig) -> Result<String, BoxError> {
+        let product = format!("SQLite {}", rusqlite::version());
+        let Some(folder) = config.folder.clone() else {
+            return Ok(format!("{product} in a temporary folder"));
+        };
+        let shown = folder.display().to_string();
+        match tokio::task::spawn_blocking(move || check_folder(&folder)).await?? {
+            true => Ok(format!("{product} in {shown}")),
+            false => Ok(format!("{product} in {shown}, which is new")),
+        }
+    }
+
+    fn exclusive_path(&self, config: &SqliteConfig) -> Option<PathBuf> {
+        config.folder.clone()
     }
 
     async fn describe(&self, client: &SqliteFolder) -> Result<String, BoxError> {

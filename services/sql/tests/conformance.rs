@@ -42,5 +42,5 @@ async fn full_database_refuses_more_and_its_rows_outlive_the_host() {
     assert_eq!(other.number("SELECT count(*) FROM kept").await, kept - 1);
     assert_eq!(other.execute("DELETE FROM kept WHERE id = 1", &[]).await, Ok(1));
     assert_eq!(subject.number("SELECT count(*) FROM kept").await, kept - 2);
-    assert!(data.path().join("sql/orders.db").exists());
+    assert!(data.path().join("sql-files/orders.db").exists());
 }

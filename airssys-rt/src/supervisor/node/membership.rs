@@ -119,15 +119,29 @@ impl SupervisorNode {
         reason: ExitReason,
         task_state: TaskState,
     ) {
-        let mut state = lock(&self.state);
-        // A child that is late is quarantined with its supervisor.
-        let quarantined = state.quarantined || task_state == TaskState::Quarantined;
+        let mut announced = None;
+        let (mut state, cell, quarantined) = loop {
+            let state = lock(&self.state);
+            // A child that is late is quarantined with its supervisor.
+            let quarantined = state.quarantined || task_state == TaskState::Quarantined;
+            let Some(entry) = state.children.get(key) else {
+                drop(state);
+                return runner.discard();
+            };
+            let cell = entry.cell.clone();
+            if announced == Some(quarantined) {
+                break (state, cell, quarantined);
+            }
+            // A child that is a supervisor locks its own state, and tells its members. That happens
+            // without the lock, and before the runner is there for others to start it again.
+            drop(state);
+            cell.enter(if quarantined { ActorState::Quarantined } else { ActorState::Restarting });
+            announced = Some(quarantined);
+        };
         let Some(entry) = state.children.get_mut(key) else {
             drop(state);
             return runner.discard();
         };
-        entry.cell.enter(if quarantined { ActorState::Quarantined } else { ActorState::Restarting });
-        let cell = entry.cell.clone();
         entry.task_state = task_state;
         (entry.doomed, entry.aborting) = (false, false);
         let task = entry.task.take();

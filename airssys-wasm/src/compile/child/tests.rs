@@ -39,6 +39,10 @@ fn each_end_of_the_compiler_has_its_own_error() {
         ("echo bad; exit 3", "refused: bad"),
         ("exit 0", "does not compile: call airssys_wasm::compile_worker first in its main"),
         ("echo memory allocation of 7 bytes failed >&2; kill -ABRT $$", "took more than 2048 MiB of memory"),
+        (
+            "echo let it start more threads, Resource temporarily unavailable >&2; exit 5",
+            "the compiler's process cannot start: let it start more threads",
+        ),
         ("kill -XCPU $$", "took more than 120 s of processor time, or 300 s in all"),
         ("kill -KILL $$", "the compiler has failed (signal: 9 (SIGKILL)): it said nothing"),
         ("echo broken >&2; exit 101", "the compiler has failed (exit status: 101): broken"),

@@ -6,14 +6,15 @@ use wasmtime::component::{HasData, Linker};
 
 use crate::contract::{clock, logging, messaging, system};
 use crate::guest::context::GuestContext;
-use crate::guest::imports::progress;
+use crate::guest::imports::{callbacks, progress};
 use crate::guest::service::{Interface, Service, Waits};
 use crate::guest::store::{Entry, GuestState};
 
 /// The version of the contract that this host provides.
 pub(crate) const VERSION: &str = "0.2.0";
 
-/// The service that provides the contract's interfaces. Their functions never wait.
+/// The service that provides the contract's interfaces. Their functions never wait, except for the
+/// pollable of callbacks.
 pub(crate) struct AirssysService;
 
 /// Returns the contract of an import or export, such as `airssys:component@0.1.0`, if its version
@@ -31,24 +32,33 @@ impl Service for AirssysService {
     type Data = ();
 
     fn interfaces(&self) -> Vec<Interface> {
-        [
+        let mut interfaces = vec![Interface {
+            name: "airssys:component/callbacks",
+            version: VERSION,
+            waits: Waits::Except(&["next"]),
+        }];
+        let never_wait = [
             "airssys:component/types",
             "airssys:component/messaging",
             "airssys:component/system",
             "airssys:component/logging",
             "airssys:component/clock",
             "airssys:component/progress",
-        ]
-        .map(|name| Interface { name, version: VERSION, waits: Waits::Never })
-        .into()
+        ];
+        interfaces.extend(never_wait.map(|name| Interface { name, version: VERSION, waits: Waits::Never }));
+        interfaces
     }
 
-    fn link(&self, linker: &mut Linker<GuestState>, _entry: Entry) -> wasmtime::Result<()> {
+    fn link(&self, linker: &mut Linker<GuestState>, entry: Entry) -> wasmtime::Result<()> {
         messaging::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
         system::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
         logging::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
         clock::add_to_linker::<_, HasGuest>(linker, |state| &mut state.guest)?;
-        progress::add_to_linker(linker)
+        progress::add_to_linker(linker)?;
+        match entry {
+            Entry::Direct => Ok(()),
+            Entry::Fiber => callbacks::add_to_linker(linker),
+        }
     }
 }
 

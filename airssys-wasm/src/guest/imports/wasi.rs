@@ -11,6 +11,7 @@ use wasmtime::{AsContext, StoreContextMut};
 use wasmtime_wasi::WasiView;
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock::Host as _;
 use wasmtime_wasi::p2::bindings::io::poll as async_poll;
 use wasmtime_wasi::p2::bindings::sync::io::poll::HostPollable;
 use wasmtime_wasi::p2::bindings::sync::io::streams::{HostOutputStream, StreamError as WitStreamError};
@@ -53,6 +54,8 @@ const INTERFACES: [Interface; 11] = [
 const fn wasi(name: &'static str, waits: Waits) -> Interface {
     Interface { name, version: "0.2.", waits }
 }
+
+const CHECK_WRITE: &str = "[method]output-stream.check-write";
 
 /// The most pollables of one call of `poll`: as many as an instance can hold.
 const MAX_POLLABLES: usize = MAX_RESOURCES;
@@ -137,6 +140,20 @@ fn add_bounded(linker: &mut Linker<State>, entry: Entry) -> wasmtime::Result<()>
                 })
             },
         )?;
+        linker.instance("wasi:io/streams@0.2.12")?.func_wrap(
+            CHECK_WRITE,
+            |mut store: Caller<'_>, (output,): (Output,)| {
+                let (checked,) = sampled(&mut store, |state| Ok(state.ctx().table.check_write(output)))?;
+                answer(checked)
+            },
+        )?;
+        let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.12")?;
+        clock.func_wrap("subscribe-duration", |mut store: Caller<'_>, (duration,): (u64,)| {
+            timed(&mut store, |state| state.clocks().subscribe_duration(duration))
+        })?;
+        clock.func_wrap("subscribe-instant", |mut store: Caller<'_>, (instant,): (u64,)| {
+            timed(&mut store, |state| state.clocks().subscribe_instant(instant))
+        })?;
     }
     let mut clock = linker.instance("wasi:clocks/wall-clock@0.2.12")?;
     clock.func_wrap("now", |mut store: Caller<'_>, (): ()| {
@@ -247,7 +264,7 @@ fn add_streams(mut streams: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
         },
     )?;
     let name = |function: &str| format!("[method]output-stream.{function}");
-    streams.func_wrap(&name("check-write"), |mut store: Caller<'_>, (output,): (Output,)| {
+    streams.func_wrap(CHECK_WRITE, |mut store: Caller<'_>, (output,): (Output,)| {
         let (checked,) = sampled(&mut store, |state| Ok(state.ctx().table.check_write(output)))?;
         answer(checked)
     })?;

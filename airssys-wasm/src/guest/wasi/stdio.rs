@@ -19,8 +19,13 @@ use crate::sync::lock;
 /// The most bytes of one write, as `check-write` says.
 pub(in crate::guest) const PERMIT: usize = 64 << 10;
 
-/// An opened [`Input`].
-pub(super) enum StdinSource {
+/// An opened [`Input`], and the log of its component, whose stats count the time of reads.
+pub(super) struct Stdin {
+    source: StdinSource,
+    log: Arc<ComponentLog>,
+}
+
+enum StdinSource {
     File(Arc<Mutex<dyn Source>>),
     Program(tokio::io::Stdin),
 }
@@ -30,10 +35,21 @@ pub(super) trait Source: AsyncRead + Send + Sync + Unpin {}
 
 impl<T: AsyncRead + Send + Sync + Unpin> Source for T {}
 
-impl StdinSource {
+impl Stdin {
     /// Opens an input, without blocking the worker. A pipe is opened at once: its reader waits for the
     /// writer, and can be given up.
-    pub(super) async fn open(instance: &str, input: &Input) -> std::io::Result<StdinSource> {
+    pub(super) async fn open(
+        instance: &str,
+        input: &Input,
+        log: &Arc<ComponentLog>,
+    ) -> std::io::Result<Stdin> {
+        let source = StdinSource::open(instance, input).await?;
+        Ok(Stdin { source, log: Arc::clone(log) })
+    }
+}
+
+impl StdinSource {
+    async fn open(instance: &str, input: &Input) -> std::io::Result<StdinSource> {
         match input {
             Input::File(path) => {
                 if is_pipe(path).await {
@@ -71,27 +87,56 @@ async fn is_pipe(path: &Path) -> bool {
     }
 }
 
-impl IsTerminal for StdinSource {
+impl IsTerminal for Stdin {
     fn is_terminal(&self) -> bool {
         false
     }
 }
 
-impl StdinStream for StdinSource {
+impl StdinStream for Stdin {
     fn async_stream(&self) -> Box<dyn AsyncRead + Send + Sync> {
-        match self {
+        match &self.source {
             StdinSource::File(file) => Box::new(SharedFile(Arc::clone(file))),
             StdinSource::Program(stdin) => stdin.async_stream(),
         }
     }
 
     fn p2_stream(&self) -> Box<dyn InputStream> {
-        match self {
+        let stream: Box<dyn InputStream> = match &self.source {
             StdinSource::File(_) => {
                 Box::new(wasmtime_wasi::p2::pipe::AsyncReadStream::new(Pin::from(self.async_stream())))
             }
             StdinSource::Program(stdin) => stdin.p2_stream(),
-        }
+        };
+        Box::new(TimedInput { stream, log: Arc::clone(&self.log) })
+    }
+}
+
+/// A standard input whose reads count as time of calls of the host. Waits are not reads.
+struct TimedInput {
+    stream: Box<dyn InputStream>,
+    log: Arc<ComponentLog>,
+}
+
+#[wasmtime_wasi::async_trait]
+impl InputStream for TimedInput {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        self.log.stats().host_call(|| self.stream.read(size))
+    }
+
+    fn skip(&mut self, count: usize) -> StreamResult<usize> {
+        self.log.stats().host_call(|| self.stream.skip(count))
+    }
+
+    async fn cancel(&mut self) {
+        self.stream.cancel().await;
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for TimedInput {
+    async fn ready(&mut self) {
+        self.stream.ready().await;
     }
 }
 

@@ -134,3 +134,24 @@ async fn deadlines_of_resolved_requests_do_not_pile_up() {
     assert_eq!(callbacks.next().await.unwrap().request, last);
     assert_eq!(began.elapsed(), 2 * SECOND);
 }
+
+#[tokio::test(start_paused = true)]
+async fn wait_for_an_arrival_ends_with_a_callback_and_takes_none() {
+    let (callbacks, _, _seat) = callbacks(8);
+    let request = callbacks.open(SECOND, None, None).unwrap();
+    callbacks.arrived().await;
+    callbacks.arrived().await;
+    assert_eq!(callbacks.take_ready().unwrap().request, request);
+    let waits = tokio::time::timeout(SECOND * 100, callbacks.arrived());
+    assert!(waits.await.is_err(), "nothing arrives any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn callback_of_a_wait_that_was_given_up_goes_to_the_actor() {
+    let (callbacks, _, _seat) = callbacks(8);
+    let request = callbacks.open(SECOND * 2, None, None).unwrap();
+    assert!(tokio::time::timeout(SECOND, callbacks.arrived()).await.is_err());
+    assert!(!lock(&callbacks.state).awaited, "the actor is signalled of the next callback");
+    tokio::time::sleep(SECOND * 2).await;
+    assert_eq!(callbacks.take_ready().unwrap().request, request);
+}

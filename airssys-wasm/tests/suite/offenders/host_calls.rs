@@ -1,6 +1,6 @@
 //! Components that ask the host for more work in one call than a call may take.
 
-use airssys_wasm::{Component, ComponentSpec, Limits};
+use airssys_wasm::{Capabilities, Component, ComponentSpec, Input, Limits};
 
 use super::*;
 use crate::raw_guest::*;
@@ -8,7 +8,7 @@ use crate::raw_guest::*;
 /// The functions of WASI in a table, for [`calls`].
 const WASI: &str = include_str!("wasi.wat");
 
-const FUNCTIONS: u32 = 7;
+const FUNCTIONS: u32 = 8;
 
 /// Makes a component that calls functions of WASI. On a fiber it can also call `write-zeroes`, which
 /// direct components do not have.
@@ -138,15 +138,51 @@ async fn call_within_its_bound_succeeds_and_its_time_is_counted() {
         for calls in [write(1, 64 << 10), write(2, 4_096), random(64 << 10)] {
             assert_eq!(run(&host, &calls, on_fiber).await, "", "{calls}");
         }
+        for body in [handler(&random(64 << 10)), check_write_often()] {
+            host.spawn(ComponentSpec::new("raw", wasi(&body, on_fiber))).await.unwrap();
+            host.tell("raw", *note("x")).await;
+            host.drained().await;
+            let raw = snapshot(&host, "raw");
+            assert!(raw.host_calls_ns > 0, "on a fiber: {on_fiber}: {raw:?}");
+            assert!(host.retire("raw").await);
+        }
         let body = handler(&random(64 << 10));
         host.spawn(ComponentSpec::new("raw", wasi(&body, on_fiber))).await.unwrap();
         host.tell("raw", *note("x")).await;
         host.drained().await;
         let raw = snapshot(&host, "raw");
-        assert!(raw.host_calls_ns > 0, "{raw:?}");
         assert!(raw.host_calls_ns <= raw.handling.guest.sum_ns, "{raw:?}");
         assert!(host.retire("raw").await);
     }
+}
+
+/// The handler of a component that asks 1,000 times how much it may write. Some of these calls are timed.
+fn check_write_often() -> String {
+    let check = call(7, "(param i32 i32)", "(local.get $stdout) (i32.const 400)");
+    format!(
+        "(local $stdout i32) (local $left i32)
+         (local.set $stdout {}) (local.set $left (i32.const 1000))
+         (loop $again
+           {check}
+           (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+           (br_if $again (local.get $left)))
+         (i32.const 16)",
+        get_stdout()
+    )
+}
+
+#[tokio::test]
+async fn time_of_reading_an_input_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("input");
+    std::fs::write(&file, "x".repeat(100_000)).unwrap();
+    let host = host();
+    let spec = ComponentSpec { input: Some(Input::File(file)), ..ComponentSpec::new("reader", waiter()) };
+    let spec = ComponentSpec { capabilities: Capabilities::everything(), ..spec };
+    host.spawn(spec).await.unwrap();
+    let before = snapshot(&host, "reader").host_calls_ns;
+    assert!(host.ask("reader", Command::Surroundings).await.unwrap().contains("input: xxx"));
+    assert!(snapshot(&host, "reader").host_calls_ns > before);
 }
 
 /// Makes a component that calls a function of the contract many times for each message.

@@ -10,6 +10,7 @@ use airssys_wasm::{Capabilities, ComponentSpec, Input, Limits};
 use tokio::time::timeout;
 
 use super::neighbour_answers;
+use crate::raw_guest::{raw_batch_component, raw_component_with_health};
 use crate::support::*;
 
 /// A component that never returns from this call.
@@ -60,6 +61,65 @@ async fn start_that_waits_fails_and_says_which_call_waited() {
             neighbour_answers(&host).await;
         }
     }
+}
+
+/// Components that never return from this call, because they run: on a fiber, and directly entered.
+fn works_in(call: &str, start_timeout: Duration) -> [ComponentSpec; 2] {
+    let mut on_fiber = waits_in(call, start_timeout);
+    on_fiber.config.push(setting("waits-for", "work"));
+    let spin = "(loop $on (br $on))";
+    let direct = match call {
+        "initialize" => raw_batch_component(spin, "").unwrap(),
+        _ => raw_component_with_health(spin),
+    };
+    assert!(on_fiber.component.runs_on_fiber() && !direct.runs_on_fiber());
+    let direct = ComponentSpec::new("offender", direct);
+    // The limits of an app are wider: a start has a shorter time than a message.
+    [on_fiber, direct].map(|spec| ComponentSpec {
+        limits: Limits { start_timeout, execution_time: Duration::from_secs(10), ..Limits::default() },
+        ..spec
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn start_that_runs_on_fails_at_its_deadline_and_says_that_it_ran() {
+    let host = host();
+    host.spawn(trusted("neighbour")).await.unwrap();
+    for call in ["initialize", "health"] {
+        for spec in works_in(call, SHORT) {
+            let error = host.spawn(spec).await.unwrap_err();
+            let expected = format!(
+                "did not answer in time: `{call}` took longer than 100 ms (start_timeout), and still ran"
+            );
+            assert_eq!(root_cause(&error), expected);
+            assert!(host.actors("offender").is_empty(), "its name is free again");
+            neighbour_answers(&host).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn look_at_the_health_that_runs_on_restarts_the_instance() {
+    let host = host();
+    let [mut spec, _] = works_in("later-health", SHORT);
+    spec.config.push(setting("waits-from", "0"));
+    host.spawn(spec).await.unwrap();
+    assert_eq!(host.health("offender").await, [("offender".to_owned(), None)]);
+    assert_eq!(host.ask("offender", Command::Echo("back".to_owned())).await, Ok("back".to_owned()));
+    assert_eq!(host.component_snapshot("offender").unwrap().restarts(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn message_after_a_start_has_its_whole_execution_time() {
+    let host = host();
+    let [mut spec, _] = works_in("never", SHORT);
+    spec.limits.execution_time = 3 * SHORT;
+    host.spawn(spec).await.unwrap();
+    // Later than the deadline of the start.
+    host.tell("offender", Command::Spin).await;
+    host.drained().await;
+    let reasons = host.reasons();
+    assert_eq!(reasons, ["failed: ran longer than its limit of 300 ms (execution_time)"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

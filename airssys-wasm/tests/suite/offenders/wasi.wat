@@ -16,6 +16,8 @@
     (type $written (result (error $stream-error)))
     (export "[method]output-stream.write" (func (param "self" (borrow $output)) (param "contents" (list u8)) (result $written)))
     (export "[method]output-stream.blocking-write-and-flush" (func (param "self" (borrow $output)) (param "contents" (list u8)) (result $written)))
+    (type $checked (result u64 (error $stream-error)))
+    (export "[method]output-stream.check-write" (func (param "self" (borrow $output)) (result $checked)))
     (export "[method]output-stream.subscribe" (func (param "self" (borrow $output)) (result (own $pollable))))
     ZEROES
   ))
@@ -34,9 +36,10 @@
   (core func $subscribe (canon lower (func $streams "[method]output-stream.subscribe")))
   (core func $poll-all (canon lower (func $poll "poll") (memory $memory) (realloc $cabi_realloc)))
   (core func $random-bytes (canon lower (func $random "get-random-bytes") (memory $memory) (realloc $cabi_realloc)))
+  (core func $check-write (canon lower (func $streams "[method]output-stream.check-write") (memory $memory)))
   LOWERED
   (core module $fill
-    (import "" "hosts" (table 7 funcref))
+    (import "" "hosts" (table 8 funcref))
     (import "" "get-stdout" (func $get-stdout (result i32)))
     (import "" "write" (func $write (param i32 i32 i32 i32)))
     (import "" "write-and-flush" (func $write-and-flush (param i32 i32 i32 i32)))
@@ -44,11 +47,12 @@
     (import "" "poll-all" (func $poll-all (param i32 i32 i32)))
     (import "" "random-bytes" (func $random-bytes (param i64 i32)))
     (import "" "write-zeroes" (func $write-zeroes (param i32 i64 i32)))
-    (elem (i32.const 0) func $get-stdout $write $write-and-flush $subscribe $poll-all $random-bytes $write-zeroes))
+    (import "" "check-write" (func $check-write (param i32 i32)))
+    (elem (i32.const 0) func $get-stdout $write $write-and-flush $subscribe $poll-all $random-bytes $write-zeroes $check-write))
   (alias core export $main "hosts" (core table $hosts))
   (core instance (instantiate $fill (with "" (instance
     (export "hosts" (table $hosts)) (export "get-stdout" (func $get-stdout)) (export "write" (func $write))
     (export "write-and-flush" (func $write-and-flush)) (export "subscribe" (func $subscribe))
     (export "poll-all" (func $poll-all)) (export "random-bytes" (func $random-bytes))
-    (export "write-zeroes" (func $write-zeroes))))))
+    (export "write-zeroes" (func $write-zeroes)) (export "check-write" (func $check-write))))))
 )

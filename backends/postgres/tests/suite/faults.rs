@@ -111,15 +111,20 @@ async fn frozen_server_times_out_and_cut_connections_are_replaced() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pool_is_bounded_and_its_waiters_have_a_deadline() {
     let server = start().await;
-    let subject = subject(&server, "pool_size = 2\ntimeout = \"2s\"").await;
+    let subject = subject(&server, "pool_size = 3\ntimeout = \"2s\"").await;
+    // One component gets two of three connections.
     let transactions = [subject.begin().await, subject.begin().await];
     let waiter = subject.call_writer(Writes(2), execute("SELECT 1")).await;
     assert_eq!(case(&waiter), "timeout", "{waiter:?}");
-    let client = client(server.port()).await.expect("the server answers");
+    let begun = subject.call_in("reader", Call::Begin(LABEL.to_owned())).await;
+    assert!(matches!(begun, Ok(Answer::Handle(_))), "{begun:?}");
+    let waiter = subject.call_in("reader", execute("SELECT 1")).await;
+    assert_eq!(case(&waiter), "timeout", "{waiter:?}");
+    let own = client(server.port()).await.expect("the server answers");
     let of_pool = "SELECT count(*) FROM pg_stat_activity \
                    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    let row = client.query_one(of_pool, &[]).await.expect("the server answers");
-    assert_eq!(row.get::<_, i64>(0), 2);
+    let row = own.query_one(of_pool, &[]).await.expect("the server answers");
+    assert_eq!(row.get::<_, i64>(0), 3);
     for transaction in transactions {
         assert_eq!(subject.call(Call::Rollback(transaction)).await, Ok(Answer::Done));
     }

@@ -102,6 +102,37 @@ async fn server_that_is_absent_makes_its_labels_unavailable_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn server_that_stops_for_ten_seconds_delays_nobody_past_a_deadline() {
+    let server = redis().await;
+    let text = runtime(server.port(), "timeout = \"500 ms\"");
+    let subject = Subject::new(backends(), &text, None).await;
+    subject.set(Api::Own, "any", "key", b"1").await;
+    server.freeze(true);
+    let (frozen, ()) = tokio::join!(
+        async {
+            let mut answers = Vec::new();
+            for _ in 0..5 {
+                answers.push(subject.call(Api::Own, "any", increment("counter")).await);
+            }
+            answers
+        },
+        tokio::time::sleep(Duration::from_secs(10)),
+    );
+    assert!(
+        frozen.iter().all(|answer| *answer == error("timeout") || *answer == error("unavailable")),
+        "{frozen:?}"
+    );
+    server.freeze(false);
+    until_it_answers(&subject, "any").await;
+    assert_eq!(subject.get(Api::Own, "any", "key").await.as_deref(), Some(&b"1"[..]));
+    // Each of the writes was sent once at most.
+    let Answer::Number(sum) = subject.call(Api::Own, "any", increment("counter")).await else {
+        panic!("the server answers")
+    };
+    assert!((1..=6).contains(&sum), "{sum}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn server_that_hangs_stalls_only_its_callers_and_only_until_their_deadline() {
     let server = redis().await;
     let text = runtime(server.port(), "timeout = \"300 ms\"");

@@ -4,3 +4,4 @@
 mod faults;
 mod scenarios;
 mod server;
+mod tls;

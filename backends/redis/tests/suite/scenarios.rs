@@ -15,7 +15,18 @@ async fn redis_passes_every_scenario() {
 #[tokio::test(flavor = "multi_thread")]
 async fn valkey_passes_every_scenario() {
     let server = Server::start(Product::Valkey).await;
-    run_all(&Subject::new(backends(), &runtime(server.port(), ""), None).await).await;
+    let text = format!(
+        "[backend.main]\ntype = \"redis\"\nurl = \"redis://127.0.0.1:{}\"\n\n[keyvalue]\n\
+         \"*\" = {{ backend = \"main\", prefix = \"app:\" }}\n",
+        server.port()
+    );
+    let subject = Subject::new(backends(), &text, None).await;
+    run_all(&subject).await;
+    // The prefix of all labels comes before that of each.
+    subject.set(Api::Own, "one", "key", b"1").await;
+    subject.set(Api::Own, "other", "key", b"2").await;
+    assert_eq!(subject.get(Api::Own, "one", "key").await.as_deref(), Some(&b"1"[..]));
+    assert!(send(server.port(), "GET app:other:key\r\n").await.unwrap().contains('2'));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,7 +34,7 @@ async fn keys_of_other_programs_are_read_within_bounds() {
     let server = redis().await;
     let text = format!(
         "[backend.main]\ntype = \"redis\"\nurl = \"redis://127.0.0.1:{}\"\n\n[keyvalue]\n\
-         \"*\" = {{ backend = \"main\", prefix = \"\" }}\n",
+         any = {{ backend = \"main\", prefix = \"\" }}\n\"*\" = \"memory\"\n",
         server.port()
     );
     let subject = Subject::new(backends(), &text, None).await;
@@ -103,4 +114,34 @@ fn options_are_read_with_their_defaults_and_no_report_shows_the_url() {
     assert_eq!(found.iter().count(), 3, "{found}");
     let kept = found.text(std::path::Path::new("runtime.toml")).unwrap();
     assert!(!format!("{found} {kept}").contains("hunter2"), "{found} {kept}");
+}
+
+#[test]
+fn labels_that_would_share_keys_are_reported() {
+    let shared = |entries: &str| {
+        let text = format!("[backend.main]\ntype = \"redis\"\n\n[keyvalue]\n{entries}");
+        let runtime =
+            Runtime::parse(vec![RuntimeSource::new("runtime.toml", text)], Variables::default(), None);
+        let services = airssys_wasm::Services::default().with(airssys_keyvalue::KeyValue);
+        let set = backends().configure(&runtime.unwrap(), &services.labels(), None);
+        set.map_or_else(|found| found.iter().map(|found| found.message.clone()).collect(), |_| Vec::new())
+    };
+    let with =
+        |label: &str, prefix: &str| format!("{label} = {{ backend = \"main\", prefix = \"{prefix}\" }}\n");
+    for (entries, expected) in [
+        (with("a", "x:") + &with("b", "x:"), &["the label `b` shares keys with `a`"][..]),
+        (with("a", "x:y:") + &with("b", "x:"), &["the label `b` shares keys with `a`"]),
+        (with("a", "") + "\"*\" = \"main\"\n", &["the label `a` shares keys with `*`"]),
+        (with("a", "b:") + "\"*\" = \"main\"\n", &["the label `a` shares keys with `*`"]),
+        (with("a", "b") + "\"*\" = \"main\"\n", &["the label `a` shares keys with `*`"]),
+        (with("a", "app:") + &with("\"*\"", "app:b:"), &["the label `a` shares keys with `*`"]),
+        (with("a", "x:") + &with("b", "y:"), &[]),
+        (with("a", "C/") + "\"*\" = \"main\"\n", &[]),
+        ("a = \"main\"\nb = \"main\"\n\"*\" = \"main\"\n".to_owned(), &[]),
+        (with("a", "x:") + &with("\"*\"", "app:"), &[]),
+        // Another backend has other keys.
+        (with("a", "") + "\"*\" = \"memory\"\n", &[]),
+    ] {
+        assert_eq!(shared(&entries), *expected, "{entries}");
+    }
 }

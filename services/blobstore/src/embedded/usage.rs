@@ -17,6 +17,13 @@ pub(super) struct Quota {
     pub(super) total_bytes: u64,
 }
 
+impl Quota {
+    /// Returns the bounds with those of a component.
+    pub(super) fn limited(self, objects: u64, bytes: u64) -> Quota {
+        Quota { objects: self.objects.min(objects), bytes: self.bytes.min(bytes), ..self }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Held {
     objects: u64,

@@ -41,6 +41,16 @@ async fn handler_that_waits_too_long_is_answered_with_504_and_frees_its_instance
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn headers_that_a_guest_makes_are_bounded() {
+    let served = served("instances = \"per-request\"", "", "").await;
+    assert_eq!(served.get("/fields?400x1000").await.text(), "400 lists");
+    for too_many in ["/fields?600x10", "/fields?1x40000"] {
+        assert_eq!(served.get(too_many).await.status, 500, "{too_many}");
+    }
+    assert_eq!(served.get("/count").await.text(), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn full_mailbox_is_answered_with_503_and_a_time_to_retry() {
     let served = served("mailbox = 1", "", "").await;
     let responses = futures_util::future::join_all((0..6).map(|_| served.get("/slow"))).await;

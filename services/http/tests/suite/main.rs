@@ -1,7 +1,8 @@
-//! HTTP through the whole host: a real guest, which knows nothing of airssys, and clients on raw sockets.
+//! HTTP through the whole host: real guests, with the SDK and without, and clients on raw sockets.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod faults;
 mod incoming;
+mod sdk;
 mod support;

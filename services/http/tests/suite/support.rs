@@ -47,6 +47,15 @@ pub(crate) async fn served_with(
          [[http.route]]\npath = \"/{{name}}\"\ncomponent = \"web\"\n",
         guest.display().to_string()
     );
+    serve(folder, &app_toml, tracer).await
+}
+
+/// Starts an app whose manifest listens on one address.
+pub(crate) async fn serve(
+    folder: tempfile::TempDir,
+    app_toml: &str,
+    tracer: Option<Arc<dyn MessageTracer>>,
+) -> Served {
     let file = folder.path().join("app.toml");
     std::fs::write(&file, app_toml).expect("a manifest");
     let manifest = AppManifest::load(&file).expect("the app is right");

@@ -3,13 +3,16 @@
 use std::path::PathBuf;
 
 use airssys_conformance::{Role, TestComponent, TestHost, limits};
-use airssys_wasm::{Backends, ComponentHost, Services};
+use airssys_wasm::{Backends, ComponentHost, Limits, Services};
 use test_keyvalue_calls::{Answer, Api, Call, Request, When};
 
 use crate::KeyValue;
 
 /// The number of instances of the component.
 pub(super) const INSTANCES: usize = 4;
+
+/// The number of instances of [`Subject::start_crowd`].
+pub(super) const CROWD: usize = 100;
 
 /// The component whose right to write to `revoked` is taken and given.
 pub(super) const REVOCABLE: &str = "revocable";
@@ -22,10 +25,20 @@ pub struct Subject {
 impl Subject {
     /// Starts the component on the backends of a runtime configuration. `data` is the folder for data.
     pub async fn new(backends: Backends, runtime: &str, data: Option<PathBuf>) -> Subject {
+        Subject::with_limits(backends, runtime, data, limits()).await
+    }
+
+    /// As [`Subject::new`], with limits of the component.
+    pub async fn with_limits(
+        backends: Backends,
+        runtime: &str,
+        data: Option<PathBuf>,
+        limits: Limits,
+    ) -> Subject {
         let component = TestComponent {
             folder: "test-keyvalue",
             services: Services::default().with(KeyValue),
-            limits: limits(),
+            limits,
             roles: &[
                 Role { name: "all", instances: INSTANCES, uses: &["keyvalue"] },
                 Role { name: "reader", instances: 1, uses: &["keyvalue/shared:read"] },
@@ -38,6 +51,11 @@ impl Subject {
             ],
         };
         Subject { host: TestHost::start(component, backends, runtime, data).await }
+    }
+
+    /// Starts many instances as `crowd/N`, each of which can have a call in flight.
+    pub(super) async fn start_crowd(&self) {
+        self.host.spawn(Role { name: "crowd", instances: CROWD, uses: &["keyvalue/numbers"] }).await;
     }
 
     /// Calls a function in the first instance that may use everything.

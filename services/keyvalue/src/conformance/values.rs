@@ -1,9 +1,11 @@
 //! Single values: bytes, increments, conditions.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use test_keyvalue_calls::{Answer, Api, Call, When};
 
-use crate::conformance::subject::{INSTANCES, Subject, name};
+use crate::conformance::subject::{CROWD, INSTANCES, Subject, name};
 
 /// Keys that stores and protocols treat in a special way.
 const KEYS: [&str; 12] = [
@@ -82,19 +84,22 @@ pub(super) async fn increment_of_another_value_changes_nothing(subject: &Subject
 }
 
 pub(super) async fn concurrent_increments_are_all_counted(subject: &Subject) {
+    subject.start_crowd().await;
     for api in Api::ALL {
         let key = format!("concurrent {api:?}");
-        let times = 100 / INSTANCES as u32;
-        let count = async |instance: usize| {
-            let call = Call::Count { key: key.clone(), times };
-            subject.call_in(&format!("all/{instance}"), api, "numbers", call).await
+        // Each instance has one call in flight.
+        let increment = async |instance: usize| {
+            let call = Call::Increment { key: key.clone(), delta: 1 };
+            subject.call_in(&format!("crowd/{instance}"), api, "numbers", call).await
         };
-        let sums = join_all((1..=INSTANCES).map(count)).await;
-        let last = sums.iter().map(|sum| match sum {
+        let sums = join_all((1..=CROWD).map(increment)).await;
+        let sums = sums.iter().map(|sum| match sum {
             Answer::Number(sum) => *sum,
             answer => panic!("{api:?}: {answer:?}"),
         });
-        assert_eq!(last.max(), Some(100), "{api:?}");
+        // No two callers get one sum.
+        let sums: BTreeSet<_> = sums.collect();
+        assert!(sums.into_iter().eq(1..=CROWD as i64), "{api:?}");
         assert_eq!(subject.get(api, "numbers", &key).await.as_deref(), Some(&b"100"[..]), "{api:?}");
     }
 }

@@ -2,6 +2,8 @@
 
 mod tables;
 
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -80,7 +82,7 @@ impl Shared {
             Err(error) => {
                 *self.database.write().unwrap_or_else(PoisonError::into_inner) = None;
                 self.log.failed(&error);
-                Err(StoreError::Unavailable)
+                Err(if is_full(&error) { full() } else { StoreError::Unavailable })
             }
         }
     }
@@ -98,15 +100,33 @@ impl Shared {
     }
 }
 
+fn full() -> StoreError {
+    StoreError::QuotaExceeded("the disk is full".to_owned())
+}
+
+/// Returns true if the disk, a quota of the user or a limit of the process has no room for the file.
+fn is_full(error: &redb::Error) -> bool {
+    let kinds = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge];
+    matches!(error, redb::Error::Io(error) if kinds.contains(&error.kind()))
+}
+
 /// Opens the file, which only this user may read, and makes its tables.
 fn open(path: &Path) -> Result<Database, BoxError> {
     if let Some(folder) = path.parent() {
         file::create_folder(folder)?;
     }
     let file = FileBackend::new(file::open_private(path)?)?;
-    let database = Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(file)?;
-    tables::create(&database)?;
+    let made = || Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(file);
+    let database = unless_damaged(made)??;
+    unless_damaged(|| tables::create(&database).and_then(|()| tables::check(&database)))??;
     Ok(database)
+}
+
+/// Runs code of redb, which panics at some damages of a file.
+fn unless_damaged<T>(work: impl FnOnce() -> T) -> Result<T, BoxError> {
+    // Nothing that the code has changed is used after a panic.
+    catch_unwind(AssertUnwindSafe(work))
+        .map_err(|_| "it is damaged; restore a copy of it, or remove it".into())
 }
 
 impl FileEngine {
@@ -257,5 +277,61 @@ impl Engine for FileEngine {
     ) -> Result<Page, StoreError> {
         let label = Arc::clone(label);
         self.read(move |reader| reader.keys(&label, &prefix, after.as_deref(), limit).map(Ok)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::SetOptions;
+
+    const QUOTA: Quota = Quota { label_keys: 1_000, label_bytes: 1 << 20, total_bytes: 1 << 20 };
+
+    fn set(key: &str) -> Write {
+        let (key, value) = (key.to_owned(), vec![1; 1_000]);
+        Write::Set { key, value, options: SetOptions::default() }
+    }
+
+    /// Numbers that look random, the same in each run.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, most: usize) -> usize {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) as usize % most
+        }
+    }
+
+    /// A thread may panic at the damage. The program goes on, and so do the calls.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn damaged_file_ends_no_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.redb");
+        let label: Arc<str> = Arc::from("label");
+        let engine = FileEngine::open(path.clone(), FailureLog::new("redb")).await.unwrap();
+        for number in 0..50 {
+            engine.write(&label, QUOTA, set(&number.to_string())).await.unwrap();
+        }
+        drop(engine);
+        let whole = std::fs::read(&path).unwrap();
+        for damages in [20, 2_000] {
+            for seed in 0..30 {
+                let (mut bytes, mut numbers) = (whole.clone(), Numbers(seed));
+                for _ in 0..damages {
+                    let at = numbers.below(bytes.len());
+                    bytes[at] = numbers.below(256) as u8;
+                }
+                std::fs::write(&path, bytes).unwrap();
+                let Ok(engine) = FileEngine::open(path.clone(), FailureLog::new("redb")).await else {
+                    continue;
+                };
+                let written = engine.write(&label, QUOTA, set("another")).await;
+                let read = engine.items(&label, vec!["1".to_owned()]).await;
+                let listed = engine.keys(&label, String::new(), None, 100).await;
+                for refused in [written.err(), read.err(), listed.err()].into_iter().flatten() {
+                    assert!(matches!(refused, StoreError::Unavailable), "{seed}: {refused:?}");
+                }
+            }
+        }
     }
 }

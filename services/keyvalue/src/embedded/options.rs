@@ -20,6 +20,14 @@ pub(super) struct Quota {
     pub(super) total_bytes: u64,
 }
 
+impl Quota {
+    /// Returns the bounds with those of a component.
+    pub(super) fn limited(self, keys: u64, bytes: u64) -> Quota {
+        let (label_keys, label_bytes) = (self.label_keys.min(keys), self.label_bytes.min(bytes));
+        Quota { label_keys, label_bytes, ..self }
+    }
+}
+
 /// Reads `max_bytes` of a backend.
 pub(super) fn total_bytes(table: &ConfigTable<'_>, default: u64) -> u64 {
     table.bytes("max_bytes", LEAST_BYTES..=MOST_BYTES, default).unwrap_or(default)

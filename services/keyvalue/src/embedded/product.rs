@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_rt::BoxError;
+use airssys_spec::file;
 use airssys_wasm::manifest::{BackendTable, ConfigTable, Diagnostics};
 use airssys_wasm::{Backend, FailureLog, Serves};
 
@@ -27,6 +28,10 @@ fn file_name(backend: &str) -> String {
         named => format!("keyvalue-{named}.redb"),
     }
 }
+
+/// The products.
+const PRODUCT: &str = "redb 4";
+const IN_MEMORY: &str = "in memory";
 
 /// The time that a call may take, unless the table says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -78,7 +83,7 @@ impl Backend for Memory {
 }
 
 fn in_memory(max_bytes: u64, timeout: Duration) -> Client {
-    Client { engine: Arc::new(MemoryEngine::default()), product: "in memory", max_bytes, timeout }
+    Client { engine: Arc::new(MemoryEngine::default()), product: IN_MEMORY, max_bytes, timeout }
 }
 
 /// Values in one file, which outlive a crash: `type = "redb"`. The embedded default.
@@ -125,7 +130,20 @@ impl Backend for File {
             return Ok(in_memory(*max_bytes, *timeout));
         };
         let engine = FileEngine::open(path.clone(), FailureLog::new(&**name)).await?;
-        Ok(Client { engine: Arc::new(engine), product: "redb 4", max_bytes: *max_bytes, timeout: *timeout })
+        Ok(Client { engine: Arc::new(engine), product: PRODUCT, max_bytes: *max_bytes, timeout: *timeout })
+    }
+
+    /// Leaves the file alone, because a host that runs has locked it.
+    async fn check(&self, config: &FileConfig) -> Result<String, BoxError> {
+        let Some(path) = config.path.clone() else { return Ok(IN_MEMORY.to_owned()) };
+        match tokio::task::spawn_blocking(move || file::check_file(&path)).await?? {
+            true => Ok(PRODUCT.to_owned()),
+            false => Ok(format!("{PRODUCT}, in a new file")),
+        }
+    }
+
+    fn exclusive_path(&self, config: &FileConfig) -> Option<PathBuf> {
+        config.path.clone()
     }
 
     async fn describe(&self, client: &Client) -> Result<String, BoxError> {

@@ -93,6 +93,11 @@ impl Store for Label {
         self.write(Write::SetMany { entries, ttl }).await.map(drop)
     }
 
+    fn limited(&self, keys: u64, bytes: u64) -> Option<Arc<dyn Store>> {
+        let (engine, label, timeout) = (Arc::clone(&self.engine), Arc::clone(&self.label), self.timeout);
+        Some(Arc::new(Label { engine, label, quota: self.quota.limited(keys, bytes), timeout }))
+    }
+
     fn timeout(&self) -> Duration {
         self.timeout
     }

@@ -47,14 +47,17 @@ impl SealedFile {
             TryLockError::WouldBlock => io::Error::other(format!("another host uses {}", path.display())),
             TryLockError::Error(error) => error,
         })?;
-        let sealed = match file::read(&path, MAX_FILE_BYTES as u64) {
-            Ok(bytes) => Sealed::open(key.reveal(), &bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Sealed::new(key.reveal()),
-            Err(error) => return Err(format!("{} cannot be read: {error}", path.display()).into()),
+        let sealed = match read(&path, key)? {
+            Some(sealed) => sealed,
+            None => Sealed::new(key.reveal())?,
         };
-        let sealed = sealed.map_err(|error| format!("{} cannot be opened: {error}", path.display()))?;
         let (content, writing) = (Mutex::new(Arc::new(sealed)), Arc::default());
         Ok(SealedFile { path, _lock: lock, content, writing })
+    }
+
+    /// Checks that the file can be opened, also while another host uses it.
+    pub(super) async fn check(path: PathBuf, key: Secret) -> Result<(), BoxError> {
+        tokio::task::spawn_blocking(move || read(&path, &key).map(drop)).await?
     }
 
     fn content(&self) -> Arc<Sealed> {
@@ -88,6 +91,17 @@ impl SealedFile {
         tracing::warn!(target: "airssys::secrets", path = %self.path.display(), "the file failed: {error}");
         SecretError::Unavailable
     }
+}
+
+/// Reads a file. Returns `None` if it does not exist.
+fn read(path: &Path, key: &Secret) -> Result<Option<Sealed>, BoxError> {
+    let bytes = match file::read(path, MAX_FILE_BYTES as u64) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("{} cannot be read: {error}", path.display()).into()),
+    };
+    let sealed = Sealed::open(key.reveal(), &bytes);
+    Ok(Some(sealed.map_err(|error| format!("{} cannot be opened: {error}", path.display()))?))
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

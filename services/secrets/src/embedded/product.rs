@@ -96,6 +96,15 @@ impl Backend for EncryptedFile {
         Ok(Client { file: Arc::new(file), timeout: config.timeout })
     }
 
+    async fn check(&self, config: &FileConfig) -> Result<String, BoxError> {
+        SealedFile::check(config.path.clone(), config.key.clone()).await?;
+        Ok("an encrypted file".to_owned())
+    }
+
+    fn exclusive_path(&self, config: &FileConfig) -> Option<PathBuf> {
+        Some(config.path.clone())
+    }
+
     async fn describe(&self, _client: &Client) -> Result<String, BoxError> {
         Ok("an encrypted file".to_owned())
     }

@@ -38,3 +38,26 @@ pub(super) async fn open_handles_are_bounded(subject: &Subject) {
     let rows = subject.handle(open()).await;
     done(subject.call(Call::DropRows(rows)).await);
 }
+
+pub(super) async fn one_component_leaves_connections_to_others(subject: &Subject) {
+    let text = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n";
+    let open =
+        Call::OpenRows { on: On::Label(LABEL.to_owned()), text: text.to_owned(), parameters: Vec::new() };
+    let mut handles = Vec::new();
+    let failure = loop {
+        match subject.call(open.clone()).await {
+            Ok(Answer::Handle(rows)) => handles.push(rows),
+            Ok(answer) => panic!("{answer:?}"),
+            Err(failure) => break failure,
+        }
+    };
+    // The component waits for a share, and another one is served.
+    assert_eq!(failure.case, "timeout", "{} results are open: {failure:?}", handles.len());
+    let on = On::Label(LABEL.to_owned());
+    let rows = subject.query_in("reader", on, "SELECT 1 AS one", &[]).await.unwrap();
+    assert_eq!(rows.rows.len(), 1);
+    for rows in handles {
+        done(subject.call(Call::DropRows(rows)).await);
+    }
+    assert_eq!(subject.query("SELECT 1 AS one", &[]).await.unwrap().rows.len(), 1);
+}

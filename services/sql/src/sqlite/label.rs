@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
+use airssys_wasm::FairShare;
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
@@ -20,6 +21,7 @@ pub(super) struct SqliteDatabase {
     /// Set when the file exists, which connections that read need.
     made: OnceCell<()>,
     timeout: Duration,
+    shares: FairShare,
     /// The folder lives as long as its labels.
     _folder: Arc<SqliteFolder>,
 }
@@ -34,6 +36,8 @@ impl SqliteDatabase {
             readers: Pool::new(file, Access::Read, options),
             made: OnceCell::new(),
             timeout: options.timeout,
+            // Those that read, and the one that writes.
+            shares: FairShare::new(options.connections + 1),
             _folder: folder,
         }
     }
@@ -51,6 +55,10 @@ impl SqliteDatabase {
 impl Database for SqliteDatabase {
     fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    fn shares(&self) -> &FairShare {
+        &self.shares
     }
 
     async fn query(&self, statement: Statement) -> Result<Box<dyn Rows>, Error> {
@@ -133,6 +141,10 @@ impl Rows for SqliteRows {
             self.user = None;
         }
         Ok(rows)
+    }
+
+    fn holds_connection(&self) -> bool {
+        self.user.is_some()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The connections of one file, each on a thread of its own.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -17,6 +17,37 @@ use crate::values::Error;
 
 /// The time after which a thread without work ends.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// The same while more than [`MANY`] threads are open. A component that may use every label can open them
+/// without end, and each thread holds a file.
+const IDLE_AMONG_MANY: Duration = Duration::from_millis(100);
+
+/// The threads of this process that may stay idle for long.
+const MANY: usize = 64;
+
+/// The threads of this process.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a thread until it ends.
+struct Counted;
+
+impl Counted {
+    fn one() -> Counted {
+        THREADS.fetch_add(1, Ordering::Relaxed);
+        Counted
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        THREADS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Returns the time for which a thread waits for work.
+fn idle() -> Duration {
+    if THREADS.load(Ordering::Relaxed) > MANY { IDLE_AMONG_MANY } else { IDLE }
+}
 
 /// The connections of one file with one access.
 pub(super) struct Pool {
@@ -119,6 +150,7 @@ struct Thread {
 
 impl Thread {
     fn run(self, opened: Reply<()>, jobs: &Receiver<Job>) {
+        let _counted = Counted::one();
         let decisions = Decisions::default();
         // No session runs yet: the progress handler must not take that for a cancelled one.
         self.watch.begin(u64::MAX);
@@ -149,7 +181,7 @@ impl Thread {
 
     /// Waits for work. Returns `None` if the pool is gone, or if there is none for a time.
     fn next(&self, jobs: &Receiver<Job>) -> Option<Job> {
-        match jobs.recv_timeout(IDLE) {
+        match jobs.recv_timeout(idle()) {
             Ok(job) => Some(job),
             Err(RecvTimeoutError::Disconnected) => None,
             Err(RecvTimeoutError::Timeout) => {
@@ -199,5 +231,34 @@ impl Drop for User {
         // A result may have a sender too, so that the end of the channel does not tell.
         let _session_has_ended = self.commands.send(Command::End);
         self.watch.cancel(self.session);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn threads_of_many_labels_end_soon_after_their_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { connections: 1, timeout: Duration::from_secs(5), bytes: 1 << 20 };
+        let mut pools = Vec::new();
+        for label in 0..MANY + 40 {
+            let pool = Pool::new(folder.path().join(format!("{label}.db")), Access::Write, options);
+            drop(pool.user().await.unwrap());
+            pools.push(pool);
+        }
+        for _ in 0..300 {
+            if THREADS.load(Ordering::Relaxed) <= MANY {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let left = THREADS.load(Ordering::Relaxed);
+        assert!(left <= MANY, "{left} threads wait for work");
+        // A label whose thread has ended gets another.
+        for pool in &pools {
+            drop(pool.user().await.unwrap());
+        }
     }
 }

@@ -297,6 +297,11 @@ impl Container for FolderContainer {
         .await
     }
 
+    fn limited(&self, objects: u64, bytes: u64) -> Option<Arc<dyn Container>> {
+        let (engine, place, timeout) = (Arc::clone(&self.engine), self.place.clone(), self.timeout);
+        Some(Arc::new(FolderContainer { engine, quota: self.quota.limited(objects, bytes), timeout, place }))
+    }
+
     fn timeout(&self) -> Duration {
         self.timeout
     }
