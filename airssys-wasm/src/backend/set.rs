@@ -95,13 +95,23 @@ impl ConfiguredBackend {
             Configuration::read(&*product, &table).map(Some).map_err(|found| found.to_string())
         });
         let Some(new) = read.await.map_err(|error| error.to_string())?? else { return Ok(false) };
-        if old.connection.made().is_some() {
-            let connected = self.client_of(&new).await;
-            connected.map_err(|error| format!("the new connection fails: {error}"))?;
+        loop {
+            if old.connection.made().is_some() {
+                let connected = self.client_of(&new).await;
+                connected.map_err(|error| format!("the new connection fails: {error}"))?;
+            }
+            let made = lock(&self.made);
+            // Another caller may have connected and opened a label meanwhile.
+            if made.is_empty() || new.connection.made().is_some() {
+                return self.replace(&made, new).map(|()| true);
+            }
         }
-        let made = lock(&self.made);
+    }
+
+    /// Makes the labels on a new configuration, and puts it in force.
+    fn replace(&self, made: &HashMap<(TypeId, String), MadeLabel>, new: Configuration) -> Result<(), String> {
         let mut renewed = Vec::with_capacity(made.len());
-        for ((of, name), MadeLabel { options, label }) in &*made {
+        for ((of, name), MadeLabel { options, label }) in made {
             let served = self.product.served().get(of);
             let (Some(served), Some(client)) = (served, new.connection.made()) else { continue };
             let new = (served.make)(client, &**options, name);
@@ -112,7 +122,7 @@ impl ConfiguredBackend {
             renew(old, &new);
         }
         *write(&self.configuration) = Arc::new(new);
-        Ok(true)
+        Ok(())
     }
 }
 
