@@ -33,6 +33,8 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_blobstore::Folder).with(airssys_blobstore::Memory);
     #[cfg(feature = "keyvalue")]
     let backends = backends.with(airssys_keyvalue::File).with(airssys_keyvalue::Memory);
+    #[cfg(feature = "nats")]
+    let backends = backends.with(airssys_nats::Nats);
     #[cfg(feature = "redis")]
     let backends = backends.with(airssys_redis::Redis);
     #[cfg(feature = "secrets")]

@@ -6,6 +6,7 @@ mod audit;
 mod broken;
 mod children;
 mod collector;
+mod coming_from;
 mod compiler_process;
 mod components;
 mod control;

@@ -83,7 +83,9 @@ type Read = Box<dyn Fn(&LabelTable) -> Result<AnyOptions, Diagnostics> + Send + 
 type Make =
     Box<dyn Fn(AnyClient, &(dyn Any + Send + Sync), &str) -> Result<AnyLabel, BoxError> + Send + Sync>;
 
-type Apart = Box<dyn Fn(&[(&LabelTable, &AnyOptions)]) -> Result<(), Diagnostics> + Send + Sync>;
+type Apart = Box<
+    dyn Fn(&(dyn Any + Send + Sync), &[(&LabelTable, &AnyOptions)]) -> Result<(), Diagnostics> + Send + Sync,
+>;
 
 /// The functions of one trait.
 pub(crate) struct Served {
@@ -125,20 +127,21 @@ impl<B: Backend> Serves<B> {
         self.traits.insert(TypeId::of::<T>(), Served { read, make, renew: current::renew::<T>, apart: None });
     }
 
-    /// As [`Serves::label`], for a product whose options decide whether labels are apart. `apart` gets all
-    /// labels on one backend, `*` among them, and reports those that share their data.
+    /// As [`Serves::label`], for a product whose options decide whether labels are apart. `apart` gets the
+    /// table and all labels on it, `*` among them, and reports those that share their data.
     pub fn label_apart<T: ?Sized + Send + Sync + 'static, O: Send + Sync + 'static>(
         &mut self,
         read: impl Fn(&LabelTable) -> Result<O, Diagnostics> + Send + Sync + 'static,
-        apart: impl Fn(&[(&LabelTable, &O)]) -> Result<(), Diagnostics> + Send + Sync + 'static,
+        apart: impl Fn(&B::Config, &[(&LabelTable, &O)]) -> Result<(), Diagnostics> + Send + Sync + 'static,
         make: impl Fn(Arc<B::Client>, &O, &str) -> Arc<T> + Send + Sync + 'static,
     ) {
         self.label(read, make);
         if let Some(served) = self.traits.get_mut(&TypeId::of::<T>()) {
-            served.apart = Some(Box::new(move |labels| {
+            served.apart = Some(Box::new(move |config, labels| {
+                let Some(config) = config.downcast_ref() else { return Ok(()) };
                 let labels =
                     labels.iter().filter_map(|(label, options)| Some((*label, options.downcast_ref()?)));
-                apart(&labels.collect::<Vec<_>>())
+                apart(config, &labels.collect::<Vec<_>>())
             }));
         }
     }

@@ -1,7 +1,6 @@
 //! Connections to the server: addresses, TLS, and the delay between attempts.
 
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -11,7 +10,6 @@ use airssys_rt::BoxError;
 use airssys_sql::Error;
 use airssys_wasm::{Backoff, FailureLog};
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -21,10 +19,10 @@ use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{CancelToken, Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::errors::{connecting, error};
+use crate::errors::{connecting, error, of_connecting};
 
-/// The most bytes of an answer. A page asks for 32 rows at most, of 4 MiB at most.
-const MAX_ANSWER_BYTES: usize = 136 << 20;
+/// The most bytes of an answer. A request asks for the rows of a page, going by the size of those before.
+const MAX_ANSWER_BYTES: usize = 36 << 20;
 
 /// The delay after the first failure. It doubles with each failure that follows.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
@@ -38,6 +36,11 @@ const CANCEL_TIME: Duration = Duration::from_secs(2);
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// The reason for which a connection ends that gets too much.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer of the server has more than {MAX_ANSWER_BYTES} bytes")]
+struct TooLarge;
 
 /// A stream that ends if the server answers with too many bytes, which the client would keep.
 pub(crate) struct Metered {
@@ -56,11 +59,7 @@ impl AsyncRead for Metered {
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         self.answered = self.answered.saturating_add(buf.filled().len() - before);
         if self.answered > MAX_ANSWER_BYTES {
-            tracing::warn!(
-                bytes = MAX_ANSWER_BYTES,
-                "a connection to PostgreSQL is closed, because its answer is too large"
-            );
-            return Poll::Ready(Err(io::Error::other("the answer is too large")));
+            return Poll::Ready(Err(io::Error::other(TooLarge)));
         }
         Poll::Ready(Ok(()))
     }
@@ -85,20 +84,23 @@ impl AsyncWrite for Metered {
 pub(crate) struct Connector {
     config: Config,
     tls: Option<MakeRustlsConnect>,
+    /// True if a role with rights on the server is accepted.
+    privileged: bool,
     /// The attempts since the last success.
     attempts: Mutex<Backoff<Error>>,
     log: FailureLog,
 }
 
 impl Connector {
-    /// Makes the connector of a configuration. Reads certificates, so it blocks.
-    pub(crate) fn new(name: &str, config: Config, ca: Option<&Path>) -> Result<Connector, BoxError> {
-        let tls = match config.get_ssl_mode() {
-            SslMode::Disable => None,
-            _ => Some(tls(ca)?),
-        };
+    /// Makes the connector of a configuration.
+    pub(crate) fn new(
+        name: &str,
+        config: Config,
+        tls: Option<MakeRustlsConnect>,
+        privileged: bool,
+    ) -> Connector {
         let attempts = Mutex::new(Backoff::new(FIRST_DELAY, MAX_DELAY));
-        Ok(Connector { config, tls, attempts, log: FailureLog::new(name) })
+        Connector { config, tls, privileged, attempts, log: FailureLog::new(name) }
     }
 
     /// Opens a stream to the first host that answers, and returns its name too.
@@ -125,26 +127,48 @@ impl Connector {
     }
 
     /// Makes a connection, unless the last attempt failed a short time ago. Returns the task that serves it.
+    /// The reason of a failure goes to the log, and not to components.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), Error> {
         if let Some(last) = self.attempts().last() {
-            return Err(last.clone());
+            return Err(of_connecting(last));
         }
-        let made = self.attempt().await;
-        match &made {
-            Ok(_) => {
+        match self.checked().await {
+            Ok(made) => {
                 self.attempts().succeeded();
                 self.log.works();
+                Ok(made)
             }
             Err(error) => {
                 self.attempts().failed(error.clone());
-                self.log.failed(error);
+                self.log.failed(&error);
+                Err(of_connecting(&error))
             }
         }
-        made
+    }
+
+    /// Returns the reason for which the last attempt failed, until the next one is due.
+    pub(crate) fn reason(&self) -> Option<Error> {
+        self.attempts().last().cloned()
     }
 
     fn attempts(&self) -> MutexGuard<'_, Backoff<Error>> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a connection, and checks its role.
+    async fn checked(&self) -> Result<(Client, JoinHandle<()>), Error> {
+        let (client, task) = self.attempt().await?;
+        let found = match self.privileged {
+            true => Ok(()),
+            false => check_role(&client).await,
+        };
+        match found {
+            Ok(()) => Ok((client, task)),
+            Err(error) => {
+                task.abort();
+                Err(error)
+            }
+        }
     }
 
     async fn attempt(&self) -> Result<(Client, JoinHandle<()>), Error> {
@@ -195,14 +219,19 @@ async fn tcp(host: &str, port: u16) -> io::Result<Box<dyn Stream>> {
     Ok(Box::new(stream))
 }
 
-fn tls(ca: Option<&Path>) -> Result<MakeRustlsConnect, BoxError> {
+/// Returns the TLS of connections. Reads the certificates of the system, so it blocks.
+pub(crate) fn tls(
+    mode: SslMode,
+    ca: Option<Vec<CertificateDer<'static>>>,
+) -> Result<Option<MakeRustlsConnect>, BoxError> {
+    if mode == SslMode::Disable {
+        return Ok(None);
+    }
     let mut roots = RootCertStore::empty();
     match ca {
-        Some(file) => {
-            let unreadable =
-                |error| format!("the certificates in {} cannot be read: {error}", file.display());
-            for certificate in CertificateDer::pem_file_iter(file).map_err(unreadable)? {
-                roots.add(certificate.map_err(unreadable)?)?;
+        Some(certificates) => {
+            for certificate in certificates {
+                roots.add(certificate)?;
             }
         }
         None => {
@@ -215,5 +244,32 @@ fn tls(ca: Option<&Path>) -> Result<MakeRustlsConnect, BoxError> {
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(MakeRustlsConnect::new(config.with_root_certificates(roots).with_no_client_auth()))
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    Ok(Some(MakeRustlsConnect::new(config)))
+}
+
+/// The rights of the role on the server, which no transaction that only reads takes away. A role that may
+/// make roles can give itself the others.
+const RIGHTS: &str = "\
+    SELECT pg_catalog.concat_ws(', ', \
+        CASE WHEN r.rolsuper THEN 'SUPERUSER' END, \
+        CASE WHEN r.rolcreaterole THEN 'CREATEROLE' END, \
+        CASE WHEN r.rolreplication THEN 'REPLICATION' END, \
+        (SELECT pg_catalog.string_agg(m.rolname, ', ') FROM pg_catalog.pg_roles m \
+            WHERE NOT r.rolsuper AND pg_catalog.pg_has_role(r.oid, m.oid, 'MEMBER') \
+            AND (m.rolsuper OR m.rolcreaterole OR m.rolname IN \
+                ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')) \
+            AND m.oid <> r.oid)) \
+    FROM pg_catalog.pg_roles r WHERE r.rolname = session_user";
+
+/// Refuses a role that can act on the server or its files.
+async fn check_role(client: &Client) -> Result<(), Error> {
+    let row = client.query_one(RIGHTS, &[]).await.map_err(error)?;
+    match row.try_get::<_, &str>(0).map_err(error)? {
+        "" => Ok(()),
+        rights => Err(Error::ConnectionFailed(format!(
+            "the role has rights on the server: {rights}; use an ordinary role, or write \
+             `allow_privileged_role = true`"
+        ))),
+    }
 }

@@ -36,6 +36,15 @@ pub(crate) fn connecting(error: &io::Error) -> Error {
     Error::Unavailable(format!("PostgreSQL cannot be reached: {error}"))
 }
 
+/// Returns the error of an attempt to connect as components see it. The reason is the operator's: it
+/// names servers, databases and roles.
+pub(crate) fn of_connecting(error: &Error) -> Error {
+    match error {
+        Error::ConnectionFailed(_) => Error::ConnectionFailed("the server refuses the host".to_owned()),
+        _ => Error::Unavailable("the database cannot be reached".to_owned()),
+    }
+}
+
 /// Returns the error of a pool.
 pub(crate) fn of_pool(error: PoolError<Error>) -> Error {
     match error {
@@ -53,7 +62,6 @@ fn of_database(found: &DbError) -> Error {
         "57P01" | "57P02" | "57P03" | "53300" => Error::Unavailable(message),
         "53100" => Error::DatabaseFull,
         "25001" => Error::QueryFailed(message),
-        "0A000" if message == STALE => Error::TransactionFailed(message),
         _ => match &code[..2] {
             "23" => {
                 let name = found.constraint().or(found.column()).map(str::to_owned);
@@ -68,8 +76,13 @@ fn of_database(found: &DbError) -> Error {
     }
 }
 
-/// The message about a statement that was compiled before its table was changed.
-const STALE: &str = "cached plan must not change result type";
+/// The error of a statement that was compiled before its table was changed. It is the host's own, because
+/// messages of the server may be in another language.
+const STALE: &str = "the table was changed since the statement was compiled";
+
+pub(crate) fn stale() -> Error {
+    Error::TransactionFailed(STALE.to_owned())
+}
 
 /// Returns true if a statement has to be compiled anew.
 pub(crate) fn is_stale(error: &Error) -> bool {

@@ -1,5 +1,7 @@
 //! Decimal numbers in the binary form of PostgreSQL: digits to the base of 10,000.
 
+use std::fmt::Write;
+
 const POSITIVE: u16 = 0x0000;
 const NEGATIVE: u16 = 0x4000;
 const NAN: u16 = 0xC000;
@@ -46,35 +48,48 @@ pub(crate) fn encode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Returns the two bytes at a place of a binary form as a number.
+fn word(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes([*bytes.get(2 * at)?, *bytes.get(2 * at + 1)?]))
+}
+
+/// Returns the most bytes of the text of a binary form. A form of ten bytes may have 131,072 digits.
+pub(crate) fn text_bytes(bytes: &[u8]) -> usize {
+    let weight = word(bytes, 1).map_or(0, |weight| usize::try_from(weight as i16).unwrap_or(0));
+    let scale = word(bytes, 3).map_or(0, usize::from);
+    // A sign, the digits before the point, the point, and those behind it.
+    1 + 4 * (weight + 1) + 1 + scale
+}
+
 /// Returns the text of a binary form, or `None` if it is malformed.
 pub(crate) fn decode(bytes: &[u8]) -> Option<String> {
-    let number = |at: usize| Some(u16::from_be_bytes([*bytes.get(2 * at)?, *bytes.get(2 * at + 1)?]));
-    let (count, weight, sign, scale) = (number(0)?, number(1)? as i16, number(2)?, number(3)?);
-    let mut text = match sign {
-        POSITIVE => String::new(),
-        NEGATIVE => "-".to_owned(),
+    let (count, weight) = (word(bytes, 0)?, i32::from(word(bytes, 1)? as i16));
+    let (sign, scale) = (word(bytes, 2)?, usize::from(word(bytes, 3)?));
+    let mut text = String::with_capacity(text_bytes(bytes));
+    match sign {
+        POSITIVE => {}
+        NEGATIVE => text.push('-'),
         NAN => return Some("NaN".to_owned()),
         INFINITY => return Some("Infinity".to_owned()),
         MINUS_INFINITY => return Some("-Infinity".to_owned()),
         _ => return None,
-    };
+    }
     // The group of this place, which is counted from the point to the left.
-    let group = |place: i32| match i32::from(weight) - place {
-        at if at >= 0 && at < i32::from(count) => number(4 + at as usize),
+    let group = |place: i32| match weight - place {
+        at if at >= 0 && at < i32::from(count) => word(bytes, 4 + at as usize),
         _ => Some(0),
     };
-    text.push_str(&group(i32::from(weight).max(0))?.to_string());
-    for place in (0..i32::from(weight)).rev() {
-        text.push_str(&format!("{:04}", group(place)?));
+    write!(text, "{}", group(weight.max(0))?).ok()?;
+    for place in (0..weight).rev() {
+        write!(text, "{:04}", group(place)?).ok()?;
     }
     if scale > 0 {
-        let groups = (i32::from(scale) + 3) / 4;
-        let mut part = String::new();
-        for place in 1..=groups {
-            part.push_str(&format!("{:04}", group(-place)?));
-        }
         text.push('.');
-        text.push_str(part.get(..usize::from(scale))?);
+        let point = text.len();
+        for place in 1..=scale.div_ceil(4) {
+            write!(text, "{:04}", group(-(place as i32))?).ok()?;
+        }
+        text.truncate(point + scale);
     }
     Some(text)
 }
@@ -109,6 +124,18 @@ mod tests {
         assert_eq!(encode(&"9".repeat(300_000)), None);
         assert_eq!(decode(&[0, 1, 0, 0, 0, 0, 0, 0]), None);
         assert_eq!(decode(&[0]), None);
+    }
+
+    #[test]
+    fn size_of_a_text_is_known_before_it_is_made() {
+        let large = [0, 1, 0x7F, 0xFF, 0, 0, 0, 0, 0, 1];
+        assert_eq!(text_bytes(&large), 131_074);
+        assert_eq!(decode(&large).map(|text| text.len()), Some(131_069));
+        for text in ["0", "-1", "12345.678", "-0.05", "1000000000000.0000"] {
+            let bytes = encode(text).unwrap();
+            assert!((text.len()..text.len() + 6).contains(&text_bytes(&bytes)), "{text}");
+        }
+        assert_eq!(text_bytes(&[]), 6);
     }
 
     #[test]

@@ -1,16 +1,23 @@
-//! The options of a `[backend.NAME]` table.
+//! The options of a `[backend.NAME]` table, and of the labels on it.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
-use airssys_wasm::manifest::{BackendTable, ConfigTable, Diagnostics};
+use airssys_spec::file;
+use airssys_sql::{LabelOptions, Separation, check_apart};
+use airssys_wasm::manifest::{BackendTable, ConfigTable, Diagnostics, LabelTable};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode};
 
 const EXAMPLE: &str = "{ env = \"POSTGRES_URL\" }";
 const DEFAULT_POOL_SIZE: u64 = 10;
 const DEFAULT_TIMEOUT_MS: u64 = 5_000;
+
+/// The most bytes of a file with certificates.
+const MAX_CA_BYTES: u64 = 1 << 20;
 
 /// The checked table of a backend. Its `Debug` form has no secrets.
 #[derive(Clone)]
@@ -20,13 +27,18 @@ pub struct PostgresConfig {
     pub(crate) postgres: Config,
     pub(crate) pool_size: usize,
     pub(crate) timeout: Duration,
-    pub(crate) ca: Option<PathBuf>,
+    /// The certificates that sign those of servers, or `None` for those of the system.
+    pub(crate) ca: Option<Vec<CertificateDer<'static>>>,
+    /// True if a role with rights on the server is accepted.
+    pub(crate) privileged: bool,
 }
 
 impl std::fmt::Debug for PostgresConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let PostgresConfig { pool_size, timeout, .. } = self;
-        f.debug_struct("PostgresConfig").field("pool_size", pool_size).field("timeout", timeout).finish()
+        let PostgresConfig { name, pool_size, timeout, privileged, .. } = self;
+        let mut fields = f.debug_struct("PostgresConfig");
+        fields.field("name", name).field("pool_size", pool_size).field("timeout", timeout);
+        fields.field("privileged", privileged).finish_non_exhaustive()
     }
 }
 
@@ -38,16 +50,40 @@ pub(crate) fn read(table: &BackendTable) -> Result<PostgresConfig, Diagnostics> 
         let by_variable =
             table.default_count("pool_size", "POSTGRES_POOL_SIZE", 1..=1_000, DEFAULT_POOL_SIZE);
         let timeout = table.time("timeout", 1..=600_000, DEFAULT_TIMEOUT_MS);
+        let (ca, privileged) = (ca(table), table.boolean("allow_privileged_role").unwrap_or(false));
         postgres.map(|postgres| PostgresConfig {
             name,
             postgres,
             pool_size: pool_size.or(by_variable).unwrap_or(DEFAULT_POOL_SIZE) as usize,
             timeout: timeout.unwrap_or(Duration::from_millis(DEFAULT_TIMEOUT_MS)),
-            ca: table.path("ca", "\"ca.pem\""),
+            ca,
+            privileged,
         })
     })?;
     // The absence of an address was reported.
     read.ok_or_else(|| table.fault("the backend has no address", format!("write `url = {EXAMPLE}`")))
+}
+
+fn ca(table: &ConfigTable<'_>) -> Option<Vec<CertificateDer<'static>>> {
+    let path = table.path("ca", "\"ca.pem\"")?;
+    match certificates(&path) {
+        Ok(certificates) => Some(certificates),
+        Err(reason) => {
+            let message = format!("the certificates in {} cannot be read: {reason}", path.display());
+            table.report("ca", message, "name a file with certificates in PEM");
+            None
+        }
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let bytes = file::read(path, MAX_CA_BYTES).map_err(|error| error.to_string())?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    match found {
+        Ok(found) if found.is_empty() => Err("it has no certificate".to_owned()),
+        Ok(found) => Ok(found),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn url(table: &ConfigTable<'_>) -> Option<Config> {
@@ -86,6 +122,17 @@ fn with_tls(mut config: Config) -> Config {
         config.ssl_mode(if is_near { SslMode::Disable } else { SslMode::Require });
     }
     config
+}
+
+/// Checks that the labels on a table are apart.
+pub(crate) fn check_labels(
+    config: &PostgresConfig,
+    labels: &[(&LabelTable, &LabelOptions)],
+) -> Result<(), Diagnostics> {
+    let user = config.postgres.get_user().unwrap_or_default();
+    let database = config.postgres.get_dbname().unwrap_or(user);
+    // A role in one database cannot reach another one.
+    check_apart(Separation { database, user, by_database: true }, labels)
 }
 
 #[cfg(test)]

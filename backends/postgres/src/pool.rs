@@ -1,20 +1,22 @@
-//! The pool of connections, and the users of its connections.
+//! The pool of connections of a label, and the users of its connections.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_rt::BoxError;
-use airssys_sql::{Access, Error};
+use airssys_sql::session::{Command, Ended, Purpose, Reply, Sessions, User, ended};
+use airssys_sql::{CloseIdle, Connections, Error};
 use airssys_wasm::FairShare;
+use async_trait::async_trait;
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, Pool, RecycleError, RecycleResult};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::client::PostgresClient;
 use crate::connector::Connector;
-use crate::errors::{error, of_pool};
+use crate::errors::{error, is_stale, of_pool};
 use crate::options::PostgresConfig;
-use crate::session::{self, Command, Ended, Reply};
+use crate::session;
 
 /// The time that a connection has to become clean. It is closed after that.
 const CLEAN_TIME: Duration = Duration::from_secs(2);
@@ -34,15 +36,19 @@ const CLEAN: &str = "\
         END LOOP; \
     END $$;";
 
-struct Manager(Arc<Connector>);
+struct Manager {
+    connector: Arc<Connector>,
+    connections: Arc<Connections>,
+}
 
 impl managed::Manager for Manager {
     type Type = PostgresClient;
     type Error = Error;
 
     async fn create(&self) -> Result<PostgresClient, Error> {
-        let (postgres, task) = self.0.connect().await?;
-        Ok(PostgresClient::new(postgres, task))
+        let permit = self.connections.permit().await?;
+        let (postgres, task) = self.connector.connect().await?;
+        Ok(PostgresClient::new(postgres, task, permit))
     }
 
     async fn recycle(&self, client: &mut PostgresClient, _: &Metrics) -> RecycleResult<Error> {
@@ -53,66 +59,98 @@ impl managed::Manager for Manager {
     }
 }
 
-/// The pool of connections to one server. All labels on it share it.
-pub struct PostgresPool {
+/// The pool of connections to one database with one role.
+pub(crate) struct PostgresPool {
     pool: Pool<Manager>,
     connector: Arc<Connector>,
-    pub(crate) timeout: Duration,
-    pub(crate) shares: FairShare,
+    connections: Arc<Connections>,
+}
+
+impl CloseIdle for PostgresPool {
+    fn close_idle(&self) {
+        self.pool.retain(|_, _| false);
+    }
 }
 
 impl PostgresPool {
-    pub(crate) async fn connect(config: &PostgresConfig) -> Result<PostgresPool, BoxError> {
-        let PostgresConfig { name, postgres, pool_size, timeout, ca } = config.clone();
-        let made = tokio::task::spawn_blocking(move || Connector::new(&name, postgres, ca.as_deref()));
-        let connector = Arc::new(made.await??);
-        let pool = Pool::builder(Manager(Arc::clone(&connector))).max_size(pool_size);
-        let pool = pool.runtime(Runtime::Tokio1).wait_timeout(Some(timeout)).create_timeout(Some(timeout));
-        let pool =
-            PostgresPool { pool: pool.build()?, connector, timeout, shares: FairShare::new(pool_size) };
-        drop(pool.pool.get().await.map_err(of_pool)?);
+    pub(crate) fn new(
+        connector: Connector,
+        connections: Arc<Connections>,
+        config: &PostgresConfig,
+    ) -> Result<Arc<PostgresPool>, BoxError> {
+        let (connector, timeout) = (Arc::new(connector), config.timeout);
+        let manager = Manager { connector: Arc::clone(&connector), connections: Arc::clone(&connections) };
+        let pool = Pool::builder(manager).max_size(config.pool_size).runtime(Runtime::Tokio1);
+        let pool = pool.wait_timeout(Some(timeout)).create_timeout(Some(timeout)).build()?;
+        let pool = Arc::new(PostgresPool { pool, connector, connections });
+        let weak = Arc::downgrade(&pool);
+        pool.connections.add(weak);
         Ok(pool)
     }
 
     pub(crate) async fn describe(&self) -> Result<String, BoxError> {
-        let client = self.pool.get().await.map_err(of_pool)?;
+        // The error of the pool is that for components, which does not say the reason.
+        let client = self.pool.get().await.map_err(|error| match self.connector.reason() {
+            Some(reason) => BoxError::from(reason),
+            None => of_pool(error).into(),
+        })?;
         let row = client.postgres.query_one("SHOW server_version", &[]).await.map_err(error)?;
         Ok(format!("PostgreSQL {}", row.try_get::<_, &str>(0)?))
     }
+}
 
-    /// Waits for a connection, and begins a transaction on it. Cancel safe.
-    pub(crate) async fn user(&self, access: Access) -> Result<User, Error> {
-        let client = self.pool.get().await.map_err(|error| without_names(of_pool(error)))?;
+/// The connections of a label.
+pub(crate) struct PostgresSessions {
+    /// `None` if the label has no place on the server.
+    pool: Option<Arc<PostgresPool>>,
+    connections: Arc<Connections>,
+    timeout: Duration,
+}
+
+impl PostgresSessions {
+    pub(crate) fn new(
+        pool: Option<Arc<PostgresPool>>,
+        connections: Arc<Connections>,
+        timeout: Duration,
+    ) -> PostgresSessions {
+        PostgresSessions { pool, connections, timeout }
+    }
+}
+
+#[async_trait]
+impl Sessions for PostgresSessions {
+    fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn shares(&self) -> &FairShare {
+        self.connections.shares()
+    }
+
+    async fn session(&self, purpose: Purpose) -> Result<User, Error> {
+        let pool = self.pool.as_ref().ok_or(Error::NotFound)?;
+        let client = pool.pool.get().await.map_err(of_pool)?;
         let (begun, begins) = oneshot::channel();
-        let (commands, received) = mpsc::unbounded_channel();
-        tokio::spawn(serve(client, Arc::clone(&self.connector), access, begun, received));
+        let (user, commands) = User::new();
+        tokio::spawn(serve(client, Arc::clone(pool), purpose, begun, commands));
         begins.await.unwrap_or_else(|_| Err(ended()))?;
-        Ok(User { commands })
+        Ok(user)
     }
-}
 
-/// Returns the error of a connection as a component sees it. The server's text, which names users and
-/// addresses, is in the log.
-fn without_names(error: Error) -> Error {
-    match error {
-        Error::Timeout => Error::Timeout,
-        _ => Error::Unavailable("the database cannot be reached".to_owned()),
+    fn is_stale(&self, error: &Error) -> bool {
+        is_stale(error)
     }
-}
-
-fn ended() -> Error {
-    Error::TransactionFailed("the transaction has ended".to_owned())
 }
 
 /// Serves one user of a connection, and gives it back as if it were new.
 async fn serve(
     mut client: Object<Manager>,
-    connector: Arc<Connector>,
-    access: Access,
+    pool: Arc<PostgresPool>,
+    purpose: Purpose,
     begun: Reply<()>,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
-    let ended = session::run(&mut client, access, begun, &mut commands).await;
+    let ended = session::run(&mut client, purpose.access(), begun, &mut commands).await;
     // The user sees that the session has ended.
     drop(commands);
     if client.postgres.is_closed() {
@@ -120,46 +158,13 @@ async fn serve(
     }
     let clean = async {
         if ended == Ended::Running {
-            connector.cancel(client.postgres.cancel_token()).await;
+            pool.connector.cancel(client.postgres.cancel_token()).await;
         }
         client.postgres.batch_execute(CLEAN).await
     };
     match tokio::time::timeout(CLEAN_TIME, clean).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) if !pool.connections.is_short() => {}
         // The server rolls back when the connection is closed.
-        Ok(Err(_)) | Err(_) => drop(Object::take(client)),
+        Ok(_) | Err(_) => drop(Object::take(client)),
     }
-}
-
-/// One user of a connection. Dropped, its statement is cancelled and its transaction rolled back.
-pub(crate) struct User {
-    commands: mpsc::UnboundedSender<Command>,
-}
-
-impl User {
-    /// Gives a command, and waits for its reply.
-    pub(crate) async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
-        ask(&self.commands, command).await
-    }
-
-    pub(crate) fn commands(&self) -> &mpsc::UnboundedSender<Command> {
-        &self.commands
-    }
-}
-
-impl Drop for User {
-    fn drop(&mut self) {
-        // A result may have a sender too, so that the end of the channel does not tell.
-        let _session_has_ended = self.commands.send(Command::End);
-    }
-}
-
-/// Gives a command to a session, and waits for its reply.
-pub(crate) async fn ask<T>(
-    commands: &mpsc::UnboundedSender<Command>,
-    command: impl FnOnce(Reply<T>) -> Command,
-) -> Result<T, Error> {
-    let (reply, result) = oneshot::channel();
-    commands.send(command(reply)).map_err(|_| ended())?;
-    result.await.unwrap_or_else(|_| Err(ended()))
 }

@@ -1,75 +1,53 @@
 //! The work on one connection for one user: a task with one transaction.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::Future;
-use std::sync::Arc;
 
-use airssys_sql::{Access, Changed, Column, Description, Error, Page, Row, Statement, Value};
-use tokio::sync::{mpsc, oneshot};
+use airssys_sql::session::{Command, Ended, PageRead, Reply, answer};
+use airssys_sql::{Access, Changed, Column, Description, Error, PAGE_BYTES, Page, Statement, Value};
+use tokio::sync::mpsc;
 use tokio_postgres::{IsolationLevel, Portal, Transaction};
 
 use crate::client::{PostgresClient, Statements};
-use crate::errors::error;
+use crate::errors::{error, stale};
 use crate::values::{self, Parameter};
 use crate::words::steers_transaction;
 
-pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+/// The most rows that one request to the server asks for.
+const MAX_CHUNK: usize = 32;
 
-/// The rows of a page, and true if more may follow.
-pub(crate) type PageRead = (Vec<Row>, bool);
-
-/// The rows that one request to the server asks for.
-const CHUNK: i32 = 32;
+/// The most bytes of rows of all open results that a session holds, beside those of a page.
+const MAX_HELD_BYTES: usize = 8 << 20;
 
 /// The statement after which the host knows whether its transaction goes on: the time at which it began.
 const BEGAN: &str = "SELECT pg_catalog.transaction_timestamp()";
 
 const STEERS: &str = "a statement cannot begin or end a transaction; call `begin`";
 
-/// A step of a session.
-pub(crate) enum Command {
-    Execute(Statement, Reply<u64>),
-    Change(Statement, Reply<Changed>),
-    Describe(Arc<str>, Reply<Description>),
-    Query(Statement, Reply<(u64, Vec<Column>)>),
-    Page { cursor: u64, most: usize, reply: Reply<PageRead> },
-    Close(u64),
-    Commit(Reply<()>),
-    Rollback(Reply<()>),
-    End,
-}
-
-/// The end of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// No statement runs. `ROLLBACK` was sent if a transaction was open.
-    Idle,
-    /// `ROLLBACK` was sent behind a statement that may still run.
-    Running,
-}
-
 /// The rows of a result that are not read yet.
 struct Cursor {
     /// `None` after the last row.
     portal: Option<Portal>,
     read: VecDeque<tokio_postgres::Row>,
+    /// The rows that the next request asks for: one at first, and more while they are small.
+    chunk: usize,
+    /// The bytes of the largest row.
+    largest: usize,
+}
+
+impl Cursor {
+    fn held(&self) -> usize {
+        self.read.iter().map(tokio_postgres::Row::raw_size_bytes).sum()
+    }
 }
 
 struct Session<'c> {
     transaction: Transaction<'c>,
     statements: &'c mut Statements,
     began: Value,
+    /// True if the last statement was compiled for an earlier call.
+    was_kept: bool,
     cursors: HashMap<u64, Cursor>,
     last: u64,
-}
-
-/// Waits for the result of some work, and sends it. Returns the end of the session if the user has gone.
-async fn answer<T>(mut reply: Reply<T>, work: impl Future<Output = Result<T, Error>>) -> Option<Ended> {
-    tokio::select! {
-        biased;
-        result = work => reply.send(result).is_err().then_some(Ended::Idle),
-        () = reply.closed() => Some(Ended::Running),
-    }
 }
 
 /// Begins a transaction, says so, and does what the commands say until it ends.
@@ -92,7 +70,7 @@ pub(crate) async fn run(
         let ended = match command {
             Command::Execute(statement, reply) => answer(reply, session.execute(&statement)).await,
             Command::Change(statement, reply) => answer(reply, session.change(&statement)).await,
-            Command::Describe(text, reply) => answer(reply, session.describe(&text)).await,
+            Command::Describe(text, _, reply) => answer(reply, session.describe(&text)).await,
             Command::Query(statement, reply) => answer(reply, session.query(&statement)).await,
             Command::Page { cursor, most, reply } => answer(reply, session.page(cursor, most)).await,
             Command::Close(cursor) => {
@@ -130,7 +108,7 @@ impl<'c> Session<'c> {
         let builder = postgres.build_transaction().isolation_level(IsolationLevel::ReadCommitted);
         let transaction = builder.read_only(access == Access::Read).start().await.map_err(error)?;
         let (cursors, last, began) = (HashMap::new(), 0, Value::Null);
-        let mut session = Session { transaction, statements, began, cursors, last };
+        let mut session = Session { transaction, statements, began, was_kept: false, cursors, last };
         // After this query, no statement can make the transaction one that writes.
         session.began = session.transaction_began().await?;
         Ok(session)
@@ -162,7 +140,11 @@ impl<'c> Session<'c> {
         if text != BEGAN && self.began == Value::Null {
             return Err(Error::TransactionFailed("a statement has ended the transaction".to_owned()));
         }
-        if let Some(statement) = self.statements.get(text) {
+        let kept = self.statements.get(text);
+        if text != BEGAN {
+            self.was_kept = kept.is_some();
+        }
+        if let Some(statement) = kept {
             return Ok(statement);
         }
         let statement = self.transaction.prepare(text).await.map_err(error)?;
@@ -213,8 +195,8 @@ impl<'c> Session<'c> {
         let prepared = self.bound(statement).await?;
         let portal = self.transaction.bind_raw(&prepared, parameters(statement)).await;
         let portal = portal.map_err(|found| self.failed(found))?;
-        let mut cursor = Cursor { portal: Some(portal), read: VecDeque::new() };
-        // The first rows are read at once, so that a statement that writes has run.
+        let mut cursor = Cursor { portal: Some(portal), read: VecDeque::new(), chunk: 1, largest: 0 };
+        // The first row is read at once, so that a statement that writes has run.
         self.fetch(&mut cursor).await?;
         self.check().await?;
         self.last += 1;
@@ -222,16 +204,28 @@ impl<'c> Session<'c> {
         Ok((self.last, values::columns(&prepared)))
     }
 
-    /// Reads more rows from the server.
+    /// Reads more rows from the server: as many as have the bytes of a page, if they are like the last ones.
     async fn fetch(&mut self, cursor: &mut Cursor) -> Result<(), Error> {
         let Some(portal) = &cursor.portal else { return Ok(()) };
-        let rows = self.transaction.query_portal(portal, CHUNK).await;
+        let rows = self.transaction.query_portal(portal, cursor.chunk as i32).await;
         let rows = rows.map_err(|found| self.failed(found))?;
-        if rows.len() < CHUNK as usize {
+        if rows.len() < cursor.chunk {
             cursor.portal = None;
         }
+        let largest = rows.iter().map(tokio_postgres::Row::raw_size_bytes).max().unwrap_or(0);
+        cursor.largest = cursor.largest.max(largest);
+        cursor.chunk = (2 * cursor.chunk).min(PAGE_BYTES / cursor.largest.max(1)).clamp(1, MAX_CHUNK);
         cursor.read.extend(rows);
-        Ok(())
+        let held: usize = self.cursors.values().map(Cursor::held).sum();
+        match held + cursor.held() > MAX_HELD_BYTES {
+            true => {
+                (cursor.portal, cursor.read) = (None, VecDeque::new());
+                Err(Error::LimitExceeded(format!(
+                    "open results hold more than {MAX_HELD_BYTES} bytes; read them, or select fewer or smaller rows"
+                )))
+            }
+            false => Ok(()),
+        }
     }
 
     async fn page(&mut self, cursor: u64, most: usize) -> Result<PageRead, Error> {
@@ -258,10 +252,11 @@ impl<'c> Session<'c> {
     fn failed(&mut self, found: tokio_postgres::Error) -> Error {
         // A message may be in another language, so the code decides.
         let code = found.code().map_or("", |code| code.code());
-        if code == "0A000" || code.starts_with("42") {
+        let is_stale = code == "0A000" && self.was_kept;
+        if is_stale || code.starts_with("42") {
             self.statements.clear();
         }
-        error(found)
+        if is_stale { stale() } else { error(found) }
     }
 }
 

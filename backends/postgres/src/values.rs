@@ -218,9 +218,31 @@ pub(crate) fn columns(statement: &Statement) -> Vec<Column> {
         .collect()
 }
 
+/// The bytes that a column has beside those that the server sent, because its text is longer.
+struct Decoded(usize);
+
+impl<'a> FromSql<'a> for Decoded {
+    fn from_sql(declared: &Type, raw: &'a [u8]) -> Result<Decoded, BoxError> {
+        let is_decimal = *base(declared) == Type::NUMERIC;
+        Ok(Decoded(if is_decimal { numeric::text_bytes(raw) } else { 0 }))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Decoded, BoxError> {
+        Ok(Decoded(0))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
 /// Copies a row, if it is not too large. Returns its bytes too.
 pub(crate) fn row(row: &tokio_postgres::Row) -> Result<(Row, usize), Error> {
-    let bytes = row.raw_size_bytes() + VALUE_BYTES * row.len();
+    let mut bytes = row.raw_size_bytes() + VALUE_BYTES * row.len();
+    for at in 0..row.len() {
+        let Decoded(more) = row.try_get(at).map_err(crate::errors::error)?;
+        bytes += more;
+    }
     check_row(bytes)?;
     let values = (0..row.len()).map(|at| match row.try_get::<_, Stored>(at) {
         Ok(Stored(value)) => Ok(value),

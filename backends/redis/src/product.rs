@@ -48,6 +48,6 @@ impl Backend for Redis {
         let make = |connection, options: &LabelOptions, label: &str| -> Arc<dyn Store> {
             Arc::new(RedisStore::new(connection, options.prefix(label)))
         };
-        serves.label_apart::<dyn Store, _>(options::of_label, options::check_apart, make);
+        serves.label_apart::<dyn Store, _>(options::of_label, |_, labels| options::check_apart(labels), make);
     }
 }

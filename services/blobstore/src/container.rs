@@ -88,9 +88,14 @@ pub trait Container: Send + Sync {
     /// Deletes objects. Absent ones are skipped.
     async fn delete(&self, names: &[String]) -> Result<(), BlobError>;
 
-    /// Gives an object another name, in place of an object that has it. Returns false if the object does
-    /// not exist. The two names differ.
-    async fn rename(&self, from: &str, to: &str) -> Result<bool, BlobError>;
+    /// Gives an object another name in one step, in place of an object that has it. Returns false if the
+    /// object does not exist. The two names differ.
+    ///
+    /// Returns `None` if the backend has no such step, as it does by default. Then the service copies the
+    /// object chunk by chunk, and deletes it.
+    async fn rename(&self, _from: &str, _to: &str) -> Result<Option<bool>, BlobError> {
+        Ok(None)
+    }
 
     /// Returns up to `limit` names after this one.
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page, BlobError>;

@@ -90,7 +90,10 @@ impl blobstore::Host for Call<'_> {
 
     async fn copy_object(&mut self, src: ObjectId, dest: ObjectId) -> Answer<()> {
         let began = Instant::now();
-        let done = copy(self, &src, &dest, LabelAccess::Read).await.map(drop);
+        let done = match open_both(self, &src, &dest, LabelAccess::Read).await {
+            Ok((from, to)) => copy((&from, &src), (&to, &dest)).await,
+            Err(error) => Err(error),
+        };
         Ok(counted(self, "copy-object", began, done))
     }
 
@@ -123,35 +126,33 @@ async fn open_both(
     Ok((from, to))
 }
 
-/// Copies an object chunk by chunk, and returns its container.
+/// Copies an object chunk by chunk.
 async fn copy(
-    call: &mut Call<'_>,
-    src: &ObjectId,
-    dest: &ObjectId,
-    on_source: LabelAccess,
-) -> Result<OpenContainer, BlobError> {
-    let (from, to) = open_both(call, src, dest, on_source).await?;
+    (from, src): (&OpenContainer, &ObjectId),
+    (to, dest): (&OpenContainer, &ObjectId),
+) -> Result<(), BlobError> {
     let read = from.within(from.container().read(&src.object, 0..=u64::MAX)).await?;
     let mut object = read.ok_or(BlobError::NoSuchObject)?;
     let mut writer = to.within(to.container().write(&dest.object)).await?;
     while let Some(bytes) = from.within(object.reader.read()).await? {
         to.within(writer.write(bytes)).await?;
     }
-    to.within(writer.finish()).await?;
-    Ok(from)
+    to.within(writer.finish()).await
 }
 
 async fn move_object(call: &mut Call<'_>, src: &ObjectId, dest: &ObjectId) -> Result<(), BlobError> {
-    if src.container != dest.container {
-        let from = copy(call, src, dest, LabelAccess::Both).await?;
-        return from.within(from.container().delete(std::slice::from_ref(&src.object))).await;
+    let (from, to) = open_both(call, src, dest, LabelAccess::Both).await?;
+    if src.container == dest.container {
+        let exists = match src.object == dest.object {
+            true => Some(from.within(from.container().info(&src.object)).await?.is_some()),
+            false => from.within(from.container().rename(&src.object, &dest.object)).await?,
+        };
+        if let Some(exists) = exists {
+            return if exists { Ok(()) } else { Err(BlobError::NoSuchObject) };
+        }
     }
-    let (from, _) = open_both(call, src, dest, LabelAccess::Both).await?;
-    let exists = match src.object == dest.object {
-        true => from.within(from.container().info(&src.object)).await?.is_some(),
-        false => from.within(from.container().rename(&src.object, &dest.object)).await?,
-    };
-    if exists { Ok(()) } else { Err(BlobError::NoSuchObject) }
+    copy((&from, src), (&to, dest)).await?;
+    from.within(from.container().delete(std::slice::from_ref(&src.object))).await
 }
 
 impl container::Host for Call<'_> {}

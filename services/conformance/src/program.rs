@@ -15,12 +15,12 @@ pub fn find_program(name: &str, folders: &[&str], install: &str) -> PathBuf {
     if let Some(found) = on_path.find(|program| program.is_file()) {
         return found;
     }
-    let found = folders.iter().filter_map(|folder| {
+    let mut found = folders.iter().rev().filter_map(|folder| {
         let pattern = root().join(folder).join(name);
         let found = glob::glob(&pattern.to_string_lossy()).expect("the folder is a pattern");
         found.flatten().filter(|program| program.is_file()).last()
     });
-    found.last().unwrap_or_else(|| panic!("the tests need the program `{name}`: {install}"))
+    found.next().unwrap_or_else(|| panic!("the tests need the program `{name}`: {install}"))
 }
 
 #[cfg(test)]

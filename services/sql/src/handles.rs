@@ -3,8 +3,8 @@
 // The generated bindings export them again.
 #![allow(unreachable_pub)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use airssys_wasm::OpenLabel;
@@ -76,6 +76,8 @@ pub struct RowsHandle {
     pub(crate) held: Arc<Held<dyn Rows>>,
     /// That of its transaction.
     pub(crate) failure: Failure,
+    /// Its transaction, whose handle alone keeps it open.
+    pub(crate) transaction: Option<Weak<Held<dyn Transaction>>>,
     pub(crate) _place: Place,
 }
 

@@ -1,6 +1,6 @@
 //! The functions of `airssys:sql/database`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use airssys_wasm::wasmtime::component::Resource;
@@ -127,12 +127,14 @@ fn rows(
     call: &mut Call<'_>,
     rows: Box<dyn Rows>,
     opened: &Opened,
-    timeout: Duration,
-    (failure, place): (Failure, Place),
+    within: Option<&OpenTransaction>,
+    place: Place,
 ) -> Result<Resource<RowsHandle>, Error> {
-    let (opened, columns) = (opened.clone(), rows.columns().to_vec());
+    let (opened, columns, timeout) = (opened.clone(), rows.columns().to_vec(), opened.get().timeout());
     let held = Arc::new(Held::new(rows, MAX_OPEN_TIME));
-    table(call, RowsHandle { opened, columns, timeout, held, failure, _place: place })
+    let failure = within.map(|open| open.failure.clone()).unwrap_or_default();
+    let transaction = within.map(|open| Arc::downgrade(&open.held));
+    table(call, RowsHandle { opened, columns, timeout, held, failure, transaction, _place: place })
 }
 
 /// Runs a query, within a transaction if there is one, and makes the handle of its rows.
@@ -149,11 +151,11 @@ async fn query_rows(
             let mut found = None;
             within(call, open, Within::Query(statement, &mut found)).await?;
             let found = found.ok_or_else(|| Error::Other("the query returned nothing".to_owned()))?;
-            rows(call, found, &open.opened, open.timeout, (open.failure.clone(), place))
+            rows(call, found, &open.opened, Some(open), place)
         }
         (Some(opened), None) => {
             let found = query(call, opened, statement).await?;
-            rows(call, found, opened, opened.get().timeout(), (Failure::default(), place))
+            rows(call, found, opened, None, place)
         }
         (None, None) => Err(Error::Other("the query has no database".to_owned())),
     }
@@ -360,13 +362,21 @@ impl wit::HostRows for Call<'_> {
             let found = get(self, &rows)?;
             let (opened, held) = (found.opened.clone(), Arc::clone(&found.held));
             let (timeout, failure) = (found.timeout, found.failure.clone());
+            let transaction = found.transaction.clone();
             require(self, &opened, Access::Read)?;
             failure.check()?;
             let mut guard = held.lock().await;
             let Some(mut rows) = guard.take() else { return Err(over()) };
             let page = in_time(timeout, rows.next(most as usize)).await;
-            if page.is_ok() {
-                *guard = Some(rows);
+            match &page {
+                Ok(_) => *guard = Some(rows),
+                // The transaction goes too, because its connection still reads the page.
+                Err(Error::Timeout) => {
+                    if let Some(transaction) = transaction.as_ref().and_then(Weak::upgrade) {
+                        drop(transaction.lock().await.take());
+                    }
+                }
+                Err(_) => {}
             }
             page.inspect_err(|error| failure.after(error))
         })

@@ -4,21 +4,26 @@
 //! [`Sql`] is the service and [`Sqlite`] the embedded backend. A backend implements [`Database`] and
 //! passes the scenarios of `conformance`.
 
+mod apart;
 mod bindings;
 mod calendar;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod connections;
 mod database;
 mod handles;
 mod held;
 mod host;
 mod service;
+pub mod session;
 mod shared;
 mod spin;
 mod sqlite;
 mod types;
 mod values;
 
+pub use apart::{LabelOptions, LabelPlace, Separation, check_apart};
+pub use connections::{CloseIdle, Connections};
 pub use database::{
     Access, Changed, Database, Description, MAX_PAGE_ROWS, MAX_ROW_BYTES, PAGE_BYTES, Page, Rows, Statement,
     Transaction, VALUE_BYTES, check_row,

@@ -20,12 +20,14 @@ use airssys_wasm::manifest::{BackendTable, Diagnostics};
 use airssys_wasm::{Backend, Serves};
 
 use self::folder::{Options, SqliteFolder};
-use self::label::SqliteDatabase;
+use self::label::SqliteSessions;
 use crate::database::Database;
+use crate::session::SessionDatabase;
 
 const DEFAULT_TIMEOUT_MS: u64 = 5_000;
 const DEFAULT_CONNECTIONS: u64 = 4;
 const DEFAULT_SIZE: u64 = 1 << 30;
+const DEFAULT_LABELS: u64 = 64;
 
 /// The backend `sqlite`.
 ///
@@ -34,7 +36,8 @@ const DEFAULT_SIZE: u64 = 1 << 30;
 /// | `folder` | the folder of the files, one for each label | `sql` in the app's folder for data |
 /// | `connections` | the connections of a label that read at a time; one more writes | 4 |
 /// | `timeout` | the time of a call | 5 s |
-/// | `size` | the most bytes of a label | 1 GiB |
+/// | `size` | the most bytes of a label's file, and once more of the log beside it before a change | 1 GiB |
+/// | `labels` | the most labels that have a file | 64 |
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sqlite;
 
@@ -70,6 +73,7 @@ impl Backend for Sqlite {
                 connections: connections.unwrap_or(DEFAULT_CONNECTIONS) as usize,
                 timeout: timeout.unwrap_or(Duration::from_millis(DEFAULT_TIMEOUT_MS)),
                 bytes: bytes.unwrap_or(DEFAULT_SIZE),
+                labels: table.count("labels", 1..=4_096, DEFAULT_LABELS).unwrap_or(DEFAULT_LABELS) as usize,
             };
             SqliteConfig { folder: table.path("folder", "\"data\"").or(data), options }
         })
@@ -116,7 +120,7 @@ impl Backend for Sqlite {
     fn serves(&self, serves: &mut Serves<Sqlite>) {
         serves.label::<dyn Database, ()>(
             |label| label.read(|_| ()),
-            |client, (), label| Arc::new(SqliteDatabase::new(client, label)),
+            |client, (), label| Arc::new(SessionDatabase::new(SqliteSessions::new(client, label))),
         );
     }
 }

@@ -1,6 +1,10 @@
 //! SQLite passes every scenario.
 #![allow(clippy::unwrap_used)]
 
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
 use airssys_sql::Sqlite;
 use airssys_sql::conformance::{self, Dialect, Subject, Value};
 use airssys_wasm::Backends;
@@ -43,4 +47,93 @@ async fn full_database_refuses_more_and_its_rows_outlive_the_host() {
     assert_eq!(other.execute("DELETE FROM kept WHERE id = 1", &[]).await, Ok(1));
     assert_eq!(subject.number("SELECT count(*) FROM kept").await, kept - 2);
     assert!(data.path().join("sql-files/orders.db").exists());
+}
+
+/// The variable with the folder of data, in a process that a test starts to write there.
+const FOLDER: &str = "AIRSSYS_TEST_WRITER";
+
+async fn subject_in(folder: &Path) -> Subject {
+    let runtime = "[backend.files]\ntype = \"sqlite\"\ntimeout = \"30s\"\n\n[sql]\n\"*\" = \"files\"\n";
+    Subject::new(Backends::default().with(Sqlite), runtime, Some(folder.to_owned()), Dialect::sqlite()).await
+}
+
+/// Inserts rows, and prints each when its call has returned, until a call fails.
+async fn write_rows(folder: PathBuf) {
+    let subject = subject_in(&folder).await;
+    subject.execute("CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, b BLOB)", &[]).await.unwrap();
+    let first = subject.number("SELECT count(*) FROM kept").await;
+    for id in first.. {
+        let row = [Value::Int64(id), Value::Bytes(vec![7; 20_000])];
+        match subject.execute("INSERT INTO kept VALUES ($1, $2)", &row).await {
+            Ok(_) => println!("\nkept {id}"),
+            Err(failure) => {
+                // The rows are still there to read.
+                assert_eq!(subject.number("SELECT count(*) FROM kept").await, id);
+                return println!("\nfailed {}", failure.case);
+            }
+        }
+    }
+}
+
+/// Starts a test of this program in a process of its own, which writes rows, and kills it after so many of
+/// them. Returns the number of rows that it printed, and the case of its failure.
+fn writer(test: &str, folder: &Path, limits: &str, kill_after: i64) -> (i64, String) {
+    let program = std::env::current_exe().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{limits} exec \"$0\" \"$@\"")]).arg(program);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    let mut child = command.env(FOLDER, folder).stdout(Stdio::piped()).spawn().unwrap();
+    let (mut rows, mut printed, mut failed) = (0, 0, String::new());
+    for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        if let Some(id) = line.strip_prefix("kept ") {
+            (rows, printed) = (id.parse::<i64>().unwrap() + 1, printed + 1);
+            if printed == kill_after {
+                child.kill().unwrap();
+            }
+        } else if let Some(case) = line.strip_prefix("failed ") {
+            case.clone_into(&mut failed);
+        }
+    }
+    child.wait().unwrap();
+    (rows, failed)
+}
+
+async fn check_rows(folder: &Path, least: i64) {
+    let subject = subject_in(folder).await;
+    // The row in flight may be there too.
+    let found = subject.number("SELECT count(*) FROM kept").await;
+    assert!((least..=least + 1).contains(&found), "{found} rows, and {least} were acknowledged");
+    assert_eq!(subject.number("SELECT max(id) + 1 FROM kept").await, found);
+    let check = subject.query("PRAGMA integrity_check", &[]).await.unwrap();
+    assert_eq!(check.rows, [[Value::Text("ok".to_owned())]]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn process_that_is_killed_loses_nothing_acknowledged() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return write_rows(folder.into()).await;
+    }
+    let data = tempfile::tempdir().unwrap();
+    for kill_after in [1, 7, 20] {
+        let test = "process_that_is_killed_loses_nothing_acknowledged";
+        let (rows, failed) = writer(test, data.path(), "", kill_after);
+        assert!(rows > 0 && failed.is_empty(), "{rows} rows, {failed}");
+        check_rows(data.path(), rows).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn file_that_cannot_grow_fails_changes_and_loses_nothing_acknowledged() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return write_rows(folder.into()).await;
+    }
+    let data = tempfile::tempdir().unwrap();
+    let test = "file_that_cannot_grow_fails_changes_and_loses_nothing_acknowledged";
+    // Compiled components are cached before, because their files are larger.
+    drop(subject_in(data.path()).await);
+    // A file has 1,024 blocks of 512 bytes at most. Without the signal, a longer write is an error of the disk.
+    let (rows, failed) = writer(test, data.path(), "trap '' XFSZ; ulimit -f 1024;", i64::MAX);
+    assert_eq!(failed, "unavailable");
+    assert!((5..=60).contains(&rows), "{rows} rows of 20,000 bytes");
+    check_rows(data.path(), rows).await;
 }

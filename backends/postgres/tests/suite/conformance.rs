@@ -1,7 +1,7 @@
 //! PostgreSQL passes every scenario of the services that it serves.
 
 use airssys_postgres::Postgres;
-use airssys_sql::conformance::{self, Dialect, Leak, Subject};
+use airssys_sql::conformance::{self, Dialect, Leak, Subject, UPDATE_RETURNING, recursive_numbers};
 use airssys_wasm::Backends;
 
 use crate::server::{Server, start, url};
@@ -10,6 +10,14 @@ pub(crate) fn dialect() -> Dialect {
     let leak = |set, probe| Leak { set, probe };
     Dialect {
         bytes: "BYTEA",
+        text: "TEXT",
+        time: "TIME",
+        cast_number: "BIGINT",
+        cast_text: "TEXT",
+        numbers: recursive_numbers,
+        returning: UPDATE_RETURNING,
+        large_text: "repeat('x', 4000000)",
+        foreign: &["orders.apart", "orders.public.apart"],
         decimal: "NUMERIC",
         timestamp: "TIMESTAMP",
         instant: "TIMESTAMP WITH TIME ZONE",
@@ -39,8 +47,9 @@ pub(crate) fn dialect() -> Dialect {
                 "SELECT set_config('app.user', 'alice', false)",
                 "SELECT COALESCE(current_setting('app.user', true), '')",
             ),
-            leak("SET ROLE pg_read_all_data", "SELECT current_user::text"),
-            leak("SET SESSION AUTHORIZATION pg_monitor", "SELECT session_user::text"),
+            leak("SET ROLE helper", "SELECT current_user::text"),
+            leak("SET SESSION AUTHORIZATION helper", "SELECT session_user::text"),
+            leak("ALTER ROLE CURRENT_USER SET search_path = nowhere", "SHOW search_path"),
             leak("CREATE TEMP TABLE leaked (id INTEGER)", "SELECT to_regclass('pg_temp.leaked')::text"),
             leak("PREPARE leaked AS SELECT 1", "SELECT count(*) FROM pg_prepared_statements WHERE from_sql"),
             leak(
@@ -59,7 +68,8 @@ pub(crate) fn dialect() -> Dialect {
 /// Starts the component on a server.
 pub(crate) async fn subject(server: &Server, options: &str) -> Subject {
     let runtime = format!(
-        "[backend.main]\ntype = \"postgres\"\nurl = \"{}\"\n{options}\n\n[sql]\n\"*\" = \"main\"\n",
+        "[backend.main]\ntype = \"postgres\"\nurl = \"{}\"\n{options}\n\n[sql]\norders = \"main\"\n\
+         other = {{ backend = \"main\", database = \"other\", user = \"other\" }}\n",
         url(server.port())
     );
     Subject::new(Backends::default().with(Postgres), &runtime, None, dialect()).await

@@ -4,5 +4,6 @@
 mod conformance;
 mod ends;
 mod faults;
+mod roles;
 mod server;
 mod tls;

@@ -69,18 +69,32 @@ pub(crate) async fn start() -> Server {
     start_with(|_, _| Vec::new()).await
 }
 
-/// As [`start`], with settings such as `ssl=on`.
+/// As [`start`], with settings such as `ssl=on`. The labels have databases and roles of their own.
 pub(crate) async fn start_with(settings: Settings) -> Server {
-    Server::start(Postgres { settings }).await
+    let server = Server::start(Postgres { settings }).await;
+    let client = client(server.port()).await.expect("the server answers");
+    for text in [
+        "CREATE ROLE helper",
+        "CREATE ROLE orders LOGIN IN ROLE helper",
+        "CREATE ROLE other LOGIN",
+        "CREATE DATABASE orders OWNER orders",
+        "CREATE DATABASE other OWNER other",
+        "REVOKE CONNECT, TEMPORARY ON DATABASE orders, other FROM PUBLIC",
+    ] {
+        client.batch_execute(text).await.unwrap_or_else(|error| panic!("{text}: {error}"));
+    }
+    server
 }
 
+/// Returns the address of the database of the label `orders`, as an ordinary role.
 pub(crate) fn url(port: u16) -> String {
-    format!("postgres://postgres@127.0.0.1:{port}/postgres")
+    format!("postgres://orders@127.0.0.1:{port}/orders")
 }
 
-/// Returns a connection of the test's own.
+/// Returns a connection of the test's own, with all rights.
 pub(crate) async fn client(port: u16) -> Option<Client> {
-    let (client, connection) = tokio_postgres::connect(&url(port), NoTls).await.ok()?;
+    let url = format!("postgres://postgres@127.0.0.1:{port}/postgres");
+    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.ok()?;
     tokio::spawn(connection);
     Some(client)
 }

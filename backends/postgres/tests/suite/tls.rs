@@ -23,7 +23,7 @@ fn certificate(folder: &Path, command: &dyn Fn(&Path) -> Command, name: &str) {
 
 async fn connects(url: &str, ca: &Path) -> Result<bool, String> {
     let runtime = format!(
-        "[backend.main]\ntype = \"postgres\"\nurl = \"{url}\"\nca = {ca:?}\n\n[sql]\n\"*\" = \"main\"\n"
+        "[backend.main]\ntype = \"postgres\"\nurl = \"{url}\"\nca = {ca:?}\n\n[sql]\norders = \"main\"\n"
     );
     let subject = Subject::new(Backends::default().with(Postgres), &runtime, None, dialect()).await;
     let text = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
@@ -44,7 +44,7 @@ async fn connection_is_encrypted_and_the_certificate_is_checked() {
     })
     .await;
     let (port, folder) = (server.port(), server.place().folder());
-    let url = |host: &str| format!("postgres://postgres@{host}:{port}/postgres?sslmode=require");
+    let url = |host: &str| format!("postgres://orders@{host}:{port}/orders?sslmode=require");
     let unavailable = || Err("unavailable".to_owned());
     assert_eq!(connects(&url("localhost"), &folder.join("server.pem")).await, Ok(true));
     // A certificate that is not trusted, and one of another host.
@@ -52,6 +52,6 @@ async fn connection_is_encrypted_and_the_certificate_is_checked() {
     assert_eq!(connects(&url("127.0.0.1"), &folder.join("server.pem")).await, unavailable());
 
     let plain = start().await;
-    let url = format!("postgres://postgres@localhost:{}/postgres?sslmode=require", plain.port());
+    let url = format!("postgres://orders@localhost:{}/orders?sslmode=require", plain.port());
     assert_eq!(connects(&url, &folder.join("server.pem")).await, unavailable());
 }

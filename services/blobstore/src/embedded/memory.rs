@@ -120,15 +120,15 @@ impl Container for MemoryContainer {
         })
     }
 
-    async fn rename(&self, from: &str, to: &str) -> Result<bool, BlobError> {
+    async fn rename(&self, from: &str, to: &str) -> Result<Option<bool>, BlobError> {
         let mut containers = self.engine.lock();
         let contents = containers.get_mut(&self.label).ok_or(BlobError::NoSuchContainer)?;
-        let Some(stored) = contents.objects.get(from).cloned() else { return Ok(false) };
+        let Some(stored) = contents.objects.get(from).cloned() else { return Ok(Some(false)) };
         contents.objects.remove(from);
         let (size, replaced) = (stored.info.size, contents.objects.insert(to.to_owned(), stored));
         let replaced = replaced.map(|replaced| replaced.info.size);
         self.engine.usage.renamed(&self.label, (from, to), size, replaced);
-        Ok(true)
+        Ok(Some(true))
     }
 
     async fn list(&self, after: Option<&str>, limit: usize) -> Result<Page, BlobError> {

@@ -7,6 +7,23 @@ use test_sql_calls::Value;
 pub struct Dialect {
     /// The type of bytes.
     pub bytes: &'static str,
+    /// The type of texts of any length.
+    pub text: &'static str,
+    /// The type of times with microseconds.
+    pub time: &'static str,
+    /// The type in a `CAST` to a whole number of 64 bits.
+    pub cast_number: &'static str,
+    /// The type in a `CAST` to a text.
+    pub cast_text: &'static str,
+    /// Returns the words before a query that give it a table `n` with the numbers `x` from 1 to a last one.
+    /// Without a last one, it has no end.
+    pub numbers: fn(Option<u32>) -> String,
+    /// A statement that sets the column `n` of both rows of the table `returned` to 11 and 21, and returns it.
+    pub returning: &'static str,
+    /// An expression of a text of 4,000,000 bytes.
+    pub large_text: &'static str,
+    /// The names by which the table `apart` of the label `orders` could be reached from another label.
+    pub foreign: &'static [&'static str],
     /// The type of decimal numbers that keeps their digits.
     pub decimal: &'static str,
     /// The type of a day with a time, without a time zone.
@@ -36,11 +53,28 @@ pub struct Leak {
     pub probe: &'static str,
 }
 
+/// Numbers by a recursive query.
+pub fn recursive_numbers(last: Option<u32>) -> String {
+    let last = last.map_or(String::new(), |last| format!(" WHERE x < {last}"));
+    format!("WITH RECURSIVE n(x) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT x + 1 FROM n{last})")
+}
+
+/// Sets and returns the rows by `UPDATE`.
+pub const UPDATE_RETURNING: &str = "UPDATE returned SET n = n + 1 RETURNING n";
+
 impl Dialect {
     /// Returns that of SQLite.
     pub fn sqlite() -> Dialect {
         Dialect {
             bytes: "BLOB",
+            text: "TEXT",
+            time: "TIME",
+            cast_number: "BIGINT",
+            cast_text: "TEXT",
+            numbers: recursive_numbers,
+            returning: UPDATE_RETURNING,
+            large_text: "substr(hex(zeroblob(2000000)), 1, 4000000)",
+            foreign: &["orders.apart"],
             decimal: "TEXT",
             timestamp: "TIMESTAMP",
             instant: "TIMESTAMP WITH TIME ZONE",

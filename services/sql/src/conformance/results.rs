@@ -3,14 +3,9 @@
 use super::subject::{LABEL, Subject, case, done};
 use test_sql_calls::{Answer, Call, On, Value};
 
-/// Numbers from 1 to a last one.
-fn numbers(last: u32) -> String {
-    format!("WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < {last})")
-}
-
 pub(super) async fn changed_rows_are_counted(subject: &Subject) {
     subject.table("counted", "id BIGINT PRIMARY KEY, n BIGINT").await;
-    let text = format!("INSERT INTO counted {} SELECT x, 0 FROM n", numbers(5));
+    let text = format!("INSERT INTO counted {} SELECT x, 0 FROM n", (subject.dialect.numbers)(Some(5)));
     assert_eq!(subject.execute(&text, &[]).await, Ok(5));
     assert_eq!(subject.execute("UPDATE counted SET n = 1 WHERE id > 2", &[]).await, Ok(3));
     assert_eq!(subject.execute("DELETE FROM counted WHERE id > 5", &[]).await, Ok(0));
@@ -19,7 +14,7 @@ pub(super) async fn changed_rows_are_counted(subject: &Subject) {
 }
 
 pub(super) async fn rows_come_in_pages_of_the_size_asked_for(subject: &Subject) {
-    let text = format!("{} SELECT x FROM n ORDER BY x", numbers(2_500));
+    let text = format!("{} SELECT x FROM n ORDER BY x", (subject.dialect.numbers)(Some(2_500)));
     for (page, expected) in [(1_000, vec![1_000, 1_000, 500]), (4_000_000_000, vec![1_000, 1_000, 500])] {
         let call =
             Call::Query { on: On::Label(LABEL.to_owned()), text: text.clone(), parameters: Vec::new(), page };
@@ -67,9 +62,9 @@ pub(super) async fn large_rows_end_a_page_early(subject: &Subject) {
 }
 
 pub(super) async fn endless_result_is_read_as_far_as_wanted(subject: &Subject) {
-    let endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x FROM n";
+    let endless = format!("{} SELECT x FROM n", (subject.dialect.numbers)(None));
     for _ in 0..20 {
-        let rows = subject.handle(open(endless)).await;
+        let rows = subject.handle(open(&endless)).await;
         for _ in 0..3 {
             let page = subject.call(Call::Next { rows, most: 1_000 }).await;
             let Answer::Rows(page) = done(page) else { panic!("rows") };
@@ -85,7 +80,7 @@ pub(super) async fn change_returns_its_rows(subject: &Subject) {
     let rows = subject.query(insert, &[]).await.unwrap();
     assert_eq!(rows.rows, [[Value::Int64(1), Value::Int64(10)], [Value::Int64(2), Value::Int64(20)]]);
     // It is committed, although its rows were not read.
-    let rows = subject.handle(open("UPDATE returned SET n = n + 1 RETURNING n")).await;
+    let rows = subject.handle(open(subject.dialect.returning)).await;
     let seen = Call::Query {
         on: On::Label(LABEL.to_owned()),
         text: "SELECT n FROM returned ORDER BY id".to_owned(),
@@ -96,7 +91,10 @@ pub(super) async fn change_returns_its_rows(subject: &Subject) {
     assert_eq!(seen.rows, [[Value::Int64(11)], [Value::Int64(21)]]);
     done(subject.call(Call::DropRows(rows)).await);
     // More rows than a page has are refused, and nothing is changed.
-    let more = format!("INSERT INTO returned {} SELECT x + 10, 0 FROM n RETURNING id", numbers(1_001));
+    let more = format!(
+        "INSERT INTO returned {} SELECT x + 10, 0 FROM n RETURNING id",
+        (subject.dialect.numbers)(Some(1_001))
+    );
     assert_eq!(case(subject.query(&more, &[]).await), "limit-exceeded");
     assert_eq!(subject.number("SELECT count(*) FROM returned").await, 2);
     // In a transaction they are read by pages.
@@ -105,4 +103,31 @@ pub(super) async fn change_returns_its_rows(subject: &Subject) {
     assert_eq!(rows.rows.len(), 1_001);
     done(subject.call(Call::Commit(transaction)).await);
     assert_eq!(subject.number("SELECT count(*) FROM returned").await, 1_003);
+}
+
+/// Returns the bytes of memory of this process.
+fn memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/statm").expect("the size of the process");
+    let pages: usize = status.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+    pages * 4_096
+}
+
+pub(super) async fn open_results_hold_few_bytes(subject: &Subject) {
+    let numbers = (subject.dialect.numbers)(Some(64));
+    let text =
+        format!("{numbers} SELECT x, REPEAT_4M FROM n").replace("REPEAT_4M", subject.dialect.large_text);
+    let (before, mut open_rows) = (memory(), Vec::new());
+    for _ in 0..2 {
+        let rows = subject.handle(open(&text)).await;
+        let page = done(subject.call(Call::Next { rows, most: 1 }).await);
+        let Answer::Rows(page) = page else { panic!("{page:?}") };
+        assert_eq!(page.rows.len(), 1);
+        open_rows.push(rows);
+    }
+    // Read ahead, 64 rows of two results would have 512 MiB.
+    let held = memory().saturating_sub(before) >> 20;
+    assert!(held < 200, "{held} MiB");
+    for rows in open_rows {
+        done(subject.call(Call::DropRows(rows)).await);
+    }
 }

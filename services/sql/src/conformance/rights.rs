@@ -110,3 +110,22 @@ pub(super) async fn revoked_right_ends_with_the_next_call(subject: &Subject) {
     done(subject.call(Call::DropRows(rows)).await);
     unchanged(subject).await;
 }
+
+pub(super) async fn labels_are_apart(subject: &Subject) {
+    let other = || On::Label(OTHER.to_owned());
+    subject.table("apart", "id BIGINT PRIMARY KEY").await;
+    subject.execute("INSERT INTO apart VALUES (1)", &[]).await.unwrap();
+    subject.execute_on(other(), "DROP TABLE IF EXISTS apart", &[]).await.unwrap();
+    // The other label has no such table, by whatever name.
+    for name in ["apart"].iter().chain(subject.dialect.foreign) {
+        for text in [format!("SELECT id FROM {name}"), format!("DELETE FROM {name}")] {
+            assert_eq!(case(subject.query_on(other(), &text, &[]).await), "query-failed", "{text}");
+        }
+    }
+    subject.execute_on(other(), "CREATE TABLE apart (id BIGINT PRIMARY KEY)", &[]).await.unwrap();
+    subject.execute_on(other(), "INSERT INTO apart VALUES (2)", &[]).await.unwrap();
+    let found = subject.query("SELECT id FROM apart", &[]).await.unwrap();
+    assert_eq!(found.rows, [[Value::Int64(1)]]);
+    let found = subject.query_on(other(), "SELECT id FROM apart", &[]).await.unwrap();
+    assert_eq!(found.rows, [[Value::Int64(2)]]);
+}

@@ -126,6 +126,7 @@ impl Subject {
         match rows.rows.as_slice() {
             [row] => match row.as_slice() {
                 [Value::Int64(number)] => *number,
+                [Value::Int32(number)] => i64::from(*number),
                 row => panic!("{text}: {row:?}"),
             },
             rows => panic!("{text}: {rows:?}"),

@@ -69,6 +69,31 @@ pub(super) async fn failed_transaction_only_can_be_rolled_back(subject: &Subject
     }
 }
 
+pub(super) async fn page_that_times_out_ends_its_transaction(subject: &Subject) {
+    subject.table("kept", "id BIGINT PRIMARY KEY").await;
+    let transaction = subject.begin().await;
+    insert(subject, transaction, 1).await;
+    // The first row comes at once, and the second never.
+    let text = format!("{} SELECT x FROM n WHERE x < 2 OR x % 7 = 9", (subject.dialect.numbers)(None));
+    let open = Call::OpenRows { on: On::Transaction(transaction), text, parameters: Vec::new() };
+    match subject.call(open).await {
+        Ok(Answer::Handle(rows)) => {
+            assert_eq!(case(subject.call(Call::Next { rows, most: 2 }).await), "timeout");
+            done(subject.call(Call::DropRows(rows)).await);
+        }
+        outcome => assert_eq!(case(outcome), "timeout"),
+    }
+    // Another instance writes the same row, although the transaction was not dropped.
+    let call = Call::Execute {
+        on: On::Label(LABEL.to_owned()),
+        text: "INSERT INTO kept VALUES (1)".to_owned(),
+        parameters: Vec::new(),
+    };
+    assert_eq!(subject.call_writer(Writes(2), call).await, Ok(Answer::Changed(1)));
+    assert_eq!(case(subject.call(Call::Commit(transaction)).await), "transaction-failed");
+    assert_eq!(subject.number(COUNT).await, 1);
+}
+
 pub(super) async fn rows_are_read_while_others_are_written(subject: &Subject) {
     subject.table("kept", "id BIGINT PRIMARY KEY").await;
     for id in 0..30 {

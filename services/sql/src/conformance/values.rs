@@ -25,10 +25,10 @@ fn every_value() -> [Value; 14] {
 async fn table(subject: &Subject, name: &str) {
     let dialect = &subject.dialect;
     let (bytes, decimal, at, instant) = (dialect.bytes, dialect.decimal, dialect.timestamp, dialect.instant);
-    let uuid = dialect.uuid;
+    let (uuid, time, text) = (dialect.uuid, dialect.time, dialect.text);
     let columns = format!(
-        "a BOOLEAN, b INTEGER, c BIGINT, d REAL, e DOUBLE PRECISION, f {decimal}, g TEXT, h {bytes}, \
-         i DATE, j TIME, k {at}, l {instant}, m {uuid}, n TEXT"
+        "a BOOLEAN, b INTEGER, c BIGINT, d REAL, e DOUBLE PRECISION, f {decimal}, g {text}, h {bytes}, \
+         i DATE, j {time}, k {at}, l {instant}, m {uuid}, n TEXT"
     );
     subject.table(name, &columns).await;
 }
@@ -71,8 +71,8 @@ pub(super) async fn parameters_are_used_by_their_number(subject: &Subject) {
 }
 
 pub(super) async fn texts_and_bytes_come_back_unchanged(subject: &Subject) {
-    let bytes = subject.dialect.bytes;
-    subject.table("contents", &format!("id BIGINT PRIMARY KEY, t TEXT, b {bytes}")).await;
+    let (bytes, text) = (subject.dialect.bytes, subject.dialect.text);
+    subject.table("contents", &format!("id BIGINT PRIMARY KEY, t {text}, b {bytes}")).await;
     let contents = [
         (String::new(), Vec::new()),
         ("'; DROP TABLE contents; --\r\n\t\u{1}🦀\u{202e}".to_owned(), (0..=255).collect()),

@@ -118,7 +118,9 @@ fn decide(access: Access, action: &AuthAction<'_>) -> Result<(), Refusal> {
             Err(Refusal::Forbidden("a temporary table would be seen by the next user of the connection"))
         }
         _ if access == Access::Read => Err(Refusal::Writes),
-        AuthAction::CreateVtable { module_name, .. } if !MODULES.contains(module_name) => {
+        AuthAction::CreateVtable { module_name, .. }
+            if !MODULES.iter().any(|module| module.eq_ignore_ascii_case(module_name)) =>
+        {
             Err(Refusal::Forbidden("virtual tables are those of fts5 and rtree"))
         }
         AuthAction::Unknown { .. } => Err(Refusal::Forbidden("the action is unknown")),

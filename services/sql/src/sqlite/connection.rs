@@ -12,12 +12,15 @@ use rusqlite::{Connection, OpenFlags};
 use crate::database::{Access, MAX_ROW_BYTES};
 use crate::sqlite::authorizer::Decisions;
 use crate::sqlite::errors::error;
-use crate::sqlite::folder::Options;
+use crate::sqlite::folder::{self, Options};
 use crate::sqlite::functions;
 use crate::values::Error;
 
 /// The bytes of a page of a file.
 const PAGE_SIZE: u64 = 4_096;
+
+/// The most bytes of the log beside a file that stay when its changes are in the file.
+const MAX_KEPT_LOG_BYTES: i64 = 16 << 20;
 
 /// The steps of SQLite's machine after which a statement looks whether it was cancelled.
 const STEPS: i32 = 1_000;
@@ -74,6 +77,9 @@ pub(super) fn open(
     watch: &Arc<Watch>,
     decisions: &Decisions,
 ) -> Result<Connection, Error> {
+    if access == Access::Write {
+        folder::make(file, options)?;
+    }
     configured(file, access, options, watch, decisions).map_err(|found| error(found, decisions))
 }
 
@@ -85,10 +91,11 @@ fn configured(
     decisions: &Decisions,
 ) -> rusqlite::Result<Connection> {
     let flags = match access {
-        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
         Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
     };
-    let mut connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let mut connection = Connection::open_with_flags(file, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "hard_heap_limit", HEAP_BYTES)?;
     connection.pragma_update(None, "temp_store", "memory")?;
@@ -100,6 +107,7 @@ fn configured(
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "max_page_count", (options.bytes / PAGE_SIZE) as i64)?;
+        connection.pragma_update(None, "journal_size_limit", MAX_KEPT_LOG_BYTES)?;
     }
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;

@@ -31,7 +31,8 @@ fn of_code(failure: ffi::Error, message: String) -> Error {
     }
     match failure.code {
         ErrorCode::ConstraintViolation => Error::ConstraintViolation(constraint(&message)),
-        ErrorCode::ReadOnly => Error::AccessDenied,
+        // The authorizer has refused the statements of connections that only read.
+        ErrorCode::ReadOnly => Error::Other("the host may not write the file of the database".to_owned()),
         ErrorCode::OperationInterrupted | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
             Error::Timeout
         }

@@ -1,18 +1,21 @@
 //! The connections of one file, each on a thread of its own.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::database::Access;
+use crate::session::{Command, Reply, User};
 use crate::sqlite::authorizer::Decisions;
 use crate::sqlite::connection::{self, Watch};
 use crate::sqlite::folder::Options;
-use crate::sqlite::session::{Command, Reply, Session};
+use crate::sqlite::session::Session;
 use crate::values::Error;
 
 /// The time after which a thread without work ends.
@@ -68,17 +71,12 @@ struct Worker {
 /// The work of one user of a connection.
 struct Job {
     session: u64,
-    commands: Receiver<Command>,
+    commands: UnboundedReceiver<Command>,
+    /// The reply to the begin of a transaction, if the user wants one.
+    begin: Option<Reply<()>>,
     /// The thread that does the job goes back to its pool afterwards, and then the permit.
     worker: Worker,
     permit: OwnedSemaphorePermit,
-}
-
-/// One user of a connection. Dropped, its statement is cancelled and its transaction rolled back.
-pub(super) struct User {
-    session: u64,
-    commands: Sender<Command>,
-    watch: Arc<Watch>,
 }
 
 impl Pool {
@@ -96,20 +94,32 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a connection. Cancel safe.
-    pub(super) async fn user(self: &Arc<Pool>) -> Result<User, Error> {
+    /// Waits for a connection, and for its transaction if it has to begin one. Calls a function when the
+    /// file is open. Cancel safe.
+    pub(super) async fn user(
+        self: &Arc<Pool>,
+        in_transaction: bool,
+        is_open: impl FnOnce() + Send,
+    ) -> Result<User, Error> {
         let closed = |_| Error::Other("the database is closed".to_owned());
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(closed)?;
-        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
-        let (commands, received) = mpsc::channel();
         let worker = match self.alive() {
             Some(worker) => worker,
             None => self.start().await?,
         };
+        is_open();
+        // Taken with the thread, because a thread takes an id below a cancelled one for cancelled too.
+        let session = self.sessions.fetch_add(1, Ordering::Relaxed);
+        let (user, commands) = User::new();
         let (jobs, watch) = (worker.jobs.clone(), Arc::clone(&worker.watch));
-        let job = Job { session, commands: received, worker, permit };
-        jobs.send(job).map_err(|_| Error::Unavailable("the thread of the database has ended".to_owned()))?;
-        Ok(User { session, commands, watch })
+        let user = user.cancelled_by(move || watch.cancel(session));
+        let ended = || Error::Unavailable("the thread of the database has ended".to_owned());
+        let (begin, begun) = in_transaction.then(oneshot::channel).unzip();
+        jobs.send(Job { session, commands, begin, worker, permit }).map_err(|_| ended())?;
+        if let Some(begun) = begun {
+            begun.await.unwrap_or_else(|_| Err(ended()))?;
+        }
+        Ok(user)
     }
 
     /// Takes a thread that waits for work.
@@ -162,15 +172,23 @@ impl Thread {
         if opened.send(Ok(())).is_err() {
             return;
         }
-        let begin = match self.access {
-            Access::Write => "BEGIN IMMEDIATE",
-            Access::Read => "BEGIN",
-        };
-        while let Some(Job { session, commands, worker, permit }) = self.next(jobs) {
+        while let Some(Job { session, commands, begin, worker, permit }) = self.next(jobs) {
             self.watch.begin(session);
-            let session =
-                Session { connection: &connection, decisions: &decisions, commands: &commands, begin };
-            session.run();
+            let session = Session {
+                connection: &connection,
+                decisions: &decisions,
+                commands: RefCell::new(commands),
+                access: self.access,
+                file: &self.file,
+                max_log_bytes: self.options.bytes,
+                in_transaction: begin.is_some(),
+            };
+            let begun = begin.is_none_or(|begin| {
+                let result = session.begin();
+                let has_begun = result.is_ok();
+                begin.send(result).is_ok() && has_begun
+            });
+            session.run(begun);
             self.watch.begin(u64::MAX);
             if let Some(pool) = self.pool.upgrade() {
                 pool.idle().push(worker);
@@ -204,36 +222,6 @@ impl Thread {
     }
 }
 
-impl User {
-    /// Gives a command, and waits for its reply.
-    pub(super) async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
-        ask(&self.commands, command).await
-    }
-
-    pub(super) fn commands(&self) -> &Sender<Command> {
-        &self.commands
-    }
-}
-
-/// Gives a command to a session, and waits for its reply.
-pub(super) async fn ask<T>(
-    commands: &Sender<Command>,
-    command: impl FnOnce(Reply<T>) -> Command,
-) -> Result<T, Error> {
-    let ended = || Error::TransactionFailed("the transaction has ended".to_owned());
-    let (reply, result) = oneshot::channel();
-    commands.send(command(reply)).map_err(|_| ended())?;
-    result.await.unwrap_or_else(|_| Err(ended()))
-}
-
-impl Drop for User {
-    fn drop(&mut self) {
-        // A result may have a sender too, so that the end of the channel does not tell.
-        let _session_has_ended = self.commands.send(Command::End);
-        self.watch.cancel(self.session);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,11 +229,12 @@ mod tests {
     #[tokio::test]
     async fn threads_of_many_labels_end_soon_after_their_work() {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options { connections: 1, timeout: Duration::from_secs(5), bytes: 1 << 20 };
+        let options =
+            Options { connections: 1, timeout: Duration::from_secs(5), bytes: 1 << 20, labels: 1_000 };
         let mut pools = Vec::new();
         for label in 0..MANY + 40 {
             let pool = Pool::new(folder.path().join(format!("{label}.db")), Access::Write, options);
-            drop(pool.user().await.unwrap());
+            drop(pool.user(false, || {}).await.unwrap());
             pools.push(pool);
         }
         for _ in 0..300 {
@@ -258,7 +247,7 @@ mod tests {
         assert!(left <= MANY, "{left} threads wait for work");
         // A label whose thread has ended gets another.
         for pool in &pools {
-            drop(pool.user().await.unwrap());
+            drop(pool.user(false, || {}).await.unwrap());
         }
     }
 }

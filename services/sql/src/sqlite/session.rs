@@ -1,38 +1,21 @@
 //! The work on one connection for one user, on the thread of the connection.
 
-use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::cell::RefCell;
+use std::path::Path;
 
 use rusqlite::{CachedStatement, Connection};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::database::{Access, Changed, Description, Page, Statement};
+use crate::session::{Command, PageRead, Reply};
 use crate::sqlite::authorizer::Decisions;
 use crate::sqlite::errors::error;
+use crate::sqlite::folder::log_bytes;
 use crate::sqlite::values::{self, Declared};
 use crate::values::{Column, Error, Row};
 
-pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
-
-/// The rows of a page, and true if more may follow.
-pub(super) type PageRead = (Vec<Row>, bool);
-
 /// The most results that are open in one session. Each has a place on the thread's stack.
 const MAX_CURSORS: u64 = 64;
-
-/// A step of a session.
-pub(super) enum Command {
-    Begin(Reply<()>),
-    Execute(Statement, Reply<u64>),
-    Change(Statement, Reply<Changed>),
-    Describe(Arc<str>, Access, Reply<Description>),
-    Query(Statement, Reply<(u64, Vec<Column>)>),
-    Page { cursor: u64, most: usize, reply: Reply<PageRead> },
-    Close(u64),
-    Commit(Reply<()>),
-    Rollback(Reply<()>),
-    End,
-}
 
 /// The end of a session, or of one of its results.
 enum Ended {
@@ -121,17 +104,21 @@ impl Cursors for Cursor<'_, '_> {
 pub(super) struct Session<'c> {
     pub(super) connection: &'c Connection,
     pub(super) decisions: &'c Decisions,
-    pub(super) commands: &'c Receiver<Command>,
-    /// The statement that begins a transaction.
-    pub(super) begin: &'static str,
+    pub(super) commands: RefCell<UnboundedReceiver<Command>>,
+    pub(super) access: Access,
+    pub(super) file: &'c Path,
+    /// The most bytes of the log beside the file, before a change.
+    pub(super) max_log_bytes: u64,
+    /// True if the host began a transaction.
+    pub(super) in_transaction: bool,
 }
 
 impl Session<'_> {
-    /// Does what the commands say, until the session ends. Leaves no transaction open.
-    pub(super) fn run(&self) {
-        let ended = self.serve(&mut Bottom);
+    /// Does what the commands say, until the session ends, unless its begin failed. Leaves no transaction open.
+    pub(super) fn run(&self, begun: bool) {
+        let ended = if begun { self.serve(&mut Bottom) } else { Ended::Dropped };
         let (result, reply) = match ended {
-            Ended::Commit(reply) => (self.own("COMMIT"), Some(reply)),
+            Ended::Commit(reply) => (self.commit(), Some(reply)),
             Ended::Rollback(reply) => (self.rollback(), Some(reply)),
             Ended::Dropped | Ended::Closed => (Ok(()), None),
         };
@@ -152,15 +139,39 @@ impl Session<'_> {
         self.decisions.as_host(run).map_err(|found| self.error(found))
     }
 
+    /// Refuses a change while the log beside the file is too large. Readers that began long ago keep it.
+    fn check_log(&self) -> Result<(), Error> {
+        if self.access == Access::Read || log_bytes(self.file) <= self.max_log_bytes {
+            return Ok(());
+        }
+        // Its result says whether all changes are in the file. The size tells as well.
+        let checkpoint = || self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        let _may_be_busy = self.decisions.as_host(checkpoint);
+        if log_bytes(self.file) <= self.max_log_bytes { Ok(()) } else { Err(Error::DatabaseFull) }
+    }
+
+    /// Begins a transaction. One that may write waits for others that do.
+    pub(super) fn begin(&self) -> Result<(), Error> {
+        self.check_log()?;
+        self.own(match self.access {
+            Access::Write => "BEGIN IMMEDIATE",
+            Access::Read => "BEGIN",
+        })
+    }
+
+    /// Commits the transaction. A statement outside of one is committed when it has run.
+    fn commit(&self) -> Result<(), Error> {
+        if self.in_transaction { self.own("COMMIT") } else { Ok(()) }
+    }
+
     fn rollback(&self) -> Result<(), Error> {
         if self.connection.is_autocommit() { Ok(()) } else { self.own("ROLLBACK") }
     }
 
     fn serve(&self, cursors: &mut dyn Cursors) -> Ended {
         // An error of `send` means that the caller was dropped, and the session soon is.
-        while let Ok(command) = self.commands.recv() {
+        while let Some(command) = self.next() {
             match command {
-                Command::Begin(reply) => drop(reply.send(self.own(self.begin))),
                 Command::Execute(statement, reply) => drop(reply.send(self.execute(&statement))),
                 Command::Change(statement, reply) => drop(reply.send(self.change(&statement))),
                 Command::Describe(text, access, reply) => drop(reply.send(self.describe(&text, access))),
@@ -184,6 +195,11 @@ impl Session<'_> {
         Ended::Dropped
     }
 
+    /// Waits for a command. Returns `None` if the user has gone.
+    fn next(&self) -> Option<Command> {
+        self.commands.borrow_mut().blocking_recv()
+    }
+
     fn prepare(&self, text: &str) -> Result<CachedStatement<'_>, Error> {
         let _of_an_earlier_statement = self.decisions.take_refusal();
         self.connection.prepare_cached(text).map_err(|found| self.error(found))
@@ -196,6 +212,9 @@ impl Session<'_> {
     }
 
     fn execute(&self, statement: &Statement) -> Result<u64, Error> {
+        if !self.in_transaction {
+            self.check_log()?;
+        }
         let mut prepared = self.bound(statement)?;
         let before = self.connection.total_changes();
         let mut rows = prepared.raw_query();
@@ -206,7 +225,7 @@ impl Session<'_> {
     }
 
     fn change(&self, statement: &Statement) -> Result<Changed, Error> {
-        self.own(self.begin)?;
+        self.begin()?;
         let mut prepared = self.bound(statement)?;
         let (columns, declared) = values::columns(&prepared)?;
         let (mut rows, mut page) = (prepared.raw_query(), Page::new(usize::MAX));

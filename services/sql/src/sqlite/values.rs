@@ -77,31 +77,35 @@ pub(super) fn row(row: &rusqlite::Row<'_>, declared: &[Declared]) -> Result<(Row
     }
     check_row(bytes)?;
     let values = declared.iter().enumerate();
-    let row: Result<Row, Error> = values.map(|(at, declared)| Ok(value(get(at)?, *declared))).collect();
+    let row: Result<Row, Error> = values.map(|(at, declared)| value(get(at)?, *declared)).collect();
     Ok((row?, bytes))
 }
 
 /// Returns a stored value as its declared type, or as it is stored if it is not of that type.
-fn value(stored: ValueRef<'_>, declared: Declared) -> Value {
-    match (stored, declared) {
+///
+/// # Errors
+/// [`Error::WrongType`] for a text that is not UTF-8, which SQLite does not check.
+fn value(stored: ValueRef<'_>, declared: Declared) -> Result<Value, Error> {
+    Ok(match (stored, declared) {
         (ValueRef::Null, _) => Value::Null,
         (ValueRef::Integer(number @ 0..=1), Declared::Boolean) => Value::Boolean(number == 1),
         (ValueRef::Integer(number), _) => Value::Int64(number),
         (ValueRef::Real(number), _) => Value::Float64(number),
         (ValueRef::Blob(blob), _) => Value::Bytes(blob.to_owned()),
         (ValueRef::Text(text), declared) => {
-            let text = String::from_utf8_lossy(text);
+            let invalid = |_| Error::WrongType("a text is not UTF-8; cast it to BLOB".to_owned());
+            let text = std::str::from_utf8(text).map_err(invalid)?;
             let value = match declared {
-                Declared::Date => values::parse_date(&text).map(Value::Date),
-                Declared::Time => values::parse_time(&text).map(Value::Time),
-                Declared::Timestamp => values::parse_timestamp(&text).map(Value::Timestamp),
-                Declared::Instant => values::parse_instant(&text).map(Value::Instant),
-                Declared::Uuid => values::is_uuid(&text).then(|| Value::Uuid(text.to_ascii_lowercase())),
+                Declared::Date => values::parse_date(text).map(Value::Date),
+                Declared::Time => values::parse_time(text).map(Value::Time),
+                Declared::Timestamp => values::parse_timestamp(text).map(Value::Timestamp),
+                Declared::Instant => values::parse_instant(text).map(Value::Instant),
+                Declared::Uuid => values::is_uuid(text).then(|| Value::Uuid(text.to_ascii_lowercase())),
                 Declared::Boolean | Declared::Other => None,
             };
-            value.unwrap_or_else(|| Value::Text(text.into_owned()))
+            value.unwrap_or_else(|| Value::Text(text.to_owned()))
         }
-    }
+    })
 }
 
 /// A parameter as SQLite stores it.

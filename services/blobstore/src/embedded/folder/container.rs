@@ -255,12 +255,14 @@ impl Container for FolderContainer {
         .await
     }
 
-    async fn rename(&self, from: &str, to: &str) -> Result<bool, BlobError> {
+    async fn rename(&self, from: &str, to: &str) -> Result<Option<bool>, BlobError> {
         let (from, to) = (from.to_owned(), to.to_owned());
         self.work(move |engine, place| {
             place.check()?;
             let _changes = engine.changes();
-            let (Some(info), Some(old)) = (place.info(&from)?, place.path(&from)?) else { return Ok(false) };
+            let (Some(info), Some(old)) = (place.info(&from)?, place.path(&from)?) else {
+                return Ok(Some(false));
+            };
             let new = names::path(&place.folder, &to);
             place.create_folders(&new)?;
             let replaced = place.info(&to)?;
@@ -271,7 +273,7 @@ impl Container for FolderContainer {
                 path.parent().map_or(Ok(()), sync)?;
             }
             place.delete_folders(&old);
-            Ok(true)
+            Ok(Some(true))
         })
         .await
     }
