@@ -182,7 +182,7 @@ impl<'a> Build<'a> {
             if let Some(apart) = apart.filter(|_| is_first) {
                 let same = labels.iter().filter(|(_, other)| on_the_same(label, other));
                 let same: Vec<_> = same.map(|(entry, label)| (entry, &label.options)).collect();
-                self.report(apart(&*label.backend.config, &same));
+                self.report(apart(&*label.backend.config(), &same));
             }
         }
     }

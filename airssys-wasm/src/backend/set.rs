@@ -66,9 +66,14 @@ impl ConfiguredBackend {
         Arc::clone(&read(&self.configuration))
     }
 
+    /// Returns the configuration in force.
+    pub(super) fn config(&self) -> AnyConfig {
+        Arc::clone(&self.configuration().config)
+    }
+
     /// Returns the file or the folder that no other backend may use.
     pub(super) fn exclusive_path(&self) -> Option<PathBuf> {
-        self.product.exclusive_path(&*self.configuration().config)
+        self.product.exclusive_path(&*self.config())
     }
 
     async fn client_of(&self, configuration: &Configuration) -> Result<AnyClient, OpenError> {
