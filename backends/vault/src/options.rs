@@ -53,9 +53,10 @@ pub(crate) fn of_backend(table: &BackendTable) -> Result<Options, Diagnostics> {
 }
 
 fn url(table: &ConfigTable<'_>) -> Option<Url> {
-    let written = table.text("url", "\"https://vault.example.com:8200\"").map(str::to_owned);
-    let url = written.or_else(|| table.default_variable("url", "VAULT_ADDR"));
-    let url = Url::parse(url.as_deref().unwrap_or(ADDRESS)).ok();
+    // A mistake can have a login in it, so reports do not show it.
+    let written = table.secret("url", "\"https://vault.example.com:8200\"");
+    let url = written.or_else(|| table.default_variable("url", "VAULT_ADDR").map(Secret::new));
+    let url = Url::parse(url.as_ref().map_or(ADDRESS, Secret::reveal)).ok();
     // A name or a password in the address would show in the errors of the HTTP client.
     let url = url.filter(|url| {
         let is_plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();

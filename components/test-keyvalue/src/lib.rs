@@ -57,7 +57,7 @@ impl Watch {
             _ => "works".to_owned(),
         };
         if found != self.logged {
-            context.info(&format!("the label {}: {found}", self.label));
+            log::info!("the label {}: {found}", self.label);
             self.logged = found;
         }
         std::thread::sleep(Duration::from_millis(20));

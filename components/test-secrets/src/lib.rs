@@ -17,11 +17,11 @@ struct Secrets {
 }
 
 impl Component for Secrets {
-    fn initialize(config: &Config, context: &Context) -> Result<Self, StartError> {
+    fn initialize(config: &Config, _context: &Context) -> Result<Self, StartError> {
         if let Some(value) = config.get("keep") {
             let failed = |error: Error| StartError::from(format!("the secret is not kept: {error:?}"));
             keep(value).map_err(failed)?;
-            context.info("the secret is kept, and a call was denied");
+            log::info!("the secret is kept, and a call was denied");
         }
         Ok(Secrets { open: HashMap::new() })
     }

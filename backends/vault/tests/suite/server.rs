@@ -29,9 +29,11 @@ impl Program for OpenBao {
 
     fn command(&self, place: &Place) -> Command {
         let (folder, ports) = (place.folder(), &place.ports);
+        fs::create_dir_all(folder.join("data")).unwrap();
         let config = format!(
-            "disable_mlock = true\nstorage \"file\" {{ path = {:?} }}\nlistener \"tcp\" {{\n  address = \
-             \"127.0.0.1:{}\"\n  cluster_address = \"127.0.0.1:{}\"\n  tls_disable = true\n}}\n",
+            "storage \"raft\" {{\n  path = {:?}\n  node_id = \"one\"\n}}\napi_addr = \"http://127.0.0.1:{1}\"\n\
+             cluster_addr = \"http://127.0.0.1:{2}\"\nlistener \"tcp\" {{\n  address = \
+             \"127.0.0.1:{1}\"\n  cluster_address = \"127.0.0.1:{2}\"\n  tls_disable = true\n}}\n",
             folder.join("data"),
             ports[0],
             ports[1]
@@ -48,7 +50,7 @@ impl Program for OpenBao {
 
     async fn answers(&self, place: &Place) -> bool {
         let keys = self.keys.lock().unwrap().clone();
-        let (port, is_new) = (place.port(), keys.is_none());
+        let port = place.port();
         let keys = match keys {
             Some(keys) => keys,
             None => {
@@ -64,10 +66,13 @@ impl Program for OpenBao {
         {
             return false;
         }
+        if request(port, &keys.root, "GET", "secret/config", Value::Null).await.is_some() {
+            return true;
+        }
+        // The server leads a moment after it is unsealed, and the engine upgrades itself when it is made.
         let mount = json!({ "type": "kv", "options": { "version": "2" } });
-        // The engine upgrades itself for a moment after it is made.
-        (!is_new || request(port, &keys.root, "POST", "sys/mounts/secret", mount).await.is_some())
-            && request(port, &keys.root, "GET", "secret/config", Value::Null).await.is_some()
+        request(port, &keys.root, "POST", "sys/mounts/secret", mount).await;
+        false
     }
 }
 
