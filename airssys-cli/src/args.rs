@@ -86,8 +86,9 @@ pub(crate) struct Run {
 
     /// Time for all components together to stop, in seconds.
     ///
-    /// One component has half of it. Components that are still running then are ended. A second signal ends the program at once. A
-    /// run that a signal stops waits up to half of this time for the app's report.
+    /// One component has half of it. Components that are still running then are ended. A second signal
+    /// ends the program at once. A run that a signal stops waits up to half of this time for the app's
+    /// report. If the program still runs after twice this time and 5 s, it ends without its result.
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) stop_timeout: u64,
 

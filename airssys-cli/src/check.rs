@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use airssys_http::HttpServer;
 use airssys_wasm::app;
-use airssys_wasm::manifest::ComponentManifest;
+use airssys_wasm::manifest::{ComponentManifest, HttpListener};
 use airssys_wasm::{
     BackendSet, Component, Engine, EngineConfig, LoadError, OpenError, ServiceConfigs, builder,
     ensure_threads,
@@ -12,6 +13,7 @@ use airssys_wasm::{
 use crate::args::Check;
 use crate::building::{self, Building};
 use crate::failure::{Failure, with_causes};
+use crate::http;
 use crate::output::Output;
 use crate::place::{self, Place};
 use crate::run;
@@ -32,9 +34,12 @@ pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Resul
         building.loaded(name);
         let component = loaded.map_err(|error| misfit(name, error))?;
         terminal.finish();
-        if let Some((configs, _)) = &configured {
-            let configured = component.check_services(configs);
-            configured.map_err(|error| Failure::misfit(format!("`{name}` does not fit the app"), error))?;
+        if let Some(configured) = &configured {
+            let no_fit = || format!("`{name}` does not fit the app");
+            let checked = component.check_services(&configured.configs);
+            checked.map_err(|error| Failure::misfit(no_fit(), error))?;
+            let checked = HttpServer::check_component(&configured.http, name, &component);
+            checked.map_err(|error| Failure::misfit(no_fit(), error))?;
         }
         let how = match component.runs_on_fiber() {
             true => "on a fiber, because it imports functions that can wait",
@@ -42,10 +47,9 @@ pub(crate) fn check(args: &Check, terminal: &Terminal, output: &Output) -> Resul
         };
         output.line(format!("{name}: fits; runs {how}"));
     }
-    match configured {
-        Some((_, backends)) if args.connect => connect(&backends, output),
-        _ => Ok(()),
-    }
+    let Some(configured) = configured else { return Ok(()) };
+    http::check(&configured.http, output)?;
+    if args.connect { connect(&configured.backends, output) } else { Ok(()) }
 }
 
 /// Asks every backend for its product and version.
@@ -79,8 +83,12 @@ fn misfit(name: &str, error: LoadError) -> Failure {
 /// The names and `.wasm` files of the components to check.
 type Files = Vec<(String, PathBuf)>;
 
-/// The configurations of an app's services and of its backends.
-type Configured = (ServiceConfigs, BackendSet);
+/// The parts of an app beside its components.
+struct Configured {
+    configs: ServiceConfigs,
+    backends: BackendSet,
+    http: Vec<HttpListener>,
+}
 
 /// The components to check, and the configurations of an app. Folders are built first.
 fn components(args: &Check, terminal: &Terminal) -> Result<(Files, Option<Configured>), Failure> {
@@ -106,5 +114,5 @@ fn components(args: &Check, terminal: &Terminal) -> Result<(Files, Option<Config
         Ok((component.name.clone(), file))
     };
     let files = app.components.iter().map(locate).collect::<Result<_, Failure>>()?;
-    Ok((files, Some((configs, backends))))
+    Ok((files, Some(Configured { configs, backends, http: app.http })))
 }

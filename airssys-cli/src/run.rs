@@ -62,7 +62,7 @@ pub(crate) fn run(
         stop_timeout: own_stop_timeout(args),
         ..StartOptions::default()
     };
-    let attention = signals.attend();
+    let attention = signals.attend(most_to_stop(args));
     let ran = runtime.block_on(run_app(args, &manifest, options, terminal, &attention));
     // From here on nothing has to be stopped in order, so a signal ends the program at once. One that
     // came while a complete app was stopped has ended the run too.
@@ -199,6 +199,11 @@ fn stopped_by(signal: EndSignal, manifest: &App) -> Failure {
     tracing::info!("the app is stopping because of {}", signal.name());
     let is_service = manifest.until.is_none() && signal != EndSignal::Interrupt;
     Failure::Stopped { signal, status: if is_service { 0 } else { signal.status() } }
+}
+
+/// The most time that a stop takes: its requests, the report, the components, and a moment to print.
+fn most_to_stop(args: &Run) -> Duration {
+    2 * Duration::from_secs(args.stop_timeout) + Duration::from_secs(5)
 }
 
 /// The time that one component has to stop: half of what all have together, so that one that hangs leaves

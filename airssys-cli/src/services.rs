@@ -39,6 +39,8 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_redis::Redis);
     #[cfg(feature = "secrets")]
     let backends = backends.with(airssys_secrets::EncryptedFile);
+    #[cfg(feature = "s3")]
+    let backends = backends.with(airssys_s3::S3);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
     #[cfg(feature = "vault")]

@@ -8,6 +8,7 @@
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -42,8 +43,8 @@ impl EndSignal {
 #[derive(Default)]
 struct Heard {
     first: Option<EndSignal>,
-    /// True while a command attends to signals.
-    attended: bool,
+    /// The time that a command has for its end after the first signal, while it attends to signals.
+    attended: Option<Duration>,
 }
 
 /// The signals since [`Signals::listen`].
@@ -62,12 +63,13 @@ impl Signals {
         Signals { heard, failure }
     }
 
-    /// Leaves the first signal to the caller until the result is dropped.
-    pub(crate) fn attend(&self) -> Attention {
+    /// Leaves the first signal to the caller until the result is dropped, but for this time at most. Then
+    /// the signal ends the program, in case that nothing else can.
+    pub(crate) fn attend(&self, limit: Duration) -> Attention {
         if let Some(error) = &self.failure {
             tracing::warn!(%error, "the program cannot listen for signals, so they end it at once");
         }
-        self.heard.send_modify(|heard| heard.attended = true);
+        self.heard.send_modify(|heard| heard.attended = Some(limit));
         Attention { heard: Arc::clone(&self.heard) }
     }
 }
@@ -103,7 +105,7 @@ impl Attention {
     fn leave(&self) -> Option<EndSignal> {
         let mut first = None;
         self.heard.send_modify(|heard| {
-            heard.attended = false;
+            heard.attended = None;
             first = heard.first;
         });
         first
@@ -118,31 +120,43 @@ impl Drop for Attention {
 
 /// Starts the thread that hears signals. They are heard from the return of this function on.
 fn hear(heard: Arc<watch::Sender<Heard>>, flush: fn()) -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let mut listener = {
         let _entered = runtime.enter();
         Listener::new()?
     };
     let hear = move || {
-        runtime.block_on(async {
-            loop {
-                let signal = listener.next().await;
-                if !note(&heard, signal) {
-                    // Prints nothing to the standard output, because another thread may hold it for ever.
-                    flush();
-                    std::process::exit(signal.status().into());
-                }
-            }
-        });
+        let signal = runtime.block_on(ending(&heard, async || listener.next().await));
+        // Prints nothing to the standard output, because another thread may hold it for ever.
+        flush();
+        std::process::exit(signal.status().into());
     };
     std::thread::Builder::new().name("airssys-signals".to_owned()).spawn(hear).map(drop)
+}
+
+/// Returns the signal that ends the program now.
+async fn ending(heard: &watch::Sender<Heard>, mut next: impl AsyncFnMut() -> EndSignal) -> EndSignal {
+    let mut signal = next().await;
+    while note(heard, signal) {
+        let Some(limit) = heard.borrow().attended else { continue };
+        match tokio::time::timeout(limit, next()).await {
+            Ok(second) => signal = second,
+            Err(_) if heard.borrow().attended.is_some() => {
+                tracing::error!("the program has not stopped within {} s, and is ended", limit.as_secs_f64());
+                return signal;
+            }
+            // The command has ended, and prints its result.
+            Err(_) => signal = next().await,
+        }
+    }
+    signal
 }
 
 /// Notes a signal. Returns true if it is the first, and a command attends to it.
 fn note(heard: &watch::Sender<Heard>, signal: EndSignal) -> bool {
     let mut is_left = false;
     heard.send_modify(|heard| {
-        is_left = heard.attended && heard.first.is_none();
+        is_left = heard.attended.is_some() && heard.first.is_none();
         heard.first.get_or_insert(signal);
     });
     is_left
@@ -226,6 +240,8 @@ impl Listener {
 mod tests {
     use super::*;
 
+    const LIMIT: Duration = Duration::from_secs(25);
+
     fn heard() -> (Arc<watch::Sender<Heard>>, Signals) {
         let heard = Arc::new(watch::Sender::default());
         (Arc::clone(&heard), Signals { heard, failure: None })
@@ -234,7 +250,7 @@ mod tests {
     #[test]
     fn signal_ends_the_program_or_is_returned_to_the_command_that_attends() {
         let (heard, signals) = heard();
-        let attention = signals.attend();
+        let attention = signals.attend(LIMIT);
         assert_eq!(attention.seen(), None);
         assert!(note(&heard, EndSignal::Terminate));
         assert!(!note(&heard, EndSignal::Interrupt), "the second one ends the program");
@@ -244,7 +260,48 @@ mod tests {
     #[test]
     fn signal_after_the_end_of_attention_ends_the_program() {
         let (heard, signals) = heard();
-        assert_eq!(signals.attend().end(), None);
+        assert_eq!(signals.attend(LIMIT).end(), None);
         assert!(!note(&heard, EndSignal::Terminate));
+    }
+
+    /// Returns a source of these signals, behind which none comes.
+    fn source(signals: Vec<EndSignal>) -> impl AsyncFnMut() -> EndSignal {
+        let mut signals = signals.into_iter();
+        async move || match signals.next() {
+            Some(signal) => signal,
+            None => pending().await,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn command_that_does_not_end_after_a_signal_is_ended_with_the_program() {
+        let (heard, signals) = heard();
+        let _attention = signals.attend(LIMIT);
+        let began = tokio::time::Instant::now();
+        assert_eq!(ending(&heard, source(vec![EndSignal::Terminate])).await, EndSignal::Terminate);
+        assert_eq!(began.elapsed(), LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn second_signal_ends_the_program_at_once_and_a_command_that_has_ended_is_left_alone() {
+        let (heard, signals) = heard();
+        let attention = signals.attend(LIMIT);
+        let twice = source(vec![EndSignal::Terminate, EndSignal::Interrupt]);
+        assert_eq!(ending(&heard, twice).await, EndSignal::Interrupt);
+        drop(attention);
+        let (heard, signals) = super::tests::heard();
+        let attention = signals.attend(LIMIT);
+        let ends = async {
+            tokio::task::yield_now().await;
+            drop(attention);
+            pending::<()>().await;
+        };
+        let ended = async {
+            tokio::select! { signal = ending(&heard, source(vec![EndSignal::HangUp])) => Some(signal), () = ends => None }
+        };
+        assert!(
+            tokio::time::timeout(LIMIT * 9, ended).await.is_err(),
+            "it may print for as long as it likes"
+        );
     }
 }

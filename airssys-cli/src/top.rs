@@ -92,7 +92,7 @@ fn show(
     screen: &mut Screen,
     signals: &Signals,
 ) -> Result<Shown, Failure> {
-    let signal = SignalSeen::watch(signals.attend()).map_err(terminal_failure)?;
+    let signal = SignalSeen::watch(signals.attend(Duration::MAX)).map_err(terminal_failure)?;
     let (mut due, mut asked) = (Instant::now() + model.interval(), false);
     loop {
         screen.draw(|frame| view::draw(frame, model)).map_err(terminal_failure)?;

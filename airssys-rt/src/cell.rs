@@ -87,6 +87,11 @@ impl<M> Cell<M> {
         }
     }
 
+    /// Called before it is started.
+    pub(crate) fn mark_movable(&self) {
+        self.flags.set(Flag::Movable);
+    }
+
     pub(crate) fn name(&self) -> &Arc<str> {
         self.name.as_ref().unwrap_or(&NAMELESS)
     }
@@ -514,6 +519,10 @@ impl<M: Send + 'static> Supervised for Cell<M> {
             excused: self.flags.take(Flag::Excused),
             restarted_early: self.flags.take(Flag::RestartedEarly),
         }
+    }
+
+    fn is_movable(&self) -> bool {
+        self.flags.has(Flag::Movable)
     }
 
     fn rejoin(&self) {

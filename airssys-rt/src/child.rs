@@ -116,6 +116,10 @@ pub(crate) trait Supervised: Registered {
     /// incarnations.
     fn poll_stop(&self, least: StopRequest, context: &Context<'_>) -> Poll<StopRequest>;
     fn stop(&self, request: StopRequest);
+    /// Returns true if its task can move to another runtime.
+    fn is_movable(&self) -> bool {
+        false
+    }
     /// Returns true if it was told to end for good.
     fn terminated(&self) -> bool;
     /// As `terminated`, for the moment between two incarnations. It costs less, and may miss an order

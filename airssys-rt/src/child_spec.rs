@@ -28,6 +28,7 @@ pub struct ChildSpec {
     pub(crate) significant: bool,
     /// `None` stands for the supervisor's.
     pub(crate) on_limit: Option<OnLimit>,
+    pub(crate) movable: bool,
 }
 
 impl ChildSpec {
@@ -48,6 +49,7 @@ impl ChildSpec {
             shutdown: Shutdown::default(),
             significant: false,
             on_limit: None,
+            movable: false,
         }
     }
 
@@ -81,6 +83,13 @@ impl ChildSpec {
     /// the supervisor's own [`on_limit`](airssys_core::SupervisorConfig::on_limit).
     pub fn on_limit(mut self, step: OnLimit) -> Self {
         self.on_limit = Some(step);
+        self
+    }
+
+    /// Lets its task move to another runtime by [`relocate`](crate::relocate). It then has a block of memory
+    /// of its own for its future. Default: false.
+    pub fn movable(mut self, movable: bool) -> Self {
+        self.movable = movable;
         self
     }
 

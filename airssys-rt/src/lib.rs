@@ -84,6 +84,7 @@
 //! | share work among many workers | [`Router`] |
 //! | find all actors of a kind | [`Groups`] |
 //! | publish to subscribers | [`MessageBroker`], [`Topic`], [`TopicPattern`] |
+//! | let a busy actor go on in another runtime | [`relocate`], [`ChildSpec::movable`] |
 //! | see the tree and its stats | [`ActorSystem::snapshot`], [`ActorStats`] |
 //! | read lifecycle events and dead letters | [`ActorSystem::events`] |
 //! | shut down within a deadline | [`ActorSystem::shutdown`] |
@@ -229,6 +230,7 @@ pub use snapshot::{
 pub use stats::{ActorState, ActorStats};
 pub use supervisor::prepared::PreparedSupervisor;
 pub use supervisor::reference::SupervisorRef;
+pub use supervisor::relocation::relocate;
 pub use supervisor::spec::{MAX_SUPERVISOR_DEPTH, SupervisorSpec};
 pub use system::{ActorSummary, ActorSystem, ActorSystemBuilder};
 pub use timers::TimerId;

@@ -39,7 +39,7 @@ pub use self::app::AppManifest;
 pub use self::config_table::ConfigTable;
 pub use self::diagnostic::{Diagnostic, Diagnostics};
 pub use self::group::{ComponentGivesUp, Group, GroupMember, OnGiveUp};
-pub use self::http::{HttpLimits, HttpListener, HttpRoute, PathPattern};
+pub use self::http::{HttpKey, HttpLimits, HttpListener, HttpRoute, HttpTarget, HttpTls, PathPattern};
 pub use self::load::{Disk, Files, without_dots};
 pub use self::runtime::{BackendTable, LabelTable, Runtime, RuntimeSource};
 pub use self::secret::Secret;

@@ -4,6 +4,7 @@ pub(crate) mod batch_size;
 mod batches;
 mod calls;
 pub(crate) mod health;
+pub(crate) mod load;
 pub(crate) mod native;
 mod per_request;
 pub(crate) mod recovery;
@@ -13,6 +14,7 @@ mod turn;
 
 use airssys_rt::{Actor, ActorContext, Behind, BoxError, Child, ChildContext, requeue};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tokio::time::{sleep_until, timeout};
 
 use self::batch_size::BatchSize;
@@ -22,9 +24,11 @@ use self::recovery::Recovery;
 use self::template::{INSTANTIATION, InstanceTemplate};
 use self::turn::Turn;
 use crate::contract::HealthStatus;
+use crate::guest::background;
 use crate::guest::failure::GuestFailure;
 use crate::guest::instance::Instance;
 use crate::guest::start_deadline::StartDeadline;
+use crate::guest::store::Entry;
 use crate::routing::callbacks::{Callbacks, ResolvedCallback};
 use crate::routing::envelope::Envelope;
 use crate::sync::lock;
@@ -182,6 +186,7 @@ impl ComponentActor {
     ///
     /// `call` is set to the call that is made, for the report of a start that takes too long.
     async fn start(&mut self, incarnation: u64, call: &mut &'static str) -> Result<(), BoxError> {
+        let began = Instant::now();
         let (mut instance, callbacks) = self.template.instantiate(incarnation).await?;
         self.callbacks = Some(callbacks);
         let mut next = |instance: &mut Instance, name| {
@@ -198,6 +203,8 @@ impl ComponentActor {
         // An instance for each call is made when the call comes. This one has shown that it can be made.
         self.instance = self.per_request.is_none().then_some(instance);
         self.turn = Turn::begin();
+        let now = Instant::now();
+        self.count_load((now - began).min(load::START_AT_MOST), now);
         // A component that fails again and again yields after each start.
         requeue().await;
         Ok(())
@@ -319,15 +326,31 @@ impl ComponentActor {
     /// Drops the failed instance. The failure is in flight until the next incarnation has started, so
     /// that the app does not drain before.
     fn record_failure(&mut self, failure: GuestFailure) -> GuestFailure {
+        if let Some(now) = self.instance.as_ref().map(Instance::returned) {
+            self.count_load(self.turn.time(now) + load::FAILURE, now.at);
+        }
         self.recovery.failed(self.template.instance.endpoint.account.in_flight.begin());
         self.instance = None;
         failure
     }
 
-    /// Yields if the guest has had its time.
+    /// Counts and yields if the guest has had its time.
     async fn end_turn(&mut self) {
-        if let Some(instance) = &self.instance {
-            self.turn.end(instance.returned()).await;
+        let Some(now) = self.instance.as_ref().map(Instance::returned) else { return };
+        if self.turn.is_over(now) {
+            self.count_load(self.turn.time(now), now.at);
+            self.turn.end(now).await;
+        }
+    }
+
+    /// Counts time that the instance took on its worker. A busy one goes on in the background.
+    fn count_load(&self, time: Duration, now: Instant) {
+        if self.template.component.entry != Entry::Direct {
+            return;
+        }
+        let myself = &self.template.instance.myself;
+        if let Some(until) = self.template.load.took(time, now, || myself.depth() > 0) {
+            background::go_until(until);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Guests: the engine, components, and instances with their stores and imports.
 
+pub(crate) mod background;
 pub(crate) mod batch;
 pub(crate) mod component;
 pub(crate) mod component_log;

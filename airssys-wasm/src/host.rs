@@ -95,6 +95,9 @@ pub struct HostOptions {
     pub backends: BackendSet,
 }
 
+/// The longest deadline of a shutdown: a year.
+const MAX_SHUTDOWN: Duration = Duration::from_secs(365 * 24 * 3_600);
+
 /// The most of a shutdown's time in which aborted actors give their messages back.
 const MOST_FOR_ABORTED: Duration = Duration::from_millis(500);
 
@@ -259,9 +262,10 @@ impl ComponentHost {
 
     /// Stops all components and actors, the last started first, within `deadline`. After nine tenths
     /// of it, a guest that still runs is ended, so that it does not hold its worker longer. The actor
-    /// system's own shutdown cannot do that.
+    /// system's own shutdown cannot do that. A deadline beyond a year counts as a year.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let began = Instant::now();
+        // A later moment may not exist.
+        let (began, deadline) = (Instant::now(), deadline.min(MAX_SHUTDOWN));
         self.shared.router.app.end_at(began + deadline.mul_f64(0.9));
         let trail = &self.shared.router.app.trail;
         // The audit has something to write until all others have ended.

@@ -58,7 +58,7 @@ pub(super) fn retry(
     // Until the first letter is on its way, a signal ends the program at once.
     let mut client = connect(target)?;
     let ids = if selection.all { all(&mut client, selection.receiver)? } else { selection.ids };
-    let attention = signals.attend();
+    let attention = signals.attend(Duration::MAX);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| Failure::run("the runtime cannot be started", error))?;
     let mut retry = Retry { total: ids.len(), waiting: ids, ..Retry::default() };

@@ -17,6 +17,8 @@ pub(super) enum Flag {
     Excused = 4,
     /// A restart was asked for before the incarnation had started.
     RestartedEarly = 8,
+    /// Its task can move to another runtime.
+    Movable = 16,
 }
 
 impl Flags {
@@ -44,7 +46,7 @@ mod tests {
     #[test]
     fn flags_are_set_and_taken_apart_from_each_other() {
         let flags = Flags::default();
-        let all = [Flag::Started, Flag::Grouped, Flag::Excused, Flag::RestartedEarly];
+        let all = [Flag::Started, Flag::Grouped, Flag::Excused, Flag::RestartedEarly, Flag::Movable];
         for flag in all {
             assert!(!flags.has(flag) && !flags.take(flag));
             flags.set(flag);

@@ -76,6 +76,9 @@ impl SupervisorRef {
         let mailbox = Mailbox::new(spec.capacity, spec.overflow);
         let (id, services) = (registry.next_id(), registry.services().clone());
         let cell = Arc::new(Cell::new(spec.name.clone(), id, mailbox, services));
+        if spec.movable {
+            cell.mark_movable();
+        }
         if !registry.register(&cell) {
             return Err(PrepareError::NameTaken { name: name.to_owned() });
         }

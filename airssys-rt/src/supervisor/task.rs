@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use super::entry::ChildRules;
 use super::node::{Admission, Refusal, SupervisorNode};
 use super::parked::ParkedRunner;
+use super::relocation::Movable;
 use super::verdict::Verdict;
 use crate::child::{Key, Supervised};
 use crate::guard::{self, Contained, Net, guard};
@@ -106,12 +107,16 @@ pub(super) async fn admit<R: Runnable, C: Supervised>(
 fn spawn<R: Runnable>(runner: R, node: &Arc<SupervisorNode>, key: Key, delay: Duration) -> JoinHandle<()> {
     let runtime = node.runtime();
     let delay = on_heap(delay);
+    let is_movable = runner.cell().is_movable();
     let task = run(ChildTask { runner: Some(runner), node: node.clone(), key, delay });
     #[cfg(feature = "testing")]
     if crate::testing::schedule::is_shaken() {
         return runtime.spawn(crate::testing::schedule::shaken(task));
     }
-    runtime.spawn(task)
+    match is_movable {
+        true => runtime.spawn(Movable::new(task, node.clone(), key)),
+        false => runtime.spawn(task),
+    }
 }
 
 /// A child with its task. Dropped with its runner, the task was aborted.

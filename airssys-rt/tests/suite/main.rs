@@ -33,6 +33,7 @@ mod probes;
 mod quarantined_workers;
 mod recipient;
 mod registry;
+mod relocation;
 mod request;
 mod resize;
 mod router;

@@ -2,12 +2,17 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use toml::de::DeValue;
 
 use super::amount::Unit;
 use super::diagnostic::{Document, Fault};
 use super::lists::component_name;
+use super::load::join;
 use super::reader::{Located, Setting, Table};
+use super::secret::{Reference, reference};
 use super::suggest::string;
 
 /// The most listeners of an app.
@@ -26,8 +31,28 @@ pub struct HttpListener {
     pub routes: Vec<HttpRoute>,
     /// The limits of its requests and connections.
     pub limits: HttpLimits,
+    /// The files of its certificate, if it speaks TLS.
+    pub tls: Option<HttpTls>,
     /// True if each request is a line of the log.
     pub access_log: bool,
+}
+
+/// The certificate of a listener, in files in the PEM format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpTls {
+    /// The file with the certificate, and those that sign it.
+    pub certificate: PathBuf,
+    /// The place of the private key.
+    pub key: HttpKey,
+}
+
+/// The place of a private key in the PEM format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpKey {
+    /// The content of this file.
+    File(PathBuf),
+    /// The value of this environment variable.
+    Variable(String),
 }
 
 /// The limits of the requests and connections of a listener.
@@ -60,7 +85,7 @@ impl Default for HttpLimits {
     }
 }
 
-/// A `[[http.route]]`: the requests that a component gets.
+/// A `[[http.route]]`: the requests that a component gets, or that files answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpRoute {
@@ -70,8 +95,17 @@ pub struct HttpRoute {
     pub method: Option<String>,
     /// The path.
     pub path: PathPattern,
-    /// The component.
-    pub component: String,
+    /// The part of the app that answers.
+    pub target: HttpTarget,
+}
+
+/// The part of an app that answers the requests of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HttpTarget {
+    /// The component of this name.
+    Component(String),
+    /// The files below this folder. The route's path ends with `/*`.
+    Files(PathBuf),
 }
 
 /// A pattern of paths: segments that are equal, `{name}` for one segment, and `*` at the end for the rest.
@@ -135,19 +169,53 @@ impl PathPattern {
     /// Returns true if a request's path, without its query, matches. A parameter is not empty. The path is
     /// compared as it is sent.
     pub fn matches(&self, path: &str) -> bool {
-        let Some(path) = path.strip_prefix('/') else { return false };
-        let mut found = path.split('/');
-        let mut own = self.segments.iter();
-        loop {
-            match (own.next(), found.next()) {
-                (None, None) => return true,
-                (None, Some(_)) => return self.is_prefix,
-                (Some(_), None) => return false,
-                (Some(PathSegment::Text(text)), Some(segment)) if text != segment => return false,
-                (Some(PathSegment::Parameter(_)), Some("")) => return false,
-                (Some(_), Some(_)) => {}
+        self.rest(path).is_some()
+    }
+
+    /// Returns the part of a path for which the `*` stands, without the `/` before it. Returns an empty text
+    /// if there is none, and `None` if the path does not match.
+    pub fn rest<'a>(&self, path: &'a str) -> Option<&'a str> {
+        let mut rest = Some(path.strip_prefix('/')?);
+        for own in &self.segments {
+            let (segment, behind) = match rest?.split_once('/') {
+                Some((segment, behind)) => (segment, Some(behind)),
+                None => (rest?, None),
+            };
+            let matches = match own {
+                PathSegment::Text(text) => text == segment,
+                PathSegment::Parameter(_) => !segment.is_empty(),
+            };
+            if !matches {
+                return None;
             }
+            rest = behind;
         }
+        match rest {
+            None => Some(""),
+            Some(rest) => self.is_prefix.then_some(rest),
+        }
+    }
+
+    /// Returns true if every path that another pattern matches matches this one, too.
+    fn covers(&self, other: &PathPattern) -> bool {
+        let mut others = other.segments.iter();
+        let all = self.segments.iter().all(|own| match (own, others.next()) {
+            (PathSegment::Text(own), Some(PathSegment::Text(other))) => own == other,
+            (PathSegment::Parameter(_), Some(PathSegment::Text(other))) => !other.is_empty(),
+            (PathSegment::Parameter(_), Some(PathSegment::Parameter(_))) => true,
+            (PathSegment::Text(_), Some(PathSegment::Parameter(_))) | (_, None) => false,
+        });
+        all && (self.is_prefix || others.next().is_none() && !other.is_prefix)
+    }
+
+    /// Returns its text without a slash at the end.
+    fn without_slash(&self) -> String {
+        self.to_string().trim_end_matches('/').to_owned()
+    }
+
+    /// Returns true if the pattern ends with `*`.
+    pub fn is_prefix(&self) -> bool {
+        self.is_prefix
     }
 }
 
@@ -214,6 +282,7 @@ fn listener(table: Table<'_>) -> Option<(Option<Range<usize>>, WrittenListener)>
         table.document.report(Some(span.clone()), message, help);
     }
     let limits = limits(&table);
+    let tls = tls(&table);
     let access_log = table.boolean("access_log").or(false).unwrap_or(false);
     let (routes, components) = routes(&table);
     let span = table.span();
@@ -221,8 +290,48 @@ fn listener(table: Table<'_>) -> Option<(Option<Range<usize>>, WrittenListener)>
     let listen = listen.into_value()?;
     Some((
         span,
-        WrittenListener { listener: HttpListener { listen, routes, limits, access_log }, components },
+        WrittenListener { listener: HttpListener { listen, routes, limits, tls, access_log }, components },
     ))
+}
+
+fn tls(table: &Table<'_>) -> Option<HttpTls> {
+    let certificate = table.text("certificate", "\"certificate.pem\"");
+    let key = key(table);
+    let missing = match (&certificate, &key) {
+        (Setting::Written(_), Setting::Absent) => Some(("key", "\"key.pem\"")),
+        (Setting::Absent, Setting::Written(_)) => Some(("certificate", "\"certificate.pem\"")),
+        _ => None,
+    };
+    if let Some((key, example)) = missing {
+        table.missing(key, example);
+    }
+    let certificate = join(&table.document.file, &certificate.into_value()?);
+    Some(HttpTls { certificate, key: key.into_value()? })
+}
+
+/// Reads the place of a key: a path, `{ file = "PATH" }`, or `{ env = "VARIABLE" }`.
+fn key(table: &Table<'_>) -> Setting<HttpKey> {
+    let file = |written: &str| HttpKey::File(join(&table.document.file, written));
+    let Some(value) = table.value("key") else {
+        return table.text("key", "\"key.pem\"").and_then(|_| Setting::Absent);
+    };
+    let key = match (value.get_ref(), reference(value.get_ref())) {
+        (DeValue::String(written), _) if written.contains("-----BEGIN") => {
+            let message = "`key` in [[http]] is a key, not the place of one".to_owned();
+            let help = "write it into a file that only you can read, and name that file".to_owned();
+            table.document.report(Some(value.span()), message, help);
+            return Setting::Wrong;
+        }
+        (DeValue::String(written), _) => file(written),
+        (_, Some((Reference::File(written), _))) => file(&written),
+        (_, Some((Reference::Variable(name), _))) => HttpKey::Variable(name),
+        _ => {
+            let help = "write `key = \"key.pem\"` or `key = { env = \"VARIABLE\" }`".to_owned();
+            table.wrong_kind("key", value, "the place of a key", help);
+            return Setting::Wrong;
+        }
+    };
+    Setting::Written(Located { value: key, span: value.span() })
 }
 
 fn limits(table: &Table<'_>) -> HttpLimits {
@@ -260,16 +369,26 @@ fn routes(listener: &Table<'_>) -> (Vec<HttpRoute>, Vec<Located<String>>) {
     let (mut routes, mut components): (Vec<HttpRoute>, Vec<_>) = (Vec::new(), Vec::new());
     for table in tables {
         let path = table.required("path", "\"/*\"", path);
-        let component = table.required("component", &name, component_name);
+        let target = target(&table, &name);
         let method = table.parsed("method", "\"GET\"", method).into_value();
         let host = table.parsed("host", "\"api.example.com\"", host).into_value();
         let span = table.span();
         table.finish();
-        components.extend(component.written().cloned());
-        let (Setting::Written(path), Setting::Written(component)) = (path, component) else { continue };
-        let route = HttpRoute { host, method, path: path.value, component: component.value };
+        if let Some(Located { value: HttpTarget::Component(name), span }) = &target {
+            components.push(Located { value: name.clone(), span: span.clone() });
+        }
+        let (Setting::Written(path), Some(target)) = (path, target) else { continue };
+        if matches!(target.value, HttpTarget::Files(_)) && !path.value.is_prefix() {
+            let message = format!("the route `{}` has files, and takes one path only", path.value);
+            let help = format!("write `path = {}`", string(&format!("{}/*", path.value.without_slash())));
+            document.report(Some(path.span.clone()), message, help);
+        }
+        let route = HttpRoute { host, method, path: path.value, target: target.value };
         let covers = |known: &&HttpRoute| {
-            known.path == route.path && known.host == route.host && known.method == route.method
+            let is_wider = |known: &Option<String>, own: &Option<String>| known.is_none() || known == own;
+            known.path.covers(&route.path)
+                && is_wider(&known.host, &route.host)
+                && is_wider(&known.method, &route.method)
         };
         if routes.iter().find(covers).is_some() {
             let message = format!("an earlier route takes every request for `{}` already", route.path);
@@ -278,6 +397,24 @@ fn routes(listener: &Table<'_>) -> (Vec<HttpRoute>, Vec<Located<String>>) {
         routes.push(route);
     }
     (routes, components)
+}
+
+/// Reads the component or the folder of a route.
+fn target(table: &Table<'_>, name: &str) -> Option<Located<HttpTarget>> {
+    let files = table.text("files", "\"web\"");
+    if let Setting::Absent = files {
+        let component = table.required("component", name, component_name);
+        let Setting::Written(Located { value, span }) = component else { return None };
+        return Some(Located { value: HttpTarget::Component(value), span });
+    }
+    let component = table.parsed("component", name, component_name);
+    let Setting::Written(Located { value, span }) = files else { return None };
+    if let Setting::Written(component) = component {
+        let message = "the route has a component and files".to_owned();
+        let help = "remove one of the two, or write a route for each".to_owned();
+        table.document.report(Some(component.span), message, help);
+    }
+    Some(Located { value: HttpTarget::Files(join(&table.document.file, &value)), span })
 }
 
 fn fault(message: impl Into<String>, help: impl Into<String>) -> Fault {
@@ -339,6 +476,42 @@ mod tests {
             for path in no {
                 assert!(!parsed.matches(path), "{pattern} {path}");
             }
+        }
+    }
+
+    #[test]
+    fn star_stands_for_the_rest_of_a_path() {
+        for (pattern, path, rest) in [
+            ("/*", "/", Some("")),
+            ("/*", "/a/b", Some("a/b")),
+            ("/static/*", "/static", Some("")),
+            ("/static/*", "/static/", Some("")),
+            ("/static/*", "/static//a", Some("/a")),
+            ("/a/{b}/*", "/a/x/y/z", Some("y/z")),
+            ("/static", "/static", Some("")),
+            ("/static/*", "/other", None),
+        ] {
+            assert_eq!(PathPattern::parse(pattern).unwrap().rest(path), rest, "{pattern} {path}");
+        }
+    }
+
+    #[test]
+    fn pattern_covers_another_that_matches_no_other_paths() {
+        for (pattern, other, expected) in [
+            ("/*", "/", true),
+            ("/*", "/a/{b}/*", true),
+            ("/a/*", "/a", true),
+            ("/a/*", "/*", false),
+            ("/a", "/a/*", false),
+            ("/{a}", "/b", true),
+            ("/{a}", "/", false),
+            ("/{a}", "/{b}", true),
+            ("/a", "/{b}", false),
+            ("/a/{b}", "/a/b", true),
+            ("/a/{b}", "/a/b/c", false),
+        ] {
+            let parsed = |text| PathPattern::parse(text).unwrap();
+            assert_eq!(parsed(pattern).covers(&parsed(other)), expected, "{pattern} {other}");
         }
     }
 

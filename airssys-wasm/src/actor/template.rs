@@ -8,6 +8,7 @@ use airssys_spec::{Delivery, Input};
 use tokio::sync::oneshot;
 
 use crate::actor::health::Health;
+use crate::actor::load::Load;
 use crate::guest::batch::CurrentMessage;
 use crate::guest::component::Component;
 use crate::guest::context::{GuestContext, InstanceDependencies};
@@ -38,6 +39,7 @@ pub(crate) struct InstanceTemplate {
     pub(crate) per_request: Option<usize>,
     /// The health requests that the instance has not answered yet.
     pub(crate) health_requests: Mutex<Vec<oneshot::Sender<Health>>>,
+    pub(crate) load: Load,
 }
 
 impl InstanceTemplate {

@@ -32,7 +32,12 @@ impl Turn {
 
     /// Returns true if the instance has had its time.
     pub(crate) fn is_over(&self, now: Moment) -> bool {
-        now.in_guest().saturating_sub(self.began) >= TURN
+        self.time(now) >= TURN
+    }
+
+    /// Returns the time in the guest since the beginning of the turn.
+    pub(crate) fn time(&self, now: Moment) -> Duration {
+        now.in_guest().saturating_sub(self.began)
     }
 
     /// Yields to other tasks if the turn is over, and begins the next one. Cancel safe.

@@ -16,7 +16,7 @@ use crate::guest::imports::airssys;
 use crate::guest::load_error::LoadError;
 use crate::guest::parts::{self, Parts};
 use crate::guest::pool::Room;
-use crate::guest::service::AnyService;
+use crate::guest::service::{AnyService, Service};
 use crate::guest::services::{ServiceConfigs, ServiceError};
 use crate::guest::store::{Entry, GuestState};
 use crate::guest::ticker::Ticker;
@@ -87,6 +87,11 @@ impl Component {
     /// [`ServiceError::Config`] if the table of a service is missing that has to be written.
     pub fn check_services(&self, configs: &ServiceConfigs) -> Result<(), ServiceError> {
         self.services.iter().try_for_each(|service| configs.of(&**service).map(drop))
+    }
+
+    /// Returns true if it exports a function that a service enters.
+    pub fn serves<S: Service>(&self, interface: &str, function: &str) -> bool {
+        self.exports.entry_point(S::NAME, interface, function).is_some()
     }
 
     /// Returns true if it exports the contract, and so takes messages. Other components are entered by

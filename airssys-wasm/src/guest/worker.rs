@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use crate::guest::background::runtime_of_worker;
 use crate::routing::app::App;
 
 /// The time that a guest waits until another thread has taken its worker's run queue.
@@ -47,12 +48,20 @@ impl LongRun {
         if runtime.runtime_flavor() != RuntimeFlavor::MultiThread {
             return before;
         }
-        tokio::task::block_in_place(|| {
+        block_in_place(|| {
             drop(before);
             std::thread::sleep(HAND_OVER);
             Some(runtime.block_on(LongRun::permit(app)))
         })
     }
+}
+
+/// Blocks this thread, while another one takes its run queue. tokio starts that thread in the present runtime,
+/// which has to be the worker's own.
+fn block_in_place<R>(body: impl FnOnce() -> R) -> R {
+    let runtime = runtime_of_worker();
+    let _entered = runtime.as_ref().map(Handle::enter);
+    tokio::task::block_in_place(body)
 }
 
 /// Hands the worker's run queue to another thread, while the guest keeps this thread.
@@ -63,7 +72,7 @@ impl LongRun {
 pub(crate) fn hand_over_worker() {
     let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
     if matches!(flavor, Ok(RuntimeFlavor::MultiThread)) {
-        tokio::task::block_in_place(|| std::thread::sleep(HAND_OVER));
+        block_in_place(|| std::thread::sleep(HAND_OVER));
     }
 }
 
@@ -73,7 +82,7 @@ pub(crate) fn hand_over_worker() {
 /// steals it. Spawning a task moves the slot's task into the run queue, and wakes an idle worker if
 /// there was one. The second task finds the first in the slot, so that a worker is woken in any case.
 pub(crate) fn offer_run_queue() {
-    if let Ok(runtime) = Handle::try_current()
+    if let Some(runtime) = runtime_of_worker()
         && runtime.runtime_flavor() == RuntimeFlavor::MultiThread
     {
         for _ in 0..2 {

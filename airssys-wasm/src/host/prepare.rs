@@ -1,10 +1,12 @@
 //! Starting components: their mailboxes first, then their instances.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use airssys_rt::{Prepared, SupervisorRef};
 
 use crate::actor::ComponentActor;
+use crate::actor::load::Load;
 use crate::actor::recovery::Recovery;
 use crate::actor::template::InstanceTemplate;
 use crate::guest::context::InstanceDependencies;
@@ -120,6 +122,7 @@ impl ComponentHost {
             batch_size: spec.batch_size,
             per_request: spec.per_request,
             health_requests: Mutex::default(),
+            load: Load::new(Instant::now()),
         }
     }
 }

@@ -257,7 +257,8 @@ fn mailboxes(
             .restart(spec.restart)
             .shutdown(spec.stop_timeout)
             .capacity(spec.capacity)
-            .overflow(spec.overflow);
+            .overflow(spec.overflow)
+            .movable(true);
         let child = match spec.on_limit {
             Some(step) => child.on_limit(step),
             None => child,

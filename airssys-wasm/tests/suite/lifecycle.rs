@@ -67,6 +67,14 @@ async fn shutdown_function_runs_before_a_stop_but_not_after_a_trap() {
 }
 
 #[tokio::test]
+async fn shutdown_takes_a_deadline_of_any_length() {
+    let host = host();
+    host.spawn(trusted("one")).await.unwrap();
+    let report = host.shutdown(std::time::Duration::MAX).await;
+    assert!(report.late.is_empty(), "{report:?}");
+}
+
+#[tokio::test]
 async fn a_component_that_stops_itself_ends_normally() {
     let host = host();
     let transient = ComponentSpec { restart: RestartPolicy::Transient, ..trusted("feed") };

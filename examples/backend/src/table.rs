@@ -162,8 +162,8 @@ fn find(transaction: &Transaction<'_>, label: &str, key: &str) -> Result<Option<
     let live = params![label, key, now];
     // Another program may have written more than a value may have. Its size is read first.
     let query = format!("SELECT length(value) FROM items WHERE {LIVE}");
-    let size: Option<usize> = transaction.query_row(&query, live, |row| row.get(0)).optional()?;
-    if size.is_some_and(|size| size > MAX_VALUE_BYTES) {
+    let size: Option<i64> = transaction.query_row(&query, live, |row| row.get(0)).optional()?;
+    if size.is_some_and(|size| size > MAX_VALUE_BYTES as i64) {
         return Err(
             StoreError::InvalidArgument("the value is larger than a call may return".to_owned()).into()
         );

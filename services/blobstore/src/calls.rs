@@ -80,7 +80,7 @@ pub(crate) async fn open(
 ) -> Result<OpenContainer, BlobError> {
     let label = call.find_label::<dyn Container>(name, access).await?;
     let (objects, bytes) = (call.limits().stored_keys, call.limits().stored_bytes);
-    Ok(OpenContainer(label.map(|container| container.limited(objects, bytes).unwrap_or(container))))
+    Ok(OpenContainer(label.map(move |container| container.limited(objects, bytes).unwrap_or(container))))
 }
 
 /// Runs a function on an open container.

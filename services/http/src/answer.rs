@@ -29,6 +29,10 @@ pub(crate) enum NoAnswer {
     Failed,
     /// The component has taken too long.
     TimedOut,
+    /// The client has taken too long to send the body.
+    SlowClient,
+    /// The request has too many headers.
+    TooManyHeaders,
 }
 
 impl NoAnswer {
@@ -63,6 +67,8 @@ impl NoAnswer {
             NoAnswer::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             NoAnswer::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             NoAnswer::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+            NoAnswer::SlowClient => StatusCode::REQUEST_TIMEOUT,
+            NoAnswer::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         }
     }
 
@@ -76,6 +82,8 @@ impl NoAnswer {
             NoAnswer::Unavailable => "too busy; try again later\n",
             NoAnswer::Failed => "the request could not be handled\n",
             NoAnswer::TimedOut => "the request took too long\n",
+            NoAnswer::SlowClient => "the body of the request took too long\n",
+            NoAnswer::TooManyHeaders => "the request has too many headers\n",
         }
     }
 
@@ -89,7 +97,9 @@ impl NoAnswer {
         match self {
             NoAnswer::Unavailable => drop(headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS)),
             // The rest of what the client sends is not trusted.
-            NoAnswer::BadRequest(_) => drop(headers.insert(CONNECTION, HeaderValue::from_static("close"))),
+            NoAnswer::BadRequest(_) | NoAnswer::SlowClient => {
+                drop(headers.insert(CONNECTION, HeaderValue::from_static("close")))
+            }
             NoAnswer::OtherMethod(methods) => {
                 if let Ok(methods) = HeaderValue::from_str(methods) {
                     headers.insert(ALLOW, methods);

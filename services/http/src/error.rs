@@ -2,6 +2,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use airssys_rt::BoxError;
 
 /// Reasons for which an app's HTTP is not served.
 #[derive(Debug, thiserror::Error)]
@@ -25,5 +28,21 @@ pub enum ServeError {
     NoHandler {
         /// The component.
         component: String,
+    },
+    /// The certificate or the key of a listener cannot be used.
+    #[error("{place} cannot be used for TLS; name a certificate and its own key, both as PEM, in [[http]]")]
+    Certificate {
+        /// The file or the variable.
+        place: String,
+        /// The reason.
+        source: BoxError,
+    },
+    /// The folder of a route cannot be used.
+    #[error("{} cannot be served; create the folder, or change `files` in [[http.route]]", folder.display())]
+    Files {
+        /// The folder.
+        folder: PathBuf,
+        /// The reason.
+        source: io::Error,
     },
 }

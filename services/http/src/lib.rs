@@ -5,15 +5,18 @@
 //! [`HttpServer`] listens on the addresses of an app's `[[http]]`, and puts each request into the mailbox
 //! of its component.
 
+mod activity;
 mod answer;
 mod body;
 mod call;
 mod connection;
 mod error;
+mod files;
 mod routes;
 mod server;
 mod service;
 mod slow_client;
+mod tls;
 
 pub use error::ServeError;
 pub use server::HttpServer;

@@ -3,42 +3,92 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use airssys_spec::manifest::HttpListener;
-use airssys_wasm::ComponentHost;
+use airssys_spec::manifest::{HttpListener, HttpRoute, HttpTarget};
+use airssys_wasm::{Component, ComponentHost};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::connection::{Site, serve};
 use crate::error::ServeError;
+use crate::files::Files;
 use crate::routes::Routes;
+use crate::service::{HANDLE, HANDLER, Http};
+use crate::tls::Certificate;
 
 /// The pause after an accept that failed, because the reason (no file descriptors) lasts.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// The time between two looks at the files of a certificate.
+const RENEWAL_PERIOD: Duration = Duration::from_secs(60);
+
 /// The listeners of an app: first bound, then served, then drained. Dropped, they are closed, and their
 /// connections with them.
 pub struct HttpServer {
-    bound: Vec<(HttpListener, TcpListener)>,
+    bound: Vec<Bound>,
     draining: watch::Sender<bool>,
     /// The tasks of the listeners. Each ends when its connections have.
     serving: JoinSet<()>,
 }
 
+/// An address that is listened on.
+struct Bound {
+    listener: HttpListener,
+    socket: TcpListener,
+    certificate: Option<Arc<Certificate>>,
+}
+
 impl HttpServer {
-    /// Listens on the addresses of an app, before its components start. Clients wait until
-    /// [`HttpServer::serve`].
+    /// Checks the files that the listeners of an app name: certificates with their keys, and folders. A
+    /// certificate has to be valid now.
     ///
     /// # Errors
-    /// [`ServeError::Listen`].
+    /// [`ServeError::Certificate`], [`ServeError::Files`].
+    pub fn check(listeners: &[HttpListener]) -> Result<(), ServeError> {
+        for listener in listeners {
+            if let Some(files) = &listener.tls {
+                Certificate::load(files)?.check_validity(SystemTime::now())?;
+            }
+        }
+        check_folders(listeners)
+    }
+
+    /// Checks that a component answers requests, if it has a route.
+    ///
+    /// # Errors
+    /// [`ServeError::NoHandler`].
+    pub fn check_component(
+        listeners: &[HttpListener],
+        name: &str,
+        component: &Component,
+    ) -> Result<(), ServeError> {
+        let is_named = |route: &HttpRoute| matches!(&route.target, HttpTarget::Component(own) if own == name);
+        let has_route = listeners.iter().flat_map(|listener| &listener.routes).any(is_named);
+        match has_route && !component.serves::<Http>(HANDLER, HANDLE) {
+            true => Err(ServeError::NoHandler { component: name.to_owned() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Listens on the addresses of an app, before its components start. Clients wait until
+    /// [`HttpServer::serve`]. A certificate that has expired is a warning in the log.
+    ///
+    /// # Errors
+    /// [`ServeError::Listen`], [`ServeError::Certificate`], [`ServeError::Files`].
     pub async fn bind(listeners: &[HttpListener]) -> Result<HttpServer, ServeError> {
+        check_folders(listeners)?;
         let mut bound = Vec::with_capacity(listeners.len());
         for listener in listeners {
             let address = listener.listen;
-            let made = TcpListener::bind(address).await;
-            bound.push((listener.clone(), made.map_err(|source| ServeError::Listen { address, source })?));
+            let socket = TcpListener::bind(address).await;
+            let socket = socket.map_err(|source| ServeError::Listen { address, source })?;
+            let certificate = listener.tls.as_ref().map(Certificate::load).transpose()?.map(Arc::new);
+            if let Some(Err(error)) = certificate.as_ref().map(|own| own.check_validity(SystemTime::now())) {
+                tracing::warn!(target: "airssys::http", "clients will refuse the certificate: {}", cause(&error));
+            }
+            bound.push(Bound { listener: listener.clone(), socket, certificate });
         }
         Ok(HttpServer { bound, draining: watch::Sender::new(false), serving: JoinSet::new() })
     }
@@ -48,21 +98,28 @@ impl HttpServer {
     /// # Errors
     /// That of the system.
     pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
-        self.bound.iter().map(|(_, bound)| bound.local_addr()).collect()
+        self.bound.iter().map(|bound| bound.socket.local_addr()).collect()
     }
 
     /// Serves requests from now on. The components of the routes have been started.
     ///
     /// # Errors
-    /// [`ServeError::NoHandler`]. Nothing is served then.
+    /// [`ServeError::NoHandler`], [`ServeError::Files`]. Nothing is served then.
     pub fn serve(&mut self, host: &ComponentHost) -> Result<(), ServeError> {
-        let with_routes = |(listener, bound): (HttpListener, TcpListener)| {
+        let with_routes = |Bound { listener, socket, certificate }: Bound| {
             let routes = Routes::new(host, &listener.routes)?;
-            Ok((Site { listener, routes }, bound))
+            let tls = certificate.as_ref().map(Certificate::acceptor).transpose()?;
+            Ok((Site { listener, routes, tls }, socket, certificate))
         };
         let sites = std::mem::take(&mut self.bound).into_iter().map(with_routes);
-        for (site, bound) in sites.collect::<Result<Vec<_>, ServeError>>()? {
-            self.serving.spawn(accept(Arc::new(site), bound, self.draining.subscribe()));
+        for (site, socket, certificate) in sites.collect::<Result<Vec<_>, ServeError>>()? {
+            let accepted = accept(Arc::new(site), socket, self.draining.subscribe());
+            self.serving.spawn(async move {
+                tokio::select! {
+                    () = accepted => {}
+                    () = renew(certificate) => {}
+                }
+            });
         }
         Ok(())
     }
@@ -76,6 +133,36 @@ impl HttpServer {
         self.serving.shutdown().await;
         in_time
     }
+}
+
+fn check_folders(listeners: &[HttpListener]) -> Result<(), ServeError> {
+    let mut routes = listeners.iter().flat_map(|listener| &listener.routes);
+    routes.try_for_each(|route| match &route.target {
+        HttpTarget::Files(folder) => Files::open(folder).map(drop),
+        HttpTarget::Component(_) => Ok(()),
+    })
+}
+
+/// Takes a certificate that was renewed. Never ends.
+async fn renew(certificate: Option<Arc<Certificate>>) {
+    let Some(certificate) = certificate else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(RENEWAL_PERIOD).await;
+        let reads = Arc::clone(&certificate);
+        match tokio::task::spawn_blocking(move || reads.reload()).await {
+            Ok(Ok(true)) => tracing::info!(target: "airssys::http", "a renewed certificate is in use"),
+            Ok(Err(error)) => {
+                let cause = cause(&error);
+                tracing::warn!(target: "airssys::http", "the former certificate is still used: {error}: {cause}");
+            }
+            Ok(Ok(false)) | Err(_) => {}
+        }
+    }
+}
+
+/// Returns the reason of an error.
+fn cause(error: &ServeError) -> String {
+    std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
 }
 
 async fn accept(site: Arc<Site>, bound: TcpListener, mut draining: watch::Receiver<bool>) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use airssys_sql::Sqlite;
-use airssys_sql::conformance::{self, Dialect, Subject, Value};
+use airssys_sql::conformance::{self, Answer, Call, Dialect, LABEL, OTHER, On, Subject, Value};
 use airssys_wasm::Backends;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,6 +47,81 @@ async fn full_database_refuses_more_and_its_rows_outlive_the_host() {
     assert_eq!(other.execute("DELETE FROM kept WHERE id = 1", &[]).await, Ok(1));
     assert_eq!(subject.number("SELECT count(*) FROM kept").await, kept - 2);
     assert!(data.path().join("sql-files/orders.db").exists());
+}
+
+/// Starts the component on SQLite with these options of its table.
+async fn with_options(folder: &Path, options: &str) -> Subject {
+    let runtime = format!("[backend.files]\ntype = \"sqlite\"\n{options}\n\n[sql]\n\"*\" = \"files\"\n");
+    Subject::new(Backends::default().with(Sqlite), &runtime, Some(folder.to_owned()), Dialect::sqlite()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn first_read_does_not_wait_for_a_transaction_that_writes() {
+    let data = tempfile::tempdir().unwrap();
+    let subject = with_options(data.path(), "timeout = \"5s\"").await;
+    let transaction = subject.begin().await;
+    let (on, text) = (On::Label(LABEL.to_owned()), "SELECT 1 AS one");
+    let rows = subject.query_in("reader", on, text, &[]).await.unwrap();
+    assert_eq!(rows.rows, [[Value::Int64(1)]]);
+    subject.call(Call::Rollback(transaction)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn log_beside_a_file_is_bounded_while_a_result_is_open() {
+    let data = tempfile::tempdir().unwrap();
+    let subject = with_options(data.path(), "size = \"1 MiB\"").await;
+    subject.execute("CREATE TABLE kept (id BIGINT PRIMARY KEY, b BLOB)", &[]).await.unwrap();
+    subject
+        .execute("INSERT INTO kept VALUES (1, zeroblob(100000)), (2, NULL), (3, NULL)", &[])
+        .await
+        .unwrap();
+    let (on, text) = (On::Label(LABEL.to_owned()), "SELECT id FROM kept".to_owned());
+    let open = subject.call_in("reader", Call::OpenRows { on, text, parameters: Vec::new() }).await;
+    let Ok(Answer::Handle(rows)) = open else { panic!("{open:?}") };
+    let change = async || subject.execute("UPDATE kept SET b = randomblob(100000) WHERE id = 1", &[]).await;
+    let mut changes = 0;
+    let failure = loop {
+        match change().await {
+            Ok(_) => changes += 1,
+            Err(failure) => break failure,
+        }
+        assert!(changes < 100, "the log grows without end");
+    };
+    assert_eq!(failure.case, "database-full", "after {changes} changes");
+    subject.call_in("reader", Call::DropRows(rows)).await.unwrap();
+    assert_eq!(change().await, Ok(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_of_labels_are_bounded_and_are_not_links() {
+    let data = tempfile::tempdir().unwrap();
+    let subject = with_options(data.path(), "labels = 1").await;
+    subject.execute("CREATE TABLE kept (id BIGINT PRIMARY KEY)", &[]).await.unwrap();
+    let other = || On::Label(OTHER.to_owned());
+    let more = subject.execute_on(other(), "CREATE TABLE kept (id BIGINT)", &[]).await.unwrap_err();
+    assert_eq!(more.case, "limit-exceeded");
+    let folder = data.path().join("sql-files");
+    assert!(!folder.join("other.db").exists());
+    drop(subject);
+
+    std::os::unix::fs::symlink(folder.join("orders.db"), folder.join("other.db")).unwrap();
+    let subject = with_options(data.path(), "").await;
+    let linked = subject.query_on(other(), "SELECT * FROM kept", &[]).await.unwrap_err();
+    assert_eq!(linked.case, "unavailable", "{linked:?}");
+    assert_eq!(subject.number("SELECT count(*) FROM kept").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn texts_are_checked_and_modules_are_known_in_any_case() {
+    let data = tempfile::tempdir().unwrap();
+    let subject = with_options(data.path(), "").await;
+    let invalid = subject.query("SELECT CAST(x'ff' AS TEXT)", &[]).await.unwrap_err();
+    assert_eq!(invalid.case, "wrong-type", "{invalid:?}");
+    let bytes = subject.query("SELECT CAST(CAST(x'ff' AS TEXT) AS BLOB)", &[]).await.unwrap();
+    assert_eq!(bytes.rows, [[Value::Bytes(vec![0xFF])]]);
+    subject.execute("CREATE VIRTUAL TABLE words USING FTS5(word)", &[]).await.unwrap();
+    subject.execute("INSERT INTO words VALUES ('one')", &[]).await.unwrap();
+    assert_eq!(subject.number("SELECT count(*) FROM words WHERE word MATCH 'one'").await, 1);
 }
 
 /// The variable with the folder of data, in a process that a test starts to write there.

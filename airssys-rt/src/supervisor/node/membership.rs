@@ -60,21 +60,28 @@ impl SupervisorNode {
         delay: Duration,
         started: ReplyTo<()>,
     ) {
-        let (tenure, _ended) = {
-            let mut state = lock(&self.state);
-            let Some(entry) = state.children.get_mut(key) else {
-                drop(state);
-                return runner.discard();
-            };
-            let tenure = entry.tenure().wrapping_add(1);
-            entry.rare_mut().tenure = tenure;
-            let old = entry.task.take();
-            state.ended_tasks.push(old);
-            (tenure, state.ended_tasks.sweep())
-        };
+        let vacated = lock(&self.state).vacate(key);
+        let Some((tenure, _ended)) = vacated else { return runner.discard() };
         if let Some(task) = runner.spawn(delay, started) {
             self.attach(key, tenure, task);
         }
+    }
+
+    /// Takes the task off a child whose next task is about to be spawned, and returns the tenure of that.
+    /// Returns `None` if the child is to end, or its task is being aborted.
+    pub(in crate::supervisor) fn vacate(&self, key: Key) -> Option<u32> {
+        let mut state = lock(&self.state);
+        let is_settled = |entry: &ChildEntry| entry.task_state == TaskState::Live && !entry.aborting;
+        state.children.get(key).filter(|entry| is_settled(entry))?;
+        let (tenure, ended) = state.vacate(key)?;
+        drop(state);
+        drop(ended);
+        Some(tenure)
+    }
+
+    /// Joins this task before the supervisor ends.
+    pub(in crate::supervisor) fn join_at_end(&self, task: JoinHandle<()>) {
+        lock(&self.state).ended_tasks.push(Some(task));
     }
 
     /// Starts a parked child; returns false if it is not parked.
@@ -337,6 +344,17 @@ impl SupervisorNode {
 }
 
 impl NodeState {
+    /// Takes the task off a child. Returns the tenure of the next one, and tasks that have ended, which are
+    /// to be dropped outside the lock. Returns `None` if the child is gone.
+    fn vacate(&mut self, key: Key) -> Option<(u32, Vec<JoinHandle<()>>)> {
+        let entry = self.children.get_mut(key)?;
+        let tenure = entry.tenure().wrapping_add(1);
+        entry.rare_mut().tenure = tenure;
+        let old = entry.task.take();
+        self.ended_tasks.push(old);
+        Some((tenure, self.ended_tasks.sweep()))
+    }
+
     /// As [`mark_aborting`](Self::mark_aborting), unless this life of the child is over.
     pub(super) fn mark_killed(&mut self, key: Key, life: u32) -> Option<tokio::task::AbortHandle> {
         self.children.get(key).filter(|entry| entry.cell.life() == life)?;

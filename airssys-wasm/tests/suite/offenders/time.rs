@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use airssys_rt::{Overflow, requeue};
+use airssys_rt::{Overflow, RestartStrategy, SupervisorConfig, requeue};
 use airssys_wasm::{Capabilities, Component, ComponentHost, ComponentSnapshot, ComponentSpec, Limits};
 
 use super::*;
@@ -224,4 +224,88 @@ async fn neighbour_is_served_within_an_instruction_that_nothing_interrupts() {
     let ended = |component: &ComponentSnapshot| component.handled + component.dead_lettered;
     assert_eq!(ended(&after), ended(&before), "the neighbour was served only after the instruction");
     host.drained().await;
+}
+
+/// Returns the numbers of the threads on which busy components run, and their niceness beyond that of this
+/// thread. Empty where the system refuses such threads.
+#[cfg(target_os = "linux")]
+fn background_threads() -> Vec<(u32, i64)> {
+    let stat = |path: &std::path::Path| std::fs::read_to_string(path.join("stat")).ok();
+    // The fields behind the name, which is in brackets: the state is the first, and the niceness the 17th.
+    let niceness = |stat: &str| {
+        let rest = stat.rsplit(')').next()?.split_whitespace().nth(16)?;
+        rest.parse::<i64>().ok()
+    };
+    let own = stat("/proc/thread-self".as_ref()).as_deref().and_then(niceness).unwrap();
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap());
+    let found = tasks.filter_map(|task| {
+        let stat = stat(&task.path()).filter(|stat| stat.contains("(airssys-busy)"))?;
+        Some((task.file_name().to_str()?.parse().ok()?, niceness(&stat)? - own))
+    });
+    found.collect()
+}
+
+/// Returns once each component has gone on elsewhere while the only worker belonged to a task of this test.
+/// `count` is the number that shows it, and `command` keeps them busy.
+#[cfg(target_os = "linux")]
+async fn leave_the_worker(
+    host: &ComponentHost,
+    names: Vec<String>,
+    count: fn(&ComponentSnapshot) -> u64,
+    command: Command,
+) {
+    const ENOUGH: u64 = 20;
+    let host = host.clone();
+    let task = tokio::spawn(async move {
+        let counts = || names.iter().map(|name| count(&snapshot(&host, name))).collect::<Vec<_>>();
+        let mut elsewhere = vec![0; names.len()];
+        while elsewhere.iter().any(|count| *count < ENOUGH) {
+            let before = counts();
+            // Nothing can run on the worker meanwhile.
+            std::thread::sleep(Duration::from_millis(1));
+            for ((sum, now), before) in elsewhere.iter_mut().zip(counts()).zip(before) {
+                *sum += now - before;
+            }
+            for name in names.iter().filter(|name| snapshot(&host, name).depth() < 10) {
+                for _ in 0..20 {
+                    host.tell(name, command.clone()).await;
+                }
+            }
+            // Those that are not there yet have a turn.
+            tokio::task::yield_now().await;
+        }
+    });
+    task.await.unwrap();
+    let threads = background_threads();
+    assert!(!threads.is_empty() && threads.iter().all(|(_, nicer)| *nicer > 0), "{threads:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn components_that_flood_themselves_leave_the_worker_and_go_on_at_a_lower_priority() {
+    for rounds in [0, 1, 50] {
+        let host = host();
+        let names = offenders(&host).await;
+        leave_the_worker(&host, names.clone(), |component| component.handled, Command::FloodItself(rounds))
+            .await;
+        // They are stopped where they are, and each message is accounted for.
+        let report = host.shutdown(Duration::from_secs(10)).await;
+        assert_eq!(report.stopped.len() + report.late.len(), names.len(), "{report:?}");
+        assert_eq!(host.in_flight(), 0);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn components_that_fail_again_and_again_leave_the_worker() {
+    let host = host_with(SupervisorConfig {
+        max_restarts: u32::MAX,
+        restart_strategy: RestartStrategy::Immediate,
+        ..SupervisorConfig::default()
+    });
+    let names = offenders(&host).await;
+    let drill = Command::Panic("drill".to_owned());
+    leave_the_worker(&host, names, ComponentSnapshot::restarts, drill).await;
+    host.shutdown(Duration::from_secs(10)).await;
+    assert_eq!(host.in_flight(), 0);
 }

@@ -3,6 +3,9 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 mod faults;
+mod files;
+mod hostile;
 mod incoming;
 mod sdk;
 mod support;
+mod tls;
