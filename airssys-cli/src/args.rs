@@ -281,7 +281,7 @@ pub(crate) struct Grant {
     /// The right to give or revoke.
     pub(crate) right: Right,
     /// A pattern of component names for send and request, of topics for publish and subscribe, of
-    /// services for use.
+    /// services for use, of servers for http.outgoing.
     pub(crate) pattern: String,
 }
 
@@ -293,6 +293,8 @@ pub(crate) enum Right {
     Publish,
     Subscribe,
     Use,
+    #[value(name = "http.outgoing")]
+    HttpOutgoing,
 }
 
 impl From<Right> for Capability {
@@ -303,6 +305,7 @@ impl From<Right> for Capability {
             Right::Publish => Capability::Publish,
             Right::Subscribe => Capability::Subscribe,
             Right::Use => Capability::Use,
+            Right::HttpOutgoing => Capability::HttpOutgoing,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use airssys_wasm::capability::{AllowedBy, Denied, allowed_by, give_command};
 use airssys_wasm::control::ListDenials;
 use airssys_wasm::manifest::{App, AppComponent, AppManifest, Disk, Files};
-use airssys_wasm::{Capability, Denial, Subject};
+use airssys_wasm::{Capability, Denial, Origin, Subject};
 
 use crate::args::Explain;
 use crate::control::ask;
@@ -109,8 +109,8 @@ struct Explanation {
     /// True if the object is the component itself.
     itself: bool,
     lines: Vec<Line>,
-    /// True if the app has the component or instance that the object names. Always true for topics and
-    /// the resources of services.
+    /// True if the app has the component or instance that the object names. Always true for topics,
+    /// the resources of services, and servers.
     exists: bool,
 }
 
@@ -126,6 +126,10 @@ struct Line {
 impl Explanation {
     fn of(file: &Path, component: &str, capability: Capability, object: &str) -> Result<Self, Failure> {
         let app = load_app(file)?;
+        // Manifests name a server in one form. A text that names no server is refused below.
+        let server = object.parse::<Origin>().ok().filter(|_| capability == Capability::HttpOutgoing);
+        let server = server.map(|server| server.to_string());
+        let object = server.as_deref().unwrap_or(object);
         let found = app.component(component).ok_or_else(|| {
             let names: Vec<&str> = app.components.iter().map(|component| component.name.as_str()).collect();
             Failure::usage(format!("the app has no component `{component}`; it has {}", names.join(", ")))
@@ -180,8 +184,8 @@ impl Explanation {
     }
 }
 
-/// Returns true if the app has the component or instance. Topics and the resources of services are
-/// not listed anywhere, so all of them exist.
+/// Returns true if the app has the component or instance. Topics, the resources of services
+/// and servers are not listed anywhere, so all of them exist.
 fn exists(app: &App, capability: Capability, object: &str) -> bool {
     let is_name = matches!(capability, Capability::Send | Capability::Request);
     let has = |component: &AppComponent| {

@@ -14,7 +14,7 @@ use crate::runtime;
 
 /// Returns the services whose interfaces components can import. Add a service here, with one line.
 pub(crate) fn services() -> Services {
-    let services = Services::default().with(Config).with(Http).with(Logging);
+    let services = Services::default().with(Config).with(Http::default()).with(Logging);
     #[cfg(feature = "blobstore")]
     let services = services.with(airssys_blobstore::Blobstore);
     #[cfg(feature = "keyvalue")]
@@ -45,6 +45,8 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_sql::Sqlite);
     #[cfg(feature = "vault")]
     let backends = backends.with(airssys_vault::Vault);
+    #[cfg(feature = "mysql")]
+    let backends = backends.with(airssys_mysql::Mysql);
     #[cfg(feature = "postgres")]
     let backends = backends.with(airssys_postgres::Postgres);
     backends

@@ -184,6 +184,12 @@ mod tests {
             (Capability::Publish, "quakes.*", "quakes.big", "other"),
             (Capability::Subscribe, "quakes.*", "quakes.big", "other"),
             (Capability::Use, "keyvalue/sessions", "keyvalue/sessions:read", "sql/orders:read"),
+            (
+                Capability::HttpOutgoing,
+                "https://*.example.org:443",
+                "https://api.example.org:443",
+                "https://api.example.com:443",
+            ),
         ] {
             let (asked, mut granted) = (set(capability, &[wide]), Capabilities::default());
             let mut change = |verb, pattern| {

@@ -41,6 +41,10 @@ pub struct Limits {
     pub log_bytes_per_second: usize,
     /// Calls of services that all instances together may make in a second, and at once. More are refused.
     pub service_calls_per_second: usize,
+    /// HTTP requests that all instances together may send in a second, and at once. More are refused.
+    pub outgoing_requests_per_second: usize,
+    /// Bytes of the bodies of those requests and of their responses in a second, and at once. More wait.
+    pub outgoing_bytes_per_second: usize,
     /// Connections of one pool, such as those to a database, that all instances together may hold.
     pub connections: usize,
     /// Keys or objects in a label after a write of the component.
@@ -112,6 +116,8 @@ impl Limits {
         log_lines_per_second: 1_000,
         log_bytes_per_second: MIB,
         service_calls_per_second: 100_000,
+        outgoing_requests_per_second: 1_000,
+        outgoing_bytes_per_second: 64 * MIB,
         connections: 16,
         stored_keys: 1_000_000,
         stored_bytes: 16 << 30,
@@ -134,6 +140,8 @@ impl Limits {
         log_lines_per_second: 20_000,
         log_bytes_per_second: 16 * MIB,
         service_calls_per_second: 1_000_000,
+        outgoing_requests_per_second: 100_000,
+        outgoing_bytes_per_second: GIB,
         connections: 128,
         stored_keys: 100_000_000,
         stored_bytes: 256 << 30,
@@ -156,6 +164,8 @@ impl Limits {
         log_lines_per_second: 1_000_000,
         log_bytes_per_second: GIB,
         service_calls_per_second: 10_000_000,
+        outgoing_requests_per_second: 1_000_000,
+        outgoing_bytes_per_second: GIB,
         connections: 1_000,
         stored_keys: 1_000_000_000,
         stored_bytes: 1024 << 30,

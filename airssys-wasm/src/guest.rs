@@ -2,6 +2,7 @@
 
 pub(crate) mod background;
 pub(crate) mod batch;
+pub(crate) mod caller;
 pub(crate) mod component;
 pub(crate) mod component_log;
 pub(crate) mod context;

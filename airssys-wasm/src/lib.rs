@@ -31,7 +31,7 @@ pub use airssys_message::{Accepts, Codec};
 pub use airssys_rt::{ActorSnapshot, ActorState, ChildSnapshot, SupervisionStrategy, SupervisorSnapshot};
 pub use airssys_spec::{
     Access, Capabilities, Capability, Delivery, Denied, GrantChange, GrantError, GrantVerb, Input,
-    InvalidUse, Limits, NamePattern, Retry, Subject, UsePattern, decide,
+    InvalidUse, Limits, NamePattern, Origin, OriginHost, OriginPattern, Retry, Subject, UsePattern, decide,
 };
 #[doc(inline)]
 pub use airssys_spec::{capability, limits, manifest, pattern, plain};
@@ -48,6 +48,7 @@ pub use backend::set::{BackendReport, BackendSet, OpenError};
 pub use compile::bounds::{Bound, BoundExceeded};
 pub use compile::{ChildError, Compiler, TooFewThreads, compile_worker, ensure_threads};
 pub use contract::BoundedText;
+pub use guest::caller::{BytesWait, Caller, CallsExceeded};
 pub use guest::component::Component;
 pub use guest::engine::{CacheUse, Engine, EngineConfig, EngineError};
 pub use guest::entry_call::{
@@ -57,9 +58,7 @@ pub use guest::failure::GuestFailure;
 pub use guest::label_rights::{LabelAccess, LabelRights};
 pub use guest::labels::{LabelError, OpenLabel, in_time};
 pub use guest::load_error::LoadError;
-pub use guest::service::{
-    CallsExceeded, HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits,
-};
+pub use guest::service::{HasService, Interface, Service, ServiceCall, ServiceInstance, UseError, Waits};
 pub use guest::services::{ServiceConfigs, ServiceError, Services};
 pub use guest::store::{Entry, GuestState};
 pub use host::entrance::Entrance;
@@ -83,7 +82,7 @@ pub use observe::snapshot::{
     AppSnapshot, ComponentSnapshot, InstanceSnapshot, LogStats, ServiceCalls, StartStep,
 };
 pub use observe::trace::{
-    InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage,
+    InvalidTraceparent, MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage, TracedRequest,
 };
 pub use observe::usage::QuotaUsage;
 pub use policy::grants::{CapabilityGrants, ComponentGrants, GrantOrigin, Granted};

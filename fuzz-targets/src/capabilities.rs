@@ -5,7 +5,7 @@ use std::path::Path;
 use airssys_core::{Topic, TopicPattern};
 use airssys_spec::manifest::ComponentManifest;
 use airssys_spec::pattern::check_instance_name;
-use airssys_spec::{Access, Capabilities, Denied, NamePattern, Subject, UsePattern, decide};
+use airssys_spec::{Access, Capabilities, Denied, NamePattern, Origin, Subject, UsePattern, decide};
 
 use crate::lines;
 
@@ -25,6 +25,7 @@ pub fn capabilities(data: &[u8]) {
         request: names,
         publish: topics.clone(),
         subscribe: topics,
+        http_outgoing: may.split(' ').filter_map(|text| text.parse().ok()).collect(),
         uses: may.split(' ').filter_map(|text| text.parse().ok()).collect(),
         input: false,
     };
@@ -39,6 +40,9 @@ pub fn capabilities(data: &[u8]) {
     }
     if let Ok(right) = wants.parse::<UsePattern>() {
         decided(&who, &capabilities, &Access::Use { right: &right });
+    }
+    if let Ok(origin) = wants.parse::<Origin>() {
+        decided(&who, &capabilities, &Access::HttpOutgoing { origin: &origin });
     }
 }
 

@@ -9,6 +9,7 @@ mod components;
 mod control;
 mod manifests;
 mod messages;
+mod origins;
 mod patterns;
 mod texts;
 
@@ -16,7 +17,7 @@ mod texts;
 pub type Target = fn(&[u8]);
 
 /// Every target, with the name of its folder in `fuzz/corpus`.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("app_manifest", app_manifest),
     ("capabilities", capabilities),
     ("codec_prefix", codec_prefix),
@@ -24,6 +25,7 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("component_manifest", component_manifest),
     ("control_lines", control_lines),
     ("name_patterns", name_patterns),
+    ("origins", origins),
     ("runtime_file", runtime_file),
     ("sdk_values", sdk_values),
     ("shown_texts", shown_texts),
@@ -36,6 +38,7 @@ pub use components::component;
 pub use control::control_lines;
 pub use manifests::{app_manifest, component_manifest, runtime_file};
 pub use messages::{codec_prefix, sdk_values};
+pub use origins::origins;
 pub use patterns::{name_patterns, topic_patterns};
 pub use texts::{shown_texts, traceparent};
 

@@ -1,5 +1,7 @@
 //! The pattern that allows an access.
 
+use std::borrow::Cow;
+
 use airssys_core::{Topic, TopicPattern};
 
 use super::decide::{Access, decide};
@@ -7,6 +9,7 @@ use super::patterns::InvalidPattern;
 use super::rows::Capability;
 use super::set::Capabilities;
 use super::subject::Subject;
+use crate::origin::Origin;
 use crate::pattern::check_instance_name;
 use crate::use_pattern::UsePattern;
 
@@ -23,7 +26,7 @@ pub enum AllowedBy {
 /// Returns the reason for which [`decide`] allows an access, or `None` if it denies it.
 ///
 /// `object` is a name for `send` and `request`, a topic for `publish`, a pattern of topics for
-/// `subscribe`, and a use for `use`. It is ignored for `input`.
+/// `subscribe`, a use for `use`, and a server for `http.outgoing`. It is ignored for `input`.
 ///
 /// # Errors
 /// [`InvalidPattern`] if the object is not of that kind.
@@ -33,13 +36,14 @@ pub fn allowed_by(
     capability: Capability,
     object: &str,
 ) -> Result<Option<AllowedBy>, InvalidPattern> {
-    let (topic, pattern, right): (Topic, TopicPattern, UsePattern);
+    let (topic, pattern, right, origin): (Topic, TopicPattern, UsePattern, Origin);
+    let mut object = Cow::Borrowed(object);
     let access = match capability {
         Capability::Send | Capability::Request => {
-            check_instance_name(object)?;
+            check_instance_name(&object)?;
             match capability {
-                Capability::Send => Access::Send { to: object },
-                _ => Access::Request { to: object },
+                Capability::Send => Access::Send { to: &object },
+                _ => Access::Request { to: &object },
             }
         }
         Capability::Publish => {
@@ -54,6 +58,12 @@ pub fn allowed_by(
             right = object.parse()?;
             Access::Use { right: &right }
         }
+        Capability::HttpOutgoing => {
+            origin = object.parse()?;
+            // Patterns have one form.
+            object = Cow::Owned(origin.to_string());
+            Access::HttpOutgoing { origin: &origin }
+        }
         Capability::Input => Access::Input,
     };
     if decide(who, capabilities, &access).is_err() {
@@ -63,7 +73,7 @@ pub fn allowed_by(
         return Ok(Some(AllowedBy::Itself));
     }
     let covering = match capabilities.list(capability) {
-        Some(list) => list.covering(object)?,
+        Some(list) => list.covering(&object)?,
         None => Vec::new(),
     };
     Ok(Some(AllowedBy::Pattern(covering.into_iter().next().unwrap_or_default())))

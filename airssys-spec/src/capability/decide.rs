@@ -6,6 +6,7 @@ use super::denied::Denied;
 use super::rows::Capability;
 use super::set::Capabilities;
 use super::subject::Subject;
+use crate::origin::Origin;
 use crate::pattern::NamePattern;
 use crate::use_pattern::UsePattern;
 
@@ -38,6 +39,11 @@ pub enum Access<'a> {
         /// The use, with resource and verb.
         right: &'a UsePattern,
     },
+    /// Send an HTTP request.
+    HttpOutgoing {
+        /// The server.
+        origin: &'a Origin,
+    },
     /// Read the standard input.
     Input,
 }
@@ -63,6 +69,7 @@ pub enum Access<'a> {
 /// ```
 pub fn decide(who: &Subject, capabilities: &Capabilities, access: &Access<'_>) -> Result<(), Denied> {
     let names = |patterns: &[NamePattern], name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+    let server: String;
     let (allowed, capability, object) = match *access {
         Access::Send { to } => (who.is_own(to) || names(&capabilities.send, to), Capability::Send, Some(to)),
         Access::Request { to } => (names(&capabilities.request, to), Capability::Request, Some(to)),
@@ -77,6 +84,11 @@ pub fn decide(who: &Subject, capabilities: &Capabilities, access: &Access<'_>) -
         Access::Use { right } => {
             let allowed = capabilities.uses.iter().any(|granted| granted.covers(right));
             (allowed, Capability::Use, Some(right.as_str()))
+        }
+        Access::HttpOutgoing { origin } => {
+            let allowed = capabilities.http_outgoing.iter().any(|pattern| pattern.matches(origin));
+            server = origin.to_string();
+            (allowed, Capability::HttpOutgoing, Some(server.as_str()))
         }
         Access::Input => (capabilities.input, Capability::Input, None),
     };

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use airssys_core::{InvalidTopic, Pattern, TopicPattern};
 use thiserror::Error;
 
+use crate::origin::{InvalidOrigin, OriginPattern};
 use crate::pattern::{InvalidName, NamePattern};
 use crate::use_pattern::{InvalidUse, UsePattern};
 
@@ -22,6 +23,9 @@ pub enum InvalidPattern {
     /// The text is not a use of a service.
     #[error(transparent)]
     Use(#[from] InvalidUse),
+    /// The text is not the origin of a server, or not a pattern of origins.
+    #[error(transparent)]
+    Origin(#[from] InvalidOrigin),
 }
 
 /// A list of patterns of one kind: the operations on a row of rights that do not depend on the kind.
@@ -62,6 +66,7 @@ trait RowPattern: Pattern + Display + Debug + FromStr<Err: Into<InvalidPattern>>
 impl RowPattern for NamePattern {}
 impl RowPattern for TopicPattern {}
 impl RowPattern for UsePattern {}
+impl RowPattern for OriginPattern {}
 
 impl<P: RowPattern> PatternList for Vec<P> {
     fn texts(&self) -> Vec<String> {

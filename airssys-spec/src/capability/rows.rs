@@ -17,17 +17,27 @@ pub enum Capability {
     Subscribe,
     /// Use a service of the host.
     Use,
+    /// Send HTTP requests to servers.
+    HttpOutgoing,
     /// Read a standard input.
     Input,
 }
 
 impl Capability {
     /// Every kind, in the order of the manifests' reference.
-    pub const ALL: [Capability; 6] =
-        [Self::Send, Self::Request, Self::Publish, Self::Subscribe, Self::Use, Self::Input];
+    pub const ALL: [Capability; 7] = [
+        Self::Send,
+        Self::Request,
+        Self::Publish,
+        Self::Subscribe,
+        Self::Use,
+        Self::HttpOutgoing,
+        Self::Input,
+    ];
 
     /// The kinds that are lists of patterns, and so can be given and revoked while an app runs.
-    pub const LISTS: [Capability; 5] = [Self::Send, Self::Request, Self::Publish, Self::Subscribe, Self::Use];
+    pub const LISTS: [Capability; 6] =
+        [Self::Send, Self::Request, Self::Publish, Self::Subscribe, Self::Use, Self::HttpOutgoing];
 
     /// Returns the key in manifests.
     pub fn key(self) -> &'static str {
@@ -51,6 +61,9 @@ impl Capability {
             Self::Publish => ("publish", "publish on", "\"quakes.*\""),
             Self::Subscribe => ("subscribe", "subscribe to", "\"quakes.*\""),
             Self::Use => ("use", "use", "\"keyvalue/sessions:read\""),
+            Self::HttpOutgoing => {
+                ("http.outgoing", "send HTTP requests to", "\"https://api.example.com:443\"")
+            }
             Self::Input => ("input", "read a standard input", "true"),
         }
     }

@@ -4,6 +4,7 @@ use airssys_core::TopicPattern;
 
 use super::patterns::PatternList;
 use super::rows::Capability;
+use crate::origin::OriginPattern;
 use crate::pattern::NamePattern;
 use crate::use_pattern::UsePattern;
 
@@ -20,6 +21,8 @@ pub struct Capabilities {
     pub subscribe: Vec<TopicPattern>,
     /// Services of the host that it may use: `use` in manifests.
     pub uses: Vec<UsePattern>,
+    /// Servers to which it may send HTTP requests: `http.outgoing` in manifests.
+    pub http_outgoing: Vec<OriginPattern>,
     /// Allows it to read a standard input.
     pub input: bool,
 }
@@ -43,6 +46,7 @@ impl Capabilities {
             Capability::Publish => Some(&self.publish),
             Capability::Subscribe => Some(&self.subscribe),
             Capability::Use => Some(&self.uses),
+            Capability::HttpOutgoing => Some(&self.http_outgoing),
             Capability::Input => None,
         }
     }
@@ -55,6 +59,7 @@ impl Capabilities {
             Capability::Publish => Some(&mut self.publish),
             Capability::Subscribe => Some(&mut self.subscribe),
             Capability::Use => Some(&mut self.uses),
+            Capability::HttpOutgoing => Some(&mut self.http_outgoing),
             Capability::Input => None,
         }
     }

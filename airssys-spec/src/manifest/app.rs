@@ -100,6 +100,7 @@ impl AppManifest {
             publish: lists.publish.values(),
             subscribe: lists.subscribe.values(),
             uses: lists.uses.values(),
+            http_outgoing: lists.http_outgoing.values(),
             input: input.written().is_some(),
         })
     }

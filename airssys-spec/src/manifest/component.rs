@@ -159,6 +159,7 @@ impl Asked {
                 publish: self.lists.publish.values(),
                 subscribe,
                 uses: self.lists.uses.values(),
+                http_outgoing: self.lists.http_outgoing.values(),
                 input: self.input.clone().into_value().unwrap_or_default(),
             },
             limits: self.limits.over(Limits::DEFAULT),

@@ -186,4 +186,9 @@ impl<'a> ConfigTable<'a> {
         let span = self.table.value(key).map(|value| value.span()).or(self.table.span());
         self.table.document.report(span, message.into(), help.into());
     }
+
+    /// Reports a mistake in the table as a whole, such as in its name.
+    pub fn fault(&self, message: impl Into<String>, help: impl Into<String>) {
+        self.table.document.report(self.table.span(), message.into(), help.into());
+    }
 }

@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// Every limit. A limit is at most [`Limits::HOST_MAX`], so it fits a `usize`.
-pub(super) const ROWS: [Row; 20] = [
+pub(super) const ROWS: [Row; 22] = [
     Row {
         key: "memory",
         unit: Unit::Bytes,
@@ -171,6 +171,24 @@ pub(super) const ROWS: [Row; 20] = [
         set: |limits, amount| limits.stored_bytes = amount,
     },
     Row {
+        key: "outgoing_requests_per_second",
+        unit: Unit::Count,
+        least: 1,
+        most: None,
+        example: None,
+        get: |limits| limits.outgoing_requests_per_second as u64,
+        set: |limits, amount| limits.outgoing_requests_per_second = amount as usize,
+    },
+    Row {
+        key: "outgoing_bytes_per_second",
+        unit: Unit::Bytes,
+        least: MIN_BYTES,
+        most: None,
+        example: None,
+        get: |limits| limits.outgoing_bytes_per_second as u64,
+        set: |limits, amount| limits.outgoing_bytes_per_second = amount as usize,
+    },
+    Row {
         key: "messages_per_second",
         unit: Unit::Count,
         least: 1,
@@ -209,7 +227,7 @@ pub(super) const ROWS: [Row; 20] = [
 ];
 
 /// The first of the [`ROWS`] that are rates: those that a limit on one target can have too.
-const FIRST_RATE: usize = 16;
+const FIRST_RATE: usize = 18;
 
 /// The most messages a second, or at once.
 const MAX_MESSAGES: u64 = 10_000_000;

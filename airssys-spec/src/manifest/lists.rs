@@ -3,9 +3,10 @@
 use airssys_core::{InvalidTopic, TopicPattern};
 
 use super::diagnostic::{Document, Fault};
-use super::reader::{List, Located, Table};
+use super::reader::{List, Located, Setting, Table};
 use super::suggest;
 use crate::capability::Capability;
+use crate::origin::{InvalidOrigin, OriginFault, OriginPattern};
 use crate::pattern::{HOST_NAME, InvalidName, NamePattern, check_component_name};
 use crate::use_pattern::{InvalidUse, UsePattern};
 
@@ -17,6 +18,7 @@ pub(super) struct Lists {
     pub(super) publish: List<TopicPattern>,
     pub(super) subscribe: List<TopicPattern>,
     pub(super) uses: List<UsePattern>,
+    pub(super) http_outgoing: List<OriginPattern>,
 }
 
 impl Lists {
@@ -31,6 +33,7 @@ impl Lists {
             publish: table.list("publish", &topic, topics),
             subscribe: table.list("subscribe", &topic, topics),
             uses: table.list("use", USE_EXAMPLE, uses),
+            http_outgoing: http_outgoing(table),
         }
     }
 
@@ -42,6 +45,7 @@ impl Lists {
             Capability::Publish => self.publish.texts(),
             Capability::Subscribe => self.subscribe.texts(),
             Capability::Use => self.uses.texts(),
+            Capability::HttpOutgoing => self.http_outgoing.texts(),
             Capability::Input => Vec::new(),
         }
     }
@@ -79,6 +83,35 @@ fn uses(text: &str) -> Result<UsePattern, Fault> {
         let help = "write SERVICE/RESOURCE:VERB; without a verb, every verb is meant";
         let mended = suggest::use_pattern(text);
         fault(error.to_string(), &mended, UsePattern::parse, help, "")
+    })
+}
+
+/// Returns the list of the key `http.outgoing`.
+fn http_outgoing(table: &Table<'_>) -> List<OriginPattern> {
+    match table.table("http") {
+        Setting::Absent => List::default(),
+        Setting::Wrong => List::unknown(),
+        Setting::Written(http) => {
+            let list = http.value.list("outgoing", Capability::HttpOutgoing.example(), origins);
+            http.value.finish();
+            list
+        }
+    }
+}
+
+fn origins(text: &str) -> Result<OriginPattern, Fault> {
+    text.parse().map_err(|error: InvalidOrigin| {
+        let help = match &error.fault {
+            OriginFault::Form { canonical } => format!("write `{}`", suggest::string(canonical)),
+            _ => match suggest::origin_pattern(text) {
+                Some(mended) => format!("write `{}`", suggest::string(&mended)),
+                None => format!(
+                    "write scheme, host and port, such as `{}` or `\"https://*.example.org:443\"`",
+                    Capability::HttpOutgoing.example()
+                ),
+            },
+        };
+        Fault { message: error.to_string(), help }
     })
 }
 

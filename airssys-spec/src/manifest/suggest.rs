@@ -1,5 +1,6 @@
 //! Values to write in place of wrong ones. Help texts have them between backquotes.
 
+use crate::origin::{OriginFault, OriginPattern};
 use crate::pattern::{HOST_NAME, check_component_name};
 
 /// The most bytes of a word that can be meant as another, because a comparison costs the product of the
@@ -83,6 +84,19 @@ pub(super) fn use_pattern(text: &str) -> String {
     match parts.next() {
         Some("*") | None => path,
         Some(verb) => format!("{path}:{}", kebab(verb)),
+    }
+}
+
+/// Turns a text into a pattern of origins: without user name and path, and with scheme and port.
+pub(super) fn origin_pattern(text: &str) -> Option<String> {
+    let (scheme, rest) = text.trim().split_once("://").unwrap_or(("https", text.trim()));
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+    let rest = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let mended = format!("{scheme}://{rest}");
+    match OriginPattern::parse(&mended).map_err(|error| error.fault) {
+        Ok(_) => Some(mended),
+        Err(OriginFault::Form { canonical }) => Some(canonical),
+        Err(_) => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::str::FromStr;
 
 use airssys_core::{Pattern, Topic, TopicPattern};
-use airssys_spec::{NamePattern, UsePattern};
+use airssys_spec::{NamePattern, Origin, OriginPattern, UsePattern};
 use proptest::prelude::*;
 
 fn parse<T: FromStr<Err: Debug>>(text: &str) -> T {
@@ -50,7 +50,43 @@ where
     Ok(())
 }
 
+/// Patterns of origins: every name, those below a domain, and single ones.
+fn origin_patterns() -> impl Strategy<Value = OriginPattern> {
+    let schemes = prop::sample::select(vec!["http", "https"]);
+    let hosts = prop::sample::select(vec![
+        "a",
+        "b.a",
+        "b.b.a",
+        "ba",
+        "*.a",
+        "*.b.a",
+        "*.ba",
+        "127.0.0.1",
+        "[::1]",
+        "every",
+    ]);
+    (schemes, hosts, prop::sample::select(vec![80, 443])).prop_map(|(scheme, host, port)| match host {
+        "every" => parse("*"),
+        host => parse(&format!("{scheme}://{host}:{port}")),
+    })
+}
+
+/// Origins among which every two of those patterns differ.
+fn origins() -> Vec<Origin> {
+    let hosts =
+        ["a", "ba", "b.a", "z.a", "b.b.a", "z.b.a", "z.b.b.a", "z.ba", "z", "127.0.0.1", "[::1]", "9.9.9.9"];
+    let of_host = |host: &str| {
+        ["http", "https"].map(|scheme| [80, 443].map(|port| parse(&format!("{scheme}://{host}:{port}"))))
+    };
+    hosts.iter().flat_map(|host| of_host(host)).flatten().collect()
+}
+
 proptest! {
+    #[test]
+    fn covers_and_overlaps_of_origins_agree_with_matches(one in origin_patterns(), other in origin_patterns()) {
+        agree((one, other), &origins())?;
+    }
+
     #[test]
     fn covers_and_overlaps_of_topics_agree_with_matches(one in patterns::<TopicPattern>(".", &[""]), other in patterns(".", &[""])) {
         agree((one, other), &subjects::<Topic>(".", &[""]))?;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::backend::current::Current;
 use crate::backend::set::OpenError;
+use crate::guest::caller::CallsExceeded;
 use crate::guest::label_rights::{LabelAccess, LabelRights};
-use crate::guest::service::{CallsExceeded, Service, ServiceCall};
+use crate::guest::service::{Service, ServiceCall};
 
 /// The time in which a label is opened. The connection has 5 s, and one that others make is waited for.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(11);

@@ -15,6 +15,7 @@ use wasmtime::component::{HasData, Linker, ResourceTable};
 
 use crate::backend::product::Labels;
 use crate::backend::set::BackendSet;
+use crate::guest::caller::{Caller, CallsExceeded};
 use crate::guest::component_log;
 use crate::guest::context::{GuestContext, InstanceDependencies};
 use crate::guest::entry_call::ExportedInterface;
@@ -159,6 +160,11 @@ pub struct ServiceInstance<'a> {
 }
 
 impl ServiceInstance<'_> {
+    /// Returns the instance, for work of the service `S` on its behalf after a call has returned.
+    pub fn caller<S: Service>(&self) -> Caller {
+        Caller::new(S::NAME, self.dependencies)
+    }
+
     /// Returns the app's name.
     pub fn app(&self) -> &str {
         &self.dependencies.identity.app
@@ -207,14 +213,6 @@ pub enum UseError {
     /// The instance has no right to this use.
     #[error(transparent)]
     Denied(#[from] Denied),
-}
-
-/// A component has called services more often than `service_calls_per_second` allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("more than {most} calls of services in a second")]
-pub struct CallsExceeded {
-    /// The limit, in calls a second.
-    pub most: u64,
 }
 
 impl<'a, S: Service> ServiceCall<'a, S> {

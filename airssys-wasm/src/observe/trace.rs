@@ -128,6 +128,35 @@ pub trait MessageTracer: fmt::Debug + Send + Sync + 'static {
     /// Begins the span of a message that is about to be handled, as a child of `parent`. Without a
     /// parent, a new trace begins.
     fn begin(&self, parent: Option<TraceContext>, message: &TracedMessage<'_>) -> Box<dyn MessageSpan>;
+
+    /// Begins the span of a request that a handler sends to a server outside the app, as a child of
+    /// `parent`. Must not block. By default, such requests have no span.
+    fn begin_request(
+        &self,
+        parent: Option<TraceContext>,
+        request: &TracedRequest<'_>,
+    ) -> Option<Box<dyn MessageSpan>> {
+        let _ = (parent, request);
+        None
+    }
+}
+
+/// A request to a server outside the app.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct TracedRequest<'a> {
+    /// The app.
+    pub app: &'a str,
+    /// The component that sends it.
+    pub component: &'a str,
+    /// The instance that sends it.
+    pub instance: &'a str,
+    /// The method, such as `GET`.
+    pub method: &'a str,
+    /// The server's name or address.
+    pub host: &'a str,
+    /// The server's port.
+    pub port: u16,
 }
 
 /// The span of a message that is being handled.

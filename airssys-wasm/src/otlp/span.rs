@@ -7,7 +7,9 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SdkTracer, Span};
 
-use crate::observe::trace::{MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage};
+use crate::observe::trace::{
+    MessageSpan, MessageTracer, SpanOutcome, TraceContext, TracedMessage, TracedRequest,
+};
 
 /// The attribute with the component whose message a span belongs to.
 pub(super) const RECEIVER: &str = "airssys.receiver";
@@ -37,6 +39,27 @@ impl MessageTracer for OtlpTracer {
             None => Context::new(),
         };
         Box::new(OtlpSpan(span.start_with_context(&self.0, &context)))
+    }
+
+    fn begin_request(
+        &self,
+        parent: Option<TraceContext>,
+        request: &TracedRequest<'_>,
+    ) -> Option<Box<dyn MessageSpan>> {
+        let owned = |text: &str| text.to_owned();
+        let span =
+            self.0.span_builder(owned(request.method)).with_kind(SpanKind::Client).with_attributes(vec![
+                KeyValue::new("http.request.method", owned(request.method)),
+                KeyValue::new("server.address", owned(request.host)),
+                KeyValue::new("server.port", i64::from(request.port)),
+                KeyValue::new("airssys.app", owned(request.app)),
+                KeyValue::new("airssys.sender", owned(request.instance)),
+            ]);
+        let context = match parent {
+            Some(parent) => Context::new().with_remote_span_context(remote(parent)),
+            None => Context::new(),
+        };
+        Some(Box::new(OtlpSpan(span.start_with_context(&self.0, &context))))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use airssys_spec::Limits;
 use airssys_spec::limits::Rates;
@@ -19,6 +20,9 @@ pub(crate) struct Quota {
     per_target: Vec<Arc<Buckets>>,
     /// The limit on calls of services.
     service_calls: Bucket,
+    /// The limits on outgoing HTTP requests, and on the bytes of their bodies.
+    outgoing_requests: Bucket,
+    outgoing_bytes: Bucket,
 }
 
 /// The token buckets of one set of rate limits.
@@ -51,9 +55,11 @@ impl Quota {
             Buckets::new(Some(Arc::from(limit.target.as_str())), &limit.rates).map(Arc::new)
         });
         let (per_target, total) = (per_target.collect(), Buckets::new(None, &limits.rates));
-        let calls = limits.service_calls_per_second as u64;
-        let service_calls = Bucket::new(Rate { per_second: calls, burst: calls });
-        Quota { clock, total, per_target, service_calls }
+        let bucket = |limit: usize| Bucket::new(Rate { per_second: limit as u64, burst: limit as u64 });
+        let service_calls = bucket(limits.service_calls_per_second);
+        let outgoing_requests = bucket(limits.outgoing_requests_per_second);
+        let outgoing_bytes = bucket(limits.outgoing_bytes_per_second);
+        Quota { clock, total, per_target, service_calls, outgoing_requests, outgoing_bytes }
     }
 
     /// Returns the per-target limits on messages to a component or one of its instances.
@@ -89,11 +95,38 @@ impl Quota {
 
     /// Takes the token of one call of a service.
     pub(crate) fn take_service_call(&self) -> Result<(), Exceeded> {
-        match self.service_calls.take(1, self.clock.now_ns()) {
+        self.take_one(&self.service_calls, "service_calls_per_second")
+    }
+
+    /// Takes the token of one outgoing HTTP request.
+    pub(crate) fn take_outgoing_request(&self) -> Result<(), Exceeded> {
+        self.take_one(&self.outgoing_requests, "outgoing_requests_per_second")
+    }
+
+    fn take_one(&self, bucket: &Bucket, key: &'static str) -> Result<(), Exceeded> {
+        match bucket.take(1, self.clock.now_ns()) {
             Some(_taken) => Ok(()),
             None => {
-                let limit = QuotaLimit { key: "service_calls_per_second", target: None };
-                Err(Exceeded { limit, most: self.service_calls.rate().per_second })
+                let limit = QuotaLimit { key, target: None };
+                Err(Exceeded { limit, most: bucket.rate().per_second })
+            }
+        }
+    }
+
+    /// Takes the tokens of at most so many bytes of outgoing HTTP. Returns their number, or the limit and
+    /// the time after which there are as many as were asked for.
+    pub(crate) fn take_outgoing_bytes(&self, bytes: u64) -> Result<u64, (Exceeded, Duration)> {
+        let bucket = &self.outgoing_bytes;
+        let (rate, now) = (bucket.rate(), self.clock.now_ns());
+        // The bucket never holds more than its burst.
+        let wanted = bytes.min(rate.burst);
+        match bucket.take(wanted, now) {
+            Some(_taken) => Ok(wanted),
+            None => {
+                let limit = QuotaLimit { key: "outgoing_bytes_per_second", target: None };
+                let missing = wanted.saturating_sub(bucket.left(now)).max(1);
+                let wait = Duration::from_secs_f64(missing as f64 / rate.per_second as f64);
+                Err((Exceeded { limit, most: rate.per_second }, wait))
             }
         }
     }

@@ -22,8 +22,7 @@ fn asks() -> Capabilities {
         request: vec!["target".parse().unwrap()],
         publish: vec![pattern("news.*")],
         subscribe: vec![pattern("news.*"), pattern("own")],
-        uses: Vec::new(),
-        input: false,
+        ..Capabilities::default()
     }
 }
 

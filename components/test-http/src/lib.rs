@@ -1,5 +1,7 @@
 //! Answers HTTP requests with the published crate wstd. It knows nothing of airssys.
 
+mod fetch;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::{StreamExt, stream};
@@ -56,6 +58,11 @@ async fn main(request: Request<Body>) -> Result<Response<Body>, Error> {
             });
             Ok(Response::new(Body::from_stream(first.chain(trap))))
         }
+        "/fetch" => fetch::fetch(request).await,
+        "/fetch-stream" => fetch::stream(request).await,
+        "/fetch-many" => fetch::many(request).await,
+        "/fetch-dropped" => fetch::dropped(request).await,
+        "/fetch-trap" => fetch::trap(request).await,
         "/fields" => Ok(text(fields(request.uri().query().unwrap_or_default()))),
         "/outgoing" => {
             let target = request.uri().query().unwrap_or_default();

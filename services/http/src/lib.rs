@@ -1,4 +1,4 @@
-//! The service `wasi:http`: components answer HTTP requests.
+//! The service `wasi:http`: components answer HTTP requests, and send some.
 //!
 //! [`Http`] is the service, for the list of an engine's services. A component that exports
 //! `wasi:http/incoming-handler` of any version 0.2 then loads, whether or not it knows airssys.
@@ -12,6 +12,7 @@ mod call;
 mod connection;
 mod error;
 mod files;
+mod outgoing;
 mod routes;
 mod server;
 mod service;
@@ -19,5 +20,6 @@ mod slow_client;
 mod tls;
 
 pub use error::ServeError;
+pub use outgoing::Resolve;
 pub use server::HttpServer;
-pub use service::Http;
+pub use service::{Http, HttpOptions};

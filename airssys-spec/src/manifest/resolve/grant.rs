@@ -180,6 +180,8 @@ impl Team<'_> {
         let subscribe = asked.subscribes.items.iter().chain(&asked.lists.subscribe.items);
         all.extend(missing(Capability::Subscribe, subscribe, lists.map(|lists| &lists.subscribe)));
         all.extend(missing(Capability::Use, &asked.lists.uses.items, lists.map(|lists| &lists.uses)));
+        let outgoing = &asked.lists.http_outgoing.items;
+        all.extend(missing(Capability::HttpOutgoing, outgoing, lists.map(|lists| &lists.http_outgoing)));
         let has_input = grants.is_some_and(|grants| !grants.input.is_absent());
         if let Some(input) = asked.input.written().filter(|input| input.value && !has_input) {
             all.push(Missing { capability: Capability::Input, object: None, span: input.span.clone() });

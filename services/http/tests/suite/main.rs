@@ -6,6 +6,7 @@ mod faults;
 mod files;
 mod hostile;
 mod incoming;
+mod outgoing;
 mod sdk;
 mod support;
 mod tls;

@@ -50,17 +50,33 @@ pub(crate) async fn served_with(
     serve(folder, &app_toml, tracer).await
 }
 
+/// Starts an app of these manifests, with its first listener.
+pub(crate) async fn start(component_toml: &str, app_toml: &str, http: Http) -> Served {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("Component.toml"), component_toml).expect("a manifest");
+    serve_with(folder, app_toml, http, None).await
+}
+
 /// Starts an app whose manifest listens on one address.
 pub(crate) async fn serve(
     folder: tempfile::TempDir,
     app_toml: &str,
     tracer: Option<Arc<dyn MessageTracer>>,
 ) -> Served {
+    serve_with(folder, app_toml, Http::default(), tracer).await
+}
+
+async fn serve_with(
+    folder: tempfile::TempDir,
+    app_toml: &str,
+    http: Http,
+    tracer: Option<Arc<dyn MessageTracer>>,
+) -> Served {
     let file = folder.path().join("app.toml");
     std::fs::write(&file, app_toml).expect("a manifest");
     let manifest = AppManifest::load(&file).expect("the app is right");
     let cache_dir = Some(Path::new(env!("CARGO_TARGET_TMPDIR")).join("components"));
-    let services = Services::default().with(Http);
+    let services = Services::default().with(http);
     let compiler = Compiler::in_process();
     let options = StartOptions { cache_dir, services, compiler, tracer, ..StartOptions::default() };
     let mut server = HttpServer::bind(&manifest.http).await.expect("a free port");
