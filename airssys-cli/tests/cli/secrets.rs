@@ -109,7 +109,8 @@ fn app_with_secrets_and_no_key_is_refused_before_anything_starts() {
     let connected = || airssys(["check", &app, "--connect"]);
     connected().env("AIRSSYS_SECRETS_KEY", KEY).run().exits(0);
     let mut running = airssys(["run", &app, "--no-control"]).env("AIRSSYS_SECRETS_KEY", KEY).start();
-    running.until_it_says("every component has started");
+    // That every component has started is said with `-v` only.
+    running.until_it_says("the secret is kept");
     running.interrupt();
     running.end().exits(130);
     let wrong = connected().env("AIRSSYS_SECRETS_KEY", "another key of the file").run().exits(1);
