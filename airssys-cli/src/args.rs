@@ -57,6 +57,7 @@ pub(crate) enum Command {
     DeadLetters(DeadLetters),
     Retained(Retained),
     Resume(Resume),
+    Reload(Reload),
 }
 
 /// Run an app.
@@ -432,6 +433,18 @@ pub(crate) struct Resume {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Read the secrets of a running app again, after they have changed.
+///
+/// They are the variables and files that `{ env = … }` and `{ file = … }` name: settings of components, and
+/// options of backends. A component reads its new settings at its next call, and gets them at its next
+/// start. A backend connects with its new secrets, while calls in flight end on its old connection. A secret
+/// that is missing or refused keeps its old value, and the status is 1 then.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reload {
     #[command(flatten)]
     pub(crate) target: Target,
 }

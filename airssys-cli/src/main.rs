@@ -22,6 +22,7 @@ mod memory_costs;
 mod new;
 mod output;
 mod place;
+mod reload;
 mod resume;
 mod retained;
 mod run;
@@ -85,6 +86,7 @@ fn run_command(
         Command::DeadLetters(letters) => dead_letters::dead_letters(letters, terminal, output, signals),
         Command::Retained(retained) => retained::retained(retained, output),
         Command::Resume(resume) => resume::resume(resume, output),
+        Command::Reload(reload) => reload::reload(&reload, output),
     }
 }
 

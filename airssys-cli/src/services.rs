@@ -19,6 +19,8 @@ pub(crate) fn services() -> Services {
     let services = services.with(airssys_blobstore::Blobstore);
     #[cfg(feature = "keyvalue")]
     let services = services.with(airssys_keyvalue::KeyValue);
+    #[cfg(feature = "secrets")]
+    let services = services.with(airssys_secrets::Secrets);
     #[cfg(feature = "sql")]
     let services = services.with(airssys_sql::Sql);
     services
@@ -35,10 +37,14 @@ pub(crate) fn backends() -> Backends {
     let backends = backends.with(airssys_nats::Nats);
     #[cfg(feature = "redis")]
     let backends = backends.with(airssys_redis::Redis);
+    #[cfg(feature = "secrets")]
+    let backends = backends.with(airssys_secrets::EncryptedFile);
     #[cfg(feature = "s3")]
     let backends = backends.with(airssys_s3::S3);
     #[cfg(feature = "sql")]
     let backends = backends.with(airssys_sql::Sqlite);
+    #[cfg(feature = "vault")]
+    let backends = backends.with(airssys_vault::Vault);
     #[cfg(feature = "mysql")]
     let backends = backends.with(airssys_mysql::Mysql);
     #[cfg(feature = "postgres")]

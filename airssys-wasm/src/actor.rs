@@ -194,7 +194,7 @@ impl ComponentActor {
             instance.guest().start_deadline.iter_mut().for_each(|deadline| deadline.call = name);
         };
         next(&mut instance, INITIALIZE);
-        instance.initialize(&self.template.instance.settings).await?;
+        instance.initialize(&self.template.instance.settings.get()).await?;
         next(&mut instance, HEALTH);
         if let HealthStatus::Unhealthy(message) = instance.health().await? {
             return Err(GuestFailure::StartRefused { message: message.into() }.into());

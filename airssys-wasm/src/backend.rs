@@ -2,6 +2,7 @@
 
 pub(crate) mod backoff;
 mod connection;
+pub(crate) mod current;
 mod erased;
 pub(crate) mod failure_log;
 pub(crate) mod fair_share;

@@ -19,8 +19,8 @@ pub use place::{FolderError, MAX_RUNS, Place, PlaceError, RunningApp, folder, ru
 pub use protocol::{
     About, AboutApp, Answer, AnswerLine, Ask, ClearRetained, DeadLetterPage, DenialList, DropDeadLetters,
     Failed, Give, GrantList, Letter, LetterWithBody, Letters, LettersDone, LettersFailed, ListDeadLetters,
-    ListDenials, ListGrants, ListRetained, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, MAX_SHOWN_BYTES, Request,
-    RequestLine, Resume, Resumed, RetainedCleared, RetainedPage, RetainedWithBody, RetryDeadLetters, Revoke,
-    ShowDeadLetter, ShowRetained, Snapshot, VERSION,
+    ListDenials, ListGrants, ListRetained, MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, MAX_SHOWN_BYTES, Reload,
+    Request, RequestLine, Resume, Resumed, RetainedCleared, RetainedPage, RetainedWithBody, RetryDeadLetters,
+    Revoke, ShowDeadLetter, ShowRetained, Snapshot, VERSION,
 };
 pub use server::{IDLE_TIMEOUT, MAX_CLIENTS, OpenError, STALL_TIMEOUT, Server};

@@ -27,6 +27,7 @@ pub(crate) mod progress;
 pub(crate) mod send_clock;
 pub(crate) mod service;
 pub(crate) mod services;
+pub(crate) mod settings;
 pub(crate) mod start_deadline;
 pub(crate) mod store;
 pub(crate) mod ticker;

@@ -11,6 +11,7 @@ mod operate;
 mod outside;
 pub(crate) mod prepare;
 pub(crate) mod quarantine;
+pub(crate) mod reload;
 mod snapshot;
 pub(crate) mod spec;
 mod target;
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     components: Mutex<BTreeMap<String, Registered>>,
     /// The step of the app's start. `None` if it has started, or has no manifest.
     start_step: Mutex<Option<StartStep>>,
+    /// Held by the one reload at a time.
+    reloading: tokio::sync::Mutex<()>,
     /// The groups of the app's manifest.
     groups: Mutex<Vec<SupervisorRef>>,
     /// Set when the first component or native actor gets its name.
@@ -170,8 +173,18 @@ impl ComponentHost {
         let (components, began) = (Mutex::default(), OnceLock::new());
         let connections = Arc::new(connections);
         let (groups, start_step) = (Mutex::default(), Mutex::default());
-        let shared =
-            Shared { system, app, router, outside, connections, components, start_step, groups, began };
+        let shared = Shared {
+            system,
+            app,
+            router,
+            outside,
+            connections,
+            components,
+            start_step,
+            reloading: tokio::sync::Mutex::default(),
+            groups,
+            began,
+        };
         ComponentHost { shared: Arc::new(shared) }
     }
 

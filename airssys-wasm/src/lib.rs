@@ -67,6 +67,7 @@ pub use host::in_trace::InTrace;
 pub use host::native::NativeSender;
 pub use host::prepare::PreparedComponent;
 pub use host::quarantine::ResumeError;
+pub use host::reload::{Kept, Reloaded};
 pub use host::spec::{ComponentSpec, NativeSpec};
 pub use host::{ComponentHost, HostOptions};
 #[doc(inline)]

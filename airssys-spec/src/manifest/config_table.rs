@@ -23,7 +23,7 @@ pub(super) struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     /// Returns the path that a file names, relative to the folder of the file.
-    fn path(&self, span: &Range<usize>, written: &str) -> PathBuf {
+    pub(super) fn path(&self, span: &Range<usize>, written: &str) -> PathBuf {
         let file = self.files.iter().rev().find(|(start, _)| *start <= span.start).map(|(_, file)| *file);
         let folder = file.and_then(Path::parent).unwrap_or(Path::new(""));
         without_dots(&folder.join(written))

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::diagnostic::{Document, Fault};
-use super::load::{Files, join};
+use super::load::{Disk, Files, join};
 use super::reader::Table;
 use super::secret::{self, Reference};
 use super::suggest::string;
@@ -22,33 +23,58 @@ use super::value::scalar;
 /// assert_eq!(format!("{:?}", SettingValue::from("a.json")), "\"a.json\"");
 /// assert_eq!(format!("{:?}", SettingValue::secret("open sesame")), "Secret(..)");
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct SettingValue {
     text: Arc<str>,
     is_secret: bool,
+    /// The place outside the manifest that the value was read from.
+    place: Option<Arc<Place>>,
 }
+
+/// The place of a value outside its manifest.
+enum Place {
+    Variable(String),
+    File(PathBuf),
+}
+
+impl PartialEq for SettingValue {
+    fn eq(&self, other: &SettingValue) -> bool {
+        (&self.text, self.is_secret) == (&other.text, other.is_secret)
+    }
+}
+
+impl Eq for SettingValue {}
 
 impl SettingValue {
     /// Makes a value that is never shown.
     pub fn secret(text: impl Into<Arc<str>>) -> SettingValue {
-        SettingValue { text: text.into(), is_secret: true }
+        SettingValue { text: text.into(), is_secret: true, place: None }
     }
 
     /// Returns the value as text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// Reads the value again, if it is that of a variable or of a file of this machine. Returns `None` if it
+    /// stands in the manifest.
+    ///
+    /// # Errors
+    /// The reason for which the variable or the file is missing.
+    pub fn read_again(&self) -> Option<Result<SettingValue, String>> {
+        self.place.as_ref().map(|place| place.read(&Disk).map_err(|fault| fault.message))
+    }
 }
 
 impl From<String> for SettingValue {
     fn from(text: String) -> SettingValue {
-        SettingValue { text: text.into(), is_secret: false }
+        SettingValue { text: text.into(), is_secret: false, place: None }
     }
 }
 
 impl From<&str> for SettingValue {
     fn from(text: &str) -> SettingValue {
-        SettingValue { text: text.into(), is_secret: false }
+        SettingValue { text: text.into(), is_secret: false, place: None }
     }
 }
 
@@ -114,15 +140,23 @@ pub(super) fn resolve(
 }
 
 fn fetch(document: &Document, reference: &Reference, files: &impl Files) -> Result<SettingValue, Fault> {
-    match reference {
-        Reference::Variable(name) => {
-            files.variable(name).map(SettingValue::secret).ok_or_else(|| secret::missing_variable(name))
-        }
-        Reference::File(written) => {
-            let file = join(&document.file, written);
-            let text = files.read(&file).map_err(|error| secret::unreadable(&file, &error))?;
-            Ok(SettingValue::secret(secret::without_line_end(&text)))
-        }
+    let place = Arc::new(match reference {
+        Reference::Variable(name) => Place::Variable(name.clone()),
+        Reference::File(written) => Place::File(join(&document.file, written)),
+    });
+    place.read(files)
+}
+
+impl Place {
+    fn read(self: &Arc<Place>, files: &impl Files) -> Result<SettingValue, Fault> {
+        let text = match &**self {
+            Place::Variable(name) => files.variable(name).ok_or_else(|| secret::missing_variable(name))?,
+            Place::File(file) => {
+                let text = files.read(file).map_err(|error| secret::unreadable(file, &error))?;
+                secret::without_line_end(&text).to_owned()
+            }
+        };
+        Ok(SettingValue { place: Some(Arc::clone(self)), ..SettingValue::secret(text) })
     }
 }
 

@@ -35,6 +35,11 @@ impl<C> Default for Connection<C> {
 }
 
 impl<C: Clone> Connection<C> {
+    /// Returns the connection if it was made.
+    pub(super) fn made(&self) -> Option<C> {
+        self.made.get().cloned()
+    }
+
     /// Returns the connection, and makes it if there is none. Between two attempts, fails at once with
     /// the error of the last one. Cancel safe.
     pub(super) async fn get<F: Future<Output = Result<C, BoxError>>>(

@@ -74,9 +74,9 @@ impl Backends {
         for (service, of) in services {
             let has_all = |(entry, _): &(LabelTable, _)| entry.service() == *service && entry.is_for_all();
             // A service whose embedded default this program lacks is missed when a label is opened.
-            if !labels.iter().any(has_all) && self.has_type(of.default_type) {
+            if !labels.iter().any(has_all) && self.has_type(of.default_type) && build.may_use(service) {
                 let entry = runtime.implied_label(service, "*", LOCAL);
-                labels.extend(build.label(&entry).map(|label| (entry, label)));
+                labels.extend(build.implied(&entry).map(|label| (entry, label)));
             }
         }
         build.check_apart(&labels);
@@ -142,10 +142,9 @@ impl<'a> Build<'a> {
         }
         let mut configured = (!products.is_empty()).then(Vec::new);
         for product in products {
-            let config = product.configure(table);
-            let backend = |config| Arc::new(ConfiguredBackend::new(table.name().to_owned(), product, config));
+            let backend = ConfiguredBackend::read(product, table);
             // Other products of the type find the same mistakes.
-            let Some(backend) = self.report(config).map(backend) else {
+            let Some(backend) = self.report(backend).map(Arc::new) else {
                 configured = None;
                 break;
             };
@@ -159,7 +158,7 @@ impl<'a> Build<'a> {
 
     /// Reports a file or a folder that another backend uses.
     fn check_path(&mut self, table: &BackendTable, backend: &ConfiguredBackend) {
-        let Some(path) = backend.product.exclusive_path(&*backend.config) else { return };
+        let Some(path) = backend.exclusive_path() else { return };
         let path = std::path::absolute(&path).unwrap_or(path);
         match self.paths.get(&path) {
             Some(other) if other != table.name() => {
@@ -183,7 +182,7 @@ impl<'a> Build<'a> {
             if let Some(apart) = apart.filter(|_| is_first) {
                 let same = labels.iter().filter(|(_, other)| on_the_same(label, other));
                 let same: Vec<_> = same.map(|(entry, label)| (entry, &label.options)).collect();
-                self.report(apart(&*label.backend.config, &same));
+                self.report(apart(&*label.backend.config(), &same));
             }
         }
     }
@@ -277,6 +276,24 @@ impl<'a> Build<'a> {
         };
         let options = self.report((served.read)(entry))?;
         Some(ConfiguredLabel { of: labels.of, backend: Arc::clone(backend), options })
+    }
+
+    /// Returns true if a component may use a label of the service, or if that is unknown.
+    fn may_use(&self, service: &str) -> bool {
+        let Ok(all) = UsePattern::parse(service) else { return true };
+        self.used
+            .is_none_or(|used| used.iter().any(|rights| rights.uses.iter().any(|use_| use_.overlaps(&all))))
+    }
+
+    /// Configures a label for which nothing is written. Its mistakes, such as an absent key, are reported
+    /// only if a component may use it.
+    fn implied(&mut self, entry: &LabelTable) -> Option<ConfiguredLabel> {
+        let found = self.found.clone();
+        let label = self.label(entry);
+        if self.used.is_none() {
+            self.found = found;
+        }
+        label
     }
 
     /// Reports a label that no component may use, unless other apps read the same source.

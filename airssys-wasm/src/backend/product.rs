@@ -10,6 +10,8 @@ use std::sync::Arc;
 use airssys_rt::BoxError;
 use airssys_spec::manifest::{BackendTable, Diagnostics, LabelTable};
 
+use crate::backend::current::{self, AnyLabel, Current};
+
 /// A product that can serve labels of services.
 ///
 /// One implementation has one type name, which `type = "…"` in a table `[backend.NAME]` says. The
@@ -76,8 +78,6 @@ impl Labels {
 
 pub(crate) type AnyOptions = Arc<dyn Any + Send + Sync>;
 pub(crate) type AnyClient = Arc<dyn Any + Send + Sync>;
-/// A `Box<Arc<T>>`, where `T` is the trait of the service.
-pub(crate) type AnyLabel = Box<dyn Any + Send + Sync>;
 
 type Read = Box<dyn Fn(&LabelTable) -> Result<AnyOptions, Diagnostics> + Send + Sync>;
 type Make =
@@ -91,6 +91,8 @@ type Apart = Box<
 pub(crate) struct Served {
     pub(crate) read: Read,
     pub(crate) make: Make,
+    /// Puts a label that was made anew in the place of an old one.
+    pub(crate) renew: fn(&AnyLabel, &AnyLabel),
     /// `None` if labels of a backend are always apart.
     pub(crate) apart: Option<Apart>,
 }
@@ -109,7 +111,7 @@ impl<B: Backend> Serves<B> {
     }
 
     /// Adds a trait. `read` reads the options of a label, without I/O. `make` makes the label of that
-    /// name, without waiting; it is called once per label.
+    /// name, without waiting; it is called once per label and connection.
     pub fn label<T: ?Sized + Send + Sync + 'static, O: Send + Sync + 'static>(
         &mut self,
         read: impl Fn(&LabelTable) -> Result<O, Diagnostics> + Send + Sync + 'static,
@@ -119,10 +121,10 @@ impl<B: Backend> Serves<B> {
         let make: Make = Box::new(move |client, options, label| {
             let client = client.downcast().map_err(|_| "the client is another product's")?;
             let options = options.downcast_ref().ok_or("the options are another product's")?;
-            let made: AnyLabel = Box::new(make(client, options, label));
+            let made: AnyLabel = Arc::new(Current::new(make(client, options, label)));
             Ok(made)
         });
-        self.traits.insert(TypeId::of::<T>(), Served { read, make, apart: None });
+        self.traits.insert(TypeId::of::<T>(), Served { read, make, renew: current::renew::<T>, apart: None });
     }
 
     /// As [`Serves::label`], for a product whose options decide whether labels are apart. `apart` gets the

@@ -11,10 +11,11 @@ use airssys_spec::{GrantChange, GrantError};
 use super::protocol::{
     About, AboutApp, Answer, Ask, ClearRetained, DeadLetterPage, DenialList, DropDeadLetters, Failed, Give,
     GrantList, Letter, LetterWithBody, Letters, LettersDone, LettersFailed, ListDeadLetters, ListDenials,
-    ListGrants, ListRetained, MAX_SHOWN_BYTES, Request, Resume, Resumed, RetainedCleared, RetainedPage,
-    RetainedWithBody, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
+    ListGrants, ListRetained, MAX_SHOWN_BYTES, Reload, Request, Resume, Resumed, RetainedCleared,
+    RetainedPage, RetainedWithBody, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
 };
 use crate::host::ComponentHost;
+use crate::host::reload::Reloaded;
 use crate::observe::dead_letters::{DeadLetter, RetryError};
 use crate::observe::snapshot::{AppSnapshot, StartStep};
 use crate::observe::unix_time::unix_ms;
@@ -53,6 +54,7 @@ async fn answer_request(host: &ComponentHost, request: Request) -> Answer {
         Request::Retained(request) => answer(host, request).await,
         Request::ClearRetained(request) => answer(host, request).await,
         Request::Resume(request) => answer(host, request).await,
+        Request::Reload(request) => answer(host, request).await,
         Request::RetainedMessage(request) => answer(host, request).await,
     }
 }
@@ -166,6 +168,12 @@ impl Serve for Resume {
     async fn serve(self, host: &ComponentHost) -> Result<Resumed, Failed> {
         let names = host.resume(&self.name).map_err(|error| failed(&error))?;
         Ok(Resumed { names })
+    }
+}
+
+impl Serve for Reload {
+    async fn serve(self, host: &ComponentHost) -> Result<Reloaded, Failed> {
+        Ok(host.reload().await)
     }
 }
 

@@ -13,7 +13,7 @@ pub use answers::{
 pub use ask::Ask;
 pub use requests::{
     About, ClearRetained, DropDeadLetters, Give, Letters, ListDeadLetters, ListDenials, ListGrants,
-    ListRetained, Request, Resume, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
+    ListRetained, Reload, Request, Resume, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
 };
 
 /// The version of the protocol. A server refuses every other version.

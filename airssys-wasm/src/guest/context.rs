@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use airssys_rt::ActorRef;
 use airssys_spec::Limits;
-use airssys_spec::manifest::SettingValue;
 use foldhash::fast::FixedState;
 use indexmap::IndexMap;
 
@@ -18,6 +17,7 @@ use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::long_stretches::LongStretches;
 use crate::guest::meter::Meter;
 use crate::guest::send_clock::{CallSamples, SendClock};
+use crate::guest::settings::LiveSettings;
 use crate::guest::start_deadline::StartDeadline;
 use crate::observe::memory::MemoryGauge;
 use crate::observe::stats::ComponentStats;
@@ -32,9 +32,6 @@ use crate::routing::router::{Route, Router};
 use crate::routing::sender::Sender;
 use crate::routing::topic_route::TopicRoute;
 
-/// The settings of a component, with their keys.
-pub(crate) type Settings = [(String, SettingValue)];
-
 /// The dependencies of an instance, shared by all its incarnations.
 pub(crate) struct InstanceDependencies {
     pub(crate) identity: Identity,
@@ -47,7 +44,7 @@ pub(crate) struct InstanceDependencies {
     pub(crate) memory: Arc<MemoryGauge>,
     /// The log that all instances of the component share.
     pub(crate) log: Arc<ComponentLog>,
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) settings: Arc<LiveSettings>,
     /// The backends that serve the labels of the host's services.
     pub(crate) backends: BackendSet,
     /// Those of all instances of the component.

@@ -13,13 +13,14 @@ use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 
 use crate::contract::{BatchEnd, BoundedText, Callback, Completion, HealthStatus, Outcome};
 use crate::guest::component::Component;
-use crate::guest::context::{GuestContext, InstanceDependencies, Settings};
+use crate::guest::context::{GuestContext, InstanceDependencies};
 use crate::guest::deferred_wakeups::DeferredWakeups;
 use crate::guest::entry_call::{EntryCall, EntryGuest, EntryTimedOut, TypedEntry};
 use crate::guest::failure::GuestFailure;
 use crate::guest::located::Located;
 use crate::guest::long_stretches::Watch;
 use crate::guest::meter::{Meter, Moment};
+use crate::guest::settings::Settings;
 use crate::guest::start_deadline::{StartDeadline, StillRunning};
 use crate::guest::store::{AppEnded, Entry, GuestState, OutOfTime, TICKS_PER_CHECK, arm};
 use crate::guest::wasi::Wasi;

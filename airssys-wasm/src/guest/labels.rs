@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::backend::current::Current;
 use crate::backend::set::OpenError;
 use crate::guest::caller::CallsExceeded;
 use crate::guest::label_rights::{LabelAccess, LabelRights};
@@ -12,9 +13,12 @@ use crate::guest::service::{Service, ServiceCall};
 /// The time in which a label is opened. The connection has 5 s, and one that others make is waited for.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(11);
 
+/// Returns a label as its backend makes it at present.
+type Present<T> = Arc<dyn Fn() -> Arc<T> + Send + Sync>;
+
 /// A label that an instance has opened, with the rights to ask for at each call. Cheap to clone.
 pub struct OpenLabel<T: ?Sized> {
-    label: Arc<T>,
+    label: Present<T>,
     name: Arc<str>,
     rights: LabelRights,
 }
@@ -27,21 +31,33 @@ impl<T: ?Sized> Clone for OpenLabel<T> {
 }
 
 impl<T: ?Sized> OpenLabel<T> {
-    /// Returns the label, as its backend made it.
-    pub fn get(&self) -> &Arc<T> {
-        &self.label
+    /// Returns the label, as its backend makes it at present. A reload of secrets can replace it, so ask for
+    /// it at each call.
+    pub fn get(&self) -> Arc<T> {
+        (self.label)()
     }
 
-    /// Puts another form of the label in its place, such as one with the limits of the component.
-    pub fn map<U: ?Sized>(self, form: impl FnOnce(Arc<T>) -> Arc<U>) -> OpenLabel<U> {
+    /// Puts another form of the label in its place, such as one with the limits of the component. The form
+    /// is made at each call, so it has no state of its own.
+    pub fn map<U: ?Sized + 'static>(
+        self,
+        form: impl Fn(Arc<T>) -> Arc<U> + Send + Sync + 'static,
+    ) -> OpenLabel<U>
+    where
+        T: 'static,
+    {
         let OpenLabel { label, name, rights } = self;
-        OpenLabel { label: form(label), name, rights }
+        OpenLabel { label: Arc::new(move || form(label())), name, rights }
     }
 
     /// Returns the label's name.
     pub fn name(&self) -> &str {
         &self.name
     }
+}
+
+fn present<T: ?Sized + Send + Sync + 'static>(label: Arc<Current<T>>) -> Present<T> {
+    Arc::new(move || label.get())
 }
 
 /// Reasons for which a call on a label is not made, or does not end. The texts are for guests: those of
@@ -110,8 +126,8 @@ impl<S: Service> ServiceCall<'_, S> {
         self.allows_label(&rights, access).map_err(|_| LabelError::AccessDenied)?;
         let backends = self.backends().clone();
         let opened = async {
-            match backends.open::<T>(S::NAME, label).await {
-                Ok(opened) => Ok(OpenLabel { label: opened, name: label.into(), rights }),
+            match backends.open_current::<T>(S::NAME, label).await {
+                Ok(opened) => Ok(OpenLabel { label: present(opened), name: label.into(), rights }),
                 Err(OpenError::NoBackend { .. }) => Err(LabelError::NoBackend),
                 Err(OpenError::Unavailable { .. } | OpenError::Refused { .. }) => {
                     Err(LabelError::Unavailable)

@@ -21,6 +21,7 @@ use crate::guest::context::{GuestContext, InstanceDependencies};
 use crate::guest::entry_call::ExportedInterface;
 use crate::guest::interface_name;
 use crate::guest::store::{Entry, GuestState};
+use crate::observe::audit::AuditEvent;
 use crate::observe::trace::TraceContext;
 
 /// A service of the host: interfaces that components can import, in three phases.
@@ -189,9 +190,9 @@ impl ServiceInstance<'_> {
         &self.dependencies.limits
     }
 
-    /// Returns the component's settings, in the order of `app.toml`. They may be secrets.
-    pub fn settings(&self) -> &Arc<[(String, SettingValue)]> {
-        &self.dependencies.settings
+    /// Returns the component's settings at present, in the order of `app.toml`. They may be secrets.
+    pub fn settings(&self) -> Arc<[(String, SettingValue)]> {
+        self.dependencies.settings.get()
     }
 }
 
@@ -243,6 +244,11 @@ impl<'a, S: Service> ServiceCall<'a, S> {
     /// Returns the instance's name.
     pub fn instance(&self) -> &str {
         &self.guest.instance.identity.instance
+    }
+
+    /// Returns the component's settings at present, in the order of `app.toml`. They may be secrets.
+    pub fn settings(&self) -> Arc<[(String, SettingValue)]> {
+        self.guest.instance.settings.get()
     }
 
     /// Returns the name of the instance's component.
@@ -322,6 +328,24 @@ impl<'a, S: Service> ServiceCall<'a, S> {
         self.guest.stats().host_call(|| {
             let line = self.guest.log_line(line);
             self.guest.instance.log.write(&self.guest.instance.identity.instance, level, &line);
+        });
+    }
+
+    /// Records in the audit that the instance used a label, or an item of it, as it was allowed to. For
+    /// services whose every use matters, such as that of secrets. Never waits.
+    pub fn audit(&self, function: &'static str, label: &str, item: Option<&str>, succeeded: bool) {
+        let sender = &self.guest.instance.sender;
+        if sender.trail.audit().is_none() {
+            return;
+        }
+        sender.trail.record(AuditEvent::ServiceUsed {
+            service: S::NAME,
+            component: Arc::from(sender.subject.component()),
+            instance: Arc::from(self.instance()),
+            label: Arc::from(label),
+            function,
+            item: item.map(Arc::from),
+            succeeded,
         });
     }
 

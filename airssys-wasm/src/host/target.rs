@@ -12,8 +12,9 @@ use airssys_spec::{Access, Capabilities, HOST_NAME, Limits, Subject};
 
 use crate::actor::template::InstanceTemplate;
 use crate::guest::component_log::ComponentLog;
-use crate::guest::context::{InstanceDependencies, Settings};
+use crate::guest::context::InstanceDependencies;
 use crate::guest::long_stretches::LongStretches;
+use crate::guest::settings::{LiveSettings, Settings};
 use crate::host::error::SpawnError;
 use crate::host::{ComponentHost, Registered};
 use crate::observe::memory::MemoryGauge;
@@ -67,7 +68,7 @@ struct Shares {
     quota: Arc<Quota>,
     limits: Arc<Limits>,
     log: Arc<ComponentLog>,
-    settings: Arc<Settings>,
+    settings: Arc<LiveSettings>,
     long_stretches: Arc<LongStretches>,
 }
 
@@ -92,7 +93,7 @@ impl ComponentHost {
             quota: Arc::new(Quota::new(spec.limits, clock)),
             limits: Arc::new(spec.limits.clone()),
             log: Arc::new(ComponentLog::new(spec.name, spec.limits, clock, stats)),
-            settings: Arc::from(spec.settings),
+            settings: Arc::new(LiveSettings::new(spec.settings)),
             long_stretches: Arc::default(),
         };
         let mut seats = Vec::with_capacity(mailboxes.len());

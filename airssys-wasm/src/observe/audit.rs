@@ -1,5 +1,5 @@
-//! The audit: a line of JSON for every denial, every exceeded quota, every change of a grant and, on
-//! request, every message.
+//! The audit: a line of JSON for every denial, every exceeded quota, every change of a grant, every use of
+//! a secret and, on request, every message.
 //!
 //! Recording never waits. A thread writes the lines, from a bounded queue. Events that find no room
 //! are counted: one line gives the number of messages, and one line for each kind gives the number of

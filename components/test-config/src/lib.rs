@@ -25,10 +25,13 @@ mod bindings {
 
 use self::bindings::wasi;
 
-struct Settings;
+struct Settings {
+    /// The setting `watched` as it was logged last.
+    watched: Option<String>,
+}
 
 impl airssys_sdk::Component for Settings {
-    fn initialize(config: &Config, _context: &Context) -> Result<Self, StartError> {
+    fn initialize(config: &Config, context: &Context) -> Result<Self, StartError> {
         let failed = |error: &dyn std::fmt::Debug| StartError::from(format!("no settings: {error:?}"));
         let all = [
             ("rc.1", rc1::get_all().map_err(|error| failed(&error))?),
@@ -57,11 +60,25 @@ impl airssys_sdk::Component for Settings {
             return Err(StartError::from(format!("an absent setting is {found}")));
         }
         log(Level::Critical, "", "all settings are read");
-        Ok(Settings)
+        let watched = config.get("watched").map(str::to_owned);
+        if watched.is_some() {
+            context.try_send(&context.identity().name, &())?;
+        }
+        Ok(Settings { watched })
     }
 
-    async fn handle(&mut self, _message: Message, _context: &Context) -> Result<Reply, Rejection> {
-        Err(Rejection::from("takes no messages"))
+    /// Logs the setting `watched` whenever it changes, until the app ends.
+    async fn handle(&mut self, _message: Message, context: &Context) -> Result<Reply, Rejection> {
+        let found = rc1::get("watched").map_err(|error| Rejection::from(format!("{error:?}")))?;
+        if found != self.watched {
+            log(Level::Info, "watched", &format!("is now {found:?}"));
+            self.watched = found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        context
+            .try_send(&context.identity().name, &())
+            .map_err(|error| Rejection::from(error.to_string()))?;
+        Ok(Reply::none())
     }
 }
 

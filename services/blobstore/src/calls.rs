@@ -21,8 +21,8 @@ pub(crate) type Answer<T> = wasmtime::Result<Result<T, String>>;
 pub struct OpenContainer(pub(crate) OpenLabel<dyn Container>);
 
 impl OpenContainer {
-    pub(crate) fn container(&self) -> &dyn Container {
-        &**self.0.get()
+    pub(crate) fn container(&self) -> Arc<dyn Container> {
+        self.0.get()
     }
 
     /// Runs a call with the container's deadline.
@@ -80,7 +80,7 @@ pub(crate) async fn open(
 ) -> Result<OpenContainer, BlobError> {
     let label = call.find_label::<dyn Container>(name, access).await?;
     let (objects, bytes) = (call.limits().stored_keys, call.limits().stored_bytes);
-    Ok(OpenContainer(label.map(|container| container.limited(objects, bytes).unwrap_or(container))))
+    Ok(OpenContainer(label.map(move |container| container.limited(objects, bytes).unwrap_or(container))))
 }
 
 /// Runs a function on an open container.
@@ -95,7 +95,8 @@ where
     F: Future<Output = Result<T, BlobError>> + Send,
 {
     let opened = call.table().get(container)?.0.clone();
-    let (time, work) = (opened.get().timeout(), work(Arc::clone(opened.get())));
+    let container = opened.get();
+    let (time, work) = (container.timeout(), work(container));
     let done = call.on_label(function, &opened, access, time, work).await;
     Ok(done.map_err(|error: BlobError| error.to_string()))
 }

@@ -67,7 +67,8 @@ impl ObjectNames {
         // One more than is wanted tells whether a name follows.
         while !self.is_last && self.waiting.len() <= most {
             let wanted = most + 1 - self.waiting.len();
-            let list = self.container.container().list(self.after.as_deref(), wanted);
+            let container = self.container.container();
+            let list = container.list(self.after.as_deref(), wanted);
             let page = self.container.within(list).await?;
             self.is_last = page.is_last || page.names.is_empty();
             self.after = page.names.last().cloned().or(self.after.take());

@@ -2,14 +2,8 @@
 //!
 //! The settings are those of `config` in the component's `[[component]]`, which `initialize` gets too.
 
-use std::sync::Arc;
-
-use airssys_rt::BoxError;
-use airssys_wasm::manifest::SettingValue;
 use airssys_wasm::wasmtime::component::Linker;
-use airssys_wasm::{
-    Entry, GuestState, HasService, Interface, Service, ServiceCall, ServiceInstance, Waits, wasmtime,
-};
+use airssys_wasm::{Entry, GuestState, HasService, Interface, Service, ServiceCall, Waits, wasmtime};
 
 use self::bindings::wasi::{config0_2_0_draft, config0_2_0_draft_2024_09_27, config0_2_0_rc_1};
 
@@ -31,7 +25,7 @@ impl Service for Config {
 
     type Config = ();
     type Connection = ();
-    type Data = Arc<[(String, SettingValue)]>;
+    type Data = ();
 
     fn interfaces(&self) -> Vec<Interface> {
         let interface = |version| Interface { name: "wasi:config/store", version, waits: Waits::Never };
@@ -41,16 +35,12 @@ impl Service for Config {
     fn link(&self, linker: &mut Linker<GuestState>, _entry: Entry) -> wasmtime::Result<()> {
         link_all(linker)
     }
-
-    fn prepare(&self, (): &(), instance: &ServiceInstance<'_>) -> Result<Self::Data, BoxError> {
-        Ok(Arc::clone(instance.settings()))
-    }
 }
 
 /// Returns the value of a setting.
 fn get(call: &mut ServiceCall<'_, Config>, key: &str) -> wasmtime::Result<Option<String>> {
     call.count("get", |call| {
-        let settings = call.data()?;
+        let settings = call.settings();
         let found = settings.iter().find(|(own, _)| own == key);
         Ok(found.map(|(_, value)| value.as_str().to_owned()))
     })
@@ -59,7 +49,7 @@ fn get(call: &mut ServiceCall<'_, Config>, key: &str) -> wasmtime::Result<Option
 /// Returns all settings with their values.
 fn get_all(call: &mut ServiceCall<'_, Config>) -> wasmtime::Result<Vec<(String, String)>> {
     call.count("get-all", |call| {
-        let settings = call.data()?;
+        let settings = call.settings();
         Ok(settings.iter().map(|(key, value)| (key.clone(), value.as_str().to_owned())).collect())
     })
 }

@@ -44,7 +44,7 @@ pub(crate) async fn open<E: From<CallError>>(
     match call.open_label::<dyn Store>(&label).await {
         Ok(label) => {
             let (keys, bytes) = (call.limits().stored_keys, call.limits().stored_bytes);
-            let label = label.map(|store| store.limited(keys, bytes).unwrap_or(store));
+            let label = label.map(move |store| store.limited(keys, bytes).unwrap_or(store));
             Ok(Ok(call.table().push(Bucket { label })?))
         }
         Err(error) => Ok(Err(CallError::from(error).into())),
@@ -79,7 +79,7 @@ where
     F: Future<Output = Result<T, StoreError>> + Send,
 {
     let store = label.get();
-    let (time, work) = (store.timeout(), work(Arc::clone(store)));
+    let (time, work) = (store.timeout(), work(store));
     call.on_label(function, label, access, time, async { Ok(work.await?) }).await
 }
 

@@ -225,8 +225,9 @@ impl wit::HostDatabase for Call<'_> {
             let opened = get(self, &database)?.opened.clone();
             let (access, text) = (access(self, &opened)?, statement(text.into(), Vec::new())?.text);
             let place = data(self)?.handles.take()?;
-            let described = opened.get().prepare(access, Arc::clone(&text));
-            let description = in_time(opened.get().timeout(), described).await;
+            let database = opened.get();
+            let described = database.prepare(access, Arc::clone(&text));
+            let description = in_time(database.timeout(), described).await;
             let description = description.inspect_err(|error| denied_by_database(self, &opened, error))?;
             table(self, StatementHandle { opened, text, description, _place: place })
         })
@@ -238,9 +239,10 @@ impl wit::HostDatabase for Call<'_> {
     ) -> Result<Resource<TransactionHandle>, Error> {
         counted!(self, "begin", async {
             let opened = get(self, &database)?.opened.clone();
-            let (access, timeout) = (access(self, &opened)?, opened.get().timeout());
+            let (access, database) = (access(self, &opened)?, opened.get());
+            let timeout = database.timeout();
             let place = data(self)?.open.take()?;
-            let transaction = in_time(timeout, opened.get().begin(access)).await?;
+            let transaction = in_time(timeout, database.begin(access)).await?;
             let held = Arc::new(Held::new(transaction, MAX_OPEN_TIME));
             let transaction = OpenTransaction { opened, access, timeout, held, failure: Failure::default() };
             table(self, TransactionHandle { transaction, _place: place })

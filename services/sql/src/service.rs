@@ -95,8 +95,10 @@ impl From<LabelError> for Error {
 /// Opens the database of a label, if the component has a right on it.
 pub(crate) async fn open(call: &mut Call<'_>, label: &str) -> Result<Opened, Error> {
     let opened = call.find_label(label, LabelAccess::Any).await?;
-    let (component, most) = (call.component().into(), call.limits().connections);
-    Ok(opened.map(|database| Arc::new(SharedDatabase { database, component, most }) as Arc<dyn Database>))
+    let (component, most): (Arc<str>, _) = (call.component().into(), call.limits().connections);
+    Ok(opened.map(move |database| {
+        Arc::new(SharedDatabase { database, component: Arc::clone(&component), most }) as Arc<dyn Database>
+    }))
 }
 
 /// Decides about a call: the most that the component may do with the label now.

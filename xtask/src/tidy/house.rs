@@ -35,6 +35,7 @@ pub(super) const CRATES: &[&[&str]] = &[
         "airssys-message",
         "components/test-blobstore-calls",
         "components/test-keyvalue-calls",
+        "components/test-secrets-calls",
         "components/test-sql-calls",
     ],
     &["airssys-rt"],

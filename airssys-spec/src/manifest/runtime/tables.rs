@@ -8,9 +8,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::merged::{BACKEND, Merged};
-use crate::manifest::config_table::ConfigTable;
+use crate::manifest::config_table::{ConfigTable, Surroundings};
 use crate::manifest::diagnostic::{Diagnostics, Document, Fault};
 use crate::manifest::reader::Table;
+use crate::manifest::secret::{self, Secret};
 use crate::manifest::value::Setting;
 use crate::pattern::check_component_name;
 use crate::use_pattern::UsePattern;
@@ -65,6 +66,16 @@ impl BackendTable {
         let backend = tables.get(BACKEND).and_then(|backends| entry(backends, &self.name));
         let name = format!("[{BACKEND}.{}]", self.name);
         read_table(&self.merged, name, self.span.clone(), backend, "type", read)
+    }
+
+    /// Reads again each variable and each file that the table names, with its key. A missing one has the
+    /// reason instead of its value.
+    pub fn read_references(&self) -> Vec<(String, Result<Secret, String>)> {
+        let tables = self.merged.tables();
+        let backend = tables.get(BACKEND).and_then(|backends| entry(backends, &self.name));
+        let (surroundings, mut found) = (self.merged.surroundings(), Vec::new());
+        backend.into_iter().for_each(|backend| read_references(backend, &surroundings, &mut found));
+        found
     }
 
     /// Returns the report of a mistake in the type.
@@ -151,6 +162,23 @@ impl LabelTable {
     /// Returns the report of a mistake in the name of the service.
     pub fn service_fault(&self, message: impl Into<String>, help: impl Into<String>) -> Diagnostics {
         fault(&self.merged, self.service_span.clone(), message.into(), help.into())
+    }
+}
+
+fn read_references(
+    table: &Spanned<DeValue<'_>>,
+    surroundings: &Surroundings<'_>,
+    found: &mut Vec<(String, Result<Secret, String>)>,
+) {
+    let DeValue::Table(entries) = table.get_ref() else { return };
+    for (key, value) in entries {
+        if secret::reference(value.get_ref()).is_none() {
+            read_references(value, surroundings, found);
+            continue;
+        }
+        let path = |span: &Range<usize>, written: &str| surroundings.path(span, written);
+        let read = secret::read(value, surroundings.variables, path).map_err(|fault| fault.message);
+        found.push((AsRef::<str>::as_ref(key.get_ref()).to_owned(), read));
     }
 }
 

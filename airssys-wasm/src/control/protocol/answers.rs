@@ -3,6 +3,7 @@
 use airssys_spec::GrantChange;
 use serde::{Deserialize, Serialize};
 
+use crate::host::reload::Reloaded;
 use crate::observe::dead_letters::headline;
 use crate::observe::denials::Denial;
 use crate::observe::snapshot::AppSnapshot;
@@ -35,6 +36,8 @@ pub enum Answer {
     LettersDone(LettersDone),
     /// Instances or a group that were resumed.
     Resumed(Resumed),
+    /// Secrets that were read again.
+    Reloaded(Reloaded),
     /// A page of retained messages.
     Retained(RetainedPage),
     /// A retained message with its body.

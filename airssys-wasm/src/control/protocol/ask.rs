@@ -8,8 +8,9 @@ use super::answers::{
 };
 use super::requests::{
     About, ClearRetained, DropDeadLetters, Give, ListDeadLetters, ListDenials, ListGrants, ListRetained,
-    Request, Resume, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
+    Reload, Request, Resume, RetryDeadLetters, Revoke, ShowDeadLetter, ShowRetained, Snapshot,
 };
+use crate::host::reload::Reloaded;
 use crate::observe::snapshot::AppSnapshot;
 
 /// A request with the type of its answer.
@@ -70,6 +71,7 @@ pairs! {
     RetryDeadLetters (RetryDeadLetters) => LettersDone, LettersDone;
     DropDeadLetters (DropDeadLetters) => LettersDone, LettersDone;
     Resume (Resume) => Resumed, Resumed;
+    Reload (Reload) => Reloaded, Reloaded;
     ListRetained (Retained) => RetainedPage, Retained;
     ShowRetained (RetainedMessage) => RetainedWithBody, RetainedMessage;
     ClearRetained (ClearRetained) => RetainedCleared, RetainedCleared;
@@ -85,6 +87,7 @@ answers! {
     LetterWithBody, DeadLetter;
     LettersDone, LettersDone;
     Resumed, Resumed;
+    Reloaded, Reloaded;
     RetainedPage, Retained;
     RetainedWithBody, RetainedMessage;
     RetainedCleared, RetainedCleared;

@@ -32,6 +32,8 @@ pub enum Request {
     DropDeadLetters(DropDeadLetters),
     /// Starts quarantined instances again.
     Resume(Resume),
+    /// Reads secrets again.
+    Reload(Reload),
     /// Lists retained messages.
     Retained(ListRetained),
     /// Shows a retained message with its body.
@@ -161,6 +163,10 @@ pub struct Resume {
     /// The name.
     pub name: String,
 }
+
+/// Reads again the variables and the files with settings of components and secrets of backends.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {}
 
 /// Shows the retained message of a topic with its body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -58,6 +58,29 @@ pub enum AuditEvent {
         /// The instance or the group that starts again.
         name: Arc<str>,
     },
+    /// The operator reloaded secrets, and one has changed.
+    Reloaded {
+        /// The setting or the backend.
+        name: Arc<str>,
+    },
+    /// A component was allowed to use an item of a service that records its uses, such as a secret. The
+    /// item's value is not in it.
+    ServiceUsed {
+        /// The service.
+        service: &'static str,
+        /// The component.
+        component: Arc<str>,
+        /// The instance.
+        instance: Arc<str>,
+        /// The label.
+        label: Arc<str>,
+        /// The function.
+        function: &'static str,
+        /// The item, or `None` for a list.
+        item: Option<Arc<str>>,
+        /// False if the service failed.
+        succeeded: bool,
+    },
     /// A message was accepted, or a publication was made.
     Message {
         /// The way in which it was sent.

@@ -1,5 +1,6 @@
 //! The lines of an audit, as JSON.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use airssys_spec::GrantVerb;
@@ -27,7 +28,13 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     capability: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    object: Option<&'a str>,
+    object: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    succeeded: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     component_line: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,6 +77,9 @@ pub(super) fn write(pending: &PendingLine, to: &mut Vec<u8>) {
         Content::OtherDenials(component) => {
             Line { event: "other-denials", component: Some(component), ..Line::default() }
         }
+        Content::OtherUses(component) => {
+            Line { event: "other-uses", component: Some(component), ..Line::default() }
+        }
         Content::OtherGrants => Line { event: "other-grants-changed", ..Line::default() },
         Content::OtherCleared => Line { event: "other-retained-cleared", ..Line::default() },
         Content::MessagesDropped => Line { event: "messages-dropped", ..Line::default() },
@@ -94,7 +104,7 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
             component: Some(denied.who.component()),
             instance: Some(denied.who.instance()),
             capability: Some(denied.capability.key()),
-            object: denied.object.as_deref(),
+            object: denied.object.as_deref().map(Cow::Borrowed),
             component_line: Some(denied.component_line()),
             grant_line: Some(denied.grant_line()),
             ..Line::default()
@@ -111,7 +121,7 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
             event: "grant-changed",
             component: Some(component),
             capability: Some(capability.key()),
-            object: object.as_deref(),
+            object: object.as_deref().map(Cow::Borrowed),
             change: Some(match change {
                 GrantVerb::Give => "given",
                 GrantVerb::Revoke => "revoked",
@@ -133,7 +143,18 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
             }),
             ..Line::default()
         },
+        AuditEvent::Reloaded { name } => Line { event: "reloaded", name: Some(name), ..Line::default() },
         AuditEvent::Resumed { name } => Line { event: "resumed", name: Some(name), ..Line::default() },
+        AuditEvent::ServiceUsed { service, component, instance, label, function, item, succeeded } => Line {
+            event: "used",
+            component: Some(component),
+            instance: Some(instance),
+            object: Some(Cow::Owned(format!("{service}/{label}"))),
+            function: Some(function),
+            item: item.as_deref(),
+            succeeded: Some(*succeeded),
+            ..Line::default()
+        },
         AuditEvent::Message { kind, sender, receiver, topic, size, codec } => Line {
             event: "message",
             kind: Some(match kind {

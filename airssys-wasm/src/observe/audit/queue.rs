@@ -25,7 +25,7 @@ pub(super) const MAX_KINDS: usize = 1_024;
 /// The most of these kinds that may be denials of one component.
 pub(super) const MAX_KINDS_OF_ONE: usize = 128;
 
-/// The interval between lines about exceeded quotas and denials beyond a share, because a component can
+/// The interval between lines about exceeded quotas, and about denials and uses beyond a share, because a component can
 /// cause a million of them a second.
 const QUOTAS_EVERY: Duration = Duration::from_secs(1);
 
@@ -43,6 +43,8 @@ pub(super) enum Content {
     Event(AuditEvent),
     /// Denials of a component beyond its share of lines, and beyond the kinds that are counted apart.
     OtherDenials(Arc<str>),
+    /// Uses of services by a component beyond its share of lines, or without room for lines.
+    OtherUses(Arc<str>),
     /// Changes of grants beyond the kinds that are counted apart.
     OtherGrants,
     /// Cleared retained messages beyond the topics that are counted apart.
@@ -79,6 +81,8 @@ struct QueueState {
     counted: BTreeMap<EventKind, PendingLine>,
     /// The lines about denials that each component has left.
     shares: Shares,
+    /// The lines about uses of services that each component has left.
+    shares_of_uses: Shares,
     /// The time of the last lines about quotas.
     quotas_at: Option<Instant>,
     ended: bool,
@@ -96,7 +100,9 @@ enum EventKind {
     Letter(Arc<str>, bool),
     Cleared(Arc<str>),
     Resumed(Arc<str>),
+    Reloaded(Arc<str>),
     OtherDenials(Arc<str>),
+    OtherUses(Arc<str>),
     OtherGrants,
     OtherCleared,
     MessagesDropped,
@@ -135,9 +141,13 @@ impl Content {
             Content::Event(AuditEvent::RetainedCleared { topic, .. }) => {
                 EventKind::Cleared(Arc::clone(topic))
             }
+            Content::Event(AuditEvent::Reloaded { name }) => EventKind::Reloaded(Arc::clone(name)),
             Content::Event(AuditEvent::Resumed { name }) => EventKind::Resumed(Arc::clone(name)),
             Content::Event(AuditEvent::Message { .. }) | Content::MessagesDropped => {
                 EventKind::MessagesDropped
+            }
+            Content::Event(AuditEvent::ServiceUsed { component, .. }) | Content::OtherUses(component) => {
+                EventKind::OtherUses(Arc::clone(component))
             }
             Content::OtherCleared => EventKind::OtherCleared,
             Content::OtherDenials(component) => EventKind::OtherDenials(Arc::clone(component)),
@@ -151,7 +161,8 @@ impl Content {
 
     /// Returns true if its line can wait for others of its kind.
     fn can_wait(&self) -> bool {
-        matches!(self, Content::Event(AuditEvent::QuotaExceeded { .. }) | Content::OtherDenials(_))
+        let is_quota = matches!(self, Content::Event(AuditEvent::QuotaExceeded { .. }));
+        is_quota || matches!(self, Content::OtherDenials(_) | Content::OtherUses(_))
     }
 }
 
@@ -261,12 +272,18 @@ impl Queue {
 impl QueueState {
     /// Returns the line, or only a count if the component has used up its share of lines.
     fn within_share(&mut self, line: PendingLine) -> PendingLine {
-        let Content::Event(AuditEvent::Denied(denied)) = &line.content else { return line };
-        let component = denied.who.component();
-        if self.shares.take(component) {
-            return line;
-        }
-        PendingLine { content: Content::OtherDenials(Arc::from(component)), tally: line.tally }
+        let content = match &line.content {
+            Content::Event(AuditEvent::Denied(denied)) => {
+                let component = denied.who.component();
+                (!self.shares.take(component)).then(|| Content::OtherDenials(Arc::from(component)))
+            }
+            Content::Event(AuditEvent::ServiceUsed { component, .. }) => {
+                let is_beyond = !self.shares_of_uses.take(component);
+                is_beyond.then(|| Content::OtherUses(Arc::clone(component)))
+            }
+            _ => None,
+        };
+        content.map(|content| PendingLine { content, tally: line.tally }).unwrap_or(line)
     }
 
     /// Returns true if a denial of this component needs a kind that is not counted apart any more.
@@ -284,6 +301,9 @@ impl QueueState {
         if let Content::Event(AuditEvent::Message { .. }) = line.content {
             line.content = Content::MessagesDropped;
             self.stats.messages_dropped += line.tally.count;
+        }
+        if let Content::Event(AuditEvent::ServiceUsed { component, .. }) = &line.content {
+            line.content = Content::OtherUses(Arc::clone(component));
         }
         if !self.counted.contains_key(&kind) {
             match kind {

@@ -1,18 +1,18 @@
-//! The share of each component in the lines about denials.
+//! The share of each component in the lines about denials, and in those about uses of services.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::policy::rate::{Bucket, Rate};
 
-/// The lines about denials of one component: a burst, and few in the long run. So a component that is
+/// The lines of one component: a burst, and few in the long run. So a component that is
 /// denied all the time does not rotate the lines about others out of the file.
 pub(super) const SHARE: Rate = Rate { per_second: 1, burst: 128 };
 
 /// The number of shares at which those that are whole again are removed.
 const MANY: usize = 1_024;
 
-/// The shares of all components that were denied something.
+/// The shares of all components.
 pub(super) struct Shares {
     began: Instant,
     by_component: HashMap<String, Bucket>,

@@ -94,6 +94,20 @@ fn exceeded() -> AuditEvent {
     AuditEvent::QuotaExceeded { component, limit: "messages_per_second", target, most: 5 }
 }
 
+fn used(item: &str) -> AuditEvent {
+    let (component, instance) = (Arc::from("feed"), Arc::from("feed/2"));
+    let (label, item) = (Arc::from("payments"), Some(Arc::from(item)));
+    AuditEvent::ServiceUsed {
+        service: "secrets",
+        component,
+        instance,
+        label,
+        function: "get",
+        item,
+        succeeded: true,
+    }
+}
+
 /// The number of these events, over all lines.
 fn count(lines: &[Value], event: &str) -> u64 {
     let lines = lines.iter().filter(|line| line["event"] == event);
@@ -253,6 +267,28 @@ fn exceeded_quotas_share_lines() {
 }
 
 /// All files, oldest first.
+#[test]
+fn uses_of_services_beyond_a_share_are_counted_and_leave_room_for_others() {
+    let place = Place::default();
+    let audit = Audit::to_writer(place.clone(), false).unwrap();
+    for number in 0..100_000 {
+        audit.record(used(&format!("name-{number}")));
+    }
+    audit.record(denial("stock"));
+    assert!(ended(&audit));
+    let lines = place.lines();
+    let (each, others) = (count(&lines, "used"), count(&lines, "other-uses"));
+    assert_eq!(each + others, 100_000);
+    assert!(each >= 128 && others > 0, "{each} lines, {others} counted");
+    assert_eq!(count(&lines, "denied"), 1);
+    let first = &lines[0];
+    let expected = [("component", "feed"), ("instance", "feed/2"), ("object", "secrets/payments")];
+    for (key, value) in expected.into_iter().chain([("function", "get"), ("item", "name-0")]) {
+        assert_eq!(first[key], value, "{first}");
+    }
+    assert_eq!(first["succeeded"], true);
+}
+
 fn files(folder: &Path) -> Vec<Vec<u8>> {
     let numbered = (1..).map(|number| folder.join(format!("audit.jsonl.{number}")));
     let mut files: Vec<_> = numbered.map_while(|file| std::fs::read(file).ok()).collect();

@@ -1,0 +1,7 @@
+//! The embedded backend: an encrypted file.
+
+mod file;
+mod product;
+mod sealed;
+
+pub use product::EncryptedFile;
