@@ -122,10 +122,7 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
             component: Some(component),
             capability: Some(capability.key()),
             object: object.as_deref().map(Cow::Borrowed),
-            change: Some(match change {
-                GrantVerb::Give => "given",
-                GrantVerb::Revoke => "revoked",
-            }),
+            change: Some(verb_text(*change)),
             removed,
             ..Line::default()
         },
@@ -137,10 +134,7 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
             letter: Some(*id),
             sender: Some(sender),
             receiver: Some(receiver),
-            change: Some(match change {
-                LetterChange::Retried => "retried",
-                LetterChange::Dropped => "dropped",
-            }),
+            change: Some(letter_text(*change)),
             ..Line::default()
         },
         AuditEvent::Reloaded { name } => Line { event: "reloaded", name: Some(name), ..Line::default() },
@@ -157,13 +151,7 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
         },
         AuditEvent::Message { kind, sender, receiver, topic, size, codec } => Line {
             event: "message",
-            kind: Some(match kind {
-                MessageKind::Send => "send",
-                MessageKind::Request => "request",
-                MessageKind::Publish => "publish",
-                MessageKind::Retained => "retained",
-                MessageKind::ClearRetained => "clear-retained",
-            }),
+            kind: Some(kind_text(*kind)),
             sender: Some(sender),
             receiver: receiver.as_deref(),
             topic: topic.as_ref().map(|(topic, _)| &**topic),
@@ -175,6 +163,30 @@ fn of_event(event: &AuditEvent) -> Line<'_> {
             codec: Some(codec.name()),
             ..Line::default()
         },
+    }
+}
+
+fn verb_text(verb: GrantVerb) -> &'static str {
+    match verb {
+        GrantVerb::Give => "given",
+        GrantVerb::Revoke => "revoked",
+    }
+}
+
+fn letter_text(change: LetterChange) -> &'static str {
+    match change {
+        LetterChange::Retried => "retried",
+        LetterChange::Dropped => "dropped",
+    }
+}
+
+fn kind_text(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Send => "send",
+        MessageKind::Request => "request",
+        MessageKind::Publish => "publish",
+        MessageKind::Retained => "retained",
+        MessageKind::ClearRetained => "clear-retained",
     }
 }
 
