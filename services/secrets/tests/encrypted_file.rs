@@ -2,9 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use airssys_secrets::conformance::{Answer, Call, Subject, run_all};
@@ -207,19 +205,4 @@ fn missing_or_short_key_is_reported_before_anything_starts() {
     let missing = format!("{table}key = {{ file = \"/no/such/key\" }}\n");
     let found = configured(&missing, None, None).unwrap_err().to_string();
     assert!(found.contains("names the file /no/such/key, which cannot be read"), "{found}");
-}
-
-/// Text that several writers share.
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
