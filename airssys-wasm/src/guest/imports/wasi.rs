@@ -144,7 +144,7 @@ fn add_bounded(linker: &mut Linker<State>, entry: Entry) -> wasmtime::Result<()>
             CHECK_WRITE,
             |mut store: Caller<'_>, (output,): (Output,)| {
                 let (checked,) = sampled(&mut store, |state| Ok(state.ctx().table.check_write(output)))?;
-                answer(checked)
+                answer(&mut store, checked)
             },
         )?;
         let mut clock = linker.instance("wasi:clocks/monotonic-clock@0.2.12")?;
@@ -266,34 +266,41 @@ fn add_streams(mut streams: LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     let name = |function: &str| format!("[method]output-stream.{function}");
     streams.func_wrap(CHECK_WRITE, |mut store: Caller<'_>, (output,): (Output,)| {
         let (checked,) = sampled(&mut store, |state| Ok(state.ctx().table.check_write(output)))?;
-        answer(checked)
+        answer(&mut store, checked)
     })?;
     streams.func_wrap(&name("write"), |mut store: Caller<'_>, (output, bytes): (Output, WasmList<u8>)| {
         let bytes = bytes_of(&mut store, "write", &bytes, PERMIT)?;
-        answer(store.data_mut().ctx().table.write(output, bytes))
+        let written = store.data_mut().ctx().table.write(output, bytes);
+        answer(&mut store, written)
     })?;
     streams.func_wrap(&name("subscribe"), |mut store: Caller<'_>, (output,): (Output,)| {
         Ok((HostOutputStream::subscribe(store.data_mut().ctx().table, output)?,))
     })?;
     for flush in ["flush", "blocking-flush"] {
         streams.func_wrap(&name(flush), |mut store: Caller<'_>, (output,): (Output,)| {
-            answer(HostOutputStream::flush(store.data_mut().ctx().table, output))
+            let flushed = HostOutputStream::flush(store.data_mut().ctx().table, output);
+            answer(&mut store, flushed)
         })?;
     }
     streams.func_wrap(
         &name("blocking-write-and-flush"),
         |mut store: Caller<'_>, (output, bytes): (Output, WasmList<u8>)| {
             let bytes = bytes_of(&mut store, "blocking-write-and-flush", &bytes, MAX_BLOCKING_WRITE)?;
-            answer(store.data_mut().ctx().table.write(output, bytes))
+            let written = store.data_mut().ctx().table.write(output, bytes);
+            answer(&mut store, written)
         },
     )
 }
 
 /// Converts the result of a stream operation for the guest.
-fn answer<T>(result: StreamResult<T>) -> Answer<T> {
+fn answer<T>(store: &mut Caller<'_>, result: StreamResult<T>) -> Answer<T> {
     match result {
         Ok(value) => Ok((Ok(value),)),
         Err(StreamError::Closed) => Ok((Err(WitStreamError::Closed),)),
-        Err(StreamError::LastOperationFailed(error) | StreamError::Trap(error)) => Err(error),
+        Err(StreamError::LastOperationFailed(error)) => {
+            let error = store.data_mut().ctx().table.push(error)?;
+            Ok((Err(WitStreamError::LastOperationFailed(error)),))
+        }
+        Err(StreamError::Trap(error)) => Err(error),
     }
 }
