@@ -13,6 +13,7 @@ use std::time::Instant;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
+use tracing::dispatcher::{Dispatch, get_default, set_default};
 
 use super::node::SupervisorNode;
 use crate::child::Key;
@@ -38,7 +39,7 @@ enum Phase {
 /// that time.
 ///
 /// The actor notices nothing. [`Handle::current`], and so its timers, sockets and tasks, are those of the
-/// runtime of its system. If that runtime ends, the actor is dropped there, too.
+/// runtime of its system, and its log goes to the subscriber of the thread from which it moved. If that runtime ends, the actor is dropped there, too.
 ///
 /// Two things differ there. tokio's `block_in_place` starts the thread that takes over in the present runtime,
 /// so an actor enters `runtime` around it. Threads that the actor starts begin with the priority of its thread.
@@ -85,6 +86,8 @@ pub(super) struct Movable<F> {
 /// The time in another runtime.
 struct Stay {
     until: Instant,
+    /// That of the thread which the task left.
+    subscriber: Dispatch,
     /// Dropped with the task, it ends the [`tether`].
     _tether: oneshot::Sender<()>,
 }
@@ -103,7 +106,8 @@ impl<F: Future<Output = ()> + Send + 'static> Movable<F> {
         let moved = match to {
             Some((runtime, until)) => {
                 let (sender, moved_on) = oneshot::channel();
-                let stay = Some(Stay { until, _tether: sender });
+                let subscriber = get_default(Dispatch::clone);
+                let stay = Some(Stay { until, subscriber, _tether: sender });
                 let moved = runtime.spawn(Self { task: Some(task), node, key, stay });
                 let tether = home.spawn(tether(AbortOnDrop(moved.abort_handle()), moved_on));
                 self.node.join_at_end(tether);
@@ -126,9 +130,10 @@ impl<F: Future<Output = ()> + Send + 'static> Future for Movable<F> {
         let this = &mut *self;
         let Some(task) = &mut this.task else { return Poll::Ready(()) };
         let requests = Requests::take();
-        let polled = match this.stay {
-            Some(_) => {
+        let polled = match &this.stay {
+            Some(stay) => {
                 let _entered = this.node.runtime().enter();
+                let _subscriber = set_default(&stay.subscriber);
                 task.as_mut().poll(context)
             }
             None => task.as_mut().poll(context),
