@@ -1,6 +1,6 @@
 ;; Writes a message as its progress that is not of its batch, and traps.
 ;;
-;; expect: restarted
+;; expect: letter failed: trapped
 ;; messages: 20
 (module
   (import "airssys:component/progress@0.2.0" "show" (func $show (param i32 i32)))
