@@ -1,5 +1,6 @@
-//! Servers that hang, and lose their connections.
+//! Servers that crash, hang, and lose their connections.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use airssys_blobstore::conformance::{Answer, Call, Subject};
@@ -30,6 +31,36 @@ async fn until_it_answers(subject: &Subject) {
         assert!(is_fault(&answer), "{answer:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_that_crashes_makes_its_containers_unavailable_and_keeps_what_it_acknowledged() {
+    let mut server = start().await;
+    let subject = Arc::new(Subject::new(backends(), &runtime(server.port(), ""), None).await);
+    subject.create("images").await;
+    subject.put("images", "object", b"old").await;
+    let writing = {
+        let subject = Arc::clone(&subject);
+        tokio::spawn(async move { subject.call(put("images", 30 << 20, true)).await })
+    };
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.kill();
+    let written = writing.await.unwrap();
+    assert!(written == Answer::Done || is_fault(&written), "{written:?}");
+    let absent = subject.call(Call::ContainerExists("images".to_owned())).await;
+    assert!(is_fault(&absent), "{absent:?}");
+    subject.create("local").await;
+
+    server.restart().await;
+    until_it_answers(&subject).await;
+    let get =
+        Call::GetLarge { container: "images".to_owned(), name: "object".to_owned(), start: 0, end: u64::MAX };
+    let found = subject.call(get).await;
+    let is_whole = found == Answer::Streamed { bytes: 30 << 20, wrong: 0 };
+    let is_old = matches!(found, Answer::Streamed { bytes: 3, .. });
+    assert!(is_whole || (is_old && written != Answer::Done), "{written:?}, {found:?}");
+    subject.put("images", "object", b"new").await;
+    assert_eq!(subject.get("images", "object", 0, 9).await, Answer::Value(b"new".to_vec()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
