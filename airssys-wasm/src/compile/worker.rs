@@ -177,12 +177,20 @@ impl From<io::Error> for Failed {
     }
 }
 
+/// Starts the threads on which wasmtime compiles. Started by wasmtime, one that the system refuses would end
+/// the process as a lack of memory does.
+fn start_threads() -> Result<(), TooFewThreads> {
+    ensure_threads(THREADS)?;
+    let started = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build_global();
+    started.map_err(|error| TooFewThreads { started: 0, needed: THREADS, source: io::Error::other(error) })
+}
+
 fn work(arguments: &[OsString]) -> Result<(), Failed> {
     let parsed = WorkerLimits::parse(arguments);
     let (settings, kind, limits) =
         parsed.ok_or_else(|| io::Error::other("this command is for the program itself"))?;
     // Before its memory is limited, so that the reason of a refusal is known.
-    ensure_threads(THREADS).map_err(Failed::NoThreads)?;
+    start_threads().map_err(Failed::NoThreads)?;
     limits.set()?;
     let mut wasm = Vec::new();
     io::stdin().lock().take(MAX_COMPONENT_BYTES).read_to_end(&mut wasm)?;
